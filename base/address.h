@@ -1,0 +1,33 @@
+/* A UDP endpoint, as any layer may hold and compare it without knowing a socket or a frame. */
+#ifndef POLLUX_BASE_ADDRESS_H
+#define POLLUX_BASE_ADDRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* IPv4 is held mapped (::ffff:a.b.c.d). `port` is in host order. Zero-filled is "no address". */
+struct address {
+    uint8_t ip[16];
+    uint16_t port;
+};
+
+static inline bool address_is_equal(const struct address *a, const struct address *b)
+{
+    return a->port == b->port && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
+}
+
+static inline bool address_is_ipv4(const struct address *address)
+{
+    static const uint8_t prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    return memcmp(address->ip, prefix, sizeof(prefix)) == 0;
+}
+
+static inline struct address address_of_ipv4(const uint8_t ipv4[4], uint16_t port)
+{
+    struct address address = {.ip = {[10] = 0xff, [11] = 0xff}, .port = port};
+    memcpy(address.ip + 12, ipv4, 4);
+    return address;
+}
+
+#endif

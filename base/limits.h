@@ -1,0 +1,59 @@
+/*
+ * Every limit of Pollux in one place, with the relations between them proved at compile time. A loop,
+ * table or queue elsewhere names one of these as its bound.
+ */
+#ifndef POLLUX_BASE_LIMITS_H
+#define POLLUX_BASE_LIMITS_H
+
+#include <assert.h> /* static_assert */
+
+/* Cluster. A voter id is 1 to VOTER_ID_MAX: the hard state packs it into one byte. */
+#define NODES_MAX    9
+#define PEERS_MAX    (NODES_MAX - 1)
+#define VOTER_ID_MAX 255
+
+/* Keys and values. */
+#define KEY_SIZE_BYTES_MAX   512
+#define VALUE_SIZE_BYTES_MAX (1024 * 1024)
+
+/* Packets: what fits one Ethernet frame of 1500 bytes under IPv6 (40) and UDP (8). */
+#define PACKET_SIZE_BYTES_MAX        1452
+#define PACKET_HEADER_SIZE_BYTES     56
+#define PACKET_PAYLOAD_SIZE_BYTES_MAX (PACKET_SIZE_BYTES_MAX - PACKET_HEADER_SIZE_BYTES)
+
+/* A swap carries two values of the largest size; the rest is headers. */
+#define MESSAGE_SIZE_BYTES_MAX (2 * VALUE_SIZE_BYTES_MAX + 64 * 1024)
+#define MESSAGE_PIECES_MAX                                                                         \
+    ((MESSAGE_SIZE_BYTES_MAX + PACKET_PAYLOAD_SIZE_BYTES_MAX - 1) / PACKET_PAYLOAD_SIZE_BYTES_MAX)
+
+/* One value chunk in a reply: larger values are read on by range, so that no reply is a long burst. */
+#define REPLY_CHUNK_SIZE_BYTES_MAX (32 * 1024)
+
+/* A turn. */
+#define RX_BURST_MAX            64
+#define REQUEST_OPS_MAX         64
+#define BATCH_REQUESTS_MAX      RX_BURST_MAX
+#define BATCH_SIZE_BYTES_SOFT   (256 * 1024) /* a batch closes at this size; one request may exceed it */
+
+/* Log records: one batch each. An append message carries several, or one that is larger than the
+ * message's soft limit. */
+#define RECORD_HEADER_SIZE_BYTES    48
+#define RECORD_ALIGN_BYTES          64
+#define RECORD_PAYLOAD_SIZE_BYTES_MAX (MESSAGE_SIZE_BYTES_MAX - 16 * 1024)
+#define APPEND_ENTRIES_MAX          64
+#define APPEND_SIZE_BYTES_SOFT      (32 * 1024)
+
+/* Sessions: operations in flight whose outcome is remembered. */
+#define SESSION_WINDOW 128
+
+static_assert(NODES_MAX % 2 == 1, "an even cluster gains nothing over the odd one below it");
+static_assert(NODES_MAX <= VOTER_ID_MAX, "every node needs a voter id");
+static_assert(MESSAGE_PIECES_MAX <= 65535, "the piece number is 16 bits on the wire");
+static_assert(RECORD_PAYLOAD_SIZE_BYTES_MAX >= 2 * VALUE_SIZE_BYTES_MAX + KEY_SIZE_BYTES_MAX + 4096,
+              "the largest swap must fit one record");
+static_assert(BATCH_SIZE_BYTES_SOFT + 2 * VALUE_SIZE_BYTES_MAX + 8192 > BATCH_SIZE_BYTES_SOFT,
+              "no overflow");
+static_assert(SESSION_WINDOW >= 64 && (SESSION_WINDOW & (SESSION_WINDOW - 1)) == 0,
+              "the contract promises at least 64 in flight; the window is indexed by a mask");
+
+#endif

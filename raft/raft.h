@@ -1,0 +1,240 @@
+/*
+ * The consensus core: `raft_step(event) -> effects`. It does no input or output and knows no clock,
+ * random source, heap or thread: time and messages come in events, randomness from the seed in its
+ * options, memory from its caller. Payload bytes never pass through it; it keeps only the trail of
+ * index -> term runs, and the caller keeps the records.
+ *
+ * Sources: Ongaro & Ousterhout, "In Search of an Understandable Consensus Algorithm" (paper);
+ * Ongaro, "Consensus: Bridging Theory and Practice", 2014 (thesis); Alagappan et al., "Protocol-Aware
+ * Recovery for Consensus-Based Storage", FAST'18 (suspect tails); etcd-io/raft (two outboxes).
+ *
+ * The caller's duties, after each raft_step, in this order:
+ *  1. If `hard_state_changed`, write `hard_state`; if `truncate_from` is not 0, forget every record
+ *     from there on; then append the `append_count` records from `append_first` on. None of this
+ *     needs to be durable yet. (A leader's proposal or no-op is one record of term `hard_state.term`;
+ *     a follower's records are the event's entries from `append_skip` on.)
+ *  2. Send the messages in `now`, at once: a leader replicates while its own medium writes.
+ *  3. Make everything of (1), of this step and all earlier ones, durable; only then send the messages
+ *     in `after`. Steps may share one drain. A message may be lost at any time, never sent early.
+ *  4. When records up to n are durable, say so: RAFT_EVENT_DURABLE.
+ *  5. Apply the records up to `commit_index`, in order.
+ *  6. Serve every read with an id up to `read_released_id` once `read_released_index` is applied.
+ *  7. Step again no later than raft_deadline_ns, with RAFT_EVENT_TICK if nothing else happened.
+ *
+ * Owner: one thread.
+ */
+#ifndef POLLUX_RAFT_RAFT_H
+#define POLLUX_RAFT_RAFT_H
+
+#include "base/error.h"
+#include "base/limits.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum raft_role {
+    RAFT_FOLLOWER,
+    RAFT_PRE_CANDIDATE,
+    RAFT_CANDIDATE,
+    RAFT_LEADER,
+};
+
+/* What must survive a crash besides the log (paper, figure 2). vote 0: none in this term. */
+struct raft_hard_state {
+    uint64_t term;
+    uint16_t vote;
+};
+
+enum raft_message_type {
+    RAFT_VOTE_REQUEST = 1, /* pre-vote too: thesis 9.6 */
+    RAFT_VOTE_REPLY,
+    RAFT_APPEND_REQUEST, /* heartbeat when it carries no entries */
+    RAFT_APPEND_REPLY,
+    RAFT_TIMEOUT_NOW, /* leadership transfer: thesis 3.10 */
+    RAFT_MESSAGE_TYPE_END
+};
+
+/* One entry as it arrives; `payload` is borrowed for the one step and never looked at by raft. */
+struct raft_entry {
+    uint64_t term;
+    const uint8_t *payload;
+    uint32_t size_bytes;
+    uint8_t kind; /* enum raft_entry_kind */
+};
+
+enum raft_entry_kind {
+    RAFT_ENTRY_NOOP = 1, /* a leader's first entry; empty */
+    RAFT_ENTRY_DATA,     /* the engine's batch */
+};
+
+struct raft_message {
+    enum raft_message_type type;
+    uint16_t from; /* voter id */
+    uint16_t to;   /* voter id */
+    uint64_t term; /* sender's term; a pre-vote request carries the term it would campaign in */
+    union {
+        struct {
+            uint64_t last_index;
+            uint64_t last_term;
+            bool is_pre_vote;
+            bool is_transfer; /* overrides the lease of check-quorum: thesis 4.2.3 */
+        } vote_request;
+        struct {
+            bool is_granted;
+            bool is_pre_vote;
+            bool is_suspect; /* granted by a node whose log tail may have lost acknowledged records */
+        } vote_reply;
+        struct {
+            uint64_t previous_index;
+            uint64_t previous_term;
+            uint64_t commit_index;
+            uint64_t round; /* echoed; confirms leadership for ReadIndex */
+            uint32_t entry_count; /* entries previous_index + 1 and on */
+        } append_request;
+        struct {
+            bool is_success;
+            uint64_t match_index; /* success: durable here and equal to the leader's up to this */
+            uint64_t round;
+            uint64_t conflict_term;  /* failure: term at the rejected index, 0 if the log is shorter */
+            uint64_t conflict_index; /* failure: first index of that term, or last index + 1 */
+            uint64_t rejected_index; /* failure: previous_index of the request that was rejected */
+        } append_reply;
+    };
+};
+
+/*
+ * Size of record `index` on the wire, to bound messages in bytes. Must be cheap, pure, and defined for
+ * every index from 1 to the last that the caller was told to append.
+ */
+struct raft_record_sizes {
+    uint32_t (*size_bytes)(const void *context, uint64_t index);
+    const void *context;
+};
+
+struct raft_options {
+    uint16_t self;
+    uint16_t voters[NODES_MAX]; /* distinct ids, 1 to VOTER_ID_MAX, self among them */
+    uint32_t voter_count;       /* 1 to NODES_MAX */
+    uint64_t election_timeout_min_ns;
+    uint64_t election_timeout_max_ns; /* drawn uniformly and anew for each wait */
+    uint64_t heartbeat_interval_ns;   /* below election_timeout_min_ns */
+    uint32_t append_entries_max;      /* records a message: 1 to APPEND_ENTRIES_MAX */
+    uint32_t append_size_bytes_soft;  /* bytes a message; one larger record still goes alone */
+    uint32_t inflight_max;            /* unacknowledged append messages a peer */
+    uint32_t trail_runs_max;          /* runs of equal terms the trail can hold */
+    uint64_t seed;
+    struct raft_record_sizes sizes;
+};
+
+/* What recovery found on the medium. */
+struct raft_restored {
+    struct raft_hard_state hard_state;
+    uint64_t commit_index;   /* a lower bound of what is committed; at most last_index */
+    bool is_tail_suspect;    /* records that this node acknowledged may be missing behind the last */
+};
+
+enum raft_event_type {
+    RAFT_EVENT_TICK,
+    RAFT_EVENT_RECEIVE,   /* `message`, and `entries` for an append request */
+    RAFT_EVENT_PROPOSE,   /* one record of the engine; leader only */
+    RAFT_EVENT_DURABLE,   /* this node's records are durable up to `durable_index` */
+    RAFT_EVENT_READ,      /* consistent reads up to `read_id` want an index; leader only */
+    RAFT_EVENT_TRANSFER,  /* hand leadership to `transfer_to` */
+    RAFT_EVENT_STEP_DOWN, /* the medium stalls or failed: lead no longer (no-op on others) */
+};
+
+struct raft_event {
+    enum raft_event_type type;
+    uint64_t now_ns; /* monotonic; never below an earlier event's */
+    union {
+        struct {
+            const struct raft_message *message;
+            const struct raft_entry *entries; /* append_request.entry_count of them */
+        } receive;
+        uint64_t durable_index;
+        uint64_t read_id; /* rises with every event */
+        uint16_t transfer_to;
+    };
+};
+
+/* Messages that one step can emit: appends to every peer, several each while a pipeline fills. */
+#define RAFT_STEP_APPENDS_PER_PEER_MAX 4
+#define RAFT_STEP_MESSAGES_MAX         (PEERS_MAX * (RAFT_STEP_APPENDS_PER_PEER_MAX + 1))
+
+struct raft_effects {
+    bool hard_state_changed;
+    struct raft_hard_state hard_state;
+    uint64_t truncate_from; /* 0: nothing */
+    uint64_t append_first;
+    uint32_t append_count;
+    uint32_t append_skip; /* entries of the event to pass over: already in the log */
+    uint32_t now_count;
+    uint32_t after_count;
+    struct raft_message now[RAFT_STEP_MESSAGES_MAX];
+    struct raft_message after[RAFT_STEP_MESSAGES_MAX];
+    uint64_t commit_index;        /* current value, also when unchanged */
+    uint64_t read_released_id;    /* current value; 0 while none */
+    uint64_t read_released_index; /* applied index at which those reads may be served */
+    bool role_changed;            /* role, term or known leader: ask raft_status */
+};
+
+struct raft_status {
+    enum raft_role role;
+    uint64_t term;
+    uint16_t leader; /* 0: unknown */
+    uint64_t last_index;
+    uint64_t commit_index;
+    uint64_t durable_index;
+    uint64_t leader_contact_ns; /* leader: when a majority last answered; follower: last valid append */
+    bool is_tail_suspect;
+    bool is_settled; /* leader: an entry of its own term is committed; reads are served from then on */
+    bool is_transferring;
+};
+
+struct raft;
+
+/* Bytes that raft_init needs for these options, aligned to 64. */
+size_t raft_size(const struct raft_options *options);
+
+/*
+ * Starts a follower in `memory` with an empty trail. ERR_ARGUMENT: an option out of its range.
+ * The trail is then filled with raft_restore_entry, from record 1 on, before the first step.
+ */
+MUST_USE enum error raft_init(void *memory, const struct raft_options *options,
+                              const struct raft_restored *restored, uint64_t now_ns,
+                              struct raft **ret_raft);
+
+/* Record `index` of `term` is in the log (recovered and durable). In order. ERR_FULL: trail full. */
+MUST_USE enum error raft_restore_entry(struct raft *raft, uint64_t index, uint64_t term);
+
+/*
+ * Takes one event. Fills *ret_effects wholly when it returns OK; other results change nothing:
+ * ERR_NOT_LEADER (propose, read, transfer), ERR_BUSY (propose or transfer during a transfer),
+ * ERR_FULL (the trail is full), ERR_ARGUMENT (unknown transfer target), ERR_RANGE (a message whose
+ * fields contradict each other or that names no voter: count it, drop it).
+ */
+MUST_USE enum error raft_step(struct raft *raft, const struct raft_event *event,
+                              struct raft_effects *ret_effects);
+
+/* The time by which raft_step must be called again. */
+uint64_t raft_deadline_ns(const struct raft *raft);
+
+/*
+ * Messages that did not fit the effects of the last step are still owed (a pipeline with room and
+ * records to send): step with RAFT_EVENT_TICK again in the same turn while this holds.
+ */
+bool raft_has_backlog(const struct raft *raft);
+
+void raft_status(const struct raft *raft, struct raft_status *ret_status);
+
+/* A leader to whom a majority (itself included) answered within election_timeout_min_ns before now. */
+bool raft_has_fresh_quorum(const struct raft *raft, uint64_t now_ns);
+
+/* Term of `index`; 0 for index 0 and for an index outside the log. */
+uint64_t raft_term_at(const struct raft *raft, uint64_t index);
+
+/* Walks the whole state; aborts (CHECK) where it contradicts itself. Debug, simulator, fuzz builds. */
+void raft_check_invariants(const struct raft *raft);
+
+#endif
