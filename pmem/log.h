@@ -1,0 +1,115 @@
+/*
+ * The log and hard state of one shard on one medium.
+ *
+ * The record area is append-only: a logical truncation writes nothing; the next record, whose index is
+ * not the successor of the last, supersedes everything from its index on. So bytes that may have been
+ * acknowledged are never overwritten, and a torn record can only lie at the physical end.
+ *
+ * A record validates itself: its crc32c (seeded with the file's identity) covers index, term, kind,
+ * size, the commit index known when it was written, the offset up to which the log was durable then,
+ * and the payload. That offset tells a torn tail from rot: an invalid record before an offset that a
+ * later record calls durable was once whole, so it is rot (a hole); one that nobody vouches for is a
+ * tail that power loss may have torn. Neither is taken for the end of the acknowledged log in silence:
+ * both make the node suspect until a quorum settles it (Protocol-Aware Recovery, FAST'18).
+ *
+ * Layout (little endian): byte 0 file header (4096), byte 4096 hard state slots and commit hint
+ * (4096), byte 8192 records, each aligned to RECORD_ALIGN_BYTES.
+ *   record: 0 crc32c u32 | 4 payload size u32 | 8 index u64 | 16 term u64 | 24 commit u64 |
+ *           32 durable offset u64 | 40 kind u8 | 41 zero[7] | 48 payload | zero to alignment
+ *   hard state slot: one 8-byte word: term (40 bits), vote (8), checksum (16); two slots, alternating.
+ *
+ * Owner: one thread.
+ */
+#ifndef POLLUX_PMEM_LOG_H
+#define POLLUX_PMEM_LOG_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/span.h"
+#include "pmem/medium.h"
+
+struct log;
+
+struct log_identity {
+    uint64_t cluster_id;
+    uint16_t node;  /* voter id */
+    uint16_t shard;
+};
+
+struct log_options {
+    const char *path;
+    size_t size_bytes; /* of a file to be created; a multiple of 4096, at least LOG_SIZE_BYTES_MIN */
+    bool is_created;   /* create when missing */
+    struct log_identity identity;
+};
+
+#define LOG_SIZE_BYTES_MIN (8u * 1024 * 1024)
+
+/* What opening found. `note` is for the operator: names file, offset and what was or is to be done. */
+struct log_recovery {
+    bool is_created;
+    uint64_t last_index;
+    uint64_t term; /* hard state */
+    uint16_t vote;
+    uint64_t commit_index; /* highest commit index that records or hint vouch for, <= last_index */
+    bool is_suspect;       /* torn or missing records behind last_index: see raft_restored */
+    uint64_t torn_bytes;
+    uint64_t hole_first_index; /* 0: none; first record lost in the middle */
+    char note[256];            /* empty when there is nothing to tell */
+};
+
+struct log_record {
+    uint64_t index;
+    uint64_t term;
+    uint64_t commit_index;
+    uint8_t kind;
+    struct span payload;
+};
+
+/* Bytes of arena that log_open takes for a file of this size. */
+size_t log_arena_bytes(size_t file_size_bytes);
+
+/*
+ * Opens or creates the file and recovers. ERR_CLUSTER, ERR_NODE, ERR_SHARD: of somebody else;
+ * ERR_VERSION: newer format; ERR_SHORT: shorter than its header says; ERR_CHECKSUM: header rotten;
+ * ERR_MAGIC; and medium_open's. `ret_recovery->note` then explains. Nothing is modified on an error.
+ */
+MUST_USE enum error log_open(const struct log_options *options, struct arena *arena,
+                             struct log **ret_log, struct log_recovery *ret_recovery);
+void log_close(struct log *log);
+
+struct medium *log_medium(struct log *log);
+
+uint64_t log_last_index(const struct log *log);
+
+/* Bytes that records (headers and padding included) may still take. */
+size_t log_room_bytes(const struct log *log);
+/* Room that a record of this payload takes. */
+size_t log_record_room_bytes(size_t payload_size_bytes);
+
+/* Copies the record behind the last; record->index is log_last_index + 1 (CHECK). ERR_FULL. */
+MUST_USE enum error log_append(struct log *log, const struct log_record *record);
+
+/* Forgets the records from `index` on (1 .. last + 1). Written by the next append. */
+void log_truncate(struct log *log, uint64_t index);
+
+/* Reads a record in place; the payload lives in the mapping until log_close. 1 .. last (CHECK). */
+void log_read(const struct log *log, uint64_t index, struct log_record *ret_record);
+uint32_t log_payload_size_bytes(const struct log *log, uint64_t index);
+
+/* Stores term and vote; durable with the next persist. */
+void log_write_hard_state(struct log *log, uint64_t term, uint16_t vote);
+
+/* Notes a commit index for the next start: a hint, never needed for safety, durable whenever. */
+void log_write_commit_hint(struct log *log, uint64_t commit_index);
+
+/* One persist for everything since the last; returns its ticket (see medium_persist). */
+uint64_t log_persist(struct log *log);
+
+/*
+ * Where durability stands: the highest durable ticket and the last record durable under it, already
+ * lowered by truncations made since the persist was asked for. ERR_SYNC for ever after a failed sync.
+ */
+MUST_USE enum error log_persisted(struct log *log, uint64_t *ret_ticket, uint64_t *ret_index);
+
+#endif

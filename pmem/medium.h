@@ -1,0 +1,76 @@
+/*
+ * A medium: one file, mapped, that bytes are stored to and made durable on. Two backends behind this
+ * header, chosen at link time: medium_pmem2.c (libpmem2) and the simulator's medium with crash states.
+ *
+ * Granularity decides how durability is reached and is published by every node:
+ *  - BYTE, CACHE_LINE (persistent memory): medium_write stores with non-temporal copies and
+ *    medium_persist drains before it returns.
+ *  - PAGE (an ordinary file): medium_persist only asks; a helper thread syncs and group-commits, and
+ *    medium_persisted reports how far. libpmem2's own page flush aborts the process on an error, so
+ *    the sync is our own fdatasync. After one failed sync nothing is ever acknowledged again: the
+ *    page cache may have dropped the bytes (Rebello et al., "Can Applications Recover from fsync
+ *    Failures?", ATC'20).
+ *
+ * Persistence model: aligned 8-byte stores are atomic against power loss; whatever was written and not
+ * yet persisted may survive word by word, in any order.
+ *
+ * Owner: one thread (the lane); the helper thread is the medium's own business.
+ */
+#ifndef POLLUX_PMEM_MEDIUM_H
+#define POLLUX_PMEM_MEDIUM_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum medium_granularity { MEDIUM_BYTE, MEDIUM_CACHE_LINE, MEDIUM_PAGE };
+
+struct medium;
+
+/*
+ * Opens `path`, creating it with `size_bytes` zeroed and allocated bytes when it does not exist and
+ * `is_created` permits; an existing file keeps its size. Creation is atomic: made under a temporary
+ * name, synced, renamed, directory synced, so no half-made file is ever seen. The file is locked
+ * against a second process.
+ * Errors: ERR_NOT_FOUND, ERR_BUSY (locked), ERR_NO_SPACE, ERR_PERMISSION, ERR_IO, ERR_NO_MEMORY.
+ * A human explanation that names the file is left in `ret_reason` (reason_size bytes) on failure.
+ */
+struct medium_options {
+    const char *path;
+    size_t size_bytes; /* a multiple of 4096 */
+    bool is_created;
+};
+MUST_USE enum error medium_open(const struct medium_options *options, struct medium **ret_medium,
+                                char *ret_reason, size_t reason_size);
+
+void medium_close(struct medium *medium);
+
+enum medium_granularity medium_granularity(const struct medium *medium);
+const char *medium_granularity_name(enum medium_granularity granularity);
+
+/* True when the granularity was forced by PMEM2_FORCE_GRANULARITY: emulated, and to be named so. */
+bool medium_is_emulated(const struct medium *medium);
+
+/* The mapping, readable at any time; valid until medium_close. */
+const uint8_t *medium_data(const struct medium *medium);
+size_t medium_size_bytes(const struct medium *medium);
+
+/* Stores bytes at `offset`; visible to reads at once, durable only after a persist. In range (CHECK). */
+void medium_write(struct medium *medium, size_t offset, const void *data, size_t size_bytes);
+
+/* Stores one aligned 8-byte word, atomically against power loss. */
+void medium_write_word(struct medium *medium, size_t offset, uint64_t word);
+
+/* Asks that all writes so far become durable; returns the ticket to wait for (rising). Not blocking
+ * on PAGE; done on return on the others. */
+uint64_t medium_persist(struct medium *medium);
+
+/* Highest ticket whose writes are durable. ERR_SYNC for ever after one sync has failed. */
+MUST_USE enum error medium_persisted(struct medium *medium, uint64_t *ret_ticket);
+
+/* Blocks until everything written so far is durable. Start, stop and recovery only. */
+MUST_USE enum error medium_persist_wait(struct medium *medium);
+
+#endif
