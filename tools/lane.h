@@ -1,0 +1,91 @@
+/*
+ * A lane: one polling thread's whole world, from packet to medium and back. The only code that knows
+ * all layers, the same object in polluxd and in the simulator (which links other ports and media).
+ *
+ * One turn (lane_turn), data flowing one way round:
+ *   receive a burst -> decode -> engine and raft -> append -> transmit what may leave now -> one drain
+ *   -> commit and apply -> transmit what had to be durable -> flush -> RCU quiescent state.
+ *
+ * Owner: one thread. All memory is taken in lane_open, then sealed.
+ */
+#ifndef POLLUX_TOOLS_LANE_H
+#define POLLUX_TOOLS_LANE_H
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "dataplane/port.h"
+#include "engine/engine.h"
+#include "pmem/log.h"
+#include "raft/raft.h"
+
+struct lane;
+
+struct lane_options {
+    uint64_t cluster_id;
+    uint16_t shard;
+    uint64_t seed;
+    struct raft_options raft;     /* `sizes` is filled by the lane */
+    struct engine_options engine; /* `sink`, `self`, `node_count` are filled by the lane */
+    struct log_options log;
+    struct dp_port_options port;
+    struct address peers[NODES_MAX]; /* of raft.voters, same order */
+};
+
+enum lane_result {
+    LANE_IDLE,        /* nothing to do: back off until lane_deadline_ns */
+    LANE_WORKED,
+    LANE_SYNC_FAILED, /* a sync failed: nothing is acknowledged any more; stop the process */
+};
+
+#define LANE_DROP_LIST(X)                                                                          \
+    X(magic)                                                                                       \
+    X(version)                                                                                     \
+    X(checksum)                                                                                    \
+    X(cluster)                                                                                     \
+    X(shard)                                                                                       \
+    X(malformed)                                                                                   \
+    X(type)                                                                                        \
+    X(sender)                                                                                      \
+    X(fingerprint)                                                                                 \
+    X(piece)                                                                                       \
+    X(raft_range)                                                                                  \
+    X(outbox_full)
+
+struct lane_counters {
+    uint64_t turns;
+    uint64_t turns_worked;
+    uint64_t rx_messages;
+    uint64_t raft_rx;
+    uint64_t raft_tx;
+    uint64_t records_appended;
+    uint64_t bytes_appended;
+    uint64_t persists;
+    uint64_t elections_won;
+    uint64_t leader_changes;
+#define X(name) uint64_t drop_##name;
+    LANE_DROP_LIST(X)
+#undef X
+};
+
+/* On failure ret_reason (reason_size bytes) says what failed, where, and what to do. The recovery
+ * report is filled when the log was opened. */
+MUST_USE enum error lane_open(const struct lane_options *options, uint64_t now_ns,
+                              struct lane **ret_lane, struct log_recovery *ret_recovery,
+                              char *ret_reason, size_t reason_size);
+void lane_close(struct lane *lane);
+
+enum lane_result lane_turn(struct lane *lane, uint64_t now_ns);
+
+/* The time by which the next turn must run even if no packet arrives. */
+uint64_t lane_deadline_ns(const struct lane *lane);
+
+/* For tests, the simulator and the statistics. */
+void lane_raft_status(const struct lane *lane, struct raft_status *ret_status);
+const struct raft *lane_raft(const struct lane *lane);
+struct engine *lane_engine(struct lane *lane);
+struct log *lane_log(struct lane *lane);
+const struct lane_counters *lane_counters(const struct lane *lane);
+const struct dp_counters *lane_port_counters(const struct lane *lane);
+
+#endif
