@@ -44,7 +44,9 @@ uint64_t prng_range(struct prng *prng, uint64_t low, uint64_t high)
     if (span == 0) /* the whole 64-bit range */
         return prng_next(prng);
     /* The bias of one multiplication is below 2^-64 * span: far under anything that a test can see. */
-    return low + (uint64_t)(((unsigned __int128)prng_next(prng) * span) >> 64);
+    __extension__ unsigned __int128 product = prng_next(prng);
+    product *= span;
+    return low + (uint64_t)(product >> 64);
 }
 
 int prng_chance(struct prng *prng, uint32_t per_million)
