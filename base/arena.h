@@ -25,8 +25,8 @@ struct arena {
 MUST_USE enum error arena_init(struct arena *arena, size_t capacity_bytes);
 
 /*
- * Zeroed memory aligned to `align_bytes` (a power of two, at most 4096). Never fails: a request past
- * the capacity or after the seal is a broken promise of the caller and aborts.
+ * Zeroed memory aligned to `align_bytes` (a power of two, at most 4096). Never fails: a request
+ * past the capacity or after the seal is a broken promise of the caller and aborts.
  */
 void *arena_take(struct arena *arena, size_t size_bytes, size_t align_bytes);
 

@@ -1,7 +1,8 @@
 /*
- * Assertions. CHECK is on in every build: it states what our own code promises, and a broken promise
- * stops the process before it can spread. DCHECK is for costly walks: debug, simulator, fuzz builds.
- * Neither is ever applied to bytes from a network or a medium, and neither has side effects.
+ * Assertions. CHECK is on in every build: it states what our own code promises, and a broken
+ * promise stops the process before it can spread. DCHECK is for costly walks: debug, simulator,
+ * fuzz builds. Neither is ever applied to bytes from a network or a medium, and neither has side
+ * effects.
  */
 #ifndef POLLUX_BASE_CHECK_H
 #define POLLUX_BASE_CHECK_H

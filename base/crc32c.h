@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * Continues `crc` (0 to begin) over `size_bytes` at `data`; crc32c(crc32c(0, a), b) equals the crc of
- * a followed by b. Known answer: "123456789" gives 0xE3069283. Any thread.
+ * Continues `crc` (0 to begin) over `size_bytes` at `data`; crc32c(crc32c(0, a), b) equals the crc
+ * of a followed by b. Known answer: "123456789" gives 0xE3069283. Any thread.
  */
 uint32_t crc32c(uint32_t crc, const void *data, size_t size_bytes);
 

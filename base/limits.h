@@ -1,6 +1,6 @@
 /*
- * Every limit of Pollux in one place, with the relations between them proved at compile time. A loop,
- * table or queue elsewhere names one of these as its bound.
+ * Every limit of Pollux in one place, with the relations between them proved at compile time. A
+ * loop, table or queue elsewhere names one of these as its bound.
  */
 #ifndef POLLUX_BASE_LIMITS_H
 #define POLLUX_BASE_LIMITS_H
@@ -17,8 +17,8 @@
 #define VALUE_SIZE_BYTES_MAX (1024 * 1024)
 
 /* Packets: what fits one Ethernet frame of 1500 bytes under IPv6 (40) and UDP (8). */
-#define PACKET_SIZE_BYTES_MAX        1452
-#define PACKET_HEADER_SIZE_BYTES     56
+#define PACKET_SIZE_BYTES_MAX         1452
+#define PACKET_HEADER_SIZE_BYTES      56
 #define PACKET_PAYLOAD_SIZE_BYTES_MAX (PACKET_SIZE_BYTES_MAX - PACKET_HEADER_SIZE_BYTES)
 
 /* A swap carries two values of the largest size; the rest is headers. */
@@ -26,22 +26,25 @@
 #define MESSAGE_PIECES_MAX                                                                         \
     ((MESSAGE_SIZE_BYTES_MAX + PACKET_PAYLOAD_SIZE_BYTES_MAX - 1) / PACKET_PAYLOAD_SIZE_BYTES_MAX)
 
-/* One value chunk in a reply: larger values are read on by range, so that no reply is a long burst. */
+/*
+ * One value chunk in a reply: larger values are read on by range, so that no reply is a long burst.
+ */
 #define REPLY_CHUNK_SIZE_BYTES_MAX (32 * 1024)
 
 /* A turn. */
-#define RX_BURST_MAX            64
-#define REQUEST_OPS_MAX         64
-#define BATCH_REQUESTS_MAX      RX_BURST_MAX
-#define BATCH_SIZE_BYTES_SOFT   (256 * 1024) /* a batch closes at this size; one request may exceed it */
+#define RX_BURST_MAX       64
+#define REQUEST_OPS_MAX    64
+#define BATCH_REQUESTS_MAX RX_BURST_MAX
+#define BATCH_SIZE_BYTES_SOFT                                                                      \
+    (256 * 1024) /* a batch closes at this size; one request may exceed it */
 
 /* Log records: one batch each. An append message carries several, or one that is larger than the
  * message's soft limit. */
-#define RECORD_HEADER_SIZE_BYTES    48
-#define RECORD_ALIGN_BYTES          64
+#define RECORD_HEADER_SIZE_BYTES      48
+#define RECORD_ALIGN_BYTES            64
 #define RECORD_PAYLOAD_SIZE_BYTES_MAX (MESSAGE_SIZE_BYTES_MAX - 16 * 1024)
-#define APPEND_ENTRIES_MAX          64
-#define APPEND_SIZE_BYTES_SOFT      (32 * 1024)
+#define APPEND_ENTRIES_MAX            64
+#define APPEND_SIZE_BYTES_SOFT        (32 * 1024)
 
 /* Sessions: operations in flight whose outcome is remembered. */
 #define SESSION_WINDOW 128

@@ -43,7 +43,9 @@ uint64_t prng_range(struct prng *prng, uint64_t low, uint64_t high)
     uint64_t span = high - low + 1;
     if (span == 0) /* the whole 64-bit range */
         return prng_next(prng);
-    /* The bias of one multiplication is below 2^-64 * span: far under anything that a test can see. */
+    /*
+     * The bias of one multiplication is below 2^-64 * span: far under anything that a test can see.
+     */
     __extension__ unsigned __int128 product = prng_next(prng);
     product *= span;
     return low + (uint64_t)(product >> 64);

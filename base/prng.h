@@ -1,6 +1,6 @@
 /*
- * Deterministic randomness: xoshiro256** (Blackman and Vigna, 2018) seeded by splitmix64. Components
- * own one each, seeded from their options; nothing in Pollux draws randomness elsewhere.
+ * Deterministic randomness: xoshiro256** (Blackman and Vigna, 2018) seeded by splitmix64.
+ * Components own one each, seeded from their options; nothing in Pollux draws randomness elsewhere.
  */
 #ifndef POLLUX_BASE_PRNG_H
 #define POLLUX_BASE_PRNG_H

@@ -1,6 +1,6 @@
 /*
- * A bounded ring of fixed-size elements, one producer thread and one consumer thread (Lamport 1983).
- * The only mutable thing besides RCU that two threads of a node share.
+ * A bounded ring of fixed-size elements, one producer thread and one consumer thread (Lamport
+ * 1983). The only mutable thing besides RCU that two threads of a node share.
  *
  * Each counter is written by one side: `head` by the consumer, `tail` by the producer. The release
  * store of `tail` pairs with the acquire load in ring_pop (elements are visible before they are

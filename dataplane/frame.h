@@ -1,6 +1,6 @@
 /*
- * Ethernet frames through one DPDK port: the lower half of the data plane, used by dataplane/port.h and
- * by the switch. The port is whatever EAL can open: a PCI address, or a vdev string such as
+ * Ethernet frames through one DPDK port: the lower half of the data plane, used by dataplane/port.h
+ * and by the switch. The port is whatever EAL can open: a PCI address, or a vdev string such as
  * "net_memif0,role=client,id=0,socket=/run/x.sock,socket-abstract=no", net_af_packet, net_af_xdp,
  * net_tap, net_ring, net_pcap. Handles are DPDK's mbufs, passed on without a copy.
  *
@@ -24,8 +24,8 @@ struct dp_environment_options {
     const char *file_prefix;         /* distinct for each process of one machine */
     const char *vdevs[DP_VDEVS_MAX]; /* --vdev arguments */
     uint32_t vdev_count;
-    const char *pci_allow;           /* --allow argument or NULL: then no PCI scan at all */
-    uint32_t memory_mib;             /* -m with --no-huge; 0: EAL's default */
+    const char *pci_allow; /* --allow argument or NULL: then no PCI scan at all */
+    uint32_t memory_mib;   /* -m with --no-huge; 0: EAL's default */
     bool is_hugepages;
 };
 
@@ -38,11 +38,11 @@ struct dp_frame; /* an mbuf */
 struct dp_frame_port;
 
 struct dp_frame_port_options {
-    const char *name;        /* "net_memif0", "0000:03:00.0", ... */
-    uint32_t queue_count;    /* rx and tx queues, one pair a lane */
-    uint32_t ring_size;      /* descriptors a queue */
-    uint32_t pool_size;      /* mbufs a queue's pool */
-    uint16_t mtu_bytes;      /* 0: 1500 */
+    const char *name;     /* "net_memif0", "0000:03:00.0", ... */
+    uint32_t queue_count; /* rx and tx queues, one pair a lane */
+    uint32_t ring_size;   /* descriptors a queue */
+    uint32_t pool_size;   /* mbufs a queue's pool */
+    uint16_t mtu_bytes;   /* 0: 1500 */
 };
 
 MUST_USE enum error dp_frame_port_open(const struct dp_frame_port_options *options,

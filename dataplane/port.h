@@ -1,9 +1,9 @@
 /*
  * Datagrams: the upper half of the data plane. One queue of one port with its own IPv4 and IPv6
- * address; answers ARP, neighbour solicitations and echo requests itself, since the kernel never sees
- * the port's packets; resolves its next hops; checks and fills checksums. Everything it drops is
- * counted by reason. Two backends behind this header, chosen at link time: DPDK's, and the simulator's
- * network.
+ * address; answers ARP, neighbour solicitations and echo requests itself, since the kernel never
+ * sees the port's packets; resolves its next hops; checks and fills checksums. Everything it drops
+ * is counted by reason. Two backends behind this header, chosen at link time: DPDK's, and the
+ * simulator's network.
  *
  * Owner: one thread (the lane of that queue).
  */

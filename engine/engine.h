@@ -3,12 +3,12 @@
  * one log record, applies committed records, answers. Pure: time comes with the turn, packets leave
  * through a sink, memory comes from the arena at start; liburcu is behind engine/rcu.h only.
  *
- * Deterministic: engine_apply depends on nothing but the records applied before, in order; two nodes
- * with equal fingerprints and equal applied index have equal state (engine_state_hash).
+ * Deterministic: engine_apply depends on nothing but the records applied before, in order; two
+ * nodes with equal fingerprints and equal applied index have equal state (engine_state_hash).
  *
- * A record's payload: 0 log time u64 (ns of leadership, monotone over the whole log) | 8 request count
- * u32 | 12 zero u32 | then the requests, each verbatim as engine/wire.h encodes it, each after its
- * size u32 and padded to 8.
+ * A record's payload: 0 log time u64 (ns of leadership, monotone over the whole log) | 8 request
+ * count u32 | 12 zero u32 | then the requests, each verbatim as engine/wire.h encodes it, each
+ * after its size u32 and padded to 8.
  *
  * A turn of the lane, in order: engine_begin_turn, engine_receive for each message, then
  * engine_batch / engine_reads_wanted, engine_apply for what is committed, engine_reads_released,
@@ -26,8 +26,8 @@
 struct engine;
 
 /*
- * Sends one message to a client. `head` and `body` are one message in two borrowed parts. Losing it is
- * allowed: clients retry.
+ * Sends one message to a client. `head` and `body` are one message in two borrowed parts. Losing it
+ * is allowed: clients retry.
  */
 struct engine_sink {
     void (*send)(void *context, const struct address *to, uint8_t wire_type, struct span body);
@@ -37,10 +37,10 @@ struct engine_sink {
 struct engine_options {
     uint16_t self;
     uint16_t node_count;
-    uint64_t incarnation;  /* random and new at each start */
+    uint64_t incarnation; /* random and new at each start */
     /* Replicated limits: the same on all nodes, guarded by engine_fingerprint. */
     uint32_t keys_max;
-    uint32_t blocks_max;   /* store blocks of ENGINE_BLOCK_SIZE_BYTES that keys and values may take */
+    uint32_t blocks_max; /* store blocks of ENGINE_BLOCK_SIZE_BYTES that keys and values may take */
     uint32_t sessions_max;
     uint64_t session_ttl_ns; /* of log time without a request */
     /* Local limits. */
@@ -107,13 +107,16 @@ void engine_deinit(struct engine *engine);
 void engine_begin_turn(struct engine *engine, const struct engine_view *view);
 
 /*
- * One whole client message (WIRE_HELLO, WIRE_WRITE, WIRE_READ). Relaxed reads, refusals and outcomes
- * already known are answered before it returns; the rest joins the batch or the waiting reads.
+ * One whole client message (WIRE_HELLO, WIRE_WRITE, WIRE_READ). Relaxed reads, refusals and
+ * outcomes already known are answered before it returns; the rest joins the batch or the waiting
+ * reads.
  */
 void engine_receive(struct engine *engine, const struct address *from, uint8_t wire_type,
                     struct span body);
 
-/* True when writes wait to be proposed: *ret_payload is their record, borrowed until the next call. */
+/*
+ * True when writes wait to be proposed: *ret_payload is their record, borrowed until the next call.
+ */
 bool engine_batch(struct engine *engine, struct span *ret_payload);
 /* The batch became record `index` of `term`: its clients are answered when that applies. */
 void engine_batch_proposed(struct engine *engine, uint64_t index, uint64_t term);
@@ -127,14 +130,14 @@ uint64_t engine_reads_wanted(struct engine *engine);
 void engine_reads_released(struct engine *engine, uint64_t read_id, uint64_t index);
 
 /*
- * The next committed record (index = applied + 1, CHECK). A record that was valid at its leader always
- * applies; bytes that do not decode are a broken promise (the log validated them).
+ * The next committed record (index = applied + 1, CHECK). A record that was valid at its leader
+ * always applies; bytes that do not decode are a broken promise (the log validated them).
  */
 void engine_apply(struct engine *engine, uint64_t index, uint64_t term, uint8_t kind,
                   struct span payload);
 
-/* Leadership is gone: whoever waits here is told NOT_LEADER for reads, and nothing for writes (their
- * outcome is not known here; the client asks the next leader under the same seq). */
+/* Leadership is gone: whoever waits here is told NOT_LEADER for reads, and nothing for writes
+ * (their outcome is not known here; the client asks the next leader under the same seq). */
 void engine_leadership_lost(struct engine *engine);
 
 /* Answers reads that became servable, refuses those out of time, reports the RCU quiescent state,
@@ -147,13 +150,13 @@ uint64_t engine_deadline_ns(const struct engine *engine);
 uint64_t engine_applied_index(const struct engine *engine);
 const struct engine_counters *engine_counters(const struct engine *engine);
 
-/* Hash over the whole replicated state (keys, values, versions, sessions, outcomes): a walk, for the
- * simulator and tests. Independent of memory layout and of the order of insertion. */
+/* Hash over the whole replicated state (keys, values, versions, sessions, outcomes): a walk, for
+ * the simulator and tests. Independent of memory layout and of the order of insertion. */
 uint64_t engine_state_hash(const struct engine *engine);
 
 /*
- * Lock-free relaxed lookup from any thread that is registered with engine/rcu.h and inside its turn:
- * copies at most `capacity_bytes` of the value. ERR_NOT_FOUND.
+ * Lock-free relaxed lookup from any thread that is registered with engine/rcu.h and inside its
+ * turn: copies at most `capacity_bytes` of the value. ERR_NOT_FOUND.
  */
 MUST_USE enum error engine_lookup(const struct engine *engine, struct span key, uint8_t *to,
                                   size_t capacity_bytes, uint32_t *ret_value_size_bytes,

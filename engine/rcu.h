@@ -1,8 +1,8 @@
 /*
  * The one door to liburcu (QSBR flavour; Desnoyers et al., "User-Level Implementations of Read-Copy
- * Update", TPDS 2012). A registered thread is inside a read section from one rcu_turn to the next: no
- * reference into an index survives a turn. A thread goes offline before it blocks.
- * Two backends, chosen at link time: rcu_qsbr.c, and the simulator's, which is one thread.
+ * Update", TPDS 2012). A registered thread is inside a read section from one rcu_turn to the next:
+ * no reference into an index survives a turn. A thread goes offline before it blocks. Two backends,
+ * chosen at link time: rcu_qsbr.c, and the simulator's, which is one thread.
  */
 #ifndef POLLUX_ENGINE_RCU_H
 #define POLLUX_ENGINE_RCU_H

@@ -1,7 +1,8 @@
 /*
- * Messages larger than a packet, put together again: a fixed number of slots with a fixed buffer each,
- * taken from the arena at start. A retransmission of the same message id fills the pieces that were
- * lost. When all slots are taken the one that was idle longest gives way; its sender sends again.
+ * Messages larger than a packet, put together again: a fixed number of slots with a fixed buffer
+ * each, taken from the arena at start. A retransmission of the same message id fills the pieces
+ * that were lost. When all slots are taken the one that was idle longest gives way; its sender
+ * sends again.
  *
  * Owner: one thread.
  */
@@ -18,8 +19,8 @@ size_t reassembly_arena_bytes(uint32_t slot_count);
 struct reassembly *reassembly_init(struct arena *arena, uint32_t slot_count);
 
 /*
- * Adds one piece. OK and *ret_message set: the message is whole; its body is borrowed until the next
- * reassembly_add (a single-piece message borrows from the packet and takes no slot). OK and
+ * Adds one piece. OK and *ret_message set: the message is whole; its body is borrowed until the
+ * next reassembly_add (a single-piece message borrows from the packet and takes no slot). OK and
  * ret_message->data NULL: pieces are missing still. ERR_RANGE: contradicts the pieces before it
  * (those stay). ERR_REPLAYED: piece was there already.
  */

@@ -3,10 +3,11 @@
  * Explicit little-endian fields, no struct is ever cast, every reserved byte is zero and checked.
  *
  * Packet (PACKET_HEADER_SIZE_BYTES, then at most PACKET_PAYLOAD_SIZE_BYTES_MAX of payload):
- *    0 magic u16 "PX" | 2 version u8 | 3 type u8 | 4 crc32c u32 over the packet with this field zero |
- *    8 cluster id u64 | 16 shard u16 | 18 sender u16 (voter id; 0: a client) | 20 piece u16 |
+ *    0 magic u16 "PX" | 2 version u8 | 3 type u8 | 4 crc32c u32 over the packet with this field
+ * zero | 8 cluster id u64 | 16 shard u16 | 18 sender u16 (voter id; 0: a client) | 20 piece u16 |
  *   22 pieces u16 | 24 message id u64 (the sender's, not reused) | 32 message size u32 |
- *   36 key id u8 (0: no authentication) | 37 zero[3] | 40 authentication tag[16] (zero) | 56 payload
+ *   36 key id u8 (0: no authentication) | 37 zero[3] | 40 authentication tag[16] (zero) | 56
+ * payload
  *
  * Decoders borrow from the bytes they are given, check everything against what is left, and return
  * ERR_MAGIC, ERR_VERSION, ERR_CHECKSUM, ERR_CLUSTER, ERR_SHARD, ERR_SHORT, ERR_TRAILING,
@@ -35,7 +36,7 @@ enum wire_type {
     WIRE_STATUS_REPLY,
     WIRE_TRANSFER, /* operator: hand leadership over */
     WIRE_TRANSFER_REPLY,
-    WIRE_FORWARD,  /* node to leader: pending relaxed writes */
+    WIRE_FORWARD, /* node to leader: pending relaxed writes */
     WIRE_FORWARD_REPLY,
 };
 
@@ -63,7 +64,9 @@ uint64_t wire_cluster_id(const char *name);
 /* Pieces that a message body of this size (0 .. MESSAGE_SIZE_BYTES_MAX) is cut into; at least 1. */
 uint32_t wire_piece_count(size_t body_size_bytes);
 
-/* Writes piece `piece` of the body as one packet to `to` (PACKET_SIZE_BYTES_MAX); returns its size. */
+/*
+ * Writes piece `piece` of the body as one packet to `to` (PACKET_SIZE_BYTES_MAX); returns its size.
+ */
 uint32_t wire_piece_encode(uint8_t *to, const struct wire_message_header *header, struct span body,
                            uint32_t piece);
 
@@ -74,12 +77,12 @@ MUST_USE enum error wire_packet_decode(struct span packet, uint64_t cluster_id,
 /* ---- requests of clients ---- */
 
 enum wire_op_type {
-    WIRE_OP_SET = 1,      /* value absent: delete */
-    WIRE_OP_SWAP,         /* old and new each possibly absent */
-    WIRE_OP_FENCE,        /* `seq` can never apply after this unless it already has */
-    WIRE_OP_REGISTER,     /* session 0: open a session; seq is the client's nonce */
-    WIRE_OP_UNREGISTER,   /* close the session */
-    WIRE_OP_KEEP_ALIVE,   /* renews the session's expiry */
+    WIRE_OP_SET = 1,    /* value absent: delete */
+    WIRE_OP_SWAP,       /* old and new each possibly absent */
+    WIRE_OP_FENCE,      /* `seq` can never apply after this unless it already has */
+    WIRE_OP_REGISTER,   /* session 0: open a session; seq is the client's nonce */
+    WIRE_OP_UNREGISTER, /* close the session */
+    WIRE_OP_KEEP_ALIVE, /* renews the session's expiry */
     WIRE_OP_TYPE_END
 };
 
@@ -95,8 +98,8 @@ struct wire_op {
 #define WIRE_OP_HEADER_SIZE_BYTES 24
 
 /*
- * The replicated part of a write: copied verbatim into the log record. `floor`: every seq below it is
- * finished for the client; its outcome may be forgotten, and such an op is never executed again.
+ * The replicated part of a write: copied verbatim into the log record. `floor`: every seq below it
+ * is finished for the client; its outcome may be forgotten, and such an op is never executed again.
  */
 struct wire_request {
     uint64_t session;
@@ -107,9 +110,10 @@ struct wire_request {
 #define WIRE_REQUEST_HEADER_SIZE_BYTES 24
 
 /*
- * WIRE_WRITE. `packet_number` rises with every transmission of the session, so that a node can tell a
- * duplicated packet from a retry; `incarnation` is the addressed node's (from its hello reply), so
- * that a packet delayed across its restart is told apart too. Together they make a refusal definite.
+ * WIRE_WRITE. `packet_number` rises with every transmission of the session, so that a node can tell
+ * a duplicated packet from a retry; `incarnation` is the addressed node's (from its hello reply),
+ * so that a packet delayed across its restart is told apart too. Together they make a refusal
+ * definite.
  */
 struct wire_write {
     uint64_t packet_number;
@@ -130,13 +134,15 @@ struct wire_read {
     uint64_t request_number; /* echoed */
     uint32_t timeout_us;     /* as in wire_write */
     bool is_consistent;
-    uint64_t min_index;   /* relaxed: applied index must be at least this; 0: any */
-    uint32_t max_age_us;  /* relaxed: last contact with a quorum at most this old; 0: any */
-    uint16_t op_count;    /* 1 .. REQUEST_OPS_MAX */
-    struct span ops;      /* walk with wire_read_op_decode */
+    uint64_t min_index;  /* relaxed: applied index must be at least this; 0: any */
+    uint32_t max_age_us; /* relaxed: last contact with a quorum at most this old; 0: any */
+    uint16_t op_count;   /* 1 .. REQUEST_OPS_MAX */
+    struct span ops;     /* walk with wire_read_op_decode */
 };
 
-/* Outcome of a whole request. Anything but WIRE_STATUS_OK: nothing was or will be appended for it. */
+/*
+ * Outcome of a whole request. Anything but WIRE_STATUS_OK: nothing was or will be appended for it.
+ */
 enum wire_status {
     WIRE_STATUS_OK = 0,
     WIRE_STATUS_NOT_LEADER,  /* `leader` in the reply is the hint, 0 if unknown */
@@ -154,15 +160,15 @@ enum wire_status {
 /* Outcome of one operation. */
 enum wire_outcome {
     WIRE_OUTCOME_OK = 1,
-    WIRE_OUTCOME_MISMATCH,     /* swap: not the expected value; the stored one is returned */
-    WIRE_OUTCOME_NOT_FOUND,    /* get: no such key. swap: expected a value, key is absent: MISMATCH */
-    WIRE_OUTCOME_FENCED,       /* never executed and never will be */
-    WIRE_OUTCOME_NO_SESSION,   /* unknown or expired session: not executed by this request */
+    WIRE_OUTCOME_MISMATCH,   /* swap: not the expected value; the stored one is returned */
+    WIRE_OUTCOME_NOT_FOUND,  /* get: no such key. swap: expected a value, key is absent: MISMATCH */
+    WIRE_OUTCOME_FENCED,     /* never executed and never will be */
+    WIRE_OUTCOME_NO_SESSION, /* unknown or expired session: not executed by this request */
     WIRE_OUTCOME_SESSIONS_FULL,
-    WIRE_OUTCOME_WINDOW,       /* seq too far ahead of the floor: not executed */
-    WIRE_OUTCOME_FORGOTTEN,    /* seq below the floor: not executed again; its outcome is gone */
-    WIRE_OUTCOME_STORE_FULL,   /* not executed: keys or bytes exhausted */
-    WIRE_OUTCOME_VERSION,      /* ranged get: the value has changed since that version */
+    WIRE_OUTCOME_WINDOW,     /* seq too far ahead of the floor: not executed */
+    WIRE_OUTCOME_FORGOTTEN,  /* seq below the floor: not executed again; its outcome is gone */
+    WIRE_OUTCOME_STORE_FULL, /* not executed: keys or bytes exhausted */
+    WIRE_OUTCOME_VERSION,    /* ranged get: the value has changed since that version */
     WIRE_OUTCOME_END
 };
 
@@ -182,9 +188,9 @@ struct wire_reply {
 #define WIRE_REPLY_HEADER_SIZE_BYTES 56
 
 struct wire_reply_op {
-    uint64_t seq;     /* writes: the op's; reads: its position from 0. REGISTER: the nonce */
-    uint8_t outcome;  /* enum wire_outcome */
-    bool is_pending;  /* relaxed get: a pending value of this server */
+    uint64_t seq;    /* writes: the op's; reads: its position from 0. REGISTER: the nonce */
+    uint8_t outcome; /* enum wire_outcome */
+    bool is_pending; /* relaxed get: a pending value of this server */
     bool has_value;
     uint64_t version; /* log index of the last write of the key; REGISTER: the new session id */
     uint32_t value_size_bytes; /* whole value */
@@ -207,7 +213,7 @@ struct wire_hello_reply {
     uint16_t node;
     uint16_t leader;
     uint16_t node_count;
-    uint8_t role; /* enum raft_role */
+    uint8_t role;          /* enum raft_role */
     bool has_fresh_quorum; /* a settled leader with a fresh quorum: writes may be sent here */
     bool is_suspect;
     uint8_t granularity; /* enum medium_granularity of the log */
@@ -222,7 +228,9 @@ struct wire_counter {
     uint64_t value;
 };
 
-/* Writers append to a buffer; `size_bytes` grows. Exceeding the capacity sets is_overflow instead. */
+/*
+ * Writers append to a buffer; `size_bytes` grows. Exceeding the capacity sets is_overflow instead.
+ */
 struct wire_writer {
     uint8_t *data;
     size_t capacity_bytes;

@@ -1,22 +1,24 @@
 /*
  * The log and hard state of one shard on one medium.
  *
- * The record area is append-only: a logical truncation writes nothing; the next record, whose index is
- * not the successor of the last, supersedes everything from its index on. So bytes that may have been
- * acknowledged are never overwritten, and a torn record can only lie at the physical end.
+ * The record area is append-only: a logical truncation writes nothing; the next record, whose index
+ * is not the successor of the last, supersedes everything from its index on. So bytes that may have
+ * been acknowledged are never overwritten, and a torn record can only lie at the physical end.
  *
  * A record validates itself: its crc32c (seeded with the file's identity) covers index, term, kind,
- * size, the commit index known when it was written, the offset up to which the log was durable then,
- * and the payload. That offset tells a torn tail from rot: an invalid record before an offset that a
- * later record calls durable was once whole, so it is rot (a hole); one that nobody vouches for is a
- * tail that power loss may have torn. Neither is taken for the end of the acknowledged log in silence:
- * both make the node suspect until a quorum settles it (Protocol-Aware Recovery, FAST'18).
+ * size, the commit index known when it was written, the offset up to which the log was durable
+ * then, and the payload. That offset tells a torn tail from rot: an invalid record before an offset
+ * that a later record calls durable was once whole, so it is rot (a hole); one that nobody vouches
+ * for is a tail that power loss may have torn. Neither is taken for the end of the acknowledged log
+ * in silence: both make the node suspect until a quorum settles it (Protocol-Aware Recovery,
+ * FAST'18).
  *
  * Layout (little endian): byte 0 file header (4096), byte 4096 hard state slots and commit hint
  * (4096), byte 8192 records, each aligned to RECORD_ALIGN_BYTES.
  *   record: 0 crc32c u32 | 4 payload size u32 | 8 index u64 | 16 term u64 | 24 commit u64 |
  *           32 durable offset u64 | 40 kind u8 | 41 zero[7] | 48 payload | zero to alignment
- *   hard state slot: one 8-byte word: term (40 bits), vote (8), checksum (16); two slots, alternating.
+ *   hard state slot: one 8-byte word: term (40 bits), vote (8), checksum (16); two slots,
+ * alternating.
  *
  * Owner: one thread.
  */
@@ -32,20 +34,23 @@ struct log;
 
 struct log_identity {
     uint64_t cluster_id;
-    uint16_t node;  /* voter id */
+    uint16_t node; /* voter id */
     uint16_t shard;
 };
 
 struct log_options {
     const char *path;
-    size_t size_bytes; /* of a file to be created; a multiple of 4096, at least LOG_SIZE_BYTES_MIN */
-    bool is_created;   /* create when missing */
+    size_t
+        size_bytes;  /* of a file to be created; a multiple of 4096, at least LOG_SIZE_BYTES_MIN */
+    bool is_created; /* create when missing */
     struct log_identity identity;
 };
 
 #define LOG_SIZE_BYTES_MIN (8u * 1024 * 1024)
 
-/* What opening found. `note` is for the operator: names file, offset and what was or is to be done. */
+/*
+ * What opening found. `note` is for the operator: names file, offset and what was or is to be done.
+ */
 struct log_recovery {
     bool is_created;
     uint64_t last_index;
@@ -72,7 +77,8 @@ size_t log_arena_bytes(size_t file_size_bytes);
 /*
  * Opens or creates the file and recovers. ERR_CLUSTER, ERR_NODE, ERR_SHARD: of somebody else;
  * ERR_VERSION: newer format; ERR_SHORT: shorter than its header says; ERR_CHECKSUM: header rotten;
- * ERR_MAGIC; and medium_open's. `ret_recovery->note` then explains. Nothing is modified on an error.
+ * ERR_MAGIC; and medium_open's. `ret_recovery->note` then explains. Nothing is modified on an
+ * error.
  */
 MUST_USE enum error log_open(const struct log_options *options, struct arena *arena,
                              struct log **ret_log, struct log_recovery *ret_recovery);
@@ -108,7 +114,8 @@ uint64_t log_persist(struct log *log);
 
 /*
  * Where durability stands: the highest durable ticket and the last record durable under it, already
- * lowered by truncations made since the persist was asked for. ERR_SYNC for ever after a failed sync.
+ * lowered by truncations made since the persist was asked for. ERR_SYNC for ever after a failed
+ * sync.
  */
 MUST_USE enum error log_persisted(struct log *log, uint64_t *ret_ticket, uint64_t *ret_index);
 

@@ -1,18 +1,19 @@
 /*
- * A medium: one file, mapped, that bytes are stored to and made durable on. Two backends behind this
- * header, chosen at link time: medium_pmem2.c (libpmem2) and the simulator's medium with crash states.
+ * A medium: one file, mapped, that bytes are stored to and made durable on. Two backends behind
+ * this header, chosen at link time: medium_pmem2.c (libpmem2) and the simulator's medium with crash
+ * states.
  *
  * Granularity decides how durability is reached and is published by every node:
  *  - BYTE, CACHE_LINE (persistent memory): medium_write stores with non-temporal copies and
  *    medium_persist drains before it returns.
- *  - PAGE (an ordinary file): medium_persist only asks; a helper thread syncs and group-commits, and
- *    medium_persisted reports how far. libpmem2's own page flush aborts the process on an error, so
- *    the sync is our own fdatasync. After one failed sync nothing is ever acknowledged again: the
+ *  - PAGE (an ordinary file): medium_persist only asks; a helper thread syncs and group-commits,
+ * and medium_persisted reports how far. libpmem2's own page flush aborts the process on an error,
+ * so the sync is our own fdatasync. After one failed sync nothing is ever acknowledged again: the
  *    page cache may have dropped the bytes (Rebello et al., "Can Applications Recover from fsync
  *    Failures?", ATC'20).
  *
- * Persistence model: aligned 8-byte stores are atomic against power loss; whatever was written and not
- * yet persisted may survive word by word, in any order.
+ * Persistence model: aligned 8-byte stores are atomic against power loss; whatever was written and
+ * not yet persisted may survive word by word, in any order.
  *
  * Owner: one thread (the lane); the helper thread is the medium's own business.
  */
@@ -57,7 +58,8 @@ bool medium_is_emulated(const struct medium *medium);
 const uint8_t *medium_data(const struct medium *medium);
 size_t medium_size_bytes(const struct medium *medium);
 
-/* Stores bytes at `offset`; visible to reads at once, durable only after a persist. In range (CHECK). */
+/* Stores bytes at `offset`; visible to reads at once, durable only after a persist. In range
+ * (CHECK). */
 void medium_write(struct medium *medium, size_t offset, const void *data, size_t size_bytes);
 
 /* Stores one aligned 8-byte word, atomically against power loss. */

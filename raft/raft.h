@@ -5,17 +5,19 @@
  * index -> term runs, and the caller keeps the records.
  *
  * Sources: Ongaro & Ousterhout, "In Search of an Understandable Consensus Algorithm" (paper);
- * Ongaro, "Consensus: Bridging Theory and Practice", 2014 (thesis); Alagappan et al., "Protocol-Aware
- * Recovery for Consensus-Based Storage", FAST'18 (suspect tails); etcd-io/raft (two outboxes).
+ * Ongaro, "Consensus: Bridging Theory and Practice", 2014 (thesis); Alagappan et al.,
+ * "Protocol-Aware Recovery for Consensus-Based Storage", FAST'18 (suspect tails); etcd-io/raft (two
+ * outboxes).
  *
  * The caller's duties, after each raft_step, in this order:
  *  1. If `hard_state_changed`, write `hard_state`; if `truncate_from` is not 0, forget every record
  *     from there on; then append the `append_count` records from `append_first` on. None of this
- *     needs to be durable yet. (A leader's proposal or no-op is one record of term `hard_state.term`;
- *     a follower's records are the event's entries from `append_skip` on.)
+ *     needs to be durable yet. (A leader's proposal or no-op is one record of term
+ * `hard_state.term`; a follower's records are the event's entries from `append_skip` on.)
  *  2. Send the messages in `now`, at once: a leader replicates while its own medium writes.
- *  3. Make everything of (1), of this step and all earlier ones, durable; only then send the messages
- *     in `after`. Steps may share one drain. A message may be lost at any time, never sent early.
+ *  3. Make everything of (1), of this step and all earlier ones, durable; only then send the
+ * messages in `after`. Steps may share one drain. A message may be lost at any time, never sent
+ * early.
  *  4. When records up to n are durable, say so: RAFT_EVENT_DURABLE.
  *  5. Apply the records up to `commit_index`, in order.
  *  6. Serve every read with an id up to `read_released_id` once `read_released_index` is applied.
@@ -55,7 +57,8 @@ enum raft_message_type {
     RAFT_MESSAGE_TYPE_END
 };
 
-/* One entry as it arrives; `payload` is borrowed for the one step and never looked at by raft. */
+/*
+ * One entry as it arrives; `payload` is borrowed for the one step and never looked at by raft. */
 struct raft_entry {
     uint64_t term;
     const uint8_t *payload;
@@ -83,20 +86,22 @@ struct raft_message {
         struct {
             bool is_granted;
             bool is_pre_vote;
-            bool is_suspect; /* granted by a node whose log tail may have lost acknowledged records */
+            bool is_suspect; /* granted by a node whose log tail may have lost acknowledged records
+                              */
         } vote_reply;
         struct {
             uint64_t previous_index;
             uint64_t previous_term;
             uint64_t commit_index;
-            uint64_t round; /* echoed; confirms leadership for ReadIndex */
+            uint64_t round;       /* echoed; confirms leadership for ReadIndex */
             uint32_t entry_count; /* entries previous_index + 1 and on */
         } append_request;
         struct {
             bool is_success;
             uint64_t match_index; /* success: durable here and equal to the leader's up to this */
             uint64_t round;
-            uint64_t conflict_term;  /* failure: term at the rejected index, 0 if the log is shorter */
+            uint64_t
+                conflict_term; /* failure: term at the rejected index, 0 if the log is shorter */
             uint64_t conflict_index; /* failure: first index of that term, or last index + 1 */
             uint64_t rejected_index; /* failure: previous_index of the request that was rejected */
         } append_reply;
@@ -104,8 +109,8 @@ struct raft_message {
 };
 
 /*
- * Size of record `index` on the wire, to bound messages in bytes. Must be cheap, pure, and defined for
- * every index from 1 to the last that the caller was told to append.
+ * Size of record `index` on the wire, to bound messages in bytes. Must be cheap, pure, and defined
+ * for every index from 1 to the last that the caller was told to append.
  */
 struct raft_record_sizes {
     uint32_t (*size_bytes)(const void *context, uint64_t index);
@@ -130,8 +135,8 @@ struct raft_options {
 /* What recovery found on the medium. */
 struct raft_restored {
     struct raft_hard_state hard_state;
-    uint64_t commit_index;   /* a lower bound of what is committed; at most last_index */
-    bool is_tail_suspect;    /* records that this node acknowledged may be missing behind the last */
+    uint64_t commit_index; /* a lower bound of what is committed; at most last_index */
+    bool is_tail_suspect;  /* records that this node acknowledged may be missing behind the last */
 };
 
 enum raft_event_type {
@@ -158,7 +163,8 @@ struct raft_event {
     };
 };
 
-/* Messages that one step can emit: appends to every peer, several each while a pipeline fills. */
+/*
+ * Messages that one step can emit: appends to every peer, several each while a pipeline fills. */
 #define RAFT_STEP_APPENDS_PER_PEER_MAX 4
 #define RAFT_STEP_MESSAGES_MAX         (PEERS_MAX * (RAFT_STEP_APPENDS_PER_PEER_MAX + 1))
 
@@ -186,9 +192,11 @@ struct raft_status {
     uint64_t last_index;
     uint64_t commit_index;
     uint64_t durable_index;
-    uint64_t leader_contact_ns; /* leader: when a majority last answered; follower: last valid append */
+    uint64_t
+        leader_contact_ns; /* leader: when a majority last answered; follower: last valid append */
     bool is_tail_suspect;
-    bool is_settled; /* leader: an entry of its own term is committed; reads are served from then on */
+    bool is_settled; /* leader: an entry of its own term is committed; reads are served from then on
+                      */
     bool is_transferring;
 };
 
@@ -205,7 +213,9 @@ MUST_USE enum error raft_init(void *memory, const struct raft_options *options,
                               const struct raft_restored *restored, uint64_t now_ns,
                               struct raft **ret_raft);
 
-/* Record `index` of `term` is in the log (recovered and durable). In order. ERR_FULL: trail full. */
+/*
+ * Record `index` of `term` is in the log (recovered and durable). In order. ERR_FULL: trail full.
+ */
 MUST_USE enum error raft_restore_entry(struct raft *raft, uint64_t index, uint64_t term);
 
 /*
@@ -228,13 +238,17 @@ bool raft_has_backlog(const struct raft *raft);
 
 void raft_status(const struct raft *raft, struct raft_status *ret_status);
 
-/* A leader to whom a majority (itself included) answered within election_timeout_min_ns before now. */
+/*
+ * A leader to whom a majority (itself included) answered within election_timeout_min_ns before now.
+ */
 bool raft_has_fresh_quorum(const struct raft *raft, uint64_t now_ns);
 
 /* Term of `index`; 0 for index 0 and for an index outside the log. */
 uint64_t raft_term_at(const struct raft *raft, uint64_t index);
 
-/* Walks the whole state; aborts (CHECK) where it contradicts itself. Debug, simulator, fuzz builds. */
+/*
+ * Walks the whole state; aborts (CHECK) where it contradicts itself. Debug, simulator, fuzz builds.
+ */
 void raft_check_invariants(const struct raft *raft);
 
 #endif

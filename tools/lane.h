@@ -1,9 +1,11 @@
 /*
- * A lane: one polling thread's whole world, from packet to medium and back. The only code that knows
- * all layers, the same object in polluxd and in the simulator (which links other ports and media).
+ * A lane: one polling thread's whole world, from packet to medium and back. The only code that
+ * knows all layers, the same object in polluxd and in the simulator (which links other ports and
+ * media).
  *
  * One turn (lane_turn), data flowing one way round:
- *   receive a burst -> decode -> engine and raft -> append -> transmit what may leave now -> one drain
+ *   receive a burst -> decode -> engine and raft -> append -> transmit what may leave now -> one
+ * drain
  *   -> commit and apply -> transmit what had to be durable -> flush -> RCU quiescent state.
  *
  * Owner: one thread. All memory is taken in lane_open, then sealed.
@@ -33,7 +35,7 @@ struct lane_options {
 };
 
 enum lane_result {
-    LANE_IDLE,        /* nothing to do: back off until lane_deadline_ns */
+    LANE_IDLE, /* nothing to do: back off until lane_deadline_ns */
     LANE_WORKED,
     LANE_SYNC_FAILED, /* a sync failed: nothing is acknowledged any more; stop the process */
 };

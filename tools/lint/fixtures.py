@@ -1,0 +1,102 @@
+"""Proof that every rule can fail: a clean little tree, then one violation of each rule in turn."""
+
+import os
+import tempfile
+
+import report
+
+GUARDED = "/* A thing. */\n#ifndef {guard}\n#define {guard}\n{body}#endif\n"
+CLEAN = {
+    "base/thing.c": "/* A thing. */\n#include \"base/thing.h\"\n\nint thing(int a)\n{\n"
+                    "    /* rand() and goto are only words in a comment. */\n"
+                    "    const char *text = \"malloc(1) /* no comment\";\n"
+                    "    if (a > 0)\n        goto out;\n    a = text[0];\nout:\n    return a;\n}\n",
+    "base/thing.h": GUARDED.format(guard="POLLUX_BASE_THING_H", body="int thing(int a);\n"),
+    "base/meson.build": "lib = static_library('base', files('thing.c'))\n"
+                        "unit_tests += [['base', 'thing', dep]]\n",
+    "tests/unit/base/thing_test.c": "/* Tests of a thing. */\n#include \"base/thing.h\"\n",
+    "client/include/pollux.h": GUARDED.format(guard="POLLUX_H", body=""),
+}
+
+
+def _c(body):
+    return f"/* A thing. */\n#include \"base/thing.h\"\n{body}"
+
+
+def _function(statement):
+    return _c(f"\nint thing(int a)\n{{\n    {statement}\n    return a;\n}}\n")
+
+
+# rule -> {path: text} laid over the clean tree.
+BROKEN = [
+    ("whitespace", {"base/thing.c": _function("a++; ")}),
+    ("whitespace", {"base/thing.c": _function("a++;").rstrip("\n")}),
+    ("tab", {"base/thing.c": _function("\ta++;")}),
+    ("columns", {"base/thing.c": _function("a++; /* " + "x" * 100 + " */")}),
+    ("unfinished", {"base/thing.c": _function("a++; /* " + "TO" + "DO: more */")}),
+    ("unfinished", {"README.md": "# X\n\nFIX" + "ME\n"}),
+    ("file-length", {"base/thing.c": _c("int x;\n" * 600)}),
+    ("head", {"base/thing.c": _function("a++;").split("\n", 1)[1]}),
+    ("include", {"base/thing.c": _c("#include \"thing.h\"\n")}),
+    ("layer", {"base/thing.c": _c("#include \"raft/raft.h\"\n"),
+               "raft/raft.h": GUARDED.format(guard="POLLUX_RAFT_RAFT_H", body="")}),
+    ("layer", {"pmem/log.h": GUARDED.format(guard="POLLUX_PMEM_LOG_H",
+                                            body="#include \"dataplane/port.h\"\n"),
+               "dataplane/port.h": GUARDED.format(guard="POLLUX_DATAPLANE_PORT_H", body="")}),
+    ("dpdk", {"base/thing.c": _function("rte_pause();")}),
+    ("pmem2", {"base/thing.c": _function("pmem2_map_new();")}),
+    ("urcu", {"base/thing.c": _function("cds_lfht_new();")}),
+    ("banned", {"base/thing.c": _function("a = rand();")}),
+    ("banned", {"base/thing.c": _function("strcpy(b, c);")}),
+    ("banned", {"base/thing.c": _function("sleep(1);")}),
+    ("impure", {"raft/raft.c": _function("malloc(1);"), "raft/meson.build": "files('raft.c')\n"}),
+    ("impure", {"engine/map.c": _function("clock_gettime(0, 0);"),
+                "engine/meson.build": "files('map.c')\n"}),
+    ("impure", {"engine/map.c": _function("pthread_create();"),
+                "engine/meson.build": "files('map.c')\n"}),
+    ("typedef", {"base/thing.c": _c("typedef struct thing thing_t;\n")}),
+    ("function-length", {"base/thing.c": _function("a++;\n" * 70)}),
+    ("parameters", {"base/thing.c": _c("int f(int a, int b, int c, int d, int e, int f)\n{\n}\n")}),
+    ("recursion", {"base/thing.c": _function("a = thing(a - 1);")}),
+    ("goto", {"base/thing.c": _function("again:\n    a++;\n    goto again;")}),
+    ("goto", {"base/thing.c": _function("goto x;\n    goto y;\nx:\n    a++;\ny:\n    a++;")}),
+    ("guard", {"base/thing.h": GUARDED.format(guard="THING_H", body="int thing(int a);\n")}),
+    ("unregistered", {"tests/unit/base/other_test.c": "/* Tests. */\n"}),
+    ("dead-file", {"base/dead.c": "/* Dead. */\n"}),
+    ("header-alone", {"base/thing.h": GUARDED.format(guard="POLLUX_BASE_THING_H",
+                                                     body="size_t thing(int a);\n")}),
+]
+
+
+def _lint(files, compiler, exempt):
+    with tempfile.TemporaryDirectory() as root:
+        for path, text in files.items():
+            full = os.path.join(root, path)
+            os.makedirs(os.path.dirname(full), exist_ok=True)
+            with open(full, "w", encoding="utf-8") as handle:
+                handle.write(text)
+        return report.lint(root, compiler, exempt)[0]
+
+
+def run(compiler):
+    failures = 0
+    found = _lint(CLEAN, compiler, {})
+    if found:
+        failures += 1
+        print("FAIL clean tree:", *found, sep="\n  ")
+    for rule, files in BROKEN:
+        found = _lint({**CLEAN, **files}, compiler, {})
+        rules = {line.split(": ")[1] for line in found}
+        if rules != {rule}:
+            failures += 1
+            print(f"FAIL {rule}: reported {sorted(rules) or 'nothing'}", *found, sep="\n  ")
+    exempt = {("banned", "base/thing.c"): "a reason"}
+    if _lint({**CLEAN, "base/thing.c": _function("a = rand();")}, compiler, exempt):
+        failures += 1
+        print("FAIL exception: an exempt violation is reported")
+    if not any(": exception: " in line for line in _lint(CLEAN, compiler, exempt)):
+        failures += 1
+        print("FAIL exception: a needless entry is not reported")
+    count = len(BROKEN) + 3
+    print(f"lint self-test: {count - failures} passed, {failures} failed")
+    return 1 if failures else 0
