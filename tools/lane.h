@@ -8,7 +8,7 @@
  * drain
  *   -> commit and apply -> transmit what had to be durable -> flush -> RCU quiescent state.
  *
- * Owner: one thread. All memory is taken in lane_open, then sealed.
+ * Owner: one thread, registered with engine/rcu.h. All memory is taken in lane_open, then sealed.
  */
 #ifndef POLLUX_TOOLS_LANE_H
 #define POLLUX_TOOLS_LANE_H
@@ -32,12 +32,14 @@ struct lane_options {
     struct log_options log;
     struct dp_port_options port;
     struct address peers[NODES_MAX]; /* of raft.voters, same order */
+    uint64_t medium_stall_ns;        /* a leader whose persist takes longer than this steps down */
 };
 
 enum lane_result {
     LANE_IDLE, /* nothing to do: back off until lane_deadline_ns */
     LANE_WORKED,
     LANE_SYNC_FAILED, /* a sync failed: nothing is acknowledged any more; stop the process */
+    LANE_LOG_EXHAUSTED, /* not even a leader's no-op fits the log: stop the process */
 };
 
 #define LANE_DROP_LIST(X)                                                                          \
@@ -65,6 +67,7 @@ struct lane_counters {
     uint64_t persists;
     uint64_t elections_won;
     uint64_t leader_changes;
+    uint64_t medium_stalls;
 #define X(name) uint64_t drop_##name;
     LANE_DROP_LIST(X)
 #undef X
