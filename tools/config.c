@@ -50,10 +50,8 @@ static const struct key keys[] = {
     {"lane", "core", KEY_I32, AT(core), 0, 4096, "-1 (not pinned) or a core number"},
     {"lane", "idle_spin_turns", KEY_TURNS, AT(idle_spin_turns), 0, UINT32_MAX,
      "a number of turns, or forever"},
-    {"lane", "idle_yield_turns", KEY_U32, AT(idle_yield_turns), 0, UINT32_MAX,
-     "a number of turns"},
-    {"lane", "idle_sleep_max", KEY_DURATION, AT(idle_sleep_max_ns), 1000, SECOND_NS,
-     "1us to 1s"},
+    {"lane", "idle_yield_turns", KEY_U32, AT(idle_yield_turns), 0, UINT32_MAX, "a number of turns"},
+    {"lane", "idle_sleep_max", KEY_DURATION, AT(idle_sleep_max_ns), 1000, SECOND_NS, "1us to 1s"},
 };
 
 struct reading {
@@ -264,7 +262,8 @@ static char *read_line(char *to, int size, void *context)
 static int fail(struct reading *reading, enum error error, const char *text)
 {
     if (reading->error == OK) {
-        snprintf(reading->reason, reading->reason_size, "%s:%d: %s", reading->path, reading->line, text);
+        snprintf(reading->reason, reading->reason_size, "%s:%d: %s", reading->path, reading->line,
+                 text);
         reading->error = error;
     }
     return 0;

@@ -1,7 +1,7 @@
 /*
  * A node's configuration file (INI, by inih). Every key is known or an error; every error names the
- * file, the line and what would be right. Durations carry a unit (us, ms, s, min, h), sizes too (B, KiB,
- * MiB, GiB). tools/polluxd.example.ini lists every key with its default.
+ * file, the line and what would be right. Durations carry a unit (us, ms, s, min, h), sizes too (B,
+ * KiB, MiB, GiB). tools/polluxd.example.ini lists every key with its default.
  */
 #ifndef POLLUX_TOOLS_CONFIG_H
 #define POLLUX_TOOLS_CONFIG_H
@@ -49,14 +49,15 @@ struct config {
     bool is_hugepages;
     uint32_t memory_mib;
     /* [lane] */
-    int32_t core;                /* -1: not pinned */
-    uint32_t idle_spin_turns;    /* then sched_yield; UINT32_MAX: spin for ever */
-    uint32_t idle_yield_turns;   /* then short sleeps */
+    int32_t core;              /* -1: not pinned */
+    uint32_t idle_spin_turns;  /* then sched_yield; UINT32_MAX: spin for ever */
+    uint32_t idle_yield_turns; /* then short sleeps */
     uint64_t idle_sleep_max_ns;
 };
 
 /* Reads `path`. On an error ret_reason names file, line, key and what is expected. ERR_NOT_FOUND,
- * ERR_PERMISSION, ERR_SYNTAX (malformed, unknown key), ERR_RANGE, ERR_ARGUMENT (keys contradict). */
+ * ERR_PERMISSION, ERR_SYNTAX (malformed, unknown key), ERR_RANGE, ERR_ARGUMENT (keys contradict).
+ */
 MUST_USE enum error config_read(const char *path, struct config *ret_config, char *ret_reason,
                                 size_t reason_size);
 

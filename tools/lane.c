@@ -1,4 +1,5 @@
-/* A lane's life: everything it will ever need is taken in lane_open, in layer order, then sealed. */
+/* A lane's life: everything it will ever need is taken in lane_open, in layer order, then sealed.
+ */
 #include "tools/lane_internal.h"
 
 #include "base/check.h"
@@ -47,19 +48,33 @@ static size_t arena_bytes(const struct lane *lane)
            (size_t)64 * 1024; /* alignment of the parts */
 }
 
-static enum error open_log(struct lane *lane, struct log_recovery *ret_recovery, char *reason,
-                           size_t reason_size)
+static enum error open_log(struct lane *lane, struct lane_report *report)
 {
-    enum error error = log_open(&lane->options.log, &lane->arena, &lane->log, ret_recovery);
+    enum error error = log_open(&lane->options.log, &lane->arena, &lane->log, &report->recovery);
     if (error != OK)
-        snprintf(reason, reason_size, "%s", ret_recovery->note);
+        snprintf(report->reason, sizeof(report->reason), "%s", report->recovery.note);
     return error;
 }
 
 /* Fills raft's trail from the recovered records. */
-static enum error open_raft(struct lane *lane, const struct log_recovery *recovery, uint64_t now_ns,
-                            char *reason, size_t reason_size)
+static enum error restore_trail(struct lane *lane, struct lane_report *report)
 {
+    for (uint64_t index = 1; index <= report->recovery.last_index; index++) {
+        struct log_record record;
+        log_read(lane->log, index, &record);
+        enum error error = raft_restore_entry(lane->raft, index, record.term);
+        if (error != OK) {
+            snprintf(report->reason, sizeof(report->reason), "%s: record %lu: %s",
+                     lane->options.log.path, (unsigned long)index, error_text(error));
+            return error;
+        }
+    }
+    return OK;
+}
+
+static enum error open_raft(struct lane *lane, uint64_t now_ns, struct lane_report *report)
+{
+    const struct log_recovery *recovery = &report->recovery;
     struct raft_restored restored = {
         .hard_state = {.term = recovery->term, .vote = recovery->vote},
         .commit_index = recovery->commit_index,
@@ -68,64 +83,54 @@ static enum error open_raft(struct lane *lane, const struct log_recovery *recove
     void *memory = arena_take(&lane->arena, raft_size(&lane->options.raft), 64);
     enum error error = raft_init(memory, &lane->options.raft, &restored, now_ns, &lane->raft);
     if (error != OK) {
-        snprintf(reason, reason_size, "raft: %s: check voters and timeouts", error_text(error));
+        snprintf(report->reason, sizeof(report->reason), "raft: %s: check voters and timeouts",
+                 error_text(error));
         return error;
-    }
-    for (uint64_t index = 1; index <= recovery->last_index; index++) {
-        struct log_record record;
-        log_read(lane->log, index, &record);
-        error = raft_restore_entry(lane->raft, index, record.term);
-        if (error != OK) {
-            snprintf(reason, reason_size, "%s: record %lu: %s", lane->options.log.path,
-                     (unsigned long)index, error_text(error));
-            return error;
-        }
     }
     lane->durable_index = recovery->last_index;
     lane->commit_index = recovery->commit_index;
     lane->commit_hint = recovery->commit_index;
-    return OK;
+    return restore_trail(lane, report);
 }
 
-static enum error open_parts(struct lane *lane, uint64_t now_ns, struct log_recovery *ret_recovery,
-                             char *reason, size_t reason_size)
+static enum error open_parts(struct lane *lane, uint64_t now_ns, struct lane_report *report)
 {
-    enum error error = open_log(lane, ret_recovery, reason, reason_size);
+    enum error error = open_log(lane, report);
     if (error != OK)
         return error;
-    error = open_raft(lane, ret_recovery, now_ns, reason, reason_size);
+    error = open_raft(lane, now_ns, report);
     if (error != OK)
         return error;
     error = engine_init(&lane->options.engine, &lane->arena, &lane->engine);
     if (error != OK) {
-        snprintf(reason, reason_size, "engine: %s: check keys, memory and sessions",
-                 error_text(error));
+        snprintf(report->reason, sizeof(report->reason),
+                 "engine: %s: check keys, memory and sessions", error_text(error));
         return error;
     }
     lane->fingerprint = engine_fingerprint(&lane->options.engine);
     lane->from_peers = reassembly_init(&lane->arena, LANE_PEER_SLOTS);
     lane->from_clients = reassembly_init(&lane->arena, LANE_CLIENT_SLOTS);
     lane->message_data = arena_take(&lane->arena, MESSAGE_SIZE_BYTES_MAX, 64);
-    lane->outbox =
-        arena_take(&lane->arena, LANE_OUTBOX_MAX * sizeof(struct lane_outgoing), 64);
-    return dp_port_open(&lane->options.port, &lane->port, reason, reason_size);
+    lane->outbox = arena_take(&lane->arena, LANE_OUTBOX_MAX * sizeof(struct lane_outgoing), 64);
+    return dp_port_open(&lane->options.port, &lane->port, report->reason, sizeof(report->reason));
 }
 
 enum error lane_open(const struct lane_options *options, uint64_t now_ns, struct lane **ret_lane,
-                     struct log_recovery *ret_recovery, char *ret_reason, size_t reason_size)
+                     struct lane_report *ret_report)
 {
+    *ret_report = (struct lane_report){0};
     struct lane *lane = calloc(1, sizeof(*lane));
     if (lane == NULL) {
-        snprintf(ret_reason, reason_size, "lane: out of memory");
+        snprintf(ret_report->reason, sizeof(ret_report->reason), "lane: out of memory");
         return ERR_NO_MEMORY;
     }
     fill_options(lane, options);
     enum error error = arena_init(&lane->arena, arena_bytes(lane));
     if (error != OK)
-        snprintf(ret_reason, reason_size, "lane: cannot map %zu MiB of memory",
-                 arena_bytes(lane) >> 20);
+        snprintf(ret_report->reason, sizeof(ret_report->reason),
+                 "lane: cannot map %zu MiB of memory", arena_bytes(lane) >> 20);
     else
-        error = open_parts(lane, now_ns, ret_recovery, ret_reason, reason_size);
+        error = open_parts(lane, now_ns, ret_report);
     if (error != OK) {
         lane_close(lane);
         return error;

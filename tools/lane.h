@@ -38,7 +38,7 @@ struct lane_options {
 enum lane_result {
     LANE_IDLE, /* nothing to do: back off until lane_deadline_ns */
     LANE_WORKED,
-    LANE_SYNC_FAILED, /* a sync failed: nothing is acknowledged any more; stop the process */
+    LANE_SYNC_FAILED,   /* a sync failed: nothing is acknowledged any more; stop the process */
     LANE_LOG_EXHAUSTED, /* not even a leader's no-op fits the log: stop the process */
 };
 
@@ -73,11 +73,15 @@ struct lane_counters {
 #undef X
 };
 
-/* On failure ret_reason (reason_size bytes) says what failed, where, and what to do. The recovery
- * report is filled when the log was opened. */
+/* What opening found and, when it failed, what failed, where, and what to do. */
+struct lane_report {
+    struct log_recovery recovery; /* filled when the log was opened */
+    char reason[512];             /* filled on an error */
+};
+
+/* Errors: those of log_open, raft_init, engine_init and dp_port_open; ERR_NO_MEMORY. */
 MUST_USE enum error lane_open(const struct lane_options *options, uint64_t now_ns,
-                              struct lane **ret_lane, struct log_recovery *ret_recovery,
-                              char *ret_reason, size_t reason_size);
+                              struct lane **ret_lane, struct lane_report *ret_report);
 void lane_close(struct lane *lane);
 
 enum lane_result lane_turn(struct lane *lane, uint64_t now_ns);

@@ -6,7 +6,8 @@
 #include "engine/reassembly.h"
 #include "tools/lane.h"
 
-/* Messages that wait for durability. When full the newest is dropped: Raft survives a lost message. */
+/* Messages that wait for durability. When full the newest is dropped: Raft survives a lost message.
+ */
 #define LANE_OUTBOX_MAX 1024
 
 /* Records applied in one turn, so that a replay after a restart does not starve the packets. */
@@ -50,8 +51,8 @@ struct lane {
     uint64_t outbox_tail;
 
     uint64_t now_ns;
-    bool is_persist_owed;      /* something was written since the last persist */
-    uint64_t ticket_asked;     /* newest persist ticket */
+    bool is_persist_owed;  /* something was written since the last persist */
+    uint64_t ticket_asked; /* newest persist ticket */
     uint64_t ticket_done;
     uint64_t durable_index;    /* told to raft */
     uint64_t pending_since_ns; /* when the oldest unfinished persist was asked for; 0: none */

@@ -117,8 +117,8 @@ void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
         return;
     }
     struct span body;
-    error = reassembly_add(is_raft ? lane->from_peers : lane->from_clients, &datagram->from, &packet,
-                           lane->now_ns, &body);
+    error = reassembly_add(is_raft ? lane->from_peers : lane->from_clients, &datagram->from,
+                           &packet, lane->now_ns, &body);
     if (error != OK) {
         lane->counters.drop_piece++;
         return;

@@ -25,8 +25,7 @@ static void ask_reads(struct lane *lane)
     uint64_t read_id = engine_reads_wanted(lane->engine);
     if (read_id == 0)
         return;
-    struct raft_event event = {
-        .type = RAFT_EVENT_READ, .now_ns = lane->now_ns, .read_id = read_id};
+    struct raft_event event = {.type = RAFT_EVENT_READ, .now_ns = lane->now_ns, .read_id = read_id};
     /* Not the leader any more: the engine learned that with the loss of leadership. */
     (void)!lane_step(lane, &event, (struct span){0});
 }

@@ -5,6 +5,7 @@
 #include "base/ring.h"
 #include "dataplane/frame.h"
 #include "engine/rcu.h"
+#include "tools/idle.h"
 #include "tools/lane.h"
 #include "tools/report.h"
 
@@ -20,9 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define REASON_MAX     512
-#define REPORTS_MAX    1024
-#define IDLE_SLEEP_MIN_NS 10000
+#define REASON_MAX  512
+#define REPORTS_MAX 1024
 
 struct node {
     struct config config;
@@ -35,10 +35,11 @@ struct node {
     sem_t opened;
     enum node_exit exit; /* written by the lane thread before `opened` or before it ends */
     char reason[REASON_MAX];
-    struct log_recovery recovery;
+    struct lane_report report;
+    struct idle idle;
     struct raft_status told; /* what the last report said */
-    /* Release and acquire pair the main thread's request with the lane's look at it, and the lane's end
-     * with the main thread's. */
+    /* Release and acquire pair the main thread's request with the lane's look at it, and the lane's
+     * end with the main thread's. */
     _Atomic bool is_stopping;
     _Atomic bool has_ended;
 };
@@ -76,47 +77,26 @@ static void tell_changes(struct node *node)
     *told = status;
 }
 
-/* Spin, then give the core away, then sleep: each for as long as the configuration says. A thread that
- * owns its core spins for ever. */
-static void back_off(const struct node *node, uint32_t idle_turns, uint64_t now_ns)
+static void back_off(struct node *node, uint64_t now_ns)
 {
-    const struct config *config = &node->config;
-    if (idle_turns <= config->idle_spin_turns) {
-        __builtin_ia32_pause();
+    uint64_t sleep_ns = idle_wait(&node->idle, now_ns, lane_deadline_ns(node->lane));
+    if (sleep_ns == 0)
         return;
-    }
-    uint32_t yields = idle_turns - config->idle_spin_turns;
-    if (yields <= config->idle_yield_turns) {
-        sched_yield();
-        return;
-    }
-    uint64_t deadline_ns = lane_deadline_ns(node->lane);
-    if (deadline_ns <= now_ns + IDLE_SLEEP_MIN_NS) {
-        sched_yield();
-        return;
-    }
-    uint64_t sleep_ns = config->idle_sleep_max_ns;
-    if (sleep_ns > deadline_ns - now_ns)
-        sleep_ns = deadline_ns - now_ns;
-    struct timespec duration = {.tv_sec = (time_t)(sleep_ns / 1000000000u),
-                                .tv_nsec = (long)(sleep_ns % 1000000000u)};
     rcu_offline();
-    nanosleep(&duration, NULL);
+    idle_sleep(sleep_ns);
     rcu_online();
 }
 
 static enum node_exit run_turns(struct node *node)
 {
-    uint32_t idle_turns = 0;
     while (!atomic_load_explicit(&node->is_stopping, memory_order_acquire)) {
         uint64_t now_ns = clock_now_ns();
         switch (lane_turn(node->lane, now_ns)) {
         case LANE_WORKED:
-            idle_turns = 0;
+            idle_reset(&node->idle);
             break;
         case LANE_IDLE:
-            idle_turns += idle_turns < UINT32_MAX;
-            back_off(node, idle_turns, now_ns);
+            back_off(node, now_ns);
             break;
         case LANE_SYNC_FAILED:
             tell(node, REPORT_SYNC_FAILED, &node->told, 0);
@@ -149,8 +129,7 @@ static void *lane_main(void *context)
     pthread_setname_np(pthread_self(), "lane0");
     pin(node);
     rcu_thread_begin();
-    enum error error = lane_open(&node->lane_options, clock_now_ns(), &node->lane, &node->recovery,
-                                 node->reason, sizeof(node->reason));
+    enum error error = lane_open(&node->lane_options, clock_now_ns(), &node->lane, &node->report);
     node->exit = error == OK ? NODE_EXIT_OK : NODE_EXIT_LOG;
     sem_post(&node->opened);
     if (error == OK) {
@@ -261,7 +240,7 @@ static void fill_lane_options(struct node *node)
 static void report_start(const struct node *node)
 {
     const struct config *config = &node->config;
-    const struct log_recovery *recovery = &node->recovery;
+    const struct log_recovery *recovery = &node->report.recovery;
     struct medium *medium = log_medium(lane_log(node->lane));
     if (recovery->note[0] != '\0')
         report_line("warning", "%s", recovery->note);
@@ -290,7 +269,7 @@ static enum node_exit start_lane(struct node *node)
     while (sem_wait(&node->opened) != 0 && errno == EINTR)
         ;
     if (node->exit != NODE_EXIT_OK) {
-        report_line("error", "%s", node->reason);
+        report_line("error", "%s", node->report.reason);
         pthread_join(node->thread, NULL);
         return node->exit;
     }
@@ -313,6 +292,9 @@ enum node_exit node_start(const struct config *config, const char *program, stru
     if (node == NULL)
         return NODE_EXIT_INTERNAL;
     node->config = *config;
+    node->idle.options = (struct idle_options){.spin_turns = config->idle_spin_turns,
+                                               .yield_turns = config->idle_yield_turns,
+                                               .sleep_max_ns = config->idle_sleep_max_ns};
     if (open_port(node, program) != OK) {
         report_line("error", "%s", node->reason);
         release(node);

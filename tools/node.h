@@ -1,6 +1,6 @@
 /*
- * A running node: the EAL, its port, its lane's pinned thread with the idle back-off, and the log lines
- * that the thread hands over a ring so that it never formats or writes text itself.
+ * A running node: the EAL, its port, its lane's pinned thread with the idle back-off, and the log
+ * lines that the thread hands over a ring so that it never formats or writes text itself.
  *
  * Owner: the main thread; the lane thread is the node's own business.
  */

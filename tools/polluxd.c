@@ -17,7 +17,8 @@
 static const char usage[] =
     "usage: polluxd --config FILE [--check]\n"
     "\n"
-    "Runs one Pollux node in the foreground, log lines on standard error, until SIGTERM or SIGINT.\n"
+    "Runs one Pollux node in the foreground, log lines on standard error, until SIGTERM or "
+    "SIGINT.\n"
     "\n"
     "  -c, --config FILE   configuration (see polluxd.example.ini)\n"
     "      --check         read the configuration, say whether it is good, and exit\n"

@@ -35,18 +35,19 @@ void report_write(const struct report *report, uint16_t node)
     unsigned long value = (unsigned long)report->value;
     switch (report->kind) {
     case REPORT_ROLE:
-        report_line("info", "role node=%u role=%s term=%lu last=%lu", node,
-                    role_name(report->role), term, value);
+        report_line("info", "role node=%u role=%s term=%lu last=%lu", node, role_name(report->role),
+                    term, value);
         return;
     case REPORT_LEADER:
         report_line("info", "leader node=%u leader=%u term=%lu commit=%lu", node, report->leader,
                     term, value);
         return;
     case REPORT_SUSPECT:
-        report_line("warning",
-                    "suspect node=%u last=%lu: acknowledged records may be missing behind the last; "
-                    "its vote alone decides nothing until a quorum has settled its log",
-                    node, value);
+        report_line(
+            "warning",
+            "suspect node=%u last=%lu: acknowledged records may be missing behind the last; "
+            "its vote alone decides nothing until a quorum has settled its log",
+            node, value);
         return;
     case REPORT_SETTLED:
         report_line("info", "settled node=%u last=%lu: a quorum has settled this node's log", node,

@@ -1,6 +1,6 @@
 /*
- * Log lines: key=value text with a UTC time stamp on standard error. The lane only fills a struct report
- * and pushes it on a ring; the main thread writes the line.
+ * Log lines: key=value text with a UTC time stamp on standard error. The lane only fills a struct
+ * report and pushes it on a ring; the main thread writes the line.
  */
 #ifndef POLLUX_TOOLS_REPORT_H
 #define POLLUX_TOOLS_REPORT_H
@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 enum report_kind {
-    REPORT_ROLE,          /* this node's role; value: its last index */
-    REPORT_LEADER,        /* the leader it follows; value: its commit index */
-    REPORT_SUSPECT,       /* its log may lack acknowledged records behind `value` */
-    REPORT_SETTLED,       /* a quorum has settled its log */
+    REPORT_ROLE,    /* this node's role; value: its last index */
+    REPORT_LEADER,  /* the leader it follows; value: its commit index */
+    REPORT_SUSPECT, /* its log may lack acknowledged records behind `value` */
+    REPORT_SETTLED, /* a quorum has settled its log */
     REPORT_SYNC_FAILED,
     REPORT_LOG_EXHAUSTED,
 };

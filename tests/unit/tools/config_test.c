@@ -124,8 +124,9 @@ static void test_config_accepts_its_own_example(void **state)
     (void)state;
     struct config config;
     char reason[512] = "";
-    const char *path = getenv("POLLUX_EXAMPLE_CONFIG");
-    assert_non_null(path);
+    char path[1024];
+    assert_non_null(getenv("POLLUX_SOURCE_ROOT"));
+    snprintf(path, sizeof(path), "%s/tools/polluxd.example.ini", getenv("POLLUX_SOURCE_ROOT"));
     enum error error = config_read(path, &config, reason, sizeof(reason));
     if (error != OK)
         fail_msg("%s", reason);

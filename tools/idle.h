@@ -1,0 +1,36 @@
+/*
+ * What a polling thread does when a turn found no work: spin, then give the core away, then sleep
+ * for short whiles, each for as long as its options say. Seven polling processes share two cores
+ * this way without starving each other; a thread that owns its core spins for ever.
+ *
+ * Owner: one thread.
+ */
+#ifndef POLLUX_TOOLS_IDLE_H
+#define POLLUX_TOOLS_IDLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct idle_options {
+    uint32_t spin_turns; /* UINT32_MAX: for ever */
+    uint32_t yield_turns;
+    uint64_t sleep_max_ns;
+};
+
+struct idle {
+    struct idle_options options;
+    uint32_t turns; /* without work, in a row */
+};
+
+/* The last turn worked. */
+void idle_reset(struct idle *idle);
+
+/*
+ * The last turn did not: spins once or gives the core away, and returns 0; or returns how long to
+ * sleep (ns), never past `deadline_ns`. The caller then prepares for blocking and calls idle_sleep.
+ */
+uint64_t idle_wait(struct idle *idle, uint64_t now_ns, uint64_t deadline_ns);
+
+void idle_sleep(uint64_t duration_ns);
+
+#endif
