@@ -6,7 +6,6 @@ import re
 import subprocess
 
 _QUOTED = re.compile(r"'([^'\n]*)'")
-_PAIR = re.compile(r"\[\s*'(\w+)'\s*,\s*'(\w+)'")
 _UNIT_TEST = re.compile(r"tests/unit/(\w+)/(\w+)_test\.c$")
 PACKAGES = ("libdpdk", "liburcu-qsbr", "liburcu-cds", "libpmem2", "libisal", "jansson", "inih",
             "cmocka")
@@ -17,13 +16,16 @@ def _meson_files(files):
 
 
 def registered_tests(_root, files, _compiler):
-    pairs = set()
+    """Each unit test is named by the meson.build of the folder that it tests."""
+    named = set()
     for file in _meson_files(files):
-        pairs.update(_PAIR.findall(file.text))
+        folder = os.path.basename(os.path.dirname(file.path))
+        named.update((folder, text) for text in _QUOTED.findall(file.text))
     for file in files:
         match = _UNIT_TEST.match(file.path)
-        if match and match.groups() not in pairs:
-            yield file.path, 1, "unregistered", f"no meson.build registers {match.groups()}"
+        if match and match.groups() not in named:
+            folder, unit = match.groups()
+            yield file.path, 1, "unregistered", f"{folder}/meson.build does not register '{unit}'"
 
 
 def dead_files(_root, files, _compiler):
