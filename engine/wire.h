@@ -120,8 +120,9 @@ struct wire_write {
     uint64_t incarnation;
     uint32_t timeout_us; /* time left; 0: none. Spent before it is appended: refused as expired */
     bool is_relaxed;
-    struct span request; /* encoded wire_request */
+    struct span request; /* encoded wire_request; encoding: may lie in its place already */
 };
+#define WIRE_WRITE_HEADER_SIZE_BYTES 24
 
 struct wire_read_op {
     struct span key;
@@ -238,7 +239,8 @@ struct wire_writer {
     bool is_overflow;
 };
 
-/* Request builders: begin, then add ops; the header is patched as ops are added. */
+/* Request builders: begin in an empty writer, then add ops; the header is patched as ops are added.
+ * An op that overflows the writer leaves what was there before whole. */
 void wire_request_begin(struct wire_writer *writer, uint64_t session, uint64_t floor);
 void wire_request_add(struct wire_writer *writer, const struct wire_op *op);
 MUST_USE enum error wire_request_decode(struct span bytes, struct wire_request *ret_request);
