@@ -3,7 +3,8 @@
  *
  * The record area is append-only: a logical truncation writes nothing; the next record, whose index
  * is not the successor of the last, supersedes everything from its index on. So bytes that may have
- * been acknowledged are never overwritten, and a torn record can only lie at the physical end.
+ * been acknowledged are never overwritten. Every record names the place of the one before it in the
+ * log (index - 1), so what was lost can never be passed over in silence: see recovery.c.
  *
  * A record validates itself: its crc32c (seeded with the file's identity) covers index, term, kind,
  * size, the commit index known when it was written, the offset up to which the log was durable
@@ -16,9 +17,11 @@
  * Layout (little endian): byte 0 file header (4096), byte 4096 hard state slots and commit hint
  * (4096), byte 8192 records, each aligned to RECORD_ALIGN_BYTES.
  *   record: 0 crc32c u32 | 4 payload size u32 | 8 index u64 | 16 term u64 | 24 commit u64 |
- *           32 durable offset u64 | 40 kind u8 | 41 zero[7] | 48 payload | zero to alignment
- *   hard state slot: one 8-byte word: term (40 bits), vote (8), checksum (16); two slots,
- * alternating.
+ *           32 durable offset u64 | 40 kind u8 | 41 flags u8 | 42 zero[2] |
+ *           44 place of record index - 1, in units of RECORD_ALIGN_BYTES, u32 | 48 payload |
+ *           zero to alignment
+ *   hard state slot: one 8-byte word: term (40 bits), vote (8), checksum (16); two slots, both
+ * written by every change, so that either may rot.
  *
  * Owner: one thread.
  */
@@ -40,16 +43,24 @@ struct log_identity {
 
 struct log_options {
     const char *path;
-    size_t
-        size_bytes;  /* of a file to be created; a multiple of 4096, at least LOG_SIZE_BYTES_MIN */
+    /* Of a file to be created: a multiple of 4096, LOG_FILE_BYTES_MIN to LOG_FILE_BYTES_MAX. The
+     * arena must have room for this size; an existing file may be smaller, not larger. */
+    size_t size_bytes;
     bool is_created; /* create when missing */
     struct log_identity identity;
 };
 
+/* What a node is to be configured with at least: room for a few records of the largest size. */
 #define LOG_SIZE_BYTES_MIN (8u * 1024 * 1024)
+/* What the layout needs: header, state, one page of records. Small logs serve tests. */
+#define LOG_FILE_BYTES_MIN (12u * 1024)
+/* Places are counted in units of 32 bits. */
+#define LOG_FILE_BYTES_MAX (UINT64_C(1) << 37)
 
-/*
- * What opening found. `note` is for the operator: names file, offset and what was or is to be done.
+#define LOG_TERM_MAX ((UINT64_C(1) << 40) - 1)
+#define LOG_VOTE_MAX 255
+
+/* What opening found. `note` is for the operator: names file, offset and what was or is to be done.
  */
 struct log_recovery {
     bool is_created;
@@ -77,8 +88,9 @@ size_t log_arena_bytes(size_t file_size_bytes);
 /*
  * Opens or creates the file and recovers. ERR_CLUSTER, ERR_NODE, ERR_SHARD: of somebody else;
  * ERR_VERSION: newer format; ERR_SHORT: shorter than its header says; ERR_CHECKSUM: header rotten;
- * ERR_MAGIC; and medium_open's. `ret_recovery->note` then explains. Nothing is modified on an
- * error.
+ * ERR_MAGIC; ERR_ARGUMENT: options; ERR_NO_MEMORY: the file is larger than the arena was made for;
+ * ERR_SYNC; and medium_open's. `ret_recovery->note` then explains. Nothing is modified on an error.
+ * What is found is made durable before this returns.
  */
 MUST_USE enum error log_open(const struct log_options *options, struct arena *arena,
                              struct log **ret_log, struct log_recovery *ret_recovery);
@@ -93,7 +105,9 @@ size_t log_room_bytes(const struct log *log);
 /* Room that a record of this payload takes. */
 size_t log_record_room_bytes(size_t payload_size_bytes);
 
-/* Copies the record behind the last; record->index is log_last_index + 1 (CHECK). ERR_FULL. */
+/* Copies the record behind the last; record->index is log_last_index + 1, term at most
+ * LOG_TERM_MAX, kind not 0, payload at most RECORD_PAYLOAD_SIZE_BYTES_MAX (CHECK). ERR_FULL changes
+ * nothing. */
 MUST_USE enum error log_append(struct log *log, const struct log_record *record);
 
 /* Forgets the records from `index` on (1 .. last + 1). Written by the next append. */
@@ -103,11 +117,19 @@ void log_truncate(struct log *log, uint64_t index);
 void log_read(const struct log *log, uint64_t index, struct log_record *ret_record);
 uint32_t log_payload_size_bytes(const struct log *log, uint64_t index);
 
-/* Stores term and vote; durable with the next persist. */
+/* Stores term and vote, at most LOG_TERM_MAX and LOG_VOTE_MAX; durable with the next persist. */
 void log_write_hard_state(struct log *log, uint64_t term, uint16_t vote);
 
-/* Notes a commit index for the next start: a hint, never needed for safety, durable whenever. */
+/* Notes a commit index for the next start: a hint, never needed for safety, durable whenever. An
+ * index above the last record counts as the last. */
 void log_write_commit_hint(struct log *log, uint64_t commit_index);
+
+/*
+ * A quorum has settled what this log may have lost (raft no longer calls its tail suspect): records
+ * from here on say so. Without this call a log that was suspect is so again at the next start until
+ * it has as many records as it may have lost.
+ */
+void log_settle(struct log *log);
 
 /* One persist for everything since the last; returns its ticket (see medium_persist). */
 uint64_t log_persist(struct log *log);

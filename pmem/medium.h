@@ -35,8 +35,9 @@ struct medium;
  * `is_created` permits; an existing file keeps its size. Creation is atomic: made under a temporary
  * name, synced, renamed, directory synced, so no half-made file is ever seen. The file is locked
  * against a second process.
- * Errors: ERR_NOT_FOUND, ERR_BUSY (locked), ERR_NO_SPACE, ERR_PERMISSION, ERR_IO, ERR_NO_MEMORY.
- * A human explanation that names the file is left in `ret_reason` (reason_size bytes) on failure.
+ * Errors: ERR_NOT_FOUND, ERR_BUSY (locked), ERR_NO_SPACE, ERR_PERMISSION, ERR_SHORT (an existing
+ * file of less than a page), ERR_IO, ERR_NO_MEMORY. A human explanation that names the file is left
+ * in `ret_reason` (reason_size bytes) on failure.
  */
 struct medium_options {
     const char *path;
@@ -53,6 +54,10 @@ const char *medium_granularity_name(enum medium_granularity granularity);
 
 /* True when the granularity was forced by PMEM2_FORCE_GRANULARITY: emulated, and to be named so. */
 bool medium_is_emulated(const struct medium *medium);
+
+/* True on a file system that lives in memory (tmpfs): nothing there survives power loss, whatever
+ * the granularity; never to be called durable. */
+bool medium_is_volatile(const struct medium *medium);
 
 /* The mapping, readable at any time; valid until medium_close. */
 const uint8_t *medium_data(const struct medium *medium);

@@ -1,0 +1,93 @@
+/*
+ * Term, vote and commit hint: 8-byte words, each of which validates itself.
+ *
+ * Hard state: term (bits 24 to 63), vote (16 to 23), checksum (0 to 15), in two slots. A write
+ * stores both, so once it is durable either can be lost to rot; while it is not, the slots may
+ * differ, and the newest wins: the higher term, then the one that has a vote. (A word is atomic, so
+ * an invalid one is rot, never a torn write.)
+ *
+ * Commit hint: place of the record known to be committed (unit, high half) and checksum. It names a
+ * record and not an index, because the hint may become durable before records written earlier: an
+ * index alone would then bless whatever older record has that index.
+ */
+#include "base/crc32c.h"
+#include "base/le.h"
+#include "pmem/log_internal.h"
+
+static size_t slot_offset(uint32_t slot)
+{
+    return LOG_STATE_OFFSET + (size_t)slot * LOG_SLOT_STEP_BYTES;
+}
+
+static uint64_t slot_encode(uint32_t seed, uint64_t term, uint16_t vote)
+{
+    uint8_t bytes[8];
+    uint64_t word = term << 24 | (uint64_t)vote << 16;
+    le64_store(bytes, word);
+    uint32_t crc = crc32c(seed, bytes, sizeof(bytes));
+    return word | ((crc ^ crc >> 16) & 0xffff);
+}
+
+void hard_state_store(struct log *log)
+{
+    uint64_t word = slot_encode(log->seed, log->term, log->vote);
+    for (uint32_t slot = 0; slot < LOG_SLOTS; slot++)
+        medium_write_word(log->medium, slot_offset(slot), word);
+}
+
+enum error hard_state_load(struct log *log, bool *ret_is_damaged)
+{
+    uint32_t damaged_count = 0;
+    uint64_t term = 0;
+    uint16_t vote = 0;
+
+    for (uint32_t slot = 0; slot < LOG_SLOTS; slot++) {
+        uint64_t word = le64_load(log->data + slot_offset(slot));
+        uint64_t slot_term = word >> 24;
+        uint16_t slot_vote = (uint16_t)(word >> 16 & 0xff);
+        if (word == 0)
+            continue;
+        if (word != slot_encode(log->seed, slot_term, slot_vote)) {
+            damaged_count++;
+            continue;
+        }
+        if (slot_term > term || (slot_term == term && slot_vote != 0)) {
+            term = slot_term;
+            vote = slot_vote;
+        }
+    }
+    if (damaged_count == LOG_SLOTS)
+        return ERR_CHECKSUM;
+    log->term = term;
+    log->vote = vote;
+    *ret_is_damaged = damaged_count > 0;
+    return OK;
+}
+
+static uint64_t hint_encode(uint32_t seed, uint32_t unit)
+{
+    uint8_t bytes[4];
+    le32_store(bytes, unit);
+    return (uint64_t)unit << 32 | crc32c(seed, bytes, sizeof(bytes));
+}
+
+void commit_hint_store(struct log *log, uint64_t commit_index)
+{
+    CHECK(commit_index > 0 && commit_index <= log->last_index);
+    medium_write_word(log->medium, LOG_HINT_OFFSET,
+                      hint_encode(log->seed, log->units[commit_index]));
+}
+
+uint64_t commit_hint_load(const struct log *log)
+{
+    uint64_t word = le64_load(log->data + LOG_HINT_OFFSET);
+    uint32_t unit = (uint32_t)(word >> 32);
+    size_t offset = log_unit_offset(unit);
+    struct record_view view;
+
+    if (word == 0 || word != hint_encode(log->seed, unit) || offset < LOG_RECORDS_OFFSET ||
+        offset >= log->append_offset || !record_load(log, offset, &view))
+        return 0;
+    uint64_t index = view.record.index;
+    return index <= log->last_index && log->units[index] == unit ? index : 0;
+}

@@ -1,0 +1,195 @@
+/*
+ * The file header: magic, version and identity, in two copies within page 0, so that rot in one is
+ * repaired from the other. Place and meaning of magic, version and checksum hold for every version.
+ *
+ *   0 magic u64 | 8 version u32 | 12 crc32c u32 (of the 64 bytes with this field zero) |
+ *   16 cluster u64 | 24 node u16 | 26 shard u16 | 28 record alignment u32 | 32 file size u64 | 40
+ * zero
+ *
+ * The file appears under its name zeroed; the header follows. A power loss in between leaves zeros
+ * and words of our own header and nothing else: that is a fresh file, begun again.
+ */
+#include "base/crc32c.h"
+#include "base/le.h"
+#include "pmem/log_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define HEADER_MAGIC   UINT64_C(0x474f4c58554c4c50) /* "PLLUXLOG" */
+#define HEADER_VERSION 1u
+#define HEADER_CRC     12
+#define HEADER_CLUSTER 16
+#define HEADER_NODE    24
+#define HEADER_SHARD   26
+#define HEADER_ALIGN   28
+#define HEADER_FILE    32
+
+static uint32_t header_crc(const uint8_t *header)
+{
+    static const uint8_t zero[4];
+    uint32_t crc = crc32c(0, header, HEADER_CRC);
+    crc = crc32c(crc, zero, sizeof(zero));
+    return crc32c(crc, header + HEADER_CRC + 4, LOG_HEADER_SIZE_BYTES - HEADER_CRC - 4);
+}
+
+static void header_compose(const struct log_identity *identity, size_t file_bytes, uint8_t *header)
+{
+    memset(header, 0, LOG_HEADER_SIZE_BYTES);
+    le64_store(header, HEADER_MAGIC);
+    le32_store(header + 8, HEADER_VERSION);
+    le64_store(header + HEADER_CLUSTER, identity->cluster_id);
+    le16_store(header + HEADER_NODE, identity->node);
+    le16_store(header + HEADER_SHARD, identity->shard);
+    le32_store(header + HEADER_ALIGN, RECORD_ALIGN_BYTES);
+    le64_store(header + HEADER_FILE, file_bytes);
+    le32_store(header + HEADER_CRC, header_crc(header));
+}
+
+uint32_t log_header_seed(const struct log_identity *identity)
+{
+    uint8_t bytes[12];
+    le64_store(bytes, identity->cluster_id);
+    le16_store(bytes + 8, identity->node);
+    le16_store(bytes + 10, identity->shard);
+    return crc32c(0, bytes, sizeof(bytes));
+}
+
+void log_header_write(struct medium *medium, const struct log_identity *identity, size_t file_bytes)
+{
+    uint8_t header[LOG_HEADER_SIZE_BYTES];
+    header_compose(identity, file_bytes, header);
+    medium_write(medium, 0, header, sizeof(header));
+    medium_write(medium, LOG_HEADER_COPY_OFFSET, header, sizeof(header));
+}
+
+static bool header_is_whole(const uint8_t *header)
+{
+    return le64_load(header) == HEADER_MAGIC &&
+           le32_load(header + HEADER_CRC) == header_crc(header);
+}
+
+/* Only zeros and words of the header that we would write: a creation that power loss cut short. */
+static bool header_is_unfinished(const struct medium *medium, const struct log_options *options)
+{
+    const uint8_t *data = medium_data(medium);
+    size_t file_bytes = medium_size_bytes(medium);
+    uint8_t ours[LOG_STATE_OFFSET] = {0};
+
+    header_compose(&options->identity, file_bytes, ours);
+    memcpy(ours + LOG_HEADER_COPY_OFFSET, ours, LOG_HEADER_SIZE_BYTES);
+    for (size_t i = 0; i < LOG_STATE_OFFSET; i += 8) {
+        uint64_t word = le64_load(data + i);
+        if (word != 0 && word != le64_load(ours + i))
+            return false;
+    }
+    return recovery_is_zero(data, LOG_STATE_OFFSET, file_bytes);
+}
+
+static enum error header_refuse_rotten(const uint8_t *data, const char *path, char *note,
+                                       size_t note_size)
+{
+    if (le64_load(data) != HEADER_MAGIC &&
+        le64_load(data + LOG_HEADER_COPY_OFFSET) != HEADER_MAGIC) {
+        snprintf(note, note_size,
+                 "%.120s: offset 0: not a Pollux log; point the node at another file", path);
+        return ERR_MAGIC;
+    }
+    snprintf(
+        note, note_size,
+        "%.120s: offsets 0 and %u: both copies of the header are damaged; move the file away and "
+        "let the node copy the log from its peers",
+        path, LOG_HEADER_COPY_OFFSET);
+    return ERR_CHECKSUM;
+}
+
+static enum error header_check_identity(const uint8_t *header, const struct log_options *options,
+                                        char *note, size_t note_size)
+{
+    uint64_t cluster_id = le64_load(header + HEADER_CLUSTER);
+    uint16_t node = le16_load(header + HEADER_NODE);
+    uint16_t shard = le16_load(header + HEADER_SHARD);
+    const char *path = options->path;
+
+    if (cluster_id != options->identity.cluster_id) {
+        snprintf(note, note_size,
+                 "%.120s: offset %d: belongs to cluster %" PRIx64 ", not %" PRIx64
+                 "; correct cluster or file in the configuration",
+                 path, HEADER_CLUSTER, cluster_id, options->identity.cluster_id);
+        return ERR_CLUSTER;
+    }
+    if (node != options->identity.node) {
+        snprintf(note, note_size,
+                 "%.120s: offset %d: belongs to node %u, not %u; correct node or file in the "
+                 "configuration",
+                 path, HEADER_NODE, node, options->identity.node);
+        return ERR_NODE;
+    }
+    if (shard != options->identity.shard) {
+        snprintf(note, note_size,
+                 "%.120s: offset %d: belongs to shard %u, not %u; correct shard or file in the "
+                 "configuration",
+                 path, HEADER_SHARD, shard, options->identity.shard);
+        return ERR_SHARD;
+    }
+    return OK;
+}
+
+static enum error header_check_layout(const uint8_t *header, size_t medium_bytes, const char *path,
+                                      char *note, size_t note_size)
+{
+    uint32_t version = le32_load(header + 8);
+    uint64_t file_bytes = le64_load(header + HEADER_FILE);
+
+    if (version != HEADER_VERSION || le32_load(header + HEADER_ALIGN) != RECORD_ALIGN_BYTES) {
+        snprintf(
+            note, note_size,
+            "%.120s: offset 8: format version %u, this program knows %u; start the newer program",
+            path, version, HEADER_VERSION);
+        return ERR_VERSION;
+    }
+    if (file_bytes > medium_bytes || file_bytes < LOG_FILE_BYTES_MIN || file_bytes % 4096 != 0) {
+        snprintf(note, note_size,
+                 "%.120s: offset %d: the header says %" PRIu64
+                 " bytes, the file has %zu; it was cut "
+                 "off: move it away and let the node copy the log from its peers",
+                 path, HEADER_FILE, file_bytes, medium_bytes);
+        return ERR_SHORT;
+    }
+    return OK;
+}
+
+enum error log_header_check(const struct medium *medium, const struct log_options *options,
+                            struct log_header_found *ret_found, char *note, size_t note_size)
+{
+    const uint8_t *data = medium_data(medium);
+    size_t medium_bytes = medium_size_bytes(medium);
+    bool is_first_whole = false;
+    bool is_second_whole = false;
+
+    if (medium_bytes < LOG_STATE_OFFSET) {
+        snprintf(note, note_size, "%.120s: only %zu bytes, not even a header; move the file away",
+                 options->path, medium_bytes);
+        return ERR_SHORT;
+    }
+    is_first_whole = header_is_whole(data);
+    is_second_whole = header_is_whole(data + LOG_HEADER_COPY_OFFSET);
+    if (!is_first_whole && !is_second_whole) {
+        if (medium_bytes < LOG_FILE_BYTES_MIN || !options->is_created ||
+            !header_is_unfinished(medium, options))
+            return header_refuse_rotten(data, options->path, note, note_size);
+        *ret_found =
+            (struct log_header_found){.state = LOG_HEADER_FRESH, .file_bytes = medium_bytes};
+        return OK;
+    }
+    const uint8_t *header = is_first_whole ? data : data + LOG_HEADER_COPY_OFFSET;
+    enum error error = header_check_layout(header, medium_bytes, options->path, note, note_size);
+    if (error == OK)
+        error = header_check_identity(header, options, note, note_size);
+    if (error != OK)
+        return error;
+    ret_found->state =
+        is_first_whole && is_second_whole ? LOG_HEADER_GOOD : LOG_HEADER_DAMAGED_COPY;
+    ret_found->file_bytes = le64_load(header + HEADER_FILE);
+    return OK;
+}

@@ -1,0 +1,202 @@
+/*
+ * The real medium: a libpmem2 mapping (libpmem2(7)). On BYTE and CACHE_LINE its non-temporal copies
+ * and its drain; on PAGE plain stores and the sync thread, because pmem2_persist there is an msync
+ * that aborts the process on an error. The only file that names pmem2_*.
+ */
+#include "base/check.h"
+#include "pmem/backing_file_internal.h"
+#include "pmem/medium.h"
+#include "pmem/syncer_internal.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <libpmem2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct medium {
+    uint8_t *data;
+    size_t size_bytes;
+    enum medium_granularity granularity;
+    bool is_emulated;
+    bool is_volatile;
+    int fd;
+    uint64_t ticket; /* of the newest persist; BYTE and CACHE_LINE */
+    pmem2_memcpy_fn copy;
+    pmem2_flush_fn flush;
+    pmem2_drain_fn drain;
+    struct pmem2_map *map;
+    struct pmem2_source *source;
+    struct syncer *syncer; /* PAGE only */
+};
+
+static enum error map_refuse(const char *path, char *ret_reason, size_t reason_size)
+{
+    snprintf(ret_reason, reason_size, "%.120s: cannot map: %.100s", path, pmem2_errormsg());
+    return ERR_IO;
+}
+
+static enum medium_granularity granularity_of(const struct pmem2_map *map)
+{
+    /* pmem2_map_get_store_granularity takes a plain pointer. */
+    switch (pmem2_map_get_store_granularity((struct pmem2_map *)map)) {
+    case PMEM2_GRANULARITY_BYTE:
+        return MEDIUM_BYTE;
+    case PMEM2_GRANULARITY_CACHE_LINE:
+        return MEDIUM_CACHE_LINE;
+    case PMEM2_GRANULARITY_PAGE:
+        break;
+    }
+    return MEDIUM_PAGE;
+}
+
+static enum error medium_map(struct medium *medium, const char *path, char *ret_reason,
+                             size_t reason_size)
+{
+    struct pmem2_config *config = NULL;
+    int status = pmem2_config_new(&config);
+    if (status == 0)
+        status = pmem2_config_set_required_store_granularity(config, PMEM2_GRANULARITY_PAGE);
+    if (status == 0)
+        status = pmem2_config_set_length(config, medium->size_bytes);
+    if (status == 0)
+        status = pmem2_source_from_fd(&medium->source, medium->fd);
+    if (status == 0)
+        status = pmem2_map_new(&medium->map, config, medium->source);
+    if (config != NULL)
+        pmem2_config_delete(&config);
+    if (status != 0)
+        return map_refuse(path, ret_reason, reason_size);
+    medium->data = pmem2_map_get_address(medium->map);
+    medium->granularity = granularity_of(medium->map);
+    medium->copy = pmem2_get_memcpy_fn(medium->map);
+    medium->flush = pmem2_get_flush_fn(medium->map);
+    medium->drain = pmem2_get_drain_fn(medium->map);
+    medium->is_emulated =
+        medium->granularity != MEDIUM_PAGE && getenv("PMEM2_FORCE_GRANULARITY") != NULL;
+    return OK;
+}
+
+static enum error medium_init(struct medium *medium, const struct medium_options *options,
+                              char *ret_reason, size_t reason_size)
+{
+    enum error error = backing_file_open(options, &medium->fd, ret_reason, reason_size);
+    if (error != OK)
+        return error;
+    error = backing_file_size(medium->fd, &medium->size_bytes);
+    if (error != OK || medium->size_bytes == 0) {
+        snprintf(ret_reason, reason_size, "%.140s: %s", options->path,
+                 error != OK ? "not a regular file" : "less than one page; move the file away");
+        return error != OK ? error : ERR_SHORT;
+    }
+    medium->is_volatile = backing_file_is_volatile(medium->fd);
+    error = medium_map(medium, options->path, ret_reason, reason_size);
+    if (error != OK || medium->granularity != MEDIUM_PAGE)
+        return error;
+    error = syncer_open(medium->fd, &medium->syncer);
+    if (error != OK)
+        snprintf(ret_reason, reason_size, "%.140s: cannot start the sync thread", options->path);
+    return error;
+}
+
+enum error medium_open(const struct medium_options *options, struct medium **ret_medium,
+                       char *ret_reason, size_t reason_size)
+{
+    struct medium *medium = calloc(1, sizeof(*medium));
+    if (medium == NULL) {
+        snprintf(ret_reason, reason_size, "%.140s: out of memory", options->path);
+        return ERR_NO_MEMORY;
+    }
+    medium->fd = -1;
+    enum error error = medium_init(medium, options, ret_reason, reason_size);
+    if (error != OK) {
+        medium_close(medium);
+        return error;
+    }
+    *ret_medium = medium;
+    return OK;
+}
+
+void medium_close(struct medium *medium)
+{
+    if (medium->syncer != NULL)
+        syncer_close(medium->syncer);
+    if (medium->map != NULL)
+        pmem2_map_delete(&medium->map);
+    if (medium->source != NULL)
+        pmem2_source_delete(&medium->source);
+    if (medium->fd >= 0)
+        close(medium->fd);
+    free(medium);
+}
+
+enum medium_granularity medium_granularity(const struct medium *medium)
+{
+    return medium->granularity;
+}
+
+bool medium_is_emulated(const struct medium *medium)
+{
+    return medium->is_emulated;
+}
+
+bool medium_is_volatile(const struct medium *medium)
+{
+    return medium->is_volatile;
+}
+
+const uint8_t *medium_data(const struct medium *medium)
+{
+    return medium->data;
+}
+
+size_t medium_size_bytes(const struct medium *medium)
+{
+    return medium->size_bytes;
+}
+
+void medium_write(struct medium *medium, size_t offset, const void *data, size_t size_bytes)
+{
+    CHECK(size_bytes <= medium->size_bytes);
+    CHECK(offset <= medium->size_bytes - size_bytes);
+    if (medium->granularity == MEDIUM_PAGE)
+        memcpy(medium->data + offset, data, size_bytes);
+    else
+        medium->copy(medium->data + offset, data, size_bytes,
+                     PMEM2_F_MEM_NODRAIN | PMEM2_F_MEM_NONTEMPORAL);
+}
+
+void medium_write_word(struct medium *medium, size_t offset, uint64_t word)
+{
+    CHECK(offset % sizeof(word) == 0);
+    CHECK(offset <= medium->size_bytes - sizeof(word));
+    /* The mapping is page-aligned, so the word is aligned; one store, never torn. */
+    uint64_t *target = (uint64_t *)(void *)(medium->data + offset);
+    __atomic_store_n(target, htole64(word), __ATOMIC_RELAXED);
+    if (medium->granularity != MEDIUM_PAGE)
+        medium->flush(target, sizeof(word));
+}
+
+uint64_t medium_persist(struct medium *medium)
+{
+    if (medium->syncer != NULL)
+        return syncer_request(medium->syncer);
+    medium->drain();
+    return ++medium->ticket;
+}
+
+enum error medium_persisted(struct medium *medium, uint64_t *ret_ticket)
+{
+    if (medium->syncer != NULL)
+        return syncer_completed(medium->syncer, ret_ticket);
+    *ret_ticket = medium->ticket;
+    return OK;
+}
+
+enum error medium_persist_wait(struct medium *medium)
+{
+    uint64_t ticket = medium_persist(medium);
+    return medium->syncer != NULL ? syncer_wait(medium->syncer, ticket) : OK;
+}
