@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import fixtures  # noqa: E402
 import report  # noqa: E402
+import tree  # noqa: E402
 
 
 def main():
@@ -24,12 +25,14 @@ def main():
     parser = argparse.ArgumentParser(prog="lint")
     parser.add_argument("root", nargs="?", default=os.path.dirname(os.path.dirname(here)))
     parser.add_argument("--cc", default="cc", help="compiler for the headers-compile-alone rule")
+    parser.add_argument("--build", help="meson's build folder, for the rule on unregistered tests")
     parser.add_argument("--self-test", action="store_true", help="prove that each rule can fail")
     arguments = parser.parse_args()
     compiler = shlex.split(arguments.cc)
     if arguments.self_test:
         return fixtures.run(compiler)
-    violations, warnings, files_count = report.lint(arguments.root, compiler)
+    violations, warnings, files_count = report.lint(
+        tree.Tree(arguments.root, compiler, arguments.build))
     for warning in warnings:
         print(f"warning: {warning}")
     for violation in violations:

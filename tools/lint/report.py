@@ -2,14 +2,13 @@
 
 import exceptions
 import rules
-import source
 import tree
 
 
-def lint(root, compiler, exempt=None):
+def lint(of_tree, exempt=None):
     """Returns (violations, warnings, number of files read); violations are printable lines."""
     exempt = exceptions.EXCEPTIONS if exempt is None else exempt
-    files = source.read_tree(root)
+    files = of_tree.files
     found = []
     warnings = []
     for file in files:
@@ -17,7 +16,7 @@ def lint(root, compiler, exempt=None):
             found.extend(rule(file))
         warnings.extend(rules.warn_file_length(file))
     for rule in tree.TREE_RULES:
-        found.extend(rule(root, files, compiler))
+        found.extend(rule(of_tree))
     used = set()
     violations = []
     for path, line, rule, text in found:

@@ -1,41 +1,56 @@
 """Rules about the tree as a whole. Each yields (path, line, rule, text)."""
 
 import concurrent.futures
+import json
 import os
 import re
 import subprocess
 
+import source
+
 _QUOTED = re.compile(r"'([^'\n]*)'")
-_UNIT_TEST = re.compile(r"tests/unit/(\w+)/(\w+)_test\.c$")
+_UNIT_TEST = re.compile(r"tests/unit/\w+/\w+_test\.c$")
 PACKAGES = ("libdpdk", "liburcu-qsbr", "liburcu-cds", "libpmem2", "libisal", "jansson", "inih",
             "cmocka")
 
 
-def _meson_files(files):
-    return [file for file in files if os.path.basename(file.path) == "meson.build"]
+class Tree:
+    """What the rules look at: the files, the compiler, and what meson builds (None: not known)."""
+
+    def __init__(self, root, compiler, build=None):
+        self.root = os.path.realpath(root)
+        self.compiler = compiler
+        self.files = source.read_tree(self.root)
+        self.built = None if build is None else self._built(build)
+
+    def _built(self, build):
+        paths = set()
+        with open(os.path.join(build, "meson-info", "intro-targets.json"),
+                  encoding="utf-8") as info:
+            for target in json.load(info):
+                for group in target["target_sources"]:
+                    for path in group.get("sources", []):
+                        paths.add(os.path.relpath(os.path.realpath(path), self.root))
+        return paths
 
 
-def registered_tests(_root, files, _compiler):
-    """Each unit test is named by the meson.build of the folder that it tests."""
-    named = set()
-    for file in _meson_files(files):
-        folder = os.path.basename(os.path.dirname(file.path))
-        named.update((folder, text) for text in _QUOTED.findall(file.text))
-    for file in files:
-        match = _UNIT_TEST.match(file.path)
-        if match and match.groups() not in named:
-            folder, unit = match.groups()
-            yield file.path, 1, "unregistered", f"{folder}/meson.build does not register '{unit}'"
+def registered_tests(tree):
+    """Each unit test is a target of the build: a folder's meson.build registers it."""
+    for file in tree.files:
+        if tree.built is not None and _UNIT_TEST.match(file.path) and file.path not in tree.built:
+            yield file.path, 1, "unregistered", "no meson.build registers this unit test"
 
 
-def dead_files(_root, files, _compiler):
+def dead_files(tree):
     """Each .c file is named, from its own or an upper folder, by a meson.build."""
     named = set()
-    for file in _meson_files(files):
-        folder = os.path.dirname(file.path)
-        for text in _QUOTED.findall(file.text):
-            named.add(os.path.normpath(os.path.join(folder, text)).removesuffix(".c"))
-    for file in files:
+    for file in tree.files:
+        if os.path.basename(file.path) == "meson.build":
+            folder = os.path.dirname(file.path)
+            for text in _QUOTED.findall(file.text):
+                named.add(os.path.normpath(os.path.join(folder, text)).removesuffix(".c"))
+    named.update(path.removesuffix(".c") for path in tree.built or ())
+    for file in tree.files:
         if not file.path.endswith(".c") or _UNIT_TEST.match(file.path):
             continue
         if file.path.removesuffix(".c") not in named:
@@ -58,12 +73,12 @@ def _compile_alone(root, path, command):
     return path, result.returncode, result.stderr.strip().split("\n")[0]
 
 
-def headers_alone(root, files, compiler):
-    headers = [file.path for file in files if file.is_header]
-    command = compiler + ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
-                          "-fsyntax-only", "-x", "c", "-I."] + _package_flags()
+def headers_alone(tree):
+    headers = [file.path for file in tree.files if file.is_header]
+    command = tree.compiler + ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
+                               "-fsyntax-only", "-x", "c", "-I."] + _package_flags()
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        jobs = [pool.submit(_compile_alone, root, path, command) for path in headers]
+        jobs = [pool.submit(_compile_alone, tree.root, path, command) for path in headers]
     for path, status, message in (job.result() for job in jobs):
         if status != 0:
             yield path, 1, "header-alone", f"does not compile alone: {message}"

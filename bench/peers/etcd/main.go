@@ -1,8 +1,8 @@
 // A load generator for etcd on its own client, the twin of pollux-bench: it prints one JSON line.
 //
 // Closed loop (-rate 0): each of -clients workers keeps one operation outstanding. Open loop:
-// operations start by the clock at -rate per second, and a latency counts from the time at which the
-// operation was due, so that a stall is not hidden by the operations that it held back.
+// operations start by the clock at -rate per second, and a latency counts from the time at which
+// the operation was due, so that a stall is not hidden by the operations that it held back.
 package main
 
 import (

@@ -1,0 +1,190 @@
+# One Pollux cluster on this machine, for scripts: source this file, then call its functions.
+#
+#   cluster_init DIR [NODES]   makes DIR (sockets, configurations, output) and fixes the ports
+#   cluster_switch_start       starts the switch;  cluster_switch COMMAND...  sends it one command
+#   cluster_node_start ID      starts a node;      cluster_node_signal ID SIGNAL   signals it
+#   cluster_node_wait ID       waits until the killed or stopped node is gone; its status
+#   cluster_start              switch and all nodes, until a leader serves
+#   cluster_leader             prints the id of the leader that a majority of the nodes names
+#   cluster_stop               stops everything that was started, by process id
+#
+# Settings, read by cluster_init: CLUSTER_LOG_DIR (default DIR/logs), CLUSTER_LOG_SIZE (64MiB),
+# CLUSTER_UDP_BASE (a free range), CLUSTER_EXTRA (lines for [cluster]), CLUSTER_LANE (for [lane]).
+# Nodes inherit the environment: PMEM2_FORCE_GRANULARITY=CACHE_LINE emulates persistent memory.
+#
+# POLLUX_BUILD is the build folder. cluster_servers is the list that clients take.
+
+cluster_dir=
+cluster_nodes=0
+cluster_servers=
+declare -A cluster_pids=()
+
+cluster_fail() {
+    printf '%s\n' "$*" >&2
+    return 1
+}
+
+# A range of UDP ports nobody listens on.
+cluster_free_base() {
+    local base taken tries
+    taken=" $(awk 'NR > 1 {split($2, a, ":"); print a[2]}' /proc/net/udp | tr '\n' ' ')"
+    for ((tries = 0; tries < 100; tries++)); do
+        base=$((20000 + (RANDOM % 200) * 50))
+        local port is_free=1
+        for ((port = base; port < base + 20; port++)); do
+            [[ $taken != *" $(printf '%04X' "$port") "* ]] || is_free=0
+        done
+        ((is_free)) && printf '%d\n' "$base" && return
+    done
+    cluster_fail "no free range of UDP ports"
+}
+
+cluster_config() {
+    local id=$1 peer
+    cat <<INI
+[node]
+id = $id
+log = $cluster_log_dir/node$id.log
+log_size = ${CLUSTER_LOG_SIZE:-64MiB}
+[cluster]
+name = ${CLUSTER_NAME:-local}
+${CLUSTER_EXTRA:-}
+[peers]
+INI
+    for ((peer = 1; peer <= cluster_nodes; peer++)); do
+        printf '%d = 10.77.0.%d:7400\n' "$peer" "$peer"
+    done
+    cat <<INI
+[port]
+device = net_memif0,role=client,id=0,socket=$cluster_dir/node$id.sock,socket-abstract=no
+gateway = 10.77.0.254
+[lane]
+${CLUSTER_LANE:-}
+INI
+}
+
+cluster_init() {
+    cluster_dir=$1
+    cluster_nodes=${2:-5}
+    cluster_log_dir=${CLUSTER_LOG_DIR:-$cluster_dir/logs}
+    mkdir -p "$cluster_dir" "$cluster_log_dir"
+    cluster_udp_base=${CLUSTER_UDP_BASE:-$(cluster_free_base)}
+    cluster_servers=
+    local id
+    for ((id = 1; id <= cluster_nodes; id++)); do
+        cluster_config "$id" >"$cluster_dir/node$id.ini"
+        cluster_servers+="${cluster_servers:+,}127.0.0.1:$((cluster_udp_base + id))"
+    done
+}
+
+# Starts a program whose output goes to DIR/NAME.out, and remembers its process by NAME.
+cluster_spawn() {
+    local name=$1
+    shift
+    setsid "$@" >>"$cluster_dir/$name.out" 2>&1 </dev/null &
+    cluster_pids[$name]=$!
+    printf '%d\n' $! >"$cluster_dir/$name.pid"
+}
+
+cluster_is_running() {
+    local pid=${cluster_pids[$1]:-}
+    [[ -n $pid ]] && kill -0 "$pid" 2>/dev/null
+}
+
+# Runs a command again until it succeeds; fails after SECONDS.
+cluster_until() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.02
+    done
+}
+
+cluster_switch_start() {
+    cluster_spawn switch "$POLLUX_BUILD/tools/switch/pollux-switch" \
+        --nodes "$cluster_nodes" --udp-base "$cluster_udp_base" "$cluster_dir"
+    cluster_until 10 test -S "$cluster_dir/control.sock" || {
+        cat "$cluster_dir/switch.out" >&2
+        cluster_fail "the switch did not start"
+    }
+}
+
+cluster_switch() {
+    "$POLLUX_BUILD/tools/switch/pollux-switch" ctl "$cluster_dir" "$@"
+}
+
+cluster_node_start() {
+    cluster_spawn "node$1" "$POLLUX_BUILD/tools/polluxd" --config "$cluster_dir/node$1.ini"
+}
+
+cluster_node_signal() {
+    kill "-$2" "${cluster_pids[node$1]}"
+}
+
+cluster_node_wait() {
+    local pid=${cluster_pids[node$1]:-} status=0
+    [[ -n $pid ]] || return 0
+    wait "$pid" 2>/dev/null || status=$?
+    unset "cluster_pids[node$1]"
+    rm -f "$cluster_dir/node$1.pid"
+    return "$status"
+}
+
+# Who leads, as the log lines of a majority of running nodes last said: prints the id.
+cluster_leader() {
+    local id votes=''
+    for ((id = 1; id <= cluster_nodes; id++)); do
+        cluster_is_running "node$id" || continue
+        votes+=$(grep -o ' leader=[1-9][0-9]* ' "$cluster_dir/node$id.out" | tail -n 1)$'\n'
+    done
+    sort <<<"$votes" | uniq -c | sort -rn | awk -v nodes="$cluster_nodes" '
+        /leader=/ {sub("leader=", "", $2); if ($1 * 2 > nodes) {print $2; found = 1}; exit}
+        END {exit !found}'
+}
+
+cluster_serves() {
+    "$POLLUX_BUILD/tools/pollux" --servers "$cluster_servers" --timeout 500ms get ready
+    (($? == 0 || $? == 1))
+}
+
+cluster_start() {
+    local id
+    cluster_switch_start || return 1
+    for ((id = 1; id <= cluster_nodes; id++)); do
+        cluster_node_start "$id"
+    done
+    cluster_until 20 cluster_leader || {
+        tail -n 3 "$cluster_dir"/node*.out >&2
+        cluster_fail "no leader within 20 s"
+    }
+}
+
+# Nodes first, with a chance to stop cleanly; then the switch.
+cluster_stop() {
+    local name
+    for name in "${!cluster_pids[@]}"; do
+        [[ $name == switch ]] || kill -TERM "${cluster_pids[$name]}" 2>/dev/null || :
+        [[ $name == switch ]] || kill -CONT "${cluster_pids[$name]}" 2>/dev/null || :
+    done
+    for name in "${!cluster_pids[@]}"; do
+        [[ $name == switch ]] || cluster_reap "$name"
+    done
+    [[ -z ${cluster_pids[switch]:-} ]] || {
+        kill -TERM "${cluster_pids[switch]}" 2>/dev/null || :
+        cluster_reap switch
+    }
+}
+
+# Waits for a process that was asked to end, and insists after five seconds.
+cluster_reap() {
+    local pid=${cluster_pids[$1]}
+    cluster_until 5 cluster_is_gone "$pid" || kill -KILL "$pid" 2>/dev/null || :
+    wait "$pid" 2>/dev/null || :
+    unset "cluster_pids[$1]"
+    rm -f "$cluster_dir/$1.pid"
+}
+
+cluster_is_gone() {
+    ! kill -0 "$1" 2>/dev/null || [[ $(awk '{print $3}' "/proc/$1/stat" 2>/dev/null) == Z ]]
+}
