@@ -19,6 +19,7 @@
 
 #define DP_DROP_LIST(X)                                                                            \
     X(FRAME_SHORT, "frame ends inside a header")                                                   \
+    X(FRAME_LONG, "frame larger than a buffer")                                                    \
     X(FRAME_OTHER_MAC, "addressed to another machine")                                             \
     X(ETHERTYPE, "unknown ethertype")                                                              \
     X(IP_HEADER, "malformed IP header")                                                            \

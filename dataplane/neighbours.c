@@ -1,0 +1,136 @@
+#include "dataplane/neighbours.h"
+
+#include "base/check.h"
+#include "base/le.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static_assert((NEIGHBOUR_SETS & (NEIGHBOUR_SETS - 1)) == 0, "sets are chosen by the top bits");
+
+/* Fibonacci hashing of both halves; an IPv4 subnet differs in the last word only. */
+static struct neighbour *set_of(struct neighbours *neighbours, const uint8_t ip[16])
+{
+    uint64_t hash = (le64_load(ip) ^ (le64_load(ip + 8) * UINT64_C(0x9e3779b97f4a7c15))) *
+                    UINT64_C(0xff51afd7ed558ccd);
+    return &neighbours->entries[(hash >> 56) % NEIGHBOUR_SETS * NEIGHBOUR_WAYS];
+}
+
+struct neighbour *neighbours_find(struct neighbours *neighbours, const uint8_t ip[16])
+{
+    struct neighbour *set = set_of(neighbours, ip);
+    for (uint32_t way = 0; way < NEIGHBOUR_WAYS; way++) {
+        if (set[way].is_used && memcmp(set[way].ip, ip, 16) == 0) {
+            return &set[way];
+        }
+    }
+    return NULL;
+}
+
+static bool may_give_way(const struct neighbour *neighbour, uint64_t now_ns)
+{
+    return !neighbour->is_used || now_ns - neighbour->confirmed_ns > NEIGHBOUR_STALE_NS;
+}
+
+static void neighbour_drop(struct neighbours *neighbours, struct neighbour *neighbour)
+{
+    if (neighbour->is_used && neighbour->queries > 0) {
+        CHECK(neighbours->pending > 0);
+        neighbours->pending--;
+    }
+    memset(neighbour, 0, sizeof(*neighbour));
+}
+
+static struct neighbour *neighbour_make(struct neighbours *neighbours, const uint8_t ip[16],
+                                        uint64_t now_ns)
+{
+    struct neighbour *set = set_of(neighbours, ip);
+    for (uint32_t way = 0; way < NEIGHBOUR_WAYS; way++) {
+        struct neighbour *entry = &set[way];
+        if (may_give_way(entry, now_ns)) {
+            neighbour_drop(neighbours, entry);
+            entry->is_used = true;
+            entry->confirmed_ns = now_ns;
+            memcpy(entry->ip, ip, 16);
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+enum error neighbours_want(struct neighbours *neighbours, const uint8_t ip[16], uint64_t now_ns,
+                           struct neighbour **ret_neighbour)
+{
+    struct neighbour *entry = neighbours_find(neighbours, ip);
+    if (entry == NULL) {
+        entry = neighbour_make(neighbours, ip, now_ns);
+    }
+    if (entry == NULL) {
+        return ERR_FULL;
+    }
+    *ret_neighbour = entry;
+    return OK;
+}
+
+enum error neighbours_learn(struct neighbours *neighbours, const uint8_t ip[16],
+                            const uint8_t mac[6], uint64_t now_ns, bool is_only_existing)
+{
+    struct neighbour *entry = neighbours_find(neighbours, ip);
+    if (entry == NULL && is_only_existing) {
+        return ERR_NOT_FOUND;
+    }
+    if (entry == NULL) {
+        entry = neighbour_make(neighbours, ip, now_ns);
+    }
+    if (entry == NULL) {
+        return ERR_FULL;
+    }
+    if (entry->queries > 0) {
+        CHECK(neighbours->pending > 0);
+        neighbours->pending--;
+        entry->queries = 0;
+    }
+    memcpy(entry->mac, mac, 6);
+    entry->is_known = true;
+    entry->confirmed_ns = now_ns;
+    return OK;
+}
+
+bool neighbours_is_query_due(struct neighbours *neighbours, struct neighbour *neighbour,
+                             uint64_t now_ns)
+{
+    if (neighbour->is_known && now_ns - neighbour->confirmed_ns < NEIGHBOUR_FRESH_NS) {
+        return false;
+    }
+    if (neighbour->queries > 0 && now_ns - neighbour->queried_ns < NEIGHBOUR_QUERY_INTERVAL_NS) {
+        return false;
+    }
+    if (neighbour->queries == 0) {
+        neighbours->pending++;
+    }
+    if (neighbour->queries < NEIGHBOUR_QUERIES_MAX) {
+        neighbour->queries++;
+    }
+    neighbour->queried_ns = now_ns;
+    return true;
+}
+
+struct neighbour *neighbours_next_due(struct neighbours *neighbours, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < NEIGHBOURS_MAX && neighbours->pending > 0; i++) {
+        struct neighbour *entry = &neighbours->entries[neighbours->cursor];
+        neighbours->cursor = (neighbours->cursor + 1) % NEIGHBOURS_MAX;
+        if (!entry->is_used || entry->queries == 0 ||
+            now_ns - entry->queried_ns < NEIGHBOUR_QUERY_INTERVAL_NS) {
+            continue;
+        }
+        if (entry->queries == NEIGHBOUR_QUERIES_MAX) {
+            neighbour_drop(neighbours, entry);
+            continue;
+        }
+        if (neighbours_is_query_due(neighbours, entry, now_ns)) {
+            return entry;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,67 @@
+/*
+ * Next hops and their MACs: a bounded table, four ways a set, filled by answers and by traffic. An
+ * entry is known, or is being asked for. A known one is asked for again when nothing has confirmed
+ * it for a while, and used meanwhile; it is forgotten when nobody answers. Strangers cannot push
+ * out a neighbour in use: only entries long unconfirmed give way.
+ *
+ * Pure: no port, no clock. Owner: one thread.
+ */
+#ifndef POLLUX_DATAPLANE_NEIGHBOURS_H
+#define POLLUX_DATAPLANE_NEIGHBOURS_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NEIGHBOUR_SETS 256
+#define NEIGHBOUR_WAYS 4
+#define NEIGHBOURS_MAX (NEIGHBOUR_SETS * NEIGHBOUR_WAYS)
+
+#define NEIGHBOUR_QUERY_INTERVAL_NS UINT64_C(100000000) /* between queries for one address */
+#define NEIGHBOUR_QUERIES_MAX       10                  /* unanswered, then the entry is dropped */
+#define NEIGHBOUR_FRESH_NS          UINT64_C(30000000000) /* confirmed so recently: not asked again */
+#define NEIGHBOUR_STALE_NS          UINT64_C(60000000000) /* unconfirmed so long: may give way */
+
+struct neighbour {
+    uint8_t ip[16];
+    uint8_t mac[6];
+    bool is_used;
+    bool is_known;
+    uint8_t queries; /* sent since the last confirmation */
+    uint64_t confirmed_ns;
+    uint64_t queried_ns;
+};
+
+struct neighbours {
+    struct neighbour entries[NEIGHBOURS_MAX];
+    uint32_t pending; /* entries with queries outstanding: the tick has work */
+    uint32_t cursor;  /* where the tick goes on */
+};
+
+/* The entry of `ip`, or NULL. */
+struct neighbour *neighbours_find(struct neighbours *neighbours, const uint8_t ip[16]);
+
+/*
+ * The entry of `ip`, made when there is none. ERR_FULL when every entry of its set is in use. The
+ * caller sends a query when neighbours_is_query_due says so.
+ */
+MUST_USE enum error neighbours_want(struct neighbours *neighbours, const uint8_t ip[16],
+                                    uint64_t now_ns, struct neighbour **ret_neighbour);
+
+/* Records that `ip` is at `mac`. With `is_only_existing` an address that nobody asked for is not
+ * entered. ERR_NOT_FOUND for that, ERR_FULL as above. */
+MUST_USE enum error neighbours_learn(struct neighbours *neighbours, const uint8_t ip[16],
+                                     const uint8_t mac[6], uint64_t now_ns, bool is_only_existing);
+
+/* True when a query for this entry should leave now; counts it as sent. */
+bool neighbours_is_query_due(struct neighbours *neighbours, struct neighbour *neighbour,
+                             uint64_t now_ns);
+
+/*
+ * The next entry whose query is due to be repeated, or NULL when a bounded part of the table was
+ * looked through. Entries that nobody answered for are dropped on the way.
+ */
+struct neighbour *neighbours_next_due(struct neighbours *neighbours, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,247 @@
+/* Datagrams over one queue of a DPDK port: the receiving half, and the port's life. */
+#include "dataplane/port.h"
+
+#include "base/check.h"
+#include "dataplane/environment.h"
+#include "dataplane/port_internal.h"
+
+#include <rte_ethdev.h>
+#include <rte_prefetch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PREFETCH_AHEAD   4
+#define LOOK_INTERVAL_NS UINT64_C(10000000) /* between looks at the link */
+
+static bool has_ip(const struct address *address)
+{
+    static const uint8_t nobody[16] = {0};
+    return memcmp(address->ip, nobody, sizeof(nobody)) != 0;
+}
+
+static enum error options_check(const struct dp_port_options *options, char *ret_reason,
+                                size_t reason_size)
+{
+    bool has_ipv4 = has_ip(&options->ipv4);
+    bool has_ipv6 = has_ip(&options->ipv6);
+    const char *fault = NULL;
+    if (options->frames == NULL || options->queue >= frame_port_queue_count(options->frames)) {
+        fault = "the port has no such queue";
+    } else if (!has_ipv4 && !has_ipv6) {
+        fault = "a port needs an IPv4 or an IPv6 address";
+    } else if (has_ipv4 && (!address_is_ipv4(&options->ipv4) || options->ipv4_prefix_bits > 32)) {
+        fault = "the IPv4 address is none, or its prefix is longer than 32 bits";
+    } else if (has_ipv6 && (address_is_ipv4(&options->ipv6) || options->ipv6.ip[0] == 0xff ||
+                            options->ipv6_prefix_bits > 128)) {
+        fault = "the IPv6 address is not one machine's, or its prefix is longer than 128 bits";
+    } else if ((has_ipv4 && options->ipv4.port == 0) || (has_ipv6 && options->ipv6.port == 0)) {
+        fault = "UDP port 0 cannot be listened on";
+    }
+    if (fault != NULL) {
+        environment_reason(ret_reason, reason_size, "%s", fault);
+        return ERR_ARGUMENT;
+    }
+    return OK;
+}
+
+static void self_fill(struct dp_port *port)
+{
+    const struct dp_port_options *options = &port->options;
+    struct packet_self *self = &port->self;
+    dp_frame_port_mac(options->frames, self->mac);
+    self->has_ipv4 = has_ip(&options->ipv4);
+    self->has_ipv6 = has_ip(&options->ipv6);
+    memcpy(self->ipv4, options->ipv4.ip + 12, sizeof(self->ipv4));
+    memcpy(self->ipv6, options->ipv6.ip, sizeof(self->ipv6));
+    self->ipv4_port = options->ipv4.port;
+    self->ipv6_port = options->ipv6.port;
+}
+
+static void offloads_fill(struct dp_port *port)
+{
+    uint64_t tx = frame_port_tx_offloads(port->options.frames);
+    if ((tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0) {
+        port->tx_offloads |= PACKET_TRUST_IP;
+    }
+    if ((tx & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0) {
+        port->tx_offloads |= PACKET_TRUST_UDP;
+    }
+}
+
+enum error dp_port_open(const struct dp_port_options *options, struct dp_port **ret_port,
+                        char *ret_reason, size_t reason_size)
+{
+    enum error error = options_check(options, ret_reason, reason_size);
+    if (error != OK) {
+        return error;
+    }
+    struct dp_port *port = calloc(1, sizeof(*port));
+    if (port == NULL) {
+        environment_reason(ret_reason, reason_size, "no memory for a port");
+        return ERR_NO_MEMORY;
+    }
+    port->options = *options;
+    self_fill(port);
+    offloads_fill(port);
+    *ret_port = port;
+    return OK;
+}
+
+void dp_port_close(struct dp_port *port)
+{
+    if (port == NULL) {
+        return;
+    }
+    dp_port_tx_flush(port);
+    rte_pktmbuf_free_bulk(port->held, port->held_count);
+    rte_pktmbuf_free_bulk(port->spares, port->spare_count);
+    rte_pktmbuf_free(port->reserved);
+    free(port);
+}
+
+const struct dp_counters *dp_port_counters(const struct dp_port *port)
+{
+    return &port->counters;
+}
+
+/* Only next hops on the link are worth a place in the table. */
+static void learn(struct dp_port *port, const struct packet *packet)
+{
+    bool is_only_existing = packet->kind == PACKET_NEIGHBOUR_NEWS;
+    if (!packet->has_neighbour || !port_is_on_link(port, packet->from.ip)) {
+        return;
+    }
+    if (neighbours_learn(&port->neighbours, packet->from.ip, packet->neighbour_mac, port->now_ns,
+                         is_only_existing) == ERR_FULL) {
+        port->counters.drops[DP_DROP_NEIGHBOURS_FULL]++;
+    }
+}
+
+static void answer(struct dp_port *port, const struct packet *packet, struct rte_mbuf *mbuf)
+{
+    uint32_t size = packet_answer(&port->self, packet, rte_pktmbuf_mtod(mbuf, uint8_t *));
+    switch (packet->kind) {
+    case PACKET_ARP_REQUEST:
+        port->counters.arp_answers++;
+        break;
+    case PACKET_SOLICITATION:
+        port->counters.neighbour_answers++;
+        break;
+    case PACKET_ECHO_IPV4:
+    case PACKET_ECHO_IPV6:
+        port->counters.echo_answers++;
+        break;
+    case PACKET_UDP:
+    case PACKET_NEIGHBOUR_NEWS:
+        break;
+    }
+    port_tx_frame(port, mbuf, size);
+}
+
+/* What the port's hardware says of a frame's checksums. */
+static uint32_t trust_of(const struct rte_mbuf *mbuf)
+{
+    uint32_t trust = 0;
+    if ((mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD) {
+        trust |= PACKET_TRUST_IP;
+    }
+    if ((mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
+        trust |= PACKET_TRUST_UDP;
+    }
+    return trust;
+}
+
+/* True when the frame is a datagram for the caller, who then holds the buffer. */
+static bool take(struct dp_port *port, struct rte_mbuf *mbuf, struct dp_datagram *ret_datagram)
+{
+    struct packet packet;
+    const uint8_t *data = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+    port->counters.rx_packets++;
+    port->counters.rx_bytes += mbuf->data_len;
+    enum dp_drop drop =
+        packet_parse(&port->self, span_of(data, mbuf->data_len), trust_of(mbuf), &packet);
+    if (drop != DP_DROP_NONE) {
+        port->counters.drops[drop]++;
+        rte_pktmbuf_free(mbuf);
+        return false;
+    }
+    learn(port, &packet);
+    switch (packet.kind) {
+    case PACKET_UDP:
+        ret_datagram->from = packet.from;
+        ret_datagram->data = data + packet.payload_offset;
+        ret_datagram->size_bytes = packet.payload_size_bytes;
+        return true;
+    case PACKET_NEIGHBOUR_NEWS:
+        rte_pktmbuf_free(mbuf);
+        return false;
+    case PACKET_ARP_REQUEST:
+    case PACKET_SOLICITATION:
+    case PACKET_ECHO_IPV4:
+    case PACKET_ECHO_IPV6:
+        answer(port, &packet, mbuf);
+        return false;
+    }
+    return false;
+}
+
+static void prefetch(struct rte_mbuf *mbuf)
+{
+    const uint8_t *data = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+    rte_prefetch0(data);
+    rte_prefetch0(data + 64);
+}
+
+uint32_t dp_port_rx(struct dp_port *port, uint64_t now_ns, struct dp_datagram *ret_datagrams,
+                    uint32_t max)
+{
+    struct rte_mbuf *mbufs[RX_BURST_MAX];
+    uint32_t taken = 0;
+    CHECK(max <= RX_BURST_MAX);
+    port->now_ns = now_ns;
+    rte_pktmbuf_free_bulk(port->held, port->held_count);
+    uint32_t count =
+        dp_frame_rx(port->options.frames, port->options.queue, (struct dp_frame **)mbufs, max);
+    for (uint32_t i = 0; i < count && i < PREFETCH_AHEAD; i++) {
+        prefetch(mbufs[i]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + PREFETCH_AHEAD < count) {
+            prefetch(mbufs[i + PREFETCH_AHEAD]);
+        }
+        if (take(port, mbufs[i], &ret_datagrams[taken])) {
+            port->held[taken++] = mbufs[i];
+        }
+    }
+    port->held_count = taken;
+    port->counters.drops[DP_DROP_FRAME_LONG] =
+        frame_port_rx_oversized(port->options.frames, port->options.queue);
+    return taken;
+}
+
+/* A link that came up leads to peers that may hold an older MAC of ours. */
+static void link_look(struct dp_port *port)
+{
+    bool is_up = dp_frame_port_is_up(port->options.frames);
+    if (is_up && !port->was_up) {
+        port_announce(port);
+    }
+    port->was_up = is_up;
+}
+
+void dp_port_tick(struct dp_port *port, uint64_t now_ns)
+{
+    port->now_ns = now_ns;
+    if (now_ns >= port->look_ns) {
+        port->look_ns = now_ns + LOOK_INTERVAL_NS;
+        link_look(port);
+    }
+    for (uint32_t i = 0; i < QUERIES_PER_TICK_MAX; i++) {
+        const struct neighbour *due = neighbours_next_due(&port->neighbours, now_ns);
+        if (due == NULL) {
+            return;
+        }
+        port_query(port, due->ip);
+        dp_port_tx_flush(port);
+    }
+}
