@@ -154,12 +154,17 @@ const struct engine_counters *engine_counters(const struct engine *engine);
  * the simulator and tests. Independent of memory layout and of the order of insertion. */
 uint64_t engine_state_hash(const struct engine *engine);
 
+/* What engine_lookup found. */
+struct engine_found {
+    uint32_t value_size_bytes; /* of the whole value */
+    uint64_t version;
+};
+
 /*
- * Lock-free relaxed lookup from any thread that is registered with engine/rcu.h and inside its
- * turn: copies at most `capacity_bytes` of the value. ERR_NOT_FOUND.
+ * Lock-free relaxed lookup from any thread that is registered with engine/rcu.h and in its turn:
+ * copies at most `capacity_bytes` of the value. ERR_NOT_FOUND.
  */
 MUST_USE enum error engine_lookup(const struct engine *engine, struct span key, uint8_t *to,
-                                  size_t capacity_bytes, uint32_t *ret_value_size_bytes,
-                                  uint64_t *ret_version);
+                                  size_t capacity_bytes, struct engine_found *ret_found);
 
 #endif

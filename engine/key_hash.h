@@ -1,6 +1,6 @@
 /*
- * The hash of a key, equal on every node and client: it picks the shard (key_hash mod shards) and the
- * bucket of the index. Multiply-fold of 16 bytes a round; not a defence against chosen keys.
+ * The hash of a key, equal on every node and client: it picks the shard (key_hash mod shards) and
+ * the bucket of the index. Multiply-fold of 16 bytes a round; not a defence against chosen keys.
  */
 #ifndef POLLUX_ENGINE_KEY_HASH_H
 #define POLLUX_ENGINE_KEY_HASH_H

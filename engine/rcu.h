@@ -20,7 +20,8 @@ void rcu_turn(void);
 void rcu_offline(void);
 void rcu_online(void);
 
-/* Blocks until every other thread was in a turn of its own or offline. The caller holds no reference. */
+/* Blocks until every other thread has ended its turn or is offline. The caller holds no
+ * reference. */
 void rcu_wait(void);
 
 /* A grace period: begun by its owner, over when no reader that ran at rcu_grace_begin holds a

@@ -1,6 +1,6 @@
 /*
- * RCU by liburcu's QSBR flavour. A grace period is one callback of call_rcu: liburcu 0.13 has no way to
- * poll for one otherwise. The callback runs on liburcu's helper thread and only sets a flag.
+ * RCU by liburcu's QSBR flavour. A grace period is one callback of call_rcu: liburcu 0.13 has no
+ * way to poll for one otherwise. The callback runs on liburcu's helper thread and only sets a flag.
  */
 #include "engine/rcu.h"
 
@@ -14,14 +14,15 @@
 
 struct rcu_grace {
     struct rcu_head head;
-    /* Set with release by the helper thread, read with acquire by the owner: what readers did before
-     * their quiescent state is over for an owner that sees true. */
+    /* Set with release by the helper thread, read with acquire by the owner: what readers did
+     * before their quiescent state is over for an owner that sees true. */
     _Atomic bool is_over;
 };
 
 /*
- * ThreadSanitizer does not see into liburcu. In its builds this counter states the order that liburcu
- * guarantees: every quiescent state precedes the end of the grace period that waited for it.
+ * ThreadSanitizer does not see into liburcu. In its builds this counter states the order that
+ * liburcu guarantees: every quiescent state precedes the end of the grace period that waited for
+ * it.
  */
 #ifdef __SANITIZE_THREAD__
 #define RCU_IS_TRACED 1

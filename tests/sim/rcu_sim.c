@@ -1,7 +1,7 @@
 /*
  * RCU for one thread: every reader is the thread itself, so a grace period is over at the first
- * rcu_turn after it began. Kept as late as that on purpose: a reference that survives a turn is then a
- * use of recycled memory, as it would be with real threads.
+ * rcu_turn after it began. Kept as late as that on purpose: a reference that survives a turn is
+ * then a use of recycled memory, as it would be with real threads.
  */
 #include "engine/rcu.h"
 

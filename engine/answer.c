@@ -1,0 +1,156 @@
+/* Replies, built one at a time in one buffer and handed to the sink. */
+#include "engine/engine_internal.h"
+
+uint64_t answer_contact_age_us(const struct engine *engine)
+{
+    uint64_t age_ns = engine->view.contact_age_ns;
+    return age_ns == UINT64_MAX ? UINT64_MAX : age_ns / 1000;
+}
+
+void answer_begin(struct answer *answer, struct engine *engine, const struct address *to,
+                  uint8_t wire_type)
+{
+    *answer =
+        (struct answer){.engine = engine,
+                        .to = *to,
+                        .wire_type = wire_type,
+                        .writer = {.data = engine->reply, .capacity_bytes = REPLY_SIZE_BYTES_MAX}};
+}
+
+void answer_open(struct answer *answer, uint64_t number, enum wire_status status, uint32_t op_count)
+{
+    const struct engine *engine = answer->engine;
+    CHECK(op_count <= REQUEST_OPS_MAX);
+    struct wire_reply reply = {
+        .number = number,
+        .incarnation = engine->options.incarnation,
+        .node = engine->options.self,
+        .leader = engine->view.leader,
+        .status = (uint8_t)status,
+        .term = engine->view.term,
+        .applied_index = engine->machine.applied_index,
+        .contact_age_us = answer_contact_age_us(engine),
+    };
+    answer->ops_left = op_count;
+    wire_reply_begin(&answer->writer, &reply);
+}
+
+/* Bytes of value that fit while the headers of the ops after this one still do. */
+static size_t chunk_room(const struct answer *answer)
+{
+    size_t taken = answer->writer.size_bytes + answer->ops_left * WIRE_REPLY_OP_HEADER_SIZE_BYTES;
+    CHECK(taken <= REPLY_SIZE_BYTES_MAX);
+    size_t room = REPLY_SIZE_BYTES_MAX - taken;
+    return room < REPLY_CHUNK_SIZE_BYTES_MAX ? room : REPLY_CHUNK_SIZE_BYTES_MAX;
+}
+
+void answer_add(struct answer *answer, struct wire_reply_op *op, const struct store_entry *entry,
+                uint32_t offset_bytes)
+{
+    CHECK(answer->ops_left > 0);
+    if (entry != NULL) {
+        size_t room = chunk_room(answer);
+        size_t size = entry->value_size_bytes;
+        size_t offset = offset_bytes < size ? offset_bytes : size;
+        size_t chunk = size - offset < room ? size - offset : room;
+        op->has_value = true;
+        op->value_size_bytes = entry->value_size_bytes;
+        op->chunk = store_value(&answer->engine->machine.store, entry, offset, chunk,
+                                answer->engine->scratch);
+    }
+    wire_reply_add(&answer->writer, op);
+    answer->ops_left--;
+}
+
+void answer_send(struct answer *answer)
+{
+    CHECK(!answer->writer.is_overflow);
+    const struct engine_sink *sink = &answer->engine->options.sink;
+    sink->send(sink->context, &answer->to, answer->wire_type,
+               span_of(answer->writer.data, answer->writer.size_bytes));
+}
+
+void answer_refuse(struct engine *engine, const struct address *to, uint8_t wire_type,
+                   uint64_t number, enum wire_status status)
+{
+    CHECK(status != WIRE_STATUS_OK);
+    struct answer answer;
+    answer_begin(&answer, engine, to, wire_type);
+    answer_open(&answer, number, status, 0);
+    answer_send(&answer);
+}
+
+/*
+ * The value that a swap which did not match returns. A remembered mismatch keeps the version only:
+ * the value is still told when it is stored to this day, or when what is stored now would not match
+ * either (the swap then failed at this moment, too). Else the version goes without a value.
+ */
+static const struct store_entry *mismatch_entry(const struct machine *machine,
+                                                const struct wire_op *op,
+                                                const struct op_result *result,
+                                                uint64_t *ret_version)
+{
+    if (op->type != WIRE_OP_SWAP)
+        return NULL;
+    const struct store_entry *entry = machine_lookup(machine, op->key);
+    uint64_t version = entry == NULL ? 0 : entry->version;
+    if (version == result->version)
+        return entry;
+    bool would_match = entry == NULL
+                           ? !op->has_old
+                           : op->has_old && store_has_value(&machine->store, entry, op->old);
+    if (would_match)
+        return NULL;
+    *ret_version = version;
+    return entry;
+}
+
+void answer_add_result(struct answer *answer, const struct wire_op *op,
+                       const struct op_result *result)
+{
+    struct wire_reply_op reply_op = {
+        .seq = op->seq, .outcome = result->outcome, .version = result->version};
+    const struct store_entry *entry = NULL;
+    if (result->outcome == WIRE_OUTCOME_MISMATCH)
+        entry = mismatch_entry(&answer->engine->machine, op, result, &reply_op.version);
+    answer_add(answer, &reply_op, entry, 0);
+}
+
+static void add_counters(struct wire_writer *writer, const struct engine_counters *counters)
+{
+#define X(counter_name)                                                                            \
+    wire_counter_add(writer, &(struct wire_counter){.name = "engine_" #counter_name,               \
+                                                    .value = counters->counter_name});
+    ENGINE_COUNTER_LIST(X)
+#undef X
+}
+
+void answer_hello(struct engine *engine, const struct address *to, uint64_t nonce,
+                  bool has_counters)
+{
+    const struct engine_view *view = &engine->view;
+    struct wire_hello_reply reply = {
+        .nonce = nonce,
+        .incarnation = engine->options.incarnation,
+        .term = view->term,
+        .applied_index = engine->machine.applied_index,
+        .commit_index = view->commit_index,
+        .last_index = view->last_index,
+        .contact_age_us = answer_contact_age_us(engine),
+        .node = engine->options.self,
+        .leader = view->leader,
+        .node_count = engine->options.node_count,
+        .role = view->role,
+        .has_fresh_quorum =
+            view->is_leader && view->is_settled && view->has_fresh_quorum && !view->is_transferring,
+        .is_suspect = view->is_suspect,
+        .granularity = view->granularity,
+        .is_emulated = view->is_emulated,
+    };
+    struct answer answer;
+    answer_begin(&answer, engine, to, has_counters ? WIRE_STATUS_REPLY : WIRE_HELLO_REPLY);
+    wire_hello_reply_encode(&answer.writer, &reply);
+    if (has_counters)
+        add_counters(&answer.writer, engine_counters(engine));
+    answer_send(&answer);
+}

@@ -1,0 +1,93 @@
+/* Committed records through the machine; those that this node proposed are answered on the way. */
+#include "base/le.h"
+#include "engine/engine_internal.h"
+
+/* Counts what an op came to. */
+static void count_result(struct engine_counters *counters, const struct op_result *result)
+{
+    counters->ops_applied++;
+    if (result->is_duplicate)
+        counters->ops_duplicate++;
+    else if (result->outcome == WIRE_OUTCOME_FENCED)
+        counters->ops_fenced++;
+}
+
+/* Executes the ops of one request; `answer` is open for them, or NULL. Returns the next ordinal. */
+static uint32_t apply_request(struct engine *engine, const struct wire_request *request,
+                              uint32_t ordinal, struct answer *answer)
+{
+    struct machine *machine = &engine->machine;
+    struct session *session = machine_begin_request(machine, request);
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < request->op_count; i++) {
+        struct wire_op op;
+        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        struct op_result result = machine_execute(machine, &session, &op, ordinal++);
+        count_result(&engine->counters, &result);
+        if (answer != NULL)
+            answer_add_result(answer, &op, &result);
+    }
+    return ordinal;
+}
+
+/* The request at *cursor of a record; advances over it and its padding. */
+static struct wire_request next_request(struct span payload, size_t *cursor)
+{
+    CHECK(payload.size_bytes - *cursor >= REQUEST_PREFIX_SIZE_BYTES);
+    size_t size = le32_load(payload.data + *cursor);
+    size_t start = *cursor + REQUEST_PREFIX_SIZE_BYTES;
+    CHECK(size <= payload.size_bytes - start);
+    struct wire_request request;
+    CHECK(wire_request_decode(span_of(payload.data + start, size), &request) == OK);
+    size_t end = (start + size + REQUEST_ALIGN_BYTES - 1) & ~(size_t)(REQUEST_ALIGN_BYTES - 1);
+    CHECK(end <= payload.size_bytes);
+    *cursor = end;
+    return request;
+}
+
+static void apply_record(struct engine *engine, uint64_t index, uint64_t term, struct span payload)
+{
+    CHECK(payload.size_bytes >= RECORD_PREFIX_SIZE_BYTES);
+    uint64_t log_time_ns = le64_load(payload.data);
+    uint32_t count = le32_load(payload.data + 8);
+    CHECK(count > 0 && count <= BATCH_REQUESTS_MAX);
+    engine->counters.sessions_expired += machine_begin_record(&engine->machine, index, log_time_ns);
+
+    const struct pending_record *waiting = batch_take_waiters(engine, index, term);
+    CHECK(waiting == NULL || waiting->count == count);
+    size_t cursor = RECORD_PREFIX_SIZE_BYTES;
+    uint32_t ordinal = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct wire_request request = next_request(payload, &cursor);
+        if (waiting == NULL) {
+            ordinal = apply_request(engine, &request, ordinal, NULL);
+            continue;
+        }
+        const struct waiter *waiter = &waiting->waiters[i];
+        struct answer answer;
+        answer_begin(&answer, engine, &waiter->from, WIRE_WRITE_REPLY);
+        answer_open(&answer, waiter->packet_number, WIRE_STATUS_OK, request.op_count);
+        ordinal = apply_request(engine, &request, ordinal, &answer);
+        answer_send(&answer);
+    }
+    CHECK(cursor == payload.size_bytes);
+}
+
+void engine_apply(struct engine *engine, uint64_t index, uint64_t term, uint8_t kind,
+                  struct span payload)
+{
+    struct machine *machine = &engine->machine;
+    CHECK(index == machine->applied_index + 1);
+    if (kind == RAFT_ENTRY_DATA) {
+        apply_record(engine, index, term, payload);
+    } else {
+        CHECK(kind == RAFT_ENTRY_NOOP);
+        (void)batch_take_waiters(engine, index, term);
+        machine->applied_index = index;
+    }
+    engine->counters.sessions_open = machine->sessions.count;
+    engine->counters.keys = machine->keys;
+    engine->counters.blocks = machine->blocks;
+    DCHECK(machine->keys <= machine->keys_max);
+    DCHECK(machine->blocks <= machine->blocks_max);
+}

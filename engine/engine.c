@@ -1,0 +1,200 @@
+/* The engine as a whole: start, turns, messages, what it publishes. */
+#include "engine/engine_internal.h"
+
+#include "base/crc32c.h"
+#include "base/le.h"
+#include "engine/key_hash.h"
+#include "engine/rcu.h"
+
+/* Rises whenever the same log would be applied to another effect. */
+#define MACHINE_VERSION 1
+
+#define KEYS_MAX             (1u << 30)
+#define BATCHES_INFLIGHT_MAX (1u << 16)
+#define READS_PENDING_MAX    (1u << 20)
+
+uint32_t engine_fingerprint(const struct engine_options *options)
+{
+    uint8_t words[32] = {0};
+    le32_store(words, MACHINE_VERSION);
+    le32_store(words + 4, options->keys_max);
+    le32_store(words + 8, options->blocks_max);
+    le32_store(words + 12, options->sessions_max);
+    le64_store(words + 16, options->session_ttl_ns);
+    le32_store(words + 24, ENGINE_BLOCK_SIZE_BYTES);
+    le32_store(words + 28, SESSION_WINDOW);
+    return crc32c(0, words, sizeof(words));
+}
+
+static bool is_in_range(uint32_t value, uint32_t max)
+{
+    return value >= 1 && value <= max;
+}
+
+static bool are_options_valid(const struct engine_options *options)
+{
+    return is_in_range(options->self, VOTER_ID_MAX) &&
+           is_in_range(options->node_count, NODES_MAX) && options->incarnation != 0 &&
+           is_in_range(options->keys_max, KEYS_MAX) &&
+           is_in_range(options->blocks_max, STORE_BLOCKS_MAX) &&
+           is_in_range(options->sessions_max, SESSIONS_MAX) && options->session_ttl_ns > 0 &&
+           is_in_range(options->batches_inflight_max, BATCHES_INFLIGHT_MAX) &&
+           is_in_range(options->reads_pending_max, READS_PENDING_MAX) && options->sink.send != NULL;
+}
+
+size_t engine_arena_bytes(const struct engine_options *options)
+{
+    if (!are_options_valid(options))
+        return 0;
+    return sizeof(struct engine) + machine_arena_bytes(options) + batch_arena_bytes(options) +
+           reads_arena_bytes(options) + REPLY_SIZE_BYTES_MAX + REPLY_CHUNK_SIZE_BYTES_MAX + 4096;
+}
+
+enum error engine_init(const struct engine_options *options, struct arena *arena,
+                       struct engine **ret_engine)
+{
+    if (!are_options_valid(options))
+        return ERR_ARGUMENT;
+    struct engine *engine = arena_take(arena, sizeof(*engine), 64);
+    *engine = (struct engine){.options = *options};
+    engine->view.contact_age_ns = UINT64_MAX;
+    enum error error = machine_init(&engine->machine, options, arena);
+    if (error != OK)
+        return error;
+    batch_init(engine, arena);
+    reads_init(engine, arena);
+    engine->reply = arena_take(arena, REPLY_SIZE_BYTES_MAX, 64);
+    engine->scratch = arena_take(arena, REPLY_CHUNK_SIZE_BYTES_MAX, 64);
+    *ret_engine = engine;
+    return OK;
+}
+
+void engine_deinit(struct engine *engine)
+{
+    machine_deinit(&engine->machine);
+}
+
+void engine_begin_turn(struct engine *engine, const struct engine_view *view)
+{
+    CHECK(view->now_ns >= engine->view.now_ns);
+    engine->view = *view;
+    batch_anchor_clock(engine);
+}
+
+static void receive_hello(struct engine *engine, const struct address *from, struct span body)
+{
+    struct wire_hello hello;
+    if (wire_hello_decode(body, &hello) != OK) {
+        engine->counters.requests_malformed++;
+        return;
+    }
+    answer_hello(engine, from, hello.nonce, false);
+}
+
+static void receive_status(struct engine *engine, const struct address *from, struct span body)
+{
+    if (body.size_bytes != 0) {
+        engine->counters.requests_malformed++;
+        return;
+    }
+    answer_hello(engine, from, 0, true);
+}
+
+void engine_receive(struct engine *engine, const struct address *from, uint8_t wire_type,
+                    struct span body)
+{
+    switch (wire_type) {
+    case WIRE_HELLO:
+        receive_hello(engine, from, body);
+        break;
+    case WIRE_STATUS:
+        receive_status(engine, from, body);
+        break;
+    case WIRE_WRITE:
+        intake_write(engine, from, body);
+        break;
+    case WIRE_READ:
+        reads_receive(engine, from, body);
+        break;
+    default:
+        engine->counters.requests_malformed++;
+        break;
+    }
+}
+
+void engine_leadership_lost(struct engine *engine)
+{
+    engine->view.is_leader = false;
+    batch_anchor_clock(engine);
+    reads_refuse_all(engine, WIRE_STATUS_NOT_LEADER);
+}
+
+void engine_end_turn(struct engine *engine)
+{
+    batch_expire(engine);
+    reads_serve(engine);
+    store_turn(&engine->machine.store);
+    engine->counters.retire_backlog = store_retire_backlog(&engine->machine.store);
+    rcu_turn();
+}
+
+uint64_t engine_deadline_ns(const struct engine *engine)
+{
+    uint64_t batch_ns = engine->batch.deadline_ns;
+    uint64_t reads_ns = engine->reads.deadline_ns;
+    return batch_ns < reads_ns ? batch_ns : reads_ns;
+}
+
+uint64_t engine_applied_index(const struct engine *engine)
+{
+    return engine->machine.applied_index;
+}
+
+const struct engine_counters *engine_counters(const struct engine *engine)
+{
+    return &engine->counters;
+}
+
+/* Sum of the entries' hashes, so that their order does not matter. */
+struct entries_hash {
+    const struct store *store;
+    uint64_t sum;
+};
+
+static void add_entry(void *context, const struct store_entry *entry)
+{
+    struct entries_hash *hash = context;
+    hash->sum += store_entry_state_hash(hash->store, entry);
+}
+
+uint64_t engine_state_hash(const struct engine *engine)
+{
+    const struct machine *machine = &engine->machine;
+    struct entries_hash entries = {.store = &machine->store};
+    index_walk(&machine->index, add_entry, &entries);
+    uint8_t words[48];
+    le64_store(words, entries.sum);
+    le64_store(words + 8, sessions_state_hash(&machine->sessions));
+    le64_store(words + 16, machine->applied_index);
+    le64_store(words + 24, machine->log_time_ns);
+    le64_store(words + 32, machine->keys);
+    le64_store(words + 40, machine->blocks);
+    return key_hash(span_of(words, sizeof(words)));
+}
+
+enum error engine_lookup(const struct engine *engine, struct span key, uint8_t *to,
+                         size_t capacity_bytes, struct engine_found *ret_found)
+{
+    const struct machine *machine = &engine->machine;
+    const struct store_entry *entry = machine_lookup(machine, key);
+    if (entry == NULL)
+        return ERR_NOT_FOUND;
+    size_t size = entry->value_size_bytes;
+    size_t copied = size < capacity_bytes ? size : capacity_bytes;
+    struct span value = store_value(&machine->store, entry, 0, copied, to);
+    if (value.size_bytes > 0 && value.data != to)
+        memcpy(to, value.data, value.size_bytes);
+    *ret_found = (struct engine_found){.value_size_bytes = entry->value_size_bytes,
+                                       .version = entry->version};
+    return OK;
+}

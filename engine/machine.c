@@ -1,0 +1,218 @@
+/*
+ * The replicated state machine. Everything here depends on nothing but the records applied before,
+ * in order, and the op itself: no view, no clock, no node. Sources: Ongaro's thesis 6.3 (sessions
+ * and linearizable semantics); Lee et al., "Implementing Linearizability at Large Scale and Low
+ * Latency" (SOSP 2015) on remembering outcomes.
+ */
+#include "engine/engine_internal.h"
+
+#include "engine/key_hash.h"
+
+size_t machine_arena_bytes(const struct engine_options *options)
+{
+    return store_arena_bytes(options->blocks_max) + sessions_arena_bytes(options->sessions_max);
+}
+
+enum error machine_init(struct machine *machine, const struct engine_options *options,
+                        struct arena *arena)
+{
+    *machine = (struct machine){.keys_max = options->keys_max,
+                                .blocks_max = options->blocks_max,
+                                .session_ttl_ns = options->session_ttl_ns};
+    sessions_init(&machine->sessions, arena, options->sessions_max);
+    enum error error = store_init(&machine->store, arena, options->blocks_max);
+    if (error != OK)
+        return error;
+    error = index_init(&machine->index, &machine->store, options->keys_max);
+    if (error != OK)
+        store_deinit(&machine->store);
+    return error;
+}
+
+void machine_deinit(struct machine *machine)
+{
+    index_deinit(&machine->index);
+    store_deinit(&machine->store);
+}
+
+/* Log time before which a session must not have been active last to be alive still. */
+static uint64_t expiry_ns(const struct machine *machine)
+{
+    uint64_t now = machine->log_time_ns;
+    return now > machine->session_ttl_ns ? now - machine->session_ttl_ns : 0;
+}
+
+uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t log_time_ns)
+{
+    CHECK(index == machine->applied_index + 1);
+    CHECK(log_time_ns >= machine->log_time_ns);
+    machine->applied_index = index;
+    machine->log_time_ns = log_time_ns;
+    return sessions_expire(&machine->sessions, expiry_ns(machine), EXPIRE_MAX);
+}
+
+struct session *machine_begin_request(struct machine *machine, const struct wire_request *request)
+{
+    if (request->session == 0)
+        return NULL;
+    struct session *session = sessions_find(&machine->sessions, request->session);
+    /* A backlog of expired sessions is worked off over several records; none of them answers again.
+     */
+    if (session == NULL || session->last_active_ns < expiry_ns(machine))
+        return NULL;
+    sessions_touch(&machine->sessions, session, machine->log_time_ns);
+    if (request->floor > session->floor)
+        session->floor = request->floor;
+    return session;
+}
+
+struct store_entry *machine_lookup(const struct machine *machine, struct span key)
+{
+    return index_lookup(&machine->index, key, key_hash(key));
+}
+
+/* Blocks that the entry is charged for; 0 for none. */
+static uint32_t entry_blocks(const struct store_entry *entry)
+{
+    if (entry == NULL)
+        return 0;
+    return store_entry_blocks(store_entry_key_size(entry), entry->value_size_bytes);
+}
+
+static void entry_delete(struct machine *machine, struct store_entry *old)
+{
+    machine->keys--;
+    machine->blocks -= entry_blocks(old);
+    index_remove(&machine->index, old);
+    store_retire(&machine->store, old);
+}
+
+/* Stores the op's value in place of `old` (NULL: none). */
+static enum wire_outcome entry_write(struct machine *machine, struct store_entry *old,
+                                     const struct wire_op *op, uint64_t hash)
+{
+    uint32_t blocks = store_entry_blocks(op->key.size_bytes, op->value.size_bytes);
+    uint32_t old_blocks = entry_blocks(old);
+    if (old == NULL && machine->keys >= machine->keys_max)
+        return WIRE_OUTCOME_STORE_FULL;
+    uint64_t blocks_after = machine->blocks - old_blocks + blocks;
+    if (blocks_after > machine->blocks_max)
+        return WIRE_OUTCOME_STORE_FULL;
+    struct store_content content = {
+        .key = op->key, .value = op->value, .hash = hash, .version = machine->applied_index};
+    struct store_entry *entry = store_new(&machine->store, &content);
+    machine->blocks = blocks_after;
+    if (old == NULL) {
+        machine->keys++;
+        index_add(&machine->index, entry);
+    } else {
+        index_replace(&machine->index, old, entry);
+        store_retire(&machine->store, old);
+    }
+    return WIRE_OUTCOME_OK;
+}
+
+/* Stores the op's value, absent or not. */
+static struct op_result op_store(struct machine *machine, struct store_entry *old,
+                                 const struct wire_op *op, uint64_t hash)
+{
+    struct op_result result = {.outcome = WIRE_OUTCOME_OK, .version = machine->applied_index};
+    if (op->has_value)
+        result.outcome = (uint8_t)entry_write(machine, old, op, hash);
+    else if (old != NULL)
+        entry_delete(machine, old);
+    return result;
+}
+
+static bool is_expected(const struct machine *machine, const struct store_entry *entry,
+                        const struct wire_op *op)
+{
+    if (entry == NULL || !op->has_old)
+        return entry == NULL && !op->has_old;
+    return store_has_value(&machine->store, entry, op->old);
+}
+
+static struct op_result op_set(struct machine *machine, const struct wire_op *op)
+{
+    uint64_t hash = key_hash(op->key);
+    struct store_entry *old = index_lookup(&machine->index, op->key, hash);
+    return op_store(machine, old, op, hash);
+}
+
+static struct op_result op_swap(struct machine *machine, const struct wire_op *op)
+{
+    uint64_t hash = key_hash(op->key);
+    struct store_entry *old = index_lookup(&machine->index, op->key, hash);
+    if (!is_expected(machine, old, op))
+        return (struct op_result){.outcome = WIRE_OUTCOME_MISMATCH,
+                                  .version = old == NULL ? 0 : old->version};
+    return op_store(machine, old, op, hash);
+}
+
+static struct op_result op_register(struct machine *machine, uint32_t ordinal)
+{
+    uint64_t id = sessions_id(machine->applied_index, ordinal);
+    if (sessions_open(&machine->sessions, id, machine->log_time_ns) == NULL)
+        return (struct op_result){.outcome = WIRE_OUTCOME_SESSIONS_FULL};
+    return (struct op_result){.outcome = WIRE_OUTCOME_OK, .version = id};
+}
+
+bool machine_recall(struct session *session, const struct wire_op *op, struct op_result *ret_result)
+{
+    *ret_result = (struct op_result){.is_duplicate = true};
+    if (op->seq < session->floor) {
+        ret_result->outcome = WIRE_OUTCOME_FORGOTTEN;
+        return true;
+    }
+    const struct session_outcome *known = session_outcome_of(session, op->seq);
+    if (known == NULL)
+        return false;
+    ret_result->outcome = known->outcome;
+    ret_result->version = known->version;
+    return true;
+}
+
+/* An op with a sequence number: executed at most once. */
+static struct op_result op_once(struct machine *machine, struct session *session,
+                                const struct wire_op *op)
+{
+    struct op_result result;
+    if (machine_recall(session, op, &result))
+        return result;
+    if (op->seq - session->floor >= SESSION_WINDOW)
+        return (struct op_result){.outcome = WIRE_OUTCOME_WINDOW};
+    if (op->type == WIRE_OP_FENCE)
+        result = (struct op_result){.outcome = WIRE_OUTCOME_FENCED};
+    else if (op->type == WIRE_OP_SET)
+        result = op_set(machine, op);
+    else
+        result = op_swap(machine, op);
+    struct session_outcome outcome = {
+        .seq = op->seq, .version = result.version, .outcome = result.outcome};
+    session_remember(session, &outcome);
+    return result;
+}
+
+struct op_result machine_execute(struct machine *machine, struct session **session,
+                                 const struct wire_op *op, uint32_t ordinal)
+{
+    if (op->type == WIRE_OP_REGISTER)
+        return op_register(machine, ordinal);
+    if (*session == NULL)
+        return (struct op_result){.outcome = WIRE_OUTCOME_NO_SESSION};
+    switch ((enum wire_op_type)op->type) {
+    case WIRE_OP_SET:
+    case WIRE_OP_SWAP:
+    case WIRE_OP_FENCE:
+        return op_once(machine, *session, op);
+    case WIRE_OP_UNREGISTER:
+        sessions_close(&machine->sessions, *session);
+        *session = NULL;
+        break;
+    case WIRE_OP_KEEP_ALIVE:
+    case WIRE_OP_REGISTER:
+    case WIRE_OP_TYPE_END:
+        break;
+    }
+    return (struct op_result){.outcome = WIRE_OUTCOME_OK};
+}
