@@ -71,14 +71,13 @@ static void recovery_describe(const struct log *log, const struct recovery_scan 
 }
 
 /*
- * A process that was killed may have left stores that are visible and not durable. Storing the same
- * words again and one persist make durable what this start builds on.
+ * Stores of an earlier process may be visible and yet out of reach of any sync: still in a cache of
+ * the processor, or in pages that the kernel took for clean after a failed sync. Storing the same
+ * words again, and one persist, make durable what this start builds on.
  */
 static void rewrite(struct log *log, size_t from, size_t to)
 {
     uint8_t page[4096];
-    if (medium_granularity(log->medium) == MEDIUM_PAGE)
-        return;
     for (size_t at = from; at < to; at += sizeof(page)) {
         size_t size_bytes = to - at < sizeof(page) ? to - at : sizeof(page);
         memcpy(page, log->data + at, size_bytes);
