@@ -75,7 +75,9 @@ struct raft_message {
     enum raft_message_type type;
     uint16_t from; /* voter id */
     uint16_t to;   /* voter id */
-    uint64_t term; /* sender's term; a pre-vote request carries the term it would campaign in */
+    /* Sender's term, 1 to RAFT_TERM_MAX. A pre-vote request carries the term it would campaign in, and a
+     * granted pre-vote reply echoes that: neither makes its receiver change its own term. */
+    uint64_t term;
     union {
         struct {
             uint64_t last_index;
@@ -97,16 +99,22 @@ struct raft_message {
             uint32_t entry_count; /* entries previous_index + 1 and on */
         } append_request;
         struct {
-            bool is_success;
+            bool is_success; /* a failure with every field 0 only tells the sender's higher term */
             uint64_t match_index; /* success: durable here and equal to the leader's up to this */
             uint64_t round;
-            uint64_t
-                conflict_term; /* failure: term at the rejected index, 0 if the log is shorter */
+            uint64_t conflict_term;  /* failure: term at the rejected index, 0: log shorter */
             uint64_t conflict_index; /* failure: first index of that term, or last index + 1 */
             uint64_t rejected_index; /* failure: previous_index of the request that was rejected */
         } append_reply;
     };
 };
+
+/* A term fits the 40 bits that the hard state's one word has for it. */
+#define RAFT_TERM_MAX ((UINT64_C(1) << 40) - 1)
+/* No log comes near; sums of indexes and counts cannot overflow below it. */
+#define RAFT_INDEX_MAX ((UINT64_C(1) << 56) - 1)
+/* Append requests in flight to one peer. */
+#define RAFT_INFLIGHT_MAX 4096
 
 /*
  * Size of record `index` on the wire, to bound messages in bytes. Must be cheap, pure, and defined
@@ -117,6 +125,8 @@ struct raft_record_sizes {
     const void *context;
 };
 
+struct raft_transition; /* raft/trace.h */
+
 struct raft_options {
     uint16_t self;
     uint16_t voters[NODES_MAX]; /* distinct ids, 1 to VOTER_ID_MAX, self among them */
@@ -126,10 +136,13 @@ struct raft_options {
     uint64_t heartbeat_interval_ns;   /* below election_timeout_min_ns */
     uint32_t append_entries_max;      /* records a message: 1 to APPEND_ENTRIES_MAX */
     uint32_t append_size_bytes_soft;  /* bytes a message; one larger record still goes alone */
-    uint32_t inflight_max;            /* unacknowledged append messages a peer */
+    uint32_t inflight_max;            /* unacknowledged append messages a peer: 1 to RAFT_INFLIGHT_MAX */
     uint32_t trail_runs_max;          /* runs of equal terms the trail can hold */
     uint64_t seed;
     struct raft_record_sizes sizes;
+    /* Told of every step (raft/trace.h); NULL: nobody. Must not call back into raft. */
+    void (*trace)(void *context, const struct raft_transition *transition);
+    void *trace_context;
 };
 
 /* What recovery found on the medium. */
@@ -175,6 +188,7 @@ struct raft_effects {
     uint64_t append_first;
     uint32_t append_count;
     uint32_t append_skip; /* entries of the event to pass over: already in the log */
+    bool append_is_noop;  /* the one record to append is a new leader's RAFT_ENTRY_NOOP */
     uint32_t now_count;
     uint32_t after_count;
     struct raft_message now[RAFT_STEP_MESSAGES_MAX];
@@ -214,7 +228,8 @@ MUST_USE enum error raft_init(void *memory, const struct raft_options *options,
                               struct raft **ret_raft);
 
 /*
- * Record `index` of `term` is in the log (recovered and durable). In order. ERR_FULL: trail full.
+ * Record `index` of `term` is in the log (recovered and durable). In order. ERR_FULL: trail full;
+ * ERR_RANGE: not the successor of the last, a falling term, or a term above the hard state's.
  */
 MUST_USE enum error raft_restore_entry(struct raft *raft, uint64_t index, uint64_t term);
 

@@ -1,0 +1,214 @@
+/*
+ * Elections: timeouts, pre-vote (thesis 9.6), votes (paper 5.2 and 5.4.1), and who wins.
+ *
+ * A node whose log tail may have lost acknowledged records ("suspect") still votes, but says so. A
+ * majority of clean voters meets every majority that ever acknowledged a record in a node that
+ * still has it; where clean voters are too few, all voters together are everything that can be
+ * known (Alagappan et al., FAST'18, crash-aware and corruption-aware elections).
+ */
+#include "raft/raft_internal.h"
+
+static uint32_t voter_bit(uint32_t slot)
+{
+    return UINT32_C(1) << slot;
+}
+
+static uint32_t count_votes(uint32_t votes)
+{
+    return (uint32_t)__builtin_popcount(votes);
+}
+
+/* Votes are kept by voter, so one that is delivered twice counts once. */
+static void count_grant(struct raft *raft, uint32_t slot, bool is_suspect)
+{
+    raft->votes_granted |= voter_bit(slot);
+    if (!is_suspect)
+        raft->votes_clean |= voter_bit(slot);
+}
+
+static bool is_won(const struct raft *raft)
+{
+    return count_votes(raft->votes_clean) >= raft->majority ||
+           count_votes(raft->votes_granted) == raft->options.voter_count;
+}
+
+static bool is_lost(const struct raft *raft)
+{
+    return raft->options.voter_count - count_votes(raft->votes_refused) < raft->majority;
+}
+
+/* Pre-vote requests promise nothing and leave at once; a vote request says that this node's vote in
+ * this term is its own, which must be durable before anybody counts it. */
+static void send_vote_requests(struct raft *raft, bool is_pre_vote, bool is_transfer)
+{
+    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+        if (slot == raft->self_slot)
+            continue;
+        uint16_t to = raft->options.voters[slot];
+        struct raft_message *message = is_pre_vote ? raft_emit_now(raft, RAFT_VOTE_REQUEST, to)
+                                                   : raft_emit_after(raft, RAFT_VOTE_REQUEST, to);
+        if (is_pre_vote)
+            message->term = raft->hard_state.term + 1;
+        message->vote_request.last_index = raft->trail.last_index;
+        message->vote_request.last_term = raft_last_term(raft);
+        message->vote_request.is_pre_vote = is_pre_vote;
+        message->vote_request.is_transfer = is_transfer;
+    }
+}
+
+static void start_vote(struct raft *raft, bool is_transfer)
+{
+    raft_become_candidate(raft);
+    count_grant(raft, raft->self_slot, raft->is_tail_suspect);
+    if (is_won(raft)) /* the only voter */
+        raft_become_leader(raft);
+    else
+        send_vote_requests(raft, false, is_transfer);
+}
+
+static void start_pre_vote(struct raft *raft)
+{
+    raft_become_pre_candidate(raft);
+    count_grant(raft, raft->self_slot, raft->is_tail_suspect);
+    if (is_won(raft))
+        start_vote(raft, false);
+    else
+        send_vote_requests(raft, true, false);
+}
+
+/* A leader that could not append its first entry would be no use. */
+static bool can_lead(const struct raft *raft)
+{
+    return raft->hard_state.term < RAFT_TERM_MAX && raft->trail.last_index < RAFT_INDEX_MAX &&
+           trail_has_room(&raft->trail, raft->hard_state.term + 1);
+}
+
+/* The target of a transfer skips pre-vote: its leader asked for the election (thesis 3.10). */
+void raft_start_election(struct raft *raft, bool is_transfer)
+{
+    if (!can_lead(raft))
+        raft_reset_election_timer(raft);
+    else if (is_transfer)
+        start_vote(raft, true);
+    else
+        start_pre_vote(raft);
+}
+
+void raft_check_election_timeout(struct raft *raft)
+{
+    if (raft->role != RAFT_LEADER && raft->now_ns >= raft->election_deadline_ns)
+        raft_start_election(raft, false);
+}
+
+enum error raft_check_vote_request(const struct raft_message *message)
+{
+    uint64_t last_index = message->vote_request.last_index;
+    uint64_t last_term = message->vote_request.last_term;
+    if (last_index > RAFT_INDEX_MAX || (last_index == 0) != (last_term == 0))
+        return ERR_RANGE;
+    /* A candidate's term is one that no record can have yet. */
+    return last_term < message->term ? OK : ERR_RANGE;
+}
+
+/* Who heard from a leader lately does not help to depose it (thesis 4.2.3 and 6.2). */
+static bool is_leased(const struct raft *raft)
+{
+    if (raft->role == RAFT_LEADER)
+        return raft_has_fresh_quorum(raft, raft->now_ns);
+    return raft->leader != 0 && raft->leader_contact_ns != 0 &&
+           raft->now_ns - raft->leader_contact_ns < raft->options.election_timeout_min_ns;
+}
+
+/* Paper 5.4.1: the later last term wins, then the longer log. */
+static bool is_up_to_date(const struct raft *raft, const struct raft_message *message)
+{
+    uint64_t last_term = raft_last_term(raft);
+    if (message->vote_request.last_term != last_term)
+        return message->vote_request.last_term > last_term;
+    return message->vote_request.last_index >= raft->trail.last_index;
+}
+
+/* One vote a term, first come first served (paper 5.2). */
+static bool is_vote_free(const struct raft *raft, const struct raft_message *message)
+{
+    if (message->term > raft->hard_state.term)
+        return true;
+    return raft->hard_state.vote == message->from ||
+           (raft->hard_state.vote == 0 && raft->leader == 0);
+}
+
+static void refuse_vote(struct raft *raft, const struct raft_message *message)
+{
+    struct raft_message *reply = raft_emit_reply(raft, RAFT_VOTE_REPLY, message->from);
+    reply->vote_reply.is_pre_vote = message->vote_request.is_pre_vote;
+}
+
+static void handle_pre_vote_request(struct raft *raft, const struct raft_message *message)
+{
+    if (is_leased(raft) || !is_vote_free(raft, message) || !is_up_to_date(raft, message)) {
+        refuse_vote(raft, message);
+        return;
+    }
+    struct raft_message *reply = raft_emit_now(raft, RAFT_VOTE_REPLY, message->from);
+    reply->term = message->term;
+    reply->vote_reply.is_pre_vote = true;
+    reply->vote_reply.is_granted = true;
+    reply->vote_reply.is_suspect = raft->is_tail_suspect;
+}
+
+/* The term is not below ours. */
+void raft_handle_vote_request(struct raft *raft, const struct raft_message *message)
+{
+    if (message->vote_request.is_pre_vote) {
+        handle_pre_vote_request(raft, message);
+        return;
+    }
+    if (!message->vote_request.is_transfer && is_leased(raft)) {
+        refuse_vote(raft, message);
+        return;
+    }
+    if (message->term > raft->hard_state.term)
+        raft_become_follower(raft, message->term, 0);
+    if (!is_vote_free(raft, message) || !is_up_to_date(raft, message)) {
+        refuse_vote(raft, message);
+        return;
+    }
+    raft->hard_state.vote = message->from;
+    raft_reset_election_timer(raft);
+    /* Also when the vote was given in an earlier step: that step may not be durable yet. */
+    struct raft_message *reply = raft_emit_after(raft, RAFT_VOTE_REPLY, message->from);
+    reply->vote_reply.is_granted = true;
+    reply->vote_reply.is_suspect = raft->is_tail_suspect;
+}
+
+/* True if the reply answers the election that this node holds now. */
+static bool is_awaited(const struct raft *raft, const struct raft_message *message)
+{
+    if (!message->vote_reply.is_pre_vote)
+        return raft->role == RAFT_CANDIDATE && message->term == raft->hard_state.term;
+    if (raft->role != RAFT_PRE_CANDIDATE)
+        return false;
+    uint64_t grant_term = raft->hard_state.term + 1;
+    return message->term == (message->vote_reply.is_granted ? grant_term : raft->hard_state.term);
+}
+
+void raft_handle_vote_reply(struct raft *raft, const struct raft_message *message)
+{
+    if (!is_awaited(raft, message))
+        return;
+    uint32_t slot = raft_voter_slot(raft, message->from);
+    if (!message->vote_reply.is_granted) {
+        raft->votes_refused |= voter_bit(slot);
+        if (is_lost(raft))
+            raft_become_follower(raft, raft->hard_state.term, 0);
+        return;
+    }
+    count_grant(raft, slot, message->vote_reply.is_suspect);
+    raft->peers[slot].contact_ns = raft->now_ns;
+    if (!is_won(raft))
+        return;
+    if (raft->role == RAFT_PRE_CANDIDATE)
+        start_vote(raft, false);
+    else
+        raft_become_leader(raft);
+}

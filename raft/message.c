@@ -1,0 +1,109 @@
+/*
+ * A message from outside: first judged without changing anything, then the term rules that all
+ * types share (paper, figure 2, "Rules for Servers"), then the handler of its type.
+ *
+ * A message of a lower term is never just dropped when its sender waits for an answer: with
+ * pre-vote and check-quorum nobody would otherwise tell a node of a higher term that it is needed,
+ * or one of a lower term that it is outdated, and the cluster could stay leaderless (etcd issues
+ * 8243 and 8501).
+ */
+#include "raft/raft_internal.h"
+
+uint32_t raft_voter_slot(const struct raft *raft, uint16_t id)
+{
+    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+        if (raft->options.voters[slot] == id)
+            return slot;
+    }
+    return RAFT_SLOT_NONE;
+}
+
+/* Only the leader of a term sends these, and a term has at most one (paper 5.2). */
+static bool is_second_leader(const struct raft *raft, const struct raft_message *message)
+{
+    return message->term == raft->hard_state.term && raft->leader != 0 &&
+           raft->leader != message->from;
+}
+
+enum error raft_check_message(struct raft *raft, const struct raft_message *message,
+                              const struct raft_entry *entries)
+{
+    if (message->to != raft->options.self || message->from == raft->options.self)
+        return ERR_RANGE;
+    if (raft_voter_slot(raft, message->from) == RAFT_SLOT_NONE)
+        return ERR_RANGE;
+    if (message->term == 0 || message->term > RAFT_TERM_MAX)
+        return ERR_RANGE;
+
+    switch (message->type) {
+    case RAFT_VOTE_REQUEST:
+        return raft_check_vote_request(message);
+    case RAFT_VOTE_REPLY:
+        return OK;
+    case RAFT_APPEND_REQUEST:
+        if (is_second_leader(raft, message))
+            return ERR_RANGE;
+        return raft_check_append_request(raft, message, entries);
+    case RAFT_APPEND_REPLY:
+        return raft_check_append_reply(raft, message);
+    case RAFT_TIMEOUT_NOW:
+        return is_second_leader(raft, message) ? ERR_RANGE : OK;
+    case RAFT_MESSAGE_TYPE_END:
+        break;
+    }
+    return ERR_RANGE;
+}
+
+/* Tells the sender of an outdated request our term, and claims nothing: its round is of another
+ * term and must not confirm a read there. */
+static void refuse_outdated(struct raft *raft, const struct raft_message *message)
+{
+    if (message->type == RAFT_APPEND_REQUEST) {
+        raft_emit_now(raft, RAFT_APPEND_REPLY, message->from);
+    } else if (message->type == RAFT_VOTE_REQUEST) {
+        struct raft_message *reply = raft_emit_now(raft, RAFT_VOTE_REPLY, message->from);
+        reply->vote_reply.is_pre_vote = message->vote_request.is_pre_vote;
+    }
+}
+
+/* Vote requests judge the term themselves, as the lease and pre-vote come first. A granted pre-vote
+ * reply carries a term that nobody has reached yet (thesis 9.6). */
+static bool is_term_adopted(const struct raft_message *message)
+{
+    if (message->type == RAFT_VOTE_REQUEST)
+        return false;
+    if (message->type == RAFT_VOTE_REPLY)
+        return !(message->vote_reply.is_pre_vote && message->vote_reply.is_granted);
+    return true;
+}
+
+void raft_handle_message(struct raft *raft, const struct raft_message *message,
+                         const struct raft_entry *entries)
+{
+    if (message->term < raft->hard_state.term) {
+        refuse_outdated(raft, message);
+        return;
+    }
+    if (message->term > raft->hard_state.term && is_term_adopted(message))
+        raft_become_follower(raft, message->term, 0);
+
+    switch (message->type) {
+    case RAFT_VOTE_REQUEST:
+        raft_handle_vote_request(raft, message);
+        break;
+    case RAFT_VOTE_REPLY:
+        raft_handle_vote_reply(raft, message);
+        break;
+    case RAFT_APPEND_REQUEST:
+        raft_handle_append_request(raft, message, entries);
+        break;
+    case RAFT_APPEND_REPLY:
+        raft_handle_append_reply(raft, message);
+        break;
+    case RAFT_TIMEOUT_NOW:
+        raft_handle_timeout_now(raft, message);
+        break;
+    case RAFT_MESSAGE_TYPE_END:
+        break;
+    }
+}

@@ -1,0 +1,54 @@
+/*
+ * What a majority has reached, and check-quorum: a leader that a majority no longer answers steps
+ * down, so that its clients look for the new one (thesis 6.2).
+ */
+#include "raft/raft_internal.h"
+
+uint64_t raft_quorum_value(const struct raft *raft, const uint64_t *values)
+{
+    uint64_t sorted[NODES_MAX];
+    for (uint32_t count = 0; count < raft->options.voter_count; count++) {
+        uint32_t at = count;
+        for (; at > 0 && sorted[at - 1] < values[count]; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = values[count];
+    }
+    return sorted[raft->majority - 1];
+}
+
+/* The latest time at which a majority, this node included, had answered. */
+uint64_t raft_quorum_contact_ns(const struct raft *raft, uint64_t now_ns)
+{
+    uint64_t contacts[NODES_MAX];
+    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++)
+        contacts[slot] = raft->peers[slot].contact_ns;
+    contacts[raft->self_slot] = now_ns;
+    return raft_quorum_value(raft, contacts);
+}
+
+bool raft_has_fresh_quorum(const struct raft *raft, uint64_t now_ns)
+{
+    if (raft->role != RAFT_LEADER)
+        return false;
+    uint64_t contact_ns = raft_quorum_contact_ns(raft, now_ns);
+    return now_ns <= contact_ns || now_ns - contact_ns < raft->options.election_timeout_min_ns;
+}
+
+bool raft_has_lost_quorum(const struct raft *raft, uint64_t now_ns)
+{
+    if (now_ns < raft->quorum_check_ns)
+        return false;
+    uint64_t contact_ns = raft_quorum_contact_ns(raft, now_ns);
+    return now_ns - contact_ns >= raft->options.election_timeout_max_ns;
+}
+
+void raft_check_quorum(struct raft *raft)
+{
+    if (raft->now_ns < raft->quorum_check_ns)
+        return;
+    if (raft_has_lost_quorum(raft, raft->now_ns))
+        raft_become_follower(raft, raft->hard_state.term, 0);
+    else
+        raft->quorum_check_ns =
+            raft_quorum_contact_ns(raft, raft->now_ns) + raft->options.election_timeout_max_ns;
+}

@@ -1,0 +1,337 @@
+/*
+ * Birth, restoration, the one step, and the questions. A step judges its event first (nothing
+ * changes if it is refused), then handles it, then looks at the clock: any event past a deadline
+ * serves as the tick, so a busy caller needs none.
+ */
+#include "raft/raft_internal.h"
+#include "raft/trace.h"
+
+#include <string.h>
+
+#define ALIGN_BYTES 64u
+
+static size_t align_up(size_t size)
+{
+    return (size + ALIGN_BYTES - 1) & ~(size_t)(ALIGN_BYTES - 1);
+}
+
+static size_t inflight_offset(const struct raft_options *options)
+{
+    return align_up(sizeof(struct raft)) +
+           align_up((size_t)options->trail_runs_max * sizeof(struct trail_run));
+}
+
+size_t raft_size(const struct raft_options *options)
+{
+    return inflight_offset(options) +
+           align_up((size_t)NODES_MAX * options->inflight_max * sizeof(uint64_t));
+}
+
+static enum error check_voters(const struct raft_options *options)
+{
+    bool has_self = false;
+    if (options->voter_count < 1 || options->voter_count > NODES_MAX)
+        return ERR_ARGUMENT;
+    for (uint32_t i = 0; i < options->voter_count; i++) {
+        if (options->voters[i] == 0 || options->voters[i] > VOTER_ID_MAX)
+            return ERR_ARGUMENT;
+        for (uint32_t j = 0; j < i; j++) {
+            if (options->voters[j] == options->voters[i])
+                return ERR_ARGUMENT;
+        }
+        has_self |= options->voters[i] == options->self;
+    }
+    return has_self ? OK : ERR_ARGUMENT;
+}
+
+static enum error check_options(const struct raft_options *options)
+{
+    if (options->heartbeat_interval_ns == 0 ||
+        options->heartbeat_interval_ns >= options->election_timeout_min_ns ||
+        options->election_timeout_min_ns > options->election_timeout_max_ns)
+        return ERR_ARGUMENT;
+    if (options->append_entries_max < 1 || options->append_entries_max > APPEND_ENTRIES_MAX ||
+        options->append_size_bytes_soft < 1 || options->inflight_max < 1 ||
+        options->inflight_max > RAFT_INFLIGHT_MAX || options->trail_runs_max < 1 ||
+        options->sizes.size_bytes == NULL)
+        return ERR_ARGUMENT;
+    return check_voters(options);
+}
+
+static enum error check_restored(const struct raft_restored *restored)
+{
+    const struct raft_hard_state *hard_state = &restored->hard_state;
+    if (hard_state->term > RAFT_TERM_MAX || hard_state->vote > VOTER_ID_MAX ||
+        (hard_state->term == 0 && hard_state->vote != 0) || restored->commit_index > RAFT_INDEX_MAX)
+        return ERR_ARGUMENT;
+    return OK;
+}
+
+static void init_peers(struct raft *raft, uint8_t *memory)
+{
+    uint64_t *inflight = (uint64_t *)(void *)(memory + inflight_offset(&raft->options));
+    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+        raft->peers[slot].id = raft->options.voters[slot];
+        raft->peers[slot].inflight = inflight + (size_t)slot * raft->options.inflight_max;
+    }
+    raft->self_slot = raft_voter_slot(raft, raft->options.self);
+    raft->majority = raft->options.voter_count / 2 + 1;
+}
+
+enum error raft_init(void *memory, const struct raft_options *options,
+                     const struct raft_restored *restored, uint64_t now_ns, struct raft **ret_raft)
+{
+    CHECK((uintptr_t)memory % ALIGN_BYTES == 0);
+    enum error error = check_options(options);
+    if (error == OK)
+        error = check_restored(restored);
+    if (error != OK)
+        return error;
+
+    struct raft *raft = memory;
+    memset(raft, 0, sizeof(*raft));
+    raft->options = *options;
+    init_peers(raft, memory);
+    uint8_t *runs = (uint8_t *)memory + align_up(sizeof(struct raft));
+    trail_init(&raft->trail, (struct trail_run *)(void *)runs, options->trail_runs_max);
+    raft->hard_state = restored->hard_state;
+    raft->commit_index = restored->commit_index;
+    raft->is_tail_suspect = restored->is_tail_suspect;
+    raft->suspect_term = restored->hard_state.term;
+    raft->now_ns = now_ns;
+    prng_init(&raft->prng, options->seed);
+    raft_reset_election_timer(raft);
+    *ret_raft = raft;
+    return OK;
+}
+
+enum error raft_restore_entry(struct raft *raft, uint64_t index, uint64_t term)
+{
+    if (index != raft->trail.last_index + 1 || index > RAFT_INDEX_MAX)
+        return ERR_RANGE;
+    if (term == 0 || term < raft_last_term(raft) || term > raft->hard_state.term)
+        return ERR_RANGE;
+    if (!trail_has_room(&raft->trail, term))
+        return ERR_FULL;
+    trail_append(&raft->trail, term);
+    raft->durable_index = index;
+    return OK;
+}
+
+/* A leader that has lost its quorum, but has not been woken to notice, takes nothing on any more.
+ */
+static enum error check_leader(const struct raft *raft, uint64_t now_ns)
+{
+    if (raft->role != RAFT_LEADER || raft_has_lost_quorum(raft, now_ns))
+        return ERR_NOT_LEADER;
+    return OK;
+}
+
+static enum error check_propose(const struct raft *raft)
+{
+    if (raft->transfer_to != 0)
+        return ERR_BUSY;
+    return raft->trail.last_index < RAFT_INDEX_MAX ? OK : ERR_FULL;
+}
+
+static enum error check_event(struct raft *raft, const struct raft_event *event)
+{
+    enum error error = OK;
+    switch (event->type) {
+    case RAFT_EVENT_RECEIVE:
+        return raft_check_message(raft, event->receive.message, event->receive.entries);
+    case RAFT_EVENT_PROPOSE:
+        error = check_leader(raft, event->now_ns);
+        return error == OK ? check_propose(raft) : error;
+    case RAFT_EVENT_READ:
+        return check_leader(raft, event->now_ns);
+    case RAFT_EVENT_TRANSFER:
+        error = check_leader(raft, event->now_ns);
+        return error == OK ? raft_check_transfer(raft, event->transfer_to) : error;
+    case RAFT_EVENT_TICK:
+    case RAFT_EVENT_DURABLE:
+    case RAFT_EVENT_STEP_DOWN:
+        break;
+    }
+    return error;
+}
+
+static void begin_step(struct raft *raft, uint64_t now_ns, struct raft_effects *effects)
+{
+    raft->now_ns = now_ns;
+    raft->sized_index = raft->trail.last_index;
+    raft->before_hard_state = raft->hard_state;
+    raft->before_role = raft->role;
+    raft->before_leader = raft->leader;
+    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++)
+        raft->peers[slot].step_appends = 0;
+
+    /* The message arrays are left as they are: only counted ones are read. */
+    effects->truncate_from = 0;
+    effects->append_first = 0;
+    effects->append_count = 0;
+    effects->append_skip = 0;
+    effects->append_is_noop = false;
+    effects->now_count = 0;
+    effects->after_count = 0;
+    raft->effects = effects;
+}
+
+static void handle_event(struct raft *raft, const struct raft_event *event)
+{
+    switch (event->type) {
+    case RAFT_EVENT_TICK:
+        break;
+    case RAFT_EVENT_RECEIVE:
+        raft_handle_message(raft, event->receive.message, event->receive.entries);
+        break;
+    case RAFT_EVENT_PROPOSE:
+        raft_append_own(raft, false);
+        break;
+    case RAFT_EVENT_DURABLE:
+        raft_handle_durable(raft, event->durable_index);
+        break;
+    case RAFT_EVENT_READ:
+        raft_handle_read(raft, event->read_id);
+        break;
+    case RAFT_EVENT_TRANSFER:
+        raft_handle_transfer(raft, event->transfer_to);
+        break;
+    case RAFT_EVENT_STEP_DOWN:
+        if (raft->role == RAFT_LEADER)
+            raft_become_follower(raft, raft->hard_state.term, 0);
+        break;
+    }
+}
+
+/* The quorum comes first: a leader that steps down must not send. */
+static void check_timeouts(struct raft *raft)
+{
+    if (raft->role == RAFT_LEADER)
+        raft_check_quorum(raft);
+    raft_check_election_timeout(raft);
+    if (raft->role != RAFT_LEADER)
+        return;
+    raft_check_transfer_timeout(raft);
+    raft_check_losses(raft);
+    raft_replicate(raft);
+    raft_send_heartbeats(raft, raft->options.heartbeat_interval_ns);
+}
+
+static void end_step(struct raft *raft)
+{
+    struct raft_effects *effects = raft->effects;
+    effects->hard_state = raft->hard_state;
+    effects->hard_state_changed = raft_hard_state_is_dirty(raft);
+    effects->commit_index = raft->commit_index;
+    effects->read_released_id = raft->read_released_id;
+    effects->read_released_index = raft->read_released_index;
+    effects->role_changed = raft->role != raft->before_role ||
+                            raft->leader != raft->before_leader ||
+                            raft->hard_state.term != raft->before_hard_state.term;
+    raft->effects = NULL;
+}
+
+static void trace_step(const struct raft *raft, const struct raft_event *event,
+                       const struct raft_effects *effects)
+{
+    struct raft_transition transition = {
+        .node = raft->options.self,
+        .now_ns = raft->now_ns,
+        .event = event->type,
+        .role = raft->role,
+        .term = raft->hard_state.term,
+        .vote = raft->hard_state.vote,
+        .leader = raft->leader,
+        .last_index = raft->trail.last_index,
+        .last_term = raft_last_term(raft),
+        .commit_index = raft->commit_index,
+        .durable_index = raft->durable_index,
+        .truncate_from = effects->truncate_from,
+        .append_count = effects->append_count,
+    };
+    if (event->type == RAFT_EVENT_RECEIVE) {
+        transition.message = event->receive.message->type;
+        transition.from = event->receive.message->from;
+    }
+    raft->options.trace(raft->options.trace_context, &transition);
+}
+
+enum error raft_step(struct raft *raft, const struct raft_event *event,
+                     struct raft_effects *ret_effects)
+{
+    CHECK(event->now_ns >= raft->now_ns);
+    CHECK(raft->commit_index <= raft->trail.last_index);
+    enum error error = check_event(raft, event);
+    if (error != OK)
+        return error;
+
+    begin_step(raft, event->now_ns, ret_effects);
+    handle_event(raft, event);
+    check_timeouts(raft);
+    end_step(raft);
+    if (raft->options.trace != NULL)
+        trace_step(raft, event, ret_effects);
+#ifdef POLLUX_DEBUG
+    raft_check_invariants(raft);
+#endif
+    return OK;
+}
+
+static uint64_t peer_deadline_ns(const struct raft *raft, const struct raft_peer *peer)
+{
+    uint64_t heartbeat_ns = peer->sent_ns + raft->options.heartbeat_interval_ns;
+    uint64_t retry_ns = peer->progress_ns + peer->retry_ns;
+    return peer->inflight_count > 0 && retry_ns < heartbeat_ns ? retry_ns : heartbeat_ns;
+}
+
+uint64_t raft_deadline_ns(const struct raft *raft)
+{
+    if (raft->role != RAFT_LEADER)
+        return raft->election_deadline_ns;
+    uint64_t deadline_ns = raft->quorum_check_ns;
+    if (raft->transfer_to != 0 && raft->transfer_deadline_ns < deadline_ns)
+        deadline_ns = raft->transfer_deadline_ns;
+    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+        if (slot == raft->self_slot)
+            continue;
+        uint64_t peer_ns = peer_deadline_ns(raft, &raft->peers[slot]);
+        if (peer_ns < deadline_ns)
+            deadline_ns = peer_ns;
+    }
+    return deadline_ns;
+}
+
+bool raft_has_backlog(const struct raft *raft)
+{
+    if (raft->role != RAFT_LEADER)
+        return false;
+    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+        if (slot != raft->self_slot && raft_peer_can_send(raft, &raft->peers[slot]))
+            return true;
+    }
+    return false;
+}
+
+void raft_status(const struct raft *raft, struct raft_status *ret_status)
+{
+    bool is_leader = raft->role == RAFT_LEADER;
+    *ret_status = (struct raft_status){
+        .role = raft->role,
+        .term = raft->hard_state.term,
+        .leader = raft->leader,
+        .last_index = raft->trail.last_index,
+        .commit_index = raft->commit_index,
+        .durable_index = raft->durable_index,
+        .leader_contact_ns =
+            is_leader ? raft_quorum_contact_ns(raft, raft->now_ns) : raft->leader_contact_ns,
+        .is_tail_suspect = raft->is_tail_suspect,
+        .is_settled = raft_is_settled(raft),
+        .is_transferring = raft->transfer_to != 0,
+    };
+}
+
+uint64_t raft_term_at(const struct raft *raft, uint64_t index)
+{
+    return trail_term_at(&raft->trail, index);
+}

@@ -1,0 +1,187 @@
+/*
+ * The state of one consensus core and what its files offer each other. Nothing here is for callers.
+ *
+ * Invariants (raft_check_invariants walks them): commit, durable and verified index are at most the
+ * last index; terms in the trail rise and none is above the current term; a leader's peers have
+ * match < next <= last + 1.
+ */
+#ifndef POLLUX_RAFT_RAFT_INTERNAL_H
+#define POLLUX_RAFT_RAFT_INTERNAL_H
+
+#include "base/check.h"
+#include "base/prng.h"
+#include "raft/raft.h"
+#include "raft/trail.h"
+
+/* Rounds of reads in flight that are told apart; more than this share the newest round. */
+#define RAFT_READ_ROUNDS_MAX 64
+
+static_assert(NODES_MAX <= 32, "sets of voters are 32-bit masks");
+static_assert(RAFT_STEP_APPENDS_PER_PEER_MAX >= 1, "a pipeline must be able to move");
+
+/* What a leader knows of one voter (thesis 3.5; states as in etcd-io/raft's tracker.Progress). */
+enum raft_peer_state {
+    RAFT_PEER_PROBE,     /* where the logs agree is not known: one request at a time */
+    RAFT_PEER_REPLICATE, /* it is known: requests are pipelined */
+};
+
+struct raft_peer {
+    uint16_t id;
+    enum raft_peer_state state;
+    bool is_probe_sent;    /* probe: a request is on its way */
+    uint32_t step_appends; /* append requests in this step's effects */
+    uint64_t match_index;  /* durable there and equal to ours */
+    uint64_t next_index;   /* first record of the next request */
+    uint64_t round_acked;  /* highest round it has echoed in this term */
+    uint64_t contact_ns;   /* its last reply in this term; 0: none */
+    uint64_t sent_ns;      /* our last append request to it */
+    uint64_t progress_ns;  /* it acknowledged something new, or the pipeline was empty */
+    uint64_t retry_ns;     /* silence after which what is in flight counts as lost */
+    uint64_t *inflight;    /* ring of inflight_max: last index of each unacknowledged request */
+    uint32_t inflight_head;
+    uint32_t inflight_count;
+};
+
+struct raft_read_round {
+    uint64_t round;
+    uint64_t read_id;
+};
+
+/* What an append request would do to the log, found before anything is changed. */
+struct raft_append_plan {
+    bool is_match; /* the log has previous_index with previous_term */
+    uint64_t truncate_from;
+    uint32_t skip;
+    uint32_t append_count;
+};
+
+struct raft {
+    struct raft_options options;
+    uint32_t self_slot; /* position of self in options.voters */
+    uint32_t majority;
+
+    struct raft_hard_state hard_state;
+    enum raft_role role;
+    uint16_t leader;
+    struct trail trail;
+    uint64_t commit_index;
+    uint64_t durable_index;
+    uint64_t verified_index; /* equal to the log of this term's leader up to here */
+
+    bool is_tail_suspect;
+    uint64_t
+        suspect_term; /* restored term: acknowledgements of lost records are at most this old */
+
+    struct prng prng;
+    uint64_t now_ns;
+    uint64_t election_deadline_ns;
+    uint64_t leader_contact_ns; /* last valid append request, or quorum while leading; 0: none */
+    uint32_t votes_granted;     /* masks over the slots of options.voters */
+    uint32_t votes_clean;
+    uint32_t votes_refused;
+
+    /* Leader only. */
+    struct raft_peer peers[NODES_MAX]; /* by slot; self's is unused */
+    uint64_t noop_index;               /* its first entry of this term */
+    uint64_t sized_index;              /* sizes are known up to here in this step */
+    uint64_t quorum_check_ns;
+    uint64_t transfer_deadline_ns;
+    uint16_t transfer_to; /* 0: none */
+
+    uint64_t round; /* rises for ever, so that no round is used in two terms of one run */
+    struct raft_read_round reads[RAFT_READ_ROUNDS_MAX]; /* ring */
+    uint32_t read_head;
+    uint32_t read_count;
+    uint64_t read_last_id;
+    uint64_t read_released_id;
+    uint64_t read_released_index;
+
+    /* One step only. */
+    struct raft_effects *effects;
+    struct raft_append_plan plan;
+    struct raft_hard_state before_hard_state;
+    enum raft_role before_role;
+    uint16_t before_leader;
+};
+
+static inline bool raft_hard_state_is_dirty(const struct raft *raft)
+{
+    return raft->hard_state.term != raft->before_hard_state.term ||
+           raft->hard_state.vote != raft->before_hard_state.vote;
+}
+
+static inline uint64_t raft_last_term(const struct raft *raft)
+{
+    return trail_term_at(&raft->trail, raft->trail.last_index);
+}
+
+/* outbox.c: room for one message, its addresses and term filled. */
+struct raft_message *raft_emit_now(struct raft *raft, enum raft_message_type type, uint16_t to);
+struct raft_message *raft_emit_after(struct raft *raft, enum raft_message_type type, uint16_t to);
+/* After when this step changed the hard state, else now. */
+struct raft_message *raft_emit_reply(struct raft *raft, enum raft_message_type type, uint16_t to);
+
+/* message.c: a message from outside. The check changes nothing but raft->plan. */
+#define RAFT_SLOT_NONE UINT32_MAX
+uint32_t raft_voter_slot(const struct raft *raft, uint16_t id);
+MUST_USE enum error raft_check_message(struct raft *raft, const struct raft_message *message,
+                                       const struct raft_entry *entries);
+void raft_handle_message(struct raft *raft, const struct raft_message *message,
+                         const struct raft_entry *entries);
+
+/* role.c: the transitions between roles. */
+void raft_reset_election_timer(struct raft *raft);
+void raft_become_follower(struct raft *raft, uint64_t term, uint16_t leader);
+void raft_become_pre_candidate(struct raft *raft);
+void raft_become_candidate(struct raft *raft);
+void raft_become_leader(struct raft *raft);
+
+/* election.c: timeouts and votes. */
+void raft_start_election(struct raft *raft, bool is_transfer);
+void raft_check_election_timeout(struct raft *raft);
+MUST_USE enum error raft_check_vote_request(const struct raft_message *message);
+void raft_handle_vote_request(struct raft *raft, const struct raft_message *message);
+void raft_handle_vote_reply(struct raft *raft, const struct raft_message *message);
+
+/* append.c: the follower's side. */
+MUST_USE enum error raft_check_append_request(struct raft *raft, const struct raft_message *message,
+                                              const struct raft_entry *entries);
+void raft_handle_append_request(struct raft *raft, const struct raft_message *message,
+                                const struct raft_entry *entries);
+
+/* replication.c: the leader's side. */
+void raft_reset_peers(struct raft *raft);
+MUST_USE enum error raft_check_append_reply(const struct raft *raft,
+                                            const struct raft_message *message);
+void raft_handle_append_reply(struct raft *raft, const struct raft_message *message);
+void raft_replicate(struct raft *raft); /* fills every pipeline that has room */
+void raft_send_heartbeats(struct raft *raft,
+                          uint64_t silence_ns); /* to whom we were silent so long */
+void raft_check_losses(struct raft *raft);
+bool raft_peer_can_send(const struct raft *raft, const struct raft_peer *peer);
+
+/* commit.c */
+void raft_append_own(struct raft *raft, bool is_noop);
+void raft_handle_durable(struct raft *raft, uint64_t durable_index);
+void raft_advance_commit(struct raft *raft);
+bool raft_is_settled(const struct raft *raft);
+
+/* quorum.c: the highest value that a majority has reached; `values` by slot. */
+uint64_t raft_quorum_value(const struct raft *raft, const uint64_t *values);
+uint64_t raft_quorum_contact_ns(const struct raft *raft, uint64_t now_ns);
+bool raft_has_lost_quorum(const struct raft *raft, uint64_t now_ns);
+void raft_check_quorum(struct raft *raft);
+
+/* read.c */
+void raft_handle_read(struct raft *raft, uint64_t read_id);
+void raft_release_reads(struct raft *raft);
+void raft_drop_reads(struct raft *raft);
+
+/* transfer.c */
+MUST_USE enum error raft_check_transfer(const struct raft *raft, uint16_t to);
+void raft_handle_transfer(struct raft *raft, uint16_t to);
+void raft_continue_transfer(struct raft *raft, const struct raft_peer *peer);
+void raft_check_transfer_timeout(struct raft *raft);
+void raft_handle_timeout_now(struct raft *raft, const struct raft_message *message);
+
+#endif

@@ -1,0 +1,252 @@
+/*
+ * The leader's side of replication: for each peer a probe or a pipeline (thesis 10.2.1; the states
+ * are those of etcd-io/raft), heartbeats, back-off on a mismatch (paper 5.3), and recovery from
+ * loss.
+ *
+ * Every request carries the newest round of reads, so any reply to it confirms them (thesis 6.4).
+ */
+#include "raft/raft_internal.h"
+
+/* Silence is waited out longer after each loss that was suspected, and shorter again by this part
+ * of the excess with each acknowledgement: a medium slower than a heartbeat is not mistaken for
+ * loss. */
+#define RETRY_DECAY_DIVISOR 16
+
+static void enter_probe(struct raft_peer *peer, uint64_t next_index)
+{
+    peer->state = RAFT_PEER_PROBE;
+    peer->is_probe_sent = false;
+    peer->next_index = next_index;
+    peer->inflight_head = 0;
+    peer->inflight_count = 0;
+}
+
+static void enter_replicate(struct raft_peer *peer)
+{
+    peer->state = RAFT_PEER_REPLICATE;
+    peer->next_index = peer->match_index + 1;
+    peer->inflight_head = 0;
+    peer->inflight_count = 0;
+}
+
+/* nextIndex starts just behind the leader's last record (paper, figure 2). */
+void raft_reset_peers(struct raft *raft)
+{
+    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+        struct raft_peer *peer = &raft->peers[slot];
+        enter_probe(peer, raft->trail.last_index + 1);
+        peer->match_index = 0;
+        peer->round_acked = 0;
+        peer->step_appends = 0;
+        peer->sent_ns = raft->now_ns;
+        peer->progress_ns = raft->now_ns;
+        peer->retry_ns = raft->options.heartbeat_interval_ns;
+    }
+}
+
+/* Records from `first` on for one message, at most. The size of a record that this very step
+ * appends is not known yet: it goes alone. */
+static uint32_t count_entries(const struct raft *raft, uint64_t first)
+{
+    const struct raft_record_sizes *sizes = &raft->options.sizes;
+    uint64_t left = raft->trail.last_index + 1 - first;
+    if (left <= 1 || first > raft->sized_index)
+        return left >= 1;
+    uint64_t size_bytes = sizes->size_bytes(sizes->context, first);
+    uint32_t count = 1;
+    while (count < raft->options.append_entries_max && first + count <= raft->sized_index) {
+        size_bytes += sizes->size_bytes(sizes->context, first + count);
+        if (size_bytes > raft->options.append_size_bytes_soft)
+            break;
+        count++;
+    }
+    return count;
+}
+
+static void send_append(struct raft *raft, struct raft_peer *peer, uint64_t previous,
+                        uint32_t entry_count)
+{
+    CHECK(previous <= raft->trail.last_index);
+    struct raft_message *message = raft_emit_now(raft, RAFT_APPEND_REQUEST, peer->id);
+    message->append_request.previous_index = previous;
+    message->append_request.previous_term = trail_term_at(&raft->trail, previous);
+    message->append_request.commit_index = raft->commit_index;
+    message->append_request.round = raft->round;
+    message->append_request.entry_count = entry_count;
+    peer->sent_ns = raft->now_ns;
+    peer->step_appends++;
+}
+
+/* Without records. A pipeline's heartbeat stands on what the peer is known to have, so that one
+ * which overtakes a request in flight is not rejected. */
+static void send_heartbeat(struct raft *raft, struct raft_peer *peer)
+{
+    bool is_probe = peer->state == RAFT_PEER_PROBE;
+    if (is_probe)
+        peer->is_probe_sent = true;
+    send_append(raft, peer, is_probe ? peer->next_index - 1 : peer->match_index, 0);
+}
+
+static void send_probe(struct raft *raft, struct raft_peer *peer)
+{
+    peer->is_probe_sent = true;
+    send_append(raft, peer, peer->next_index - 1, count_entries(raft, peer->next_index));
+}
+
+static void send_records(struct raft *raft, struct raft_peer *peer)
+{
+    CHECK(peer->inflight_count < raft->options.inflight_max);
+    uint32_t count = count_entries(raft, peer->next_index);
+    send_append(raft, peer, peer->next_index - 1, count);
+    peer->next_index += count;
+    if (peer->inflight_count == 0)
+        peer->progress_ns = raft->now_ns;
+    uint32_t tail = (peer->inflight_head + peer->inflight_count) % raft->options.inflight_max;
+    peer->inflight[tail] = peer->next_index - 1;
+    peer->inflight_count++;
+}
+
+bool raft_peer_can_send(const struct raft *raft, const struct raft_peer *peer)
+{
+    if (peer->state == RAFT_PEER_PROBE)
+        return !peer->is_probe_sent;
+    return peer->next_index <= raft->trail.last_index &&
+           peer->inflight_count < raft->options.inflight_max;
+}
+
+void raft_replicate(struct raft *raft)
+{
+    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+        struct raft_peer *peer = &raft->peers[slot];
+        if (slot == raft->self_slot)
+            continue;
+        while (peer->step_appends < RAFT_STEP_APPENDS_PER_PEER_MAX &&
+               raft_peer_can_send(raft, peer)) {
+            if (peer->state == RAFT_PEER_PROBE)
+                send_probe(raft, peer);
+            else
+                send_records(raft, peer);
+        }
+    }
+}
+
+void raft_send_heartbeats(struct raft *raft, uint64_t silence_ns)
+{
+    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+        struct raft_peer *peer = &raft->peers[slot];
+        if (slot != raft->self_slot && peer->step_appends == 0 &&
+            raft->now_ns - peer->sent_ns >= silence_ns)
+            send_heartbeat(raft, peer);
+    }
+}
+
+/* Nothing in flight was acknowledged for too long: it is lost. Start again behind what is known. */
+static void recover_from_loss(struct raft *raft, struct raft_peer *peer)
+{
+    enter_probe(peer, peer->match_index + 1);
+    peer->progress_ns = raft->now_ns;
+    peer->retry_ns *= 2;
+    if (peer->retry_ns > raft->options.election_timeout_min_ns)
+        peer->retry_ns = raft->options.election_timeout_min_ns;
+    send_heartbeat(raft, peer);
+}
+
+void raft_check_losses(struct raft *raft)
+{
+    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+        struct raft_peer *peer = &raft->peers[slot];
+        if (slot != raft->self_slot && peer->step_appends == 0 && peer->inflight_count > 0 &&
+            raft->now_ns - peer->progress_ns >= peer->retry_ns)
+            recover_from_loss(raft, peer);
+    }
+}
+
+enum error raft_check_append_reply(const struct raft *raft, const struct raft_message *message)
+{
+    bool is_for_leader = raft->role == RAFT_LEADER && message->term == raft->hard_state.term;
+    uint64_t last = is_for_leader ? raft->trail.last_index : RAFT_INDEX_MAX;
+    uint64_t rejected = message->append_reply.rejected_index;
+    uint64_t conflict = message->append_reply.conflict_index;
+    if (is_for_leader && message->append_reply.round > raft->round)
+        return ERR_RANGE;
+    if (message->append_reply.is_success)
+        return message->append_reply.match_index <= last ? OK : ERR_RANGE;
+    if (rejected == 0)
+        return conflict == 0 && message->append_reply.conflict_term == 0 ? OK : ERR_RANGE;
+    if (rejected > last || conflict == 0 || conflict > rejected)
+        return ERR_RANGE;
+    return message->append_reply.conflict_term <= message->term ? OK : ERR_RANGE;
+}
+
+static void release_inflight(const struct raft *raft, struct raft_peer *peer)
+{
+    while (peer->inflight_count > 0 && peer->inflight[peer->inflight_head] <= peer->match_index) {
+        peer->inflight_head = (peer->inflight_head + 1) % raft->options.inflight_max;
+        peer->inflight_count--;
+    }
+}
+
+static void handle_success(struct raft *raft, struct raft_peer *peer, uint64_t match_index)
+{
+    uint64_t interval_ns = raft->options.heartbeat_interval_ns;
+    if (match_index > peer->match_index) {
+        peer->match_index = match_index;
+        peer->progress_ns = raft->now_ns;
+        peer->retry_ns -= (peer->retry_ns - interval_ns) / RETRY_DECAY_DIVISOR;
+        release_inflight(raft, peer);
+        raft_advance_commit(raft);
+    }
+    if (peer->state == RAFT_PEER_PROBE)
+        enter_replicate(peer);
+    else if (peer->next_index <= peer->match_index)
+        peer->next_index = peer->match_index + 1;
+}
+
+/* Where to probe next after a rejection: behind our last record of the peer's conflicting term, or
+ * at the first record of that term; always at or below what was rejected (paper 5.3, end). */
+static uint64_t back_off(const struct raft *raft, const struct raft_message *message)
+{
+    uint64_t rejected = message->append_reply.rejected_index;
+    if (message->append_reply.conflict_term != 0) {
+        uint64_t ours = trail_term_last_index(&raft->trail, message->append_reply.conflict_term);
+        if (ours >= message->append_reply.conflict_index && ours < rejected)
+            return ours + 1;
+    }
+    return message->append_reply.conflict_index;
+}
+
+static void handle_rejection(struct raft *raft, struct raft_peer *peer,
+                             const struct raft_message *message)
+{
+    uint64_t rejected = message->append_reply.rejected_index;
+    if (peer->state == RAFT_PEER_REPLICATE && rejected > peer->match_index) {
+        enter_probe(peer, peer->match_index + 1); /* a request was lost or overtaken */
+        return;
+    }
+    bool is_current = peer->state == RAFT_PEER_PROBE ? rejected + 1 == peer->next_index
+                                                     : rejected == peer->match_index;
+    if (!is_current)
+        return; /* answers a request that no longer matters */
+    enter_probe(peer, back_off(raft, message));
+    /* A peer that lost its tail rejects even what it once acknowledged: believe it. To count less
+     * than it has is always safe. */
+    if (peer->match_index >= peer->next_index)
+        peer->match_index = peer->next_index - 1;
+}
+
+void raft_handle_append_reply(struct raft *raft, const struct raft_message *message)
+{
+    if (raft->role != RAFT_LEADER)
+        return;
+    struct raft_peer *peer = &raft->peers[raft_voter_slot(raft, message->from)];
+    peer->contact_ns = raft->now_ns;
+    if (message->append_reply.round > peer->round_acked) {
+        peer->round_acked = message->append_reply.round;
+        raft_release_reads(raft);
+    }
+    if (message->append_reply.is_success)
+        handle_success(raft, peer, message->append_reply.match_index);
+    else if (message->append_reply.rejected_index != 0)
+        handle_rejection(raft, peer, message);
+    raft_continue_transfer(raft, peer);
+}

@@ -1,0 +1,91 @@
+/* Runs of equal terms, newest last: nearly every question is about the last one or two. */
+#include "raft/trail.h"
+
+#include "base/check.h"
+
+#include <stddef.h>
+
+void trail_init(struct trail *trail, struct trail_run *runs, uint32_t runs_max)
+{
+    CHECK(runs_max >= 1);
+    *trail = (struct trail){.runs = runs, .runs_max = runs_max};
+}
+
+/* The run that holds `index`, which is 1 .. last. */
+static const struct trail_run *find_run(const struct trail *trail, uint64_t index)
+{
+    uint32_t low = 0;
+    uint32_t high = trail->run_count - 1;
+    if (trail->runs[high].first_index <= index)
+        return &trail->runs[high];
+    while (low < high) { /* at most 32 halvings */
+        uint32_t middle = low + (high - low + 1) / 2;
+        if (trail->runs[middle].first_index <= index)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return &trail->runs[low];
+}
+
+uint64_t trail_term_at(const struct trail *trail, uint64_t index)
+{
+    if (index == 0 || index > trail->last_index)
+        return 0;
+    return find_run(trail, index)->term;
+}
+
+uint64_t trail_run_first_index(const struct trail *trail, uint64_t index)
+{
+    CHECK(index >= 1 && index <= trail->last_index);
+    return find_run(trail, index)->first_index;
+}
+
+uint64_t trail_term_last_index(const struct trail *trail, uint64_t term)
+{
+    uint32_t low = 0;
+    uint32_t high = trail->run_count;
+    while (low < high) { /* first run whose term is not below: at most 32 halvings */
+        uint32_t middle = low + (high - low) / 2;
+        if (trail->runs[middle].term < term)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == trail->run_count || trail->runs[low].term != term)
+        return 0;
+    return low + 1 < trail->run_count ? trail->runs[low + 1].first_index - 1 : trail->last_index;
+}
+
+bool trail_has_room(const struct trail *trail, uint64_t term)
+{
+    if (trail->run_count < trail->runs_max)
+        return true;
+    return trail->runs[trail->run_count - 1].term == term;
+}
+
+uint32_t trail_runs_below(const struct trail *trail, uint64_t index)
+{
+    CHECK(index >= 1 && index <= trail->last_index + 1);
+    if (index == 1)
+        return 0;
+    return (uint32_t)(find_run(trail, index - 1) - trail->runs) + 1;
+}
+
+void trail_append(struct trail *trail, uint64_t term)
+{
+    CHECK(trail_has_room(trail, term));
+    uint64_t last_term = trail_term_at(trail, trail->last_index);
+    CHECK(term >= last_term && term > 0);
+    trail->last_index++;
+    if (term == last_term)
+        return;
+    trail->runs[trail->run_count++] =
+        (struct trail_run){.first_index = trail->last_index, .term = term};
+}
+
+void trail_truncate(struct trail *trail, uint64_t index)
+{
+    trail->run_count = trail_runs_below(trail, index);
+    trail->last_index = index - 1;
+}

@@ -1,0 +1,109 @@
+/*
+ * Several cores in one process, for tests: a network that is a list of messages, logs in memory,
+ * and durability that comes when the test says so. Deterministic: one clock, moved by the test.
+ *
+ * After every step it does the caller's duties of raft/raft.h, and checks what must hold always:
+ * election safety, leader append-only, leader completeness, state machine safety (paper, figure 3).
+ */
+#ifndef POLLUX_TESTS_UNIT_RAFT_CLUSTER_H
+#define POLLUX_TESTS_UNIT_RAFT_CLUSTER_H
+
+#include "raft/raft.h"
+
+#define CLUSTER_LOG_MAX     8192
+#define CLUSTER_PACKETS_MAX 4096
+#define CLUSTER_TERMS_MAX   8192
+#define CLUSTER_READS_MAX   65536
+#define MS                  UINT64_C(1000000)
+
+struct cluster_record {
+    uint64_t term;
+    uint64_t value;
+};
+
+struct cluster_packet {
+    struct raft_message message;
+    struct cluster_record records[APPEND_ENTRIES_MAX];
+};
+
+struct cluster_image { /* what a medium holds */
+    struct raft_hard_state hard_state;
+    uint64_t last;
+    struct cluster_record log[CLUSTER_LOG_MAX];
+};
+
+struct cluster_node {
+    struct raft_options options;
+    void *memory;
+    struct raft *raft;
+    bool is_alive;
+    bool is_manual; /* durable only by cluster_drain */
+    struct cluster_image *written;
+    struct cluster_image *durable;
+    uint64_t dirty_from; /* first record that differs from the durable ones; 0: none */
+    uint64_t commit_index;
+    struct cluster_packet *after; /* held until cluster_drain */
+    uint32_t after_count;
+    struct raft_effects effects;                 /* of the last step that returned OK */
+    uint64_t read_floor[CLUSTER_READS_MAX / 64]; /* by read id: what a read must see at least */
+};
+
+struct cluster {
+    uint32_t node_count;
+    struct cluster_node nodes[NODES_MAX + 1]; /* by voter id, from 1 */
+    uint64_t now_ns;
+    struct cluster_packet *packets;
+    uint32_t packet_count;
+    bool is_cut[NODES_MAX + 1][NODES_MAX + 1]; /* from, to */
+    uint16_t leader_of_term[CLUSTER_TERMS_MAX];
+    struct cluster_record committed[CLUSTER_LOG_MAX];
+    uint64_t committed_last;
+    uint64_t value_next;
+    uint64_t steps;
+};
+
+/* Nodes 1 .. node_count, empty logs. Election timeouts are fixed: 100 ms and 20 ms more for each
+ * following id, so that node 1 campaigns first; the heartbeat interval is 10 ms. */
+struct cluster *cluster_new(uint32_t node_count);
+void cluster_free(struct cluster *cluster);
+
+/* Shuts the node down, and starts it again with what is durable. Options may be changed between. */
+void cluster_crash(struct cluster *cluster, uint16_t id);
+void cluster_start(struct cluster *cluster, uint16_t id, bool is_suspect);
+/* Writes a log of these terms (0 ends it) and a hard state into the medium of a node that is down.
+ */
+void cluster_write(struct cluster *cluster, uint16_t id, struct raft_hard_state hard_state,
+                   const uint64_t *terms);
+
+/* One event for one node; its effects stay in nodes[id].effects. */
+enum error cluster_step(struct cluster *cluster, uint16_t id, struct raft_event event);
+enum error cluster_tick(struct cluster *cluster, uint16_t id);
+enum error cluster_propose(struct cluster *cluster, uint16_t id);
+enum error cluster_read(struct cluster *cluster, uint16_t id, uint64_t read_id);
+enum error cluster_transfer(struct cluster *cluster, uint16_t id, uint16_t to);
+/* A message from outside, entries of these terms (entry_count of them). */
+enum error cluster_receive(struct cluster *cluster, struct raft_message message,
+                           const uint64_t *terms);
+/* Everything that the node wrote becomes durable; what waited leaves. */
+void cluster_drain(struct cluster *cluster, uint16_t id);
+
+/* Delivers packet `at` of the network and removes it. */
+void cluster_deliver(struct cluster *cluster, uint32_t at);
+void cluster_drop(struct cluster *cluster, uint32_t at);
+/* Delivers everything until the network is silent. */
+void cluster_settle(struct cluster *cluster);
+/* Moves the clock by `duration_ns`, ticking and delivering as it goes. */
+void cluster_run(struct cluster *cluster, uint64_t duration_ns);
+/* Cuts or heals both ways between the node and all others. */
+void cluster_isolate(struct cluster *cluster, uint16_t id, bool is_cut);
+
+struct raft_status cluster_status(const struct cluster *cluster, uint16_t id);
+/* The node that leads in the highest term; 0: none. */
+uint16_t cluster_leader(const struct cluster *cluster);
+/* First packet of this type to this node, from `from` on; UINT32_MAX: none. */
+uint32_t cluster_find(const struct cluster *cluster, enum raft_message_type type, uint16_t to,
+                      uint32_t from);
+/* Log matching (paper 5.3) over all pairs of nodes. */
+void cluster_check_log_matching(const struct cluster *cluster);
+
+#endif
