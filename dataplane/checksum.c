@@ -1,3 +1,4 @@
+/* The internet checksum (RFC 1071), eight bytes at a time. */
 #include "dataplane/checksum.h"
 
 #include <endian.h>

@@ -1,3 +1,4 @@
+/* Next hops and their MACs: a set-associative table with timed entries. */
 #include "dataplane/neighbours.h"
 
 #include "base/check.h"

@@ -20,8 +20,8 @@
 
 #define NEIGHBOUR_QUERY_INTERVAL_NS UINT64_C(100000000) /* between queries for one address */
 #define NEIGHBOUR_QUERIES_MAX       10                  /* unanswered, then the entry is dropped */
-#define NEIGHBOUR_FRESH_NS          UINT64_C(30000000000) /* confirmed so recently: not asked again */
-#define NEIGHBOUR_STALE_NS          UINT64_C(60000000000) /* unconfirmed so long: may give way */
+#define NEIGHBOUR_FRESH_NS          UINT64_C(30000000000) /* younger: not asked again */
+#define NEIGHBOUR_STALE_NS          UINT64_C(60000000000) /* older: may give way */
 
 struct neighbour {
     uint8_t ip[16];

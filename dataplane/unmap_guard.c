@@ -1,14 +1,15 @@
+/* Bursts and the munmap that waits for them. Source: membarrier(2), sched_yield(2). */
 #include "dataplane/unmap_guard.h"
 
 #include <linux/membarrier.h>
 #include <rte_interrupts.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-#define WAIT_STEP_NS   50000
-#define WAIT_STEPS_MAX 400000 /* 20 s: only a stopped process takes so long */
+#define WAIT_STEPS_MAX 10000000 /* only a stopped thread takes so long */
+#define SETTLE_STEPS   1000     /* far longer than a store stays in a store buffer */
 
 static _Atomic(struct unmap_guard *) guards[UNMAP_GUARDS_MAX];
 
@@ -41,17 +42,12 @@ void unmap_guard_close(struct unmap_guard *guard)
     }
 }
 
-static void wait_step(void)
-{
-    struct timespec step = {.tv_nsec = WAIT_STEP_NS};
-    (void)nanosleep(&step, NULL);
-}
-
 void unmap_guard_wait(const struct unmap_guard *except)
 {
     if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0) {
-        /* Without the call one step is far longer than a store stays in a store buffer. */
-        wait_step();
+        for (uint32_t steps = 0; steps < SETTLE_STEPS; steps++) {
+            (void)sched_yield();
+        }
     }
     for (uint32_t i = 0; i < UNMAP_GUARDS_MAX; i++) {
         struct unmap_guard *guard = atomic_load(&guards[i]);
@@ -63,7 +59,7 @@ void unmap_guard_wait(const struct unmap_guard *except)
             if (atomic_load_explicit(&guard->is_in_burst, memory_order_acquire) == 0) {
                 break;
             }
-            wait_step();
+            (void)sched_yield();
         }
     }
 }

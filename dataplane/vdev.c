@@ -1,3 +1,4 @@
+/* Virtual port strings: what can be said of them before EAL reads them. */
 #include "dataplane/vdev.h"
 
 #include "dataplane/environment.h"

@@ -1,7 +1,7 @@
 /*
- * Two processes over net_memif: whoever starts first, whoever is killed, the other goes on and finds
- * the next one. The parent starts no EAL; server and client are its children. The server answers each
- * request with its process number, the client reports each answer through a pipe.
+ * Two processes over net_memif: whoever starts first, whoever is killed, the other goes on and
+ * finds the next one. The parent starts no EAL; server and client are its children. The server
+ * answers each request with its process number, the client reports each answer through a pipe.
  *
  * POLLUX_MEMIF_KILLS sets how often each side is killed under load (3 when unset).
  */
@@ -25,11 +25,11 @@
 
 #include <cmocka.h>
 
-#define WAIT_MS         20000
-#define REPORTS_MAX     10000000
-#define LIFE_NS         UINT64_C(60000000000)
-#define SEND_INTERVAL   64 /* turns of the client between bursts */
-#define KILLS_UNSET     3
+#define WAIT_MS       20000
+#define REPORTS_MAX   10000000
+#define LIFE_NS       UINT64_C(60000000000)
+#define SEND_INTERVAL 64 /* turns of the client between bursts */
+#define KILLS_UNSET   3
 
 static char folder[] = "/tmp/pollux_memif_XXXXXX";
 static char socket_path[64];
@@ -54,8 +54,8 @@ static struct dp_port *child_open(const char *role, const uint8_t ip[4])
     struct dp_port *port;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)snprintf(prefix, sizeof(prefix), "pollux_memif_test_%d", getpid());
-    (void)snprintf(vdev, sizeof(vdev), "net_memif0,role=%s,id=0,socket=%s,socket-abstract=no",
-                   role, socket_path);
+    (void)snprintf(vdev, sizeof(vdev), "net_memif0,role=%s,id=0,socket=%s,socket-abstract=no", role,
+                   socket_path);
     struct dp_environment_options environment = {
         .program = "memif_test", .file_prefix = prefix, .vdevs = {vdev}, .vdev_count = 1};
     struct dp_frame_port_options frame_options = {
@@ -197,7 +197,7 @@ static int folder_teardown(void **state)
 static uint32_t kills(void)
 {
     const char *text = getenv("POLLUX_MEMIF_KILLS");
-    return text == NULL ? KILLS_UNSET : (uint32_t)atoi(text);
+    return text == NULL ? KILLS_UNSET : (uint32_t)strtoul(text, NULL, 10);
 }
 
 static void test_memif_client_finds_server_that_starts_later_and_again(void **state)
