@@ -36,12 +36,20 @@ static uint64_t clock_ns(void)
     return (uint64_t)time.tv_sec * 1000000000ULL + (uint64_t)time.tv_nsec;
 }
 
+/* Decimal text from 1 to `max`; 0: it is not. */
+static uint16_t number_of(const char *text, unsigned long max)
+{
+    char *end = NULL;
+    unsigned long value = strtoul(text, &end, 10);
+    return *end == '\0' && value <= max ? (uint16_t)value : 0;
+}
+
 static enum error open_port(char **argv, struct dp_frame_port **ret_frames,
                             struct dp_port **ret_port, char *reason)
 {
     char vdev[256];
     char prefix[64];
-    const uint8_t ip[4] = {10, 77, 0, (uint8_t)atoi(argv[2])};
+    const uint8_t ip[4] = {10, 77, 0, (uint8_t)number_of(argv[2], 253)};
     snprintf(vdev, sizeof(vdev), "net_memif0,role=client,id=0,socket=%s,socket-abstract=no",
              argv[1]);
     snprintf(prefix, sizeof(prefix), "memif-echo-%d", (int)getpid());
@@ -61,7 +69,7 @@ static enum error open_port(char **argv, struct dp_frame_port **ret_frames,
         return error;
     }
     struct dp_port_options port = {.frames = *ret_frames,
-                                   .ipv4 = address_of_ipv4(ip, (uint16_t)atoi(argv[3])),
+                                   .ipv4 = address_of_ipv4(ip, number_of(argv[3], UINT16_MAX)),
                                    .ipv4_prefix_bits = 24};
     return dp_port_open(&port, ret_port, reason, REASON_BYTES);
 }
@@ -102,7 +110,7 @@ int main(int argc, char **argv)
     struct sigaction action = {.sa_handler = on_signal};
     struct idle idle = {
         .options = {.spin_turns = 64, .yield_turns = 256, .sleep_max_ns = SLEEP_MAX_NS}};
-    if (argc != 4) {
+    if (argc != 4 || number_of(argv[2], 253) == 0 || number_of(argv[3], UINT16_MAX) == 0) {
         fprintf(stderr, "usage: memif_echo SOCKET HOST UDP_PORT\n");
         return 2;
     }
