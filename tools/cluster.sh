@@ -5,7 +5,8 @@
 #   cluster_node_start ID      starts a node;      cluster_node_signal ID SIGNAL   signals it
 #   cluster_node_wait ID       waits until the killed or stopped node is gone; its status
 #   cluster_start              switch and all nodes, until a leader serves
-#   cluster_leader             prints the id of the leader that a majority of the nodes names
+#   cluster_leader             prints the id of the leader; fails when none serves
+#   cluster_drill COMMAND...   runs pollux-drill on the cluster
 #   cluster_stop               stops everything that was started, by process id
 #
 # Settings, read by cluster_init: CLUSTER_LOG_DIR (default DIR/logs), CLUSTER_LOG_SIZE (64MiB),
@@ -131,21 +132,15 @@ cluster_node_wait() {
     return "$status"
 }
 
-# Who leads, as the log lines of a majority of running nodes last said: prints the id.
-cluster_leader() {
-    local id votes=''
-    for ((id = 1; id <= cluster_nodes; id++)); do
-        cluster_is_running "node$id" || continue
-        votes+=$(grep -o ' leader=[1-9][0-9]* ' "$cluster_dir/node$id.out" | tail -n 1)$'\n'
-    done
-    sort <<<"$votes" | uniq -c | sort -rn | awk -v nodes="$cluster_nodes" '
-        /leader=/ {sub("leader=", "", $2); if ($1 * 2 > nodes) {print $2; found = 1}; exit}
-        END {exit !found}'
+# pollux-drill on this cluster.
+cluster_drill() {
+    "$POLLUX_BUILD/tools/drill/pollux-drill" --servers "$cluster_servers" \
+        --cluster "${CLUSTER_NAME:-local}" "$@"
 }
 
-cluster_serves() {
-    "$POLLUX_BUILD/tools/pollux" --servers "$cluster_servers" --timeout 500ms get ready
-    (($? == 0 || $? == 1))
+# The node that a majority follows and that has a fresh quorum: prints its id.
+cluster_leader() {
+    cluster_drill leader
 }
 
 cluster_start() {
