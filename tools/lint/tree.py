@@ -70,7 +70,8 @@ def _compile_alone(root, path, command):
     source = f'#include "{path}"\n'
     result = subprocess.run(command + ["-"], cwd=root, input=source, capture_output=True,
                             text=True, check=False)
-    return path, result.returncode, result.stderr.strip().split("\n")[0]
+    lines = result.stderr.strip().split("\n")
+    return path, result.returncode, next((line for line in lines if "error" in line), lines[0])
 
 
 def headers_alone(tree):
