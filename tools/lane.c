@@ -72,26 +72,11 @@ static enum error restore_trail(struct lane *lane, struct lane_report *report)
     return OK;
 }
 
-/* Power loss may keep a record of a new term and lose the hard state written with it. Neither was
- * durable, so this node had promised nothing in that term: it is entered without a vote. */
-static struct raft_hard_state restored_hard_state(const struct lane *lane,
-                                                  const struct log_recovery *recovery)
-{
-    struct raft_hard_state state = {.term = recovery->term, .vote = recovery->vote};
-    if (recovery->last_index == 0)
-        return state;
-    struct log_record last;
-    log_read(lane->log, recovery->last_index, &last);
-    if (last.term > state.term)
-        state = (struct raft_hard_state){.term = last.term};
-    return state;
-}
-
 static enum error open_raft(struct lane *lane, uint64_t now_ns, struct lane_report *report)
 {
     const struct log_recovery *recovery = &report->recovery;
     struct raft_restored restored = {
-        .hard_state = restored_hard_state(lane, recovery),
+        .hard_state = {.term = recovery->term, .vote = recovery->vote},
         .commit_index = recovery->commit_index,
         .is_tail_suspect = recovery->is_suspect,
     };
@@ -152,8 +137,7 @@ enum error lane_open(const struct lane_options *options, uint64_t now_ns, struct
     }
     arena_seal(&lane->arena);
     lane->now_ns = now_ns;
-    raft_status(lane->raft, &lane->status);
-    lane_refresh_view(lane);
+    lane_refresh_status(lane);
     *ret_lane = lane;
     return OK;
 }

@@ -83,6 +83,7 @@ void lane_send(struct lane *lane, const struct address *to, uint8_t wire_type, s
 /* lane_status.c */
 void lane_answer_status(struct lane *lane, const struct address *to);
 void lane_answer_transfer(struct lane *lane, const struct address *to, struct span body);
-void lane_refresh_view(struct lane *lane);
+/* Asks raft anew; tells the log when it is settled, and the engine what it needs to know. */
+void lane_refresh_status(struct lane *lane);
 
 #endif

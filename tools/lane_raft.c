@@ -150,7 +150,7 @@ static void follow_role(struct lane *lane)
     bool was_leader = lane->status.role == RAFT_LEADER;
     uint64_t old_term = lane->status.term;
     uint16_t old_leader = lane->status.leader;
-    raft_status(lane->raft, &lane->status);
+    lane_refresh_status(lane);
     bool is_leader = lane->status.role == RAFT_LEADER;
     if (was_leader && (!is_leader || lane->status.term != old_term))
         engine_leadership_lost(lane->engine);
@@ -158,7 +158,6 @@ static void follow_role(struct lane *lane)
         lane->counters.elections_won++;
     if (lane->status.leader != 0 && lane->status.leader != old_leader)
         lane->counters.leader_changes++;
-    lane_refresh_view(lane);
 }
 
 enum error lane_step(struct lane *lane, const struct raft_event *event, struct span payload)

@@ -19,7 +19,7 @@ static size_t batch_room_bytes(const struct lane *lane)
     return room > kept ? room - kept : 0;
 }
 
-void lane_refresh_view(struct lane *lane)
+static void refresh_view(struct lane *lane)
 {
     const struct raft_status *status = &lane->status;
     struct medium *medium = log_medium(lane->log);
@@ -40,6 +40,16 @@ void lane_refresh_view(struct lane *lane)
         .is_emulated = medium_is_emulated(medium),
         .role = (uint8_t)status->role,
     };
+}
+
+void lane_refresh_status(struct lane *lane)
+{
+    bool was_suspect = lane->status.is_tail_suspect;
+    raft_status(lane->raft, &lane->status);
+    /* What a quorum has settled need not be asked again after the next start. */
+    if (was_suspect && !lane->status.is_tail_suspect)
+        log_settle(lane->log);
+    refresh_view(lane);
 }
 
 static void add_counter(struct wire_writer *writer, const char *name, uint64_t value)

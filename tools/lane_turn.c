@@ -114,8 +114,7 @@ enum lane_result lane_turn(struct lane *lane, uint64_t now_ns)
 {
     struct dp_datagram datagrams[RX_BURST_MAX];
     lane->now_ns = now_ns;
-    raft_status(lane->raft, &lane->status);
-    lane_refresh_view(lane);
+    lane_refresh_status(lane);
     engine_begin_turn(lane->engine, &lane->view);
     uint32_t count = dp_port_rx(lane->port, now_ns, datagrams, RX_BURST_MAX);
     for (uint32_t i = 0; i < count; i++)
