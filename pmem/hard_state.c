@@ -6,9 +6,9 @@
  * differ, and the newest wins: the higher term, then the one that has a vote. (A word is atomic, so
  * an invalid one is rot, never a torn write.)
  *
- * Commit hint: place of the record known to be committed (unit, high half) and checksum. It names a
- * record and not an index, because the hint may become durable before records written earlier: an
- * index alone would then bless whatever older record has that index.
+ * Commit hint: place of the record known to be committed (unit, high half) and a checksum over that
+ * record's header. The hint may become durable before records written earlier, so an index would
+ * bless whatever older record has it, and a place alone whatever newer record comes to lie there.
  */
 #include "base/crc32c.h"
 #include "base/le.h"
@@ -64,18 +64,16 @@ enum error hard_state_load(struct log *log, bool *ret_is_damaged)
     return OK;
 }
 
-static uint64_t hint_encode(uint32_t seed, uint32_t unit)
+static uint64_t hint_encode(const struct log *log, uint32_t unit)
 {
-    uint8_t bytes[4];
-    le32_store(bytes, unit);
-    return (uint64_t)unit << 32 | crc32c(seed, bytes, sizeof(bytes));
+    const uint8_t *header = log->data + log_unit_offset(unit);
+    return (uint64_t)unit << 32 | crc32c(log->seed ^ unit, header, RECORD_HEADER_SIZE_BYTES);
 }
 
 void commit_hint_store(struct log *log, uint64_t commit_index)
 {
     CHECK(commit_index > 0 && commit_index <= log->last_index);
-    medium_write_word(log->medium, LOG_HINT_OFFSET,
-                      hint_encode(log->seed, log->units[commit_index]));
+    medium_write_word(log->medium, LOG_HINT_OFFSET, hint_encode(log, log->units[commit_index]));
 }
 
 uint64_t commit_hint_load(const struct log *log)
@@ -85,8 +83,8 @@ uint64_t commit_hint_load(const struct log *log)
     size_t offset = log_unit_offset(unit);
     struct record_view view;
 
-    if (word == 0 || word != hint_encode(log->seed, unit) || offset < LOG_RECORDS_OFFSET ||
-        offset >= log->append_offset || !record_load(log, offset, &view))
+    if (offset < LOG_RECORDS_OFFSET || offset >= log->append_offset ||
+        word != hint_encode(log, unit) || !record_load(log, offset, &view))
         return 0;
     uint64_t index = view.record.index;
     return index <= log->last_index && log->units[index] == unit ? index : 0;
