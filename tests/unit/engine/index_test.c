@@ -1,0 +1,220 @@
+/* The index: against a model, and under readers on other threads while entries are replaced. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "engine/index.h"
+#include "engine/key_hash.h"
+
+#define KEYS       500
+#define BLOCKS_MAX 4000
+
+struct table {
+    struct arena arena;
+    struct store store;
+    struct index index;
+};
+
+static int setup(void **state)
+{
+    struct table *table = calloc(1, sizeof(*table));
+    assert_int_equal(arena_init(&table->arena, store_arena_bytes(BLOCKS_MAX)), OK);
+    assert_int_equal(store_init(&table->store, &table->arena, BLOCKS_MAX), OK);
+    assert_int_equal(index_init(&table->index, &table->store, 64), OK);
+    *state = table;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct table *table = *state;
+    index_deinit(&table->index);
+    store_deinit(&table->store);
+    arena_deinit(&table->arena);
+    free(table);
+    return 0;
+}
+
+static struct span key_of(uint32_t number, char buffer[16])
+{
+    int size = snprintf(buffer, 16, "key-%u", number);
+    return span_of(buffer, (size_t)size);
+}
+
+static struct store_entry *find(struct table *table, uint32_t number)
+{
+    char buffer[16];
+    struct span key = key_of(number, buffer);
+    return index_lookup(&table->index, key, key_hash(key));
+}
+
+/* The value says its version all over, so that a torn one shows. */
+static struct store_entry *new_entry(struct table *table, uint32_t number, uint64_t version)
+{
+    char buffer[16];
+    uint8_t value[400];
+    memset(value, (int)(version & 255), sizeof(value));
+    struct span key = key_of(number, buffer);
+    struct store_content content = {.key = key,
+                                    .value = span_of(value, 100 + version % 300),
+                                    .hash = key_hash(key),
+                                    .version = version};
+    return store_new(&table->store, &content);
+}
+
+static void put(struct table *table, uint32_t number, uint64_t version)
+{
+    struct store_entry *old = find(table, number);
+    struct store_entry *entry = new_entry(table, number, version);
+    if (old == NULL) {
+        index_add(&table->index, entry);
+    } else {
+        index_replace(&table->index, old, entry);
+        store_retire(&table->store, old);
+    }
+}
+
+static void test_index_follows_a_model(void **state)
+{
+    struct table *table = *state;
+    uint64_t versions[KEYS] = {0};
+    uint64_t draw = 88172645463325252u;
+    for (uint64_t i = 1; i <= 20000; i++) {
+        draw ^= draw << 13;
+        draw ^= draw >> 7;
+        draw ^= draw << 17;
+        uint32_t number = (uint32_t)(draw % KEYS);
+        struct store_entry *entry = find(table, number);
+        assert_int_equal(entry != NULL, versions[number] != 0);
+        if (entry != NULL)
+            assert_int_equal(entry->version, versions[number]);
+        if ((draw >> 32) % 4 == 0 && entry != NULL) {
+            index_remove(&table->index, entry);
+            store_retire(&table->store, entry);
+            versions[number] = 0;
+        } else {
+            put(table, number, i);
+            versions[number] = i;
+        }
+        store_turn(&table->store);
+        rcu_turn();
+    }
+}
+
+static void count_entry(void *context, const struct store_entry *entry)
+{
+    uint64_t *sum = context;
+    *sum += entry->version;
+}
+
+static void test_index_walks_every_entry_once(void **state)
+{
+    struct table *table = *state;
+    uint64_t sum = 0;
+    uint64_t expected = 0;
+    for (uint32_t i = 0; i < KEYS; i++) {
+        put(table, i, i + 1);
+        expected += i + 1;
+    }
+    index_walk(&table->index, count_entry, &sum);
+    assert_int_equal(sum, expected);
+}
+
+/* ---- readers beside the writer ---- */
+
+#define READERS     2
+#define READER_KEYS 50
+
+struct reader {
+    pthread_t thread;
+    struct table *table;
+    _Atomic bool *is_done;
+    uint64_t lookups;
+    uint64_t failures;
+};
+
+static bool is_whole(struct table *table, const struct store_entry *entry)
+{
+    uint8_t scratch[400];
+    size_t size = 100 + entry->version % 300;
+    if (entry->value_size_bytes != size)
+        return false;
+    struct span value = store_value(&table->store, entry, 0, size, scratch);
+    for (size_t i = 0; i < size; i++) {
+        if (value.data[i] != (uint8_t)(entry->version & 255))
+            return false;
+    }
+    return true;
+}
+
+static void *reader_run(void *context)
+{
+    struct reader *reader = context;
+    uint64_t last[READER_KEYS] = {0};
+    rcu_thread_begin();
+    while (!atomic_load_explicit(reader->is_done, memory_order_relaxed)) {
+        for (uint32_t i = 0; i < READER_KEYS; i++) {
+            const struct store_entry *entry = find(reader->table, i);
+            /* Keys are never absent: replaced in place; and versions only rise. */
+            if (entry == NULL || entry->version < last[i] || !is_whole(reader->table, entry))
+                reader->failures++;
+            else
+                last[i] = entry->version;
+            reader->lookups++;
+        }
+        rcu_turn();
+    }
+    rcu_thread_end();
+    return NULL;
+}
+
+static void test_index_is_whole_under_concurrent_readers(void **state)
+{
+    struct table *table = *state;
+    _Atomic bool is_done = false;
+    struct reader readers[READERS] = {0};
+    for (uint32_t i = 0; i < READER_KEYS; i++)
+        put(table, i, 1);
+    for (uint32_t i = 0; i < READERS; i++) {
+        readers[i].table = table;
+        readers[i].is_done = &is_done;
+        assert_int_equal(pthread_create(&readers[i].thread, NULL, reader_run, &readers[i]), 0);
+    }
+    /* Many times the blocks that there are: every block is reused under the readers' eyes. */
+    for (uint64_t version = 2; version < 1500; version++) {
+        for (uint32_t i = 0; i < READER_KEYS; i++)
+            put(table, i, version);
+        store_turn(&table->store);
+        rcu_turn();
+    }
+    atomic_store_explicit(&is_done, true, memory_order_relaxed);
+    rcu_offline();
+    for (uint32_t i = 0; i < READERS; i++)
+        assert_int_equal(pthread_join(readers[i].thread, NULL), 0);
+    rcu_online();
+    for (uint32_t i = 0; i < READERS; i++) {
+        assert_int_equal(readers[i].failures, 0);
+        assert_true(readers[i].lookups > 0);
+    }
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_index_follows_a_model),
+        T(test_index_walks_every_entry_once),
+        T(test_index_is_whole_under_concurrent_readers),
+    };
+#undef T
+    rcu_thread_begin();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    rcu_thread_end();
+    return failed;
+}

@@ -1,0 +1,170 @@
+/* The session table: ids, order of expiry, the packet window, against simple models. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "engine/sessions.h"
+
+struct table {
+    struct arena arena;
+    struct sessions sessions;
+};
+
+static int setup(void **state)
+{
+    struct table *table = calloc(1, sizeof(*table));
+    assert_int_equal(arena_init(&table->arena, sessions_arena_bytes(100)), 0);
+    sessions_init(&table->sessions, &table->arena, 100);
+    arena_seal(&table->arena);
+    *state = table;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct table *table = *state;
+    arena_deinit(&table->arena);
+    free(table);
+    return 0;
+}
+
+static void test_sessions_names_sessions_by_their_record(void **state)
+{
+    (void)state;
+    assert_int_not_equal(sessions_id(1, 0), 0);
+    assert_true(sessions_id(1, 4095) < sessions_id(2, 0));
+    assert_true(sessions_is_future(sessions_id(8, 0), 7));
+    assert_false(sessions_is_future(sessions_id(7, 4095), 7));
+}
+
+static void test_sessions_opens_finds_and_closes(void **state)
+{
+    struct table *table = *state;
+    struct sessions *sessions = &table->sessions;
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < 100; i++)
+            assert_non_null(sessions_open(sessions, sessions_id(round + 1, i), 5));
+        assert_null(sessions_open(sessions, sessions_id(9, 0), 5));
+        for (uint32_t i = 0; i < 100; i++) {
+            struct session *session = sessions_find(sessions, sessions_id(round + 1, i));
+            assert_non_null(session);
+            assert_int_equal(session->floor, 1);
+            sessions_close(sessions, session);
+            assert_null(sessions_find(sessions, sessions_id(round + 1, i)));
+        }
+        assert_int_equal(sessions->count, 0);
+        assert_int_equal(sessions->oldest, 0);
+        assert_int_equal(sessions->newest, 0);
+    }
+}
+
+static void test_sessions_expires_the_idle_ones_first(void **state)
+{
+    struct table *table = *state;
+    struct sessions *sessions = &table->sessions;
+    for (uint32_t i = 0; i < 10; i++)
+        sessions_open(sessions, sessions_id(1, i), i);
+    sessions_touch(sessions, sessions_find(sessions, sessions_id(1, 0)), 10);
+    sessions_touch(sessions, sessions_find(sessions, sessions_id(1, 5)), 11);
+    sessions_touch(sessions, sessions_find(sessions, sessions_id(1, 5)), 12);
+    assert_int_equal(sessions_expire(sessions, 4, 2), 2);
+    assert_int_equal(sessions_expire(sessions, 4, 64), 1);
+    assert_int_equal(sessions_expire(sessions, 4, 64), 0);
+    assert_null(sessions_find(sessions, sessions_id(1, 3)));
+    assert_non_null(sessions_find(sessions, sessions_id(1, 4)));
+    assert_int_equal(sessions_expire(sessions, 12, 64), 6);
+    assert_non_null(sessions_find(sessions, sessions_id(1, 5)));
+    assert_int_equal(sessions->count, 1);
+}
+
+static void test_sessions_outcomes_take_the_place_of_finished_ones(void **state)
+{
+    struct table *table = *state;
+    struct session *session = sessions_open(&table->sessions, 99, 0);
+    for (uint64_t seq = 1; seq < 3 * SESSION_WINDOW; seq++) {
+        if (seq > SESSION_WINDOW)
+            session->floor = seq - SESSION_WINDOW + 1;
+        struct session_outcome outcome = {.seq = seq, .version = seq * 7, .outcome = 1};
+        assert_null(session_outcome_of(session, seq));
+        session_remember(session, &outcome);
+        for (uint64_t known = session->floor; known <= seq; known++)
+            assert_int_equal(session_outcome_of(session, known)->version, known * 7);
+    }
+}
+
+/* Against a set that remembers everything. */
+static void test_sessions_accept_each_packet_once(void **state)
+{
+    struct table *table = *state;
+    struct session *session = sessions_open(&table->sessions, 99, 0);
+    enum { NUMBERS = 4000 };
+    static bool seen[NUMBERS];
+    uint64_t highest = 0;
+    uint64_t draw = 88172645463325252u;
+    uint32_t accepted = 0;
+    for (uint32_t i = 0; i < 20000; i++) {
+        draw ^= draw << 13;
+        draw ^= draw >> 7;
+        draw ^= draw << 17;
+        uint64_t jump = draw % 97 == 0 ? 300 : 3;
+        uint64_t number = highest + draw % jump;
+        uint64_t back = draw >> 32 & 255;
+        number = number > back ? number - back : number;
+        if (number >= NUMBERS)
+            break;
+        bool is_new = !seen[number] && (number > highest || highest - number < SESSION_PACKETS);
+        assert_int_equal(session_accept_packet(session, number), is_new);
+        if (is_new) {
+            seen[number] = true;
+            accepted++;
+        }
+        highest = number > highest ? number : highest;
+    }
+    assert_true(accepted > 500);
+}
+
+static void test_sessions_hash_is_of_the_replicated_part(void **state)
+{
+    struct table *table = *state;
+    struct sessions *sessions = &table->sessions;
+    struct session *a = sessions_open(sessions, 1000, 1);
+    sessions_open(sessions, 2000, 1);
+    uint64_t hash = sessions_state_hash(sessions);
+    assert_true(session_accept_packet(a, 5));
+    assert_true(sessions_state_hash(sessions) == hash);
+    struct session_outcome outcome = {.seq = 4, .outcome = 1};
+    session_remember(a, &outcome);
+    assert_true(sessions_state_hash(sessions) != hash);
+    /* Below the floor it is finished and counts no more. */
+    a->floor = 5;
+    uint64_t raised = sessions_state_hash(sessions);
+    a->outcomes[4].outcome = 2;
+    assert_true(sessions_state_hash(sessions) == raised);
+    a->outcomes[4].seq = 0;
+    a->floor = 1;
+    assert_true(sessions_state_hash(sessions) == hash);
+    /* Another slot, the same state. */
+    sessions_close(sessions, a);
+    sessions_close(sessions, sessions_find(sessions, 2000));
+    sessions_open(sessions, 2000, 1);
+    sessions_open(sessions, 1000, 1);
+    assert_true(sessions_state_hash(sessions) == hash);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_sessions_names_sessions_by_their_record),
+        T(test_sessions_opens_finds_and_closes),
+        T(test_sessions_expires_the_idle_ones_first),
+        T(test_sessions_outcomes_take_the_place_of_finished_ones),
+        T(test_sessions_accept_each_packet_once),
+        T(test_sessions_hash_is_of_the_replicated_part),
+    };
+#undef T
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
