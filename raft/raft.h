@@ -75,8 +75,9 @@ struct raft_message {
     enum raft_message_type type;
     uint16_t from; /* voter id */
     uint16_t to;   /* voter id */
-    /* Sender's term, 1 to RAFT_TERM_MAX. A pre-vote request carries the term it would campaign in, and a
-     * granted pre-vote reply echoes that: neither makes its receiver change its own term. */
+    /*
+     * Sender's term, 1 to RAFT_TERM_MAX. A pre-vote request carries the term it would campaign in,
+     * and a granted pre-vote reply echoes that: neither makes its receiver change its own term. */
     uint64_t term;
     union {
         struct {
@@ -136,8 +137,8 @@ struct raft_options {
     uint64_t heartbeat_interval_ns;   /* below election_timeout_min_ns */
     uint32_t append_entries_max;      /* records a message: 1 to APPEND_ENTRIES_MAX */
     uint32_t append_size_bytes_soft;  /* bytes a message; one larger record still goes alone */
-    uint32_t inflight_max;            /* unacknowledged append messages a peer: 1 to RAFT_INFLIGHT_MAX */
-    uint32_t trail_runs_max;          /* runs of equal terms the trail can hold */
+    uint32_t inflight_max;   /* unacknowledged append messages a peer: 1 to RAFT_INFLIGHT_MAX */
+    uint32_t trail_runs_max; /* runs of equal terms the trail can hold */
     uint64_t seed;
     struct raft_record_sizes sizes;
     /* Told of every step (raft/trace.h); NULL: nobody. Must not call back into raft. */
