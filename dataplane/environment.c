@@ -9,6 +9,7 @@
 #include "dataplane/vdev.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -238,6 +239,11 @@ static enum error environment_init(struct arguments *arguments, char *ret_reason
         return OK;
     }
     environment_log_copy(log, sizeof(log));
+    if (rte_errno == ENODEV) {
+        environment_reason(ret_reason, reason_size,
+                           "a virtual port has no driver; check its driver's name (%s)", log);
+        return ERR_NOT_FOUND;
+    }
     environment_reason(ret_reason, reason_size,
                        "DPDK did not start: %s; check the memory size, the file prefix and the "
                        "port's arguments (%s)",

@@ -65,6 +65,14 @@ static enum error folder_check(const char *path, char *ret_reason, size_t reason
 static enum error stale_socket_remove(const struct sockaddr_un *address, char *ret_reason,
                                       size_t reason_size)
 {
+    struct stat status;
+    if (stat(address->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) {
+        environment_reason(ret_reason, reason_size,
+                           "memif socket %s exists and is no socket; remove it or choose another "
+                           "path",
+                           address->sun_path);
+        return ERR_EXISTS;
+    }
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         environment_reason(ret_reason, reason_size, "socket: %s", strerror(errno));

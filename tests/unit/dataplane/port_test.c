@@ -3,7 +3,6 @@
  * is sent back to the receiver, so two datagram ports with two addresses on the one queue of the
  * one frame port see each other's frames in order.
  */
-#include "base/prng.h"
 #include "dataplane/frame.h"
 #include "dataplane/neighbours.h"
 #include "dataplane/packet.h"
@@ -18,7 +17,8 @@
 
 #include <cmocka.h>
 
-#define ROUNDS_MAX 10
+#define POOL_FRAMES     2048
+#define RING_FRAMES_MAX 1500 /* more than net_ring holds, fewer than the pool */
 
 static struct dp_frame_port *frames;
 
@@ -61,7 +61,7 @@ static int ring_setup(void **state)
         return -1;
     }
     struct dp_frame_port_options options = {
-        .name = "net_ring0", .queue_count = 1, .ring_size = 512, .pool_size = 2048};
+        .name = "net_ring0", .queue_count = 1, .ring_size = 512, .pool_size = POOL_FRAMES};
     if (dp_frame_port_open(&options, &frames, reason, sizeof(reason)) != OK) {
         print_error("%s\n", reason);
         return -1;
@@ -147,11 +147,271 @@ static void test_port_round_trip_ipv6(void **state)
     round_trip(false, PACKET_SIZE_BYTES_MAX);
 }
 
+static struct dp_frame *frame_of(const uint8_t *data, uint32_t size_bytes)
+{
+    struct dp_frame *frame = dp_frame_new(frames, 0);
+    assert_non_null(frame);
+    memcpy(dp_frame_data(frame), data, size_bytes);
+    dp_frame_set_size_bytes(frame, size_bytes);
+    return frame;
+}
+
+/* A good datagram from 10.0.0.9 to port a. */
+static uint32_t datagram_write(uint8_t *data)
+{
+    struct packet_self peer = {.mac = {2, 9}, .has_ipv4 = true, .ipv4 = {10, 0, 0, 9}};
+    struct address to = address_of_ipv4(ipv4_a, 7000);
+    uint8_t mac[6];
+    peer.ipv4_port = 9000;
+    dp_frame_port_mac(frames, mac);
+    packet_begin_udp(&peer, &to, mac, data);
+    memset(data + 42, 'x', 20);
+    return packet_end_udp(data, true, 20, 0);
+}
+
+static void frame_send(const uint8_t *data, uint32_t size_bytes)
+{
+    struct dp_frame *frame = frame_of(data, size_bytes);
+    assert_int_equal(dp_frame_tx(frames, 0, &frame, 1), 1);
+}
+
+static void test_port_counts_bad_frames_and_goes_on(void **state)
+{
+    static const struct {
+        uint32_t offset;
+        uint8_t flip;
+        enum dp_drop drop;
+    } cases[] = {
+        {1, 1, DP_DROP_FRAME_OTHER_MAC}, {12, 1, DP_DROP_ETHERTYPE},  {14, 0x10, DP_DROP_IP_HEADER},
+        {24, 1, DP_DROP_IP_CHECKSUM},    {38, 1, DP_DROP_UDP_LENGTH}, {50, 1, DP_DROP_UDP_CHECKSUM},
+    };
+    struct dp_port *a = port_open(ipv4_a, ipv6_a);
+    struct dp_datagram got[RX_BURST_MAX];
+    uint8_t data[2048];
+    (void)state;
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint32_t size = datagram_write(data);
+        data[cases[i].offset] ^= cases[i].flip;
+        frame_send(data, size);
+        data[cases[i].offset] ^= cases[i].flip;
+        frame_send(data, size);
+        /* The bad one is counted, the good one behind it arrives. */
+        assert_int_equal(dp_port_rx(a, i, got, RX_BURST_MAX), 1);
+        assert_int_equal(got[0].size_bytes, 20);
+        assert_int_equal(dp_port_counters(a)->drops[cases[i].drop], 1);
+    }
+    frame_send(data, 13);
+    assert_int_equal(dp_port_rx(a, 9, got, RX_BURST_MAX), 0);
+    assert_int_equal(dp_port_counters(a)->drops[DP_DROP_FRAME_SHORT], 1);
+    assert_int_equal(dp_port_counters(a)->rx_packets, 13);
+    dp_port_close(a);
+    ring_drain();
+}
+
+static void test_port_answers_and_counts_each_kind(void **state)
+{
+    struct dp_port *a = port_open(ipv4_a, ipv6_a);
+    struct packet_self peer = {.mac = {2, 9}, .has_ipv4 = true, .has_ipv6 = true};
+    struct dp_datagram got[RX_BURST_MAX];
+    struct packet packet;
+    uint8_t data[256];
+    (void)state;
+    memcpy(peer.ipv4, ipv4_b, 4);
+    memcpy(peer.ipv6, ipv6_b, 16);
+    struct address to = address_of_ipv4(ipv4_a, 0);
+    frame_send(data, packet_write_query(&peer, to.ip, data));
+    frame_send(data, packet_write_query(&peer, ipv6_a, data));
+    assert_int_equal(dp_port_rx(a, 1, got, RX_BURST_MAX), 0);
+    assert_int_equal(dp_port_counters(a)->arp_answers, 1);
+    assert_int_equal(dp_port_counters(a)->neighbour_answers, 1);
+    dp_port_tx_flush(a);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct dp_frame *answer;
+        assert_int_equal(dp_frame_rx(frames, 0, &answer, 1), 1);
+        struct span bytes = span_of(dp_frame_data(answer), dp_frame_size_bytes(answer));
+        assert_int_equal(packet_parse(&peer, bytes, 0, &packet), DP_DROP_NONE);
+        assert_int_equal(packet.kind, PACKET_NEIGHBOUR_NEWS);
+        dp_frame_free(answer);
+    }
+    dp_port_close(a);
+    ring_drain();
+}
+
+static void test_port_sends_off_subnet_to_gateway(void **state)
+{
+    struct dp_port *a = port_open(ipv4_a, ipv6_a);
+    struct dp_port *b = port_open(ipv4_b, ipv6_b);
+    struct address far = address_of_ipv4((const uint8_t[4]){192, 0, 2, 7}, 1);
+    struct address far_ipv6 = {.ip = {0x20, 1, 0xd, 0xb8, [15] = 1}, .port = 1};
+    (void)state;
+    resolve(a, b, &far);
+    assert_non_null(dp_port_tx_reserve(a, &far));
+    assert_null(dp_port_tx_reserve(a, &far_ipv6)); /* no gateway there */
+    assert_int_equal(dp_port_counters(a)->drops[DP_DROP_NO_ROUTE], 2);
+    dp_port_close(a);
+    dp_port_close(b);
+    ring_drain();
+}
+
+static void test_port_repeats_queries_until_it_gives_up(void **state)
+{
+    struct dp_port *a = port_open(ipv4_a, ipv6_a);
+    struct address to = address_of_ipv4((const uint8_t[4]){10, 0, 0, 77}, 1);
+    struct dp_frame *left[DP_FRAME_BURST_MAX];
+    uint32_t queries = 0;
+    (void)state;
+    dp_port_tick(a, 1);
+    ring_drain(); /* the announcement of a link that came up */
+    assert_null(dp_port_tx_reserve(a, &to));
+    dp_port_tx_flush(a);
+    for (uint64_t turn = 1; turn <= 40; turn++) {
+        dp_port_tick(a, turn * NEIGHBOUR_QUERY_INTERVAL_NS / 2);
+        uint32_t count = dp_frame_rx(frames, 0, left, DP_FRAME_BURST_MAX);
+        for (uint32_t i = 0; i < count; i++) {
+            dp_frame_free(left[i]);
+        }
+        queries += count;
+    }
+    assert_int_equal(queries, NEIGHBOUR_QUERIES_MAX);
+    dp_port_close(a);
+    ring_drain();
+}
+
+static void test_port_announces_itself_on_a_new_link(void **state)
+{
+    struct dp_port *a = port_open(ipv4_a, ipv6_a);
+    struct dp_frame *left[DP_FRAME_BURST_MAX];
+    (void)state;
+    dp_port_tick(a, 1);
+    dp_port_tick(a, 2000000000);
+    assert_int_equal(dp_frame_rx(frames, 0, left, DP_FRAME_BURST_MAX), 2);
+    assert_int_equal(dp_frame_data(left[0])[13], 0x06); /* ARP */
+    assert_int_equal(dp_frame_data(left[1])[54], 136);  /* advertisement */
+    dp_frame_free(left[0]);
+    dp_frame_free(left[1]);
+    dp_port_close(a);
+}
+
+static void test_port_counts_a_full_ring(void **state)
+{
+    struct dp_port *a = port_open(ipv4_a, ipv6_a);
+    struct dp_port *b = port_open(ipv4_b, ipv6_b);
+    struct address to = address_of_ipv4(ipv4_b, 7000);
+    (void)state;
+    resolve(a, b, &to);
+    uint64_t sent_before = dp_port_counters(a)->tx_packets;
+    for (uint32_t i = 0; i < RING_FRAMES_MAX; i++) {
+        assert_non_null(dp_port_tx_reserve(a, &to));
+        dp_port_tx_commit(a, 10);
+    }
+    dp_port_tx_flush(a);
+    const struct dp_counters *counters = dp_port_counters(a);
+    assert_true(counters->drops[DP_DROP_TX_FULL] > 0);
+    assert_int_equal(counters->tx_packets - sent_before + counters->drops[DP_DROP_TX_FULL],
+                     RING_FRAMES_MAX);
+    ring_drain();
+    round_trip(true, 100);
+    dp_port_close(a);
+    dp_port_close(b);
+    ring_drain();
+}
+
+static void test_port_counts_an_empty_pool(void **state)
+{
+    static struct dp_frame *hoard[POOL_FRAMES];
+    struct dp_port *a = port_open(ipv4_a, ipv6_a);
+    struct dp_port *b = port_open(ipv4_b, ipv6_b);
+    struct address to = address_of_ipv4(ipv4_b, 7000);
+    uint32_t count = 0;
+    (void)state;
+    resolve(a, b, &to);
+    dp_port_close(b);
+    while (count < POOL_FRAMES && (hoard[count] = dp_frame_new(frames, 0)) != NULL) {
+        count++;
+    }
+    /* What the port had put aside is used up first. */
+    for (uint32_t i = 0; i < RX_BURST_MAX && dp_port_tx_reserve(a, &to) != NULL; i++) {
+        dp_port_tx_commit(a, 1);
+    }
+    assert_int_equal(dp_port_counters(a)->drops[DP_DROP_POOL_EMPTY], 1);
+    for (uint32_t i = 0; i < count; i++) {
+        dp_frame_free(hoard[i]);
+    }
+    dp_port_tx_flush(a);
+    ring_drain();
+    assert_non_null(dp_port_tx_reserve(a, &to));
+    dp_port_close(a);
+}
+
+static void test_port_counts_a_full_neighbour_table(void **state)
+{
+    struct dp_port *a = port_open(ipv4_a, ipv6_a);
+    (void)state;
+    for (uint32_t i = 0; i < 4 * NEIGHBOURS_MAX; i++) {
+        struct address to = {.ip = {0xfd, [8] = (uint8_t)(i >> 8), [15] = (uint8_t)i}, .port = 1};
+        assert_null(dp_port_tx_reserve(a, &to));
+        if (i % 256 == 0) {
+            ring_drain();
+        }
+    }
+    assert_true(dp_port_counters(a)->drops[DP_DROP_NEIGHBOURS_FULL] > 0);
+    assert_true(dp_port_counters(a)->drops[DP_DROP_NO_ROUTE] > 0);
+    dp_port_close(a);
+    ring_drain();
+}
+
+static void test_port_refuses_bad_options(void **state)
+{
+    struct dp_port *port = NULL;
+    struct dp_port_options good = {
+        .frames = frames, .ipv4 = address_of_ipv4(ipv4_a, 7000), .ipv4_prefix_bits = 24};
+    struct dp_port_options bad[6];
+    (void)state;
+    for (uint32_t i = 0; i < 6; i++) {
+        bad[i] = good;
+    }
+    bad[0].queue = 1;
+    bad[1].ipv4 = (struct address){.port = 0};
+    bad[2].ipv4_prefix_bits = 33;
+    bad[3].ipv4.port = 0;
+    bad[4].ipv6 = address_of_ipv4(ipv4_b, 1);
+    bad[5].frames = NULL;
+    for (uint32_t i = 0; i < 6; i++) {
+        char reason[128] = "";
+        assert_int_equal(dp_port_open(&bad[i], &port, reason, sizeof(reason)), ERR_ARGUMENT);
+        assert_true(strlen(reason) > 10);
+        assert_null(port);
+    }
+}
+
+static void test_frame_copies_and_refuses_what_does_not_fit(void **state)
+{
+    (void)state;
+    struct dp_frame *frame = frame_of((const uint8_t *)"abc", 3);
+    struct dp_frame *copy = dp_frame_copy(frames, 0, frame);
+    assert_non_null(copy);
+    assert_int_equal(dp_frame_size_bytes(copy), 3);
+    assert_memory_equal(dp_frame_data(copy), "abc", 3);
+    assert_true(dp_frame_capacity_bytes(copy) >= 1514);
+    dp_frame_free(frame);
+    dp_frame_free(copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_port_round_trip_ipv4),
         cmocka_unit_test(test_port_round_trip_ipv6),
+        cmocka_unit_test(test_port_counts_bad_frames_and_goes_on),
+        cmocka_unit_test(test_port_answers_and_counts_each_kind),
+        cmocka_unit_test(test_port_sends_off_subnet_to_gateway),
+        cmocka_unit_test(test_port_repeats_queries_until_it_gives_up),
+        cmocka_unit_test(test_port_announces_itself_on_a_new_link),
+        cmocka_unit_test(test_port_counts_a_full_ring),
+        cmocka_unit_test(test_port_counts_an_empty_pool),
+        cmocka_unit_test(test_port_counts_a_full_neighbour_table),
+        cmocka_unit_test(test_port_refuses_bad_options),
+        cmocka_unit_test(test_frame_copies_and_refuses_what_does_not_fit),
     };
     return cmocka_run_group_tests(tests, ring_setup, ring_teardown);
 }

@@ -1,0 +1,160 @@
+/* The table of next hops: learning, asking with a limited rate, giving up, giving way. */
+#include "dataplane/neighbours.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SECOND_NS UINT64_C(1000000000)
+
+static const uint8_t mac_one[6] = {2, 0, 0, 0, 0, 1};
+static const uint8_t mac_two[6] = {2, 0, 0, 0, 0, 2};
+
+static struct neighbours table;
+
+struct ip {
+    uint8_t bytes[16];
+};
+
+static struct ip ip_of(uint32_t number)
+{
+    struct ip ip = {.bytes = {[10] = 0xff,
+                              0xff,
+                              10,
+                              (uint8_t)(number >> 16),
+                              (uint8_t)(number >> 8),
+                              (uint8_t)number}};
+    return ip;
+}
+
+static int table_setup(void **state)
+{
+    (void)state;
+    memset(&table, 0, sizeof(table));
+    return 0;
+}
+
+static void learn(uint32_t number, const uint8_t *mac, uint64_t now_ns)
+{
+    assert_int_equal(neighbours_learn(&table, ip_of(number).bytes, mac, now_ns, false), OK);
+}
+
+static struct neighbour *want(uint32_t number, uint64_t now_ns)
+{
+    struct neighbour *entry = NULL;
+    assert_int_equal(neighbours_want(&table, ip_of(number).bytes, now_ns, &entry), OK);
+    return entry;
+}
+
+static void test_neighbours_learns_and_follows_a_changed_mac(void **state)
+{
+    (void)state;
+    assert_null(neighbours_find(&table, ip_of(1).bytes));
+    learn(1, mac_one, 0);
+    assert_memory_equal(neighbours_find(&table, ip_of(1).bytes)->mac, mac_one, 6);
+    learn(1, mac_two, 1);
+    assert_memory_equal(neighbours_find(&table, ip_of(1).bytes)->mac, mac_two, 6);
+    assert_null(neighbours_find(&table, ip_of(2).bytes));
+}
+
+static void test_neighbours_enters_no_stranger_from_news(void **state)
+{
+    (void)state;
+    assert_int_equal(neighbours_learn(&table, ip_of(1).bytes, mac_one, 0, true), ERR_NOT_FOUND);
+    (void)want(1, 0);
+    assert_int_equal(neighbours_learn(&table, ip_of(1).bytes, mac_one, 0, true), OK);
+    assert_true(neighbours_find(&table, ip_of(1).bytes)->is_known);
+}
+
+static void test_neighbours_limits_the_rate_of_queries(void **state)
+{
+    (void)state;
+    uint32_t queries = 0;
+    struct neighbour *entry = want(1, 0);
+    for (uint64_t now_ns = 0; now_ns < SECOND_NS / 2; now_ns += 1000000) {
+        queries += neighbours_is_query_due(&table, entry, now_ns);
+    }
+    assert_int_equal(queries, SECOND_NS / 2 / NEIGHBOUR_QUERY_INTERVAL_NS);
+    assert_int_equal(table.pending, 1);
+    learn(1, mac_one, SECOND_NS);
+    assert_int_equal(table.pending, 0);
+    assert_false(neighbours_is_query_due(&table, entry, SECOND_NS + 1));
+}
+
+static void test_neighbours_confirms_old_entries_while_using_them(void **state)
+{
+    (void)state;
+    learn(1, mac_one, 0);
+    struct neighbour *entry = want(1, NEIGHBOUR_FRESH_NS);
+    assert_true(neighbours_is_query_due(&table, entry, NEIGHBOUR_FRESH_NS));
+    assert_true(entry->is_known);
+    assert_false(neighbours_is_query_due(&table, entry, NEIGHBOUR_FRESH_NS + 1));
+    learn(1, mac_one, NEIGHBOUR_FRESH_NS + 2);
+    assert_false(neighbours_is_query_due(&table, entry, NEIGHBOUR_FRESH_NS + SECOND_NS));
+}
+
+static void test_neighbours_repeats_and_gives_up(void **state)
+{
+    (void)state;
+    uint32_t queries = 1;
+    assert_true(neighbours_is_query_due(&table, want(1, 0), 0));
+    assert_null(neighbours_next_due(&table, NEIGHBOUR_QUERY_INTERVAL_NS - 1));
+    for (uint64_t now_ns = 0; now_ns < 10 * SECOND_NS; now_ns += NEIGHBOUR_QUERY_INTERVAL_NS) {
+        const struct neighbour *due = neighbours_next_due(&table, now_ns);
+        if (due != NULL) {
+            assert_memory_equal(due->ip, ip_of(1).bytes, 16);
+            queries++;
+        }
+    }
+    assert_int_equal(queries, NEIGHBOUR_QUERIES_MAX);
+    assert_null(neighbours_find(&table, ip_of(1).bytes));
+    assert_int_equal(table.pending, 0);
+}
+
+static void test_neighbours_strangers_push_out_only_the_stale(void **state)
+{
+    (void)state;
+    uint32_t refused = 0;
+    learn(0, mac_one, 0);
+    for (uint32_t i = 1; i < 8 * NEIGHBOURS_MAX; i++) {
+        refused += neighbours_learn(&table, ip_of(i).bytes, mac_two, 1, false) == ERR_FULL;
+    }
+    assert_true(refused >= 7 * NEIGHBOURS_MAX - 1);
+    assert_non_null(neighbours_find(&table, ip_of(0).bytes));
+    refused = 0;
+    for (uint32_t i = 1; i <= NEIGHBOUR_SETS; i++) {
+        struct neighbour *entry;
+        refused +=
+            neighbours_want(&table, ip_of(1000000 + i).bytes, NEIGHBOUR_STALE_NS + 2, &entry) != OK;
+    }
+    assert_true(refused < NEIGHBOUR_SETS / 8);
+    assert_int_equal(table.pending, 0);
+}
+
+static void test_neighbours_of_one_subnet_spread_over_the_sets(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 254; i++) {
+        learn(i, mac_one, 0);
+    }
+    for (uint32_t i = 0; i < 254; i++) {
+        assert_non_null(neighbours_find(&table, ip_of(i).bytes));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_neighbours_learns_and_follows_a_changed_mac, table_setup),
+        cmocka_unit_test_setup(test_neighbours_enters_no_stranger_from_news, table_setup),
+        cmocka_unit_test_setup(test_neighbours_limits_the_rate_of_queries, table_setup),
+        cmocka_unit_test_setup(test_neighbours_confirms_old_entries_while_using_them, table_setup),
+        cmocka_unit_test_setup(test_neighbours_repeats_and_gives_up, table_setup),
+        cmocka_unit_test_setup(test_neighbours_strangers_push_out_only_the_stale, table_setup),
+        cmocka_unit_test_setup(test_neighbours_of_one_subnet_spread_over_the_sets, table_setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
