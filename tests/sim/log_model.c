@@ -155,16 +155,19 @@ static bool log_is_equal(const struct log_subject *subject, const struct model_s
     return true;
 }
 
+/* A pair written since the acknowledged one; or no vote in the term of the last record, where that
+ * record survived its term. Never a term below the last record's. */
 static bool hard_state_is_allowed(const struct log_model *model, const struct log_subject *subject)
 {
     const struct log_recovery *found = &subject->recovery;
     struct log_record last = {0};
+    if (log_last_index(subject->log) > 0)
+        log_read(subject->log, log_last_index(subject->log), &last);
+    if (found->term < last.term)
+        return false;
     for (uint32_t i = model->durable; i < model->snapshot_count; i++)
         if (model->snapshots[i].term == found->term && model->snapshots[i].vote == found->vote)
             return true;
-    if (log_last_index(subject->log) == 0)
-        return false;
-    log_read(subject->log, log_last_index(subject->log), &last);
     return found->vote == 0 && found->term == last.term &&
            last.term > model->snapshots[model->durable].term;
 }
