@@ -1,0 +1,209 @@
+/* The calls: one operation at a time and waiting for it, or many in flight and polled. */
+#include "client/client_internal.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* Where the response of a waiting call is left. */
+struct sync_call {
+    struct plx_client *client;
+    bool is_done;
+    struct plx_response response;
+};
+
+static void sync_done(void *context, const struct plx_response *response)
+{
+    struct sync_call *call = context;
+    call->response = *response;
+    call->is_done = true;
+    /* What lies in the handle's own memory must outlive the packet that brought it. */
+    uint8_t *to = call->client->sync_value;
+    const struct plx_bytes *value = &response->value;
+    if (value->data != NULL && value->size_bytes <= VALUE_SIZE_BYTES_MAX) {
+        memmove(to, value->data, value->size_bytes);
+        call->response.value.data = to;
+    }
+}
+
+/* The caller's own buffer holds the value already: nothing to copy. */
+static void sync_done_in_buffer(void *context, const struct plx_response *response)
+{
+    struct sync_call *call = context;
+    call->response = *response;
+    call->is_done = true;
+}
+
+static enum plx_outcome bytes_check(struct plx_bytes bytes, size_t size_bytes_max)
+{
+    if (bytes.data == NULL)
+        return bytes.size_bytes == 0 ? PLX_OK : PLX_E_ARGUMENT;
+    return bytes.size_bytes > size_bytes_max ? PLX_E_TOO_LARGE : PLX_OK;
+}
+
+static enum plx_outcome op_check(const struct plx_op *op)
+{
+    if (op->done == NULL || op->type < PLX_OP_GET || op->type > PLX_OP_SWAP)
+        return PLX_E_ARGUMENT;
+    if (op->key.data == NULL || op->key.size_bytes == 0)
+        return PLX_E_ARGUMENT;
+    enum plx_outcome outcome = bytes_check(op->key, PLX_KEY_SIZE_BYTES_MAX);
+    if (outcome == PLX_OK)
+        outcome = bytes_check(op->value, PLX_VALUE_SIZE_BYTES_MAX);
+    if (outcome == PLX_OK)
+        outcome = bytes_check(op->old_value, PLX_VALUE_SIZE_BYTES_MAX);
+    return outcome;
+}
+
+/* Turns until the call is done; the mutex is held. */
+static void sync_wait(struct plx_client *client, const struct sync_call *call)
+{
+    client->spin_until_ns = client->now_ns + client->options.spin_ns;
+    for (client_turn(client); !call->is_done; client_turn(client))
+        client_wait(client, UINT64_MAX);
+}
+
+static struct plx_response sync_run(struct plx_client *client, struct plx_op *op,
+                                    const struct plx_call *how, const struct plx_token *token)
+{
+    struct sync_call call = {.client = client};
+    if (how != NULL)
+        op->call = *how;
+    op->done = op->call.buffer != NULL ? sync_done_in_buffer : sync_done;
+    op->context = &call;
+    enum plx_outcome outcome = token != NULL ? PLX_OK : op_check(op);
+    client_lock(client);
+    if (client->is_in_callback)
+        outcome = PLX_E_ARGUMENT;
+    if (outcome != PLX_OK) {
+        client_unlock(client);
+        return (struct plx_response){.outcome = outcome};
+    }
+    struct op *begun = op_begin(client, op);
+    /* Asynchronous operations fill the window: one of them must end first. */
+    while (begun == NULL) {
+        client_turn(client);
+        begun = op_begin(client, op);
+        if (begun == NULL)
+            client_wait(client, UINT64_MAX);
+    }
+    if (token != NULL) {
+        begun->is_resolve = true;
+        begun->wire_type = WIRE_OP_FENCE;
+        begun->fenced_outcome = PLX_TIMEOUT;
+        begun->session = token->session;
+        begun->seq = token->seq;
+    }
+    sync_wait(client, &call);
+    client_unlock(client);
+    return call.response;
+}
+
+struct plx_response plx_get(struct plx_client *client, struct plx_bytes key,
+                            const struct plx_call *call)
+{
+    struct plx_op op = {.type = PLX_OP_GET, .key = key};
+    return sync_run(client, &op, call, NULL);
+}
+
+struct plx_response plx_set(struct plx_client *client, struct plx_bytes key, struct plx_bytes value,
+                            const struct plx_call *call)
+{
+    struct plx_op op = {.type = PLX_OP_SET, .key = key, .value = value};
+    return sync_run(client, &op, call, NULL);
+}
+
+struct plx_response plx_del(struct plx_client *client, struct plx_bytes key,
+                            const struct plx_call *call)
+{
+    return plx_set(client, key, PLX_ABSENT, call);
+}
+
+struct plx_response plx_swap(struct plx_client *client, struct plx_bytes key,
+                             struct plx_bytes new_value, struct plx_bytes old_value,
+                             const struct plx_call *call)
+{
+    struct plx_op op = {
+        .type = PLX_OP_SWAP, .key = key, .value = new_value, .old_value = old_value};
+    return sync_run(client, &op, call, NULL);
+}
+
+struct plx_response plx_resolve(struct plx_client *client, const struct plx_token *token,
+                                const struct plx_call *call)
+{
+    if (token->cluster_id != client->cluster_id || token->session == 0 || token->seq == 0)
+        return (struct plx_response){.outcome = PLX_E_ARGUMENT};
+    struct plx_op op = {.type = PLX_OP_SET, .key = {"", 0}};
+    struct plx_call how = call != NULL ? *call : (struct plx_call){.is_blocking = false};
+    how.is_relaxed = false;
+    /* A token is worth waiting for: as long as the operation's own fence would have been. */
+    if (how.timeout_ns == 0)
+        how.timeout_ns = client->options.timeout_ns + client->options.fence_wait_ns;
+    return sync_run(client, &op, &how, token);
+}
+
+void plx_cancel(struct plx_client *client)
+{
+    /* Pairs with the acquire load in ops_cancel: whoever is woken sees the epoch. */
+    atomic_fetch_add_explicit(&client->cancel_epoch, 1, memory_order_release);
+    uint64_t one = 1;
+    /* A counter that is full wakes just as well. */
+    ssize_t size = write(client->wake_fd, &one, sizeof(one));
+    (void)size;
+}
+
+enum plx_outcome plx_submit(struct plx_client *client, const struct plx_op *op)
+{
+    enum plx_outcome outcome = op_check(op);
+    if (outcome != PLX_OK)
+        return outcome;
+    client_lock(client);
+    struct op *begun = op_begin(client, op);
+    client_unlock(client);
+    return begun == NULL ? PLX_E_FULL : PLX_OK;
+}
+
+void plx_flush(struct plx_client *client)
+{
+    client_lock(client);
+    if (!client->is_in_callback) {
+        client->now_ns = clock_monotonic_ns();
+        transmit_due(client);
+        (void)large_turn(client);
+        socket_flush(client);
+    }
+    client_unlock(client);
+}
+
+size_t plx_poll(struct plx_client *client, uint64_t max_wait_ns)
+{
+    client_lock(client);
+    if (client->is_in_callback) {
+        client_unlock(client);
+        return 0;
+    }
+    size_t before = client->ended_count;
+    uint64_t begin_ns = clock_monotonic_ns();
+    uint64_t until_ns = max_wait_ns > UINT64_MAX - begin_ns ? UINT64_MAX : begin_ns + max_wait_ns;
+    client->spin_until_ns = begin_ns + client->options.spin_ns;
+    client_turn(client);
+    while (client->ended_count == before && clock_monotonic_ns() < until_ns) {
+        client_wait(client, until_ns);
+        client_turn(client);
+    }
+    size_t ended = client->ended_count - before;
+    client_unlock(client);
+    return ended;
+}
+
+size_t plx_in_flight(struct plx_client *client)
+{
+    client_lock(client);
+    size_t count = client->active_count;
+    client_unlock(client);
+    return count;
+}
+
+int plx_descriptor(const struct plx_client *client)
+{
+    return client->socket_fd;
+}

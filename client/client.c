@@ -1,0 +1,232 @@
+/* A handle: opened, turned, closed. Its memory is one arena, sized from the options and sealed. */
+#include "client/client_internal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define MILLISECOND_NS    (1000 * 1000)
+#define ARENA_SLACK_BYTES 4096
+
+void plx_options_init(struct plx_options *options)
+{
+    *options = (struct plx_options){
+        .timeout_ns = 50 * MILLISECOND_NS,
+        .fence_wait_ns = 500 * MILLISECOND_NS,
+        .spin_ns = 50 * 1000,
+        .keep_alive_ns = 1000 * MILLISECOND_NS,
+        .leader_fresh_ns = 100 * MILLISECOND_NS,
+        .rto_min_ns = 2 * MILLISECOND_NS,
+        .window = PLX_WINDOW_MAX,
+        .packet_ops_max = 32,
+        .home_endpoint = -1,
+    };
+}
+
+void reason_write(char *ret_reason, size_t reason_size, const char *format, ...)
+{
+    if (ret_reason == NULL || reason_size == 0)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(ret_reason, reason_size, format, arguments);
+    va_end(arguments);
+}
+
+static enum plx_outcome options_check(const struct plx_options *options, char *ret_reason,
+                                      size_t reason_size)
+{
+    const char *fault = NULL;
+    if (options->cluster == NULL || options->cluster[0] == '\0')
+        fault = "cluster: no name given";
+    else if (strlen(options->cluster) >= PLX_CLUSTER_SIZE_MAX)
+        fault = "cluster: name longer than 63 bytes";
+    else if (options->window == 0 || options->window > PLX_WINDOW_MAX)
+        fault = "window: not 1 to 128";
+    else if (options->packet_ops_max == 0 || options->packet_ops_max > PLX_PACKET_OPS_MAX)
+        fault = "packet_ops_max: not 1 to 64";
+    else if (options->timeout_ns == 0)
+        fault = "timeout_ns: zero";
+    else if (options->keep_alive_ns == 0)
+        fault = "keep_alive_ns: zero";
+    else if (options->rto_min_ns == 0 || options->rto_min_ns > RTO_MAX_NS)
+        fault = "rto_min_ns: not 1 ns to 100 ms";
+    else if (options->leader_fresh_ns == 0)
+        fault = "leader_fresh_ns: zero";
+    if (fault == NULL)
+        return PLX_OK;
+    reason_write(ret_reason, reason_size, "%s", fault);
+    return PLX_E_ARGUMENT;
+}
+
+static size_t client_arena_bytes(const struct plx_options *options)
+{
+    size_t operations = options->window * (sizeof(struct op) + VALUE_SIZE_BYTES_MAX);
+    size_t large = LARGE_SENDS_MAX * (size_t)MESSAGE_SIZE_BYTES_MAX;
+    size_t packets = PACKETS_OUT_MAX * sizeof(struct packet_out) +
+                     PACKETS_IN_BURST * (PACKET_SIZE_BYTES_MAX + 1);
+    return sizeof(struct plx_client) + operations + large + packets +
+           TRANSMISSIONS_MAX * sizeof(struct transmission) + VALUE_SIZE_BYTES_MAX +
+           reassembly_arena_bytes(REPLY_SLOTS) + ARENA_SLACK_BYTES;
+}
+
+static void client_take_memory(struct plx_client *client)
+{
+    struct arena *arena = &client->arena;
+    client->ops = arena_take(arena, client->options.window * sizeof(struct op), 64);
+    client->transmissions = arena_take(arena, TRANSMISSIONS_MAX * sizeof(struct transmission), 64);
+    client->out = arena_take(arena, PACKETS_OUT_MAX * sizeof(struct packet_out), 64);
+    client->in = arena_take(arena, PACKETS_IN_BURST * (PACKET_SIZE_BYTES_MAX + 1), 64);
+    client->reassembly = reassembly_init(arena, REPLY_SLOTS);
+    client->sync_value = arena_take(arena, VALUE_SIZE_BYTES_MAX, 64);
+    for (uint32_t i = 0; i < LARGE_SENDS_MAX; i++)
+        client->large[i].body = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
+    for (uint32_t i = 0; i < client->options.window; i++)
+        client->ops[i].value_buffer = arena_take(arena, VALUE_SIZE_BYTES_MAX, 64);
+    arena_seal(arena);
+}
+
+/* Nonces and identities must differ between handles that were given no seed. */
+static uint64_t seed_of(const struct plx_options *options)
+{
+    uint64_t seed = options->seed;
+    if (seed == 0 && getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+        seed = clock_monotonic_ns() ^ clock_realtime_us() ^ (uint64_t)getpid() << 32;
+    return seed;
+}
+
+static void client_init(struct plx_client *client, const struct plx_options *options)
+{
+    client->options = *options;
+    client->options.endpoints = NULL;
+    memcpy(client->cluster, options->cluster, strlen(options->cluster) + 1);
+    client->options.cluster = client->cluster;
+    client->cluster_id = wire_cluster_id(client->cluster);
+    client->socket_fd = -1;
+    client->wake_fd = -1;
+    client->last_leader = -1;
+    client->home = options->home_endpoint < 0 ? 0 : (uint32_t)options->home_endpoint;
+    client->now_ns = clock_monotonic_ns();
+    client->realtime_offset_us = clock_realtime_us() - client->now_ns / 1000;
+    client->packet_number = client->now_ns / 1000 + client->realtime_offset_us;
+    prng_init(&client->prng, seed_of(options));
+    client->message_id = prng_next(&client->prng);
+    client->relaxed_identity = prng_next(&client->prng) | 1;
+    pthread_mutexattr_t attributes;
+    CHECK(pthread_mutexattr_init(&attributes) == 0);
+    CHECK(pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE) == 0);
+    CHECK(pthread_mutex_init(&client->mutex, &attributes) == 0);
+    pthread_mutexattr_destroy(&attributes);
+    client_take_memory(client);
+    ops_init(client);
+}
+
+static void client_free(struct plx_client *client)
+{
+    socket_close(client);
+    pthread_mutex_destroy(&client->mutex);
+    struct arena arena = client->arena;
+    arena_deinit(&arena);
+}
+
+enum plx_outcome plx_open(const struct plx_options *options, struct plx_client **ret_client,
+                          char *ret_reason, size_t reason_size)
+{
+    enum plx_outcome outcome = options_check(options, ret_reason, reason_size);
+    if (outcome != PLX_OK)
+        return outcome;
+    struct arena arena;
+    if (arena_init(&arena, client_arena_bytes(options)) != OK) {
+        reason_write(ret_reason, reason_size, "no memory for a window of %u", options->window);
+        return PLX_E_NO_MEMORY;
+    }
+    struct plx_client *client = arena_take(&arena, sizeof(*client), 64);
+    client->arena = arena;
+    client_init(client, options);
+    outcome = endpoints_parse(client, options->endpoints, ret_reason, reason_size);
+    if (outcome == PLX_OK && options->home_endpoint >= (int32_t)client->endpoint_count) {
+        reason_write(ret_reason, reason_size, "home_endpoint: no such endpoint");
+        outcome = PLX_E_ARGUMENT;
+    }
+    if (outcome == PLX_OK)
+        outcome = socket_open(client, ret_reason, reason_size);
+    if (outcome != PLX_OK) {
+        client_free(client);
+        return outcome;
+    }
+    *ret_client = client;
+    return PLX_OK;
+}
+
+void plx_close(struct plx_client *client)
+{
+    if (client == NULL)
+        return;
+    client->now_ns = clock_monotonic_ns();
+    sessions_close(client);
+    client_free(client);
+}
+
+void client_lock(struct plx_client *client)
+{
+    CHECK(pthread_mutex_lock(&client->mutex) == 0);
+}
+
+void client_unlock(struct plx_client *client)
+{
+    CHECK(pthread_mutex_unlock(&client->mutex) == 0);
+}
+
+void client_turn(struct plx_client *client)
+{
+    client->now_ns = clock_monotonic_ns();
+    ops_cancel(client);
+    socket_receive(client);
+    ops_turn(client);
+    sessions_turn(client);
+    endpoints_turn(client);
+    op_wake_at(client, large_turn(client));
+    socket_flush(client);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+void client_wait(struct plx_client *client, uint64_t until_ns)
+{
+    until_ns = earlier(until_ns, client->timer_ns);
+    if (client->needs_leader)
+        until_ns = earlier(until_ns, client->hello_due_ns);
+    const struct session *session = session_current(client);
+    if (session->id == 0 && session->is_wanted && !client->needs_leader)
+        until_ns = earlier(until_ns, session->due_ns);
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        const struct session *other = &client->sessions[i];
+        uint64_t renewal_ns = other->active_ns + client->options.keep_alive_ns;
+        if (other->id != 0 && !client->needs_leader)
+            until_ns = earlier(until_ns, renewal_ns > other->due_ns ? renewal_ns : other->due_ns);
+    }
+    socket_wait(client, until_ns);
+}
+
+size_t plx_endpoint_count(const struct plx_client *client)
+{
+    return client->endpoint_count;
+}
+
+const char *plx_endpoint_name(const struct plx_client *client, size_t endpoint)
+{
+    return endpoint < client->endpoint_count ? client->endpoints[endpoint].name : NULL;
+}
+
+void plx_statistics(struct plx_client *client, struct plx_statistics *ret_statistics)
+{
+    client_lock(client);
+    *ret_statistics = client->statistics;
+    client_unlock(client);
+}

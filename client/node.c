@@ -1,0 +1,211 @@
+/* Questions to one node, outside of any session: ping, status, transfer of leadership. */
+#include "client/client_internal.h"
+
+#define EXCHANGE_RETRY_NS (10 * 1000 * 1000)
+
+struct question {
+    uint32_t endpoint;
+    uint8_t wire_type;
+    uint8_t reply_type;
+    uint64_t number;
+    struct span body;
+};
+
+/* Asks again and again until the reply is there or the time is over; false then. */
+static bool exchange_run(struct plx_client *client, const struct question *question,
+                         uint64_t until_ns)
+{
+    struct exchange *exchange = &client->exchange;
+    *exchange = (struct exchange){.is_active = true,
+                                  .reply_type = question->reply_type,
+                                  .endpoint = (uint8_t)question->endpoint,
+                                  .number = question->number};
+    uint64_t due_ns = 0;
+    client->spin_until_ns = client->now_ns + client->options.spin_ns;
+    while (!exchange->is_done && client->now_ns < until_ns) {
+        if (client->now_ns >= due_ns) {
+            exchange->sent_ns = client->now_ns;
+            socket_send(client, question->endpoint, question->wire_type, question->body);
+            due_ns = client->now_ns + EXCHANGE_RETRY_NS;
+        }
+        client_turn(client);
+        if (!exchange->is_done)
+            client_wait(client, due_ns < until_ns ? due_ns : until_ns);
+    }
+    exchange->is_active = false;
+    return exchange->is_done;
+}
+
+static uint64_t until(struct plx_client *client, uint64_t timeout_ns)
+{
+    client->now_ns = clock_monotonic_ns();
+    if (timeout_ns == 0)
+        timeout_ns = client->options.timeout_ns;
+    return timeout_ns > UINT64_MAX - client->now_ns ? UINT64_MAX : client->now_ns + timeout_ns;
+}
+
+static void node_fill(const struct wire_hello_reply *reply, struct plx_node *ret_node)
+{
+    *ret_node = (struct plx_node){
+        .node = reply->node,
+        .leader = reply->leader,
+        .node_count = reply->node_count,
+        .role = reply->role,
+        .granularity = reply->granularity,
+        .has_fresh_quorum = reply->has_fresh_quorum,
+        .is_suspect = reply->is_suspect,
+        .is_emulated = reply->is_emulated,
+        .incarnation = reply->incarnation,
+        .term = reply->term,
+        .applied_index = reply->applied_index,
+        .commit_index = reply->commit_index,
+        .last_index = reply->last_index,
+        .contact_age_ns =
+            reply->contact_age_us > UINT64_MAX / 1000 ? UINT64_MAX : reply->contact_age_us * 1000,
+    };
+}
+
+static void node_fill_counters(struct span body, size_t cursor, struct plx_node *ret_node)
+{
+    while (cursor < body.size_bytes && ret_node->counter_count < PLX_COUNTERS_MAX) {
+        struct wire_counter counter;
+        if (wire_counter_decode(body, &cursor, &counter) != OK)
+            return;
+        struct plx_counter *to = &ret_node->counters[ret_node->counter_count++];
+        CHECK(counter.name_span.size_bytes < sizeof(to->name));
+        memcpy(to->name, counter.name_span.data, counter.name_span.size_bytes);
+        to->name[counter.name_span.size_bytes] = '\0';
+        to->value = counter.value;
+    }
+}
+
+/* Asks and fills the node from the answer; the mutex is held. */
+static enum plx_outcome node_ask(struct plx_client *client, const struct question *question,
+                                 uint64_t timeout_ns, struct plx_node *ret_node)
+{
+    if (!exchange_run(client, question, until(client, timeout_ns)))
+        return PLX_E_UNREACHABLE;
+    struct span body = span_of(client->exchange.body, client->exchange.size_bytes);
+    struct wire_hello_reply reply;
+    size_t cursor;
+    CHECK(wire_hello_reply_decode(body, &cursor, &reply) == OK);
+    node_fill(&reply, ret_node);
+    ret_node->round_trip_ns = client->exchange.round_trip_ns;
+    node_fill_counters(body, cursor, ret_node);
+    return PLX_OK;
+}
+
+enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint64_t timeout_ns,
+                          struct plx_node *ret_node)
+{
+    if (endpoint >= client->endpoint_count)
+        return PLX_E_ARGUMENT;
+    client_lock(client);
+    uint8_t bytes[16];
+    struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
+    struct wire_hello hello = {.nonce = prng_next(&client->prng) | 1};
+    wire_hello_encode(&writer, &hello);
+    struct question question = {.endpoint = (uint32_t)endpoint,
+                                .wire_type = WIRE_HELLO,
+                                .reply_type = WIRE_HELLO_REPLY,
+                                .number = hello.nonce,
+                                .body = span_of(bytes, writer.size_bytes)};
+    enum plx_outcome outcome = PLX_E_ARGUMENT;
+    if (!client->is_in_callback)
+        outcome = node_ask(client, &question, timeout_ns, ret_node);
+    client_unlock(client);
+    return outcome;
+}
+
+enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, uint64_t timeout_ns,
+                            struct plx_node *ret_node)
+{
+    if (endpoint >= client->endpoint_count)
+        return PLX_E_ARGUMENT;
+    client_lock(client);
+    struct question question = {
+        .endpoint = (uint32_t)endpoint, .wire_type = WIRE_STATUS, .reply_type = WIRE_STATUS_REPLY};
+    enum plx_outcome outcome = PLX_E_ARGUMENT;
+    if (!client->is_in_callback)
+        outcome = node_ask(client, &question, timeout_ns, ret_node);
+    client_unlock(client);
+    return outcome;
+}
+
+/* Turns until somebody is known to lead; -1 when the time is over. */
+static int32_t leader_await(struct plx_client *client, uint64_t until_ns)
+{
+    while (leader_endpoint(client) < 0 && client->now_ns < until_ns) {
+        leader_wanted(client);
+        client_turn(client);
+        if (leader_endpoint(client) < 0)
+            client_wait(client, until_ns);
+    }
+    return leader_endpoint(client);
+}
+
+static enum plx_outcome transfer_outcome(const struct wire_reply *reply)
+{
+    switch ((enum wire_status)reply->status) {
+    case WIRE_STATUS_OK:
+        return PLX_OK;
+    case WIRE_STATUS_BAD_REQUEST:
+        return PLX_E_ARGUMENT;
+    case WIRE_STATUS_OVERLOADED:
+        return PLX_E_OVERLOADED;
+    case WIRE_STATUS_UNSUPPORTED:
+        return PLX_E_UNSUPPORTED;
+    case WIRE_STATUS_NOT_LEADER:
+    case WIRE_STATUS_NO_QUORUM:
+    case WIRE_STATUS_EXPIRED:
+    case WIRE_STATUS_LOG_FULL:
+    case WIRE_STATUS_INCARNATION:
+    case WIRE_STATUS_TOO_STALE:
+    case WIRE_STATUS_END:
+        break;
+    }
+    return PLX_TIMEOUT;
+}
+
+/* One attempt at whoever leads now; PLX_TIMEOUT: not answered, or by somebody who does not lead. */
+static enum plx_outcome transfer_once(struct plx_client *client, uint16_t target, uint64_t until_ns)
+{
+    uint8_t bytes[16];
+    struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
+    int32_t leader = leader_await(client, until_ns);
+    if (leader < 0)
+        return PLX_TIMEOUT;
+    uint64_t number = ++client->packet_number;
+    wire_transfer_encode(&writer, number, target);
+    struct question question = {.endpoint = (uint32_t)leader,
+                                .wire_type = WIRE_TRANSFER,
+                                .reply_type = WIRE_TRANSFER_REPLY,
+                                .number = number,
+                                .body = span_of(bytes, writer.size_bytes)};
+    if (!exchange_run(client, &question, until_ns))
+        return PLX_TIMEOUT;
+    struct wire_reply reply;
+    CHECK(wire_reply_decode(span_of(client->exchange.body, client->exchange.size_bytes), &reply) ==
+          OK);
+    enum plx_outcome outcome = transfer_outcome(&reply);
+    if (outcome == PLX_TIMEOUT)
+        leader_lost(client, (uint32_t)leader, reply.leader);
+    return outcome;
+}
+
+enum plx_outcome plx_transfer(struct plx_client *client, uint16_t target, uint64_t timeout_ns)
+{
+    client_lock(client);
+    if (client->is_in_callback) {
+        client_unlock(client);
+        return PLX_E_ARGUMENT;
+    }
+    uint64_t until_ns = until(client, timeout_ns);
+    enum plx_outcome outcome = PLX_TIMEOUT;
+    while (outcome == PLX_TIMEOUT && client->now_ns < until_ns) {
+        outcome = transfer_once(client, target, until_ns);
+        client->now_ns = clock_monotonic_ns();
+    }
+    client_unlock(client);
+    return outcome;
+}

@@ -1,0 +1,213 @@
+/*
+ * Operations: begun, timed, given up, finished. The one rule: an operation ends as "did not happen"
+ * only when every transmission of it was refused or a fence holds; where neither is certain by the
+ * time its fence may take, it ends as PLX_UNKNOWN.
+ */
+#include "client/client_internal.h"
+
+void ops_init(struct plx_client *client)
+{
+    client->timer_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < client->options.window; i++)
+        client->free_ops[client->free_count++] = (uint16_t)i;
+    for (uint32_t i = 0; i < LARGE_SENDS_MAX; i++)
+        client->large[i].op = UINT32_MAX;
+}
+
+void op_wake_at(struct plx_client *client, uint64_t at_ns)
+{
+    if (at_ns < client->timer_ns)
+        client->timer_ns = at_ns;
+}
+
+static enum op_class class_of(const struct plx_op *request)
+{
+    bool is_relaxed = request->call.is_relaxed && request->type != PLX_OP_SWAP;
+    if (request->type == PLX_OP_GET)
+        return is_relaxed ? CLASS_RELAXED_READ : CLASS_READ;
+    return is_relaxed ? CLASS_RELAXED_WRITE : CLASS_WRITE;
+}
+
+static uint64_t time_after(uint64_t now_ns, uint64_t wait_ns)
+{
+    return wait_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + wait_ns;
+}
+
+struct op *op_begin(struct plx_client *client, const struct plx_op *request)
+{
+    if (client->free_count == 0)
+        return NULL;
+    struct op *op = &client->ops[client->free_ops[--client->free_count]];
+    const struct plx_call *call = &request->call;
+    uint64_t timeout_ns = call->timeout_ns != 0 ? call->timeout_ns : client->options.timeout_ns;
+    uint64_t fence_wait_ns =
+        call->fence_wait_ns != 0 ? call->fence_wait_ns : client->options.fence_wait_ns;
+    client->now_ns = clock_monotonic_ns();
+    *op = (struct op){
+        .state = OP_WAITING,
+        .class = class_of(request),
+        .wire_type = request->type == PLX_OP_SWAP ? WIRE_OP_SWAP : WIRE_OP_SET,
+        .active_at = client->active_count,
+        .generation = op->generation + 1,
+        .request = *request,
+        .deadline_ns = call->is_blocking ? UINT64_MAX : time_after(client->now_ns, timeout_ns),
+        .fence_wait_ns = call->is_blocking ? UINT64_MAX : fence_wait_ns,
+        .due_ns = client->now_ns,
+        .value_buffer = op->value_buffer,
+    };
+    if (op->class == CLASS_RELAXED_WRITE) {
+        op->session = client->relaxed_identity;
+        op->seq = ++client->relaxed_seq;
+    }
+    client->active[client->active_count++] = (uint16_t)(op - client->ops);
+    op_wake_at(client, client->now_ns);
+    return op;
+}
+
+void op_retry(struct plx_client *client, struct op *op, uint64_t delay_ns)
+{
+    op->state = OP_WAITING;
+    op->due_ns = client->now_ns + delay_ns;
+    op_wake_at(client, op->due_ns);
+}
+
+static bool op_is_write(const struct op *op)
+{
+    return op->class == CLASS_WRITE || op->class == CLASS_RELAXED_WRITE;
+}
+
+void op_give_up(struct plx_client *client, struct op *op, enum plx_outcome outcome)
+{
+    if (!op_is_write(op) || op->unanswered == 0) {
+        op_finish_plain(client, op, outcome);
+        return;
+    }
+    if (op->class == CLASS_RELAXED_WRITE) {
+        op_finish_plain(client, op, PLX_UNKNOWN);
+        return;
+    }
+    client->statistics.fences++;
+    large_release(client, op);
+    op->wire_type = WIRE_OP_FENCE;
+    op->fenced_outcome = outcome;
+    op->deadline_ns = time_after(client->now_ns, op->fence_wait_ns);
+    op->attempts = 0;
+    op_retry(client, op, 0);
+}
+
+static void op_release(struct plx_client *client, struct op *op)
+{
+    large_release(client, op);
+    uint16_t last = client->active[--client->active_count];
+    client->active[op->active_at] = last;
+    client->ops[last].active_at = op->active_at;
+    op->state = OP_FREE;
+    client->free_ops[client->free_count++] = (uint16_t)(op - client->ops);
+}
+
+/* What the end of an operation means for its session. */
+static void op_settle_session(struct plx_client *client, const struct op *op,
+                              struct plx_response *response)
+{
+    if (op->session == 0 || op->class != CLASS_WRITE)
+        return;
+    struct plx_token token = {client->cluster_id, op->session, op->seq};
+    if (response->outcome == PLX_UNKNOWN) {
+        response->token = token;
+        if (!op->is_resolve)
+            session_pin(client, op->session);
+    } else if (op->is_resolve) {
+        plx_forget(client, &token);
+    } else {
+        session_finish_seq(client, op->session, op->seq);
+    }
+}
+
+void op_finish(struct plx_client *client, struct op *op, struct plx_response *response)
+{
+    op_settle_session(client, op, response);
+    response->valid = response->outcome == PLX_OK;
+    response->timeout = response->outcome == PLX_TIMEOUT;
+    if (response->outcome == PLX_UNKNOWN)
+        client->statistics.unknowns++;
+    struct plx_op request = op->request;
+    op_release(client, op);
+    client->ended_count++;
+    client->is_in_callback = true;
+    request.done(request.context, response);
+    client->is_in_callback = false;
+}
+
+void op_finish_plain(struct plx_client *client, struct op *op, enum plx_outcome outcome)
+{
+    struct plx_response response = {.outcome = outcome};
+    op_finish(client, op, &response);
+}
+
+/* The deadline has passed. */
+static void op_expire(struct plx_client *client, struct op *op)
+{
+    if (op->wire_type == WIRE_OP_FENCE)
+        op_finish_plain(client, op, PLX_UNKNOWN);
+    else if (op->session == 0 && op_is_write(op) && session_current(client)->is_full)
+        op_finish_plain(client, op, PLX_E_OVERLOADED);
+    else
+        op_give_up(client, op, PLX_TIMEOUT);
+}
+
+/* No reply in time: look for a leader, or another home, and send again. */
+static void op_unanswered(struct plx_client *client, struct op *op)
+{
+    if (op->class == CLASS_WRITE || op->class == CLASS_READ) {
+        leader_wanted(client);
+    } else if (client->options.home_endpoint < 0) {
+        struct endpoint *home = &client->endpoints[client->home];
+        if (++home->silence >= HOME_SILENCE_MAX) {
+            home->silence = 0;
+            client->home = (client->home + 1) % client->endpoint_count;
+        }
+    }
+    op_retry(client, op, 0);
+}
+
+void ops_turn(struct plx_client *client)
+{
+    if (client->now_ns < client->timer_ns)
+        return;
+    client->timer_ns = UINT64_MAX;
+    /* Backwards: an operation that ends is replaced by the last, which has been looked at; those
+     * that callbacks add come behind and are sent below. */
+    for (uint32_t i = client->active_count; i-- > 0;) {
+        struct op *op = &client->ops[client->active[i]];
+        if (client->now_ns >= op->deadline_ns)
+            op_expire(client, op);
+        else if (op->state == OP_SENT && client->now_ns >= op->due_ns)
+            op_unanswered(client, op);
+    }
+    transmit_due(client);
+    for (uint32_t i = 0; i < client->active_count; i++) {
+        const struct op *op = &client->ops[client->active[i]];
+        op_wake_at(client, op->deadline_ns);
+        /* One that is due and did not leave waits for a leader or a session, who wake it. */
+        if (op->due_ns > client->now_ns)
+            op_wake_at(client, op->due_ns);
+    }
+}
+
+void ops_cancel(struct plx_client *client)
+{
+    uint32_t epoch = atomic_load_explicit(&client->cancel_epoch, memory_order_acquire);
+    if (epoch == client->cancel_seen)
+        return;
+    client->cancel_seen = epoch;
+    for (uint32_t i = 0; i < client->active_count; i++) {
+        struct op *op = &client->ops[client->active[i]];
+        /* A fence of a blocking call has no end of its own either. */
+        if (op->wire_type == WIRE_OP_FENCE && op->deadline_ns != UINT64_MAX && !op->is_resolve)
+            continue;
+        op->deadline_ns = client->now_ns;
+        if (op->fence_wait_ns == UINT64_MAX)
+            op->fence_wait_ns = client->options.fence_wait_ns;
+    }
+    op_wake_at(client, client->now_ns);
+}

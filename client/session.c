@@ -1,0 +1,222 @@
+/*
+ * Sessions: opened when the first write needs one, renewed while the handle is used, given back at
+ * the end. The floor tells the nodes which outcomes nobody will ask for any more. It never passes a
+ * seq whose token is outstanding: when such seqs fill the window the session is retired (kept alive
+ * for its tokens alone) and the next write opens another.
+ */
+#include "client/client_internal.h"
+
+static bool is_finished(const struct session *session, uint64_t seq)
+{
+    uint64_t bit = seq % SESSION_WINDOW;
+    return (session->is_finished[bit / 64] >> (bit % 64) & 1) != 0;
+}
+
+static void set_finished(struct session *session, uint64_t seq, bool value)
+{
+    uint64_t bit = seq % SESSION_WINDOW;
+    uint64_t mask = UINT64_C(1) << (bit % 64);
+    if (value)
+        session->is_finished[bit / 64] |= mask;
+    else
+        session->is_finished[bit / 64] &= ~mask;
+}
+
+struct session *session_find(struct plx_client *client, uint64_t id)
+{
+    for (uint32_t i = 0; i < SESSIONS_MAX && id != 0; i++) {
+        if (client->sessions[i].id == id)
+            return &client->sessions[i];
+    }
+    return NULL;
+}
+
+/* Moves the session in use to the retired ones, where it lives as long as its tokens. */
+static void session_retire(struct plx_client *client)
+{
+    /* A free place, whose id is 0, or that of the oldest: ids rise. */
+    struct session *target = &client->sessions[1];
+    for (uint32_t i = 2; i < SESSIONS_MAX; i++) {
+        if (client->sessions[i].id < target->id)
+            target = &client->sessions[i];
+    }
+    struct session *current = session_current(client);
+    if (current->pins > 0)
+        *target = *current;
+    *current = (struct session){.id = 0};
+}
+
+bool session_assign(struct plx_client *client, struct op *op)
+{
+    struct session *session = session_current(client);
+    if (op->session != 0)
+        return true;
+    if (session->id != 0 && session->next_seq - session->floor >= SESSION_WINDOW) {
+        if (session->pins == 0)
+            return false; /* operations in flight hold the window: they end */
+        session_retire(client);
+    }
+    if (session->id == 0) {
+        session->is_wanted = true;
+        return false;
+    }
+    op->session = session->id;
+    op->seq = session->next_seq++;
+    set_finished(session, op->seq, false);
+    return true;
+}
+
+void session_finish_seq(struct plx_client *client, uint64_t id, uint64_t seq)
+{
+    struct session *session = session_find(client, id);
+    if (session == NULL || seq < session->floor || seq >= session->next_seq)
+        return;
+    set_finished(session, seq, true);
+    while (session->floor < session->next_seq && is_finished(session, session->floor))
+        session->floor++;
+    op_wake_at(client, client->now_ns); /* somebody may have waited for room in the window */
+}
+
+void session_pin(struct plx_client *client, uint64_t id)
+{
+    struct session *session = session_find(client, id);
+    if (session != NULL)
+        session->pins++;
+}
+
+void plx_forget(struct plx_client *client, const struct plx_token *token)
+{
+    client_lock(client);
+    struct session *session = session_find(client, token->session);
+    if (session != NULL && token->cluster_id == client->cluster_id && session->pins > 0 &&
+        token->seq >= session->floor && token->seq < session->next_seq &&
+        !is_finished(session, token->seq)) {
+        session->pins--;
+        session_finish_seq(client, token->session, token->seq);
+        if (session->pins == 0 && session != session_current(client))
+            session->id = 0;
+    }
+    client_unlock(client);
+}
+
+void session_expired(struct plx_client *client, uint64_t id)
+{
+    struct session *session = session_find(client, id);
+    if (session != NULL)
+        *session = (struct session){.is_wanted = session->is_wanted};
+}
+
+static struct span request_of_one(uint8_t *buffer, size_t capacity_bytes, uint64_t session,
+                                  const struct wire_op *op)
+{
+    struct wire_writer writer = {.data = buffer, .capacity_bytes = capacity_bytes};
+    wire_request_begin(&writer, session, 0);
+    wire_request_add(&writer, op);
+    CHECK(!writer.is_overflow);
+    return span_of(buffer, writer.size_bytes);
+}
+
+/* Sends one operation on a session itself; its reply comes to session_replied. */
+static void session_send(struct plx_client *client, struct session *session,
+                         const struct wire_op *op)
+{
+    uint8_t request[128];
+    uint8_t body[256];
+    int32_t leader = leader_endpoint(client);
+    CHECK(leader >= 0);
+    struct transmission *transmission = transmission_new(client, (uint32_t)leader);
+    transmission->kind = TRANSMISSION_SESSION;
+    transmission->session = session->id;
+    struct wire_write write = {
+        .packet_number = transmission->number,
+        .incarnation = client->endpoints[leader].incarnation,
+        .request = request_of_one(request, sizeof(request), session->id, op),
+    };
+    struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
+    wire_write_encode(&writer, &write);
+    socket_send(client, (uint32_t)leader, WIRE_WRITE, span_of(body, writer.size_bytes));
+    session->due_ns = client->now_ns + round_trip_timeout_ns(client, false, session->attempts++);
+}
+
+static void session_opened(struct plx_client *client, const struct wire_reply_op *op)
+{
+    struct session *session = session_current(client);
+    if (session->id != 0 || op->seq != session->nonce || op->version == 0)
+        return;
+    *session =
+        (struct session){.id = op->version, .next_seq = 1, .floor = 1, .active_ns = client->now_ns};
+    client->statistics.sessions++;
+    op_wake_at(client, client->now_ns);
+}
+
+void session_replied(struct plx_client *client, const struct transmission *transmission,
+                     const struct wire_reply *reply)
+{
+    struct wire_reply_op op;
+    size_t cursor = 0;
+    if (reply->op_count != 1 || wire_reply_op_decode(reply->ops, &cursor, &op) != OK)
+        return;
+    if (transmission->session == 0) {
+        struct session *session = session_current(client);
+        if (op.outcome == WIRE_OUTCOME_OK)
+            session_opened(client, &op);
+        else if (op.outcome == WIRE_OUTCOME_SESSIONS_FULL && session->id == 0)
+            session->is_full = true;
+        return;
+    }
+    struct session *session = session_find(client, transmission->session);
+    if (session == NULL)
+        return;
+    if (op.outcome == WIRE_OUTCOME_NO_SESSION) {
+        session_expired(client, session->id);
+        return;
+    }
+    session->active_ns = client->now_ns;
+    session->attempts = 0;
+}
+
+static void session_open_turn(struct plx_client *client, struct session *session)
+{
+    if (!session->is_wanted || client->now_ns < session->due_ns)
+        return;
+    if (leader_endpoint(client) < 0) {
+        leader_wanted(client);
+        return;
+    }
+    if (session->nonce == 0)
+        session->nonce = prng_next(&client->prng) | 1;
+    session_send(client, session,
+                 &(struct wire_op){.type = WIRE_OP_REGISTER, .seq = session->nonce});
+}
+
+static void session_renew_turn(struct plx_client *client, struct session *session)
+{
+    if (client->now_ns - session->active_ns < client->options.keep_alive_ns ||
+        client->now_ns < session->due_ns)
+        return;
+    if (leader_endpoint(client) < 0)
+        leader_wanted(client);
+    else
+        session_send(client, session, &(struct wire_op){.type = WIRE_OP_KEEP_ALIVE});
+}
+
+void sessions_turn(struct plx_client *client)
+{
+    struct session *current = session_current(client);
+    if (current->id == 0)
+        session_open_turn(client, current);
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        if (client->sessions[i].id != 0)
+            session_renew_turn(client, &client->sessions[i]);
+    }
+}
+
+void sessions_close(struct plx_client *client)
+{
+    struct session *session = session_current(client);
+    if (session->id == 0 || session->pins > 0 || client->active_count > 0 ||
+        leader_endpoint(client) < 0)
+        return;
+    session_send(client, session, &(struct wire_op){.type = WIRE_OP_UNREGISTER});
+    socket_flush(client);
+}

@@ -1,0 +1,239 @@
+/*
+ * The transport: one non-blocking, unconnected UDP socket, packets in bursts. A packet that the
+ * kernel does not take is lost like any other and sent again by its timer.
+ */
+#include "client/client_internal.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SOCKET_BUFFER_BYTES (4 * 1024 * 1024) /* asked for; the kernel gives what it allows */
+
+static uint64_t clock_ns(clockid_t id)
+{
+    struct timespec now;
+    CHECK(clock_gettime(id, &now) == 0);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t clock_monotonic_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_realtime_us(void)
+{
+    return clock_ns(CLOCK_REALTIME) / 1000;
+}
+
+/* One family serves all endpoints: IPv4 where all are, else IPv6 with mapped addresses. */
+static sa_family_t socket_family(const struct plx_client *client)
+{
+    for (uint32_t i = 0; i < client->endpoint_count; i++) {
+        if (!address_is_ipv4(&client->endpoints[i].address))
+            return AF_INET6;
+    }
+    return AF_INET;
+}
+
+static void endpoint_resolve_to(struct endpoint *endpoint, sa_family_t family)
+{
+    memset(&endpoint->socket_address, 0, sizeof(endpoint->socket_address));
+    if (family == AF_INET) {
+        struct sockaddr_in ipv4 = {.sin_family = AF_INET,
+                                   .sin_port = htons(endpoint->address.port)};
+        memcpy(&ipv4.sin_addr, endpoint->address.ip + 12, 4);
+        memcpy(&endpoint->socket_address, &ipv4, sizeof(ipv4));
+        endpoint->socket_address_size = sizeof(ipv4);
+    } else {
+        struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6,
+                                    .sin6_port = htons(endpoint->address.port)};
+        memcpy(&ipv6.sin6_addr, endpoint->address.ip, 16);
+        memcpy(&endpoint->socket_address, &ipv6, sizeof(ipv6));
+        endpoint->socket_address_size = sizeof(ipv6);
+    }
+}
+
+enum plx_outcome socket_open(struct plx_client *client, char *ret_reason, size_t reason_size)
+{
+    sa_family_t family = socket_family(client);
+    client->socket_fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    client->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (client->socket_fd < 0 || client->wake_fd < 0) {
+        reason_write(ret_reason, reason_size, "cannot open a UDP socket: %s", strerror(errno));
+        return PLX_E_IO;
+    }
+    int wanted = SOCKET_BUFFER_BYTES;
+    int off = 0;
+    /* Advice only: smaller buffers lose more of a long burst, which is then sent again. */
+    (void)setsockopt(client->socket_fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof(wanted));
+    (void)setsockopt(client->socket_fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
+    if (family == AF_INET6)
+        (void)setsockopt(client->socket_fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    for (uint32_t i = 0; i < client->endpoint_count; i++)
+        endpoint_resolve_to(&client->endpoints[i], family);
+    return PLX_OK;
+}
+
+void socket_close(struct plx_client *client)
+{
+    if (client->socket_fd >= 0)
+        close(client->socket_fd);
+    if (client->wake_fd >= 0)
+        close(client->wake_fd);
+}
+
+uint64_t message_id_next(struct plx_client *client)
+{
+    return ++client->message_id;
+}
+
+void socket_send_piece(struct plx_client *client, uint32_t endpoint,
+                       const struct wire_message_header *header, struct span body, uint32_t piece)
+{
+    if (client->out_count == PACKETS_OUT_MAX)
+        socket_flush(client);
+    struct packet_out *packet = &client->out[client->out_count++];
+    packet->endpoint = (uint8_t)endpoint;
+    packet->size_bytes = wire_piece_encode(packet->bytes, header, body, piece);
+}
+
+void socket_send(struct plx_client *client, uint32_t endpoint, uint8_t wire_type, struct span body)
+{
+    CHECK(wire_piece_count(body.size_bytes) == 1);
+    struct wire_message_header header = {
+        .type = wire_type, .cluster_id = client->cluster_id, .message_id = message_id_next(client)};
+    socket_send_piece(client, endpoint, &header, body, 0);
+}
+
+void socket_flush(struct plx_client *client)
+{
+    struct mmsghdr messages[PACKETS_OUT_MAX];
+    struct iovec parts[PACKETS_OUT_MAX];
+    if (client->out_count == 0)
+        return;
+    memset(messages, 0, sizeof(messages[0]) * client->out_count);
+    for (uint32_t i = 0; i < client->out_count; i++) {
+        struct packet_out *packet = &client->out[i];
+        struct endpoint *endpoint = &client->endpoints[packet->endpoint];
+        parts[i] = (struct iovec){packet->bytes, packet->size_bytes};
+        messages[i].msg_hdr.msg_name = &endpoint->socket_address;
+        messages[i].msg_hdr.msg_namelen = endpoint->socket_address_size;
+        messages[i].msg_hdr.msg_iov = &parts[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    /* Each round passes at least one packet, taken or not. */
+    for (uint32_t next = 0; next < client->out_count;) {
+        int taken = sendmmsg(client->socket_fd, messages + next, client->out_count - next, 0);
+        if (taken <= 0) {
+            client->statistics.send_failures++;
+            taken = 1;
+        } else {
+            client->statistics.packets_sent += (uint64_t)taken;
+        }
+        next += (uint32_t)taken;
+    }
+    client->out_count = 0;
+}
+
+/* False for an address that no endpoint could have. */
+static bool address_of_socket(const struct sockaddr_storage *from, struct address *ret_address)
+{
+    if (from->ss_family == AF_INET) {
+        struct sockaddr_in ipv4;
+        memcpy(&ipv4, from, sizeof(ipv4));
+        *ret_address =
+            address_of_ipv4((const uint8_t *)&ipv4.sin_addr.s_addr, ntohs(ipv4.sin_port));
+        return true;
+    }
+    if (from->ss_family != AF_INET6)
+        return false;
+    struct sockaddr_in6 ipv6;
+    memcpy(&ipv6, from, sizeof(ipv6));
+    memcpy(ret_address->ip, &ipv6.sin6_addr, sizeof(ret_address->ip));
+    ret_address->port = ntohs(ipv6.sin6_port);
+    return true;
+}
+
+static int32_t endpoint_of_address(const struct plx_client *client, const struct address *address)
+{
+    for (uint32_t i = 0; i < client->endpoint_count; i++) {
+        if (address_is_equal(&client->endpoints[i].address, address))
+            return (int32_t)i;
+    }
+    return -1;
+}
+
+static void packet_receive(struct plx_client *client, struct span bytes,
+                           const struct sockaddr_storage *from)
+{
+    struct address address;
+    struct wire_packet packet;
+    client->statistics.packets_received++;
+    int32_t endpoint =
+        address_of_socket(from, &address) ? endpoint_of_address(client, &address) : -1;
+    if (endpoint < 0 || wire_packet_decode(bytes, client->cluster_id, &packet) != OK) {
+        client->statistics.packets_dropped++;
+        return;
+    }
+    struct span body;
+    enum error error = reassembly_add(client->reassembly, &address, &packet, client->now_ns, &body);
+    if (error != OK)
+        client->statistics.packets_dropped++;
+    else if (body.data != NULL)
+        receive_message(client, (uint32_t)endpoint, packet.header.type, body);
+}
+
+void socket_receive(struct plx_client *client)
+{
+    for (uint32_t burst = 0; burst < PACKETS_IN_BURSTS; burst++) {
+        struct mmsghdr messages[PACKETS_IN_BURST];
+        struct iovec parts[PACKETS_IN_BURST];
+        struct sockaddr_storage from[PACKETS_IN_BURST];
+        memset(messages, 0, sizeof(messages));
+        for (uint32_t i = 0; i < PACKETS_IN_BURST; i++) {
+            /* A byte more than the largest packet, so that a larger one is not cut to fit. */
+            parts[i] = (struct iovec){client->in + i * (PACKET_SIZE_BYTES_MAX + 1),
+                                      PACKET_SIZE_BYTES_MAX + 1};
+            messages[i].msg_hdr.msg_name = &from[i];
+            messages[i].msg_hdr.msg_namelen = sizeof(from[i]);
+            messages[i].msg_hdr.msg_iov = &parts[i];
+            messages[i].msg_hdr.msg_iovlen = 1;
+        }
+        int count = recvmmsg(client->socket_fd, messages, PACKETS_IN_BURST, MSG_DONTWAIT, NULL);
+        for (int i = 0; i < count; i++)
+            packet_receive(client, span_of(parts[i].iov_base, messages[i].msg_len), &from[i]);
+        if (count < PACKETS_IN_BURST)
+            return;
+    }
+}
+
+void socket_wait(struct plx_client *client, uint64_t until_ns)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    if (now_ns >= until_ns)
+        return;
+    if (now_ns < client->spin_until_ns) {
+        /* Giving way is what lets the node answer where the two share a core. */
+        sched_yield();
+        return;
+    }
+    uint64_t left_ns = until_ns - now_ns;
+    struct timespec timeout = {.tv_sec = (time_t)(left_ns / 1000000000u),
+                               .tv_nsec = (long)(left_ns % 1000000000u)};
+    struct pollfd fds[2] = {{.fd = client->socket_fd, .events = POLLIN},
+                            {.fd = client->wake_fd, .events = POLLIN}};
+    /* An interrupted wait is a short wait: the caller looks at its times anyway. */
+    int ready = ppoll(fds, 2, &timeout, NULL);
+    if (ready > 0 && (fds[1].revents & POLLIN) != 0) {
+        uint64_t count;
+        ssize_t size = read(client->wake_fd, &count, sizeof(count));
+        (void)size;
+    }
+}

@@ -1,0 +1,322 @@
+/*
+ * Transmission: operations of one class are gathered into packets, each packet gets a number of its
+ * own, and what went out under it is remembered.
+ *
+ * Packet numbers rise by one, from the wall clock in microseconds at the start, so that another
+ * process that takes a session over (to resolve a token) is above its numbers. An operation that
+ * stays unanswered twice makes the numbers catch up with the clock: should another process have
+ * passed us, the nodes would take ours for copies.
+ */
+#include "client/client_internal.h"
+
+#define JITTER_SHARE 4
+
+uint64_t round_trip_timeout_ns(struct plx_client *client, bool is_read, uint32_t attempts)
+{
+    const struct round_trip *round_trip = &client->round_trips[is_read];
+    uint64_t timeout_ns = RTO_INITIAL_NS;
+    if (round_trip->smoothed_ns != 0)
+        timeout_ns = round_trip->smoothed_ns + 4 * round_trip->variation_ns;
+    if (timeout_ns < client->options.rto_min_ns)
+        timeout_ns = client->options.rto_min_ns;
+    for (uint32_t i = 0; i < attempts && timeout_ns < RTO_MAX_NS; i++)
+        timeout_ns *= 2;
+    if (timeout_ns > RTO_MAX_NS)
+        timeout_ns = RTO_MAX_NS;
+    return timeout_ns + prng_range(&client->prng, 0, timeout_ns / JITTER_SHARE);
+}
+
+void round_trip_sample(struct plx_client *client, struct transmission *transmission)
+{
+    struct round_trip *round_trip = &client->round_trips[transmission->is_read];
+    uint64_t sample_ns = client->now_ns - transmission->sent_ns;
+    if (transmission->is_timed)
+        return;
+    transmission->is_timed = true;
+    if (round_trip->smoothed_ns == 0) {
+        *round_trip = (struct round_trip){sample_ns, sample_ns / 2};
+        return;
+    }
+    uint64_t error_ns = sample_ns > round_trip->smoothed_ns ? sample_ns - round_trip->smoothed_ns
+                                                            : round_trip->smoothed_ns - sample_ns;
+    round_trip->variation_ns = (3 * round_trip->variation_ns + error_ns) / 4;
+    round_trip->smoothed_ns = (7 * round_trip->smoothed_ns + sample_ns) / 8;
+}
+
+struct transmission *transmission_new(struct plx_client *client, uint32_t endpoint)
+{
+    uint64_t number = ++client->packet_number;
+    /* The oldest gives way; operations in it stay unanswered, which is the careful side. */
+    struct transmission *transmission = &client->transmissions[number % TRANSMISSIONS_MAX];
+    *transmission = (struct transmission){
+        .number = number, .sent_ns = client->now_ns, .endpoint = (uint8_t)endpoint};
+    client->statistics.transmissions++;
+    return transmission;
+}
+
+void transmission_add(struct transmission *transmission, struct plx_client *client, struct op *op)
+{
+    uint16_t at = transmission->op_count++;
+    transmission->ops[at] = (uint16_t)(op - client->ops);
+    transmission->generations[at] = op->generation;
+    if (op->attempts > 0)
+        client->statistics.retransmissions++;
+    if (op->attempts == 2) {
+        uint64_t wall_us = client->now_ns / 1000 + client->realtime_offset_us;
+        if (client->packet_number < wall_us)
+            client->packet_number = wall_us;
+    }
+    op->state = OP_SENT;
+    op->due_ns =
+        client->now_ns + round_trip_timeout_ns(client, transmission->is_read, op->attempts++);
+    /* A fence changes nothing but what it is meant to: it may be repeated freely. */
+    if (!transmission->is_read && op->wire_type != WIRE_OP_FENCE)
+        op->unanswered++;
+    op_wake_at(client, op->due_ns);
+}
+
+struct transmission *transmission_find(struct plx_client *client, uint64_t number)
+{
+    struct transmission *transmission = &client->transmissions[number % TRANSMISSIONS_MAX];
+    if (number == 0 || transmission->number != number)
+        return NULL;
+    return transmission;
+}
+
+uint32_t timeout_left_us(const struct plx_client *client, const struct op *op)
+{
+    if (op->deadline_ns == UINT64_MAX)
+        return 0;
+    uint64_t left_us = 0;
+    if (op->deadline_ns > client->now_ns)
+        left_us = (op->deadline_ns - client->now_ns) / 1000;
+    if (left_us == 0)
+        return 1; /* 0 would mean: for ever */
+    return left_us > UINT32_MAX ? UINT32_MAX : (uint32_t)left_us;
+}
+
+static struct span span_of_plx(struct plx_bytes bytes)
+{
+    return span_of(bytes.data, bytes.size_bytes);
+}
+
+struct wire_op op_to_wire(const struct op *op)
+{
+    struct wire_op wire = {.type = op->wire_type, .seq = op->seq};
+    if (op->wire_type == WIRE_OP_FENCE)
+        return wire;
+    const struct plx_op *request = &op->request;
+    wire.key = span_of_plx(request->key);
+    wire.has_value = request->value.data != NULL;
+    wire.value = span_of_plx(request->value);
+    if (op->wire_type == WIRE_OP_SWAP) {
+        wire.has_old = request->old_value.data != NULL;
+        wire.old = span_of_plx(request->old_value);
+    }
+    return wire;
+}
+
+uint64_t op_floor(struct plx_client *client, uint64_t id)
+{
+    const struct session *session = session_find(client, id);
+    return session == NULL ? 0 : session->floor;
+}
+
+/* A packet being gathered. */
+struct draft {
+    enum op_class class;
+    uint32_t endpoint;
+    uint32_t op_count;
+    uint64_t session;
+    struct op *ops[REQUEST_OPS_MAX];
+    size_t size_bytes;
+};
+
+static bool class_is_read(enum op_class class)
+{
+    return class == CLASS_READ || class == CLASS_RELAXED_READ;
+}
+
+/* The longest of them: an operation whose own time is over is fenced, whatever the node does. */
+static uint32_t draft_timeout_us(const struct plx_client *client, const struct draft *draft)
+{
+    uint32_t longest_us = 1;
+    for (uint32_t i = 0; i < draft->op_count; i++) {
+        uint32_t timeout_us = timeout_left_us(client, draft->ops[i]);
+        if (timeout_us == 0)
+            return 0;
+        if (timeout_us > longest_us)
+            longest_us = timeout_us;
+    }
+    return longest_us;
+}
+
+static struct span draft_encode_write(struct plx_client *client, const struct draft *draft,
+                                      uint64_t number, uint8_t *body)
+{
+    struct wire_writer inner = {.data = body + WIRE_WRITE_HEADER_SIZE_BYTES,
+                                .capacity_bytes =
+                                    PACKET_PAYLOAD_SIZE_BYTES_MAX - WIRE_WRITE_HEADER_SIZE_BYTES};
+    wire_request_begin(&inner, draft->session, op_floor(client, draft->session));
+    for (uint32_t i = 0; i < draft->op_count; i++) {
+        struct wire_op op = op_to_wire(draft->ops[i]);
+        wire_request_add(&inner, &op);
+    }
+    CHECK(!inner.is_overflow);
+    struct wire_write write = {.packet_number = number,
+                               .incarnation = client->endpoints[draft->endpoint].incarnation,
+                               .timeout_us = draft_timeout_us(client, draft),
+                               .is_relaxed = draft->class == CLASS_RELAXED_WRITE,
+                               .request = span_of(inner.data, inner.size_bytes)};
+    struct wire_writer writer = {.data = body, .capacity_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    wire_write_encode(&writer, &write);
+    return span_of(body, writer.size_bytes);
+}
+
+static uint32_t age_us(uint64_t age_ns)
+{
+    if (age_ns == 0)
+        return 0;
+    uint64_t age = age_ns / 1000;
+    if (age == 0)
+        return 1;
+    return age > UINT32_MAX ? UINT32_MAX : (uint32_t)age;
+}
+
+static struct span draft_encode_read(struct plx_client *client, const struct draft *draft,
+                                     uint64_t number, uint8_t *body)
+{
+    const struct plx_call *call = &draft->ops[0]->request.call;
+    struct wire_read read = {.request_number = number,
+                             .timeout_us = draft_timeout_us(client, draft),
+                             .is_consistent = draft->class == CLASS_READ,
+                             .min_index = call->min_index,
+                             .max_age_us = age_us(call->max_age_ns)};
+    struct wire_writer writer = {.data = body, .capacity_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    wire_read_begin(&writer, &read);
+    for (uint32_t i = 0; i < draft->op_count; i++) {
+        const struct op *op = draft->ops[i];
+        wire_read_add(&writer, &(struct wire_read_op){.key = span_of_plx(op->request.key),
+                                                      .offset_bytes = op->value_received_bytes,
+                                                      .version = op->value_version});
+    }
+    CHECK(!writer.is_overflow);
+    return span_of(body, writer.size_bytes);
+}
+
+static void draft_send(struct plx_client *client, struct draft *draft)
+{
+    uint8_t body[PACKET_PAYLOAD_SIZE_BYTES_MAX];
+    if (draft->op_count == 0)
+        return;
+    bool is_read = class_is_read(draft->class);
+    struct transmission *transmission = transmission_new(client, draft->endpoint);
+    transmission->kind = TRANSMISSION_OPS;
+    transmission->is_read = is_read;
+    transmission->session = draft->session;
+    struct span bytes = is_read ? draft_encode_read(client, draft, transmission->number, body)
+                                : draft_encode_write(client, draft, transmission->number, body);
+    for (uint32_t i = 0; i < draft->op_count; i++)
+        transmission_add(transmission, client, draft->ops[i]);
+    socket_send(client, draft->endpoint, is_read ? WIRE_READ : WIRE_WRITE, bytes);
+    draft->op_count = 0;
+}
+
+static size_t op_size_bytes(const struct op *op)
+{
+    if (class_is_read(op->class))
+        return 16 + op->request.key.size_bytes;
+    struct wire_op wire = op_to_wire(op);
+    return wire_op_size_bytes(&wire);
+}
+
+/* Bytes of a packet before its first operation; that of a read is smaller. */
+#define DRAFT_HEADER_BYTES (WIRE_WRITE_HEADER_SIZE_BYTES + WIRE_REQUEST_HEADER_SIZE_BYTES)
+
+static bool draft_takes(const struct plx_client *client, const struct draft *draft,
+                        const struct op *op, size_t size_bytes)
+{
+    if (draft->op_count == 0)
+        return true;
+    if (draft->op_count >= client->options.packet_ops_max || op->session != draft->session ||
+        draft->size_bytes + size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
+        return false;
+    const struct plx_call *a = &op->request.call;
+    const struct plx_call *b = &draft->ops[0]->request.call;
+    return a->min_index == b->min_index && a->max_age_ns == b->max_age_ns;
+}
+
+static void draft_add(struct plx_client *client, struct draft *draft, struct op *op)
+{
+    size_t size_bytes = op_size_bytes(op);
+    if (!draft_takes(client, draft, op, size_bytes))
+        draft_send(client, draft);
+    if (draft->op_count == 0) {
+        draft->size_bytes = DRAFT_HEADER_BYTES;
+        draft->session = op->session;
+    }
+    draft->ops[draft->op_count++] = op;
+    draft->size_bytes += size_bytes;
+}
+
+/* Where operations of a class go now; -1: nowhere yet. */
+static int32_t class_endpoint(struct plx_client *client, enum op_class class)
+{
+    if (class == CLASS_RELAXED_READ)
+        return (int32_t)client->home;
+    if (class == CLASS_RELAXED_WRITE) {
+        struct endpoint *home = &client->endpoints[client->home];
+        if (home->incarnation != 0)
+            return (int32_t)client->home;
+        if (home->nonce == 0 || client->now_ns - home->greeted_ns >= RTO_INITIAL_NS)
+            endpoint_greet(client, client->home);
+        op_wake_at(client, client->now_ns + RTO_INITIAL_NS);
+        return -1;
+    }
+    int32_t leader = leader_endpoint(client);
+    if (leader < 0)
+        leader_wanted(client);
+    return leader;
+}
+
+static bool op_is_due(const struct plx_client *client, const struct op *op)
+{
+    return op->state == OP_WAITING && op->due_ns <= client->now_ns;
+}
+
+static void transmit_class(struct plx_client *client, enum op_class class)
+{
+    struct draft draft = {.class = class};
+    int32_t endpoint = -2; /* not asked for yet */
+    for (uint32_t i = 0; i < client->active_count; i++) {
+        struct op *op = &client->ops[client->active[i]];
+        if (op->class != class || !op_is_due(client, op))
+            continue;
+        if (endpoint == -2)
+            endpoint = class_endpoint(client, class);
+        if (endpoint < 0)
+            return;
+        draft.endpoint = (uint32_t)endpoint;
+        if (class == CLASS_WRITE && !session_assign(client, op))
+            continue;
+        if (DRAFT_HEADER_BYTES + op_size_bytes(op) > PACKET_PAYLOAD_SIZE_BYTES_MAX)
+            large_begin(client, op, draft.endpoint);
+        else
+            draft_add(client, &draft, op);
+    }
+    draft_send(client, &draft);
+}
+
+void transmit_due(struct plx_client *client)
+{
+    bool has_class[CLASS_COUNT] = {false};
+    for (uint32_t i = 0; i < client->active_count; i++) {
+        const struct op *op = &client->ops[client->active[i]];
+        if (op_is_due(client, op))
+            has_class[op->class] = true;
+    }
+    for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
+        if (has_class[class])
+            transmit_class(client, (enum op_class) class);
+    }
+}
