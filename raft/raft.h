@@ -77,7 +77,8 @@ struct raft_message {
     uint16_t to;   /* voter id */
     /*
      * Sender's term, 1 to RAFT_TERM_MAX. A pre-vote request carries the term it would campaign in,
-     * and a granted pre-vote reply echoes that: neither makes its receiver change its own term. */
+     * and a granted pre-vote reply echoes that: neither makes its receiver change its own term.
+     */
     uint64_t term;
     union {
         struct {

@@ -58,6 +58,16 @@ struct cluster *cluster_new(uint32_t node_count)
     return cluster;
 }
 
+struct cluster *cluster_new_led(uint32_t node_count)
+{
+    struct cluster *cluster = cluster_new(node_count);
+    cluster_run(cluster, 115 * MS);
+    CHECK(cluster_leader(cluster) == 1);
+    for (uint16_t id = 1; id <= node_count; id++)
+        CHECK(cluster_status(cluster, id).commit_index == 1);
+    return cluster;
+}
+
 void cluster_free(struct cluster *cluster)
 {
     for (uint16_t id = 1; id <= cluster->node_count; id++) {
@@ -92,6 +102,7 @@ void cluster_start(struct cluster *cluster, uint16_t id, bool is_suspect)
     CHECK(raft_init(node->memory, &node->options, &restored, cluster->now_ns, &node->raft) == OK);
     for (uint64_t i = 1; i <= node->durable->last; i++)
         CHECK(raft_restore_entry(node->raft, i, node->durable->log[i].term) == OK);
+    memcpy(node->written, node->durable, sizeof(*node->written));
     node->is_alive = true;
     node->commit_index = 0;
     memset(node->read_floor, 0, sizeof(node->read_floor));
@@ -422,6 +433,12 @@ uint32_t cluster_find(const struct cluster *cluster, enum raft_message_type type
             return i;
     }
     return UINT32_MAX;
+}
+
+struct raft_message cluster_message(enum raft_message_type type, uint16_t from, uint16_t to,
+                                    uint64_t term)
+{
+    return (struct raft_message){.type = type, .from = from, .to = to, .term = term};
 }
 
 void cluster_check_log_matching(const struct cluster *cluster)

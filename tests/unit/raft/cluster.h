@@ -65,6 +65,8 @@ struct cluster {
 /* Nodes 1 .. node_count, empty logs. Election timeouts are fixed: 100 ms and 20 ms more for each
  * following id, so that node 1 campaigns first; the heartbeat interval is 10 ms. */
 struct cluster *cluster_new(uint32_t node_count);
+/* The same, run until node 1 leads in term 1 and its no-op, record 1, is committed everywhere. */
+struct cluster *cluster_new_led(uint32_t node_count);
 void cluster_free(struct cluster *cluster);
 
 /* Shuts the node down, and starts it again with what is durable. Options may be changed between. */
@@ -103,6 +105,9 @@ uint16_t cluster_leader(const struct cluster *cluster);
 /* First packet of this type to this node, from `from` on; UINT32_MAX: none. */
 uint32_t cluster_find(const struct cluster *cluster, enum raft_message_type type, uint16_t to,
                       uint32_t from);
+/* A message with these addresses and everything else 0. */
+struct raft_message cluster_message(enum raft_message_type type, uint16_t from, uint16_t to,
+                                    uint64_t term);
 /* Log matching (paper 5.3) over all pairs of nodes. */
 void cluster_check_log_matching(const struct cluster *cluster);
 
