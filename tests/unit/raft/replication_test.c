@@ -1,0 +1,439 @@
+/* Replication: paper 5.3 and figure 7, pipelining (thesis 10.2.1), loss, duplicates, reordering. */
+#include "tests/unit/raft/cluster.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct raft_message append_request(uint16_t to, uint64_t previous_index,
+                                          uint64_t previous_term, uint32_t entry_count)
+{
+    struct raft_message message = cluster_message(RAFT_APPEND_REQUEST, 1, to, 3);
+    message.append_request.previous_index = previous_index;
+    message.append_request.previous_term = previous_term;
+    message.append_request.entry_count = entry_count;
+    return message;
+}
+
+static uint32_t count_packets(const struct cluster *cluster, enum raft_message_type type,
+                              uint16_t to)
+{
+    uint32_t count = 0;
+    for (uint32_t at = cluster_find(cluster, type, to, 0); at != UINT32_MAX;
+         at = cluster_find(cluster, type, to, at + 1))
+        count++;
+    return count;
+}
+
+static void restart_with(struct cluster *cluster, uint16_t id, uint64_t term,
+                         const uint64_t *terms)
+{
+    if (cluster->nodes[id].is_alive)
+        cluster_crash(cluster, id);
+    cluster_write(cluster, id, (struct raft_hard_state){.term = term}, terms);
+    cluster_start(cluster, id, false);
+}
+
+static void assert_logs_are_equal(const struct cluster *cluster)
+{
+    const struct cluster_image *first = cluster->nodes[1].written;
+    for (uint16_t id = 2; id <= cluster->node_count; id++) {
+        const struct cluster_image *other = cluster->nodes[id].written;
+        assert_int_equal(other->last, first->last);
+        assert_memory_equal(&other->log[1], &first->log[1], first->last * sizeof(first->log[1]));
+    }
+}
+
+/* Paper, figure 7: every way in which a follower may differ. */
+static void test_replication_repairs_the_logs_of_figure_7(void **state)
+{
+    (void)state;
+    const uint64_t logs[7][13] = {
+        {1, 1, 1, 4, 4, 5, 5, 6, 6, 6},          /* the leader for term 8 */
+        {1, 1, 1, 4, 4, 5, 5, 6, 6},             /* a */
+        {1, 1, 1, 4},                            /* b */
+        {1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 6},       /* c */
+        {1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 7, 7},    /* d */
+        {1, 1, 1, 4, 4, 4, 4},                   /* e */
+        {1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3},       /* f */
+    };
+    struct cluster *cluster = cluster_new(7);
+    for (uint16_t id = 1; id <= 7; id++)
+        restart_with(cluster, id, 7, logs[id - 1]);
+    cluster_run(cluster, 150 * MS);
+    assert_int_equal(cluster_leader(cluster), 1);
+    assert_int_equal(cluster_status(cluster, 1).term, 8);
+    assert_int_equal(cluster_status(cluster, 1).last_index, 11);
+    assert_logs_are_equal(cluster);
+    assert_int_equal(cluster_status(cluster, 7).commit_index, 11);
+    cluster_free(cluster);
+}
+
+/* Paper 5.3, end: a whole term is skipped in one exchange. */
+static void test_replication_backs_off_a_term_at_a_time(void **state)
+{
+    (void)state;
+    uint64_t ours[202] = {1};
+    uint64_t theirs[202] = {1};
+    for (int i = 1; i < 201; i++) {
+        ours[i] = 3;
+        theirs[i] = 2;
+    }
+    struct cluster *cluster = cluster_new(3);
+    restart_with(cluster, 1, 3, ours);
+    restart_with(cluster, 2, 3, theirs);
+    restart_with(cluster, 3, 3, ours);
+    uint32_t rejections = 0;
+    cluster->now_ns = raft_deadline_ns(cluster->nodes[1].raft);
+    assert_int_equal(cluster_tick(cluster, 1), OK);
+    while (cluster->packet_count > 0) {
+        const struct raft_message *message = &cluster->packets[0].message;
+        rejections += message->type == RAFT_APPEND_REPLY && !message->append_reply.is_success;
+        cluster_deliver(cluster, 0);
+    }
+    assert_in_range(rejections, 1, 2);
+    assert_logs_are_equal(cluster);
+    cluster_free(cluster);
+}
+
+static void test_replication_limits_the_pipeline(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(cluster_propose(cluster, 1), OK);
+    assert_int_equal(count_packets(cluster, RAFT_APPEND_REQUEST, 2), 4); /* inflight_max */
+    assert_false(raft_has_backlog(cluster->nodes[1].raft));
+    cluster_isolate(cluster, 3, true);
+    for (int i = 0; i < 4; i++)
+        cluster_deliver(cluster, cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0));
+    assert_int_equal(count_packets(cluster, RAFT_APPEND_REPLY, 1), 4);
+    /* The last acknowledgement frees the whole window: one step fills as much of it as it may. */
+    for (int i = 0; i < 3; i++)
+        cluster_drop(cluster, cluster_find(cluster, RAFT_APPEND_REPLY, 1, 0));
+    cluster_deliver(cluster, cluster_find(cluster, RAFT_APPEND_REPLY, 1, 0));
+    uint32_t at = 0;
+    for (int i = 0; i < RAFT_STEP_APPENDS_PER_PEER_MAX; i++) {
+        at = cluster_find(cluster, RAFT_APPEND_REQUEST, 2, i == 0 ? 0 : at + 1);
+        assert_int_not_equal(at, UINT32_MAX);
+        assert_int_equal(cluster->packets[at].message.append_request.entry_count, 8);
+    }
+    assert_int_equal(count_packets(cluster, RAFT_APPEND_REQUEST, 2), 4);
+    cluster_settle(cluster);
+    assert_int_equal(cluster_status(cluster, 2).last_index, 101);
+    assert_int_equal(cluster_status(cluster, 1).commit_index, 101);
+    cluster_free(cluster);
+}
+
+/* What one step may not send any more is owed, and raft_has_backlog says so. */
+static void test_replication_owes_what_does_not_fit_a_step(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new(3);
+    cluster_crash(cluster, 1);
+    cluster->nodes[1].options.inflight_max = 64;
+    cluster->nodes[1].options.append_entries_max = 1;
+    cluster_start(cluster, 1, false);
+    cluster_run(cluster, 115 * MS);
+    cluster_isolate(cluster, 2, true);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(cluster_propose(cluster, 1), OK);
+    cluster->packet_count = 0;
+    /* Nothing came through; the probe's answer opens the pipeline at record 2 again. */
+    cluster->now_ns += 20 * MS;
+    cluster_isolate(cluster, 2, false);
+    assert_int_equal(cluster_tick(cluster, 1), OK);
+    cluster_isolate(cluster, 3, true);
+    uint32_t at = cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0);
+    assert_int_equal(cluster->packets[at].message.append_request.entry_count, 0);
+    struct raft_message reply = cluster_message(RAFT_APPEND_REPLY, 2, 1, 1);
+    reply.append_reply.is_success = true;
+    reply.append_reply.match_index = 1;
+    cluster->packet_count = 0;
+    assert_int_equal(cluster_receive(cluster, reply, NULL), OK);
+    assert_int_equal(cluster->nodes[1].effects.now_count, RAFT_STEP_APPENDS_PER_PEER_MAX);
+    uint32_t steps = 0;
+    while (raft_has_backlog(cluster->nodes[1].raft)) {
+        assert_int_equal(cluster_tick(cluster, 1), OK);
+        steps++;
+    }
+    assert_int_equal(steps, 4); /* 20 records, one a message, four a step */
+    assert_int_equal(count_packets(cluster, RAFT_APPEND_REQUEST, 2), 20);
+    cluster_free(cluster);
+}
+
+static void check_soft_limit(uint32_t soft, uint32_t entries_a_message)
+{
+    struct cluster *cluster = cluster_new(3);
+    cluster_crash(cluster, 1);
+    cluster->nodes[1].options.append_size_bytes_soft = soft;
+    cluster_start(cluster, 1, false);
+    cluster_run(cluster, 115 * MS);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(cluster_propose(cluster, 1), OK);
+    uint32_t largest = 0;
+    while (cluster->packet_count > 0) {
+        const struct raft_message *message = &cluster->packets[0].message;
+        if (message->type == RAFT_APPEND_REQUEST &&
+            message->append_request.entry_count > largest)
+            largest = message->append_request.entry_count;
+        cluster_deliver(cluster, 0);
+    }
+    assert_int_equal(largest, entries_a_message);
+    assert_int_equal(cluster_status(cluster, 1).commit_index, 21);
+    cluster_free(cluster);
+}
+
+/* Records are 100 bytes in this harness. */
+static void test_replication_limits_message_bytes(void **state)
+{
+    (void)state;
+    check_soft_limit(800, 8);
+    check_soft_limit(250, 2);
+    check_soft_limit(50, 1); /* one larger record still goes alone */
+}
+
+static void test_replication_recovers_from_loss(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(cluster_propose(cluster, 1), OK);
+    cluster->packet_count = 0;
+    cluster->now_ns += 10 * MS;
+    assert_int_equal(cluster_tick(cluster, 1), OK);
+    /* One empty request to each: nothing is resent to a peer that may be gone. */
+    assert_int_equal(cluster->packet_count, 2);
+    assert_int_equal(cluster->packets[0].message.append_request.entry_count, 0);
+    assert_int_equal(cluster->packets[0].message.append_request.previous_index, 1);
+    cluster_settle(cluster);
+    assert_int_equal(cluster_status(cluster, 1).commit_index, 31);
+    assert_logs_are_equal(cluster);
+    cluster_free(cluster);
+}
+
+/* Busy with proposals alone, a leader still notices that nothing arrives. */
+static void test_replication_recovers_from_loss_under_load(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    for (int i = 0; i < 100; i++) {
+        cluster->now_ns += MS;
+        assert_int_equal(cluster_propose(cluster, 1), OK);
+        if (i < 20)
+            cluster->packet_count = 0;
+        cluster_settle(cluster);
+    }
+    assert_int_equal(cluster_status(cluster, 1).commit_index, 101);
+    cluster_free(cluster);
+}
+
+/* A peer whose medium is slower than a heartbeat is waited for longer each time. */
+static void test_replication_widens_the_retry(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    cluster_isolate(cluster, 3, true);
+    uint64_t retries = 0;
+    for (int round = 0; round < 6; round++) {
+        assert_int_equal(cluster_propose(cluster, 1), OK);
+        cluster->packet_count = 0;
+        uint64_t start_ns = cluster->now_ns;
+        while (cluster->now_ns - start_ns < 35 * MS) {
+            cluster->now_ns += MS;
+            assert_int_equal(cluster_tick(cluster, 1), OK);
+            cluster->packet_count = 0;
+            struct raft_message reply = cluster_message(RAFT_APPEND_REPLY, 2, 1, 1);
+            reply.append_reply.is_success = true;
+            reply.append_reply.match_index = 1;
+            assert_int_equal(cluster_receive(cluster, reply, NULL), OK);
+            uint32_t at = cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0);
+            retries += at != UINT32_MAX &&
+                       cluster->packets[at].message.append_request.entry_count > 0;
+            cluster->packet_count = 0;
+        }
+    }
+    /* 210 ms: 20 retries at every heartbeat, a handful when the wait doubles. */
+    assert_in_range(retries, 2, 8);
+    cluster_free(cluster);
+}
+
+static void test_replication_keeps_heartbeats(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    cluster_run(cluster, 20 * MS);
+    uint64_t due_ns = raft_deadline_ns(cluster->nodes[1].raft);
+    assert_in_range(due_ns, cluster->now_ns, cluster->now_ns + 10 * MS);
+    cluster->now_ns = due_ns - 1;
+    assert_int_equal(cluster_tick(cluster, 1), OK);
+    assert_int_equal(cluster->packet_count, 0);
+    /* Any request serves as a heartbeat. */
+    assert_int_equal(cluster_propose(cluster, 1), OK);
+    cluster_settle(cluster);
+    cluster->now_ns = due_ns + 5 * MS;
+    assert_int_equal(cluster_tick(cluster, 1), OK);
+    assert_int_equal(cluster->packet_count, 0);
+    cluster->now_ns = due_ns - 1 + 10 * MS;
+    assert_int_equal(cluster_tick(cluster, 1), OK);
+    assert_int_equal(cluster->packet_count, 2);
+    assert_int_equal(cluster->packets[0].message.append_request.entry_count, 0);
+    cluster_free(cluster);
+}
+
+/* Paper, figure 2, AppendEntries rule 3: an old request is no reason to forget anything. */
+static void test_replication_bears_duplicates_and_reordering(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new(3);
+    const uint64_t terms[] = {1, 1, 2, 3};
+    struct raft_message all = append_request(2, 0, 0, 4);
+    struct raft_message half = append_request(2, 0, 0, 2);
+    struct raft_message rest = append_request(2, 2, 1, 2);
+    const struct raft_effects *effects = &cluster->nodes[2].effects;
+
+    assert_int_equal(cluster_receive(cluster, rest, terms + 2), OK);
+    assert_int_equal(effects->append_count, 0);
+    assert_int_equal(effects->after_count, 1); /* the term is new */
+    assert_false(effects->after[0].append_reply.is_success);
+    assert_int_equal(effects->after[0].append_reply.conflict_index, 1);
+    assert_int_equal(effects->after[0].append_reply.rejected_index, 2);
+
+    assert_int_equal(cluster_receive(cluster, all, terms), OK);
+    assert_int_equal(effects->append_first, 1);
+    assert_int_equal(effects->append_count, 4);
+    assert_int_equal(cluster_receive(cluster, half, terms), OK);
+    assert_int_equal(effects->append_count, 0);
+    assert_int_equal(effects->truncate_from, 0);
+    assert_int_equal(effects->now[0].append_reply.match_index, 4);
+    assert_int_equal(cluster_receive(cluster, rest, terms + 2), OK);
+    assert_int_equal(effects->append_count, 0);
+    assert_int_equal(cluster_status(cluster, 2).last_index, 4);
+    cluster_free(cluster);
+}
+
+/* Paper, figure 2, rule 3: a conflicting record goes, with everything behind it. */
+static void test_replication_truncates_a_conflict(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new(3);
+    restart_with(cluster, 2, 2, (const uint64_t[]){1, 1, 2, 2, 2, 0});
+    cluster->nodes[2].is_manual = true;
+    const struct raft_effects *effects = &cluster->nodes[2].effects;
+    assert_int_equal(
+        cluster_receive(cluster, append_request(2, 1, 1, 2), (const uint64_t[]){1, 3}), OK);
+    assert_int_equal(effects->truncate_from, 3);
+    assert_int_equal(effects->append_skip, 1);
+    assert_int_equal(effects->append_first, 3);
+    assert_int_equal(effects->append_count, 1);
+    assert_int_equal(effects->now_count, 0);
+    assert_int_equal(effects->after_count, 1);
+    assert_int_equal(effects->after[0].append_reply.match_index, 3);
+    assert_int_equal(cluster_status(cluster, 2).durable_index, 2);
+    assert_int_equal(cluster_status(cluster, 2).last_index, 3);
+    cluster_free(cluster);
+}
+
+/* What is acknowledged is durable by the time the acknowledgement leaves. */
+static void test_replication_acknowledges_only_durable_records(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new(3);
+    cluster->nodes[2].is_manual = true;
+    const struct raft_effects *effects = &cluster->nodes[2].effects;
+    assert_int_equal(
+        cluster_receive(cluster, append_request(2, 0, 0, 3), (const uint64_t[]){1, 2, 3}), OK);
+    assert_int_equal(effects->now_count, 0);
+    assert_int_equal(effects->after[0].append_reply.match_index, 3);
+    /* A heartbeat in between is answered at once, and claims nothing yet. */
+    assert_int_equal(cluster_receive(cluster, append_request(2, 3, 3, 0), NULL), OK);
+    assert_int_equal(effects->after_count, 0);
+    assert_int_equal(effects->now_count, 1);
+    assert_true(effects->now[0].append_reply.is_success);
+    assert_int_equal(effects->now[0].append_reply.match_index, 0);
+    cluster_drain(cluster, 2);
+    assert_int_equal(cluster_receive(cluster, append_request(2, 3, 3, 0), NULL), OK);
+    assert_int_equal(effects->now[0].append_reply.match_index, 3);
+    cluster_free(cluster);
+}
+
+/* Nothing beyond what this term's leader has vouched for, however long the log is. */
+static void test_replication_acknowledges_only_verified_records(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new(3);
+    restart_with(cluster, 2, 3, (const uint64_t[]){1, 1, 2, 2, 2, 0});
+    struct raft_message message = append_request(2, 2, 1, 0);
+    message.append_request.commit_index = 5;
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    assert_int_equal(cluster->nodes[2].effects.now[0].append_reply.match_index, 2);
+    assert_int_equal(cluster_status(cluster, 2).commit_index, 2);
+    cluster_free(cluster);
+}
+
+/* A peer that lost what it once acknowledged is believed, and gets it again. */
+static void test_replication_refills_a_lost_tail(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(cluster_propose(cluster, 1), OK);
+    cluster_settle(cluster);
+    cluster_crash(cluster, 3);
+    cluster->nodes[3].durable->last = 4;
+    cluster_start(cluster, 3, true);
+    cluster_run(cluster, 60 * MS);
+    assert_int_equal(cluster_status(cluster, 3).last_index, 11);
+    assert_int_equal(cluster_status(cluster, 3).commit_index, 11);
+    assert_int_equal(cluster_leader(cluster), 1);
+    assert_logs_are_equal(cluster);
+    cluster_free(cluster);
+}
+
+/* Answers that arrive late or twice change nothing for the worse. */
+static void test_replication_ignores_stale_answers(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(cluster_propose(cluster, 1), OK);
+    cluster_settle(cluster);
+    struct raft_message reply = cluster_message(RAFT_APPEND_REPLY, 2, 1, 1);
+    reply.append_reply.rejected_index = 3;
+    reply.append_reply.conflict_index = 2;
+    assert_int_equal(cluster_receive(cluster, reply, NULL), OK);
+    assert_int_equal(cluster->nodes[1].effects.now_count, 0);
+    reply = cluster_message(RAFT_APPEND_REPLY, 2, 1, 1);
+    reply.append_reply.is_success = true;
+    reply.append_reply.match_index = 2;
+    assert_int_equal(cluster_receive(cluster, reply, NULL), OK);
+    assert_int_equal(cluster->nodes[1].effects.now_count, 0);
+    assert_int_equal(cluster_propose(cluster, 1), OK);
+    uint32_t at = cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0);
+    assert_int_equal(cluster->packets[at].message.append_request.previous_index, 6);
+    cluster_free(cluster);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_replication_repairs_the_logs_of_figure_7),
+        cmocka_unit_test(test_replication_backs_off_a_term_at_a_time),
+        cmocka_unit_test(test_replication_limits_the_pipeline),
+        cmocka_unit_test(test_replication_owes_what_does_not_fit_a_step),
+        cmocka_unit_test(test_replication_limits_message_bytes),
+        cmocka_unit_test(test_replication_recovers_from_loss),
+        cmocka_unit_test(test_replication_recovers_from_loss_under_load),
+        cmocka_unit_test(test_replication_widens_the_retry),
+        cmocka_unit_test(test_replication_keeps_heartbeats),
+        cmocka_unit_test(test_replication_bears_duplicates_and_reordering),
+        cmocka_unit_test(test_replication_truncates_a_conflict),
+        cmocka_unit_test(test_replication_acknowledges_only_durable_records),
+        cmocka_unit_test(test_replication_acknowledges_only_verified_records),
+        cmocka_unit_test(test_replication_refills_a_lost_tail),
+        cmocka_unit_test(test_replication_ignores_stale_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
