@@ -158,18 +158,18 @@ static void test_election_refuses_an_outdated_log(void **state)
         uint64_t last_index;
         uint64_t last_term;
         bool is_granted;
-    } cases[] = {{2, 3, false}, {9, 2, false}, {0, 0, false}, {3, 3, true}, {4, 3, true}, {1, 4, true}};
+    } cases[] = {{2, 3, false}, {9, 2, false}, {0, 0, false},
+                 {3, 3, true},  {4, 3, true},  {1, 4, true}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct cluster *cluster = cluster_new(3);
         cluster_crash(cluster, 2);
         cluster_write(cluster, 2, (struct raft_hard_state){.term = 3},
                       (const uint64_t[]){1, 1, 3, 0});
         cluster_start(cluster, 2, false);
-        assert_int_equal(cluster_receive(cluster,
-                                         vote_request(1, 2, 5, cases[i].last_index,
-                                                      cases[i].last_term),
-                                         NULL),
-                         OK);
+        assert_int_equal(
+            cluster_receive(cluster, vote_request(1, 2, 5, cases[i].last_index, cases[i].last_term),
+                            NULL),
+            OK);
         const struct raft_effects *effects = &cluster->nodes[2].effects;
         assert_int_equal(effects->now_count, 0); /* the term is new either way */
         assert_int_equal(effects->after_count, 1);
@@ -393,8 +393,8 @@ static void test_election_outdated_requests_get_the_term(void **state)
     /* Outdated answers have nobody waiting for them. */
     assert_int_equal(cluster_receive(cluster, vote_reply(1, 2, 4, true), NULL), OK);
     assert_int_equal(effects->now_count + effects->after_count, 0);
-    assert_int_equal(
-        cluster_receive(cluster, cluster_message(RAFT_TIMEOUT_NOW, 1, 2, 4), NULL), OK);
+    assert_int_equal(cluster_receive(cluster, cluster_message(RAFT_TIMEOUT_NOW, 1, 2, 4), NULL),
+                     OK);
     assert_int_equal(cluster_status(cluster, 2).role, RAFT_FOLLOWER);
     cluster_free(cluster);
 }

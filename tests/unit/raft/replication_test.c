@@ -27,8 +27,7 @@ static uint32_t count_packets(const struct cluster *cluster, enum raft_message_t
     return count;
 }
 
-static void restart_with(struct cluster *cluster, uint16_t id, uint64_t term,
-                         const uint64_t *terms)
+static void restart_with(struct cluster *cluster, uint16_t id, uint64_t term, const uint64_t *terms)
 {
     if (cluster->nodes[id].is_alive)
         cluster_crash(cluster, id);
@@ -51,13 +50,13 @@ static void test_replication_repairs_the_logs_of_figure_7(void **state)
 {
     (void)state;
     const uint64_t logs[7][13] = {
-        {1, 1, 1, 4, 4, 5, 5, 6, 6, 6},          /* the leader for term 8 */
-        {1, 1, 1, 4, 4, 5, 5, 6, 6},             /* a */
-        {1, 1, 1, 4},                            /* b */
-        {1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 6},       /* c */
-        {1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 7, 7},    /* d */
-        {1, 1, 1, 4, 4, 4, 4},                   /* e */
-        {1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3},       /* f */
+        {1, 1, 1, 4, 4, 5, 5, 6, 6, 6},       /* the leader for term 8 */
+        {1, 1, 1, 4, 4, 5, 5, 6, 6},          /* a */
+        {1, 1, 1, 4},                         /* b */
+        {1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 6},    /* c */
+        {1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 7, 7}, /* d */
+        {1, 1, 1, 4, 4, 4, 4},                /* e */
+        {1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3},    /* f */
     };
     struct cluster *cluster = cluster_new(7);
     for (uint16_t id = 1; id <= 7; id++)
@@ -176,8 +175,7 @@ static void check_soft_limit(uint32_t soft, uint32_t entries_a_message)
     uint32_t largest = 0;
     while (cluster->packet_count > 0) {
         const struct raft_message *message = &cluster->packets[0].message;
-        if (message->type == RAFT_APPEND_REQUEST &&
-            message->append_request.entry_count > largest)
+        if (message->type == RAFT_APPEND_REQUEST && message->append_request.entry_count > largest)
             largest = message->append_request.entry_count;
         cluster_deliver(cluster, 0);
     }
@@ -250,8 +248,8 @@ static void test_replication_widens_the_retry(void **state)
             reply.append_reply.match_index = 1;
             assert_int_equal(cluster_receive(cluster, reply, NULL), OK);
             uint32_t at = cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0);
-            retries += at != UINT32_MAX &&
-                       cluster->packets[at].message.append_request.entry_count > 0;
+            retries +=
+                at != UINT32_MAX && cluster->packets[at].message.append_request.entry_count > 0;
             cluster->packet_count = 0;
         }
     }
@@ -322,8 +320,8 @@ static void test_replication_truncates_a_conflict(void **state)
     restart_with(cluster, 2, 2, (const uint64_t[]){1, 1, 2, 2, 2, 0});
     cluster->nodes[2].is_manual = true;
     const struct raft_effects *effects = &cluster->nodes[2].effects;
-    assert_int_equal(
-        cluster_receive(cluster, append_request(2, 1, 1, 2), (const uint64_t[]){1, 3}), OK);
+    assert_int_equal(cluster_receive(cluster, append_request(2, 1, 1, 2), (const uint64_t[]){1, 3}),
+                     OK);
     assert_int_equal(effects->truncate_from, 3);
     assert_int_equal(effects->append_skip, 1);
     assert_int_equal(effects->append_first, 3);

@@ -1,0 +1,168 @@
+/*
+ * Suspect tails (Alagappan et al., FAST'18): a node that may have lost acknowledged records says so
+ * in its votes, and no election may be decided by what it forgot.
+ */
+#include "tests/unit/raft/cluster.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+static void restart_suspect(struct cluster *cluster, uint16_t id)
+{
+    cluster_crash(cluster, id);
+    cluster_start(cluster, id, true);
+}
+
+static void test_suspect_says_so_in_its_votes(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new(3);
+    restart_suspect(cluster, 2);
+    assert_true(cluster_status(cluster, 2).is_tail_suspect);
+    struct raft_message message = cluster_message(RAFT_VOTE_REQUEST, 1, 2, 1);
+    message.vote_request.is_pre_vote = true;
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    assert_true(cluster->nodes[2].effects.now[0].vote_reply.is_granted);
+    assert_true(cluster->nodes[2].effects.now[0].vote_reply.is_suspect);
+    message.vote_request.is_pre_vote = false;
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    assert_true(cluster->nodes[2].effects.after[0].vote_reply.is_granted);
+    assert_true(cluster->nodes[2].effects.after[0].vote_reply.is_suspect);
+    cluster_free(cluster);
+}
+
+/* One clean and one suspect vote of three: the missing node may be the only one that remembers. */
+static void test_suspect_votes_make_no_majority(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new(3);
+    restart_suspect(cluster, 2);
+    cluster_crash(cluster, 3);
+    cluster_run(cluster, 3000 * MS);
+    assert_int_equal(cluster_leader(cluster), 0);
+    cluster_start(cluster, 3, true); /* all voters together are everything there is */
+    cluster_run(cluster, 1000 * MS);
+    assert_int_not_equal(cluster_leader(cluster), 0);
+    for (uint16_t id = 1; id <= 3; id++)
+        assert_false(cluster_status(cluster, id).is_tail_suspect);
+    cluster_free(cluster);
+}
+
+/* The candidate's own vote is clean only if its own tail is. */
+static void test_suspect_candidate_needs_a_clean_majority(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new(3);
+    restart_suspect(cluster, 1);
+    cluster_crash(cluster, 3);
+    cluster->now_ns = raft_deadline_ns(cluster->nodes[1].raft);
+    assert_int_equal(cluster_tick(cluster, 1), OK);
+    cluster_settle(cluster);
+    assert_int_equal(cluster_status(cluster, 1).role, RAFT_PRE_CANDIDATE);
+    cluster_start(cluster, 3, false);
+    cluster_run(cluster, 500 * MS);
+    assert_int_not_equal(cluster_leader(cluster), 0);
+    assert_false(cluster_status(cluster, 1).is_tail_suspect);
+    cluster_free(cluster);
+}
+
+static void test_suspect_leads_alone(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new(1);
+    restart_suspect(cluster, 1);
+    cluster_run(cluster, 200 * MS);
+    assert_int_equal(cluster_leader(cluster), 1);
+    assert_false(cluster_status(cluster, 1).is_tail_suspect);
+    cluster_free(cluster);
+}
+
+static struct raft_message append_request(uint64_t term, uint64_t previous_index,
+                                          uint64_t previous_term, uint64_t commit_index)
+{
+    struct raft_message message = cluster_message(RAFT_APPEND_REQUEST, 1, 2, term);
+    message.append_request.previous_index = previous_index;
+    message.append_request.previous_term = previous_term;
+    message.append_request.commit_index = commit_index;
+    return message;
+}
+
+/* A committed record of a later leader's own term lies behind everything that was ever
+ * acknowledged. */
+static void test_suspect_is_cleared_by_a_verified_commit(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new(3);
+    cluster_crash(cluster, 2);
+    cluster_write(cluster, 2, (struct raft_hard_state){.term = 2}, (const uint64_t[]){1, 2, 0});
+    cluster_start(cluster, 2, true);
+    struct raft_message message = append_request(3, 2, 2, 2);
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    assert_true(cluster_status(cluster, 2).is_tail_suspect); /* committed, but of an older term */
+    message = append_request(3, 2, 2, 2);
+    message.append_request.entry_count = 1;
+    assert_int_equal(cluster_receive(cluster, message, (const uint64_t[]){3}), OK);
+    assert_true(cluster_status(cluster, 2).is_tail_suspect); /* verified, not committed */
+    message = append_request(3, 3, 3, 4);
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    assert_true(cluster_status(cluster, 2).is_tail_suspect); /* committed further than verified */
+    message = append_request(3, 3, 3, 3);
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    assert_false(cluster_status(cluster, 2).is_tail_suspect);
+    cluster_free(cluster);
+}
+
+/*
+ * Within the term of its last acknowledgements the proof fails. Node 2 acknowledges record 2, loses
+ * it, and is shown a committed record 1 of the same leader; then the old acknowledgement arrives,
+ * and record 2 is committed with it. Were node 2 trusted again, it could elect node 3 without
+ * record 2.
+ */
+static void test_suspect_stays_so_within_its_last_term(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    cluster_isolate(cluster, 3, true);
+    assert_int_equal(cluster_propose(cluster, 1), OK);
+    cluster_deliver(cluster, cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0));
+    uint32_t at = cluster_find(cluster, RAFT_APPEND_REPLY, 1, 0);
+    struct cluster_packet acknowledgement = cluster->packets[at];
+    assert_int_equal(acknowledgement.message.append_reply.match_index, 2);
+    cluster->packet_count = 0;
+
+    cluster_crash(cluster, 2);
+    cluster->nodes[2].durable->last = 1;
+    cluster_start(cluster, 2, true);
+    assert_int_equal(cluster_receive(cluster, append_request(1, 1, 1, 1), NULL), OK);
+    assert_true(cluster_status(cluster, 2).is_tail_suspect);
+
+    assert_int_equal(cluster_receive(cluster, acknowledgement.message, NULL), OK);
+    assert_int_equal(cluster_status(cluster, 1).commit_index, 2);
+    cluster_crash(cluster, 1);
+    cluster->packet_count = 0;
+    cluster_isolate(cluster, 3, false);
+    cluster_run(cluster, 2000 * MS);
+    assert_int_equal(cluster_leader(cluster), 0);
+    cluster_start(cluster, 1, false);
+    cluster_run(cluster, 1000 * MS);
+    assert_int_equal(cluster_leader(cluster), 1); /* the only log that has record 2 */
+    assert_int_equal(cluster_status(cluster, 2).commit_index,
+                     cluster_status(cluster, 1).commit_index);
+    assert_false(cluster_status(cluster, 2).is_tail_suspect);
+    cluster_free(cluster);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_suspect_says_so_in_its_votes),
+        cmocka_unit_test(test_suspect_votes_make_no_majority),
+        cmocka_unit_test(test_suspect_candidate_needs_a_clean_majority),
+        cmocka_unit_test(test_suspect_leads_alone),
+        cmocka_unit_test(test_suspect_is_cleared_by_a_verified_commit),
+        cmocka_unit_test(test_suspect_stays_so_within_its_last_term),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
