@@ -9,8 +9,8 @@
  * JSON object a line, keys as the members below, in this order:
  *
  *   {"node":1,"now_ns":5000,"event":"receive","message":"append_request","from":2,
- *    "role":"follower","term":3,"vote":2,"leader":2,"last_index":7,"last_term":3,"commit_index":6,"durable_index":7,
- *    "truncate_from":0,"append_count":1}
+ *    "role":"follower","term":3,"vote":2,"leader":2,"last_index":7,"last_term":3,
+ *    "commit_index":6,"durable_index":7,"truncate_from":0,"append_count":1}
  *
  * event: tick receive propose durable read transfer step_down; message: none vote_request
  * vote_reply append_request append_reply timeout_now; role: follower pre_candidate candidate
