@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct medium {
@@ -74,6 +75,10 @@ static enum error medium_map(struct medium *medium, const char *path, char *ret_
     medium->copy = pmem2_get_memcpy_fn(medium->map);
     medium->flush = pmem2_get_flush_fn(medium->map);
     medium->drain = pmem2_get_drain_fn(medium->map);
+    /* Page faults now and not in the first append to each page; a kernel that cannot is only slower.
+     * Not for PAGE: every page would be dirty, and the first sync would write the whole file. */
+    if (medium->granularity != MEDIUM_PAGE)
+        (void)madvise(medium->data, medium->size_bytes, MADV_POPULATE_WRITE);
     medium->is_emulated =
         medium->granularity != MEDIUM_PAGE && getenv("PMEM2_FORCE_GRANULARITY") != NULL;
     return OK;

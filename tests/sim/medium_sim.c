@@ -4,42 +4,11 @@
 #include "base/check.h"
 #include "base/le.h"
 #include "base/prng.h"
+#include "tests/sim/sim_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define WORD_BYTES 8u
-
-struct store {
-    uint32_t word;
-    bool is_orphan; /* no flush or sync will reach it any more */
-    uint64_t value; /* as it lies in memory */
-};
-
-struct sim_file {
-    char path[MEDIUM_SIM_PATH_MAX]; /* empty: free */
-    enum medium_granularity granularity;
-    size_t size_bytes;
-    uint8_t *visible;
-    uint8_t *persisted;
-    struct store *stores; /* pending, in order */
-    size_t store_count;
-    size_t store_capacity;
-    size_t high_bytes; /* beyond this both images are zero */
-    bool is_open;
-    bool has_orphans;
-    bool is_sync_failing;
-    uint64_t delay_min_ns;
-    uint64_t delay_max_ns;
-    uint64_t sync_due_ns; /* UINT64_MAX: none under way, or stalled */
-    bool is_syncing;
-    size_t sync_count;    /* pending stores that the sync under way covers */
-    uint64_t sync_ticket; /* and the ticket it completes */
-    uint64_t requested;   /* newest ticket */
-    uint64_t completed;
-    bool is_failed;
-};
 
 struct medium_sim {
     struct prng prng;
@@ -61,13 +30,6 @@ struct medium {
 /* Which simulation medium_open serves. */
 static struct medium_sim *current;
 
-static void *take(size_t size_bytes)
-{
-    void *memory = calloc(1, size_bytes);
-    CHECK(memory != NULL);
-    return memory;
-}
-
 static struct sim_file *file_find(const struct medium_sim *sim, const char *path)
 {
     for (size_t i = 0; i < MEDIUM_SIM_FILES_MAX; i++)
@@ -84,108 +46,9 @@ static struct sim_file *file_of(const struct medium_sim *sim, const char *path)
     return file;
 }
 
-static void file_release(struct sim_file *file)
-{
-    free(file->visible);
-    free(file->persisted);
-    free(file->stores);
-    memset(file, 0, sizeof(*file));
-}
-
-static void store_push(struct sim_file *file, uint32_t word, uint64_t value)
-{
-    if (file->store_count == file->store_capacity) {
-        file->store_capacity = file->store_capacity == 0 ? 256 : 2 * file->store_capacity;
-        file->stores = realloc(file->stores, file->store_capacity * sizeof(*file->stores));
-        CHECK(file->stores != NULL);
-    }
-    file->stores[file->store_count++] = (struct store){.word = word, .value = value};
-    if (((size_t)word + 1) * WORD_BYTES > file->high_bytes)
-        file->high_bytes = ((size_t)word + 1) * WORD_BYTES;
-}
-
-static void store_apply(struct sim_file *file, const struct store *store)
-{
-    memcpy(file->persisted + (size_t)store->word * WORD_BYTES, &store->value, WORD_BYTES);
-}
-
-/* An orphan whose word was stored again and made durable is overwritten for good. */
-static void orphans_drop(struct sim_file *file, const uint8_t *is_durable)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < file->store_count; i++)
-        if (!file->stores[i].is_orphan || is_durable[file->stores[i].word] == 0)
-            file->stores[kept++] = file->stores[i];
-    file->store_count = kept;
-    file->has_orphans = kept > 0;
-}
-
-/* Makes the first `count` pending stores durable, but for orphans. */
-static void stores_persist(struct sim_file *file, size_t count)
-{
-    uint8_t *is_durable = file->has_orphans ? take(file->size_bytes / WORD_BYTES) : NULL;
-    size_t kept = 0;
-    for (size_t i = 0; i < file->store_count; i++) {
-        const struct store *store = &file->stores[i];
-        if (i >= count || store->is_orphan) {
-            file->stores[kept++] = *store;
-            continue;
-        }
-        store_apply(file, store);
-        if (is_durable != NULL)
-            is_durable[store->word] = 1;
-    }
-    file->store_count = kept;
-    if (is_durable != NULL)
-        orphans_drop(file, is_durable);
-    free(is_durable);
-}
-
-static void stores_orphan(struct sim_file *file, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        file->stores[i].is_orphan = true;
-    file->has_orphans = file->has_orphans || count > 0;
-}
-
-static void sync_begin(struct medium_sim *sim, struct sim_file *file)
-{
-    uint64_t delay_ns = file->delay_max_ns == MEDIUM_SIM_STALLED
-                            ? MEDIUM_SIM_STALLED
-                            : prng_range(&sim->prng, file->delay_min_ns, file->delay_max_ns);
-    file->is_syncing = true;
-    file->sync_count = file->store_count;
-    file->sync_ticket = file->requested;
-    file->sync_due_ns = delay_ns > UINT64_MAX - sim->now_ns ? UINT64_MAX : sim->now_ns + delay_ns;
-}
-
-static void sync_end(struct medium_sim *sim, struct sim_file *file)
-{
-    size_t count = file->sync_count;
-    file->is_syncing = false;
-    file->sync_count = 0;
-    file->sync_due_ns = UINT64_MAX;
-    if (file->is_sync_failing) {
-        file->is_failed = true;
-        stores_orphan(file, count);
-        return;
-    }
-    stores_persist(file, count);
-    file->completed = file->sync_ticket;
-    if (file->requested > file->completed)
-        sync_begin(sim, file);
-}
-
-static void sync_advance(struct medium_sim *sim, struct sim_file *file)
-{
-    while (file->is_syncing && !file->is_failed && file->sync_due_ns <= sim->now_ns &&
-           file->sync_due_ns != UINT64_MAX)
-        sync_end(sim, file);
-}
-
 struct medium_sim *medium_sim_create(const struct medium_sim_options *options)
 {
-    struct medium_sim *sim = take(sizeof(*sim));
+    struct medium_sim *sim = sim_take(sizeof(*sim));
     CHECK(options->sync_delay_min_ns <= options->sync_delay_max_ns);
     prng_init(&sim->prng, options->seed);
     sim->options = *options;
@@ -196,27 +59,15 @@ void medium_sim_destroy(struct medium_sim *sim)
 {
     CHECK(sim->open_media == NULL);
     for (size_t i = 0; i < MEDIUM_SIM_FILES_MAX; i++)
-        file_release(&sim->files[i]);
+        sim_file_release(&sim->files[i]);
     if (current == sim)
         current = NULL;
     free(sim);
 }
 
-static void file_forget_opener(struct sim_file *file)
-{
-    file->is_open = false;
-    file->is_syncing = false;
-    file->is_failed = false;
-    file->is_sync_failing = false;
-    file->sync_count = 0;
-    file->sync_due_ns = UINT64_MAX;
-    file->requested = 0;
-    file->completed = 0;
-}
-
 struct medium_sim *medium_sim_clone(const struct medium_sim *sim)
 {
-    struct medium_sim *clone = take(sizeof(*clone));
+    struct medium_sim *clone = sim_take(sizeof(*clone));
     *clone = *sim;
     clone->open_media = NULL;
     for (size_t i = 0; i < MEDIUM_SIM_FILES_MAX; i++) {
@@ -224,14 +75,14 @@ struct medium_sim *medium_sim_clone(const struct medium_sim *sim)
         const struct sim_file *from = &sim->files[i];
         if (from->path[0] == '\0')
             continue;
-        file->visible = take(from->size_bytes);
-        file->persisted = take(from->size_bytes);
+        file->visible = sim_take(from->size_bytes);
+        file->persisted = sim_take(from->size_bytes);
         memcpy(file->visible, from->visible, from->high_bytes);
         memcpy(file->persisted, from->persisted, from->high_bytes);
         file->store_capacity = from->store_count + 64;
-        file->stores = take(file->store_capacity * sizeof(*file->stores));
+        file->stores = sim_take(file->store_capacity * sizeof(*file->stores));
         memcpy(file->stores, from->stores, from->store_count * sizeof(*file->stores));
-        file_forget_opener(file);
+        sim_file_forget_opener(file);
     }
     return clone;
 }
@@ -246,7 +97,7 @@ void medium_sim_set_now(struct medium_sim *sim, uint64_t now_ns)
     CHECK(now_ns >= sim->now_ns);
     sim->now_ns = now_ns;
     for (size_t i = 0; i < MEDIUM_SIM_FILES_MAX; i++)
-        sync_advance(sim, &sim->files[i]);
+        sim_file_sync_advance(&sim->files[i], &sim->prng, sim->now_ns);
 }
 
 uint64_t medium_sim_deadline_ns(const struct medium_sim *sim, const char *path)
@@ -303,18 +154,18 @@ static void file_detach(struct medium_sim *sim, struct sim_file *file)
     for (struct medium *medium = sim->open_media; medium != NULL; medium = medium->next) {
         if (medium->file != file)
             continue;
-        file->visible = take(file->size_bytes);
+        file->visible = sim_take(file->size_bytes);
         memcpy(file->visible, medium->data, file->high_bytes);
         medium->file = NULL;
     }
-    file_forget_opener(file);
+    sim_file_forget_opener(file);
 }
 
 void medium_sim_remove(struct medium_sim *sim, const char *path)
 {
     struct sim_file *file = file_of(sim, path);
     file_detach(sim, file);
-    file_release(file);
+    sim_file_release(file);
 }
 
 void medium_sim_lose_power_but(struct medium_sim *sim, const char *path, const uint64_t *survivors)
@@ -325,7 +176,7 @@ void medium_sim_lose_power_but(struct medium_sim *sim, const char *path, const u
     file_detach(sim, file);
     for (size_t i = 0; i < file->store_count; i++)
         if ((survivors[i / 64] >> (i % 64) & 1) != 0)
-            store_apply(file, &file->stores[i]);
+            sim_file_apply(file, &file->stores[i]);
     file->store_count = 0;
     file->has_orphans = false;
     memcpy(file->visible, file->persisted, file->high_bytes);
@@ -336,7 +187,7 @@ void medium_sim_lose_power(struct medium_sim *sim, const char *path, uint32_t su
     struct sim_file *file = file_find(sim, path);
     if (file == NULL)
         return;
-    uint64_t *survivors = take((file->store_count / 64 + 1) * sizeof(*survivors));
+    uint64_t *survivors = sim_take((file->store_count / 64 + 1) * sizeof(*survivors));
     for (size_t i = 0; i < file->store_count; i++)
         if (prng_chance(&sim->prng, survive_per_million))
             survivors[i / 64] |= UINT64_C(1) << (i % 64);
@@ -351,7 +202,7 @@ void medium_sim_kill(struct medium_sim *sim, const char *path)
         return;
     file_detach(sim, file);
     if (file->granularity != MEDIUM_PAGE)
-        stores_orphan(file, file->store_count);
+        sim_file_orphan(file, file->store_count);
 }
 
 bool medium_sim_exists(const struct medium_sim *sim, const char *path)
@@ -389,8 +240,8 @@ static enum error file_create(struct medium_sim *sim, const struct medium_option
     snprintf(file->path, sizeof(file->path), "%s", options->path);
     file->granularity = sim->options.granularity;
     file->size_bytes = options->size_bytes;
-    file->visible = take(options->size_bytes);
-    file->persisted = take(options->size_bytes);
+    file->visible = sim_take(options->size_bytes);
+    file->persisted = sim_take(options->size_bytes);
     file->delay_min_ns = sim->options.sync_delay_min_ns;
     file->delay_max_ns = sim->options.sync_delay_max_ns;
     file->sync_due_ns = UINT64_MAX;
@@ -421,7 +272,7 @@ enum error medium_open(const struct medium_options *options, struct medium **ret
         snprintf(ret_reason, reason_size, "%.140s: %s", options->path, error_text(error));
         return error;
     }
-    struct medium *medium = take(sizeof(*medium));
+    struct medium *medium = sim_take(sizeof(*medium));
     file->is_open = true;
     *medium = (struct medium){.sim = current,
                               .file = file,
@@ -444,9 +295,9 @@ void medium_close(struct medium *medium)
     if (medium->file == NULL) {
         free(medium->data);
     } else {
-        file_forget_opener(medium->file);
+        sim_file_forget_opener(medium->file);
         if (medium->granularity != MEDIUM_PAGE)
-            stores_orphan(medium->file, medium->file->store_count);
+            sim_file_orphan(medium->file, medium->file->store_count);
     }
     free(medium);
 }
@@ -478,15 +329,6 @@ size_t medium_size_bytes(const struct medium *medium)
     return medium->size_bytes;
 }
 
-/* A word that stays as it is adds no state, unless what is there is a killed process's. */
-static void word_store(struct sim_file *file, size_t offset, uint64_t value)
-{
-    if (!file->has_orphans && memcmp(file->visible + offset, &value, WORD_BYTES) == 0)
-        return;
-    memcpy(file->visible + offset, &value, WORD_BYTES);
-    store_push(file, (uint32_t)(offset / WORD_BYTES), value);
-}
-
 void medium_write(struct medium *medium, size_t offset, const void *data, size_t size_bytes)
 {
     struct sim_file *file = medium->file;
@@ -496,15 +338,15 @@ void medium_write(struct medium *medium, size_t offset, const void *data, size_t
     if (file == NULL)
         return;
     for (size_t done = 0; done < size_bytes;) {
-        size_t word_offset = (offset + done) / WORD_BYTES * WORD_BYTES;
+        size_t word_offset = (offset + done) / SIM_WORD_BYTES * SIM_WORD_BYTES;
         size_t skip = offset + done - word_offset;
-        size_t part = WORD_BYTES - skip;
+        size_t part = SIM_WORD_BYTES - skip;
         uint64_t value;
         if (part > size_bytes - done)
             part = size_bytes - done;
-        memcpy(&value, file->visible + word_offset, WORD_BYTES);
+        memcpy(&value, file->visible + word_offset, SIM_WORD_BYTES);
         memcpy((uint8_t *)&value + skip, bytes + done, part);
-        word_store(file, word_offset, value);
+        sim_file_store_word(file, word_offset, value);
         done += part;
     }
 }
@@ -512,10 +354,10 @@ void medium_write(struct medium *medium, size_t offset, const void *data, size_t
 void medium_write_word(struct medium *medium, size_t offset, uint64_t word)
 {
     uint64_t value = htole64(word);
-    CHECK(offset % WORD_BYTES == 0);
-    CHECK(offset <= medium->size_bytes - WORD_BYTES);
+    CHECK(offset % SIM_WORD_BYTES == 0);
+    CHECK(offset <= medium->size_bytes - SIM_WORD_BYTES);
     if (medium->file != NULL)
-        word_store(medium->file, offset, value);
+        sim_file_store_word(medium->file, offset, value);
 }
 
 uint64_t medium_persist(struct medium *medium)
@@ -525,10 +367,10 @@ uint64_t medium_persist(struct medium *medium)
         return UINT64_MAX;
     file->requested++;
     if (file->granularity != MEDIUM_PAGE) {
-        stores_persist(file, file->store_count);
+        sim_file_persist(file, file->store_count);
         file->completed = file->requested;
     } else if (!file->is_syncing && !file->is_failed) {
-        sync_begin(medium->sim, file);
+        sim_file_sync_begin(file, &medium->sim->prng, medium->sim->now_ns);
     }
     return file->requested;
 }
@@ -538,7 +380,7 @@ enum error medium_persisted(struct medium *medium, uint64_t *ret_ticket)
     struct sim_file *file = medium->file;
     if (file == NULL)
         return ERR_SYNC;
-    sync_advance(medium->sim, file);
+    sim_file_sync_advance(file, &medium->sim->prng, medium->sim->now_ns);
     if (file->is_failed)
         return ERR_SYNC;
     *ret_ticket = file->completed;
@@ -555,6 +397,6 @@ enum error medium_persist_wait(struct medium *medium)
     if (file->granularity != MEDIUM_PAGE)
         return OK;
     while (!file->is_failed && file->completed < file->requested)
-        sync_end(medium->sim, file);
+        sim_file_sync_end(file, &medium->sim->prng, medium->sim->now_ns);
     return file->is_failed ? ERR_SYNC : OK;
 }
