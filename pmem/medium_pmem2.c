@@ -75,8 +75,9 @@ static enum error medium_map(struct medium *medium, const char *path, char *ret_
     medium->copy = pmem2_get_memcpy_fn(medium->map);
     medium->flush = pmem2_get_flush_fn(medium->map);
     medium->drain = pmem2_get_drain_fn(medium->map);
-    /* Page faults now and not in the first append to each page; a kernel that cannot is only slower.
-     * Not for PAGE: every page would be dirty, and the first sync would write the whole file. */
+    /* Page faults now and not in the first append to each page; a kernel that cannot is only
+     * slower. Not for PAGE: every page would be dirty, and the first sync would write the whole
+     * file. */
     if (medium->granularity != MEDIUM_PAGE)
         (void)madvise(medium->data, medium->size_bytes, MADV_POPULATE_WRITE);
     medium->is_emulated =
