@@ -42,7 +42,7 @@ void unmap_guard_close(struct unmap_guard *guard)
     }
 }
 
-void unmap_guard_wait(void)
+void unmap_guard_wait(const struct unmap_guard *except)
 {
     if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0) {
         for (uint32_t steps = 0; steps < SETTLE_STEPS; steps++) {
@@ -51,7 +51,7 @@ void unmap_guard_wait(void)
     }
     for (uint32_t i = 0; i < UNMAP_GUARDS_MAX; i++) {
         struct unmap_guard *guard = atomic_load(&guards[i]);
-        if (guard == NULL) {
+        if (guard == NULL || guard == except) {
             continue;
         }
         for (uint32_t steps = 0; steps < WAIT_STEPS_MAX; steps++) {
@@ -67,7 +67,7 @@ void unmap_guard_wait(void)
 int munmap(void *address, size_t size_bytes)
 {
     if (rte_thread_is_intr() != 0) {
-        unmap_guard_wait();
+        unmap_guard_wait(NULL);
     }
     return (int)syscall(SYS_munmap, address, size_bytes);
 }

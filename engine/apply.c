@@ -1,6 +1,10 @@
 /* Committed records through the machine; those that this node proposed are answered on the way. */
 #include "base/le.h"
 #include "engine/engine_internal.h"
+#include "engine/key_hash.h"
+
+/* More than that would be evicted again before its turn comes. */
+#define FETCH_AHEAD_OPS_MAX 256
 
 /* Counts what an op came to. */
 static void count_result(struct engine_counters *counters, const struct op_result *result)
@@ -45,6 +49,32 @@ static struct wire_request next_request(struct span payload, size_t *cursor)
     return request;
 }
 
+/*
+ * Fetches ahead what the first ops of a record will touch: memory is the cost of applying. Looks at
+ * bytes only, as far as they reach.
+ */
+static void fetch_ahead(const struct engine *engine, struct span payload, uint32_t count)
+{
+    const struct index *index = &engine->machine.index;
+    uint64_t hashes[FETCH_AHEAD_OPS_MAX];
+    uint32_t hash_count = 0;
+    size_t cursor = RECORD_PREFIX_SIZE_BYTES;
+    for (uint32_t i = 0; i < count && hash_count < FETCH_AHEAD_OPS_MAX; i++) {
+        struct wire_request request = next_request(payload, &cursor);
+        size_t op_cursor = 0;
+        for (uint16_t j = 0; j < request.op_count && hash_count < FETCH_AHEAD_OPS_MAX; j++) {
+            struct wire_op op;
+            CHECK(wire_op_decode(request.ops, &op_cursor, &op) == OK);
+            if (op.key.size_bytes == 0)
+                continue;
+            hashes[hash_count] = key_hash(op.key);
+            index_fetch_line(index, hashes[hash_count++]);
+        }
+    }
+    for (uint32_t i = 0; i < hash_count; i++)
+        index_fetch_entry(index, hashes[i]);
+}
+
 static void apply_record(struct engine *engine, uint64_t index, uint64_t term, struct span payload)
 {
     CHECK(payload.size_bytes >= RECORD_PREFIX_SIZE_BYTES);
@@ -55,6 +85,7 @@ static void apply_record(struct engine *engine, uint64_t index, uint64_t term, s
 
     const struct pending_record *waiting = batch_take_waiters(engine, index, term);
     CHECK(waiting == NULL || waiting->count == count);
+    fetch_ahead(engine, payload, count);
     size_t cursor = RECORD_PREFIX_SIZE_BYTES;
     uint32_t ordinal = 0;
     for (uint32_t i = 0; i < count; i++) {

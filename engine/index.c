@@ -49,7 +49,13 @@ static int is_same(struct cds_lfht_node *node, const void *context)
     return node == context;
 }
 
-enum error index_init(struct index *index, const struct store *store, uint32_t keys_max)
+size_t index_arena_bytes(uint32_t keys_max)
+{
+    return front_arena_bytes(keys_max);
+}
+
+enum error index_init(struct index *index, struct arena *arena, struct store *store,
+                      uint32_t keys_max)
 {
     unsigned long buckets = BUCKETS_MIN;
     while (buckets < keys_max && buckets < BUCKETS_MAX)
@@ -59,6 +65,7 @@ enum error index_init(struct index *index, const struct store *store, uint32_t k
     if (table == NULL)
         return ERR_NO_MEMORY;
     *index = (struct index){.table = table, .store = store};
+    front_init(&index->front, arena, store, keys_max);
     return OK;
 }
 
@@ -75,6 +82,9 @@ void index_deinit(struct index *index)
 
 struct store_entry *index_lookup(const struct index *index, struct span key, uint64_t hash)
 {
+    struct store_entry *entry = front_lookup(&index->front, key, hash);
+    if (entry != NULL)
+        return entry;
     struct index_key wanted = {.store = index->store, .key = key, .hash = hash};
     struct cds_lfht_iter iter;
     cds_lfht_lookup(index->table, bucket_hash(hash), is_match, &wanted, &iter);
@@ -87,6 +97,7 @@ void index_add(struct index *index, struct store_entry *entry)
     struct cds_lfht_node *node = node_of(entry);
     cds_lfht_node_init(node);
     cds_lfht_add(index->table, bucket_hash(entry->hash), node);
+    front_add(&index->front, entry);
 }
 
 void index_replace(struct index *index, struct store_entry *old, struct store_entry *entry)
@@ -98,11 +109,13 @@ void index_replace(struct index *index, struct store_entry *old, struct store_en
     CHECK(cds_lfht_iter_get_node(&iter) == node_of(old));
     CHECK(cds_lfht_replace(index->table, &iter, bucket_hash(entry->hash), is_same, node_of(old),
                            node) == 0);
+    front_replace(&index->front, old, entry);
 }
 
 void index_remove(struct index *index, struct store_entry *entry)
 {
     CHECK(cds_lfht_del(index->table, node_of(entry)) == 0);
+    front_replace(&index->front, entry, NULL);
 }
 
 void index_walk(const struct index *index,

@@ -8,21 +8,39 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "engine/front.h"
 #include "engine/store.h"
 
 struct index {
     struct cds_lfht *table;
-    const struct store *store;
+    struct store *store;
+    struct front front;
 };
 
+size_t index_arena_bytes(uint32_t keys_max);
 /* A table for `keys_max` keys. ERR_NO_MEMORY. */
-MUST_USE enum error index_init(struct index *index, const struct store *store, uint32_t keys_max);
+MUST_USE enum error index_init(struct index *index, struct arena *arena, struct store *store,
+                               uint32_t keys_max);
 
 /* Forgets every entry (the store keeps the blocks) and frees the table. */
 void index_deinit(struct index *index);
 
 /* The entry of `key`, whose hash is `hash`; NULL: none. Any thread, valid until its rcu_turn. */
 struct store_entry *index_lookup(const struct index *index, struct span key, uint64_t hash);
+
+/*
+ * Fetches ahead for a lookup that follows: first index_fetch_line for all keys of a request, then
+ * index_fetch_entry for all, then the lookups. Any thread.
+ */
+static inline void index_fetch_line(const struct index *index, uint64_t hash)
+{
+    front_fetch_line(&index->front, hash);
+}
+
+static inline void index_fetch_entry(const struct index *index, uint64_t hash)
+{
+    front_fetch_entry(&index->front, hash);
+}
 
 /* Shows `entry`, whose key is not in the index. Owner. */
 void index_add(struct index *index, struct store_entry *entry);

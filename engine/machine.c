@@ -10,7 +10,8 @@
 
 size_t machine_arena_bytes(const struct engine_options *options)
 {
-    return store_arena_bytes(options->blocks_max) + sessions_arena_bytes(options->sessions_max);
+    return store_arena_bytes(options->blocks_max) + index_arena_bytes(options->keys_max) +
+           sessions_arena_bytes(options->sessions_max);
 }
 
 enum error machine_init(struct machine *machine, const struct engine_options *options,
@@ -23,7 +24,7 @@ enum error machine_init(struct machine *machine, const struct engine_options *op
     enum error error = store_init(&machine->store, arena, options->blocks_max);
     if (error != OK)
         return error;
-    error = index_init(&machine->index, &machine->store, options->keys_max);
+    error = index_init(&machine->index, arena, &machine->store, options->keys_max);
     if (error != OK)
         store_deinit(&machine->store);
     return error;

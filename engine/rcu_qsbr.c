@@ -107,12 +107,14 @@ void rcu_grace_free(struct rcu_grace *grace)
     /* The helper thread may still hold the head. */
     if (!rcu_grace_is_over(grace))
         urcu_qsbr_barrier();
+    CHECK(rcu_grace_is_over(grace));
     free(grace);
 }
 
 static void grace_over(struct rcu_head *head)
 {
     struct rcu_grace *grace = caa_container_of(head, struct rcu_grace, head);
+    trace_over();
     atomic_store_explicit(&grace->is_over, true, memory_order_release);
 }
 
@@ -120,6 +122,7 @@ void rcu_grace_begin(struct rcu_grace *grace)
 {
     CHECK(rcu_grace_is_over(grace));
     atomic_store_explicit(&grace->is_over, false, memory_order_relaxed);
+    trace_quiescent();
     urcu_qsbr_call_rcu(&grace->head, grace_over);
 }
 

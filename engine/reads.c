@@ -32,10 +32,11 @@ void reads_init(struct engine *engine, struct arena *arena)
     reads->deadline_ns = UINT64_MAX;
 }
 
-static void answer_read_op(struct answer *answer, const struct wire_read_op *op, uint32_t position)
+static void answer_read_op(struct answer *answer, const struct wire_read_op *op, uint64_t hash,
+                           uint32_t position)
 {
     const struct machine *machine = &answer->engine->machine;
-    const struct store_entry *entry = machine_lookup(machine, op->key);
+    const struct store_entry *entry = index_lookup(&machine->index, op->key, hash);
     struct wire_reply_op reply_op = {.seq = position, .outcome = WIRE_OUTCOME_NOT_FOUND};
     if (entry != NULL) {
         reply_op.version = entry->version;
@@ -49,18 +50,31 @@ static void answer_read_op(struct answer *answer, const struct wire_read_op *op,
     answer_add(answer, &reply_op, entry, op->offset_bytes);
 }
 
+/* Decodes the ops, and fetches what they will touch: memory is the cost of a read. */
+static void prepare_ops(const struct index *index, const struct wire_read *read,
+                        struct wire_read_op *ret_ops, uint64_t *ret_hashes)
+{
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < read->op_count; i++) {
+        CHECK(wire_read_op_decode(read->ops, &cursor, &ret_ops[i]) == OK);
+        ret_hashes[i] = key_hash(ret_ops[i].key);
+        index_fetch_line(index, ret_hashes[i]);
+    }
+    for (uint16_t i = 0; i < read->op_count && read->op_count > 1; i++)
+        index_fetch_entry(index, ret_hashes[i]);
+}
+
 static void answer_read(struct engine *engine, const struct address *from,
                         const struct wire_read *read)
 {
+    struct wire_read_op ops[REQUEST_OPS_MAX];
+    uint64_t hashes[REQUEST_OPS_MAX];
     struct answer answer;
+    prepare_ops(&engine->machine.index, read, ops, hashes);
     answer_begin(&answer, engine, from, WIRE_READ_REPLY);
     answer_open(&answer, read->request_number, WIRE_STATUS_OK, read->op_count);
-    size_t cursor = 0;
-    for (uint16_t i = 0; i < read->op_count; i++) {
-        struct wire_read_op op;
-        CHECK(wire_read_op_decode(read->ops, &cursor, &op) == OK);
-        answer_read_op(&answer, &op, i);
-    }
+    for (uint16_t i = 0; i < read->op_count; i++)
+        answer_read_op(&answer, &ops[i], hashes[i], i);
     answer_send(&answer);
 }
 

@@ -22,11 +22,6 @@ static inline void *block_at(const struct store *store, uint32_t number)
     return store->blocks + (size_t)number * ENGINE_BLOCK_SIZE_BYTES;
 }
 
-static inline uint32_t block_number(const struct store *store, const void *block)
-{
-    return (uint32_t)((size_t)((const uint8_t *)block - store->blocks) / ENGINE_BLOCK_SIZE_BYTES);
-}
-
 static uint32_t ring_capacity(uint32_t blocks_total)
 {
     uint32_t capacity = 1;
@@ -172,7 +167,7 @@ struct store_entry *store_new(struct store *store, const struct store_content *c
 void store_retire(struct store *store, struct store_entry *entry)
 {
     CHECK(store->retired_tail - store->retired_head <= store->retired_mask);
-    store->retired[store->retired_tail++ & store->retired_mask] = block_number(store, entry);
+    store->retired[store->retired_tail++ & store->retired_mask] = store_number(store, entry);
 }
 
 void store_turn(struct store *store)

@@ -112,6 +112,17 @@ void store_turn(struct store *store);
 /* Entries retired that wait for readers. */
 uint64_t store_retire_backlog(const struct store *store);
 
+/* The entry's block number, never 0, and back. */
+static inline uint32_t store_number(const struct store *store, const struct store_entry *entry)
+{
+    return (uint32_t)((size_t)((const uint8_t *)entry - store->blocks) / ENGINE_BLOCK_SIZE_BYTES);
+}
+
+static inline struct store_entry *store_at(const struct store *store, uint32_t number)
+{
+    return (struct store_entry *)(void *)(store->blocks + (size_t)number * ENGINE_BLOCK_SIZE_BYTES);
+}
+
 static inline uint32_t store_entry_key_size(const struct store_entry *entry)
 {
     return atomic_load_explicit(&entry->key_size_bytes, memory_order_acquire);

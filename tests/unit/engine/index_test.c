@@ -24,9 +24,10 @@ struct table {
 static int setup(void **state)
 {
     struct table *table = calloc(1, sizeof(*table));
-    assert_int_equal(arena_init(&table->arena, store_arena_bytes(BLOCKS_MAX)), OK);
+    assert_int_equal(
+        arena_init(&table->arena, store_arena_bytes(BLOCKS_MAX) + index_arena_bytes(64)), OK);
     assert_int_equal(store_init(&table->store, &table->arena, BLOCKS_MAX), OK);
-    assert_int_equal(index_init(&table->index, &table->store, 64), OK);
+    assert_int_equal(index_init(&table->index, &table->arena, &table->store, 64), OK);
     *state = table;
     return 0;
 }
