@@ -3,8 +3,12 @@
  * server.
  *
  * net_memif's client connects once, when the port starts. Here the owner of queue 0 looks at an
- * idle link now and then and starts the port anew while it is down, so that the order in which
- * processes start does not matter. Other queues are held off meanwhile.
+ * idle link now and then and has the port started anew while it is down, so that the order in which
+ * processes start does not matter. All queues are held off meanwhile.
+ *
+ * The driver tears connections down in EAL's interrupt thread, without a lock against a stop from
+ * another thread. So a memif port is stopped, started anew and closed in that thread, too: an alarm
+ * of EAL runs there.
  */
 #include "dataplane/frame.h"
 
@@ -14,12 +18,14 @@
 #include "dataplane/unmap_guard.h"
 #include "dataplane/vdev.h"
 
+#include <rte_alarm.h>
 #include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +37,8 @@
 #define LINK_LOOK_PER_SECOND    200 /* of an idle memif client */
 #define CONNECT_LOOKS_MAX       100 /* looks at a link that stays down before it is started anew */
 #define LOG_SIZE_BYTES          512
+#define ALARM_DELAY_US          1
+#define ALARM_STEPS_MAX         20000000 /* yields; only a stuck driver takes so long */
 
 #define OFFLOADS_TX_WANTED (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
 #define OFFLOADS_RX_WANTED (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
@@ -45,9 +53,11 @@ struct dp_frame_port {
     struct frame_queue queues[QUEUES_MAX];
     uint16_t id;
     uint16_t queue_count;
+    bool is_memif;
     bool is_memif_client;
-    bool is_started;     /* written by queue 0's owner while the others are held off */
-    atomic_bool is_held; /* pairs with each queue's guard: see link_restart */
+    atomic_bool is_started;       /* written while the queues are held off */
+    atomic_bool is_held;          /* pairs with each queue's guard: see port_hold */
+    atomic_bool is_alarm_pending; /* release at the end of the alarm, acquire in who waits for it */
     bool was_up;
     uint32_t connect_looks;
     uint64_t look_tsc; /* next look at the link */
@@ -139,9 +149,6 @@ static bool is_memif_client(const struct rte_eth_dev_info *info)
 {
     char role[VDEV_VALUE_SIZE_BYTES];
     const struct rte_devargs *devargs = rte_dev_devargs(info->device);
-    if (strcmp(info->driver_name, "net_memif") != 0) {
-        return false;
-    }
     return devargs == NULL || devargs->args == NULL || !vdev_value(devargs->args, "role", role) ||
            strcmp(role, "client") == 0;
 }
@@ -166,7 +173,8 @@ static enum error port_configure(struct dp_frame_port *port,
     }
     port->rx_offloads = info.rx_offload_capa & OFFLOADS_RX_WANTED;
     port->tx_offloads = info.tx_offload_capa & OFFLOADS_TX_WANTED;
-    port->is_memif_client = is_memif_client(&info);
+    port->is_memif = strcmp(info.driver_name, "net_memif") == 0;
+    port->is_memif_client = port->is_memif && is_memif_client(&info);
     enum error error = pools_make(port, options, mtu_bytes, ret_reason, reason_size);
     if (error != OK) {
         return error;
@@ -261,15 +269,65 @@ enum error dp_frame_port_open(const struct dp_frame_port_options *options,
     return OK;
 }
 
+/* Returns once no queue is in a burst; those that begin later see the mark and turn back. */
+static void port_hold(struct dp_frame_port *port)
+{
+    atomic_store(&port->is_held, true);
+    unmap_guard_wait();
+}
+
+static void port_stop(struct dp_frame_port *port)
+{
+    port_hold(port);
+    if (port->is_started) {
+        (void)rte_eth_dev_stop(port->id);
+    }
+    port->is_started = false;
+}
+
+/* EAL's interrupt thread. */
+static void restart_alarm(void *context)
+{
+    struct dp_frame_port *port = context;
+    port_stop(port);
+    port->is_started = rte_eth_dev_start(port->id) == 0;
+    atomic_store(&port->is_held, false);
+    atomic_store_explicit(&port->is_alarm_pending, false, memory_order_release);
+}
+
+static void close_alarm(void *context)
+{
+    struct dp_frame_port *port = context;
+    port_stop(port);
+    (void)rte_eth_dev_close(port->id);
+    atomic_store_explicit(&port->is_alarm_pending, false, memory_order_release);
+}
+
+static bool is_alarm_pending(const struct dp_frame_port *port)
+{
+    return atomic_load_explicit(&port->is_alarm_pending, memory_order_acquire);
+}
+
+static void alarm_await(const struct dp_frame_port *port)
+{
+    for (uint32_t steps = 0; steps < ALARM_STEPS_MAX && is_alarm_pending(port); steps++) {
+        (void)sched_yield();
+    }
+    CHECK(!is_alarm_pending(port));
+}
+
 void dp_frame_port_close(struct dp_frame_port *port)
 {
     if (port == NULL) {
         return;
     }
-    if (port->is_started) {
-        (void)rte_eth_dev_stop(port->id);
+    alarm_await(port);
+    atomic_store(&port->is_alarm_pending, true);
+    if (port->is_memif && rte_eal_alarm_set(ALARM_DELAY_US, close_alarm, port) == 0) {
+        alarm_await(port);
+    } else {
+        close_alarm(port);
     }
-    (void)rte_eth_dev_close(port->id);
     port_release(port);
 }
 
@@ -285,27 +343,12 @@ bool dp_frame_port_is_up(const struct dp_frame_port *port)
            link.link_status == RTE_ETH_LINK_UP;
 }
 
-/* Queue 0's owner, outside a burst. */
-static void link_restart(struct dp_frame_port *port)
-{
-    /* Sequentially consistent: a queue that begins a burst later sees it, and one that began
-     * before is waited for. */
-    atomic_store(&port->is_held, true);
-    unmap_guard_wait(&port->queues[0].guard);
-    if (port->is_started) {
-        (void)rte_eth_dev_stop(port->id);
-    }
-    port->is_started = rte_eth_dev_start(port->id) == 0;
-    port->connect_looks = 0;
-    atomic_store(&port->is_held, false);
-}
-
 /* A client whose server is not there tries again at each look; one whose server has accepted gets
  * time for the handshake. */
 static void link_look(struct dp_frame_port *port)
 {
     uint64_t tsc = rte_rdtsc();
-    if (tsc < port->look_tsc) {
+    if (tsc < port->look_tsc || is_alarm_pending(port)) {
         return;
     }
     port->look_tsc = tsc + rte_get_tsc_hz() / LINK_LOOK_PER_SECOND;
@@ -315,13 +358,17 @@ static void link_look(struct dp_frame_port *port)
         return;
     }
     if (port->was_up) {
-        /* The server went away; two looks are enough for the driver to put the old link down. */
+        /* The server went away: no handshake to wait for. */
         port->was_up = false;
-        port->connect_looks = CONNECT_LOOKS_MAX - 2;
+        port->connect_looks = CONNECT_LOOKS_MAX - 1;
     }
     port->connect_looks++;
     if (!port->is_started || port->connect_looks >= CONNECT_LOOKS_MAX) {
-        link_restart(port);
+        port->connect_looks = 0;
+        atomic_store(&port->is_alarm_pending, true);
+        if (rte_eal_alarm_set(ALARM_DELAY_US, restart_alarm, port) != 0) {
+            atomic_store(&port->is_alarm_pending, false); /* the next look tries again */
+        }
     }
 }
 

@@ -42,7 +42,7 @@ void unmap_guard_close(struct unmap_guard *guard)
     }
 }
 
-void unmap_guard_wait(const struct unmap_guard *except)
+void unmap_guard_wait(void)
 {
     if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0) {
         for (uint32_t steps = 0; steps < SETTLE_STEPS; steps++) {
@@ -51,7 +51,7 @@ void unmap_guard_wait(const struct unmap_guard *except)
     }
     for (uint32_t i = 0; i < UNMAP_GUARDS_MAX; i++) {
         struct unmap_guard *guard = atomic_load(&guards[i]);
-        if (guard == NULL || guard == except) {
+        if (guard == NULL) {
             continue;
         }
         for (uint32_t steps = 0; steps < WAIT_STEPS_MAX; steps++) {
@@ -67,7 +67,7 @@ void unmap_guard_wait(const struct unmap_guard *except)
 int munmap(void *address, size_t size_bytes)
 {
     if (rte_thread_is_intr() != 0) {
-        unmap_guard_wait(NULL);
+        unmap_guard_wait();
     }
     return (int)syscall(SYS_munmap, address, size_bytes);
 }

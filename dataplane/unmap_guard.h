@@ -46,7 +46,7 @@ static inline void unmap_guard_end(struct unmap_guard *guard)
     atomic_store_explicit(&guard->is_in_burst, 0, memory_order_release);
 }
 
-/* Waits until no guard but `except` (or NULL) is in a burst that began before the call. */
-void unmap_guard_wait(const struct unmap_guard *except);
+/* Waits until no guard is in a burst that began before the call. Not within a burst. */
+void unmap_guard_wait(void);
 
 #endif

@@ -318,7 +318,7 @@ static void creation_run(struct run *run)
     medium_sim_destroy(sim);
 }
 
-/* Rot: each bit of what is durable, one at a time. */
+/* Rot: one bit of each durable byte, one at a time. */
 static void rot_try(struct run *run, const struct medium_sim *origin,
                     const struct log_model *before, size_t offset, uint32_t bit)
 {

@@ -1,0 +1,184 @@
+/* The command line of `pollux`: see tools/cli/cli_arguments.h. */
+#include "tools/cli/cli_arguments.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum long_option {
+    OPTION_RELAXED = 256,
+    OPTION_BLOCKING,
+    OPTION_ABSENT,
+    OPTION_EXPECT_ABSENT,
+    OPTION_RAW,
+    OPTION_FENCE_WAIT,
+    OPTION_HOME,
+    OPTION_VERSION,
+};
+
+static const struct option long_options[] = {
+    {"endpoints", required_argument, NULL, 'e'},
+    {"servers", required_argument, NULL, 'e'}, /* the name that the other tools use */
+    {"cluster", required_argument, NULL, 'c'},
+    {"output", required_argument, NULL, 'o'},
+    {"timeout", required_argument, NULL, 't'},
+    {"fence-wait", required_argument, NULL, OPTION_FENCE_WAIT},
+    {"home", required_argument, NULL, OPTION_HOME},
+    {"relaxed", no_argument, NULL, OPTION_RELAXED},
+    {"blocking", no_argument, NULL, OPTION_BLOCKING},
+    {"absent", no_argument, NULL, OPTION_ABSENT},
+    {"expect-absent", no_argument, NULL, OPTION_EXPECT_ABSENT},
+    {"raw", no_argument, NULL, OPTION_RAW},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+struct reason {
+    char *text;
+    size_t size;
+};
+
+static bool fail(const struct reason *reason, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static bool fail(const struct reason *reason, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason->text, reason->size, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool cli_duration_parse(const char *text, uint64_t *ret_ns)
+{
+    static const struct {
+        const char *name;
+        uint64_t ns;
+    } units[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {"", 1000000}};
+    char *end;
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    unsigned long long count = strtoull(text, &end, 10);
+    if (errno != 0 || count == 0)
+        return false;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(end, units[i].name) == 0) {
+            if (count > UINT64_MAX / units[i].ns)
+                return false;
+            *ret_ns = count * units[i].ns;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool format_parse(const char *text, enum cli_format *ret_format)
+{
+    static const char *const names[] = {"plain", "table", "json"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *ret_format = (enum cli_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool home_parse(const char *text, int32_t *ret_home)
+{
+    char *end;
+    long home = strtol(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || home > INT16_MAX)
+        return false;
+    *ret_home = (int32_t)home;
+    return true;
+}
+
+/* Options that carry a text. */
+static bool option_with_value(struct cli_arguments *arguments, int option, const char *value,
+                              const struct reason *reason)
+{
+    switch (option) {
+    case 'e':
+        arguments->endpoints = value;
+        return true;
+    case 'c':
+        arguments->cluster = value;
+        return true;
+    case 'o':
+        return format_parse(value, &arguments->format) ||
+               fail(reason, "-o %s: not one of plain, table, json", value);
+    case 't':
+        return cli_duration_parse(value, &arguments->timeout_ns) ||
+               fail(reason, "--timeout %s: not a time such as 250ms or 2s", value);
+    case OPTION_FENCE_WAIT:
+        return cli_duration_parse(value, &arguments->fence_wait_ns) ||
+               fail(reason, "--fence-wait %s: not a time such as 250ms or 2s", value);
+    default:
+        return home_parse(value, &arguments->home) ||
+               fail(reason, "--home %s: not the number of an endpoint, from 0", value);
+    }
+}
+
+/* True when the option is one that stands alone. */
+static bool option_alone(struct cli_arguments *arguments, int option)
+{
+    bool *const flag = option == 'h'                    ? &arguments->is_help
+                       : option == OPTION_VERSION       ? &arguments->is_version
+                       : option == OPTION_RELAXED       ? &arguments->is_relaxed
+                       : option == OPTION_BLOCKING      ? &arguments->is_blocking
+                       : option == OPTION_ABSENT        ? &arguments->is_absent
+                       : option == OPTION_EXPECT_ABSENT ? &arguments->is_expect_absent
+                       : option == OPTION_RAW           ? &arguments->is_raw
+                                                        : NULL;
+    if (flag != NULL)
+        *flag = true;
+    return flag != NULL;
+}
+
+static bool fail_option(char **argv, int option, const struct reason *reason)
+{
+    if (optopt != 0 && optopt < 256)
+        return fail(reason, option == ':' ? "-%c: its value is missing" : "-%c: unknown option",
+                    optopt);
+    return fail(reason, option == ':' ? "%s: its value is missing" : "%s: unknown option",
+                argv[optind - 1]);
+}
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+bool cli_arguments_parse(int argc, char **argv, struct cli_arguments *ret_arguments,
+                         char *ret_reason, size_t reason_size)
+{
+    const struct reason reason = {ret_reason, reason_size};
+    struct cli_arguments arguments = {.endpoints = environment("POLLUX_ENDPOINTS"),
+                                      .cluster = environment("POLLUX_CLUSTER"),
+                                      .home = -1};
+    int option;
+    opterr = 0;
+    optind = 0; /* a fresh start, whatever was parsed before */
+    while ((option = getopt_long(argc, argv, ":e:c:o:t:h", long_options, NULL)) != -1) {
+        if (option == '?' || option == ':')
+            return fail_option(argv, option, &reason);
+        if (!option_alone(&arguments, option) &&
+            !option_with_value(&arguments, option, optarg, &reason))
+            return false;
+    }
+    if (optind < argc) {
+        arguments.command = argv[optind];
+        arguments.operands = argv + optind + 1;
+        arguments.operand_count = argc - optind - 1;
+    }
+    *ret_arguments = arguments;
+    return true;
+}

@@ -1,0 +1,41 @@
+/* The command line of `pollux`, parsed: options anywhere, then a command and its operands. */
+#ifndef POLLUX_TOOLS_CLI_CLI_ARGUMENTS_H
+#define POLLUX_TOOLS_CLI_CLI_ARGUMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum cli_format { CLI_PLAIN, CLI_TABLE, CLI_JSON };
+
+struct cli_arguments {
+    const char *endpoints;
+    const char *cluster;
+    const char *command;
+    char **operands;
+    int operand_count;
+    enum cli_format format;
+    bool is_relaxed;
+    bool is_blocking;
+    bool is_absent;        /* the new value is absent */
+    bool is_expect_absent; /* the expected value is absent */
+    bool is_raw;           /* no newline behind a value */
+    bool is_help;
+    bool is_version;
+    uint64_t timeout_ns;    /* 0: the command's own */
+    uint64_t fence_wait_ns; /* 0: the library's own */
+    int32_t home;           /* -1: any */
+};
+
+/*
+ * Parses; takes endpoints and cluster from POLLUX_ENDPOINTS and POLLUX_CLUSTER where they are not
+ * given. False, and a message that names the argument in ret_reason, when it is not valid.
+ */
+bool cli_arguments_parse(int argc, char **argv, struct cli_arguments *ret_arguments,
+                         char *ret_reason, size_t reason_size);
+
+/* "250ms", "2s", "100us", "5000ns"; a number alone is milliseconds. False: none of these, or zero.
+ */
+bool cli_duration_parse(const char *text, uint64_t *ret_ns);
+
+#endif

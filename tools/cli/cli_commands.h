@@ -1,0 +1,46 @@
+/* The commands of `pollux`. Each returns the exit code. */
+#ifndef POLLUX_TOOLS_CLI_CLI_COMMANDS_H
+#define POLLUX_TOOLS_CLI_CLI_COMMANDS_H
+
+#include "client/include/pollux.h"
+#include "tools/cli/cli_arguments.h"
+
+#define CLI_EXIT_USAGE       2
+#define CLI_EXIT_UNREACHABLE 6
+
+struct cli_command {
+    const char *name;
+    int operands_min;
+    int operands_max;
+    int (*run)(struct plx_client *client, const struct cli_arguments *arguments);
+};
+
+/* cli_keys.c */
+int cli_get(struct plx_client *client, const struct cli_arguments *arguments);
+int cli_set(struct plx_client *client, const struct cli_arguments *arguments);
+int cli_swap(struct plx_client *client, const struct cli_arguments *arguments);
+int cli_del(struct plx_client *client, const struct cli_arguments *arguments);
+int cli_resolve(struct plx_client *client, const struct cli_arguments *arguments);
+
+/* cli_nodes.c */
+int cli_status(struct plx_client *client, const struct cli_arguments *arguments);
+int cli_counters(struct plx_client *client, const struct cli_arguments *arguments);
+int cli_ping(struct plx_client *client, const struct cli_arguments *arguments);
+int cli_transfer(struct plx_client *client, const struct cli_arguments *arguments);
+
+/* cli_load.c */
+int cli_load(struct plx_client *client, const struct cli_arguments *arguments);
+int cli_check(struct plx_client *client, const struct cli_arguments *arguments);
+
+/* An error in what the caller typed: "pollux: COMMAND: ..." on standard error; the exit code. */
+int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * All of a file, or of standard input for "-": at most size_bytes_max. The memory is the caller's
+ * to free. False: a message is on standard error.
+ */
+bool cli_read_file(const char *path, size_t size_bytes_max, char **ret_bytes,
+                   size_t *ret_size_bytes);
+
+#endif

@@ -1,0 +1,30 @@
+/* What commands print: responses, nodes and summaries, each as plain text, a table, or JSON. */
+#ifndef POLLUX_TOOLS_CLI_CLI_RENDER_H
+#define POLLUX_TOOLS_CLI_CLI_RENDER_H
+
+#include "client/include/pollux.h"
+#include "tools/cli/cli_arguments.h"
+
+/*
+ * The outcome of one operation on `key` (NULL: none). The value goes to standard output; whatever
+ * is not success is explained on standard error. Returns the exit code.
+ */
+int cli_render_response(const struct cli_arguments *arguments, const char *key,
+                        const struct plx_response *response);
+
+/* What one endpoint answered. */
+struct cli_node_row {
+    const char *endpoint;
+    enum plx_outcome outcome; /* PLX_OK: `node` is filled */
+    struct plx_node *node;
+};
+
+/* One row for each endpoint. */
+void cli_render_nodes(const struct cli_arguments *arguments, const struct cli_node_row *rows,
+                      size_t row_count);
+
+/* The counters of nodes, name by name. */
+void cli_render_counters(const struct cli_arguments *arguments, const struct cli_node_row *rows,
+                         size_t row_count);
+
+#endif

@@ -1,0 +1,216 @@
+/* `pollux`: the command line client of a cluster. */
+#include "tools/cli/cli_commands.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TIMEOUT_NS (UINT64_C(1000) * 1000 * 1000)
+
+static const char help[] =
+    "usage: pollux [OPTIONS] COMMAND [OPERANDS]\n"
+    "\n"
+    "Commands on keys:\n"
+    "  get KEY             print the value\n"
+    "  set KEY VALUE       store it (- reads VALUE from standard input; --absent: as del)\n"
+    "  swap KEY NEW OLD    store NEW if OLD is stored; --expect-absent: if nothing is (leave out\n"
+    "                      OLD); --absent: delete instead (leave out NEW)\n"
+    "  del KEY             remove the key\n"
+    "  resolve TOKEN       learn, and settle, the outcome that was unknown\n"
+    "  load FILE           store every line KEY<TAB>VALUE (- is standard input)\n"
+    "  check FILE          compare every line KEY<TAB>VALUE with what is stored\n"
+    "Commands on nodes:\n"
+    "  status              who leads, how far everybody is: start here when something is wrong\n"
+    "  counters            everything that each node counts\n"
+    "  ping                which endpoints answer, and how fast\n"
+    "  transfer [NODE]     hand leadership over, to NODE or to whoever is furthest\n"
+    "\n"
+    "Options:\n"
+    "  -e, --endpoints HOST:PORT,...  all nodes (also --servers; default: $POLLUX_ENDPOINTS)\n"
+    "  -c, --cluster NAME             the cluster's name (default: $POLLUX_CLUSTER)\n"
+    "  -o, --output plain|table|json  default: plain\n"
+    "  -t, --timeout TIME             of one operation, such as 250ms or 2s; default: 1s\n"
+    "      --fence-wait TIME          longest wait beyond it for a definite answer; default: "
+    "500ms\n"
+    "      --blocking                 wait for the answer, however long it takes\n"
+    "      --relaxed                  ask, or tell, one node alone, with or without a leader\n"
+    "      --home N                   that node, by its place among the endpoints, from 0\n"
+    "      --raw                      print a value without a newline behind it\n"
+    "  -h, --help    --version\n"
+    "\n"
+    "Exit codes:\n"
+    "  0 it took effect, or here is the answer       4 unknown: resolve the token it printed\n"
+    "  1 another value is stored, or no such key     5 refused, nothing changed\n"
+    "  2 wrong usage                                 6 nobody answers\n"
+    "  3 timeout: it did not take effect, for sure   7 this machine is out of memory or sockets\n";
+
+static const struct cli_command commands[] = {
+    {"get", 1, 1, cli_get},     {"set", 1, 2, cli_set},           {"swap", 1, 3, cli_swap},
+    {"del", 1, 1, cli_del},     {"resolve", 1, 1, cli_resolve},   {"load", 1, 1, cli_load},
+    {"check", 1, 1, cli_check}, {"status", 0, 0, cli_status},     {"counters", 0, 0, cli_counters},
+    {"ping", 0, 0, cli_ping},   {"transfer", 0, 1, cli_transfer},
+};
+
+int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    fprintf(stderr, "pollux: %s%s", arguments->command == NULL ? "" : arguments->command,
+            arguments->command == NULL ? "" : ": ");
+    vfprintf(stderr, format, values);
+    fprintf(stderr, "\n");
+    va_end(values);
+    return CLI_EXIT_USAGE;
+}
+
+/* Reads until the end or the limit; the stream stays open. */
+static bool stream_read(FILE *stream, size_t size_bytes_max, char **ret_bytes,
+                        size_t *ret_size_bytes, const char **ret_fault)
+{
+    size_t capacity = 64 * 1024;
+    size_t size = 0;
+    char *bytes = malloc(capacity);
+    *ret_fault = "out of memory";
+    while (bytes != NULL) {
+        size += fread(bytes + size, 1, capacity - size, stream);
+        if (size < capacity)
+            break;
+        capacity *= 2;
+        char *larger = size > size_bytes_max ? NULL : realloc(bytes, capacity);
+        if (larger == NULL) {
+            free(bytes);
+            *ret_fault = size > size_bytes_max ? "too large" : "out of memory";
+            return false;
+        }
+        bytes = larger;
+    }
+    if (bytes == NULL)
+        return false;
+    *ret_fault = ferror(stream) ? strerror(errno) : "too large";
+    if (ferror(stream) || size > size_bytes_max) {
+        free(bytes);
+        return false;
+    }
+    *ret_bytes = bytes;
+    *ret_size_bytes = size;
+    return true;
+}
+
+bool cli_read_file(const char *path, size_t size_bytes_max, char **ret_bytes,
+                   size_t *ret_size_bytes)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    FILE *stream = is_stdin ? stdin : fopen(path, "rb");
+    const char *name = is_stdin ? "standard input" : path;
+    if (stream == NULL) {
+        fprintf(stderr, "pollux: %s: %s\n", name, strerror(errno));
+        return false;
+    }
+    const char *fault;
+    bool is_read = stream_read(stream, size_bytes_max, ret_bytes, ret_size_bytes, &fault);
+    if (!is_read)
+        fprintf(stderr, "pollux: %s: %s\n", name, fault);
+    if (!is_stdin)
+        fclose(stream);
+    return is_read;
+}
+
+static const struct cli_command *command_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+/* NULL: an error was printed. */
+static const struct cli_command *command_check(const struct cli_arguments *arguments)
+{
+    if (arguments->command == NULL) {
+        cli_usage_error(arguments, "no command given; pollux --help lists them");
+        return NULL;
+    }
+    const struct cli_command *command = command_find(arguments->command);
+    if (command == NULL) {
+        cli_usage_error(arguments, "no such command; pollux --help lists them");
+    } else if (arguments->operand_count < command->operands_min) {
+        cli_usage_error(arguments, "an operand is missing; see pollux --help");
+        command = NULL;
+    } else if (arguments->operand_count > command->operands_max) {
+        cli_usage_error(arguments, "'%s' is an operand too many",
+                        arguments->operands[command->operands_max]);
+        command = NULL;
+    }
+    if (command != NULL && arguments->endpoints == NULL) {
+        cli_usage_error(arguments, "no endpoints: give -e HOST:PORT,... or POLLUX_ENDPOINTS");
+        command = NULL;
+    } else if (command != NULL && arguments->cluster == NULL) {
+        cli_usage_error(arguments, "no cluster: give -c NAME or POLLUX_CLUSTER");
+        command = NULL;
+    }
+    return command;
+}
+
+/* The client that an interrupt cancels. Written before the handler is installed, and never after.
+ */
+static struct plx_client *interrupted_client;
+
+static void on_interrupt(int number)
+{
+    plx_cancel(interrupted_client);
+    /* A second one ends the program at once. */
+    signal(number, SIG_DFL);
+}
+
+static int run(const struct cli_command *command, const struct cli_arguments *arguments)
+{
+    struct plx_options options;
+    struct plx_client *client;
+    char reason[256];
+    plx_options_init(&options);
+    options.endpoints = arguments->endpoints;
+    options.cluster = arguments->cluster;
+    options.home_endpoint = arguments->home;
+    options.timeout_ns = TIMEOUT_NS;
+    enum plx_outcome outcome = plx_open(&options, &client, reason, sizeof(reason));
+    if (outcome != PLX_OK) {
+        fprintf(stderr, "pollux: %s\n", reason);
+        return plx_outcome_exit_code(outcome);
+    }
+    interrupted_client = client;
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
+    int code = command->run(client, arguments);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    plx_close(client);
+    if (fflush(stdout) != 0) {
+        fprintf(stderr, "pollux: standard output: %s\n", strerror(errno));
+        return plx_outcome_exit_code(PLX_E_IO);
+    }
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli_arguments arguments;
+    char reason[256];
+    if (!cli_arguments_parse(argc, argv, &arguments, reason, sizeof(reason))) {
+        fprintf(stderr, "pollux: %s\n", reason);
+        return CLI_EXIT_USAGE;
+    }
+    if (arguments.is_help) {
+        fputs(help, stdout);
+        return 0;
+    }
+    if (arguments.is_version) {
+        printf("pollux %s\n", POLLUX_VERSION);
+        return 0;
+    }
+    const struct cli_command *command = command_check(&arguments);
+    return command == NULL ? CLI_EXIT_USAGE : run(command, &arguments);
+}
