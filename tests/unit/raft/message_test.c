@@ -87,7 +87,7 @@ static struct raft_message append_request(uint64_t previous_index, uint64_t prev
 static void test_message_append_request_must_make_sense(void **state)
 {
     (void)state;
-    const uint64_t fine[] = {1, 1, 1, 1};
+    const uint64_t fine[APPEND_ENTRIES_MAX] = {1, 1, 1, 1};
     assert_refused(2, append_request(5, 1, APPEND_ENTRIES_MAX + 1), fine, ERR_RANGE);
     assert_refused(2, append_request(RAFT_INDEX_MAX, 1, 1), fine, ERR_RANGE);
     assert_refused(2, append_request(UINT64_MAX, 1, 1), fine, ERR_RANGE);
