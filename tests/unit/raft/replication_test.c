@@ -70,6 +70,39 @@ static void test_replication_repairs_the_logs_of_figure_7(void **state)
     cluster_free(cluster);
 }
 
+static uint32_t count_rejections(struct cluster *cluster)
+{
+    uint32_t rejections = 0;
+    cluster->now_ns = raft_deadline_ns(cluster->nodes[1].raft);
+    assert_int_equal(cluster_tick(cluster, 1), OK);
+    while (cluster->packet_count > 0) {
+        const struct raft_message *message = &cluster->packets[0].message;
+        rejections += message->type == RAFT_APPEND_REPLY && !message->append_reply.is_success;
+        cluster_deliver(cluster, 0);
+    }
+    return rejections;
+}
+
+/* Paper 5.3, end: where the leader has the conflicting term, too, it goes on behind its own last
+ * record of that term. */
+static void test_replication_backs_off_to_a_shared_term(void **state)
+{
+    (void)state;
+    uint64_t ours[202] = {1, 3, 3};
+    uint64_t theirs[202] = {1};
+    for (int i = 1; i < 201; i++) {
+        ours[i] = i < 3 ? 3 : 4;
+        theirs[i] = 3;
+    }
+    struct cluster *cluster = cluster_new(3);
+    restart_with(cluster, 1, 4, ours);
+    restart_with(cluster, 2, 4, theirs);
+    restart_with(cluster, 3, 4, ours);
+    assert_in_range(count_rejections(cluster), 1, 2);
+    assert_logs_are_equal(cluster);
+    cluster_free(cluster);
+}
+
 /* Paper 5.3, end: a whole term is skipped in one exchange. */
 static void test_replication_backs_off_a_term_at_a_time(void **state)
 {
@@ -84,15 +117,7 @@ static void test_replication_backs_off_a_term_at_a_time(void **state)
     restart_with(cluster, 1, 3, ours);
     restart_with(cluster, 2, 3, theirs);
     restart_with(cluster, 3, 3, ours);
-    uint32_t rejections = 0;
-    cluster->now_ns = raft_deadline_ns(cluster->nodes[1].raft);
-    assert_int_equal(cluster_tick(cluster, 1), OK);
-    while (cluster->packet_count > 0) {
-        const struct raft_message *message = &cluster->packets[0].message;
-        rejections += message->type == RAFT_APPEND_REPLY && !message->append_reply.is_success;
-        cluster_deliver(cluster, 0);
-    }
-    assert_in_range(rejections, 1, 2);
+    assert_in_range(count_rejections(cluster), 1, 2);
     assert_logs_are_equal(cluster);
     cluster_free(cluster);
 }
@@ -419,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replication_repairs_the_logs_of_figure_7),
         cmocka_unit_test(test_replication_backs_off_a_term_at_a_time),
+        cmocka_unit_test(test_replication_backs_off_to_a_shared_term),
         cmocka_unit_test(test_replication_limits_the_pipeline),
         cmocka_unit_test(test_replication_owes_what_does_not_fit_a_step),
         cmocka_unit_test(test_replication_limits_message_bytes),
