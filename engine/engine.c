@@ -182,6 +182,36 @@ uint64_t engine_state_hash(const struct engine *engine)
     return key_hash(span_of(words, sizeof(words)));
 }
 
+/* What the entries come to, beside the machine's own accounts. */
+struct entries_count {
+    const struct machine *machine;
+    uint64_t keys;
+    uint64_t blocks;
+};
+
+static void count_entry(void *context, const struct store_entry *entry)
+{
+    struct entries_count *count = context;
+    count->keys++;
+    count->blocks += store_entry_blocks(store_entry_key_size(entry), entry->value_size_bytes);
+    CHECK(entry->version > 0 && entry->version <= count->machine->applied_index);
+}
+
+void engine_check_invariants(const struct engine *engine)
+{
+    const struct machine *machine = &engine->machine;
+    const struct pending_records *records = &engine->records;
+    struct entries_count count = {.machine = machine};
+    index_walk(&machine->index, count_entry, &count);
+    CHECK(count.keys == machine->keys && machine->keys <= machine->keys_max);
+    CHECK(count.blocks == machine->blocks && machine->blocks <= machine->blocks_max);
+    store_check_invariants(&machine->store, machine->blocks);
+    sessions_check_invariants(&machine->sessions, machine->log_time_ns);
+    CHECK(records->tail - records->head <= records->limit);
+    CHECK(engine->reads.tail - engine->reads.head <= engine->reads.limit);
+    CHECK(engine->batch.count <= BATCH_REQUESTS_MAX);
+}
+
 enum error engine_lookup(const struct engine *engine, struct span key, uint8_t *to,
                          size_t capacity_bytes, struct engine_found *ret_found)
 {

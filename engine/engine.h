@@ -154,6 +154,9 @@ const struct engine_counters *engine_counters(const struct engine *engine);
  * the simulator and tests. Independent of memory layout and of the order of insertion. */
 uint64_t engine_state_hash(const struct engine *engine);
 
+/* Walks the whole state; aborts (CHECK) where it contradicts itself. Debug, simulator, fuzz. */
+void engine_check_invariants(const struct engine *engine);
+
 /* What engine_lookup found. */
 struct engine_found {
     uint32_t value_size_bytes; /* of the whole value */

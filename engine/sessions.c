@@ -204,3 +204,17 @@ uint64_t sessions_state_hash(const struct sessions *sessions)
         hash += state_hash(&sessions->slots[slot]);
     return hash;
 }
+
+void sessions_check_invariants(const struct sessions *sessions, uint64_t log_time_ns)
+{
+    uint32_t count = 0;
+    uint64_t last_ns = 0;
+    for (uint32_t slot = sessions->oldest; slot != 0; slot = sessions->slots[slot].newer) {
+        const struct session *session = &sessions->slots[slot];
+        CHECK(++count <= sessions->capacity);
+        CHECK(session->id != 0 && sessions_find(sessions, session->id) == session);
+        CHECK(session->last_active_ns >= last_ns && session->last_active_ns <= log_time_ns);
+        last_ns = session->last_active_ns;
+    }
+    CHECK(count == sessions->count);
+}

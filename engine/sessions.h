@@ -107,4 +107,7 @@ bool session_accept_packet(struct session *session, uint64_t packet_number);
 /* Hash over the replicated part of all sessions, whatever their slots. A walk. */
 uint64_t sessions_state_hash(const struct sessions *sessions);
 
+/* Walks all: in order of their last activity, each found under its id. Aborts (CHECK) if not. */
+void sessions_check_invariants(const struct sessions *sessions, uint64_t log_time_ns);
+
 #endif

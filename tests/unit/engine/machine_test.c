@@ -389,12 +389,14 @@ static void test_machine_applies_equal_logs_to_equal_states(void **state)
         struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
         full += fixture_reply_op(&reply, 0).outcome == WIRE_OUTCOME_STORE_FULL;
         fixture_turn(f, draw % 5);
+        engine_check_invariants(f->engine);
     }
     assert_true(full > 10);
     assert_int_not_equal(engine_state_hash(f->engine), engine_state_hash(other->engine));
     fixture_apply_to(f, other->engine);
     assert_true(engine_state_hash(f->engine) == engine_state_hash(other->engine));
     assert_int_equal(other->message_count, 0);
+    engine_check_invariants(other->engine);
     fixture_free(other);
 }
 
