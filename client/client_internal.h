@@ -98,6 +98,7 @@ struct transmission {
     uint64_t answered; /* a bit for each op */
     uint16_t ops[REQUEST_OPS_MAX];
     uint32_t generations[REQUEST_OPS_MAX];
+    uint32_t offsets[REQUEST_OPS_MAX]; /* reads: where in the value the chunk asked for begins */
 };
 static_assert(REQUEST_OPS_MAX <= 64, "one bit of `answered` for each op");
 

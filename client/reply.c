@@ -192,6 +192,14 @@ static struct op *transmission_op_of_seq(struct plx_client *client,
     return NULL;
 }
 
+/* A chunk that was asked for twice comes twice; and one of another version does not fit. */
+static bool is_next_chunk(const struct op *op, uint32_t offset, const struct wire_reply_op *wire)
+{
+    if (offset != op->value_received_bytes)
+        return false;
+    return offset == 0 || wire->outcome != WIRE_OUTCOME_OK || wire->version == op->value_version;
+}
+
 static void reply_accept(struct plx_client *client, struct transmission *transmission,
                          const struct wire_reply *reply)
 {
@@ -209,6 +217,8 @@ static void reply_accept(struct plx_client *client, struct transmission *transmi
         } else if (wire.seq < transmission->op_count) {
             at = (uint32_t)wire.seq;
             op = transmission_op(client, transmission, at);
+            if (op != NULL && !is_next_chunk(op, transmission->offsets[at], &wire))
+                op = NULL;
         }
         if (op == NULL) {
             client->statistics.replies_late++;

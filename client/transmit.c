@@ -59,6 +59,7 @@ void transmission_add(struct transmission *transmission, struct plx_client *clie
     uint16_t at = transmission->op_count++;
     transmission->ops[at] = (uint16_t)(op - client->ops);
     transmission->generations[at] = op->generation;
+    transmission->offsets[at] = op->value_received_bytes;
     if (op->attempts > 0)
         client->statistics.retransmissions++;
     if (op->attempts == 2) {
