@@ -16,7 +16,8 @@
 struct uplink_peer {
     uint8_t mac[6];
     bool is_known;
-    uint64_t asked_ns;
+    uint64_t asked_ns; /* 0: never */
+    uint64_t pause_ns; /* until the next question */
 };
 
 struct uplink_socket {
@@ -262,8 +263,13 @@ void uplink_tick(struct uplink *uplink, uint64_t now_ns, uint32_t up_mask)
 {
     for (uint32_t node = 0; node < uplink->options.node_count; node++) {
         struct uplink_peer *peer = &uplink->peers[node];
-        bool is_due = peer->asked_ns == 0 || now_ns - peer->asked_ns >= UPLINK_ARP_INTERVAL_NS;
+        bool is_due = peer->asked_ns == 0 || now_ns - peer->asked_ns >= peer->pause_ns;
         if (!peer->is_known && (up_mask >> node & 1) != 0 && is_due) {
+            /* A node's link is up long before it listens: questions must not pile up there. */
+            peer->pause_ns = peer->asked_ns == 0 ? UPLINK_ARP_FIRST_NS : 2 * peer->pause_ns;
+            if (peer->pause_ns > UPLINK_ARP_MAX_NS) {
+                peer->pause_ns = UPLINK_ARP_MAX_NS;
+            }
             peer->asked_ns = now_ns;
             arp_send(uplink, true, (uint8_t)(node + 1), own_mac);
         }

@@ -18,12 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UPLINK_LANES_MAX       8
-#define UPLINK_SOCKETS_MAX     (NODES_MAX * UPLINK_LANES_MAX)
-#define UPLINK_LANE_STRIDE     10 /* socket of lane l, node i: base + l * stride + i */
-#define UPLINK_BURST_MAX       RX_BURST_MAX
-#define UPLINK_SOCKET_BYTES    (4 * 1024 * 1024)
-#define UPLINK_ARP_INTERVAL_NS (20ULL * 1000 * 1000)
+#define UPLINK_LANES_MAX    8
+#define UPLINK_SOCKETS_MAX  (NODES_MAX * UPLINK_LANES_MAX)
+#define UPLINK_LANE_STRIDE  10 /* socket of lane l, node i: base + l * stride + i */
+#define UPLINK_BURST_MAX    RX_BURST_MAX
+#define UPLINK_SOCKET_BYTES (4 * 1024 * 1024)
+#define UPLINK_ARP_FIRST_NS (20ULL * 1000 * 1000) /* then twice as long each time */
+#define UPLINK_ARP_MAX_NS   (640ULL * 1000 * 1000)
 
 static_assert(UPLINK_LANE_STRIDE > NODES_MAX, "the sockets of two lanes must not share a port");
 

@@ -158,12 +158,28 @@ static void test_uplink_asks_for_nodes_that_are_up(void **state)
     dp_frame_free(frames[0]);
     node_speaks(2);
     own_frames_discard();
-    uplink_tick(uplink, 1000 + UPLINK_ARP_INTERVAL_NS, 2);
+    uplink_tick(uplink, 1000 + UPLINK_ARP_FIRST_NS, 2);
     assert_int_equal(uplink_take_own(uplink, frames), 0);
     uplink_forget(uplink, 1);
-    uplink_tick(uplink, 1001 + UPLINK_ARP_INTERVAL_NS, 2);
+    uplink_tick(uplink, 1001 + UPLINK_ARP_FIRST_NS, 2);
     assert_int_equal(uplink_take_own(uplink, frames), 1);
     dp_frame_free(frames[0]);
+}
+
+static void test_uplink_asks_ever_more_rarely(void **state)
+{
+    (void)state;
+    struct dp_frame *frames[UPLINK_BURST_MAX];
+    uint32_t asked = 0;
+    for (uint64_t ms = 1; ms <= 10000; ms++) {
+        uplink_tick(uplink, ms * 1000000, 1);
+        if (uplink_take_own(uplink, frames) == 1) {
+            dp_frame_free(frames[0]);
+            asked++;
+        }
+    }
+    /* 20 to 320 ms are 620 ms and six questions; every 640 ms after that. */
+    assert_in_range(asked, 18, 22);
 }
 
 static void test_uplink_turns_a_datagram_into_a_frame(void **state)
@@ -297,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_uplink_answers_arp_for_itself),
         CASE(test_uplink_asks_for_nodes_that_are_up),
+        CASE(test_uplink_asks_ever_more_rarely),
         CASE(test_uplink_turns_a_datagram_into_a_frame),
         CASE(test_uplink_turns_a_frame_into_a_datagram),
         CASE(test_uplink_carries_bursts_beyond_its_batch),
