@@ -1,0 +1,53 @@
+/* The command line of pollux-bench. Main thread, once. */
+#ifndef POLLUX_BENCH_LOAD_OPTIONS_H
+#define POLLUX_BENCH_LOAD_OPTIONS_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LOAD_CLIENTS_MAX 900 /* a descriptor each, below the usual limit of 1024 */
+#define LOAD_SECONDS_MAX 3600
+#define LOAD_STEPS_MAX   8
+#define LOAD_THREADS_MAX 16
+
+enum load_op {
+    LOAD_SET,
+    LOAD_GET,
+    LOAD_RELAXED_GET,
+    LOAD_SWAP,
+    LOAD_OP_COUNT,
+};
+
+struct load_options {
+    const char *servers;
+    const char *cluster;
+    enum load_op op;
+    uint32_t clients;     /* handles, one session each */
+    uint32_t outstanding; /* operations of each in flight */
+    uint32_t threads;
+    uint32_t packet_ops;
+    uint32_t value_size;
+    uint32_t keys;
+    uint32_t rates[LOAD_STEPS_MAX]; /* offered per second; none: closed loop */
+    uint32_t rate_count;
+    uint32_t seconds;
+    uint32_t warmup_ms;
+    uint64_t timeout_ns;
+    uint64_t spin_ns;
+    uint64_t seed;
+    bool is_table;
+    bool is_unfilled; /* gets find what is there, if anything */
+    bool is_help;
+};
+
+/* ERR_ARGUMENT; ret_reason names the option. */
+MUST_USE enum error load_options_parse(int argc, char **argv, struct load_options *ret_options,
+                                       char *ret_reason, size_t reason_size);
+
+const char *load_options_help(void);
+const char *load_op_name(enum load_op op);
+
+#endif

@@ -1,0 +1,152 @@
+/* The command line of the load generator. */
+#include "bench/load_options.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define WORDS_MAX 24
+
+static char reason[256];
+
+static enum error parse(const char *const *words, struct load_options *options)
+{
+    static char text[WORDS_MAX][64];
+    char *arguments[WORDS_MAX + 1] = {NULL};
+    int count = 0;
+    for (; words[count] != NULL; count++) {
+        snprintf(text[count], sizeof(text[count]), "%s", words[count]);
+        arguments[count] = text[count];
+    }
+    return load_options_parse(count, arguments, options, reason, sizeof(reason));
+}
+
+static void test_load_options_has_defaults(void **state)
+{
+    (void)state;
+    const char *const words[] = {"pollux-bench", "--servers=a:1", NULL};
+    struct load_options options;
+    assert_int_equal(parse(words, &options), OK);
+    assert_string_equal(options.servers, "a:1");
+    assert_string_equal(options.cluster, "local");
+    assert_int_equal(options.op, LOAD_SET);
+    assert_int_equal(options.clients, 1);
+    assert_int_equal(options.outstanding, 1);
+    assert_int_equal(options.rate_count, 0);
+    assert_int_equal(options.value_size, 64);
+}
+
+static void test_load_options_reads_all(void **state)
+{
+    (void)state;
+    const char *const words[] = {"b",
+                                 "--servers=a:1",
+                                 "--cluster=c",
+                                 "--op=relaxed-get",
+                                 "--clients=9",
+                                 "--outstanding=8",
+                                 "--packet-ops=7",
+                                 "--threads=3",
+                                 "--rate=2500,5000,10000",
+                                 "--seconds=2",
+                                 "--warmup-ms=5",
+                                 "--size=6",
+                                 "--keys=4",
+                                 "--no-fill",
+                                 "--timeout-ms=3",
+                                 "--spin-us=2",
+                                 "--seed=11",
+                                 "-o",
+                                 "table",
+                                 NULL};
+    struct load_options options;
+    assert_int_equal(parse(words, &options), OK);
+    assert_int_equal(options.op, LOAD_RELAXED_GET);
+    assert_int_equal(options.clients, 9);
+    assert_int_equal(options.outstanding, 8);
+    assert_int_equal(options.packet_ops, 7);
+    assert_int_equal(options.threads, 3);
+    assert_int_equal(options.rate_count, 3);
+    assert_int_equal(options.rates[0], 2500);
+    assert_int_equal(options.rates[2], 10000);
+    assert_int_equal(options.seconds, 2);
+    assert_int_equal(options.warmup_ms, 5);
+    assert_int_equal(options.value_size, 6);
+    assert_int_equal(options.keys, 4);
+    assert_true(options.is_unfilled);
+    assert_int_equal(options.timeout_ns, 3000000);
+    assert_int_equal(options.spin_ns, 2000);
+    assert_int_equal(options.seed, 11);
+    assert_true(options.is_table);
+}
+
+static void test_load_options_fits_defaults_to_the_load(void **state)
+{
+    (void)state;
+    const char *const steps[] = {"b", "--servers=a:1", "--rate=10", NULL};
+    const char *const packets[] = {"b", "--servers=a:1", "--packet-ops=16", NULL};
+    const char *const help[] = {"b", "--help", NULL};
+    struct load_options options;
+    assert_int_equal(parse(steps, &options), OK);
+    assert_int_equal(options.clients, 64);
+    assert_int_equal(parse(packets, &options), OK);
+    assert_int_equal(options.outstanding, 16);
+    assert_int_equal(parse(help, &options), OK);
+    assert_true(options.is_help);
+    assert_non_null(strstr(load_options_help(), "--packet-ops"));
+    assert_string_equal(load_op_name(LOAD_SWAP), "swap");
+}
+
+static void assert_refused(const char *option, const char *naming)
+{
+    const char *const words[] = {"b", "--servers=a:1", option, NULL};
+    struct load_options options;
+    assert_int_equal(parse(words, &options), ERR_ARGUMENT);
+    assert_non_null(strstr(reason, naming));
+}
+
+static void test_load_options_refuses_by_name(void **state)
+{
+    (void)state;
+    assert_refused("--op=put", "--op: 'put'");
+    assert_refused("--clients=0", "--clients: '0'");
+    assert_refused("--clients=901", "--clients");
+    assert_refused("--outstanding=129", "--outstanding");
+    assert_refused("--packet-ops=65", "--packet-ops");
+    assert_refused("--threads=2", "--threads");
+    assert_refused("--rate=", "--rate");
+    assert_refused("--rate=5,", "--rate");
+    assert_refused("--rate=1,2,3,4,5,6,7,8,9", "--rate");
+    assert_refused("--seconds=0", "--seconds");
+    assert_refused("--size=1048577", "--size");
+    assert_refused("--keys=x", "--keys: 'x'");
+    assert_refused("--timeout-ms=0", "--timeout-ms");
+    assert_refused("--output=xml", "--output: 'xml'");
+    assert_refused("--what", "'--what'");
+    assert_refused("more", "'more'");
+}
+
+static void test_load_options_needs_servers(void **state)
+{
+    (void)state;
+    const char *const words[] = {"b", NULL};
+    struct load_options options;
+    assert_int_equal(parse(words, &options), ERR_ARGUMENT);
+    assert_non_null(strstr(reason, "--servers"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_load_options_has_defaults),
+        cmocka_unit_test(test_load_options_reads_all),
+        cmocka_unit_test(test_load_options_fits_defaults_to_the_load),
+        cmocka_unit_test(test_load_options_refuses_by_name),
+        cmocka_unit_test(test_load_options_needs_servers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
