@@ -282,8 +282,10 @@ enum error dp_start(const struct dp_environment_options *options, char *ret_reas
 
 void dp_stop(void)
 {
-    if (is_started) {
-        is_started = false;
-        (void)rte_eal_cleanup();
-    }
+    /*
+     * Not rte_eal_cleanup: it unmaps the memory in which EAL's interrupt thread, which it leaves
+     * running, still looks up its sources. The ports are closed; the end of the process does the
+     * rest.
+     */
+    is_started = false;
 }
