@@ -1,4 +1,6 @@
-#include "tests/checker/linearize.h"
+/* Prepares a history for the search: which operations count, until when, and who saw whose value.
+ */
+#include "tests/checker/linearize_internal.h"
 
 #include "base/check.h"
 
@@ -6,43 +8,6 @@
 #include <string.h>
 
 #define VISITED_START (1u << 12)
-
-/* An event of the history: the call or the return of `op`. Events form a doubly linked list. */
-struct lin_event {
-    uint64_t at_ns;
-    uint32_t op;
-    bool is_return;
-    uint32_t next;
-    uint32_t previous;
-    uint32_t partner; /* call: its return */
-};
-
-struct lin_hash {
-    uint64_t low;
-    uint64_t high;
-};
-
-struct lin_frame {
-    uint32_t call;
-    uint64_t state_before;
-};
-
-struct lin_search {
-    const struct lin_op *given;
-    struct lin_op *ops; /* kept ones, with settled outcomes and return times */
-    uint32_t *given_index;
-    bool *is_optional;
-    uint32_t count;
-    uint32_t mandatory_left;
-    struct lin_event *events; /* [0] is the head; events_count follows */
-    struct lin_frame *stack;
-    uint32_t depth;
-    struct lin_hash set; /* of the operations placed so far */
-    struct lin_hash *visited;
-    uint64_t visited_capacity;
-    uint64_t visited_count;
-    uint64_t state;
-};
 
 const char *lin_verdict_name(enum lin_verdict verdict)
 {
@@ -66,13 +31,6 @@ static void *allocate(size_t count, size_t size_bytes)
     return memory;
 }
 
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
 /* ---- settling writes of unknown outcome ---- */
 
 /* The value that an operation proves to have been stored before it; LIN_ABSENT: none. */
@@ -84,7 +42,9 @@ static uint64_t observed_value(const struct lin_op *op)
     case LIN_SET:
         return LIN_ABSENT;
     case LIN_SWAP:
-        return op->outcome == LIN_MISMATCH ? op->seen : op->old;
+        if (op->outcome == LIN_MISMATCH)
+            return op->seen != LIN_ANY ? op->seen : LIN_ABSENT;
+        return op->old;
     }
     return LIN_ABSENT;
 }
@@ -178,7 +138,8 @@ static uint32_t phantom_find(const struct lin_op *ops, const enum settled *settl
 }
 
 /* Fills `settled` and may shorten return times; returns a phantom's observer or LIN_NO_OP. */
-static uint32_t settle(struct lin_op *ops, enum settled *settled, uint32_t count)
+static uint32_t settle(struct lin_op *ops, enum settled *settled, uint32_t count,
+                       bool *ret_is_unique)
 {
     struct writer *writers = allocate(count, sizeof(*writers));
     uint32_t writer_count = 0;
@@ -195,10 +156,9 @@ static uint32_t settle(struct lin_op *ops, enum settled *settled, uint32_t count
         phantom = phantom_find(ops, settled, count, writers, writer_count);
     }
     free(writers);
+    *ret_is_unique = is_unique;
     return phantom;
 }
-
-/* ---- the search ---- */
 
 /* At one instant calls come before returns, so that touching operations count as concurrent. */
 static int compare_events(const void *a, const void *b)
@@ -236,156 +196,69 @@ static void events_build(struct lin_search *search)
     free(calls);
 }
 
-static void event_unlink(struct lin_search *search, uint32_t at)
+/* Who saw whose value, where every value has one writer. */
+static void observers_count(struct lin_search *search)
 {
-    struct lin_event *event = &search->events[at];
-    search->events[event->previous].next = event->next;
-    search->events[event->next].previous = event->previous;
-}
-
-static void event_relink(struct lin_search *search, uint32_t at)
-{
-    struct lin_event *event = &search->events[at];
-    search->events[event->previous].next = at;
-    search->events[event->next].previous = at;
-}
-
-static void set_toggle(struct lin_search *search, uint32_t op)
-{
-    search->set.low ^= mix(2 * (uint64_t)op + 1);
-    search->set.high ^= mix(~(2 * (uint64_t)op + 1));
-}
-
-static bool visited_insert_at(struct lin_hash *table, uint64_t capacity, struct lin_hash key)
-{
-    uint64_t slot = key.low & (capacity - 1);
-    while (table[slot].low != 0) {
-        if (table[slot].low == key.low && table[slot].high == key.high)
-            return false;
-        slot = (slot + 1) & (capacity - 1);
+    struct writer *writers = allocate(search->count, sizeof(*writers));
+    uint32_t writer_count = 0;
+    if (!writers_collect(search->ops, search->count, writers, &writer_count))
+        writer_count = 0;
+    for (uint32_t i = 0; i < search->count; i++) {
+        uint64_t value = observed_value(&search->ops[i]);
+        search->observed_writer[i] =
+            value == LIN_ABSENT ? LIN_NO_OP : writer_find(writers, writer_count, value);
+        uint32_t writer = search->observed_writer[i];
+        if (writer == LIN_NO_OP)
+            continue;
+        search->observers_all[writer]++;
+        search->observers_left[writer] += !search->is_optional[i];
     }
-    table[slot] = key;
-    return true;
+    free(writers);
 }
 
-static void visited_grow(struct lin_search *search)
+struct deadline {
+    uint64_t at_ns;
+    uint32_t op;
+};
+
+static int compare_deadlines(const void *a, const void *b)
 {
-    uint64_t capacity = search->visited_capacity * 2;
-    struct lin_hash *table = allocate(capacity, sizeof(*table));
-    for (uint64_t i = 0; i < search->visited_capacity; i++) {
-        if (search->visited[i].low != 0)
-            visited_insert_at(table, capacity, search->visited[i]);
+    const struct deadline *left = a;
+    const struct deadline *right = b;
+    if (left->at_ns != right->at_ns)
+        return left->at_ns < right->at_ns ? -1 : 1;
+    return left->op < right->op ? -1 : left->op > right->op;
+}
+
+/* Ranks, from 1, by the earliest return among the operation and those who saw its value. */
+static void ranks_fill(struct lin_search *search)
+{
+    struct deadline *deadlines = allocate(search->count, sizeof(*deadlines));
+    for (uint32_t i = 0; i < search->count; i++)
+        deadlines[i] = (struct deadline){.at_ns = search->ops[i].return_ns, .op = i};
+    for (uint32_t i = 0; i < search->count; i++) {
+        uint32_t writer = search->observed_writer[i];
+        if (writer != LIN_NO_OP && search->ops[i].return_ns < deadlines[writer].at_ns)
+            deadlines[writer].at_ns = search->ops[i].return_ns;
     }
-    free(search->visited);
-    search->visited = table;
-    search->visited_capacity = capacity;
+    qsort(deadlines, search->count, sizeof(*deadlines), compare_deadlines);
+    for (uint32_t i = 0; i < search->count; i++)
+        search->rank[deadlines[i].op] = i + 1;
+    free(deadlines);
 }
 
-/* Notes the placed set and state; false when the search has been there before. 128 bits of hash
- * stand for both: two different pairs meet with a chance below 2^-80 in any search we can afford.
- */
-static bool visited_insert(struct lin_search *search, uint64_t state)
+static bool has_silent_mismatch(const struct lin_search *search)
 {
-    struct lin_hash key = {.low = mix(search->set.low + 0x9e3779b97f4a7c15u * mix(state + 1)) | 1,
-                           .high = mix(search->set.high ^ mix(state + 7))};
-    if (search->visited_count * 2 >= search->visited_capacity)
-        visited_grow(search);
-    if (!visited_insert_at(search->visited, search->visited_capacity, key))
-        return false;
-    search->visited_count++;
-    return true;
-}
-
-/* Whether the operation can take place on `state`, and the state after it. */
-static bool op_apply(const struct lin_op *op, uint64_t state, uint64_t *ret_state)
-{
-    switch (op->type) {
-    case LIN_GET:
-        *ret_state = state;
-        return op->value == state;
-    case LIN_SET:
-        *ret_state = op->value;
-        return true;
-    case LIN_SWAP:
-        if (op->outcome == LIN_MISMATCH) {
-            *ret_state = state;
-            return op->seen == state && op->old != state;
-        }
-        *ret_state = op->value;
-        return op->old == state;
+    for (uint32_t i = 0; i < search->count; i++) {
+        if (search->ops[i].outcome == LIN_MISMATCH && search->ops[i].seen == LIN_ANY)
+            return true;
     }
     return false;
 }
 
-/* Places the operation whose call is `call` next, unless that leads where the search has been. */
-static bool search_place(struct lin_search *search, uint32_t call)
-{
-    uint32_t op = search->events[call].op;
-    uint64_t state = 0;
-    if (!op_apply(&search->ops[op], search->state, &state))
-        return false;
-    set_toggle(search, op);
-    if (!visited_insert(search, state)) {
-        set_toggle(search, op);
-        return false;
-    }
-    search->stack[search->depth++] =
-        (struct lin_frame){.call = call, .state_before = search->state};
-    search->state = state;
-    event_unlink(search, call);
-    event_unlink(search, search->events[call].partner);
-    search->mandatory_left -= !search->is_optional[op];
-    return true;
-}
-
-/* Takes the last placed operation back; returns its call. */
-static uint32_t search_undo(struct lin_search *search)
-{
-    struct lin_frame frame = search->stack[--search->depth];
-    uint32_t op = search->events[frame.call].op;
-    search->state = frame.state_before;
-    set_toggle(search, op);
-    event_relink(search, search->events[frame.call].partner);
-    event_relink(search, frame.call);
-    search->mandatory_left += !search->is_optional[op];
-    return frame.call;
-}
-
-static void search_run(struct lin_search *search, uint64_t steps_max, struct lin_report *ret_report)
-{
-    uint32_t at = search->events[0].next;
-    while (search->mandatory_left > 0) {
-        if (ret_report->steps++ >= steps_max) {
-            ret_report->verdict = LIN_GAVE_UP;
-            return;
-        }
-        struct lin_event *event = &search->events[at];
-        if (at != 0 && !event->is_return) {
-            at = search_place(search, at) ? search->events[0].next : event->next;
-            continue;
-        }
-        if (search->depth >= ret_report->placed) {
-            ret_report->placed = search->depth;
-            ret_report->suspect = at != 0 ? search->given_index[event->op] : LIN_NO_OP;
-        }
-        if (search->depth == 0) {
-            ret_report->verdict = LIN_VIOLATION;
-            return;
-        }
-        at = search->events[search_undo(search)].next;
-    }
-    ret_report->verdict = LIN_LINEARIZABLE;
-    ret_report->suspect = LIN_NO_OP;
-    ret_report->placed = search->depth;
-}
-
-static void search_init(struct lin_search *search, const struct lin_op *ops,
+static void search_keep(struct lin_search *search, const struct lin_op *ops,
                         const enum settled *settled, uint32_t count)
 {
-    *search = (struct lin_search){.given = ops, .state = LIN_ABSENT};
-    search->ops = allocate(count, sizeof(*search->ops));
-    search->given_index = allocate(count, sizeof(*search->given_index));
-    search->is_optional = allocate(count, sizeof(*search->is_optional));
     for (uint32_t i = 0; i < count; i++) {
         if (settled[i] == SETTLED_OUT)
             continue;
@@ -395,6 +268,22 @@ static void search_init(struct lin_search *search, const struct lin_op *ops,
         search->mandatory_left += settled[i] == SETTLED_MUST;
         search->count++;
     }
+}
+
+static void search_init(struct lin_search *search, const struct lin_op *ops,
+                        const enum settled *settled, uint32_t count)
+{
+    *search = (struct lin_search){.state = LIN_ABSENT};
+    search->ops = allocate(count, sizeof(*search->ops));
+    search->given_index = allocate(count, sizeof(*search->given_index));
+    search->rank = allocate(count, sizeof(*search->rank));
+    search->is_optional = allocate(count, sizeof(*search->is_optional));
+    search->observed_writer = allocate(count, sizeof(*search->observed_writer));
+    search->observers_left = allocate(count, sizeof(*search->observers_left));
+    search->observers_all = allocate(count, sizeof(*search->observers_all));
+    search_keep(search, ops, settled, count);
+    observers_count(search);
+    ranks_fill(search);
     search->stack = allocate(search->count, sizeof(*search->stack));
     search->visited_capacity = VISITED_START;
     search->visited = allocate(VISITED_START, sizeof(*search->visited));
@@ -405,7 +294,11 @@ static void search_deinit(struct lin_search *search)
 {
     free(search->ops);
     free(search->given_index);
+    free(search->rank);
     free(search->is_optional);
+    free(search->observed_writer);
+    free(search->observers_left);
+    free(search->observers_all);
     free(search->events);
     free(search->stack);
     free(search->visited);
@@ -419,14 +312,17 @@ void lin_check(const struct lin_op *ops, uint32_t count, uint64_t steps_max,
     if (count > 0)
         memcpy(copies, ops, count * sizeof(*ops));
     *ret_report = (struct lin_report){.suspect = LIN_NO_OP};
-    uint32_t phantom = settle(copies, settled, count);
+    bool is_unique = false;
+    uint32_t phantom = settle(copies, settled, count, &is_unique);
     if (phantom != LIN_NO_OP) {
         ret_report->verdict = LIN_PHANTOM;
         ret_report->suspect = phantom;
     } else {
         struct lin_search search;
         search_init(&search, copies, settled, count);
-        search_run(&search, steps_max, ret_report);
+        search.is_unique = is_unique;
+        search.is_lazy = is_unique && !has_silent_mismatch(&search);
+        lin_search_run(&search, steps_max, ret_report);
         search_deinit(&search);
     }
     free(copies);

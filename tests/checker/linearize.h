@@ -17,6 +17,7 @@
 
 #define LIN_ABSENT 0
 #define LIN_OPEN   UINT64_MAX /* return_ns of an operation that never returned */
+#define LIN_ANY    UINT64_MAX /* `seen` of a mismatch that did not tell the stored value */
 #define LIN_NO_OP  UINT32_MAX
 
 enum lin_type {

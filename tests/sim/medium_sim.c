@@ -15,6 +15,7 @@ struct medium_sim {
     struct medium_sim_options options;
     uint64_t now_ns;
     struct medium *open_media; /* newest first */
+    struct medium_sim_watch watch;
     struct sim_file files[MEDIUM_SIM_FILES_MAX];
 };
 
@@ -98,6 +99,11 @@ void medium_sim_set_now(struct medium_sim *sim, uint64_t now_ns)
     sim->now_ns = now_ns;
     for (size_t i = 0; i < MEDIUM_SIM_FILES_MAX; i++)
         sim_file_sync_advance(&sim->files[i], &sim->prng, sim->now_ns);
+}
+
+void medium_sim_set_watch(struct medium_sim *sim, struct medium_sim_watch watch)
+{
+    sim->watch = watch;
 }
 
 uint64_t medium_sim_deadline_ns(const struct medium_sim *sim, const char *path)
@@ -329,14 +335,24 @@ size_t medium_size_bytes(const struct medium *medium)
     return medium->size_bytes;
 }
 
+static void watch_store(struct medium *medium)
+{
+    const struct medium_sim_watch *watch = &medium->sim->watch;
+    if (medium->file != NULL && watch->before_store != NULL)
+        watch->before_store(watch->context, medium->file->path);
+}
+
 void medium_write(struct medium *medium, size_t offset, const void *data, size_t size_bytes)
 {
-    struct sim_file *file = medium->file;
     const uint8_t *bytes = data;
     CHECK(size_bytes <= medium->size_bytes);
     CHECK(offset <= medium->size_bytes - size_bytes);
-    if (file == NULL)
+    watch_store(medium);
+    struct sim_file *file = medium->file;
+    if (file == NULL) {
+        memcpy(medium->data + offset, data, size_bytes);
         return;
+    }
     for (size_t done = 0; done < size_bytes;) {
         size_t word_offset = (offset + done) / SIM_WORD_BYTES * SIM_WORD_BYTES;
         size_t skip = offset + done - word_offset;
@@ -356,8 +372,11 @@ void medium_write_word(struct medium *medium, size_t offset, uint64_t word)
     uint64_t value = htole64(word);
     CHECK(offset % SIM_WORD_BYTES == 0);
     CHECK(offset <= medium->size_bytes - SIM_WORD_BYTES);
+    watch_store(medium);
     if (medium->file != NULL)
         sim_file_store_word(medium->file, offset, value);
+    else
+        memcpy(medium->data + offset, &value, sizeof(value));
 }
 
 uint64_t medium_persist(struct medium *medium)

@@ -52,6 +52,13 @@ void medium_sim_set_now(struct medium_sim *sim, uint64_t now_ns);
 /* When the next sync of this file is due; UINT64_MAX: none. */
 uint64_t medium_sim_deadline_ns(const struct medium_sim *sim, const char *path);
 
+/* Called before every store to an open file: where a process may die in the middle of its work. */
+struct medium_sim_watch {
+    void (*before_store)(void *context, const char *path);
+    void *context;
+};
+void medium_sim_set_watch(struct medium_sim *sim, struct medium_sim_watch watch);
+
 /* What the sim can do to one file, by path (CHECK: it exists). */
 
 /* Delays of the file's next syncs; the one under way is drawn anew from now on. */
@@ -67,7 +74,8 @@ void medium_sim_cut(struct medium_sim *sim, const char *path, size_t size_bytes)
 void medium_sim_remove(struct medium_sim *sim, const char *path);
 
 /*
- * The process dies. Its open medium stays valid until medium_close and reaches the file no more.
+ * The process dies. Its open medium stays valid until medium_close, keeps what is stored to it for
+ * itself, and reaches the file no more.
  * Each word not yet persisted survives with a chance of `survive_per_million` in a million. A file
  * that does not exist: nothing.
  */

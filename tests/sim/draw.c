@@ -1,0 +1,172 @@
+/* Every value of the swarm, drawn in a fixed order from a generator of its own. */
+#include "tests/sim/draw.h"
+
+#include "base/limits.h"
+#include "base/prng.h"
+#include "pmem/medium.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define US 1000ull
+#define MS 1000000ull
+#define S  1000000000ull
+
+static uint64_t pick(struct prng *prng, const uint64_t *choices, uint32_t count)
+{
+    return choices[prng_range(prng, 0, count - 1)];
+}
+
+#define PICK(prng, ...)                                                                            \
+    pick(prng, (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / 8)
+
+/* Zero with chance `off`, else between low and high with small values likelier. */
+static uint64_t swarm(struct prng *prng, uint32_t off, uint64_t low, uint64_t high)
+{
+    bool is_off = prng_chance(prng, off);
+    uint64_t top = prng_range(prng, low, high);
+    uint64_t value = prng_range(prng, low, top);
+    return is_off ? 0 : value;
+}
+
+static void draw_workload(struct draw *draw, struct prng *prng)
+{
+    draw->nodes = PICK(prng, 1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 7, 9);
+    draw->clients = prng_range(prng, 1, 5);
+    draw->keys = PICK(prng, 1, 1, 2, 3, 5, 8);
+    draw->ops_per_client = prng_range(prng, 20, 120);
+    draw->pipeline_max = PICK(prng, 1, 1, 2, 4, 8, 16);
+    draw->ops_per_request_max = PICK(prng, 1, 1, 2, 4);
+    draw->fault_phase_ns = prng_range(prng, 2 * S, 12 * S);
+    draw->think_ns = draw->fault_phase_ns / draw->ops_per_client * draw->pipeline_max;
+    draw->think_ns = prng_range(prng, draw->think_ns / 4, draw->think_ns);
+    draw->get_weight = prng_range(prng, 1, 10);
+    draw->relaxed_get_weight = swarm(prng, 300000, 1, 8);
+    draw->set_weight = prng_range(prng, 1, 10);
+    draw->swap_weight = swarm(prng, 200000, 1, 10);
+    draw->del_weight = swarm(prng, 400000, 1, 4);
+    draw->blocking_chance = PICK(prng, 0, 200000, 500000, 900000, 1000000);
+    draw->timeout_ns = PICK(prng, 5 * MS, 50 * MS, 50 * MS, 200 * MS, 1 * S);
+    draw->fence_wait_ns = PICK(prng, 100 * MS, 500 * MS, 2 * S, 10 * S);
+    draw->retry_ns = PICK(prng, 10 * MS, 30 * MS, 100 * MS, 300 * MS);
+    draw->any_node_chance = PICK(prng, 0, 0, 50000, 300000);
+    draw->key_size_max = PICK(prng, 8, 8, 64, KEY_SIZE_BYTES_MAX);
+    draw->value_size_max = PICK(prng, 8, 16, 100, 700, 3000);
+    draw->big_value_chance = PICK(prng, 0, 0, 0, 0, 0, 0, 0, 5000, 20000, 20000);
+}
+
+static void draw_product(struct draw *draw, struct prng *prng)
+{
+    draw->election_min_ns = PICK(prng, 50 * MS, 100 * MS, 150 * MS, 300 * MS);
+    draw->append_entries_max = PICK(prng, 1, 2, 5, APPEND_ENTRIES_MAX, APPEND_ENTRIES_MAX);
+    draw->append_size_soft = PICK(prng, 256, 1500, 8192, APPEND_SIZE_BYTES_SOFT);
+    draw->inflight_max = PICK(prng, 1, 2, 3, 8, 64);
+    draw->batches_inflight_max = PICK(prng, 1, 2, 8, 64, 256);
+    draw->reads_pending_max = PICK(prng, 2, 16, 256);
+    draw->session_ttl_ns = PICK(prng, 2 * S, 20 * S, 3600 * S, 3600 * S, 3600 * S, 3600 * S);
+    draw->turn_cost_ns = PICK(prng, 1 * US, 2 * US, 5 * US, 20 * US, 100 * US);
+    draw->granularity = PICK(prng, MEDIUM_CACHE_LINE, MEDIUM_PAGE, MEDIUM_PAGE);
+    draw->sync_ns = PICK(prng, 20 * US, 200 * US, 2 * MS, 10 * MS, 40 * MS);
+}
+
+static void draw_network(struct draw *draw, struct prng *prng)
+{
+    draw->delay_ns = PICK(prng, 5 * US, 50 * US, 500 * US, 5 * MS, 15 * MS);
+    draw->jitter_ns = draw->delay_ns * PICK(prng, 0, 1, 1, 5) / PICK(prng, 1, 2, 10);
+    draw->is_in_order = prng_range(prng, 0, 1);
+    draw->loss_chance = swarm(prng, 350000, 1, 300000);
+    draw->duplicate_chance = swarm(prng, 400000, 1, 300000);
+    draw->late_chance = swarm(prng, 400000, 1, 100000);
+    draw->late_ns = PICK(prng, 20 * MS, 200 * MS, 1 * S, 4 * S);
+    draw->corrupt_chance = swarm(prng, 600000, 1, 50000);
+    /* An election is two syncs and two ways: a shorter patience elects nobody. */
+    uint64_t round_ns = 3 * draw->sync_ns + 2 * (draw->delay_ns + draw->jitter_ns);
+    if (draw->election_min_ns < 3 * round_ns)
+        draw->election_min_ns = 3 * round_ns;
+    draw->election_max_ns = draw->election_min_ns * prng_range(prng, 130, 250) / 100;
+    draw->heartbeat_ns = draw->election_min_ns / prng_range(prng, 3, 8);
+    draw->drift_max = PICK(prng, 0, 100, 1000, 20000, 100000);
+}
+
+static void draw_faults(struct draw *draw, struct prng *prng)
+{
+    draw->fault_interval_ns = PICK(prng, 50 * MS, 200 * MS, 500 * MS, 1 * S, 3 * S);
+    draw->partition_weight = swarm(prng, 400000, 1, 10);
+    draw->one_way_weight = swarm(prng, 400000, 1, 10);
+    draw->isolate_weight = swarm(prng, 500000, 1, 10);
+    draw->power_weight = swarm(prng, 300000, 1, 10);
+    draw->power_all_weight = swarm(prng, 600000, 1, 4);
+    draw->kill_weight = swarm(prng, 400000, 1, 10);
+    draw->kill_leader_weight = swarm(prng, 500000, 1, 10);
+    draw->mid_turn_chance = PICK(prng, 0, 500000, 900000);
+    draw->pause_weight = swarm(prng, 500000, 1, 6);
+    draw->slow_weight = swarm(prng, 600000, 1, 4);
+    draw->clock_step_weight = swarm(prng, 600000, 1, 4);
+    draw->transfer_weight = swarm(prng, 500000, 1, 6);
+    draw->stall_weight = swarm(prng, 600000, 1, 6);
+    draw->sync_fail_weight = swarm(prng, 700000, 1, 3);
+    draw->rot_weight = swarm(prng, 700000, 1, 3);
+    draw->lost_file_weight = swarm(prng, 900000, 1, 1);
+    draw->cut_ns_max = PICK(prng, 200 * MS, 1 * S, 5 * S);
+    draw->down_ns_max = PICK(prng, 10 * MS, 300 * MS, 2 * S, 5 * S);
+    draw->pause_ns_max = PICK(prng, 50 * MS, 500 * MS, 3 * S);
+    draw->clock_step_ns_max = PICK(prng, 100 * MS, 2 * S, 60 * S);
+    draw->residual = draw->nodes < 3 ? RESIDUAL_NONE : prng_range(prng, 0, RESIDUAL_COUNT - 1);
+}
+
+void draw_make(struct draw *draw, uint64_t seed)
+{
+    struct prng prng;
+    prng_init(&prng, seed ^ 0x647261777377616du);
+    *draw = (struct draw){0};
+    draw_workload(draw, &prng);
+    draw_product(draw, &prng);
+    draw_network(draw, &prng);
+    draw_faults(draw, &prng);
+}
+
+struct draw_field {
+    const char *name;
+    size_t offset_bytes;
+};
+
+static const struct draw_field fields[] = {
+#define X(name) {#name, offsetof(struct draw, name)},
+    DRAW_LIST(X)
+#undef X
+};
+
+#define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
+
+enum error draw_override(struct draw *draw, const char *setting)
+{
+    const char *equals = strchr(setting, '=');
+    if (equals == NULL)
+        return ERR_SYNTAX;
+    errno = 0;
+    char *end = NULL;
+    uint64_t value = strtoull(equals + 1, &end, 10);
+    if (errno != 0 || end == equals + 1 || *end != '\0')
+        return ERR_SYNTAX;
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        size_t length = strlen(fields[i].name);
+        if (length != (size_t)(equals - setting) || strncmp(fields[i].name, setting, length) != 0)
+            continue;
+        memcpy((char *)draw + fields[i].offset_bytes, &value, sizeof(value));
+        return OK;
+    }
+    return ERR_NOT_FOUND;
+}
+
+void draw_print(const struct draw *draw)
+{
+    printf("draw:");
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        uint64_t value;
+        memcpy(&value, (const char *)draw + fields[i].offset_bytes, sizeof(value));
+        printf(" %s=%llu", fields[i].name, (unsigned long long)value);
+    }
+    putchar('\n');
+}

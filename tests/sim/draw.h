@@ -1,0 +1,106 @@
+/*
+ * The swarm: what one run is made of, drawn from its seed. Each run leaves most faults out and
+ * weighs the rest wildly, because a fault that is always on hides what it does not meet (Groce et
+ * al., "Swarm Testing", ISSTA'12). Weights are relative, chances are parts in a million, times are
+ * nanoseconds.
+ */
+#ifndef POLLUX_TESTS_SIM_DRAW_H
+#define POLLUX_TESTS_SIM_DRAW_H
+
+#include "base/error.h"
+
+#include <stdint.h>
+
+#define DRAW_LIST(X)                                                                               \
+    X(nodes)                                                                                       \
+    X(clients)                                                                                     \
+    X(keys)                                                                                        \
+    X(ops_per_client)                                                                              \
+    X(pipeline_max)                                                                                \
+    X(ops_per_request_max)                                                                         \
+    X(fault_phase_ns)                                                                              \
+    X(think_ns)                                                                                    \
+    X(get_weight)                                                                                  \
+    X(relaxed_get_weight)                                                                          \
+    X(set_weight)                                                                                  \
+    X(swap_weight)                                                                                 \
+    X(del_weight)                                                                                  \
+    X(blocking_chance)                                                                             \
+    X(timeout_ns)                                                                                  \
+    X(fence_wait_ns)                                                                               \
+    X(retry_ns)                                                                                    \
+    X(any_node_chance)                                                                             \
+    X(key_size_max)                                                                                \
+    X(value_size_max)                                                                              \
+    X(big_value_chance)                                                                            \
+    X(election_min_ns)                                                                             \
+    X(election_max_ns)                                                                             \
+    X(heartbeat_ns)                                                                                \
+    X(append_entries_max)                                                                          \
+    X(append_size_soft)                                                                            \
+    X(inflight_max)                                                                                \
+    X(batches_inflight_max)                                                                        \
+    X(reads_pending_max)                                                                           \
+    X(session_ttl_ns)                                                                              \
+    X(turn_cost_ns)                                                                                \
+    X(delay_ns)                                                                                    \
+    X(jitter_ns)                                                                                   \
+    X(is_in_order)                                                                                 \
+    X(loss_chance)                                                                                 \
+    X(duplicate_chance)                                                                            \
+    X(late_chance)                                                                                 \
+    X(late_ns)                                                                                     \
+    X(corrupt_chance)                                                                              \
+    X(granularity)                                                                                 \
+    X(sync_ns)                                                                                     \
+    X(drift_max)                                                                                   \
+    X(fault_interval_ns)                                                                           \
+    X(partition_weight)                                                                            \
+    X(one_way_weight)                                                                              \
+    X(isolate_weight)                                                                              \
+    X(power_weight)                                                                                \
+    X(power_all_weight)                                                                            \
+    X(kill_weight)                                                                                 \
+    X(kill_leader_weight)                                                                          \
+    X(mid_turn_chance)                                                                             \
+    X(pause_weight)                                                                                \
+    X(slow_weight)                                                                                 \
+    X(clock_step_weight)                                                                           \
+    X(transfer_weight)                                                                             \
+    X(stall_weight)                                                                                \
+    X(sync_fail_weight)                                                                            \
+    X(rot_weight)                                                                                  \
+    X(lost_file_weight)                                                                            \
+    X(cut_ns_max)                                                                                  \
+    X(down_ns_max)                                                                                 \
+    X(pause_ns_max)                                                                                \
+    X(clock_step_ns_max)                                                                           \
+    X(residual)
+
+/* What stays broken while the first half of liveness is judged: a minority, so the rest must serve.
+ */
+enum residual {
+    RESIDUAL_NONE,
+    RESIDUAL_DEAF,     /* one node hears no peer */
+    RESIDUAL_MUTE,     /* no peer hears one node */
+    RESIDUAL_ISOLATED, /* both */
+    RESIDUAL_DOWN,     /* one node is not running */
+    RESIDUAL_LINK,     /* one pair does not hear each other */
+    RESIDUAL_COUNT
+};
+
+struct draw {
+#define X(name) uint64_t name;
+    DRAW_LIST(X)
+#undef X
+};
+
+void draw_make(struct draw *draw, uint64_t seed);
+
+/* Overrides one value, written name=value. ERR_SYNTAX, ERR_NOT_FOUND. */
+MUST_USE enum error draw_override(struct draw *draw, const char *setting);
+
+/* One line: every value by name. */
+void draw_print(const struct draw *draw);
+
+#endif

@@ -1,0 +1,156 @@
+/* See network.h. */
+#include "tests/sim/network.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+
+#define NETWORK_UDP_PORT 7400
+
+void network_init(struct network *network, uint64_t seed)
+{
+    prng_init(&network->prng, seed ^ 0x6e6574776f726bu);
+}
+
+void network_deinit(struct network *network)
+{
+    struct event event;
+    while (agenda_next(network->agenda, &event)) {
+        if (event.kind == EVENT_DELIVER)
+            free(event.what);
+    }
+    for (uint32_t node = 0; node < NODES_MAX; node++)
+        network_flush(network, node);
+    while (network->free != NULL) {
+        struct packet *packet = network->free;
+        network->free = packet->next;
+        free(packet);
+    }
+}
+
+struct address network_address(uint32_t host)
+{
+    const uint8_t ipv4[4] = {10, 0, (uint8_t)(host >= NODES_MAX), (uint8_t)(host + 1)};
+    return address_of_ipv4(ipv4, NETWORK_UDP_PORT);
+}
+
+uint32_t network_host(const struct address *address)
+{
+    uint32_t host = (uint32_t)address->ip[15] - 1;
+    return address_is_ipv4(address) && host < HOSTS_MAX ? host : HOSTS_MAX;
+}
+
+static struct packet *packet_take(struct network *network)
+{
+    struct packet *packet = network->free;
+    if (packet != NULL) {
+        network->free = packet->next;
+        return packet;
+    }
+    packet = malloc(sizeof(*packet));
+    CHECK(packet != NULL);
+    return packet;
+}
+
+void network_release(struct network *network, struct packet *packet)
+{
+    packet->next = network->free;
+    network->free = packet;
+}
+
+static uint64_t delay_draw(struct network *network)
+{
+    const struct draw *draw = network->draw;
+    uint64_t delay_ns = draw->delay_ns + prng_range(&network->prng, 0, draw->jitter_ns);
+    if (network->is_healed || !prng_chance(&network->prng, (uint32_t)draw->late_chance))
+        return delay_ns;
+    network->tally->fault_packets_late++;
+    return delay_ns + prng_range(&network->prng, 0, draw->late_ns);
+}
+
+static void packet_corrupt(struct network *network, struct packet *packet)
+{
+    if (network->is_healed || packet->size_bytes == 0 ||
+        !prng_chance(&network->prng, (uint32_t)network->draw->corrupt_chance))
+        return;
+    network->tally->fault_packets_corrupted++;
+    uint64_t flips = prng_range(&network->prng, 1, 4);
+    for (uint64_t i = 0; i < flips; i++) {
+        uint64_t bit = prng_range(&network->prng, 0, 8ull * packet->size_bytes - 1);
+        packet->data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+    }
+    if (prng_chance(&network->prng, 200000))
+        packet->size_bytes = (uint32_t)prng_range(&network->prng, 0, packet->size_bytes);
+}
+
+static void packet_plan(struct network *network, uint32_t from, uint32_t to, struct span bytes)
+{
+    struct packet *packet = packet_take(network);
+    packet->from = network_address(from);
+    packet->to_host = to;
+    packet->size_bytes = (uint32_t)bytes.size_bytes;
+    memcpy(packet->data, bytes.data, bytes.size_bytes);
+    packet_corrupt(network, packet);
+    uint64_t at_ns = network->verdict->now_ns + delay_draw(network);
+    if (network->draw->is_in_order && at_ns < network->last_at_ns[from][to])
+        at_ns = network->last_at_ns[from][to];
+    network->last_at_ns[from][to] = at_ns;
+    agenda_plan(network->agenda,
+                &(struct event){.at_ns = at_ns, .kind = EVENT_DELIVER, .what = packet, .who = to});
+}
+
+void network_send(struct network *network, uint32_t from_host, const struct address *to,
+                  struct span bytes)
+{
+    uint32_t to_host = network_host(to);
+    CHECK(to_host < HOSTS_MAX && bytes.size_bytes <= PACKET_SIZE_BYTES_MAX);
+    if (from_host < NODES_MAX && network->is_muted[from_host])
+        return;
+    network->tally->packets_sent++;
+    if (network->cuts[from_host][to_host] > 0) {
+        network->tally->fault_packets_cut++;
+        return;
+    }
+    if (!network->is_healed && prng_chance(&network->prng, (uint32_t)network->draw->loss_chance)) {
+        network->tally->fault_packets_lost++;
+        return;
+    }
+    packet_plan(network, from_host, to_host, bytes);
+    if (!network->is_healed &&
+        prng_chance(&network->prng, (uint32_t)network->draw->duplicate_chance)) {
+        network->tally->fault_packets_duplicated++;
+        packet_plan(network, from_host, to_host, bytes);
+    }
+}
+
+bool network_enqueue(struct network *network, struct packet *packet)
+{
+    struct inbox *inbox = &network->inboxes[packet->to_host];
+    if (!network->is_open[packet->to_host] || inbox->count == INBOX_MAX) {
+        network->tally->fault_packets_to_dead_hosts++;
+        network_release(network, packet);
+        return false;
+    }
+    inbox->packets[(inbox->head + inbox->count++) % INBOX_MAX] = packet;
+    return true;
+}
+
+struct packet *network_dequeue(struct network *network, uint32_t node)
+{
+    struct inbox *inbox = &network->inboxes[node];
+    if (inbox->count == 0)
+        return NULL;
+    struct packet *packet = inbox->packets[inbox->head];
+    inbox->head = (inbox->head + 1) % INBOX_MAX;
+    inbox->count--;
+    return packet;
+}
+
+void network_flush(struct network *network, uint32_t node)
+{
+    struct packet *packet = network_dequeue(network, node);
+    while (packet != NULL) {
+        network_release(network, packet);
+        packet = network_dequeue(network, node);
+    }
+}

@@ -1,0 +1,69 @@
+/*
+ * The simulated network: datagrams between hosts, which are the nodes (numbers from 0) and, behind
+ * them, the clients. Loses, duplicates, delays, reorders and corrupts by the draw; cuts are
+ * directed, a pair at a time, and counted, so that overlapping faults each take back only their
+ * own.
+ */
+#ifndef POLLUX_TESTS_SIM_NETWORK_H
+#define POLLUX_TESTS_SIM_NETWORK_H
+
+#include "base/address.h"
+#include "base/limits.h"
+#include "base/prng.h"
+#include "base/span.h"
+#include "tests/sim/agenda.h"
+#include "tests/sim/draw.h"
+#include "tests/sim/tally.h"
+#include "tests/sim/verdict.h"
+
+#define CLIENTS_MAX 16
+#define HOSTS_MAX   (NODES_MAX + CLIENTS_MAX)
+#define INBOX_MAX   1024 /* packets waiting at a node; more are lost, as on a full receive ring */
+
+struct packet {
+    struct packet *next;
+    struct address from;
+    uint32_t to_host;
+    uint32_t size_bytes;
+    uint8_t data[PACKET_SIZE_BYTES_MAX];
+};
+
+struct inbox {
+    struct packet *packets[INBOX_MAX];
+    uint32_t head;
+    uint32_t count;
+};
+
+struct network {
+    struct agenda *agenda;
+    struct verdict *verdict;
+    struct tally *tally;
+    const struct draw *draw;
+    struct prng prng;
+    struct packet *free;
+    uint32_t cuts[HOSTS_MAX][HOSTS_MAX]; /* from, to: faults that cut this direction */
+    uint64_t last_at_ns[HOSTS_MAX][HOSTS_MAX];
+    struct inbox inboxes[NODES_MAX];
+    bool is_open[NODES_MAX];
+    bool is_muted[NODES_MAX]; /* dying inside a turn: nothing leaves any more */
+    bool is_healed;
+};
+
+void network_init(struct network *network, uint64_t seed);
+void network_deinit(struct network *network);
+
+struct address network_address(uint32_t host);
+/* HOSTS_MAX: no such host. */
+uint32_t network_host(const struct address *address);
+
+void network_send(struct network *network, uint32_t from_host, const struct address *to,
+                  struct span bytes);
+
+/* Puts a delivered packet into its node's inbox; false when it was lost there. */
+bool network_enqueue(struct network *network, struct packet *packet);
+struct packet *network_dequeue(struct network *network, uint32_t node);
+void network_release(struct network *network, struct packet *packet);
+/* Forgets what waits at a node. */
+void network_flush(struct network *network, uint32_t node);
+
+#endif

@@ -1,0 +1,320 @@
+/* The rules of overseer.h, one function each. */
+#include "tests/sim/overseer.h"
+
+#include "base/check.h"
+#include "base/le.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SEEN_START 512
+
+static struct seen_record *seen_at(struct watched_node *watched, uint64_t index)
+{
+    uint64_t wanted = watched->seen_capacity;
+    while (wanted <= index)
+        wanted *= 2;
+    if (wanted != watched->seen_capacity) {
+        watched->seen = realloc(watched->seen, wanted * sizeof(*watched->seen));
+        CHECK(watched->seen != NULL);
+        watched->seen_capacity = wanted;
+    }
+    return &watched->seen[index];
+}
+
+void overseer_init(struct overseer *overseer, uint32_t node_count)
+{
+    overseer->node_count = node_count;
+    ledger_init(&overseer->ledger);
+    for (uint32_t i = 0; i < node_count; i++) {
+        struct watched_node *watched = &overseer->nodes[i];
+        *watched = (struct watched_node){.seen_capacity = SEEN_START};
+        snprintf(watched->path, sizeof(watched->path), "node%u", i + 1);
+        watched->seen = calloc(SEEN_START, sizeof(*watched->seen));
+        CHECK(watched->seen != NULL);
+    }
+}
+
+void overseer_deinit(struct overseer *overseer)
+{
+    for (uint32_t i = 0; i < overseer->node_count; i++)
+        free(overseer->nodes[i].seen);
+    ledger_deinit(&overseer->ledger);
+}
+
+void overseer_forget(struct overseer *overseer, uint32_t node)
+{
+    struct watched_node *watched = &overseer->nodes[node];
+    watched->seen_last = 0;
+    watched->commit_index = 0;
+    watched->applied_index = 0;
+    watched->led_term = 0;
+    /* A sole voter may lead a term and lose it with its unwritten records: nobody has seen them. */
+    if (overseer->node_count == 1)
+        ledger_forget_uncommitted(&overseer->ledger);
+}
+
+/* ---- records ---- */
+
+static uint64_t record_digest(const struct log_record *record)
+{
+    uint64_t digest = digest_word(record->term, record->kind);
+    return digest_bytes(digest, record->payload.data, record->payload.size_bytes);
+}
+
+static void record_enter(struct overseer *overseer, uint32_t node, struct lane *lane,
+                         uint64_t index)
+{
+    struct watched_node *watched = &overseer->nodes[node];
+    struct log_record record;
+    log_read(lane_log(lane), index, &record);
+    const uint8_t *base = medium_data(log_medium(lane_log(lane)));
+    struct seen_record *seen = seen_at(watched, index);
+    *seen = (struct seen_record){.term = record.term,
+                                 .digest = record_digest(&record),
+                                 .offset_bytes = (size_t)(record.payload.data - base),
+                                 .size_bytes = record.payload.size_bytes};
+    overseer->tally->records_checked++;
+    if (record.index != index || record.term != raft_term_at(lane_raft(lane), index))
+        verdict_break(overseer->verdict, RULE_LOG_MATCHING,
+                      "node %u: log and trail disagree about record %llu: terms %llu and %llu",
+                      node + 1, (unsigned long long)index, (unsigned long long)record.term,
+                      (unsigned long long)raft_term_at(lane_raft(lane), index));
+    struct ledger_record entry = {.index = index,
+                                  .term = record.term,
+                                  .digest = seen->digest,
+                                  .previous_term = raft_term_at(lane_raft(lane), index - 1)};
+    const struct ledger_record *known = ledger_record(&overseer->ledger, &entry);
+    if (known->digest != entry.digest || known->previous_term != entry.previous_term)
+        verdict_break(overseer->verdict, RULE_LOG_MATCHING,
+                      "node %u holds another record %llu of term %llu than one before it did",
+                      node + 1, (unsigned long long)index, (unsigned long long)record.term);
+}
+
+/* First index whose record is new or differs in term from what was seen. By induction over turns,
+ * equal terms at an index mean that nothing before it has changed either. */
+static uint64_t first_changed(const struct watched_node *watched, const struct raft *raft,
+                              uint64_t last_index)
+{
+    uint64_t index = last_index;
+    while (index > 0 &&
+           (index > watched->seen_last || watched->seen[index].term != raft_term_at(raft, index)))
+        index--;
+    return index + 1;
+}
+
+static void records_look(struct overseer *overseer, uint32_t node, struct lane *lane,
+                         const struct raft_status *status)
+{
+    struct watched_node *watched = &overseer->nodes[node];
+    uint64_t first = first_changed(watched, lane_raft(lane), status->last_index);
+    bool is_same_lead = status->role == RAFT_LEADER && watched->led_term == status->term;
+    if (is_same_lead && (first <= watched->led_last || status->last_index < watched->led_last))
+        verdict_break(overseer->verdict, RULE_LEADER_APPEND_ONLY,
+                      "node %u leads term %llu and changed record %llu; it had %llu", node + 1,
+                      (unsigned long long)status->term, (unsigned long long)first,
+                      (unsigned long long)watched->led_last);
+    if (first <= watched->commit_index || status->last_index < watched->commit_index)
+        verdict_break(overseer->verdict, RULE_STATE_MACHINE_SAFETY,
+                      "node %u changed record %llu although it knew %llu to be committed", node + 1,
+                      (unsigned long long)first, (unsigned long long)watched->commit_index);
+    for (uint64_t index = first; index <= status->last_index; index++) {
+        record_enter(overseer, node, lane, index);
+        verdict_trace(overseer->verdict, watched->seen[index].digest);
+        overseer->tally->records_appended++;
+    }
+    watched->seen_last = status->last_index;
+    watched->led_term = status->role == RAFT_LEADER ? status->term : 0;
+    watched->led_last = status->last_index;
+}
+
+/* ---- leaders ---- */
+
+static void completeness_look(struct overseer *overseer, uint32_t node, struct lane *lane,
+                              const struct raft_status *status)
+{
+    for (uint64_t i = 1; i <= overseer->ledger.commit_highest; i++) {
+        const struct ledger_commit *commit = ledger_commit(&overseer->ledger, i);
+        if (commit->in_term >= status->term || commit->term == 0)
+            continue;
+        if (raft_term_at(lane_raft(lane), i) != commit->term) {
+            verdict_break(overseer->verdict, RULE_LEADER_COMPLETENESS,
+                          "node %u leads term %llu without record %llu of term %llu, committed "
+                          "in term %llu",
+                          node + 1, (unsigned long long)status->term, (unsigned long long)i,
+                          (unsigned long long)commit->term, (unsigned long long)commit->in_term);
+            return;
+        }
+    }
+}
+
+static void leader_look(struct overseer *overseer, uint32_t node, struct lane *lane,
+                        const struct raft_status *status)
+{
+    if (status->role != RAFT_LEADER || overseer->nodes[node].led_term == status->term)
+        return;
+    uint32_t *leader = ledger_leader(&overseer->ledger, status->term);
+    if (*leader != 0 && *leader != node + 1)
+        verdict_break(overseer->verdict, RULE_ELECTION_SAFETY,
+                      "term %llu is led by node %u and by node %u",
+                      (unsigned long long)status->term, *leader, node + 1);
+    *leader = node + 1;
+    overseer->tally->elections_won++;
+    verdict_say(overseer->verdict, "n%u leads term %llu from record %llu on", node + 1,
+                (unsigned long long)status->term, (unsigned long long)status->last_index);
+    completeness_look(overseer, node, lane, status);
+}
+
+/* ---- commits ---- */
+
+/* Whether the persisted image holds the record with its payload at `offset_bytes`. */
+static bool image_holds(const uint8_t *image, size_t offset_bytes, size_t size_bytes,
+                        const struct ledger_record *record)
+{
+    const uint8_t *header = image + offset_bytes - RECORD_HEADER_SIZE_BYTES;
+    if (le64_load(header + 8) != record->index || le64_load(header + 16) != record->term ||
+        le32_load(header + 4) != size_bytes)
+        return false;
+    uint64_t digest = digest_word(record->term, header[40]);
+    return digest_bytes(digest, image + offset_bytes, size_bytes) == record->digest;
+}
+
+/* Walks a whole image for a record that the node wrote in the turn in which it died. */
+static bool image_search(const struct overseer *overseer, const uint8_t *image,
+                         const struct ledger_record *record)
+{
+    (void)overseer;
+    for (size_t at = 8192; at + RECORD_ALIGN_BYTES <= LOG_SIZE_BYTES_MIN;
+         at += RECORD_ALIGN_BYTES) {
+        size_t size = le32_load(image + at + 4);
+        size_t payload = at + RECORD_HEADER_SIZE_BYTES;
+        if (le64_load(image + at + 8) == record->index && size <= LOG_SIZE_BYTES_MIN - payload &&
+            image_holds(image, payload, size, record))
+            return true;
+    }
+    return false;
+}
+
+static bool is_held(struct overseer *overseer, uint32_t node, const struct ledger_record *record,
+                    bool is_thorough)
+{
+    const struct watched_node *watched = &overseer->nodes[node];
+    if (watched->is_damaged)
+        return true;
+    if (!medium_sim_exists(overseer->media, watched->path))
+        return false;
+    const uint8_t *image = medium_sim_persisted(overseer->media, watched->path);
+    if (is_thorough)
+        return image_search(overseer, image, record);
+    const struct seen_record *seen = &watched->seen[record->index];
+    return record->index <= watched->seen_last && seen->term == record->term &&
+           image_holds(image, seen->offset_bytes, seen->size_bytes, record);
+}
+
+/* A record is committed when a majority has it on the medium. */
+static void durability_look(struct overseer *overseer, uint32_t node, uint64_t index)
+{
+    struct watched_node *watched = &overseer->nodes[node];
+    struct ledger_record entry = {
+        .index = index, .term = watched->seen[index].term, .digest = watched->seen[index].digest};
+    uint32_t quorum = overseer->node_count / 2 + 1;
+    uint32_t holders = 0;
+    for (uint32_t i = 0; i < overseer->node_count; i++)
+        holders += is_held(overseer, i, &entry, false);
+    if (holders < quorum) {
+        holders = 0;
+        for (uint32_t i = 0; i < overseer->node_count; i++)
+            holders += is_held(overseer, i, &entry, true);
+    }
+    if (holders < quorum)
+        verdict_break(overseer->verdict, RULE_DURABILITY,
+                      "node %u committed record %llu of term %llu, durable on %u of %u", node + 1,
+                      (unsigned long long)index, (unsigned long long)entry.term, holders,
+                      overseer->node_count);
+}
+
+static void commit_enter(struct overseer *overseer, uint32_t node, uint64_t index,
+                         const struct raft_status *status)
+{
+    const struct seen_record *seen = &overseer->nodes[node].seen[index];
+    struct ledger_commit *commit = ledger_commit(&overseer->ledger, index);
+    if (commit->term == 0) {
+        *commit = (struct ledger_commit){
+            .term = seen->term, .digest = seen->digest, .in_term = status->term};
+        overseer->tally->records_committed++;
+        durability_look(overseer, node, index);
+    }
+    if (commit->digest != seen->digest)
+        verdict_break(overseer->verdict, RULE_STATE_MACHINE_SAFETY,
+                      "node %u committed record %llu of term %llu; another committed term %llu",
+                      node + 1, (unsigned long long)index, (unsigned long long)seen->term,
+                      (unsigned long long)commit->term);
+    if (index > overseer->ledger.commit_highest)
+        overseer->ledger.commit_highest = index;
+}
+
+static void commit_look(struct overseer *overseer, uint32_t node, const struct raft_status *status)
+{
+    struct watched_node *watched = &overseer->nodes[node];
+    if (status->commit_index < watched->commit_index || status->commit_index > status->last_index) {
+        verdict_break(overseer->verdict, RULE_MONOTONE_COMMIT,
+                      "node %u: commit index from %llu to %llu, last record %llu", node + 1,
+                      (unsigned long long)watched->commit_index,
+                      (unsigned long long)status->commit_index,
+                      (unsigned long long)status->last_index);
+        return;
+    }
+    for (uint64_t i = watched->commit_index + 1; i <= status->commit_index; i++)
+        commit_enter(overseer, node, i, status);
+    watched->commit_index = status->commit_index;
+}
+
+/* ---- state ---- */
+
+void overseer_compare_state(struct overseer *overseer, uint32_t node, struct lane *lane)
+{
+    uint64_t applied = engine_applied_index(lane_engine(lane));
+    uint64_t hash = engine_state_hash(lane_engine(lane)) | 1;
+    uint64_t *known = ledger_state(&overseer->ledger, applied);
+    verdict_trace(overseer->verdict, hash);
+    overseer->tally->state_hashes_compared++;
+    if (*known == 0)
+        *known = hash;
+    if (*known != hash)
+        verdict_break(overseer->verdict, RULE_STATE_HASH,
+                      "node %u applied up to %llu and has another state than one before it",
+                      node + 1, (unsigned long long)applied);
+}
+
+/* The same third of all indexes on every node, since the walk is not free. */
+static bool is_sampled(uint64_t index)
+{
+    return digest_word(5, index) % 3 == 0;
+}
+
+static void applied_look(struct overseer *overseer, uint32_t node, struct lane *lane)
+{
+    struct watched_node *watched = &overseer->nodes[node];
+    uint64_t applied = engine_applied_index(lane_engine(lane));
+    if (applied > watched->commit_index || applied < watched->applied_index)
+        verdict_break(overseer->verdict, RULE_STATE_MACHINE_SAFETY,
+                      "node %u applied %llu after %llu, committed %llu", node + 1,
+                      (unsigned long long)applied, (unsigned long long)watched->applied_index,
+                      (unsigned long long)watched->commit_index);
+    bool is_new = applied != watched->applied_index;
+    watched->applied_index = applied;
+    if (is_new && is_sampled(applied))
+        overseer_compare_state(overseer, node, lane);
+}
+
+void overseer_look(struct overseer *overseer, uint32_t node, struct lane *lane)
+{
+    struct raft_status status;
+    lane_raft_status(lane, &status);
+    leader_look(overseer, node, lane, &status);
+    records_look(overseer, node, lane, &status);
+    commit_look(overseer, node, &status);
+    applied_look(overseer, node, lane);
+    verdict_trace(overseer->verdict, digest_word(status.term * 4 + (uint64_t)status.role,
+                                                 status.commit_index ^ status.last_index << 32));
+}

@@ -1,0 +1,57 @@
+/*
+ * Watches every node after each of its turns, and once more after each start, and holds what it
+ * sees against the ledger: the safety rules of Raft, durability on a majority of what is committed,
+ * equal state at equal applied index.
+ */
+#ifndef POLLUX_TESTS_SIM_OVERSEER_H
+#define POLLUX_TESTS_SIM_OVERSEER_H
+
+#include "base/limits.h"
+#include "tests/sim/ledger.h"
+#include "tests/sim/medium_sim.h"
+#include "tests/sim/tally.h"
+#include "tests/sim/verdict.h"
+#include "tools/lane.h"
+
+/* A record as a node's log last showed it. */
+struct seen_record {
+    uint64_t term;
+    uint64_t digest;
+    size_t offset_bytes; /* of its payload in the file */
+    size_t size_bytes;
+};
+
+struct watched_node {
+    char path[32];
+    struct seen_record *seen; /* by index */
+    uint64_t seen_capacity;
+    uint64_t seen_last;
+    uint64_t commit_index;
+    uint64_t applied_index;
+    uint64_t led_term; /* 0: does not lead */
+    uint64_t led_last;
+    bool is_damaged; /* its medium rotted or vanished: what it had held cannot be looked up */
+};
+
+struct overseer {
+    struct verdict *verdict;
+    struct tally *tally;
+    struct medium_sim *media;
+    uint32_t node_count;
+    struct ledger ledger;
+    struct watched_node nodes[NODES_MAX];
+};
+
+void overseer_init(struct overseer *overseer, uint32_t node_count);
+void overseer_deinit(struct overseer *overseer);
+
+/* The node starts anew: what it held in memory is void. */
+void overseer_forget(struct overseer *overseer, uint32_t node);
+
+/* After a turn of the node. */
+void overseer_look(struct overseer *overseer, uint32_t node, struct lane *lane);
+
+/* At the end: this node's state against the ledger, whatever its applied index. */
+void overseer_compare_state(struct overseer *overseer, uint32_t node, struct lane *lane);
+
+#endif

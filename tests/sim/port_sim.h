@@ -1,0 +1,19 @@
+/*
+ * The simulated end of dataplane/port.h. Ports carry no context of their world in their options, so
+ * the world announces its network here before it opens a lane; the node is known by its address.
+ */
+#ifndef POLLUX_TESTS_SIM_PORT_SIM_H
+#define POLLUX_TESTS_SIM_PORT_SIM_H
+
+#include "tests/sim/network.h"
+
+/* Called before every side effect of a node (a datagram that leaves). */
+struct port_sim_watch {
+    void (*side_effect)(void *context, uint32_t node);
+    void *context;
+};
+
+/* The network that ports opened from now on belong to. */
+void port_sim_attach(struct network *network, struct port_sim_watch watch);
+
+#endif

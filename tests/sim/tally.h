@@ -1,0 +1,67 @@
+/* What the simulator did to a cluster and what it looked at, counted by kind over all seeds. */
+#ifndef POLLUX_TESTS_SIM_TALLY_H
+#define POLLUX_TESTS_SIM_TALLY_H
+
+#include <stdint.h>
+
+#define TALLY_LIST(X)                                                                              \
+    X(packets_sent)                                                                                \
+    X(packets_delivered)                                                                           \
+    X(fault_packets_lost)                                                                          \
+    X(fault_packets_duplicated)                                                                    \
+    X(fault_packets_late)                                                                          \
+    X(fault_packets_corrupted)                                                                     \
+    X(fault_packets_cut)                                                                           \
+    X(fault_packets_to_dead_hosts)                                                                 \
+    X(fault_partitions)                                                                            \
+    X(fault_one_way_cuts)                                                                          \
+    X(fault_isolations)                                                                            \
+    X(fault_power_losses)                                                                          \
+    X(fault_cluster_power_losses)                                                                  \
+    X(fault_kills)                                                                                 \
+    X(fault_deaths_inside_a_turn)                                                                  \
+    X(fault_pauses)                                                                                \
+    X(fault_slow_spells)                                                                           \
+    X(fault_clock_steps)                                                                           \
+    X(fault_transfers)                                                                             \
+    X(fault_sync_stalls)                                                                           \
+    X(fault_sync_failures)                                                                         \
+    X(fault_bit_rot)                                                                               \
+    X(fault_lost_files)                                                                            \
+    X(fault_residuals)                                                                             \
+    X(turns)                                                                                       \
+    X(boots)                                                                                       \
+    X(recoveries_suspect)                                                                          \
+    X(recoveries_torn)                                                                             \
+    X(recoveries_with_a_hole)                                                                      \
+    X(boots_refused)                                                                               \
+    X(elections_won)                                                                               \
+    X(records_appended)                                                                            \
+    X(records_checked)                                                                             \
+    X(records_committed)                                                                           \
+    X(state_hashes_compared)                                                                       \
+    X(ops_invoked)                                                                                 \
+    X(ops_ok)                                                                                      \
+    X(ops_mismatch)                                                                                \
+    X(ops_not_found)                                                                               \
+    X(ops_timeout)                                                                                 \
+    X(ops_timeout_by_fence)                                                                        \
+    X(ops_unknown)                                                                                 \
+    X(ops_unknown_resolved)                                                                        \
+    X(ops_refused)                                                                                 \
+    X(ops_relaxed)                                                                                 \
+    X(client_retries)                                                                              \
+    X(sessions_lost)                                                                               \
+    X(histories_checked)                                                                           \
+    X(checker_steps)
+
+struct tally {
+#define X(name) uint64_t name;
+    TALLY_LIST(X)
+#undef X
+    uint64_t virtual_ns;
+};
+
+void tally_print(const struct tally *tally);
+
+#endif

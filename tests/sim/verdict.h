@@ -1,0 +1,72 @@
+/*
+ * What a simulated run found: the first rule that was broken, if any, and the trace hash, which is
+ * equal for equal seeds because it covers everything delivered, decided and applied.
+ */
+#ifndef POLLUX_TESTS_SIM_VERDICT_H
+#define POLLUX_TESTS_SIM_VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RULE_LIST(X)                                                                               \
+    X(NONE, "no rule was broken")                                                                  \
+    X(ELECTION_SAFETY, "at most one leader in a term (paper, figure 3)")                           \
+    X(LEADER_APPEND_ONLY, "a leader never overwrites or deletes its own records")                  \
+    X(LOG_MATCHING, "equal index and term mean equal records before them, too")                    \
+    X(LEADER_COMPLETENESS, "a committed record is in the log of every later leader")               \
+    X(STATE_MACHINE_SAFETY, "no two nodes apply different records at one index")                   \
+    X(MONOTONE_COMMIT, "a node's commit index never falls, nor passes its log")                    \
+    X(DURABILITY, "a committed record is durable on a majority")                                   \
+    X(STATE_HASH, "equal applied index means equal state")                                         \
+    X(LINEARIZABILITY, "consistent operations on a key fit one order")                             \
+    X(EXACTLY_ONCE, "a written value takes effect once")                                           \
+    X(DEFINITE_OUTCOME, "what was reported not to have happened never shows")                      \
+    X(RELAXED_VALUE, "a relaxed get returns a value that was written to its key")                  \
+    X(RELAXED_MONOTONE, "relaxed gets of one node do not go back in time")                         \
+    X(PROTOCOL, "an answer to a client contradicts the wire contract")                             \
+    X(RECOVERY, "a node opens its log after a crash, or refuses for a reason")                     \
+    X(LIVENESS_CALLS, "once healed, every blocked call ends")                                      \
+    X(LIVENESS_CONVERGENCE, "once healed, all nodes reach one state")                              \
+    X(CHECKER_GAVE_UP, "the checker decides each history within its bound")                        \
+    X(BUSY_LOOP, "an idle lane asks for a later turn")
+
+enum rule {
+#define X(name, text) RULE_##name,
+    RULE_LIST(X)
+#undef X
+        RULE_COUNT
+};
+
+#define VERDICT_TEXT_SIZE_BYTES 512
+
+struct verdict {
+    enum rule rule;
+    uint64_t at_ns;
+    char text[VERDICT_TEXT_SIZE_BYTES];
+    uint64_t trace_hash;
+    uint64_t now_ns; /* kept by the world, for messages */
+    bool is_verbose;
+};
+
+const char *rule_name(enum rule rule);
+const char *rule_text(enum rule rule);
+
+/* Notes a broken rule; only the first counts. */
+void verdict_break(struct verdict *verdict, enum rule rule, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+bool verdict_is_broken(const struct verdict *verdict);
+
+/* Mixes a fact into the trace hash. */
+void verdict_trace(struct verdict *verdict, uint64_t fact);
+
+/* A line of narration; printed only when verbose. */
+void verdict_say(const struct verdict *verdict, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* 64-bit hash of bytes, for records and traces. */
+uint64_t digest_bytes(uint64_t seed, const void *data, size_t size_bytes);
+uint64_t digest_word(uint64_t seed, uint64_t word);
+
+#endif

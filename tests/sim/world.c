@@ -1,0 +1,334 @@
+/* The phases of a run: faults, then liveness with at most one fault left, then convergence. */
+#include "tests/sim/world.h"
+
+#include "base/check.h"
+#include "tests/sim/port_sim.h"
+
+#include <string.h>
+
+#define MS                1000000ull
+#define SLICE_NS          (20 * MS)
+#define CALLS_BOUND_NS    (40000 * MS)
+#define CONVERGE_BOUND_NS (60000 * MS)
+
+uint64_t world_now_ns(const struct world *world)
+{
+    return world->verdict.now_ns;
+}
+
+static void on_packet_sent(void *context, uint32_t node)
+{
+    node_side_effect(context, node);
+}
+
+static void on_store(void *context, const char *path)
+{
+    struct world *world = context;
+    for (uint32_t i = 0; i < world->draw.nodes; i++) {
+        if (strcmp(node_path(world, i), path) == 0)
+            node_side_effect(world, i);
+    }
+}
+
+static void media_init(struct world *world)
+{
+    world->media = medium_sim_create(&(struct medium_sim_options){
+        .seed = world->seed ^ 0x6d65646961u,
+        .granularity = (enum medium_granularity)world->draw.granularity,
+        .sync_delay_min_ns = world->draw.sync_ns / 2,
+        .sync_delay_max_ns = world->draw.sync_ns * 3 / 2});
+    medium_sim_use(world->media);
+    medium_sim_set_watch(world->media,
+                         (struct medium_sim_watch){.before_store = on_store, .context = world});
+}
+
+static void network_begin(struct world *world)
+{
+    world->network.agenda = &world->agenda;
+    world->network.verdict = &world->verdict;
+    world->network.tally = world->tally;
+    world->network.draw = &world->draw;
+    network_init(&world->network, world->seed);
+    port_sim_attach(&world->network,
+                    (struct port_sim_watch){.side_effect = on_packet_sent, .context = world});
+}
+
+static void clients_begin(struct world *world)
+{
+    world->client_world = (struct client_world){.agenda = &world->agenda,
+                                                .verdict = &world->verdict,
+                                                .tally = world->tally,
+                                                .history = &world->history,
+                                                .network = &world->network,
+                                                .draw = &world->draw,
+                                                .cluster_id = wire_cluster_id("simulated")};
+    for (uint32_t i = 0; i < world->draw.clients; i++)
+        client_init(&world->clients[i], &world->client_world, i, world->seed);
+}
+
+void world_init(struct world *world, uint64_t seed, const struct draw *draw, struct tally *tally)
+{
+    CHECK(draw->nodes >= 1 && draw->nodes <= NODES_MAX);
+    CHECK(draw->clients >= 1 && draw->clients <= CLIENTS_MAX);
+    CHECK(draw->keys >= 1 && draw->keys <= HISTORY_KEYS_MAX);
+    bool is_verbose = world->verdict.is_verbose;
+    memset(world, 0, sizeof(*world));
+    world->seed = seed;
+    world->draw = *draw;
+    world->tally = tally;
+    world->verdict = (struct verdict){.is_verbose = is_verbose, .now_ns = 1};
+    prng_init(&world->prng, seed ^ 0x6e6f646573u);
+    prng_init(&world->fault_prng, seed ^ 0x6661756c7473u);
+    agenda_init(&world->agenda);
+    history_init(&world->history);
+    media_init(world);
+    network_begin(world);
+    world->overseer.verdict = &world->verdict;
+    world->overseer.tally = tally;
+    world->overseer.media = world->media;
+    overseer_init(&world->overseer, (uint32_t)draw->nodes);
+    for (uint32_t i = 0; i < draw->nodes; i++)
+        node_init(world, i);
+    clients_begin(world);
+    faults_begin(world);
+}
+
+void world_deinit(struct world *world)
+{
+    for (uint32_t i = 0; i < world->draw.nodes; i++) {
+        world->network.is_muted[i] = true;
+        if (world->nodes[i].lane != NULL)
+            lane_close(world->nodes[i].lane);
+    }
+    for (uint32_t i = 0; i < world->draw.clients; i++)
+        client_deinit(&world->clients[i]);
+    world->tally->virtual_ns += world_now_ns(world);
+    network_deinit(&world->network);
+    agenda_deinit(&world->agenda);
+    overseer_deinit(&world->overseer);
+    history_deinit(&world->history);
+    medium_sim_destroy(world->media);
+}
+
+/* ---- events ---- */
+
+static void packet_deliver(struct world *world, struct packet *packet)
+{
+    uint32_t host = packet->to_host;
+    world->tally->packets_delivered++;
+    verdict_trace(&world->verdict,
+                  digest_word(packet->size_bytes,
+                              digest_bytes(host, packet->data,
+                                           packet->size_bytes < 64 ? packet->size_bytes : 64)));
+    if (host < NODES_MAX) {
+        if (network_enqueue(&world->network, packet))
+            node_plan_turn(world, &world->nodes[host], world_now_ns(world));
+        return;
+    }
+    if (host - NODES_MAX < world->draw.clients)
+        client_receive(&world->clients[host - NODES_MAX], packet);
+    network_release(&world->network, packet);
+}
+
+static void event_handle(struct world *world, const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_DELIVER:
+        packet_deliver(world, event->what);
+        break;
+    case EVENT_TURN:
+        if (world->nodes[event->who].turn_stamp == event->stamp)
+            node_turn(world, event->who);
+        break;
+    case EVENT_CLIENT:
+        if (world->clients[event->who].stamp == event->stamp)
+            client_wake(&world->clients[event->who]);
+        break;
+    case EVENT_BOOT:
+        if (world->nodes[event->who].boot_stamp == event->stamp)
+            node_boot(world, event->who);
+        break;
+    case EVENT_MEND:
+        faults_mend(world, event->who);
+        break;
+    case EVENT_FAULT:
+        faults_act(world);
+        break;
+    }
+}
+
+/* Runs up to `until_ns` or the first broken rule. */
+static void world_advance(struct world *world, uint64_t until_ns)
+{
+    while (!verdict_is_broken(&world->verdict)) {
+        struct event event;
+        if (world->agenda.count == 0 || world->agenda.heap[0].at_ns > until_ns)
+            break;
+        CHECK(agenda_next(&world->agenda, &event));
+        CHECK(event.at_ns >= world->verdict.now_ns);
+        world->verdict.now_ns = event.at_ns;
+        event_handle(world, &event);
+    }
+    if (!verdict_is_broken(&world->verdict))
+        world->verdict.now_ns = until_ns;
+}
+
+/* ---- liveness ---- */
+
+static bool are_calls_done(struct world *world)
+{
+    for (uint32_t i = 0; i < world->draw.clients; i++) {
+        if (!client_is_done(&world->clients[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool are_clients_quiet(struct world *world)
+{
+    for (uint32_t i = 0; i < world->draw.clients; i++) {
+        if (!client_is_quiet(&world->clients[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Every node that can run has applied the same whole log. */
+static bool are_nodes_equal(struct world *world)
+{
+    uint64_t applied = 0;
+    for (uint32_t i = 0; i < world->draw.nodes; i++) {
+        struct sim_node *node = &world->nodes[i];
+        struct raft_status status;
+        if (node->is_gone)
+            continue;
+        if (node->lane == NULL)
+            return false;
+        lane_raft_status(node->lane, &status);
+        uint64_t here = engine_applied_index(lane_engine(node->lane));
+        if (applied == 0)
+            applied = here;
+        if (here != applied || status.last_index != applied)
+            return false;
+    }
+    return applied > 0;
+}
+
+static bool is_converged(struct world *world)
+{
+    return are_clients_quiet(world) && are_nodes_equal(world);
+}
+
+/* Runs until the condition holds; false when `bound_ns` passed before. */
+static bool world_await(struct world *world, bool (*is_reached)(struct world *), uint64_t bound_ns)
+{
+    uint64_t end_ns = world_now_ns(world) + bound_ns;
+    while (!verdict_is_broken(&world->verdict) && world_now_ns(world) < end_ns) {
+        if (is_reached(world))
+            return true;
+        world_advance(world, world_now_ns(world) + SLICE_NS);
+    }
+    return verdict_is_broken(&world->verdict) || is_reached(world);
+}
+
+/* A full log ends progress by design: then only safety is judged. */
+static bool is_full(const struct world *world)
+{
+    return world->is_log_exhausted || world->client_world.is_full_log_met;
+}
+
+/*
+ * Nodes that may have lost acknowledged records wait for clean voters or for everybody: while some
+ * are out of reach, that is not to be had.
+ */
+static bool is_waiting_rightly(const struct world *world)
+{
+    uint32_t suspect = 0;
+    uint32_t out = 0;
+    for (uint32_t i = 0; i < world->draw.nodes; i++) {
+        struct raft_status status = {0};
+        if (world->nodes[i].lane != NULL)
+            lane_raft_status(world->nodes[i].lane, &status);
+        out += world->nodes[i].lane == NULL || world->is_residual;
+        suspect += status.is_tail_suspect;
+    }
+    return out > 0 && suspect > 0;
+}
+
+static void break_unless_excused(struct world *world, enum rule rule, const char *what)
+{
+    if (is_full(world) || is_waiting_rightly(world))
+        return;
+    char text[256] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < world->draw.nodes && used < sizeof(text); i++) {
+        const struct sim_node *node = &world->nodes[i];
+        struct raft_status status = {0};
+        if (node->lane != NULL)
+            lane_raft_status(node->lane, &status);
+        int more = snprintf(text + used, sizeof(text) - used, " n%u:%s%d/t%llu/l%llu/c%llu%s",
+                            i + 1, node->lane == NULL ? "down" : "role", (int)status.role,
+                            (unsigned long long)status.term, (unsigned long long)status.last_index,
+                            (unsigned long long)status.commit_index,
+                            status.is_tail_suspect ? "/suspect" : "");
+        used += more > 0 ? (size_t)more : 0;
+    }
+    for (uint32_t i = 0; i < world->draw.clients; i++)
+        client_describe(&world->clients[i]);
+    verdict_break(&world->verdict, rule, "%s:%s", what, text);
+}
+
+static void boot_missing(struct world *world)
+{
+    for (uint32_t i = 0; i < world->draw.nodes; i++) {
+        if (world->nodes[i].lane == NULL)
+            node_plan_boot(world, &world->nodes[i], world_now_ns(world) + 1);
+    }
+}
+
+static void phase_liveness(struct world *world)
+{
+    world->client_world.is_winding_down = true;
+    faults_heal(world);
+    uint32_t residual = faults_residual(world);
+    world->is_residual = residual < FAULTS_MAX;
+    if (!world_await(world, are_calls_done, CALLS_BOUND_NS))
+        break_unless_excused(world, RULE_LIVENESS_CALLS, "calls do not end");
+    if (residual < FAULTS_MAX)
+        faults_mend(world, residual);
+    world->is_residual = false;
+    boot_missing(world);
+    if (!world_await(world, is_converged, CONVERGE_BOUND_NS))
+        break_unless_excused(world, RULE_LIVENESS_CONVERGENCE, "nodes do not converge");
+}
+
+/* What a newcomer reads when all is over belongs to the history, too. */
+static void phase_last_reads(struct world *world)
+{
+    if (is_full(world) || !are_calls_done(world))
+        return;
+    for (uint32_t key = 0; key < world->draw.keys; key++) {
+        client_read_finally(&world->clients[0], key);
+        if (!world_await(world, are_calls_done, CALLS_BOUND_NS))
+            break_unless_excused(world, RULE_LIVENESS_CALLS, "a last read does not end");
+    }
+}
+
+static void states_compare(struct world *world)
+{
+    for (uint32_t i = 0; i < world->draw.nodes; i++) {
+        if (world->nodes[i].lane != NULL && !verdict_is_broken(&world->verdict))
+            overseer_compare_state(&world->overseer, i, world->nodes[i].lane);
+    }
+}
+
+void world_run(struct world *world)
+{
+    world_advance(world, world->draw.fault_phase_ns);
+    phase_liveness(world);
+    phase_last_reads(world);
+    states_compare(world);
+    verdict_trace(&world->verdict, world_now_ns(world));
+    if (!verdict_is_broken(&world->verdict))
+        history_check(&world->history, &world->verdict, world->tally);
+}
