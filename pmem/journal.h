@@ -1,14 +1,14 @@
 /*
  * The relaxed journal of one node: what it accepted without a quorum, durable before the answer and
- * kept until it has been applied through the log. Two banks, each a log file of its own (pmem/log.h),
- * hold it in turns: records are appended to the active bank; when that is full, the live ones are
- * copied into the other, which becomes active once it says that it is complete, and the old one is
- * wiped in small steps. So the journal is bounded, nothing acknowledged is ever overwritten, and
- * recovery is the log's.
+ * kept until it has been applied through the log. Two banks, each a log file of its own
+ * (pmem/log.h), hold it in turns: records are appended to the active bank; when that is full, the
+ * live ones are copied into the other, which becomes active once it says that it is complete, and
+ * the old one is wiped in small steps. So the journal is bounded, nothing acknowledged is ever
+ * overwritten, and recovery is the log's.
  *
- * A record of a bank: kind JOURNAL_OPEN (generation u64), kind JOURNAL_READY (empty: the copies before
- * it are all there), kind JOURNAL_ENTRY (seq u64, then the caller's bytes). The bank with the highest
- * generation that has its READY is active; an unfinished one is wiped.
+ * A record of a bank: kind JOURNAL_OPEN (generation u64), kind JOURNAL_READY (empty: the copies
+ * before it are all there), kind JOURNAL_ENTRY (seq u64, then the caller's bytes). The bank with
+ * the highest generation that has its READY is active; an unfinished one is wiped.
  *
  * Owner: one thread (the lane).
  */
@@ -20,16 +20,16 @@
 struct journal;
 
 struct journal_options {
-    const char *path;     /* the banks are PATH.0 and PATH.1 */
-    size_t size_bytes;    /* of one bank, as log_options.size_bytes */
+    const char *path;  /* the banks are PATH.0 and PATH.1 */
+    size_t size_bytes; /* of one bank, as log_options.size_bytes */
     struct log_identity identity;
 };
 
 struct journal_recovery {
-    uint64_t entries;      /* live entries found */
-    uint64_t last_seq;     /* highest seq ever seen, 0: none */
+    uint64_t entries;  /* live entries found */
+    uint64_t last_seq; /* highest seq ever seen, 0: none */
     bool is_created;
-    bool is_damaged;       /* rot: entries may be missing; `note` says which */
+    bool is_damaged; /* rot: entries may be missing; `note` says which */
     char note[256];
 };
 
@@ -41,17 +41,17 @@ MUST_USE enum error journal_open(const struct journal_options *options, struct a
 void journal_close(struct journal *journal);
 
 /*
- * Appends an entry. `seq` rises with every call and is above journal_recovery.last_seq. Moves to the
- * other bank by itself when this one is full. ERR_FULL: the live entries leave no room (or the other
- * bank is not wiped yet): refuse, lose nothing.
+ * Appends an entry. `seq` rises with every call and is above journal_recovery.last_seq. Moves to
+ * the other bank by itself when this one is full. ERR_FULL: the live entries leave no room (or the
+ * other bank is not wiped yet): refuse, lose nothing.
  */
 MUST_USE enum error journal_append(struct journal *journal, uint64_t seq, struct span payload);
 
 /* Entries up to `seq` are applied through the log and need not be kept. */
 void journal_forget(struct journal *journal, uint64_t seq);
 
-/* Walks the live entries in order of seq: *cursor starts at 0. False at the end. Payload is borrowed
- * until the next append. For recovery. */
+/* Walks the live entries in order of seq: *cursor starts at 0. False at the end. Payload is
+ * borrowed until the next append. For recovery. */
 bool journal_next(const struct journal *journal, uint64_t *cursor, uint64_t *ret_seq,
                   struct span *ret_payload);
 
@@ -61,8 +61,8 @@ MUST_USE enum error journal_read(const struct journal *journal, uint64_t seq,
 
 /* True when something was appended since the last persist. */
 bool journal_is_dirty(const struct journal *journal);
-/* Asks for durability of everything so far. Also wipes a step of the idle bank: call it in every turn
- * that worked. */
+/* Asks for durability of everything so far. Also wipes a step of the idle bank: call it in every
+ * turn that worked. */
 void journal_persist(struct journal *journal);
 /* Highest seq whose entry is durable. ERR_SYNC for ever after a failed sync. */
 MUST_USE enum error journal_persisted(struct journal *journal, uint64_t *ret_seq);
