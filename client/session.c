@@ -214,8 +214,7 @@ void sessions_turn(struct plx_client *client)
 void sessions_close(struct plx_client *client)
 {
     struct session *session = session_current(client);
-    if (session->id == 0 || session->pins > 0 || client->active_count > 0 ||
-        leader_endpoint(client) < 0)
+    if (session->id == 0 || session->pins > 0 || leader_endpoint(client) < 0)
         return;
     session_send(client, session, &(struct wire_op){.type = WIRE_OP_UNREGISTER});
     socket_flush(client);

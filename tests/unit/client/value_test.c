@@ -1,23 +1,99 @@
-/* Values in several chunks: each chunk counts once, whatever arrives twice. */
+/* Values: read in chunks of one version, written in pieces whose holes are filled. */
 #include "tests/unit/client/fake_node.h"
 
-#define CHUNK      1000u
-#define VALUE_SIZE 2500u
+static uint8_t value[VALUE_SIZE_BYTES_MAX];
+static uint8_t got[VALUE_SIZE_BYTES_MAX];
 
-static uint8_t value_bytes[VALUE_SIZE];
-
-static void answer_chunk(struct fake *fake, uint64_t number, uint32_t offset, uint64_t version)
+static void value_fill(void)
 {
-    uint32_t left = VALUE_SIZE - offset;
-    fake_answer(fake, WIRE_READ_REPLY, number,
-                &(struct wire_reply_op){
-                    .outcome = WIRE_OUTCOME_OK,
-                    .has_value = true,
-                    .version = version,
-                    .value_size_bytes = VALUE_SIZE,
-                    .chunk = span_of(value_bytes + offset, left < CHUNK ? left : CHUNK)});
+    for (size_t i = 0; i < sizeof(value); i++)
+        value[i] = (uint8_t)(i * 7 + i / 251);
 }
 
+/* As ending_done, but keeps the value, which is only borrowed. */
+static void keep_done(void *context, const struct plx_response *response)
+{
+    if (response->value.size_bytes > 0)
+        memcpy(got, response->value.data, response->value.size_bytes);
+    ending_done(context, response);
+}
+
+/* The chunk that was asked for, of a value of this size and version. */
+static void answer_chunk(struct fake *fake, size_t size_bytes, uint64_t version)
+{
+    const struct wire_read_op *op = &fake->read_ops[0];
+    size_t left = size_bytes - op->offset_bytes;
+    size_t chunk = left < REPLY_CHUNK_SIZE_BYTES_MAX ? left : REPLY_CHUNK_SIZE_BYTES_MAX;
+    fake_answer(fake, WIRE_READ_REPLY, fake->read.request_number,
+                &(struct wire_reply_op){.outcome = WIRE_OUTCOME_OK,
+                                        .has_value = true,
+                                        .version = version,
+                                        .value_size_bytes = (uint32_t)size_bytes,
+                                        .chunk = span_of(value + op->offset_bytes, chunk)});
+}
+
+static void test_value_small_comes_in_one_answer(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op op = get_op("key", &ending);
+    op.done = keep_done;
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    fake_expect(&fake, client, WIRE_READ);
+    assert_true(fake.read.is_consistent && fake.read.timeout_us > 0);
+    assert_true(span_is_equal(fake.read_ops[0].key, span_of("key", 3)));
+    answer_chunk(&fake, 100, 41);
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    assert_true(ending.response.has_value && !ending.response.is_truncated);
+    assert_int_equal(ending.response.value_size_bytes, 100);
+    assert_true(ending.response.version == 41);
+    assert_memory_equal(got, value, 100);
+
+    ending.count = 0;
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    fake_expect(&fake, client, WIRE_READ);
+    fake_answer(&fake, WIRE_READ_REPLY, fake.read.request_number,
+                &(struct wire_reply_op){.outcome = WIRE_OUTCOME_NOT_FOUND});
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_NOT_FOUND);
+    assert_false(ending.response.has_value);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+static void test_value_large_is_read_on_at_one_version(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op op = get_op("key", &ending);
+    op.done = keep_done;
+    const size_t size_bytes = 5 * REPLY_CHUNK_SIZE_BYTES_MAX + 17;
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    for (uint32_t i = 0; i < 6; i++) {
+        fake_expect(&fake, client, WIRE_READ);
+        assert_int_equal(fake.read_ops[0].offset_bytes, i * REPLY_CHUNK_SIZE_BYTES_MAX);
+        assert_true(fake.read_ops[0].version == (i == 0 ? 0 : 41));
+        answer_chunk(&fake, size_bytes, 41);
+    }
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    assert_int_equal(ending.response.value.size_bytes, size_bytes);
+    assert_false(ending.response.is_truncated);
+    assert_memory_equal(got, value, size_bytes);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+/* A chunk asked for twice is answered twice, and counts once. */
 static void test_value_takes_each_chunk_once(void **state)
 {
     (void)state;
@@ -27,36 +103,240 @@ static void test_value_takes_each_chunk_once(void **state)
     struct plx_client *client = fake_client(&options);
     struct ending ending = {0};
     struct plx_op op = get_op("key", &ending);
-    for (uint32_t i = 0; i < VALUE_SIZE; i++)
-        value_bytes[i] = (uint8_t)(i * 7 + i / 256);
+    op.done = keep_done;
+    const size_t size_bytes = 3 * REPLY_CHUNK_SIZE_BYTES_MAX + 17;
     assert_int_equal(plx_submit(client, &op), PLX_OK);
-
     fake_expect(&fake, client, WIRE_READ);
     uint64_t first = fake.read.request_number;
     fake_expect(&fake, client, WIRE_READ); /* unanswered: asked for again */
-    uint64_t again = fake.read.request_number;
     assert_int_equal(fake.read_ops[0].offset_bytes, 0);
     uint64_t late = fake_statistics(client).replies_late;
-    answer_chunk(&fake, first, 0, 50);
-    answer_chunk(&fake, again, 0, 50);
-    for (uint32_t offset = CHUNK; offset < VALUE_SIZE; offset += CHUNK) {
-        do
+    answer_chunk(&fake, size_bytes, 41);
+    fake.read.request_number = first;
+    answer_chunk(&fake, size_bytes, 41);
+    for (uint32_t offset = REPLY_CHUNK_SIZE_BYTES_MAX; offset < size_bytes;
+         offset += REPLY_CHUNK_SIZE_BYTES_MAX) {
+        do {
             fake_expect(&fake, client, WIRE_READ);
-        while (fake.read_ops[0].offset_bytes != offset);
-        assert_true(fake.read_ops[0].version == 50);
-        answer_chunk(&fake, fake.read.request_number, offset, 50);
+        } while (fake.read_ops[0].offset_bytes != offset);
+        assert_true(fake.read_ops[0].version == 41);
+        answer_chunk(&fake, size_bytes, 41);
     }
     fake_finish(&fake, client, &ending);
     assert_int_equal(ending.response.outcome, PLX_OK);
-    assert_int_equal(ending.response.value.size_bytes, VALUE_SIZE);
-    assert_memory_equal(ending.response.value.data, value_bytes, VALUE_SIZE);
+    assert_int_equal(ending.response.value.size_bytes, size_bytes);
+    assert_memory_equal(got, value, size_bytes);
     assert_true(fake_statistics(client).replies_late >= late + 1);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+static void test_value_that_changed_is_read_from_the_beginning(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op op = get_op("key", &ending);
+    op.done = keep_done;
+    const size_t size_bytes = REPLY_CHUNK_SIZE_BYTES_MAX + 1;
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    fake_expect(&fake, client, WIRE_READ);
+    answer_chunk(&fake, size_bytes, 41);
+    fake_expect(&fake, client, WIRE_READ);
+    fake_answer(&fake, WIRE_READ_REPLY, fake.read.request_number,
+                &(struct wire_reply_op){.outcome = WIRE_OUTCOME_VERSION});
+    fake_expect(&fake, client, WIRE_READ);
+    assert_true(fake.read_ops[0].offset_bytes == 0 && fake.read_ops[0].version == 0);
+    answer_chunk(&fake, size_bytes, 42);
+    fake_expect(&fake, client, WIRE_READ);
+    assert_true(fake.read_ops[0].version == 42);
+    answer_chunk(&fake, size_bytes, 42);
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    assert_true(ending.response.version == 42);
+    assert_memory_equal(got, value, size_bytes);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+static void test_value_fills_the_buffer_of_the_caller_and_no_more(void **state)
+{
+    (void)state;
+    static uint8_t buffer[REPLY_CHUNK_SIZE_BYTES_MAX + 100];
+    static const size_t rooms[] = {0, 10, 100, REPLY_CHUNK_SIZE_BYTES_MAX + 50};
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    const size_t size_bytes = 4 * REPLY_CHUNK_SIZE_BYTES_MAX;
+    for (uint32_t i = 0; i < 4; i++) {
+        struct ending ending = {0};
+        struct plx_op op = get_op("key", &ending);
+        op.call.buffer = buffer;
+        op.call.buffer_size_bytes = rooms[i];
+        memset(buffer, 0xEE, sizeof(buffer));
+        assert_int_equal(plx_submit(client, &op), PLX_OK);
+        while (ending.count == 0) {
+            (void)plx_poll(client, FAKE_POLL_NS);
+            if (fake_try(&fake))
+                answer_chunk(&fake, size_bytes, 41);
+        }
+        assert_int_equal(ending.response.outcome, PLX_OK);
+        assert_true(ending.response.is_truncated);
+        assert_ptr_equal(ending.response.value.data, buffer);
+        assert_int_equal(ending.response.value.size_bytes, rooms[i]);
+        assert_int_equal(ending.response.value_size_bytes, size_bytes);
+        assert_memory_equal(buffer, value, rooms[i]);
+        assert_int_equal(buffer[rooms[i]], 0xEE);
+    }
+    plx_close(client);
+    fake_close(&fake);
+}
+
+static void large_set(struct plx_client *client, struct ending *ending)
+{
+    struct plx_op op = set_op("key", "", ending);
+    op.value = (struct plx_bytes){value, sizeof(value)};
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+}
+
+static void test_value_large_is_written_in_pieces(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    large_set(client, &ending);
+    fake_expect(&fake, client, WIRE_WRITE);
+    assert_true(fake.packets >= sizeof(value) / PACKET_PAYLOAD_SIZE_BYTES_MAX);
+    assert_int_equal(fake.ops[0].value.size_bytes, sizeof(value));
+    assert_memory_equal(fake.ops[0].value.data, value, sizeof(value));
+    assert_true(fake.ops[0].seq == 1);
+    fake_outcome_all(&fake, WIRE_OUTCOME_OK);
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+/* One packet is lost: it comes again in the same message; then, unanswered, in a new transmission.
+ */
+static void test_value_large_fills_holes_before_it_is_sent_anew(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    large_set(client, &ending);
+    const uint32_t pieces = wire_piece_count(sizeof(value) + 200);
+    bool is_lost = false;
+    for (uint32_t i = 0; i < FAKE_POLLS_MAX && !is_lost; i++) {
+        (void)plx_poll(client, FAKE_POLL_NS);
+        uint32_t before = fake.packets;
+        if (fake.registrations == 1) {
+            uint8_t byte;
+            is_lost = recv(fake.fd, &byte, 1, 0) == 1; /* the first piece that came */
+        } else {
+            (void)fake_try(&fake);
+        }
+        assert_true(fake.packets >= before);
+    }
+    fake_expect(&fake, client, WIRE_WRITE);
+    uint64_t number = fake.write.packet_number;
+    assert_memory_equal(fake.ops[0].value.data, value, sizeof(value));
+    assert_true(fake.packets > pieces); /* some of them twice */
+    fake_expect(&fake, client, WIRE_WRITE);
+    assert_true(fake.write.packet_number > number && fake.ops[0].seq == 1);
+    fake_outcome_all(&fake, WIRE_OUTCOME_OK);
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+static void test_value_mismatch_returns_what_is_stored(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op op = set_op("key", "new", &ending);
+    op.type = PLX_OP_SWAP;
+    op.done = keep_done;
+    op.old_value = PLX_ABSENT;
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    fake_expect(&fake, client, WIRE_WRITE);
+    assert_int_equal(fake.ops[0].type, WIRE_OP_SWAP);
+    assert_true(fake.ops[0].has_value && !fake.ops[0].has_old);
+    fake_answer(&fake, WIRE_WRITE_REPLY, fake.write.packet_number,
+                &(struct wire_reply_op){.seq = 1,
+                                        .outcome = WIRE_OUTCOME_MISMATCH,
+                                        .has_value = true,
+                                        .value_size_bytes = 6,
+                                        .chunk = span_of("stored", 6)});
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_MISMATCH);
+    assert_true(ending.response.has_value);
+    assert_memory_equal(got, "stored", 6);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+static void test_value_and_key_beyond_their_limits_are_refused(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op op = set_op("key", "value", &ending);
+    op.value = (struct plx_bytes){value, (size_t)PLX_VALUE_SIZE_BYTES_MAX + 1};
+    assert_int_equal(plx_submit(client, &op), PLX_E_TOO_LARGE);
+    op.value = plx_text("value");
+    op.old_value = (struct plx_bytes){value, (size_t)PLX_VALUE_SIZE_BYTES_MAX + 1};
+    assert_int_equal(plx_submit(client, &op), PLX_E_TOO_LARGE);
+    op.old_value = PLX_ABSENT;
+    op.key = (struct plx_bytes){value, PLX_KEY_SIZE_BYTES_MAX + 1};
+    assert_int_equal(plx_submit(client, &op), PLX_E_TOO_LARGE);
+    op.key = plx_text("");
+    assert_int_equal(plx_submit(client, &op), PLX_E_ARGUMENT);
+    op.key = PLX_ABSENT;
+    assert_int_equal(plx_submit(client, &op), PLX_E_ARGUMENT);
+    op = set_op("key", "value", &ending);
+    op.done = NULL;
+    assert_int_equal(plx_submit(client, &op), PLX_E_ARGUMENT);
+    op = set_op("key", "value", &ending);
+    op.type = (enum plx_op_type)9;
+    assert_int_equal(plx_submit(client, &op), PLX_E_ARGUMENT);
+    assert_int_equal(plx_get(client, plx_text(""), NULL).outcome, PLX_E_ARGUMENT);
+    assert_int_equal(plx_in_flight(client), 0);
     plx_close(client);
     fake_close(&fake);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_value_takes_each_chunk_once)};
+    value_fill();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_value_small_comes_in_one_answer),
+        cmocka_unit_test(test_value_large_is_read_on_at_one_version),
+        cmocka_unit_test(test_value_takes_each_chunk_once),
+        cmocka_unit_test(test_value_that_changed_is_read_from_the_beginning),
+        cmocka_unit_test(test_value_fills_the_buffer_of_the_caller_and_no_more),
+        cmocka_unit_test(test_value_large_is_written_in_pieces),
+        cmocka_unit_test(test_value_large_fills_holes_before_it_is_sent_anew),
+        cmocka_unit_test(test_value_mismatch_returns_what_is_stored),
+        cmocka_unit_test(test_value_and_key_beyond_their_limits_are_refused),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,240 @@
+/* Questions to nodes: ping, status, transfer; and the synchronous calls, against a node of its own
+ * thread. */
+#include "tests/unit/client/fake_node.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/select.h>
+
+/* A node that lives in a thread, answers what it knows, and refuses transfers as it is told. */
+struct live_node {
+    struct fake fake;
+    enum wire_status transfer_status;
+    uint16_t transfer_target;
+    atomic_bool is_stopped; /* set once the client is done; relaxed: it orders nothing */
+    pthread_t thread;
+};
+
+static void live_answer_status(struct fake *fake)
+{
+    uint8_t body[1024];
+    struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
+    struct wire_hello_reply reply = {.incarnation = fake->incarnation,
+                                     .term = 6,
+                                     .applied_index = 1,
+                                     .commit_index = 2,
+                                     .last_index = 3,
+                                     .contact_age_us = 4,
+                                     .node = fake->id,
+                                     .leader = fake->id,
+                                     .node_count = 5,
+                                     .role = RAFT_LEADER,
+                                     .has_fresh_quorum = true,
+                                     .granularity = PLX_PAGE,
+                                     .is_emulated = true};
+    wire_hello_reply_encode(&writer, &reply);
+    wire_counter_add(&writer, &(struct wire_counter){.name = "keys", .value = 10});
+    wire_counter_add(&writer, &(struct wire_counter){.name = "drops", .value = 20});
+    fake_send(fake, WIRE_STATUS_REPLY, span_of(body, writer.size_bytes));
+}
+
+static void live_answer(struct live_node *node)
+{
+    struct fake *fake = &node->fake;
+    if (fake->type == WIRE_STATUS) {
+        live_answer_status(fake);
+    } else if (fake->type == WIRE_TRANSFER) {
+        uint64_t number;
+        assert_int_equal(wire_transfer_decode(fake->body, &number, &node->transfer_target), OK);
+        fake_refuse(fake, WIRE_TRANSFER_REPLY, number, node->transfer_status);
+    } else if (fake->type == WIRE_WRITE) {
+        fake_outcome_all(fake, WIRE_OUTCOME_OK);
+    } else if (fake->type == WIRE_READ) {
+        fake_answer(fake, WIRE_READ_REPLY, fake->read.request_number,
+                    &(struct wire_reply_op){.outcome = WIRE_OUTCOME_OK,
+                                            .has_value = true,
+                                            .version = 3,
+                                            .value_size_bytes = 5,
+                                            .chunk = span_of("value", 5)});
+    }
+}
+
+static void *live_run(void *context)
+{
+    struct live_node *node = context;
+    while (!atomic_load_explicit(&node->is_stopped, memory_order_relaxed)) {
+        struct timeval wait = {.tv_usec = 2000};
+        fd_set set;
+        FD_ZERO(&set);
+        FD_SET(node->fake.fd, &set);
+        (void)select(node->fake.fd + 1, &set, NULL, NULL, &wait);
+        if (fake_try(&node->fake))
+            live_answer(node);
+    }
+    return NULL;
+}
+
+static void live_start(struct live_node *node)
+{
+    *node = (struct live_node){.transfer_status = WIRE_STATUS_OK};
+    fake_open(&node->fake, 3);
+    assert_int_equal(pthread_create(&node->thread, NULL, live_run, node), 0);
+}
+
+static void live_stop(struct live_node *node)
+{
+    atomic_store_explicit(&node->is_stopped, true, memory_order_relaxed);
+    assert_int_equal(pthread_join(node->thread, NULL), 0);
+    fake_close(&node->fake);
+}
+
+static void test_node_ping_and_status_tell_what_the_node_says(void **state)
+{
+    (void)state;
+    static struct plx_node told;
+    struct live_node node;
+    live_start(&node);
+    struct plx_options options = fake_options(&node.fake, 1);
+    struct plx_client *client = fake_client(&options);
+    assert_int_equal(plx_ping(client, 0, 0, &told), PLX_OK);
+    assert_int_equal(told.node, 3);
+    assert_int_equal(told.counter_count, 0);
+    assert_true(told.round_trip_ns > 0);
+    assert_int_equal(plx_status(client, 0, 0, &told), PLX_OK);
+    assert_int_equal(told.node, 3);
+    assert_int_equal(told.node_count, 5);
+    assert_int_equal(told.role, PLX_LEADER);
+    assert_int_equal(told.granularity, PLX_PAGE);
+    assert_true(told.has_fresh_quorum && told.is_emulated && !told.is_suspect);
+    assert_true(told.term == 6 && told.applied_index == 1 && told.commit_index == 2);
+    assert_true(told.last_index == 3 && told.contact_age_ns == 4000);
+    assert_int_equal(told.counter_count, 2);
+    assert_string_equal(told.counters[1].name, "drops");
+    assert_true(told.counters[1].value == 20);
+    assert_int_equal(plx_ping(client, 1, 0, &told), PLX_E_ARGUMENT);
+    assert_int_equal(plx_status(client, 1, 0, &told), PLX_E_ARGUMENT);
+    plx_close(client);
+    live_stop(&node);
+}
+
+static void test_node_that_is_silent_is_unreachable(void **state)
+{
+    (void)state;
+    static struct plx_node told = {.node = 77};
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    assert_int_equal(plx_ping(client, 0, 15000000, &told), PLX_E_UNREACHABLE);
+    assert_int_equal(plx_status(client, 0, 15000000, &told), PLX_E_UNREACHABLE);
+    assert_int_equal(told.node, 77);
+    assert_int_equal(plx_transfer(client, 2, 15000000), PLX_TIMEOUT);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+static void test_node_transfer_answers_as_the_leader_did(void **state)
+{
+    (void)state;
+    static const struct {
+        enum wire_status status;
+        enum plx_outcome outcome;
+    } cases[] = {{WIRE_STATUS_OK, PLX_OK},
+                 {WIRE_STATUS_BAD_REQUEST, PLX_E_ARGUMENT},
+                 {WIRE_STATUS_OVERLOADED, PLX_E_OVERLOADED},
+                 {WIRE_STATUS_UNSUPPORTED, PLX_E_UNSUPPORTED},
+                 {WIRE_STATUS_NOT_LEADER, PLX_TIMEOUT}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct live_node node;
+        live_start(&node);
+        node.transfer_status = cases[i].status;
+        struct plx_options options = fake_options(&node.fake, 1);
+        struct plx_client *client = fake_client(&options);
+        uint64_t timeout_ns = cases[i].outcome == PLX_TIMEOUT ? 20000000 : 0;
+        assert_int_equal(plx_transfer(client, 4, timeout_ns), cases[i].outcome);
+        plx_close(client);
+        live_stop(&node);
+        assert_int_equal(node.transfer_target, 4);
+    }
+}
+
+static void test_node_serves_the_synchronous_calls(void **state)
+{
+    (void)state;
+    struct live_node node;
+    live_start(&node);
+    struct plx_options options = fake_options(&node.fake, 1);
+    options.spin_ns = 50000;
+    struct plx_client *client = fake_client(&options);
+    struct plx_bytes key = plx_text("key");
+    assert_int_equal(plx_set(client, key, plx_text("value"), NULL).outcome, PLX_OK);
+    assert_int_equal(plx_swap(client, key, plx_text("b"), plx_text("a"), NULL).outcome, PLX_OK);
+    assert_int_equal(plx_del(client, key, NULL).outcome, PLX_OK);
+    struct plx_response response = plx_get(client, key, NULL);
+    assert_int_equal(response.outcome, PLX_OK);
+    assert_int_equal(response.value.size_bytes, 5);
+    assert_memory_equal(response.value.data, "value", 5);
+    char buffer[3];
+    struct plx_call call = {.buffer = buffer, .buffer_size_bytes = sizeof(buffer)};
+    response = plx_get(client, key, &call);
+    assert_true(response.is_truncated && response.value.data == buffer);
+    assert_memory_equal(buffer, "val", 3);
+    plx_close(client);
+    live_stop(&node);
+}
+
+/* A callback may submit, and nothing else. */
+struct chain {
+    struct plx_client *client;
+    uint32_t left;
+    uint32_t refused;
+};
+
+static void chain_done(void *context, const struct plx_response *response)
+{
+    struct chain *chain = context;
+    assert_int_equal(response->outcome, PLX_OK);
+    chain->refused += plx_get(chain->client, plx_text("key"), NULL).outcome == PLX_E_ARGUMENT;
+    chain->refused += plx_poll(chain->client, 0) == 0;
+    if (--chain->left == 0)
+        return;
+    struct plx_op op = {
+        .type = PLX_OP_GET, .key = plx_text("key"), .done = chain_done, .context = chain};
+    assert_int_equal(plx_submit(chain->client, &op), PLX_OK);
+}
+
+static void test_node_callbacks_may_submit_more(void **state)
+{
+    (void)state;
+    struct live_node node;
+    live_start(&node);
+    struct plx_options options = fake_options(&node.fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct chain chain = {.client = client, .left = 20};
+    struct plx_op op = {.type = PLX_OP_SET,
+                        .key = plx_text("key"),
+                        .value = plx_text("value"),
+                        .done = chain_done,
+                        .context = &chain};
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    plx_flush(client);
+    for (uint32_t i = 0; i < FAKE_POLLS_MAX && chain.left > 0; i++)
+        (void)plx_poll(client, 1000000);
+    assert_int_equal(chain.left, 0);
+    assert_int_equal(chain.refused, 40);
+    assert_int_equal(plx_in_flight(client), 0);
+    plx_close(client);
+    live_stop(&node);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_node_ping_and_status_tell_what_the_node_says),
+        cmocka_unit_test(test_node_that_is_silent_is_unreachable),
+        cmocka_unit_test(test_node_transfer_answers_as_the_leader_did),
+        cmocka_unit_test(test_node_serves_the_synchronous_calls),
+        cmocka_unit_test(test_node_callbacks_may_submit_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,136 @@
+/* Relaxed calls: they go to the home node, whoever leads, and move on when it is silent. */
+#include "tests/unit/client/fake_node.h"
+
+static void test_relaxed_get_needs_no_leader(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    fake.is_leader = false;
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op op = get_op("key", &ending);
+    op.call = (struct plx_call){.is_relaxed = true, .min_index = 12, .max_age_ns = 5000};
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    fake_expect(&fake, client, WIRE_READ);
+    assert_false(fake.read.is_consistent);
+    assert_true(fake.read.min_index == 12 && fake.read.max_age_us == 5);
+    assert_int_equal(fake.hellos, 0);
+    fake_answer(&fake, WIRE_READ_REPLY, fake.read.request_number,
+                &(struct wire_reply_op){.outcome = WIRE_OUTCOME_OK,
+                                        .has_value = true,
+                                        .is_pending = true,
+                                        .value_size_bytes = 1,
+                                        .chunk = span_of("v", 1)});
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    assert_true(ending.response.is_pending);
+    assert_true(ending.response.applied_index == 77 && ending.response.contact_age_ns == 9000);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+static void test_relaxed_get_too_stale_is_an_outcome(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op op = get_op("key", &ending);
+    op.call = (struct plx_call){.is_relaxed = true, .is_blocking = true, .min_index = 1000};
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    fake_expect(&fake, client, WIRE_READ);
+    fake_refuse(&fake, WIRE_READ_REPLY, fake.read.request_number, WIRE_STATUS_TOO_STALE);
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_E_TOO_STALE);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+static void test_relaxed_get_moves_to_a_node_that_answers(void **state)
+{
+    (void)state;
+    struct fake fakes[2];
+    fake_open(&fakes[0], 1);
+    fake_open(&fakes[1], 2);
+    struct plx_options options = fake_options(fakes, 2);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op op = get_op("key", &ending);
+    op.call.is_relaxed = true;
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    fake_expect(&fakes[0], client, WIRE_READ); /* and is not answered */
+    fake_expect(&fakes[1], client, WIRE_READ);
+    fake_answer(&fakes[1], WIRE_READ_REPLY, fakes[1].read.request_number,
+                &(struct wire_reply_op){.outcome = WIRE_OUTCOME_NOT_FOUND});
+    fake_finish(&fakes[1], client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_NOT_FOUND);
+    assert_int_equal(ending.response.node, 2);
+    plx_close(client);
+    fake_close(&fakes[0]);
+    fake_close(&fakes[1]);
+}
+
+static void test_relaxed_get_stays_at_the_home_that_was_chosen(void **state)
+{
+    (void)state;
+    struct fake fakes[2];
+    fake_open(&fakes[0], 1);
+    fake_open(&fakes[1], 2);
+    struct plx_options options = fake_options(fakes, 2);
+    options.home_endpoint = 1;
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op op = get_op("key", &ending);
+    op.call = (struct plx_call){.is_relaxed = true, .timeout_ns = 60 * 1000 * 1000};
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    uint32_t arrived = 0;
+    while (ending.count == 0) {
+        (void)plx_poll(client, FAKE_POLL_NS);
+        arrived += fake_try(&fakes[1]);
+        assert_false(fake_try(&fakes[0]));
+    }
+    assert_true(arrived > 2);
+    assert_int_equal(ending.response.outcome, PLX_TIMEOUT);
+    plx_close(client);
+    fake_close(&fakes[0]);
+    fake_close(&fakes[1]);
+}
+
+static void test_relaxed_set_that_the_node_does_not_take_is_unsupported(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    fake.is_leader = false;
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op op = set_op("key", "value", &ending);
+    op.call.is_relaxed = true;
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    fake_expect(&fake, client, WIRE_WRITE);
+    assert_true(fake.write.is_relaxed && fake.write.incarnation == fake.incarnation);
+    assert_true(fake.request.session != 0);
+    assert_int_equal(fake.registrations, 0);
+    fake_refuse(&fake, WIRE_WRITE_REPLY, fake.write.packet_number, WIRE_STATUS_UNSUPPORTED);
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_E_UNSUPPORTED);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_relaxed_get_needs_no_leader),
+        cmocka_unit_test(test_relaxed_get_too_stale_is_an_outcome),
+        cmocka_unit_test(test_relaxed_get_moves_to_a_node_that_answers),
+        cmocka_unit_test(test_relaxed_get_stays_at_the_home_that_was_chosen),
+        cmocka_unit_test(test_relaxed_set_that_the_node_does_not_take_is_unsupported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

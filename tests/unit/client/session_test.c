@@ -1,0 +1,275 @@
+/* Sessions: opened once, renewed, lost without a second execution, retired for their tokens. */
+#include "tests/unit/client/fake_node.h"
+
+#define MILLISECOND_NS (1000 * 1000)
+
+static void submit(struct plx_client *client, struct ending *ending, const struct plx_call *call)
+{
+    struct plx_op op = set_op("key", "value", ending);
+    if (call != NULL)
+        op.call = *call;
+    ending->count = 0;
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+}
+
+static void write_ok(struct fake *fake, struct plx_client *client)
+{
+    struct ending ending = {0};
+    submit(client, &ending, NULL);
+    fake_expect(fake, client, WIRE_WRITE);
+    fake_outcome_all(fake, WIRE_OUTCOME_OK);
+    fake_finish(fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+}
+
+static void test_session_is_opened_by_the_first_write_only(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op get = get_op("key", &ending);
+    assert_int_equal(plx_submit(client, &get), PLX_OK);
+    fake_expect(&fake, client, WIRE_READ);
+    assert_int_equal(fake.registrations, 0);
+    write_ok(&fake, client);
+    write_ok(&fake, client);
+    assert_int_equal(fake.registrations, 1);
+    assert_int_equal(fake_statistics(client).sessions, 1);
+    plx_close(client);
+    /* It is given back at the end. */
+    do {
+        assert_true(fake_try(&fake));
+    } while (fake.type != WIRE_WRITE || fake.ops[0].type != WIRE_OP_UNREGISTER);
+    assert_true(fake.request.session == FAKE_SESSION);
+    fake_close(&fake);
+}
+
+static void test_session_registration_repeats_its_nonce(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    fake.session = 0; /* registrations are for this test to answer */
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    submit(client, &ending, NULL);
+    fake_expect(&fake, client, WIRE_WRITE);
+    assert_int_equal(fake.ops[0].type, WIRE_OP_REGISTER);
+    assert_true(fake.request.session == 0);
+    uint64_t nonce = fake.ops[0].seq;
+    uint64_t number = fake.write.packet_number;
+    fake_expect(&fake, client, WIRE_WRITE);
+    assert_true(fake.ops[0].seq == nonce && fake.write.packet_number > number);
+    /* The answer to another nonce opens nothing. */
+    struct wire_reply_op op = {.seq = nonce + 1, .outcome = WIRE_OUTCOME_OK, .version = 7};
+    fake_answer(&fake, WIRE_WRITE_REPLY, fake.write.packet_number, &op);
+    fake_expect(&fake, client, WIRE_WRITE);
+    assert_int_equal(fake.ops[0].type, WIRE_OP_REGISTER);
+    op = (struct wire_reply_op){.seq = nonce, .outcome = WIRE_OUTCOME_OK, .version = 8};
+    fake_answer(&fake, WIRE_WRITE_REPLY, fake.write.packet_number, &op);
+    do {
+        fake_expect(&fake, client, WIRE_WRITE);
+    } while (fake.ops[0].type == WIRE_OP_REGISTER);
+    assert_true(fake.request.session == 8 && fake.ops[0].seq == 1);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+static void test_session_table_full_is_overloaded(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    fake.session = 0;
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    submit(client, &ending, &(struct plx_call){.timeout_ns = 30 * MILLISECOND_NS});
+    for (uint32_t i = 0; i < FAKE_POLLS_MAX && ending.count == 0; i++) {
+        (void)plx_poll(client, FAKE_POLL_NS);
+        if (fake_try(&fake)) {
+            assert_int_equal(fake.ops[0].type, WIRE_OP_REGISTER);
+            fake_outcome_all(&fake, WIRE_OUTCOME_SESSIONS_FULL);
+        }
+    }
+    assert_int_equal(ending.response.outcome, PLX_E_OVERLOADED);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+static void test_session_is_renewed_while_polled(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    options.keep_alive_ns = 5 * MILLISECOND_NS;
+    struct plx_client *client = fake_client(&options);
+    write_ok(&fake, client);
+    fake_expect(&fake, client, WIRE_WRITE);
+    assert_int_equal(fake.ops[0].type, WIRE_OP_KEEP_ALIVE);
+    assert_true(fake.request.session == FAKE_SESSION);
+    fake_outcome_all(&fake, WIRE_OUTCOME_OK);
+    fake_expect(&fake, client, WIRE_WRITE); /* and again, later */
+    assert_int_equal(fake.ops[0].type, WIRE_OP_KEEP_ALIVE);
+    /* A session that turns out to be gone is replaced when a write needs one. */
+    fake.session = 99;
+    fake_outcome_all(&fake, WIRE_OUTCOME_NO_SESSION);
+    struct ending ending = {0};
+    submit(client, &ending, NULL);
+    do {
+        fake_expect(&fake, client, WIRE_WRITE);
+    } while (fake.ops[0].type != WIRE_OP_SET);
+    assert_true(fake.request.session == 99 && fake.ops[0].seq == 1);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+static void test_session_expiry_replaces_an_operation_that_was_never_executed(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    write_ok(&fake, client);
+    struct ending ending = {0};
+    submit(client, &ending, NULL);
+    fake_expect(&fake, client, WIRE_WRITE);
+    assert_true(fake.ops[0].seq == 2);
+    uint64_t old_number = fake.write.packet_number;
+    fake.session = 99;
+    fake_outcome_all(&fake, WIRE_OUTCOME_NO_SESSION); /* its one transmission: not executed */
+    fake_expect(&fake, client, WIRE_WRITE);
+    assert_int_equal(fake.registrations, 2);
+    assert_true(fake.request.session == 99 && fake.ops[0].seq == 1);
+    /* Whatever is said of the old session's seq now has nothing to do with it. */
+    fake_outcome(&fake, old_number, 1, WIRE_OUTCOME_MISMATCH);
+    fake_outcome(&fake, fake.write.packet_number, 1, WIRE_OUTCOME_OK);
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+/* One transmission was never answered: it may have been executed before the session expired. */
+static void test_session_expiry_never_executes_twice(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    write_ok(&fake, client);
+    struct ending ending = {0};
+    submit(client, &ending, &(struct plx_call){.is_blocking = true});
+    fake_expect(&fake, client, WIRE_WRITE);
+    fake_expect(&fake, client, WIRE_WRITE);
+    fake_outcome_all(&fake, WIRE_OUTCOME_NO_SESSION);
+    fake_finish(NULL, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_UNKNOWN);
+    assert_true(ending.response.token.session == FAKE_SESSION);
+    assert_true(ending.response.token.seq == 2);
+    assert_int_equal(fake_statistics(client).unknowns_expired, 1);
+    while (fake_try(&fake))
+        assert_int_not_equal(fake.request.session, 0); /* nothing was sent anew */
+    plx_close(client);
+    fake_close(&fake);
+}
+
+/* Leaves one seq of the session in use unknown. */
+static struct plx_token leave_unknown(struct fake *fake, struct plx_client *client)
+{
+    struct ending ending = {0};
+    submit(client, &ending,
+           &(struct plx_call){.timeout_ns = 2 * MILLISECOND_NS, .fence_wait_ns = MILLISECOND_NS});
+    while (ending.count == 0) {
+        (void)plx_poll(client, FAKE_POLL_NS);
+        (void)fake_try(fake); /* swallowed */
+    }
+    assert_int_equal(ending.response.outcome, PLX_UNKNOWN);
+    return ending.response.token;
+}
+
+static void test_session_is_retired_when_tokens_fill_its_window(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    write_ok(&fake, client);
+    struct plx_token token = leave_unknown(&fake, client);
+    assert_true(token.seq == 2);
+    for (uint32_t i = 3; i < 2 + SESSION_WINDOW; i++) {
+        write_ok(&fake, client);
+        assert_true(fake.request.session == FAKE_SESSION && fake.request.floor == 2);
+    }
+    assert_true(fake.ops[0].seq == 2 + SESSION_WINDOW - 1);
+    fake.session = 99;
+    write_ok(&fake, client); /* one more would be beyond the window */
+    assert_true(fake.request.session == 99 && fake.ops[0].seq == 1);
+    assert_int_equal(fake_statistics(client).sessions, 2);
+    plx_forget(client, &token);
+    write_ok(&fake, client);
+    assert_true(fake.request.session == 99 && fake.request.floor == 2);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+static void test_session_with_tokens_is_not_given_back(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    write_ok(&fake, client);
+    (void)leave_unknown(&fake, client);
+    plx_close(client);
+    while (fake_try(&fake))
+        assert_int_not_equal(fake.ops[0].type, WIRE_OP_UNREGISTER);
+    fake_close(&fake);
+}
+
+static void test_session_numbers_catch_up_with_the_clock(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    write_ok(&fake, client);
+    uint64_t number = fake.write.packet_number;
+    struct ending ending = {0};
+    submit(client, &ending, NULL);
+    uint64_t numbers[4];
+    for (uint32_t i = 0; i < 4; i++) {
+        fake_expect(&fake, client, WIRE_WRITE);
+        numbers[i] = fake.write.packet_number;
+    }
+    assert_true(numbers[0] == number + 1);      /* one by one, while there are answers */
+    assert_true(numbers[3] > numbers[2] + 100); /* microseconds that have gone by */
+    plx_close(client);
+    fake_close(&fake);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_session_is_opened_by_the_first_write_only),
+        cmocka_unit_test(test_session_registration_repeats_its_nonce),
+        cmocka_unit_test(test_session_table_full_is_overloaded),
+        cmocka_unit_test(test_session_is_renewed_while_polled),
+        cmocka_unit_test(test_session_expiry_replaces_an_operation_that_was_never_executed),
+        cmocka_unit_test(test_session_expiry_never_executes_twice),
+        cmocka_unit_test(test_session_is_retired_when_tokens_fill_its_window),
+        cmocka_unit_test(test_session_with_tokens_is_not_given_back),
+        cmocka_unit_test(test_session_numbers_catch_up_with_the_clock),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
