@@ -1,5 +1,5 @@
 /*
- * Term, vote and commit hint: 8-byte words, each of which validates itself.
+ * Term, vote, commit hint and settled mark: 8-byte words, each of which validates itself.
  *
  * Hard state: term (bits 24 to 63), vote (16 to 23), checksum (0 to 15), in two slots. A write
  * stores both, so once it is durable either can be lost to rot; while it is not, the slots may
@@ -9,6 +9,9 @@
  * Commit hint: place of the record known to be committed (unit, high half) and a checksum over that
  * record's header. The hint may become durable before records written earlier, so an index would
  * bless whatever older record has it, and a place alone whatever newer record comes to lie there.
+ *
+ * Settled mark: the same of the record that was the last when a quorum had settled the log. It
+ * counts where recovery takes that record into the log, for then everything before it is there too.
  */
 #include "base/crc32c.h"
 #include "base/le.h"
@@ -74,6 +77,19 @@ void commit_hint_store(struct log *log, uint64_t commit_index)
 {
     CHECK(commit_index > 0 && commit_index <= log->last_index);
     medium_write_word(log->medium, LOG_HINT_OFFSET, hint_encode(log, log->units[commit_index]));
+}
+
+void settled_mark_store(struct log *log)
+{
+    CHECK(log->last_index > 0);
+    medium_write_word(log->medium, LOG_SETTLED_OFFSET,
+                      hint_encode(log, log->units[log->last_index]));
+}
+
+bool settled_mark_is_at(const struct log *log, uint32_t unit)
+{
+    uint64_t word = le64_load(log->data + LOG_SETTLED_OFFSET);
+    return (uint32_t)(word >> 32) == unit && word == hint_encode(log, unit);
 }
 
 uint64_t commit_hint_load(const struct log *log)

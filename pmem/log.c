@@ -107,6 +107,8 @@ void log_settle(struct log *log)
 {
     log->is_suspect = false;
     log->lost_through_index = 0;
+    if (log->last_index > 0)
+        settled_mark_store(log);
 }
 
 uint64_t log_persist(struct log *log)

@@ -12,7 +12,8 @@
  * that a later record calls durable was once whole, so it is rot (a hole); one that nobody vouches
  * for is a tail that power loss may have torn. Neither is taken for the end of the acknowledged log
  * in silence: both make the node suspect until a quorum settles it (Protocol-Aware Recovery,
- * FAST'18).
+ * FAST'18). So does a file that was just created: it looks exactly like one that was lost, and a
+ * node that lost its log must not vote as if it had never acknowledged anything.
  *
  * Layout (little endian): byte 0 file header (4096), byte 4096 hard state slots and commit hint
  * (4096), byte 8192 records, each aligned to RECORD_ALIGN_BYTES.
@@ -22,6 +23,7 @@
  *           zero to alignment
  *   hard state slot: one 8-byte word: term (40 bits), vote (8), checksum (16); two slots, both
  * written by every change, so that either may rot.
+ *   commit hint and settled mark: one word each, naming a record: see hard_state.c.
  *
  * Owner: one thread.
  */
@@ -68,7 +70,7 @@ struct log_recovery {
     uint64_t term; /* hard state */
     uint16_t vote;
     uint64_t commit_index; /* highest commit index that records or hint vouch for, <= last_index */
-    bool is_suspect;       /* torn or missing records behind last_index: see raft_restored */
+    bool is_suspect;       /* records behind last_index may be missing: see raft_restored */
     uint64_t torn_bytes;
     uint64_t hole_first_index; /* 0: none; first record lost in the middle */
     char note[256];            /* empty when there is nothing to tell */
@@ -126,8 +128,9 @@ void log_write_commit_hint(struct log *log, uint64_t commit_index);
 
 /*
  * A quorum has settled what this log may have lost (raft no longer calls its tail suspect): records
- * from here on say so. Without this call a log that was suspect is so again at the next start until
- * it has as many records as it may have lost.
+ * from here on say so, and a mark in the file, durable whenever, says it of those before. Without
+ * this call a log that was suspect is so again at the next start until it has as many records as it
+ * may have lost, and one that was created for ever.
  */
 void log_settle(struct log *log);
 

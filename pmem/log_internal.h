@@ -15,10 +15,14 @@
 #define LOG_SLOT_STEP_BYTES    512u /* slots lie in different sectors */
 #define LOG_SLOTS              2u
 #define LOG_HINT_OFFSET        (LOG_STATE_OFFSET + 1024u)
+#define LOG_SETTLED_OFFSET     (LOG_STATE_OFFSET + 1536u)
 #define LOG_RECORDS_OFFSET     8192u
 
 /* A record written while the log was suspect: it does not prove that what was lost is settled. */
 #define LOG_FLAG_SUSPECT 1u
+
+/* What a log may have lost until something in it proves that a quorum settled it. */
+#define LOG_LOST_EVERYTHING UINT64_MAX
 
 /* Persists asked for and not yet durable. When full the newest two merge, which only reports later.
  */
@@ -44,7 +48,7 @@ struct log {
     size_t durable_offset;
     uint64_t last_index;
     uint64_t durable_index;
-    uint64_t lost_through_index; /* highest index that may have been lost; 0: none */
+    uint64_t lost_through_index; /* highest index that may have been lost; 0: none; or everything */
     uint32_t *units;             /* index -> offset / RECORD_ALIGN_BYTES; [0] is 0 */
     uint64_t units_max;          /* highest index that fits */
     uint64_t term;
@@ -95,6 +99,9 @@ void hard_state_store(struct log *log);
 /* Index of the record the hint names if that is part of the log; 0 otherwise. */
 uint64_t commit_hint_load(const struct log *log);
 void commit_hint_store(struct log *log, uint64_t commit_index);
+/* Notes that the log up to its last record is settled; whether that was noted of this record. */
+void settled_mark_store(struct log *log);
+bool settled_mark_is_at(const struct log *log, uint32_t unit);
 
 /* recovery.c: fills the log from the record area. Writes nothing. */
 struct recovery_scan {

@@ -100,6 +100,30 @@ static enum error recovered_persist(struct log *log, const struct log_identity *
     return OK;
 }
 
+/* Nothing is damaged, and yet something may be missing. */
+static void doubt_describe(const struct log *log, const char *path,
+                           struct log_recovery *ret_recovery)
+{
+    char *note = ret_recovery->note;
+    size_t note_size = sizeof(ret_recovery->note);
+
+    if (ret_recovery->is_created)
+        snprintf(note, note_size,
+                 "%.100s: created; the cluster's first election needs every node; a node whose log "
+                 "was lost rejoins by itself",
+                 path);
+    else if (log->lost_through_index == LOG_LOST_EVERYTHING)
+        snprintf(note, note_size,
+                 "%.100s: offset %zu: no quorum has settled this log since it was created; this "
+                 "node does not vote until one has, unless all nodes do",
+                 path, log->append_offset);
+    else
+        snprintf(note, note_size,
+                 "%.100s: offset %zu: records up to %" PRIu64 " may have been lost at an earlier "
+                 "start; this node does not vote until a quorum has settled its log",
+                 path, log->append_offset, log->lost_through_index);
+}
+
 /* The walk, and what it means for the hard state: a vote for a term is durable before anything of
  * that term is answered, so a record of a later term shows that nothing of it was. */
 static void log_recover(struct log *log, const char *path, bool is_repaired,
@@ -124,10 +148,7 @@ static void log_recover(struct log *log, const char *path, bool is_repaired,
     ret_recovery->is_suspect = log->is_suspect;
     recovery_describe(log, ret_scan, path, is_repaired, ret_recovery);
     if (log->is_suspect && ret_recovery->note[0] == '\0')
-        snprintf(ret_recovery->note, sizeof(ret_recovery->note),
-                 "%.100s: offset %zu: records up to %" PRIu64 " may have been lost at an earlier "
-                 "start; this node does not vote until a quorum has settled its log",
-                 path, log->append_offset, log->lost_through_index);
+        doubt_describe(log, path, ret_recovery);
 }
 
 /* Everything that may fail before anything is taken or written. */

@@ -14,7 +14,9 @@
  * superseded it.
  *
  * A node that lost records is suspect until it has again as many as it may have lost: its records
- * carry a flag meanwhile, so that a second crash does not hide the first.
+ * carry a flag meanwhile, so that a second crash does not hide the first. A file that was just
+ * created may stand for one that was lost with everything in it, so every log is suspect to begin
+ * with: the first record without the flag, or the settled mark, shows that a quorum has settled it.
  */
 #include "pmem/log_internal.h"
 
@@ -59,7 +61,8 @@ static void record_take(struct log *log, struct recovery_scan *scan, const struc
     if (commit_index > scan->commit_index)
         scan->commit_index = commit_index;
     scan->lost_offset = 0;
-    if (view->flags == 0 || index >= log->lost_through_index)
+    if (view->flags == 0 || index >= log->lost_through_index ||
+        settled_mark_is_at(log, log->units[index]))
         log->lost_through_index = 0;
 }
 
@@ -80,6 +83,7 @@ void recovery_scan(struct log *log, struct recovery_scan *ret_scan)
     size_t offset = LOG_RECORDS_OFFSET;
 
     log->append_offset = used_end(log);
+    log->lost_through_index = LOG_LOST_EVERYTHING;
     while (offset < log->append_offset) {
         struct record_view view;
         if (!record_load(log, offset, &view)) {

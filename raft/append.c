@@ -131,6 +131,16 @@ static void write_log(struct raft *raft, const struct raft_append_plan *plan,
         trail_append(&raft->trail, entries[plan->skip + i].term);
 }
 
+/* Whom it voted for may have been lost with the records. It is the leader's supporter now: a second
+ * leader of this term must not be elected with its help. */
+static void settle(struct raft *raft)
+{
+    CHECK(raft->leader != 0);
+    raft->is_tail_suspect = false;
+    if (raft->hard_state.vote == 0)
+        raft->hard_state.vote = raft->leader;
+}
+
 /*
  * Every record acknowledged in an earlier term and committed then lies before this leader's first
  * entry, so a log verified past a committed entry of the leader's term has them all back. Within
@@ -143,7 +153,7 @@ static void lift_suspicion(struct raft *raft, uint64_t leader_commit_index)
         return;
     if (leader_commit_index <= raft->verified_index &&
         trail_term_at(&raft->trail, leader_commit_index) == raft->hard_state.term)
-        raft->is_tail_suspect = false;
+        settle(raft);
 }
 
 /* A reply in `after` speaks for the records of its step; one in `now` only for durable ones. */

@@ -37,6 +37,7 @@ void raft_reset_peers(struct raft *raft)
         enter_probe(peer, raft->trail.last_index + 1);
         peer->match_index = 0;
         peer->round_acked = 0;
+        peer->round_min = 0;
         peer->step_appends = 0;
         peer->sent_ns = raft->now_ns;
         peer->progress_ns = raft->now_ns;
@@ -186,9 +187,13 @@ static void release_inflight(const struct raft *raft, struct raft_peer *peer)
     }
 }
 
-static void handle_success(struct raft *raft, struct raft_peer *peer, uint64_t match_index)
+static void handle_success(struct raft *raft, struct raft_peer *peer,
+                           const struct raft_message *message)
 {
+    uint64_t match_index = message->append_reply.match_index;
     uint64_t interval_ns = raft->options.heartbeat_interval_ns;
+    if (message->append_reply.round < peer->round_min)
+        return; /* sent before it rejected a request: it may have lost these records since */
     if (match_index > peer->match_index) {
         peer->match_index = match_index;
         peer->progress_ns = raft->now_ns;
@@ -219,6 +224,10 @@ static void handle_rejection(struct raft *raft, struct raft_peer *peer,
                              const struct raft_message *message)
 {
     uint64_t rejected = message->append_reply.rejected_index;
+    /* What it acknowledged before may be what it has lost: only answers to requests of a round that
+     * begins now count again. */
+    raft->round++;
+    peer->round_min = raft->round;
     if (peer->state == RAFT_PEER_REPLICATE && rejected > peer->match_index) {
         enter_probe(peer, peer->match_index + 1); /* a request was lost or overtaken */
         return;
@@ -245,7 +254,7 @@ void raft_handle_append_reply(struct raft *raft, const struct raft_message *mess
         raft_release_reads(raft);
     }
     if (message->append_reply.is_success)
-        handle_success(raft, peer, message->append_reply.match_index);
+        handle_success(raft, peer, message);
     else if (message->append_reply.rejected_index != 0)
         handle_rejection(raft, peer, message);
     raft_continue_transfer(raft, peer);

@@ -50,9 +50,29 @@ static void three_records(struct log_model *model, struct log_subject *subject)
 {
     log_model_vote(model, subject, 2, 1);
     log_model_append(model, subject, 10);
+    log_model_settle(model, subject);
     log_model_append(model, subject, 100);
     log_model_append(model, subject, 0);
     log_model_commit(model, subject, 1);
+}
+
+static void two_unsettled(struct log_model *model, struct log_subject *subject)
+{
+    log_model_vote(model, subject, 2, 1);
+    log_model_append(model, subject, 10);
+    log_model_append(model, subject, 20);
+}
+
+static void settle(struct log_model *model, struct log_subject *subject)
+{
+    log_model_settle(model, subject);
+}
+
+static void append_settle_append(struct log_model *model, struct log_subject *subject)
+{
+    log_model_append(model, subject, 16);
+    log_model_settle(model, subject);
+    log_model_append(model, subject, 5);
 }
 
 static void one_line(struct log_model *model, struct log_subject *subject)
@@ -138,6 +158,8 @@ static const struct crash_case cases[] = {
     {"term, then vote", three_records, vote},
     {"first term and vote", nothing, vote},
     {"new term and its first record", three_records, vote_and_append},
+    {"settled mark", two_unsettled, settle},
+    {"append, settled mark, append", two_unsettled, append_settle_append},
     {"commit hint", three_records, commit_hint},
     {"supersede and its commit hint", three_records, supersede_and_hint},
 };
@@ -174,7 +196,7 @@ static void work_on(struct run *run, struct log_model *model)
     for (uint64_t i = 0; i < operations; i++) {
         const struct model_snapshot *now = log_model_current(model);
         uint64_t last_index = now->last_index;
-        uint64_t choice = prng_range(&run->prng, 0, 9);
+        uint64_t choice = prng_range(&run->prng, 0, 10);
         if (choice < 5)
             log_model_append(model, subject, (uint32_t)prng_range(&run->prng, 0, 150));
         else if (choice == 5 && last_index > now->commit_index)
@@ -187,6 +209,8 @@ static void work_on(struct run *run, struct log_model *model)
                              prng_range(&run->prng, now->commit_index + 1, last_index));
         else if (choice == 8)
             log_model_persist(model, subject);
+        else if (choice == 9)
+            log_model_settle(model, subject);
         else
             log_model_collect(model, subject);
     }
@@ -342,8 +366,8 @@ static void rot_try(struct run *run, const struct medium_sim *origin,
 
 static void rot_run(struct run *run)
 {
-    static const size_t spans[][2] = {{0, 64},      {2048, 2112}, {4096, 4104},
-                                      {4608, 4616}, {5120, 5128}, {8192, 9216}};
+    static const size_t spans[][2] = {{0, 64},      {2048, 2112}, {4096, 4104}, {4608, 4616},
+                                      {5120, 5128}, {5632, 5640}, {8192, 9216}};
     struct medium_sim *sim = medium_sim_create(&medium_options[0]);
     struct log_subject origin = {0};
     struct log_model *model = malloc(sizeof(*model));

@@ -101,6 +101,14 @@ void log_model_commit(struct log_model *model, struct log_subject *subject, uint
     log_write_commit_hint(subject->log, index);
 }
 
+void log_model_settle(struct log_model *model, struct log_subject *subject)
+{
+    struct model_snapshot *snapshot = snapshot_push(model);
+    snapshot->is_settled = true;
+    model->lost_last_index = 0;
+    log_settle(subject->log);
+}
+
 void log_model_persist(struct log_model *model, struct log_subject *subject)
 {
     model->snapshots[model->snapshot_count - 1].ticket = log_persist(subject->log);
@@ -185,11 +193,14 @@ static bool commit_is_allowed(const struct log_model *model, const struct log_su
     return true;
 }
 
-static const char *suspicion_check(const struct log_model *model, const struct log_subject *subject)
+static const char *suspicion_check(const struct log_model *model, const struct log_subject *subject,
+                                   const struct model_snapshot *state)
 {
     const struct log_recovery *found = &subject->recovery;
     if (found->last_index < model->lost_last_index && !found->is_suspect)
         return "acknowledged records were lost and the log is not suspect";
+    if (!state->is_settled && !found->is_suspect)
+        return "no quorum has settled the log and it is not suspect";
     if (found->is_suspect && found->note[0] == '\0')
         return "a suspect log without a note";
     if (!found->is_suspect && found->torn_bytes > 0)
@@ -217,7 +228,7 @@ const char *log_model_check(struct log_model *model, struct log_subject *subject
             return "an older state came back and the log is not suspect";
         model->lost_last_index = model->snapshots[model->durable].written_last_index;
     }
-    const char *wrong = suspicion_check(model, subject);
+    const char *wrong = suspicion_check(model, subject, &model->snapshots[found]);
     if (wrong != NULL)
         return wrong;
 

@@ -32,6 +32,7 @@ struct model_snapshot {
     uint64_t term;
     uint64_t commit_index;
     uint16_t vote;
+    bool is_settled; /* a quorum has settled it since it was created */
     struct model_record records[MODEL_RECORDS_MAX];
 };
 
@@ -64,6 +65,8 @@ void log_model_vote(struct log_model *model, struct log_subject *subject, uint64
                     uint16_t vote);
 /* Commit index up to `index`, written as the hint, too. */
 void log_model_commit(struct log_model *model, struct log_subject *subject, uint64_t index);
+/* A quorum has settled the log. */
+void log_model_settle(struct log_model *model, struct log_subject *subject);
 /* Asks for a persist; log_model_collect learns what is durable by now. */
 void log_model_persist(struct log_model *model, struct log_subject *subject);
 void log_model_collect(struct log_model *model, struct log_subject *subject);

@@ -45,7 +45,10 @@ static int setup(void **state)
                                             .identity = {.cluster_id = 7, .node = 2, .shard = 1}};
     fixture->sim = medium_sim_create(&options);
     medium_sim_use(fixture->sim);
-    if (fixture_open(fixture) != OK || log_append(fixture->log, &record) != OK)
+    if (fixture_open(fixture) != OK)
+        return -1;
+    log_settle(fixture->log);
+    if (log_append(fixture->log, &record) != OK)
         return -1;
     log_write_hard_state(fixture->log, 3, 2);
     log_persist(fixture->log);

@@ -51,14 +51,28 @@ static int setup_on(void **state, enum medium_granularity granularity)
     return fixture_open(fixture) == OK ? 0 : -1;
 }
 
-static int setup(void **state)
+/* As after the cluster's first election: a quorum has settled the log. */
+static int setup_settled_on(void **state, enum medium_granularity granularity)
+{
+    if (setup_on(state, granularity) != 0)
+        return -1;
+    log_settle(((struct fixture *)*state)->log);
+    return 0;
+}
+
+static int setup_created(void **state)
 {
     return setup_on(state, MEDIUM_CACHE_LINE);
 }
 
+static int setup(void **state)
+{
+    return setup_settled_on(state, MEDIUM_CACHE_LINE);
+}
+
 static int setup_page(void **state)
 {
-    return setup_on(state, MEDIUM_PAGE);
+    return setup_settled_on(state, MEDIUM_PAGE);
 }
 
 static int teardown(void **state)
@@ -207,6 +221,73 @@ static void test_recovery_ends_the_suspicion_when_settled(void **state)
     assert_false(fixture->recovery.is_suspect);
 }
 
+/* A file that was lost looks like one that never was: only a quorum tells them apart. */
+static void test_recovery_suspects_a_created_log_until_settled(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_true(fixture->recovery.is_created);
+    assert_true(fixture->recovery.is_suspect);
+    fixture_reopen(fixture);
+    assert_false(fixture->recovery.is_created);
+    assert_true(fixture->recovery.is_suspect);
+    assert_non_null(strstr(fixture->recovery.note, PATH ": offset 8192: no quorum has settled"));
+    append_durably(fixture, 1, "abc");
+    fixture_reopen(fixture);
+    assert_letters(fixture, "abc");
+    assert_true(fixture->recovery.is_suspect);
+    log_settle(fixture->log);
+    append_durably(fixture, 1, "d");
+    fixture_reopen(fixture);
+    assert_false(fixture->recovery.is_suspect);
+    assert_string_equal(fixture->recovery.note, "");
+}
+
+/* A cluster that wrote only its first record is settled, too. */
+static void test_recovery_believes_the_settled_mark(void **state)
+{
+    struct fixture *fixture = *state;
+    append_durably(fixture, 1, "a");
+    log_settle(fixture->log);
+    fixture_reopen(fixture); /* the mark was stored and never persisted */
+    assert_false(fixture->recovery.is_suspect);
+    log_settle(fixture->log);
+    persist(fixture);
+    medium_sim_lose_power(fixture->sim, PATH, 0);
+    fixture_reopen(fixture);
+    assert_letters(fixture, "a");
+    assert_false(fixture->recovery.is_suspect);
+}
+
+/* It may reach the medium before the record it names, or stay behind when that rots. */
+static void test_recovery_takes_no_settled_mark_for_a_record_that_is_not_there(void **state)
+{
+    struct fixture *fixture = *state;
+    append_durably(fixture, 1, "a");
+    append(fixture, 1, 'b');
+    log_settle(fixture->log);
+    const uint64_t survivors = UINT64_C(1) << (medium_sim_pending_count(fixture->sim, PATH) - 1);
+    medium_sim_lose_power_but(fixture->sim, PATH, &survivors);
+    fixture_reopen(fixture);
+    assert_letters(fixture, "a");
+    assert_true(fixture->recovery.is_suspect);
+    append_durably(fixture, 1, "B"); /* at the same place */
+    fixture_reopen(fixture);
+    assert_letters(fixture, "aB");
+    assert_true(fixture->recovery.is_suspect);
+}
+
+static void test_recovery_loses_the_settled_mark_with_its_record(void **state)
+{
+    struct fixture *fixture = *state;
+    append_durably(fixture, 1, "ab");
+    log_settle(fixture->log);
+    persist(fixture);
+    rot(fixture, 0); /* "b" is whole, and hangs in the air */
+    fixture_reopen(fixture);
+    assert_letters(fixture, "");
+    assert_true(fixture->recovery.is_suspect);
+}
+
 static void test_recovery_passes_over_rot_in_superseded_records(void **state)
 {
     struct fixture *fixture = *state;
@@ -334,8 +415,9 @@ static void test_recovery_tells_stalled_from_durable(void **state)
 
 int main(void)
 {
-#define TEST(name)      cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TEST_PAGE(name) cmocka_unit_test_setup_teardown(name, setup_page, teardown)
+#define TEST(name)         cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_PAGE(name)    cmocka_unit_test_setup_teardown(name, setup_page, teardown)
+#define TEST_CREATED(name) cmocka_unit_test_setup_teardown(name, setup_created, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_recovery_takes_zeros_for_a_clean_end),
         TEST(test_recovery_reports_a_torn_tail),
@@ -343,6 +425,10 @@ int main(void)
         TEST(test_recovery_reports_a_hole),
         TEST(test_recovery_stays_suspect_until_the_lost_records_are_back),
         TEST(test_recovery_ends_the_suspicion_when_settled),
+        TEST_CREATED(test_recovery_suspects_a_created_log_until_settled),
+        TEST_CREATED(test_recovery_believes_the_settled_mark),
+        TEST_CREATED(test_recovery_takes_no_settled_mark_for_a_record_that_is_not_there),
+        TEST_CREATED(test_recovery_loses_the_settled_mark_with_its_record),
         TEST(test_recovery_passes_over_rot_in_superseded_records),
         TEST(test_recovery_does_not_mix_two_histories),
         TEST(test_recovery_reports_rot_and_a_torn_tail_together),

@@ -415,6 +415,41 @@ static void test_replication_refills_a_lost_tail(void **state)
     cluster_free(cluster);
 }
 
+/* An acknowledgement that left before the peer lost its whole log speaks for records that are gone.
+ */
+static void test_replication_forgets_what_was_acknowledged_before_a_loss(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    cluster_isolate(cluster, 3, true);
+    assert_int_equal(cluster_propose(cluster, 1), OK);
+    cluster_deliver(cluster, cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0));
+    struct raft_message late =
+        cluster->packets[cluster_find(cluster, RAFT_APPEND_REPLY, 1, 0)].message;
+    assert_int_equal(late.append_reply.match_index, 2);
+    cluster->packet_count = 0;
+
+    cluster_crash(cluster, 2);
+    cluster_write(cluster, 2, (struct raft_hard_state){0}, (const uint64_t[]){0});
+    cluster_start(cluster, 2, true);
+    cluster->now_ns += 20 * MS;
+    assert_int_equal(cluster_tick(cluster, 1), OK);
+    cluster_deliver(cluster, cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0));
+    uint32_t at = cluster_find(cluster, RAFT_APPEND_REPLY, 1, 0);
+    assert_false(cluster->packets[at].message.append_reply.is_success);
+    cluster_deliver(cluster, at);
+
+    cluster->now_ns += MS;
+    assert_int_equal(cluster_receive(cluster, late, NULL), OK);
+    assert_int_equal(cluster_status(cluster, 1).commit_index, 1);
+    /* It still tells that the peer lives: with node 3 cut off, node 1 would not lead without it. */
+    assert_int_equal(cluster_status(cluster, 1).leader_contact_ns, cluster->now_ns);
+    cluster_run(cluster, 30 * MS);
+    assert_int_equal(cluster_status(cluster, 2).last_index, 2);
+    assert_int_equal(cluster_status(cluster, 1).commit_index, 2);
+    cluster_free(cluster);
+}
+
 /* Answers that arrive late or twice change nothing for the worse. */
 static void test_replication_ignores_stale_answers(void **state)
 {
@@ -457,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_replication_acknowledges_only_durable_records),
         cmocka_unit_test(test_replication_acknowledges_only_verified_records),
         cmocka_unit_test(test_replication_refills_a_lost_tail),
+        cmocka_unit_test(test_replication_forgets_what_was_acknowledged_before_a_loss),
         cmocka_unit_test(test_replication_ignores_stale_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

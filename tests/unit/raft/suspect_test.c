@@ -79,6 +79,45 @@ static void test_suspect_leads_alone(void **state)
     cluster_free(cluster);
 }
 
+/* Every log is new, and might be one that was lost: the first leader needs everybody. */
+static void test_suspect_all_decide_the_first_election(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new(5);
+    for (uint16_t id = 1; id <= 4; id++)
+        restart_suspect(cluster, id);
+    cluster_crash(cluster, 5);
+    cluster_run(cluster, 3000 * MS);
+    assert_int_equal(cluster_leader(cluster), 0);
+    cluster_start(cluster, 5, true);
+    while (cluster_leader(cluster) == 0)
+        cluster_run(cluster, 1 * MS);
+    cluster_run(cluster, 25 * MS); /* the first record, and a heartbeat that calls it committed */
+    for (uint16_t id = 1; id <= 5; id++)
+        assert_false(cluster_status(cluster, id).is_tail_suspect);
+    cluster_free(cluster);
+}
+
+/* What it voted is lost, too, so it stands by the leader that it found. */
+static void test_suspect_votes_for_its_leader_when_settled(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    cluster_crash(cluster, 2);
+    cluster_write(cluster, 2, (struct raft_hard_state){0}, (const uint64_t[]){0});
+    cluster_start(cluster, 2, true);
+    cluster_run(cluster, 30 * MS);
+    assert_false(cluster_status(cluster, 2).is_tail_suspect);
+    assert_int_equal(cluster->nodes[2].durable->hard_state.term, 1);
+    assert_int_equal(cluster->nodes[2].durable->hard_state.vote, 1);
+    cluster_crash(cluster, 2);
+    cluster_start(cluster, 2, false);
+    struct raft_message message = cluster_message(RAFT_VOTE_REQUEST, 3, 2, 1);
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    assert_false(cluster->nodes[2].effects.now[0].vote_reply.is_granted);
+    cluster_free(cluster);
+}
+
 static struct raft_message append_request(uint64_t term, uint64_t previous_index,
                                           uint64_t previous_term, uint64_t commit_index)
 {
@@ -161,6 +200,8 @@ int main(void)
         cmocka_unit_test(test_suspect_votes_make_no_majority),
         cmocka_unit_test(test_suspect_candidate_needs_a_clean_majority),
         cmocka_unit_test(test_suspect_leads_alone),
+        cmocka_unit_test(test_suspect_all_decide_the_first_election),
+        cmocka_unit_test(test_suspect_votes_for_its_leader_when_settled),
         cmocka_unit_test(test_suspect_is_cleared_by_a_verified_commit),
         cmocka_unit_test(test_suspect_stays_so_within_its_last_term),
     };
