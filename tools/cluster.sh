@@ -10,7 +10,7 @@
 #   cluster_stop               stops everything that was started, by process id
 #
 # Settings, read by cluster_init: CLUSTER_LOG_DIR (default DIR/logs), CLUSTER_LOG_SIZE (64MiB),
-# CLUSTER_UDP_BASE (a free range), CLUSTER_EXTRA (lines for [cluster]), CLUSTER_LANE (for [lane]).
+# CLUSTER_SWITCH_OPTIONS (for pollux-switch), CLUSTER_UDP_BASE (a free range), CLUSTER_EXTRA (lines for [cluster]), CLUSTER_LANE (for [lane]).
 # Nodes inherit the environment: PMEM2_FORCE_GRANULARITY=CACHE_LINE emulates persistent memory.
 #
 # POLLUX_BUILD is the build folder. cluster_servers is the list that clients take.
@@ -104,7 +104,8 @@ cluster_until() {
 
 cluster_switch_start() {
     cluster_spawn switch "$POLLUX_BUILD/tools/switch/pollux-switch" \
-        --nodes "$cluster_nodes" --udp-base "$cluster_udp_base" "$cluster_dir"
+        --nodes "$cluster_nodes" --udp-base "$cluster_udp_base" ${CLUSTER_SWITCH_OPTIONS:-} \
+        "$cluster_dir"
     cluster_until 10 test -S "$cluster_dir/control.sock" || {
         cat "$cluster_dir/switch.out" >&2
         cluster_fail "the switch did not start"

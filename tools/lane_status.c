@@ -3,6 +3,8 @@
 
 #include "base/check.h"
 
+#include <stdio.h>
+
 static uint64_t contact_age_ns(const struct lane *lane)
 {
     if (lane->status.leader_contact_ns == 0)
@@ -88,8 +90,11 @@ static void add_port_counters(struct wire_writer *writer, const struct dp_counte
     add_counter(writer, "port_arp_answers", counters->arp_answers);
     add_counter(writer, "port_neighbour_answers", counters->neighbour_answers);
     add_counter(writer, "port_echo_answers", counters->echo_answers);
-    for (int drop = 0; drop < DP_DROP_COUNT; drop++)
-        add_counter(writer, dp_drop_name((enum dp_drop)drop), counters->drops[drop]);
+    for (int drop = 0; drop < DP_DROP_COUNT; drop++) {
+        char name[64];
+        snprintf(name, sizeof(name), "port_drop_%s", dp_drop_name((enum dp_drop)drop));
+        add_counter(writer, name, counters->drops[drop]);
+    }
 }
 
 static void add_engine_counters(struct wire_writer *writer, const struct engine_counters *counters)
