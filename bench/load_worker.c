@@ -4,13 +4,13 @@
 #include "base/check.h"
 #include "base/crc32c.h"
 #include "base/le.h"
+#include "tools/idle.h"
 
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <time.h>
 
 #define NS_PER_SECOND 1000000000ULL
@@ -322,7 +322,7 @@ static void worker_loop(struct load_worker *worker, uint64_t limit_ns)
 void *load_worker_run(void *context)
 {
     struct load_worker *worker = context;
-    (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    idle_thread_begin();
     worker_loop(worker, worker->phase == PHASE_FILL ? load_clock_ns() + FILL_NS_MAX : NEVER);
     return NULL;
 }

@@ -1,11 +1,39 @@
-/* Idle back-off of polling threads. */
+/* Idle back-off of polling threads. Source: sched_setattr(2), PR_SET_TIMERSLACK(2const). */
 #include "tools/idle.h"
 
+#include <assert.h> /* static_assert */
 #include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 /* A shorter sleep costs more in system calls than it gives back. */
 #define SLEEP_MIN_NS 10000
+
+/* The kernel's struct sched_attr, first version: C libraries name it only since 2025. */
+struct slice_attributes {
+    uint32_t size;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime_ns;
+    uint64_t deadline_ns;
+    uint64_t period_ns;
+};
+static_assert(sizeof(struct slice_attributes) == 48, "SCHED_ATTR_SIZE_VER0");
+
+void idle_thread_begin(void)
+{
+    struct slice_attributes attributes = {.size = sizeof(attributes)};
+    (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    if (syscall(SYS_sched_getattr, 0, &attributes, sizeof(attributes), 0) == 0 &&
+        attributes.policy == SCHED_OTHER) {
+        attributes.runtime_ns = IDLE_SLICE_NS;
+        (void)syscall(SYS_sched_setattr, 0, &attributes, 0);
+    }
+}
 
 void idle_reset(struct idle *idle)
 {

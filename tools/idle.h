@@ -22,6 +22,15 @@ struct idle {
     uint32_t turns; /* without work, in a row */
 };
 
+/*
+ * Makes the calling thread fit for short waits, whoever else wants its core: it asks for scheduler
+ * slices of IDLE_SLICE_NS, since a thread that yields lets the others have as much (EEVDF: 3 ms if
+ * nobody asks), and for timers without slack. What the kernel does not know (slices before Linux
+ * 6.12) it ignores; a thread of a real-time policy stays as it is.
+ */
+#define IDLE_SLICE_NS 100000
+void idle_thread_begin(void);
+
 /* The last turn worked. */
 void idle_reset(struct idle *idle);
 

@@ -128,6 +128,7 @@ static void *lane_main(void *context)
     struct node *node = context;
     pthread_setname_np(pthread_self(), "lane0");
     pin(node);
+    idle_thread_begin();
     rcu_thread_begin();
     enum error error = lane_open(&node->lane_options, clock_now_ns(), &node->lane, &node->report);
     node->exit = error == OK ? NODE_EXIT_OK : NODE_EXIT_LOG;

@@ -119,6 +119,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "memif_echo: %s\n", reason);
         return EXIT_FAILURE;
     }
+    idle_thread_begin();
     while (!is_stopping) {
         if (echo_burst(port) > 0) {
             idle_reset(&idle);

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -225,8 +224,6 @@ static int serve(struct program *program, char *name)
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    /* Sleeps are tens of microseconds; the default slack would double them. */
-    (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     program->epoll_fd = -1;
     program->dir.lock_fd = -1;
     enum error error = program_open(program, name);
@@ -234,6 +231,7 @@ static int serve(struct program *program, char *name)
         printf("ready: %u nodes, %u client ports, run directory %s\n", program->options.node_count,
                program->options.client_count, program->dir.path);
         fflush(stdout);
+        idle_thread_begin();
         poll_until_stopped(program);
     } else {
         fprintf(stderr, "pollux-switch: error: %s\n", program->reason);
