@@ -158,6 +158,8 @@ enum plx_outcome plx_submit(struct plx_client *client, const struct plx_op *op)
         return outcome;
     client_lock(client);
     struct op *begun = op_begin(client, op);
+    if (client->gathered_count >= client->options.packet_ops_max)
+        plx_flush(client);
     client_unlock(client);
     return begun == NULL ? PLX_E_FULL : PLX_OK;
 }
@@ -165,6 +167,7 @@ enum plx_outcome plx_submit(struct plx_client *client, const struct plx_op *op)
 void plx_flush(struct plx_client *client)
 {
     client_lock(client);
+    /* A turn is under way around a callback: it sends what its callbacks have gathered. */
     if (!client->is_in_callback) {
         client->now_ns = clock_monotonic_ns();
         transmit_due(client);

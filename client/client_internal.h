@@ -39,7 +39,7 @@
 #define RTO_MAX_NS       (100 * 1000 * 1000)
 #define LARGE_PAUSE_NS   (100 * 1000) /* between bursts of pieces */
 #define HELLO_FIRST_NS   (1000 * 1000)
-#define HELLO_MAX_NS     (50 * 1000 * 1000)
+#define HELLO_MAX_NS     (20 * 1000 * 1000)
 #define NONCE_AGE_MAX_NS (100 * 1000 * 1000)
 #define HOME_SILENCE_MAX 2 /* unanswered waits before another node becomes the home */
 
@@ -175,6 +175,7 @@ struct plx_client {
     uint32_t endpoint_count;
     uint32_t home;
     int32_t last_leader; /* -1: none known */
+    uint64_t last_leader_term;
     bool needs_leader;   /* somebody waits for one */
     uint64_t hello_due_ns;
     uint64_t hello_interval_ns;
@@ -194,6 +195,8 @@ struct plx_client {
     uint32_t free_count;
     uint64_t timer_ns; /* operations are looked at again then */
     size_t ended_count;
+    uint32_t gathered_count; /* begun since something was last sent */
+    bool is_home_silent;     /* the home left something unanswered in this turn */
 
     struct transmission *transmissions;
     struct round_trip round_trips[2]; /* of writes, of reads */
@@ -279,6 +282,8 @@ void op_finish_plain(struct plx_client *client, struct op *op, enum plx_outcome 
 void op_wake_at(struct plx_client *client, uint64_t at_ns);
 void ops_turn(struct plx_client *client);
 void ops_cancel(struct plx_client *client);
+/* Another leader: what the former one was asked is asked again at once. */
+void ops_redirect(struct plx_client *client);
 
 /* ---- receive.c, reply.c ---- */
 void receive_message(struct plx_client *client, uint32_t endpoint, uint8_t wire_type,

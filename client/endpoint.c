@@ -144,10 +144,14 @@ void leader_wanted(struct plx_client *client)
 
 void leader_confirmed(struct plx_client *client, uint32_t endpoint)
 {
-    client->endpoints[endpoint].leading_ns = client->now_ns;
-    if (leader_endpoint(client) == (int32_t)endpoint && client->last_leader != (int32_t)endpoint) {
+    struct endpoint *leader = &client->endpoints[endpoint];
+    leader->leading_ns = client->now_ns;
+    if (leader_endpoint(client) == (int32_t)endpoint &&
+        (client->last_leader != (int32_t)endpoint || client->last_leader_term < leader->term)) {
         client->last_leader = (int32_t)endpoint;
+        client->last_leader_term = leader->term;
         client->statistics.leader_changes++;
+        ops_redirect(client);
     }
     if (client->needs_leader) {
         client->needs_leader = false;

@@ -60,6 +60,7 @@ struct op *op_begin(struct plx_client *client, const struct plx_op *request)
         op->seq = ++client->relaxed_seq;
     }
     client->active[client->active_count++] = (uint16_t)(op - client->ops);
+    client->gathered_count++;
     op_wake_at(client, client->now_ns);
     return op;
 }
@@ -160,14 +161,32 @@ static void op_unanswered(struct plx_client *client, struct op *op)
 {
     if (op->class == CLASS_WRITE || op->class == CLASS_READ) {
         leader_wanted(client);
-    } else if (client->options.home_endpoint < 0) {
-        struct endpoint *home = &client->endpoints[client->home];
-        if (++home->silence >= HOME_SILENCE_MAX) {
-            home->silence = 0;
-            client->home = (client->home + 1) % client->endpoint_count;
-        }
+    } else {
+        client->is_home_silent = true;
     }
     op_retry(client, op, 0);
+}
+
+/* However many operations it left unanswered at a time, the home was silent once. */
+static void home_turn(struct plx_client *client)
+{
+    struct endpoint *home = &client->endpoints[client->home];
+    if (!client->is_home_silent)
+        return;
+    client->is_home_silent = false;
+    if (++home->silence < HOME_SILENCE_MAX || client->options.home_endpoint >= 0)
+        return;
+    home->silence = 0;
+    client->home = (client->home + 1) % client->endpoint_count;
+}
+
+void ops_redirect(struct plx_client *client)
+{
+    for (uint32_t i = 0; i < client->active_count; i++) {
+        struct op *op = &client->ops[client->active[i]];
+        if (op->state == OP_SENT && (op->class == CLASS_WRITE || op->class == CLASS_READ))
+            op_retry(client, op, 0);
+    }
 }
 
 void ops_turn(struct plx_client *client)
@@ -184,6 +203,7 @@ void ops_turn(struct plx_client *client)
         else if (op->state == OP_SENT && client->now_ns >= op->due_ns)
             op_unanswered(client, op);
     }
+    home_turn(client);
     transmit_due(client);
     for (uint32_t i = 0; i < client->active_count; i++) {
         const struct op *op = &client->ops[client->active[i]];

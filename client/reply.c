@@ -147,12 +147,18 @@ static void write_decided(struct plx_client *client, struct op *op, const struct
     finish_with_value(client, op, &response, wire->chunk);
 }
 
+/*
+ * NO_SESSION says that this copy of the packet was not executed. That none was follows only where
+ * the answer is prompt: a session outlives its renewals, so it cannot have executed another copy
+ * and have expired, too, in less time than passes between two of them.
+ */
 static void write_outcome(struct plx_client *client, struct op *op, const struct wire_reply *reply,
-                          const struct wire_reply_op *wire)
+                          const struct wire_reply_op *wire, uint64_t sent_ns)
 {
     bool is_fence = op->wire_type == WIRE_OP_FENCE;
     if (wire->outcome == WIRE_OUTCOME_NO_SESSION) {
-        if (!is_fence && op->unanswered > 0)
+        bool is_prompt = client->now_ns - sent_ns < client->options.keep_alive_ns;
+        if (!is_fence && op->unanswered > 0 && is_prompt)
             op->unanswered--;
         write_without_session(client, op);
     } else if (wire->outcome == WIRE_OUTCOME_WINDOW) {
@@ -228,7 +234,7 @@ static void reply_accept(struct plx_client *client, struct transmission *transmi
         if (transmission->is_read)
             read_outcome(client, op, reply, &wire);
         else
-            write_outcome(client, op, reply, &wire);
+            write_outcome(client, op, reply, &wire, transmission->sent_ns);
     }
 }
 

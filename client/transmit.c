@@ -311,6 +311,7 @@ static void transmit_class(struct plx_client *client, enum op_class class)
 void transmit_due(struct plx_client *client)
 {
     bool has_class[CLASS_COUNT] = {false};
+    client->gathered_count = 0;
     for (uint32_t i = 0; i < client->active_count; i++) {
         const struct op *op = &client->ops[client->active[i]];
         if (op_is_due(client, op))

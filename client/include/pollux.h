@@ -112,19 +112,20 @@ struct plx_client;
 
 /* Fill with plx_options_init, then change what differs. */
 struct plx_options {
-    const char
-        *endpoints; /* "host:port,host:port": name all nodes, so that any may lead. IPv6: [::1]:7 */
+    /* "host:port,host:port", IPv6 as [::1]:7400. Name all nodes, so that any of them may lead. */
+    const char *endpoints;
     const char *cluster;    /* the cluster's name, as in the nodes' configuration */
     uint64_t timeout_ns;    /* of a call that is not blocking: 50 ms */
     uint64_t fence_wait_ns; /* longest wait beyond the timeout for a definite answer: 500 ms */
-    uint64_t spin_ns; /* how long a waiting call spins before it sleeps in the kernel: 50 us */
-    uint64_t
-        keep_alive_ns; /* a session without an operation for so long is renewed by plx_poll: 1 s */
+    uint64_t spin_ns;       /* a waiting call spins so long before it sleeps: 50 us */
+    /* A session without an operation for so long is renewed by plx_poll: 1 s. It must be well below
+     * the nodes' session lifetime: a session that expires under an operation leaves it unknown. */
+    uint64_t keep_alive_ns;
     uint64_t leader_fresh_ns; /* a leader silent for longer is greeted before a write: 100 ms */
     uint64_t rto_min_ns;      /* shortest wait for a reply before sending again: 2 ms */
     uint32_t window;          /* operations in flight, 1 to PLX_WINDOW_MAX: 128 */
-    uint32_t packet_ops_max;  /* operations gathered in one packet, 1 to PLX_PACKET_OPS_MAX: 32 */
-    int32_t home_endpoint;    /* that relaxed calls go to, from 0; -1: the first that answers */
+    uint32_t packet_ops_max;  /* operations in one packet, 1 to PLX_PACKET_OPS_MAX: 32 */
+    int32_t home_endpoint;    /* of relaxed calls, from 0; -1: the first that answers */
     uint64_t seed;            /* of jitter and nonces; 0: from the kernel */
 };
 

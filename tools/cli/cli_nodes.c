@@ -109,6 +109,9 @@ int cli_transfer(struct plx_client *client, const struct cli_arguments *argument
             return cli_usage_error(arguments, "'%s' is not a node's number (1 to 255)", text);
     }
     enum plx_outcome outcome = plx_transfer(client, (uint16_t)target, arguments->timeout_ns);
+    if (outcome == PLX_E_ARGUMENT)
+        return cli_usage_error(arguments,
+                               "the leader knows no such node, or node %lu leads already", target);
     struct plx_response response = {.outcome = outcome, .valid = outcome == PLX_OK};
     return cli_render_response(arguments, NULL, &response);
 }

@@ -209,6 +209,33 @@ static void test_retry_gathers_operations_in_packets(void **state)
     fake_close(&fake);
 }
 
+static void test_retry_sends_a_full_packet_without_a_poll(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    options.packet_ops_max = 2;
+    struct plx_client *client = fake_client(&options);
+    struct ending endings[5] = {{0}};
+    struct plx_op op = set_op("key", "value", &endings[0]);
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    fake_expect(&fake, client, WIRE_WRITE);
+    fake_outcome_all(&fake, WIRE_OUTCOME_OK);
+    fake_finish(&fake, client, &endings[0]);
+    for (uint32_t i = 1; i < 4; i++) {
+        op = set_op("key", "value", &endings[i]);
+        assert_int_equal(plx_submit(client, &op), PLX_OK);
+        assert_true(fake_try(&fake) == (i == 2));
+    }
+    assert_int_equal(fake.request.op_count, 2);
+    plx_flush(client);
+    assert_true(fake_try(&fake));
+    assert_int_equal(fake.request.op_count, 1);
+    plx_close(client);
+    fake_close(&fake);
+}
+
 static void test_retry_refuses_more_than_the_window(void **state)
 {
     (void)state;
@@ -268,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_retry_follows_the_leader),
         cmocka_unit_test(test_retry_greets_a_restarted_node_anew),
         cmocka_unit_test(test_retry_gathers_operations_in_packets),
+        cmocka_unit_test(test_retry_sends_a_full_packet_without_a_poll),
         cmocka_unit_test(test_retry_refuses_more_than_the_window),
         cmocka_unit_test(test_retry_backs_off_when_overloaded),
     };

@@ -181,6 +181,31 @@ static void test_session_expiry_never_executes_twice(void **state)
     fake_close(&fake);
 }
 
+/* A copy of a packet, delayed in the network beyond the session's life, is refused long after
+ * another copy may have been executed: such an answer proves nothing. */
+static void test_session_expiry_told_late_is_unknown(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    options.keep_alive_ns = MILLISECOND_NS;
+    options.rto_min_ns = 100 * MILLISECOND_NS; /* one transmission is all there will be */
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    submit(client, &ending, NULL);
+    fake_expect(&fake, client, WIRE_WRITE);
+    uint64_t number = fake.write.packet_number;
+    assert_true(fake.ops[0].seq == 1);
+    fake_expect(&fake, client, WIRE_WRITE); /* a millisecond has gone by */
+    assert_int_equal(fake.ops[0].type, WIRE_OP_KEEP_ALIVE);
+    fake_outcome(&fake, number, 1, WIRE_OUTCOME_NO_SESSION);
+    fake_finish(NULL, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_UNKNOWN);
+    plx_close(client);
+    fake_close(&fake);
+}
+
 /* Leaves one seq of the session in use unknown. */
 static struct plx_token leave_unknown(struct fake *fake, struct plx_client *client)
 {
@@ -267,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_session_is_renewed_while_polled),
         cmocka_unit_test(test_session_expiry_replaces_an_operation_that_was_never_executed),
         cmocka_unit_test(test_session_expiry_never_executes_twice),
+        cmocka_unit_test(test_session_expiry_told_late_is_unknown),
         cmocka_unit_test(test_session_is_retired_when_tokens_fill_its_window),
         cmocka_unit_test(test_session_with_tokens_is_not_given_back),
         cmocka_unit_test(test_session_numbers_catch_up_with_the_clock),

@@ -1,0 +1,154 @@
+/* The command line: options anywhere, each wrong argument named, defaults from the environment. */
+#include "tools/cli/cli_arguments.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define WORDS_MAX 24
+
+static char reason[256];
+static char line[512];
+static char *words[WORDS_MAX];
+
+/* Parses a command line given as one text, cut at spaces. */
+static bool parse(const char *text, struct cli_arguments *ret_arguments)
+{
+    int count = 0;
+    assert_true(strlen(text) < sizeof(line));
+    memcpy(line, text, strlen(text) + 1);
+    for (char *at = line; at != NULL && count < WORDS_MAX - 1;) {
+        char *space = strchr(at, ' ');
+        words[count++] = at;
+        if (space != NULL)
+            *space++ = '\0';
+        at = space;
+    }
+    words[count] = NULL;
+    return cli_arguments_parse(count, words, ret_arguments, reason, sizeof(reason));
+}
+
+static void test_cli_arguments_takes_options_anywhere(void **state)
+{
+    (void)state;
+    struct cli_arguments arguments;
+    assert_true(parse("pollux -e a:1,b:2 swap --cluster=demo key -o json new --blocking old "
+                      "--timeout 20ms --fence-wait=3s",
+                      &arguments));
+    assert_string_equal(arguments.endpoints, "a:1,b:2");
+    assert_string_equal(arguments.cluster, "demo");
+    assert_string_equal(arguments.command, "swap");
+    assert_int_equal(arguments.operand_count, 3);
+    assert_string_equal(arguments.operands[0], "key");
+    assert_string_equal(arguments.operands[1], "new");
+    assert_string_equal(arguments.operands[2], "old");
+    assert_int_equal(arguments.format, CLI_JSON);
+    assert_true(arguments.is_blocking && arguments.timeout_ns == 20000000);
+    assert_true(arguments.fence_wait_ns == UINT64_C(3000000000));
+}
+
+static void test_cli_arguments_reads_every_flag(void **state)
+{
+    (void)state;
+    struct cli_arguments arguments;
+    assert_true(
+        parse("pollux get k --relaxed --home 2 --absent --expect-absent --raw", &arguments));
+    assert_true(arguments.is_relaxed && arguments.is_absent && arguments.is_expect_absent);
+    assert_true(arguments.is_raw && !arguments.is_blocking);
+    assert_int_equal(arguments.home, 2);
+    assert_true(parse("pollux --help", &arguments) && arguments.is_help);
+    assert_true(parse("pollux --version", &arguments) && arguments.is_version);
+    assert_null(arguments.command);
+    assert_int_equal(arguments.home, -1);
+    assert_true(parse("pollux set k -- -1", &arguments));
+    assert_string_equal(arguments.operands[1], "-1");
+    assert_true(parse("pollux set k -", &arguments));
+    assert_string_equal(arguments.operands[1], "-");
+}
+
+static void test_cli_arguments_names_what_is_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *named;
+    } cases[] = {
+        {"pollux -o xml get k", "-o xml: not one of"},
+        {"pollux --timeout soon get k", "--timeout soon: "},
+        {"pollux --timeout 0 get k", "--timeout 0: "},
+        {"pollux --fence-wait 1x get k", "--fence-wait 1x: "},
+        {"pollux --home first get k", "--home first: "},
+        {"pollux --home -1 get k", "--home -1: "},
+        {"pollux --nonsense get k", "--nonsense: unknown option"},
+        {"pollux -x get k", "-x: unknown option"},
+        {"pollux get k -e", "-e: its value is missing"},
+        {"pollux get k --home", "--home: its value is missing"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct cli_arguments arguments = {.command = "untouched"};
+        assert_false(parse(cases[i].text, &arguments));
+        assert_string_equal(arguments.command, "untouched");
+        if (strncmp(reason, cases[i].named, strlen(cases[i].named)) != 0)
+            fail_msg("'%s' does not begin with '%s'", reason, cases[i].named);
+    }
+}
+
+static void test_cli_arguments_takes_defaults_from_the_environment(void **state)
+{
+    (void)state;
+    struct cli_arguments arguments;
+    assert_int_equal(setenv("POLLUX_ENDPOINTS", "c:3", 1), 0);
+    assert_int_equal(setenv("POLLUX_CLUSTER", "", 1), 0);
+    assert_true(parse("pollux status", &arguments));
+    assert_string_equal(arguments.endpoints, "c:3");
+    assert_null(arguments.cluster);
+    assert_true(parse("pollux status --servers d:4", &arguments));
+    assert_string_equal(arguments.endpoints, "d:4");
+    assert_int_equal(unsetenv("POLLUX_ENDPOINTS"), 0);
+    assert_true(parse("pollux status", &arguments));
+    assert_null(arguments.endpoints);
+}
+
+static void test_cli_arguments_reads_durations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t ns;
+    } cases[] = {{"1ns", 1},
+                 {"5us", 5000},
+                 {"250ms", 250000000},
+                 {"7", 7000000},
+                 {"2s", 2000000000},
+                 {"18446744073709551615ns", UINT64_MAX},
+                 {"", 0},
+                 {"ms", 0},
+                 {"-1s", 0},
+                 {" 1s", 0},
+                 {"1m", 0},
+                 {"1s ", 0},
+                 {"18446744073709551616ns", 0},
+                 {"18446744073709551615us", 0},
+                 {"0s", 0}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint64_t ns = 0;
+        assert_true(cli_duration_parse(cases[i].text, &ns) == (cases[i].ns != 0));
+        assert_true(ns == cases[i].ns);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cli_arguments_takes_options_anywhere),
+        cmocka_unit_test(test_cli_arguments_reads_every_flag),
+        cmocka_unit_test(test_cli_arguments_names_what_is_wrong),
+        cmocka_unit_test(test_cli_arguments_takes_defaults_from_the_environment),
+        cmocka_unit_test(test_cli_arguments_reads_durations),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
