@@ -7,10 +7,12 @@
 #   cluster_start              switch and all nodes, until a leader serves
 #   cluster_leader             prints the id of the leader; fails when none serves
 #   cluster_drill COMMAND...   runs pollux-drill on the cluster
-#   cluster_stop               stops everything that was started, by process id
+#   cluster_stop               stops everything that was started, by process id; what did not stop
+#                              cleanly is named in cluster_bad_exits
 #
 # Settings, read by cluster_init: CLUSTER_LOG_DIR (default DIR/logs), CLUSTER_LOG_SIZE (64MiB),
-# CLUSTER_SWITCH_OPTIONS (for pollux-switch), CLUSTER_UDP_BASE (a free range), CLUSTER_EXTRA (lines for [cluster]), CLUSTER_LANE (for [lane]).
+# CLUSTER_UDP_BASE (a free range), CLUSTER_SWITCH_OPTIONS (for pollux-switch), CLUSTER_EXTRA (lines
+# for [cluster]), CLUSTER_LANE (lines for [lane]).
 # Nodes inherit the environment: PMEM2_FORCE_GRANULARITY=CACHE_LINE emulates persistent memory.
 #
 # POLLUX_BUILD is the build folder. cluster_servers is the list that clients take.
@@ -18,6 +20,7 @@
 cluster_dir=
 cluster_nodes=0
 cluster_servers=
+cluster_bad_exits=
 declare -A cluster_pids=()
 
 cluster_fail() {
@@ -176,7 +179,7 @@ cluster_stop() {
 cluster_reap() {
     local pid=${cluster_pids[$1]}
     cluster_until 5 cluster_is_gone "$pid" || kill -KILL "$pid" 2>/dev/null || :
-    wait "$pid" 2>/dev/null || :
+    wait "$pid" 2>/dev/null || cluster_bad_exits+="${cluster_bad_exits:+, }$1: status $?"
     unset "cluster_pids[$1]"
     rm -f "$cluster_dir/$1.pid"
 }

@@ -11,11 +11,11 @@
 #include "dataplane/frame.h"
 #include "dataplane/packet.h"
 #include "engine/wire.h"
+#include "tools/idle.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define REASON_BYTES  512
@@ -54,8 +54,7 @@ static void fill_random(struct storm *storm, uint8_t *to, size_t size_bytes)
 
 static void pause_briefly(void)
 {
-    struct timespec duration = {.tv_nsec = PAUSE_NS};
-    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &duration, NULL);
+    idle_sleep(PAUSE_NS);
 }
 
 static void send_frame(struct storm *storm, struct dp_frame *frame)
