@@ -85,7 +85,7 @@ static void test_relaxed_get_stays_at_the_home_that_was_chosen(void **state)
     struct plx_client *client = fake_client(&options);
     struct ending ending = {0};
     struct plx_op op = get_op("key", &ending);
-    op.call = (struct plx_call){.is_relaxed = true, .timeout_ns = 60 * 1000 * 1000};
+    op.call = (struct plx_call){.is_relaxed = true, .timeout_ns = 300 * 1000 * 1000};
     assert_int_equal(plx_submit(client, &op), PLX_OK);
     uint32_t arrived = 0;
     while (ending.count == 0) {

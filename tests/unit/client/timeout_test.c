@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <sys/select.h>
 
-#define TIMEOUT_NS    (20 * 1000 * 1000)
+#define TIMEOUT_NS    (120 * 1000 * 1000)
 #define FENCE_WAIT_NS (40 * 1000 * 1000)
 
 struct bench {
