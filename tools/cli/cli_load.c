@@ -69,7 +69,8 @@ static bool pairs_parse(struct pairs_run *run, const char *path, const char *byt
                             : stop - tab - 1 > PLX_VALUE_SIZE_BYTES_MAX ? "value too large"
                                                                         : NULL;
         if (fault != NULL) {
-            fprintf(stderr, "pollux: %s:%zu: %s\n", path, run->count + 1, fault);
+            fprintf(stderr, "pollux: %s:%zu: %s\n",
+                    strcmp(path, "-") == 0 ? "standard input" : path, run->count + 1, fault);
             return false;
         }
         run->pairs[run->count++] = (struct pair){.key = {at, (size_t)(tab - at)},
