@@ -6,16 +6,23 @@
  * the old one is wiped in small steps. So the journal is bounded, nothing acknowledged is ever
  * overwritten, and recovery is the log's.
  *
- * A record of a bank: kind JOURNAL_OPEN (generation u64), kind JOURNAL_READY (empty: the copies
- * before it are all there), kind JOURNAL_ENTRY (seq u64, then the caller's bytes). The bank with
- * the highest generation that has its READY is active; an unfinished one is wiped.
+ * A record of a bank: kind JOURNAL_OPEN (generation u64, highest seq ever u64), kind JOURNAL_READY
+ * (highest seq u64: the copies before it are all there; a second one says that the first is
+ * durable), kind JOURNAL_ENTRY (seq u64, then the caller's bytes). The bank with the highest
+ * generation that has its READY is active; an unfinished one is wiped.
+ *
+ * What power loss tore was not acknowledged, and is dropped. Suspect marks mean nothing here: no
+ * quorum knows what a journal held. What rotted is told, and the rest kept.
  *
  * Owner: one thread (the lane).
  */
 #ifndef POLLUX_PMEM_JOURNAL_H
 #define POLLUX_PMEM_JOURNAL_H
 
+#include "base/limits.h"
 #include "pmem/log.h"
+
+#define JOURNAL_ENTRY_SIZE_BYTES_MAX (RECORD_PAYLOAD_SIZE_BYTES_MAX - 8)
 
 struct journal;
 
@@ -26,28 +33,32 @@ struct journal_options {
 };
 
 struct journal_recovery {
-    uint64_t entries;  /* live entries found */
+    uint64_t entries;  /* live entries found; those forgotten since the last move among them */
     uint64_t last_seq; /* highest seq ever seen, 0: none */
-    bool is_created;
-    bool is_damaged; /* rot: entries may be missing; `note` says which */
+    bool is_created;   /* no bank was ready: a first start, unless is_damaged */
+    bool is_damaged;   /* rot: entries may be missing; `note` says which */
     char note[256];
 };
 
 size_t journal_arena_bytes(const struct journal_options *options);
-/* Errors as log_open; nothing is modified on an error. */
+
+/* Errors as log_open, and ERR_MAGIC for a log that is no bank; nothing but the files of missing
+ * banks is written on an error. */
 MUST_USE enum error journal_open(const struct journal_options *options, struct arena *arena,
                                  struct journal **ret_journal,
                                  struct journal_recovery *ret_recovery);
 void journal_close(struct journal *journal);
 
 /*
- * Appends an entry. `seq` rises with every call and is above journal_recovery.last_seq. Moves to
- * the other bank by itself when this one is full. ERR_FULL: the live entries leave no room (or the
- * other bank is not wiped yet): refuse, lose nothing.
+ * Appends an entry. `seq` rises with every call and is above journal_recovery.last_seq; the payload
+ * is at most JOURNAL_ENTRY_SIZE_BYTES_MAX (CHECK). Moves to the other bank by itself when this one
+ * is full. ERR_FULL: the live entries leave no room (or the other bank is not wiped yet): refuse,
+ * lose nothing.
  */
 MUST_USE enum error journal_append(struct journal *journal, uint64_t seq, struct span payload);
 
-/* Entries up to `seq` are applied through the log and need not be kept. */
+/* Entries up to `seq` are applied through the log and need not be kept. Not durable: until a move
+ * leaves them behind, the next start finds them again. */
 void journal_forget(struct journal *journal, uint64_t seq);
 
 /* Walks the live entries in order of seq: *cursor starts at 0. False at the end. Payload is
@@ -67,6 +78,8 @@ void journal_persist(struct journal *journal);
 /* Highest seq whose entry is durable. ERR_SYNC for ever after a failed sync. */
 MUST_USE enum error journal_persisted(struct journal *journal, uint64_t *ret_seq);
 
+/* An entry is taken as long as its room (journal_entry_room_bytes) is at most this. */
 size_t journal_room_bytes(const struct journal *journal);
+size_t journal_entry_room_bytes(size_t payload_size_bytes);
 
 #endif

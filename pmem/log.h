@@ -134,6 +134,21 @@ void log_write_commit_hint(struct log *log, uint64_t commit_index);
  */
 void log_settle(struct log *log);
 
+/*
+ * Wiping: a log that is needed no more becomes empty again, step by step, each at most `step_bytes`
+ * (a multiple of RECORD_ALIGN_BYTES). First the word that begins the first record goes, durably:
+ * from then on no start finds any record. The rest of the first line goes last, once everything
+ * behind it is durably gone, so a start that finds it knows that a wipe was under way, and that the
+ * next one must not stop where it sees zeros (a killed process may have left them in a cache).
+ * When *ret_is_done, the log is as freshly created but for its hard state. Nothing else may be
+ * called on the log before. ERR_SYNC for ever after a failed sync.
+ */
+MUST_USE enum error log_wipe(struct log *log, size_t step_bytes, bool *ret_is_done);
+/* Nothing lies in the record area. */
+bool log_is_blank(const struct log *log);
+/* A wipe was begun, and not finished. */
+bool log_is_wiping(const struct log *log);
+
 /* One persist for everything since the last; returns its ticket (see medium_persist). */
 uint64_t log_persist(struct log *log);
 

@@ -38,6 +38,15 @@ struct log_pending {
     size_t offset;
 };
 
+/* wipe.c: what is under way, and the ticket that the next step waits for. */
+enum log_wipe_phase { LOG_WIPE_NONE, LOG_WIPE_REST, LOG_WIPE_FIRST_LINE, LOG_WIPE_END };
+struct log_wipe {
+    enum log_wipe_phase phase;
+    size_t offset;
+    size_t end_offset;
+    uint64_t ticket;
+};
+
 struct log {
     struct medium *medium;
     const uint8_t *data;
@@ -56,6 +65,7 @@ struct log {
     uint32_t pending_first;
     uint32_t pending_count;
     struct log_pending pending[LOG_PENDING_MAX];
+    struct log_wipe wipe;
 };
 
 /* A record as read from the medium, all fields checked. */

@@ -327,6 +327,24 @@ static void test_recovery_reports_rot_and_a_torn_tail_together(void **state)
     assert_int_equal(fixture->recovery.torn_bytes, RECORD_BYTES);
 }
 
+/* The hint reached the medium, the record it names did not; another one then takes its place. */
+static void test_recovery_takes_no_hint_for_a_record_that_is_not_there(void **state)
+{
+    struct fixture *fixture = *state;
+    append_durably(fixture, 1, "a");
+    append(fixture, 1, 'b');
+    log_write_commit_hint(fixture->log, 2);
+    const uint64_t survivors = UINT64_C(1) << (medium_sim_pending_count(fixture->sim, PATH) - 1);
+    medium_sim_lose_power_but(fixture->sim, PATH, &survivors);
+    fixture_reopen(fixture);
+    assert_letters(fixture, "a");
+    assert_int_equal(fixture->recovery.commit_index, 0);
+    append_durably(fixture, 2, "B");
+    fixture_reopen(fixture);
+    assert_letters(fixture, "aB");
+    assert_int_equal(fixture->recovery.commit_index, 0);
+}
+
 static void test_recovery_keeps_what_a_killed_process_had_stored(void **state)
 {
     struct fixture *fixture = *state;
@@ -432,6 +450,7 @@ int main(void)
         TEST(test_recovery_passes_over_rot_in_superseded_records),
         TEST(test_recovery_does_not_mix_two_histories),
         TEST(test_recovery_reports_rot_and_a_torn_tail_together),
+        TEST(test_recovery_takes_no_hint_for_a_record_that_is_not_there),
         TEST(test_recovery_keeps_what_a_killed_process_had_stored),
         TEST_PAGE(test_recovery_makes_good_what_a_failed_sync_left),
         TEST_PAGE(test_recovery_fails_where_its_sync_fails),

@@ -1,0 +1,243 @@
+/*
+ * The journal: append, forget, read, and the moves between its banks. Opening is in
+ * journal_open.c, one bank in journal_bank.c.
+ *
+ * A move from bank A to bank B, in the order of what becomes durable:
+ *  1. OPEN, the live entries and READY are appended to B, and from then on everything goes to B.
+ *     READY hangs on the records before it, so it is found only when they are, too; until then A is
+ *     the newest bank that is ready, and nothing in it has been touched. An entry in B is durable
+ *     only together with that READY.
+ *  2. A second READY in B vouches for the first: what rots in B from here on is told from a move
+ *     that was never finished.
+ *  3. A is wiped. Its OPEN goes first, so that half a bank is never taken for a whole one.
+ *  4. A is empty: B may move.
+ */
+#include "base/check.h"
+#include "base/le.h"
+#include "base/limits.h"
+#include "pmem/journal_internal.h"
+
+#define WIPE_STEP_BYTES (32u * 1024)
+/* A move must free this part of a bank, or each append would be one. */
+#define MOVE_PART 8u
+
+static struct journal_bank *active_of(struct journal *journal)
+{
+    return &journal->banks[journal->active];
+}
+
+static struct journal_bank *idle_of(struct journal *journal)
+{
+    return &journal->banks[1 - journal->active];
+}
+
+void journal_close(struct journal *journal)
+{
+    for (uint32_t i = 0; i < JOURNAL_BANKS; i++)
+        log_close(journal->banks[i].log);
+}
+
+static size_t active_room_bytes(const struct journal *journal)
+{
+    const struct journal_bank *active = &journal->banks[journal->active];
+    size_t room_bytes = log_room_bytes(active->log);
+    size_t kept_bytes = active->is_sealed ? 0 : journal_bank_ready_bytes();
+    return room_bytes > kept_bytes ? room_bytes - kept_bytes : 0;
+}
+
+/* What the idle bank would have left for entries after a move; 0: no move now. */
+static size_t move_room_bytes(const struct journal *journal)
+{
+    const struct log *idle = journal->banks[1 - journal->active].log;
+    size_t needed_bytes = journal_bank_overhead_bytes() + journal->live_bytes;
+    size_t size_bytes = log_room_bytes(idle);
+    if (journal->idle_state != JOURNAL_IDLE_EMPTY || size_bytes < needed_bytes)
+        return 0;
+    return size_bytes - needed_bytes < size_bytes / MOVE_PART ? 0 : size_bytes - needed_bytes;
+}
+
+size_t journal_entry_room_bytes(size_t payload_size_bytes)
+{
+    return log_record_room_bytes(payload_size_bytes + JOURNAL_SEQ_BYTES);
+}
+
+size_t journal_room_bytes(const struct journal *journal)
+{
+    size_t active_bytes = active_room_bytes(journal);
+    size_t move_bytes = move_room_bytes(journal);
+    return active_bytes > move_bytes ? active_bytes : move_bytes;
+}
+
+/* Everything live into the idle bank, which is the active one from here on. */
+static void move(struct journal *journal)
+{
+    struct journal_bank *from = active_of(journal);
+    struct journal_bank *to = idle_of(journal);
+    uint64_t last_index = log_last_index(from->log);
+    struct span payload;
+    uint64_t seq = 0;
+
+    journal_bank_begin(to, from->generation + 1, journal->last_seq);
+    for (uint64_t index = journal->live_first; index <= last_index; index++) {
+        if (!journal_bank_read(from, index, &seq, &payload) || seq <= journal->forgotten_seq)
+            continue;
+        /* The seq lies in front of the payload, in the mapping as in the record to be. */
+        struct span whole =
+            span_of(payload.data - JOURNAL_SEQ_BYTES, payload.size_bytes + JOURNAL_SEQ_BYTES);
+        CHECK(journal_bank_append_entry(to, seq, whole) == OK);
+    }
+    CHECK(journal_bank_append_ready(to, journal->last_seq) == OK);
+    journal->active = 1 - journal->active;
+    journal->idle_state = JOURNAL_IDLE_KEPT;
+    journal->live_first = 2;
+    journal->is_dirty = true;
+}
+
+enum error journal_append(struct journal *journal, uint64_t seq, struct span payload)
+{
+    CHECK(seq > journal->last_seq);
+    CHECK(payload.size_bytes <= JOURNAL_ENTRY_SIZE_BYTES_MAX);
+    size_t size_bytes = payload.size_bytes + JOURNAL_SEQ_BYTES;
+    size_t room_bytes = journal_entry_room_bytes(payload.size_bytes);
+
+    if (room_bytes > active_room_bytes(journal)) {
+        if (room_bytes > move_room_bytes(journal))
+            return ERR_FULL;
+        move(journal);
+    }
+    le64_store(journal->entry, seq);
+    if (payload.size_bytes > 0)
+        memcpy(journal->entry + JOURNAL_SEQ_BYTES, payload.data, payload.size_bytes);
+    enum error error =
+        journal_bank_append_entry(active_of(journal), seq, span_of(journal->entry, size_bytes));
+    CHECK(error == OK);
+    journal->last_seq = seq;
+    journal->live_bytes += room_bytes;
+    journal->is_dirty = true;
+    return OK;
+}
+
+void journal_forget(struct journal *journal, uint64_t seq)
+{
+    const struct journal_bank *active = active_of(journal);
+    uint64_t last_index = log_last_index(active->log);
+    struct span payload;
+    uint64_t found = 0;
+
+    if (seq > journal->last_seq)
+        seq = journal->last_seq;
+    if (seq <= journal->forgotten_seq)
+        return;
+    journal->forgotten_seq = seq;
+    while (journal->live_first <= last_index) {
+        if (journal_bank_read(active, journal->live_first, &found, &payload)) {
+            if (found > seq)
+                return;
+            journal->live_bytes -= journal_entry_room_bytes(payload.size_bytes);
+        }
+        journal->live_first++;
+    }
+}
+
+bool journal_next(const struct journal *journal, uint64_t *cursor, uint64_t *ret_seq,
+                  struct span *ret_payload)
+{
+    const struct journal_bank *active = &journal->banks[journal->active];
+    uint64_t seen = *cursor > journal->forgotten_seq ? *cursor : journal->forgotten_seq;
+    if (seen >= journal->last_seq)
+        return false;
+    uint64_t index = journal_bank_find(active, seen + 1);
+    if (index > log_last_index(active->log) ||
+        !journal_bank_read(active, index, ret_seq, ret_payload))
+        return false;
+    *cursor = *ret_seq;
+    return true;
+}
+
+enum error journal_read(const struct journal *journal, uint64_t seq, struct span *ret_payload)
+{
+    uint64_t cursor = seq - 1;
+    struct span payload;
+    uint64_t found = 0;
+    if (seq <= journal->forgotten_seq || !journal_next(journal, &cursor, &found, &payload) ||
+        found != seq)
+        return ERR_NOT_FOUND;
+    *ret_payload = payload;
+    return OK;
+}
+
+bool journal_is_dirty(const struct journal *journal)
+{
+    return journal->is_dirty;
+}
+
+/* How far the active bank is durable; false after a failed sync. */
+static bool active_collect(struct journal *journal, uint64_t *ret_index)
+{
+    uint64_t ticket = 0;
+    if (log_persisted(active_of(journal)->log, &ticket, ret_index) != OK)
+        journal->is_failed = true;
+    return !journal->is_failed;
+}
+
+static void seal(struct journal *journal)
+{
+    struct journal_bank *active = active_of(journal);
+    journal->idle_state = JOURNAL_IDLE_SEALING;
+    journal->seal_index = 0;
+    /* Without room the bank keeps to its first READY; only damage is told less well. */
+    if (active->is_sealed || journal_bank_append_ready(active, journal->last_seq) != OK)
+        return;
+    journal->seal_index = log_last_index(active->log);
+    log_persist(active->log);
+    journal->is_dirty = false;
+}
+
+static void idle_step(struct journal *journal)
+{
+    uint64_t durable_index = 0;
+    bool is_done = false;
+
+    switch (journal->idle_state) {
+    case JOURNAL_IDLE_KEPT:
+        if (active_collect(journal, &durable_index) &&
+            durable_index >= active_of(journal)->ready_index)
+            seal(journal);
+        break;
+    case JOURNAL_IDLE_SEALING:
+        if (active_collect(journal, &durable_index) && durable_index >= journal->seal_index)
+            journal->idle_state = JOURNAL_IDLE_WIPING;
+        break;
+    case JOURNAL_IDLE_WIPING:
+        if (log_wipe(idle_of(journal)->log, WIPE_STEP_BYTES, &is_done) != OK)
+            journal->is_failed = true;
+        if (is_done)
+            journal->idle_state = JOURNAL_IDLE_EMPTY;
+        break;
+    case JOURNAL_IDLE_EMPTY:
+        break;
+    }
+}
+
+void journal_persist(struct journal *journal)
+{
+    if (journal->is_dirty)
+        log_persist(active_of(journal)->log);
+    journal->is_dirty = false;
+    if (!journal->is_failed)
+        idle_step(journal);
+}
+
+enum error journal_persisted(struct journal *journal, uint64_t *ret_seq)
+{
+    uint64_t index = 0;
+    if (journal->is_failed || !active_collect(journal, &index))
+        return ERR_SYNC;
+    if (index >= active_of(journal)->ready_index) {
+        uint64_t seq = journal_bank_seq_at(active_of(journal), index);
+        if (seq > journal->durable_seq)
+            journal->durable_seq = seq;
+    }
+    *ret_seq = journal->durable_seq;
+    return OK;
+}

@@ -1,0 +1,196 @@
+/*
+ * Opening a journal: which bank is active, what may have been lost, and where the move between the
+ * banks stood that was interrupted.
+ */
+#include "base/check.h"
+#include "base/limits.h"
+#include "pmem/journal_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define BANK_PATH_MAX   1024
+#define WIPE_STEP_BYTES (1024u * 1024)
+
+size_t journal_arena_bytes(const struct journal_options *options)
+{
+    return sizeof(struct journal) + RECORD_PAYLOAD_SIZE_BYTES_MAX + 256 +
+           JOURNAL_BANKS * log_arena_bytes(options->size_bytes);
+}
+
+static enum error bank_open(const struct journal_options *options, uint32_t number,
+                            struct arena *arena, struct journal_bank *bank,
+                            struct log_recovery *ret_recovery)
+{
+    char path[BANK_PATH_MAX];
+    int length = snprintf(path, sizeof(path), "%s.%u", options->path, number);
+    if (length < 0 || (size_t)length >= sizeof(path)) {
+        snprintf(ret_recovery->note, sizeof(ret_recovery->note),
+                 "%.120s...: the path of the journal is too long", options->path);
+        return ERR_ARGUMENT;
+    }
+    const struct log_options log_options = {.path = path,
+                                            .size_bytes = options->size_bytes,
+                                            .is_created = true,
+                                            .identity = options->identity};
+    enum error error = log_open(&log_options, arena, &bank->log, ret_recovery);
+    if (error != OK)
+        return error;
+    error = journal_bank_inspect(bank);
+    if (error != OK) {
+        log_close(bank->log);
+        snprintf(ret_recovery->note, sizeof(ret_recovery->note),
+                 "%.160s: a log, but not of a journal; correct the path", path);
+    }
+    return error;
+}
+
+/* The newest bank that is ready; JOURNAL_BANKS: none. */
+static uint32_t newest_find(const struct journal *journal)
+{
+    uint32_t newest = JOURNAL_BANKS;
+    for (uint32_t i = 0; i < JOURNAL_BANKS; i++) {
+        const struct journal_bank *bank = &journal->banks[i];
+        if (bank->ready_index != 0 &&
+            (newest == JOURNAL_BANKS || bank->generation > journal->banks[newest].generation))
+            newest = i;
+    }
+    return newest;
+}
+
+/* Rot in a bank that was not given up: in the active one, in a newer one, or in one that no longer
+ * says what it was. */
+static bool bank_is_damaged(const struct journal *journal, uint32_t newest, uint32_t number,
+                            const struct log_recovery *recovery)
+{
+    const struct journal_bank *bank = &journal->banks[number];
+    if (recovery->hole_first_index == 0 || log_is_wiping(bank->log))
+        return false;
+    return newest == JOURNAL_BANKS || number == newest || bank->generation == 0 ||
+           bank->generation > journal->banks[newest].generation;
+}
+
+static void damage_describe(const struct journal *journal, const char *path, uint32_t newest,
+                            const struct log_recovery *recoveries,
+                            struct journal_recovery *ret_recovery)
+{
+    for (uint32_t i = 0; i < JOURNAL_BANKS; i++) {
+        const struct log_recovery *recovery = &recoveries[i];
+        if (!bank_is_damaged(journal, newest, i, recovery))
+            continue;
+        ret_recovery->is_damaged = true;
+        snprintf(ret_recovery->note, sizeof(ret_recovery->note),
+                 "%.100s.%u: records from %" PRIu64 " on are damaged: relaxed writes above number "
+                 "%" PRIu64 " that were not replicated yet may be lost; check the medium",
+                 path, i, recovery->hole_first_index, ret_recovery->last_seq);
+    }
+}
+
+/* Start only: waits. */
+static enum error bank_wipe(struct journal_bank *bank)
+{
+    bool is_done = false;
+    while (!is_done) { /* a step for each WIPE_STEP_BYTES of the file, and three */
+        enum error error = log_wipe(bank->log, WIPE_STEP_BYTES, &is_done);
+        if (error == OK && !is_done)
+            error = medium_persist_wait(log_medium(bank->log));
+        if (error != OK)
+            return error;
+    }
+    *bank = (struct journal_bank){.log = bank->log};
+    return OK;
+}
+
+/* No bank is ready: a first start, or one that was cut short, or everything rotted. */
+static enum error journal_begin(struct journal *journal)
+{
+    struct journal_bank *bank = &journal->banks[journal->active];
+    enum error error = log_is_blank(bank->log) ? OK : bank_wipe(bank);
+    if (error != OK)
+        return error;
+    journal_bank_begin(bank, 1 + journal->banks[1 - journal->active].generation, journal->last_seq);
+    CHECK(journal_bank_append_ready(bank, journal->last_seq) == OK);
+    log_persist(bank->log);
+    return medium_persist_wait(log_medium(bank->log));
+}
+
+/* Bytes behind the last record belong to no entry: a READY behind them says so, or the next start
+ * would take them for rot once a record that hangs in the air vouches for them. */
+static enum error tail_close(struct journal *journal, const struct log_recovery *recovery)
+{
+    struct journal_bank *active = &journal->banks[journal->active];
+    if (recovery->torn_bytes == 0 && recovery->hole_first_index == 0)
+        return OK;
+    if (journal_bank_append_ready(active, journal->last_seq) != OK)
+        return OK; /* nothing can follow here, either */
+    log_persist(active->log);
+    return medium_persist_wait(log_medium(active->log));
+}
+
+static void live_count(struct journal *journal, struct journal_recovery *ret_recovery)
+{
+    uint64_t cursor = 0;
+    uint64_t seq = 0;
+    struct span payload;
+    while (journal_next(journal, &cursor, &seq, &payload)) { /* the bank's records */
+        journal->live_bytes += journal_entry_room_bytes(payload.size_bytes);
+        ret_recovery->entries++;
+    }
+}
+
+static enum error journal_recover(struct journal *journal, const struct journal_options *options,
+                                  const struct log_recovery *recoveries,
+                                  struct journal_recovery *ret_recovery)
+{
+    uint32_t newest = newest_find(journal);
+
+    for (uint32_t i = 0; i < JOURNAL_BANKS; i++)
+        if (journal->banks[i].last_seq > journal->last_seq)
+            journal->last_seq = journal->banks[i].last_seq;
+    ret_recovery->last_seq = journal->last_seq;
+    ret_recovery->is_created = newest == JOURNAL_BANKS;
+    damage_describe(journal, options->path, newest, recoveries, ret_recovery);
+    journal->active = newest % JOURNAL_BANKS;
+    enum error error =
+        newest == JOURNAL_BANKS ? journal_begin(journal) : tail_close(journal, &recoveries[newest]);
+    if (error != OK) {
+        snprintf(ret_recovery->note, sizeof(ret_recovery->note),
+                 "%.120s.%u: the sync at the journal's start failed; check the medium",
+                 options->path, journal->active);
+        return error;
+    }
+    journal->idle_state = log_is_blank(journal->banks[1 - journal->active].log) ? JOURNAL_IDLE_EMPTY
+                                                                                : JOURNAL_IDLE_KEPT;
+    journal->durable_seq = journal->last_seq;
+    journal->live_first = 2;
+    live_count(journal, ret_recovery);
+    return OK;
+}
+
+enum error journal_open(const struct journal_options *options, struct arena *arena,
+                        struct journal **ret_journal, struct journal_recovery *ret_recovery)
+{
+    struct log_recovery recoveries[JOURNAL_BANKS];
+    struct journal *journal = arena_take(arena, sizeof(*journal), 64);
+    uint32_t opened = 0;
+    enum error error = OK;
+
+    memset(ret_recovery, 0, sizeof(*ret_recovery));
+    while (opened < JOURNAL_BANKS && error == OK) {
+        error = bank_open(options, opened, arena, &journal->banks[opened], &recoveries[opened]);
+        if (error == OK)
+            opened++;
+        else
+            snprintf(ret_recovery->note, sizeof(ret_recovery->note), "%s", recoveries[opened].note);
+    }
+    if (error == OK)
+        error = journal_recover(journal, options, recoveries, ret_recovery);
+    if (error != OK) {
+        while (opened > 0)
+            log_close(journal->banks[--opened].log);
+        return error;
+    }
+    journal->entry = arena_take(arena, RECORD_PAYLOAD_SIZE_BYTES_MAX, 64);
+    *ret_journal = journal;
+    return OK;
+}
