@@ -247,6 +247,8 @@ enum error cluster_step(struct cluster *cluster, uint16_t id, struct raft_event 
         return error;
     write_effects(cluster, node, &event);
     send_effects(cluster, node);
+    if (cluster->watch != NULL)
+        cluster->watch(cluster->watch_context, id, &event);
     check_leadership(cluster, node);
     check_commits(cluster, node);
     check_reads(node);

@@ -60,6 +60,9 @@ struct cluster {
     uint64_t committed_last;
     uint64_t value_next;
     uint64_t steps;
+    /* Told of each step that returned OK, before what it wrote becomes durable; NULL: nobody. */
+    void (*watch)(void *context, uint16_t id, const struct raft_event *event);
+    void *watch_context;
 };
 
 /* Nodes 1 .. node_count, empty logs. Election timeouts are fixed: 100 ms and 20 ms more for each
