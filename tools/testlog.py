@@ -1,4 +1,5 @@
-"""Counts test cases in meson's testlog.json: prints "passed failed skipped".
+"""Counts test cases in meson's testlog.json: prints "passed failed skipped", and on standard error
+the name of each case that was skipped.
 
 A cmocka program counts by its cases; any other test, and a program that died, counts as one.
 """
@@ -7,7 +8,7 @@ import json
 import re
 import sys
 
-_CASE = re.compile(r"^\[ +(OK|FAILED|SKIPPED) +\] ", re.MULTILINE)
+_CASE = re.compile(r"^\[ +(OK|FAILED|SKIPPED) +\] (\w+)", re.MULTILINE)
 _OUTCOME = {"OK": "passed", "EXPECTEDFAIL": "passed", "SKIP": "skipped", "FAILED": "failed",
             "SKIPPED": "skipped"}
 
@@ -15,11 +16,15 @@ _OUTCOME = {"OK": "passed", "EXPECTEDFAIL": "passed", "SKIP": "skipped", "FAILED
 def count(test):
     """Counts of one test as {"passed": n, "failed": n, "skipped": n}."""
     cases = {"passed": 0, "failed": 0, "skipped": 0}
-    for case in _CASE.findall(test.get("stdout", "")):
+    for case, name in _CASE.findall(test.get("stdout", "")):
         cases[_OUTCOME[case]] += 1
+        if case == "SKIPPED":
+            print(f"skipped: {test['name']}: {name}", file=sys.stderr)
     outcome = _OUTCOME.get(test["result"], "failed")
     if not any(cases.values()) or (outcome == "failed" and cases["failed"] == 0):
         cases[outcome] += 1
+        if outcome == "skipped":
+            print(f"skipped: {test['name']}", file=sys.stderr)
     return cases
 
 
