@@ -3,9 +3,10 @@
  * own, and what went out under it is remembered.
  *
  * Packet numbers rise by one, from the wall clock in microseconds at the start, so that another
- * process that takes a session over (to resolve a token) is above its numbers. An operation that
- * stays unanswered twice makes the numbers catch up with the clock: should another process have
- * passed us, the nodes would take ours for copies.
+ * process that takes a session over (to resolve a token) is above its numbers. A process that has
+ * been passed in this way is taken for its own copy and gets no answer, so whatever is transmitted
+ * again, and every fence, makes the numbers catch up with the clock first: an operation with little
+ * time has but one transmission in which to be heard.
  */
 #include "client/client_internal.h"
 
@@ -43,6 +44,13 @@ void round_trip_sample(struct plx_client *client, struct transmission *transmiss
     round_trip->smoothed_ns = (7 * round_trip->smoothed_ns + sample_ns) / 8;
 }
 
+void packet_number_catch_up(struct plx_client *client)
+{
+    uint64_t wall_us = client->now_ns / 1000 + client->realtime_offset_us;
+    if (client->packet_number < wall_us)
+        client->packet_number = wall_us;
+}
+
 struct transmission *transmission_new(struct plx_client *client, uint32_t endpoint)
 {
     uint64_t number = ++client->packet_number;
@@ -62,11 +70,6 @@ void transmission_add(struct transmission *transmission, struct plx_client *clie
     transmission->offsets[at] = op->value_received_bytes;
     if (op->attempts > 0)
         client->statistics.retransmissions++;
-    if (op->attempts == 2) {
-        uint64_t wall_us = client->now_ns / 1000 + client->realtime_offset_us;
-        if (client->packet_number < wall_us)
-            client->packet_number = wall_us;
-    }
     op->state = OP_SENT;
     op->due_ns =
         client->now_ns + round_trip_timeout_ns(client, transmission->is_read, op->attempts++);
@@ -205,12 +208,23 @@ static struct span draft_encode_read(struct plx_client *client, const struct dra
     return span_of(body, writer.size_bytes);
 }
 
+static bool draft_has_repetition(const struct draft *draft)
+{
+    for (uint32_t i = 0; i < draft->op_count; i++) {
+        if (draft->ops[i]->attempts > 0 || draft->ops[i]->wire_type == WIRE_OP_FENCE)
+            return true;
+    }
+    return false;
+}
+
 static void draft_send(struct plx_client *client, struct draft *draft)
 {
     uint8_t body[PACKET_PAYLOAD_SIZE_BYTES_MAX];
     if (draft->op_count == 0)
         return;
     bool is_read = class_is_read(draft->class);
+    if (!is_read && draft_has_repetition(draft))
+        packet_number_catch_up(client);
     struct transmission *transmission = transmission_new(client, draft->endpoint);
     transmission->kind = TRANSMISSION_OPS;
     transmission->is_read = is_read;
