@@ -10,9 +10,14 @@
  * count u32 | 12 zero u32 | then the requests, each verbatim as engine/wire.h encodes it, each
  * after its size u32 and padded to 8.
  *
+ * Relaxed writes: accepted whatever the node's role and handed to the journal; durable there, they
+ * are answered and lie in an overlay over the index until they have been applied through the log,
+ * to which this node forwards them. One identity each: (node, journal seq), exactly once.
+ *
  * A turn of the lane, in order: engine_begin_turn, engine_receive for each message, then
- * engine_batch / engine_reads_wanted, engine_apply for what is committed, engine_reads_released,
- * engine_end_turn. Owner: one thread (the shard's lane), but engine_lookup.
+ * engine_batch / engine_reads_wanted, engine_forward, engine_journal_durable, engine_apply for what
+ * is committed, engine_reads_released, engine_end_turn. Owner: one thread (the shard's lane), but
+ * engine_lookup.
  */
 #ifndef POLLUX_ENGINE_ENGINE_H
 #define POLLUX_ENGINE_ENGINE_H
@@ -34,6 +39,16 @@ struct engine_sink {
     void *context;
 };
 
+/*
+ * Takes one entry of relaxed writes for the journal; `seq` rises from call to call. Durable later:
+ * engine_journal_durable. ERR_FULL: no room, nothing was taken. `append` NULL: no journal, relaxed
+ * writes are refused (UNSUPPORTED).
+ */
+struct engine_journal {
+    enum error (*append)(void *context, uint64_t seq, struct span payload);
+    void *context;
+};
+
 struct engine_options {
     uint16_t self;
     uint16_t node_count;
@@ -47,6 +62,12 @@ struct engine_options {
     uint32_t batches_inflight_max; /* proposed, not yet applied */
     uint32_t reads_pending_max;
     struct engine_sink sink;
+    /* Relaxed writes; the rest is 0 without a journal. */
+    struct engine_journal journal;
+    uint64_t journal_first_seq;  /* above every seq this node ever used, even in a journal that was
+                                    lost: the wall clock in ns; or above the journal's last */
+    uint32_t pending_max;        /* relaxed writes not yet applied through the log */
+    uint32_t pending_blocks_max; /* store blocks that they may take */
 };
 
 #define ENGINE_BLOCK_SIZE_BYTES 128
@@ -68,7 +89,18 @@ struct engine_options {
     X(keys)                                                                                        \
     X(blocks)                                                                                      \
     X(batches)                                                                                     \
-    X(retire_backlog)
+    X(retire_backlog)                                                                              \
+    X(relaxed_accepted)                                                                            \
+    X(relaxed_refused)                                                                             \
+    X(relaxed_recalled)                                                                            \
+    X(relaxed_coalesced)                                                                           \
+    X(relaxed_pending)                                                                             \
+    X(relaxed_forwarded)                                                                           \
+    X(relaxed_applied)                                                                             \
+    X(relaxed_cancelled)                                                                           \
+    X(relaxed_blocked)                                                                             \
+    X(forwards_received)                                                                           \
+    X(forwards_refused)
 
 struct engine_counters {
 #define X(name) uint64_t name;
@@ -140,6 +172,34 @@ void engine_apply(struct engine *engine, uint64_t index, uint64_t term, uint8_t 
  * (their outcome is not known here; the client asks the next leader under the same seq). */
 void engine_leadership_lost(struct engine *engine);
 
+/*
+ * Journal entries up to `seq` are durable: their writes become visible to relaxed reads, and their
+ * clients are answered.
+ */
+void engine_journal_durable(struct engine *engine, uint64_t seq);
+
+/*
+ * An entry found in the journal at the start, in order of seq, after the log is applied as far as
+ * it is known to be committed and before the first turn. Visible to relaxed reads at once.
+ * ERR_FULL: the limits are smaller than what the journal holds; ERR_CORRUPT: not an entry of this
+ * engine.
+ */
+MUST_USE enum error engine_journal_restore(struct engine *engine, uint64_t seq,
+                                           struct span payload);
+
+/* Entries up to this are decided by records applied here: the journal may forget them once those
+ * records are sure to be applied again before the first packet of the next start. */
+uint64_t engine_journal_done(const struct engine *engine);
+
+/*
+ * True when pending writes are due at the leader (the view's, not this node): *ret_body is a
+ * WIRE_FORWARD for it, borrowed until the next call. When this node leads, its own pending writes
+ * join its batch by themselves, before those of clients.
+ */
+bool engine_forward(struct engine *engine, struct span *ret_body);
+/* A WIRE_FORWARD that truly came from node `from`. Refused silently where it cannot be appended. */
+void engine_receive_forward(struct engine *engine, uint16_t from, struct span body);
+
 /* Answers reads that became servable, refuses those out of time, reports the RCU quiescent state,
  * recycles retired blocks. */
 void engine_end_turn(struct engine *engine);
@@ -160,12 +220,14 @@ void engine_check_invariants(const struct engine *engine);
 /* What engine_lookup found. */
 struct engine_found {
     uint32_t value_size_bytes; /* of the whole value */
-    uint64_t version;
+    uint64_t version;          /* pending: the journal seq */
+    bool is_pending;
 };
 
 /*
  * Lock-free relaxed lookup from any thread that is registered with engine/rcu.h and in its turn:
- * copies at most `capacity_bytes` of the value. ERR_NOT_FOUND.
+ * copies at most `capacity_bytes` of the value, a pending one before the applied one.
+ * ERR_NOT_FOUND: ret_found is not set.
  */
 MUST_USE enum error engine_lookup(const struct engine *engine, struct span key, uint8_t *to,
                                   size_t capacity_bytes, struct engine_found *ret_found);

@@ -211,6 +211,7 @@ struct op_result machine_execute(struct machine *machine, struct session **sessi
         *session = NULL;
         break;
     case WIRE_OP_KEEP_ALIVE:
+    case WIRE_OP_CANCEL:
     case WIRE_OP_REGISTER:
     case WIRE_OP_TYPE_END:
         break;

@@ -36,8 +36,7 @@ enum wire_type {
     WIRE_STATUS_REPLY,
     WIRE_TRANSFER, /* operator: hand leadership over */
     WIRE_TRANSFER_REPLY,
-    WIRE_FORWARD, /* node to leader: pending relaxed writes */
-    WIRE_FORWARD_REPLY,
+    WIRE_FORWARD, /* node to leader: its pending relaxed writes, an encoded wire_request */
 };
 
 /* ---- packets and pieces ---- */
@@ -83,14 +82,24 @@ enum wire_op_type {
     WIRE_OP_REGISTER,   /* session 0: open a session; seq is the client's nonce */
     WIRE_OP_UNREGISTER, /* close the session */
     WIRE_OP_KEEP_ALIVE, /* renews the session's expiry */
+    WIRE_OP_CANCEL,     /* a relaxed write that the next set or swap of the request overrules */
     WIRE_OP_TYPE_END
 };
 
+/*
+ * WIRE_OP_CANCEL names a pending relaxed write by the node that accepted it and its journal seq,
+ * both from the reply to it (wire_reply.node, wire_reply_op.version). It belongs to the first set
+ * or swap after it in the same request, which may have several; it has no sequence number of the
+ * session, and takes effect exactly when that op does (outcome OK, the first time): a pending write
+ * that has not applied by then never applies. It is answered with OK wherever it stands; without a
+ * set or swap after it the request is refused (BAD_REQUEST).
+ */
 struct wire_op {
     uint8_t type; /* enum wire_op_type */
     bool has_value;
     bool has_old;
-    uint64_t seq; /* of the session, from 1, never reused */
+    uint16_t node; /* CANCEL: voter id of the node that accepted it; else 0 */
+    uint64_t seq;  /* of the session, from 1, never reused. CANCEL: the journal seq */
     struct span key;
     struct span value;
     struct span old;
@@ -110,16 +119,31 @@ struct wire_request {
 #define WIRE_REQUEST_HEADER_SIZE_BYTES 24
 
 /*
+ * The session under which node `id` forwards its pending relaxed writes: sets whose seq is their
+ * journal seq, rising, each perhaps after its cancels; `floor` is the journal seq that must be done
+ * before. Clients never use such an id for a consistent write.
+ */
+#define WIRE_NODE_SESSION_FLAG (UINT64_C(1) << 63)
+#define WIRE_NODE_SESSION(id)  (WIRE_NODE_SESSION_FLAG | (uint64_t)(id))
+
+/*
  * WIRE_WRITE. `packet_number` rises with every transmission of the session, so that a node can tell
  * a duplicated packet from a retry; `incarnation` is the addressed node's (from its hello reply),
  * so that a packet delayed across its restart is told apart too. Together they make a refusal
  * definite.
+ *
+ * Relaxed: the ops are sets and cancels; `session` is an identity that the client draws at random
+ * for its whole life, not 0, and the seqs are its own: a retry with the same identity and seqs to
+ * the same incarnation of the node is never executed twice. After a restart of the node nobody can
+ * promise that, so that a retry there sets `is_recall`: it is answered as before if the node still
+ * knows it, and else refused (UNKNOWN), never executed.
  */
 struct wire_write {
     uint64_t packet_number;
     uint64_t incarnation;
     uint32_t timeout_us; /* time left; 0: none. Spent before it is appended: refused as expired */
     bool is_relaxed;
+    bool is_recall;      /* relaxed only: answer what is known of it, do not execute */
     struct span request; /* encoded wire_request; encoding: may lie in its place already */
 };
 #define WIRE_WRITE_HEADER_SIZE_BYTES 24
@@ -154,7 +178,9 @@ enum wire_status {
     WIRE_STATUS_INCARNATION, /* the node has restarted since: say hello again */
     WIRE_STATUS_BAD_REQUEST, /* malformed, too large, too many */
     WIRE_STATUS_TOO_STALE,   /* min_index or max_age cannot be promised here */
-    WIRE_STATUS_UNSUPPORTED,
+    WIRE_STATUS_UNSUPPORTED, /* relaxed writes: the node keeps no journal */
+    WIRE_STATUS_PENDING,     /* an earlier relaxed write of the key goes first: retry in a moment */
+    WIRE_STATUS_UNKNOWN,     /* a recall of what this node does not know (any more) */
     WIRE_STATUS_END
 };
 
@@ -183,17 +209,19 @@ struct wire_reply {
     uint64_t term;
     uint64_t applied_index;
     uint64_t contact_age_us; /* since this node last had contact with a quorum; UINT64_MAX: never */
-    uint16_t op_count;       /* 0 unless status is OK */
+    uint64_t journal_done_seq; /* up to this, no relaxed write of `node` is pending any more */
+    uint16_t op_count;         /* 0 unless status is OK */
     struct span ops;
 };
-#define WIRE_REPLY_HEADER_SIZE_BYTES 56
+#define WIRE_REPLY_HEADER_SIZE_BYTES 64
 
 struct wire_reply_op {
     uint64_t seq;    /* writes: the op's; reads: its position from 0. REGISTER: the nonce */
     uint8_t outcome; /* enum wire_outcome */
-    bool is_pending; /* relaxed get: a pending value of this server */
+    bool is_pending; /* relaxed: a pending value of this server, or an absence that is pending */
     bool has_value;
-    uint64_t version; /* log index of the last write of the key; REGISTER: the new session id */
+    uint64_t version; /* log index of the last write of the key; REGISTER: the new session id;
+                         pending: the journal seq */
     uint32_t value_size_bytes; /* whole value */
     struct span chunk;         /* at most REPLY_CHUNK_SIZE_BYTES_MAX of it, from the offset asked */
 };
@@ -211,6 +239,7 @@ struct wire_hello_reply {
     uint64_t commit_index;
     uint64_t last_index;
     uint64_t contact_age_us;
+    uint64_t journal_done_seq; /* as in wire_reply */
     uint16_t node;
     uint16_t leader;
     uint16_t node_count;

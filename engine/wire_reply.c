@@ -2,7 +2,8 @@
  * Replies to writes, reads and transfers.
  *
  * Reply: 0 number u64 | 8 incarnation u64 | 16 term u64 | 24 applied index u64 | 32 contact age u64
- *   (us) | 40 node u16 | 42 leader u16 | 44 op count u16 | 46 status u8 | 47 zero[9] | 56 ops
+ *   (us) | 40 node u16 | 42 leader u16 | 44 op count u16 | 46 status u8 | 47 zero[9] | 56 journal
+ *   done seq u64 | 64 ops
  * Op: 0 seq u64 | 8 version u64 | 16 value size u32 | 20 chunk size u32 | 24 outcome u8 | 25 flags
  * u8 (1: pending, 2: has value) | 26 zero[6] | 32 chunk
  *
@@ -13,7 +14,7 @@
 #define OP_FLAG_PENDING 1
 #define OP_FLAG_VALUE   2
 
-static_assert(WIRE_REPLY_HEADER_SIZE_BYTES == 56, "the layout above");
+static_assert(WIRE_REPLY_HEADER_SIZE_BYTES == 64, "the layout above");
 static_assert(WIRE_REPLY_OP_HEADER_SIZE_BYTES == 32, "the layout above");
 static_assert(WIRE_REPLY_HEADER_SIZE_BYTES + REQUEST_OPS_MAX * (WIRE_REPLY_OP_HEADER_SIZE_BYTES +
                                                                 REPLY_CHUNK_SIZE_BYTES_MAX) <=
@@ -35,6 +36,7 @@ void wire_reply_begin(struct wire_writer *writer, const struct wire_reply *reply
     le16_store(to + 40, reply->node);
     le16_store(to + 42, reply->leader);
     to[46] = reply->status;
+    le64_store(to + 56, reply->journal_done_seq);
 }
 
 void wire_reply_add(struct wire_writer *writer, const struct wire_reply_op *op)
@@ -133,6 +135,7 @@ enum error wire_reply_decode(struct span bytes, struct wire_reply *ret_reply)
                                      .term = le64_load(from + 16),
                                      .applied_index = le64_load(from + 24),
                                      .contact_age_us = le64_load(from + 32),
+                                     .journal_done_seq = le64_load(from + 56),
                                      .op_count = op_count,
                                      .ops = ops};
     return OK;
@@ -141,8 +144,8 @@ enum error wire_reply_decode(struct span bytes, struct wire_reply *ret_reply)
 const char *wire_status_name(uint8_t status)
 {
     static const char *const names[WIRE_STATUS_END] = {
-        "ok",       "not-leader",  "no-quorum",   "expired",   "overloaded",
-        "log-full", "incarnation", "bad-request", "too-stale", "unsupported",
+        "ok",          "not-leader",  "no-quorum", "expired",     "overloaded", "log-full",
+        "incarnation", "bad-request", "too-stale", "unsupported", "pending",    "unknown",
     };
     return status < WIRE_STATUS_END ? names[status] : "?";
 }

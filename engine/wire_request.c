@@ -1,20 +1,20 @@
 /*
  * Writes of clients.
  *
- * Write: 0 packet number u64 | 8 incarnation u64 | 16 timeout u32 (us) | 20 flags u8 (1: relaxed) |
- *   21 zero[3] | 24 request
- * Request: 0 session u64 | 8 floor u64 | 16 op count u16 | 18 zero u16 | 20 size of the ops u32 |
- *   24 ops
- * Op: 0 type u8 | 1 flags u8 (1: has value, 2: has old) | 2 key size u16 | 4 value size u32 |
- *   8 seq u64 | 16 old size u32 | 20 zero u32 | 24 key, value, old
+ * Write: 0 packet number u64 | 8 incarnation u64 | 16 timeout u32 (us) | 20 flags u8 (1: relaxed,
+ * 2: recall) | 21 zero[3] | 24 request Request: 0 session u64 | 8 floor u64 | 16 op count u16 | 18
+ * zero u16 | 20 size of the ops u32 | 24 ops Op: 0 type u8 | 1 flags u8 (1: has value, 2: has old)
+ * | 2 key size u16 | 4 value size u32 | 8 seq u64 | 16 old size u32 | 20 node u16 | 22 zero u16 |
+ * 24 key, value, old
  *
  * A request that decodes holds exactly its op count of ops, each within every limit, so that
  * whoever walks it afterwards meets no surprise. Ops that carry no key (fence, register, ...) have
- * none.
+ * none. Only a cancel carries a node.
  */
 #include "engine/wire_internal.h"
 
 #define WRITE_FLAG_RELAXED 1
+#define WRITE_FLAG_RECALL  2
 
 #define OP_FLAG_VALUE 1
 #define OP_FLAG_OLD   2
@@ -61,6 +61,7 @@ void wire_request_add(struct wire_writer *writer, const struct wire_op *op)
     le32_store(to + 4, (uint32_t)op->value.size_bytes);
     le64_store(to + 8, op->seq);
     le32_store(to + 16, (uint32_t)op->old.size_bytes);
+    le16_store(to + 20, op->node);
     to = wire_copy(to + WIRE_OP_HEADER_SIZE_BYTES, op->key);
     to = wire_copy(to, op->value);
     wire_copy(to, op->old);
@@ -79,7 +80,9 @@ static enum error op_check_shape(const struct wire_op *op)
         return ERR_RANGE;
     if (op->has_old && op->type != WIRE_OP_SWAP)
         return ERR_RANGE;
-    bool has_seq = has_key || op->type == WIRE_OP_FENCE;
+    if (op->type == WIRE_OP_CANCEL ? op->node == 0 || op->node > VOTER_ID_MAX : op->node != 0)
+        return ERR_RANGE;
+    bool has_seq = has_key || op->type == WIRE_OP_FENCE || op->type == WIRE_OP_CANCEL;
     return has_seq && op->seq == 0 ? ERR_RANGE : OK;
 }
 
@@ -96,7 +99,7 @@ enum error wire_op_decode(struct span ops, size_t *cursor, struct wire_op *ret_o
     size_t old_bytes = le32_load(from + 16);
     if (from[0] == 0 || from[0] >= WIRE_OP_TYPE_END)
         return ERR_TYPE;
-    if ((flags & ~(OP_FLAG_VALUE | OP_FLAG_OLD)) != 0 || le32_load(from + 20) != 0)
+    if ((flags & ~(OP_FLAG_VALUE | OP_FLAG_OLD)) != 0 || le16_load(from + 22) != 0)
         return ERR_RESERVED;
     if (key_bytes > KEY_SIZE_BYTES_MAX || value_bytes > VALUE_SIZE_BYTES_MAX ||
         old_bytes > VALUE_SIZE_BYTES_MAX)
@@ -109,6 +112,7 @@ enum error wire_op_decode(struct span ops, size_t *cursor, struct wire_op *ret_o
         .type = from[0],
         .has_value = (flags & OP_FLAG_VALUE) != 0,
         .has_old = (flags & OP_FLAG_OLD) != 0,
+        .node = le16_load(from + 20),
         .seq = le64_load(from + 8),
         .key = span_of(body, key_bytes),
         .value = span_of(body + key_bytes, value_bytes),
@@ -174,7 +178,8 @@ void wire_write_encode(struct wire_writer *writer, const struct wire_write *writ
     le64_store(to, write->packet_number);
     le64_store(to + 8, write->incarnation);
     le32_store(to + 16, write->timeout_us);
-    to[20] = write->is_relaxed ? WRITE_FLAG_RELAXED : 0;
+    to[20] = (uint8_t)((write->is_relaxed ? WRITE_FLAG_RELAXED : 0) |
+                       (write->is_recall ? WRITE_FLAG_RECALL : 0));
 }
 
 enum error wire_write_decode(struct span bytes, struct wire_write *ret_write)
@@ -182,8 +187,10 @@ enum error wire_write_decode(struct span bytes, struct wire_write *ret_write)
     const uint8_t *from = bytes.data;
     if (bytes.size_bytes < WIRE_WRITE_HEADER_SIZE_BYTES)
         return ERR_SHORT;
-    if ((from[20] & ~WRITE_FLAG_RELAXED) != 0 || !wire_is_zero(from + 21, 3))
+    if ((from[20] & ~(WRITE_FLAG_RELAXED | WRITE_FLAG_RECALL)) != 0 || !wire_is_zero(from + 21, 3))
         return ERR_RESERVED;
+    if (from[20] == WRITE_FLAG_RECALL)
+        return ERR_RANGE;
     struct span request = span_of(from + WIRE_WRITE_HEADER_SIZE_BYTES,
                                   bytes.size_bytes - WIRE_WRITE_HEADER_SIZE_BYTES);
     struct wire_request checked;
@@ -194,6 +201,7 @@ enum error wire_write_decode(struct span bytes, struct wire_write *ret_write)
                                      .incarnation = le64_load(from + 8),
                                      .timeout_us = le32_load(from + 16),
                                      .is_relaxed = (from[20] & WRITE_FLAG_RELAXED) != 0,
+                                     .is_recall = (from[20] & WRITE_FLAG_RECALL) != 0,
                                      .request = request};
     return OK;
 }

@@ -5,14 +5,14 @@
  * Hello reply: 0 nonce u64 | 8 incarnation u64 | 16 term u64 | 24 applied index u64 | 32 commit
  * index u64 | 40 last index u64 | 48 contact age u64 (us) | 56 node u16 | 58 leader u16 | 60 node
  * count u16 | 62 role u8 | 63 flags u8 (1: fresh quorum, 2: suspect, 4: emulated) | 64 granularity
- * u8 | 65 zero[7] | 72 end; in a status reply the counters follow up to the end of the message
- * Counter: 0 value u64 | 8 name size u8 (1 to 63) | 9 name, printable ASCII without spaces
- * Transfer: 0 number u64 | 8 target u16 | 10 zero[6]
+ * u8 | 65 zero[7] | 72 journal done seq u64 | 80 end; in a status reply the counters follow up to
+ * the end of the message Counter: 0 value u64 | 8 name size u8 (1 to 63) | 9 name, printable ASCII
+ * without spaces Transfer: 0 number u64 | 8 target u16 | 10 zero[6]
  */
 #include "engine/wire_internal.h"
 
 #define HELLO_SIZE_BYTES          8
-#define HELLO_REPLY_SIZE_BYTES    72
+#define HELLO_REPLY_SIZE_BYTES    80
 #define COUNTER_HEADER_SIZE_BYTES 9
 #define COUNTER_NAME_BYTES_MAX    63
 #define TRANSFER_SIZE_BYTES       16
@@ -57,6 +57,7 @@ void wire_hello_reply_encode(struct wire_writer *writer, const struct wire_hello
                        (reply->is_suspect ? FLAG_SUSPECT : 0) |
                        (reply->is_emulated ? FLAG_EMULATED : 0));
     to[64] = reply->granularity;
+    le64_store(to + 72, reply->journal_done_seq);
 }
 
 static enum error hello_reply_check(struct span bytes)
@@ -92,6 +93,7 @@ enum error wire_hello_reply_decode(struct span bytes, size_t *ret_end,
         .commit_index = le64_load(from + 32),
         .last_index = le64_load(from + 40),
         .contact_age_us = le64_load(from + 48),
+        .journal_done_seq = le64_load(from + 72),
         .node = le16_load(from + 56),
         .leader = le16_load(from + 58),
         .node_count = le16_load(from + 60),

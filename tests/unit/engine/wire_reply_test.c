@@ -20,7 +20,8 @@ static struct span reply_of_two_ops(void)
                                .status = WIRE_STATUS_OK,
                                .term = 5,
                                .applied_index = 6,
-                               .contact_age_us = UINT64_MAX};
+                               .contact_age_us = UINT64_MAX,
+                               .journal_done_seq = 7};
     wire_reply_begin(&writer, &reply);
     wire_reply_add(&writer, &(struct wire_reply_op){.seq = 41,
                                                     .outcome = WIRE_OUTCOME_MISMATCH,
@@ -49,6 +50,7 @@ static void test_wire_reply_returns_its_ops(void **state)
     assert_int_equal(wire_reply_decode(reply_of_two_ops(), &reply), OK);
     assert_true(reply.number == 1 && reply.incarnation == 2 && reply.term == 5);
     assert_true(reply.applied_index == 6 && reply.contact_age_us == UINT64_MAX);
+    assert_true(reply.journal_done_seq == 7);
     assert_int_equal(reply.node, 3);
     assert_int_equal(reply.leader, 4);
     assert_int_equal(reply.op_count, 2);
@@ -118,7 +120,7 @@ static void test_wire_reply_op_names_each_fault(void **state)
 static void test_wire_reply_overflow_leaves_the_ops_before_whole(void **state)
 {
     (void)state;
-    struct wire_writer writer = {.data = buffer, .capacity_bytes = 56 + 32 + 4};
+    struct wire_writer writer = {.data = buffer, .capacity_bytes = 64 + 32 + 4};
     wire_reply_begin(&writer, &(struct wire_reply){.number = 1});
     wire_reply_add(&writer, &(struct wire_reply_op){.outcome = WIRE_OUTCOME_OK});
     wire_reply_add(&writer, &(struct wire_reply_op){.outcome = WIRE_OUTCOME_OK});
@@ -134,6 +136,7 @@ static void test_wire_names_every_status_and_outcome(void **state)
     for (uint8_t i = WIRE_OUTCOME_OK; i < WIRE_OUTCOME_END; i++)
         assert_string_not_equal(wire_outcome_name(i), "?");
     assert_string_equal(wire_status_name(WIRE_STATUS_UNSUPPORTED), "unsupported");
+    assert_string_equal(wire_status_name(WIRE_STATUS_UNKNOWN), "unknown");
     assert_string_equal(wire_outcome_name(WIRE_OUTCOME_VERSION), "version");
     assert_string_equal(wire_status_name(WIRE_STATUS_END), "?");
     assert_string_equal(wire_outcome_name(0), "?");

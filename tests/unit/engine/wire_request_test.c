@@ -50,6 +50,7 @@ static void assert_op_equal(const struct wire_op *a, const struct wire_op *b)
     assert_int_equal(a->type, b->type);
     assert_int_equal(a->has_value, b->has_value);
     assert_int_equal(a->has_old, b->has_old);
+    assert_int_equal(a->node, b->node);
     assert_true(a->seq == b->seq);
     assert_true(span_is_equal(a->key, b->key));
     assert_true(span_is_equal(a->value, b->value));
@@ -69,6 +70,7 @@ static void test_wire_request_returns_its_ops(void **state)
         {.type = WIRE_OP_REGISTER, .seq = UINT64_MAX},
         {.type = WIRE_OP_UNREGISTER},
         {.type = WIRE_OP_KEEP_ALIVE},
+        {.type = WIRE_OP_CANCEL, .seq = UINT64_MAX, .node = VOTER_ID_MAX},
     };
     const size_t count = sizeof(ops) / sizeof(ops[0]);
     size_t expected_bytes = WIRE_REQUEST_HEADER_SIZE_BYTES;
@@ -129,7 +131,7 @@ static void test_wire_op_names_each_fault(void **state)
     op[1] |= 4;
     assert_int_equal(decode(bytes), ERR_RESERVED);
     request_of(&set_op);
-    op[20] = 1;
+    op[22] = 1;
     assert_int_equal(decode(bytes), ERR_RESERVED);
     request_of(&set_op);
     le16_store(op + 2, KEY_SIZE_BYTES_MAX + 1);
@@ -165,6 +167,16 @@ static void test_wire_op_refuses_parts_that_its_type_has_not(void **state)
     assert_int_equal(decode(request_of(&without_key)), ERR_RANGE);
     const struct wire_op valued = {.type = WIRE_OP_FENCE, .seq = 1, .has_value = true};
     assert_int_equal(decode(request_of(&valued)), ERR_RANGE);
+    const struct wire_op of_node = {.type = WIRE_OP_FENCE, .seq = 1, .node = 1};
+    assert_int_equal(decode(request_of(&of_node)), ERR_RANGE);
+    struct wire_op cancel = {.type = WIRE_OP_CANCEL, .seq = 1};
+    assert_int_equal(decode(request_of(&cancel)), ERR_RANGE);
+    cancel.node = VOTER_ID_MAX + 1;
+    assert_int_equal(decode(request_of(&cancel)), ERR_RANGE);
+    cancel.node = 1;
+    assert_int_equal(decode(request_of(&cancel)), OK);
+    cancel.seq = 0;
+    assert_int_equal(decode(request_of(&cancel)), ERR_RANGE);
 }
 
 static void test_wire_request_overflow_leaves_the_ops_before_whole(void **state)
@@ -193,6 +205,7 @@ static void test_wire_write_carries_a_request(void **state)
                                .incarnation = 77,
                                .timeout_us = 50000,
                                .is_relaxed = true,
+                               .is_recall = true,
                                .request = request};
     struct wire_writer writer = writer_of(message, sizeof(message));
     wire_write_encode(&writer, &write);
@@ -201,12 +214,14 @@ static void test_wire_write_carries_a_request(void **state)
     assert_int_equal(wire_write_decode(span_of(message, writer.size_bytes), &ret), OK);
     assert_true(ret.packet_number == write.packet_number && ret.incarnation == 77);
     assert_int_equal(ret.timeout_us, 50000);
-    assert_true(ret.is_relaxed);
+    assert_true(ret.is_relaxed && ret.is_recall);
     assert_true(span_is_equal(ret.request, request));
 
     ret.timeout_us = 1;
-    message[20] = 2;
+    message[20] = 4;
     assert_int_equal(wire_write_decode(span_of(message, writer.size_bytes), &ret), ERR_RESERVED);
+    message[20] = 2; /* a recall of a consistent write */
+    assert_int_equal(wire_write_decode(span_of(message, writer.size_bytes), &ret), ERR_RANGE);
     message[20] = 0;
     message[23] = 1;
     assert_int_equal(wire_write_decode(span_of(message, writer.size_bytes), &ret), ERR_RESERVED);
