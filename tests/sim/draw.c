@@ -108,7 +108,8 @@ static void draw_faults(struct draw *draw, struct prng *prng)
     draw->stall_weight = swarm(prng, 600000, 1, 6);
     draw->sync_fail_weight = swarm(prng, 700000, 1, 3);
     draw->rot_weight = swarm(prng, 700000, 1, 3);
-    draw->lost_file_weight = swarm(prng, 900000, 1, 1);
+    draw->lost_file_weight = swarm(prng, 750000, 1, 2);
+    draw->recreate_chance = PICK(prng, 0, 500000, 1000000);
     draw->cut_ns_max = PICK(prng, 200 * MS, 1 * S, 5 * S);
     draw->down_ns_max = PICK(prng, 10 * MS, 300 * MS, 2 * S, 5 * S);
     draw->pause_ns_max = PICK(prng, 50 * MS, 500 * MS, 3 * S);

@@ -71,6 +71,7 @@
     X(sync_fail_weight)                                                                            \
     X(rot_weight)                                                                                  \
     X(lost_file_weight)                                                                            \
+    X(recreate_chance)                                                                             \
     X(cut_ns_max)                                                                                  \
     X(down_ns_max)                                                                                 \
     X(pause_ns_max)                                                                                \

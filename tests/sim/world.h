@@ -21,6 +21,7 @@ struct sim_node {
     bool is_gone;      /* will not start again in this run: its file is lost or refused */
     bool is_unlucky;   /* one of the minority whose medium may rot or vanish */
     bool is_rotten;    /* bits of its file were flipped since its last start */
+    bool is_recreated; /* its file was lost, and its operator lets it begin a new one */
     uint32_t boots;
     uint64_t boot_stamp;
     /* The clock: local = base_local + (1 + drift / 1e6) * (virtual - base_virtual). */

@@ -217,6 +217,8 @@ static void medium_lose(struct world *world, struct sim_node *node)
     verdict_say(&world->verdict, "n%u loses its file", node->number + 1);
     world->overseer.nodes[node->number].is_damaged = true;
     medium_sim_remove(world->media, path);
+    if (prng_chance(&world->fault_prng, (uint32_t)world->draw.recreate_chance))
+        node->is_recreated = true;
 }
 
 static void medium_stall(struct world *world, struct sim_node *node)

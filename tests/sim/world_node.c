@@ -117,7 +117,7 @@ static struct lane_options lane_options_of(struct world *world, const struct sim
                    .reads_pending_max = (uint32_t)draw->reads_pending_max},
         .log = {.path = node_path(world, node->number),
                 .size_bytes = LOG_BYTES,
-                .is_created = node->boots == 0,
+                .is_created = node->boots == 0 || node->is_recreated,
                 .identity = {.cluster_id = world->client_world.cluster_id,
                              .node = (uint16_t)(node->number + 1)}},
         .port = {.ipv4 = network_address(node->number), .ipv4_prefix_bits = 24},
@@ -270,8 +270,11 @@ static void plan_idle(struct world *world, struct sim_node *node)
     if (deadline_ns > node->last_local_ns)
         node->idle_in_a_row = 0;
     else if (++node->idle_in_a_row > IDLE_IN_A_ROW_MAX)
-        verdict_break(&world->verdict, RULE_BUSY_LOOP, "node %u idles with its deadline past",
-                      node->number + 1);
+        verdict_break(&world->verdict, RULE_BUSY_LOOP,
+                      "node %u idles with its deadline past: now %llu, raft %llu, engine %llu",
+                      node->number + 1, (unsigned long long)node->last_local_ns,
+                      (unsigned long long)raft_deadline_ns(lane_raft(node->lane)),
+                      (unsigned long long)engine_deadline_ns(lane_engine(node->lane)));
     uint64_t sync_ns = medium_sim_deadline_ns(world->media, node_path(world, node->number));
     node_plan_turn(world, node, at_ns < sync_ns ? at_ns : sync_ns);
 }
