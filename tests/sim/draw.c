@@ -96,6 +96,8 @@ static void draw_faults(struct draw *draw, struct prng *prng)
     draw->partition_weight = swarm(prng, 400000, 1, 10);
     draw->one_way_weight = swarm(prng, 400000, 1, 10);
     draw->isolate_weight = swarm(prng, 500000, 1, 10);
+    draw->lag_weight = swarm(prng, 500000, 1, 6);
+    draw->depose_weight = swarm(prng, 500000, 1, 8);
     draw->power_weight = swarm(prng, 300000, 1, 10);
     draw->power_all_weight = swarm(prng, 600000, 1, 4);
     draw->kill_weight = swarm(prng, 400000, 1, 10);

@@ -58,6 +58,8 @@
     X(partition_weight)                                                                            \
     X(one_way_weight)                                                                              \
     X(isolate_weight)                                                                              \
+    X(lag_weight)                                                                                  \
+    X(depose_weight)                                                                               \
     X(power_weight)                                                                                \
     X(power_all_weight)                                                                            \
     X(kill_weight)                                                                                 \

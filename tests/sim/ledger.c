@@ -2,6 +2,7 @@
 #include "tests/sim/ledger.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "tests/sim/verdict.h"
 
 #include <stdlib.h>
@@ -23,10 +24,12 @@ void ledger_init(struct ledger *ledger)
     *ledger = (struct ledger){.records_capacity = LEDGER_START,
                               .commits_capacity = LEDGER_START,
                               .leaders_capacity = LEDGER_START,
+                              .votes_capacity = LEDGER_START,
                               .states_capacity = LEDGER_START};
     ledger->records = places(LEDGER_START, sizeof(*ledger->records));
     ledger->commits = places(LEDGER_START, sizeof(*ledger->commits));
     ledger->leaders = places(LEDGER_START, sizeof(*ledger->leaders));
+    ledger->votes = places(LEDGER_START, sizeof(*ledger->votes));
     ledger->states = places(LEDGER_START, sizeof(*ledger->states));
 }
 
@@ -35,6 +38,7 @@ void ledger_deinit(struct ledger *ledger)
     free(ledger->records);
     free(ledger->commits);
     free(ledger->leaders);
+    free(ledger->votes);
     free(ledger->states);
     *ledger = (struct ledger){0};
 }
@@ -111,6 +115,14 @@ uint32_t *ledger_leader(struct ledger *ledger, uint64_t term)
     ledger->leaders =
         places_reach(ledger->leaders, &ledger->leaders_capacity, term, sizeof(*ledger->leaders));
     return &ledger->leaders[term];
+}
+
+uint32_t *ledger_vote(struct ledger *ledger, uint64_t term, uint32_t node)
+{
+    uint64_t place = term * NODES_MAX + node;
+    ledger->votes =
+        places_reach(ledger->votes, &ledger->votes_capacity, place, sizeof(*ledger->votes));
+    return &ledger->votes[place];
 }
 
 uint64_t *ledger_state(struct ledger *ledger, uint64_t index)

@@ -91,7 +91,7 @@ static void packet_plan(struct network *network, uint32_t from, uint32_t to, str
     packet->size_bytes = (uint32_t)bytes.size_bytes;
     memcpy(packet->data, bytes.data, bytes.size_bytes);
     packet_corrupt(network, packet);
-    uint64_t at_ns = network->verdict->now_ns + delay_draw(network);
+    uint64_t at_ns = network->verdict->now_ns + delay_draw(network) + network->lag_ns[from][to];
     if (network->draw->is_in_order && at_ns < network->last_at_ns[from][to])
         at_ns = network->last_at_ns[from][to];
     network->last_at_ns[from][to] = at_ns;

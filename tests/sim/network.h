@@ -41,7 +41,8 @@ struct network {
     const struct draw *draw;
     struct prng prng;
     struct packet *free;
-    uint32_t cuts[HOSTS_MAX][HOSTS_MAX]; /* from, to: faults that cut this direction */
+    uint32_t cuts[HOSTS_MAX][HOSTS_MAX];   /* from, to: faults that cut this direction */
+    uint64_t lag_ns[HOSTS_MAX][HOSTS_MAX]; /* added delay, of all faults together */
     uint64_t last_at_ns[HOSTS_MAX][HOSTS_MAX];
     struct inbox inboxes[NODES_MAX];
     bool is_open[NODES_MAX];

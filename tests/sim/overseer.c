@@ -253,7 +253,23 @@ static void commit_enter(struct overseer *overseer, uint32_t node, uint64_t inde
         overseer->ledger.commit_highest = index;
 }
 
-static void commit_look(struct overseer *overseer, uint32_t node, const struct raft_status *status)
+/* What nobody had committed before is committed by the leader that counts it. */
+static void commit_rule_look(struct overseer *overseer, uint32_t node,
+                             const struct raft_status *status, bool was_leading)
+{
+    uint64_t index = status->commit_index;
+    if (!was_leading || index <= overseer->ledger.commit_highest)
+        return;
+    uint64_t term = overseer->nodes[node].seen[index].term;
+    if (term != status->term)
+        verdict_break(overseer->verdict, RULE_COMMIT_RULE,
+                      "node %u leads term %llu and commits record %llu of term %llu by counting",
+                      node + 1, (unsigned long long)status->term, (unsigned long long)index,
+                      (unsigned long long)term);
+}
+
+static void commit_look(struct overseer *overseer, uint32_t node, const struct raft_status *status,
+                        bool was_leading)
 {
     struct watched_node *watched = &overseer->nodes[node];
     if (status->commit_index < watched->commit_index || status->commit_index > status->last_index) {
@@ -264,6 +280,7 @@ static void commit_look(struct overseer *overseer, uint32_t node, const struct r
                       (unsigned long long)status->last_index);
         return;
     }
+    commit_rule_look(overseer, node, status, was_leading);
     for (uint64_t i = watched->commit_index + 1; i <= status->commit_index; i++)
         commit_enter(overseer, node, i, status);
     watched->commit_index = status->commit_index;
@@ -311,9 +328,10 @@ void overseer_look(struct overseer *overseer, uint32_t node, struct lane *lane)
 {
     struct raft_status status;
     lane_raft_status(lane, &status);
+    bool was_leading = status.role == RAFT_LEADER && overseer->nodes[node].led_term == status.term;
     leader_look(overseer, node, lane, &status);
     records_look(overseer, node, lane, &status);
-    commit_look(overseer, node, &status);
+    commit_look(overseer, node, &status, was_leading);
     applied_look(overseer, node, lane);
     verdict_trace(overseer->verdict, digest_word(status.term * 4 + (uint64_t)status.role,
                                                  status.commit_index ^ status.last_index << 32));

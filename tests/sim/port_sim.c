@@ -117,7 +117,7 @@ void dp_port_tx_commit(struct dp_port *port, uint32_t size_bytes)
     port->is_reserved = false;
     port->counters.tx_packets++;
     port->counters.tx_bytes += size_bytes;
-    port->watch.side_effect(port->watch.context, port->node);
+    port->watch.before_send(port->watch.context, port->node, span_of(port->tx, size_bytes));
     network_send(port->network, port->node, &port->to, span_of(port->tx, size_bytes));
 }
 

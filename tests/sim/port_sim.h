@@ -7,9 +7,9 @@
 
 #include "tests/sim/network.h"
 
-/* Called before every side effect of a node (a datagram that leaves). */
+/* Called before a datagram leaves a node: it may die here, and what it says is heard. */
 struct port_sim_watch {
-    void (*side_effect)(void *context, uint32_t node);
+    void (*before_send)(void *context, uint32_t node, struct span packet);
     void *context;
 };
 

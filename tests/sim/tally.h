@@ -16,6 +16,8 @@
     X(fault_partitions)                                                                            \
     X(fault_one_way_cuts)                                                                          \
     X(fault_isolations)                                                                            \
+    X(fault_lags)                                                                                  \
+    X(fault_depositions)                                                                           \
     X(fault_power_losses)                                                                          \
     X(fault_cluster_power_losses)                                                                  \
     X(fault_kills)                                                                                 \

@@ -18,6 +18,8 @@
     X(STATE_MACHINE_SAFETY, "no two nodes apply different records at one index")                   \
     X(MONOTONE_COMMIT, "a node's commit index never falls, nor passes its log")                    \
     X(DURABILITY, "a committed record is durable on a majority")                                   \
+    X(COMMIT_RULE, "a leader commits only records of its own term by counting (paper 5.4.2)")      \
+    X(SENT_EARLY, "what a message vouches for is durable when it leaves")                          \
     X(STATE_HASH, "equal applied index means equal state")                                         \
     X(LINEARIZABILITY, "consistent operations on a key fit one order")                             \
     X(EXACTLY_ONCE, "a written value takes effect once")                                           \

@@ -2,6 +2,7 @@
 #include "tests/sim/world.h"
 
 #include "base/check.h"
+#include "tests/sim/eavesdropper.h"
 #include "tests/sim/port_sim.h"
 
 #include <string.h>
@@ -16,9 +17,14 @@ uint64_t world_now_ns(const struct world *world)
     return world->verdict.now_ns;
 }
 
-static void on_packet_sent(void *context, uint32_t node)
+static void on_send(void *context, uint32_t number, struct span packet)
 {
-    node_side_effect(context, node);
+    struct world *world = context;
+    struct sim_node *node = &world->nodes[number];
+    node_side_effect(world, number);
+    if (node->lane != NULL && !node->is_dead_inside && !world->network.is_muted[number])
+        eavesdropper_hear(&world->overseer, number, node->lane, packet,
+                          world->client_world.cluster_id);
 }
 
 static void on_store(void *context, const char *path)
@@ -50,7 +56,7 @@ static void network_begin(struct world *world)
     world->network.draw = &world->draw;
     network_init(&world->network, world->seed);
     port_sim_attach(&world->network,
-                    (struct port_sim_watch){.side_effect = on_packet_sent, .context = world});
+                    (struct port_sim_watch){.before_send = on_send, .context = world});
 }
 
 static void clients_begin(struct world *world)

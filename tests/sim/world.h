@@ -48,6 +48,7 @@ struct lasting_fault {
     uint32_t from_hosts;   /* bits; cut from each of these ... */
     uint32_t to_hosts;     /* ... to each of these */
     bool is_mutual;        /* and back */
+    uint64_t lag_ns;       /* not cut, but so much slower */
     uint32_t stalled_node; /* node number + 1 whose medium stalls, 0: none */
 };
 

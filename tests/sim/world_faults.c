@@ -11,6 +11,8 @@ enum fault_kind {
     FAULT_PARTITION,
     FAULT_ONE_WAY,
     FAULT_ISOLATE,
+    FAULT_LAG,
+    FAULT_DEPOSE,
     FAULT_POWER,
     FAULT_POWER_ALL,
     FAULT_KILL,
@@ -38,15 +40,25 @@ static struct sim_node *node_any(struct world *world)
 
 /* ---- cuts ---- */
 
-static void hosts_cut(struct world *world, const struct lasting_fault *fault, uint32_t more)
+static void link_change(struct world *world, uint32_t from, uint32_t to,
+                        const struct lasting_fault *fault, bool is_beginning)
+{
+    struct network *network = &world->network;
+    if (fault->lag_ns > 0)
+        network->lag_ns[from][to] += is_beginning ? fault->lag_ns : 0 - fault->lag_ns;
+    else
+        network->cuts[from][to] += is_beginning ? 1u : UINT32_MAX;
+}
+
+static void hosts_cut(struct world *world, const struct lasting_fault *fault, bool is_beginning)
 {
     for (uint32_t from = 0; from < HOSTS_MAX; from++) {
         for (uint32_t to = 0; to < HOSTS_MAX; to++) {
             if (from == to || !(fault->from_hosts >> from & 1) || !(fault->to_hosts >> to & 1))
                 continue;
-            world->network.cuts[from][to] += more;
+            link_change(world, from, to, fault, is_beginning);
             if (fault->is_mutual)
-                world->network.cuts[to][from] += more;
+                link_change(world, to, from, fault, is_beginning);
         }
     }
 }
@@ -61,7 +73,7 @@ static uint32_t fault_begin(struct world *world, const struct lasting_fault *fau
         return FAULTS_MAX;
     world->faults[number] = *fault;
     world->faults[number].is_active = true;
-    hosts_cut(world, fault, 1);
+    hosts_cut(world, fault, true);
     if (for_ns != UINT64_MAX)
         agenda_plan(&world->agenda, &(struct event){.at_ns = world_now_ns(world) + 1 + for_ns,
                                                     .kind = EVENT_MEND,
@@ -75,7 +87,7 @@ void faults_mend(struct world *world, uint32_t number)
     if (!fault->is_active)
         return;
     fault->is_active = false;
-    hosts_cut(world, fault, UINT32_MAX); /* minus one */
+    hosts_cut(world, fault, false);
     if (fault->stalled_node == 0)
         return;
     const char *path = node_path(world, fault->stalled_node - 1);
@@ -131,6 +143,42 @@ static void cut_isolate(struct world *world)
     fault_begin(world,
                 &(struct lasting_fault){.from_hosts = node, .to_hosts = others, .is_mutual = true},
                 for_ns);
+}
+
+static void cut_lag(struct world *world)
+{
+    world->tally->fault_lags++;
+    uint32_t from = (uint32_t)up_to(world, (1u << HOSTS_MAX) - 1);
+    uint32_t to = (uint32_t)up_to(world, (1u << HOSTS_MAX) - 1);
+    uint64_t lag_ns = 1 + up_to(world, world->draw.cut_ns_max);
+    verdict_say(&world->verdict, "lag from %#x to %#x of %llu ms", from, to,
+                (unsigned long long)(lag_ns / MS));
+    fault_begin(world,
+                &(struct lasting_fault){.from_hosts = from, .to_hosts = to, .lag_ns = lag_ns},
+                up_to(world, world->draw.cut_ns_max));
+}
+
+/*
+ * Nobody hears the leader any more, and it hears what its peers said a while ago: it goes on
+ * believing in its leadership while they elect another. Clients reach everybody.
+ */
+static void cut_depose(struct world *world)
+{
+    struct sim_node *leader = node_leader(world);
+    if (leader == NULL)
+        return;
+    world->tally->fault_depositions++;
+    uint32_t node = 1u << leader->number;
+    uint32_t others = NODE_HOSTS(world) & ~node;
+    uint64_t for_ns = world->draw.election_max_ns * (2 + up_to(world, 6));
+    verdict_say(&world->verdict, "n%u speaks to no peer for %llu ms, and hears them late",
+                leader->number + 1, (unsigned long long)(for_ns / MS));
+    fault_begin(world,
+                &(struct lasting_fault){.from_hosts = others, .to_hosts = node, .lag_ns = for_ns},
+                for_ns);
+    fault_begin(world, &(struct lasting_fault){.from_hosts = node, .to_hosts = others}, for_ns);
+    if (up_to(world, 2) == 0)
+        leader->paused_until_ns = world_now_ns(world) + up_to(world, for_ns);
 }
 
 /* ---- deaths ---- */
@@ -278,11 +326,12 @@ static enum fault_kind kind_draw(struct world *world)
 {
     const struct draw *draw = &world->draw;
     const uint64_t weights[FAULT_KIND_COUNT] = {
-        draw->partition_weight,   draw->one_way_weight,   draw->isolate_weight,
-        draw->power_weight,       draw->power_all_weight, draw->kill_weight,
-        draw->kill_leader_weight, draw->pause_weight,     draw->slow_weight,
-        draw->clock_step_weight,  draw->transfer_weight,  draw->stall_weight,
-        draw->sync_fail_weight,   draw->rot_weight,       draw->lost_file_weight};
+        draw->partition_weight, draw->one_way_weight,  draw->isolate_weight,
+        draw->lag_weight,       draw->depose_weight,   draw->power_weight,
+        draw->power_all_weight, draw->kill_weight,     draw->kill_leader_weight,
+        draw->pause_weight,     draw->slow_weight,     draw->clock_step_weight,
+        draw->transfer_weight,  draw->stall_weight,    draw->sync_fail_weight,
+        draw->rot_weight,       draw->lost_file_weight};
     uint64_t total = 0;
     for (uint32_t i = 0; i < FAULT_KIND_COUNT; i++)
         total += weights[i];
@@ -307,6 +356,12 @@ static void fault_apply(struct world *world, enum fault_kind kind)
         break;
     case FAULT_ISOLATE:
         cut_isolate(world);
+        break;
+    case FAULT_LAG:
+        cut_lag(world);
+        break;
+    case FAULT_DEPOSE:
+        cut_depose(world);
         break;
     case FAULT_POWER:
         world->tally->fault_power_losses++;

@@ -1,0 +1,98 @@
+/* See eavesdropper.h. Reads the hard state as pmem/log.h lays it out, by its own hand. */
+#include "tests/sim/eavesdropper.h"
+
+#include "base/le.h"
+
+#define SLOT_OFFSET     4096u
+#define SLOT_STEP_BYTES 512u
+#define SLOTS           2u
+
+static struct raft_hard_state persisted_hard_state(const uint8_t *image)
+{
+    struct raft_hard_state newest = {0};
+    for (uint32_t slot = 0; slot < SLOTS; slot++) {
+        uint64_t word = le64_load(image + SLOT_OFFSET + (size_t)slot * SLOT_STEP_BYTES);
+        uint64_t term = word >> 24;
+        uint16_t vote = (uint16_t)(word >> 16 & 0xff);
+        if (term > newest.term || (term == newest.term && vote != 0))
+            newest = (struct raft_hard_state){.term = term, .vote = vote};
+    }
+    return newest;
+}
+
+/* The node says that it votes for `candidate` in the message's term. */
+static void hear_vote(struct overseer *overseer, uint32_t node, const struct raft_message *message,
+                      uint16_t candidate)
+{
+    const struct watched_node *watched = &overseer->nodes[node];
+    const uint8_t *image = medium_sim_persisted(overseer->media, watched->path);
+    struct raft_hard_state state = persisted_hard_state(image);
+    if (state.term < message->term || (state.term == message->term && state.vote != candidate))
+        verdict_break(overseer->verdict, RULE_SENT_EARLY,
+                      "node %u says it votes for node %u in term %llu; on its medium: term %llu, "
+                      "vote %u",
+                      node + 1, candidate, (unsigned long long)message->term,
+                      (unsigned long long)state.term, state.vote);
+    if (watched->is_damaged)
+        return;
+    uint32_t *vote = ledger_vote(&overseer->ledger, message->term, node);
+    if (*vote != 0 && *vote != candidate)
+        verdict_break(overseer->verdict, RULE_ELECTION_SAFETY,
+                      "node %u votes for node %u and for node %u in term %llu", node + 1, *vote,
+                      candidate, (unsigned long long)message->term);
+    *vote = candidate;
+}
+
+/* Whether record `index`, as the lane shows it, lies on the medium. */
+static bool is_record_durable(const struct overseer *overseer, uint32_t node, struct lane *lane,
+                              uint64_t index)
+{
+    struct log_record record;
+    log_read(lane_log(lane), index, &record);
+    const uint8_t *data = medium_data(log_medium(lane_log(lane)));
+    const uint8_t *image = medium_sim_persisted(overseer->media, overseer->nodes[node].path);
+    size_t offset = (size_t)(record.payload.data - data) - RECORD_HEADER_SIZE_BYTES;
+    return memcmp(data + offset, image + offset,
+                  RECORD_HEADER_SIZE_BYTES + record.payload.size_bytes) == 0;
+}
+
+/*
+ * The records must be on the medium; the term need not be: a leader's election stands on the
+ * durable votes of a majority, and a record of its term brings the term back after a crash.
+ */
+static void hear_acknowledgement(struct overseer *overseer, uint32_t node, struct lane *lane,
+                                 const struct raft_message *message)
+{
+    struct raft_status status;
+    lane_raft_status(lane, &status);
+    uint64_t index = message->append_reply.match_index;
+    /* A later term may have put other records there since the answer was given. */
+    bool is_current = status.term == message->term && status.role == RAFT_FOLLOWER;
+    if (!is_current || index == 0 || index > log_last_index(lane_log(lane)))
+        return;
+    if (!is_record_durable(overseer, node, lane, index))
+        verdict_break(overseer->verdict, RULE_SENT_EARLY,
+                      "node %u acknowledges record %llu, which is not on its medium", node + 1,
+                      (unsigned long long)index);
+}
+
+void eavesdropper_hear(struct overseer *overseer, uint32_t node, struct lane *lane,
+                       struct span packet, uint64_t cluster_id)
+{
+    struct wire_packet wire;
+    if (wire_packet_decode(packet, cluster_id, &wire) != OK || wire.header.type != WIRE_RAFT ||
+        wire.piece_count != 1)
+        return;
+    struct raft_message message;
+    struct raft_entry entries[APPEND_ENTRIES_MAX];
+    uint32_t fingerprint;
+    if (wire_raft_decode(wire.payload, &fingerprint, &message, entries) != OK)
+        return;
+    if (message.type == RAFT_VOTE_REQUEST && !message.vote_request.is_pre_vote)
+        hear_vote(overseer, node, &message, message.from);
+    if (message.type == RAFT_VOTE_REPLY && !message.vote_reply.is_pre_vote &&
+        message.vote_reply.is_granted)
+        hear_vote(overseer, node, &message, message.to);
+    if (message.type == RAFT_APPEND_REPLY && message.append_reply.is_success)
+        hear_acknowledgement(overseer, node, lane, &message);
+}
