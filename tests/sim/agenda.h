@@ -13,7 +13,7 @@ enum event_kind {
     EVENT_TURN,    /* node `who` runs its lane, unless `stamp` is out of date */
     EVENT_CLIENT,  /* client `who` looks at its timers, unless `stamp` is out of date */
     EVENT_BOOT,    /* node `who` starts, unless `stamp` is out of date */
-    EVENT_MEND,    /* fault number `who` passes */
+    EVENT_MEND,    /* fault number `who` begins or passes, unless `stamp` is out of date */
     EVENT_FAULT,   /* the fault driver acts */
 };
 

@@ -42,6 +42,11 @@ static void draw_workload(struct draw *draw, struct prng *prng)
     draw->fault_phase_ns = prng_range(prng, 2 * S, 12 * S);
     draw->think_ns = draw->fault_phase_ns / draw->ops_per_client * draw->pipeline_max;
     draw->think_ns = prng_range(prng, draw->think_ns / 4, draw->think_ns);
+    /* Some clients are in a hurry: much happens within one election. */
+    if (prng_chance(prng, 400000)) {
+        draw->ops_per_client *= 3;
+        draw->think_ns = draw->fault_phase_ns / draw->ops_per_client * draw->pipeline_max;
+    }
     draw->get_weight = prng_range(prng, 1, 10);
     draw->relaxed_get_weight = swarm(prng, 300000, 1, 8);
     draw->set_weight = prng_range(prng, 1, 10);
@@ -65,7 +70,7 @@ static void draw_product(struct draw *draw, struct prng *prng)
     draw->inflight_max = PICK(prng, 1, 2, 3, 8, 64);
     draw->batches_inflight_max = PICK(prng, 1, 2, 8, 64, 256);
     draw->reads_pending_max = PICK(prng, 2, 16, 256);
-    draw->session_ttl_ns = PICK(prng, 2 * S, 20 * S, 3600 * S, 3600 * S, 3600 * S, 3600 * S);
+    draw->session_ttl_ns = PICK(prng, 200 * MS, 1 * S, 4 * S, 3600 * S, 3600 * S, 3600 * S);
     draw->turn_cost_ns = PICK(prng, 1 * US, 2 * US, 5 * US, 20 * US, 100 * US);
     draw->granularity = PICK(prng, MEDIUM_CACHE_LINE, MEDIUM_PAGE, MEDIUM_PAGE);
     draw->sync_ns = PICK(prng, 20 * US, 200 * US, 2 * MS, 10 * MS, 40 * MS);
@@ -78,6 +83,7 @@ static void draw_network(struct draw *draw, struct prng *prng)
     draw->is_in_order = prng_range(prng, 0, 1);
     draw->loss_chance = swarm(prng, 350000, 1, 300000);
     draw->duplicate_chance = swarm(prng, 400000, 1, 300000);
+    draw->duplicate_lag_ns = PICK(prng, 0, 10 * MS, 300 * MS, 2 * S);
     draw->late_chance = swarm(prng, 400000, 1, 100000);
     draw->late_ns = PICK(prng, 20 * MS, 200 * MS, 1 * S, 4 * S);
     draw->corrupt_chance = swarm(prng, 600000, 1, 50000);
@@ -111,6 +117,7 @@ static void draw_faults(struct draw *draw, struct prng *prng)
     draw->sync_fail_weight = swarm(prng, 700000, 1, 3);
     draw->rot_weight = swarm(prng, 700000, 1, 3);
     draw->lost_file_weight = swarm(prng, 750000, 1, 2);
+    draw->strike_chance = PICK(prng, 0, 0, 20000, 100000, 300000);
     draw->recreate_chance = PICK(prng, 0, 500000, 1000000);
     draw->cut_ns_max = PICK(prng, 200 * MS, 1 * S, 5 * S);
     draw->down_ns_max = PICK(prng, 10 * MS, 300 * MS, 2 * S, 5 * S);

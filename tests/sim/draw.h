@@ -48,6 +48,7 @@
     X(is_in_order)                                                                                 \
     X(loss_chance)                                                                                 \
     X(duplicate_chance)                                                                            \
+    X(duplicate_lag_ns)                                                                            \
     X(late_chance)                                                                                 \
     X(late_ns)                                                                                     \
     X(corrupt_chance)                                                                              \
@@ -73,6 +74,7 @@
     X(sync_fail_weight)                                                                            \
     X(rot_weight)                                                                                  \
     X(lost_file_weight)                                                                            \
+    X(strike_chance)                                                                               \
     X(recreate_chance)                                                                             \
     X(cut_ns_max)                                                                                  \
     X(down_ns_max)                                                                                 \

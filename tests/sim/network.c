@@ -60,12 +60,16 @@ void network_release(struct network *network, struct packet *packet)
 
 static uint64_t delay_draw(struct network *network)
 {
-    const struct draw *draw = network->draw;
-    uint64_t delay_ns = draw->delay_ns + prng_range(&network->prng, 0, draw->jitter_ns);
-    if (network->is_healed || !prng_chance(&network->prng, (uint32_t)draw->late_chance))
-        return delay_ns;
+    return network->draw->delay_ns + prng_range(&network->prng, 0, network->draw->jitter_ns);
+}
+
+/* What one packet is late by, out of turn. */
+static uint64_t lateness_draw(struct network *network)
+{
+    if (network->is_healed || !prng_chance(&network->prng, (uint32_t)network->draw->late_chance))
+        return 0;
     network->tally->fault_packets_late++;
-    return delay_ns + prng_range(&network->prng, 0, draw->late_ns);
+    return prng_range(&network->prng, 0, network->draw->late_ns);
 }
 
 static void packet_corrupt(struct network *network, struct packet *packet)
@@ -83,7 +87,20 @@ static void packet_corrupt(struct network *network, struct packet *packet)
         packet->size_bytes = (uint32_t)prng_range(&network->prng, 0, packet->size_bytes);
 }
 
-static void packet_plan(struct network *network, uint32_t from, uint32_t to, struct span bytes)
+/* Packets keep their order where the draw says so, but for those that are late on their own. */
+static uint64_t arrival_ns(struct network *network, uint32_t from, uint32_t to, uint64_t late_ns)
+{
+    uint64_t at_ns = network->verdict->now_ns + delay_draw(network) + network->lag_ns[from][to];
+    if (late_ns > 0)
+        return at_ns + late_ns;
+    if (network->draw->is_in_order && at_ns < network->last_at_ns[from][to])
+        at_ns = network->last_at_ns[from][to];
+    network->last_at_ns[from][to] = at_ns;
+    return at_ns;
+}
+
+static void packet_plan(struct network *network, uint32_t from, uint32_t to, struct span bytes,
+                        uint64_t late_ns)
 {
     struct packet *packet = packet_take(network);
     packet->from = network_address(from);
@@ -91,12 +108,10 @@ static void packet_plan(struct network *network, uint32_t from, uint32_t to, str
     packet->size_bytes = (uint32_t)bytes.size_bytes;
     memcpy(packet->data, bytes.data, bytes.size_bytes);
     packet_corrupt(network, packet);
-    uint64_t at_ns = network->verdict->now_ns + delay_draw(network) + network->lag_ns[from][to];
-    if (network->draw->is_in_order && at_ns < network->last_at_ns[from][to])
-        at_ns = network->last_at_ns[from][to];
-    network->last_at_ns[from][to] = at_ns;
-    agenda_plan(network->agenda,
-                &(struct event){.at_ns = at_ns, .kind = EVENT_DELIVER, .what = packet, .who = to});
+    agenda_plan(network->agenda, &(struct event){.at_ns = arrival_ns(network, from, to, late_ns),
+                                                 .kind = EVENT_DELIVER,
+                                                 .what = packet,
+                                                 .who = to});
 }
 
 void network_send(struct network *network, uint32_t from_host, const struct address *to,
@@ -115,11 +130,12 @@ void network_send(struct network *network, uint32_t from_host, const struct addr
         network->tally->fault_packets_lost++;
         return;
     }
-    packet_plan(network, from_host, to_host, bytes);
+    packet_plan(network, from_host, to_host, bytes, lateness_draw(network));
     if (!network->is_healed &&
         prng_chance(&network->prng, (uint32_t)network->draw->duplicate_chance)) {
         network->tally->fault_packets_duplicated++;
-        packet_plan(network, from_host, to_host, bytes);
+        packet_plan(network, from_host, to_host, bytes,
+                    prng_range(&network->prng, 0, network->draw->duplicate_lag_ns));
     }
 }
 

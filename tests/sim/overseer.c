@@ -103,6 +103,20 @@ static uint64_t first_changed(const struct watched_node *watched, const struct r
     return index + 1;
 }
 
+/* Whoever holds a committed record keeps it: no leader to come conflicts with it (paper 5.4.3). */
+static void removal_look(struct overseer *overseer, uint32_t node, uint64_t first)
+{
+    struct watched_node *watched = &overseer->nodes[node];
+    for (uint64_t index = first; index <= watched->seen_last; index++) {
+        watched->is_at_turning_point = true;
+        const struct ledger_commit *commit = ledger_commit(&overseer->ledger, index);
+        if (commit->term != 0 && commit->digest == watched->seen[index].digest)
+            verdict_break(overseer->verdict, RULE_DURABILITY,
+                          "node %u removed record %llu of term %llu, which is committed", node + 1,
+                          (unsigned long long)index, (unsigned long long)commit->term);
+    }
+}
+
 static void records_look(struct overseer *overseer, uint32_t node, struct lane *lane,
                          const struct raft_status *status)
 {
@@ -118,6 +132,7 @@ static void records_look(struct overseer *overseer, uint32_t node, struct lane *
         verdict_break(overseer->verdict, RULE_STATE_MACHINE_SAFETY,
                       "node %u changed record %llu although it knew %llu to be committed", node + 1,
                       (unsigned long long)first, (unsigned long long)watched->commit_index);
+    removal_look(overseer, node, first);
     for (uint64_t index = first; index <= status->last_index; index++) {
         record_enter(overseer, node, lane, index);
         verdict_trace(overseer->verdict, watched->seen[index].digest);
@@ -148,6 +163,20 @@ static void completeness_look(struct overseer *overseer, uint32_t node, struct l
     }
 }
 
+/* A leader has the votes of a majority, as far as they were heard (damaged nodes may vote anew). */
+static void election_look(struct overseer *overseer, uint32_t node, uint64_t term)
+{
+    uint32_t votes = 1;
+    for (uint32_t i = 0; i < overseer->node_count; i++) {
+        bool is_granted = *ledger_vote(&overseer->ledger, term, i) == node + 1;
+        votes += i != node && (is_granted || overseer->nodes[i].is_damaged);
+    }
+    if (votes < overseer->node_count / 2 + 1)
+        verdict_break(overseer->verdict, RULE_ELECTION_SAFETY,
+                      "node %u leads term %llu with %u votes of %u", node + 1,
+                      (unsigned long long)term, votes, overseer->node_count);
+}
+
 static void leader_look(struct overseer *overseer, uint32_t node, struct lane *lane,
                         const struct raft_status *status)
 {
@@ -159,6 +188,7 @@ static void leader_look(struct overseer *overseer, uint32_t node, struct lane *l
                       "term %llu is led by node %u and by node %u",
                       (unsigned long long)status->term, *leader, node + 1);
     *leader = node + 1;
+    election_look(overseer, node, status->term);
     overseer->tally->elections_won++;
     verdict_say(overseer->verdict, "n%u leads term %llu from record %llu on", node + 1,
                 (unsigned long long)status->term, (unsigned long long)status->last_index);
@@ -329,6 +359,10 @@ void overseer_look(struct overseer *overseer, uint32_t node, struct lane *lane)
     struct raft_status status;
     lane_raft_status(lane, &status);
     bool was_leading = status.role == RAFT_LEADER && overseer->nodes[node].led_term == status.term;
+    struct watched_node *watched = &overseer->nodes[node];
+    watched->is_at_turning_point =
+        status.term != watched->term || (watched->led_term != 0) != (status.role == RAFT_LEADER);
+    watched->term = status.term;
     leader_look(overseer, node, lane, &status);
     records_look(overseer, node, lane, &status);
     commit_look(overseer, node, &status, was_leading);

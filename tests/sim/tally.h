@@ -18,6 +18,7 @@
     X(fault_isolations)                                                                            \
     X(fault_lags)                                                                                  \
     X(fault_depositions)                                                                           \
+    X(fault_strikes)                                                                               \
     X(fault_power_losses)                                                                          \
     X(fault_cluster_power_losses)                                                                  \
     X(fault_kills)                                                                                 \

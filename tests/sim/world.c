@@ -155,7 +155,7 @@ static void event_handle(struct world *world, const struct event *event)
             node_boot(world, event->who);
         break;
     case EVENT_MEND:
-        faults_mend(world, event->who);
+        faults_turn(world, event->who, event->stamp);
         break;
     case EVENT_FAULT:
         faults_act(world);

@@ -45,6 +45,9 @@ struct sim_node {
 /* A fault that lasts: what to take back when it passes. */
 struct lasting_fault {
     bool is_active;
+    bool is_pending; /* begins at its event, for `for_ns` */
+    uint64_t stamp;  /* of its event */
+    uint64_t for_ns;
     uint32_t from_hosts;   /* bits; cut from each of these ... */
     uint32_t to_hosts;     /* ... to each of these */
     bool is_mutual;        /* and back */
@@ -68,6 +71,7 @@ struct world {
     struct sim_node nodes[NODES_MAX];
     struct client clients[CLIENTS_MAX];
     struct lasting_fault faults[FAULTS_MAX];
+    uint64_t fault_stamp;
     bool is_healed;
     bool is_residual; /* healed but for the residual fault */
     bool is_log_exhausted;
@@ -106,6 +110,10 @@ void faults_begin(struct world *world);
 /* One random fault, and the next is planned. */
 void faults_act(struct world *world);
 void faults_mend(struct world *world, uint32_t fault);
+/* Its event: a pending fault begins, another passes; one that `stamp` does not name is over. */
+void faults_turn(struct world *world, uint32_t fault, uint64_t stamp);
+/* After a turn: what has just changed is most easily lost now. */
+void faults_strike(struct world *world, struct sim_node *node);
 /* Ends every fault for good and starts every node that can start. */
 void faults_heal(struct world *world);
 /* The fault that stays while liveness is judged; returns its number to mend, FAULTS_MAX: none. */

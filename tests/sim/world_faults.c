@@ -63,27 +63,70 @@ static void hosts_cut(struct world *world, const struct lasting_fault *fault, bo
     }
 }
 
+static uint32_t fault_slot(struct world *world)
+{
+    uint32_t number = 0;
+    while (number < FAULTS_MAX &&
+           (world->faults[number].is_active || world->faults[number].is_pending))
+        number++;
+    return number;
+}
+
+static void fault_event(struct world *world, uint32_t number, uint64_t after_ns)
+{
+    world->faults[number].stamp = ++world->fault_stamp;
+    agenda_plan(&world->agenda, &(struct event){.at_ns = world_now_ns(world) + 1 + after_ns,
+                                                .kind = EVENT_MEND,
+                                                .who = number,
+                                                .stamp = world->fault_stamp});
+}
+
 /* Puts a fault into force until `for_ns` have passed (UINT64_MAX: until mended by hand). */
 static uint32_t fault_begin(struct world *world, const struct lasting_fault *fault, uint64_t for_ns)
 {
-    uint32_t number = 0;
-    while (number < FAULTS_MAX && world->faults[number].is_active)
-        number++;
+    uint32_t number = fault_slot(world);
     if (number == FAULTS_MAX)
         return FAULTS_MAX;
     world->faults[number] = *fault;
     world->faults[number].is_active = true;
     hosts_cut(world, fault, true);
     if (for_ns != UINT64_MAX)
-        agenda_plan(&world->agenda, &(struct event){.at_ns = world_now_ns(world) + 1 + for_ns,
-                                                    .kind = EVENT_MEND,
-                                                    .who = number});
+        fault_event(world, number, for_ns);
     return number;
+}
+
+/* The same, not yet. */
+static void fault_begin_later(struct world *world, const struct lasting_fault *fault,
+                              uint64_t after_ns, uint64_t for_ns)
+{
+    uint32_t number = fault_slot(world);
+    if (number == FAULTS_MAX)
+        return;
+    world->faults[number] = *fault;
+    world->faults[number].is_pending = true;
+    world->faults[number].for_ns = for_ns;
+    fault_event(world, number, after_ns);
+}
+
+void faults_turn(struct world *world, uint32_t number, uint64_t stamp)
+{
+    struct lasting_fault *fault = &world->faults[number];
+    if (fault->stamp != stamp)
+        return;
+    if (!fault->is_pending) {
+        faults_mend(world, number);
+        return;
+    }
+    fault->is_pending = false;
+    fault->is_active = true;
+    hosts_cut(world, fault, true);
+    fault_event(world, number, fault->for_ns);
 }
 
 void faults_mend(struct world *world, uint32_t number)
 {
     struct lasting_fault *fault = &world->faults[number];
+    fault->is_pending = false;
     if (!fault->is_active)
         return;
     fault->is_active = false;
@@ -159,8 +202,8 @@ static void cut_lag(struct world *world)
 }
 
 /*
- * Nobody hears the leader any more, and it hears what its peers said a while ago: it goes on
- * believing in its leadership while they elect another. Clients reach everybody.
+ * The leader hears its peers late, and then nobody hears the leader any more: it goes on believing
+ * in its leadership while they elect another. Clients reach everybody.
  */
 static void cut_depose(struct world *world)
 {
@@ -170,15 +213,16 @@ static void cut_depose(struct world *world)
     world->tally->fault_depositions++;
     uint32_t node = 1u << leader->number;
     uint32_t others = NODE_HOSTS(world) & ~node;
-    uint64_t for_ns = world->draw.election_max_ns * (2 + up_to(world, 6));
-    verdict_say(&world->verdict, "n%u speaks to no peer for %llu ms, and hears them late",
-                leader->number + 1, (unsigned long long)(for_ns / MS));
+    uint64_t patience_ns = world->draw.election_min_ns;
+    uint64_t lag_ns = patience_ns / 2 + up_to(world, patience_ns * 2 / 5);
+    uint64_t for_ns = 3 * world->draw.election_max_ns;
+    verdict_say(&world->verdict, "n%u hears its peers %llu ms late, then speaks to none",
+                leader->number + 1, (unsigned long long)(lag_ns / MS));
     fault_begin(world,
-                &(struct lasting_fault){.from_hosts = others, .to_hosts = node, .lag_ns = for_ns},
-                for_ns);
-    fault_begin(world, &(struct lasting_fault){.from_hosts = node, .to_hosts = others}, for_ns);
-    if (up_to(world, 2) == 0)
-        leader->paused_until_ns = world_now_ns(world) + up_to(world, for_ns);
+                &(struct lasting_fault){.from_hosts = others, .to_hosts = node, .lag_ns = lag_ns},
+                2 * lag_ns + for_ns);
+    fault_begin_later(world, &(struct lasting_fault){.from_hosts = node, .to_hosts = others},
+                      2 * lag_ns, for_ns);
 }
 
 /* ---- deaths ---- */
@@ -194,6 +238,16 @@ static void node_die(struct world *world, struct sim_node *node, enum death deat
         return;
     }
     node_crash(world, node, death, up_to(world, world->draw.down_ns_max));
+}
+
+void faults_strike(struct world *world, struct sim_node *node)
+{
+    const struct watched_node *watched = &world->overseer.nodes[node->number];
+    if (world->is_healed || !watched->is_at_turning_point || node->lane == NULL ||
+        !prng_chance(&world->fault_prng, (uint32_t)world->draw.strike_chance))
+        return;
+    world->tally->fault_strikes++;
+    node_die(world, node, up_to(world, 3) == 0 ? DEATH_KILL : DEATH_POWER);
 }
 
 static void die_all(struct world *world)

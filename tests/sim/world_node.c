@@ -327,4 +327,5 @@ void node_turn(struct world *world, uint32_t number)
     if (result != LANE_SYNC_FAILED && result != LANE_LOG_EXHAUSTED)
         overseer_look(&world->overseer, number, node->lane);
     after_turn(world, node, result);
+    faults_strike(world, node);
 }
