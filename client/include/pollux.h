@@ -277,6 +277,142 @@ PLX_API size_t plx_in_flight(struct plx_client *client);
 /* A descriptor that becomes readable when plx_poll has something to receive; do not read it. */
 PLX_API int plx_descriptor(const struct plx_client *client);
 
+/* ---- logs: each of them handed out once ---- */
+
+/*
+ * One server's logs, in the order of their timestamps, as its log file grows. A cursor under the
+ * key "pollux/logs/NAME" says up to where they were handed out: the newest timestamp, and how many
+ * logs with it. It moves by a swap, so that each log is handed out at most once, however many
+ * callers run on any number of hosts; logs of one timestamp are told apart by their place.
+ *
+ * In one step the logs are the caller's when the call returns; should it die with them, nobody
+ * gets them again. In two steps it takes a lease on them, processes them, and confirms; a lease
+ * that is not confirmed in time returns the logs to the next caller.
+ *
+ * When a lease has ended is judged by the wall clocks of the callers' hosts, which are assumed to
+ * agree within PLX_LOGS_SKEW_NS: a lease is taken over that long after its end. Where they differ
+ * by more, logs may be leased a second time too early; but of two leases on the same logs only one
+ * is ever confirmed.
+ */
+#define PLX_LOGS_SERVER_SIZE_BYTES_MAX 256
+#define PLX_LOGS_REMEMBERED            16 /* hand-outs whose ids the cursor still knows */
+#define PLX_LOGS_SKEW_NS               (UINT64_C(500) * 1000 * 1000)
+
+struct plx_log {
+    int64_t timestamp; /* of any unit; never smaller than that of the log before it */
+    const void *payload;
+    size_t payload_size_bytes;
+};
+
+/* A place between logs: behind the `count`th log with this timestamp. Count 0: before all logs. */
+struct plx_logs_position {
+    int64_t timestamp;
+    uint64_t count;
+};
+
+/* Names one hand-out or lease. Serial 0: none. */
+struct plx_logs_id {
+    uint64_t serial;
+    uint64_t nonce;
+};
+
+#define PLX_LOGS_ID_TEXT_SIZE 40
+
+/* Writes the text form, terminated. Any thread. */
+PLX_API void plx_logs_id_format(const struct plx_logs_id *id,
+                                char ret_text[PLX_LOGS_ID_TEXT_SIZE]);
+/* False, and *ret_id untouched, when the text is none. Any thread. */
+PLX_API bool plx_logs_id_parse(const char *text, struct plx_logs_id *ret_id);
+
+/* The timestamp that begins a line of the text form; a space, a tab or the end follows it. */
+enum plx_logs_format {
+    PLX_LOGS_RFC3339, /* 2026-01-31T23:59:59.123456789Z or +01:00: nanoseconds since 1970 */
+    PLX_LOGS_INTEGER, /* decimal, of any unit, possibly negative */
+};
+
+/* Why logs were refused (outcome PLX_E_ARGUMENT). */
+enum plx_logs_fault {
+    PLX_LOGS_VALID,
+    PLX_LOGS_MALFORMED, /* a line does not begin with a timestamp of the format */
+    PLX_LOGS_BACKWARD,  /* a timestamp is smaller than the one before it */
+    PLX_LOGS_NAME,      /* the server's name is empty or too long */
+    PLX_LOGS_FOREIGN,   /* what is stored under the key is no cursor */
+};
+
+/* How to take logs. All zero, or a NULL pointer: in one step, not blocking, the defaults. */
+struct plx_logs_how {
+    bool is_blocking;       /* as of struct plx_call, for the whole of it */
+    uint64_t timeout_ns;    /* 0: the handle's */
+    uint64_t fence_wait_ns; /* 0: the handle's */
+    uint64_t lease_ns;      /* 0: one step. Else two: how long the logs are leased */
+    /* Where the logs given are only the end of all: where that begins (`end` of an earlier call).
+     * Without it logs that share the cursor's timestamp must all be given. */
+    struct plx_logs_position before;
+};
+
+struct plx_logs_result {
+    enum plx_outcome outcome;
+    size_t first;        /* of the logs given, from 0: the first handed out; count 0: none is new */
+    size_t count;        /* how many from there on, to the last */
+    size_t offset_bytes; /* text: where they begin, and their size */
+    size_t size_bytes;
+    struct plx_logs_position end; /* behind the last log given */
+    struct plx_logs_id id;        /* of the lease, or of the hand-out */
+    bool is_leased;               /* nothing was handed out: somebody else has a lease */
+    uint64_t lease_left_ns;       /* of one's own lease, or until that of somebody else is over */
+    enum plx_logs_fault fault;    /* with PLX_E_ARGUMENT */
+    size_t line;                  /* from 1: the log or line at fault */
+    struct plx_token token;       /* PLX_UNKNOWN */
+};
+
+/*
+ * Hands out, or leases, those of `logs` that were not handed out before: always a suffix.
+ *
+ * PLX_OK: logs[first] to the end are the caller's. PLX_TIMEOUT: nothing was handed out.
+ * PLX_UNKNOWN: it cannot be learnt now; keep the logs, plx_resolve(token) says PLX_OK where they
+ * are the caller's and PLX_TIMEOUT or PLX_MISMATCH where not; once it says PLX_E_SESSION_EXPIRED
+ * plx_logs_confirm(id) says it. PLX_E_*: refused, nothing was moved. Threads as plx_get.
+ */
+PLX_API struct plx_logs_result plx_logs_take(struct plx_client *client, const char *server,
+                                             const struct plx_log *logs, size_t count,
+                                             const struct plx_logs_how *how);
+
+/*
+ * The same with one log on each line of a text. A last line without a newline is still being
+ * written: it is left for a later call. Every line is checked before anything is moved.
+ */
+PLX_API struct plx_logs_result plx_logs_take_text(struct plx_client *client, const char *server,
+                                                  struct plx_bytes text,
+                                                  enum plx_logs_format format,
+                                                  const struct plx_logs_how *how);
+
+/*
+ * Confirms a lease: its logs are never handed out again. PLX_OK, also where it was confirmed
+ * before; PLX_MISMATCH: it was lost to somebody else, and never confirmed. PLX_TIMEOUT: not
+ * confirmed by this call; PLX_UNKNOWN: ask again, with the same id. PLX_UNKNOWN without a token:
+ * PLX_LOGS_REMEMBERED hand-outs or more have happened since, nobody knows any more. Threads as
+ * plx_get.
+ */
+PLX_API struct plx_response plx_logs_confirm(struct plx_client *client, const char *server,
+                                             const struct plx_logs_id *id,
+                                             const struct plx_call *call);
+
+/* Where a server's cursor stands. */
+struct plx_logs_state {
+    struct plx_logs_position position; /* handed out up to here */
+    uint64_t handed_out;               /* logs, since the beginning */
+    uint64_t serial;                   /* changes of the cursor, since the beginning */
+    struct plx_logs_id lease;          /* serial 0: none */
+    struct plx_logs_position lease_end;
+    uint64_t leased;        /* logs under the lease */
+    uint64_t lease_left_ns; /* until somebody else may take them; 0: now */
+};
+
+/* PLX_OK, PLX_NOT_FOUND (nothing was ever handed out), PLX_TIMEOUT, PLX_E_*. Threads as plx_get. */
+PLX_API struct plx_response plx_logs_cursor(struct plx_client *client, const char *server,
+                                            const struct plx_call *call,
+                                            struct plx_logs_state *ret_state);
+
 /* ---- nodes ---- */
 
 enum plx_role { PLX_FOLLOWER, PLX_PRE_CANDIDATE, PLX_CANDIDATE, PLX_LEADER };

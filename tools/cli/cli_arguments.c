@@ -16,6 +16,10 @@ enum long_option {
     OPTION_RAW,
     OPTION_FENCE_WAIT,
     OPTION_HOME,
+    OPTION_SERVER,
+    OPTION_FILE,
+    OPTION_FORMAT,
+    OPTION_LEASE,
     OPTION_VERSION,
 };
 
@@ -27,6 +31,10 @@ static const struct option long_options[] = {
     {"timeout", required_argument, NULL, 't'},
     {"fence-wait", required_argument, NULL, OPTION_FENCE_WAIT},
     {"home", required_argument, NULL, OPTION_HOME},
+    {"server", required_argument, NULL, OPTION_SERVER},
+    {"file", required_argument, NULL, OPTION_FILE},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"lease", required_argument, NULL, OPTION_LEASE},
     {"relaxed", no_argument, NULL, OPTION_RELAXED},
     {"blocking", no_argument, NULL, OPTION_BLOCKING},
     {"absent", no_argument, NULL, OPTION_ABSENT},
@@ -100,6 +108,43 @@ static bool home_parse(const char *text, int32_t *ret_home)
     return true;
 }
 
+static bool file_add(struct cli_arguments *arguments, const char *path)
+{
+    if (arguments->file_count == CLI_FILES_MAX)
+        return false;
+    arguments->files[arguments->file_count++] = path;
+    return true;
+}
+
+static bool log_format_parse(const char *text, bool *ret_is_integer)
+{
+    bool is_integer = strcmp(text, "integer") == 0;
+    if (!is_integer && strcmp(text, "rfc3339") != 0)
+        return false;
+    *ret_is_integer = is_integer;
+    return true;
+}
+
+/* Options of `logs` that carry a text. */
+static bool option_of_logs(struct cli_arguments *arguments, int option, const char *value,
+                           const struct reason *reason)
+{
+    switch (option) {
+    case OPTION_SERVER:
+        arguments->server = value;
+        return true;
+    case OPTION_FILE:
+        return file_add(arguments, value) ||
+               fail(reason, "--file %s: more than %d files", value, CLI_FILES_MAX);
+    case OPTION_FORMAT:
+        return log_format_parse(value, &arguments->is_integer_format) ||
+               fail(reason, "--format %s: not one of rfc3339, integer", value);
+    default:
+        return cli_duration_parse(value, &arguments->lease_ns) ||
+               fail(reason, "--lease %s: not a time such as 250ms or 2s", value);
+    }
+}
+
 /* Options that carry a text. */
 static bool option_with_value(struct cli_arguments *arguments, int option, const char *value,
                               const struct reason *reason)
@@ -120,9 +165,11 @@ static bool option_with_value(struct cli_arguments *arguments, int option, const
     case OPTION_FENCE_WAIT:
         return cli_duration_parse(value, &arguments->fence_wait_ns) ||
                fail(reason, "--fence-wait %s: not a time such as 250ms or 2s", value);
-    default:
+    case OPTION_HOME:
         return home_parse(value, &arguments->home) ||
                fail(reason, "--home %s: not the number of an endpoint, from 0", value);
+    default:
+        return option_of_logs(arguments, option, value, reason);
     }
 }
 

@@ -8,6 +8,8 @@
 
 enum cli_format { CLI_PLAIN, CLI_TABLE, CLI_JSON };
 
+#define CLI_FILES_MAX 16
+
 struct cli_arguments {
     const char *endpoints;
     const char *cluster;
@@ -25,6 +27,11 @@ struct cli_arguments {
     uint64_t timeout_ns;    /* 0: the command's own */
     uint64_t fence_wait_ns; /* 0: the library's own */
     int32_t home;           /* -1: any */
+    const char *server;     /* whose logs */
+    const char *files[CLI_FILES_MAX];
+    int file_count;
+    bool is_integer_format; /* of the timestamps of logs; else RFC 3339 */
+    uint64_t lease_ns;      /* 0: none */
 };
 
 /*

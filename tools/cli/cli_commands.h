@@ -32,6 +32,19 @@ int cli_transfer(struct plx_client *client, const struct cli_arguments *argument
 int cli_load(struct plx_client *client, const struct cli_arguments *arguments);
 int cli_check(struct plx_client *client, const struct cli_arguments *arguments);
 
+/* cli_logs.c: `logs take`, `confirm`, `cursor`, `follow` */
+int cli_logs(struct plx_client *client, const struct cli_arguments *arguments);
+
+/* cli_follow.c */
+int cli_logs_follow(struct plx_client *client, const struct cli_arguments *arguments);
+
+/* Why logs were not handed out: on standard error; the exit code. `path`: of the line at fault. */
+int cli_logs_explain(const struct cli_arguments *arguments, const char *path,
+                     const struct plx_logs_result *result);
+
+/* An interrupt has ended the wait of the client. */
+bool cli_is_interrupted(void);
+
 /* An error in what the caller typed: "pollux: COMMAND: ..." on standard error; the exit code. */
 int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

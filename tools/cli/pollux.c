@@ -22,6 +22,11 @@ static const char help[] =
     "  resolve TOKEN       learn, and settle, the outcome that was unknown\n"
     "  load FILE           store every line KEY<TAB>VALUE (- is standard input)\n"
     "  check FILE          compare every line KEY<TAB>VALUE with what is stored\n"
+    "Commands on logs, each line of which is handed out once:\n"
+    "  logs take           print the lines of --file that nobody has taken, and take them\n"
+    "  logs confirm ID     confirm a lease: its lines are never handed out again\n"
+    "  logs cursor         up to where the lines were handed out\n"
+    "  logs follow         take lines as the file grows, across rotations, until interrupted\n"
     "Commands on nodes:\n"
     "  status              who leads, how far everybody is: start here when something is wrong\n"
     "  counters            everything that each node counts\n"
@@ -39,6 +44,11 @@ static const char help[] =
     "      --relaxed                  ask, or tell, one node alone, with or without a leader\n"
     "      --home N                   that node, by its place among the endpoints, from 0\n"
     "      --raw                      print a value without a newline behind it\n"
+    "      --server NAME              logs: whose\n"
+    "      --file FILE                logs: one on each line, timestamp first; again for the next\n"
+    "                                 file, oldest first (- is standard input)\n"
+    "      --format rfc3339|integer   logs: of the timestamps; default: rfc3339\n"
+    "      --lease TIME               logs: lend the lines for so long, until confirmed\n"
     "  -h, --help    --version\n"
     "\n"
     "Exit codes:\n"
@@ -51,7 +61,7 @@ static const struct cli_command commands[] = {
     {"get", 1, 1, cli_get},     {"set", 1, 2, cli_set},           {"swap", 1, 3, cli_swap},
     {"del", 1, 1, cli_del},     {"resolve", 1, 1, cli_resolve},   {"load", 1, 1, cli_load},
     {"check", 1, 1, cli_check}, {"status", 0, 0, cli_status},     {"counters", 0, 0, cli_counters},
-    {"ping", 0, 0, cli_ping},   {"transfer", 0, 1, cli_transfer},
+    {"ping", 0, 0, cli_ping},   {"transfer", 0, 1, cli_transfer}, {"logs", 1, 2, cli_logs},
 };
 
 int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)
@@ -158,9 +168,16 @@ static const struct cli_command *command_check(const struct cli_arguments *argum
 /* The client that an interrupt cancels. Written before the handler is installed, and never after.
  */
 static struct plx_client *interrupted_client;
+static volatile sig_atomic_t is_interrupted;
+
+bool cli_is_interrupted(void)
+{
+    return is_interrupted != 0;
+}
 
 static void on_interrupt(int number)
 {
+    is_interrupted = 1;
     plx_cancel(interrupted_client);
     /* A second one ends the program at once. */
     signal(number, SIG_DFL);

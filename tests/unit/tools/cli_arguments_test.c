@@ -51,6 +51,31 @@ static void test_cli_arguments_takes_options_anywhere(void **state)
     assert_true(arguments.fence_wait_ns == UINT64_C(3000000000));
 }
 
+static void test_cli_arguments_reads_the_options_of_logs(void **state)
+{
+    (void)state;
+    struct cli_arguments arguments;
+    assert_true(parse("pollux logs take --server web1 --file a.1 --file a --format integer "
+                      "--lease 30s",
+                      &arguments));
+    assert_string_equal(arguments.server, "web1");
+    assert_int_equal(arguments.file_count, 2);
+    assert_string_equal(arguments.files[0], "a.1");
+    assert_string_equal(arguments.files[1], "a");
+    assert_true(arguments.is_integer_format && arguments.lease_ns == UINT64_C(30000000000));
+    assert_true(parse("pollux logs take --format rfc3339", &arguments));
+    assert_false(arguments.is_integer_format);
+    assert_false(parse("pollux logs take --format iso", &arguments));
+    assert_string_equal(reason, "--format iso: not one of rfc3339, integer");
+    assert_false(parse("pollux logs take --lease soon", &arguments));
+    assert_string_equal(reason, "--lease soon: not a time such as 250ms or 2s");
+    assert_false(parse("pollux logs take --file=1 --file=2 --file=3 --file=4 --file=5 --file=6 "
+                       "--file=7 --file=8 --file=9 --file=10 --file=11 --file=12 --file=13 "
+                       "--file=14 --file=15 --file=16 --file=17",
+                       &arguments));
+    assert_string_equal(reason, "--file 17: more than 16 files");
+}
+
 static void test_cli_arguments_reads_every_flag(void **state)
 {
     (void)state;
@@ -145,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cli_arguments_takes_options_anywhere),
+        cmocka_unit_test(test_cli_arguments_reads_the_options_of_logs),
         cmocka_unit_test(test_cli_arguments_reads_every_flag),
         cmocka_unit_test(test_cli_arguments_names_what_is_wrong),
         cmocka_unit_test(test_cli_arguments_takes_defaults_from_the_environment),

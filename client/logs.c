@@ -1,0 +1,382 @@
+/*
+ * Logs handed out once: the cursor is read, the logs behind it are found, and a swap moves it from
+ * exactly the state that was read. Whoever loses that race begins anew from the new state.
+ *
+ * Nothing is handed out before the swap is known to have happened, and nothing is tried again
+ * before it is known not to have: an unknown outcome is resolved, and where the session that knew
+ * it is gone the ids in the cursor itself tell.
+ */
+#include "base/check.h"
+#include "client/client_internal.h"
+#include "client/logs_internal.h"
+
+/* One call under way. */
+struct turn {
+    const struct logs_store *store;
+    struct plx_call call;
+    uint64_t deadline_ns; /* monotonic; UINT64_MAX: blocking */
+    char key[LOGS_KEY_SIZE];
+    size_t key_size_bytes;
+    bool is_confirm;
+    bool is_foreign; /* what was read is no cursor */
+    bool is_stored;
+    uint8_t stored[LOGS_CURSOR_SIZE_BYTES]; /* as it was read */
+    struct logs_cursor cursor;
+    struct plx_token token; /* of a swap that stays unknown */
+};
+
+static bool turn_begin(struct turn *turn, const struct logs_store *store, const char *server,
+                       const struct plx_call *call)
+{
+    size_t size_bytes = server == NULL ? 0 : strlen(server);
+    if (size_bytes == 0 || size_bytes > PLX_LOGS_SERVER_SIZE_BYTES_MAX)
+        return false;
+    *turn = (struct turn){.store = store, .deadline_ns = UINT64_MAX};
+    turn->call.is_blocking = call->is_blocking;
+    turn->call.fence_wait_ns = call->fence_wait_ns;
+    memcpy(turn->key, LOGS_KEY_PREFIX, sizeof(LOGS_KEY_PREFIX) - 1);
+    memcpy(turn->key + sizeof(LOGS_KEY_PREFIX) - 1, server, size_bytes);
+    turn->key_size_bytes = sizeof(LOGS_KEY_PREFIX) - 1 + size_bytes;
+    uint64_t timeout_ns = call->timeout_ns != 0 ? call->timeout_ns : store->timeout_ns;
+    uint64_t now_ns = store->monotonic_ns(store->context);
+    if (!call->is_blocking && timeout_ns < UINT64_MAX - now_ns)
+        turn->deadline_ns = now_ns + timeout_ns;
+    return true;
+}
+
+static struct plx_bytes turn_key(const struct turn *turn)
+{
+    return (struct plx_bytes){turn->key, turn->key_size_bytes};
+}
+
+/* What is left of the call's time for its next step; false: nothing. */
+static bool turn_time(struct turn *turn)
+{
+    uint64_t now_ns = turn->store->monotonic_ns(turn->store->context);
+    if (turn->deadline_ns == UINT64_MAX)
+        return true;
+    if (now_ns >= turn->deadline_ns)
+        return false;
+    turn->call.timeout_ns = turn->deadline_ns - now_ns;
+    return true;
+}
+
+/* Reads the cursor. PLX_NOT_FOUND: there is none yet, which is one before all logs.
+ * PLX_E_ARGUMENT: what is stored is no cursor. */
+static struct plx_response turn_read(struct turn *turn)
+{
+    uint8_t bytes[LOGS_CURSOR_SIZE_BYTES] = {0};
+    struct plx_response response = {.outcome = PLX_TIMEOUT};
+    if (!turn_time(turn))
+        return response;
+    struct plx_call call = turn->call;
+    call.buffer = bytes;
+    call.buffer_size_bytes = sizeof(bytes);
+    response = turn->store->get(turn->store->context, turn_key(turn), &call);
+    response.value = PLX_ABSENT; /* it lies in memory of this function */
+    if (response.outcome == PLX_NOT_FOUND) {
+        turn->is_stored = false;
+        turn->cursor = (struct logs_cursor){.serial = 0};
+    } else if (response.outcome == PLX_OK) {
+        turn->is_stored = true;
+        turn->is_foreign = response.value_size_bytes != sizeof(bytes) ||
+                           logs_cursor_decode(span_of(bytes, sizeof(bytes)), &turn->cursor) != OK;
+        if (turn->is_foreign)
+            response.outcome = PLX_E_ARGUMENT;
+        memcpy(turn->stored, bytes, sizeof(bytes));
+    }
+    return response;
+}
+
+/*
+ * Settles a swap whose outcome is unknown: by its token, or by the id that the swap would have left
+ * in the cursor. Never waits without end: a blocking swap is unknown only when it was cancelled, or
+ * when its session is gone.
+ */
+static enum plx_outcome turn_settle(struct turn *turn, const struct plx_token *token,
+                                    const struct plx_logs_id *id)
+{
+    const struct logs_store *store = turn->store;
+    struct plx_call call = {.fence_wait_ns = turn->call.fence_wait_ns};
+    struct plx_response response = store->resolve(store->context, token, &call);
+    if (response.outcome != PLX_E_SESSION_EXPIRED) {
+        turn->token = *token;
+        return response.outcome;
+    }
+    /* No time is left to a call that is here because of its time: it gets some. */
+    if (turn->deadline_ns != UINT64_MAX)
+        turn->deadline_ns = store->monotonic_ns(store->context) + store->timeout_ns;
+    response = turn_read(turn);
+    if (response.outcome != PLX_OK && response.outcome != PLX_NOT_FOUND) {
+        turn->token = *token;
+        return PLX_UNKNOWN;
+    }
+    switch (logs_cursor_judge(&turn->cursor, id)) {
+    case LOGS_LEASED:
+        return turn->is_confirm ? PLX_MISMATCH : PLX_OK;
+    case LOGS_MOVED:
+        return PLX_OK;
+    case LOGS_NEVER:
+        return PLX_MISMATCH;
+    case LOGS_FORGOTTEN:
+        break;
+    }
+    return PLX_UNKNOWN;
+}
+
+/* Stores the next state of the cursor in place of the one read, which `id` marks. PLX_MISMATCH:
+ * somebody else was first. */
+static enum plx_outcome turn_swap(struct turn *turn, const struct logs_cursor *next,
+                                  const struct plx_logs_id *id)
+{
+    uint8_t bytes[LOGS_CURSOR_SIZE_BYTES];
+    uint8_t found[LOGS_CURSOR_SIZE_BYTES];
+    if (!turn_time(turn))
+        return PLX_TIMEOUT;
+    logs_cursor_encode(next, bytes);
+    struct plx_bytes old_value = PLX_ABSENT;
+    if (turn->is_stored)
+        old_value = (struct plx_bytes){turn->stored, sizeof(turn->stored)};
+    struct plx_call call = turn->call;
+    call.buffer = found;
+    call.buffer_size_bytes = sizeof(found);
+    struct plx_response response =
+        turn->store->swap(turn->store->context, turn_key(turn),
+                          (struct plx_bytes){bytes, sizeof(bytes)}, old_value, &call);
+    if (response.outcome == PLX_UNKNOWN)
+        return turn_settle(turn, &response.token, id);
+    return response.outcome;
+}
+
+/* The state of the cursor with the logs of the result handed out, or leased; and its id. */
+static struct plx_logs_id turn_next(const struct turn *turn, const struct plx_logs_result *result,
+                                    uint64_t lease_ns, struct logs_cursor *ret_next)
+{
+    const struct logs_store *store = turn->store;
+    uint64_t nonce = store->nonce(store->context);
+    uint64_t handed_out = turn->cursor.handed_out + result->count;
+    *ret_next = turn->cursor;
+    if (lease_ns == 0)
+        return logs_cursor_move(ret_next, result->end, handed_out, nonce);
+    struct logs_lease lease = {.id = {0, nonce}, .end = result->end, .handed_out = handed_out};
+    uint64_t now_us = store->wall_us(store->context);
+    uint64_t lease_us = (lease_ns + 999) / 1000;
+    lease.expires_us = lease_us > UINT64_MAX - now_us ? UINT64_MAX : now_us + lease_us;
+    logs_cursor_lease(ret_next, &lease);
+    return lease.id;
+}
+
+/* One attempt; PLX_MISMATCH: another one is due. */
+static struct plx_logs_result take_once(struct turn *turn, const struct logs_source *source,
+                                        const struct plx_logs_how *how)
+{
+    const struct logs_store *store = turn->store;
+    struct plx_logs_result result = {.outcome = turn_read(turn).outcome};
+    if (turn->is_foreign)
+        result.fault = PLX_LOGS_FOREIGN;
+    if (result.outcome != PLX_OK && result.outcome != PLX_NOT_FOUND)
+        return result;
+    if (logs_walk(source, how->before, turn->cursor.position, &result) != PLX_LOGS_VALID) {
+        result.outcome = PLX_E_ARGUMENT;
+        return result;
+    }
+    result.outcome = PLX_OK;
+    if (result.count == 0)
+        return result;
+    uint64_t left_us = logs_cursor_lease_left_us(&turn->cursor, store->wall_us(store->context));
+    if (left_us > 0) {
+        result.first += result.count;
+        result.count = 0;
+        result.is_leased = true;
+        result.lease_left_ns = left_us > UINT64_MAX / 1000 ? UINT64_MAX : left_us * 1000;
+        return result;
+    }
+    struct logs_cursor next;
+    result.id = turn_next(turn, &result, how->lease_ns, &next);
+    result.outcome = turn_swap(turn, &next, &result.id);
+    if (how->lease_ns > 0) {
+        uint64_t now_us = store->wall_us(store->context);
+        uint64_t expires_us = next.lease.expires_us;
+        result.lease_left_ns = expires_us > now_us ? (expires_us - now_us) * 1000 : 0;
+    }
+    return result;
+}
+
+struct plx_logs_result logs_take(const struct logs_store *store, const char *server,
+                                 const struct logs_source *source, const struct plx_logs_how *how)
+{
+    struct turn turn;
+    struct plx_call call = {.is_blocking = how->is_blocking,
+                            .timeout_ns = how->timeout_ns,
+                            .fence_wait_ns = how->fence_wait_ns};
+    struct plx_logs_result result = {.outcome = PLX_MISMATCH};
+    if (!turn_begin(&turn, store, server, &call))
+        return (struct plx_logs_result){.outcome = PLX_E_ARGUMENT, .fault = PLX_LOGS_NAME};
+    for (uint32_t i = 0; i < LOGS_ROUNDS_MAX && result.outcome == PLX_MISMATCH; i++)
+        result = take_once(&turn, source, how);
+    if (result.outcome == PLX_MISMATCH)
+        result.outcome = PLX_E_OVERLOADED;
+    if (result.outcome == PLX_UNKNOWN) {
+        result.token = turn.token;
+    } else if (result.outcome != PLX_OK) {
+        result.count = 0;
+        result.size_bytes = 0;
+        result.id = (struct plx_logs_id){0, 0};
+    }
+    return result;
+}
+
+static enum plx_outcome confirm_once(struct turn *turn, const struct plx_logs_id *id)
+{
+    enum plx_outcome outcome = turn_read(turn).outcome;
+    if (outcome != PLX_OK && outcome != PLX_NOT_FOUND)
+        return outcome;
+    switch (logs_cursor_judge(&turn->cursor, id)) {
+    case LOGS_MOVED:
+        return PLX_OK;
+    case LOGS_NEVER:
+        return PLX_MISMATCH;
+    case LOGS_FORGOTTEN:
+        return PLX_UNKNOWN;
+    case LOGS_LEASED:
+        break;
+    }
+    struct logs_cursor next = turn->cursor;
+    logs_cursor_confirm(&next);
+    outcome = turn_swap(turn, &next, id);
+    /* Whether the lease was lost is read anew: others change the cursor in other ways, too. */
+    return outcome == PLX_MISMATCH ? PLX_E_FULL : outcome;
+}
+
+static struct plx_response confirm_response(enum plx_outcome outcome, const struct plx_token *token)
+{
+    struct plx_response response = {
+        .outcome = outcome, .valid = outcome == PLX_OK, .timeout = outcome == PLX_TIMEOUT};
+    if (outcome == PLX_UNKNOWN)
+        response.token = *token;
+    return response;
+}
+
+struct plx_response logs_confirm(const struct logs_store *store, const char *server,
+                                 const struct plx_logs_id *id, const struct plx_call *call)
+{
+    struct turn turn;
+    enum plx_outcome outcome = PLX_E_FULL; /* until it is decided */
+    if (!turn_begin(&turn, store, server, call) || id->serial == 0)
+        return (struct plx_response){.outcome = PLX_E_ARGUMENT};
+    turn.is_confirm = true;
+    for (uint32_t i = 0; i < LOGS_ROUNDS_MAX && outcome == PLX_E_FULL; i++)
+        outcome = confirm_once(&turn, id);
+    if (outcome == PLX_E_FULL)
+        outcome = PLX_E_OVERLOADED;
+    return confirm_response(outcome, &turn.token);
+}
+
+struct plx_response logs_state(const struct logs_store *store, const char *server,
+                               const struct plx_call *call, struct plx_logs_state *ret_state)
+{
+    struct turn turn;
+    if (!turn_begin(&turn, store, server, call))
+        return (struct plx_response){.outcome = PLX_E_ARGUMENT};
+    struct plx_response response = turn_read(&turn);
+    const struct logs_cursor *cursor = &turn.cursor;
+    *ret_state = (struct plx_logs_state){
+        .position = cursor->position, .handed_out = cursor->handed_out, .serial = cursor->serial};
+    if (response.outcome == PLX_OK && cursor->has_lease) {
+        uint64_t left_us = logs_cursor_lease_left_us(cursor, store->wall_us(store->context));
+        ret_state->lease = cursor->lease.id;
+        ret_state->lease_end = cursor->lease.end;
+        ret_state->leased = cursor->lease.handed_out - cursor->handed_out;
+        ret_state->lease_left_ns = left_us > UINT64_MAX / 1000 ? UINT64_MAX : left_us * 1000;
+    }
+    return response;
+}
+
+/* ---- the store behind a handle ---- */
+
+static struct plx_response store_get(void *context, struct plx_bytes key,
+                                     const struct plx_call *call)
+{
+    return plx_get(context, key, call);
+}
+
+static struct plx_response store_swap(void *context, struct plx_bytes key,
+                                      struct plx_bytes new_value, struct plx_bytes old_value,
+                                      const struct plx_call *call)
+{
+    return plx_swap(context, key, new_value, old_value, call);
+}
+
+static struct plx_response store_resolve(void *context, const struct plx_token *token,
+                                         const struct plx_call *call)
+{
+    return plx_resolve(context, token, call);
+}
+
+static uint64_t store_monotonic_ns(void *context)
+{
+    (void)context;
+    return clock_monotonic_ns();
+}
+
+static uint64_t store_wall_us(void *context)
+{
+    (void)context;
+    return clock_realtime_us();
+}
+
+static uint64_t store_nonce(void *context)
+{
+    struct plx_client *client = context;
+    client_lock(client);
+    uint64_t nonce = prng_next(&client->prng);
+    client_unlock(client);
+    return nonce;
+}
+
+static struct logs_store store_of(struct plx_client *client)
+{
+    return (struct logs_store){.context = client,
+                               .get = store_get,
+                               .swap = store_swap,
+                               .resolve = store_resolve,
+                               .monotonic_ns = store_monotonic_ns,
+                               .wall_us = store_wall_us,
+                               .nonce = store_nonce,
+                               .timeout_ns = client->options.timeout_ns};
+}
+
+static const struct plx_logs_how no_how;
+static const struct plx_call no_call;
+
+struct plx_logs_result plx_logs_take(struct plx_client *client, const char *server,
+                                     const struct plx_log *logs, size_t count,
+                                     const struct plx_logs_how *how)
+{
+    const struct logs_store store = store_of(client);
+    const struct logs_source source = {.logs = logs, .count = count};
+    return logs_take(&store, server, &source, how != NULL ? how : &no_how);
+}
+
+struct plx_logs_result plx_logs_take_text(struct plx_client *client, const char *server,
+                                          struct plx_bytes text, enum plx_logs_format format,
+                                          const struct plx_logs_how *how)
+{
+    const struct logs_store store = store_of(client);
+    const struct logs_source source = {.is_text = true, .text = text, .format = format};
+    return logs_take(&store, server, &source, how != NULL ? how : &no_how);
+}
+
+struct plx_response plx_logs_confirm(struct plx_client *client, const char *server,
+                                     const struct plx_logs_id *id, const struct plx_call *call)
+{
+    const struct logs_store store = store_of(client);
+    return logs_confirm(&store, server, id, call != NULL ? call : &no_call);
+}
+
+struct plx_response plx_logs_cursor(struct plx_client *client, const char *server,
+                                    const struct plx_call *call, struct plx_logs_state *ret_state)
+{
+    const struct logs_store store = store_of(client);
+    return logs_state(&store, server, call != NULL ? call : &no_call, ret_state);
+}
