@@ -4,9 +4,9 @@
  * Message: 0 fingerprint u32 | 4 type u8 | 5 flags u8 | 6 from u16 | 8 to u16 | 10 entry count u16
  * | 12 zero u32 | 16 term u64 | 24 fields u64 each, as many as the type has: vote request: last
  * index, last term (flags 1: pre-vote, 2: transfer) vote reply: none (flags 1: pre-vote, 4:
- * granted, 8: suspect) append request: previous index, previous term, commit index, round; the
- * entries follow append reply: match index, round, conflict term, conflict index, rejected index
- * (flag 16: success) timeout now: none Entry: 0 term u64 | 8 size u32 | 12 kind u8 | 13 zero[3] |
+ * granted, 8: suspect) append request: previous index, previous term, commit index, round (flag 8:
+ * suspect); the entries follow append reply: match index, round, conflict term, conflict index,
+ * rejected index (flags 8: suspect, 16: success) timeout now: none Entry: 0 term u64 | 8 size u32 | 12 kind u8 | 13 zero[3] |
  * 16 payload
  *
  * Whether the fields make sense for the receiver is raft's to judge; that they are all there and
@@ -34,8 +34,8 @@ static void type_shape(uint8_t type, uint32_t *ret_field_count, uint8_t *ret_fla
     } shapes[RAFT_MESSAGE_TYPE_END] = {
         [RAFT_VOTE_REQUEST] = {2, FLAG_PRE_VOTE | FLAG_TRANSFER},
         [RAFT_VOTE_REPLY] = {0, FLAG_PRE_VOTE | FLAG_GRANTED | FLAG_SUSPECT},
-        [RAFT_APPEND_REQUEST] = {4, 0},
-        [RAFT_APPEND_REPLY] = {5, FLAG_SUCCESS},
+        [RAFT_APPEND_REQUEST] = {4, FLAG_SUSPECT},
+        [RAFT_APPEND_REPLY] = {5, FLAG_SUSPECT | FLAG_SUCCESS},
         [RAFT_TIMEOUT_NOW] = {0, 0},
     };
     *ret_field_count = shapes[type].field_count;
@@ -52,8 +52,11 @@ static uint8_t message_flags(const struct raft_message *message)
         flags = (message->vote_reply.is_pre_vote ? FLAG_PRE_VOTE : 0) |
                 (message->vote_reply.is_granted ? FLAG_GRANTED : 0) |
                 (message->vote_reply.is_suspect ? FLAG_SUSPECT : 0);
+    } else if (message->type == RAFT_APPEND_REQUEST) {
+        flags = message->append_request.is_suspect ? FLAG_SUSPECT : 0;
     } else if (message->type == RAFT_APPEND_REPLY) {
-        flags = message->append_reply.is_success ? FLAG_SUCCESS : 0;
+        flags = (message->append_reply.is_success ? FLAG_SUCCESS : 0) |
+                (message->append_reply.is_suspect ? FLAG_SUSPECT : 0);
     }
     return (uint8_t)flags;
 }
@@ -191,8 +194,10 @@ static struct raft_message message_load(const uint8_t *from)
         message.append_request.commit_index = le64_load(fields + 16);
         message.append_request.round = le64_load(fields + 24);
         message.append_request.entry_count = le16_load(from + 10);
+        message.append_request.is_suspect = (flags & FLAG_SUSPECT) != 0;
     } else if (message.type == RAFT_APPEND_REPLY) {
         message.append_reply.is_success = (flags & FLAG_SUCCESS) != 0;
+        message.append_reply.is_suspect = (flags & FLAG_SUSPECT) != 0;
         message.append_reply.match_index = le64_load(fields);
         message.append_reply.round = le64_load(fields + 8);
         message.append_reply.conflict_term = le64_load(fields + 16);

@@ -105,10 +105,21 @@ void log_write_commit_hint(struct log *log, uint64_t commit_index)
 
 void log_settle(struct log *log)
 {
+    if (log->is_suspect && log->settle_ticket == 0)
+        log->settle_ticket = log_persist(log);
+}
+
+/* What the settlement rests on is durable. The mark is made so, too: a quiet node may persist
+ * nothing else for long. */
+static void settle(struct log *log)
+{
+    log->settle_ticket = 0;
     log->is_suspect = false;
     log->lost_through_index = 0;
-    if (log->last_index > 0)
-        settled_mark_store(log);
+    if (log->last_index == 0)
+        return;
+    settled_mark_store(log);
+    (void)medium_persist(log->medium);
 }
 
 uint64_t log_persist(struct log *log)
@@ -134,6 +145,8 @@ enum error log_persisted(struct log *log, uint64_t *ret_ticket, uint64_t *ret_in
         log->pending_first = (log->pending_first + 1) & (LOG_PENDING_MAX - 1);
         log->pending_count--;
     }
+    if (log->settle_ticket != 0 && ticket >= log->settle_ticket)
+        settle(log);
     *ret_ticket = ticket;
     *ret_index = log->durable_index;
     return OK;

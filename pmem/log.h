@@ -127,10 +127,12 @@ void log_write_hard_state(struct log *log, uint64_t term, uint16_t vote);
 void log_write_commit_hint(struct log *log, uint64_t commit_index);
 
 /*
- * A quorum has settled what this log may have lost (raft no longer calls its tail suspect): records
- * from here on say so, and a mark in the file, durable whenever, says it of those before. Without
- * this call a log that was suspect is so again at the next start until it has as many records as it
- * may have lost, and one that was created for ever.
+ * A quorum has settled what this log may have lost (raft no longer calls its tail suspect). It
+ * rests on what was written before, the hard state above all, so it counts once that is durable:
+ * this asks for a persist, and when log_persisted reports it, records from then on say that they
+ * are of a settled log, and a mark in the file says it of those before. Without this call a log
+ * that was suspect is so again at the next start until it has as many records as it may have lost,
+ * and one that was created for ever.
  */
 void log_settle(struct log *log);
 

@@ -57,6 +57,7 @@ struct log {
     size_t durable_offset;
     uint64_t last_index;
     uint64_t durable_index;
+    uint64_t settle_ticket;      /* of the persist after which the log is settled; 0: none */
     uint64_t lost_through_index; /* highest index that may have been lost; 0: none; or everything */
     uint32_t *units;             /* index -> offset / RECORD_ALIGN_BYTES; [0] is 0 */
     uint64_t units_max;          /* highest index that fits */

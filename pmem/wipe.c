@@ -69,6 +69,7 @@ static void wipe_end(struct log *log)
     log->durable_offset = LOG_RECORDS_OFFSET;
     log->durable_index = 0;
     log->pending_count = 0;
+    log->settle_ticket = 0;
     log->is_suspect = true;
     log->lost_through_index = LOG_LOST_EVERYTHING;
 }

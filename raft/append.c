@@ -99,6 +99,7 @@ static void reject(struct raft *raft, const struct raft_message *message)
     struct raft_message *reply = raft_emit_reply(raft, RAFT_APPEND_REPLY, message->from);
     reply->append_reply.round = message->append_request.round;
     reply->append_reply.rejected_index = previous;
+    reply->append_reply.is_suspect = raft->is_tail_suspect;
     if (previous > raft->trail.last_index) {
         reply->append_reply.conflict_index = raft->trail.last_index + 1;
         return;
@@ -145,11 +146,14 @@ static void settle(struct raft *raft)
  * Every record acknowledged in an earlier term and committed then lies before this leader's first
  * entry, so a log verified past a committed entry of the leader's term has them all back. Within
  * the restored term that proof fails: a lost acknowledgement may still be on its way to that term's
- * leader.
+ * leader. A node that lost its whole log does not even know that term, so the leader must first
+ * know that it is suspect, and count nothing that it acknowledged before.
  */
-static void lift_suspicion(struct raft *raft, uint64_t leader_commit_index)
+static void lift_suspicion(struct raft *raft, const struct raft_message *message)
 {
-    if (!raft->is_tail_suspect || raft->hard_state.term <= raft->suspect_term)
+    uint64_t leader_commit_index = message->append_request.commit_index;
+    if (!raft->is_tail_suspect || raft->hard_state.term <= raft->suspect_term ||
+        !message->append_request.is_suspect)
         return;
     if (leader_commit_index <= raft->verified_index &&
         trail_term_at(&raft->trail, leader_commit_index) == raft->hard_state.term)
@@ -164,6 +168,7 @@ static void accept(struct raft *raft, const struct raft_message *message)
     struct raft_message *reply = is_after ? raft_emit_after(raft, RAFT_APPEND_REPLY, message->from)
                                           : raft_emit_now(raft, RAFT_APPEND_REPLY, message->from);
     reply->append_reply.is_success = true;
+    reply->append_reply.is_suspect = raft->is_tail_suspect;
     reply->append_reply.round = message->append_request.round;
     reply->append_reply.match_index = raft->verified_index;
     if (!is_after && raft->durable_index < raft->verified_index)
@@ -194,6 +199,6 @@ void raft_handle_append_request(struct raft *raft, const struct raft_message *me
     uint64_t commit = leader_commit < raft->verified_index ? leader_commit : raft->verified_index;
     if (commit > raft->commit_index)
         raft->commit_index = commit;
-    lift_suspicion(raft, leader_commit);
+    lift_suspicion(raft, message);
     accept(raft, message);
 }

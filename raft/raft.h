@@ -99,8 +99,11 @@ struct raft_message {
             uint64_t commit_index;
             uint64_t round;       /* echoed; confirms leadership for ReadIndex */
             uint32_t entry_count; /* entries previous_index + 1 and on */
+            bool is_suspect; /* the leader knows that the receiver is, and has forgotten what it
+                                acknowledged before */
         } append_request;
         struct {
+            bool is_suspect; /* the sender may have lost what it acknowledged to this leader */
             bool is_success; /* a failure with every field 0 only tells the sender's higher term */
             uint64_t match_index; /* success: durable here and equal to the leader's up to this */
             uint64_t round;

@@ -33,6 +33,7 @@ struct raft_peer {
     uint64_t match_index;  /* durable there and equal to ours */
     uint64_t next_index;   /* first record of the next request */
     uint64_t round_acked;  /* highest round it has echoed in this term */
+    bool is_suspect;       /* it may have lost records of this term; it is told that we know */
     uint64_t round_min;    /* a match acknowledged in an earlier round counts no more */
     uint64_t contact_ns;   /* its last reply in this term; 0: none */
     uint64_t sent_ns;      /* our last append request to it */

@@ -38,6 +38,7 @@ void raft_reset_peers(struct raft *raft)
         peer->match_index = 0;
         peer->round_acked = 0;
         peer->round_min = 0;
+        peer->is_suspect = false;
         peer->step_appends = 0;
         peer->sent_ns = raft->now_ns;
         peer->progress_ns = raft->now_ns;
@@ -74,6 +75,7 @@ static void send_append(struct raft *raft, struct raft_peer *peer, uint64_t prev
     message->append_request.commit_index = raft->commit_index;
     message->append_request.round = raft->round;
     message->append_request.entry_count = entry_count;
+    message->append_request.is_suspect = peer->is_suspect;
     peer->sent_ns = raft->now_ns;
     peer->step_appends++;
 }
@@ -220,14 +222,35 @@ static uint64_t back_off(const struct raft *raft, const struct raft_message *mes
     return message->append_reply.conflict_index;
 }
 
+/* What the peer acknowledged before may be what it has lost: only answers to requests of a round
+ * that begins now count again. */
+static void forget_acknowledgements(struct raft *raft, struct raft_peer *peer)
+{
+    raft->round++;
+    peer->round_min = raft->round;
+}
+
+/* A peer that becomes suspect starts again from nothing. The requests to it say so from here on,
+ * and only then does it trust itself again. */
+static void note_suspicion(struct raft *raft, struct raft_peer *peer,
+                           const struct raft_message *message)
+{
+    if (message->append_reply.is_suspect == peer->is_suspect ||
+        message->append_reply.round < peer->round_min)
+        return;
+    peer->is_suspect = message->append_reply.is_suspect;
+    if (!peer->is_suspect)
+        return;
+    forget_acknowledgements(raft, peer);
+    enter_probe(peer, peer->state == RAFT_PEER_PROBE ? peer->next_index : peer->match_index + 1);
+    peer->match_index = 0;
+}
+
 static void handle_rejection(struct raft *raft, struct raft_peer *peer,
                              const struct raft_message *message)
 {
     uint64_t rejected = message->append_reply.rejected_index;
-    /* What it acknowledged before may be what it has lost: only answers to requests of a round that
-     * begins now count again. */
-    raft->round++;
-    peer->round_min = raft->round;
+    forget_acknowledgements(raft, peer);
     if (peer->state == RAFT_PEER_REPLICATE && rejected > peer->match_index) {
         enter_probe(peer, peer->match_index + 1); /* a request was lost or overtaken */
         return;
@@ -253,6 +276,7 @@ void raft_handle_append_reply(struct raft *raft, const struct raft_message *mess
         peer->round_acked = message->append_reply.round;
         raft_release_reads(raft);
     }
+    note_suspicion(raft, peer, message);
     if (message->append_reply.is_success)
         handle_success(raft, peer, message);
     else if (message->append_reply.rejected_index != 0)

@@ -51,6 +51,8 @@ static void three_records(struct log_model *model, struct log_subject *subject)
     log_model_vote(model, subject, 2, 1);
     log_model_append(model, subject, 10);
     log_model_settle(model, subject);
+    CHECK(medium_persist_wait(log_medium(subject->log)) == OK);
+    log_model_collect(model, subject);
     log_model_append(model, subject, 100);
     log_model_append(model, subject, 0);
     log_model_commit(model, subject, 1);
@@ -66,6 +68,15 @@ static void two_unsettled(struct log_model *model, struct log_subject *subject)
 static void settle(struct log_model *model, struct log_subject *subject)
 {
     log_model_settle(model, subject);
+}
+
+static void vote_and_settle(struct log_model *model, struct log_subject *subject)
+{
+    log_model_vote(model, subject, 3, 2);
+    log_model_settle(model, subject);
+    log_model_collect(model, subject);
+    log_model_append(model, subject, 5);
+    log_model_persist(model, subject);
 }
 
 static void append_settle_append(struct log_model *model, struct log_subject *subject)
@@ -159,6 +170,7 @@ static const struct crash_case cases[] = {
     {"first term and vote", nothing, vote},
     {"new term and its first record", three_records, vote_and_append},
     {"settled mark", two_unsettled, settle},
+    {"vote, settled mark, append", two_unsettled, vote_and_settle},
     {"append, settled mark, append", two_unsettled, append_settle_append},
     {"commit hint", three_records, commit_hint},
     {"supersede and its commit hint", three_records, supersede_and_hint},

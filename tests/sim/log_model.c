@@ -103,6 +103,7 @@ void log_model_commit(struct log_model *model, struct log_subject *subject, uint
 
 void log_model_settle(struct log_model *model, struct log_subject *subject)
 {
+    log_model_persist(model, subject); /* log_settle asks for one, too: this ticket comes before */
     struct model_snapshot *snapshot = snapshot_push(model);
     snapshot->is_settled = true;
     model->lost_last_index = 0;
@@ -193,6 +194,23 @@ static bool commit_is_allowed(const struct log_model *model, const struct log_su
     return true;
 }
 
+/* A log counts as settled only with the vote that was written before that. */
+static bool settlement_is_allowed(const struct log_model *model, const struct log_subject *subject)
+{
+    const struct log_recovery *found = &subject->recovery;
+    uint32_t first = model->durable;
+    if (found->is_suspect || model->snapshots[first].is_settled)
+        return true;
+    while (first < model->snapshot_count && !model->snapshots[first].is_settled)
+        first++;
+    if (first == model->snapshot_count || found->term > model->snapshots[first].term)
+        return first < model->snapshot_count;
+    for (uint32_t i = first; i < model->snapshot_count; i++)
+        if (model->snapshots[i].term == found->term && model->snapshots[i].vote == found->vote)
+            return true;
+    return false;
+}
+
 static const char *suspicion_check(const struct log_model *model, const struct log_subject *subject,
                                    const struct model_snapshot *state)
 {
@@ -228,6 +246,8 @@ const char *log_model_check(struct log_model *model, struct log_subject *subject
             return "an older state came back and the log is not suspect";
         model->lost_last_index = model->snapshots[model->durable].written_last_index;
     }
+    if (!settlement_is_allowed(model, subject))
+        return "settled without the vote that was to be durable before";
     const char *wrong = suspicion_check(model, subject, &model->snapshots[found]);
     if (wrong != NULL)
         return wrong;

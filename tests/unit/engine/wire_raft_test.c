@@ -92,6 +92,9 @@ static void test_wire_raft_append_reply_round_trip(void **state)
     assert_true(ret.append_reply.rejected_index == 5);
     reply.append_reply.is_success = false;
     assert_false(round_trip(&reply).append_reply.is_success);
+    assert_false(round_trip(&reply).append_reply.is_suspect);
+    reply.append_reply.is_suspect = true;
+    assert_true(round_trip(&reply).append_reply.is_suspect);
     struct raft_message timeout_now = {.type = RAFT_TIMEOUT_NOW, .from = 1, .to = 3, .term = 2};
     round_trip(&timeout_now);
 }

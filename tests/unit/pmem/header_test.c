@@ -47,7 +47,11 @@ static int setup(void **state)
     medium_sim_use(fixture->sim);
     if (fixture_open(fixture) != OK)
         return -1;
+    uint64_t ticket = 0;
+    uint64_t index = 0;
     log_settle(fixture->log);
+    if (log_persisted(fixture->log, &ticket, &index) != OK)
+        return -1;
     if (log_append(fixture->log, &record) != OK)
         return -1;
     log_write_hard_state(fixture->log, 3, 2);

@@ -55,6 +55,11 @@ static int setup(void **state)
     if (fixture_open(fixture) != OK)
         return -1;
     log_settle(fixture->log);
+    uint64_t ticket = 0;
+    uint64_t index = 0;
+    if (medium_persist_wait(log_medium(fixture->log)) != OK ||
+        log_persisted(fixture->log, &ticket, &index) != OK)
+        return -1;
     *state = fixture;
     return 0;
 }

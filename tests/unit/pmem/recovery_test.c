@@ -51,13 +51,29 @@ static int setup_on(void **state, enum medium_granularity granularity)
     return fixture_open(fixture) == OK ? 0 : -1;
 }
 
+/* A quorum has settled the log, and that is durable. */
+static void settle(struct fixture *fixture)
+{
+    uint64_t ticket = 0;
+    uint64_t index = 0;
+    log_settle(fixture->log);
+    assert_int_equal(medium_persist_wait(log_medium(fixture->log)), OK);
+    assert_int_equal(log_persisted(fixture->log, &ticket, &index), OK);
+    assert_int_equal(medium_persist_wait(log_medium(fixture->log)), OK);
+}
+
 /* As after the cluster's first election: a quorum has settled the log. */
 static int setup_settled_on(void **state, enum medium_granularity granularity)
 {
     if (setup_on(state, granularity) != 0)
         return -1;
-    log_settle(((struct fixture *)*state)->log);
+    settle(*state);
     return 0;
+}
+
+static int setup_page_created(void **state)
+{
+    return setup_on(state, MEDIUM_PAGE);
 }
 
 static int setup_created(void **state)
@@ -214,7 +230,7 @@ static void test_recovery_ends_the_suspicion_when_settled(void **state)
     append_durably(fixture, 1, "abcd");
     rot(fixture, 1);
     fixture_reopen(fixture);
-    log_settle(fixture->log);
+    settle(fixture);
     append_durably(fixture, 2, "B");
     fixture_reopen(fixture);
     assert_letters(fixture, "aB");
@@ -235,7 +251,7 @@ static void test_recovery_suspects_a_created_log_until_settled(void **state)
     fixture_reopen(fixture);
     assert_letters(fixture, "abc");
     assert_true(fixture->recovery.is_suspect);
-    log_settle(fixture->log);
+    settle(fixture);
     append_durably(fixture, 1, "d");
     fixture_reopen(fixture);
     assert_false(fixture->recovery.is_suspect);
@@ -247,44 +263,46 @@ static void test_recovery_believes_the_settled_mark(void **state)
 {
     struct fixture *fixture = *state;
     append_durably(fixture, 1, "a");
-    log_settle(fixture->log);
-    fixture_reopen(fixture); /* the mark was stored and never persisted */
-    assert_false(fixture->recovery.is_suspect);
-    log_settle(fixture->log);
-    persist(fixture);
+    settle(fixture);
     medium_sim_lose_power(fixture->sim, PATH, 0);
     fixture_reopen(fixture);
     assert_letters(fixture, "a");
     assert_false(fixture->recovery.is_suspect);
+    assert_string_equal(fixture->recovery.note, "");
 }
 
-/* It may reach the medium before the record it names, or stay behind when that rots. */
-static void test_recovery_takes_no_settled_mark_for_a_record_that_is_not_there(void **state)
+/* Not before the vote that goes with it is durable. */
+static void test_recovery_settles_only_what_is_durable(void **state)
 {
     struct fixture *fixture = *state;
+    uint64_t ticket = 0;
+    uint64_t index = 0;
     append_durably(fixture, 1, "a");
-    append(fixture, 1, 'b');
+    medium_sim_set_delay(fixture->sim, PATH, 0, MEDIUM_SIM_STALLED);
+    log_write_hard_state(fixture->log, 1, 2);
     log_settle(fixture->log);
-    const uint64_t survivors = UINT64_C(1) << (medium_sim_pending_count(fixture->sim, PATH) - 1);
-    medium_sim_lose_power_but(fixture->sim, PATH, &survivors);
+    append(fixture, 1, 'b');
+    assert_int_equal(log_persisted(fixture->log, &ticket, &index), OK);
+    medium_sim_lose_power(fixture->sim, PATH, 1000000);
     fixture_reopen(fixture);
-    assert_letters(fixture, "a");
-    assert_true(fixture->recovery.is_suspect);
-    append_durably(fixture, 1, "B"); /* at the same place */
-    fixture_reopen(fixture);
-    assert_letters(fixture, "aB");
+    assert_letters(fixture, "ab");
     assert_true(fixture->recovery.is_suspect);
 }
 
+/* It may stay behind when the log before its record is lost. */
 static void test_recovery_loses_the_settled_mark_with_its_record(void **state)
 {
     struct fixture *fixture = *state;
     append_durably(fixture, 1, "ab");
-    log_settle(fixture->log);
+    settle(fixture);
     persist(fixture);
-    rot(fixture, 0); /* "b" is whole, and hangs in the air */
+    rot(fixture, 0); /* "b", which the mark names, is whole, and hangs in the air */
     fixture_reopen(fixture);
     assert_letters(fixture, "");
+    assert_true(fixture->recovery.is_suspect);
+    append_durably(fixture, 1, "A");
+    fixture_reopen(fixture);
+    assert_letters(fixture, "A");
     assert_true(fixture->recovery.is_suspect);
 }
 
@@ -433,9 +451,10 @@ static void test_recovery_tells_stalled_from_durable(void **state)
 
 int main(void)
 {
-#define TEST(name)         cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TEST_PAGE(name)    cmocka_unit_test_setup_teardown(name, setup_page, teardown)
-#define TEST_CREATED(name) cmocka_unit_test_setup_teardown(name, setup_created, teardown)
+#define TEST(name)              cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_PAGE(name)         cmocka_unit_test_setup_teardown(name, setup_page, teardown)
+#define TEST_CREATED(name)      cmocka_unit_test_setup_teardown(name, setup_created, teardown)
+#define TEST_PAGE_CREATED(name) cmocka_unit_test_setup_teardown(name, setup_page_created, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_recovery_takes_zeros_for_a_clean_end),
         TEST(test_recovery_reports_a_torn_tail),
@@ -445,7 +464,7 @@ int main(void)
         TEST(test_recovery_ends_the_suspicion_when_settled),
         TEST_CREATED(test_recovery_suspects_a_created_log_until_settled),
         TEST_CREATED(test_recovery_believes_the_settled_mark),
-        TEST_CREATED(test_recovery_takes_no_settled_mark_for_a_record_that_is_not_there),
+        TEST_PAGE_CREATED(test_recovery_settles_only_what_is_durable),
         TEST_CREATED(test_recovery_loses_the_settled_mark_with_its_record),
         TEST(test_recovery_passes_over_rot_in_superseded_records),
         TEST(test_recovery_does_not_mix_two_histories),

@@ -1,6 +1,7 @@
 /*
  * Random schedules over fixed seeds: loss, duplication, reordering, cuts, late durability, crashes
- * that keep only what was durable. The harness checks election safety, leader append-only, leader
+ * that keep only what was durable, and crashes that keep nothing, of fewer nodes at a time than a
+ * majority. The harness checks election safety, leader append-only, leader
  * completeness, state machine safety and reads after every step (paper, figure 3); log matching is
  * checked here. After the faults stop, the cluster must elect, commit and converge.
  */
@@ -10,6 +11,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <cmocka.h>
 
 #define SEEDS       300
@@ -22,9 +24,12 @@ struct odds { /* of a million, each step */
     uint32_t crash;
     uint32_t cut;
     uint32_t drain;
+    uint32_t lost; /* of the crashes */
 };
 
 static uint64_t read_next;
+/* Lost its log and has not been settled, durably, since. */
+static bool is_lost[NODES_MAX + 1];
 
 static uint16_t pick_node(struct cluster *cluster, struct prng *prng)
 {
@@ -63,6 +68,25 @@ static void touch_network(struct cluster *cluster, struct prng *prng, const stru
     cluster_deliver(cluster, at);
 }
 
+static void crash(struct cluster *cluster, struct prng *prng, const struct odds *odds, uint16_t id)
+{
+    uint32_t lost_count = 0;
+    cluster_crash(cluster, id);
+    for (uint16_t i = 1; i <= cluster->node_count; i++)
+        lost_count += is_lost[i] && i != id;
+    if (!prng_chance(prng, odds->lost) || lost_count + 1 > cluster->node_count / 2)
+        return;
+    cluster_write(cluster, id, (struct raft_hard_state){0}, (const uint64_t[]){0});
+    is_lost[id] = true;
+}
+
+static void drain(struct cluster *cluster, uint16_t id)
+{
+    cluster_drain(cluster, id);
+    if (!cluster_status(cluster, id).is_tail_suspect)
+        is_lost[id] = false;
+}
+
 static void touch_node(struct cluster *cluster, struct prng *prng, const struct odds *odds)
 {
     uint16_t id = pick_node(cluster, prng);
@@ -70,17 +94,17 @@ static void touch_node(struct cluster *cluster, struct prng *prng, const struct 
     if (!node->is_alive) {
         /* A node may doubt a tail that is whole: then it must only be slower to trust. */
         if (prng_chance(prng, 100000))
-            cluster_start(cluster, id, prng_chance(prng, 300000));
+            cluster_start(cluster, id, prng_chance(prng, 300000) || is_lost[id]);
         return;
     }
     if (prng_chance(prng, odds->crash)) {
-        cluster_crash(cluster, id);
+        crash(cluster, prng, odds, id);
         return;
     }
     if (raft_deadline_ns(node->raft) <= cluster->now_ns || raft_has_backlog(node->raft))
         assert_int_equal(cluster_tick(cluster, id), OK);
     if (prng_chance(prng, odds->drain))
-        cluster_drain(cluster, id);
+        drain(cluster, id);
 }
 
 static void touch_client(struct cluster *cluster, struct prng *prng)
@@ -114,7 +138,7 @@ static void heal(struct cluster *cluster)
     for (uint16_t id = 1; id <= cluster->node_count; id++) {
         cluster_isolate(cluster, id, false);
         if (!cluster->nodes[id].is_alive)
-            cluster_start(cluster, id, false);
+            cluster_start(cluster, id, is_lost[id]);
         cluster->nodes[id].is_manual = false;
         cluster_drain(cluster, id);
     }
@@ -139,12 +163,14 @@ static void run_seed(uint64_t seed, uint64_t *ret_committed)
     prng_init(&prng, seed);
     struct cluster *cluster = cluster_new((uint32_t)prng_range(&prng, 1, 5));
     make_cluster_random(cluster, &prng);
+    memset(is_lost, 0, sizeof(is_lost));
     struct odds odds = {
         .loss = (uint32_t)prng_range(&prng, 0, 150000),
         .duplicate = (uint32_t)prng_range(&prng, 0, 100000),
         .crash = (uint32_t)prng_range(&prng, 0, 3000),
         .cut = (uint32_t)prng_range(&prng, 0, 3000),
         .drain = (uint32_t)prng_range(&prng, 100000, 1000000),
+        .lost = (uint32_t)prng_range(&prng, 0, 500000),
     };
     for (uint32_t step = 0; step < STEPS; step++) {
         cluster->now_ns += prng_range(&prng, 0, 2 * MS);

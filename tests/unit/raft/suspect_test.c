@@ -125,6 +125,7 @@ static struct raft_message append_request(uint64_t term, uint64_t previous_index
     message.append_request.previous_index = previous_index;
     message.append_request.previous_term = previous_term;
     message.append_request.commit_index = commit_index;
+    message.append_request.is_suspect = true; /* the leader knows */
     return message;
 }
 
@@ -193,6 +194,54 @@ static void test_suspect_stays_so_within_its_last_term(void **state)
     cluster_free(cluster);
 }
 
+/*
+ * A late copy of the term's first request reaches node 2 after it lost its log, so it has nothing
+ * to reject, and the next heartbeat shows it that all it has is committed. Were it trusted then,
+ * its old acknowledgement of record 2, still on its way, would commit what only node 1 has.
+ */
+static void test_suspect_is_not_cleared_before_its_leader_knows(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new(3);
+    cluster->now_ns = raft_deadline_ns(cluster->nodes[1].raft);
+    assert_int_equal(cluster_tick(cluster, 1), OK);
+    while (cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0) == UINT32_MAX)
+        cluster_deliver(cluster, 0);
+    struct cluster_packet first =
+        cluster->packets[cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0)];
+    cluster_run(cluster, 15 * MS);
+    assert_int_equal(cluster_status(cluster, 2).commit_index, 1);
+    cluster_isolate(cluster, 3, true);
+    assert_int_equal(cluster_propose(cluster, 1), OK);
+    cluster_deliver(cluster, cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0));
+    struct raft_message late =
+        cluster->packets[cluster_find(cluster, RAFT_APPEND_REPLY, 1, 0)].message;
+    assert_int_equal(late.append_reply.match_index, 2);
+
+    cluster_crash(cluster, 2);
+    cluster_write(cluster, 2, (struct raft_hard_state){0}, (const uint64_t[]){0});
+    cluster_start(cluster, 2, true);
+    cluster->packets[0] = first;
+    cluster->packet_count = 1;
+    cluster_deliver(cluster, 0);
+    struct raft_message reply = cluster->packets[0].message;
+    assert_true(reply.append_reply.is_success);
+    assert_true(reply.append_reply.is_suspect);
+    cluster->packet_count = 0;
+    cluster->now_ns += 10 * MS;
+    assert_int_equal(cluster_tick(cluster, 1), OK);
+    cluster_deliver(cluster, cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0));
+    assert_true(cluster_status(cluster, 2).is_tail_suspect);
+
+    assert_int_equal(cluster_receive(cluster, reply, NULL), OK);
+    assert_int_equal(cluster_receive(cluster, late, NULL), OK);
+    assert_int_equal(cluster_status(cluster, 1).commit_index, 1);
+    cluster_run(cluster, 30 * MS);
+    assert_int_equal(cluster_status(cluster, 1).commit_index, 2);
+    assert_false(cluster_status(cluster, 2).is_tail_suspect);
+    cluster_free(cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_suspect_all_decide_the_first_election),
         cmocka_unit_test(test_suspect_votes_for_its_leader_when_settled),
         cmocka_unit_test(test_suspect_is_cleared_by_a_verified_commit),
+        cmocka_unit_test(test_suspect_is_not_cleared_before_its_leader_knows),
         cmocka_unit_test(test_suspect_stays_so_within_its_last_term),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
