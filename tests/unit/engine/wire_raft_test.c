@@ -109,7 +109,8 @@ static struct span append_of_two(void)
                                                       .previous_term = 8,
                                                       .commit_index = 7,
                                                       .round = 6,
-                                                      .entry_count = 2}};
+                                                      .entry_count = 2,
+                                                      .is_suspect = true}};
     struct wire_writer writer = {.data = buffer, .capacity_bytes = sizeof(buffer)};
     wire_raft_encode(&writer, &message, 5);
     wire_raft_add_entry(&writer, &(struct raft_entry){.term = 8, .kind = RAFT_ENTRY_NOOP});
@@ -131,6 +132,7 @@ static void test_wire_raft_append_request_carries_its_entries(void **state)
     assert_true(ret.append_request.previous_index == 10 && ret.append_request.previous_term == 8);
     assert_true(ret.append_request.commit_index == 7 && ret.append_request.round == 6);
     assert_int_equal(ret.append_request.entry_count, 2);
+    assert_true(ret.append_request.is_suspect);
     assert_true(entries[0].term == 8 && entries[0].size_bytes == 0);
     assert_int_equal(entries[0].kind, RAFT_ENTRY_NOOP);
     assert_true(entries[1].term == 9 && entries[1].kind == RAFT_ENTRY_DATA);
