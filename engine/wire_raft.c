@@ -2,12 +2,15 @@
  * Raft messages between nodes.
  *
  * Message: 0 fingerprint u32 | 4 type u8 | 5 flags u8 | 6 from u16 | 8 to u16 | 10 entry count u16
- * | 12 zero u32 | 16 term u64 | 24 fields u64 each, as many as the type has: vote request: last
- * index, last term (flags 1: pre-vote, 2: transfer) vote reply: none (flags 1: pre-vote, 4:
- * granted, 8: suspect) append request: previous index, previous term, commit index, round (flag 8:
- * suspect); the entries follow append reply: match index, round, conflict term, conflict index,
- * rejected index (flags 8: suspect, 16: success) timeout now: none Entry: 0 term u64 | 8 size u32 | 12 kind u8 | 13 zero[3] |
- * 16 payload
+ * | 12 zero u32 | 16 term u64 | 24 fields u64 each, as many as the type has:
+ *  - vote request: last index, last term (flags 1: pre-vote, 2: transfer)
+ *  - vote reply: none (flags 1: pre-vote, 4: granted, 8: suspect)
+ *  - append request: previous index, previous term, commit index, round (flag 8: suspect); the
+ *    entries follow
+ *  - append reply: match index, round, conflict term, conflict index, rejected index (flags 8:
+ *    suspect, 16: success)
+ *  - timeout now: none
+ * Entry: 0 term u64 | 8 size u32 | 12 kind u8 | 13 zero[3] | 16 payload
  *
  * Whether the fields make sense for the receiver is raft's to judge; that they are all there and
  * within the limits is judged here.
