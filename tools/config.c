@@ -251,14 +251,6 @@ static bool store_special(struct config *config, const char *section, const char
     return false;
 }
 
-/* Counts lines on inih's behalf: Debian's build of it does not tell handlers where they are. */
-static char *read_line(char *to, int size, void *context)
-{
-    struct reading *reading = context;
-    reading->line++;
-    return fgets(to, size, reading->file);
-}
-
 static int fail(struct reading *reading, enum error error, const char *text)
 {
     if (reading->error == OK) {
@@ -267,6 +259,33 @@ static int fail(struct reading *reading, enum error error, const char *text)
         reading->error = error;
     }
     return 0;
+}
+
+/*
+ * Counts lines on inih's behalf: Debian's build of it does not tell handlers where they are. An
+ * indented line is a line like others: inih would take it, whole, for the value of the key above.
+ */
+static char *read_line(char *to, int size, void *context)
+{
+    struct reading *reading = context;
+    bool is_text = true;
+    int length = 0;
+    int byte = 0;
+    reading->line++;
+    while (length < size - 1 && byte != '\n' && (byte = getc(reading->file)) != EOF) {
+        is_text &= byte != '\0';
+        to[length++] = (char)byte;
+    }
+    to[length] = '\0';
+    if (length == size - 1 && byte != '\n')
+        is_text = false;
+    if (!is_text) {
+        fail(reading, ERR_SYNTAX, "a line with a NUL byte, or of 199 bytes or more");
+        return NULL;
+    }
+    size_t blanks = strspn(to, " \t\r\v\f");
+    memmove(to, to + blanks, (size_t)length + 1 - blanks);
+    return length > 0 ? to : NULL;
 }
 
 static int on_key(void *context, const char *section, const char *name, const char *value)

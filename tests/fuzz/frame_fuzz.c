@@ -5,6 +5,7 @@
  */
 #include "base/check.h"
 #include "dataplane/packet.h"
+#include "tests/fuzz/canary.h"
 
 #include <string.h>
 
@@ -73,6 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
     if (drop != DP_DROP_NONE) {
         return 0;
     }
+    /* The length that UDP claims is believed. */
+    CANARY(packet.payload_size_bytes += packet.kind == PACKET_UDP ? 64 : 0);
     view_check(&packet, frame.size_bytes);
     if (packet.kind != PACKET_UDP && packet.kind != PACKET_NEIGHBOUR_NEWS) {
         answer_check(&packet, frame);

@@ -2,12 +2,18 @@
  * Feeds files to a fuzz target without a fuzzer, so that every corpus is replayed in the ordinary
  * test run. Arguments: files, or folders whose files are fed in the order of their names. Prints
  * how many; fails when there were none, since a corpus that went missing proves nothing.
+ *
+ * --canary first: succeeds when the target aborts, and only then: for a build with a planted bug.
  */
 #include <dirent.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define INPUT_SIZE_BYTES_MAX (1024 * 1024)
 #define FILES_MAX            100000
@@ -56,21 +62,47 @@ static int replay_folder(const char *path)
     return count < 0 ? -1 : replayed;
 }
 
-int main(int argc, char **argv)
+static int replay_all(int count, char **paths)
 {
     int total = 0;
-    for (int i = 1; i < argc; i++) {
+    for (int i = 0; i < count; i++) {
         struct stat status;
         int replayed = -1;
-        if (stat(argv[i], &status) == 0) {
-            replayed = S_ISDIR(status.st_mode) ? replay_folder(argv[i]) : replay_file(argv[i]);
+        if (stat(paths[i], &status) == 0) {
+            replayed = S_ISDIR(status.st_mode) ? replay_folder(paths[i]) : replay_file(paths[i]);
         }
         if (replayed < 0) {
-            (void)fprintf(stderr, "replay: %s failed\n", argv[i]);
+            (void)fprintf(stderr, "replay: %s failed\n", paths[i]);
             return EXIT_FAILURE;
         }
         total += replayed;
     }
     (void)printf("replayed %d inputs\n", total);
     return total > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* In a process of its own, since the target is to die. */
+static int replay_canary(int count, char **paths)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(replay_all(count, paths));
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child) {
+        return EXIT_FAILURE;
+    }
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) {
+        return EXIT_SUCCESS;
+    }
+    (void)fprintf(stderr, "replay: the planted bug was not found\n");
+    return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--canary") == 0) {
+        return replay_canary(argc - 2, argv + 2);
+    }
+    return replay_all(argc - 1, argv + 1);
 }

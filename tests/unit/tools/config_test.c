@@ -70,6 +70,9 @@ struct mistake {
     const char *told; /* part of the reason */
 };
 
+#define TEN     "0123456789"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+
 static const struct mistake mistakes[] = {
     {"id = 2\n", "id = 0\n", ERR_RANGE, ":2: [node] id = 0: expected 1 to 255"},
     {"id = 2\n", "id = two\n", ERR_RANGE, ":2:"},
@@ -88,6 +91,9 @@ static const struct mistake mistakes[] = {
     {"ipv6 = fd00::2/64\n", "ipv6 = fd00::2\n", ERR_RANGE, "prefix"},
     {"device = net_ring0\n", "", ERR_ARGUMENT, "device is missing"},
     {"[lane]\n", "[lane]\nnonsense\n", ERR_SYNTAX, ":18:"},
+    {"name = test\n", "name = test\n  naem = x\n", ERR_SYNTAX, ":7: unknown key naem"},
+    {"name = test\n", "name = " HUNDRED HUNDRED "\n", ERR_SYNTAX,
+     ":6: a line with a NUL byte, or of 199"},
 };
 
 static void test_config_names_each_mistake(void **state)
