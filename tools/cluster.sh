@@ -12,7 +12,7 @@
 #
 # Settings, read by cluster_init: CLUSTER_LOG_DIR (default DIR/logs), CLUSTER_LOG_SIZE (64MiB),
 # CLUSTER_UDP_BASE (a free range), CLUSTER_SWITCH_OPTIONS (for pollux-switch), CLUSTER_EXTRA (lines
-# for [cluster]), CLUSTER_LANE (lines for [lane]).
+# for [cluster]), CLUSTER_LANE (lines for [lane]), CLUSTER_STOP_SECONDS (that a stop may take: 5).
 # Nodes inherit the environment: PMEM2_FORCE_GRANULARITY=CACHE_LINE emulates persistent memory.
 #
 # POLLUX_BUILD is the build folder. cluster_servers is the list that clients take.
@@ -177,10 +177,10 @@ cluster_stop() {
     }
 }
 
-# Waits for a process that was asked to end, and insists after five seconds.
+# Waits for a process that was asked to end, and insists when it takes too long.
 cluster_reap() {
     local pid=${cluster_pids[$1]}
-    cluster_until 5 cluster_is_gone "$pid" || kill -KILL "$pid" 2>/dev/null || :
+    cluster_until "${CLUSTER_STOP_SECONDS:-5}" cluster_is_gone "$pid" || kill -KILL "$pid" 2>/dev/null || :
     wait "$pid" 2>/dev/null || cluster_bad_exits+="${cluster_bad_exits:+, }$1: status $?"
     unset "cluster_pids[$1]"
     rm -f "$cluster_dir/$1.pid"
