@@ -158,6 +158,12 @@ static void cut_clients(struct planner *planner)
         add(planner, planner->now_ms, "net cut %s 0", split.left);
 }
 
+/* Clients still reach whoever leads alone now. */
+static void cut_leader(struct planner *planner)
+{
+    add(planner, planner->now_ms, "part leader:%u", any_node(planner));
+}
+
 static void cut_off(struct planner *planner)
 {
     add(planner, planner->now_ms, "net isolate %u", any_node(planner));
@@ -194,8 +200,8 @@ static void noise(struct planner *planner)
 static void links_track(struct planner *planner, uint64_t begin_ms)
 {
     static void (*const shapes[])(struct planner *) = {
-        cut_minority, cut_minority, cut_bridge,  cut_shatter, cut_ring,
-        cut_one_way,  cut_one_way,  cut_clients, cut_off,
+        cut_minority, cut_minority, cut_bridge, cut_shatter, cut_ring,   cut_one_way,
+        cut_one_way,  cut_clients,  cut_off,    cut_leader,  cut_leader,
     };
     planner->now_ms = begin_ms + draw(planner, 0, 1500);
     while (planner->now_ms + 500 < planner->end_ms) {

@@ -9,6 +9,7 @@
  *   start HOLD       starts again what HOLD killed
  *   stop HOLD NODE   SIGSTOP          cont HOLD   SIGCONT
  *   transfer NODE    leadership to NODE
+ *   part NODE        cuts the node from its peers, not from the clients: a leader goes on to lead
  *   net COMMAND...   a command of the switch; port 0 is the clients
  *   calm             everything is mended; the next episode is a while away
  */

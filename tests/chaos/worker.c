@@ -113,6 +113,8 @@ static enum history_type draw_type(struct worker *worker)
             return HISTORY_SWAP;
         return chance(worker, 50) ? HISTORY_GET : HISTORY_RELAXED_GET;
     }
+    if (worker->is_reader)
+        return chance(worker, 90) ? HISTORY_GET : HISTORY_RELAXED_GET;
     static const enum history_type types[] = {
         HISTORY_GET, HISTORY_GET, HISTORY_GET,  HISTORY_RELAXED_GET, HISTORY_SET,  HISTORY_SET,
         HISTORY_SET, HISTORY_DEL, HISTORY_SWAP, HISTORY_SWAP,        HISTORY_SWAP, HISTORY_SWAP,
@@ -251,6 +253,10 @@ bool worker_begin(struct worker *worker, struct load *load, struct plx_client *c
     worker->client = client;
     prng_init(&worker->prng, seed);
     uint64_t now_ns = clock_now_ns();
+    /* Processes are numbered handle by handle. */
+    uint32_t number = atomic_load_explicit(&load->next_process, memory_order_relaxed);
+    worker->is_reader =
+        load->swaps_max == 0 && number / WORKER_CLIENTS % WORKER_READERS == WORKER_READERS - 1;
     for (uint32_t i = 0; i < WORKER_CLIENTS; i++) {
         worker->clients[i].worker = worker;
         worker->clients[i].process =

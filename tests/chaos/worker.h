@@ -17,6 +17,7 @@
 #define WORKER_PATIENT 3 /* of these, may make calls that block */
 #define WORKER_TOKENS  4096
 #define WORKERS_MAX    16
+#define WORKER_READERS 3 /* one handle of so many only reads */
 
 /* What all workers share. */
 struct load {
@@ -48,6 +49,7 @@ struct worker {
     struct load *load;
     struct plx_client *client;
     struct prng prng;
+    bool is_reader; /* only gets, so that its handle learns of a new leader by nothing else */
     pthread_t thread;
     struct resolver_task tokens[WORKER_TOKENS]; /* to be forgotten once they are resolved */
     uint32_t token_count;

@@ -70,6 +70,7 @@ static void walk(void)
         }
         if (strcmp(action, "net") == 0)
             is_faulty = strcmp(word, "heal") != 0;
+        is_faulty |= strcmp(action, "part") == 0;
         if (strcmp(action, "calm") != 0)
             continue;
         assert_true(event->at_ms - calm_ms <= SCHEDULE_EPISODE_MS_MAX + 4000);
@@ -98,7 +99,7 @@ static void test_schedule_uses_every_kind_of_fault(void **state)
     static const char *const kinds[] = {
         "kill ",        "leader:",   "stop ",          "transfer ",    "net partition ",
         "net cut ",     "net loss ", "net duplicate ", "net reorder ", "net delay",
-        "net corrupt ", "net heal",  "net cut 0 ",     "net isolate ",
+        "net corrupt ", "net heal",  "net cut 0 ",     "net isolate ", "part leader:",
     };
     bool is_used[sizeof(kinds) / sizeof(kinds[0])] = {false};
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
