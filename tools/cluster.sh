@@ -82,8 +82,8 @@ cluster_init() {
 }
 
 # Starts a program whose output goes to DIR/NAME.out, and remembers its process by NAME. All stay in
-# one session: the kernel's autogroups make sched_yield give way only to processes of the same one, and
-# pollers that share cores live from giving way.
+# one session: the kernel's autogroups make sched_yield give way only to processes of the same one,
+# and pollers that share cores live from giving way.
 cluster_spawn() {
     local name=$1
     shift
