@@ -8,8 +8,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define MILLISECOND_NS    (1000 * 1000)
-#define ARENA_SLACK_BYTES 4096
+#define MILLISECOND_NS     (1000 * 1000)
+#define ARENA_SLACK_BYTES  4096
+#define RELAXED_KEYS_LIMIT (1024 * 1024)
 
 void plx_options_init(struct plx_options *options)
 {
@@ -23,6 +24,7 @@ void plx_options_init(struct plx_options *options)
         .window = PLX_WINDOW_MAX,
         .packet_ops_max = 32,
         .home_endpoint = -1,
+        .relaxed_keys_max = 4096,
     };
 }
 
@@ -56,10 +58,17 @@ static enum plx_outcome options_check(const struct plx_options *options, char *r
         fault = "rto_min_ns: not 1 ns to 100 ms";
     else if (options->leader_fresh_ns == 0)
         fault = "leader_fresh_ns: zero";
+    else if (options->relaxed_keys_max == 0 || options->relaxed_keys_max > RELAXED_KEYS_LIMIT)
+        fault = "relaxed_keys_max: not 1 to 1048576";
     if (fault == NULL)
         return PLX_OK;
     reason_write(ret_reason, reason_size, "%s", fault);
     return PLX_E_ARGUMENT;
+}
+
+static size_t pending_bytes(const struct plx_options *options)
+{
+    return ((size_t)options->relaxed_keys_max + PLX_WINDOW_MAX) * sizeof(struct pending);
 }
 
 static size_t client_arena_bytes(const struct plx_options *options)
@@ -68,7 +77,7 @@ static size_t client_arena_bytes(const struct plx_options *options)
     size_t large = LARGE_SENDS_MAX * (size_t)MESSAGE_SIZE_BYTES_MAX;
     size_t packets = PACKETS_OUT_MAX * sizeof(struct packet_out) +
                      PACKETS_IN_BURST * (PACKET_SIZE_BYTES_MAX + 1);
-    return sizeof(struct plx_client) + operations + large + packets +
+    return sizeof(struct plx_client) + operations + large + packets + pending_bytes(options) +
            TRANSMISSIONS_MAX * sizeof(struct transmission) + VALUE_SIZE_BYTES_MAX +
            reassembly_arena_bytes(REPLY_SLOTS) + ARENA_SLACK_BYTES;
 }
@@ -78,6 +87,7 @@ static void client_take_memory(struct plx_client *client)
     struct arena *arena = &client->arena;
     client->ops = arena_take(arena, client->options.window * sizeof(struct op), 64);
     client->transmissions = arena_take(arena, TRANSMISSIONS_MAX * sizeof(struct transmission), 64);
+    client->pending = arena_take(arena, pending_bytes(&client->options), 64);
     client->out = arena_take(arena, PACKETS_OUT_MAX * sizeof(struct packet_out), 64);
     client->in = arena_take(arena, PACKETS_IN_BURST * (PACKET_SIZE_BYTES_MAX + 1), 64);
     client->reassembly = reassembly_init(arena, REPLY_SLOTS);

@@ -41,7 +41,12 @@
 #define HELLO_FIRST_NS   (1000 * 1000)
 #define HELLO_MAX_NS     (20 * 1000 * 1000)
 #define NONCE_AGE_MAX_NS (100 * 1000 * 1000)
+#define PENDING_WAIT_NS  (2 * 1000 * 1000) /* between questions whether writes are decided */
 #define HOME_SILENCE_MAX 2 /* unanswered waits before another node becomes the home */
+
+#define PENDING_SEQS_MAX 40 /* remembered of one key on one node */
+#define CANCELS_MAX      60 /* of one operation */
+static_assert(CANCELS_MAX < REQUEST_OPS_MAX, "an operation and its cancels make one request");
 
 enum op_state { OP_FREE, OP_WAITING, OP_SENT };
 
@@ -77,8 +82,12 @@ struct op {
     uint32_t attempts;
     uint32_t unanswered;             /* transmissions that may still, or did, take effect */
     enum plx_outcome fenced_outcome; /* what it is when the fence holds */
-    bool was_overloaded;             /* the last refusal was for lack of room for sessions */
     struct large_send *large;
+    int32_t endpoint;       /* relaxed write: that it was sent to, and stays with; -1: none */
+    uint64_t incarnation;   /* of that node, when it was first sent */
+    bool is_without_room;   /* relaxed write: refused, because its key cannot be remembered */
+    bool is_settling;       /* relaxed write out of time: only asks what became of it */
+    uint64_t pending_stamp; /* of the pending writes that its first transmission cancelled */
     uint64_t value_version; /* of the value that is being read on */
     uint32_t value_received_bytes;
     uint8_t *value_buffer; /* VALUE_SIZE_BYTES_MAX */
@@ -94,6 +103,7 @@ struct transmission {
     bool is_read;
     bool is_timed; /* its round trip has been taken */
     uint8_t endpoint;
+    bool has_cancels; /* which are answered, too */
     uint16_t op_count;
     uint64_t answered; /* a bit for each op */
     uint16_t ops[REQUEST_OPS_MAX];
@@ -112,7 +122,9 @@ struct endpoint {
     uint64_t term;
     uint64_t leading_ns; /* when it last said that it leads with a quorum; 0: it does not */
     uint64_t greeted_ns;
-    uint64_t nonce; /* of the hello that is unanswered; 0: none */
+    uint64_t heard_ns;         /* when it last answered, in this incarnation */
+    uint64_t journal_done_seq; /* up to this none of its relaxed writes is pending */
+    uint64_t nonce;            /* of the hello that is unanswered; 0: none */
     uint64_t nonce_ns;
     uint32_t silence;
 };
@@ -129,6 +141,19 @@ struct session {
     bool is_wanted;
     bool is_full;                              /* the cluster refused to open one more */
     uint64_t is_finished[SESSION_WINDOW / 64]; /* by seq modulo the window */
+};
+
+/* Acknowledged relaxed writes of one key on one node, not known to be decided. */
+struct pending {
+    uint64_t hash;
+    uint64_t newest;
+    uint64_t stamp; /* rises with every acknowledgement */
+    uint16_t node;
+    uint16_t key_size_bytes;
+    bool is_overflow; /* there were more than are remembered */
+    uint32_t seq_count;
+    uint64_t seqs[PENDING_SEQS_MAX];
+    uint8_t key[KEY_SIZE_BYTES_MAX];
 };
 
 /* Smoothed round trip and its variation (Jacobson and Karels, 1988; RFC 6298). */
@@ -176,7 +201,7 @@ struct plx_client {
     uint32_t home;
     int32_t last_leader; /* -1: none known */
     uint64_t last_leader_term;
-    bool needs_leader;   /* somebody waits for one */
+    bool needs_leader; /* somebody waits for one */
     uint64_t hello_due_ns;
     uint64_t hello_interval_ns;
     uint32_t hello_rounds;
@@ -184,6 +209,10 @@ struct plx_client {
     struct session sessions[SESSIONS_MAX]; /* the first is the one in use */
     uint64_t relaxed_identity;
     uint64_t relaxed_seq;
+    struct pending *pending; /* options.relaxed_keys_max, and a window beyond */
+    uint32_t pending_count;
+    uint64_t pending_stamp;
+    uint64_t seen_index; /* the newest write that an answer showed */
     uint64_t packet_number;
     uint64_t message_id;
     uint64_t realtime_offset_us; /* monotonic clock + this = wall clock */
@@ -235,6 +264,11 @@ int32_t leader_endpoint(const struct plx_client *client);
 void leader_wanted(struct plx_client *client);
 void leader_lost(struct plx_client *client, uint32_t endpoint, uint16_t hint);
 void leader_confirmed(struct plx_client *client, uint32_t endpoint);
+/* Greets the endpoint of a node, unless that was done a moment ago. */
+void endpoint_ask(struct plx_client *client, uint16_t node);
+/* What a node says of its relaxed writes. */
+void endpoint_journal_done(struct plx_client *client, uint32_t endpoint, uint64_t done_seq,
+                           uint64_t applied_index);
 void endpoint_greet(struct plx_client *client, uint32_t endpoint);
 void endpoint_hello_reply(struct plx_client *client, uint32_t endpoint,
                           const struct wire_hello_reply *reply);
@@ -265,7 +299,9 @@ struct transmission *transmission_new(struct plx_client *client, uint32_t endpoi
 void transmission_add(struct transmission *transmission, struct plx_client *client, struct op *op);
 struct transmission *transmission_find(struct plx_client *client, uint64_t number);
 uint32_t timeout_left_us(const struct plx_client *client, const struct op *op);
-struct wire_op op_to_wire(const struct op *op);
+/* The operation, behind its cancels; how many there were. */
+uint32_t op_encode(struct plx_client *client, const struct op *op, struct wire_writer *writer);
+bool op_is_recall(const struct plx_client *client, const struct op *op);
 uint64_t op_floor(struct plx_client *client, uint64_t session);
 /* Sends every operation that is due and may leave. */
 void transmit_due(struct plx_client *client);
@@ -286,6 +322,24 @@ void ops_turn(struct plx_client *client);
 void ops_cancel(struct plx_client *client);
 /* Another leader: what the former one was asked is asked again at once. */
 void ops_redirect(struct plx_client *client);
+
+/* ---- pending.c ---- */
+/* Whether one more relaxed write of this key through the node could be remembered. */
+bool pending_has_room(struct plx_client *client, const struct op *op, uint16_t node);
+void pending_remember(struct plx_client *client, const struct op *op, uint16_t node, uint64_t seq);
+/* The node says that its relaxed writes up to this one are decided; whether one of them was of this
+ * handle. */
+bool pending_done(struct plx_client *client, uint16_t node, uint64_t done_seq);
+/* The write took effect: what it cancelled can never apply any more. */
+void pending_overruled(struct plx_client *client, const struct op *op);
+/* Whether a write of the key is pending on another node than this one. */
+bool pending_elsewhere(const struct plx_client *client, struct plx_bytes key, uint16_t node);
+/* Asks the nodes on which writes of the key are pending whether they still are. */
+void pending_ask(struct plx_client *client, struct plx_bytes key);
+/* The cancels that the operation carries; *ret_wait_for != 0: it must wait until that node has
+ * decided, because they do not fit. */
+uint32_t pending_cancels(const struct plx_client *client, const struct op *op,
+                         struct wire_op ret_cancels[CANCELS_MAX], uint16_t *ret_wait_for);
 
 /* ---- receive.c, reply.c ---- */
 void receive_message(struct plx_client *client, uint32_t endpoint, uint8_t wire_type,

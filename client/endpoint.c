@@ -170,6 +170,19 @@ void leader_lost(struct plx_client *client, uint32_t endpoint, uint16_t hint)
     }
 }
 
+void endpoint_journal_done(struct plx_client *client, uint32_t at, uint64_t done_seq,
+                           uint64_t applied_index)
+{
+    struct endpoint *endpoint = &client->endpoints[at];
+    if (done_seq <= endpoint->journal_done_seq)
+        return;
+    endpoint->journal_done_seq = done_seq;
+    /* It was applied there by now; at which index nobody says. */
+    if (client->pending_count > 0 && pending_done(client, endpoint->node, done_seq) &&
+        client->seen_index < applied_index)
+        client->seen_index = applied_index;
+}
+
 void endpoint_greet(struct plx_client *client, uint32_t at)
 {
     struct endpoint *endpoint = &client->endpoints[at];
@@ -187,6 +200,15 @@ void endpoint_greet(struct plx_client *client, uint32_t at)
     client->statistics.hellos++;
 }
 
+void endpoint_ask(struct plx_client *client, uint16_t node)
+{
+    for (uint32_t i = 0; i < client->endpoint_count; i++) {
+        struct endpoint *endpoint = &client->endpoints[i];
+        if (endpoint->node == node && client->now_ns - endpoint->greeted_ns >= PENDING_WAIT_NS)
+            endpoint_greet(client, i);
+    }
+}
+
 void endpoint_hello_reply(struct plx_client *client, uint32_t at,
                           const struct wire_hello_reply *reply)
 {
@@ -201,6 +223,8 @@ void endpoint_hello_reply(struct plx_client *client, uint32_t at,
     endpoint->incarnation = reply->incarnation;
     endpoint->term = reply->term;
     endpoint->silence = 0;
+    endpoint->heard_ns = client->now_ns;
+    endpoint_journal_done(client, at, reply->journal_done_seq, reply->applied_index);
     if (reply->has_fresh_quorum)
         leader_confirmed(client, at);
     else

@@ -35,14 +35,14 @@ static void large_encode(struct plx_client *client, struct op *op, struct large_
     struct wire_writer inner = {.data = large->body + WIRE_WRITE_HEADER_SIZE_BYTES,
                                 .capacity_bytes =
                                     MESSAGE_SIZE_BYTES_MAX - WIRE_WRITE_HEADER_SIZE_BYTES};
-    struct wire_op wire = op_to_wire(op);
     wire_request_begin(&inner, op->session, op_floor(client, op->session));
-    wire_request_add(&inner, &wire);
+    transmission->has_cancels = op_encode(client, op, &inner) > 0;
     CHECK(!inner.is_overflow);
     struct wire_write write = {.packet_number = transmission->number,
                                .incarnation = large->incarnation,
                                .timeout_us = timeout_left_us(client, op),
                                .is_relaxed = op->class == CLASS_RELAXED_WRITE,
+                               .is_recall = op_is_recall(client, op),
                                .request = span_of(inner.data, inner.size_bytes)};
     struct wire_writer writer = {.data = large->body, .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     wire_write_encode(&writer, &write);

@@ -33,6 +33,15 @@ static uint64_t time_after(uint64_t now_ns, uint64_t wait_ns)
     return wait_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + wait_ns;
 }
 
+/* What the handle asks of every relaxed get. */
+static void op_bound_staleness(const struct plx_client *client, struct plx_call *call)
+{
+    if (client->options.read_your_writes && call->min_index < client->seen_index)
+        call->min_index = client->seen_index;
+    if (call->max_age_ns == 0)
+        call->max_age_ns = client->options.max_age_ns;
+}
+
 struct op *op_begin(struct plx_client *client, const struct plx_op *request)
 {
     if (client->free_count == 0)
@@ -53,11 +62,14 @@ struct op *op_begin(struct plx_client *client, const struct plx_op *request)
         .deadline_ns = call->is_blocking ? UINT64_MAX : time_after(client->now_ns, timeout_ns),
         .fence_wait_ns = call->is_blocking ? UINT64_MAX : fence_wait_ns,
         .due_ns = client->now_ns,
+        .endpoint = -1,
         .value_buffer = op->value_buffer,
     };
     if (op->class == CLASS_RELAXED_WRITE) {
         op->session = client->relaxed_identity;
         op->seq = ++client->relaxed_seq;
+    } else if (op->class == CLASS_RELAXED_READ) {
+        op_bound_staleness(client, &op->request.call);
     }
     client->active[client->active_count++] = (uint16_t)(op - client->ops);
     client->gathered_count++;
@@ -83,13 +95,13 @@ void op_give_up(struct plx_client *client, struct op *op, enum plx_outcome outco
         op_finish_plain(client, op, outcome);
         return;
     }
-    if (op->class == CLASS_RELAXED_WRITE) {
-        op_finish_plain(client, op, PLX_UNKNOWN);
-        return;
-    }
-    client->statistics.fences++;
     large_release(client, op);
-    op->wire_type = WIRE_OP_FENCE;
+    if (op->class == CLASS_RELAXED_WRITE) {
+        op->is_settling = true;
+    } else {
+        client->statistics.fences++;
+        op->wire_type = WIRE_OP_FENCE;
+    }
     op->fenced_outcome = outcome;
     op->deadline_ns = time_after(client->now_ns, op->fence_wait_ns);
     op->attempts = 0;
@@ -145,15 +157,21 @@ void op_finish_plain(struct plx_client *client, struct op *op, enum plx_outcome 
     op_finish(client, op, &response);
 }
 
+/* Its deadline is that of the attempt to learn what became of it. */
+static bool op_is_giving_up(const struct op *op)
+{
+    return op->wire_type == WIRE_OP_FENCE || op->is_settling;
+}
+
 /* The deadline has passed. */
 static void op_expire(struct plx_client *client, struct op *op)
 {
-    if (op->wire_type == WIRE_OP_FENCE)
+    if (op_is_giving_up(op))
         op_finish_plain(client, op, PLX_UNKNOWN);
     else if (op->session == 0 && op_is_write(op) && session_current(client)->is_full)
         op_finish_plain(client, op, PLX_E_OVERLOADED);
     else
-        op_give_up(client, op, PLX_TIMEOUT);
+        op_give_up(client, op, op->is_without_room ? PLX_E_OVERLOADED : PLX_TIMEOUT);
 }
 
 /* No reply in time: look for a leader, or another home, and send again. */
@@ -161,7 +179,7 @@ static void op_unanswered(struct plx_client *client, struct op *op)
 {
     if (op->class == CLASS_WRITE || op->class == CLASS_READ) {
         leader_wanted(client);
-    } else {
+    } else if (op->class == CLASS_RELAXED_READ || op->endpoint == (int32_t)client->home) {
         client->is_home_silent = true;
     }
     op_retry(client, op, 0);
@@ -223,7 +241,7 @@ void ops_cancel(struct plx_client *client)
     for (uint32_t i = 0; i < client->active_count; i++) {
         struct op *op = &client->ops[client->active[i]];
         /* A fence of a blocking call has no end of its own either. */
-        if (op->wire_type == WIRE_OP_FENCE && op->deadline_ns != UINT64_MAX && !op->is_resolve)
+        if (op_is_giving_up(op) && op->deadline_ns != UINT64_MAX && !op->is_resolve)
             continue;
         op->deadline_ns = client->now_ns;
         if (op->fence_wait_ns == UINT64_MAX)

@@ -72,10 +72,27 @@ static void value_restart(struct plx_client *client, struct op *op)
     op_retry(client, op, 0);
 }
 
+/* An absence is seen as of all that was applied. */
+static void note_seen(struct plx_client *client, const struct wire_reply *reply,
+                      const struct wire_reply_op *wire)
+{
+    uint64_t index = wire->outcome == WIRE_OUTCOME_NOT_FOUND ? reply->applied_index : wire->version;
+    if (!wire->is_pending && index > client->seen_index)
+        client->seen_index = index;
+}
+
 static void read_outcome(struct plx_client *client, struct op *op, const struct wire_reply *reply,
                          const struct wire_reply_op *wire)
 {
     struct plx_response response = response_of(reply, wire);
+    /* This handle's own write of the key is pending on another node, which this one cannot know. */
+    if (op->class == CLASS_RELAXED_READ && client->options.read_your_writes &&
+        pending_elsewhere(client, op->request.key, reply->node)) {
+        pending_ask(client, op->request.key);
+        op_give_up(client, op, PLX_E_TOO_STALE);
+        return;
+    }
+    note_seen(client, reply, wire);
     if (wire->outcome == WIRE_OUTCOME_NOT_FOUND) {
         response.outcome = PLX_NOT_FOUND;
         op_finish(client, op, &response);
@@ -113,6 +130,21 @@ static void write_without_session(struct plx_client *client, struct op *op)
     }
 }
 
+/* A consistent write has overruled what it cancelled; a relaxed one may itself be overruled. */
+static void write_took_effect(struct plx_client *client, const struct op *op,
+                              const struct wire_reply *reply, const struct wire_reply_op *wire)
+{
+    if (op->is_resolve)
+        return;
+    if (op->class == CLASS_RELAXED_WRITE) {
+        if (wire->is_pending && wire->version > reply->journal_done_seq)
+            pending_remember(client, op, reply->node, wire->version);
+        return;
+    }
+    pending_overruled(client, op);
+    note_seen(client, reply, wire);
+}
+
 /* An outcome that decides the operation. */
 static void write_decided(struct plx_client *client, struct op *op, const struct wire_reply *reply,
                           const struct wire_reply_op *wire)
@@ -121,6 +153,7 @@ static void write_decided(struct plx_client *client, struct op *op, const struct
     switch ((enum wire_outcome)wire->outcome) {
     case WIRE_OUTCOME_OK:
         response.outcome = PLX_OK;
+        write_took_effect(client, op, reply, wire);
         break;
     case WIRE_OUTCOME_MISMATCH:
         response.outcome = PLX_MISMATCH;
@@ -227,7 +260,7 @@ static void reply_accept(struct plx_client *client, struct transmission *transmi
                 op = NULL;
         }
         if (op == NULL) {
-            client->statistics.replies_late++;
+            client->statistics.replies_late += !transmission->has_cancels;
             continue;
         }
         transmission->answered |= UINT64_C(1) << at;
@@ -243,13 +276,13 @@ static bool status_is_passing(enum wire_status status)
 {
     return status == WIRE_STATUS_NOT_LEADER || status == WIRE_STATUS_NO_QUORUM ||
            status == WIRE_STATUS_INCARNATION || status == WIRE_STATUS_OVERLOADED ||
-           status == WIRE_STATUS_EXPIRED;
+           status == WIRE_STATUS_EXPIRED || status == WIRE_STATUS_PENDING;
 }
 
 /* What a caller is told of a refusal that will not pass. */
 static enum plx_outcome status_outcome(enum wire_status status)
 {
-    if (status == WIRE_STATUS_LOG_FULL)
+    if (status == WIRE_STATUS_LOG_FULL || status == WIRE_STATUS_OVERLOADED)
         return PLX_E_OVERLOADED;
     if (status == WIRE_STATUS_TOO_STALE)
         return PLX_E_TOO_STALE;
@@ -258,14 +291,36 @@ static enum plx_outcome status_outcome(enum wire_status status)
     return PLX_E_ARGUMENT;
 }
 
+/* A relaxed write: its node has no room, or does not know it. True: that was the end of it. */
+static bool relaxed_refused(struct plx_client *client, struct op *op, enum wire_status status)
+{
+    if (status == WIRE_STATUS_UNKNOWN) {
+        op_finish_plain(client, op, PLX_UNKNOWN);
+        return true;
+    }
+    bool is_full = status == WIRE_STATUS_OVERLOADED && !op->is_settling;
+    if (!is_full || op->request.call.is_blocking)
+        return false;
+    if (op->unanswered > 0)
+        op->unanswered--;
+    op_give_up(client, op, PLX_E_OVERLOADED);
+    return true;
+}
+
 static void op_refused(struct plx_client *client, struct op *op, enum wire_status status)
 {
+    if (op->class == CLASS_RELAXED_WRITE && relaxed_refused(client, op, status))
+        return;
     bool is_fence = op->wire_type == WIRE_OP_FENCE;
     /* A packet from before the node's restart is not taken back by what came after it: another copy
      * of it may have been taken then. */
     if (status != WIRE_STATUS_INCARNATION && !is_fence && op->unanswered > 0)
         op->unanswered--;
-    if (!is_fence && !status_is_passing(status)) {
+    if (op->is_settling && op->unanswered == 0) {
+        op_finish_plain(client, op, op->fenced_outcome);
+        return;
+    }
+    if (!is_fence && !op->is_settling && !status_is_passing(status)) {
         op_give_up(client, op, status_outcome(status));
         return;
     }
@@ -298,6 +353,9 @@ static void reply_note_node(struct plx_client *client, uint32_t at, const struct
     endpoint->silence = 0;
     endpoint->node = reply->node;
     endpoint->term = reply->term;
+    if (endpoint->incarnation == reply->incarnation)
+        endpoint->heard_ns = client->now_ns;
+    endpoint_journal_done(client, at, reply->journal_done_seq, reply->applied_index);
     if (reply->status == WIRE_STATUS_INCARNATION) {
         endpoint->incarnation = 0;
         leader_lost(client, at, 0);

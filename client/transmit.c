@@ -104,7 +104,15 @@ static struct span span_of_plx(struct plx_bytes bytes)
     return span_of(bytes.data, bytes.size_bytes);
 }
 
-struct wire_op op_to_wire(const struct op *op)
+/* A relaxed write that its node may have, and that must not be executed a second time: the node has
+ * restarted since, or its caller has given up. */
+bool op_is_recall(const struct plx_client *client, const struct op *op)
+{
+    return op->class == CLASS_RELAXED_WRITE && op->unanswered > 0 && op->endpoint >= 0 &&
+           (op->is_settling || client->endpoints[op->endpoint].incarnation != op->incarnation);
+}
+
+static struct wire_op op_to_wire(const struct op *op)
 {
     struct wire_op wire = {.type = op->wire_type, .seq = op->seq};
     if (op->wire_type == WIRE_OP_FENCE)
@@ -120,6 +128,18 @@ struct wire_op op_to_wire(const struct op *op)
     return wire;
 }
 
+uint32_t op_encode(struct plx_client *client, const struct op *op, struct wire_writer *writer)
+{
+    struct wire_op cancels[CANCELS_MAX];
+    struct wire_op wire = op_to_wire(op);
+    uint16_t wait_for;
+    uint32_t count = pending_cancels(client, op, cancels, &wait_for);
+    for (uint32_t i = 0; i < count; i++)
+        wire_request_add(writer, &cancels[i]);
+    wire_request_add(writer, &wire);
+    return count;
+}
+
 uint64_t op_floor(struct plx_client *client, uint64_t id)
 {
     const struct session *session = session_find(client, id);
@@ -131,6 +151,8 @@ struct draft {
     enum op_class class;
     uint32_t endpoint;
     uint32_t op_count;
+    uint32_t wire_count; /* with cancels */
+    bool is_recall;
     uint64_t session;
     struct op *ops[REQUEST_OPS_MAX];
     size_t size_bytes;
@@ -162,15 +184,14 @@ static struct span draft_encode_write(struct plx_client *client, const struct dr
                                 .capacity_bytes =
                                     PACKET_PAYLOAD_SIZE_BYTES_MAX - WIRE_WRITE_HEADER_SIZE_BYTES};
     wire_request_begin(&inner, draft->session, op_floor(client, draft->session));
-    for (uint32_t i = 0; i < draft->op_count; i++) {
-        struct wire_op op = op_to_wire(draft->ops[i]);
-        wire_request_add(&inner, &op);
-    }
+    for (uint32_t i = 0; i < draft->op_count; i++)
+        (void)op_encode(client, draft->ops[i], &inner);
     CHECK(!inner.is_overflow);
     struct wire_write write = {.packet_number = number,
                                .incarnation = client->endpoints[draft->endpoint].incarnation,
                                .timeout_us = draft_timeout_us(client, draft),
                                .is_relaxed = draft->class == CLASS_RELAXED_WRITE,
+                               .is_recall = draft->is_recall,
                                .request = span_of(inner.data, inner.size_bytes)};
     struct wire_writer writer = {.data = body, .capacity_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX};
     wire_write_encode(&writer, &write);
@@ -229,49 +250,101 @@ static void draft_send(struct plx_client *client, struct draft *draft)
     transmission->kind = TRANSMISSION_OPS;
     transmission->is_read = is_read;
     transmission->session = draft->session;
+    transmission->has_cancels = draft->wire_count > draft->op_count;
     struct span bytes = is_read ? draft_encode_read(client, draft, transmission->number, body)
                                 : draft_encode_write(client, draft, transmission->number, body);
     for (uint32_t i = 0; i < draft->op_count; i++)
         transmission_add(transmission, client, draft->ops[i]);
     socket_send(client, draft->endpoint, is_read ? WIRE_READ : WIRE_WRITE, bytes);
     draft->op_count = 0;
+    draft->wire_count = 0;
 }
 
-static size_t op_size_bytes(const struct op *op)
+/* On the wire, behind so many cancels. */
+static size_t op_size_bytes(const struct op *op, uint32_t cancel_count)
 {
     if (class_is_read(op->class))
         return 16 + op->request.key.size_bytes;
     struct wire_op wire = op_to_wire(op);
-    return wire_op_size_bytes(&wire);
+    struct wire_op cancel = {.type = WIRE_OP_CANCEL};
+    return cancel_count * wire_op_size_bytes(&cancel) + wire_op_size_bytes(&wire);
 }
+
+/* How an operation leaves. */
+struct departure {
+    uint32_t endpoint;
+    uint32_t cancel_count;
+    size_t size_bytes;
+};
 
 /* Bytes of a packet before its first operation; that of a read is smaller. */
 #define DRAFT_HEADER_BYTES (WIRE_WRITE_HEADER_SIZE_BYTES + WIRE_REQUEST_HEADER_SIZE_BYTES)
 
 static bool draft_takes(const struct plx_client *client, const struct draft *draft,
-                        const struct op *op, size_t size_bytes)
+                        const struct op *op, const struct departure *departure)
 {
     if (draft->op_count == 0)
         return true;
     if (draft->op_count >= client->options.packet_ops_max || op->session != draft->session ||
-        draft->size_bytes + size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
+        draft->wire_count + departure->cancel_count + 1 > REQUEST_OPS_MAX ||
+        draft->size_bytes + departure->size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
+        return false;
+    if (draft->endpoint != departure->endpoint || draft->is_recall != op_is_recall(client, op))
         return false;
     const struct plx_call *a = &op->request.call;
     const struct plx_call *b = &draft->ops[0]->request.call;
     return a->min_index == b->min_index && a->max_age_ns == b->max_age_ns;
 }
 
-static void draft_add(struct plx_client *client, struct draft *draft, struct op *op)
+static void draft_add(struct plx_client *client, struct draft *draft, struct op *op,
+                      const struct departure *departure)
 {
-    size_t size_bytes = op_size_bytes(op);
-    if (!draft_takes(client, draft, op, size_bytes))
+    if (!draft_takes(client, draft, op, departure))
         draft_send(client, draft);
     if (draft->op_count == 0) {
         draft->size_bytes = DRAFT_HEADER_BYTES;
         draft->session = op->session;
+        draft->endpoint = departure->endpoint;
+        draft->is_recall = op_is_recall(client, op);
     }
     draft->ops[draft->op_count++] = op;
-    draft->size_bytes += size_bytes;
+    draft->wire_count += departure->cancel_count + 1;
+    draft->size_bytes += departure->size_bytes;
+}
+
+/* The home of new relaxed writes. It is asked first whether it still is who it was: a restart that
+ * is noticed only by the write itself leaves its outcome unknown. -1: it has not answered yet. */
+static int32_t relaxed_home(struct plx_client *client)
+{
+    struct endpoint *home = &client->endpoints[client->home];
+    bool is_fresh = client->now_ns - home->heard_ns <= client->options.leader_fresh_ns;
+    if (home->incarnation != 0 && is_fresh)
+        return (int32_t)client->home;
+    bool is_late = client->now_ns - home->greeted_ns >= RTO_INITIAL_NS;
+    if (home->nonce != 0 && is_late)
+        client->is_home_silent = true;
+    if (home->nonce == 0 || is_late)
+        endpoint_greet(client, client->home);
+    op_wake_at(client, client->now_ns + RTO_INITIAL_NS);
+    return -1;
+}
+
+/* Where a relaxed write goes: to the one node that may have it, or to the home. */
+static int32_t relaxed_endpoint(struct plx_client *client, struct op *op)
+{
+    if (op->unanswered > 0) {
+        struct endpoint *endpoint = &client->endpoints[op->endpoint];
+        if (endpoint->incarnation != 0)
+            return op->endpoint;
+        if (client->now_ns - endpoint->greeted_ns >= RTO_INITIAL_NS)
+            endpoint_greet(client, (uint32_t)op->endpoint);
+        op_wake_at(client, client->now_ns + RTO_INITIAL_NS);
+        return -1;
+    }
+    op->endpoint = relaxed_home(client);
+    if (op->endpoint >= 0)
+        op->incarnation = client->endpoints[op->endpoint].incarnation;
+    return op->endpoint;
 }
 
 /* Where operations of a class go now; -1: nowhere yet. */
@@ -279,15 +352,6 @@ static int32_t class_endpoint(struct plx_client *client, enum op_class class)
 {
     if (class == CLASS_RELAXED_READ)
         return (int32_t)client->home;
-    if (class == CLASS_RELAXED_WRITE) {
-        struct endpoint *home = &client->endpoints[client->home];
-        if (home->incarnation != 0)
-            return (int32_t)client->home;
-        if (home->nonce == 0 || client->now_ns - home->greeted_ns >= RTO_INITIAL_NS)
-            endpoint_greet(client, client->home);
-        op_wake_at(client, client->now_ns + RTO_INITIAL_NS);
-        return -1;
-    }
     int32_t leader = leader_endpoint(client);
     if (leader < 0)
         leader_wanted(client);
@@ -299,6 +363,61 @@ static bool op_is_due(const struct plx_client *client, const struct op *op)
     return op->state == OP_WAITING && op->due_ns <= client->now_ns;
 }
 
+/* A write whose cancels do not fit waits until the node says that there is nothing to cancel. */
+static bool op_waits_for_pending(struct plx_client *client, struct op *op, uint32_t *ret_cancels)
+{
+    struct wire_op cancels[CANCELS_MAX];
+    uint16_t wait_for;
+    *ret_cancels = pending_cancels(client, op, cancels, &wait_for);
+    if (wait_for == 0)
+        return false;
+    endpoint_ask(client, wait_for);
+    op_retry(client, op, PENDING_WAIT_NS);
+    return true;
+}
+
+/* No further key can be remembered: the end of it, in the next turn, unless it blocks. */
+static void op_wait_for_room(struct plx_client *client, struct op *op)
+{
+    op_retry(client, op, PENDING_WAIT_NS);
+    if (op->request.call.is_blocking)
+        return;
+    op->is_without_room = true;
+    op->deadline_ns = client->now_ns;
+    op_wake_at(client, client->now_ns);
+}
+
+/* Whether the operation may leave to that endpoint, now. */
+static bool op_may_leave(struct plx_client *client, struct op *op, struct departure *departure)
+{
+    departure->cancel_count = 0;
+    if (op->class == CLASS_WRITE && !session_assign(client, op))
+        return false;
+    if (op->class == CLASS_RELAXED_WRITE && op->unanswered == 0 &&
+        !pending_has_room(client, op, client->endpoints[op->endpoint].node)) {
+        op_wait_for_room(client, op);
+        return false;
+    }
+    if (op_waits_for_pending(client, op, &departure->cancel_count))
+        return false;
+    if (op->attempts == 0 && op->wire_type != WIRE_OP_FENCE)
+        op->pending_stamp = client->pending_stamp;
+    departure->size_bytes = op_size_bytes(op, departure->cancel_count);
+    return true;
+}
+
+static void transmit_op(struct plx_client *client, struct draft *draft, struct op *op,
+                        int32_t endpoint)
+{
+    struct departure departure = {.endpoint = (uint32_t)endpoint};
+    if (!op_may_leave(client, op, &departure))
+        return;
+    if (DRAFT_HEADER_BYTES + departure.size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
+        large_begin(client, op, departure.endpoint);
+    else
+        draft_add(client, draft, op, &departure);
+}
+
 static void transmit_class(struct plx_client *client, enum op_class class)
 {
     struct draft draft = {.class = class};
@@ -307,17 +426,14 @@ static void transmit_class(struct plx_client *client, enum op_class class)
         struct op *op = &client->ops[client->active[i]];
         if (op->class != class || !op_is_due(client, op))
             continue;
-        if (endpoint == -2)
+        if (class == CLASS_RELAXED_WRITE)
+            endpoint = relaxed_endpoint(client, op);
+        else if (endpoint == -2)
             endpoint = class_endpoint(client, class);
-        if (endpoint < 0)
-            return;
-        draft.endpoint = (uint32_t)endpoint;
-        if (class == CLASS_WRITE && !session_assign(client, op))
-            continue;
-        if (DRAFT_HEADER_BYTES + op_size_bytes(op) > PACKET_PAYLOAD_SIZE_BYTES_MAX)
-            large_begin(client, op, draft.endpoint);
-        else
-            draft_add(client, &draft, op);
+        if (endpoint >= 0)
+            transmit_op(client, &draft, op, endpoint);
+        else if (class != CLASS_RELAXED_WRITE)
+            break;
     }
     draft_send(client, &draft);
 }

@@ -126,7 +126,13 @@ struct plx_options {
     uint32_t window;          /* operations in flight, 1 to PLX_WINDOW_MAX: 128 */
     uint32_t packet_ops_max;  /* operations in one packet, 1 to PLX_PACKET_OPS_MAX: 32 */
     int32_t home_endpoint;    /* of relaxed calls, from 0; -1: the first that answers */
-    uint64_t seed;            /* of jitter and nonces; 0: from the kernel */
+    /* Relaxed gets are never older than what the handle has seen: its own writes, and what it read
+     * from other nodes. PLX_E_TOO_STALE where the home node cannot promise that. */
+    bool read_your_writes;
+    uint64_t max_age_ns; /* of relaxed gets that name none; 0: any */
+    /* Keys of relaxed writes that the handle remembers until they are replicated: 4096. */
+    uint32_t relaxed_keys_max;
+    uint64_t seed; /* of jitter and nonces; 0: from the kernel */
 };
 
 PLX_API void plx_options_init(struct plx_options *options);
@@ -165,15 +171,15 @@ struct plx_call {
 
 struct plx_response {
     enum plx_outcome outcome;
-    bool valid;      /* outcome is PLX_OK */
-    bool timeout;    /* outcome is PLX_TIMEOUT */
-    bool has_value;  /* get: found. PLX_MISMATCH: something is stored */
-    bool is_pending; /* relaxed get: a relaxed set of that node which has not been replicated yet */
+    bool valid;        /* outcome is PLX_OK */
+    bool timeout;      /* outcome is PLX_TIMEOUT */
+    bool has_value;    /* get: found. PLX_MISMATCH: something is stored */
+    bool is_pending;   /* relaxed: of that node alone, not replicated yet (get: or its absence) */
     bool is_truncated; /* `value` is only the beginning: the buffer, or the answer, was too small */
     struct plx_bytes value;  /* in call.buffer; else valid until the next call on the handle (of a
                                 callback: until it returns) */
     size_t value_size_bytes; /* of the whole value, also when truncated */
-    uint64_t version;        /* log index of the last write of the key */
+    uint64_t version;        /* log index of the last write of the key; pending: of its node */
     uint64_t applied_index;  /* of the node that answered */
     uint64_t contact_age_ns; /* since that node last had contact with a quorum; UINT64_MAX: never */
     uint16_t node;           /* that answered; 0: none did */
@@ -189,8 +195,15 @@ PLX_API struct plx_response plx_get(struct plx_client *client, struct plx_bytes 
                                     const struct plx_call *call);
 
 /*
- * Stores a value (absent: as plx_del). Exactly once; PLX_OK: durable on a majority (relaxed: on the
- * home node) before the answer. PLX_OK, PLX_TIMEOUT, PLX_UNKNOWN, PLX_E_*. Threads as plx_get.
+ * Stores a value (absent: as plx_del). Exactly once; PLX_OK: durable on a majority before the
+ * answer. PLX_OK, PLX_TIMEOUT, PLX_UNKNOWN, PLX_E_*. Threads as plx_get.
+ *
+ * Relaxed: accepted by the home node, with or without a quorum. PLX_OK: durable there, and what
+ * that node's relaxed gets return; replicated exactly once when there is a quorum. A later write of
+ * the key by the same handle, relaxed or not, through whatever node, is never overwritten by it.
+ * PLX_E_OVERLOADED: the node's journal is full, or relaxed_keys_max keys are pending. PLX_TIMEOUT:
+ * no node has it. PLX_UNKNOWN, without a token: the node that may have it does not answer, or has
+ * restarted and does not know it; where it has it, it will be replicated.
  */
 PLX_API struct plx_response plx_set(struct plx_client *client, struct plx_bytes key,
                                     struct plx_bytes value, const struct plx_call *call);
@@ -319,8 +332,7 @@ struct plx_logs_id {
 #define PLX_LOGS_ID_TEXT_SIZE 40
 
 /* Writes the text form, terminated. Any thread. */
-PLX_API void plx_logs_id_format(const struct plx_logs_id *id,
-                                char ret_text[PLX_LOGS_ID_TEXT_SIZE]);
+PLX_API void plx_logs_id_format(const struct plx_logs_id *id, char ret_text[PLX_LOGS_ID_TEXT_SIZE]);
 /* False, and *ret_id untouched, when the text is none. Any thread. */
 PLX_API bool plx_logs_id_parse(const char *text, struct plx_logs_id *ret_id);
 

@@ -16,6 +16,8 @@ enum long_option {
     OPTION_RAW,
     OPTION_FENCE_WAIT,
     OPTION_HOME,
+    OPTION_MAX_AGE,
+    OPTION_MIN_INDEX,
     OPTION_SERVER,
     OPTION_FILE,
     OPTION_FORMAT,
@@ -31,6 +33,8 @@ static const struct option long_options[] = {
     {"timeout", required_argument, NULL, 't'},
     {"fence-wait", required_argument, NULL, OPTION_FENCE_WAIT},
     {"home", required_argument, NULL, OPTION_HOME},
+    {"max-age", required_argument, NULL, OPTION_MAX_AGE},
+    {"min-index", required_argument, NULL, OPTION_MIN_INDEX},
     {"server", required_argument, NULL, OPTION_SERVER},
     {"file", required_argument, NULL, OPTION_FILE},
     {"format", required_argument, NULL, OPTION_FORMAT},
@@ -108,6 +112,17 @@ static bool home_parse(const char *text, int32_t *ret_home)
     return true;
 }
 
+static bool index_parse(const char *text, uint64_t *ret_index)
+{
+    char *end;
+    errno = 0;
+    unsigned long long index = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || index == 0)
+        return false;
+    *ret_index = index;
+    return true;
+}
+
 static bool file_add(struct cli_arguments *arguments, const char *path)
 {
     if (arguments->file_count == CLI_FILES_MAX)
@@ -168,6 +183,12 @@ static bool option_with_value(struct cli_arguments *arguments, int option, const
     case OPTION_HOME:
         return home_parse(value, &arguments->home) ||
                fail(reason, "--home %s: not the number of an endpoint, from 0", value);
+    case OPTION_MAX_AGE:
+        return cli_duration_parse(value, &arguments->max_age_ns) ||
+               fail(reason, "--max-age %s: not a time such as 250ms or 2s", value);
+    case OPTION_MIN_INDEX:
+        return index_parse(value, &arguments->min_index) ||
+               fail(reason, "--min-index %s: not an index, from 1", value);
     default:
         return option_of_logs(arguments, option, value, reason);
     }

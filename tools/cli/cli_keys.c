@@ -10,7 +10,9 @@ static struct plx_call call_of(const struct cli_arguments *arguments)
     return (struct plx_call){.is_relaxed = arguments->is_relaxed,
                              .is_blocking = arguments->is_blocking,
                              .timeout_ns = arguments->timeout_ns,
-                             .fence_wait_ns = arguments->fence_wait_ns};
+                             .fence_wait_ns = arguments->fence_wait_ns,
+                             .min_index = arguments->min_index,
+                             .max_age_ns = arguments->max_age_ns};
 }
 
 /* A value operand: the text itself, or standard input for "-"; `ret_memory` is freed by the caller.

@@ -43,6 +43,8 @@ static const char help[] =
     "      --blocking                 wait for the answer, however long it takes\n"
     "      --relaxed                  ask, or tell, one node alone, with or without a leader\n"
     "      --home N                   that node, by its place among the endpoints, from 0\n"
+    "      --max-age TIME             relaxed get: contact with a quorum at most this long ago\n"
+    "      --min-index N              relaxed get: everything up to this log index is applied\n"
     "      --raw                      print a value without a newline behind it\n"
     "      --server NAME              logs: whose\n"
     "      --file FILE                logs: one on each line, timestamp first; again for the next\n"

@@ -37,6 +37,7 @@ struct fake {
     bool is_mute;     /* hellos are not answered at all */
     uint32_t hellos;  /* seen */
     uint32_t registrations;
+    uint64_t journal_done_seq;
     uint64_t message_id;
     struct arena arena;
     struct reassembly *reassembly;
@@ -135,6 +136,8 @@ static inline void fake_hello(struct fake *fake, uint64_t nonce)
     struct wire_hello_reply reply = {.nonce = nonce,
                                      .incarnation = fake->incarnation,
                                      .term = 5,
+                                     .applied_index = 77,
+                                     .journal_done_seq = fake->journal_done_seq,
                                      .node = fake->id,
                                      .leader = fake->is_leader ? fake->id : 0,
                                      .node_count = 5,
@@ -154,7 +157,8 @@ static inline struct wire_reply fake_reply_head(const struct fake *fake, uint64_
                                .status = (uint8_t)status,
                                .term = 5,
                                .applied_index = 77,
-                               .contact_age_us = 9};
+                               .contact_age_us = 9,
+                               .journal_done_seq = fake->journal_done_seq};
 }
 
 /* A refusal of the request `number`. */

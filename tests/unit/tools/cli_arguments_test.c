@@ -76,6 +76,19 @@ static void test_cli_arguments_reads_the_options_of_logs(void **state)
     assert_string_equal(reason, "--file 17: more than 16 files");
 }
 
+static void test_cli_arguments_reads_bounds_of_staleness(void **state)
+{
+    (void)state;
+    struct cli_arguments arguments;
+    assert_true(parse("pollux get k --relaxed --max-age 2s --min-index 17", &arguments));
+    assert_true(arguments.max_age_ns == UINT64_C(2000000000) && arguments.min_index == 17);
+    assert_false(parse("pollux get k --max-age old", &arguments));
+    assert_string_equal(reason, "--max-age old: not a time such as 250ms or 2s");
+    assert_false(parse("pollux get k --min-index 0", &arguments));
+    assert_string_equal(reason, "--min-index 0: not an index, from 1");
+    assert_false(parse("pollux get k --min-index 5x", &arguments));
+}
+
 static void test_cli_arguments_reads_every_flag(void **state)
 {
     (void)state;
@@ -171,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cli_arguments_takes_options_anywhere),
         cmocka_unit_test(test_cli_arguments_reads_the_options_of_logs),
+        cmocka_unit_test(test_cli_arguments_reads_bounds_of_staleness),
         cmocka_unit_test(test_cli_arguments_reads_every_flag),
         cmocka_unit_test(test_cli_arguments_names_what_is_wrong),
         cmocka_unit_test(test_cli_arguments_takes_defaults_from_the_environment),
