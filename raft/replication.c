@@ -250,7 +250,9 @@ static void handle_rejection(struct raft *raft, struct raft_peer *peer,
                              const struct raft_message *message)
 {
     uint64_t rejected = message->append_reply.rejected_index;
-    forget_acknowledgements(raft, peer);
+    /* A peer that trusts its log has lost nothing that it acknowledged. */
+    if (message->append_reply.is_suspect)
+        forget_acknowledgements(raft, peer);
     if (peer->state == RAFT_PEER_REPLICATE && rejected > peer->match_index) {
         enter_probe(peer, peer->match_index + 1); /* a request was lost or overtaken */
         return;
