@@ -30,6 +30,7 @@ void answer_open(struct answer *answer, uint64_t number, enum wire_status status
         .term = engine->view.term,
         .applied_index = engine->machine.applied_index,
         .contact_age_us = answer_contact_age_us(engine),
+        .journal_done_seq = engine_journal_done(engine),
     };
     answer->ops_left = op_count;
     wire_reply_begin(&answer->writer, &reply);
@@ -44,8 +45,8 @@ static size_t chunk_room(const struct answer *answer)
     return room < REPLY_CHUNK_SIZE_BYTES_MAX ? room : REPLY_CHUNK_SIZE_BYTES_MAX;
 }
 
-void answer_add(struct answer *answer, struct wire_reply_op *op, const struct store_entry *entry,
-                uint32_t offset_bytes)
+void answer_add(struct answer *answer, struct wire_reply_op *op, const struct store *store,
+                const struct store_entry *entry, uint32_t offset_bytes)
 {
     CHECK(answer->ops_left > 0);
     if (entry != NULL) {
@@ -55,8 +56,7 @@ void answer_add(struct answer *answer, struct wire_reply_op *op, const struct st
         size_t chunk = size - offset < room ? size - offset : room;
         op->has_value = true;
         op->value_size_bytes = entry->value_size_bytes;
-        op->chunk = store_value(&answer->engine->machine.store, entry, offset, chunk,
-                                answer->engine->scratch);
+        op->chunk = store_value(store, entry, offset, chunk, answer->engine->scratch);
     }
     wire_reply_add(&answer->writer, op);
     answer->ops_left--;
@@ -113,7 +113,7 @@ void answer_add_result(struct answer *answer, const struct wire_op *op,
     const struct store_entry *entry = NULL;
     if (result->outcome == WIRE_OUTCOME_MISMATCH)
         entry = mismatch_entry(&answer->engine->machine, op, result, &reply_op.version);
-    answer_add(answer, &reply_op, entry, 0);
+    answer_add(answer, &reply_op, &answer->engine->machine.store, entry, 0);
 }
 
 static void add_counters(struct wire_writer *writer, const struct engine_counters *counters)
@@ -137,6 +137,7 @@ void answer_hello(struct engine *engine, const struct address *to, uint64_t nonc
         .commit_index = view->commit_index,
         .last_index = view->last_index,
         .contact_age_us = answer_contact_age_us(engine),
+        .journal_done_seq = engine_journal_done(engine),
         .node = engine->options.self,
         .leader = view->leader,
         .node_count = engine->options.node_count,

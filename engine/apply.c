@@ -16,6 +16,20 @@ static void count_result(struct engine_counters *counters, const struct op_resul
         counters->ops_fenced++;
 }
 
+/* Counts what a relaxed write of this node came to. */
+static void count_own(struct engine *engine, const struct op_result *result)
+{
+    struct engine_counters *counters = &engine->counters;
+    if (result->is_duplicate)
+        counters->ops_duplicate++;
+    else if (result->outcome == WIRE_OUTCOME_OK)
+        counters->relaxed_applied++;
+    else if (result->outcome == WIRE_OUTCOME_FENCED)
+        counters->relaxed_cancelled++;
+    else
+        counters->relaxed_blocked++;
+}
+
 /* Executes the ops of one request; `answer` is open for them, or NULL. Returns the next ordinal. */
 static uint32_t apply_request(struct engine *engine, const struct wire_request *request,
                               uint32_t ordinal, struct answer *answer)
@@ -27,10 +41,15 @@ static uint32_t apply_request(struct engine *engine, const struct wire_request *
         struct wire_op op;
         CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
         struct op_result result = machine_execute(machine, &session, &op, ordinal++);
-        count_result(&engine->counters, &result);
+        if (machine->origin == 0)
+            count_result(&engine->counters, &result);
+        else if (machine->origin == engine->options.self && op.type == WIRE_OP_SET)
+            count_own(engine, &result);
         if (answer != NULL)
             answer_add_result(answer, &op, &result);
     }
+    if (machine->origin == engine->options.self && machine->is_blocked)
+        forward_failed(engine);
     return ordinal;
 }
 
@@ -90,7 +109,7 @@ static void apply_record(struct engine *engine, uint64_t index, uint64_t term, s
     uint32_t ordinal = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct wire_request request = next_request(payload, &cursor);
-        if (waiting == NULL) {
+        if (waiting == NULL || waiting->waiters[i].is_silent) {
             ordinal = apply_request(engine, &request, ordinal, NULL);
             continue;
         }
@@ -116,6 +135,7 @@ void engine_apply(struct engine *engine, uint64_t index, uint64_t term, uint8_t 
         (void)batch_take_waiters(engine, index, term);
         machine->applied_index = index;
     }
+    relaxed_settle(engine);
     engine->counters.sessions_open = machine->sessions.count;
     engine->counters.keys = machine->keys;
     engine->counters.blocks = machine->blocks;

@@ -57,6 +57,12 @@ enum wire_status batch_add(struct engine *engine, struct span request, const str
 
 static void refuse(struct engine *engine, const struct waiter *waiter, enum wire_status status)
 {
+    /* A peer sends its batch again by itself; this node must be told that its own is still to go.
+     */
+    if (waiter->is_silent) {
+        forward_failed(engine);
+        return;
+    }
     engine->counters.writes_refused++;
     answer_refuse(engine, &waiter->from, WIRE_WRITE_REPLY, waiter->packet_number, status);
 }

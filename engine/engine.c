@@ -7,7 +7,7 @@
 #include "engine/rcu.h"
 
 /* Rises whenever the same log would be applied to another effect. */
-#define MACHINE_VERSION 1
+#define MACHINE_VERSION 2
 
 #define KEYS_MAX             (1u << 30)
 #define BATCHES_INFLIGHT_MAX (1u << 16)
@@ -15,7 +15,7 @@
 
 uint32_t engine_fingerprint(const struct engine_options *options)
 {
-    uint8_t words[32] = {0};
+    uint8_t words[40] = {0};
     le32_store(words, MACHINE_VERSION);
     le32_store(words + 4, options->keys_max);
     le32_store(words + 8, options->blocks_max);
@@ -23,12 +23,22 @@ uint32_t engine_fingerprint(const struct engine_options *options)
     le64_store(words + 16, options->session_ttl_ns);
     le32_store(words + 24, ENGINE_BLOCK_SIZE_BYTES);
     le32_store(words + 28, SESSION_WINDOW);
+    le32_store(words + 32, NODE_CANCELS_MAX);
     return crc32c(0, words, sizeof(words));
 }
 
 static bool is_in_range(uint32_t value, uint32_t max)
 {
     return value >= 1 && value <= max;
+}
+
+static bool are_pending_limits_valid(const struct engine_options *options)
+{
+    if (options->journal.append == NULL)
+        return true;
+    return options->journal_first_seq >= 1 && options->journal_first_seq < OVERLAY_ABSENT / 2 &&
+           is_in_range(options->pending_max, OVERLAY_OPS_MAX) &&
+           is_in_range(options->pending_blocks_max, STORE_BLOCKS_MAX);
 }
 
 static bool are_options_valid(const struct engine_options *options)
@@ -39,7 +49,8 @@ static bool are_options_valid(const struct engine_options *options)
            is_in_range(options->blocks_max, STORE_BLOCKS_MAX) &&
            is_in_range(options->sessions_max, SESSIONS_MAX) && options->session_ttl_ns > 0 &&
            is_in_range(options->batches_inflight_max, BATCHES_INFLIGHT_MAX) &&
-           is_in_range(options->reads_pending_max, READS_PENDING_MAX) && options->sink.send != NULL;
+           is_in_range(options->reads_pending_max, READS_PENDING_MAX) &&
+           options->sink.send != NULL && are_pending_limits_valid(options);
 }
 
 size_t engine_arena_bytes(const struct engine_options *options)
@@ -47,7 +58,8 @@ size_t engine_arena_bytes(const struct engine_options *options)
     if (!are_options_valid(options))
         return 0;
     return sizeof(struct engine) + machine_arena_bytes(options) + batch_arena_bytes(options) +
-           reads_arena_bytes(options) + REPLY_SIZE_BYTES_MAX + REPLY_CHUNK_SIZE_BYTES_MAX + 4096;
+           reads_arena_bytes(options) + relaxed_arena_bytes(options) + REPLY_SIZE_BYTES_MAX +
+           REPLY_CHUNK_SIZE_BYTES_MAX + 4096;
 }
 
 enum error engine_init(const struct engine_options *options, struct arena *arena,
@@ -65,12 +77,18 @@ enum error engine_init(const struct engine_options *options, struct arena *arena
     reads_init(engine, arena);
     engine->reply = arena_take(arena, REPLY_SIZE_BYTES_MAX, 64);
     engine->scratch = arena_take(arena, REPLY_CHUNK_SIZE_BYTES_MAX, 64);
+    error = relaxed_init(engine, arena);
+    if (error != OK) {
+        machine_deinit(&engine->machine);
+        return error;
+    }
     *ret_engine = engine;
     return OK;
 }
 
 void engine_deinit(struct engine *engine)
 {
+    relaxed_deinit(engine);
     machine_deinit(&engine->machine);
 }
 
@@ -79,6 +97,7 @@ void engine_begin_turn(struct engine *engine, const struct engine_view *view)
     CHECK(view->now_ns >= engine->view.now_ns);
     engine->view = *view;
     batch_anchor_clock(engine);
+    forward_begin_turn(engine);
 }
 
 static void receive_hello(struct engine *engine, const struct address *from, struct span body)
@@ -135,6 +154,10 @@ void engine_end_turn(struct engine *engine)
     reads_serve(engine);
     store_turn(&engine->machine.store);
     engine->counters.retire_backlog = store_retire_backlog(&engine->machine.store);
+    if (engine->relaxed.is_open) {
+        store_turn(&engine->relaxed.overlay.store);
+        engine->counters.relaxed_pending = engine->relaxed.overlay.live;
+    }
     rcu_turn();
 }
 
@@ -142,7 +165,9 @@ uint64_t engine_deadline_ns(const struct engine *engine)
 {
     uint64_t batch_ns = engine->batch.deadline_ns;
     uint64_t reads_ns = engine->reads.deadline_ns;
-    return batch_ns < reads_ns ? batch_ns : reads_ns;
+    uint64_t forward_ns = forward_deadline_ns(engine);
+    uint64_t earliest_ns = batch_ns < reads_ns ? batch_ns : reads_ns;
+    return forward_ns < earliest_ns ? forward_ns : earliest_ns;
 }
 
 uint64_t engine_applied_index(const struct engine *engine)
@@ -172,13 +197,14 @@ uint64_t engine_state_hash(const struct engine *engine)
     const struct machine *machine = &engine->machine;
     struct entries_hash entries = {.store = &machine->store};
     index_walk(&machine->index, add_entry, &entries);
-    uint8_t words[48];
+    uint8_t words[56];
     le64_store(words, entries.sum);
     le64_store(words + 8, sessions_state_hash(&machine->sessions));
     le64_store(words + 16, machine->applied_index);
     le64_store(words + 24, machine->log_time_ns);
     le64_store(words + 32, machine->keys);
     le64_store(words + 40, machine->blocks);
+    le64_store(words + 48, node_sessions_state_hash(&machine->nodes));
     return key_hash(span_of(words, sizeof(words)));
 }
 
@@ -207,6 +233,9 @@ void engine_check_invariants(const struct engine *engine)
     CHECK(count.blocks == machine->blocks && machine->blocks <= machine->blocks_max);
     store_check_invariants(&machine->store, machine->blocks);
     sessions_check_invariants(&machine->sessions, machine->log_time_ns);
+    node_sessions_check_invariants(&machine->nodes);
+    if (engine->relaxed.is_open)
+        overlay_check_invariants(&engine->relaxed.overlay);
     CHECK(records->tail - records->head <= records->limit);
     CHECK(engine->reads.tail - engine->reads.head <= engine->reads.limit);
     CHECK(engine->batch.count <= BATCH_REQUESTS_MAX);
@@ -215,16 +244,23 @@ void engine_check_invariants(const struct engine *engine)
 enum error engine_lookup(const struct engine *engine, struct span key, uint8_t *to,
                          size_t capacity_bytes, struct engine_found *ret_found)
 {
-    const struct machine *machine = &engine->machine;
-    const struct store_entry *entry = machine_lookup(machine, key);
-    if (entry == NULL)
+    uint64_t hash = key_hash(key);
+    const struct store *store = &engine->machine.store;
+    const struct store_entry *entry = relaxed_lookup(engine, key, hash);
+    bool is_pending = entry != NULL;
+    if (is_pending)
+        store = &engine->relaxed.overlay.store;
+    else
+        entry = index_lookup(&engine->machine.index, key, hash);
+    if (entry == NULL || (is_pending && !overlay_has_value(entry)))
         return ERR_NOT_FOUND;
     size_t size = entry->value_size_bytes;
     size_t copied = size < capacity_bytes ? size : capacity_bytes;
-    struct span value = store_value(&machine->store, entry, 0, copied, to);
+    struct span value = store_value(store, entry, 0, copied, to);
     if (value.size_bytes > 0 && value.data != to)
         memcpy(to, value.data, value.size_bytes);
     *ret_found = (struct engine_found){.value_size_bytes = entry->value_size_bytes,
-                                       .version = entry->version};
+                                       .version = is_pending ? overlay_seq(entry) : entry->version,
+                                       .is_pending = is_pending};
     return OK;
 }

@@ -193,8 +193,8 @@ uint64_t engine_journal_done(const struct engine *engine);
 
 /*
  * True when pending writes are due at the leader (the view's, not this node): *ret_body is a
- * WIRE_FORWARD for it, borrowed until the next call. When this node leads, its own pending writes
- * join its batch by themselves, before those of clients.
+ * WIRE_FORWARD for it, borrowed until the next call into the engine. When this node leads, its own
+ * pending writes join its batch by themselves, before those of clients.
  */
 bool engine_forward(struct engine *engine, struct span *ret_body);
 /* A WIRE_FORWARD that truly came from node `from`. Refused silently where it cannot be appended. */

@@ -6,6 +6,8 @@
  * batch.c     writes on their way to a record, and who waits for it
  * intake.c    writes as they arrive
  * reads.c     relaxed and consistent reads
+ * relaxed.c   relaxed writes, from their arrival to the log's decision
+ * forward.c   pending relaxed writes on their way into the log
  * answer.c    replies
  */
 #ifndef POLLUX_ENGINE_ENGINE_INTERNAL_H
@@ -13,7 +15,10 @@
 
 #include "base/check.h"
 #include "engine/engine.h"
+#include "engine/identities.h"
 #include "engine/index.h"
+#include "engine/node_sessions.h"
+#include "engine/overlay.h"
 #include "engine/sessions.h"
 #include "engine/store.h"
 
@@ -53,6 +58,7 @@ struct waiter {
     struct address from;
     uint64_t packet_number;
     uint64_t deadline_ns; /* UINT64_MAX: none */
+    bool is_silent;       /* a node's forwarded batch: nobody is answered */
 };
 
 /* The writes that wait to become a record. */
@@ -113,6 +119,7 @@ struct machine {
     struct store store;
     struct index index;
     struct sessions sessions;
+    struct node_sessions nodes;
     uint64_t applied_index;
     uint64_t log_time_ns;
     uint64_t keys;
@@ -120,6 +127,56 @@ struct machine {
     uint32_t keys_max;
     uint32_t blocks_max;
     uint64_t session_ttl_ns;
+    /* Of the request that is being applied. */
+    uint16_t origin; /* node whose relaxed writes these are; 0: a client's request */
+    bool is_blocked; /* an op of the node could not apply: neither may those after it */
+    struct wire_op cancels[REQUEST_OPS_MAX]; /* before the next set or swap */
+    uint32_t cancel_count;
+};
+
+/* Relaxed writes whose clients wait for durability. */
+#define RELAXED_WAITERS_MAX 4096
+#define RELAXED_ACKS_MAX    (16 * RELAXED_WAITERS_MAX)
+
+/* What an op of theirs will be answered. */
+struct relaxed_ack {
+    uint64_t seq;
+    uint64_t journal_seq; /* 0: a cancel, or forgotten */
+    uint8_t outcome;
+};
+
+struct relaxed_waiter {
+    struct address from;
+    uint64_t packet_number;
+    uint64_t last_seq; /* journal seq that must be durable */
+    uint16_t op_count; /* its acks, in order */
+};
+
+struct relaxed {
+    bool is_open; /* there is a journal */
+    struct overlay overlay;
+    struct identities identities;
+    uint64_t next_seq;
+    uint64_t durable_seq;
+    uint64_t restored_seq;
+    struct relaxed_waiter *waiters; /* a ring */
+    uint64_t waiters_head;
+    uint64_t waiters_tail;
+    struct relaxed_ack *acks; /* a ring */
+    uint64_t acks_head;
+    uint64_t acks_tail;
+    uint8_t *message; /* MESSAGE_SIZE_BYTES_MAX: a journal entry, or a batch to forward */
+    uint8_t *value;   /* VALUE_SIZE_BYTES_MAX */
+};
+
+/* How far pending relaxed writes are on their way to whom. */
+struct forward {
+    uint64_t term;
+    uint64_t next;     /* position in the overlay: those before it are on their way */
+    uint64_t last_seq; /* newest of them, 0: none */
+    uint64_t due_ns;   /* not sent again before */
+    uint64_t wait_ns;
+    uint16_t leader;
 };
 
 /* Log time, as a leader makes it. */
@@ -138,6 +195,8 @@ struct engine {
     struct batch batch;
     struct pending_records records;
     struct pending_reads reads;
+    struct relaxed relaxed;
+    struct forward forward;
     struct engine_counters counters;
     uint8_t *reply;   /* REPLY_SIZE_BYTES_MAX */
     uint8_t *scratch; /* REPLY_CHUNK_SIZE_BYTES_MAX */
@@ -191,7 +250,37 @@ void batch_anchor_clock(struct engine *engine);
 
 /* ---- intake.c ---- */
 
+/* The largest request that fits a record. */
+#define INTAKE_REQUEST_SIZE_BYTES_MAX                                                              \
+    (RECORD_PAYLOAD_SIZE_BYTES_MAX - RECORD_PREFIX_SIZE_BYTES - REQUEST_PREFIX_SIZE_BYTES -        \
+     REQUEST_ALIGN_BYTES)
+
 void intake_write(struct engine *engine, const struct address *from, struct span body);
+/* WIRE_STATUS_OK: this node may append now. */
+enum wire_status intake_readiness(const struct engine *engine);
+
+/* ---- relaxed.c ---- */
+
+size_t relaxed_arena_bytes(const struct engine_options *options);
+MUST_USE enum error relaxed_init(struct engine *engine, struct arena *arena);
+void relaxed_deinit(struct engine *engine);
+void relaxed_write(struct engine *engine, const struct address *from,
+                   const struct wire_write *write, const struct wire_request *request);
+/* Lets go of what the applied records have decided. */
+void relaxed_settle(struct engine *engine);
+/* The pending entry of a key, in the overlay's store; NULL: none. Any thread. */
+struct store_entry *relaxed_lookup(const struct engine *engine, struct span key, uint64_t hash);
+
+/* ---- forward.c ---- */
+
+/* Follows leader and term; puts this node's own pending writes into its batch when it leads. */
+void forward_begin_turn(struct engine *engine);
+void forward_join(struct engine *engine);
+/* What was in this node's own batch was refused, or could not apply: to be tried again. */
+void forward_failed(struct engine *engine);
+/* True when a pending write of the key is not in this leader's log yet. */
+bool forward_goes_first(const struct engine *engine, struct span key);
+uint64_t forward_deadline_ns(const struct engine *engine);
 
 /* ---- reads.c ---- */
 
@@ -219,10 +308,10 @@ void answer_begin(struct answer *answer, struct engine *engine, const struct add
 /* The reply's head; at most `op_count` answer_add follow. */
 void answer_open(struct answer *answer, uint64_t number, enum wire_status status,
                  uint32_t op_count);
-/* Adds an op; `entry` (or NULL) is the value it returns, from `offset_bytes` on as far as it fits.
- */
-void answer_add(struct answer *answer, struct wire_reply_op *op, const struct store_entry *entry,
-                uint32_t offset_bytes);
+/* Adds an op; `entry` of `store` (or NULL) is the value it returns, from `offset_bytes` on as far
+ * as it fits. */
+void answer_add(struct answer *answer, struct wire_reply_op *op, const struct store *store,
+                const struct store_entry *entry, uint32_t offset_bytes);
 void answer_send(struct answer *answer);
 
 /* The whole of a refusal. */

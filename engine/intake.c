@@ -11,7 +11,8 @@
 struct request_shape {
     bool has_register;
     bool has_other;
-    bool has_value_op; /* set or swap: what takes room in store and log */
+    bool has_value_op;     /* set or swap: what takes room in store and log */
+    bool has_loose_cancel; /* a cancel with no set or swap after it */
 };
 
 static struct request_shape shape_of(const struct wire_request *request)
@@ -25,8 +26,12 @@ static struct request_shape shape_of(const struct wire_request *request)
             shape.has_register = true;
         else
             shape.has_other = true;
-        if (op.type == WIRE_OP_SET || op.type == WIRE_OP_SWAP)
-            shape.has_value_op = true;
+        if (op.type == WIRE_OP_CANCEL)
+            shape.has_loose_cancel = true;
+        if (op.type != WIRE_OP_SET && op.type != WIRE_OP_SWAP)
+            continue;
+        shape.has_value_op = true;
+        shape.has_loose_cancel = false;
     }
     return shape;
 }
@@ -72,6 +77,8 @@ static bool answer_known(struct engine *engine, const struct arrival *arrival,
     size_t cursor = 0;
     for (uint16_t i = 0; i < request->op_count; i++) {
         CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        if (op.type == WIRE_OP_CANCEL)
+            continue;
         if (op.type == WIRE_OP_UNREGISTER || op.type == WIRE_OP_KEEP_ALIVE ||
             !machine_recall(session, &op, &result))
             return false;
@@ -82,7 +89,8 @@ static bool answer_known(struct engine *engine, const struct arrival *arrival,
     cursor = 0;
     for (uint16_t i = 0; i < request->op_count; i++) {
         CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        CHECK(machine_recall(session, &op, &result));
+        result = (struct op_result){.outcome = WIRE_OUTCOME_OK};
+        CHECK(op.type == WIRE_OP_CANCEL || machine_recall(session, &op, &result));
         answer_add_result(&answer, &op, &result);
     }
     answer_send(&answer);
@@ -110,7 +118,7 @@ static bool session_settles(struct engine *engine, const struct arrival *arrival
 }
 
 /* Whether this node may append now. */
-static enum wire_status readiness(const struct engine *engine)
+enum wire_status intake_readiness(const struct engine *engine)
 {
     const struct engine_view *view = &engine->view;
     if (!view->is_leader)
@@ -128,11 +136,26 @@ static uint64_t deadline_of(const struct engine *engine, uint32_t timeout_us)
     return engine->view.now_ns + (uint64_t)timeout_us * 1000;
 }
 
+/* A pending write of this node goes into the log before any write of its key that came after it. */
+static bool must_wait(const struct engine *engine, const struct wire_request *request)
+{
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < request->op_count; i++) {
+        struct wire_op op;
+        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        if (op.key.size_bytes > 0 && forward_goes_first(engine, op.key))
+            return true;
+    }
+    return false;
+}
+
 static enum wire_status admit(struct engine *engine, const struct arrival *arrival)
 {
-    enum wire_status status = readiness(engine);
+    enum wire_status status = intake_readiness(engine);
     if (status != WIRE_STATUS_OK)
         return status;
+    if (must_wait(engine, &arrival->request))
+        return WIRE_STATUS_PENDING;
     struct waiter waiter = {.from = *arrival->from,
                             .packet_number = arrival->write.packet_number,
                             .deadline_ns = deadline_of(engine, arrival->write.timeout_us)};
@@ -143,9 +166,12 @@ static enum wire_status admit(struct engine *engine, const struct arrival *arriv
 /* A request that no node would ever accept. */
 static bool is_bad(const struct arrival *arrival)
 {
-    size_t largest = RECORD_PAYLOAD_SIZE_BYTES_MAX - RECORD_PREFIX_SIZE_BYTES -
-                     REQUEST_PREFIX_SIZE_BYTES - REQUEST_ALIGN_BYTES;
-    if (arrival->write.request.size_bytes > largest)
+    if (arrival->write.request.size_bytes > INTAKE_REQUEST_SIZE_BYTES_MAX ||
+        arrival->shape.has_loose_cancel)
+        return true;
+    if (arrival->write.is_relaxed)
+        return arrival->request.session == 0 || arrival->shape.has_register;
+    if ((arrival->request.session & WIRE_NODE_SESSION_FLAG) != 0)
         return true;
     return arrival->request.session == 0 ? arrival->shape.has_other : arrival->shape.has_register;
 }
@@ -163,7 +189,7 @@ void intake_write(struct engine *engine, const struct address *from, struct span
     if (is_bad(&arrival)) {
         refuse(engine, &arrival, WIRE_STATUS_BAD_REQUEST);
     } else if (arrival.write.is_relaxed) {
-        refuse(engine, &arrival, WIRE_STATUS_UNSUPPORTED);
+        relaxed_write(engine, from, &arrival.write, &arrival.request);
     } else if (arrival.write.incarnation != engine->options.incarnation) {
         refuse(engine, &arrival, WIRE_STATUS_INCARNATION);
     } else if (!session_settles(engine, &arrival)) {

@@ -11,7 +11,7 @@
 size_t machine_arena_bytes(const struct engine_options *options)
 {
     return store_arena_bytes(options->blocks_max) + index_arena_bytes(options->keys_max) +
-           sessions_arena_bytes(options->sessions_max);
+           sessions_arena_bytes(options->sessions_max) + node_sessions_arena_bytes();
 }
 
 enum error machine_init(struct machine *machine, const struct engine_options *options,
@@ -21,6 +21,7 @@ enum error machine_init(struct machine *machine, const struct engine_options *op
                                 .blocks_max = options->blocks_max,
                                 .session_ttl_ns = options->session_ttl_ns};
     sessions_init(&machine->sessions, arena, options->sessions_max);
+    node_sessions_init(&machine->nodes, arena);
     enum error error = store_init(&machine->store, arena, options->blocks_max);
     if (error != OK)
         return error;
@@ -54,7 +55,15 @@ uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t 
 
 struct session *machine_begin_request(struct machine *machine, const struct wire_request *request)
 {
-    if (request->session == 0)
+    machine->origin = 0;
+    machine->is_blocked = false;
+    machine->cancel_count = 0;
+    if ((request->session & WIRE_NODE_SESSION_FLAG) != 0) {
+        machine->origin = (uint16_t)(request->session & ~WIRE_NODE_SESSION_FLAG);
+        machine->is_blocked =
+            node_session_of(&machine->nodes, machine->origin)->last_seq < request->floor;
+    }
+    if (request->session == 0 || machine->origin != 0)
         return NULL;
     struct session *session = sessions_find(&machine->sessions, request->session);
     /* A backlog of expired sessions is worked off over several records; none of them answers again.
@@ -150,6 +159,56 @@ static struct op_result op_swap(struct machine *machine, const struct wire_op *o
     return op_store(machine, old, op, hash);
 }
 
+/* True when what the op overrules can be noted; counts no more precisely than it must. */
+static bool has_cancel_room(const struct machine *machine)
+{
+    for (uint32_t i = 0; i < machine->cancel_count; i++) {
+        const struct wire_op *cancel = &machine->cancels[i];
+        const struct node_session *node = node_session_of(&machine->nodes, cancel->node);
+        if (!node_session_is_settled(node, cancel->seq) &&
+            !node_session_has_room(node, machine->cancel_count))
+            return false;
+    }
+    return true;
+}
+
+/* A set or swap with the cancels before it: all of it, or nothing. */
+static struct op_result op_write(struct machine *machine, const struct wire_op *op)
+{
+    if (!has_cancel_room(machine))
+        return (struct op_result){.outcome = WIRE_OUTCOME_STORE_FULL};
+    struct op_result result = op->type == WIRE_OP_SET ? op_set(machine, op) : op_swap(machine, op);
+    if (result.outcome != WIRE_OUTCOME_OK)
+        return result;
+    for (uint32_t i = 0; i < machine->cancel_count; i++) {
+        const struct wire_op *cancel = &machine->cancels[i];
+        node_session_cancel(node_session_of(&machine->nodes, cancel->node), cancel->seq);
+    }
+    return result;
+}
+
+/*
+ * A relaxed write that its node forwarded: in order, at most once, and not if it was cancelled. One
+ * that finds the store full is not decided, and neither are those after it: the node comes again.
+ */
+static struct op_result op_forwarded(struct machine *machine, const struct wire_op *op)
+{
+    CHECK(op->type == WIRE_OP_SET);
+    struct node_session *node = node_session_of(&machine->nodes, machine->origin);
+    if (op->seq <= node->last_seq)
+        return (struct op_result){.outcome = WIRE_OUTCOME_OK, .is_duplicate = true};
+    if (machine->is_blocked)
+        return (struct op_result){.outcome = WIRE_OUTCOME_STORE_FULL};
+    struct op_result result = {.outcome = WIRE_OUTCOME_FENCED};
+    if (!node_session_is_settled(node, op->seq))
+        result = op_write(machine, op);
+    if (result.outcome == WIRE_OUTCOME_STORE_FULL)
+        machine->is_blocked = true;
+    else
+        node_session_advance(node, op->seq);
+    return result;
+}
+
 static struct op_result op_register(struct machine *machine, uint32_t ordinal)
 {
     uint64_t id = sessions_id(machine->applied_index, ordinal);
@@ -184,18 +243,24 @@ static struct op_result op_once(struct machine *machine, struct session *session
         return (struct op_result){.outcome = WIRE_OUTCOME_WINDOW};
     if (op->type == WIRE_OP_FENCE)
         result = (struct op_result){.outcome = WIRE_OUTCOME_FENCED};
-    else if (op->type == WIRE_OP_SET)
-        result = op_set(machine, op);
     else
-        result = op_swap(machine, op);
+        result = op_write(machine, op);
     struct session_outcome outcome = {
         .seq = op->seq, .version = result.version, .outcome = result.outcome};
     session_remember(session, &outcome);
     return result;
 }
 
-struct op_result machine_execute(struct machine *machine, struct session **session,
-                                 const struct wire_op *op, uint32_t ordinal)
+/* Notes a cancel for the next set or swap. */
+static struct op_result op_cancel(struct machine *machine, const struct wire_op *op)
+{
+    CHECK(machine->cancel_count < REQUEST_OPS_MAX);
+    machine->cancels[machine->cancel_count++] = *op;
+    return (struct op_result){.outcome = WIRE_OUTCOME_OK};
+}
+
+static struct op_result execute(struct machine *machine, struct session **session,
+                                const struct wire_op *op, uint32_t ordinal)
 {
     if (op->type == WIRE_OP_REGISTER)
         return op_register(machine, ordinal);
@@ -210,11 +275,27 @@ struct op_result machine_execute(struct machine *machine, struct session **sessi
         sessions_close(&machine->sessions, *session);
         *session = NULL;
         break;
-    case WIRE_OP_KEEP_ALIVE:
     case WIRE_OP_CANCEL:
+        return op_cancel(machine, op);
+    case WIRE_OP_KEEP_ALIVE:
     case WIRE_OP_REGISTER:
     case WIRE_OP_TYPE_END:
         break;
     }
     return (struct op_result){.outcome = WIRE_OUTCOME_OK};
+}
+
+struct op_result machine_execute(struct machine *machine, struct session **session,
+                                 const struct wire_op *op, uint32_t ordinal)
+{
+    struct op_result result;
+    if (machine->origin == 0)
+        result = execute(machine, session, op, ordinal);
+    else if (op->type == WIRE_OP_CANCEL)
+        result = op_cancel(machine, op);
+    else
+        result = op_forwarded(machine, op);
+    if (op->type == WIRE_OP_SET || op->type == WIRE_OP_SWAP)
+        machine->cancel_count = 0;
+    return result;
 }

@@ -32,22 +32,38 @@ void reads_init(struct engine *engine, struct arena *arena)
     reads->deadline_ns = UINT64_MAX;
 }
 
-static void answer_read_op(struct answer *answer, const struct wire_read_op *op, uint64_t hash,
-                           uint32_t position)
+/* Finds the key, for a relaxed read among the pending writes first; fills the op's head. */
+static const struct store_entry *find(const struct engine *engine, struct span key, uint64_t hash,
+                                      bool is_relaxed, struct wire_reply_op *reply_op)
 {
-    const struct machine *machine = &answer->engine->machine;
-    const struct store_entry *entry = index_lookup(&machine->index, op->key, hash);
-    struct wire_reply_op reply_op = {.seq = position, .outcome = WIRE_OUTCOME_NOT_FOUND};
-    if (entry != NULL) {
-        reply_op.version = entry->version;
-        reply_op.outcome = WIRE_OUTCOME_OK;
-    }
+    const struct store_entry *entry = is_relaxed ? relaxed_lookup(engine, key, hash) : NULL;
+    reply_op->outcome = WIRE_OUTCOME_NOT_FOUND;
+    reply_op->is_pending = entry != NULL;
+    if (entry == NULL)
+        entry = index_lookup(&engine->machine.index, key, hash);
+    if (entry == NULL)
+        return NULL;
+    reply_op->version = reply_op->is_pending ? overlay_seq(entry) : entry->version;
+    if (reply_op->is_pending && !overlay_has_value(entry))
+        return NULL;
+    reply_op->outcome = WIRE_OUTCOME_OK;
+    return entry;
+}
+
+static void answer_read_op(struct answer *answer, const struct wire_read_op *op, uint64_t hash,
+                           uint32_t position, bool is_relaxed)
+{
+    const struct engine *engine = answer->engine;
+    struct wire_reply_op reply_op = {.seq = position};
+    const struct store_entry *entry = find(engine, op->key, hash, is_relaxed, &reply_op);
+    const struct store *store =
+        reply_op.is_pending ? &engine->relaxed.overlay.store : &engine->machine.store;
     /* A version asked for and not stored any more: the rest of that value is gone. */
     if (op->version != 0 && op->version != reply_op.version) {
         reply_op.outcome = WIRE_OUTCOME_VERSION;
         entry = NULL;
     }
-    answer_add(answer, &reply_op, entry, op->offset_bytes);
+    answer_add(answer, &reply_op, store, entry, op->offset_bytes);
 }
 
 /* Decodes the ops, and fetches what they will touch: memory is the cost of a read. */
@@ -74,7 +90,7 @@ static void answer_read(struct engine *engine, const struct address *from,
     answer_begin(&answer, engine, from, WIRE_READ_REPLY);
     answer_open(&answer, read->request_number, WIRE_STATUS_OK, read->op_count);
     for (uint16_t i = 0; i < read->op_count; i++)
-        answer_read_op(&answer, &ops[i], hashes[i], i);
+        answer_read_op(&answer, &ops[i], hashes[i], i, !read->is_consistent);
     answer_send(&answer);
 }
 

@@ -241,14 +241,10 @@ bool store_has_value(const struct store *store, const struct store_entry *entry,
     return has_bytes(store, entry, store_entry_key_size(entry), value);
 }
 
-struct span store_value(const struct store *store, const struct store_entry *entry,
-                        size_t offset_bytes, size_t size_bytes, uint8_t *scratch)
+/* The entry's bytes (key, then value) from `offset` on, in range. */
+static struct span bytes_of(const struct store *store, const struct store_entry *entry,
+                            size_t offset, size_t size_bytes, uint8_t *scratch)
 {
-    CHECK(offset_bytes <= entry->value_size_bytes);
-    CHECK(size_bytes <= entry->value_size_bytes - offset_bytes);
-    if (size_bytes == 0)
-        return span_of(NULL, 0);
-    size_t offset = store_entry_key_size(entry) + offset_bytes;
     struct store_run run = first_run(entry);
     while (offset >= run.size_bytes) {
         offset -= run.size_bytes;
@@ -266,6 +262,21 @@ struct span store_value(const struct store *store, const struct store_entry *ent
             run = next_run(store, &run);
     }
     return span_of(scratch, size_bytes);
+}
+
+struct span store_key(const struct store *store, const struct store_entry *entry, uint8_t *scratch)
+{
+    return bytes_of(store, entry, 0, store_entry_key_size(entry), scratch);
+}
+
+struct span store_value(const struct store *store, const struct store_entry *entry,
+                        size_t offset_bytes, size_t size_bytes, uint8_t *scratch)
+{
+    CHECK(offset_bytes <= entry->value_size_bytes);
+    CHECK(size_bytes <= entry->value_size_bytes - offset_bytes);
+    if (size_bytes == 0)
+        return span_of(NULL, 0);
+    return bytes_of(store, entry, store_entry_key_size(entry) + offset_bytes, size_bytes, scratch);
 }
 
 uint64_t store_entry_state_hash(const struct store *store, const struct store_entry *entry)

@@ -141,6 +141,9 @@ bool store_has_value(const struct store *store, const struct store_entry *entry,
 struct span store_value(const struct store *store, const struct store_entry *entry,
                         size_t offset_bytes, size_t size_bytes, uint8_t *scratch);
 
+/* The entry's key as one span: in place, or in `scratch` (KEY_SIZE_BYTES_MAX). */
+struct span store_key(const struct store *store, const struct store_entry *entry, uint8_t *scratch);
+
 /* Hash over key, value and version, the same on every node. A walk. */
 uint64_t store_entry_state_hash(const struct store *store, const struct store_entry *entry);
 

@@ -29,6 +29,8 @@ static const struct key keys[] = {
     {"node", "log", KEY_TEXT, AT(log_path), 1, 0, "a file path"},
     {"node", "log_size", KEY_SIZE, AT(log_size_bytes), 8 << 20, UINT64_C(1) << 37,
      "8MiB to 128GiB, in whole 4KiB"},
+    {"node", "relaxed_size", KEY_SIZE, AT(relaxed_size_bytes), 0, UINT64_C(1) << 30,
+     "0B (no relaxed writes), or 8MiB to 1GiB in whole 4KiB"},
     {"cluster", "name", KEY_TEXT, AT(cluster), 1, 0, "a name"},
     {"cluster", "election_timeout_min", KEY_DURATION, AT(election_timeout_min_ns), 500000,
      60 * SECOND_NS, "500us to 60s"},
@@ -320,6 +322,7 @@ static void set_defaults(struct config *config)
 {
     *config = (struct config){
         .log_size_bytes = UINT64_C(1) << 30,
+        .relaxed_size_bytes = UINT64_C(16) << 20,
         .election_timeout_min_ns = UINT64_C(150000000),
         .election_timeout_max_ns = UINT64_C(300000000),
         .heartbeat_interval_ns = UINT64_C(30000000),
@@ -356,6 +359,9 @@ static const char *contradiction(const struct config *config)
         return "[node] log is missing: the file that holds this node's log";
     if (config->log_size_bytes % 4096 != 0)
         return "[node] log_size must be in whole 4KiB";
+    if (config->relaxed_size_bytes % 4096 != 0 ||
+        (config->relaxed_size_bytes != 0 && config->relaxed_size_bytes < 8 << 20))
+        return "[node] relaxed_size must be 0B, or at least 8MiB in whole 4KiB";
     if (config->cluster[0] == '\0')
         return "[cluster] name is missing";
     if (config->device[0] == '\0')

@@ -26,6 +26,7 @@ struct config {
     uint16_t id;
     char log_path[CONFIG_TEXT_MAX];
     uint64_t log_size_bytes;
+    uint64_t relaxed_size_bytes; /* of the journal beside the log; 0: no relaxed writes */
     /* [cluster] */
     char cluster[CONFIG_TEXT_MAX];
     uint64_t election_timeout_min_ns;

@@ -28,6 +28,7 @@ static void fill_options(struct lane *lane, const struct lane_options *options)
     lane->options.engine.node_count = (uint16_t)options->raft.voter_count;
     lane->options.engine.sink = (struct engine_sink){.send = sink_send, .context = lane};
     lane->next_message_id = options->engine.incarnation;
+    lane_fill_journal_options(lane);
 }
 
 /* An existing file keeps its size, whatever the configuration says: memory follows the file. */
@@ -42,9 +43,10 @@ static size_t log_file_size_bytes(const struct log_options *options)
 static size_t arena_bytes(const struct lane *lane)
 {
     return log_arena_bytes(log_file_size_bytes(&lane->options.log)) +
-           engine_arena_bytes(&lane->options.engine) + raft_size(&lane->options.raft) +
-           reassembly_arena_bytes(LANE_PEER_SLOTS) + reassembly_arena_bytes(LANE_CLIENT_SLOTS) +
-           MESSAGE_SIZE_BYTES_MAX + LANE_OUTBOX_MAX * sizeof(struct lane_outgoing) +
+           lane_journal_arena_bytes(lane) + engine_arena_bytes(&lane->options.engine) +
+           raft_size(&lane->options.raft) + reassembly_arena_bytes(LANE_PEER_SLOTS) +
+           reassembly_arena_bytes(LANE_CLIENT_SLOTS) + MESSAGE_SIZE_BYTES_MAX +
+           LANE_OUTBOX_MAX * sizeof(struct lane_outgoing) +
            (size_t)64 * 1024; /* alignment of the parts */
 }
 
@@ -101,12 +103,18 @@ static enum error open_parts(struct lane *lane, uint64_t now_ns, struct lane_rep
     error = open_raft(lane, now_ns, report);
     if (error != OK)
         return error;
+    error = lane_open_journal(lane, report);
+    if (error != OK)
+        return error;
     error = engine_init(&lane->options.engine, &lane->arena, &lane->engine);
     if (error != OK) {
         snprintf(report->reason, sizeof(report->reason),
                  "engine: %s: check keys, memory and sessions", error_text(error));
         return error;
     }
+    error = lane_restore_pending(lane, report);
+    if (error != OK)
+        return error;
     lane->fingerprint = engine_fingerprint(&lane->options.engine);
     lane->from_peers = reassembly_init(&lane->arena, LANE_PEER_SLOTS);
     lane->from_clients = reassembly_init(&lane->arena, LANE_CLIENT_SLOTS);
@@ -148,6 +156,8 @@ void lane_close(struct lane *lane)
         dp_port_close(lane->port);
     if (lane->engine != NULL)
         engine_deinit(lane->engine);
+    if (lane->journal != NULL)
+        journal_close(lane->journal);
     if (lane->log != NULL)
         log_close(lane->log);
     arena_deinit(&lane->arena);

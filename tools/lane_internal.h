@@ -36,6 +36,7 @@ struct lane {
     struct arena arena;
     struct dp_port *port;
     struct log *log;
+    struct journal *journal; /* NULL: none */
     struct raft *raft;
     struct engine *engine;
     struct reassembly *from_peers;
@@ -58,6 +59,13 @@ struct lane {
     uint64_t pending_since_ns; /* when the oldest unfinished persist was asked for; 0: none */
     uint64_t commit_index;
     uint64_t commit_hint;
+    /* The newest record known to vouch for a commit index, once it is durable: what a restart will
+     * apply before its first packet. */
+    uint64_t vouching_index;
+    uint64_t vouched_commit;
+    uint64_t durable_commit; /* commit index in a durable one */
+    uint64_t decided_seq;    /* journal entries decided by the records up to decided_index */
+    uint64_t decided_index;
     uint64_t read_released_id; /* told to the engine */
     struct engine_view view;
     struct raft_status status;
@@ -76,6 +84,24 @@ void lane_send_raft(struct lane *lane, const struct raft_message *message);
 void lane_flush_outbox(struct lane *lane);
 /* Gives the messages of this turn the ticket of the persist that covers them. */
 void lane_stamp_outbox(struct lane *lane, uint64_t ticket);
+
+/* lane_journal.c */
+
+size_t lane_journal_arena_bytes(const struct lane *lane);
+/* What the engine must know of the journal. */
+void lane_fill_journal_options(struct lane *lane);
+/* Opens it, if there is to be one. */
+enum error lane_open_journal(struct lane *lane, struct lane_report *report);
+/* Applies what is committed, then restores what was pending. */
+enum error lane_restore_pending(struct lane *lane, struct lane_report *report);
+/* Sends this node's pending relaxed writes to the leader, when they are due. */
+void lane_forward_pending(struct lane *lane);
+/* What is durable and what is decided of the journal. ERR_SYNC. */
+enum error lane_follow_journal(struct lane *lane);
+/* A record with this commit index was appended. */
+void lane_note_commit(struct lane *lane, uint64_t index, uint64_t commit_index);
+
+struct address *lane_peer_address(struct lane *lane, uint16_t voter);
 
 /* lane_send.c: one message, in as many packets as it takes. */
 void lane_send(struct lane *lane, const struct address *to, uint8_t wire_type, struct span body);

@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 
-static struct address *peer_address(struct lane *lane, uint16_t voter)
+struct address *lane_peer_address(struct lane *lane, uint16_t voter)
 {
     for (uint32_t i = 0; i < lane->options.raft.voter_count; i++) {
         if (lane->options.raft.voters[i] == voter)
@@ -35,7 +35,7 @@ static void add_entries(struct lane *lane, struct wire_writer *writer,
 
 void lane_send_raft(struct lane *lane, const struct raft_message *message)
 {
-    struct address *to = peer_address(lane, message->to);
+    struct address *to = lane_peer_address(lane, message->to);
     CHECK(to != NULL);
     struct wire_writer writer = {.data = lane->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
@@ -139,6 +139,7 @@ static void write_effects(struct lane *lane, const struct raft_event *event, str
             lane->is_log_exhausted = true;
             return;
         }
+        lane_note_commit(lane, record.index, record.commit_index);
         lane->counters.records_appended++;
         lane->counters.bytes_appended += record.payload.size_bytes;
         lane->is_persist_owed = true;

@@ -25,7 +25,8 @@ static void count_packet_error(struct lane_counters *counters, enum error error)
     }
 }
 
-/* A Raft message must come from the address that the configuration gives its sender. */
+/* What peers send to one another must come from the address that the configuration gives its
+ * sender. */
 static bool is_peer(const struct lane *lane, const struct address *from, uint16_t sender)
 {
     for (uint32_t i = 0; i < lane->options.raft.voter_count; i++) {
@@ -111,13 +112,13 @@ void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
         lane->counters.drop_shard++;
         return;
     }
-    bool is_raft = packet.header.type == WIRE_RAFT;
-    if (is_raft && !is_peer(lane, &datagram->from, packet.header.sender)) {
+    bool is_from_peer = packet.header.type == WIRE_RAFT || packet.header.type == WIRE_FORWARD;
+    if (is_from_peer && !is_peer(lane, &datagram->from, packet.header.sender)) {
         lane->counters.drop_sender++;
         return;
     }
     struct span body;
-    error = reassembly_add(is_raft ? lane->from_peers : lane->from_clients, &datagram->from,
+    error = reassembly_add(is_from_peer ? lane->from_peers : lane->from_clients, &datagram->from,
                            &packet, lane->now_ns, &body);
     if (error != OK) {
         lane->counters.drop_piece++;
@@ -126,8 +127,10 @@ void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
     if (body.data == NULL)
         return;
     lane->counters.rx_messages++;
-    if (is_raft)
+    if (packet.header.type == WIRE_RAFT)
         receive_raft(lane, packet.header.sender, body);
+    else if (is_from_peer)
+        engine_receive_forward(lane->engine, packet.header.sender, body);
     else
         receive_client(lane, &datagram->from, packet.header.type, body);
 }

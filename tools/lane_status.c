@@ -72,6 +72,9 @@ static void add_lane_counters(struct wire_writer *writer, const struct lane *lan
     add_counter(writer, "log_bytes_appended", counters->bytes_appended);
     add_counter(writer, "log_persists", counters->persists);
     add_counter(writer, "log_room_bytes", log_room_bytes(lane->log));
+    add_counter(writer, "journal_appended", counters->journal_appended);
+    if (lane->journal != NULL)
+        add_counter(writer, "journal_room_bytes", journal_room_bytes(lane->journal));
     add_counter(writer, "elections_won", counters->elections_won);
     add_counter(writer, "leader_changes", counters->leader_changes);
     add_counter(writer, "reassembly_evictions",
@@ -116,6 +119,7 @@ void lane_answer_status(struct lane *lane, const struct address *to)
         .commit_index = lane->view.commit_index,
         .last_index = lane->view.last_index,
         .contact_age_us = age_ns == UINT64_MAX ? UINT64_MAX : age_ns / 1000,
+        .journal_done_seq = engine_journal_done(lane->engine),
         .node = lane->options.raft.self,
         .leader = lane->view.leader,
         .node_count = (uint16_t)lane->options.raft.voter_count,
@@ -168,6 +172,7 @@ void lane_answer_transfer(struct lane *lane, const struct address *to, struct sp
         .applied_index = engine_applied_index(lane->engine),
         .contact_age_us =
             lane->view.contact_age_ns == UINT64_MAX ? UINT64_MAX : lane->view.contact_age_ns / 1000,
+        .journal_done_seq = engine_journal_done(lane->engine),
     };
     struct wire_writer writer = {.data = lane->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};

@@ -42,6 +42,8 @@ static void tick(struct lane *lane)
 /* One persist for the whole turn; the outbox waits for its ticket. */
 static void persist(struct lane *lane)
 {
+    if (lane->journal != NULL)
+        journal_persist(lane->journal);
     if (!lane->is_persist_owed) {
         lane_stamp_outbox(lane, lane->ticket_asked); /* owed to an earlier persist at most */
         return;
@@ -120,11 +122,13 @@ enum lane_result lane_turn(struct lane *lane, uint64_t now_ns)
     for (uint32_t i = 0; i < count; i++)
         lane_receive(lane, &datagrams[i]);
     propose_batch(lane);
+    lane_forward_pending(lane);
     ask_reads(lane);
     tick(lane);
-    bool has_persisted = lane->is_persist_owed;
+    bool has_persisted =
+        lane->is_persist_owed || (lane->journal != NULL && journal_is_dirty(lane->journal));
     persist(lane);
-    if (collect_durable(lane) != OK)
+    if (collect_durable(lane) != OK || lane_follow_journal(lane) != OK)
         return LANE_SYNC_FAILED;
     watch_medium(lane);
     lane_flush_outbox(lane);

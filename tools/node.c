@@ -28,6 +28,7 @@ struct node {
     struct config config;
     struct dp_frame_port *frames;
     struct lane_options lane_options;
+    char journal_path[CONFIG_TEXT_MAX + 16];
     struct lane *lane;
     struct arena arena; /* of the report ring */
     struct ring reports;
@@ -48,6 +49,14 @@ static uint64_t clock_now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Where the seqs of a new journal begin: above those of one that was lost. */
+static uint64_t clock_wall_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
@@ -224,6 +233,10 @@ static void fill_lane_options(struct node *node)
         .is_created = true,
         .identity = {.cluster_id = options->cluster_id, .node = config->id, .shard = 0},
     };
+    snprintf(node->journal_path, sizeof(node->journal_path), "%s.relaxed", config->log_path);
+    options->journal = (struct journal_options){.path = node->journal_path,
+                                                .size_bytes = config->relaxed_size_bytes};
+    options->wall_ns = clock_wall_ns();
     options->port = (struct dp_port_options){
         .frames = node->frames,
         .ipv4_prefix_bits = config->ipv4_prefix_bits,
@@ -245,6 +258,8 @@ static void report_start(const struct node *node)
     struct medium *medium = log_medium(lane_log(node->lane));
     if (recovery->note[0] != '\0')
         report_line("warning", "%s", recovery->note);
+    if (node->report.journal.note[0] != '\0')
+        report_line("warning", "%s", node->report.journal.note);
     report_line("info",
                 "started node=%u cluster=%s device=%s log=%s medium=%s%s created=%d last=%lu "
                 "commit=%lu term=%lu",

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -21,6 +22,8 @@
 #define FIXTURE_RECORDS_MAX  8192
 #define FIXTURE_INCARNATION  77u
 #define FIXTURE_MS           1000000u
+#define FIXTURE_ENTRIES_MAX  4096
+#define FIXTURE_FIRST_SEQ    1000u
 
 struct fixture_message {
     struct address to;
@@ -36,7 +39,17 @@ struct fixture_record {
     size_t size_bytes;
 };
 
+/* What the engine handed to the journal. */
+struct fixture_entry {
+    uint64_t seq;
+    uint8_t *data;
+    size_t size_bytes;
+};
+
 struct fixture {
+    struct fixture_entry entries[FIXTURE_ENTRIES_MAX];
+    uint32_t entry_count;
+    uint32_t entries_max; /* then the journal is full */
     struct arena arena;
     struct engine_options options;
     struct engine *engine;
@@ -61,6 +74,20 @@ static inline void fixture_sent(void *context, const struct address *to, uint8_t
                                         .size_bytes = body.size_bytes};
     assert_non_null(message->data);
     memcpy(message->data, body.data, body.size_bytes);
+}
+
+static inline enum error fixture_append(void *context, uint64_t seq, struct span payload)
+{
+    struct fixture *f = context;
+    if (f->entry_count == f->entries_max)
+        return ERR_FULL;
+    assert_true(f->entry_count == 0 || f->entries[f->entry_count - 1].seq < seq);
+    struct fixture_entry *entry = &f->entries[f->entry_count++];
+    *entry = (struct fixture_entry){
+        .seq = seq, .data = malloc(payload.size_bytes), .size_bytes = payload.size_bytes};
+    assert_non_null(entry->data);
+    memcpy(entry->data, payload.data, payload.size_bytes);
+    return OK;
 }
 
 static inline void fixture_forget_messages(struct fixture *f)
@@ -89,6 +116,19 @@ static inline struct engine_options fixture_options(void)
                                    .reads_pending_max = 4};
 }
 
+/* The same with a journal, of which `self` may be any node. */
+static inline struct engine_options fixture_relaxed_options(uint16_t self)
+{
+    struct engine_options options = fixture_options();
+    options.self = self;
+    options.node_count = 3;
+    options.journal.append = fixture_append;
+    options.journal_first_seq = FIXTURE_FIRST_SEQ;
+    options.pending_max = 256;
+    options.pending_blocks_max = 20000;
+    return options;
+}
+
 /* A settled leader with a fresh quorum in term 1, whose no-op is applied. */
 static inline struct fixture *fixture_new(const struct engine_options *options)
 {
@@ -96,6 +136,8 @@ static inline struct fixture *fixture_new(const struct engine_options *options)
     assert_non_null(f);
     f->options = *options;
     f->options.sink = (struct engine_sink){.send = fixture_sent, .context = f};
+    f->options.journal.context = f;
+    f->entries_max = FIXTURE_ENTRIES_MAX;
     f->buffer = malloc(2 * (size_t)MESSAGE_SIZE_BYTES_MAX);
     assert_non_null(f->buffer);
     assert_int_equal(arena_init(&f->arena, engine_arena_bytes(&f->options)), OK);
@@ -105,7 +147,7 @@ static inline struct fixture *fixture_new(const struct engine_options *options)
                                    .is_leader = true,
                                    .is_settled = true,
                                    .has_fresh_quorum = true,
-                                   .leader = 1,
+                                   .leader = f->options.self,
                                    .term = 1,
                                    .commit_index = 1,
                                    .last_index = 1,
@@ -122,6 +164,8 @@ static inline void fixture_free(struct fixture *f)
     fixture_forget_messages(f);
     for (uint64_t i = 0; i < f->record_count; i++)
         free(f->records[i].data);
+    for (uint32_t i = 0; i < f->entry_count; i++)
+        free(f->entries[i].data);
     engine_deinit(f->engine);
     arena_deinit(&f->arena);
     free(f->buffer);
@@ -184,6 +228,7 @@ struct fixture_write {
     uint64_t incarnation;   /* 0: the right one */
     uint32_t timeout_us;
     bool is_relaxed;
+    bool is_recall;
 };
 
 static inline void fixture_write(struct fixture *f, const struct fixture_write *write,
@@ -201,6 +246,7 @@ static inline void fixture_write(struct fixture *f, const struct fixture_write *
         .incarnation = write->incarnation != 0 ? write->incarnation : FIXTURE_INCARNATION,
         .timeout_us = write->timeout_us,
         .is_relaxed = write->is_relaxed,
+        .is_recall = write->is_recall,
         .request = span_of(request.data, request.size_bytes)};
     wire_write_encode(&body, &message);
     assert_false(body.is_overflow);
@@ -289,6 +335,57 @@ static inline struct wire_op op_swap(uint64_t seq, const char *key, const char *
 static inline struct wire_op op_of(uint8_t type, uint64_t seq)
 {
     return (struct wire_op){.type = type, .seq = seq};
+}
+
+static inline struct wire_op op_cancel(uint16_t node, uint64_t seq)
+{
+    return (struct wire_op){.type = WIRE_OP_CANCEL, .node = node, .seq = seq};
+}
+
+/* Everything handed to the journal is durable. */
+static inline void fixture_durable(struct fixture *f)
+{
+    if (f->entry_count > 0)
+        engine_journal_durable(f->engine, f->entries[f->entry_count - 1].seq);
+}
+
+/* A relaxed write of these ops by `identity`, durable and answered: the reply's first op. */
+static inline struct wire_reply_op fixture_relaxed(struct fixture *f, uint64_t identity,
+                                                   const struct wire_op *ops, uint32_t op_count)
+{
+    struct fixture_write write = {.session = identity, .is_relaxed = true};
+    fixture_forget_messages(f);
+    fixture_write(f, &write, ops, op_count);
+    fixture_durable(f);
+    assert_int_equal(f->message_count, 1);
+    struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
+    assert_int_equal(reply.op_count, op_count);
+    return fixture_reply_op(&reply, op_count - 1);
+}
+
+/* One relaxed set, which must be taken: its journal seq. */
+static inline uint64_t fixture_pend(struct fixture *f, uint64_t client_seq, const char *key,
+                                    const char *value)
+{
+    struct wire_op op = op_set(client_seq, key, value);
+    struct wire_reply_op reply = fixture_relaxed(f, 77, &op, 1);
+    assert_int_equal(reply.outcome, WIRE_OUTCOME_OK);
+    assert_int_equal(reply.seq, client_seq);
+    assert_true(reply.is_pending);
+    return reply.version;
+}
+
+/* The node follows `leader` (0: none) in `term`. */
+static inline void fixture_follow(struct fixture *f, uint16_t leader, uint64_t term)
+{
+    engine_end_turn(f->engine);
+    f->view.is_leader = leader == f->options.self;
+    f->view.is_settled = f->view.is_leader;
+    f->view.has_fresh_quorum = f->view.is_leader;
+    f->view.leader = leader;
+    f->view.term = term;
+    f->view.role = f->view.is_leader ? RAFT_LEADER : RAFT_FOLLOWER;
+    fixture_begin(f);
 }
 
 /* Delivers a read. */

@@ -1,0 +1,206 @@
+/*
+ * Pending relaxed writes on their way into the log, in the order of their journal seqs. To another
+ * node one message at a time, sent again until this node has applied it itself, or to whoever leads
+ * next. When this node leads, they join its own batch, before the writes of clients; there they may
+ * follow one another without waiting, because the log keeps their order.
+ *
+ * `floor` guards that order: a batch applies nothing unless everything before it is decided.
+ */
+#include "engine/engine_internal.h"
+#include "engine/key_hash.h"
+
+#define FORWARD_WAIT_MIN_NS UINT64_C(20000000)
+#define FORWARD_WAIT_MAX_NS UINT64_C(640000000)
+
+/* Everything from the head on is to be sent anew. */
+static void restart(struct engine *engine)
+{
+    struct forward *forward = &engine->forward;
+    forward->next = engine->relaxed.overlay.head;
+    forward->last_seq = 0;
+}
+
+void forward_begin_turn(struct engine *engine)
+{
+    struct forward *forward = &engine->forward;
+    const struct engine_view *view = &engine->view;
+    if (!engine->relaxed.is_open)
+        return;
+    uint16_t leader = view->is_leader ? engine->options.self : view->leader;
+    if (forward->term != view->term || forward->leader != leader) {
+        *forward =
+            (struct forward){.term = view->term, .leader = leader, .wait_ns = FORWARD_WAIT_MIN_NS};
+        restart(engine);
+    }
+    if (forward->next < engine->relaxed.overlay.head) {
+        forward->next = engine->relaxed.overlay.head;
+        forward->wait_ns = FORWARD_WAIT_MIN_NS;
+    }
+    forward_join(engine);
+}
+
+static void wait_longer(struct engine *engine)
+{
+    struct forward *forward = &engine->forward;
+    forward->due_ns = engine->view.now_ns + forward->wait_ns;
+    forward->wait_ns *= 2;
+    if (forward->wait_ns > FORWARD_WAIT_MAX_NS)
+        forward->wait_ns = FORWARD_WAIT_MAX_NS;
+}
+
+void forward_failed(struct engine *engine)
+{
+    if (!engine->relaxed.is_open || engine->forward.leader != engine->options.self)
+        return;
+    restart(engine);
+    wait_longer(engine);
+}
+
+/* Adds one op, after its cancels; `*cancel` is the first of them. */
+static void add_op(struct engine *engine, struct wire_writer *writer, struct overlay_op *pending,
+                   uint64_t *cancel)
+{
+    struct relaxed *relaxed = &engine->relaxed;
+    const struct store *store = &relaxed->overlay.store;
+    uint8_t scratch[KEY_SIZE_BYTES_MAX];
+    for (uint32_t i = 0; i < pending->cancel_count; i++) {
+        const struct overlay_cancel *from = overlay_cancel_at(&relaxed->overlay, (*cancel)++);
+        struct wire_op op = {.type = WIRE_OP_CANCEL, .node = from->node, .seq = from->seq};
+        wire_request_add(writer, &op);
+    }
+    struct wire_op op = {
+        .type = WIRE_OP_SET,
+        .has_value = overlay_has_value(pending->entry),
+        .seq = pending->seq,
+        .key = store_key(store, pending->entry, scratch),
+        .value =
+            store_value(store, pending->entry, 0, pending->entry->value_size_bytes, relaxed->value),
+    };
+    wire_request_add(writer, &op);
+    if (!pending->is_forwarded)
+        engine->counters.relaxed_forwarded++;
+    pending->is_forwarded = true;
+}
+
+/* A batch of the ops from `forward.next` on; moves it over them. */
+static struct span batch_build(struct engine *engine)
+{
+    struct forward *forward = &engine->forward;
+    const struct overlay *overlay = &engine->relaxed.overlay;
+    uint16_t self = engine->options.self;
+    struct wire_writer writer = {.data = engine->relaxed.message,
+                                 .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
+    uint64_t floor = forward->next == overlay->head
+                         ? node_session_of(&engine->machine.nodes, self)->last_seq
+                         : forward->last_seq;
+    wire_request_begin(&writer, WIRE_NODE_SESSION(self), floor);
+    uint64_t cancel = overlay_first_cancel(overlay, forward->next);
+    uint32_t count = 0;
+    for (; forward->next < overlay->shown; forward->next++) {
+        struct overlay_op *op = overlay_at(overlay, forward->next);
+        if (op->entry == NULL)
+            continue;
+        size_t size = store_entry_key_size(op->entry) + op->entry->value_size_bytes;
+        if (count + op->cancel_count + 1 > REQUEST_OPS_MAX ||
+            (count > 0 && writer.size_bytes + size > BATCH_SIZE_BYTES_SOFT))
+            break;
+        count += op->cancel_count + 1u;
+        add_op(engine, &writer, op, &cancel);
+        forward->last_seq = op->seq;
+    }
+    CHECK(count > 0 && !writer.is_overflow);
+    return span_of(writer.data, writer.size_bytes);
+}
+
+void forward_join(struct engine *engine)
+{
+    struct forward *forward = &engine->forward;
+    const struct overlay *overlay = &engine->relaxed.overlay;
+    if (forward->next == overlay->shown || engine->view.now_ns < forward->due_ns ||
+        intake_readiness(engine) != WIRE_STATUS_OK)
+        return;
+    struct waiter waiter = {.deadline_ns = UINT64_MAX, .is_silent = true};
+    if (batch_add(engine, batch_build(engine), &waiter, false) != WIRE_STATUS_OK)
+        forward_failed(engine);
+}
+
+bool engine_forward(struct engine *engine, struct span *ret_body)
+{
+    struct forward *forward = &engine->forward;
+    const struct overlay *overlay = &engine->relaxed.overlay;
+    if (!engine->relaxed.is_open || engine->view.is_leader || forward->leader == 0 ||
+        forward->leader == engine->options.self || overlay_is_empty(overlay))
+        return false;
+    bool is_on_its_way = forward->next > overlay->head;
+    if (is_on_its_way && engine->view.now_ns < forward->due_ns)
+        return false;
+    restart(engine);
+    *ret_body = batch_build(engine);
+    if (!is_on_its_way)
+        forward->wait_ns = FORWARD_WAIT_MIN_NS;
+    wait_longer(engine);
+    return true;
+}
+
+uint64_t forward_deadline_ns(const struct engine *engine)
+{
+    const struct forward *forward = &engine->forward;
+    const struct overlay *overlay = &engine->relaxed.overlay;
+    if (!engine->relaxed.is_open || overlay_is_empty(overlay) || forward->leader == 0)
+        return UINT64_MAX;
+    if (engine->view.is_leader)
+        return forward->next < overlay->shown && intake_readiness(engine) == WIRE_STATUS_OK
+                   ? forward->due_ns
+                   : UINT64_MAX;
+    return forward->next > overlay->head ? forward->due_ns : 0;
+}
+
+bool forward_goes_first(const struct engine *engine, struct span key)
+{
+    if (!engine->relaxed.is_open || overlay_is_empty(&engine->relaxed.overlay))
+        return false;
+    const struct store_entry *entry = relaxed_lookup(engine, key, key_hash(key));
+    return entry != NULL && overlay_seq(entry) > engine->forward.last_seq;
+}
+
+/* True when the request is what node `from` may forward; *ret_last_seq is its newest set. */
+static bool is_forward(const struct wire_request *request, uint16_t from, uint64_t *ret_last_seq)
+{
+    uint8_t last_type = 0;
+    size_t cursor = 0;
+    *ret_last_seq = 0;
+    if (request->session != WIRE_NODE_SESSION(from))
+        return false;
+    for (uint16_t i = 0; i < request->op_count; i++) {
+        struct wire_op op;
+        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        last_type = op.type;
+        if (op.type == WIRE_OP_CANCEL)
+            continue;
+        if (op.type != WIRE_OP_SET || op.seq <= *ret_last_seq)
+            return false;
+        *ret_last_seq = op.seq;
+    }
+    return last_type == WIRE_OP_SET;
+}
+
+void engine_receive_forward(struct engine *engine, uint16_t from, struct span body)
+{
+    struct wire_request request;
+    uint64_t last_seq;
+    CHECK(from >= 1 && from <= VOTER_ID_MAX);
+    if (wire_request_decode(body, &request) != OK || !is_forward(&request, from, &last_seq) ||
+        body.size_bytes > INTAKE_REQUEST_SIZE_BYTES_MAX) {
+        engine->counters.requests_malformed++;
+        return;
+    }
+    struct waiter waiter = {.deadline_ns = UINT64_MAX, .is_silent = true};
+    /* Its node learns by applying; what is decided here need not go through the log again. */
+    if (last_seq <= node_session_of(&engine->machine.nodes, from)->last_seq)
+        return;
+    if (intake_readiness(engine) == WIRE_STATUS_OK &&
+        batch_add(engine, body, &waiter, false) == WIRE_STATUS_OK)
+        engine->counters.forwards_received++;
+    else
+        engine->counters.forwards_refused++;
+}

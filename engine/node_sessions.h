@@ -1,0 +1,54 @@
+/*
+ * Sessions of nodes: why a forwarded relaxed write never applies twice, and never after a later
+ * write of its own client. One for each voter id, part of the replicated state and never closed:
+ * the highest journal seq that is decided, and those above it that are cancelled. A node forwards
+ * in order of seq, so that one number remembers all that came before.
+ *
+ * Owner: one thread.
+ */
+#ifndef POLLUX_ENGINE_NODE_SESSIONS_H
+#define POLLUX_ENGINE_NODE_SESSIONS_H
+
+#include "base/arena.h"
+#include "base/limits.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Cancelled writes of one node that it has not forwarded yet; a write that would cancel more is
+ * refused (STORE_FULL). */
+#define NODE_CANCELS_MAX 1024
+
+struct node_session {
+    uint64_t last_seq; /* every seq up to it is decided: applied, cancelled, or replaced */
+    uint32_t cancelled_count;
+    uint64_t cancelled[NODE_CANCELS_MAX]; /* above last_seq, rising */
+};
+
+struct node_sessions {
+    struct node_session *sessions; /* by voter id */
+};
+
+size_t node_sessions_arena_bytes(void);
+void node_sessions_init(struct node_sessions *sessions, struct arena *arena);
+
+/* Session of voter `node` (1 to VOTER_ID_MAX, CHECK). */
+struct node_session *node_session_of(const struct node_sessions *sessions, uint16_t node);
+
+/* True when `seq` is decided or cancelled: it will not apply any more. */
+bool node_session_is_settled(const struct node_session *session, uint64_t seq);
+
+/* True when `count` more can be cancelled. */
+bool node_session_has_room(const struct node_session *session, uint32_t count);
+
+/* `seq` must never apply; too late for one that is decided. There is room (CHECK). */
+void node_session_cancel(struct node_session *session, uint64_t seq);
+
+/* Everything up to `seq` (above last_seq, CHECK) is decided. */
+void node_session_advance(struct node_session *session, uint64_t seq);
+
+uint64_t node_sessions_state_hash(const struct node_sessions *sessions);
+/* Aborts (CHECK) where a session contradicts itself. */
+void node_sessions_check_invariants(const struct node_sessions *sessions);
+
+#endif

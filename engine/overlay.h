@@ -1,0 +1,120 @@
+/*
+ * The overlay: relaxed writes of this node that the log has not decided yet, in the order of their
+ * journal seqs, and an index over the newest of each key that is durable here. Relaxed reads look
+ * here before they look at the applied state.
+ *
+ * A queue of ops, positions ever rising: [head, shown) are durable, [shown, tail) wait for the
+ * journal. A newer op of a key takes the place of an older one that was never forwarded and carries
+ * no cancels: the older one is dropped and leaves a gap in the queue. One that was forwarded stays
+ * until it is decided, behind the newer one.
+ *
+ * Owner writes; any thread looks up inside its RCU turn (engine/rcu.h).
+ */
+#ifndef POLLUX_ENGINE_OVERLAY_H
+#define POLLUX_ENGINE_OVERLAY_H
+
+#include "engine/index.h"
+#include "engine/store.h"
+
+#define OVERLAY_OPS_MAX (1u << 24)
+
+/* Cancels that pending ops carry along. */
+#define OVERLAY_CANCELS_MAX 8192
+
+/* In an entry's version, beside the journal seq: the key is to be absent. */
+#define OVERLAY_ABSENT (UINT64_C(1) << 63)
+
+struct overlay_op {
+    uint64_t seq;
+    struct store_entry *entry; /* NULL: dropped */
+    bool is_shown;             /* the newest of its key: in the index */
+    bool is_forwarded;
+    uint8_t cancel_count;
+};
+
+struct overlay_cancel {
+    uint64_t position; /* of the op that carries it */
+    uint64_t seq;
+    uint16_t node;
+};
+
+struct overlay {
+    struct store store;
+    struct index index;
+    struct overlay_op *ops; /* a ring */
+    uint64_t ops_mask;
+    uint64_t ops_max;
+    uint64_t head;
+    uint64_t shown;
+    uint64_t tail;
+    uint64_t live; /* ops in the queue that are not dropped */
+    uint64_t blocks;
+    uint64_t blocks_max;
+    struct overlay_cancel *cancels; /* a ring, positions rising */
+    uint64_t cancels_head;
+    uint64_t cancels_tail;
+};
+
+/* Limits: ops in the queue, gaps included, and blocks that they take. */
+size_t overlay_arena_bytes(uint32_t ops_max, uint32_t blocks_max);
+MUST_USE enum error overlay_init(struct overlay *overlay, struct arena *arena, uint32_t ops_max,
+                                 uint32_t blocks_max);
+void overlay_deinit(struct overlay *overlay);
+
+/* What some ops take. */
+struct overlay_need {
+    uint32_t ops;
+    uint32_t cancels;
+    uint64_t blocks;
+};
+
+bool overlay_has_room(const struct overlay *overlay, const struct overlay_need *need);
+
+/* Queues a set under a journal seq above all before, not shown yet; there is room (CHECK). */
+void overlay_add(struct overlay *overlay, const struct wire_op *op, uint64_t seq);
+/* A cancel that the next op added carries. */
+void overlay_add_cancel(struct overlay *overlay, uint16_t node, uint64_t seq);
+
+/* Shows the ops up to `seq`; returns how many older ones were dropped for it. */
+uint32_t overlay_show(struct overlay *overlay, uint64_t seq);
+
+/* The log has decided the ops up to `seq`: takes them out; returns how many that were not dropped.
+ */
+uint32_t overlay_settle(struct overlay *overlay, uint64_t seq);
+
+/* The newest durable pending op of `key`, or NULL. Any thread, valid until its rcu_turn. */
+struct store_entry *overlay_lookup(const struct overlay *overlay, struct span key, uint64_t hash);
+
+static inline bool overlay_is_empty(const struct overlay *overlay)
+{
+    return overlay->head == overlay->shown;
+}
+
+static inline struct overlay_op *overlay_at(const struct overlay *overlay, uint64_t position)
+{
+    return &overlay->ops[position & overlay->ops_mask];
+}
+
+static inline uint64_t overlay_seq(const struct store_entry *entry)
+{
+    return entry->version & ~OVERLAY_ABSENT;
+}
+
+static inline bool overlay_has_value(const struct store_entry *entry)
+{
+    return (entry->version & OVERLAY_ABSENT) == 0;
+}
+
+/* The first cancel in the ring of the op at `position` or after it. */
+uint64_t overlay_first_cancel(const struct overlay *overlay, uint64_t position);
+
+static inline const struct overlay_cancel *overlay_cancel_at(const struct overlay *overlay,
+                                                             uint64_t at)
+{
+    return &overlay->cancels[at & (OVERLAY_CANCELS_MAX - 1)];
+}
+
+/* Walks all; aborts (CHECK) where the queue, the index and the accounts contradict each other. */
+void overlay_check_invariants(const struct overlay *overlay);
+
+#endif

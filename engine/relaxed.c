@@ -1,0 +1,355 @@
+/*
+ * Relaxed writes as they arrive: taken whatever this node's role, in three steps. Accepted: given
+ * journal seqs, handed to the journal, queued in the overlay. Durable: shown to relaxed reads and
+ * answered. Decided: the log has applied them, and the overlay lets them go. A retry is answered
+ * from what is remembered of its identity.
+ *
+ * A journal entry is an encoded wire_request: the client's identity as session, the journal seq of
+ * its first set as floor, and the client's ops as it numbered them. The entry's own seq is that of
+ * its last set.
+ */
+#include "engine/engine_internal.h"
+
+#define SEQ_MAX (OVERLAY_ABSENT - 1)
+
+/* One relaxed write under way through the checks. */
+struct relaxed_arrival {
+    const struct address *from;
+    const struct wire_write *write;
+    const struct wire_request *request;
+    struct overlay_need need; /* of the sets that are not known yet */
+    uint64_t known_last_seq;  /* newest journal seq of those that are known */
+};
+
+size_t relaxed_arena_bytes(const struct engine_options *options)
+{
+    if (options->journal.append == NULL)
+        return 0;
+    return overlay_arena_bytes(options->pending_max, options->pending_blocks_max) +
+           identities_arena_bytes() + RELAXED_WAITERS_MAX * sizeof(struct relaxed_waiter) +
+           RELAXED_ACKS_MAX * sizeof(struct relaxed_ack) + MESSAGE_SIZE_BYTES_MAX +
+           VALUE_SIZE_BYTES_MAX + 4096;
+}
+
+enum error relaxed_init(struct engine *engine, struct arena *arena)
+{
+    const struct engine_options *options = &engine->options;
+    struct relaxed *relaxed = &engine->relaxed;
+    if (options->journal.append == NULL)
+        return OK;
+    relaxed->next_seq = options->journal_first_seq;
+    relaxed->durable_seq = options->journal_first_seq - 1;
+    relaxed->waiters = arena_take(arena, RELAXED_WAITERS_MAX * sizeof(struct relaxed_waiter), 64);
+    relaxed->acks = arena_take(arena, RELAXED_ACKS_MAX * sizeof(struct relaxed_ack), 64);
+    relaxed->message = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
+    relaxed->value = arena_take(arena, VALUE_SIZE_BYTES_MAX, 64);
+    identities_init(&relaxed->identities, arena);
+    enum error error =
+        overlay_init(&relaxed->overlay, arena, options->pending_max, options->pending_blocks_max);
+    relaxed->is_open = error == OK;
+    return error;
+}
+
+void relaxed_deinit(struct engine *engine)
+{
+    if (engine->relaxed.is_open)
+        overlay_deinit(&engine->relaxed.overlay);
+}
+
+/* Finds what of the write is known, and what the rest needs; false: not a relaxed write. */
+static bool measure(const struct engine *engine, struct relaxed_arrival *arrival)
+{
+    const struct wire_request *request = arrival->request;
+    const struct identity *identity =
+        identities_find(&engine->relaxed.identities, request->session);
+    uint32_t cancels = 0;
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < request->op_count; i++) {
+        struct wire_op op;
+        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        if (op.type == WIRE_OP_CANCEL) {
+            cancels++;
+            continue;
+        }
+        if (op.type != WIRE_OP_SET)
+            return false;
+        uint64_t known = identity == NULL ? 0 : identity_recall(identity, op.seq);
+        if (known > arrival->known_last_seq)
+            arrival->known_last_seq = known;
+        if (known == 0 && (identity == NULL || !identity_has_forgotten(identity, op.seq))) {
+            arrival->need.ops++;
+            arrival->need.cancels += cancels;
+            arrival->need.blocks += store_entry_blocks(op.key.size_bytes, op.value.size_bytes);
+        }
+        cancels = 0;
+    }
+    return cancels == 0 && request->session != 0;
+}
+
+/* Encodes what is not known yet as a journal entry. */
+static struct span entry_encode(struct engine *engine, const struct relaxed_arrival *arrival,
+                                const struct identity *identity)
+{
+    struct relaxed *relaxed = &engine->relaxed;
+    const struct wire_request *request = arrival->request;
+    struct wire_writer writer = {.data = relaxed->message,
+                                 .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
+    struct wire_op cancels[REQUEST_OPS_MAX];
+    uint32_t cancel_count = 0;
+    size_t cursor = 0;
+    wire_request_begin(&writer, request->session, relaxed->next_seq);
+    for (uint16_t i = 0; i < request->op_count; i++) {
+        struct wire_op op;
+        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        if (op.type == WIRE_OP_CANCEL) {
+            cancels[cancel_count++] = op;
+            continue;
+        }
+        if (identity_recall(identity, op.seq) == 0 && !identity_has_forgotten(identity, op.seq)) {
+            for (uint32_t j = 0; j < cancel_count; j++)
+                wire_request_add(&writer, &cancels[j]);
+            wire_request_add(&writer, &op);
+        }
+        cancel_count = 0;
+    }
+    CHECK(!writer.is_overflow);
+    return span_of(writer.data, writer.size_bytes);
+}
+
+/* Sets in an entry, cancels left out; 0: not an entry. */
+static uint32_t entry_sets(const struct wire_request *entry, struct overlay_need *ret_need)
+{
+    struct overlay_need need = {0};
+    uint8_t last_type = 0;
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < entry->op_count; i++) {
+        struct wire_op op;
+        CHECK(wire_op_decode(entry->ops, &cursor, &op) == OK);
+        if (op.type != WIRE_OP_SET && op.type != WIRE_OP_CANCEL)
+            return 0;
+        last_type = op.type;
+        need.ops += op.type == WIRE_OP_SET;
+        need.cancels += op.type == WIRE_OP_CANCEL;
+        need.blocks +=
+            op.type == WIRE_OP_SET ? store_entry_blocks(op.key.size_bytes, op.value.size_bytes) : 0;
+    }
+    *ret_need = need;
+    return last_type == WIRE_OP_SET ? need.ops : 0;
+}
+
+/* Queues an entry's sets; `identity` (NULL: none) remembers them. */
+static void entry_queue(struct engine *engine, const struct wire_request *entry,
+                        struct identity *identity)
+{
+    struct overlay *overlay = &engine->relaxed.overlay;
+    uint64_t seq = entry->floor;
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < entry->op_count; i++) {
+        struct wire_op op;
+        CHECK(wire_op_decode(entry->ops, &cursor, &op) == OK);
+        if (op.type == WIRE_OP_CANCEL) {
+            overlay_add_cancel(overlay, op.node, op.seq);
+            continue;
+        }
+        if (identity != NULL)
+            identity_remember(identity, op.seq, seq);
+        overlay_add(overlay, &op, seq++);
+    }
+}
+
+static bool has_waiting_room(const struct relaxed *relaxed, uint32_t op_count)
+{
+    return relaxed->waiters_tail - relaxed->waiters_head < RELAXED_WAITERS_MAX &&
+           relaxed->acks_tail - relaxed->acks_head + op_count <= RELAXED_ACKS_MAX;
+}
+
+/* Hands the unknown sets to journal and overlay. */
+static enum wire_status accept(struct engine *engine, const struct relaxed_arrival *arrival)
+{
+    struct relaxed *relaxed = &engine->relaxed;
+    uint64_t decided = node_session_of(&engine->machine.nodes, engine->options.self)->last_seq;
+    if (!overlay_has_room(&relaxed->overlay, &arrival->need) ||
+        !has_waiting_room(relaxed, arrival->request->op_count))
+        return WIRE_STATUS_OVERLOADED;
+    struct identity *identity =
+        identities_take(&relaxed->identities, arrival->request->session, engine->view.now_ns);
+    if (identity == NULL)
+        return WIRE_STATUS_OVERLOADED;
+    if (relaxed->next_seq <= decided)
+        relaxed->next_seq = decided + 1;
+    uint64_t last_seq = relaxed->next_seq + arrival->need.ops - 1;
+    CHECK(last_seq <= SEQ_MAX);
+    struct span payload = entry_encode(engine, arrival, identity);
+    const struct engine_journal *journal = &engine->options.journal;
+    if (journal->append(journal->context, last_seq, payload) != OK)
+        return WIRE_STATUS_OVERLOADED;
+    struct wire_request entry;
+    CHECK(wire_request_decode(payload, &entry) == OK);
+    entry_queue(engine, &entry, identity);
+    relaxed->next_seq = last_seq + 1;
+    engine->counters.relaxed_accepted += arrival->need.ops;
+    return WIRE_STATUS_OK;
+}
+
+/* The i-th op's answer, now that every set is known or forgotten. */
+static struct relaxed_ack ack_of(const struct wire_op *op, const struct identity *identity)
+{
+    struct relaxed_ack ack = {.seq = op->seq, .outcome = WIRE_OUTCOME_OK};
+    if (op->type == WIRE_OP_CANCEL)
+        return ack;
+    ack.journal_seq = identity_recall(identity, op->seq);
+    if (ack.journal_seq == 0)
+        ack.outcome = WIRE_OUTCOME_FORGOTTEN;
+    return ack;
+}
+
+static struct relaxed_ack *ack_at(const struct relaxed *relaxed, uint64_t position)
+{
+    return &relaxed->acks[position & (RELAXED_ACKS_MAX - 1)];
+}
+
+/* Answers the waiter whose acks are the oldest. */
+static void answer_waiter(struct engine *engine, const struct relaxed_waiter *waiter)
+{
+    struct relaxed *relaxed = &engine->relaxed;
+    struct answer answer;
+    answer_begin(&answer, engine, &waiter->from, WIRE_WRITE_REPLY);
+    answer_open(&answer, waiter->packet_number, WIRE_STATUS_OK, waiter->op_count);
+    for (uint16_t i = 0; i < waiter->op_count; i++) {
+        const struct relaxed_ack *ack = ack_at(relaxed, relaxed->acks_head++);
+        struct wire_reply_op op = {.seq = ack->seq,
+                                   .outcome = ack->outcome,
+                                   .is_pending = ack->journal_seq != 0,
+                                   .version = ack->journal_seq};
+        answer_add(&answer, &op, NULL, NULL, 0);
+    }
+    answer_send(&answer);
+}
+
+static void answer_durable(struct engine *engine)
+{
+    struct relaxed *relaxed = &engine->relaxed;
+    while (relaxed->waiters_head < relaxed->waiters_tail) {
+        const struct relaxed_waiter *waiter =
+            &relaxed->waiters[relaxed->waiters_head & (RELAXED_WAITERS_MAX - 1)];
+        if (waiter->last_seq > relaxed->durable_seq)
+            return;
+        answer_waiter(engine, waiter);
+        relaxed->waiters_head++;
+    }
+}
+
+/* Lets the client wait until all of its sets are durable. */
+static void wait(struct engine *engine, const struct relaxed_arrival *arrival)
+{
+    struct relaxed *relaxed = &engine->relaxed;
+    const struct wire_request *request = arrival->request;
+    const struct identity *identity = identities_find(&relaxed->identities, request->session);
+    struct relaxed_waiter waiter = {.from = *arrival->from,
+                                    .packet_number = arrival->write->packet_number,
+                                    .op_count = request->op_count};
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < request->op_count; i++) {
+        struct wire_op op;
+        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        struct relaxed_ack ack = ack_of(&op, identity);
+        if (ack.journal_seq > waiter.last_seq)
+            waiter.last_seq = ack.journal_seq;
+        *ack_at(relaxed, relaxed->acks_tail++) = ack;
+    }
+    relaxed->waiters[relaxed->waiters_tail++ & (RELAXED_WAITERS_MAX - 1)] = waiter;
+    answer_durable(engine);
+}
+
+/* What becomes of the write; WIRE_STATUS_OK: taken, or known. */
+static enum wire_status decide(struct engine *engine, struct relaxed_arrival *arrival)
+{
+    struct relaxed *relaxed = &engine->relaxed;
+    if (!relaxed->is_open)
+        return WIRE_STATUS_UNSUPPORTED;
+    if (!measure(engine, arrival))
+        return WIRE_STATUS_BAD_REQUEST;
+    if (arrival->write->incarnation != engine->options.incarnation)
+        return WIRE_STATUS_INCARNATION;
+    if (arrival->need.ops > 0)
+        return arrival->write->is_recall ? WIRE_STATUS_UNKNOWN : accept(engine, arrival);
+    engine->counters.relaxed_recalled++;
+    return has_waiting_room(relaxed, arrival->request->op_count) ? WIRE_STATUS_OK
+                                                                 : WIRE_STATUS_OVERLOADED;
+}
+
+void relaxed_write(struct engine *engine, const struct address *from,
+                   const struct wire_write *write, const struct wire_request *request)
+{
+    struct relaxed_arrival arrival = {.from = from, .write = write, .request = request};
+    enum wire_status status = decide(engine, &arrival);
+    if (status != WIRE_STATUS_OK) {
+        engine->counters.writes_refused++;
+        engine->counters.relaxed_refused++;
+        answer_refuse(engine, from, WIRE_WRITE_REPLY, write->packet_number, status);
+        return;
+    }
+    wait(engine, &arrival);
+}
+
+void engine_journal_durable(struct engine *engine, uint64_t seq)
+{
+    struct relaxed *relaxed = &engine->relaxed;
+    if (!relaxed->is_open || seq <= relaxed->durable_seq)
+        return;
+    relaxed->durable_seq = seq;
+    engine->counters.relaxed_coalesced += overlay_show(&relaxed->overlay, seq);
+    answer_durable(engine);
+}
+
+enum error engine_journal_restore(struct engine *engine, uint64_t seq, struct span payload)
+{
+    struct relaxed *relaxed = &engine->relaxed;
+    struct wire_request entry;
+    struct overlay_need need;
+    if (!relaxed->is_open || wire_request_decode(payload, &entry) != OK)
+        return ERR_CORRUPT;
+    uint32_t sets = entry_sets(&entry, &need);
+    if (sets == 0 || entry.session == 0 || entry.floor == 0 || seq > SEQ_MAX ||
+        entry.floor + (sets - 1) != seq || entry.floor <= relaxed->restored_seq)
+        return ERR_CORRUPT;
+    if (!overlay_has_room(&relaxed->overlay, &need))
+        return ERR_FULL;
+    uint64_t decided = node_session_of(&engine->machine.nodes, engine->options.self)->last_seq;
+    entry_queue(engine, &entry,
+                identities_take(&relaxed->identities, entry.session, engine->view.now_ns));
+    engine->counters.relaxed_coalesced += overlay_show(&relaxed->overlay, seq);
+    overlay_settle(&relaxed->overlay, decided);
+    relaxed->restored_seq = seq;
+    if (relaxed->next_seq <= seq)
+        relaxed->next_seq = seq + 1;
+    if (relaxed->durable_seq < seq)
+        relaxed->durable_seq = seq;
+    return OK;
+}
+
+uint64_t engine_journal_done(const struct engine *engine)
+{
+    const struct relaxed *relaxed = &engine->relaxed;
+    const struct overlay *overlay = &relaxed->overlay;
+    if (!relaxed->is_open)
+        return node_session_of(&engine->machine.nodes, engine->options.self)->last_seq;
+    return overlay->head == overlay->tail ? relaxed->next_seq - 1
+                                          : overlay_at(overlay, overlay->head)->seq - 1;
+}
+
+void relaxed_settle(struct engine *engine)
+{
+    struct relaxed *relaxed = &engine->relaxed;
+    if (!relaxed->is_open || overlay_is_empty(&relaxed->overlay))
+        return;
+    overlay_settle(&relaxed->overlay,
+                   node_session_of(&engine->machine.nodes, engine->options.self)->last_seq);
+}
+
+struct store_entry *relaxed_lookup(const struct engine *engine, struct span key, uint64_t hash)
+{
+    if (!engine->relaxed.is_open)
+        return NULL;
+    return overlay_lookup(&engine->relaxed.overlay, key, hash);
+}

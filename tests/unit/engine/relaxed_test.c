@@ -1,0 +1,368 @@
+/*
+ * Relaxed writes at the node that takes them: the rules of the contract that one node keeps by
+ * itself, refusals, duplicates, and a restart.
+ */
+#include "tests/unit/engine/fixture.h"
+
+static int setup(void **state)
+{
+    struct engine_options options = fixture_relaxed_options(1);
+    struct fixture *f = fixture_new(&options);
+    fixture_follow(f, 0, 2);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    engine_check_invariants(f->engine);
+    fixture_free(f);
+    return 0;
+}
+
+static void expect_status(struct fixture *f, const struct fixture_write *write, struct wire_op op,
+                          enum wire_status status)
+{
+    fixture_forget_messages(f);
+    fixture_write(f, write, &op, 1);
+    assert_int_equal(f->message_count, 1);
+    struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
+    assert_string_equal(wire_status_name(reply.status), wire_status_name((uint8_t)status));
+}
+
+static void test_relaxed_set_is_served_here_without_a_leader(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t seq = fixture_pend(f, 1, "a", "x");
+    assert_int_equal(seq, FIXTURE_FIRST_SEQ);
+    struct wire_reply_op op = fixture_get(f, "a");
+    assert_int_equal(op.outcome, WIRE_OUTCOME_OK);
+    assert_true(op.is_pending && op.version == seq);
+    assert_value(&op, "x");
+    op = fixture_get(f, "b");
+    assert_int_equal(op.outcome, WIRE_OUTCOME_NOT_FOUND);
+    assert_false(op.is_pending);
+    struct wire_reply reply = fixture_reply(f, WIRE_READ_REPLY);
+    assert_int_equal(reply.journal_done_seq, seq - 1);
+}
+
+static void test_relaxed_set_is_neither_seen_nor_answered_before_it_is_durable(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture_write write = {.session = 77, .is_relaxed = true};
+    struct wire_op op = op_set(1, "a", "x");
+    fixture_write(f, &write, &op, 1);
+    assert_int_equal(f->entry_count, 1);
+    assert_int_equal(f->message_count, 0);
+    struct wire_reply_op got = fixture_get(f, "a");
+    assert_int_equal(got.outcome, WIRE_OUTCOME_NOT_FOUND);
+    fixture_forget_messages(f);
+    fixture_durable(f);
+    struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
+    assert_int_equal(reply.status, WIRE_STATUS_OK);
+    assert_int_equal(reply.number, f->packet_number);
+    got = fixture_get(f, "a");
+    assert_value(&got, "x");
+}
+
+static void test_relaxed_delete_hides_the_applied_value(void **state)
+{
+    struct fixture *f = *state;
+    fixture_follow(f, 1, 3);
+    f->view.commit_index = f->record_count;
+    fixture_begin(f);
+    uint64_t session = fixture_register(f);
+    struct wire_op set = op_set(1, "a", "x");
+    fixture_do(f, session, &set);
+    fixture_follow(f, 0, 4);
+    fixture_pend(f, 1, "a", NULL);
+    struct wire_reply_op op = fixture_get(f, "a");
+    assert_int_equal(op.outcome, WIRE_OUTCOME_NOT_FOUND);
+    assert_true(op.is_pending);
+    uint8_t value[8];
+    struct engine_found found;
+    assert_int_equal(engine_lookup(f->engine, text("a"), value, 8, &found), ERR_NOT_FOUND);
+    fixture_pend(f, 2, "a", "yy");
+    assert_int_equal(engine_lookup(f->engine, text("a"), value, 8, &found), OK);
+    assert_true(found.is_pending && found.value_size_bytes == 2);
+    assert_memory_equal(value, "yy", 2);
+}
+
+static void test_relaxed_newer_set_replaces_the_pending_one(void **state)
+{
+    struct fixture *f = *state;
+    fixture_pend(f, 1, "a", "1");
+    fixture_pend(f, 2, "b", "1");
+    uint64_t last = fixture_pend(f, 3, "a", "2");
+    struct wire_reply_op op = fixture_get(f, "a");
+    assert_value(&op, "2");
+    assert_int_equal(op.version, last);
+    assert_int_equal(engine_counters(f->engine)->relaxed_coalesced, 1);
+    fixture_turn(f, 0);
+    assert_int_equal(engine_counters(f->engine)->relaxed_pending, 2);
+    /* The first is decided: it will never be seen. The second still is to come. */
+    assert_int_equal(engine_journal_done(f->engine), FIXTURE_FIRST_SEQ);
+}
+
+static void test_relaxed_never_counts_for_a_consistent_get(void **state)
+{
+    struct fixture *f = *state;
+    fixture_pend(f, 1, "a", "x");
+    fixture_follow(f, 1, 3);
+    f->view.commit_index = f->record_count;
+    fixture_begin(f);
+    fixture_forget_messages(f);
+    struct wire_read read = {.request_number = 5, .is_consistent = true};
+    struct wire_read_op get = {.key = text("a")};
+    fixture_read(f, &read, &get, 1);
+    uint64_t id = engine_reads_wanted(f->engine);
+    engine_reads_released(f->engine, id, engine_applied_index(f->engine));
+    engine_end_turn(f->engine);
+    struct wire_reply reply = fixture_reply(f, WIRE_READ_REPLY);
+    struct wire_reply_op op = fixture_reply_op(&reply, 0);
+    assert_int_equal(op.outcome, WIRE_OUTCOME_NOT_FOUND);
+    assert_false(op.is_pending);
+}
+
+static void test_relaxed_retry_is_answered_once_executed(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t seq = fixture_pend(f, 1, "a", "x");
+    fixture_pend(f, 2, "a", "y");
+    assert_int_equal(fixture_pend(f, 1, "a", "x"), seq);
+    assert_int_equal(f->entry_count, 2);
+    struct wire_reply_op op = fixture_get(f, "a");
+    assert_value(&op, "y");
+    /* A retry of something that waits for durability waits with it. */
+    struct fixture_write write = {.session = 77, .is_relaxed = true};
+    struct wire_op ops[] = {op_set(3, "a", "z"), op_set(1, "a", "x")};
+    fixture_forget_messages(f);
+    fixture_write(f, &write, ops, 1);
+    fixture_write(f, &write, ops, 2);
+    assert_int_equal(f->entry_count, 3);
+    assert_int_equal(f->message_count, 0);
+    fixture_durable(f);
+    assert_int_equal(f->message_count, 2);
+    assert_int_equal(engine_counters(f->engine)->relaxed_accepted, 3);
+}
+
+static void test_relaxed_forgets_what_its_client_has_long_finished(void **state)
+{
+    struct fixture *f = *state;
+    fixture_pend(f, 1, "a", "x");
+    fixture_pend(f, 1 + SESSION_WINDOW, "a", "y");
+    struct wire_op op = op_set(1, "a", "x");
+    struct wire_reply_op reply = fixture_relaxed(f, 77, &op, 1);
+    assert_int_equal(reply.outcome, WIRE_OUTCOME_FORGOTTEN);
+    assert_int_equal(f->entry_count, 2);
+}
+
+static void test_relaxed_write_of_several_ops_is_one_entry(void **state)
+{
+    struct fixture *f = *state;
+    struct wire_op ops[] = {op_set(1, "a", "1"), op_cancel(3, 5), op_set(2, "b", "2")};
+    struct wire_reply_op last = fixture_relaxed(f, 77, ops, 3);
+    assert_int_equal(last.version, FIXTURE_FIRST_SEQ + 1);
+    assert_int_equal(f->entry_count, 1);
+    assert_int_equal(f->entries[0].seq, FIXTURE_FIRST_SEQ + 1);
+    struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
+    assert_int_equal(fixture_reply_op(&reply, 0).version, FIXTURE_FIRST_SEQ);
+    assert_int_equal(fixture_reply_op(&reply, 1).seq, 5);
+    assert_int_equal(fixture_reply_op(&reply, 1).outcome, WIRE_OUTCOME_OK);
+    assert_false(fixture_reply_op(&reply, 1).is_pending);
+}
+
+static void test_relaxed_refuses_and_loses_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture_write write = {.session = 77, .is_relaxed = true};
+    fixture_pend(f, 1, "a", "x");
+    f->entries_max = 1;
+    expect_status(f, &write, op_set(2, "a", "y"), WIRE_STATUS_OVERLOADED);
+    struct wire_reply_op got = fixture_get(f, "a");
+    assert_value(&got, "x");
+    f->entries_max = FIXTURE_ENTRIES_MAX;
+    /* The refused one may be sent again, and is executed then. */
+    fixture_pend(f, 2, "a", "y");
+    expect_status(f, &write, op_of(WIRE_OP_FENCE, 3), WIRE_STATUS_BAD_REQUEST);
+    expect_status(f, &write, op_swap(3, "a", "b", NULL), WIRE_STATUS_BAD_REQUEST);
+    expect_status(f, &write, op_cancel(2, 3), WIRE_STATUS_BAD_REQUEST);
+    struct fixture_write nobody = {.is_relaxed = true};
+    expect_status(f, &nobody, op_set(3, "a", "z"), WIRE_STATUS_BAD_REQUEST);
+    struct fixture_write late = {.session = 77, .is_relaxed = true, .incarnation = 5};
+    expect_status(f, &late, op_set(3, "a", "z"), WIRE_STATUS_INCARNATION);
+    struct fixture_write recall = {.session = 77, .is_relaxed = true, .is_recall = true};
+    expect_status(f, &recall, op_set(3, "a", "z"), WIRE_STATUS_UNKNOWN);
+    expect_status(f, &recall, op_set(2, "a", "y"), WIRE_STATUS_OK);
+    assert_int_equal(f->entry_count, 2);
+}
+
+static void test_relaxed_backlog_is_bounded(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture_write write = {.session = 77, .is_relaxed = true};
+    char key[16];
+    for (uint32_t i = 0; i < f->options.pending_max; i++) {
+        snprintf(key, sizeof(key), "k%u", i);
+        fixture_pend(f, 1 + i, key, "x");
+    }
+    expect_status(f, &write, op_set(1000, "z", "x"), WIRE_STATUS_OVERLOADED);
+    struct wire_reply_op got = fixture_get(f, "k0");
+    assert_value(&got, "x");
+    assert_int_equal(engine_counters(f->engine)->relaxed_refused, 1);
+}
+
+static void test_relaxed_blocks_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t large[VALUE_SIZE_BYTES_MAX];
+    struct fixture_write write = {.session = 77, .is_relaxed = true};
+    struct wire_op op = op_set(1, "a", NULL);
+    op.has_value = true;
+    op.value = span_of(large, sizeof(large));
+    fixture_relaxed(f, 77, &op, 1);
+    op.seq = 2;
+    op.key = text("b");
+    fixture_relaxed(f, 77, &op, 1);
+    op.seq = 3;
+    op.key = text("c");
+    expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
+}
+
+static void test_relaxed_identities_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    struct wire_op op = op_set(1, "a", "x");
+    for (uint64_t i = 1; i <= 1024; i++) {
+        fixture_relaxed(f, i, &op, 1);
+        fixture_turn(f, 1);
+    }
+    struct fixture_write write = {.session = 5000, .is_relaxed = true};
+    expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
+    fixture_turn(f, 60 * 1000);
+    fixture_relaxed(f, 5000, &op, 1);
+    /* The first gave way, the second is known still. */
+    struct fixture_write first = {.session = 1, .is_relaxed = true, .is_recall = true};
+    expect_status(f, &first, op, WIRE_STATUS_UNKNOWN);
+    struct fixture_write second = {.session = 2, .is_relaxed = true, .is_recall = true};
+    expect_status(f, &second, op, WIRE_STATUS_OK);
+}
+
+static void test_relaxed_needs_a_journal(void **state)
+{
+    (void)state;
+    struct engine_options options = fixture_options();
+    struct fixture *f = fixture_new(&options);
+    struct fixture_write write = {.session = 77, .is_relaxed = true};
+    struct span body;
+    expect_status(f, &write, op_set(1, "a", "x"), WIRE_STATUS_UNSUPPORTED);
+    assert_int_equal(engine_journal_restore(f->engine, 1, text("x")), ERR_CORRUPT);
+    engine_journal_durable(f->engine, 9);
+    assert_false(engine_forward(f->engine, &body));
+    assert_int_equal(engine_journal_done(f->engine), 0);
+    fixture_free(f);
+}
+
+/* A node that starts anew with the same log and journal. */
+static struct fixture *restarted(const struct fixture *old)
+{
+    struct fixture *f = fixture_new(&old->options);
+    for (uint64_t i = 1; i < old->record_count; i++) {
+        const struct fixture_record *record = &old->records[i];
+        engine_apply(f->engine, i + 1, record->term, record->kind,
+                     span_of(record->data, record->size_bytes));
+    }
+    for (uint32_t i = 0; i < old->entry_count; i++) {
+        const struct fixture_entry *entry = &old->entries[i];
+        assert_int_equal(
+            engine_journal_restore(f->engine, entry->seq, span_of(entry->data, entry->size_bytes)),
+            OK);
+    }
+    return f;
+}
+
+static void test_relaxed_survives_a_restart(void **state)
+{
+    struct fixture *old = *state;
+    fixture_pend(old, 1, "a", "1");
+    struct wire_op ops[] = {op_set(2, "b", "2"), op_set(3, "a", "3"), op_set(4, "c", NULL)};
+    fixture_relaxed(old, 77, ops, 3);
+    struct fixture *f = restarted(old);
+    struct wire_reply_op op = fixture_get(f, "a");
+    assert_value(&op, "3");
+    assert_true(op.is_pending);
+    op = fixture_get(f, "c");
+    assert_true(op.is_pending && op.outcome == WIRE_OUTCOME_NOT_FOUND);
+    /* What was acknowledged is known, and new writes go behind it. */
+    struct fixture_write recall = {.session = 77, .is_relaxed = true, .is_recall = true};
+    expect_status(f, &recall, op_set(1, "a", "1"), WIRE_STATUS_OK);
+    struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
+    assert_int_equal(fixture_reply_op(&reply, 0).version, FIXTURE_FIRST_SEQ);
+    assert_int_equal(fixture_pend(f, 5, "a", "5"), FIXTURE_FIRST_SEQ + 4);
+    engine_check_invariants(f->engine);
+    fixture_free(f);
+}
+
+static void test_relaxed_restore_refuses_what_is_no_entry(void **state)
+{
+    struct fixture *f = *state;
+    fixture_pend(f, 1, "a", "1");
+    struct fixture_entry *entry = &f->entries[0];
+    struct fixture *new = fixture_new(&f->options);
+    struct span whole = span_of(entry->data, entry->size_bytes);
+    assert_int_equal(engine_journal_restore(new->engine, entry->seq + 1, whole), ERR_CORRUPT);
+    assert_int_equal(engine_journal_restore(new->engine, entry->seq,
+                                            span_of(entry->data, entry->size_bytes - 1)),
+                     ERR_CORRUPT);
+    entry->data[WIRE_REQUEST_HEADER_SIZE_BYTES] = WIRE_OP_SWAP;
+    assert_int_equal(engine_journal_restore(new->engine, entry->seq, whole), ERR_CORRUPT);
+    entry->data[WIRE_REQUEST_HEADER_SIZE_BYTES] = WIRE_OP_SET;
+    assert_int_equal(engine_journal_restore(new->engine, entry->seq, whole), OK);
+    assert_int_equal(engine_journal_restore(new->engine, entry->seq, whole), ERR_CORRUPT);
+    fixture_free(new);
+    struct engine_options small = f->options;
+    small.pending_blocks_max = 1;
+    new = fixture_new(&small);
+    assert_int_equal(engine_journal_restore(new->engine, entry->seq, whole), OK);
+    fixture_pend(f, 2, "b", "1");
+    entry = &f->entries[1];
+    assert_int_equal(
+        engine_journal_restore(new->engine, entry->seq, span_of(entry->data, entry->size_bytes)),
+        ERR_FULL);
+    fixture_free(new);
+}
+
+int main(void)
+{
+    rcu_thread_begin();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_relaxed_set_is_served_here_without_a_leader, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            test_relaxed_set_is_neither_seen_nor_answered_before_it_is_durable, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_delete_hides_the_applied_value, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_newer_set_replaces_the_pending_one, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_never_counts_for_a_consistent_get, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_retry_is_answered_once_executed, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_forgets_what_its_client_has_long_finished,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_write_of_several_ops_is_one_entry, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_refuses_and_loses_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_backlog_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_blocks_are_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_identities_are_bounded, setup, teardown),
+        cmocka_unit_test(test_relaxed_needs_a_journal),
+        cmocka_unit_test_setup_teardown(test_relaxed_survives_a_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_restore_refuses_what_is_no_entry, setup,
+                                        teardown),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    rcu_thread_end();
+    return failed;
+}
