@@ -1,0 +1,538 @@
+/*
+ * Pending relaxed writes on their way into the log: a leader (node 1) and a node that accepted them
+ * (node 2), each an engine of its own, over one log.
+ */
+#include "tests/unit/engine/fixture.h"
+
+#include "engine/node_sessions.h"
+
+/* The two, and the leader's session for consistent writes. */
+struct pair {
+    struct fixture *leader;
+    struct fixture *node;
+    uint64_t session;
+    uint64_t next_seq;
+};
+
+static struct pair *pair_new(const struct engine_options *options)
+{
+    struct pair *p = calloc(1, sizeof(*p));
+    assert_non_null(p);
+    struct engine_options own = *options;
+    own.self = 1;
+    p->leader = fixture_new(&own);
+    own.self = 2;
+    p->node = fixture_new(&own);
+    fixture_follow(p->node, 1, 1);
+    p->session = fixture_register(p->leader);
+    p->next_seq = 1;
+    fixture_apply_to(p->leader, p->node->engine);
+    return p;
+}
+
+static int setup(void **state)
+{
+    struct engine_options options = fixture_relaxed_options(1);
+    *state = pair_new(&options);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct pair *p = *state;
+    fixture_apply_to(p->leader, p->node->engine);
+    engine_check_invariants(p->leader->engine);
+    engine_check_invariants(p->node->engine);
+    assert_true(engine_state_hash(p->leader->engine) == engine_state_hash(p->node->engine));
+    fixture_free(p->leader);
+    fixture_free(p->node);
+    free(p);
+    return 0;
+}
+
+/* A batch of the node, kept beyond the engine's next call. */
+struct kept {
+    uint8_t data[64 * 1024];
+    size_t size_bytes;
+};
+
+static bool keep_forward(struct fixture *f, struct kept *ret_kept)
+{
+    struct span body;
+    if (!engine_forward(f->engine, &body))
+        return false;
+    assert_true(body.size_bytes <= sizeof(ret_kept->data));
+    memcpy(ret_kept->data, body.data, body.size_bytes);
+    ret_kept->size_bytes = body.size_bytes;
+    return true;
+}
+
+static void deliver(struct pair *p, const struct kept *kept)
+{
+    engine_receive_forward(p->leader->engine, 2, span_of(kept->data, kept->size_bytes));
+}
+
+/* What waits at the leader is appended, and applied on both. */
+static void commit(struct pair *p)
+{
+    while (fixture_propose(p->leader))
+        fixture_commit(p->leader);
+    fixture_turn(p->leader, 0);
+    fixture_apply_to(p->leader, p->node->engine);
+    fixture_turn(p->node, 0);
+}
+
+/* Everything pending at the node goes through the log. */
+static void forward_all(struct pair *p)
+{
+    struct kept kept;
+    while (keep_forward(p->node, &kept)) {
+        deliver(p, &kept);
+        commit(p);
+    }
+}
+
+/* A consistent write of these ops at the leader: the outcome of the last. */
+static uint8_t write_now(struct pair *p, const struct wire_op *ops, uint32_t count)
+{
+    struct fixture_write write = {.session = p->session, .floor = p->next_seq};
+    fixture_forget_messages(p->leader);
+    fixture_write(p->leader, &write, ops, count);
+    assert_true(fixture_propose(p->leader));
+    fixture_commit(p->leader);
+    struct wire_reply reply = fixture_reply(p->leader, WIRE_WRITE_REPLY);
+    uint8_t outcome = fixture_reply_op(&reply, count - 1).outcome;
+    fixture_turn(p->leader, 0);
+    p->next_seq++;
+    return outcome;
+}
+
+static void assert_get(struct fixture *f, const char *key, const char *value)
+{
+    struct wire_reply_op op = fixture_get(f, key);
+    assert_value(&op, value);
+    assert_false(op.is_pending);
+}
+
+static void test_forward_brings_pending_writes_into_the_log(void **state)
+{
+    struct pair *p = *state;
+    struct kept kept;
+    assert_false(keep_forward(p->node, &kept));
+    fixture_pend(p->node, 1, "a", "1");
+    uint64_t last = fixture_pend(p->node, 2, "b", "2");
+    fixture_turn(p->node, 0);
+    forward_all(p);
+    assert_get(p->leader, "a", "1");
+    assert_get(p->leader, "b", "2");
+    assert_get(p->node, "b", "2");
+    assert_int_equal(engine_journal_done(p->node->engine), last);
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_applied, 2);
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_pending, 0);
+}
+
+static void test_forward_applies_a_batch_that_is_sent_again_once(void **state)
+{
+    struct pair *p = *state;
+    static struct kept first;
+    static struct kept second;
+    fixture_pend(p->node, 1, "a", "1");
+    fixture_turn(p->node, 0);
+    assert_true(keep_forward(p->node, &first));
+    assert_false(keep_forward(p->node, &second));
+    assert_true(engine_deadline_ns(p->node->engine) > p->node->view.now_ns);
+    fixture_turn(p->node, 1000);
+    assert_true(keep_forward(p->node, &second));
+    assert_memory_equal(first.data, second.data, first.size_bytes);
+    deliver(p, &first);
+    deliver(p, &second);
+    struct wire_op other = op_set(p->next_seq, "a", "2");
+    assert_int_equal(write_now(p, &other, 1), WIRE_OUTCOME_OK);
+    /* Once more, after somebody else's write: decided, so not even appended. */
+    deliver(p, &first);
+    struct span payload;
+    assert_false(engine_batch(p->leader->engine, &payload));
+    fixture_apply_to(p->leader, p->node->engine);
+    assert_get(p->node, "a", "2");
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_applied, 1);
+    assert_int_equal(engine_counters(p->node->engine)->ops_duplicate, 1);
+}
+
+static void test_forward_goes_to_the_next_leader(void **state)
+{
+    struct pair *p = *state;
+    static struct kept kept;
+    fixture_pend(p->node, 1, "a", "1");
+    fixture_follow(p->node, 0, 2);
+    assert_false(keep_forward(p->node, &kept));
+    assert_int_equal(engine_deadline_ns(p->node->engine), UINT64_MAX);
+    fixture_follow(p->node, 3, 2);
+    assert_true(keep_forward(p->node, &kept));
+    assert_false(keep_forward(p->node, &kept));
+    fixture_follow(p->node, 1, 3);
+    assert_true(keep_forward(p->node, &kept));
+    deliver(p, &kept);
+    commit(p);
+    assert_get(p->leader, "a", "1");
+}
+
+static void test_forward_keeps_the_order_of_one_key(void **state)
+{
+    struct pair *p = *state;
+    static struct kept kept;
+    fixture_pend(p->node, 1, "a", "1");
+    fixture_turn(p->node, 0);
+    assert_true(keep_forward(p->node, &kept));
+    /* On its way already: what comes now queues behind it, and the two after it become one. */
+    fixture_pend(p->node, 2, "a", "2");
+    fixture_pend(p->node, 3, "b", "3");
+    fixture_pend(p->node, 4, "a", "4");
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_coalesced, 1);
+    deliver(p, &kept);
+    commit(p);
+    assert_get(p->leader, "a", "1");
+    struct wire_reply_op op = fixture_get(p->node, "a");
+    assert_value(&op, "4");
+    assert_true(op.is_pending);
+    forward_all(p);
+    assert_get(p->leader, "a", "4");
+    assert_get(p->leader, "b", "3");
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_applied, 3);
+}
+
+static void test_forward_keeps_a_pending_value_visible_when_others_commit(void **state)
+{
+    struct pair *p = *state;
+    fixture_pend(p->node, 1, "a", "mine");
+    struct wire_op other = op_set(p->next_seq, "a", "theirs");
+    write_now(p, &other, 1);
+    fixture_apply_to(p->leader, p->node->engine);
+    struct wire_reply_op op = fixture_get(p->node, "a");
+    assert_value(&op, "mine");
+    assert_true(op.is_pending);
+    fixture_turn(p->node, 0);
+    forward_all(p);
+    assert_get(p->leader, "a", "mine");
+}
+
+static void test_forward_never_applies_what_was_cancelled_before(void **state)
+{
+    struct pair *p = *state;
+    uint64_t first = fixture_pend(p->node, 1, "a", "old");
+    fixture_pend(p->node, 2, "b", "kept");
+    struct wire_op ops[] = {op_cancel(2, first), op_set(p->next_seq, "a", "new")};
+    assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_OK);
+    fixture_apply_to(p->leader, p->node->engine);
+    fixture_turn(p->node, 0);
+    forward_all(p);
+    assert_get(p->leader, "a", "new");
+    assert_get(p->leader, "b", "kept");
+    assert_get(p->node, "a", "new");
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_cancelled, 1);
+}
+
+static void test_forward_ignores_a_cancel_of_what_has_applied(void **state)
+{
+    struct pair *p = *state;
+    uint64_t first = fixture_pend(p->node, 1, "a", "old");
+    fixture_turn(p->node, 0);
+    forward_all(p);
+    struct wire_op ops[] = {op_cancel(2, first), op_set(p->next_seq, "a", "new")};
+    assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_OK);
+    assert_get(p->leader, "a", "new");
+}
+
+static void test_forward_keeps_what_a_failed_write_would_have_cancelled(void **state)
+{
+    struct pair *p = *state;
+    uint64_t first = fixture_pend(p->node, 1, "a", "old");
+    struct wire_op swap[] = {op_cancel(2, first), op_swap(p->next_seq, "a", "new", "other")};
+    assert_int_equal(write_now(p, swap, 2), WIRE_OUTCOME_MISMATCH);
+    struct wire_op fence = op_of(WIRE_OP_FENCE, p->next_seq);
+    write_now(p, &fence, 1);
+    p->next_seq--;
+    struct wire_op fenced[] = {op_cancel(2, first), op_set(p->next_seq, "a", "new")};
+    fixture_forget_messages(p->leader);
+    struct fixture_write write = {.session = p->session};
+    fixture_write(p->leader, &write, fenced, 2);
+    struct wire_reply reply = fixture_reply(p->leader, WIRE_WRITE_REPLY);
+    assert_int_equal(fixture_reply_op(&reply, 1).outcome, WIRE_OUTCOME_FENCED);
+    p->next_seq++;
+    fixture_apply_to(p->leader, p->node->engine);
+    fixture_turn(p->node, 0);
+    forward_all(p);
+    assert_get(p->leader, "a", "old");
+}
+
+static void test_forward_carries_cancels_of_relaxed_writes(void **state)
+{
+    struct pair *p = *state;
+    /* A write accepted by node 3 is overruled by one that node 2 has accepted. */
+    struct wire_op ops[] = {op_cancel(3, 50), op_set(1, "a", "2")};
+    fixture_relaxed(p->node, 77, ops, 2);
+    /* One that carries a cancel is not dropped for a newer one. */
+    fixture_pend(p->node, 2, "a", "3");
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_coalesced, 0);
+    fixture_turn(p->node, 0);
+    forward_all(p);
+    static struct kept late;
+    struct wire_writer writer = {.data = late.data, .capacity_bytes = sizeof(late.data)};
+    struct wire_op old = op_set(50, "a", "1");
+    wire_request_begin(&writer, WIRE_NODE_SESSION(3), 0);
+    wire_request_add(&writer, &old);
+    engine_receive_forward(p->leader->engine, 3, span_of(late.data, writer.size_bytes));
+    commit(p);
+    assert_get(p->leader, "a", "3");
+}
+
+static void test_forward_refuses_more_cancels_than_can_be_kept(void **state)
+{
+    struct pair *p = *state;
+    uint64_t seq = 1;
+    struct wire_op ops[REQUEST_OPS_MAX];
+    for (uint32_t done = 0; done < NODE_CANCELS_MAX; done += REQUEST_OPS_MAX / 2) {
+        for (uint32_t i = 0; i < REQUEST_OPS_MAX / 2; i++)
+            ops[i] = op_cancel(9, seq++);
+        ops[REQUEST_OPS_MAX / 2] = op_set(p->next_seq, "a", "1");
+        assert_int_equal(write_now(p, ops, REQUEST_OPS_MAX / 2 + 1), WIRE_OUTCOME_OK);
+    }
+    ops[0] = op_cancel(9, seq);
+    ops[1] = op_set(p->next_seq, "a", "2");
+    assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_STORE_FULL);
+    assert_get(p->leader, "a", "1");
+    /* One that is noted already takes no more room. */
+    ops[0] = op_cancel(9, 1);
+    ops[1] = op_set(p->next_seq, "a", "3");
+    assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_OK);
+}
+
+static void test_forward_goes_before_later_writes_through_the_leader(void **state)
+{
+    struct pair *p = *state;
+    struct fixture *f = p->leader;
+    fixture_pend(f, 1, "a", "earlier");
+    struct fixture_write write = {.session = p->session};
+    struct wire_op later = op_set(p->next_seq, "a", "later");
+    fixture_forget_messages(f);
+    fixture_write(f, &write, &later, 1);
+    struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
+    assert_string_equal(wire_status_name(reply.status), "pending");
+    /* From the next turn on it is in the batch, before what clients send. */
+    fixture_turn(f, 0);
+    fixture_forget_messages(f);
+    fixture_write(f, &write, &later, 1);
+    assert_int_equal(f->message_count, 0);
+    assert_true(fixture_propose(f));
+    fixture_commit(f);
+    fixture_turn(f, 0);
+    assert_get(f, "a", "later");
+    assert_int_equal(engine_counters(f->engine)->relaxed_applied, 1);
+}
+
+static void test_forward_lets_a_leaders_batches_follow_one_another(void **state)
+{
+    struct pair *p = *state;
+    struct fixture *f = p->leader;
+    for (uint64_t round = 0; round < 3; round++) {
+        fixture_pend(f, 1 + 2 * round, "a", "x");
+        fixture_pend(f, 2 + 2 * round, "b", "y");
+        fixture_turn(f, 0);
+        assert_true(fixture_propose(f));
+    }
+    assert_int_equal(engine_counters(f->engine)->relaxed_coalesced, 0);
+    fixture_commit(f);
+    assert_int_equal(engine_counters(f->engine)->relaxed_applied, 6);
+}
+
+static void test_forward_starts_anew_when_the_leaders_batch_is_refused(void **state)
+{
+    struct pair *p = *state;
+    struct fixture *f = p->leader;
+    struct span payload;
+    fixture_pend(f, 1, "a", "x");
+    fixture_turn(f, 0);
+    assert_true(engine_batch(f->engine, &payload));
+    engine_batch_refused(f->engine, WIRE_STATUS_LOG_FULL);
+    fixture_turn(f, 0);
+    assert_false(engine_batch(f->engine, &payload));
+    fixture_turn(f, 1000);
+    assert_true(fixture_propose(f));
+    /* Proposed, and lost with the leadership: the next leader gets it from here. */
+    free(f->records[--f->record_count].data);
+    fixture_follow(f, 2, 2);
+    static struct kept kept;
+    assert_true(keep_forward(f, &kept));
+    fixture_follow(f, 1, 3);
+    f->view.commit_index = f->record_count;
+    fixture_begin(f);
+    assert_true(fixture_propose(f));
+    fixture_commit(f);
+    fixture_turn(f, 0);
+    assert_get(f, "a", "x");
+}
+
+static void test_forward_waits_while_the_store_is_full(void **state)
+{
+    (void)state;
+    struct engine_options options = fixture_relaxed_options(1);
+    options.keys_max = 1;
+    struct pair *p = pair_new(&options);
+    struct wire_op taken = op_set(p->next_seq, "taken", "1");
+    assert_int_equal(write_now(p, &taken, 1), WIRE_OUTCOME_OK);
+    fixture_apply_to(p->leader, p->node->engine);
+    fixture_pend(p->node, 1, "a", "x");
+    fixture_pend(p->node, 2, "taken", "2");
+    fixture_turn(p->node, 0);
+    static struct kept kept;
+    assert_true(keep_forward(p->node, &kept));
+    deliver(p, &kept);
+    commit(p);
+    /* Neither applies, both stay, in order. */
+    assert_get(p->leader, "taken", "1");
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_blocked, 2);
+    struct wire_reply_op op = fixture_get(p->node, "a");
+    assert_value(&op, "x");
+    struct wire_op del = op_set(p->next_seq, "taken", NULL);
+    assert_int_equal(write_now(p, &del, 1), WIRE_OUTCOME_OK);
+    fixture_turn(p->node, 1000);
+    assert_true(keep_forward(p->node, &kept));
+    deliver(p, &kept);
+    commit(p);
+    assert_get(p->leader, "a", "x");
+    op = fixture_get(p->node, "taken");
+    assert_true(op.is_pending);
+    void *rest = p;
+    teardown(&rest);
+}
+
+static void test_forward_applies_nothing_across_a_gap(void **state)
+{
+    struct pair *p = *state;
+    static struct kept late;
+    struct wire_writer writer = {.data = late.data, .capacity_bytes = sizeof(late.data)};
+    struct wire_op op = op_set(60, "a", "1");
+    wire_request_begin(&writer, WIRE_NODE_SESSION(2), 50);
+    wire_request_add(&writer, &op);
+    late.size_bytes = writer.size_bytes;
+    deliver(p, &late);
+    commit(p);
+    assert_get(p->leader, "a", NULL);
+}
+
+static void test_forward_refuses_what_no_node_sends(void **state)
+{
+    struct pair *p = *state;
+    static struct kept kept;
+    const struct wire_op bad[][2] = {
+        {op_set(5, "a", "1"), op_set(5, "b", "1")},
+        {op_set(5, "a", "1"), op_swap(6, "b", "1", NULL)},
+        {op_set(5, "a", "1"), op_cancel(1, 2)},
+        {op_set(5, "a", "1"), op_of(WIRE_OP_REGISTER, 1)},
+    };
+    for (size_t i = 0; i < 5; i++) {
+        struct wire_writer writer = {.data = kept.data, .capacity_bytes = sizeof(kept.data)};
+        wire_request_begin(&writer, WIRE_NODE_SESSION(i < 4 ? 2 : 3), 0);
+        wire_request_add(&writer, &bad[i % 4][0]);
+        if (i < 4)
+            wire_request_add(&writer, &bad[i][1]);
+        kept.size_bytes = writer.size_bytes;
+        deliver(p, &kept);
+    }
+    struct span payload;
+    assert_int_equal(engine_counters(p->leader->engine)->requests_malformed, 5);
+    assert_false(engine_batch(p->leader->engine, &payload));
+    /* A follower, and a leader without a quorum, let it pass. */
+    fixture_pend(p->node, 1, "a", "1");
+    fixture_turn(p->node, 0);
+    assert_true(keep_forward(p->node, &kept));
+    p->leader->view.has_fresh_quorum = false;
+    fixture_turn(p->leader, 0);
+    deliver(p, &kept);
+    assert_int_equal(engine_counters(p->leader->engine)->forwards_refused, 1);
+    assert_false(engine_batch(p->leader->engine, &payload));
+    /* A client cannot speak for a node. */
+    struct fixture_write write = {.session = WIRE_NODE_SESSION(2)};
+    struct wire_op op = op_set(1, "a", "1");
+    fixture_forget_messages(p->leader);
+    fixture_write(p->leader, &write, &op, 1);
+    struct wire_reply reply = fixture_reply(p->leader, WIRE_WRITE_REPLY);
+    assert_string_equal(wire_status_name(reply.status), "bad-request");
+}
+
+static void test_forward_splits_a_long_backlog(void **state)
+{
+    struct pair *p = *state;
+    char key[16];
+    for (uint32_t i = 0; i < 200; i++) {
+        snprintf(key, sizeof(key), "k%u", i);
+        fixture_pend(p->node, 1 + i, key, "v");
+    }
+    fixture_turn(p->node, 0);
+    forward_all(p);
+    assert_int_equal(engine_counters(p->leader->engine)->forwards_received, 4);
+    assert_get(p->leader, "k0", "v");
+    assert_get(p->leader, "k199", "v");
+}
+
+static void test_forward_after_a_restart_applies_nothing_twice(void **state)
+{
+    struct pair *p = *state;
+    static struct kept kept;
+    fixture_pend(p->node, 1, "a", "1");
+    fixture_pend(p->node, 2, "b", "2");
+    fixture_turn(p->node, 0);
+    assert_true(keep_forward(p->node, &kept));
+    deliver(p, &kept);
+    while (fixture_propose(p->leader))
+        fixture_commit(p->leader);
+    fixture_turn(p->leader, 0);
+    struct wire_op other = op_set(p->next_seq, "a", "later");
+    write_now(p, &other, 1);
+    /* The node restarts with its journal, before it has learnt of either record. */
+    struct fixture *old = p->node;
+    p->node = fixture_new(&old->options);
+    for (uint32_t i = 0; i < old->entry_count; i++)
+        assert_int_equal(
+            engine_journal_restore(p->node->engine, old->entries[i].seq,
+                                   span_of(old->entries[i].data, old->entries[i].size_bytes)),
+            OK);
+    fixture_follow(p->node, 1, 1);
+    struct wire_reply_op op = fixture_get(p->node, "a");
+    assert_value(&op, "1");
+    assert_true(keep_forward(p->node, &kept));
+    fixture_apply_to(p->leader, p->node->engine);
+    fixture_turn(p->node, 0);
+    deliver(p, &kept);
+    commit(p);
+    assert_get(p->node, "a", "later");
+    fixture_free(old);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_forward_brings_pending_writes_into_the_log),
+        T(test_forward_applies_a_batch_that_is_sent_again_once),
+        T(test_forward_goes_to_the_next_leader),
+        T(test_forward_keeps_the_order_of_one_key),
+        T(test_forward_keeps_a_pending_value_visible_when_others_commit),
+        T(test_forward_never_applies_what_was_cancelled_before),
+        T(test_forward_ignores_a_cancel_of_what_has_applied),
+        T(test_forward_keeps_what_a_failed_write_would_have_cancelled),
+        T(test_forward_carries_cancels_of_relaxed_writes),
+        T(test_forward_refuses_more_cancels_than_can_be_kept),
+        T(test_forward_goes_before_later_writes_through_the_leader),
+        T(test_forward_lets_a_leaders_batches_follow_one_another),
+        T(test_forward_starts_anew_when_the_leaders_batch_is_refused),
+        cmocka_unit_test(test_forward_waits_while_the_store_is_full),
+        T(test_forward_applies_nothing_across_a_gap),
+        T(test_forward_refuses_what_no_node_sends),
+        T(test_forward_splits_a_long_backlog),
+        T(test_forward_after_a_restart_applies_nothing_twice),
+    };
+    rcu_thread_begin();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    rcu_thread_end();
+    return failed;
+}
