@@ -7,6 +7,7 @@
 #   cluster_start              switch and all nodes, until a leader serves
 #   cluster_leader             prints the id of the leader; fails when none serves
 #   cluster_drill COMMAND...   runs pollux-drill on the cluster
+#   cluster_pollux COMMAND...  runs pollux on the cluster
 #   cluster_stop               stops everything that was started, by process id; what did not stop
 #                              cleanly is named in cluster_bad_exits
 #
@@ -139,6 +140,11 @@ cluster_node_wait() {
 }
 
 # pollux-drill on this cluster.
+cluster_pollux() {
+    "$POLLUX_BUILD/tools/pollux" --endpoints "$cluster_servers" \
+        --cluster "${CLUSTER_NAME:-local}" "$@"
+}
+
 cluster_drill() {
     "$POLLUX_BUILD/tools/drill/pollux-drill" --servers "$cluster_servers" \
         --cluster "${CLUSTER_NAME:-local}" "$@"
