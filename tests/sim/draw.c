@@ -126,6 +126,103 @@ static void draw_faults(struct draw *draw, struct prng *prng)
     draw->residual = draw->nodes < 3 ? RESIDUAL_NONE : prng_range(prng, 0, RESIDUAL_COUNT - 1);
 }
 
+/* ---- runs with a purpose: what uniform draws meet too rarely ---- */
+
+/* Many readers and writers of one key while leaders are deposed without noticing. */
+static void aim_at_reads(struct draw *draw, struct prng *prng)
+{
+    draw->nodes = PICK(prng, 3, 3, 5);
+    draw->clients = prng_range(prng, 4, 6);
+    draw->keys = 1;
+    draw->ops_per_client = prng_range(prng, 150, 300);
+    draw->pipeline_max = PICK(prng, 1, 2);
+    draw->think_ns = prng_range(prng, 15 * MS, 40 * MS);
+    draw->get_weight = 10;
+    draw->set_weight = 5;
+    draw->blocking_chance = 1000000;
+    draw->retry_ns = PICK(prng, 10 * MS, 30 * MS);
+    draw->depose_weight = 100;
+    draw->fault_interval_ns = 500 * MS;
+}
+
+/* Leaders that go on appending what nobody will have, and power that fails when it is cut off. */
+static void aim_at_divergence(struct draw *draw, struct prng *prng)
+{
+    draw->nodes = PICK(prng, 3, 3, 5);
+    draw->clients = prng_range(prng, 3, 5);
+    draw->pipeline_max = PICK(prng, 8, 16);
+    draw->ops_per_request_max = 1;
+    draw->ops_per_client = prng_range(prng, 100, 250);
+    draw->think_ns = prng_range(prng, 20 * MS, 100 * MS);
+    draw->set_weight = 20;
+    draw->granularity = MEDIUM_PAGE;
+    draw->depose_weight = 40;
+    draw->power_weight = 10;
+    draw->strike_chance = PICK(prng, 300000, 700000);
+    draw->down_ns_max = 300 * MS;
+    draw->fault_interval_ns = 500 * MS;
+    draw->batches_inflight_max = 64;
+}
+
+/* Sessions that expire while their owners retry. */
+static void aim_at_expiry(struct draw *draw, struct prng *prng)
+{
+    draw->nodes = PICK(prng, 1, 3, 3, 5);
+    draw->clients = prng_range(prng, 3, 6);
+    draw->keys = prng_range(prng, 1, 2);
+    draw->session_ttl_ns = PICK(prng, 100 * MS, 300 * MS, 1 * S);
+    draw->blocking_chance = 1000000;
+    draw->set_weight = 20;
+    draw->retry_ns = PICK(prng, 30 * MS, 300 * MS);
+    draw->loss_chance = prng_range(prng, 50000, 400000);
+    draw->lag_weight = 10;
+    draw->partition_weight = 10;
+    draw->cut_ns_max = 1 * S;
+    draw->fault_interval_ns = 200 * MS;
+}
+
+/* Refusals by nodes that soon lead, with copies of the refused packets still under way. */
+static void aim_at_refusals(struct draw *draw, struct prng *prng)
+{
+    draw->nodes = PICK(prng, 1, 2, 3);
+    draw->clients = prng_range(prng, 2, 5);
+    draw->blocking_chance = 0;
+    draw->timeout_ns = PICK(prng, 20 * MS, 100 * MS);
+    draw->retry_ns = PICK(prng, 10 * MS, 300 * MS);
+    draw->set_weight = 20;
+    draw->any_node_chance = 300000;
+    draw->duplicate_chance = 500000;
+    draw->duplicate_lag_ns = PICK(prng, 300 * MS, 1 * S, 3 * S);
+    draw->transfer_weight = 10;
+    draw->kill_leader_weight = 10;
+    draw->depose_weight = 10;
+    draw->down_ns_max = 300 * MS;
+    draw->fault_interval_ns = 200 * MS;
+    draw->session_ttl_ns = 3600 * S;
+}
+
+static void draw_aim(struct draw *draw, struct prng *prng)
+{
+    switch (prng_range(prng, 0, 11)) {
+    case 0:
+        aim_at_reads(draw, prng);
+        break;
+    case 1:
+        aim_at_divergence(draw, prng);
+        break;
+    case 2:
+        aim_at_expiry(draw, prng);
+        break;
+    case 3:
+        aim_at_refusals(draw, prng);
+        break;
+    default:
+        break;
+    }
+    if (draw->nodes < 3)
+        draw->residual = RESIDUAL_NONE;
+}
+
 void draw_make(struct draw *draw, uint64_t seed)
 {
     struct prng prng;
@@ -135,6 +232,7 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_product(draw, &prng);
     draw_network(draw, &prng);
     draw_faults(draw, &prng);
+    draw_aim(draw, &prng);
 }
 
 struct draw_field {
