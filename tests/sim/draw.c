@@ -98,6 +98,7 @@ static void draw_network(struct draw *draw, struct prng *prng)
 
 static void draw_faults(struct draw *draw, struct prng *prng)
 {
+    draw->first_fault_ns = PICK(prng, 0, 1 * S, 1 * S, 2 * S);
     draw->fault_interval_ns = PICK(prng, 50 * MS, 200 * MS, 500 * MS, 1 * S, 3 * S);
     draw->partition_weight = swarm(prng, 400000, 1, 10);
     draw->one_way_weight = swarm(prng, 400000, 1, 10);
@@ -162,6 +163,10 @@ static void aim_at_divergence(struct draw *draw, struct prng *prng)
     draw->down_ns_max = 300 * MS;
     draw->fault_interval_ns = 500 * MS;
     draw->batches_inflight_max = 64;
+    draw->append_entries_max = APPEND_ENTRIES_MAX;
+    draw->append_size_soft = APPEND_SIZE_BYTES_SOFT;
+    draw->sync_ns = PICK(prng, 10 * MS, 40 * MS);
+    draw->mid_turn_chance = PICK(prng, 0, 500000);
 }
 
 /* Sessions that expire while their owners retry. */

@@ -55,6 +55,7 @@
     X(granularity)                                                                                 \
     X(sync_ns)                                                                                     \
     X(drift_max)                                                                                   \
+    X(first_fault_ns)                                                                              \
     X(fault_interval_ns)                                                                           \
     X(partition_weight)                                                                            \
     X(one_way_weight)                                                                              \

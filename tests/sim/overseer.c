@@ -109,6 +109,7 @@ static void removal_look(struct overseer *overseer, uint32_t node, uint64_t firs
     struct watched_node *watched = &overseer->nodes[node];
     for (uint64_t index = first; index <= watched->seen_last; index++) {
         watched->is_at_turning_point = true;
+        watched->cut_at_ns = overseer->verdict->now_ns;
         const struct ledger_commit *commit = ledger_commit(&overseer->ledger, index);
         if (commit->term != 0 && commit->digest == watched->seen[index].digest)
             verdict_break(overseer->verdict, RULE_DURABILITY,

@@ -240,14 +240,32 @@ static void node_die(struct world *world, struct sim_node *node, enum death deat
     node_crash(world, node, death, up_to(world, world->draw.down_ns_max));
 }
 
+#define TORN_WORDS_MIN 24
+
+/* New records over a log that was cut just now, none of them safe yet. */
+static bool is_torn_now(const struct world *world, const struct sim_node *node)
+{
+    const struct watched_node *watched = &world->overseer.nodes[node->number];
+    return watched->cut_at_ns != 0 &&
+           world_now_ns(world) - watched->cut_at_ns < 2 * world->draw.sync_ns &&
+           medium_sim_pending_count(world->media, watched->path) >= TORN_WORDS_MIN;
+}
+
 void faults_strike(struct world *world, struct sim_node *node)
 {
     const struct watched_node *watched = &world->overseer.nodes[node->number];
-    if (world->is_healed || !watched->is_at_turning_point || node->lane == NULL ||
-        !prng_chance(&world->fault_prng, (uint32_t)world->draw.strike_chance))
+    if (world->is_healed || node->lane == NULL || world_now_ns(world) < world->draw.first_fault_ns)
+        return;
+    bool is_torn = is_torn_now(world, node);
+    if (!is_torn && !watched->is_at_turning_point)
+        return;
+    if (!prng_chance(&world->fault_prng, (uint32_t)world->draw.strike_chance))
         return;
     world->tally->fault_strikes++;
-    node_die(world, node, up_to(world, 3) == 0 ? DEATH_KILL : DEATH_POWER);
+    if (is_torn)
+        node_crash(world, node, DEATH_POWER, up_to(world, world->draw.down_ns_max));
+    else
+        node_die(world, node, up_to(world, 3) == 0 ? DEATH_KILL : DEATH_POWER);
 }
 
 static void die_all(struct world *world)
@@ -476,7 +494,9 @@ void faults_begin(struct world *world)
         unlucky -= !node->is_unlucky;
         node->is_unlucky = true;
     }
-    fault_plan(world);
+    agenda_plan(&world->agenda,
+                &(struct event){.at_ns = world_now_ns(world) + world->draw.first_fault_ns,
+                                .kind = EVENT_FAULT});
 }
 
 void faults_act(struct world *world)

@@ -174,12 +174,12 @@ void node_boot(struct world *world, uint32_t number)
 
 static void medium_die(struct world *world, const struct sim_node *node, enum death death)
 {
-    static const uint32_t chances[] = {0, 100000, 500000, 900000, 1000000};
+    static const uint32_t chances[] = {0, 500000, 900000, 970000, 990000, 1000000};
     const char *path = node_path(world, node->number);
     if (death == DEATH_KILL)
         medium_sim_kill(world->media, path);
     else
-        medium_sim_lose_power(world->media, path, chances[prng_range(&world->fault_prng, 0, 4)]);
+        medium_sim_lose_power(world->media, path, chances[prng_range(&world->fault_prng, 0, 5)]);
 }
 
 static void lane_bury(struct world *world, struct sim_node *node, enum death death)
