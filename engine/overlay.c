@@ -139,6 +139,16 @@ static void trim(struct overlay *overlay)
         overlay->cancels_head++;
 }
 
+static void count_keys(struct overlay *overlay, uint64_t keys)
+{
+    atomic_store_explicit(&overlay->keys, keys, memory_order_release);
+}
+
+static uint64_t keys_of(const struct overlay *overlay)
+{
+    return atomic_load_explicit(&overlay->keys, memory_order_acquire);
+}
+
 /* Shows one op; true when an older one of its key was dropped. */
 static bool show(struct overlay *overlay, struct overlay_op *op)
 {
@@ -148,6 +158,7 @@ static bool show(struct overlay *overlay, struct overlay_op *op)
     op->is_shown = true;
     if (old == NULL) {
         index_add(&overlay->index, op->entry);
+        count_keys(overlay, keys_of(overlay) + 1);
         return false;
     }
     struct overlay_op *old_op = op_of(overlay, old);
@@ -178,8 +189,10 @@ uint32_t overlay_settle(struct overlay *overlay, uint64_t seq)
         struct overlay_op *op = overlay_at(overlay, overlay->head++);
         if (op->entry == NULL)
             continue;
-        if (op->is_shown)
+        if (op->is_shown) {
             index_remove(&overlay->index, op->entry);
+            count_keys(overlay, keys_of(overlay) - 1);
+        }
         release(overlay, op);
         count++;
     }
@@ -189,7 +202,7 @@ uint32_t overlay_settle(struct overlay *overlay, uint64_t seq)
 
 struct store_entry *overlay_lookup(const struct overlay *overlay, struct span key, uint64_t hash)
 {
-    return index_lookup(&overlay->index, key, hash);
+    return keys_of(overlay) == 0 ? NULL : index_lookup(&overlay->index, key, hash);
 }
 
 static void count_entry(void *context, const struct store_entry *entry)
@@ -225,6 +238,6 @@ void overlay_check_invariants(const struct overlay *overlay)
     CHECK(overlay->cancels_tail - overlay->cancels_head == cancels);
     uint64_t entries = 0;
     index_walk(&overlay->index, count_entry, &entries);
-    CHECK(entries == shown);
+    CHECK(entries == shown && entries == keys_of(overlay));
     store_check_invariants(&overlay->store, blocks);
 }

@@ -47,6 +47,10 @@ struct overlay {
     uint64_t head;
     uint64_t shown;
     uint64_t tail;
+    /* Keys in the index, so that a lookup in an empty overlay costs one load. Stored with release
+     * after the index has changed, loaded with acquire by overlay_lookup: who sees the count finds
+     * the key. */
+    _Atomic uint64_t keys;
     uint64_t live; /* ops in the queue that are not dropped */
     uint64_t blocks;
     uint64_t blocks_max;

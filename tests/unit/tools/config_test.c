@@ -52,6 +52,7 @@ static void test_config_reads_every_kind_of_value(void **state)
     assert_int_equal(config.id, 2);
     assert_string_equal(config.log_path, "/tmp/x.log");
     assert_int_equal(config.log_size_bytes, 64u << 20);
+    assert_int_equal(config.relaxed_size_bytes, 16u << 20);
     assert_int_equal(config.election_timeout_min_ns, 1500000);
     assert_int_equal(config.peer_count, 3);
     assert_int_equal(config_self(&config)->address.port, 7400);
@@ -79,6 +80,9 @@ static const struct mistake mistakes[] = {
     {"id = 2\n", "id = 7\n", ERR_ARGUMENT, "no entry for [node] id"},
     {"log_size = 64MiB\n", "log_size = 64MB\n", ERR_RANGE, ":4:"},
     {"log_size = 64MiB\n", "log_size = 67108863B\n", ERR_ARGUMENT, "whole 4KiB"},
+    {"log_size = 64MiB\n", "relaxed_size = 1MiB\n", ERR_ARGUMENT, "at least 8MiB"},
+    {"log_size = 64MiB\n", "relaxed_size = 8388609B\n", ERR_ARGUMENT, "whole 4KiB"},
+    {"log_size = 64MiB\n", "relaxed_size = 2GiB\n", ERR_RANGE, ":4: [node] relaxed_size"},
     {"name = test\n", "name = test\nnaem = x\n", ERR_SYNTAX, ":7: unknown key naem"},
     {"name = test\n", "", ERR_ARGUMENT, "name is missing"},
     {"election_timeout_max = 2ms\n", "election_timeout_max = 1ms\n", ERR_ARGUMENT, "is below"},
