@@ -87,12 +87,6 @@ static void draw_network(struct draw *draw, struct prng *prng)
     draw->late_chance = swarm(prng, 400000, 1, 100000);
     draw->late_ns = PICK(prng, 20 * MS, 200 * MS, 1 * S, 4 * S);
     draw->corrupt_chance = swarm(prng, 600000, 1, 50000);
-    /* An election is two syncs and two ways: a shorter patience elects nobody. */
-    uint64_t round_ns = 3 * draw->sync_ns + 2 * (draw->delay_ns + draw->jitter_ns);
-    if (draw->election_min_ns < 3 * round_ns)
-        draw->election_min_ns = 3 * round_ns;
-    draw->election_max_ns = draw->election_min_ns * prng_range(prng, 130, 250) / 100;
-    draw->heartbeat_ns = draw->election_min_ns / prng_range(prng, 3, 8);
     draw->drift_max = PICK(prng, 0, 100, 1000, 20000, 100000);
 }
 
@@ -228,6 +222,16 @@ static void draw_aim(struct draw *draw, struct prng *prng)
         draw->residual = RESIDUAL_NONE;
 }
 
+/* An election is two syncs and two ways: a shorter patience elects nobody. */
+static void draw_patience(struct draw *draw, struct prng *prng)
+{
+    uint64_t round_ns = 3 * draw->sync_ns + 2 * (draw->delay_ns + draw->jitter_ns);
+    if (draw->election_min_ns < 3 * round_ns)
+        draw->election_min_ns = 3 * round_ns;
+    draw->election_max_ns = draw->election_min_ns * prng_range(prng, 130, 250) / 100;
+    draw->heartbeat_ns = draw->election_min_ns / prng_range(prng, 3, 8);
+}
+
 void draw_make(struct draw *draw, uint64_t seed)
 {
     struct prng prng;
@@ -238,6 +242,7 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_network(draw, &prng);
     draw_faults(draw, &prng);
     draw_aim(draw, &prng);
+    draw_patience(draw, &prng);
 }
 
 struct draw_field {

@@ -124,6 +124,10 @@ static bool lin_translate(const struct history_op *op, struct lin_op *ret_op)
     if (op->outcome == HISTORY_TIMEOUT || op->outcome == HISTORY_REFUSED ||
         op->type == HISTORY_RELAXED_GET || (is_open && is_get(op)))
         return false;
+    /* A mismatch that did not tell what was stored says next to nothing, and costs the search much.
+     */
+    if (op->outcome == HISTORY_MISMATCH && op->seen == HISTORY_UNSEEN)
+        return false;
     ret_op->type = op->type == HISTORY_GET    ? LIN_GET
                    : op->type == HISTORY_SWAP ? LIN_SWAP
                                               : LIN_SET;
@@ -132,8 +136,6 @@ static bool lin_translate(const struct history_op *op, struct lin_op *ret_op)
         ret_op->return_ns = LIN_OPEN;
     if (op->type == HISTORY_GET)
         ret_op->value = op->outcome == HISTORY_OK ? op->seen : LIN_ABSENT;
-    if (op->seen == HISTORY_UNSEEN)
-        ret_op->seen = LIN_ANY;
     return true;
 }
 
