@@ -17,6 +17,7 @@ void history_init(struct history *history)
 void history_deinit(struct history *history)
 {
     free(history->ops);
+    free(history->losses);
     *history = (struct history){0};
 }
 
@@ -33,22 +34,63 @@ uint32_t history_invoke(struct history *history, const struct history_op *op, ui
     placed->outcome = HISTORY_PENDING;
     placed->invoke_ns = now_ns;
     placed->return_ns = UINT64_MAX;
-    bool is_storing = op->type == HISTORY_SET || op->type == HISTORY_SWAP;
+    bool is_storing =
+        op->type == HISTORY_SET || op->type == HISTORY_SWAP || op->type == HISTORY_RELAXED_SET;
     if (is_storing && op->value != HISTORY_ABSENT)
         placed->value = (uint64_t)number + 1;
     return number;
 }
 
+void history_decided(struct history *history, uint32_t number, const struct history_place *place,
+                     uint64_t now_ns)
+{
+    CHECK(number < history->count && place->index != 0);
+    struct history_op *op = &history->ops[number];
+    if (op->place.index == 0) {
+        op->place = *place;
+        op->decided_ns = now_ns;
+    } else if (op->place.index != place->index || op->place.within != place->within) {
+        op->decided_again_index = place->index;
+    }
+}
+
+void history_lose(struct history *history, uint16_t node, uint64_t now_ns)
+{
+    if (history->loss_count == history->loss_capacity) {
+        history->loss_capacity = history->loss_capacity == 0 ? 16 : 2 * history->loss_capacity;
+        history->losses =
+            realloc(history->losses, history->loss_capacity * sizeof(*history->losses));
+        CHECK(history->losses != NULL);
+    }
+    history->losses[history->loss_count++] = (struct history_loss){node, now_ns};
+}
+
+bool history_is_get(const struct history_op *op)
+{
+    return op->type == HISTORY_GET || op->type == HISTORY_RELAXED_GET;
+}
+
+bool history_is_relaxed_write(const struct history_op *op)
+{
+    return op->type == HISTORY_RELAXED_SET || op->type == HISTORY_RELAXED_DEL;
+}
+
+bool history_is_answered_get(const struct history_op *op)
+{
+    return history_is_get(op) && (op->outcome == HISTORY_OK || op->outcome == HISTORY_NOT_FOUND);
+}
+
 const char *history_type_name(enum history_type type)
 {
-    static const char *const names[] = {"get", "relaxed-get", "set", "swap", "del"};
+    static const char *const names[] = {"get", "relaxed-get", "set",        "swap",
+                                        "del", "relaxed-set", "relaxed-del"};
     return names[type];
 }
 
 const char *history_outcome_name(enum history_outcome outcome)
 {
     static const char *const names[] = {"pending", "ok",      "mismatch", "not-found",
-                                        "timeout", "refused", "unknown"};
+                                        "timeout", "refused", "unknown",  "too-stale"};
     return names[outcome];
 }
 
@@ -90,6 +132,7 @@ static const char *moment_type(const struct history_op *op, bool is_return)
     case HISTORY_MISMATCH:
     case HISTORY_TIMEOUT:
     case HISTORY_REFUSED:
+    case HISTORY_TOO_STALE:
         return "fail";
     case HISTORY_PENDING:
     case HISTORY_UNKNOWN:
@@ -102,8 +145,7 @@ static void moment_write(FILE *file, const struct history_op *op, const struct m
 {
     fprintf(file, "{\"type\":\"%s\",\"process\":%u,\"op\":\"%s\",\"key\":\"%u\"",
             moment_type(op, moment->is_return), op->process, history_type_name(op->type), op->key);
-    bool is_get = op->type == HISTORY_GET || op->type == HISTORY_RELAXED_GET;
-    if (!is_get)
+    if (!history_is_get(op))
         value_write(file, "value", op->value);
     else if (moment->is_return)
         value_write(file, "value", op->seen);
@@ -113,6 +155,14 @@ static void moment_write(FILE *file, const struct history_op *op, const struct m
         value_write(file, "seen", op->seen);
     if (moment->is_return)
         fprintf(file, ",\"outcome\":\"%s\"", history_outcome_name(op->outcome));
+    if (moment->is_return && op->node != 0)
+        fprintf(file, ",\"node\":%u,\"version\":%llu,\"applied\":%llu", op->node,
+                (unsigned long long)op->version, (unsigned long long)op->applied_index);
+    if (moment->is_return && op->is_pending)
+        fprintf(file, ",\"pending\":true");
+    if (moment->is_return && op->place.index != 0)
+        fprintf(file, ",\"decided\":[%llu,%u]", (unsigned long long)op->place.index,
+                op->place.within);
     fprintf(file, ",\"id\":%u,\"time\":%llu}\n", moment->op, (unsigned long long)moment->at_ns);
 }
 

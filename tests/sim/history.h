@@ -1,7 +1,10 @@
 /*
- * What clients asked and were told, and the rules that it must obey: linearizability of each key,
- * exactly once, definite outcomes, and the promises of relaxed gets. The name of a written value is
- * the number of its operation plus one, so every value is unique and names its writer.
+ * What clients asked and were told, what the world alone knows of it, and the rules that both must
+ * obey. The name of a written value is the number of its operation plus one, so every value is
+ * unique and names its writer.
+ *
+ * The world knows where the log has each write: (index of the record, place in it). Without that
+ * (`is_log_known`) only what clients saw is judged.
  */
 #ifndef POLLUX_TESTS_SIM_HISTORY_H
 #define POLLUX_TESTS_SIM_HISTORY_H
@@ -16,7 +19,15 @@
 #define HISTORY_UNSEEN    UINT64_MAX /* a mismatch whose stored value was not told */
 #define HISTORY_STEPS_MAX 3000000
 
-enum history_type { HISTORY_GET, HISTORY_RELAXED_GET, HISTORY_SET, HISTORY_SWAP, HISTORY_DEL };
+enum history_type {
+    HISTORY_GET,
+    HISTORY_RELAXED_GET,
+    HISTORY_SET,
+    HISTORY_SWAP,
+    HISTORY_DEL,
+    HISTORY_RELAXED_SET,
+    HISTORY_RELAXED_DEL,
+};
 
 enum history_outcome {
     HISTORY_PENDING,
@@ -26,6 +37,14 @@ enum history_outcome {
     HISTORY_TIMEOUT, /* definite: it did not happen and never will */
     HISTORY_REFUSED, /* as definite, for another reason */
     HISTORY_UNKNOWN,
+    HISTORY_TOO_STALE, /* a relaxed get that the node could not promise to be fresh enough */
+};
+
+/* Where the log has a write, once it has taken effect. */
+struct history_place {
+    uint64_t index;  /* of the record; 0: nowhere */
+    uint32_t within; /* of the operations of the record, from 0 */
+    uint16_t leader; /* the node that appended the record, as leader of its term; 0: not known */
 };
 
 struct history_op {
@@ -33,22 +52,50 @@ struct history_op {
     enum history_outcome outcome;
     bool is_blocking;
     uint32_t process;
+    uint32_t client; /* the handle, */
+    uint32_t life;   /* and how often it was opened anew because its process had died */
     uint32_t key;
     uint64_t value; /* set, swap: the new one */
     uint64_t old;   /* swap: the expected one */
     uint64_t seen;  /* get: the answer; mismatch: what was stored */
     uint64_t invoke_ns;
     uint64_t return_ns;
-    uint64_t version; /* gets: of the value seen */
-    uint16_t node;    /* gets: who answered, when it had started, and how far it had applied */
-    uint64_t incarnation;
+    uint64_t version; /* of the value seen or written, as the answer says; 0: it does not */
+    /* Who answered; of a relaxed write whose outcome is unknown: where it was sent. 0: nobody. */
+    uint16_t node;
+    uint64_t incarnation; /* gets: of that node; 0: not known */
     uint64_t applied_index;
+    bool is_pending; /* gets: the answer is a pending value of the node, or a pending absence */
+    bool reads_own;  /* relaxed gets: of a handle with read_your_writes */
+    uint64_t contact_age_ns;
+    uint64_t min_index;   /* relaxed gets: what the call asked for; 0: any */
+    uint64_t max_age_ns;  /* relaxed gets: what the call or its handle asked for; 0: any */
+    uint64_t journal_seq; /* relaxed writes: accepted under it; 0: not known */
+
+    /* Of the world: see history_decided. */
+    struct history_place place;
+    uint64_t decided_ns;
+    uint64_t decided_again_index; /* another record in which it took effect; 0: none */
+};
+
+/* From then on a node may miss what it had accepted before and the log had not decided. */
+struct history_loss {
+    uint16_t node;
+    uint64_t at_ns;
 };
 
 struct history {
     struct history_op *ops;
     uint32_t count;
     uint32_t capacity;
+    struct history_loss *losses;
+    uint32_t loss_count;
+    uint32_t loss_capacity;
+    bool is_log_known; /* the world tells history_decided of every write */
+    bool is_settled;   /* all healed, all nodes equal, nothing more to come: set at the end */
+    /* What a relaxed get may be older than its age of contact: how long a leader goes on without a
+     * quorum, how long packets travel, how far clocks differ. UINT64_MAX: no telling. */
+    uint64_t staleness_slack_ns;
 };
 
 void history_init(struct history *history);
@@ -57,11 +104,30 @@ void history_deinit(struct history *history);
 /* Notes that an operation began; fills value names and the time. Returns its number. */
 uint32_t history_invoke(struct history *history, const struct history_op *op, uint64_t now_ns);
 
+/*
+ * Notes that the record at `place` applied this write: of a swap, only where it changed the value;
+ * of a relaxed one, only where it was neither decided before nor cancelled. To be told when any
+ * node applies, first or later; two different records are noted as such.
+ */
+void history_decided(struct history *history, uint32_t number, const struct history_place *place,
+                     uint64_t now_ns);
+
+/*
+ * Notes that the relaxed journal of a node began anew, or with less than it had: told when the node
+ * starts with it, and for a node that is out for the rest of the run when it goes.
+ */
+void history_lose(struct history *history, uint16_t node, uint64_t now_ns);
+
 /* Judges the whole history; the first broken rule goes to the verdict. */
 void history_check(const struct history *history, struct verdict *verdict, struct tally *tally);
 
 /* Writes it as JSON lines in the order of time: invoke, then ok, fail or info. */
 void history_write(const struct history *history, FILE *file);
+
+bool history_is_get(const struct history_op *op);
+bool history_is_relaxed_write(const struct history_op *op);
+/* A get that ended with a value or with its absence. */
+bool history_is_answered_get(const struct history_op *op);
 
 const char *history_type_name(enum history_type type);
 const char *history_outcome_name(enum history_outcome outcome);

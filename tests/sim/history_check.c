@@ -6,15 +6,10 @@
 
 #include <stdlib.h>
 
-static bool is_get(const struct history_op *op)
-{
-    return op->type == HISTORY_GET || op->type == HISTORY_RELAXED_GET;
-}
-
 /* The stored value that an answer proves; HISTORY_ABSENT: none. */
 static uint64_t proven_value(const struct history_op *op)
 {
-    if (is_get(op) && op->outcome == HISTORY_OK)
+    if (history_is_get(op) && op->outcome == HISTORY_OK)
         return op->seen;
     if (op->type == HISTORY_SWAP && op->outcome == HISTORY_OK)
         return op->old;
@@ -57,7 +52,7 @@ static void check_once(const struct history *history, struct verdict *verdict)
     CHECK(versions != NULL);
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_op *op = &history->ops[i];
-        if (!is_get(op) || op->outcome != HISTORY_OK || op->seen > history->count)
+        if (!history_is_get(op) || op->outcome != HISTORY_OK || op->seen > history->count)
             continue;
         if (versions[op->seen] == 0)
             versions[op->seen] = op->version;
@@ -73,11 +68,6 @@ static void check_once(const struct history *history, struct verdict *verdict)
 static bool is_same_server_life(const struct history_op *a, const struct history_op *b)
 {
     return a->node == b->node && a->incarnation == b->incarnation;
-}
-
-static bool is_answered_get(const struct history_op *op)
-{
-    return is_get(op) && (op->outcome == HISTORY_OK || op->outcome == HISTORY_NOT_FOUND);
 }
 
 /* `later` began after `earlier` had returned, both answered by one life of one node. */
@@ -102,11 +92,12 @@ static void check_monotone(const struct history *history, struct verdict *verdic
 {
     for (uint32_t later = 0; later < history->count; later++) {
         const struct history_op *b = &history->ops[later];
-        if (b->type != HISTORY_RELAXED_GET || !is_answered_get(b))
+        if (b->type != HISTORY_RELAXED_GET || !history_is_answered_get(b))
             continue;
         for (uint32_t earlier = 0; earlier < later; earlier++) {
             const struct history_op *a = &history->ops[earlier];
-            if (is_answered_get(a) && a->return_ns < b->invoke_ns && is_same_server_life(a, b))
+            if (history_is_answered_get(a) && a->return_ns < b->invoke_ns &&
+                is_same_server_life(a, b))
                 check_pair(a, b, verdict);
         }
     }
@@ -122,7 +113,7 @@ static bool lin_translate(const struct history_op *op, struct lin_op *ret_op)
                               .seen = op->seen};
     bool is_open = op->outcome == HISTORY_PENDING || op->outcome == HISTORY_UNKNOWN;
     if (op->outcome == HISTORY_TIMEOUT || op->outcome == HISTORY_REFUSED ||
-        op->type == HISTORY_RELAXED_GET || (is_open && is_get(op)))
+        op->type == HISTORY_RELAXED_GET || (is_open && history_is_get(op)))
         return false;
     /* A mismatch that did not tell what was stored says next to nothing, and costs the search much.
      */

@@ -26,6 +26,10 @@
     X(DEFINITE_OUTCOME, "what was reported not to have happened never shows")                      \
     X(RELAXED_VALUE, "a relaxed get returns a value that was written to its key")                  \
     X(RELAXED_MONOTONE, "relaxed gets of one node do not go back in time")                         \
+    X(LOGS_ONCE, "each line of a log is handed out at most once")                                  \
+    X(LOGS_LEASE, "of two leases on the same lines one is confirmed at most")                      \
+    X(LOGS_SUFFIX, "what is handed out is a suffix of what was given")                             \
+    X(LOGS_WHOLE, "each line is handed out, but those that died with a taker")                     \
     X(PROTOCOL, "an answer to a client contradicts the wire contract")                             \
     X(RECOVERY, "a node opens its log after a crash, or refuses for a reason")                     \
     X(LIVENESS_CALLS, "once healed, every blocked call ends")                                      \
