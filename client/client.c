@@ -120,8 +120,7 @@ static void client_init(struct plx_client *client, const struct plx_options *opt
     client->last_leader = -1;
     client->home = options->home_endpoint < 0 ? 0 : (uint32_t)options->home_endpoint;
     client->now_ns = clock_monotonic_ns();
-    client->realtime_offset_us = clock_realtime_us() - client->now_ns / 1000;
-    client->packet_number = client->now_ns / 1000 + client->realtime_offset_us;
+    client->packet_number = clock_realtime_us();
     prng_init(&client->prng, seed_of(options));
     client->message_id = prng_next(&client->prng);
     client->relaxed_identity = prng_next(&client->prng) | 1;

@@ -215,7 +215,6 @@ struct plx_client {
     uint64_t seen_index; /* the newest write that an answer showed */
     uint64_t packet_number;
     uint64_t message_id;
-    uint64_t realtime_offset_us; /* monotonic clock + this = wall clock */
 
     struct op *ops; /* options.window */
     uint16_t active[PLX_WINDOW_MAX];
@@ -293,8 +292,6 @@ void sessions_close(struct plx_client *client);
 /* ---- transmit.c, large.c ---- */
 uint64_t round_trip_timeout_ns(struct plx_client *client, bool is_read, uint32_t attempts);
 void round_trip_sample(struct plx_client *client, struct transmission *transmission);
-/* Lets the next packet's number be at least the wall clock's microseconds. */
-void packet_number_catch_up(struct plx_client *client);
 struct transmission *transmission_new(struct plx_client *client, uint32_t endpoint);
 void transmission_add(struct transmission *transmission, struct plx_client *client, struct op *op);
 struct transmission *transmission_find(struct plx_client *client, uint64_t number);

@@ -27,8 +27,6 @@ void large_release(struct plx_client *client, struct op *op)
 /* A message of its own under a new packet number. */
 static void large_encode(struct plx_client *client, struct op *op, struct large_send *large)
 {
-    if (op->attempts > 0)
-        packet_number_catch_up(client);
     struct transmission *transmission = transmission_new(client, large->endpoint);
     transmission->kind = TRANSMISSION_OPS;
     transmission->session = op->session;

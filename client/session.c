@@ -124,8 +124,6 @@ static void session_send(struct plx_client *client, struct session *session,
     uint8_t body[256];
     int32_t leader = leader_endpoint(client);
     CHECK(leader >= 0);
-    if (session->attempts > 0)
-        packet_number_catch_up(client);
     struct transmission *transmission = transmission_new(client, (uint32_t)leader);
     transmission->kind = TRANSMISSION_SESSION;
     transmission->session = session->id;

@@ -2,11 +2,9 @@
  * Transmission: operations of one class are gathered into packets, each packet gets a number of its
  * own, and what went out under it is remembered.
  *
- * Packet numbers rise by one, from the wall clock in microseconds at the start, so that another
- * process that takes a session over (to resolve a token) is above its numbers. A process that has
- * been passed in this way is taken for its own copy and gets no answer, so whatever is transmitted
- * again, and every fence, makes the numbers catch up with the clock first: an operation with little
- * time has but one transmission in which to be heard.
+ * Packet numbers rise by one, from the wall clock in microseconds at the start, so that no late
+ * reply to an earlier process at the same port answers anything. Other processes send in a session
+ * only to resolve its tokens, and nodes take a fence under any number: clocks need not agree.
  */
 #include "client/client_internal.h"
 
@@ -42,13 +40,6 @@ void round_trip_sample(struct plx_client *client, struct transmission *transmiss
                                                             : round_trip->smoothed_ns - sample_ns;
     round_trip->variation_ns = (3 * round_trip->variation_ns + error_ns) / 4;
     round_trip->smoothed_ns = (7 * round_trip->smoothed_ns + sample_ns) / 8;
-}
-
-void packet_number_catch_up(struct plx_client *client)
-{
-    uint64_t wall_us = client->now_ns / 1000 + client->realtime_offset_us;
-    if (client->packet_number < wall_us)
-        client->packet_number = wall_us;
 }
 
 struct transmission *transmission_new(struct plx_client *client, uint32_t endpoint)
@@ -229,23 +220,12 @@ static struct span draft_encode_read(struct plx_client *client, const struct dra
     return span_of(body, writer.size_bytes);
 }
 
-static bool draft_has_repetition(const struct draft *draft)
-{
-    for (uint32_t i = 0; i < draft->op_count; i++) {
-        if (draft->ops[i]->attempts > 0 || draft->ops[i]->wire_type == WIRE_OP_FENCE)
-            return true;
-    }
-    return false;
-}
-
 static void draft_send(struct plx_client *client, struct draft *draft)
 {
     uint8_t body[PACKET_PAYLOAD_SIZE_BYTES_MAX];
     if (draft->op_count == 0)
         return;
     bool is_read = class_is_read(draft->class);
-    if (!is_read && draft_has_repetition(draft))
-        packet_number_catch_up(client);
     struct transmission *transmission = transmission_new(client, draft->endpoint);
     transmission->kind = TRANSMISSION_OPS;
     transmission->is_read = is_read;

@@ -261,50 +261,6 @@ static void test_session_with_tokens_is_not_given_back(void **state)
     fake_close(&fake);
 }
 
-static void test_session_numbers_catch_up_with_the_clock(void **state)
-{
-    (void)state;
-    struct fake fake;
-    fake_open(&fake, 1);
-    struct plx_options options = fake_options(&fake, 1);
-    struct plx_client *client = fake_client(&options);
-    write_ok(&fake, client);
-    uint64_t number = fake.write.packet_number;
-    struct ending ending = {0};
-    submit(client, &ending, NULL);
-    uint64_t numbers[4];
-    for (uint32_t i = 0; i < 4; i++) {
-        fake_expect(&fake, client, WIRE_WRITE);
-        numbers[i] = fake.write.packet_number;
-    }
-    assert_true(numbers[0] == number + 1);      /* one by one, while there are answers */
-    assert_true(numbers[1] > numbers[0] + 100); /* microseconds that have gone by */
-    assert_true(numbers[3] > numbers[2] + 100);
-    plx_close(client);
-    fake_close(&fake);
-}
-
-/* Whoever resolves a token has to be above the numbers of a handle that is still at work. */
-static void test_session_fence_is_numbered_by_the_clock_at_once(void **state)
-{
-    (void)state;
-    struct fake fake;
-    fake_open(&fake, 1);
-    struct plx_options options = fake_options(&fake, 1);
-    struct plx_client *client = fake_client(&options);
-    write_ok(&fake, client);
-    uint64_t number = fake.write.packet_number;
-    struct ending ending = {0};
-    struct plx_call call = {.timeout_ns = 5 * 1000 * 1000};
-    submit(client, &ending, &call);
-    do {
-        fake_expect(&fake, client, WIRE_WRITE);
-    } while (fake.ops[0].type != WIRE_OP_FENCE);
-    assert_true(fake.write.packet_number > number + 1000);
-    plx_close(client);
-    fake_close(&fake);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,8 +273,6 @@ int main(void)
         cmocka_unit_test(test_session_expiry_told_late_is_unknown),
         cmocka_unit_test(test_session_is_retired_when_tokens_fill_its_window),
         cmocka_unit_test(test_session_with_tokens_is_not_given_back),
-        cmocka_unit_test(test_session_numbers_catch_up_with_the_clock),
-        cmocka_unit_test(test_session_fence_is_numbered_by_the_clock_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

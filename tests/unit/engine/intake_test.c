@@ -139,6 +139,37 @@ static void test_intake_drops_copies_of_a_packet(void **state)
     assert_int_equal(fixture_reply(f, WIRE_WRITE_REPLY).status, WIRE_STATUS_OK);
 }
 
+/* Two processes send in one session: its owner, and whoever resolves a token of it. */
+static void test_intake_takes_fences_whatever_their_packet_number(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture_write write = {.session = fixture_register(f), .packet_number = 1000000};
+    struct wire_op op = op_set(1, "a", "x");
+    fixture_write(f, &write, &op, 1);
+    assert_true(fixture_propose(f));
+    fixture_commit(f);
+    struct wire_op fence = {.type = WIRE_OP_FENCE, .seq = 2};
+    /* By a clock that is behind, and then by one that is ahead. */
+    for (uint32_t i = 0; i < 2; i++) {
+        write.packet_number = i == 0 ? 5 : 9000000;
+        fence.seq = 2 + i;
+        fixture_forget_messages(f);
+        fixture_write(f, &write, &fence, 1);
+        assert_true(fixture_propose(f));
+        fixture_commit(f);
+        struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
+        assert_int_equal(reply.status, WIRE_STATUS_OK);
+        assert_int_equal(fixture_reply_op(&reply, 0).outcome, WIRE_OUTCOME_FENCED);
+    }
+    /* The owner goes on where it was. */
+    write.packet_number = 1000001;
+    op = op_set(4, "a", "y");
+    fixture_write(f, &write, &op, 1);
+    assert_true(fixture_propose(f));
+    fixture_commit(f);
+    assert_int_equal(engine_counters(f->engine)->writes_replayed, 0);
+}
+
 static void test_intake_is_silent_about_sessions_it_may_not_know_yet(void **state)
 {
     struct fixture *f = *state;
@@ -294,6 +325,7 @@ int main(void)
         T(test_intake_refuses_what_it_does_not_offer),
         T(test_intake_refuses_what_fits_no_record),
         T(test_intake_drops_copies_of_a_packet),
+        T(test_intake_takes_fences_whatever_their_packet_number),
         T(test_intake_is_silent_about_sessions_it_may_not_know_yet),
         T(test_intake_answers_a_retry_from_the_window),
         T(test_intake_keeps_log_room_for_fences),
