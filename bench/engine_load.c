@@ -55,7 +55,7 @@ static void deliver(struct load *load, struct wire_writer *request)
 static void open_session(struct load *load)
 {
     struct wire_writer request = {.data = load->request, .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
-    struct wire_op op = {.type = WIRE_OP_REGISTER};
+    struct wire_op op = {.type = WIRE_OP_REGISTER, .seq = 1};
     wire_request_begin(&request, 0, 0);
     wire_request_add(&request, &op);
     deliver(load, &request);

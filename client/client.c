@@ -99,11 +99,10 @@ static void client_take_memory(struct plx_client *client)
     arena_seal(arena);
 }
 
-/* Nonces and identities must differ between handles that were given no seed. */
-static uint64_t seed_of(const struct plx_options *options)
+static uint64_t seed_from_kernel(void)
 {
-    uint64_t seed = options->seed;
-    if (seed == 0 && getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+    uint64_t seed;
+    if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
         seed = clock_monotonic_ns() ^ clock_realtime_us() ^ (uint64_t)getpid() << 32;
     return seed;
 }
@@ -121,9 +120,10 @@ static void client_init(struct plx_client *client, const struct plx_options *opt
     client->home = options->home_endpoint < 0 ? 0 : (uint32_t)options->home_endpoint;
     client->now_ns = clock_monotonic_ns();
     client->packet_number = clock_realtime_us();
-    prng_init(&client->prng, seed_of(options));
+    prng_init(&client->prng, options->seed != 0 ? options->seed : seed_from_kernel());
+    prng_init(&client->names, seed_from_kernel());
     client->message_id = prng_next(&client->prng);
-    client->relaxed_identity = prng_next(&client->prng) | 1;
+    client->relaxed_identity = prng_next(&client->names) | 1;
     pthread_mutexattr_t attributes;
     CHECK(pthread_mutexattr_init(&attributes) == 0);
     CHECK(pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE) == 0);

@@ -192,7 +192,8 @@ struct plx_client {
     _Atomic uint32_t cancel_epoch; /* bumped by plx_cancel (release), read by turns (acquire) */
     uint32_t cancel_seen;
     bool is_in_callback;
-    struct prng prng;
+    struct prng prng;  /* jitter, and what only has to be unlikely to repeat */
+    struct prng names; /* what must differ between handles, whatever their seeds */
     uint64_t now_ns;
     uint64_t spin_until_ns;
 

@@ -329,7 +329,7 @@ static uint64_t store_nonce(void *context)
 {
     struct plx_client *client = context;
     client_lock(client);
-    uint64_t nonce = prng_next(&client->prng);
+    uint64_t nonce = prng_next(&client->names);
     client_unlock(client);
     return nonce;
 }

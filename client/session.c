@@ -162,6 +162,8 @@ void session_replied(struct plx_client *client, const struct transmission *trans
             session_opened(client, &op);
         else if (op.outcome == WIRE_OUTCOME_SESSIONS_FULL && session->id == 0)
             session->is_full = true;
+        else if (op.outcome == WIRE_OUTCOME_FORGOTTEN && op.seq == session->nonce)
+            session->nonce = 0; /* somebody else's: another is drawn */
         return;
     }
     struct session *session = session_find(client, transmission->session);
@@ -184,7 +186,7 @@ static void session_open_turn(struct plx_client *client, struct session *session
         return;
     }
     if (session->nonce == 0)
-        session->nonce = prng_next(&client->prng) | 1;
+        session->nonce = prng_next(&client->names) | 1;
     session_send(client, session,
                  &(struct wire_op){.type = WIRE_OP_REGISTER, .seq = session->nonce});
 }

@@ -53,6 +53,12 @@ uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t 
     return sessions_expire(&machine->sessions, expiry_ns(machine), EXPIRE_MAX);
 }
 
+/* A backlog of expired sessions is worked off over several records; none of them answers again. */
+static bool has_expired(const struct machine *machine, const struct session *session)
+{
+    return session->last_active_ns < expiry_ns(machine);
+}
+
 struct session *machine_begin_request(struct machine *machine, const struct wire_request *request)
 {
     machine->origin = 0;
@@ -66,9 +72,7 @@ struct session *machine_begin_request(struct machine *machine, const struct wire
     if (request->session == 0 || machine->origin != 0)
         return NULL;
     struct session *session = sessions_find(&machine->sessions, request->session);
-    /* A backlog of expired sessions is worked off over several records; none of them answers again.
-     */
-    if (session == NULL || session->last_active_ns < expiry_ns(machine))
+    if (session == NULL || has_expired(machine, session))
         return NULL;
     sessions_touch(&machine->sessions, session, machine->log_time_ns);
     if (request->floor > session->floor)
@@ -209,11 +213,33 @@ static struct op_result op_forwarded(struct machine *machine, const struct wire_
     return result;
 }
 
-static struct op_result op_register(struct machine *machine, uint32_t ordinal)
+/*
+ * The session that an earlier copy of a registration opened. Nobody who still waits for its id can
+ * have used it: whoever registers again under the nonce of a session in use is late, or a stranger
+ * who drew the same number, and must not be led into it.
+ */
+static struct op_result register_again(struct machine *machine, struct session *session)
 {
+    if (session->is_used)
+        return (struct op_result){.outcome = WIRE_OUTCOME_FORGOTTEN, .is_duplicate = true};
+    sessions_touch(&machine->sessions, session, machine->log_time_ns);
+    return (struct op_result){
+        .outcome = WIRE_OUTCOME_OK, .version = session->id, .is_duplicate = true};
+}
+
+static struct op_result op_register(struct machine *machine, uint64_t nonce, uint32_t ordinal)
+{
+    struct sessions *sessions = &machine->sessions;
+    struct session *session = sessions_find_nonce(sessions, nonce);
+    if (session != NULL && !has_expired(machine, session))
+        return register_again(machine, session);
+    if (session != NULL)
+        sessions_close(sessions, session);
     uint64_t id = sessions_id(machine->applied_index, ordinal);
-    if (sessions_open(&machine->sessions, id, machine->log_time_ns) == NULL)
+    session = sessions_open(sessions, id, machine->log_time_ns);
+    if (session == NULL)
         return (struct op_result){.outcome = WIRE_OUTCOME_SESSIONS_FULL};
+    sessions_set_nonce(sessions, session, nonce);
     return (struct op_result){.outcome = WIRE_OUTCOME_OK, .version = id};
 }
 
@@ -263,7 +289,7 @@ static struct op_result execute(struct machine *machine, struct session **sessio
                                 const struct wire_op *op, uint32_t ordinal)
 {
     if (op->type == WIRE_OP_REGISTER)
-        return op_register(machine, ordinal);
+        return op_register(machine, op->seq, ordinal);
     if (*session == NULL)
         return (struct op_result){.outcome = WIRE_OUTCOME_NO_SESSION};
     switch ((enum wire_op_type)op->type) {

@@ -16,7 +16,7 @@ static uint32_t bucket_count(uint32_t sessions_max)
 size_t sessions_arena_bytes(uint32_t sessions_max)
 {
     return ((size_t)sessions_max + 1) * sizeof(struct session) +
-           bucket_count(sessions_max) * sizeof(uint32_t) + 128;
+           2 * (bucket_count(sessions_max) * sizeof(uint32_t) + 64) + 64;
 }
 
 void sessions_init(struct sessions *sessions, struct arena *arena, uint32_t sessions_max)
@@ -26,16 +26,27 @@ void sessions_init(struct sessions *sessions, struct arena *arena, uint32_t sess
     *sessions = (struct sessions){
         .slots = arena_take(arena, ((size_t)sessions_max + 1) * sizeof(struct session), 64),
         .buckets = arena_take(arena, buckets * sizeof(uint32_t), 64),
+        .nonces = arena_take(arena, buckets * sizeof(uint32_t), 64),
         .buckets_mask = buckets - 1,
         .untouched = 1,
         .capacity = sessions_max,
     };
 }
 
+static uint32_t bucket_at(const struct sessions *sessions, uint64_t key)
+{
+    uint64_t hash = key * 0x9e3779b97f4a7c15u;
+    return (uint32_t)(hash >> 32) & sessions->buckets_mask;
+}
+
 static uint32_t *bucket_of(const struct sessions *sessions, uint64_t id)
 {
-    uint64_t hash = id * 0x9e3779b97f4a7c15u;
-    return &sessions->buckets[(hash >> 32) & sessions->buckets_mask];
+    return &sessions->buckets[bucket_at(sessions, id)];
+}
+
+static uint32_t *bucket_of_nonce(const struct sessions *sessions, uint64_t nonce)
+{
+    return &sessions->nonces[bucket_at(sessions, nonce)];
 }
 
 static uint32_t slot_of(const struct sessions *sessions, const struct session *session)
@@ -51,6 +62,25 @@ struct session *sessions_find(const struct sessions *sessions, uint64_t id)
             return &sessions->slots[slot];
     }
     return NULL;
+}
+
+struct session *sessions_find_nonce(const struct sessions *sessions, uint64_t nonce)
+{
+    /* Nonces are unique and the table bounds the chain. */
+    uint32_t slot = *bucket_of_nonce(sessions, nonce);
+    while (slot != 0 && sessions->slots[slot].nonce != nonce)
+        slot = sessions->slots[slot].next_of_nonce;
+    return slot == 0 ? NULL : &sessions->slots[slot];
+}
+
+void sessions_set_nonce(struct sessions *sessions, struct session *session, uint64_t nonce)
+{
+    CHECK(nonce != 0 && session->nonce == 0);
+    CHECK(sessions_find_nonce(sessions, nonce) == NULL);
+    uint32_t *bucket = bucket_of_nonce(sessions, nonce);
+    session->nonce = nonce;
+    session->next_of_nonce = *bucket;
+    *bucket = slot_of(sessions, session);
 }
 
 static void order_append(struct sessions *sessions, struct session *session)
@@ -104,6 +134,20 @@ struct session *sessions_open(struct sessions *sessions, uint64_t id, uint64_t l
     return session;
 }
 
+static void forget_nonce(struct sessions *sessions, struct session *session)
+{
+    uint32_t slot = slot_of(sessions, session);
+    if (session->nonce == 0)
+        return;
+    uint32_t *link = bucket_of_nonce(sessions, session->nonce);
+    while (*link != slot) {
+        CHECK(*link != 0);
+        link = &sessions->slots[*link].next_of_nonce;
+    }
+    *link = session->next_of_nonce;
+    session->nonce = 0;
+}
+
 void sessions_close(struct sessions *sessions, struct session *session)
 {
     uint32_t slot = slot_of(sessions, session);
@@ -113,6 +157,7 @@ void sessions_close(struct sessions *sessions, struct session *session)
         link = &sessions->slots[*link].next;
     }
     *link = session->next;
+    forget_nonce(sessions, session);
     order_remove(sessions, session);
     session->id = 0;
     session->next = sessions->free_first;
@@ -147,6 +192,7 @@ void session_remember(struct session *session, const struct session_outcome *out
 {
     CHECK(outcome->seq >= session->floor && outcome->seq - session->floor < SESSION_WINDOW);
     session->outcomes[outcome->seq & (SESSION_WINDOW - 1)] = *outcome;
+    session->is_used = true;
 }
 
 bool session_accept_packet(struct session *session, uint64_t packet_number)
@@ -180,10 +226,12 @@ bool session_accept_packet(struct session *session, uint64_t packet_number)
 
 static uint64_t state_hash(const struct session *session)
 {
-    uint8_t words[24];
+    uint8_t words[40];
     le64_store(words, session->id);
     le64_store(words + 8, session->floor);
     le64_store(words + 16, session->last_active_ns);
+    le64_store(words + 24, session->nonce);
+    le64_store(words + 32, session->is_used);
     uint64_t hash = key_hash(span_of(words, sizeof(words)));
     for (uint32_t i = 0; i < SESSION_WINDOW; i++) {
         const struct session_outcome *outcome = &session->outcomes[i];
@@ -192,7 +240,7 @@ static uint64_t state_hash(const struct session *session)
         le64_store(words, outcome->seq);
         le64_store(words + 8, outcome->version);
         le64_store(words + 16, outcome->outcome);
-        hash = hash * 3 + key_hash(span_of(words, sizeof(words)));
+        hash = hash * 3 + key_hash(span_of(words, 24));
     }
     return hash;
 }
@@ -213,6 +261,7 @@ void sessions_check_invariants(const struct sessions *sessions, uint64_t log_tim
         const struct session *session = &sessions->slots[slot];
         CHECK(++count <= sessions->capacity);
         CHECK(session->id != 0 && sessions_find(sessions, session->id) == session);
+        CHECK(session->nonce == 0 || sessions_find_nonce(sessions, session->nonce) == session);
         CHECK(session->last_active_ns >= last_ns && session->last_active_ns <= log_time_ns);
         last_ns = session->last_active_ns;
     }

@@ -6,7 +6,8 @@
  * The replicated part depends on the applied records only. A session ends by request, or by log
  * time (session_ttl_ns without a request); live ones are never evicted. Ids are never reused: they
  * name the record that opened the session, so that a node can tell an id that is dead for ever from
- * one that it has not applied yet (sessions_is_future).
+ * one that it has not applied yet (sessions_is_future). A session is known by the nonce it was
+ * registered with, too, so that a retry of the registration finds it instead of opening another.
  *
  * The local part (packets seen) serves this node's intake: a packet that the network duplicated is
  * told from a retry, so that a refusal holds for every copy of the refused packet.
@@ -40,9 +41,12 @@ struct session_outcome {
 
 struct session {
     uint64_t id;
+    uint64_t nonce; /* 0: none */
     uint64_t floor;
     uint64_t last_active_ns; /* log time */
+    bool is_used;            /* an outcome was remembered: its client has learned its id */
     uint32_t next;           /* in its bucket, or among the free; 0: none */
+    uint32_t next_of_nonce;  /* in the bucket of its nonce */
     uint32_t newer;          /* in the order of last_active_ns */
     uint32_t older;
     struct session_outcome outcomes[SESSION_WINDOW]; /* at seq mod SESSION_WINDOW */
@@ -52,8 +56,9 @@ struct session {
 
 struct sessions {
     struct session *slots; /* slot 0 is never used */
-    uint32_t *buckets;
-    uint32_t buckets_mask;
+    uint32_t *buckets;     /* by id */
+    uint32_t *nonces;      /* by nonce */
+    uint32_t buckets_mask; /* of both */
     uint32_t free_first;
     uint32_t untouched;
     uint32_t capacity;
@@ -68,8 +73,14 @@ void sessions_init(struct sessions *sessions, struct arena *arena, uint32_t sess
 /* The session, NULL when there is none of that id. */
 struct session *sessions_find(const struct sessions *sessions, uint64_t id);
 
+/* The session that is known by `nonce` (not 0), NULL when there is none. */
+struct session *sessions_find_nonce(const struct sessions *sessions, uint64_t nonce);
+
 /* Opens a session under a new id; NULL when all are taken. */
 struct session *sessions_open(struct sessions *sessions, uint64_t id, uint64_t log_time_ns);
+/* Makes an open session known by `nonce`; it has none yet, and no other one has this one (CHECK).
+ */
+void sessions_set_nonce(struct sessions *sessions, struct session *session, uint64_t nonce);
 void sessions_close(struct sessions *sessions, struct session *session);
 
 /* Renews its expiry; log time never runs backward (CHECK). */
@@ -107,7 +118,8 @@ bool session_accept_packet(struct session *session, uint64_t packet_number);
 /* Hash over the replicated part of all sessions, whatever their slots. A walk. */
 uint64_t sessions_state_hash(const struct sessions *sessions);
 
-/* Walks all: in order of their last activity, each found under its id. Aborts (CHECK) if not. */
+/* Walks all: in order of their last activity, each found under its id and its nonce. Aborts (CHECK)
+ * if not. */
 void sessions_check_invariants(const struct sessions *sessions, uint64_t log_time_ns);
 
 #endif

@@ -79,7 +79,7 @@ enum wire_op_type {
     WIRE_OP_SET = 1,    /* value absent: delete */
     WIRE_OP_SWAP,       /* old and new each possibly absent */
     WIRE_OP_FENCE,      /* `seq` can never apply after this unless it already has */
-    WIRE_OP_REGISTER,   /* session 0: open a session; seq is the client's nonce */
+    WIRE_OP_REGISTER,   /* session 0: open a session; seq is the client's nonce, not 0 */
     WIRE_OP_UNREGISTER, /* close the session */
     WIRE_OP_KEEP_ALIVE, /* renews the session's expiry */
     WIRE_OP_CANCEL,     /* a relaxed write that the next set or swap of the request overrules */
@@ -87,6 +87,13 @@ enum wire_op_type {
 };
 
 /*
+ * WIRE_OP_REGISTER under the nonce of a session that is open opens no other: its id is answered
+ * again as long as the session was not used. FORGOTTEN once it was: its client has the id, so this
+ * is a late copy, or a stranger who drew the same nonce and must draw another. A client draws one
+ * at random for each session, from a source that no other client shares, and keeps it for all
+ * retries. A copy that comes after the session has ended opens one that nobody uses, until that
+ * expires.
+ *
  * WIRE_OP_CANCEL names a pending relaxed write by the node that accepted it and its journal seq,
  * both from the reply to it (wire_reply.node, wire_reply_op.version). It belongs to the first set
  * or swap after it in the same request, which may have several; it has no sequence number of the
@@ -193,7 +200,8 @@ enum wire_outcome {
     WIRE_OUTCOME_NO_SESSION, /* unknown or expired session: not executed by this request */
     WIRE_OUTCOME_SESSIONS_FULL,
     WIRE_OUTCOME_WINDOW,     /* seq too far ahead of the floor: not executed */
-    WIRE_OUTCOME_FORGOTTEN,  /* seq below the floor: not executed again; its outcome is gone */
+    WIRE_OUTCOME_FORGOTTEN,  /* seq below the floor: not executed again; its outcome is gone.
+                                REGISTER: the nonce of a session that is in use */
     WIRE_OUTCOME_STORE_FULL, /* not executed: keys or bytes exhausted */
     WIRE_OUTCOME_VERSION,    /* ranged get: the value has changed since that version */
     WIRE_OUTCOME_END

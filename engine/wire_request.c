@@ -82,7 +82,8 @@ static enum error op_check_shape(const struct wire_op *op)
         return ERR_RANGE;
     if (op->type == WIRE_OP_CANCEL ? op->node == 0 || op->node > VOTER_ID_MAX : op->node != 0)
         return ERR_RANGE;
-    bool has_seq = has_key || op->type == WIRE_OP_FENCE || op->type == WIRE_OP_CANCEL;
+    bool has_seq = has_key || op->type == WIRE_OP_FENCE || op->type == WIRE_OP_CANCEL ||
+                   op->type == WIRE_OP_REGISTER;
     return has_seq && op->seq == 0 ? ERR_RANGE : OK;
 }
 

@@ -132,7 +132,7 @@ struct plx_options {
     uint64_t max_age_ns; /* of relaxed gets that name none; 0: any */
     /* Keys of relaxed writes that the handle remembers until they are replicated: 4096. */
     uint32_t relaxed_keys_max;
-    uint64_t seed; /* of jitter and nonces; 0: from the kernel */
+    uint64_t seed; /* of jitter; 0: from the kernel */
 };
 
 PLX_API void plx_options_init(struct plx_options *options);

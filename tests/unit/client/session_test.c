@@ -79,6 +79,38 @@ static void test_session_registration_repeats_its_nonce(void **state)
     fake_close(&fake);
 }
 
+/* The nonce of the first registration by a new handle of this seed; answered FORGOTTEN until
+ * another comes, that of the second. */
+static uint64_t registered_nonce(bool is_second)
+{
+    struct fake fake;
+    fake_open(&fake, 1);
+    fake.session = 0;
+    struct plx_options options = fake_options(&fake, 1);
+    options.seed = 42;
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    submit(client, &ending, &(struct plx_call){.is_blocking = true});
+    fake_expect(&fake, client, WIRE_WRITE);
+    uint64_t nonce = fake.ops[0].seq;
+    for (uint32_t i = 0; i < FAKE_POLLS_MAX && is_second && fake.ops[0].seq == nonce; i++) {
+        assert_int_equal(fake.ops[0].type, WIRE_OP_REGISTER);
+        fake_outcome_all(&fake, WIRE_OUTCOME_FORGOTTEN);
+        fake_expect(&fake, client, WIRE_WRITE);
+    }
+    assert_true(!is_second || fake.ops[0].seq != nonce);
+    plx_close(client);
+    fake_close(&fake);
+    return nonce;
+}
+
+/* Two handles of one seed are two clients; a nonce that is somebody else's is given up. */
+static void test_session_nonce_is_of_one_handle_alone(void **state)
+{
+    (void)state;
+    assert_true(registered_nonce(false) != registered_nonce(true));
+}
+
 static void test_session_table_full_is_overloaded(void **state)
 {
     (void)state;
@@ -266,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_session_is_opened_by_the_first_write_only),
         cmocka_unit_test(test_session_registration_repeats_its_nonce),
+        cmocka_unit_test(test_session_nonce_is_of_one_handle_alone),
         cmocka_unit_test(test_session_table_full_is_overloaded),
         cmocka_unit_test(test_session_is_renewed_while_polled),
         cmocka_unit_test(test_session_expiry_replaces_an_operation_that_was_never_executed),

@@ -59,6 +59,7 @@ struct fixture {
     struct fixture_record records[FIXTURE_RECORDS_MAX];
     uint64_t record_count;
     uint64_t packet_number;
+    uint64_t nonce;  /* of the last registration */
     uint8_t *buffer; /* a request, then the write around it */
 };
 
@@ -138,6 +139,7 @@ static inline struct fixture *fixture_new(const struct engine_options *options)
     f->options.sink = (struct engine_sink){.send = fixture_sent, .context = f};
     f->options.journal.context = f;
     f->entries_max = FIXTURE_ENTRIES_MAX;
+    f->nonce = 4711;
     f->buffer = malloc(2 * (size_t)MESSAGE_SIZE_BYTES_MAX);
     assert_non_null(f->buffer);
     assert_int_equal(arena_init(&f->arena, engine_arena_bytes(&f->options)), OK);
@@ -297,10 +299,10 @@ static inline struct wire_reply_op fixture_do(struct fixture *f, uint64_t sessio
 
 static inline uint64_t fixture_register(struct fixture *f)
 {
-    struct wire_op op = {.type = WIRE_OP_REGISTER, .seq = 4711};
+    struct wire_op op = {.type = WIRE_OP_REGISTER, .seq = ++f->nonce};
     struct wire_reply_op reply = fixture_do(f, 0, &op);
     assert_int_equal(reply.outcome, WIRE_OUTCOME_OK);
-    assert_int_equal(reply.seq, 4711);
+    assert_int_equal(reply.seq, f->nonce);
     assert_true(reply.version != 0);
     return reply.version;
 }

@@ -1,6 +1,9 @@
 /* The replicated state machine, driven by requests as clients send them. */
 #include "tests/unit/engine/fixture.h"
 
+/* Twice as many as the machine ends in one record, and more. */
+#define EXPIRED_SESSIONS 150
+
 static int setup(void **state)
 {
     struct engine_options options = fixture_options();
@@ -281,6 +284,93 @@ static void test_machine_expires_sessions_and_never_executes_their_retry(void **
     assert_int_equal(engine_counters(f->engine)->sessions_open, 1);
 }
 
+/* A registration whose reply was lost is sent again, by the client or by the network. */
+static void test_machine_opens_one_session_for_all_copies_of_a_registration(void **state)
+{
+    struct fixture *f = *state;
+    struct wire_op op = op_of(WIRE_OP_REGISTER, 9);
+    struct fixture_write stranger = {.session = 0};
+    fixture_forget_messages(f);
+    fixture_write(f, &stranger, &op, 1);
+    fixture_write(f, &stranger, &op, 1);
+    assert_true(fixture_propose(f));
+    fixture_commit(f);
+    struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
+    uint64_t id = fixture_reply_op(&reply, 0).version;
+    assert_int_equal(engine_counters(f->engine)->sessions_open, 1);
+    for (uint32_t i = 0; i < 3 * f->options.sessions_max; i++) {
+        struct wire_reply_op again = fixture_do(f, 0, &op);
+        assert_int_equal(again.outcome, WIRE_OUTCOME_OK);
+        assert_true(again.version == id);
+    }
+    /* Each copy renews it, as any request does. */
+    fixture_turn(f, 900);
+    assert_true(fixture_do(f, 0, &op).version == id);
+    fixture_turn(f, 900);
+    expect_outcome(f, id, op_set(1, "a", "x"), WIRE_OUTCOME_OK);
+    assert_int_equal(engine_counters(f->engine)->sessions_open, 1);
+    engine_check_invariants(f->engine);
+}
+
+/* Its client has the id by then: who asks is late, or drew the same nonce by chance. */
+static void test_machine_leads_nobody_into_a_session_in_use(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t session = fixture_register(f);
+    struct wire_op op = op_of(WIRE_OP_REGISTER, f->nonce);
+    expect_outcome(f, session, op_of(WIRE_OP_FENCE, 1), WIRE_OUTCOME_FENCED);
+    expect_outcome(f, 0, op, WIRE_OUTCOME_FORGOTTEN);
+    assert_int_equal(engine_counters(f->engine)->sessions_open, 1);
+    /* And it keeps nothing alive. */
+    fixture_turn(f, 900);
+    expect_outcome(f, 0, op, WIRE_OUTCOME_FORGOTTEN);
+    fixture_turn(f, 900);
+    struct wire_reply_op next = fixture_do(f, 0, &op);
+    assert_int_equal(next.outcome, WIRE_OUTCOME_OK);
+    assert_true(next.version > session);
+    expect_outcome(f, session, op_set(2, "a", "x"), WIRE_OUTCOME_NO_SESSION);
+    assert_int_equal(engine_counters(f->engine)->sessions_open, 1);
+}
+
+static void test_machine_opens_another_session_once_the_first_has_ended(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t session = fixture_register(f);
+    struct wire_op op = op_of(WIRE_OP_REGISTER, f->nonce);
+    expect_outcome(f, session, op_of(WIRE_OP_UNREGISTER, 0), WIRE_OUTCOME_OK);
+    struct wire_reply_op next = fixture_do(f, 0, &op);
+    assert_int_equal(next.outcome, WIRE_OUTCOME_OK);
+    assert_true(next.version > session);
+    assert_true(fixture_do(f, 0, &op).version == next.version);
+    assert_int_equal(engine_counters(f->engine)->sessions_open, 1);
+}
+
+/* More sessions are due than one record ends: the last of them is met before its turn. */
+static void test_machine_never_answers_with_an_expired_session(void **state)
+{
+    fixture_free(*state);
+    struct engine_options options = fixture_options();
+    options.sessions_max = EXPIRED_SESSIONS;
+    struct fixture *f = fixture_new(&options);
+    *state = f;
+    uint64_t last = 0;
+    for (uint32_t i = 0; i < EXPIRED_SESSIONS; i++)
+        last = fixture_register(f);
+    fixture_turn(f, 2000);
+    struct wire_op op = op_of(WIRE_OP_REGISTER, f->nonce);
+    struct wire_reply_op next = fixture_do(f, 0, &op);
+    assert_int_equal(next.outcome, WIRE_OUTCOME_OK);
+    assert_true(next.version > last);
+    assert_true(engine_counters(f->engine)->sessions_open > 1);
+    assert_true(fixture_do(f, 0, &op).version == next.version);
+    engine_check_invariants(f->engine);
+    /* The same log leads to the same sessions elsewhere, and after a restart. */
+    struct fixture *other = fixture_new(&options);
+    fixture_apply_to(f, other->engine);
+    assert_true(engine_state_hash(f->engine) == engine_state_hash(other->engine));
+    fixture_free(other);
+}
+
 static void test_machine_refuses_sessions_over_the_limit(void **state)
 {
     struct fixture *f = *state;
@@ -289,6 +379,8 @@ static void test_machine_refuses_sessions_over_the_limit(void **state)
         fixture_register(f);
     struct wire_op op = op_of(WIRE_OP_REGISTER, 9);
     assert_int_equal(fixture_do(f, 0, &op).outcome, WIRE_OUTCOME_SESSIONS_FULL);
+    /* A full table still answers the retry of a registration that it took. */
+    expect_outcome(f, 0, op_of(WIRE_OP_REGISTER, f->nonce), WIRE_OUTCOME_OK);
     expect_outcome(f, first, op_set(1, "a", "x"), WIRE_OUTCOME_OK);
     expect_outcome(f, first, op_of(WIRE_OP_UNREGISTER, 0), WIRE_OUTCOME_OK);
     uint64_t next = fixture_register(f);
@@ -418,6 +510,10 @@ int main(void)
         T(test_machine_returns_a_mismatch_again),
         T(test_machine_ends_a_session_by_request),
         T(test_machine_expires_sessions_and_never_executes_their_retry),
+        T(test_machine_opens_one_session_for_all_copies_of_a_registration),
+        T(test_machine_leads_nobody_into_a_session_in_use),
+        T(test_machine_opens_another_session_once_the_first_has_ended),
+        T(test_machine_never_answers_with_an_expired_session),
         T(test_machine_refuses_sessions_over_the_limit),
         T(test_machine_refuses_keys_over_the_limit),
         T(test_machine_refuses_blocks_over_the_limit),

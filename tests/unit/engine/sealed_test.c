@@ -59,7 +59,7 @@ static void serve(struct fixture *f, uint64_t session, uint64_t *seq)
     fixture_write(f, &write, ops, 4);
     *seq += 4;
     struct fixture_write stranger = {.session = 0};
-    struct wire_op other = op_of(WIRE_OP_REGISTER, 1);
+    struct wire_op other = op_of(WIRE_OP_REGISTER, *seq);
     fixture_write(f, &stranger, &other, 1);
     struct wire_read read = {.request_number = 1, .is_consistent = *seq % 8 == 1};
     struct wire_read_op read_op = {.key = text(key)};

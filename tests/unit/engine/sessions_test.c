@@ -61,6 +61,27 @@ static void test_sessions_opens_finds_and_closes(void **state)
     }
 }
 
+static void test_sessions_finds_each_by_its_nonce_until_it_is_closed(void **state)
+{
+    struct table *table = *state;
+    struct sessions *sessions = &table->sessions;
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < 100; i++) {
+            struct session *session = sessions_open(sessions, sessions_id(round + 1, i), 5);
+            assert_null(sessions_find_nonce(sessions, 1000 + i));
+            if (i % 3 != 0)
+                sessions_set_nonce(sessions, session, 1000 + i);
+        }
+        sessions_check_invariants(sessions, 5);
+        for (uint32_t i = 0; i < 100; i++) {
+            struct session *session = sessions_find(sessions, sessions_id(round + 1, i));
+            assert_ptr_equal(sessions_find_nonce(sessions, 1000 + i), i % 3 != 0 ? session : NULL);
+            sessions_close(sessions, session);
+            assert_null(sessions_find_nonce(sessions, 1000 + i));
+        }
+    }
+}
+
 static void test_sessions_expires_the_idle_ones_first(void **state)
 {
     struct table *table = *state;
@@ -145,7 +166,11 @@ static void test_sessions_hash_is_of_the_replicated_part(void **state)
     assert_true(sessions_state_hash(sessions) == raised);
     a->outcomes[4].seq = 0;
     a->floor = 1;
+    assert_true(sessions_state_hash(sessions) != hash); /* it was used */
+    a->is_used = false;
     assert_true(sessions_state_hash(sessions) == hash);
+    sessions_set_nonce(sessions, a, 7);
+    assert_true(sessions_state_hash(sessions) != hash);
     /* Another slot, the same state. */
     sessions_close(sessions, a);
     sessions_close(sessions, sessions_find(sessions, 2000));
@@ -160,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_sessions_names_sessions_by_their_record),
         T(test_sessions_opens_finds_and_closes),
+        T(test_sessions_finds_each_by_its_nonce_until_it_is_closed),
         T(test_sessions_expires_the_idle_ones_first),
         T(test_sessions_outcomes_take_the_place_of_finished_ones),
         T(test_sessions_accept_each_packet_once),

@@ -165,6 +165,8 @@ static void test_wire_op_refuses_parts_that_its_type_has_not(void **state)
     assert_int_equal(decode(bytes), ERR_RANGE);
     const struct wire_op without_key = {.type = WIRE_OP_SET, .seq = 1};
     assert_int_equal(decode(request_of(&without_key)), ERR_RANGE);
+    const struct wire_op anonymous = {.type = WIRE_OP_REGISTER};
+    assert_int_equal(decode(request_of(&anonymous)), ERR_RANGE);
     const struct wire_op valued = {.type = WIRE_OP_FENCE, .seq = 1, .has_value = true};
     assert_int_equal(decode(request_of(&valued)), ERR_RANGE);
     const struct wire_op of_node = {.type = WIRE_OP_FENCE, .seq = 1, .node = 1};
