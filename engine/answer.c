@@ -116,20 +116,10 @@ void answer_add_result(struct answer *answer, const struct wire_op *op,
     answer_add(answer, &reply_op, &answer->engine->machine.store, entry, 0);
 }
 
-static void add_counters(struct wire_writer *writer, const struct engine_counters *counters)
-{
-#define X(counter_name)                                                                            \
-    wire_counter_add(writer, &(struct wire_counter){.name = "engine_" #counter_name,               \
-                                                    .value = counters->counter_name});
-    ENGINE_COUNTER_LIST(X)
-#undef X
-}
-
-void answer_hello(struct engine *engine, const struct address *to, uint64_t nonce,
-                  bool has_counters)
+void engine_hello(const struct engine *engine, uint64_t nonce, struct wire_hello_reply *ret_reply)
 {
     const struct engine_view *view = &engine->view;
-    struct wire_hello_reply reply = {
+    *ret_reply = (struct wire_hello_reply){
         .nonce = nonce,
         .incarnation = engine->options.incarnation,
         .term = view->term,
@@ -142,16 +132,19 @@ void answer_hello(struct engine *engine, const struct address *to, uint64_t nonc
         .leader = view->leader,
         .node_count = engine->options.node_count,
         .role = view->role,
-        .has_fresh_quorum =
-            view->is_leader && view->is_settled && view->has_fresh_quorum && !view->is_transferring,
+        .has_fresh_quorum = intake_readiness(engine) == WIRE_STATUS_OK,
         .is_suspect = view->is_suspect,
         .granularity = view->granularity,
         .is_emulated = view->is_emulated,
     };
+}
+
+void answer_hello(struct engine *engine, const struct address *to, uint64_t nonce)
+{
+    struct wire_hello_reply reply;
     struct answer answer;
-    answer_begin(&answer, engine, to, has_counters ? WIRE_STATUS_REPLY : WIRE_HELLO_REPLY);
+    engine_hello(engine, nonce, &reply);
+    answer_begin(&answer, engine, to, WIRE_HELLO_REPLY);
     wire_hello_reply_encode(&answer.writer, &reply);
-    if (has_counters)
-        add_counters(&answer.writer, engine_counters(engine));
     answer_send(&answer);
 }

@@ -107,16 +107,7 @@ static void receive_hello(struct engine *engine, const struct address *from, str
         engine->counters.requests_malformed++;
         return;
     }
-    answer_hello(engine, from, hello.nonce, false);
-}
-
-static void receive_status(struct engine *engine, const struct address *from, struct span body)
-{
-    if (body.size_bytes != 0) {
-        engine->counters.requests_malformed++;
-        return;
-    }
-    answer_hello(engine, from, 0, true);
+    answer_hello(engine, from, hello.nonce);
 }
 
 void engine_receive(struct engine *engine, const struct address *from, uint8_t wire_type,
@@ -125,9 +116,6 @@ void engine_receive(struct engine *engine, const struct address *from, uint8_t w
     switch (wire_type) {
     case WIRE_HELLO:
         receive_hello(engine, from, body);
-        break;
-    case WIRE_STATUS:
-        receive_status(engine, from, body);
         break;
     case WIRE_WRITE:
         intake_write(engine, from, body);

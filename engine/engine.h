@@ -208,6 +208,9 @@ void engine_end_turn(struct engine *engine);
 uint64_t engine_deadline_ns(const struct engine *engine);
 
 uint64_t engine_applied_index(const struct engine *engine);
+/* What this node says of itself: in its hello replies, and at the head of the status reply, whose
+ * counters are those of all layers and so the lane's to add. */
+void engine_hello(const struct engine *engine, uint64_t nonce, struct wire_hello_reply *ret_reply);
 const struct engine_counters *engine_counters(const struct engine *engine);
 
 /* Hash over the whole replicated state (keys, values, versions, sessions, outcomes): a walk, for

@@ -321,8 +321,7 @@ void answer_refuse(struct engine *engine, const struct address *to, uint8_t wire
 void answer_add_result(struct answer *answer, const struct wire_op *op,
                        const struct op_result *result);
 
-void answer_hello(struct engine *engine, const struct address *to, uint64_t nonce,
-                  bool has_counters);
+void answer_hello(struct engine *engine, const struct address *to, uint64_t nonce);
 
 /* Contact age in the unit of the wire. */
 uint64_t answer_contact_age_us(const struct engine *engine);

@@ -111,24 +111,8 @@ void lane_answer_status(struct lane *lane, const struct address *to)
 {
     struct wire_writer writer = {.data = lane->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
-    uint64_t age_ns = lane->view.contact_age_ns;
-    struct wire_hello_reply reply = {
-        .incarnation = lane->options.engine.incarnation,
-        .term = lane->view.term,
-        .applied_index = engine_applied_index(lane->engine),
-        .commit_index = lane->view.commit_index,
-        .last_index = lane->view.last_index,
-        .contact_age_us = age_ns == UINT64_MAX ? UINT64_MAX : age_ns / 1000,
-        .journal_done_seq = engine_journal_done(lane->engine),
-        .node = lane->options.raft.self,
-        .leader = lane->view.leader,
-        .node_count = (uint16_t)lane->options.raft.voter_count,
-        .role = lane->view.role,
-        .has_fresh_quorum = lane->view.is_settled && lane->view.has_fresh_quorum,
-        .is_suspect = lane->view.is_suspect,
-        .granularity = lane->view.granularity,
-        .is_emulated = lane->view.is_emulated,
-    };
+    struct wire_hello_reply reply;
+    engine_hello(lane->engine, 0, &reply);
     wire_hello_reply_encode(&writer, &reply);
     add_lane_counters(&writer, lane);
     add_port_counters(&writer, dp_port_counters(lane->port));

@@ -107,28 +107,29 @@ static void test_engine_answers_hello(void **state)
     assert_int_equal(reply.granularity, 2);
 }
 
-static void test_engine_answers_status_with_its_counters(void **state)
+/* What a client would send writes on is what the intake would take. */
+static void test_engine_says_hello_as_it_would_take_a_write(void **state)
 {
     struct fixture *f = *state;
-    struct address client = fixture_client();
-    fixture_register(f);
-    fixture_forget_messages(f);
-    engine_receive(f->engine, &client, WIRE_STATUS, span_of(NULL, 0));
     struct wire_hello_reply reply;
-    struct span body = span_of(f->messages[0].data, f->messages[0].size_bytes);
-    size_t cursor;
-    assert_int_equal(f->messages[0].type, WIRE_STATUS_REPLY);
-    assert_int_equal(wire_hello_reply_decode(body, &cursor, &reply), OK);
-    bool is_found = false;
-    while (cursor < body.size_bytes) {
-        struct wire_counter counter;
-        assert_int_equal(wire_counter_decode(body, &cursor, &counter), OK);
-        if (span_is_equal(counter.name_span, text("engine_sessions_open"))) {
-            assert_int_equal(counter.value, 1);
-            is_found = true;
-        }
-    }
-    assert_true(is_found);
+    engine_hello(f->engine, 7, &reply);
+    assert_int_equal(reply.nonce, 7);
+    assert_true(reply.has_fresh_quorum);
+    f->view.is_transferring = true;
+    fixture_turn(f, 0);
+    engine_hello(f->engine, 0, &reply);
+    assert_false(reply.has_fresh_quorum);
+    /* A new leader that has not applied yet what was committed before cannot tell the log time. */
+    f->view.is_transferring = false;
+    f->view.term = 2;
+    f->view.commit_index = 2;
+    fixture_turn(f, 0);
+    engine_hello(f->engine, 0, &reply);
+    assert_false(reply.has_fresh_quorum);
+    engine_apply(f->engine, 2, 2, RAFT_ENTRY_NOOP, span_of(NULL, 0));
+    fixture_turn(f, 0);
+    engine_hello(f->engine, 0, &reply);
+    assert_true(reply.has_fresh_quorum);
 }
 
 /* Two logs that lead to the same keys in another order, with the same number of records. */
@@ -191,7 +192,7 @@ int main(void)
         T(test_engine_refuses_options_out_of_range),
         T(test_engine_fingerprint_is_of_the_replicated_limits),
         T(test_engine_answers_hello),
-        T(test_engine_answers_status_with_its_counters),
+        T(test_engine_says_hello_as_it_would_take_a_write),
         T(test_engine_state_hash_does_not_know_the_order_of_insertion),
         T(test_engine_lookup_copies_what_fits),
     };
