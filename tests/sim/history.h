@@ -105,9 +105,10 @@ void history_deinit(struct history *history);
 uint32_t history_invoke(struct history *history, const struct history_op *op, uint64_t now_ns);
 
 /*
- * Notes that the record at `place` applied this write: of a swap, only where it changed the value;
- * of a relaxed one, only where it was neither decided before nor cancelled. To be told when any
- * node applies, first or later; two different records are noted as such.
+ * Notes that the record at `place` executed this write: not where it was a duplicate, fenced or
+ * cancelled, and of a swap only where the expected value was stored. To be told when any node
+ * applies, first or later; a second place is noted as such. The log names the node and the journal
+ * seq of a relaxed write: they are to be filled in where its client was not told them.
  */
 void history_decided(struct history *history, uint32_t number, const struct history_place *place,
                      uint64_t now_ns);

@@ -3,6 +3,9 @@
 
 #include "base/check.h"
 #include "tests/checker/linearize.h"
+#include "tests/sim/order_check.h"
+#include "tests/sim/relaxed_check.h"
+#include "tests/sim/timeline.h"
 
 #include <stdlib.h>
 
@@ -52,7 +55,8 @@ static void check_once(const struct history *history, struct verdict *verdict)
     CHECK(versions != NULL);
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_op *op = &history->ops[i];
-        if (!history_is_get(op) || op->outcome != HISTORY_OK || op->seen > history->count)
+        if (!history_is_get(op) || op->outcome != HISTORY_OK || op->is_pending ||
+            op->seen > history->count)
             continue;
         if (versions[op->seen] == 0)
             versions[op->seen] = op->version;
@@ -65,53 +69,97 @@ static void check_once(const struct history *history, struct verdict *verdict)
     free(versions);
 }
 
-static bool is_same_server_life(const struct history_op *a, const struct history_op *b)
+/* Applied indexes, and versions of each key, that each life of a node has shown. */
+struct shown {
+    struct timeline indexes;
+    struct timeline versions;
+};
+
+static bool is_of_a_life(const struct history_op *op)
 {
-    return a->node == b->node && a->incarnation == b->incarnation;
+    return history_is_answered_get(op) && op->incarnation != 0;
 }
 
-/* `later` began after `earlier` had returned, both answered by one life of one node. */
-static void check_pair(const struct history_op *earlier, const struct history_op *later,
-                       struct verdict *verdict)
+static bool shows_version(const struct history_op *op)
 {
-    if (later->applied_index < earlier->applied_index)
-        verdict_break(verdict, RULE_RELAXED_MONOTONE,
-                      "node %u answered a get at applied index %llu after one at %llu", later->node,
-                      (unsigned long long)later->applied_index,
-                      (unsigned long long)earlier->applied_index);
-    bool is_comparable = later->key == earlier->key && later->outcome == HISTORY_OK &&
-                         earlier->outcome == HISTORY_OK;
-    if (is_comparable && later->version < earlier->version)
-        verdict_break(verdict, RULE_RELAXED_MONOTONE,
-                      "node %u answered key %u with version %llu after version %llu", later->node,
-                      later->key, (unsigned long long)later->version,
-                      (unsigned long long)earlier->version);
+    return op->outcome == HISTORY_OK && !op->is_pending;
 }
 
+static uint64_t life_group(const struct history_op *op, uint32_t key)
+{
+    return digest_word(digest_word(op->node, op->incarnation), key);
+}
+
+static void shown_init(struct shown *shown, const struct history *history)
+{
+    timeline_init(&shown->indexes);
+    timeline_init(&shown->versions);
+    for (uint32_t i = 0; i < history->count; i++) {
+        const struct history_op *op = &history->ops[i];
+        if (!is_of_a_life(op))
+            continue;
+        struct timeline_note note = {.at_ns = op->return_ns, .op = i};
+        note.group = life_group(op, UINT32_MAX);
+        note.value = op->applied_index;
+        timeline_add(&shown->indexes, &note);
+        note.group = life_group(op, op->key);
+        note.value = op->version;
+        if (shows_version(op))
+            timeline_add(&shown->versions, &note);
+    }
+    timeline_seal(&shown->indexes);
+    timeline_seal(&shown->versions);
+}
+
+/* A relaxed get after another get, both answered by one life of one node. */
 static void check_monotone(const struct history *history, struct verdict *verdict)
 {
-    for (uint32_t later = 0; later < history->count; later++) {
-        const struct history_op *b = &history->ops[later];
-        if (b->type != HISTORY_RELAXED_GET || !history_is_answered_get(b))
+    struct shown shown;
+    shown_init(&shown, history);
+    for (uint32_t i = 0; i < history->count; i++) {
+        const struct history_op *op = &history->ops[i];
+        if (op->type != HISTORY_RELAXED_GET || !is_of_a_life(op))
             continue;
-        for (uint32_t earlier = 0; earlier < later; earlier++) {
-            const struct history_op *a = &history->ops[earlier];
-            if (history_is_answered_get(a) && a->return_ns < b->invoke_ns &&
-                is_same_server_life(a, b))
-                check_pair(a, b, verdict);
-        }
+        const struct timeline_note *before =
+            timeline_greatest(&shown.indexes, life_group(op, UINT32_MAX), op->invoke_ns);
+        if (before != NULL && before->value > op->applied_index)
+            verdict_break(verdict, RULE_RELAXED_MONOTONE,
+                          "node %u answered a get at applied index %llu after one at %llu",
+                          op->node, (unsigned long long)op->applied_index,
+                          (unsigned long long)before->value);
+        before = timeline_greatest(&shown.versions, life_group(op, op->key), op->invoke_ns);
+        if (before != NULL && shows_version(op) && before->value > op->version)
+            verdict_break(verdict, RULE_RELAXED_MONOTONE,
+                          "node %u answered key %u with version %llu after version %llu", op->node,
+                          op->key, (unsigned long long)op->version,
+                          (unsigned long long)before->value);
     }
+    timeline_deinit(&shown.indexes);
+    timeline_deinit(&shown.versions);
+}
+
+/* What nobody was told, the log knows: whether it happened, and by when. */
+static bool lin_ask_log(const struct history *history, const struct history_op *op,
+                        struct lin_op *lin_op)
+{
+    if (!history->is_log_known || history_is_get(op) || op->outcome == HISTORY_MISMATCH)
+        return true;
+    lin_op->outcome = LIN_OK;
+    lin_op->return_ns = op->decided_ns;
+    return op->place.index != 0;
 }
 
 /* Translates one operation for the checker; false when it says nothing about the key's order. */
-static bool lin_translate(const struct history_op *op, struct lin_op *ret_op)
+static bool lin_translate(const struct history *history, const struct history_op *op,
+                          struct lin_op *ret_op)
 {
     *ret_op = (struct lin_op){.call_ns = op->invoke_ns,
                               .return_ns = op->return_ns,
                               .value = op->value,
                               .old = op->old,
                               .seen = op->seen};
-    bool is_open = op->outcome == HISTORY_PENDING || op->outcome == HISTORY_UNKNOWN;
+    bool is_open = op->outcome == HISTORY_PENDING || op->outcome == HISTORY_UNKNOWN ||
+                   history_is_relaxed_write(op);
     if (op->outcome == HISTORY_TIMEOUT || op->outcome == HISTORY_REFUSED ||
         op->type == HISTORY_RELAXED_GET || (is_open && history_is_get(op)))
         return false;
@@ -127,7 +175,7 @@ static bool lin_translate(const struct history_op *op, struct lin_op *ret_op)
         ret_op->return_ns = LIN_OPEN;
     if (op->type == HISTORY_GET)
         ret_op->value = op->outcome == HISTORY_OK ? op->seen : LIN_ABSENT;
-    return true;
+    return lin_ask_log(history, op, ret_op);
 }
 
 static void check_key(const struct history *history, uint32_t key, struct verdict *verdict,
@@ -138,7 +186,7 @@ static void check_key(const struct history *history, uint32_t key, struct verdic
     CHECK(ops != NULL && numbers != NULL);
     uint32_t count = 0;
     for (uint32_t i = 0; i < history->count; i++) {
-        if (history->ops[i].key == key && lin_translate(&history->ops[i], &ops[count]))
+        if (history->ops[i].key == key && lin_translate(history, &history->ops[i], &ops[count]))
             numbers[count++] = i;
     }
     struct lin_report report;
@@ -163,6 +211,10 @@ void history_check(const struct history *history, struct verdict *verdict, struc
         check_writer(history, i, verdict);
     check_once(history, verdict);
     check_monotone(history, verdict);
+    relaxed_check(history, verdict);
+    if (history->is_log_known)
+        order_check(history, verdict);
+    freshness_check(history, verdict);
     for (uint32_t key = 0; key < HISTORY_KEYS_MAX; key++)
         check_key(history, key, verdict, tally);
 }

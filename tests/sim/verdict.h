@@ -26,6 +26,16 @@
     X(DEFINITE_OUTCOME, "what was reported not to have happened never shows")                      \
     X(RELAXED_VALUE, "a relaxed get returns a value that was written to its key")                  \
     X(RELAXED_MONOTONE, "relaxed gets of one node do not go back in time")                         \
+    X(LOG_ANSWER, "a get returns what the log says at the applied index that it names")            \
+    X(REAL_TIME, "the log has each operation behind all that was over when it began")              \
+    X(STALENESS, "a relaxed get is as fresh as it was asked to be")                                \
+    X(READ_YOUR_WRITES, "a handle that asks for it never sees less than it has seen")              \
+    X(RELAXED_APART, "a consistent get never returns a pending value")                             \
+    X(RELAXED_READ_BACK, "a node's relaxed gets return what it accepted last")                     \
+    X(RELAXED_VISIBLE, "a relaxed write is visible at its node until the log has decided it")      \
+    X(RELAXED_DECIDED, "once healed, an acknowledged relaxed write is in the log or overruled")    \
+    X(RELAXED_ORDER, "a node's relaxed writes of a key are decided as they were accepted")         \
+    X(RELAXED_OVERRULED, "a later write is not overwritten by an earlier pending one")             \
     X(LOGS_ONCE, "each line of a log is handed out at most once")                                  \
     X(LOGS_LEASE, "of two leases on the same lines one is confirmed at most")                      \
     X(LOGS_SUFFIX, "what is handed out is a suffix of what was given")                             \

@@ -1,0 +1,151 @@
+/* See acceptance.h. */
+#include "tests/sim/acceptance.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+
+static int compare_accepted(const void *a, const void *b)
+{
+    const struct accepted *left = a;
+    const struct accepted *right = b;
+    if (left->node != right->node)
+        return left->node < right->node ? -1 : 1;
+    if (left->seq != right->seq)
+        return left->seq < right->seq ? -1 : 1;
+    return left->op < right->op ? -1 : left->op > right->op;
+}
+
+static uint64_t group_of(const struct acceptance *acceptance, const struct history_op *op,
+                         uint64_t at_ns)
+{
+    return timeline_group(op->key, op->node, acceptance_era(acceptance, op->node, at_ns));
+}
+
+/*
+ * Nobody knows whether it was accepted. In a settled history the log knows: what its client was
+ * never told the seq of cannot have been cancelled, so it is decided, or a newer one is, or the
+ * journal was lost.
+ */
+static bool is_doubtful(const struct acceptance *acceptance, const struct history_op *op)
+{
+    bool may_be = op->outcome == HISTORY_UNKNOWN || op->outcome == HISTORY_PENDING;
+    bool is_clear = acceptance->history->is_settled && op->node != 0 &&
+                    acceptance_era(acceptance, op->node, op->invoke_ns) ==
+                        acceptance_era(acceptance, op->node, UINT64_MAX);
+    return may_be && op->journal_seq == 0 && !is_clear;
+}
+
+static void relaxed_note(struct acceptance *acceptance, uint32_t number)
+{
+    const struct history_op *op = &acceptance->history->ops[number];
+    if (op->node != 0 && op->journal_seq != 0) {
+        acceptance->accepted[acceptance->accepted_count++] =
+            (struct accepted){op->node, op->journal_seq, number};
+        timeline_add(&acceptance->known,
+                     &(struct timeline_note){timeline_group(op->key, op->node, 0), op->invoke_ns,
+                                             op->journal_seq, number, 0});
+    }
+    if (acceptance_is_sure(op))
+        timeline_add(&acceptance->newest,
+                     &(struct timeline_note){group_of(acceptance, op, op->invoke_ns), op->return_ns,
+                                             op->journal_seq, number, 0});
+    if (is_doubtful(acceptance, op))
+        timeline_add(&acceptance->doubtful,
+                     &(struct timeline_note){timeline_group(op->key, op->node, 0), op->invoke_ns, 0,
+                                             number, 0});
+}
+
+void acceptance_init(struct acceptance *acceptance, const struct history *history)
+{
+    *acceptance = (struct acceptance){.history = history};
+    acceptance->accepted = calloc((size_t)history->count + 1, sizeof(*acceptance->accepted));
+    CHECK(acceptance->accepted != NULL);
+    timeline_init(&acceptance->newest);
+    timeline_init(&acceptance->known);
+    timeline_init(&acceptance->doubtful);
+    timeline_init(&acceptance->overrule);
+    for (uint32_t i = 0; i < history->count; i++) {
+        const struct history_op *op = &history->ops[i];
+        if (history_is_relaxed_write(op))
+            relaxed_note(acceptance, i);
+        /* Time and index are turned round: the least index among those that ended after. */
+        if (op->place.index != 0)
+            timeline_add(&acceptance->overrule,
+                         &(struct timeline_note){timeline_group(op->key, op->client, op->life),
+                                                 UINT64_MAX - op->return_ns,
+                                                 UINT64_MAX - op->place.index, i, 0});
+    }
+    qsort(acceptance->accepted, acceptance->accepted_count, sizeof(*acceptance->accepted),
+          compare_accepted);
+    timeline_seal(&acceptance->newest);
+    timeline_seal(&acceptance->known);
+    timeline_seal(&acceptance->doubtful);
+    timeline_seal(&acceptance->overrule);
+}
+
+void acceptance_deinit(struct acceptance *acceptance)
+{
+    timeline_deinit(&acceptance->newest);
+    timeline_deinit(&acceptance->known);
+    timeline_deinit(&acceptance->doubtful);
+    timeline_deinit(&acceptance->overrule);
+    free(acceptance->accepted);
+}
+
+uint32_t acceptance_era(const struct acceptance *acceptance, uint16_t node, uint64_t at_ns)
+{
+    uint32_t era = 0;
+    for (uint32_t i = 0; i < acceptance->history->loss_count; i++) { /* few */
+        const struct history_loss *loss = &acceptance->history->losses[i];
+        era += loss->node == node && loss->at_ns <= at_ns;
+    }
+    return era;
+}
+
+const struct history_op *acceptance_newest(const struct acceptance *acceptance,
+                                           const struct history_op *get)
+{
+    const struct timeline_note *note = timeline_greatest(
+        &acceptance->newest, group_of(acceptance, get, get->return_ns), get->invoke_ns);
+    return note == NULL ? NULL : &acceptance->history->ops[note->op];
+}
+
+uint32_t acceptance_place(const struct acceptance *acceptance, uint16_t node, uint64_t seq)
+{
+    uint32_t low = 0;
+    uint32_t high = acceptance->accepted_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct accepted *at = &acceptance->accepted[middle];
+        if (at->node < node || (at->node == node && at->seq < seq))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool acceptance_is_overruled(const struct acceptance *acceptance, const struct history_op *op,
+                             uint64_t index)
+{
+    const struct timeline_note *note =
+        timeline_greatest(&acceptance->overrule, timeline_group(op->key, op->client, op->life),
+                          UINT64_MAX - op->invoke_ns);
+    return note != NULL && UINT64_MAX - note->value <= index;
+}
+
+bool acceptance_has_newer(const struct acceptance *acceptance, const struct history_op *op)
+{
+    const struct timeline_note *note =
+        timeline_greatest(&acceptance->known, timeline_group(op->key, op->node, 0), UINT64_MAX);
+    return note != NULL && note->value > op->journal_seq;
+}
+
+bool acceptance_is_in_doubt(const struct acceptance *acceptance, const struct history_op *op,
+                            uint64_t before_ns)
+{
+    const struct timeline *doubtful = &acceptance->doubtful;
+    return timeline_greatest(doubtful, timeline_group(op->key, op->node, 0), before_ns) != NULL ||
+           timeline_greatest(doubtful, timeline_group(op->key, 0, 0), before_ns) != NULL;
+}
