@@ -114,8 +114,8 @@ static void judge_op(struct bench *bench, uint32_t number)
         broken(bench->judge, JUDGE_ended, "operation %u (%s) is %s", number,
                history_type_name(op->type), history_outcome_name(op->outcome));
     judge_observation(bench, number);
-    if (is_get(op) && op->outcome == HISTORY_OK)
-        judge_version(bench, op->seen, op->version);
+    if (op->outcome == HISTORY_OK)
+        judge_version(bench, is_get(op) ? op->seen : op->value, op->version);
 }
 
 /* ---- linearizability ---- */

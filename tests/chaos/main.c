@@ -38,7 +38,8 @@ static const char usage[] =
     "             unknown, waits for the nodes to agree, judges; DIR/events says what was done\n"
     "\n"
     "  --seconds=N  expected length (default 60)    --rate=N  operations a second (default 800)\n"
-    "  --handles=N  threads of 8 clients (default 6)  --seed=N  of the clients\n"
+    "  --handles=N  threads of clients (default 6)  --clients=N  of each (default 8)\n"
+    "  --seed=N     of the clients\n"
     "  --swaps=N    swaps that do not block, and gets; ends DIR/done after so many\n"
     "\n"
     "exit status: 0 all rules held; 1 one was broken; 2 usage\n";
@@ -51,6 +52,7 @@ struct arguments {
     uint64_t node_count;
     uint64_t rate;
     uint64_t handles;
+    uint64_t clients;
     uint64_t swaps;
 };
 
@@ -135,8 +137,9 @@ static bool crew_begin(struct crew *crew, const struct arguments *arguments)
         return false;
     crew->load = (struct load){.record = &crew->record,
                                .resolver = &crew->resolver,
-                               .interval_ns = NS_PER_SECOND * WORKER_CLIENTS * arguments->handles /
-                                              arguments->rate,
+                               .interval_ns = NS_PER_SECOND * arguments->clients *
+                                              arguments->handles / arguments->rate,
+                               .client_count = (uint32_t)arguments->clients,
                                .swaps_max = arguments->swaps};
     if (!resolver_begin(&crew->resolver, crew->resolver_client, &crew->record))
         return false;
@@ -169,8 +172,12 @@ static void wait_for_stop(struct crew *crew, const struct arguments *arguments)
 static void crew_end(struct crew *crew, struct report *report)
 {
     for (uint32_t i = 0; i < crew->count; i++) {
+        struct plx_statistics statistics;
         worker_end(&crew->workers[i]);
         report->stuck_count += crew->workers[i].stuck_count;
+        plx_statistics(crew->clients[i], &statistics);
+        report->effort.fence_count += statistics.fences;
+        report->effort.expired_count += statistics.unknowns_expired;
     }
     report->unresolved_count = resolver_end(&crew->resolver, RESOLVE_LIMIT_NS);
     report->resolved_early_count = crew->resolver.resolved_early_count;
@@ -222,7 +229,11 @@ static bool conclude(struct crew *crew, const struct arguments *arguments, struc
     struct history resolved = record_resolved(&crew->record);
     bool is_written = write_history(arguments, "history.jsonl", &seen) &&
                       write_history(arguments, "history-resolved.jsonl", &resolved);
-    judge_history(&resolved, record_key_count(&crew->record), &report->judge);
+    uint32_t key_count = record_key_count(&crew->record);
+    judge_history(&resolved, key_count, &report->judge);
+    report->is_of_swaps = arguments->swaps > 0;
+    if (report->is_of_swaps)
+        chain_check(&seen, &resolved, key_count, &report->chain);
     outage_measure(&seen, calms_ns, read_calms(arguments, calms_ns), &report->outage);
     history_deinit(&resolved);
     return report_print(report) && is_written;
@@ -246,7 +257,7 @@ static int run_load(const struct arguments *arguments)
     wait_for_stop(&crew, arguments);
     report.record = &crew.record;
     report.elapsed_ns = clock_now_ns() - begin_ns;
-    report.client_count = crew.count * WORKER_CLIENTS;
+    report.client_count = crew.count * crew.load.client_count;
     crew_end(&crew, &report);
     settle(&arguments->options, &crew.record, SETTLE_LIMIT_NS, &report.settle);
     bool is_good = conclude(&crew, arguments, &report);
@@ -286,6 +297,8 @@ static bool store_option(int id, const char *text, struct arguments *arguments)
         return parse_number(text, 100000, &arguments->rate);
     case 'h':
         return parse_number(text, WORKERS_MAX, &arguments->handles);
+    case 'C':
+        return parse_number(text, WORKER_CLIENTS, &arguments->clients);
     case 'w':
         return parse_number(text, 100000000, &arguments->swaps);
     default:
@@ -295,12 +308,17 @@ static bool store_option(int id, const char *text, struct arguments *arguments)
 
 static const char *parse(int argc, char **argv, struct arguments *arguments)
 {
-    static const struct option options[] = {
-        {"servers", required_argument, NULL, 's'}, {"cluster", required_argument, NULL, 'c'},
-        {"dir", required_argument, NULL, 'd'},     {"seed", required_argument, NULL, 'S'},
-        {"seconds", required_argument, NULL, 't'}, {"nodes", required_argument, NULL, 'n'},
-        {"rate", required_argument, NULL, 'r'},    {"handles", required_argument, NULL, 'h'},
-        {"swaps", required_argument, NULL, 'w'},   {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"servers", required_argument, NULL, 's'},
+                                            {"cluster", required_argument, NULL, 'c'},
+                                            {"dir", required_argument, NULL, 'd'},
+                                            {"seed", required_argument, NULL, 'S'},
+                                            {"seconds", required_argument, NULL, 't'},
+                                            {"nodes", required_argument, NULL, 'n'},
+                                            {"rate", required_argument, NULL, 'r'},
+                                            {"handles", required_argument, NULL, 'h'},
+                                            {"swaps", required_argument, NULL, 'w'},
+                                            {"clients", required_argument, NULL, 'C'},
+                                            {NULL, 0, NULL, 0}};
     int id;
     while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (!store_option(id, optarg, arguments))
@@ -311,8 +329,13 @@ static const char *parse(int argc, char **argv, struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {
-        .folder = ".", .seed = 1, .seconds = 60, .node_count = 5, .rate = 800, .handles = 6};
+    struct arguments arguments = {.folder = ".",
+                                  .seed = 1,
+                                  .seconds = 60,
+                                  .node_count = 5,
+                                  .rate = 800,
+                                  .handles = 6,
+                                  .clients = WORKER_CLIENTS};
     plx_options_init(&arguments.options);
     arguments.options.keep_alive_ns = KEEP_ALIVE_NS;
     arguments.options.spin_ns = 0;

@@ -6,6 +6,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+/* One operation that was answered. */
+struct service {
+    uint64_t invoke_ns;
+    uint64_t return_ns;
+};
+
 static int compare_times(const void *a, const void *b)
 {
     const uint64_t *left = a;
@@ -67,4 +73,64 @@ void outage_measure(const struct history *history, const uint64_t *calms_ns, uin
     measure_mended(answers, calms_ns, calm_count, ret_report);
     free(answers);
     free(gaps);
+}
+
+/* ---- unknown outcomes ---- */
+
+static int compare_services(const void *a, const void *b)
+{
+    const struct service *left = a;
+    const struct service *right = b;
+    return left->return_ns < right->return_ns ? -1 : left->return_ns > right->return_ns;
+}
+
+/* The first service that ended at `from_ns` or later. */
+static uint32_t find_service(const struct service *services, uint32_t count, uint64_t from_ns)
+{
+    uint32_t low = 0;
+    uint32_t high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (services[middle].return_ns < from_ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Whether one of the services lies wholly in the end of the operation. */
+static bool is_served(const struct service *services, uint32_t count, const struct history_op *op)
+{
+    uint64_t from_ns = op->return_ns < OUTAGE_WAIT_NS ? 0 : op->return_ns - OUTAGE_WAIT_NS;
+    if (from_ns < op->invoke_ns)
+        from_ns = op->invoke_ns;
+    for (uint32_t i = find_service(services, count, from_ns);
+         i < count && services[i].return_ns <= op->return_ns; i++) {
+        if (services[i].invoke_ns >= from_ns)
+            return true;
+    }
+    return false;
+}
+
+void outage_judge_unknown(const struct history *history, struct outage_unknown *ret_unknown)
+{
+    struct service *services = calloc((size_t)history->count + 1, sizeof(*services));
+    uint32_t count = 0;
+    CHECK(services != NULL);
+    *ret_unknown = (struct outage_unknown){0};
+    for (uint32_t i = 0; i < history->count; i++) {
+        const struct history_op *op = &history->ops[i];
+        if (is_service(op))
+            services[count++] = (struct service){op->invoke_ns, op->return_ns};
+    }
+    qsort(services, count, sizeof(*services), compare_services);
+    for (uint32_t i = 0; i < history->count; i++) {
+        const struct history_op *op = &history->ops[i];
+        if (op->outcome != HISTORY_UNKNOWN)
+            continue;
+        ret_unknown->count++;
+        ret_unknown->served_count += is_served(services, count, op);
+    }
+    free(services);
 }

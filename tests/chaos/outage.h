@@ -1,6 +1,7 @@
 /*
  * How long there was no service: the gaps between answers to consistent operations of all clients
- * together, and how soon after each mending the first answer came.
+ * together, and how soon after each mending the first answer came; and whether there was service
+ * while somebody was left with an unknown outcome.
  */
 #ifndef POLLUX_TESTS_CHAOS_OUTAGE_H
 #define POLLUX_TESTS_CHAOS_OUTAGE_H
@@ -25,5 +26,15 @@ struct outage_report {
 /* `calms_ns`: when all was mended, rising. */
 void outage_measure(const struct history *history, const uint64_t *calms_ns, uint32_t calm_count,
                     struct outage_report *ret_report);
+
+#define OUTAGE_WAIT_NS                                                                             \
+    UINT64_C(500000000) /* the end of an unknown outcome, in which it is fenced */
+
+struct outage_unknown {
+    uint32_t count;
+    uint32_t served_count; /* of these: a consistent operation began and was answered meanwhile */
+};
+
+void outage_judge_unknown(const struct history *history, struct outage_unknown *ret_unknown);
 
 #endif

@@ -19,14 +19,17 @@ bool record_init(struct record *record, uint32_t capacity)
     record->key_capacity = (capacity / RECORD_GENERATION_OPS + 1) * RECORD_KEYS;
     record->ops = calloc(capacity, sizeof(*record->ops));
     record->resolutions = calloc(capacity, sizeof(*record->resolutions));
+    record->answers = calloc(capacity, sizeof(*record->answers));
     record->last_seen = calloc(record->key_capacity, sizeof(*record->last_seen));
-    return record->ops != NULL && record->resolutions != NULL && record->last_seen != NULL;
+    return record->ops != NULL && record->resolutions != NULL && record->answers != NULL &&
+           record->last_seen != NULL;
 }
 
 void record_deinit(struct record *record)
 {
     free(record->ops);
     free(record->resolutions);
+    free(record->answers);
     free(record->last_seen);
 }
 
@@ -83,6 +86,7 @@ struct history record_resolved(const struct record *record)
             continue;
         ops[i].outcome = resolution->outcome;
         ops[i].return_ns = resolution->at_ns;
+        ops[i].version = resolution->version;
         if (resolution->outcome == HISTORY_MISMATCH)
             ops[i].seen = HISTORY_UNSEEN;
     }

@@ -9,6 +9,7 @@
 #ifndef POLLUX_TESTS_CHAOS_RECORD_H
 #define POLLUX_TESTS_CHAOS_RECORD_H
 
+#include "client/include/pollux.h"
 #include "tests/sim/history.h"
 
 #include <stdatomic.h>
@@ -23,11 +24,13 @@ struct resolution {
     _Atomic bool is_resolved; /* released by the resolver after the rest, acquired by the worker */
     enum history_outcome outcome; /* OK, MISMATCH or TIMEOUT */
     uint64_t at_ns;
+    uint64_t version;
 };
 
 struct record {
     struct history_op *ops;
     struct resolution *resolutions;
+    enum plx_outcome *answers;   /* as told, which the history knows less exactly */
     _Atomic uint64_t *last_seen; /* of each key: the newest value somebody saw, 0: none */
     uint32_t capacity;
     uint32_t key_capacity;

@@ -91,11 +91,28 @@ static bool print_rules(const struct judge *judge)
     return is_good;
 }
 
+static bool print_chain(const struct chain_report *chain)
+{
+    bool is_good = true;
+    for (enum chain_rule rule = 0; rule < CHAIN_RULES; rule++) {
+        /* A run without a single unknown outcome is no fault. */
+        bool is_held = chain->broken_counts[rule] == 0 &&
+                       (chain->checked_counts[rule] > 0 || rule == CHAIN_truthful);
+        is_good &= print_check(is_held, chain_rule_text(rule), chain->checked_counts[rule],
+                               chain->texts[rule]);
+        if (chain->broken_counts[rule] > 1)
+            printf("         and %" PRIu64 " times more\n", chain->broken_counts[rule] - 1);
+    }
+    return is_good;
+}
+
 static bool print_checks(const struct report *report)
 {
     const struct settle_report *settle = &report->settle;
     char text[64] = "";
     bool is_good = print_rules(&report->judge);
+    if (report->is_of_swaps)
+        is_good &= print_chain(&report->chain);
     if (report->stuck_count > 0)
         snprintf(text, sizeof(text), "%u had to be cancelled", report->stuck_count);
     is_good &= print_check(report->stuck_count == 0, "no call stayed blocked",
@@ -119,6 +136,8 @@ bool report_print(const struct report *report)
            (double)report->elapsed_ns / 1e9, counts.total_count);
     print_table(&counts);
     print_unknown(report, &counts);
+    if (report->is_of_swaps)
+        outcomes_print(report->record, &report->chain, &report->effort);
     print_outage(&report->outage);
     printf("checked (%" PRIu64 " steps of search, converged at index %" PRIu64 " after %.0f ms)\n",
            report->judge.search_steps, report->settle.applied_index,

@@ -3,13 +3,18 @@
 #define POLLUX_TESTS_CHAOS_REPORT_H
 
 #include "tests/chaos/judge.h"
+#include "tests/chaos/chain.h"
 #include "tests/chaos/outage.h"
+#include "tests/chaos/outcomes.h"
 #include "tests/chaos/record.h"
 #include "tests/chaos/settle.h"
 
 struct report {
     struct record *record;
     struct judge judge;
+    bool is_of_swaps; /* only swaps wrote: */
+    struct chain_report chain;
+    struct outcomes_effort effort;
     struct outage_report outage;
     struct settle_report settle;
     uint64_t elapsed_ns;

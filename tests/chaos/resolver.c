@@ -48,6 +48,7 @@ static void resolve(struct resolver *resolver, const struct resolver_task *task,
         struct resolution *resolution = &resolver->record->resolutions[task->op];
         resolution->outcome = outcome_of(response.outcome);
         resolution->at_ns = clock_now_ns();
+        resolution->version = response.version;
         atomic_store_explicit(&resolution->is_resolved, true, memory_order_release);
         resolver->resolved_early_count += !is_late;
     } else if (response.outcome == PLX_E_SESSION_EXPIRED) {

@@ -7,7 +7,7 @@
 #include "client/include/pollux.h"
 #include "tests/chaos/record.h"
 
-#define SETTLE_KEYS_MAX 400 /* read back at each node: the newest */
+#define SETTLE_KEYS_MAX 4000 /* read back at each node: the newest */
 
 struct settle_report {
     bool has_converged;

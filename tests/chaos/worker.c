@@ -71,6 +71,7 @@ static void on_done(void *context, const struct plx_response *response)
     struct history_op *op = &load->record->ops[client->number];
     bool is_get = op->type == HISTORY_GET || op->type == HISTORY_RELAXED_GET;
     op->outcome = outcome_of(response->outcome);
+    load->record->answers[client->number] = response->outcome;
     op->node = response->node;
     op->applied_index = response->applied_index;
     op->version = response->version;
@@ -194,7 +195,8 @@ static void begin(struct worker_client *client, uint64_t now_ns)
     draw_op(client, op, &request);
     op->invoke_ns = clock_now_ns();
     op->return_ns = UINT64_MAX;
-    if (plx_submit(worker->client, &request) != PLX_OK) {
+    load->record->answers[number] = plx_submit(worker->client, &request);
+    if (load->record->answers[number] != PLX_OK) {
         op->outcome = HISTORY_REFUSED;
         op->return_ns = clock_now_ns();
         return;
@@ -211,9 +213,10 @@ static void begin(struct worker_client *client, uint64_t now_ns)
 
 static void turn(struct worker *worker)
 {
+    const struct load *load = worker->load;
     uint64_t now_ns = clock_now_ns();
     uint64_t next_ns = now_ns + POLL_NS_MAX;
-    for (uint32_t i = 0; i < WORKER_CLIENTS; i++) {
+    for (uint32_t i = 0; i < load->client_count; i++) {
         struct worker_client *client = &worker->clients[i];
         if (!client->is_busy && client->due_ns <= now_ns)
             begin(client, now_ns);
@@ -256,8 +259,8 @@ bool worker_begin(struct worker *worker, struct load *load, struct plx_client *c
     /* Processes are numbered handle by handle. */
     uint32_t number = atomic_load_explicit(&load->next_process, memory_order_relaxed);
     worker->is_reader =
-        load->swaps_max == 0 && number / WORKER_CLIENTS % WORKER_READERS == WORKER_READERS - 1;
-    for (uint32_t i = 0; i < WORKER_CLIENTS; i++) {
+        load->swaps_max == 0 && number / load->client_count % WORKER_READERS == WORKER_READERS - 1;
+    for (uint32_t i = 0; i < load->client_count; i++) {
         worker->clients[i].worker = worker;
         worker->clients[i].process =
             atomic_fetch_add_explicit(&load->next_process, 1, memory_order_relaxed);

@@ -13,7 +13,7 @@
 
 #include <pthread.h>
 
-#define WORKER_CLIENTS 8 /* of a handle; */
+#define WORKER_CLIENTS 8 /* of a handle, at most; */
 #define WORKER_PATIENT 3 /* of these, may make calls that block */
 #define WORKER_TOKENS  4096
 #define WORKERS_MAX    16
@@ -23,8 +23,9 @@
 struct load {
     struct record *record;
     struct resolver *resolver;
-    uint64_t interval_ns; /* from one operation of a client to its next, on average */
-    uint64_t swaps_max;   /* with it: swaps that do not block, and gets, until so many; 0: all */
+    uint32_t client_count; /* of a handle */
+    uint64_t interval_ns;  /* from one operation of a client to its next, on average */
+    uint64_t swaps_max;    /* with it: swaps that do not block, and gets, until so many; 0: all */
     _Atomic uint64_t swap_count;
     _Atomic bool is_stopping;
     _Atomic uint32_t next_process;

@@ -132,6 +132,9 @@ static void test_judge_finds_a_write_that_took_effect_twice(void **state)
     struct trial trial = good();
     add_get(&trial, HISTORY_RELAXED_GET, 2, 8);
     assert_broken(&trial, JUDGE_once);
+    trial = good(); /* its client was told of one version, the readers saw another */
+    trial.ops[1].version = 6;
+    assert_broken(&trial, JUDGE_once);
 }
 
 static void test_judge_finds_what_has_not_ended(void **state)

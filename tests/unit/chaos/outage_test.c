@@ -56,12 +56,40 @@ static void test_outage_of_nothing_is_none(void **state)
     assert_true(report.count == 0 && report.max_ns == 0 && report.mended_count == 0);
 }
 
+/* From 950 ms on the first is being fenced: one get began before that, one ended after it. */
+static void test_outage_tells_unknowns_that_nobody_was_served_beside(void **state)
+{
+    (void)state;
+    struct history_op ops[] = {answer(0), answer(960), answer(1460), answer(0), answer(1200)};
+    ops[0] = (struct history_op){.type = HISTORY_SWAP,
+                                 .outcome = HISTORY_UNKNOWN,
+                                 .invoke_ns = 900 * MS,
+                                 .return_ns = 1450 * MS};
+    ops[1].invoke_ns = 940 * MS;
+    ops[2].invoke_ns = 1000 * MS;
+    ops[3] = ops[0];
+    ops[3].invoke_ns += 1000 * MS;
+    ops[3].return_ns += 1000 * MS;
+    ops[4].invoke_ns = 1100 * MS;
+    ops[4].type = HISTORY_RELAXED_GET;
+    struct history history = {.ops = ops, .count = sizeof(ops) / sizeof(ops[0])};
+    struct outage_unknown unknown;
+    outage_judge_unknown(&history, &unknown);
+    assert_int_equal(unknown.count, 2);
+    assert_int_equal(unknown.served_count, 0);
+    ops[4].type = HISTORY_GET;
+    outage_judge_unknown(&history, &unknown);
+    assert_int_equal(unknown.count, 2);
+    assert_int_equal(unknown.served_count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_outage_measures_gaps_and_mendings),
         cmocka_unit_test(test_outage_counts_only_consistent_answers),
         cmocka_unit_test(test_outage_of_nothing_is_none),
+        cmocka_unit_test(test_outage_tells_unknowns_that_nobody_was_served_beside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
