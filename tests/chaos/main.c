@@ -26,6 +26,7 @@
 #define OPS_PER_SWAP      2
 #define STOP_LATE_FACTOR  2 /* room for a run that takes so many times as long as planned */
 #define NS_PER_SECOND     UINT64_C(1000000000)
+#define NS_PER_MS         UINT64_C(1000000)
 
 static const char usage[] =
     "usage: pollux-chaos schedule --seed=N --seconds=N --nodes=N\n"
@@ -39,7 +40,7 @@ static const char usage[] =
     "\n"
     "  --seconds=N  expected length (default 60)    --rate=N  operations a second (default 800)\n"
     "  --handles=N  threads of clients (default 6)  --clients=N  of each (default 8)\n"
-    "  --seed=N     of the clients\n"
+    "  --seed=N     of the clients                  --fence-wait=MS  default: the library's\n"
     "  --swaps=N    swaps that do not block, and gets; ends DIR/done after so many\n"
     "\n"
     "exit status: 0 all rules held; 1 one was broken; 2 usage\n";
@@ -54,6 +55,7 @@ struct arguments {
     uint64_t handles;
     uint64_t clients;
     uint64_t swaps;
+    uint64_t fence_wait_ms; /* 0: the library's */
 };
 
 static FILE *folder_open(const struct arguments *arguments, const char *name, const char *mode)
@@ -231,6 +233,7 @@ static bool conclude(struct crew *crew, const struct arguments *arguments, struc
                       write_history(arguments, "history-resolved.jsonl", &resolved);
     uint32_t key_count = record_key_count(&crew->record);
     judge_history(&resolved, key_count, &report->judge);
+    report->effort.fence_wait_ns = arguments->options.fence_wait_ns;
     report->is_of_swaps = arguments->swaps > 0;
     if (report->is_of_swaps)
         chain_check(&seen, &resolved, key_count, &report->chain);
@@ -299,6 +302,8 @@ static bool store_option(int id, const char *text, struct arguments *arguments)
         return parse_number(text, WORKERS_MAX, &arguments->handles);
     case 'C':
         return parse_number(text, WORKER_CLIENTS, &arguments->clients);
+    case 'f':
+        return parse_number(text, 600000, &arguments->fence_wait_ms);
     case 'w':
         return parse_number(text, 100000000, &arguments->swaps);
     default:
@@ -308,17 +313,13 @@ static bool store_option(int id, const char *text, struct arguments *arguments)
 
 static const char *parse(int argc, char **argv, struct arguments *arguments)
 {
-    static const struct option options[] = {{"servers", required_argument, NULL, 's'},
-                                            {"cluster", required_argument, NULL, 'c'},
-                                            {"dir", required_argument, NULL, 'd'},
-                                            {"seed", required_argument, NULL, 'S'},
-                                            {"seconds", required_argument, NULL, 't'},
-                                            {"nodes", required_argument, NULL, 'n'},
-                                            {"rate", required_argument, NULL, 'r'},
-                                            {"handles", required_argument, NULL, 'h'},
-                                            {"swaps", required_argument, NULL, 'w'},
-                                            {"clients", required_argument, NULL, 'C'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"servers", required_argument, NULL, 's'},    {"cluster", required_argument, NULL, 'c'},
+        {"dir", required_argument, NULL, 'd'},        {"seed", required_argument, NULL, 'S'},
+        {"seconds", required_argument, NULL, 't'},    {"nodes", required_argument, NULL, 'n'},
+        {"rate", required_argument, NULL, 'r'},       {"handles", required_argument, NULL, 'h'},
+        {"fence-wait", required_argument, NULL, 'f'}, {"swaps", required_argument, NULL, 'w'},
+        {"clients", required_argument, NULL, 'C'},    {NULL, 0, NULL, 0}};
     int id;
     while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (!store_option(id, optarg, arguments))
@@ -340,6 +341,8 @@ int main(int argc, char **argv)
     arguments.options.keep_alive_ns = KEEP_ALIVE_NS;
     arguments.options.spin_ns = 0;
     const char *command = parse(argc, argv, &arguments);
+    if (arguments.fence_wait_ms > 0)
+        arguments.options.fence_wait_ns = arguments.fence_wait_ms * NS_PER_MS;
     if (command != NULL && strcmp(command, "schedule") == 0)
         return run_schedule(&arguments);
     if (command != NULL && strcmp(command, "leader") == 0)

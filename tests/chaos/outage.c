@@ -99,12 +99,10 @@ static uint32_t find_service(const struct service *services, uint32_t count, uin
     return low;
 }
 
-/* Whether one of the services lies wholly in the end of the operation. */
-static bool is_served(const struct service *services, uint32_t count, const struct history_op *op)
+/* Whether one of the services lies wholly between `from_ns` and the end of the operation. */
+static bool is_served(const struct service *services, uint32_t count, uint64_t from_ns,
+                      const struct history_op *op)
 {
-    uint64_t from_ns = op->return_ns < OUTAGE_WAIT_NS ? 0 : op->return_ns - OUTAGE_WAIT_NS;
-    if (from_ns < op->invoke_ns)
-        from_ns = op->invoke_ns;
     for (uint32_t i = find_service(services, count, from_ns);
          i < count && services[i].return_ns <= op->return_ns; i++) {
         if (services[i].invoke_ns >= from_ns)
@@ -113,7 +111,8 @@ static bool is_served(const struct service *services, uint32_t count, const stru
     return false;
 }
 
-void outage_judge_unknown(const struct history *history, struct outage_unknown *ret_unknown)
+void outage_judge_unknown(const struct history *history, uint64_t wait_ns,
+                          struct outage_unknown *ret_unknown)
 {
     struct service *services = calloc((size_t)history->count + 1, sizeof(*services));
     uint32_t count = 0;
@@ -129,8 +128,11 @@ void outage_judge_unknown(const struct history *history, struct outage_unknown *
         const struct history_op *op = &history->ops[i];
         if (op->outcome != HISTORY_UNKNOWN)
             continue;
+        uint64_t from_ns = op->return_ns < wait_ns ? 0 : op->return_ns - wait_ns;
+        if (from_ns < op->invoke_ns)
+            from_ns = op->invoke_ns;
         ret_unknown->count++;
-        ret_unknown->served_count += is_served(services, count, op);
+        ret_unknown->served_count += is_served(services, count, from_ns, op);
     }
     free(services);
 }

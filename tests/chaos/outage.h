@@ -27,14 +27,13 @@ struct outage_report {
 void outage_measure(const struct history *history, const uint64_t *calms_ns, uint32_t calm_count,
                     struct outage_report *ret_report);
 
-#define OUTAGE_WAIT_NS                                                                             \
-    UINT64_C(500000000) /* the end of an unknown outcome, in which it is fenced */
-
 struct outage_unknown {
     uint32_t count;
     uint32_t served_count; /* of these: a consistent operation began and was answered meanwhile */
 };
 
-void outage_judge_unknown(const struct history *history, struct outage_unknown *ret_unknown);
+/* `wait_ns`: for so long before its end an operation was fenced. */
+void outage_judge_unknown(const struct history *history, uint64_t wait_ns,
+                          struct outage_unknown *ret_unknown);
 
 #endif

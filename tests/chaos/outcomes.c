@@ -58,11 +58,12 @@ static void print_answers(const struct counts *counts)
     }
 }
 
-static void print_unknown(const struct record *record, const struct counts *counts)
+static void print_unknown(const struct record *record, const struct counts *counts,
+                          uint64_t fence_wait_ns)
 {
     struct history seen = record_seen(record);
     struct outage_unknown unknown;
-    outage_judge_unknown(&seen, &unknown);
+    outage_judge_unknown(&seen, fence_wait_ns, &unknown);
     print_line("unknown, resolved to PLX_OK", counts->resolved[HISTORY_OK], counts->total);
     print_line("unknown, resolved to PLX_MISMATCH", counts->resolved[HISTORY_MISMATCH],
                counts->total);
@@ -79,9 +80,10 @@ void outcomes_print(const struct record *record, const struct chain_report *chai
 {
     struct counts counts;
     count_swaps(record, &counts);
-    printf("swaps that do not block: %" PRIu64 "\n", counts.total);
+    printf("swaps that do not block: %" PRIu64 "; fenced for at most %.0f ms\n", counts.total,
+           (double)effort->fence_wait_ns / NS_PER_MS);
     print_answers(&counts);
-    print_unknown(record, &counts);
+    print_unknown(record, &counts, effort->fence_wait_ns);
     print_line("said timeout and showed later", chain->shown_counts[HISTORY_TIMEOUT], counts.total);
     print_line("said mismatch or refused and showed later",
                chain->shown_counts[HISTORY_MISMATCH] + chain->shown_counts[HISTORY_REFUSED],

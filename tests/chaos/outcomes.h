@@ -9,6 +9,7 @@
 struct outcomes_effort {
     uint64_t fence_count;
     uint64_t expired_count; /* unknown because the session was gone */
+    uint64_t fence_wait_ns; /* longest, of a call */
 };
 
 /* Prints the table. `chain`: of the same record. */

@@ -74,11 +74,11 @@ static void test_outage_tells_unknowns_that_nobody_was_served_beside(void **stat
     ops[4].type = HISTORY_RELAXED_GET;
     struct history history = {.ops = ops, .count = sizeof(ops) / sizeof(ops[0])};
     struct outage_unknown unknown;
-    outage_judge_unknown(&history, &unknown);
+    outage_judge_unknown(&history, 500 * MS, &unknown);
     assert_int_equal(unknown.count, 2);
     assert_int_equal(unknown.served_count, 0);
     ops[4].type = HISTORY_GET;
-    outage_judge_unknown(&history, &unknown);
+    outage_judge_unknown(&history, 500 * MS, &unknown);
     assert_int_equal(unknown.count, 2);
     assert_int_equal(unknown.served_count, 1);
 }
