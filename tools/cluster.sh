@@ -12,8 +12,9 @@
 #                              cleanly is named in cluster_bad_exits
 #
 # Settings, read by cluster_init: CLUSTER_LOG_DIR (default DIR/logs), CLUSTER_LOG_SIZE (64MiB),
-# CLUSTER_UDP_BASE (a free range), CLUSTER_SWITCH_OPTIONS (for pollux-switch), CLUSTER_EXTRA (lines
-# for [cluster]), CLUSTER_LANE (lines for [lane]), CLUSTER_STOP_SECONDS (that a stop may take: 5).
+# CLUSTER_UDP_BASE (a free range), CLUSTER_SWITCH_OPTIONS (for pollux-switch), CLUSTER_NODE,
+# CLUSTER_EXTRA and CLUSTER_LANE (lines for [node], [cluster] and [lane]), CLUSTER_STOP_SECONDS
+# (that a stop may take: 5).
 # Nodes inherit the environment: PMEM2_FORCE_GRANULARITY=CACHE_LINE emulates persistent memory.
 #
 # POLLUX_BUILD is the build folder. cluster_servers is the list that clients take.
@@ -51,6 +52,7 @@ cluster_config() {
 id = $id
 log = $cluster_log_dir/node$id.log
 log_size = ${CLUSTER_LOG_SIZE:-64MiB}
+${CLUSTER_NODE:-}
 [cluster]
 name = ${CLUSTER_NAME:-local}
 ${CLUSTER_EXTRA:-}

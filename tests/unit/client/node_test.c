@@ -11,7 +11,8 @@ struct live_node {
     struct fake fake;
     enum wire_status transfer_status;
     uint16_t transfer_target;
-    atomic_bool is_stopped; /* set once the client is done; relaxed: it orders nothing */
+    struct wire_op last_write; /* of keys; what it borrows is gone */
+    atomic_bool is_stopped;    /* set once the client is done; relaxed: it orders nothing */
     pthread_t thread;
 };
 
@@ -48,6 +49,8 @@ static void live_answer(struct live_node *node)
         assert_int_equal(wire_transfer_decode(fake->body, &number, &node->transfer_target), OK);
         fake_refuse(fake, WIRE_TRANSFER_REPLY, number, node->transfer_status);
     } else if (fake->type == WIRE_WRITE) {
+        if (fake->ops[0].type != WIRE_OP_UNREGISTER)
+            node->last_write = fake->ops[0];
         fake_outcome_all(fake, WIRE_OUTCOME_OK);
     } else if (fake->type == WIRE_READ) {
         fake_answer(fake, WIRE_READ_REPLY, fake->read.request_number,
@@ -181,6 +184,9 @@ static void test_node_serves_the_synchronous_calls(void **state)
     assert_memory_equal(buffer, "val", 3);
     plx_close(client);
     live_stop(&node);
+    /* The last write was the deletion: a set to absent. */
+    assert_int_equal(node.last_write.type, WIRE_OP_SET);
+    assert_false(node.last_write.has_value);
 }
 
 /* A callback may submit, and nothing else. */

@@ -258,6 +258,39 @@ static void test_retry_refuses_more_than_the_window(void **state)
     fake_close(&fake);
 }
 
+/* All of a window leave before the first is answered, each under a seq of its own. */
+static void test_retry_keeps_a_whole_window_in_flight(void **state)
+{
+    (void)state;
+    static struct ending endings[PLX_WINDOW_MAX];
+    static_assert(PLX_WINDOW_MAX >= 64 && SESSION_WINDOW >= PLX_WINDOW_MAX,
+                  "what a handle keeps in flight, the nodes remember");
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    options.rto_min_ns = 100 * 1000 * 1000;
+    struct plx_client *client = fake_client(&options);
+    bool is_seen[PLX_WINDOW_MAX + 1] = {false};
+    uint32_t seen = 0;
+    for (uint32_t i = 0; i < PLX_WINDOW_MAX; i++) {
+        struct plx_op op = set_op("key", "value", &endings[i]);
+        assert_int_equal(plx_submit(client, &op), PLX_OK);
+    }
+    assert_int_equal(plx_in_flight(client), PLX_WINDOW_MAX);
+    while (seen < PLX_WINDOW_MAX) {
+        fake_expect(&fake, client, WIRE_WRITE);
+        assert_int_equal(fake.request.floor, 1);
+        for (uint32_t i = 0; i < fake.request.op_count; i++) {
+            assert_in_range(fake.ops[i].seq, 1, PLX_WINDOW_MAX);
+            seen += !is_seen[fake.ops[i].seq];
+            is_seen[fake.ops[i].seq] = true;
+        }
+    }
+    assert_int_equal(plx_in_flight(client), PLX_WINDOW_MAX);
+    plx_close(client);
+    fake_close(&fake);
+}
+
 static void test_retry_backs_off_when_overloaded(void **state)
 {
     (void)state;
@@ -297,6 +330,7 @@ int main(void)
         cmocka_unit_test(test_retry_gathers_operations_in_packets),
         cmocka_unit_test(test_retry_sends_a_full_packet_without_a_poll),
         cmocka_unit_test(test_retry_refuses_more_than_the_window),
+        cmocka_unit_test(test_retry_keeps_a_whole_window_in_flight),
         cmocka_unit_test(test_retry_backs_off_when_overloaded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/select.h>
+#include <time.h>
 
 #define TIMEOUT_NS    (120 * 1000 * 1000)
 #define FENCE_WAIT_NS (40 * 1000 * 1000)
@@ -219,6 +220,48 @@ static void test_timeout_is_unknown_when_nobody_answers(void **state)
     bench_close(&bench);
 }
 
+/* What a swap that nobody answers waits for, from plx_submit to its end. */
+static uint64_t wait_of_unanswered(struct bench *bench, const struct plx_call *call)
+{
+    struct timespec begin;
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    bench_swap(bench, call);
+    fake_finish(&bench->fake, bench->client, &bench->ending);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    assert_int_equal(bench->ending.response.outcome, PLX_UNKNOWN);
+    return (uint64_t)(end.tv_sec - begin.tv_sec) * 1000000000u + (uint64_t)end.tv_nsec -
+           (uint64_t)begin.tv_nsec;
+}
+
+/* Without a word a call has 50 ms, and its fence 500 ms beyond them; each call may say otherwise.
+ */
+static void test_timeout_and_the_wait_beyond_it_are_bounded(void **state)
+{
+    (void)state;
+    struct plx_options defaults;
+    plx_options_init(&defaults);
+    static const struct {
+        struct plx_call call;
+        uint64_t least_ns;
+    } cases[] = {{{.timeout_ns = 0}, 550000000u},
+                 {{.fence_wait_ns = 1000000}, 51000000},
+                 {{.timeout_ns = 1000000, .fence_wait_ns = 1000000}, 2000000}};
+    for (uint32_t i = 0; i < 3; i++) {
+        struct bench bench = {.client = NULL};
+        fake_open(&bench.fake, 1);
+        struct plx_options options = fake_options(&bench.fake, 1);
+        options.timeout_ns = defaults.timeout_ns;
+        options.fence_wait_ns = defaults.fence_wait_ns;
+        bench.client = fake_client(&options);
+        uint64_t wait_ns = wait_of_unanswered(&bench, &cases[i].call);
+        assert_true(wait_ns >= cases[i].least_ns);
+        assert_true(wait_ns <
+                    cases[i].least_ns + 5000000000u); /* for all that a busy machine adds */
+        bench_close(&bench);
+    }
+}
+
 /* A node that answers one fence from another thread, because plx_resolve waits. */
 struct resolver {
     struct plx_options options;
@@ -396,6 +439,7 @@ int main(void)
         cmocka_unit_test(test_timeout_fences_when_one_transmission_stays_unanswered),
         cmocka_unit_test(test_timeout_fences_after_a_refusal_by_a_later_incarnation),
         cmocka_unit_test(test_timeout_is_unknown_when_nobody_answers),
+        cmocka_unit_test(test_timeout_and_the_wait_beyond_it_are_bounded),
         cmocka_unit_test(test_timeout_token_is_resolved_by_another_handle),
         cmocka_unit_test(test_timeout_resolve_stays_unknown_without_a_majority),
         cmocka_unit_test(test_timeout_of_a_full_log_is_overloaded),

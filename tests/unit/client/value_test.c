@@ -294,6 +294,40 @@ static void test_value_mismatch_returns_what_is_stored(void **state)
     fake_close(&fake);
 }
 
+/* Absent is a value like others; an empty one is not absent. */
+static void test_value_may_be_absent_on_either_side(void **state)
+{
+    (void)state;
+    static const struct {
+        enum plx_op_type type;
+        const char *value;
+        const char *old_value;
+    } cases[] = {{PLX_OP_SET, NULL, NULL},   {PLX_OP_SET, "", NULL}, {PLX_OP_SWAP, "new", NULL},
+                 {PLX_OP_SWAP, NULL, "old"}, {PLX_OP_SWAP, "", ""},  {PLX_OP_SWAP, NULL, NULL}};
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct ending ending = {0};
+        struct plx_op op = set_op("key", cases[i].value, &ending);
+        op.type = cases[i].type;
+        op.old_value = plx_text(cases[i].old_value);
+        op.call.is_relaxed = op.type == PLX_OP_SWAP; /* which a swap never is */
+        assert_int_equal(plx_submit(client, &op), PLX_OK);
+        fake_expect(&fake, client, WIRE_WRITE);
+        assert_int_equal(fake.ops[0].type, op.type == PLX_OP_SWAP ? WIRE_OP_SWAP : WIRE_OP_SET);
+        assert_false(fake.write.is_relaxed);
+        assert_int_equal(fake.ops[0].has_value, cases[i].value != NULL);
+        assert_int_equal(fake.ops[0].has_old, cases[i].old_value != NULL);
+        fake_outcome_all(&fake, WIRE_OUTCOME_OK);
+        fake_finish(&fake, client, &ending);
+        assert_int_equal(ending.response.outcome, PLX_OK);
+    }
+    plx_close(client);
+    fake_close(&fake);
+}
+
 static void test_value_and_key_beyond_their_limits_are_refused(void **state)
 {
     (void)state;
@@ -339,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_value_large_is_written_in_pieces),
         cmocka_unit_test(test_value_large_fills_holes_before_it_is_sent_anew),
         cmocka_unit_test(test_value_mismatch_returns_what_is_stored),
+        cmocka_unit_test(test_value_may_be_absent_on_either_side),
         cmocka_unit_test(test_value_and_key_beyond_their_limits_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,198 @@
+/*
+ * A retry under a session that has expired, for tests/cluster/sessions. The library does not retry
+ * then, so this speaks to the nodes itself: a swap that creates a key is executed and answered;
+ * another client deletes the key and writes on until the session is gone; then the same swap comes
+ * again, at every node. Executed a second time it would create the key anew.
+ *
+ * usage: expiry SERVERS CLUSTER
+ */
+#include "client/include/pollux.h"
+#include "engine/wire.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define KEY        "expiry/key"
+#define TRIES_MAX  200
+#define REPLY_MS   100
+#define WRITES_MAX 200000
+
+static struct plx_client *client;
+static uint64_t cluster_id;
+static int fd;
+static uint64_t number; /* of the last packet sent */
+
+/* One op under the session, as one packet to the node. */
+static void send_op(size_t endpoint, uint64_t incarnation, uint64_t session,
+                    const struct wire_op *op)
+{
+    uint8_t inner[256];
+    uint8_t body[512];
+    uint8_t packet[PACKET_SIZE_BYTES_MAX];
+    struct wire_writer request = {.data = inner, .capacity_bytes = sizeof(inner)};
+    struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
+    wire_request_begin(&request, session, 0);
+    wire_request_add(&request, op);
+    const struct wire_write write = {.packet_number = ++number,
+                                     .incarnation = incarnation,
+                                     .request = span_of(inner, request.size_bytes)};
+    wire_write_encode(&writer, &write);
+    const struct wire_message_header header = {
+        .type = WIRE_WRITE, .cluster_id = cluster_id, .message_id = number};
+    uint32_t size = wire_piece_encode(packet, &header, span_of(body, writer.size_bytes), 0);
+    const char *port = strrchr(plx_endpoint_name(client, endpoint), ':') + 1;
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                             .sin_port = htons((uint16_t)strtoul(port, NULL, 10))};
+    (void)sendto(fd, packet, size, 0, (struct sockaddr *)&to, sizeof(to));
+}
+
+/* The answer to the packet sent last; false: none in time, or a refusal. */
+static bool receive_outcome(struct wire_reply_op *ret_op)
+{
+    uint8_t bytes[PACKET_SIZE_BYTES_MAX + 1];
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    while (poll(&readable, 1, REPLY_MS) > 0) {
+        struct wire_packet packet;
+        struct wire_reply reply;
+        size_t cursor = 0;
+        ssize_t size = recv(fd, bytes, sizeof(bytes), 0);
+        if (size < 0 ||
+            wire_packet_decode(span_of(bytes, (size_t)size), cluster_id, &packet) != OK ||
+            packet.header.type != WIRE_WRITE_REPLY ||
+            wire_reply_decode(packet.payload, &reply) != OK || reply.number != number)
+            continue;
+        return reply.status == WIRE_STATUS_OK && reply.op_count == 1 &&
+               wire_reply_op_decode(reply.ops, &cursor, ret_op) == OK;
+    }
+    return false;
+}
+
+/* Sends until the node answers; the outcome, or 0. */
+static uint8_t ask_node(size_t endpoint, uint64_t session, const struct wire_op *op,
+                        uint64_t *ret_version)
+{
+    for (int i = 0; i < TRIES_MAX; i++) {
+        static struct plx_node node;
+        struct wire_reply_op reply;
+        if (plx_ping(client, endpoint, 0, &node) != PLX_OK)
+            continue;
+        send_op(endpoint, node.incarnation, session, op);
+        if (receive_outcome(&reply)) {
+            *ret_version = reply.version;
+            return reply.outcome;
+        }
+    }
+    return 0;
+}
+
+static size_t find_leader(struct plx_node *node)
+{
+    for (int i = 0; i < TRIES_MAX; i++) {
+        size_t endpoint = (size_t)i % plx_endpoint_count(client);
+        if (plx_status(client, endpoint, 0, node) == PLX_OK && node->has_fresh_quorum)
+            return endpoint;
+    }
+    return 0;
+}
+
+static uint64_t count_expired(void)
+{
+    static struct plx_node node;
+    (void)find_leader(&node);
+    for (uint32_t i = 0; i < node.counter_count; i++) {
+        if (strcmp(node.counters[i].name, "engine_sessions_expired") == 0)
+            return node.counters[i].value;
+    }
+    return 0;
+}
+
+/* Writes, which moves the time of the log, until a session has expired. */
+static bool await_expiry(void)
+{
+    const struct plx_call call = {.is_blocking = true};
+    uint64_t before = count_expired();
+    for (int i = 0; i < WRITES_MAX; i++) {
+        if (plx_set(client, plx_text("expiry/other"), plx_text("x"), &call).outcome != PLX_OK)
+            return false;
+        if (i % 100 == 0 && count_expired() > before)
+            return true;
+    }
+    return false;
+}
+
+/* The retry at every node, until each says that the session is gone. */
+static bool is_gone_everywhere(uint64_t session, const struct wire_op *swap)
+{
+    uint64_t version;
+    for (size_t endpoint = 0; endpoint < plx_endpoint_count(client); endpoint++) {
+        uint8_t outcome = 0;
+        /* A node that has not applied as much yet tells the outcome that it remembers. */
+        for (int i = 0; i < TRIES_MAX && outcome != WIRE_OUTCOME_NO_SESSION; i++)
+            outcome = ask_node(endpoint, session, swap, &version);
+        if (outcome != WIRE_OUTCOME_NO_SESSION)
+            return false;
+    }
+    return true;
+}
+
+static int run(void)
+{
+    static struct plx_node node;
+    const struct plx_call call = {.is_blocking = true};
+    const struct wire_op enter = {.type = WIRE_OP_REGISTER, .seq = 4711};
+    const struct wire_op swap = {.type = WIRE_OP_SWAP,
+                                 .has_value = true,
+                                 .seq = 1,
+                                 .key = span_of(KEY, strlen(KEY)),
+                                 .value = span_of("1", 1)};
+    uint64_t session = 0;
+    uint64_t version;
+    size_t leader = find_leader(&node);
+    uint8_t entered = ask_node(leader, 0, &enter, &session);
+    uint8_t first = ask_node(leader, session, &swap, &version);
+    enum plx_outcome deleted =
+        plx_swap(client, plx_text(KEY), PLX_ABSENT, plx_text("1"), &call).outcome;
+    uint8_t again = ask_node(leader, session, &swap, &version);
+    bool has_expired = await_expiry() && is_gone_everywhere(session, &swap);
+    enum plx_outcome found = plx_get(client, plx_text(KEY), &call).outcome;
+    const struct plx_token token = {cluster_id, session, 1};
+    enum plx_outcome resolved = plx_resolve(client, &token, &call).outcome;
+    printf("open=%s first=%s deleted=%s retry=%s expired=%d found=%s resolved=%s\n",
+           wire_outcome_name(entered), wire_outcome_name(first), plx_outcome_name(deleted),
+           wire_outcome_name(again), has_expired, plx_outcome_name(found),
+           plx_outcome_name(resolved));
+    return entered == WIRE_OUTCOME_OK && first == WIRE_OUTCOME_OK && deleted == PLX_OK &&
+                   again == WIRE_OUTCOME_OK && has_expired && found == PLX_NOT_FOUND &&
+                   resolved == PLX_E_SESSION_EXPIRED
+               ? EXIT_SUCCESS
+               : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    struct plx_options options;
+    char reason[256];
+    if (argc != 3)
+        return EXIT_FAILURE;
+    plx_options_init(&options);
+    options.endpoints = argv[1];
+    options.cluster = argv[2];
+    fd = socket(AF_INET, SOCK_DGRAM, 0);
+    if (fd < 0 || plx_open(&options, &client, reason, sizeof(reason)) != PLX_OK) {
+        fprintf(stderr, "expiry: %s\n", fd < 0 ? "no socket" : reason);
+        return EXIT_FAILURE;
+    }
+    cluster_id = wire_cluster_id(argv[2]);
+    int status = run();
+    plx_close(client);
+    close(fd);
+    return status;
+}
