@@ -1,10 +1,14 @@
 /*
- * Blocking calls, for tests/cluster/blocking and tests/cluster/cancel.
+ * Blocking calls, for tests/cluster/blocking and tests/cluster/cancel. Exit status 0: every outcome
+ * was as it must be.
  *
- * usage: blocking SERVERS CLUSTER chain HOME   swaps a key from each number to the next and reads
- * it back, a line for each step, until a line comes in blocking SERVERS CLUSTER cancel       for
- * each key that comes in: a swap of another thread, cancelled; prints KEY OUTCOME TOKEN Exit status
- * 0: every outcome was as it must be.
+ *   blocking SERVERS CLUSTER chain HOME
+ * swaps a key from each number to the next and reads it back, until a line comes in; prints a line
+ * for each step.
+ *
+ *   blocking SERVERS CLUSTER cancel
+ * for each key that comes in swaps it in another thread, and cancels that when one more line comes;
+ * prints KEY OUTCOME TOKEN.
  */
 #include "client/include/pollux.h"
 
@@ -14,10 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define CHAIN_KEY   "blocking/chain"
-#define PATIENCE_MS 300 /* several times the timeout of a call that does not block */
+#define CHAIN_KEY "blocking/chain"
 
 static struct plx_client *client;
 
@@ -84,14 +86,14 @@ static void *swap_run(void *context)
 /* False: the call did not block, or ended as no cancelled call may. */
 static bool cancel_one(const char *key)
 {
-    const struct timespec patience = {.tv_nsec = PATIENCE_MS * 1000000L};
     struct swap_call call = {.key = key};
     char token[PLX_TOKEN_TEXT_SIZE] = "-";
+    char line[16];
     pthread_t thread;
     if (pthread_create(&thread, NULL, swap_run, &call) != 0)
         return false;
-    nanosleep(&patience, NULL);
-    bool has_blocked = !atomic_load_explicit(&call.is_done, memory_order_acquire);
+    bool has_blocked = fgets(line, sizeof(line), stdin) != NULL &&
+                       !atomic_load_explicit(&call.is_done, memory_order_acquire);
     plx_cancel(client);
     pthread_join(thread, NULL);
     enum plx_outcome outcome = call.response.outcome;

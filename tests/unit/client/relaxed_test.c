@@ -46,6 +46,7 @@ static void test_relaxed_get_too_stale_is_an_outcome(void **state)
     fake_refuse(&fake, WIRE_READ_REPLY, fake.read.request_number, WIRE_STATUS_TOO_STALE);
     fake_finish(&fake, client, &ending);
     assert_int_equal(ending.response.outcome, PLX_E_TOO_STALE);
+    assert_false(ending.response.valid || ending.response.timeout);
     plx_close(client);
     fake_close(&fake);
 }

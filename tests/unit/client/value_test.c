@@ -62,6 +62,7 @@ static void test_value_small_comes_in_one_answer(void **state)
     fake_finish(&fake, client, &ending);
     assert_int_equal(ending.response.outcome, PLX_NOT_FOUND);
     assert_false(ending.response.has_value);
+    assert_false(ending.response.valid || ending.response.timeout);
     plx_close(client);
     fake_close(&fake);
 }
@@ -289,6 +290,7 @@ static void test_value_mismatch_returns_what_is_stored(void **state)
     fake_finish(&fake, client, &ending);
     assert_int_equal(ending.response.outcome, PLX_MISMATCH);
     assert_true(ending.response.has_value);
+    assert_false(ending.response.valid || ending.response.timeout);
     assert_memory_equal(got, "stored", 6);
     plx_close(client);
     fake_close(&fake);
