@@ -2,7 +2,6 @@
 #include "client/client_internal.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* Where the response of a waiting call is left. */
 struct sync_call {
@@ -145,10 +144,7 @@ void plx_cancel(struct plx_client *client)
 {
     /* Pairs with the acquire load in ops_cancel: whoever is woken sees the epoch. */
     atomic_fetch_add_explicit(&client->cancel_epoch, 1, memory_order_release);
-    uint64_t one = 1;
-    /* A counter that is full wakes just as well. */
-    ssize_t size = write(client->wake_fd, &one, sizeof(one));
-    (void)size;
+    socket_wake(client);
 }
 
 enum plx_outcome plx_submit(struct plx_client *client, const struct plx_op *op)

@@ -5,8 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #define MILLISECOND_NS     (1000 * 1000)
 #define ARENA_SLACK_BYTES  4096
@@ -99,14 +97,6 @@ static void client_take_memory(struct plx_client *client)
     arena_seal(arena);
 }
 
-static uint64_t seed_from_kernel(void)
-{
-    uint64_t seed;
-    if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-        seed = clock_monotonic_ns() ^ clock_realtime_us() ^ (uint64_t)getpid() << 32;
-    return seed;
-}
-
 static void client_init(struct plx_client *client, const struct plx_options *options)
 {
     client->options = *options;
@@ -120,8 +110,8 @@ static void client_init(struct plx_client *client, const struct plx_options *opt
     client->home = options->home_endpoint < 0 ? 0 : (uint32_t)options->home_endpoint;
     client->now_ns = clock_monotonic_ns();
     client->packet_number = clock_realtime_us();
-    prng_init(&client->prng, options->seed != 0 ? options->seed : seed_from_kernel());
-    prng_init(&client->names, seed_from_kernel());
+    prng_init(&client->prng, options->seed != 0 ? options->seed : entropy_draw());
+    prng_init(&client->names, entropy_draw());
     client->message_id = prng_next(&client->prng);
     client->relaxed_identity = prng_next(&client->names) | 1;
     pthread_mutexattr_t attributes;
@@ -175,7 +165,7 @@ void plx_close(struct plx_client *client)
     if (client == NULL)
         return;
     client->now_ns = clock_monotonic_ns();
-    sessions_close(client);
+    sessions_give_back(client);
     client_free(client);
 }
 

@@ -239,22 +239,31 @@ struct plx_client {
     struct plx_statistics statistics;
 };
 
-/* ---- clock.c, socket.c ---- */
+/* ---- socket.c, or what a program links in its place ---- */
 uint64_t clock_monotonic_ns(void);
 uint64_t clock_realtime_us(void);
+/* What nobody else draws: the seed of names that must differ between handles. */
+uint64_t entropy_draw(void);
 enum plx_outcome socket_open(struct plx_client *client, char *ret_reason, size_t reason_size);
 void socket_close(struct plx_client *client);
+/* Sends the packets that were gathered. */
+void socket_flush(struct plx_client *client);
+/* Receives what is there and hands each packet to packet_receive. */
+void socket_receive(struct plx_client *client);
+/* Waits until a packet, a wake-up, or `until_ns`. */
+void socket_wait(struct plx_client *client, uint64_t until_ns);
+/* Ends the wait under way, or the next one. Any thread; from a signal handler, too. */
+void socket_wake(struct plx_client *client);
+
+/* ---- packet.c ---- */
+uint64_t message_id_next(struct plx_client *client);
 /* One more packet to send; flushed when PACKETS_OUT_MAX are gathered. */
 void socket_send_piece(struct plx_client *client, uint32_t endpoint,
                        const struct wire_message_header *header, struct span body, uint32_t piece);
 /* A message of one packet under a fresh message id. */
 void socket_send(struct plx_client *client, uint32_t endpoint, uint8_t wire_type, struct span body);
-void socket_flush(struct plx_client *client);
-/* Receives what is there and hands each message to receive_message. */
-void socket_receive(struct plx_client *client);
-/* Waits until a packet, a wake-up, or `until_ns`. */
-void socket_wait(struct plx_client *client, uint64_t until_ns);
-uint64_t message_id_next(struct plx_client *client);
+/* A packet arrived; a message that it completes goes to receive_message. */
+void packet_receive(struct plx_client *client, const struct address *from, struct span bytes);
 
 /* ---- endpoint.c ---- */
 enum plx_outcome endpoints_parse(struct plx_client *client, const char *text, char *ret_reason,
@@ -288,7 +297,7 @@ void session_expired(struct plx_client *client, uint64_t id);
 void session_replied(struct plx_client *client, const struct transmission *transmission,
                      const struct wire_reply *reply);
 void sessions_turn(struct plx_client *client);
-void sessions_close(struct plx_client *client);
+void sessions_give_back(struct plx_client *client);
 
 /* ---- transmit.c, large.c ---- */
 uint64_t round_trip_timeout_ns(struct plx_client *client, bool is_read, uint32_t attempts);

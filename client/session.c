@@ -213,7 +213,7 @@ void sessions_turn(struct plx_client *client)
     }
 }
 
-void sessions_close(struct plx_client *client)
+void sessions_give_back(struct plx_client *client)
 {
     struct session *session = session_current(client);
     if (session->id == 0 || session->pins > 0 || leader_endpoint(client) < 0)

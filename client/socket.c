@@ -1,6 +1,7 @@
 /*
- * The transport: one non-blocking, unconnected UDP socket, packets in bursts. A packet that the
- * kernel does not take is lost like any other and sent again by its timer.
+ * The transport, the clocks and the kernel's randomness: one non-blocking, unconnected UDP socket,
+ * packets in bursts. A packet that the kernel does not take is lost like any other and sent again
+ * by its timer. The simulator links another file in place of this one.
  */
 #include "client/client_internal.h"
 
@@ -10,6 +11,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +32,14 @@ uint64_t clock_monotonic_ns(void)
 uint64_t clock_realtime_us(void)
 {
     return clock_ns(CLOCK_REALTIME) / 1000;
+}
+
+uint64_t entropy_draw(void)
+{
+    uint64_t drawn;
+    if (getrandom(&drawn, sizeof(drawn), 0) != (ssize_t)sizeof(drawn))
+        drawn = clock_monotonic_ns() ^ clock_realtime_us() ^ (uint64_t)getpid() << 32;
+    return drawn;
 }
 
 /* One family serves all endpoints: IPv4 where all are, else IPv6 with mapped addresses. */
@@ -89,29 +99,6 @@ void socket_close(struct plx_client *client)
         close(client->wake_fd);
 }
 
-uint64_t message_id_next(struct plx_client *client)
-{
-    return ++client->message_id;
-}
-
-void socket_send_piece(struct plx_client *client, uint32_t endpoint,
-                       const struct wire_message_header *header, struct span body, uint32_t piece)
-{
-    if (client->out_count == PACKETS_OUT_MAX)
-        socket_flush(client);
-    struct packet_out *packet = &client->out[client->out_count++];
-    packet->endpoint = (uint8_t)endpoint;
-    packet->size_bytes = wire_piece_encode(packet->bytes, header, body, piece);
-}
-
-void socket_send(struct plx_client *client, uint32_t endpoint, uint8_t wire_type, struct span body)
-{
-    CHECK(wire_piece_count(body.size_bytes) == 1);
-    struct wire_message_header header = {
-        .type = wire_type, .cluster_id = client->cluster_id, .message_id = message_id_next(client)};
-    socket_send_piece(client, endpoint, &header, body, 0);
-}
-
 void socket_flush(struct plx_client *client)
 {
     struct mmsghdr messages[PACKETS_OUT_MAX];
@@ -161,33 +148,13 @@ static bool address_of_socket(const struct sockaddr_storage *from, struct addres
     return true;
 }
 
-static int32_t endpoint_of_address(const struct plx_client *client, const struct address *address)
+/* A packet from an address that no endpoint could have is a stranger's like any other. */
+static void datagram_receive(struct plx_client *client, struct span bytes,
+                             const struct sockaddr_storage *from)
 {
-    for (uint32_t i = 0; i < client->endpoint_count; i++) {
-        if (address_is_equal(&client->endpoints[i].address, address))
-            return (int32_t)i;
-    }
-    return -1;
-}
-
-static void packet_receive(struct plx_client *client, struct span bytes,
-                           const struct sockaddr_storage *from)
-{
-    struct address address;
-    struct wire_packet packet;
-    client->statistics.packets_received++;
-    int32_t endpoint =
-        address_of_socket(from, &address) ? endpoint_of_address(client, &address) : -1;
-    if (endpoint < 0 || wire_packet_decode(bytes, client->cluster_id, &packet) != OK) {
-        client->statistics.packets_dropped++;
-        return;
-    }
-    struct span body;
-    enum error error = reassembly_add(client->reassembly, &address, &packet, client->now_ns, &body);
-    if (error != OK)
-        client->statistics.packets_dropped++;
-    else if (body.data != NULL)
-        receive_message(client, (uint32_t)endpoint, packet.header.type, body);
+    struct address address = {.port = 0};
+    (void)address_of_socket(from, &address);
+    packet_receive(client, &address, bytes);
 }
 
 void socket_receive(struct plx_client *client)
@@ -208,10 +175,18 @@ void socket_receive(struct plx_client *client)
         }
         int count = recvmmsg(client->socket_fd, messages, PACKETS_IN_BURST, MSG_DONTWAIT, NULL);
         for (int i = 0; i < count; i++)
-            packet_receive(client, span_of(parts[i].iov_base, messages[i].msg_len), &from[i]);
+            datagram_receive(client, span_of(parts[i].iov_base, messages[i].msg_len), &from[i]);
         if (count < PACKETS_IN_BURST)
             return;
     }
+}
+
+void socket_wake(struct plx_client *client)
+{
+    uint64_t one = 1;
+    /* A counter that is full wakes just as well. */
+    ssize_t size = write(client->wake_fd, &one, sizeof(one));
+    (void)size;
 }
 
 void socket_wait(struct plx_client *client, uint64_t until_ns)

@@ -30,7 +30,8 @@ struct lane_options {
     uint64_t seed;
     struct raft_options raft;     /* `sizes` is filled by the lane */
     struct engine_options engine; /* `sink`, `self`, `node_count`, and everything about the journal
-                                     and pending writes are filled by the lane */
+                                     and pending writes are filled by the lane; a pending_max that
+                                     is not 0 and below what the journal can hold stays */
     struct log_options log;
     struct journal_options journal; /* `identity` is the log's; size 0: no relaxed writes */
     uint64_t wall_ns;               /* wall clock at the start: where a new journal's seqs begin */

@@ -43,6 +43,7 @@ static size_t bank_size_bytes(const struct journal_options *options)
 void lane_fill_journal_options(struct lane *lane)
 {
     struct engine_options *engine = &lane->options.engine;
+    uint32_t pending_max = engine->pending_max;
     engine->journal = (struct engine_journal){0};
     engine->journal_first_seq = 0;
     engine->pending_max = 0;
@@ -54,6 +55,8 @@ void lane_fill_journal_options(struct lane *lane)
     engine->journal = (struct engine_journal){.append = append, .context = lane};
     engine->journal_first_seq = lane->options.wall_ns > 0 ? lane->options.wall_ns : 1;
     engine->pending_max = (uint32_t)(size / JOURNAL_OP_SIZE_BYTES_MIN);
+    if (pending_max > 0 && pending_max < engine->pending_max)
+        engine->pending_max = pending_max;
     engine->pending_blocks_max = (uint32_t)(size / ENGINE_BLOCK_SIZE_BYTES);
 }
 
