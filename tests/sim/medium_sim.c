@@ -22,7 +22,9 @@ struct medium_sim {
 struct medium {
     struct medium_sim *sim;
     struct sim_file *file; /* NULL once the process has died */
-    uint8_t *data;         /* its own from then on */
+    uint8_t *data;         /* its own from then on, with what else is needed to give it back */
+    size_t image_bytes;
+    size_t high_bytes;
     size_t size_bytes;
     enum medium_granularity granularity;
     struct medium *next; /* of all that are open */
@@ -76,8 +78,8 @@ struct medium_sim *medium_sim_clone(const struct medium_sim *sim)
         const struct sim_file *from = &sim->files[i];
         if (from->path[0] == '\0')
             continue;
-        file->visible = sim_take(from->size_bytes);
-        file->persisted = sim_take(from->size_bytes);
+        file->visible = sim_image_take(from->image_bytes);
+        file->persisted = sim_image_take(from->image_bytes);
         memcpy(file->visible, from->visible, from->high_bytes);
         memcpy(file->persisted, from->persisted, from->high_bytes);
         file->store_capacity = from->store_count + 64;
@@ -148,8 +150,6 @@ void medium_sim_cut(struct medium_sim *sim, const char *path, size_t size_bytes)
     CHECK(!file->is_open);
     CHECK(size_bytes <= file->size_bytes);
     file->size_bytes = size_bytes;
-    if (file->high_bytes > size_bytes)
-        file->high_bytes = size_bytes;
     file->store_count = 0;
     file->has_orphans = false;
 }
@@ -160,9 +160,10 @@ static void file_detach(struct medium_sim *sim, struct sim_file *file)
     for (struct medium *medium = sim->open_media; medium != NULL; medium = medium->next) {
         if (medium->file != file)
             continue;
-        file->visible = sim_take(file->size_bytes);
+        file->visible = sim_image_take(file->image_bytes);
         memcpy(file->visible, medium->data, file->high_bytes);
         medium->file = NULL;
+        medium->high_bytes = file->high_bytes;
     }
     sim_file_forget_opener(file);
 }
@@ -216,6 +217,11 @@ bool medium_sim_exists(const struct medium_sim *sim, const char *path)
     return file_find(sim, path) != NULL;
 }
 
+size_t medium_sim_written_bytes(const struct medium_sim *sim, const char *path)
+{
+    return file_of(sim, path)->high_bytes;
+}
+
 size_t medium_sim_pending_count(const struct medium_sim *sim, const char *path)
 {
     return file_of(sim, path)->store_count;
@@ -246,8 +252,9 @@ static enum error file_create(struct medium_sim *sim, const struct medium_option
     snprintf(file->path, sizeof(file->path), "%s", options->path);
     file->granularity = sim->options.granularity;
     file->size_bytes = options->size_bytes;
-    file->visible = sim_take(options->size_bytes);
-    file->persisted = sim_take(options->size_bytes);
+    file->image_bytes = options->size_bytes;
+    file->visible = sim_image_take(options->size_bytes);
+    file->persisted = sim_image_take(options->size_bytes);
     file->delay_min_ns = sim->options.sync_delay_min_ns;
     file->delay_max_ns = sim->options.sync_delay_max_ns;
     file->sync_due_ns = UINT64_MAX;
@@ -283,6 +290,7 @@ enum error medium_open(const struct medium_options *options, struct medium **ret
     *medium = (struct medium){.sim = current,
                               .file = file,
                               .data = file->visible,
+                              .image_bytes = file->image_bytes,
                               .size_bytes = file->size_bytes / 4096 * 4096,
                               .granularity = file->granularity,
                               .next = current->open_media};
@@ -299,7 +307,7 @@ void medium_close(struct medium *medium)
         link = &(*link)->next;
     *link = medium->next;
     if (medium->file == NULL) {
-        free(medium->data);
+        sim_image_give(medium->data, medium->image_bytes, medium->high_bytes);
     } else {
         sim_file_forget_opener(medium->file);
         if (medium->granularity != MEDIUM_PAGE)
@@ -342,6 +350,15 @@ static void watch_store(struct medium *medium)
         watch->before_store(watch->context, medium->file->path);
 }
 
+/* A store of a process that has died reaches its own memory only. */
+static void write_detached(struct medium *medium, size_t offset, const void *data,
+                           size_t size_bytes)
+{
+    memcpy(medium->data + offset, data, size_bytes);
+    if (offset + size_bytes > medium->high_bytes)
+        medium->high_bytes = offset + size_bytes;
+}
+
 void medium_write(struct medium *medium, size_t offset, const void *data, size_t size_bytes)
 {
     const uint8_t *bytes = data;
@@ -350,7 +367,7 @@ void medium_write(struct medium *medium, size_t offset, const void *data, size_t
     watch_store(medium);
     struct sim_file *file = medium->file;
     if (file == NULL) {
-        memcpy(medium->data + offset, data, size_bytes);
+        write_detached(medium, offset, data, size_bytes);
         return;
     }
     for (size_t done = 0; done < size_bytes;) {
@@ -376,7 +393,7 @@ void medium_write_word(struct medium *medium, size_t offset, uint64_t word)
     if (medium->file != NULL)
         sim_file_store_word(medium->file, offset, value);
     else
-        memcpy(medium->data + offset, &value, sizeof(value));
+        write_detached(medium, offset, &value, sizeof(value));
 }
 
 uint64_t medium_persist(struct medium *medium)

@@ -87,6 +87,8 @@ void medium_sim_lose_power_but(struct medium_sim *sim, const char *path, const u
 void medium_sim_kill(struct medium_sim *sim, const char *path);
 
 bool medium_sim_exists(const struct medium_sim *sim, const char *path);
+/* End of what was ever stored. */
+size_t medium_sim_written_bytes(const struct medium_sim *sim, const char *path);
 /* Words stored and not yet persisted: the bits of medium_sim_lose_power_but. */
 size_t medium_sim_pending_count(const struct medium_sim *sim, const char *path);
 /* What would be read after a power loss that keeps none of them. */

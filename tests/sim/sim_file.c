@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void *sim_take(size_t size_bytes)
 {
@@ -13,10 +14,45 @@ void *sim_take(size_t size_bytes)
     return memory;
 }
 
+/* Begins an image that nobody uses. */
+struct spare_image {
+    struct spare_image *next;
+    size_t size_bytes;
+};
+
+static struct spare_image *spares;
+
+uint8_t *sim_image_take(size_t size_bytes)
+{
+    for (struct spare_image **link = &spares; *link != NULL; link = &(*link)->next) {
+        struct spare_image *spare = *link;
+        if (spare->size_bytes != size_bytes)
+            continue;
+        *link = spare->next;
+        memset(spare, 0, sizeof(*spare));
+        return (uint8_t *)spare;
+    }
+    void *image = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(image != MAP_FAILED);
+    return image;
+}
+
+void sim_image_give(uint8_t *image, size_t size_bytes, size_t used_bytes)
+{
+    CHECK(used_bytes <= size_bytes && size_bytes >= sizeof(struct spare_image));
+    memset(image, 0, used_bytes);
+    struct spare_image *spare = (struct spare_image *)(void *)image;
+    *spare = (struct spare_image){.next = spares, .size_bytes = size_bytes};
+    spares = spare;
+}
+
 void sim_file_release(struct sim_file *file)
 {
-    free(file->visible);
-    free(file->persisted);
+    if (file->visible != NULL)
+        sim_image_give(file->visible, file->image_bytes, file->high_bytes);
+    if (file->persisted != NULL)
+        sim_image_give(file->persisted, file->image_bytes, file->high_bytes);
     free(file->stores);
     memset(file, 0, sizeof(*file));
 }

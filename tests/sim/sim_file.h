@@ -20,6 +20,7 @@ struct sim_file {
     char path[MEDIUM_SIM_PATH_MAX]; /* empty: free */
     enum medium_granularity granularity;
     size_t size_bytes;
+    size_t image_bytes; /* of each of the two images: its size before it was cut */
     uint8_t *visible;
     uint8_t *persisted;
     struct sim_store *stores; /* pending, in order */
@@ -42,6 +43,13 @@ struct sim_file {
 
 /* Zeroed memory; aborts without. */
 void *sim_take(size_t size_bytes);
+
+/*
+ * Images of files are large and mostly zeros that nobody touches: those given back are kept for the
+ * next, zeroed as far as they were used.
+ */
+uint8_t *sim_image_take(size_t size_bytes);
+void sim_image_give(uint8_t *image, size_t size_bytes, size_t used_bytes);
 
 /* Frees what the file holds and makes its place free. */
 void sim_file_release(struct sim_file *file);
