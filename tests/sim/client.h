@@ -1,25 +1,23 @@
 /*
- * A simulated client: speaks engine/wire.h over the simulated network by the rules of the real
- * library (a retry keeps its sequence number and takes a new packet number; a timeout is reported
- * only after every transmission was refused or after a fence; what is still open is resolved
- * later), and notes in the history what it asked and was told.
+ * A simulated client: a host with a program that uses libpollux, the real one, on a handle of its
+ * own, and notes in the history what it asked and was told. Its process may die at any time it
+ * waits; then its handle is gone, and a new process with a new handle begins.
  *
- * client.c: life and timers; client_send.c: what leaves; client_reply.c: what comes back.
+ * client.c: the process and its life; client_ops.c: operations of the workload; taker.c: a client
+ * that takes logs. They share tokens.h, where unknown outcomes are left to whoever resolves them.
  */
 #ifndef POLLUX_TESTS_SIM_CLIENT_H
 #define POLLUX_TESTS_SIM_CLIENT_H
 
-#include "base/arena.h"
-#include "engine/reassembly.h"
-#include "engine/wire.h"
 #include "tests/sim/history.h"
-#include "tests/sim/network.h"
+#include "tests/sim/log_file.h"
+#include "tests/sim/logs_check.h"
+#include "tests/sim/socket_sim.h"
+#include "tests/sim/tokens.h"
+#include "tests/sim/value.h"
+#include "tests/sim/witness.h"
 
-#define CLIENT_SLOTS_MAX      32  /* operations that are not finished */
-#define CLIENT_SENT_MAX       256 /* transmissions whose answer is still told apart */
-#define CLIENT_REQUEST_MAX    4   /* operations a request */
-#define CLIENT_REASSEMBLY_MAX 4
-#define CLIENT_NODE_NONE      UINT32_MAX
+#define CLIENT_SLOTS_MAX 16 /* operations in flight */
 
 /* What the clients of one world share. */
 struct client_world {
@@ -27,105 +25,96 @@ struct client_world {
     struct verdict *verdict;
     struct tally *tally;
     struct history *history;
+    struct logs_history *logs_history;
+    struct witness *witness;
     struct network *network;
     const struct draw *draw;
-    uint64_t cluster_id;
+    struct tokens tokens;
+    struct log_file log_file;
+    uint8_t keys[HISTORY_KEYS_MAX][KEY_SIZE_BYTES_MAX];
+    size_t key_sizes_bytes[HISTORY_KEYS_MAX];
+    uint32_t nodes_down;  /* bits: not running now, ... */
+    uint32_t nodes_gone;  /* ... or never again */
     bool is_winding_down; /* no new operations */
-    bool is_full_log_met; /* somebody was told that the log is full */
+    bool is_overload_met; /* somebody was told that there is no room */
 };
 
-enum slot_state {
-    SLOT_FREE,
-    SLOT_CALLING,   /* until its answer or its soft deadline */
-    SLOT_FENCING,   /* the soft deadline is past and a transmission is out: fenced */
-    SLOT_RESOLVING, /* reported unknown; the fence goes on in the background */
-};
+struct client;
 
-struct slot {
-    enum slot_state state;
-    uint32_t op; /* its number in the history */
-    bool is_write;
-    uint64_t session; /* 0: not sent yet */
-    uint64_t seq;
-    uint32_t attempts;
-    uint32_t open_count; /* transmissions of the original that were not refused */
-    uint64_t next_send_ns;
-    uint64_t soft_deadline_ns; /* UINT64_MAX: blocking */
-    uint64_t hard_deadline_ns;
-};
-
-struct sent {
-    uint64_t number; /* 0: free */
-    uint64_t nonce;  /* registration, else 0 */
-    uint32_t node;
-    uint32_t count;
-    uint32_t slots[CLIENT_REQUEST_MAX];
-    uint32_t ops[CLIENT_REQUEST_MAX]; /* still the slots' when the answer comes? */
-    bool is_fence[CLIENT_REQUEST_MAX];
+/* An operation in flight. */
+struct client_slot {
+    bool is_used;
+    struct client *client;
+    uint32_t op;  /* its number in the history */
+    int32_t home; /* a relaxed one that no other node can answer: that endpoint; -1: any may */
+    uint8_t *value;
+    uint8_t *old_value;
 };
 
 struct client {
     struct client_world *world;
     uint32_t number;
-    uint32_t host;
+    bool is_taker;
     struct prng prng;
-    struct arena arena;
-    struct reassembly *reassembly;
+    struct socket_sim socket;
+    struct plx_client *handle; /* NULL: none is open */
+    uint32_t life;
     uint32_t ops_left;
     uint64_t next_op_ns;
-    uint64_t stamp; /* of its timer */
-    uint64_t wake_ns;
-    uint32_t leader; /* node number or CLIENT_NODE_NONE */
-    uint64_t incarnations[NODES_MAX];
-    uint64_t hello_nonces[NODES_MAX];
-    uint64_t hello_sent_ns[NODES_MAX];
-    uint64_t session; /* 0: none */
-    uint64_t next_seq;
-    uint64_t register_nonce;
-    uint64_t register_next_ns;
-    uint32_t register_attempts;
-    uint64_t next_number;
-    uint64_t next_message_id;
+    uint64_t hurt_at_ns; /* when it is cancelled or dies next; UINT64_MAX: never */
+    uint32_t deaths;
+    int32_t home; /* endpoint that its handle is pinned to; -1: none */
+    bool reads_own;
+    bool is_transfer_wanted;
+    uint16_t transfer_target;
+    uint64_t max_age_ns;                    /* of its handle */
     uint64_t last_values[HISTORY_KEYS_MAX]; /* last known value of each key: what swaps expect */
-    struct slot slots[CLIENT_SLOTS_MAX];
-    struct sent sent[CLIENT_SENT_MAX];
+    uint64_t seen_index;                    /* the newest index that an answer told of */
+    struct client_slot slots[CLIENT_SLOTS_MAX];
+    uint32_t logs_known; /* a taker: so many lines are known to be handed out; they end here */
+    struct plx_logs_position logs_known_end;
 };
 
 void client_init(struct client *client, struct client_world *world, uint32_t number, uint64_t seed);
 void client_deinit(struct client *client);
 
-/* Its timer went off. */
-void client_wake(struct client *client);
-/* A packet for it. */
-void client_receive(struct client *client, const struct packet *packet);
-/* Has every operation been answered? Operations that are only being resolved do not count. */
+/* Its event. */
+void client_wake(struct client *client, uint64_t stamp);
+/* A packet for its host. */
+void client_receive(struct client *client, struct packet *packet);
+/* Has every call ended that can end while some nodes are down? */
 bool client_is_done(const struct client *client);
-/* Nothing at all is left to do, resolving included. */
+/* It has nothing left to do, resolving included, and has closed its handle. */
 bool client_is_quiet(const struct client *client);
 /* Says what it waits for, when verbose. */
 void client_describe(const struct client *client);
-/* Starts a blocking consistent get of a key, whatever else goes on. */
-void client_read_finally(struct client *client, uint32_t key);
-/* Asks the node to hand its leadership over. */
-void client_ask_transfer(struct client *client, uint32_t node, uint16_t target);
+/* Starts a process that reads every key, and where the logs' cursor stands. */
+void client_read_finally(struct client *client);
+/* Asks for leadership to be handed over, once it comes to that. */
+void client_ask_transfer(struct client *client, uint16_t target);
 
 /* ---- between the files ---- */
 
-/* Sends what is due; returns when something will be due next. */
-uint64_t client_send_due(struct client *client);
-uint32_t client_other_node(struct client *client, uint32_t node);
-void client_plan(struct client *client, uint64_t at_ns);
-void client_finish(struct client *client, struct slot *slot, enum history_outcome outcome);
-/* The session is gone: whatever was under it ends here. */
-void client_lose_session(struct client *client);
 uint64_t client_now_ns(const struct client *client);
-const struct history_op *client_op(const struct client *client, const struct slot *slot);
-
-/* Keys and values as bytes: the name of a value, then a pattern that depends on it. */
-struct span client_key(const struct client_world *world, uint32_t key);
-struct span client_value(const struct client_world *world, uint64_t value);
-/* The name of a value by its first chunk; 0: not a value that anybody wrote. */
-uint64_t client_value_name(const struct client_world *world, struct span chunk,
-                           uint32_t value_size_bytes);
+/* Begins what is due of the workload. */
+void client_begin_ops(struct client *client);
+uint32_t client_in_flight(const struct client *client);
+/* Only operations are in flight that wait for a node which will not come back. */
+bool client_is_stranded(const struct client *client);
+/* Of an operation in flight: its node is down, and no other can end it. */
+bool client_slot_is_stranded(const struct client *client, const struct client_slot *slot,
+                             uint32_t nodes);
+/* The process has died: its operations are left as they are. */
+void client_drop_ops(struct client *client);
+/* Notes the identities of the operations of a handle; its packets leave next. */
+void client_name_ops(void *context, const struct plx_client *handle);
+/* A blocking consistent get. */
+void client_read_key(struct client *client, uint32_t key);
+/* Resolves a token of the board, or one of its own that others have resolved. */
+void client_resolve(struct client *client, struct token *token);
+/* What a taker does until all lines are handed out. */
+void taker_run(struct client *client);
+/* Asks where the cursor stands, for the check. */
+void taker_read_cursor(struct client *client);
 
 #endif

@@ -38,7 +38,7 @@ static void draw_workload(struct draw *draw, struct prng *prng)
     draw->keys = PICK(prng, 1, 1, 2, 3, 5, 8);
     draw->ops_per_client = prng_range(prng, 20, 120);
     draw->pipeline_max = PICK(prng, 1, 1, 2, 4, 8, 16);
-    draw->ops_per_request_max = PICK(prng, 1, 1, 2, 4);
+    draw->packet_ops_max = PICK(prng, 1, 1, 2, 4);
     draw->fault_phase_ns = prng_range(prng, 2 * S, 12 * S);
     draw->think_ns = draw->fault_phase_ns / draw->ops_per_client * draw->pipeline_max;
     draw->think_ns = prng_range(prng, draw->think_ns / 4, draw->think_ns);
@@ -55,8 +55,8 @@ static void draw_workload(struct draw *draw, struct prng *prng)
     draw->blocking_chance = PICK(prng, 0, 200000, 500000, 900000, 1000000);
     draw->timeout_ns = PICK(prng, 5 * MS, 50 * MS, 50 * MS, 200 * MS, 1 * S);
     draw->fence_wait_ns = PICK(prng, 100 * MS, 500 * MS, 2 * S, 10 * S);
-    draw->retry_ns = PICK(prng, 10 * MS, 30 * MS, 100 * MS, 300 * MS);
-    draw->any_node_chance = PICK(prng, 0, 0, 50000, 300000);
+    draw->rto_min_ns = PICK(prng, 2 * MS, 10 * MS, 30 * MS, 100 * MS);
+    draw->pinned_chance = PICK(prng, 0, 0, 50000, 300000);
     draw->key_size_max = PICK(prng, 8, 8, 64, KEY_SIZE_BYTES_MAX);
     draw->value_size_max = PICK(prng, 8, 16, 100, 700, 3000);
     draw->big_value_chance = PICK(prng, 0, 0, 0, 0, 0, 0, 0, 5000, 20000, 20000);
@@ -135,7 +135,7 @@ static void aim_at_reads(struct draw *draw, struct prng *prng)
     draw->get_weight = 10;
     draw->set_weight = 5;
     draw->blocking_chance = 1000000;
-    draw->retry_ns = PICK(prng, 10 * MS, 30 * MS);
+    draw->rto_min_ns = PICK(prng, 10 * MS, 30 * MS);
     draw->depose_weight = 100;
     draw->fault_interval_ns = 500 * MS;
 }
@@ -146,7 +146,7 @@ static void aim_at_divergence(struct draw *draw, struct prng *prng)
     draw->nodes = PICK(prng, 3, 3, 5);
     draw->clients = prng_range(prng, 3, 5);
     draw->pipeline_max = PICK(prng, 8, 16);
-    draw->ops_per_request_max = 1;
+    draw->packet_ops_max = 1;
     draw->ops_per_client = prng_range(prng, 100, 250);
     draw->think_ns = prng_range(prng, 20 * MS, 100 * MS);
     draw->set_weight = 20;
@@ -172,7 +172,7 @@ static void aim_at_expiry(struct draw *draw, struct prng *prng)
     draw->session_ttl_ns = PICK(prng, 100 * MS, 300 * MS, 1 * S);
     draw->blocking_chance = 1000000;
     draw->set_weight = 20;
-    draw->retry_ns = PICK(prng, 30 * MS, 300 * MS);
+    draw->rto_min_ns = PICK(prng, 30 * MS, 100 * MS);
     draw->loss_chance = prng_range(prng, 50000, 400000);
     draw->lag_weight = 10;
     draw->partition_weight = 10;
@@ -187,9 +187,9 @@ static void aim_at_refusals(struct draw *draw, struct prng *prng)
     draw->clients = prng_range(prng, 2, 5);
     draw->blocking_chance = 0;
     draw->timeout_ns = PICK(prng, 20 * MS, 100 * MS);
-    draw->retry_ns = PICK(prng, 10 * MS, 300 * MS);
+    draw->rto_min_ns = PICK(prng, 10 * MS, 100 * MS);
     draw->set_weight = 20;
-    draw->any_node_chance = 300000;
+    draw->pinned_chance = 300000;
     draw->duplicate_chance = 500000;
     draw->duplicate_lag_ns = PICK(prng, 300 * MS, 1 * S, 3 * S);
     draw->transfer_weight = 10;
@@ -200,9 +200,11 @@ static void aim_at_refusals(struct draw *draw, struct prng *prng)
     draw->session_ttl_ns = 3600 * S;
 }
 
-static void draw_aim(struct draw *draw, struct prng *prng)
+/* Returns which purpose: those beyond are for draw_contract. */
+static uint64_t draw_aim(struct draw *draw, struct prng *prng)
 {
-    switch (prng_range(prng, 0, 11)) {
+    uint64_t aim = prng_range(prng, 0, 11);
+    switch (aim) {
     case 0:
         aim_at_reads(draw, prng);
         break;
@@ -220,6 +222,7 @@ static void draw_aim(struct draw *draw, struct prng *prng)
     }
     if (draw->nodes < 3)
         draw->residual = RESIDUAL_NONE;
+    return aim;
 }
 
 /* An election is two syncs and two ways: a shorter patience elects nobody. */
@@ -232,6 +235,48 @@ static void draw_patience(struct draw *draw, struct prng *prng)
     draw->heartbeat_ns = draw->election_min_ns / prng_range(prng, 3, 8);
 }
 
+/* ---- relaxed operations, freshness, logs, and clients that die ---- */
+
+/* Takers of one log, and hardly anything else. */
+static void aim_at_logs(struct draw *draw, struct prng *prng)
+{
+    draw->clients = 1;
+    draw->ops_per_client = prng_range(prng, 0, 10);
+    draw->takers = prng_range(prng, 2, 5);
+    draw->log_lines = PICK(prng, 50, 200, 400);
+    draw->take_pause_ns = PICK(prng, 5 * MS, 50 * MS);
+    draw->lease_chance = PICK(prng, 0, 500000, 1000000);
+    draw->hurt_interval_ns = PICK(prng, 100 * MS, 500 * MS);
+    draw->death_chance = PICK(prng, 500000, 900000);
+}
+
+static void draw_contract(struct draw *draw, struct prng *prng, uint64_t aim)
+{
+    draw->reads_own_chance = PICK(prng, 0, 0, 300000, 1000000);
+    draw->min_index_chance = PICK(prng, 0, 0, 100000, 500000);
+    draw->max_age_chance = PICK(prng, 0, 0, 200000, 800000);
+    draw->max_age_ns = PICK(prng, 10 * MS, 300 * MS, 3 * S);
+    draw->relaxed_keys_max = PICK(prng, 1, 2, 64, 64);
+    draw->leader_fresh_ns = PICK(prng, 30 * MS, 100 * MS, 100 * MS, 1 * S);
+    /* Well below the lifetime of a session, as the library asks for. */
+    draw->keep_alive_ns = draw->session_ttl_ns / PICK(prng, 3, 5, 20);
+    if (draw->keep_alive_ns > 1 * S)
+        draw->keep_alive_ns = 1 * S;
+    draw->hurt_interval_ns = PICK(prng, 0, 0, 0, 500 * MS, 2 * S, 5 * S);
+    draw->death_chance = PICK(prng, 0, 300000, 700000);
+    draw->takers = PICK(prng, 0, 0, 0, 0, 1, 2, 3);
+    draw->log_lines = PICK(prng, 10, 50, 200);
+    draw->take_pause_ns = PICK(prng, 20 * MS, 100 * MS, 500 * MS);
+    draw->lease_chance = PICK(prng, 0, 300000, 1000000);
+    draw->lease_ns = PICK(prng, 30 * MS, 300 * MS, 2 * S);
+    draw->wall_skew_ns = PICK(prng, 0, 100 * MS, 400 * MS, 400 * MS, 5 * S);
+    draw->journal_fault_chance = PICK(prng, 0, 300000, 800000);
+    if (aim == 7)
+        aim_at_logs(draw, prng);
+    if (draw->nodes < 3)
+        draw->residual = RESIDUAL_NONE;
+}
+
 void draw_make(struct draw *draw, uint64_t seed)
 {
     struct prng prng;
@@ -241,8 +286,9 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_product(draw, &prng);
     draw_network(draw, &prng);
     draw_faults(draw, &prng);
-    draw_aim(draw, &prng);
+    uint64_t aim = draw_aim(draw, &prng);
     draw_patience(draw, &prng);
+    draw_contract(draw, &prng, aim);
 }
 
 struct draw_field {

@@ -17,7 +17,7 @@
     X(keys)                                                                                        \
     X(ops_per_client)                                                                              \
     X(pipeline_max)                                                                                \
-    X(ops_per_request_max)                                                                         \
+    X(packet_ops_max)                                                                              \
     X(fault_phase_ns)                                                                              \
     X(think_ns)                                                                                    \
     X(get_weight)                                                                                  \
@@ -28,8 +28,8 @@
     X(blocking_chance)                                                                             \
     X(timeout_ns)                                                                                  \
     X(fence_wait_ns)                                                                               \
-    X(retry_ns)                                                                                    \
-    X(any_node_chance)                                                                             \
+    X(rto_min_ns)                                                                                  \
+    X(pinned_chance)                                                                               \
     X(key_size_max)                                                                                \
     X(value_size_max)                                                                              \
     X(big_value_chance)                                                                            \
@@ -81,7 +81,25 @@
     X(down_ns_max)                                                                                 \
     X(pause_ns_max)                                                                                \
     X(clock_step_ns_max)                                                                           \
-    X(residual)
+    X(residual)                                                                                    \
+    X(relaxed_set_weight)                                                                          \
+    X(relaxed_del_weight)                                                                          \
+    X(reads_own_chance)                                                                            \
+    X(min_index_chance)                                                                            \
+    X(max_age_chance)                                                                              \
+    X(max_age_ns)                                                                                  \
+    X(relaxed_keys_max)                                                                            \
+    X(leader_fresh_ns)                                                                             \
+    X(keep_alive_ns)                                                                               \
+    X(hurt_interval_ns)                                                                            \
+    X(death_chance)                                                                                \
+    X(takers)                                                                                      \
+    X(log_lines)                                                                                   \
+    X(take_pause_ns)                                                                               \
+    X(lease_chance)                                                                                \
+    X(lease_ns)                                                                                    \
+    X(wall_skew_ns)                                                                                \
+    X(journal_fault_chance)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must serve.
  */

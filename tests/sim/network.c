@@ -10,6 +10,8 @@
 void network_init(struct network *network, uint64_t seed)
 {
     prng_init(&network->prng, seed ^ 0x6e6574776f726bu);
+    for (uint32_t node = 0; node < NODES_MAX; node++)
+        network->ports[node] = NETWORK_UDP_PORT;
 }
 
 void network_deinit(struct network *network)
@@ -32,6 +34,17 @@ struct address network_address(uint32_t host)
 {
     const uint8_t ipv4[4] = {10, 0, (uint8_t)(host >= NODES_MAX), (uint8_t)(host + 1)};
     return address_of_ipv4(ipv4, NETWORK_UDP_PORT);
+}
+
+void network_port_open(struct network *network, uint32_t host)
+{
+    CHECK(network->ports[host] == 0);
+    network->ports[host] = (uint16_t)(NETWORK_UDP_PORT + ++network->ports_used[host]);
+}
+
+void network_port_close(struct network *network, uint32_t host)
+{
+    network->ports[host] = 0;
 }
 
 uint32_t network_host(const struct address *address)
@@ -99,12 +112,15 @@ static uint64_t arrival_ns(struct network *network, uint32_t from, uint32_t to, 
     return at_ns;
 }
 
-static void packet_plan(struct network *network, uint32_t from, uint32_t to, struct span bytes,
-                        uint64_t late_ns)
+static void packet_plan(struct network *network, uint32_t from, const struct address *to_address,
+                        struct span bytes, uint64_t late_ns)
 {
     struct packet *packet = packet_take(network);
+    uint32_t to = network_host(to_address);
     packet->from = network_address(from);
+    packet->from.port = network->ports[from];
     packet->to_host = to;
+    packet->to_port = to_address->port;
     packet->size_bytes = (uint32_t)bytes.size_bytes;
     memcpy(packet->data, bytes.data, bytes.size_bytes);
     packet_corrupt(network, packet);
@@ -130,11 +146,11 @@ void network_send(struct network *network, uint32_t from_host, const struct addr
         network->tally->fault_packets_lost++;
         return;
     }
-    packet_plan(network, from_host, to_host, bytes, lateness_draw(network));
+    packet_plan(network, from_host, to, bytes, lateness_draw(network));
     if (!network->is_healed &&
         prng_chance(&network->prng, (uint32_t)network->draw->duplicate_chance)) {
         network->tally->fault_packets_duplicated++;
-        packet_plan(network, from_host, to_host, bytes,
+        packet_plan(network, from_host, to, bytes,
                     prng_range(&network->prng, 0, network->draw->duplicate_lag_ns));
     }
 }

@@ -24,6 +24,7 @@ struct packet {
     struct packet *next;
     struct address from;
     uint32_t to_host;
+    uint16_t to_port;
     uint32_t size_bytes;
     uint8_t data[PACKET_SIZE_BYTES_MAX];
 };
@@ -45,6 +46,8 @@ struct network {
     uint64_t lag_ns[HOSTS_MAX][HOSTS_MAX]; /* added delay, of all faults together */
     uint64_t last_at_ns[HOSTS_MAX][HOSTS_MAX];
     struct inbox inboxes[NODES_MAX];
+    uint16_t ports[HOSTS_MAX]; /* the port that is open; 0: none */
+    uint16_t ports_used[HOSTS_MAX];
     bool is_open[NODES_MAX];
     bool is_muted[NODES_MAX]; /* dying inside a turn: nothing leaves any more */
     bool is_healed;
@@ -54,6 +57,9 @@ void network_init(struct network *network, uint64_t seed);
 void network_deinit(struct network *network);
 
 struct address network_address(uint32_t host);
+/* The host opens a port that it never had before. */
+void network_port_open(struct network *network, uint32_t host);
+void network_port_close(struct network *network, uint32_t host);
 /* HOSTS_MAX: no such host. */
 uint32_t network_host(const struct address *address);
 

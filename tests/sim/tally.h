@@ -31,6 +31,10 @@
     X(fault_sync_failures)                                                                         \
     X(fault_bit_rot)                                                                               \
     X(fault_lost_files)                                                                            \
+    X(fault_client_deaths)                                                                         \
+    X(fault_cancels)                                                                               \
+    X(fault_journal_rot)                                                                           \
+    X(fault_lost_journals)                                                                         \
     X(fault_residuals)                                                                             \
     X(turns)                                                                                       \
     X(boots)                                                                                       \
@@ -48,13 +52,23 @@
     X(ops_mismatch)                                                                                \
     X(ops_not_found)                                                                               \
     X(ops_timeout)                                                                                 \
-    X(ops_timeout_by_fence)                                                                        \
     X(ops_unknown)                                                                                 \
     X(ops_unknown_resolved)                                                                        \
     X(ops_refused)                                                                                 \
+    X(ops_too_stale)                                                                               \
     X(ops_relaxed)                                                                                 \
-    X(client_retries)                                                                              \
-    X(sessions_lost)                                                                               \
+    X(ops_pending_seen)                                                                            \
+    X(tokens_expired)                                                                              \
+    X(logs_calls)                                                                                  \
+    X(logs_handed_out)                                                                             \
+    X(logs_unknown)                                                                                \
+    X(journal_entries)                                                                             \
+    X(journal_entries_restored)                                                                    \
+    X(journals_damaged)                                                                            \
+    X(library_transmissions)                                                                       \
+    X(library_retransmissions)                                                                     \
+    X(library_fences)                                                                              \
+    X(library_sessions)                                                                            \
     X(histories_checked)                                                                           \
     X(checker_steps)
 

@@ -23,15 +23,17 @@ static void on_send(void *context, uint32_t number, struct span packet)
     struct sim_node *node = &world->nodes[number];
     node_side_effect(world, number);
     if (node->lane != NULL && !node->is_dead_inside && !world->network.is_muted[number])
-        eavesdropper_hear(&world->overseer, number, node->lane, packet,
-                          world->client_world.cluster_id);
+        eavesdropper_hear(&world->overseer, number, node->lane, packet, world->cluster_id);
 }
 
 static void on_store(void *context, const char *path)
 {
     struct world *world = context;
     for (uint32_t i = 0; i < world->draw.nodes; i++) {
-        if (strcmp(node_path(world, i), path) == 0)
+        size_t size = strlen(node_path(world, i));
+        /* A bank of its journal has a suffix. */
+        if (strncmp(node_path(world, i), path, size) == 0 &&
+            (path[size] == '\0' || path[size] == '.'))
             node_side_effect(world, i);
     }
 }
@@ -59,27 +61,58 @@ static void network_begin(struct world *world)
                     (struct port_sim_watch){.before_send = on_send, .context = world});
 }
 
+/* Those of the workload, then takers. */
+static uint32_t client_count(const struct world *world)
+{
+    return (uint32_t)(world->draw.clients + world->draw.takers);
+}
+
 static void clients_begin(struct world *world)
 {
-    world->client_world = (struct client_world){.agenda = &world->agenda,
-                                                .verdict = &world->verdict,
-                                                .tally = world->tally,
-                                                .history = &world->history,
-                                                .network = &world->network,
-                                                .draw = &world->draw,
-                                                .cluster_id = wire_cluster_id("simulated")};
-    for (uint32_t i = 0; i < world->draw.clients; i++)
-        client_init(&world->clients[i], &world->client_world, i, world->seed);
+    const struct draw *draw = &world->draw;
+    struct client_world *clients = &world->client_world;
+    *clients = (struct client_world){.agenda = &world->agenda,
+                                     .verdict = &world->verdict,
+                                     .tally = world->tally,
+                                     .history = &world->history,
+                                     .logs_history = &world->logs_history,
+                                     .witness = &world->witness,
+                                     .network = &world->network,
+                                     .draw = draw};
+    tokens_init(&clients->tokens);
+    log_file_init(&clients->log_file, world->seed, (uint32_t)draw->log_lines, draw->fault_phase_ns);
+    for (uint32_t key = 0; key < draw->keys; key++)
+        clients->key_sizes_bytes[key] = value_key(draw, key, clients->keys[key]);
+    for (uint32_t i = 0; i < client_count(world); i++)
+        client_init(&world->clients[i], clients, i, world->seed);
+}
+
+/*
+ * How much older than its age of contact an answer may be, where clocks and processes behave. It
+ * is no telling where they do not.
+ */
+static uint64_t staleness_slack_ns(const struct draw *draw)
+{
+    bool is_odd = draw->pause_weight > 0 || draw->slow_weight > 0 || draw->clock_step_weight > 0 ||
+                  draw->stall_weight > 0 || draw->drift_max > 1000;
+    if (is_odd)
+        return UINT64_MAX;
+    uint64_t way_ns = draw->delay_ns + draw->jitter_ns + draw->late_ns + draw->duplicate_lag_ns;
+    if (draw->lag_weight > 0 || draw->depose_weight > 0)
+        way_ns += draw->cut_ns_max + draw->election_max_ns;
+    return 2 * draw->election_max_ns + 2 * way_ns + 4 * draw->sync_ns;
 }
 
 void world_init(struct world *world, uint64_t seed, const struct draw *draw, struct tally *tally)
 {
     CHECK(draw->nodes >= 1 && draw->nodes <= NODES_MAX);
-    CHECK(draw->clients >= 1 && draw->clients <= CLIENTS_MAX);
+    CHECK(draw->clients >= 1 && draw->clients + draw->takers <= CLIENTS_MAX);
+    CHECK(draw->pipeline_max >= 1 && draw->pipeline_max <= CLIENT_SLOTS_MAX);
     CHECK(draw->keys >= 1 && draw->keys <= HISTORY_KEYS_MAX);
     bool is_verbose = world->verdict.is_verbose;
     memset(world, 0, sizeof(*world));
     world->seed = seed;
+    world->cluster_id = wire_cluster_id("simulated");
     world->draw = *draw;
     world->tally = tally;
     world->verdict = (struct verdict){.is_verbose = is_verbose, .now_ns = 1};
@@ -87,6 +120,10 @@ void world_init(struct world *world, uint64_t seed, const struct draw *draw, str
     prng_init(&world->fault_prng, seed ^ 0x6661756c7473u);
     agenda_init(&world->agenda);
     history_init(&world->history);
+    world->history.is_log_known = true;
+    world->history.staleness_slack_ns = staleness_slack_ns(draw);
+    logs_history_init(&world->logs_history);
+    witness_init(&world->witness);
     media_init(world);
     network_begin(world);
     world->overseer.verdict = &world->verdict;
@@ -103,16 +140,22 @@ void world_deinit(struct world *world)
 {
     for (uint32_t i = 0; i < world->draw.nodes; i++) {
         world->network.is_muted[i] = true;
-        if (world->nodes[i].lane != NULL)
-            lane_close(world->nodes[i].lane);
+        if (world->nodes[i].lane == NULL)
+            continue;
+        world->tally->journal_entries += lane_counters(world->nodes[i].lane)->journal_appended;
+        lane_close(world->nodes[i].lane);
     }
-    for (uint32_t i = 0; i < world->draw.clients; i++)
+    for (uint32_t i = 0; i < client_count(world); i++)
         client_deinit(&world->clients[i]);
+    tokens_deinit(&world->client_world.tokens);
+    log_file_deinit(&world->client_world.log_file);
     world->tally->virtual_ns += world_now_ns(world);
     network_deinit(&world->network);
     agenda_deinit(&world->agenda);
     overseer_deinit(&world->overseer);
     history_deinit(&world->history);
+    logs_history_deinit(&world->logs_history);
+    witness_deinit(&world->witness);
     medium_sim_destroy(world->media);
 }
 
@@ -131,9 +174,10 @@ static void packet_deliver(struct world *world, struct packet *packet)
             node_plan_turn(world, &world->nodes[host], world_now_ns(world));
         return;
     }
-    if (host - NODES_MAX < world->draw.clients)
+    if (host - NODES_MAX < client_count(world))
         client_receive(&world->clients[host - NODES_MAX], packet);
-    network_release(&world->network, packet);
+    else
+        network_release(&world->network, packet);
 }
 
 static void event_handle(struct world *world, const struct event *event)
@@ -147,8 +191,7 @@ static void event_handle(struct world *world, const struct event *event)
             node_turn(world, event->who);
         break;
     case EVENT_CLIENT:
-        if (world->clients[event->who].stamp == event->stamp)
-            client_wake(&world->clients[event->who]);
+        client_wake(&world->clients[event->who], event->stamp);
         break;
     case EVENT_BOOT:
         if (world->nodes[event->who].boot_stamp == event->stamp)
@@ -183,7 +226,7 @@ static void world_advance(struct world *world, uint64_t until_ns)
 
 static bool are_calls_done(struct world *world)
 {
-    for (uint32_t i = 0; i < world->draw.clients; i++) {
+    for (uint32_t i = 0; i < client_count(world); i++) {
         if (!client_is_done(&world->clients[i]))
             return false;
     }
@@ -192,7 +235,7 @@ static bool are_calls_done(struct world *world)
 
 static bool are_clients_quiet(struct world *world)
 {
-    for (uint32_t i = 0; i < world->draw.clients; i++) {
+    for (uint32_t i = 0; i < client_count(world); i++) {
         if (!client_is_quiet(&world->clients[i]))
             return false;
     }
@@ -220,9 +263,20 @@ static bool are_nodes_equal(struct world *world)
     return applied > 0;
 }
 
+/* Nothing that a node accepted relaxed is still to be decided. */
+static bool are_journals_drained(struct world *world)
+{
+    for (uint32_t i = 0; i < world->draw.nodes; i++) {
+        struct lane *lane = world->nodes[i].lane;
+        if (lane != NULL && engine_counters(lane_engine(lane))->relaxed_pending > 0)
+            return false;
+    }
+    return true;
+}
+
 static bool is_converged(struct world *world)
 {
-    return are_clients_quiet(world) && are_nodes_equal(world);
+    return are_clients_quiet(world) && are_journals_drained(world) && are_nodes_equal(world);
 }
 
 /* Runs until the condition holds; false when `bound_ns` passed before. */
@@ -237,10 +291,10 @@ static bool world_await(struct world *world, bool (*is_reached)(struct world *),
     return verdict_is_broken(&world->verdict) || is_reached(world);
 }
 
-/* A full log ends progress by design: then only safety is judged. */
+/* A full log, or store, ends progress by design: then only safety is judged. */
 static bool is_full(const struct world *world)
 {
-    return world->is_log_exhausted || world->client_world.is_full_log_met;
+    return world->is_log_exhausted || world->client_world.is_overload_met;
 }
 
 /*
@@ -279,7 +333,7 @@ static void break_unless_excused(struct world *world, enum rule rule, const char
                             status.is_tail_suspect ? "/suspect" : "");
         used += more > 0 ? (size_t)more : 0;
     }
-    for (uint32_t i = 0; i < world->draw.clients; i++)
+    for (uint32_t i = 0; i < client_count(world); i++)
         client_describe(&world->clients[i]);
     verdict_break(&world->verdict, rule, "%s:%s", what, text);
 }
@@ -311,13 +365,11 @@ static void phase_liveness(struct world *world)
 /* What a newcomer reads when all is over belongs to the history, too. */
 static void phase_last_reads(struct world *world)
 {
-    if (is_full(world) || !are_calls_done(world))
+    if (is_full(world) || !are_clients_quiet(world))
         return;
-    for (uint32_t key = 0; key < world->draw.keys; key++) {
-        client_read_finally(&world->clients[0], key);
-        if (!world_await(world, are_calls_done, CALLS_BOUND_NS))
-            break_unless_excused(world, RULE_LIVENESS_CALLS, "a last read does not end");
-    }
+    client_read_finally(&world->clients[0]);
+    if (!world_await(world, are_clients_quiet, CALLS_BOUND_NS))
+        break_unless_excused(world, RULE_LIVENESS_CALLS, "the last reads do not end");
 }
 
 static void states_compare(struct world *world)
@@ -332,9 +384,12 @@ void world_run(struct world *world)
 {
     world_advance(world, world->draw.fault_phase_ns);
     phase_liveness(world);
+    world->history.is_settled = is_converged(world);
     phase_last_reads(world);
     states_compare(world);
     verdict_trace(&world->verdict, world_now_ns(world));
     if (!verdict_is_broken(&world->verdict))
         history_check(&world->history, &world->verdict, world->tally);
+    if (!verdict_is_broken(&world->verdict))
+        logs_history_check(&world->logs_history, &world->verdict);
 }

@@ -3,7 +3,7 @@
  * it), clients, network, media and clocks, in one thread, driven by one seed.
  *
  * world.c: the phases of a run; world_node.c: nodes' clocks, turns, starts and deaths;
- * world_faults.c: what happens to them.
+ * world_faults.c, world_media.c: what happens to them.
  */
 #ifndef POLLUX_TESTS_SIM_WORLD_H
 #define POLLUX_TESTS_SIM_WORLD_H
@@ -17,11 +17,12 @@ enum death { DEATH_POWER, DEATH_KILL };
 
 struct sim_node {
     uint32_t number;
-    struct lane *lane; /* NULL: not running */
-    bool is_gone;      /* will not start again in this run: its file is lost or refused */
-    bool is_unlucky;   /* one of the minority whose medium may rot or vanish */
-    bool is_rotten;    /* bits of its file were flipped since its last start */
-    bool is_recreated; /* its file was lost, and its operator lets it begin a new one */
+    struct lane *lane;    /* NULL: not running */
+    bool is_gone;         /* will not start again in this run: its file is lost or refused */
+    bool is_unlucky;      /* one of the minority whose medium may rot or vanish */
+    bool is_rotten;       /* bits of its files were flipped since its last start */
+    bool is_journal_hurt; /* of its journal's, or a bank was lost: entries may be missing */
+    bool is_recreated;    /* its file was lost, and its operator lets it begin a new one */
     uint32_t boots;
     uint64_t boot_stamp;
     /* The clock: local = base_local + (1 + drift / 1e6) * (virtual - base_virtual). */
@@ -57,6 +58,7 @@ struct lasting_fault {
 
 struct world {
     uint64_t seed;
+    uint64_t cluster_id;
     struct draw draw;
     struct verdict verdict;
     struct tally *tally;
@@ -65,6 +67,8 @@ struct world {
     struct medium_sim *media;
     struct overseer overseer;
     struct history history;
+    struct logs_history logs_history;
+    struct witness witness;
     struct prng prng;       /* of nodes: clocks, seeds of lanes */
     struct prng fault_prng; /* of faults */
     struct client_world client_world;
@@ -102,6 +106,14 @@ void node_side_effect(struct world *world, uint32_t number);
 /* The node that leads in the highest term; NULL: none. */
 struct sim_node *node_leader(struct world *world);
 const char *node_path(const struct world *world, uint32_t number);
+/* Its files: the log, then the banks of its journal. */
+#define NODE_FILES 3
+struct node_file {
+    char path[MEDIUM_SIM_PATH_MAX];
+};
+struct node_file node_file(const struct world *world, uint32_t number, uint32_t file);
+/* Out for the rest of the run, with whatever its journal still held. */
+void node_give_up(struct world *world, struct sim_node *node);
 
 /* ---- world_faults.c ---- */
 
@@ -116,7 +128,21 @@ void faults_turn(struct world *world, uint32_t fault, uint64_t stamp);
 void faults_strike(struct world *world, struct sim_node *node);
 /* Ends every fault for good and starts every node that can start. */
 void faults_heal(struct world *world);
+/* Uniform in [0, max], of the faults' own randomness. */
+uint64_t faults_up_to(struct world *world, uint64_t max);
+/* Puts a fault into force until `for_ns` have passed (UINT64_MAX: until mended by hand); its
+ * number, or FAULTS_MAX. */
+uint32_t faults_begin_one(struct world *world, const struct lasting_fault *fault, uint64_t for_ns);
 /* The fault that stays while liveness is judged; returns its number to mend, FAULTS_MAX: none. */
 uint32_t faults_residual(struct world *world);
+
+/* ---- world_media.c ---- */
+
+void media_rot(struct world *world, struct sim_node *node);
+void media_lose(struct world *world, struct sim_node *node);
+void media_stall(struct world *world, struct sim_node *node);
+/* The stall is over. */
+void media_go_on(struct world *world, struct sim_node *node);
+void media_fail_sync(struct world *world, struct sim_node *node);
 
 #endif

@@ -28,14 +28,14 @@ enum fault_kind {
     FAULT_KIND_COUNT
 };
 
-static uint64_t up_to(struct world *world, uint64_t max)
+uint64_t faults_up_to(struct world *world, uint64_t max)
 {
     return prng_range(&world->fault_prng, 0, max);
 }
 
 static struct sim_node *node_any(struct world *world)
 {
-    return &world->nodes[up_to(world, world->draw.nodes - 1)];
+    return &world->nodes[faults_up_to(world, world->draw.nodes - 1)];
 }
 
 /* ---- cuts ---- */
@@ -81,8 +81,7 @@ static void fault_event(struct world *world, uint32_t number, uint64_t after_ns)
                                                 .stamp = world->fault_stamp});
 }
 
-/* Puts a fault into force until `for_ns` have passed (UINT64_MAX: until mended by hand). */
-static uint32_t fault_begin(struct world *world, const struct lasting_fault *fault, uint64_t for_ns)
+uint32_t faults_begin_one(struct world *world, const struct lasting_fault *fault, uint64_t for_ns)
 {
     uint32_t number = fault_slot(world);
     if (number == FAULTS_MAX)
@@ -133,72 +132,66 @@ void faults_mend(struct world *world, uint32_t number)
     hosts_cut(world, fault, false);
     if (fault->stalled_node == 0)
         return;
-    const char *path = node_path(world, fault->stalled_node - 1);
-    if (!medium_sim_exists(world->media, path))
-        return;
-    medium_sim_set_now(world->media, world_now_ns(world));
-    medium_sim_set_delay(world->media, path, world->draw.sync_ns / 2, world->draw.sync_ns * 3 / 2);
-    node_plan_turn(world, &world->nodes[fault->stalled_node - 1],
-                   medium_sim_deadline_ns(world->media, path));
+    media_go_on(world, &world->nodes[fault->stalled_node - 1]);
 }
 
 static void cut_partition(struct world *world)
 {
     world->tally->fault_partitions++;
-    uint32_t side = (uint32_t)up_to(world, (1u << HOSTS_MAX) - 1);
-    uint64_t for_ns = up_to(world, world->draw.cut_ns_max);
+    uint32_t side = (uint32_t)faults_up_to(world, (1u << HOSTS_MAX) - 1);
+    uint64_t for_ns = faults_up_to(world, world->draw.cut_ns_max);
     verdict_say(&world->verdict, "partition: nodes %#x apart for %llu ms", side & NODE_HOSTS(world),
                 (unsigned long long)(for_ns / MS));
-    fault_begin(world,
-                &(struct lasting_fault){.from_hosts = side, .to_hosts = ~side, .is_mutual = true},
-                for_ns);
+    faults_begin_one(
+        world, &(struct lasting_fault){.from_hosts = side, .to_hosts = ~side, .is_mutual = true},
+        for_ns);
 }
 
 static void cut_one_way(struct world *world)
 {
     world->tally->fault_one_way_cuts++;
-    bool is_pair = up_to(world, 1) == 0;
+    bool is_pair = faults_up_to(world, 1) == 0;
     uint32_t from = 1u << node_any(world)->number;
     uint32_t to = is_pair ? 1u << node_any(world)->number : ~from;
-    if (up_to(world, 2) == 0)
-        from = (uint32_t)up_to(world, (1u << HOSTS_MAX) - 1);
-    if (up_to(world, 2) == 0) {
+    if (faults_up_to(world, 2) == 0)
+        from = (uint32_t)faults_up_to(world, (1u << HOSTS_MAX) - 1);
+    if (faults_up_to(world, 2) == 0) {
         uint32_t kept = from;
         from = to;
         to = kept;
     }
-    uint64_t for_ns = up_to(world, world->draw.cut_ns_max);
+    uint64_t for_ns = faults_up_to(world, world->draw.cut_ns_max);
     verdict_say(&world->verdict, "one-way cut from %#x to %#x for %llu ms", from, to,
                 (unsigned long long)(for_ns / MS));
-    fault_begin(world, &(struct lasting_fault){.from_hosts = from, .to_hosts = to}, for_ns);
+    faults_begin_one(world, &(struct lasting_fault){.from_hosts = from, .to_hosts = to}, for_ns);
 }
 
 static void cut_isolate(struct world *world)
 {
     world->tally->fault_isolations++;
     struct sim_node *leader = node_leader(world);
-    bool is_leader = leader != NULL && up_to(world, 1) == 0;
+    bool is_leader = leader != NULL && faults_up_to(world, 1) == 0;
     uint32_t node = 1u << (is_leader ? leader : node_any(world))->number;
     uint32_t others = NODE_HOSTS(world) & ~node;
-    uint64_t for_ns = up_to(world, world->draw.cut_ns_max);
+    uint64_t for_ns = faults_up_to(world, world->draw.cut_ns_max);
     verdict_say(&world->verdict, "isolated: nodes %#x for %llu ms", node,
                 (unsigned long long)(for_ns / MS));
-    fault_begin(world,
-                &(struct lasting_fault){.from_hosts = node, .to_hosts = others, .is_mutual = true},
-                for_ns);
+    faults_begin_one(
+        world, &(struct lasting_fault){.from_hosts = node, .to_hosts = others, .is_mutual = true},
+        for_ns);
 }
 
 static void cut_lag(struct world *world)
 {
     world->tally->fault_lags++;
-    uint32_t from = (uint32_t)up_to(world, (1u << HOSTS_MAX) - 1);
-    uint32_t to = (uint32_t)up_to(world, (1u << HOSTS_MAX) - 1);
-    uint64_t lag_ns = 1 + up_to(world, world->draw.cut_ns_max);
+    uint32_t from = (uint32_t)faults_up_to(world, (1u << HOSTS_MAX) - 1);
+    uint32_t to = (uint32_t)faults_up_to(world, (1u << HOSTS_MAX) - 1);
+    uint64_t lag_ns = 1 + faults_up_to(world, world->draw.cut_ns_max);
     verdict_say(&world->verdict, "lag from %#x to %#x of %llu ms", from, to,
                 (unsigned long long)(lag_ns / MS));
-    fault_begin(world,
-                &(struct lasting_fault){.from_hosts = from, .to_hosts = to, .lag_ns = lag_ns},
-                up_to(world, world->draw.cut_ns_max));
+    faults_begin_one(world,
+                     &(struct lasting_fault){.from_hosts = from, .to_hosts = to, .lag_ns = lag_ns},
+                     faults_up_to(world, world->draw.cut_ns_max));
 }
 
 /*
@@ -214,13 +207,13 @@ static void cut_depose(struct world *world)
     uint32_t node = 1u << leader->number;
     uint32_t others = NODE_HOSTS(world) & ~node;
     uint64_t patience_ns = world->draw.election_min_ns;
-    uint64_t lag_ns = patience_ns / 2 + up_to(world, patience_ns * 2 / 5);
+    uint64_t lag_ns = patience_ns / 2 + faults_up_to(world, patience_ns * 2 / 5);
     uint64_t for_ns = 3 * world->draw.election_max_ns;
     verdict_say(&world->verdict, "n%u hears its peers %llu ms late, then speaks to none",
                 leader->number + 1, (unsigned long long)(lag_ns / MS));
-    fault_begin(world,
-                &(struct lasting_fault){.from_hosts = others, .to_hosts = node, .lag_ns = lag_ns},
-                2 * lag_ns + for_ns);
+    faults_begin_one(
+        world, &(struct lasting_fault){.from_hosts = others, .to_hosts = node, .lag_ns = lag_ns},
+        2 * lag_ns + for_ns);
     fault_begin_later(world, &(struct lasting_fault){.from_hosts = node, .to_hosts = others},
                       2 * lag_ns, for_ns);
 }
@@ -233,11 +226,11 @@ static void node_die(struct world *world, struct sim_node *node, enum death deat
     if (node->lane == NULL)
         return;
     if (prng_chance(&world->fault_prng, (uint32_t)world->draw.mid_turn_chance)) {
-        node->fuse = 1 + (uint32_t)up_to(world, FUSE_MAX);
+        node->fuse = 1 + (uint32_t)faults_up_to(world, FUSE_MAX);
         node->fuse_death = death;
         return;
     }
-    node_crash(world, node, death, up_to(world, world->draw.down_ns_max));
+    node_crash(world, node, death, faults_up_to(world, world->draw.down_ns_max));
 }
 
 #define TORN_WORDS_MIN 24
@@ -263,19 +256,19 @@ void faults_strike(struct world *world, struct sim_node *node)
         return;
     world->tally->fault_strikes++;
     if (is_torn)
-        node_crash(world, node, DEATH_POWER, up_to(world, world->draw.down_ns_max));
+        node_crash(world, node, DEATH_POWER, faults_up_to(world, world->draw.down_ns_max));
     else
-        node_die(world, node, up_to(world, 3) == 0 ? DEATH_KILL : DEATH_POWER);
+        node_die(world, node, faults_up_to(world, 3) == 0 ? DEATH_KILL : DEATH_POWER);
 }
 
 static void die_all(struct world *world)
 {
     world->tally->fault_cluster_power_losses++;
-    uint64_t down_ns = up_to(world, world->draw.down_ns_max);
+    uint64_t down_ns = faults_up_to(world, world->draw.down_ns_max);
     for (uint32_t i = 0; i < world->draw.nodes; i++) {
         struct sim_node *node = &world->nodes[i];
         if (node->lane != NULL)
-            node_crash(world, node, DEATH_POWER, down_ns + up_to(world, 100 * MS));
+            node_crash(world, node, DEATH_POWER, down_ns + faults_up_to(world, 100 * MS));
     }
 }
 
@@ -285,82 +278,7 @@ static void die_leader(struct world *world)
     if (leader == NULL)
         return;
     world->tally->fault_kills++;
-    node_die(world, leader, up_to(world, 1) == 0 ? DEATH_KILL : DEATH_POWER);
-}
-
-/* ---- media ---- */
-
-/* End of what the node has written, as far as was seen. */
-static size_t written_bytes(const struct world *world, const struct sim_node *node)
-{
-    const struct watched_node *watched = &world->overseer.nodes[node->number];
-    if (watched->seen_last == 0)
-        return 8192 + RECORD_ALIGN_BYTES;
-    const struct seen_record *last = &watched->seen[watched->seen_last];
-    return last->offset_bytes + last->size_bytes + 1;
-}
-
-static size_t rot_offset(struct world *world, const struct sim_node *node)
-{
-    uint64_t roll = up_to(world, 9);
-    if (roll < 1)
-        return up_to(world, 127);
-    if (roll < 4)
-        return 4096 + up_to(world, 63);
-    return 8192 + up_to(world, written_bytes(world, node) - 8193);
-}
-
-static void medium_rot(struct world *world, struct sim_node *node)
-{
-    const char *path = node_path(world, node->number);
-    if (!node->is_unlucky || node->is_gone || !medium_sim_exists(world->media, path))
-        return;
-    node_crash(world, node, DEATH_POWER, up_to(world, world->draw.down_ns_max));
-    world->tally->fault_bit_rot++;
-    uint64_t flips = 1 + up_to(world, 2);
-    for (uint64_t i = 0; i < flips; i++) {
-        size_t offset = rot_offset(world, node);
-        verdict_say(&world->verdict, "n%u rots at %zu", node->number + 1, offset);
-        medium_sim_flip_bit(world->media, path, offset, (uint32_t)up_to(world, 7));
-    }
-    node->is_rotten = true;
-    world->overseer.nodes[node->number].is_damaged = true;
-}
-
-static void medium_lose(struct world *world, struct sim_node *node)
-{
-    const char *path = node_path(world, node->number);
-    if (!node->is_unlucky || node->is_gone || !medium_sim_exists(world->media, path))
-        return;
-    node_crash(world, node, DEATH_POWER, up_to(world, world->draw.down_ns_max));
-    world->tally->fault_lost_files++;
-    verdict_say(&world->verdict, "n%u loses its file", node->number + 1);
-    world->overseer.nodes[node->number].is_damaged = true;
-    medium_sim_remove(world->media, path);
-    if (prng_chance(&world->fault_prng, (uint32_t)world->draw.recreate_chance))
-        node->is_recreated = true;
-}
-
-static void medium_stall(struct world *world, struct sim_node *node)
-{
-    const char *path = node_path(world, node->number);
-    if (world->draw.granularity != MEDIUM_PAGE || !medium_sim_exists(world->media, path))
-        return;
-    world->tally->fault_sync_stalls++;
-    verdict_say(&world->verdict, "n%u's medium stalls", node->number + 1);
-    medium_sim_set_now(world->media, world_now_ns(world));
-    medium_sim_set_delay(world->media, path, 0, MEDIUM_SIM_STALLED);
-    fault_begin(world, &(struct lasting_fault){.stalled_node = node->number + 1},
-                up_to(world, world->draw.cut_ns_max));
-}
-
-static void medium_fail(struct world *world, struct sim_node *node)
-{
-    const char *path = node_path(world, node->number);
-    if (world->draw.granularity != MEDIUM_PAGE || node->lane == NULL)
-        return;
-    world->tally->fault_sync_failures++;
-    medium_sim_fail_sync(world->media, path);
+    node_die(world, leader, faults_up_to(world, 1) == 0 ? DEATH_KILL : DEATH_POWER);
 }
 
 /* ---- time and leadership ---- */
@@ -368,7 +286,7 @@ static void medium_fail(struct world *world, struct sim_node *node)
 static void node_pause(struct world *world, struct sim_node *node)
 {
     world->tally->fault_pauses++;
-    node->paused_until_ns = world_now_ns(world) + up_to(world, world->draw.pause_ns_max);
+    node->paused_until_ns = world_now_ns(world) + faults_up_to(world, world->draw.pause_ns_max);
     verdict_say(&world->verdict, "n%u pauses until %llu ms", node->number + 1,
                 (unsigned long long)(node->paused_until_ns / MS));
 }
@@ -376,8 +294,8 @@ static void node_pause(struct world *world, struct sim_node *node)
 static void node_slow(struct world *world, struct sim_node *node)
 {
     world->tally->fault_slow_spells++;
-    node->slow_until_ns = world_now_ns(world) + up_to(world, world->draw.cut_ns_max);
-    node->slow_cost_ns = world->draw.turn_cost_ns * (1 + up_to(world, 1000));
+    node->slow_until_ns = world_now_ns(world) + faults_up_to(world, world->draw.cut_ns_max);
+    node->slow_cost_ns = world->draw.turn_cost_ns * (1 + faults_up_to(world, 1000));
     if (node->slow_cost_ns > 50 * MS)
         node->slow_cost_ns = 50 * MS;
 }
@@ -388,8 +306,8 @@ static void leader_transfer(struct world *world)
     if (leader == NULL)
         return;
     world->tally->fault_transfers++;
-    uint16_t target = (uint16_t)up_to(world, world->draw.nodes);
-    client_ask_transfer(&world->clients[0], leader->number, target);
+    uint16_t target = (uint16_t)faults_up_to(world, world->draw.nodes);
+    client_ask_transfer(&world->clients[0], target);
 }
 
 /* ---- the driver ---- */
@@ -409,7 +327,7 @@ static enum fault_kind kind_draw(struct world *world)
         total += weights[i];
     if (total == 0)
         return FAULT_KIND_COUNT;
-    uint64_t left = up_to(world, total - 1);
+    uint64_t left = faults_up_to(world, total - 1);
     uint32_t kind = 0;
     while (left >= weights[kind])
         left -= weights[kind++];
@@ -457,22 +375,22 @@ static void fault_apply(struct world *world, enum fault_kind kind)
         break;
     case FAULT_CLOCK_STEP:
         world->tally->fault_clock_steps++;
-        node_step_clock(world, node, up_to(world, world->draw.clock_step_ns_max));
+        node_step_clock(world, node, faults_up_to(world, world->draw.clock_step_ns_max));
         break;
     case FAULT_TRANSFER:
         leader_transfer(world);
         break;
     case FAULT_STALL:
-        medium_stall(world, node);
+        media_stall(world, node);
         break;
     case FAULT_SYNC_FAIL:
-        medium_fail(world, node);
+        media_fail_sync(world, node);
         break;
     case FAULT_ROT:
-        medium_rot(world, node);
+        media_rot(world, node);
         break;
     case FAULT_LOST_FILE:
-        medium_lose(world, node);
+        media_lose(world, node);
         break;
     case FAULT_KIND_COUNT:
         break;
@@ -481,7 +399,7 @@ static void fault_apply(struct world *world, enum fault_kind kind)
 
 static void fault_plan(struct world *world)
 {
-    uint64_t wait_ns = 1 + up_to(world, 2 * world->draw.fault_interval_ns);
+    uint64_t wait_ns = 1 + faults_up_to(world, 2 * world->draw.fault_interval_ns);
     agenda_plan(&world->agenda,
                 &(struct event){.at_ns = world_now_ns(world) + wait_ns, .kind = EVENT_FAULT});
 }
@@ -522,7 +440,7 @@ void faults_heal(struct world *world)
         node->slow_until_ns = 0;
         node->paused_until_ns = 0;
         if (node->lane == NULL)
-            node_plan_boot(world, node, world_now_ns(world) + 1 + up_to(world, 100 * MS));
+            node_plan_boot(world, node, world_now_ns(world) + 1 + faults_up_to(world, 100 * MS));
         else
             node_plan_turn(world, node, world_now_ns(world) + 1);
     }
@@ -533,7 +451,8 @@ static uint32_t missing_count(const struct world *world)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < world->draw.nodes; i++)
-        count += world->nodes[i].is_gone || world->overseer.nodes[i].is_damaged;
+        count += world->nodes[i].is_gone || world->nodes[i].is_rotten ||
+                 world->overseer.nodes[i].is_damaged;
     return count;
 }
 
@@ -571,5 +490,5 @@ uint32_t faults_residual(struct world *world)
     if (world->draw.residual == RESIDUAL_DOWN)
         node_crash(world, &world->nodes[victim], DEATH_KILL, UINT64_MAX);
     struct lasting_fault fault = residual_of(world, victim);
-    return fault_begin(world, &fault, UINT64_MAX);
+    return faults_begin_one(world, &fault, UINT64_MAX);
 }

@@ -9,11 +9,21 @@
 #define IDLE_IN_A_ROW_MAX 1000
 #define DEADLINE_NS_MAX   1000000000000ull
 #define CLUSTER_NAME_ID   0x706f6c6c757873ull
+#define PENDING_MAX       2048 /* more than all clients write: a smaller index to build */
 #define REBOOT_NS         50000000ull
+#define WALL_NS           1700000000000000000ull
 
 const char *node_path(const struct world *world, uint32_t number)
 {
     return world->overseer.nodes[number].path;
+}
+
+struct node_file node_file(const struct world *world, uint32_t number, uint32_t file)
+{
+    static const char *const suffixes[NODE_FILES] = {"", ".0", ".1"};
+    struct node_file found;
+    snprintf(found.path, sizeof(found.path), "%s%s", node_path(world, number), suffixes[file]);
+    return found;
 }
 
 /* ---- clock ---- */
@@ -105,7 +115,7 @@ static struct lane_options lane_options_of(struct world *world, const struct sim
 {
     const struct draw *draw = &world->draw;
     struct lane_options options = {
-        .cluster_id = world->client_world.cluster_id,
+        .cluster_id = world->cluster_id,
         .seed = prng_next(&world->prng),
         .raft = raft_options_of(world, node->number),
         .engine = {.incarnation = prng_next(&world->prng) | 1,
@@ -114,12 +124,15 @@ static struct lane_options lane_options_of(struct world *world, const struct sim
                    .sessions_max = 128,
                    .session_ttl_ns = draw->session_ttl_ns,
                    .batches_inflight_max = (uint32_t)draw->batches_inflight_max,
-                   .reads_pending_max = (uint32_t)draw->reads_pending_max},
+                   .reads_pending_max = (uint32_t)draw->reads_pending_max,
+                   .pending_max = PENDING_MAX},
         .log = {.path = node_path(world, node->number),
                 .size_bytes = LOG_BYTES,
                 .is_created = node->boots == 0 || node->is_recreated,
-                .identity = {.cluster_id = world->client_world.cluster_id,
+                .identity = {.cluster_id = world->cluster_id,
                              .node = (uint16_t)(node->number + 1)}},
+        .journal = {.path = node_path(world, node->number), .size_bytes = LOG_BYTES},
+        .wall_ns = WALL_NS + world_now_ns(world),
         .port = {.ipv4 = network_address(node->number), .ipv4_prefix_bits = 24},
         .medium_stall_ns = 4 * draw->election_max_ns};
     options.raft.seed = prng_next(&world->prng);
@@ -128,12 +141,69 @@ static struct lane_options lane_options_of(struct world *world, const struct sim
     return options;
 }
 
-static void recovery_count(struct world *world, const struct log_recovery *recovery)
+static void recovery_count(struct world *world, const struct lane_report *report)
 {
+    const struct log_recovery *recovery = &report->recovery;
     world->tally->boots++;
+    world->tally->journal_entries_restored += report->journal.entries;
+    world->tally->journals_damaged += report->journal.is_damaged;
     world->tally->recoveries_suspect += recovery->is_suspect;
     world->tally->recoveries_torn += recovery->torn_bytes > 0;
     world->tally->recoveries_with_a_hole += recovery->hole_first_index != 0;
+}
+
+/* What the log has of each write that the node applied just now. */
+static void notes_take(struct world *world, const struct sim_node *node)
+{
+    const struct witness *witness = &world->witness;
+    for (uint32_t i = 0; i < witness->note_count; i++) {
+        const struct witness_note *note = &witness->notes[i];
+        uint64_t term = raft_term_at(lane_raft(node->lane), note->index);
+        struct history_place place = {.index = note->index,
+                                      .within = note->within,
+                                      .leader =
+                                          (uint16_t)*ledger_leader(&world->overseer.ledger, term)};
+        history_decided(&world->history, note->op, &place, world_now_ns(world));
+    }
+}
+
+static void node_note_down(struct world *world, const struct sim_node *node)
+{
+    uint32_t bit = 1u << node->number;
+    struct client_world *clients = &world->client_world;
+    clients->nodes_down =
+        node->lane == NULL ? clients->nodes_down | bit : clients->nodes_down & ~bit;
+}
+
+void node_give_up(struct world *world, struct sim_node *node)
+{
+    node->is_gone = true;
+    world->client_world.nodes_gone |= 1u << node->number;
+    history_lose(&world->history, (uint16_t)(node->number + 1), world_now_ns(world));
+}
+
+static void boot_refused(struct world *world, struct sim_node *node, enum error error,
+                         const char *reason)
+{
+    node->lane = NULL;
+    world->tally->boots_refused++;
+    verdict_say(&world->verdict, "n%u refuses to start: %s", node->number + 1, reason);
+    node_give_up(world, node);
+    if (!node->is_unlucky)
+        verdict_break(&world->verdict, RULE_RECOVERY, "node %u: %s: %s", node->number + 1,
+                      error_name(error), reason);
+}
+
+/* What its journal misses from here on. */
+static void journal_look(struct world *world, struct sim_node *node,
+                         const struct journal_recovery *journal)
+{
+    if (journal->is_damaged && !node->is_journal_hurt)
+        verdict_break(&world->verdict, RULE_RECOVERY, "node %u: its journal is whole, but: %s",
+                      node->number + 1, journal->note);
+    if (node->is_journal_hurt)
+        history_lose(&world->history, (uint16_t)(node->number + 1), world_now_ns(world));
+    node->is_journal_hurt = false;
 }
 
 void node_boot(struct world *world, uint32_t number)
@@ -145,49 +215,56 @@ void node_boot(struct world *world, uint32_t number)
     struct lane_options options = lane_options_of(world, node);
     struct lane_report report;
     medium_sim_set_now(world->media, world_now_ns(world));
+    witness_begin(&world->witness, (uint16_t)(number + 1));
     enum error error = lane_open(&options, clock_local_ns(world, node), &node->lane, &report);
+    witness_end(&world->witness);
     node->boots++;
     if (error != OK) {
-        node->lane = NULL;
-        node->is_gone = true;
-        world->tally->boots_refused++;
-        verdict_say(&world->verdict, "n%u refuses to start: %s", number + 1, report.reason);
-        if (!node->is_unlucky)
-            verdict_break(&world->verdict, RULE_RECOVERY, "node %u: %s: %s", number + 1,
-                          error_name(error), report.reason);
+        boot_refused(world, node, error, report.reason);
         return;
     }
-    recovery_count(world, &report.recovery);
-    verdict_say(&world->verdict, "n%u starts: last %llu term %llu vote %u commit %llu%s %s",
+    recovery_count(world, &report);
+    verdict_say(&world->verdict,
+                "n%u starts: last %llu term %llu vote %u commit %llu%s %s, %llu "
+                "relaxed entries %s",
                 number + 1, (unsigned long long)report.recovery.last_index,
                 (unsigned long long)report.recovery.term, report.recovery.vote,
                 (unsigned long long)report.recovery.commit_index,
-                report.recovery.is_suspect ? " suspect" : "", report.recovery.note);
+                report.recovery.is_suspect ? " suspect" : "", report.recovery.note,
+                (unsigned long long)report.journal.entries, report.journal.note);
     node->is_rotten = false;
     node->turn_at_ns = 0;
     node->idle_in_a_row = 0;
     node->busy_until_ns = 0;
+    node_note_down(world, node);
     overseer_forget(&world->overseer, number);
     overseer_look(&world->overseer, number, node->lane);
+    notes_take(world, node);
+    journal_look(world, node, &report.journal);
     node_plan_turn(world, node, world_now_ns(world) + 1);
 }
 
 static void medium_die(struct world *world, const struct sim_node *node, enum death death)
 {
     static const uint32_t chances[] = {0, 500000, 900000, 970000, 990000, 1000000};
-    const char *path = node_path(world, node->number);
-    if (death == DEATH_KILL)
-        medium_sim_kill(world->media, path);
-    else
-        medium_sim_lose_power(world->media, path, chances[prng_range(&world->fault_prng, 0, 5)]);
+    uint32_t chance = chances[prng_range(&world->fault_prng, 0, 5)];
+    for (uint32_t i = 0; i < NODE_FILES; i++) {
+        struct node_file file = node_file(world, node->number, i);
+        if (death == DEATH_KILL)
+            medium_sim_kill(world->media, file.path);
+        else
+            medium_sim_lose_power(world->media, file.path, chance);
+    }
 }
 
 static void lane_bury(struct world *world, struct sim_node *node, enum death death)
 {
     world->network.is_muted[node->number] = true;
+    world->tally->journal_entries += lane_counters(node->lane)->journal_appended;
     lane_close(node->lane);
     world->network.is_muted[node->number] = false;
     node->lane = NULL;
+    node_note_down(world, node);
     node->fuse = 0;
     node->is_dead_inside = false;
     node->turn_stamp++;
@@ -275,8 +352,12 @@ static void plan_idle(struct world *world, struct sim_node *node)
                       node->number + 1, (unsigned long long)node->last_local_ns,
                       (unsigned long long)raft_deadline_ns(lane_raft(node->lane)),
                       (unsigned long long)engine_deadline_ns(lane_engine(node->lane)));
-    uint64_t sync_ns = medium_sim_deadline_ns(world->media, node_path(world, node->number));
-    node_plan_turn(world, node, at_ns < sync_ns ? at_ns : sync_ns);
+    for (uint32_t i = 0; i < NODE_FILES; i++) {
+        struct node_file file = node_file(world, node->number, i);
+        uint64_t sync_ns = medium_sim_deadline_ns(world->media, file.path);
+        at_ns = at_ns < sync_ns ? at_ns : sync_ns;
+    }
+    node_plan_turn(world, node, at_ns);
 }
 
 static void after_turn(struct world *world, struct sim_node *node, enum lane_result result)
@@ -297,7 +378,7 @@ static void after_turn(struct world *world, struct sim_node *node, enum lane_res
     case LANE_LOG_EXHAUSTED:
         verdict_say(&world->verdict, "n%u stops: its log is exhausted", node->number + 1);
         world->is_log_exhausted = true;
-        node->is_gone = true;
+        node_give_up(world, node);
         node_crash(world, node, DEATH_KILL, UINT64_MAX);
         break;
     }
@@ -312,9 +393,12 @@ void node_turn(struct world *world, uint32_t number)
         return;
     }
     medium_sim_set_now(world->media, world_now_ns(world));
+    witness_begin(&world->witness, (uint16_t)(number + 1));
     enum lane_result result = lane_turn(node->lane, clock_local_ns(world, node));
+    witness_end(&world->witness);
     world->tally->turns++;
     if (node->is_dead_inside) {
+        notes_take(world, node);
         verdict_say(&world->verdict, "n%u dies inside a turn", number + 1);
         world->tally->fault_deaths_inside_a_turn++;
         enum death death = node->fuse_death;
@@ -326,6 +410,7 @@ void node_turn(struct world *world, uint32_t number)
     }
     if (result != LANE_SYNC_FAILED && result != LANE_LOG_EXHAUSTED)
         overseer_look(&world->overseer, number, node->lane);
+    notes_take(world, node);
     after_turn(world, node, result);
     faults_strike(world, node);
 }

@@ -1,0 +1,53 @@
+/*
+ * Sees in the nodes what no client is told: where the log has each write, and which write of whom a
+ * forwarded one is. It stands between the parts of the product, at link time (--wrap), and changes
+ * nothing.
+ *
+ * A write is known by the identity under which it was transmitted: session and sequence number; a
+ * relaxed one, once a node has accepted it, by that node and its journal seq.
+ */
+#ifndef POLLUX_TESTS_SIM_WITNESS_H
+#define POLLUX_TESTS_SIM_WITNESS_H
+
+#include "tests/sim/history.h"
+
+/* What a name stands for: a table of names, open addressing. */
+struct witness_name {
+    uint64_t high; /* session; node */
+    uint64_t low;  /* sequence number; journal seq */
+    uint32_t op;   /* number in the history, plus one; 0: free */
+};
+
+struct witness_names {
+    struct witness_name *places;
+    uint32_t capacity;
+    uint32_t count;
+};
+
+/* A write took effect. */
+struct witness_note {
+    uint32_t op;
+    uint32_t within;
+    uint64_t index;
+};
+
+struct witness {
+    struct witness_names identities;
+    struct witness_names accepted;
+    struct witness_note *notes; /* of the turn under way */
+    uint32_t note_count;
+    uint32_t note_capacity;
+    uint16_t node; /* whose turn it is; 0: nobody's */
+};
+
+void witness_init(struct witness *witness);
+void witness_deinit(struct witness *witness);
+
+/* The operation is, or will be, transmitted under this identity. */
+void witness_name_op(struct witness *witness, uint64_t session, uint64_t seq, uint32_t op);
+
+/* The lane of the node (from 1) runs from here on; its notes are those of this turn. */
+void witness_begin(struct witness *witness, uint16_t node);
+void witness_end(struct witness *witness);
+
+#endif
