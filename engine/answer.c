@@ -30,7 +30,7 @@ void answer_open(struct answer *answer, uint64_t number, enum wire_status status
         .term = engine->view.term,
         .applied_index = engine->machine.applied_index,
         .contact_age_us = answer_contact_age_us(engine),
-        .journal_done_seq = engine_journal_done(engine),
+        .journal_done_seq = engine_pending_done(engine),
     };
     answer->ops_left = op_count;
     wire_reply_begin(&answer->writer, &reply);
@@ -127,7 +127,7 @@ void engine_hello(const struct engine *engine, uint64_t nonce, struct wire_hello
         .commit_index = view->commit_index,
         .last_index = view->last_index,
         .contact_age_us = answer_contact_age_us(engine),
-        .journal_done_seq = engine_journal_done(engine),
+        .journal_done_seq = engine_pending_done(engine),
         .node = engine->options.self,
         .leader = view->leader,
         .node_count = engine->options.node_count,

@@ -30,26 +30,42 @@ static void count_own(struct engine *engine, const struct op_result *result)
         counters->relaxed_blocked++;
 }
 
+/* Executes one op. */
+static void apply_op(struct engine *engine, struct session **session, const struct wire_op *op,
+                     uint32_t ordinal, struct answer *answer)
+{
+    struct machine *machine = &engine->machine;
+    struct op_result result = machine_execute(machine, session, op, ordinal);
+    if (machine->origin == 0)
+        count_result(&engine->counters, &result);
+    else if (machine->origin == engine->options.self && op->type == WIRE_OP_SET)
+        count_own(engine, &result);
+    if (answer != NULL && op->type != WIRE_OP_CANCEL)
+        answer_add_result(answer, op, &result);
+}
+
 /* Executes the ops of one request; `answer` is open for them, or NULL. Returns the next ordinal. */
 static uint32_t apply_request(struct engine *engine, const struct wire_request *request,
                               uint32_t ordinal, struct answer *answer)
 {
     struct machine *machine = &engine->machine;
     struct session *session = machine_begin_request(machine, request);
+    uint64_t overruled[REQUEST_OPS_MAX]; /* writes of this node that the request cancels */
+    uint32_t overruled_count = 0;
     size_t cursor = 0;
     for (uint16_t i = 0; i < request->op_count; i++) {
         struct wire_op op;
         CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        struct op_result result = machine_execute(machine, &session, &op, ordinal++);
-        if (machine->origin == 0)
-            count_result(&engine->counters, &result);
-        else if (machine->origin == engine->options.self && op.type == WIRE_OP_SET)
-            count_own(engine, &result);
-        if (answer != NULL)
-            answer_add_result(answer, &op, &result);
+        apply_op(engine, &session, &op, ordinal++, answer);
+        if (op.type == WIRE_OP_CANCEL && op.node == engine->options.self)
+            overruled[overruled_count++] = op.seq;
     }
-    if (machine->origin == engine->options.self && machine->is_blocked)
-        forward_failed(engine);
+    for (uint32_t i = 0; i < overruled_count; i++)
+        relaxed_overrule(engine, overruled[i]);
+    if (machine->origin == engine->options.self && machine->is_blocked) {
+        relaxed_settle(engine);
+        forward_blocked(engine);
+    }
     return ordinal;
 }
 

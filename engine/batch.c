@@ -31,6 +31,12 @@ static size_t padded(size_t size_bytes)
     return (size_bytes + REQUEST_ALIGN_BYTES - 1) & ~(size_t)(REQUEST_ALIGN_BYTES - 1);
 }
 
+bool batch_has_room(const struct engine *engine)
+{
+    return engine->batch.count < BATCH_REQUESTS_MAX &&
+           engine->batch.size_bytes < BATCH_SIZE_BYTES_SOFT;
+}
+
 enum wire_status batch_add(struct engine *engine, struct span request, const struct waiter *waiter,
                            bool may_use_reserve)
 {
@@ -40,8 +46,7 @@ enum wire_status batch_add(struct engine *engine, struct span request, const str
     size_t reserve = may_use_reserve ? 0 : LOG_RESERVE_SIZE_BYTES;
     if (total + reserve > engine->view.log_room_bytes)
         return WIRE_STATUS_LOG_FULL;
-    if (batch->count == BATCH_REQUESTS_MAX || total > RECORD_PAYLOAD_SIZE_BYTES_MAX ||
-        batch->size_bytes >= BATCH_SIZE_BYTES_SOFT)
+    if (!batch_has_room(engine) || total > RECORD_PAYLOAD_SIZE_BYTES_MAX)
         return WIRE_STATUS_OVERLOADED;
     uint8_t *to = batch->data + batch->size_bytes;
     le32_store(to, (uint32_t)request.size_bytes);

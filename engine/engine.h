@@ -190,6 +190,9 @@ MUST_USE enum error engine_journal_restore(struct engine *engine, uint64_t seq,
 /* Entries up to this are decided by records applied here: the journal may forget them once those
  * records are sure to be applied again before the first packet of the next start. */
 uint64_t engine_journal_done(const struct engine *engine);
+/* Up to this, no relaxed write of this node will apply any more: what replies say. No higher than
+ * engine_journal_done. */
+uint64_t engine_pending_done(const struct engine *engine);
 
 /*
  * True when pending writes are due at the leader (the view's, not this node): *ret_body is a

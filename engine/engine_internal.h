@@ -141,7 +141,7 @@ struct machine {
 /* What an op of theirs will be answered. */
 struct relaxed_ack {
     uint64_t seq;
-    uint64_t journal_seq; /* 0: a cancel, or forgotten */
+    uint64_t journal_seq; /* 0: forgotten */
     uint8_t outcome;
 };
 
@@ -149,7 +149,7 @@ struct relaxed_waiter {
     struct address from;
     uint64_t packet_number;
     uint64_t last_seq; /* journal seq that must be durable */
-    uint16_t op_count; /* its acks, in order */
+    uint16_t op_count; /* its sets: so many acks, in order */
 };
 
 struct relaxed {
@@ -176,6 +176,8 @@ struct forward {
     uint64_t last_seq; /* newest of them, 0: none */
     uint64_t due_ns;   /* not sent again before */
     uint64_t wait_ns;
+    uint64_t
+        blocked_head; /* head of the overlay when its op found the store full, and 1; 0: none */
     uint16_t leader;
 };
 
@@ -237,6 +239,8 @@ struct store_entry *machine_lookup(const struct machine *machine, struct span ke
 
 size_t batch_arena_bytes(const struct engine_options *options);
 void batch_init(struct engine *engine, struct arena *arena);
+/* False while not even the smallest request would join, however much room the log has. */
+bool batch_has_room(const struct engine *engine);
 /* WIRE_STATUS_OK: the request joined. Else why not: OVERLOADED, LOG_FULL. */
 enum wire_status batch_add(struct engine *engine, struct span request, const struct waiter *waiter,
                            bool may_use_reserve);
@@ -268,6 +272,8 @@ void relaxed_write(struct engine *engine, const struct address *from,
                    const struct wire_write *write, const struct wire_request *request);
 /* Lets go of what the applied records have decided. */
 void relaxed_settle(struct engine *engine);
+/* A write of this node was named by a cancel that has applied: hidden, if it is not decided yet. */
+void relaxed_overrule(struct engine *engine, uint64_t seq);
 /* The pending entry of a key, in the overlay's store; NULL: none. Any thread. */
 struct store_entry *relaxed_lookup(const struct engine *engine, struct span key, uint64_t hash);
 
@@ -276,10 +282,18 @@ struct store_entry *relaxed_lookup(const struct engine *engine, struct span key,
 /* Follows leader and term; puts this node's own pending writes into its batch when it leads. */
 void forward_begin_turn(struct engine *engine);
 void forward_join(struct engine *engine);
-/* What was in this node's own batch was refused, or could not apply: to be tried again. */
+/* What was in this node's own batch was refused: to be tried again. */
 void forward_failed(struct engine *engine);
-/* True when a pending write of the key is not in this leader's log yet. */
-bool forward_goes_first(const struct engine *engine, struct span key);
+/* The oldest of them is in the log and found the store full: to be tried again, too. */
+void forward_blocked(struct engine *engine);
+/*
+ * A write on its way into this leader's batch, where this node's own pending writes of its keys
+ * come before it. PENDING: they are not in the log yet, and go first. OK: *bytes is its encoded
+ * request; where they are in the log and not decided, or cannot be (the store is full), one that
+ * cancels them, borrowed until the next call into forward.c or relaxed.c.
+ */
+enum wire_status forward_overrule(struct engine *engine, const struct wire_request *request,
+                                  struct span *bytes);
 uint64_t forward_deadline_ns(const struct engine *engine);
 
 /* ---- reads.c ---- */

@@ -5,6 +5,10 @@
  * follow one another without waiting, because the log keeps their order.
  *
  * `floor` guards that order: a batch applies nothing unless everything before it is decided.
+ *
+ * A later write of a key through this leader is never overwritten by the earlier pending one. As a
+ * rule the pending one just goes first. But one that finds the store full is tried again after
+ * whatever came behind it: so the later write cancels what is not decided when it applies.
  */
 #include "engine/engine_internal.h"
 #include "engine/key_hash.h"
@@ -54,6 +58,12 @@ void forward_failed(struct engine *engine)
         return;
     restart(engine);
     wait_longer(engine);
+}
+
+void forward_blocked(struct engine *engine)
+{
+    forward_failed(engine);
+    engine->forward.blocked_head = engine->relaxed.overlay.head + 1;
 }
 
 /* Adds one op, after its cancels; `*cancel` is the first of them. */
@@ -117,7 +127,7 @@ void forward_join(struct engine *engine)
     struct forward *forward = &engine->forward;
     const struct overlay *overlay = &engine->relaxed.overlay;
     if (forward->next == overlay->shown || engine->view.now_ns < forward->due_ns ||
-        intake_readiness(engine) != WIRE_STATUS_OK)
+        intake_readiness(engine) != WIRE_STATUS_OK || !batch_has_room(engine))
         return;
     struct waiter waiter = {.deadline_ns = UINT64_MAX, .is_silent = true};
     if (batch_add(engine, batch_build(engine), &waiter, false) != WIRE_STATUS_OK)
@@ -155,12 +165,82 @@ uint64_t forward_deadline_ns(const struct engine *engine)
     return forward->next > overlay->head ? forward->due_ns : 0;
 }
 
-bool forward_goes_first(const struct engine *engine, struct span key)
+/*
+ * Cancels of this node's pending writes of a key, for a later write of it. False: the later one
+ * must wait. They go first; but once they are in the log nobody waits for them, and neither while
+ * the store is full, when they may not apply for as long as the later write is refused.
+ */
+static bool own_cancels(const struct engine *engine, struct span key, struct wire_op *ret_cancels,
+                        uint32_t *ret_count)
 {
-    if (!engine->relaxed.is_open || overlay_is_empty(&engine->relaxed.overlay))
-        return false;
+    const struct overlay *overlay = &engine->relaxed.overlay;
     const struct store_entry *entry = relaxed_lookup(engine, key, key_hash(key));
-    return entry != NULL && overlay_seq(entry) > engine->forward.last_seq;
+    *ret_count = 0;
+    if (entry == NULL)
+        return true;
+    bool is_in_log = overlay_seq(entry) <= engine->forward.last_seq;
+    if (!is_in_log && engine->forward.blocked_head != overlay->head + 1)
+        return false;
+    const struct overlay_op *op = overlay_op_of(overlay, entry);
+    for (; op != NULL; op = overlay_older(overlay, op)) {
+        if (*ret_count == REQUEST_OPS_MAX - 1)
+            return false;
+        ret_cancels[(*ret_count)++] =
+            (struct wire_op){.type = WIRE_OP_CANCEL, .node = engine->options.self, .seq = op->seq};
+    }
+    return true;
+}
+
+/* Copies the request with the cancels that its ops need; false: one must wait, or they are too
+ * many. */
+static bool overrule_encode(const struct engine *engine, const struct wire_request *request,
+                            struct wire_writer *writer)
+{
+    struct wire_op cancels[REQUEST_OPS_MAX];
+    uint32_t total = request->op_count;
+    size_t cursor = 0;
+    wire_request_begin(writer, request->session, request->floor);
+    for (uint16_t i = 0; i < request->op_count; i++) {
+        struct wire_op op;
+        uint32_t count = 0;
+        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        if (op.key.size_bytes > 0 && !own_cancels(engine, op.key, cancels, &count))
+            return false;
+        total += count;
+        if (total > REQUEST_OPS_MAX)
+            return false;
+        for (uint32_t j = 0; j < count; j++)
+            wire_request_add(writer, &cancels[j]);
+        wire_request_add(writer, &op);
+    }
+    return !writer->is_overflow;
+}
+
+/* True when a pending write of this node is of a key of the request. */
+static bool has_pending_key(const struct engine *engine, const struct wire_request *request)
+{
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < request->op_count; i++) {
+        struct wire_op op;
+        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        if (op.key.size_bytes > 0 && relaxed_lookup(engine, op.key, key_hash(op.key)) != NULL)
+            return true;
+    }
+    return false;
+}
+
+enum wire_status forward_overrule(struct engine *engine, const struct wire_request *request,
+                                  struct span *bytes)
+{
+    struct wire_writer writer = {.data = engine->relaxed.message,
+                                 .capacity_bytes = INTAKE_REQUEST_SIZE_BYTES_MAX};
+    if (!engine->relaxed.is_open || overlay_is_empty(&engine->relaxed.overlay) ||
+        !has_pending_key(engine, request))
+        return WIRE_STATUS_OK;
+    if (!overrule_encode(engine, request, &writer))
+        return WIRE_STATUS_PENDING;
+    *bytes = span_of(writer.data, writer.size_bytes);
+    return WIRE_STATUS_OK;
 }
 
 /* True when the request is what node `from` may forward; *ret_last_seq is its newest set. */

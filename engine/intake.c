@@ -53,7 +53,7 @@ static void refuse(struct engine *engine, const struct arrival *arrival, enum wi
     answer_refuse(engine, arrival->from, WIRE_WRITE_REPLY, arrival->write.packet_number, status);
 }
 
-/* Answers every op with NO_SESSION: the session is dead on every node, for ever. */
+/* Answers every op but cancels with NO_SESSION: the session is dead on every node, for ever. */
 static void answer_no_session(struct engine *engine, const struct arrival *arrival)
 {
     const struct wire_request *request = &arrival->request;
@@ -65,7 +65,8 @@ static void answer_no_session(struct engine *engine, const struct arrival *arriv
         struct wire_op op;
         CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
         struct op_result result = {.outcome = WIRE_OUTCOME_NO_SESSION};
-        answer_add_result(&answer, &op, &result);
+        if (op.type != WIRE_OP_CANCEL)
+            answer_add_result(&answer, &op, &result);
     }
     answer_send(&answer);
 }
@@ -92,8 +93,9 @@ static bool answer_known(struct engine *engine, const struct arrival *arrival,
     cursor = 0;
     for (uint16_t i = 0; i < request->op_count; i++) {
         CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        result = (struct op_result){.outcome = WIRE_OUTCOME_OK};
-        CHECK(op.type == WIRE_OP_CANCEL || machine_recall(session, &op, &result));
+        if (op.type == WIRE_OP_CANCEL)
+            continue;
+        CHECK(machine_recall(session, &op, &result));
         answer_add_result(&answer, &op, &result);
     }
     answer_send(&answer);
@@ -141,31 +143,20 @@ static uint64_t deadline_of(const struct engine *engine, uint32_t timeout_us)
     return engine->view.now_ns + (uint64_t)timeout_us * 1000;
 }
 
-/* A pending write of this node goes into the log before any write of its key that came after it. */
-static bool must_wait(const struct engine *engine, const struct wire_request *request)
-{
-    size_t cursor = 0;
-    for (uint16_t i = 0; i < request->op_count; i++) {
-        struct wire_op op;
-        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        if (op.key.size_bytes > 0 && forward_goes_first(engine, op.key))
-            return true;
-    }
-    return false;
-}
-
 static enum wire_status admit(struct engine *engine, const struct arrival *arrival)
 {
     enum wire_status status = intake_readiness(engine);
     if (status != WIRE_STATUS_OK)
         return status;
-    if (must_wait(engine, &arrival->request))
-        return WIRE_STATUS_PENDING;
+    struct span request = arrival->write.request;
+    status = forward_overrule(engine, &arrival->request, &request);
+    if (status != WIRE_STATUS_OK)
+        return status;
     struct waiter waiter = {.from = *arrival->from,
                             .packet_number = arrival->write.packet_number,
                             .deadline_ns = deadline_of(engine, arrival->write.timeout_us)};
     bool may_use_reserve = !arrival->shape.has_value_op && !arrival->shape.has_register;
-    return batch_add(engine, arrival->write.request, &waiter, may_use_reserve);
+    return batch_add(engine, request, &waiter, may_use_reserve);
 }
 
 /* A request that no node would ever accept. */

@@ -166,11 +166,12 @@ static struct op_result op_swap(struct machine *machine, const struct wire_op *o
 /* True when what the op overrules can be noted; counts no more precisely than it must. */
 static bool has_cancel_room(const struct machine *machine)
 {
+    uint32_t max = machine->origin == 0 ? NODE_CANCELS_MAX : NODE_CANCELS_CAPACITY;
     for (uint32_t i = 0; i < machine->cancel_count; i++) {
         const struct wire_op *cancel = &machine->cancels[i];
         const struct node_session *node = node_session_of(&machine->nodes, cancel->node);
         if (!node_session_is_settled(node, cancel->seq) &&
-            !node_session_has_room(node, machine->cancel_count))
+            !node_session_has_room(node, machine->cancel_count, max))
             return false;
     }
     return true;

@@ -46,16 +46,17 @@ bool node_session_is_settled(const struct node_session *session, uint64_t seq)
     return place < session->cancelled_count && session->cancelled[place] == seq;
 }
 
-bool node_session_has_room(const struct node_session *session, uint32_t count)
+bool node_session_has_room(const struct node_session *session, uint32_t count, uint32_t max)
 {
-    return session->cancelled_count + count <= NODE_CANCELS_MAX;
+    CHECK(max <= NODE_CANCELS_CAPACITY);
+    return session->cancelled_count + count <= max;
 }
 
 void node_session_cancel(struct node_session *session, uint64_t seq)
 {
     if (node_session_is_settled(session, seq))
         return;
-    CHECK(session->cancelled_count < NODE_CANCELS_MAX);
+    CHECK(session->cancelled_count < NODE_CANCELS_CAPACITY);
     uint32_t place = place_of(session, seq);
     memmove(&session->cancelled[place + 1], &session->cancelled[place],
             (session->cancelled_count - place) * sizeof(session->cancelled[0]));
@@ -103,7 +104,7 @@ void node_sessions_check_invariants(const struct node_sessions *sessions)
     for (uint16_t node = 1; node <= VOTER_ID_MAX; node++) {
         const struct node_session *session = &sessions->sessions[node];
         uint64_t previous = session->last_seq;
-        CHECK(session->cancelled_count <= NODE_CANCELS_MAX);
+        CHECK(session->cancelled_count <= NODE_CANCELS_CAPACITY);
         for (uint32_t i = 0; i < session->cancelled_count; i++) {
             CHECK(session->cancelled[i] > previous);
             previous = session->cancelled[i];

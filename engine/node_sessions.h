@@ -15,14 +15,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Cancelled writes of one node that it has not forwarded yet; a write that would cancel more is
- * refused (STORE_FULL). */
-#define NODE_CANCELS_MAX 1024
+/*
+ * Cancelled writes of one node that it has not forwarded yet. A client's write that would make them
+ * more is refused (STORE_FULL). A relaxed write was acknowledged and must apply whatever happens,
+ * so each node accepts only as many as keep its own share below the same limit: behind its client's
+ * back nothing is refused, and a node that stays away for long cannot block the backlogs of others.
+ */
+#define NODE_CANCELS_MAX      1024
+#define NODE_CANCELS_CAPACITY ((NODES_MAX + 1) * NODE_CANCELS_MAX)
 
 struct node_session {
     uint64_t last_seq; /* every seq up to it is decided: applied, cancelled, or replaced */
     uint32_t cancelled_count;
-    uint64_t cancelled[NODE_CANCELS_MAX]; /* above last_seq, rising */
+    uint64_t cancelled[NODE_CANCELS_CAPACITY]; /* above last_seq, rising */
 };
 
 struct node_sessions {
@@ -38,8 +43,8 @@ struct node_session *node_session_of(const struct node_sessions *sessions, uint1
 /* True when `seq` is decided or cancelled: it will not apply any more. */
 bool node_session_is_settled(const struct node_session *session, uint64_t seq);
 
-/* True when `count` more can be cancelled. */
-bool node_session_has_room(const struct node_session *session, uint32_t count);
+/* True when `count` more can be cancelled and no more than `max` are then. */
+bool node_session_has_room(const struct node_session *session, uint32_t count, uint32_t max);
 
 /* `seq` must never apply; too late for one that is decided. There is room (CHECK). */
 void node_session_cancel(struct node_session *session, uint64_t seq);

@@ -4,30 +4,41 @@
 #include "base/check.h"
 #include "engine/key_hash.h"
 
-static_assert((OVERLAY_CANCELS_MAX & (OVERLAY_CANCELS_MAX - 1)) == 0, "indexed by a mask");
+static_assert((OVERLAY_CANCELS_CAPACITY & (OVERLAY_CANCELS_CAPACITY - 1)) == 0,
+              "indexed by a mask");
+static_assert(OVERLAY_CANCELS_CAPACITY <= UINT16_MAX, "those of one node are counted in 16 bits");
 static_assert(REQUEST_OPS_MAX <= UINT8_MAX, "an op's cancels are counted in a byte");
 
 #define INDEX_KEYS_MAX (1u << 16)
 
+/* What a restart may find where `max` were accepted. */
+static uint64_t with_reserve(uint64_t max)
+{
+    return max + max / 4;
+}
+
 static uint64_t ring_capacity(uint32_t ops_max)
 {
     uint64_t capacity = 1;
-    while (capacity < ops_max)
+    while (capacity < with_reserve(ops_max))
         capacity *= 2;
     return capacity;
 }
 
-/* The index is made for the backlogs that happen; a longer one makes it slower, no more. */
-static uint32_t index_keys(uint32_t ops_max)
+/* A key takes a block at least. The index is made for the backlogs that happen; a longer one makes
+ * it slower, no more. */
+static uint32_t index_keys(uint32_t ops_max, uint32_t blocks_max)
 {
-    return ops_max < INDEX_KEYS_MAX ? ops_max : INDEX_KEYS_MAX;
+    uint32_t keys = ops_max < blocks_max ? ops_max : blocks_max;
+    return keys < INDEX_KEYS_MAX ? keys : INDEX_KEYS_MAX;
 }
 
 size_t overlay_arena_bytes(uint32_t ops_max, uint32_t blocks_max)
 {
-    return store_arena_bytes(blocks_max) + index_arena_bytes(index_keys(ops_max)) +
+    return store_arena_bytes((uint32_t)with_reserve(blocks_max)) +
+           index_arena_bytes(index_keys(ops_max, blocks_max)) +
            ring_capacity(ops_max) * sizeof(struct overlay_op) +
-           OVERLAY_CANCELS_MAX * sizeof(struct overlay_cancel) + 128;
+           OVERLAY_CANCELS_CAPACITY * sizeof(struct overlay_cancel) + 128;
 }
 
 enum error overlay_init(struct overlay *overlay, struct arena *arena, uint32_t ops_max,
@@ -38,11 +49,12 @@ enum error overlay_init(struct overlay *overlay, struct arena *arena, uint32_t o
     *overlay =
         (struct overlay){.ops_mask = capacity - 1, .ops_max = ops_max, .blocks_max = blocks_max};
     overlay->ops = arena_take(arena, capacity * sizeof(struct overlay_op), 64);
-    overlay->cancels = arena_take(arena, OVERLAY_CANCELS_MAX * sizeof(struct overlay_cancel), 64);
-    enum error error = store_init(&overlay->store, arena, blocks_max);
+    overlay->cancels =
+        arena_take(arena, OVERLAY_CANCELS_CAPACITY * sizeof(struct overlay_cancel), 64);
+    enum error error = store_init(&overlay->store, arena, (uint32_t)with_reserve(blocks_max));
     if (error != OK)
         return error;
-    error = index_init(&overlay->index, arena, &overlay->store, index_keys(ops_max));
+    error = index_init(&overlay->index, arena, &overlay->store, index_keys(ops_max, blocks_max));
     if (error != OK)
         store_deinit(&overlay->store);
     return error;
@@ -61,11 +73,21 @@ bool overlay_has_room(const struct overlay *overlay, const struct overlay_need *
            overlay->cancels_tail - overlay->cancels_head + need->cancels <= OVERLAY_CANCELS_MAX;
 }
 
+bool overlay_has_room_again(const struct overlay *overlay, const struct overlay_need *need)
+{
+    uint64_t cancels = overlay->cancels_tail - overlay->cancels_head;
+    return overlay->tail - overlay->head + need->ops <= with_reserve(overlay->ops_max) &&
+           overlay->blocks + need->blocks <= with_reserve(overlay->blocks_max) &&
+           cancels + need->cancels <= OVERLAY_CANCELS_CAPACITY;
+}
+
 void overlay_add_cancel(struct overlay *overlay, uint16_t node, uint64_t seq)
 {
-    CHECK(overlay->cancels_tail - overlay->cancels_head < OVERLAY_CANCELS_MAX);
-    overlay->cancels[overlay->cancels_tail++ & (OVERLAY_CANCELS_MAX - 1)] =
+    CHECK(node <= VOTER_ID_MAX);
+    CHECK(overlay->cancels_tail - overlay->cancels_head < OVERLAY_CANCELS_CAPACITY);
+    overlay->cancels[overlay->cancels_tail++ & (OVERLAY_CANCELS_CAPACITY - 1)] =
         (struct overlay_cancel){.position = overlay->tail, .seq = seq, .node = node};
+    overlay->cancels_of[node]++;
 }
 
 uint64_t overlay_first_cancel(const struct overlay *overlay, uint64_t position)
@@ -84,7 +106,7 @@ uint64_t overlay_first_cancel(const struct overlay *overlay, uint64_t position)
 
 void overlay_add(struct overlay *overlay, const struct wire_op *op, uint64_t seq)
 {
-    CHECK(overlay->tail - overlay->head < overlay->ops_max);
+    CHECK(overlay->tail - overlay->head < with_reserve(overlay->ops_max));
     CHECK(seq != 0 && (seq & OVERLAY_ABSENT) == 0);
     CHECK(overlay->tail == overlay->head || overlay_at(overlay, overlay->tail - 1)->seq < seq);
     struct store_content content = {.key = op->key,
@@ -92,7 +114,7 @@ void overlay_add(struct overlay *overlay, const struct wire_op *op, uint64_t seq
                                     .hash = key_hash(op->key),
                                     .version = seq | (op->has_value ? 0 : OVERLAY_ABSENT)};
     overlay->blocks += store_entry_blocks(op->key.size_bytes, op->value.size_bytes);
-    CHECK(overlay->blocks <= overlay->blocks_max);
+    CHECK(overlay->blocks <= with_reserve(overlay->blocks_max));
     uint64_t cancels = overlay->cancels_tail - overlay_first_cancel(overlay, overlay->tail);
     *overlay_at(overlay, overlay->tail++) =
         (struct overlay_op){.seq = seq,
@@ -111,10 +133,9 @@ static void release(struct overlay *overlay, struct overlay_op *op)
     op->entry = NULL;
 }
 
-/* The op of an entry in the index: seqs rise along the queue. */
-static struct overlay_op *op_of(const struct overlay *overlay, const struct store_entry *entry)
+/* Position of the first shown op whose seq is at least `seq`: seqs rise along the queue. */
+static uint64_t position_of(const struct overlay *overlay, uint64_t seq)
 {
-    uint64_t seq = overlay_seq(entry);
     uint64_t low = overlay->head;
     uint64_t high = overlay->shown;
     while (low < high) {
@@ -124,9 +145,26 @@ static struct overlay_op *op_of(const struct overlay *overlay, const struct stor
         else
             high = middle;
     }
-    struct overlay_op *op = overlay_at(overlay, low);
+    return low;
+}
+
+struct overlay_op *overlay_op_of(const struct overlay *overlay, const struct store_entry *entry)
+{
+    struct overlay_op *op = overlay_at(overlay, position_of(overlay, overlay_seq(entry)));
     CHECK(op->entry == entry);
     return op;
+}
+
+struct overlay_op *overlay_older(const struct overlay *overlay, const struct overlay_op *op)
+{
+    while (op->older > overlay->head) { /* each step leads to an older op of the queue */
+        struct overlay_op *older = overlay_at(overlay, op->older - 1);
+        CHECK(older->entry != NULL && older->seq < op->seq);
+        if (!older->is_overruled)
+            return older;
+        op = older;
+    }
+    return NULL;
 }
 
 /* Moves the head over gaps, and forgets the cancels of ops that are gone. */
@@ -136,7 +174,7 @@ static void trim(struct overlay *overlay)
         overlay->head++;
     while (overlay->cancels_head < overlay->cancels_tail &&
            overlay_cancel_at(overlay, overlay->cancels_head)->position < overlay->head)
-        overlay->cancels_head++;
+        overlay->cancels_of[overlay_cancel_at(overlay, overlay->cancels_head++)->node]--;
 }
 
 static void count_keys(struct overlay *overlay, uint64_t keys)
@@ -161,13 +199,40 @@ static bool show(struct overlay *overlay, struct overlay_op *op)
         count_keys(overlay, keys_of(overlay) + 1);
         return false;
     }
-    struct overlay_op *old_op = op_of(overlay, old);
+    uint64_t old_position = position_of(overlay, overlay_seq(old));
+    struct overlay_op *old_op = overlay_at(overlay, old_position);
+    CHECK(old_op->entry == old);
     index_replace(&overlay->index, old, op->entry);
     old_op->is_shown = false;
+    op->older = old_position + 1;
     if (old_op->is_forwarded || old_op->cancel_count > 0)
         return false;
+    op->older = old_op->older;
     release(overlay, old_op);
     return true;
+}
+
+void overlay_overrule(struct overlay *overlay, uint64_t seq)
+{
+    uint64_t position = position_of(overlay, seq);
+    if (position == overlay->shown)
+        return;
+    struct overlay_op *op = overlay_at(overlay, position);
+    if (op->seq != seq || op->entry == NULL || op->is_overruled)
+        return;
+    op->is_overruled = true;
+    if (!op->is_shown)
+        return;
+    /* One of its key that came before is not overruled with it. */
+    struct overlay_op *older = overlay_older(overlay, op);
+    op->is_shown = false;
+    if (older != NULL) {
+        index_replace(&overlay->index, op->entry, older->entry);
+        older->is_shown = true;
+    } else {
+        index_remove(&overlay->index, op->entry);
+        count_keys(overlay, keys_of(overlay) - 1);
+    }
 }
 
 uint32_t overlay_show(struct overlay *overlay, uint64_t seq)
@@ -215,7 +280,7 @@ static void count_entry(void *context, const struct store_entry *entry)
 void overlay_check_invariants(const struct overlay *overlay)
 {
     CHECK(overlay->head <= overlay->shown && overlay->shown <= overlay->tail);
-    CHECK(overlay->tail - overlay->head <= overlay->ops_max);
+    CHECK(overlay->tail - overlay->head <= with_reserve(overlay->ops_max));
     uint64_t last_seq = 0;
     uint64_t live = 0;
     uint64_t shown = 0;
@@ -233,8 +298,10 @@ void overlay_check_invariants(const struct overlay *overlay)
         blocks += store_entry_blocks(store_entry_key_size(op->entry), op->entry->value_size_bytes);
         CHECK(overlay_seq(op->entry) == op->seq);
         CHECK(at < overlay->shown || (!op->is_shown && !op->is_forwarded));
+        CHECK(!op->is_shown || !op->is_overruled);
+        CHECK(overlay_older(overlay, op) == NULL || overlay_older(overlay, op)->seq < op->seq);
     }
-    CHECK(live == overlay->live && blocks == overlay->blocks && blocks <= overlay->blocks_max);
+    CHECK(live == overlay->live && blocks == overlay->blocks);
     CHECK(overlay->cancels_tail - overlay->cancels_head == cancels);
     uint64_t entries = 0;
     index_walk(&overlay->index, count_entry, &entries);

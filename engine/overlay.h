@@ -6,7 +6,11 @@
  * A queue of ops, positions ever rising: [head, shown) are durable, [shown, tail) wait for the
  * journal. A newer op of a key takes the place of an older one that was never forwarded and carries
  * no cancels: the older one is dropped and leaves a gap in the queue. One that was forwarded stays
- * until it is decided, behind the newer one.
+ * until it is decided, behind the newer one. One that was overruled (a cancel of it has applied)
+ * stays, too, for its number must be decided; but it is shown no more.
+ *
+ * A restart may find more than was pending: what the log had decided, but not durably so here. So
+ * there is room for a quarter more than is ever accepted.
  *
  * Owner writes; any thread looks up inside its RCU turn (engine/rcu.h).
  */
@@ -18,8 +22,9 @@
 
 #define OVERLAY_OPS_MAX (1u << 24)
 
-/* Cancels that pending ops carry along. */
-#define OVERLAY_CANCELS_MAX 8192
+/* Cancels that pending ops carry along, and that a restart may find. */
+#define OVERLAY_CANCELS_MAX      8192
+#define OVERLAY_CANCELS_CAPACITY (2 * OVERLAY_CANCELS_MAX)
 
 /* In an entry's version, beside the journal seq: the key is to be absent. */
 #define OVERLAY_ABSENT (UINT64_C(1) << 63)
@@ -27,8 +32,10 @@
 struct overlay_op {
     uint64_t seq;
     struct store_entry *entry; /* NULL: dropped */
+    uint64_t older;            /* position behind the next older one of its key; 0: none */
     bool is_shown;             /* the newest of its key: in the index */
     bool is_forwarded;
+    bool is_overruled;
     uint8_t cancel_count;
 };
 
@@ -43,7 +50,7 @@ struct overlay {
     struct index index;
     struct overlay_op *ops; /* a ring */
     uint64_t ops_mask;
-    uint64_t ops_max;
+    uint64_t ops_max; /* accepted, as blocks_max */
     uint64_t head;
     uint64_t shown;
     uint64_t tail;
@@ -57,9 +64,10 @@ struct overlay {
     struct overlay_cancel *cancels; /* a ring, positions rising */
     uint64_t cancels_head;
     uint64_t cancels_tail;
+    uint16_t cancels_of[VOTER_ID_MAX + 1]; /* in the ring, by the node whose write they cancel */
 };
 
-/* Limits: ops in the queue, gaps included, and blocks that they take. */
+/* Limits: ops in the queue, gaps included, and blocks that they take, as they are accepted. */
 size_t overlay_arena_bytes(uint32_t ops_max, uint32_t blocks_max);
 MUST_USE enum error overlay_init(struct overlay *overlay, struct arena *arena, uint32_t ops_max,
                                  uint32_t blocks_max);
@@ -72,7 +80,10 @@ struct overlay_need {
     uint64_t blocks;
 };
 
+/* For ops that are accepted now. */
 bool overlay_has_room(const struct overlay *overlay, const struct overlay_need *need);
+/* For ops that were accepted before a restart. */
+bool overlay_has_room_again(const struct overlay *overlay, const struct overlay_need *need);
 
 /* Queues a set under a journal seq above all before, not shown yet; there is room (CHECK). */
 void overlay_add(struct overlay *overlay, const struct wire_op *op, uint64_t seq);
@@ -85,6 +96,15 @@ uint32_t overlay_show(struct overlay *overlay, uint64_t seq);
 /* The log has decided the ops up to `seq`: takes them out; returns how many that were not dropped.
  */
 uint32_t overlay_settle(struct overlay *overlay, uint64_t seq);
+
+/* A cancel of the op `seq` has applied: it will not, and is no longer shown. What is not in the
+ * queue, or not shown yet, is left alone. */
+void overlay_overrule(struct overlay *overlay, uint64_t seq);
+
+/* The shown op of an entry that overlay_lookup found. Owner. */
+struct overlay_op *overlay_op_of(const struct overlay *overlay, const struct store_entry *entry);
+/* The next older op of the same key that is neither decided nor overruled; NULL: none. Owner. */
+struct overlay_op *overlay_older(const struct overlay *overlay, const struct overlay_op *op);
 
 /* The newest durable pending op of `key`, or NULL. Any thread, valid until its rcu_turn. */
 struct store_entry *overlay_lookup(const struct overlay *overlay, struct span key, uint64_t hash);
@@ -115,7 +135,7 @@ uint64_t overlay_first_cancel(const struct overlay *overlay, uint64_t position);
 static inline const struct overlay_cancel *overlay_cancel_at(const struct overlay *overlay,
                                                              uint64_t at)
 {
-    return &overlay->cancels[at & (OVERLAY_CANCELS_MAX - 1)];
+    return &overlay->cancels[at & (OVERLAY_CANCELS_CAPACITY - 1)];
 }
 
 /* Walks all; aborts (CHECK) where the queue, the index and the accounts contradict each other. */

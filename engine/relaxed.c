@@ -163,12 +163,36 @@ static bool has_waiting_room(const struct relaxed *relaxed, uint32_t op_count)
            relaxed->acks_tail - relaxed->acks_head + op_count <= RELAXED_ACKS_MAX;
 }
 
+static struct node_session *own_session(const struct engine *engine)
+{
+    return node_session_of(&engine->machine.nodes, engine->options.self);
+}
+
+/* True when the log can take what the write overrules, whatever the other nodes accept meanwhile:
+ * see NODE_CANCELS_MAX. Counts no more precisely than it must. */
+static bool has_cancel_room(const struct engine *engine, const struct relaxed_arrival *arrival)
+{
+    const struct wire_request *request = arrival->request;
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < request->op_count && arrival->need.cancels > 0; i++) {
+        struct wire_op op;
+        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        if (op.type != WIRE_OP_CANCEL)
+            continue;
+        const struct node_session *node = node_session_of(&engine->machine.nodes, op.node);
+        uint32_t count = arrival->need.cancels + engine->relaxed.overlay.cancels_of[op.node];
+        if (!node_session_has_room(node, count, NODE_CANCELS_MAX))
+            return false;
+    }
+    return true;
+}
+
 /* Hands the unknown sets to journal and overlay. */
 static enum wire_status accept(struct engine *engine, const struct relaxed_arrival *arrival)
 {
     struct relaxed *relaxed = &engine->relaxed;
-    uint64_t decided = node_session_of(&engine->machine.nodes, engine->options.self)->last_seq;
-    if (!overlay_has_room(&relaxed->overlay, &arrival->need) ||
+    uint64_t decided = own_session(engine)->last_seq;
+    if (!overlay_has_room(&relaxed->overlay, &arrival->need) || !has_cancel_room(engine, arrival) ||
         !has_waiting_room(relaxed, arrival->request->op_count))
         return WIRE_STATUS_OVERLOADED;
     struct identity *identity =
@@ -191,12 +215,10 @@ static enum wire_status accept(struct engine *engine, const struct relaxed_arriv
     return WIRE_STATUS_OK;
 }
 
-/* The i-th op's answer, now that every set is known or forgotten. */
+/* The answer to a set, now that each is known or forgotten. */
 static struct relaxed_ack ack_of(const struct wire_op *op, const struct identity *identity)
 {
     struct relaxed_ack ack = {.seq = op->seq, .outcome = WIRE_OUTCOME_OK};
-    if (op->type == WIRE_OP_CANCEL)
-        return ack;
     ack.journal_seq = identity_recall(identity, op->seq);
     if (ack.journal_seq == 0)
         ack.outcome = WIRE_OUTCOME_FORGOTTEN;
@@ -246,13 +268,15 @@ static void wait(struct engine *engine, const struct relaxed_arrival *arrival)
     const struct wire_request *request = arrival->request;
     const struct identity *identity = identities_find(&relaxed->identities, request->session);
     struct relaxed_waiter waiter = {.from = *arrival->from,
-                                    .packet_number = arrival->write->packet_number,
-                                    .op_count = request->op_count};
+                                    .packet_number = arrival->write->packet_number};
     size_t cursor = 0;
     for (uint16_t i = 0; i < request->op_count; i++) {
         struct wire_op op;
         CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        if (op.type == WIRE_OP_CANCEL)
+            continue;
         struct relaxed_ack ack = ack_of(&op, identity);
+        waiter.op_count++;
         if (ack.journal_seq > waiter.last_seq)
             waiter.last_seq = ack.journal_seq;
         *ack_at(relaxed, relaxed->acks_tail++) = ack;
@@ -274,6 +298,8 @@ static enum wire_status decide(struct engine *engine, struct relaxed_arrival *ar
     if (arrival->need.ops > 0)
         return arrival->write->is_recall ? WIRE_STATUS_UNKNOWN : accept(engine, arrival);
     engine->counters.relaxed_recalled++;
+    /* Heard of: as long as its client asks, it must not give way and be executed again. */
+    (void)identities_take(&relaxed->identities, arrival->request->session, engine->view.now_ns);
     return has_waiting_room(relaxed, arrival->request->op_count) ? WIRE_STATUS_OK
                                                                  : WIRE_STATUS_OVERLOADED;
 }
@@ -313,13 +339,14 @@ enum error engine_journal_restore(struct engine *engine, uint64_t seq, struct sp
     if (sets == 0 || entry.session == 0 || entry.floor == 0 || seq > SEQ_MAX ||
         entry.floor + (sets - 1) != seq || entry.floor <= relaxed->restored_seq)
         return ERR_CORRUPT;
-    if (!overlay_has_room(&relaxed->overlay, &need))
+    if (!overlay_has_room_again(&relaxed->overlay, &need))
         return ERR_FULL;
-    uint64_t decided = node_session_of(&engine->machine.nodes, engine->options.self)->last_seq;
     entry_queue(engine, &entry,
                 identities_take(&relaxed->identities, entry.session, engine->view.now_ns));
     engine->counters.relaxed_coalesced += overlay_show(&relaxed->overlay, seq);
-    overlay_settle(&relaxed->overlay, decided);
+    overlay_settle(&relaxed->overlay, own_session(engine)->last_seq);
+    for (uint64_t own_seq = entry.floor; own_seq <= seq; own_seq++) /* its sets */
+        relaxed_overrule(engine, own_seq);
     relaxed->restored_seq = seq;
     if (relaxed->next_seq <= seq)
         relaxed->next_seq = seq + 1;
@@ -333,9 +360,26 @@ uint64_t engine_journal_done(const struct engine *engine)
     const struct relaxed *relaxed = &engine->relaxed;
     const struct overlay *overlay = &relaxed->overlay;
     if (!relaxed->is_open)
-        return node_session_of(&engine->machine.nodes, engine->options.self)->last_seq;
+        return own_session(engine)->last_seq;
     return overlay->head == overlay->tail ? relaxed->next_seq - 1
                                           : overlay_at(overlay, overlay->head)->seq - 1;
+}
+
+/*
+ * What was restored may be on its way from before the restart, and so may apply even where a newer
+ * write has dropped it: only the log can say that it will not any more.
+ */
+uint64_t engine_pending_done(const struct engine *engine)
+{
+    uint64_t done = engine_journal_done(engine);
+    uint64_t decided = own_session(engine)->last_seq;
+    return decided < engine->relaxed.restored_seq && decided < done ? decided : done;
+}
+
+void relaxed_overrule(struct engine *engine, uint64_t seq)
+{
+    if (engine->relaxed.is_open && node_session_is_settled(own_session(engine), seq))
+        overlay_overrule(&engine->relaxed.overlay, seq);
 }
 
 void relaxed_settle(struct engine *engine)
@@ -343,8 +387,7 @@ void relaxed_settle(struct engine *engine)
     struct relaxed *relaxed = &engine->relaxed;
     if (!relaxed->is_open || overlay_is_empty(&relaxed->overlay))
         return;
-    overlay_settle(&relaxed->overlay,
-                   node_session_of(&engine->machine.nodes, engine->options.self)->last_seq);
+    overlay_settle(&relaxed->overlay, own_session(engine)->last_seq);
 }
 
 struct store_entry *relaxed_lookup(const struct engine *engine, struct span key, uint64_t hash)

@@ -98,8 +98,8 @@ enum wire_op_type {
  * both from the reply to it (wire_reply.node, wire_reply_op.version). It belongs to the first set
  * or swap after it in the same request, which may have several; it has no sequence number of the
  * session, and takes effect exactly when that op does (outcome OK, the first time): a pending write
- * that has not applied by then never applies. It is answered with OK wherever it stands; without a
- * set or swap after it the request is refused (BAD_REQUEST).
+ * that has not applied by then never applies. It is not answered: its seq is of another numbering.
+ * Without a set or swap after it the request is refused (BAD_REQUEST).
  */
 struct wire_op {
     uint8_t type; /* enum wire_op_type */
@@ -217,7 +217,7 @@ struct wire_reply {
     uint64_t term;
     uint64_t applied_index;
     uint64_t contact_age_us; /* since this node last had contact with a quorum; UINT64_MAX: never */
-    uint64_t journal_done_seq; /* up to this, no relaxed write of `node` is pending any more */
+    uint64_t journal_done_seq; /* up to this, no relaxed write of `node` will apply any more */
     uint16_t op_count;         /* 0 unless status is OK */
     struct span ops;
 };

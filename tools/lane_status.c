@@ -156,7 +156,7 @@ void lane_answer_transfer(struct lane *lane, const struct address *to, struct sp
         .applied_index = engine_applied_index(lane->engine),
         .contact_age_us =
             lane->view.contact_age_ns == UINT64_MAX ? UINT64_MAX : lane->view.contact_age_ns / 1000,
-        .journal_done_seq = engine_journal_done(lane->engine),
+        .journal_done_seq = engine_pending_done(lane->engine),
     };
     struct wire_writer writer = {.data = lane->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};

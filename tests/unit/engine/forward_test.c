@@ -1,118 +1,5 @@
-/*
- * Pending relaxed writes on their way into the log: a leader (node 1) and a node that accepted them
- * (node 2), each an engine of its own, over one log.
- */
-#include "tests/unit/engine/fixture.h"
-
-#include "engine/node_sessions.h"
-
-/* The two, and the leader's session for consistent writes. */
-struct pair {
-    struct fixture *leader;
-    struct fixture *node;
-    uint64_t session;
-    uint64_t next_seq;
-};
-
-static struct pair *pair_new(const struct engine_options *options)
-{
-    struct pair *p = calloc(1, sizeof(*p));
-    assert_non_null(p);
-    struct engine_options own = *options;
-    own.self = 1;
-    p->leader = fixture_new(&own);
-    own.self = 2;
-    p->node = fixture_new(&own);
-    fixture_follow(p->node, 1, 1);
-    p->session = fixture_register(p->leader);
-    p->next_seq = 1;
-    fixture_apply_to(p->leader, p->node->engine);
-    return p;
-}
-
-static int setup(void **state)
-{
-    struct engine_options options = fixture_relaxed_options(1);
-    *state = pair_new(&options);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct pair *p = *state;
-    fixture_apply_to(p->leader, p->node->engine);
-    engine_check_invariants(p->leader->engine);
-    engine_check_invariants(p->node->engine);
-    assert_true(engine_state_hash(p->leader->engine) == engine_state_hash(p->node->engine));
-    fixture_free(p->leader);
-    fixture_free(p->node);
-    free(p);
-    return 0;
-}
-
-/* A batch of the node, kept beyond the engine's next call. */
-struct kept {
-    uint8_t data[64 * 1024];
-    size_t size_bytes;
-};
-
-static bool keep_forward(struct fixture *f, struct kept *ret_kept)
-{
-    struct span body;
-    if (!engine_forward(f->engine, &body))
-        return false;
-    assert_true(body.size_bytes <= sizeof(ret_kept->data));
-    memcpy(ret_kept->data, body.data, body.size_bytes);
-    ret_kept->size_bytes = body.size_bytes;
-    return true;
-}
-
-static void deliver(struct pair *p, const struct kept *kept)
-{
-    engine_receive_forward(p->leader->engine, 2, span_of(kept->data, kept->size_bytes));
-}
-
-/* What waits at the leader is appended, and applied on both. */
-static void commit(struct pair *p)
-{
-    while (fixture_propose(p->leader))
-        fixture_commit(p->leader);
-    fixture_turn(p->leader, 0);
-    fixture_apply_to(p->leader, p->node->engine);
-    fixture_turn(p->node, 0);
-}
-
-/* Everything pending at the node goes through the log. */
-static void forward_all(struct pair *p)
-{
-    struct kept kept;
-    while (keep_forward(p->node, &kept)) {
-        deliver(p, &kept);
-        commit(p);
-    }
-}
-
-/* A consistent write of these ops at the leader: the outcome of the last. */
-static uint8_t write_now(struct pair *p, const struct wire_op *ops, uint32_t count)
-{
-    struct fixture_write write = {.session = p->session, .floor = p->next_seq};
-    fixture_forget_messages(p->leader);
-    fixture_write(p->leader, &write, ops, count);
-    assert_true(fixture_propose(p->leader));
-    fixture_commit(p->leader);
-    struct wire_reply reply = fixture_reply(p->leader, WIRE_WRITE_REPLY);
-    uint8_t outcome = fixture_reply_op(&reply, count - 1).outcome;
-    fixture_turn(p->leader, 0);
-    p->next_seq++;
-    return outcome;
-}
-
-static void assert_get(struct fixture *f, const char *key, const char *value)
-{
-    struct wire_reply_op op = fixture_get(f, key);
-    assert_value(&op, value);
-    assert_false(op.is_pending);
-}
+/* Pending relaxed writes on their way into the log. */
+#include "tests/unit/engine/pair.h"
 
 static void test_forward_brings_pending_writes_into_the_log(void **state)
 {
@@ -256,7 +143,7 @@ static void test_forward_keeps_what_a_failed_write_would_have_cancelled(void **s
     struct fixture_write write = {.session = p->session};
     fixture_write(p->leader, &write, fenced, 2);
     struct wire_reply reply = fixture_reply(p->leader, WIRE_WRITE_REPLY);
-    assert_int_equal(fixture_reply_op(&reply, 1).outcome, WIRE_OUTCOME_FENCED);
+    assert_int_equal(fixture_reply_op(&reply, 0).outcome, WIRE_OUTCOME_FENCED);
     p->next_seq++;
     fixture_apply_to(p->leader, p->node->engine);
     fixture_turn(p->node, 0);
@@ -344,6 +231,26 @@ static void test_forward_lets_a_leaders_batches_follow_one_another(void **state)
     assert_int_equal(engine_counters(f->engine)->relaxed_applied, 6);
 }
 
+/* A batch that is full now has room when it has become a record: nothing of it is a failure. */
+static void test_forward_joins_as_soon_as_the_batch_has_room(void **state)
+{
+    struct pair *p = *state;
+    struct fixture *f = p->leader;
+    static uint8_t large[BATCH_SIZE_BYTES_SOFT];
+    struct fixture_write write = {.session = p->session};
+    struct wire_op op = op_set(p->next_seq, "large", NULL);
+    op.has_value = true;
+    op.value = span_of(large, sizeof(large));
+    fixture_write(f, &write, &op, 1);
+    fixture_pend(f, 1, "a", "x");
+    fixture_turn(f, 0);
+    assert_true(fixture_propose(f));
+    fixture_turn(f, 0);
+    assert_true(fixture_propose(f));
+    fixture_commit(f);
+    assert_get(f, "a", "x");
+}
+
 static void test_forward_starts_anew_when_the_leaders_batch_is_refused(void **state)
 {
     struct pair *p = *state;
@@ -402,7 +309,7 @@ static void test_forward_waits_while_the_store_is_full(void **state)
     op = fixture_get(p->node, "taken");
     assert_true(op.is_pending);
     void *rest = p;
-    teardown(&rest);
+    pair_teardown(&rest);
 }
 
 static void test_forward_applies_nothing_across_a_gap(void **state)
@@ -510,7 +417,7 @@ static void test_forward_after_a_restart_applies_nothing_twice(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
     const struct CMUnitTest tests[] = {
         T(test_forward_brings_pending_writes_into_the_log),
         T(test_forward_applies_a_batch_that_is_sent_again_once),
@@ -524,6 +431,7 @@ int main(void)
         T(test_forward_refuses_more_cancels_than_can_be_kept),
         T(test_forward_goes_before_later_writes_through_the_leader),
         T(test_forward_lets_a_leaders_batches_follow_one_another),
+        T(test_forward_joins_as_soon_as_the_batch_has_room),
         T(test_forward_starts_anew_when_the_leaders_batch_is_refused),
         cmocka_unit_test(test_forward_waits_while_the_store_is_full),
         T(test_forward_applies_nothing_across_a_gap),

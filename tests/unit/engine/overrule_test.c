@@ -1,0 +1,314 @@
+/*
+ * Later writes and pending ones: what a cancel hides, what a full store must not turn round, how
+ * many cancels there may be, and what a restart must not forget.
+ */
+#include "tests/unit/engine/pair.h"
+
+static void assert_pending(struct fixture *f, const char *key, const char *value)
+{
+    struct wire_reply_op op = fixture_get(f, key);
+    assert_value(&op, value);
+    assert_true(op.is_pending);
+}
+
+/* The status of a consistent write of one op at the leader that must not be taken. */
+static uint8_t refused_status(struct pair *p, const struct wire_op *op)
+{
+    struct fixture_write write = {.session = p->session, .floor = p->next_seq};
+    fixture_forget_messages(p->leader);
+    fixture_write(p->leader, &write, op, 1);
+    struct wire_reply reply = fixture_reply(p->leader, WIRE_WRITE_REPLY);
+    return reply.status;
+}
+
+/* A node that starts anew with this journal, and as much of the log as is given. */
+static struct fixture *restarted(const struct fixture *old, const struct fixture *log)
+{
+    struct fixture *f = fixture_new(&old->options);
+    if (log != NULL)
+        fixture_apply_to(log, f->engine);
+    for (uint32_t i = 0; i < old->entry_count; i++) {
+        const struct fixture_entry *entry = &old->entries[i];
+        assert_int_equal(
+            engine_journal_restore(f->engine, entry->seq, span_of(entry->data, entry->size_bytes)),
+            OK);
+    }
+    return f;
+}
+
+/* The client that overruled its pending write must not read it again from the node that has it. */
+static void test_overrule_hides_what_a_cancel_has_overruled(void **state)
+{
+    struct pair *p = *state;
+    uint64_t first = fixture_pend(p->node, 1, "a", "mine");
+    fixture_pend(p->node, 2, "b", "other");
+    struct wire_op ops[] = {op_cancel(2, first), op_set(p->next_seq, "a", "later")};
+    assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_OK);
+    assert_pending(p->node, "a", "mine");
+    fixture_apply_to(p->leader, p->node->engine);
+    assert_get(p->node, "a", "later");
+    assert_pending(p->node, "b", "other");
+    engine_check_invariants(p->node->engine);
+    /* A restart finds it in the journal, and keeps it hidden. */
+    struct fixture *again = restarted(p->node, p->leader);
+    assert_get(again, "a", "later");
+    engine_check_invariants(again->engine);
+    fixture_free(again);
+    fixture_turn(p->node, 0);
+    forward_all(p);
+    assert_get(p->node, "a", "later");
+    assert_get(p->leader, "b", "other");
+}
+
+static void test_overrule_shows_an_older_one_that_is_not_overruled(void **state)
+{
+    struct pair *p = *state;
+    static struct kept kept;
+    fixture_pend(p->node, 1, "a", "1");
+    fixture_turn(p->node, 0);
+    assert_true(keep_forward(p->node, &kept));
+    uint64_t second = fixture_pend(p->node, 2, "a", "2");
+    uint64_t third = fixture_pend(p->node, 3, "b", "3");
+    struct wire_op ops[] = {op_cancel(2, second), op_set(p->next_seq, "a", "later"),
+                            op_cancel(2, third), op_set(p->next_seq + 1, "b", "later")};
+    assert_int_equal(write_now(p, ops, 4), WIRE_OUTCOME_OK);
+    p->next_seq++;
+    fixture_apply_to(p->leader, p->node->engine);
+    assert_pending(p->node, "a", "1");
+    assert_get(p->node, "b", "later");
+    uint64_t fourth = fixture_pend(p->node, 4, "a", "4");
+    assert_pending(p->node, "a", "4");
+    engine_check_invariants(p->node->engine);
+    struct wire_op last[] = {op_cancel(2, fourth), op_set(p->next_seq, "a", "last")};
+    assert_int_equal(write_now(p, last, 2), WIRE_OUTCOME_OK);
+    deliver(p, &kept);
+    commit(p);
+    /* In the log, the first has its place behind the last. */
+    assert_get(p->leader, "a", "1");
+    forward_all(p);
+    assert_get(p->node, "a", "1");
+}
+
+static struct pair *pair_of_one_key(void)
+{
+    struct engine_options options = fixture_relaxed_options(1);
+    options.keys_max = 1;
+    struct pair *p = pair_new(&options);
+    struct wire_op taken = op_set(p->next_seq, "taken", "1");
+    assert_int_equal(write_now(p, &taken, 1), WIRE_OUTCOME_OK);
+    return p;
+}
+
+/*
+ * The pending write is in the log, a later one behind it; the first finds the store full, the
+ * second does not. Tried again once there is room, the first would overwrite the second.
+ */
+static void test_overrule_survives_a_store_that_was_full_in_between(void **state)
+{
+    (void)state;
+    struct pair *p = pair_of_one_key();
+    struct fixture *f = p->leader;
+    fixture_pend(f, 1, "a", "earlier");
+    fixture_turn(f, 0);
+    struct wire_op ops[] = {op_set(p->next_seq, "taken", NULL),
+                            op_set(p->next_seq + 1, "a", "later")};
+    assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_OK);
+    p->next_seq++;
+    assert_int_equal(engine_counters(f->engine)->relaxed_blocked, 1);
+    assert_get(f, "a", "later");
+    fixture_turn(f, 1000);
+    commit(p);
+    assert_get(f, "a", "later");
+    assert_int_equal(engine_counters(f->engine)->relaxed_cancelled, 1);
+    void *rest = p;
+    pair_teardown(&rest);
+}
+
+/* What would make room must not wait for what needs it. */
+static void test_overrule_lets_clients_write_while_the_backlog_is_blocked(void **state)
+{
+    (void)state;
+    struct pair *p = pair_of_one_key();
+    struct fixture *f = p->leader;
+    fixture_pend(f, 1, "a", "x");
+    fixture_pend(f, 2, "taken", "2");
+    struct wire_op del = op_set(p->next_seq, "taken", NULL);
+    assert_int_equal(refused_status(p, &del), WIRE_STATUS_PENDING);
+    fixture_turn(f, 0);
+    commit(p);
+    assert_int_equal(engine_counters(f->engine)->relaxed_blocked, 2);
+    assert_int_equal(write_now(p, &del, 1), WIRE_OUTCOME_OK);
+    /* The delete came later than what is pending of its key: that never applies. */
+    fixture_turn(f, 1000);
+    commit(p);
+    assert_get(f, "a", "x");
+    assert_get(f, "taken", NULL);
+    /* Nothing is blocked any more: what is pending goes first again. */
+    fixture_pend(f, 3, "a", "y");
+    struct wire_op later = op_set(p->next_seq, "a", "z");
+    assert_int_equal(refused_status(p, &later), WIRE_STATUS_PENDING);
+    void *rest = p;
+    pair_teardown(&rest);
+}
+
+/* A swap that changes nothing overrules nothing, in the log or out of it. */
+static void test_overrule_is_undone_by_a_mismatch(void **state)
+{
+    (void)state;
+    struct pair *p = pair_of_one_key();
+    struct fixture *f = p->leader;
+    fixture_pend(f, 1, "a", "x");
+    fixture_turn(f, 0);
+    commit(p);
+    struct wire_op swap = op_swap(p->next_seq, "a", "y", "other");
+    assert_int_equal(write_now(p, &swap, 1), WIRE_OUTCOME_MISMATCH);
+    assert_pending(f, "a", "x");
+    struct wire_op del = op_set(p->next_seq, "taken", NULL);
+    assert_int_equal(write_now(p, &del, 1), WIRE_OUTCOME_OK);
+    fixture_turn(f, 1000);
+    commit(p);
+    assert_get(f, "a", "x");
+    void *rest = p;
+    pair_teardown(&rest);
+}
+
+/* 1024 writes of a node that is away are cancelled by clients, by half a request at a time. */
+static void fill_cancels(struct pair *p, uint16_t node)
+{
+    struct wire_op ops[REQUEST_OPS_MAX];
+    uint64_t seq = 1;
+    while (seq <= NODE_CANCELS_MAX) {
+        for (uint32_t i = 0; i < REQUEST_OPS_MAX / 2; i++)
+            ops[i] = op_cancel(node, seq++);
+        ops[REQUEST_OPS_MAX / 2] = op_set(p->next_seq, "z", "1");
+        assert_int_equal(write_now(p, ops, REQUEST_OPS_MAX / 2 + 1), WIRE_OUTCOME_OK);
+    }
+}
+
+/* What was acknowledged applies, however long another node stays away. */
+static void test_overrule_never_blocks_a_backlog_for_an_absent_node(void **state)
+{
+    struct pair *p = *state;
+    struct wire_op ops[] = {op_cancel(9, 5000), op_set(1, "a", "x")};
+    fixture_relaxed(p->node, 77, ops, 2);
+    fill_cancels(p, 9);
+    fixture_turn(p->node, 0);
+    forward_all(p);
+    assert_get(p->leader, "a", "x");
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_blocked, 0);
+    /* From here on it knows, and takes no more: a definite answer, and nothing is lost. */
+    struct fixture_write write = {.session = 77, .is_relaxed = true};
+    ops[0].seq = 5001;
+    ops[1].seq = 2;
+    fixture_forget_messages(p->node);
+    fixture_write(p->node, &write, ops, 2);
+    struct wire_reply reply = fixture_reply(p->node, WIRE_WRITE_REPLY);
+    assert_string_equal(wire_status_name(reply.status), "overloaded");
+    fixture_pend(p->node, 2, "a", "y");
+}
+
+/* Each node accepts its share only, by what it has applied and what is pending there. */
+static void test_overrule_accepts_a_share_of_the_cancels(void **state)
+{
+    struct pair *p = *state;
+    struct wire_op ops[REQUEST_OPS_MAX];
+    char key[16];
+    uint64_t seq = 1;
+    for (uint64_t i = 1; seq <= NODE_CANCELS_MAX; i++) {
+        for (uint32_t j = 0; j < REQUEST_OPS_MAX / 2; j++)
+            ops[j] = op_cancel(9, seq++);
+        snprintf(key, sizeof(key), "k%u", (unsigned)i);
+        ops[REQUEST_OPS_MAX / 2] = op_set(i, key, "1");
+        fixture_relaxed(p->node, 77, ops, REQUEST_OPS_MAX / 2 + 1);
+    }
+    struct fixture_write write = {.session = 77, .is_relaxed = true};
+    ops[0] = op_cancel(9, seq);
+    ops[1] = op_set(1000, "a", "1");
+    fixture_forget_messages(p->node);
+    fixture_write(p->node, &write, ops, 2);
+    struct wire_reply reply = fixture_reply(p->node, WIRE_WRITE_REPLY);
+    assert_string_equal(wire_status_name(reply.status), "overloaded");
+    ops[0] = op_cancel(8, seq);
+    fixture_relaxed(p->node, 77, ops, 2);
+    fixture_turn(p->node, 0);
+    forward_all(p);
+    assert_get(p->leader, "k32", "1");
+}
+
+/*
+ * Dropped for a newer one after the restart, the first may still apply: it was forwarded before. So
+ * its client must go on cancelling it until the log has decided.
+ */
+static void test_overrule_is_called_for_until_the_log_has_decided(void **state)
+{
+    struct pair *p = *state;
+    static struct kept kept;
+    uint64_t first = fixture_pend(p->node, 1, "a", "1");
+    fixture_turn(p->node, 0);
+    assert_true(keep_forward(p->node, &kept));
+    struct fixture *old = p->node;
+    p->node = restarted(old, p->leader);
+    p->node->view.now_ns = old->view.now_ns;
+    fixture_follow(p->node, 1, 1);
+    uint64_t second = fixture_pend(p->node, 2, "a", "2");
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_coalesced, 1);
+    assert_true(engine_journal_done(p->node->engine) >= first);
+    assert_true(engine_pending_done(p->node->engine) < first);
+    struct wire_op ops[] = {op_cancel(2, first), op_set(p->next_seq, "a", "later")};
+    assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_OK);
+    deliver(p, &kept);
+    commit(p);
+    assert_get(p->leader, "a", "later");
+    forward_all(p);
+    assert_true(engine_pending_done(p->node->engine) >= second);
+    fixture_free(old);
+}
+
+/* A node that was full when it stopped, and whose log knows less after the restart, must start. */
+static void test_overrule_restart_has_room_for_what_was_decided(void **state)
+{
+    struct pair *p = *state;
+    char key[16];
+    for (uint32_t i = 0; i < p->node->options.pending_max; i++) {
+        snprintf(key, sizeof(key), "k%u", i);
+        fixture_pend(p->node, 1 + i, key, "x");
+    }
+    fixture_turn(p->node, 0);
+    static struct kept kept;
+    assert_true(keep_forward(p->node, &kept));
+    deliver(p, &kept);
+    commit(p);
+    uint32_t more = (uint32_t)(p->node->options.pending_max -
+                               engine_counters(p->node->engine)->relaxed_pending);
+    assert_true(more > 10);
+    for (uint32_t i = 0; i < more; i++) {
+        snprintf(key, sizeof(key), "m%u", i);
+        fixture_pend(p->node, 1000 + i, key, "x");
+    }
+    struct fixture *again = restarted(p->node, NULL);
+    assert_pending(again, "k0", "x");
+    assert_pending(again, "m0", "x");
+    engine_check_invariants(again->engine);
+    fixture_free(again);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_overrule_hides_what_a_cancel_has_overruled),
+        T(test_overrule_shows_an_older_one_that_is_not_overruled),
+        cmocka_unit_test(test_overrule_survives_a_store_that_was_full_in_between),
+        cmocka_unit_test(test_overrule_lets_clients_write_while_the_backlog_is_blocked),
+        cmocka_unit_test(test_overrule_is_undone_by_a_mismatch),
+        T(test_overrule_never_blocks_a_backlog_for_an_absent_node),
+        T(test_overrule_accepts_a_share_of_the_cancels),
+        T(test_overrule_is_called_for_until_the_log_has_decided),
+        T(test_overrule_restart_has_room_for_what_was_decided),
+    };
+#undef T
+    rcu_thread_begin();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    rcu_thread_end();
+    return failed;
+}

@@ -1,0 +1,120 @@
+/*
+ * For the tests of pending relaxed writes: a leader (node 1) and a node that accepted them (node
+ * 2), each an engine of its own, over one log.
+ */
+#ifndef POLLUX_TESTS_UNIT_ENGINE_PAIR_H
+#define POLLUX_TESTS_UNIT_ENGINE_PAIR_H
+
+#include "tests/unit/engine/fixture.h"
+
+#include "engine/node_sessions.h"
+
+/* The two, and the leader's session for consistent writes. */
+struct pair {
+    struct fixture *leader;
+    struct fixture *node;
+    uint64_t session;
+    uint64_t next_seq;
+};
+
+static inline struct pair *pair_new(const struct engine_options *options)
+{
+    struct pair *p = calloc(1, sizeof(*p));
+    assert_non_null(p);
+    struct engine_options own = *options;
+    own.self = 1;
+    p->leader = fixture_new(&own);
+    own.self = 2;
+    p->node = fixture_new(&own);
+    fixture_follow(p->node, 1, 1);
+    p->session = fixture_register(p->leader);
+    p->next_seq = 1;
+    fixture_apply_to(p->leader, p->node->engine);
+    return p;
+}
+
+static inline int pair_setup(void **state)
+{
+    struct engine_options options = fixture_relaxed_options(1);
+    *state = pair_new(&options);
+    return 0;
+}
+
+static inline int pair_teardown(void **state)
+{
+    struct pair *p = *state;
+    fixture_apply_to(p->leader, p->node->engine);
+    engine_check_invariants(p->leader->engine);
+    engine_check_invariants(p->node->engine);
+    assert_true(engine_state_hash(p->leader->engine) == engine_state_hash(p->node->engine));
+    fixture_free(p->leader);
+    fixture_free(p->node);
+    free(p);
+    return 0;
+}
+
+/* A batch of the node, kept beyond the engine's next call. */
+struct kept {
+    uint8_t data[64 * 1024];
+    size_t size_bytes;
+};
+
+static inline bool keep_forward(struct fixture *f, struct kept *ret_kept)
+{
+    struct span body;
+    if (!engine_forward(f->engine, &body))
+        return false;
+    assert_true(body.size_bytes <= sizeof(ret_kept->data));
+    memcpy(ret_kept->data, body.data, body.size_bytes);
+    ret_kept->size_bytes = body.size_bytes;
+    return true;
+}
+
+static inline void deliver(struct pair *p, const struct kept *kept)
+{
+    engine_receive_forward(p->leader->engine, 2, span_of(kept->data, kept->size_bytes));
+}
+
+/* What waits at the leader is appended, and applied on both. */
+static inline void commit(struct pair *p)
+{
+    while (fixture_propose(p->leader))
+        fixture_commit(p->leader);
+    fixture_turn(p->leader, 0);
+    fixture_apply_to(p->leader, p->node->engine);
+    fixture_turn(p->node, 0);
+}
+
+/* Everything pending at the node goes through the log. */
+static inline void forward_all(struct pair *p)
+{
+    struct kept kept;
+    while (keep_forward(p->node, &kept)) {
+        deliver(p, &kept);
+        commit(p);
+    }
+}
+
+/* A consistent write of these ops at the leader: the outcome of the last. */
+static inline uint8_t write_now(struct pair *p, const struct wire_op *ops, uint32_t count)
+{
+    struct fixture_write write = {.session = p->session, .floor = p->next_seq};
+    fixture_forget_messages(p->leader);
+    fixture_write(p->leader, &write, ops, count);
+    assert_true(fixture_propose(p->leader));
+    fixture_commit(p->leader);
+    struct wire_reply reply = fixture_reply(p->leader, WIRE_WRITE_REPLY);
+    uint8_t outcome = fixture_reply_op(&reply, reply.op_count - 1u).outcome;
+    fixture_turn(p->leader, 0);
+    p->next_seq++;
+    return outcome;
+}
+
+static inline void assert_get(struct fixture *f, const char *key, const char *value)
+{
+    struct wire_reply_op op = fixture_get(f, key);
+    assert_value(&op, value);
+    assert_false(op.is_pending);
+}
+
+#endif
