@@ -14,7 +14,7 @@ void plx_options_init(struct plx_options *options)
 {
     *options = (struct plx_options){
         .timeout_ns = 50 * MILLISECOND_NS,
-        .fence_wait_ns = 500 * MILLISECOND_NS,
+        .fence_wait_ns = 1000 * MILLISECOND_NS,
         .spin_ns = 50 * 1000,
         .keep_alive_ns = 1000 * MILLISECOND_NS,
         .leader_fresh_ns = 100 * MILLISECOND_NS,

@@ -114,10 +114,12 @@ struct plx_client;
 struct plx_options {
     /* "host:port,host:port", IPv6 as [::1]:7400. Name all nodes, so that any of them may lead. */
     const char *endpoints;
-    const char *cluster;    /* the cluster's name, as in the nodes' configuration */
-    uint64_t timeout_ns;    /* of a call that is not blocking: 50 ms */
-    uint64_t fence_wait_ns; /* longest wait beyond the timeout for a definite answer: 500 ms */
-    uint64_t spin_ns;       /* a waiting call spins so long before it sleeps: 50 us */
+    const char *cluster; /* the cluster's name, as in the nodes' configuration */
+    uint64_t timeout_ns; /* of a call that is not blocking: 50 ms */
+    /* Longest wait beyond the timeout for a definite answer: 1 s, so that nodes with the default
+     * election timeouts elect a leader meanwhile, also when the first vote is split. */
+    uint64_t fence_wait_ns;
+    uint64_t spin_ns; /* a waiting call spins so long before it sleeps: 50 us */
     /* A session without an operation for so long is renewed by plx_poll: 1 s. It must be well below
      * the nodes' session lifetime: a session that expires under an operation leaves it unknown. */
     uint64_t keep_alive_ns;
