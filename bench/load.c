@@ -27,6 +27,10 @@ static enum error client_open(struct load_worker *worker, uint32_t index, char *
     client.timeout_ns = options->timeout_ns;
     client.window = options->outstanding;
     client.packet_ops_max = options->packet_ops;
+    client.home_endpoint = (int32_t)options->home - 1;
+    if (options->op == LOAD_RELAXED_SET) {
+        client.relaxed_keys_max = options->keys / options->clients;
+    }
     enum plx_outcome outcome = plx_open(&client, &worker->clients[index], ret_reason, reason_size);
     if (outcome != PLX_OK) {
         return outcome == PLX_E_ARGUMENT ? ERR_ARGUMENT : ERR_IO;
@@ -69,11 +73,12 @@ static enum error worker_open(struct load_worker *worker, uint32_t index, uint32
     worker->clients = calloc(clients, sizeof(struct plx_client *));
     worker->is_dirty = calloc(clients, sizeof(bool));
     worker->slots = calloc(worker->slot_count, sizeof(struct load_slot));
+    worker->keys_used = calloc(clients, sizeof(uint32_t));
     worker->idle = calloc(worker->slot_count, sizeof(struct load_slot *));
     worker->memory = calloc(worker->slot_count, (size_t)2 * options->value_size);
     if (worker->epoll_fd < 0 || worker->result == NULL || worker->clients == NULL ||
         worker->is_dirty == NULL || worker->slots == NULL || worker->idle == NULL ||
-        worker->memory == NULL) {
+        worker->memory == NULL || worker->keys_used == NULL) {
         snprintf(ret_reason, reason_size, "out of memory");
         return ERR_NO_MEMORY;
     }
@@ -106,6 +111,7 @@ static void worker_close(struct load_worker *worker)
     free(worker->result);
     free(worker->clients);
     free(worker->is_dirty);
+    free(worker->keys_used);
     free(worker->slots);
     free(worker->idle);
     free(worker->memory);
@@ -161,7 +167,7 @@ static enum error phase_run(struct load_worker *workers, uint32_t count, char *r
 static enum error fill(struct load_worker *workers, const struct load_options *options,
                        char *ret_reason, size_t reason_size)
 {
-    if (options->is_unfilled || options->op == LOAD_SET || options->op == LOAD_SWAP) {
+    if (options->is_unfilled || (options->op != LOAD_GET && options->op != LOAD_RELAXED_GET)) {
         return OK;
     }
     for (uint32_t i = 0; i < options->threads; i++) {
@@ -200,30 +206,57 @@ static enum error measure(struct load_worker *workers, const struct load_options
 static void node_ask(const struct load_worker *worker, struct plx_node *ret_node)
 {
     struct plx_client *client = worker->clients[0];
-    size_t count = plx_endpoint_count(client);
+    uint32_t home = worker->options->home;
+    size_t first = home == 0 ? 0 : home - 1;
+    size_t end = home == 0 ? plx_endpoint_count(client) : home;
     memset(ret_node, 0, sizeof(*ret_node));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = first; i < end; i++) {
         if (plx_status(client, i, STATUS_NS, ret_node) == PLX_OK) {
             return;
         }
     }
 }
 
+/* What is still in flight may take effect or not. */
+static enum error record_write(struct load_worker *workers, const struct load_options *options,
+                               struct load_result *result, char *ret_reason, size_t reason_size)
+{
+    for (uint32_t i = 0; i < options->threads; i++) {
+        for (uint32_t k = 0; k < workers[i].slot_count; k++) {
+            const struct load_slot *slot = &workers[i].slots[k];
+            workers[i].records[slot->key_number].is_open |= slot->is_in_flight;
+        }
+    }
+    enum error error = load_record_write(workers[0].records, options, &result->recorded);
+    if (error != OK) {
+        snprintf(ret_reason, reason_size, "%s: cannot be written", options->record);
+    }
+    return error;
+}
+
 enum error load_run(const struct load_options *options, uint32_t rate,
                     struct load_result *ret_result, char *ret_reason, size_t reason_size)
 {
     static struct load_worker workers[LOAD_THREADS_MAX];
+    struct load_record *records = NULL;
     enum error error = OK;
     uint64_t run = load_clock_ns();
     memset(workers, 0, sizeof(workers));
     for (uint32_t i = 0; i < options->threads; i++) {
         workers[i].epoll_fd = -1;
     }
+    if (options->record != NULL) {
+        records = calloc(options->keys, sizeof(*records));
+        error = records == NULL ? ERR_NO_MEMORY : OK;
+    }
     for (uint32_t i = 0; i < options->threads && error == OK; i++) {
         uint32_t first = options->clients * i / options->threads;
         uint32_t end = options->clients * (i + 1) / options->threads;
         workers[i].options = options;
         workers[i].run = run;
+        workers[i].number = run; /* no value is that of another run */
+        workers[i].first_client = first;
+        workers[i].records = records;
         error = worker_open(&workers[i], i, end - first, ret_reason, reason_size);
     }
     error = error == OK ? fill(workers, options, ret_reason, reason_size) : error;
@@ -238,8 +271,12 @@ enum error load_run(const struct load_options *options, uint32_t rate,
             node_ask(&workers[0], &ret_result->node);
         }
     }
+    if (error == OK && records != NULL) {
+        error = record_write(workers, options, ret_result, ret_reason, reason_size);
+    }
     for (uint32_t i = 0; i < options->threads; i++) {
         worker_close(&workers[i]);
     }
+    free(records);
     return error;
 }

@@ -31,6 +31,7 @@ struct load_result {
     uint64_t own_second;
     uint64_t unfinished;                  /* had no outcome when waiting for it was given up */
     uint64_t outcomes[PLX_OUTCOME_COUNT]; /* of all that were offered */
+    uint64_t recorded; /* keys whose newest acknowledged value was written to options.record */
     uint64_t checksum; /* over the values that gets returned, or the count of successes */
     struct plx_statistics statistics;
     struct plx_node node; /* the first server that answered; node 0: none */

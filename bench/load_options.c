@@ -20,7 +20,7 @@ static const char help[] =
     "\n"
     "  --servers=LIST      the nodes\n"
     "  --cluster=NAME      its name (default local)\n"
-    "  --op=OP             set, get, relaxed-get or swap (default set)\n"
+    "  --op=OP             set, get, swap, relaxed-set or relaxed-get (default set)\n"
     "  --clients=N         sessions, 1 to 900 (default 1; with --rate 64)\n"
     "  --outstanding=N     operations of each in flight, 1 to 128 (default: as many as "
     "--packet-ops)\n"
@@ -30,7 +30,13 @@ static const char help[] =
     "  --seconds=N         measured time, of each step (default 5)\n"
     "  --warmup-ms=N       load before it (default 1000)\n"
     "  --size=N            bytes of a value (default 64)\n"
-    "  --keys=N            distinct keys of set and get (default 10000)\n"
+    "  --keys=N            distinct keys of sets and gets (default 10000)\n"
+    "  --prefix=TEXT       that they begin with (default bench/)\n"
+    "  --distinct          relaxed-set: no key twice, so name more than can be set\n"
+    "  --home=N            the server of relaxed operations, from 1 (default: the first that "
+    "answers)\n"
+    "  --record=FILE       relaxed-set: the newest acknowledged value of each key, as pollux-drill "
+    "reads it\n"
     "  --no-fill           do not store the keys before reading them\n"
     "  --timeout-ms=N      of an operation (default 20000)\n"
     "  --spin-us=N         how long to poll before sleeping in the kernel (default 50)\n"
@@ -53,6 +59,10 @@ enum option_id {
     OPTION_WARMUP_MS,
     OPTION_SIZE,
     OPTION_KEYS,
+    OPTION_PREFIX,
+    OPTION_DISTINCT,
+    OPTION_HOME,
+    OPTION_RECORD,
     OPTION_NO_FILL,
     OPTION_TIMEOUT_MS,
     OPTION_SPIN_US,
@@ -72,6 +82,10 @@ static const struct option long_options[] = {
     {"warmup-ms", required_argument, NULL, OPTION_WARMUP_MS},
     {"size", required_argument, NULL, OPTION_SIZE},
     {"keys", required_argument, NULL, OPTION_KEYS},
+    {"prefix", required_argument, NULL, OPTION_PREFIX},
+    {"distinct", no_argument, NULL, OPTION_DISTINCT},
+    {"home", required_argument, NULL, OPTION_HOME},
+    {"record", required_argument, NULL, OPTION_RECORD},
     {"no-fill", no_argument, NULL, OPTION_NO_FILL},
     {"timeout-ms", required_argument, NULL, OPTION_TIMEOUT_MS},
     {"spin-us", required_argument, NULL, OPTION_SPIN_US},
@@ -85,6 +99,7 @@ static const char *const op_names[LOAD_OP_COUNT] = {
     [LOAD_SET] = "set",
     [LOAD_GET] = "get",
     [LOAD_RELAXED_GET] = "relaxed-get",
+    [LOAD_RELAXED_SET] = "relaxed-set",
     [LOAD_SWAP] = "swap",
 };
 
@@ -170,6 +185,9 @@ static bool number_store(int id, uint64_t value, struct load_options *options)
     case OPTION_KEYS:
         options->keys = (uint32_t)value;
         return value >= 1 && value <= 100000000;
+    case OPTION_HOME:
+        options->home = (uint32_t)value;
+        return value >= 1 && value <= PLX_ENDPOINTS_MAX;
     case OPTION_TIMEOUT_MS:
         options->timeout_ns = value * 1000000;
         return value >= 1 && value <= 3600000;
@@ -192,6 +210,15 @@ static bool option_store(int id, const char *text, struct load_options *options)
         return true;
     case OPTION_CLUSTER:
         options->cluster = text;
+        return true;
+    case OPTION_PREFIX:
+        options->prefix = text;
+        return strlen(text) <= LOAD_PREFIX_BYTES_MAX;
+    case OPTION_RECORD:
+        options->record = text;
+        return true;
+    case OPTION_DISTINCT:
+        options->is_distinct = true;
         return true;
     case OPTION_OP:
         return op_parse(text, &options->op);
@@ -236,6 +263,17 @@ static enum error options_finish(struct load_options *options, char *ret_reason,
     if (options->outstanding == 0) {
         options->outstanding = options->packet_ops;
     }
+    bool is_kept = options->record != NULL || options->is_distinct;
+    if (is_kept && options->op != LOAD_RELAXED_SET) {
+        snprintf(ret_reason, reason_size, "--record and --distinct go with --op=relaxed-set");
+        return ERR_ARGUMENT;
+    }
+    if (options->op == LOAD_RELAXED_SET &&
+        (options->keys < options->clients || options->value_size < LOAD_NUMBER_BYTES)) {
+        snprintf(ret_reason, reason_size, "relaxed-set takes a key a client, and %d bytes a value",
+                 LOAD_NUMBER_BYTES);
+        return ERR_ARGUMENT;
+    }
     if (options->threads > options->clients) {
         snprintf(ret_reason, reason_size, "--threads: %u, more than clients", options->threads);
         return ERR_ARGUMENT;
@@ -247,6 +285,7 @@ enum error load_options_parse(int argc, char **argv, struct load_options *ret_op
                               char *ret_reason, size_t reason_size)
 {
     struct load_options options = {.cluster = "local",
+                                   .prefix = "bench/",
                                    .threads = 1,
                                    .packet_ops = 1,
                                    .value_size = 64,

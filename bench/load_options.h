@@ -8,15 +8,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOAD_CLIENTS_MAX 900 /* a descriptor each, below the usual limit of 1024 */
-#define LOAD_SECONDS_MAX 3600
-#define LOAD_STEPS_MAX   8
-#define LOAD_THREADS_MAX 16
+#define LOAD_CLIENTS_MAX      900 /* a descriptor each, below the usual limit of 1024 */
+#define LOAD_SECONDS_MAX      3600
+#define LOAD_STEPS_MAX        8
+#define LOAD_THREADS_MAX      16
+#define LOAD_PREFIX_BYTES_MAX 40
+#define LOAD_NUMBER_BYTES     20 /* that a value of a relaxed set begins with, as text */
 
 enum load_op {
     LOAD_SET,
     LOAD_GET,
     LOAD_RELAXED_GET,
+    LOAD_RELAXED_SET,
     LOAD_SWAP,
     LOAD_OP_COUNT,
 };
@@ -24,6 +27,8 @@ enum load_op {
 struct load_options {
     const char *servers;
     const char *cluster;
+    const char *prefix; /* of the keys */
+    const char *record; /* relaxed-set: file of what was acknowledged; NULL: none */
     enum load_op op;
     uint32_t clients;     /* handles, one session each */
     uint32_t outstanding; /* operations of each in flight */
@@ -31,6 +36,7 @@ struct load_options {
     uint32_t packet_ops;
     uint32_t value_size;
     uint32_t keys;
+    uint32_t home; /* server of relaxed operations, from 1; 0: the first that answers */
     uint32_t rates[LOAD_STEPS_MAX]; /* offered per second; none: closed loop */
     uint32_t rate_count;
     uint32_t seconds;
@@ -40,6 +46,7 @@ struct load_options {
     uint64_t seed;
     bool is_table;
     bool is_unfilled; /* gets find what is there, if anything */
+    bool is_distinct; /* relaxed-set: no key twice */
     bool is_help;
 };
 

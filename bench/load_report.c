@@ -91,7 +91,8 @@ void load_report_json(FILE *to, const struct load_options *options, uint32_t rat
     fprintf(to, ",\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f",
             quantile_us(result, 500000), quantile_us(result, 990000), quantile_us(result, 999000),
             (double)result->latencies.max / NS_PER_US);
-    fprintf(to, ",\"checksum\":%" PRIu64, result->checksum);
+    fprintf(to, ",\"recorded\":%" PRIu64 ",\"checksum\":%" PRIu64, result->recorded,
+            result->checksum);
     json_outcomes(to, result);
     json_statistics(to, &result->statistics);
     json_seconds(to, result);

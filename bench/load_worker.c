@@ -18,8 +18,9 @@
 #define EVENTS_MAX    64
 #define FILL_NS_MAX   (120 * NS_PER_SECOND)
 #define DRAIN_NS_MAX  (5 * NS_PER_SECOND)
-#define SWEEP_NS_EACH 16000 /* handles are looked at in turn: retries need a clock, not a packet   \
-                             */
+#define SWEEP_NS_EACH                                                                              \
+    16000 /* handles are looked at in turn: retries need a clock, not a packet                     \
+           */
 #define NEVER UINT64_MAX
 
 uint64_t load_clock_ns(void)
@@ -103,25 +104,55 @@ static void swap_learn(struct load_slot *slot, const struct plx_response *respon
     }
 }
 
-static void key_choose(struct load_slot *slot)
+/* Each client has its own keys, so that of each key the order of the writes is known. False: none
+ * is left. */
+static bool key_choose_own(struct load_slot *slot)
 {
     struct load_worker *worker = slot->worker;
-    uint64_t number = slot->fill_key;
-    if (worker->phase == PHASE_MEASURE && worker->options->op == LOAD_SWAP) {
-        return; /* each slot has its own key */
+    const struct load_options *options = worker->options;
+    uint32_t share = options->keys / options->clients;
+    uint64_t at = worker->keys_used[slot->client];
+    if (!options->is_distinct) {
+        at = prng_range(&worker->prng, 0, share - 1);
+    } else if (at == share) {
+        return false;
+    } else {
+        worker->keys_used[slot->client]++;
     }
-    if (worker->phase == PHASE_MEASURE) {
-        number = prng_range(&worker->prng, 0, worker->options->keys - 1);
+    slot->key_number = worker->first_client + slot->client + at * options->clients;
+    return true;
+}
+
+/* False: there is no key left for the slot's client. */
+static bool key_choose(struct load_slot *slot)
+{
+    struct load_worker *worker = slot->worker;
+    const struct load_options *options = worker->options;
+    if (worker->phase == PHASE_MEASURE && options->op == LOAD_SWAP) {
+        return true; /* each slot has its own key */
     }
-    int size = snprintf(slot->key, sizeof(slot->key), "bench/%08" PRIu64, number);
+    if (worker->phase == PHASE_MEASURE && options->op == LOAD_RELAXED_SET) {
+        if (!key_choose_own(slot)) {
+            return false;
+        }
+    } else if (worker->phase == PHASE_MEASURE) {
+        slot->key_number = prng_range(&worker->prng, 0, options->keys - 1);
+    }
+    int size = load_record_key(options->prefix, slot->key_number, slot->key, sizeof(slot->key));
     slot->key_size_bytes = (size_t)size;
+    return true;
 }
 
 static void value_choose(struct load_slot *slot)
 {
     uint8_t number[8];
     uint32_t size = slot->worker->options->value_size;
-    le64_store(number, ++slot->worker->number);
+    slot->value_number = ++slot->worker->number;
+    if (slot->worker->options->op == LOAD_RELAXED_SET) {
+        load_record_value(slot->value_number, slot->value);
+        return;
+    }
+    le64_store(number, slot->value_number);
     memcpy(slot->value, number, size < sizeof(number) ? size : sizeof(number));
 }
 
@@ -136,9 +167,12 @@ static bool slot_submit(struct load_slot *slot, uint64_t due_ns)
                    (options->op == LOAD_GET || options->op == LOAD_RELAXED_GET);
     struct plx_op op = {
         .type = is_read ? PLX_OP_GET : PLX_OP_SET, .done = slot_done, .context = slot};
-    key_choose(slot);
+    if (!key_choose(slot)) {
+        return false;
+    }
     op.key = (struct plx_bytes){slot->key, slot->key_size_bytes};
-    op.call.is_relaxed = is_read && options->op == LOAD_RELAXED_GET;
+    op.call.is_relaxed = worker->phase == PHASE_MEASURE &&
+                         (options->op == LOAD_RELAXED_GET || options->op == LOAD_RELAXED_SET);
     if (!is_read) {
         value_choose(slot);
         op.value = (struct plx_bytes){slot->value, options->value_size};
@@ -155,6 +189,7 @@ static bool slot_submit(struct load_slot *slot, uint64_t due_ns)
         worker->result->outcomes[outcome] += is_due_counted(worker, due_ns);
         return false;
     }
+    slot->is_in_flight = true;
     worker->is_dirty[slot->client] = true;
     return true;
 }
@@ -165,17 +200,17 @@ static void slot_continue(struct load_slot *slot, uint64_t now_ns)
     struct load_worker *worker = slot->worker;
     if (worker->phase == PHASE_FILL) {
         if (worker->fill_next < worker->fill_end) {
-            slot->fill_key = worker->fill_next++;
+            slot->key_number = worker->fill_next++;
             if (slot_submit(slot, now_ns)) {
                 return;
             }
             worker->fill_next--;
         }
     } else if (worker->interval_ns == 0 && now_ns < worker->end_ns) {
-        if (is_due_counted(worker, now_ns)) {
-            count_offered(worker, now_ns);
-        }
         if (slot_submit(slot, now_ns)) {
+            if (is_due_counted(worker, now_ns)) {
+                count_offered(worker, now_ns);
+            }
             return;
         }
     }
@@ -187,6 +222,7 @@ static void slot_done(void *context, const struct plx_response *response)
     struct load_slot *slot = context;
     struct load_worker *worker = slot->worker;
     uint64_t now_ns = load_clock_ns();
+    slot->is_in_flight = false;
     if (worker->phase == PHASE_FILL && response->outcome != PLX_OK) {
         if (!slot_submit(slot, now_ns)) { /* the same key again */
             load_slot_idle(slot);
@@ -195,6 +231,9 @@ static void slot_done(void *context, const struct plx_response *response)
     }
     if (worker->phase == PHASE_MEASURE && worker->options->op == LOAD_SWAP) {
         swap_learn(slot, response);
+    }
+    if (worker->records != NULL) {
+        load_record_note(&worker->records[slot->key_number], slot->value_number, response);
     }
     if (is_due_counted(worker, slot->due_ns)) {
         worker->result->outcomes[response->outcome]++;

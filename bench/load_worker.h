@@ -7,6 +7,7 @@
 
 #include "base/prng.h"
 #include "bench/load.h"
+#include "bench/load_record.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,8 +24,10 @@ enum load_phase {
 struct load_slot {
     struct load_worker *worker;
     uint32_t client;
-    uint32_t fill_key;
+    uint64_t key_number;
+    uint64_t value_number;
     uint64_t due_ns;
+    bool is_in_flight;
     uint8_t *value;
     uint8_t *old_value;
     size_t old_size_bytes; /* 0: none */
@@ -42,7 +45,10 @@ struct load_worker {
     struct load_slot **idle; /* a ring of slots without an operation */
     uint32_t idle_head;
     uint32_t idle_count;
-    bool *is_dirty; /* by client: has operations to be sent */
+    bool *is_dirty;              /* by client: has operations to be sent */
+    uint32_t *keys_used;         /* by client: of its share, where no key is used twice */
+    uint32_t first_client;       /* number of its first client among all */
+    struct load_record *records; /* by key, of all workers; NULL: nothing is recorded */
     int epoll_fd;
     enum load_phase phase;
     uint32_t fill_next;

@@ -42,7 +42,7 @@ struct pairs *pairs_read(const char *path)
     size_t size_bytes = fread(pairs->text, 1, PAIRS_FILE_BYTES_MAX, file);
     pairs->text[size_bytes] = '\0';
     if (feof(file) == 0) {
-        fprintf(stderr, "%s: cannot be read, or larger than 16 MiB\n", path);
+        fprintf(stderr, "%s: cannot be read, or larger than 32 MiB\n", path);
         goto out;
     }
     if (split(pairs, path)) {

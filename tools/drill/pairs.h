@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PAIRS_MAX            100000
-#define PAIRS_FILE_BYTES_MAX (16 * 1024 * 1024)
+#define PAIRS_MAX            250000
+#define PAIRS_FILE_BYTES_MAX (32 * 1024 * 1024)
 
 struct pairs {
     char *text;

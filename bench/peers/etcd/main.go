@@ -278,6 +278,12 @@ func fail(err error) {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "answers" {
+		if err := answersMain(os.Args[2:]); err != nil {
+			fail(err)
+		}
+		return
+	}
 	b := parse()
 	for i := 0; i < b.connections; i++ {
 		client, err := clientv3.New(clientv3.Config{Endpoints: b.endpoints,
