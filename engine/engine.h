@@ -194,6 +194,11 @@ uint64_t engine_journal_done(const struct engine *engine);
  * engine_journal_done. */
 uint64_t engine_pending_done(const struct engine *engine);
 
+/* The first relaxed write from `seq` on that the journal has to keep: pending, or decided (until it
+ * is forgotten). Those before were taken over by newer ones of their keys, which are durable.
+ * UINT64_MAX: none. */
+uint64_t engine_next_pending(const struct engine *engine, uint64_t seq);
+
 /*
  * True when pending writes are due at the leader (the view's, not this node): *ret_body is a
  * WIRE_FORWARD for it, borrowed until the next call into the engine. When this node leads, its own

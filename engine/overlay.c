@@ -137,7 +137,7 @@ static void release(struct overlay *overlay, struct overlay_op *op)
 static uint64_t position_of(const struct overlay *overlay, uint64_t seq)
 {
     uint64_t low = overlay->head;
-    uint64_t high = overlay->shown;
+    uint64_t high = overlay->tail;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         if (overlay_at(overlay, middle)->seq < seq)
@@ -146,6 +146,37 @@ static uint64_t position_of(const struct overlay *overlay, uint64_t seq)
             high = middle;
     }
     return low;
+}
+
+uint64_t overlay_next_seq(const struct overlay *overlay, uint64_t seq)
+{
+    uint64_t at = position_of(overlay, seq);
+    while (at < overlay->tail &&
+           (overlay_at(overlay, at)->entry == NULL || overlay_at(overlay, at)->seq < seq))
+        at++;
+    return at < overlay->tail ? overlay_at(overlay, at)->seq : UINT64_MAX;
+}
+
+/* Live ops move up against the tail, which stays, and their cancels with them. */
+void overlay_close_gaps(struct overlay *overlay, uint64_t *position)
+{
+    uint64_t to = overlay->tail;
+    uint64_t cancel = overlay->cancels_tail;
+    uint64_t mapped = overlay->tail;
+    if ((overlay->tail - overlay->head - overlay->live) * 2 < overlay->ops_max)
+        return;
+    for (uint64_t from = overlay->tail; from-- > overlay->head;) {
+        const struct overlay_op *op = overlay_at(overlay, from);
+        if (op->entry != NULL) {
+            *overlay_at(overlay, --to) = *op;
+            for (uint8_t i = 0; i < op->cancel_count; i++)
+                overlay->cancels[--cancel & (OVERLAY_CANCELS_CAPACITY - 1)].position = to;
+        }
+        if (from >= *position)
+            mapped = to;
+    }
+    overlay->head = to;
+    *position = mapped;
 }
 
 struct overlay_op *overlay_op_of(const struct overlay *overlay, const struct store_entry *entry)
@@ -157,9 +188,10 @@ struct overlay_op *overlay_op_of(const struct overlay *overlay, const struct sto
 
 struct overlay_op *overlay_older(const struct overlay *overlay, const struct overlay_op *op)
 {
-    while (op->older > overlay->head) { /* each step leads to an older op of the queue */
-        struct overlay_op *older = overlay_at(overlay, op->older - 1);
-        CHECK(older->entry != NULL && older->seq < op->seq);
+    uint64_t first_seq = overlay_at(overlay, overlay->head)->seq;
+    while (op->older_seq >= first_seq) { /* each step leads to an older op of the queue */
+        struct overlay_op *older = overlay_at(overlay, position_of(overlay, op->older_seq));
+        CHECK(older->entry != NULL && older->seq == op->older_seq && older->seq < op->seq);
         if (!older->is_overruled)
             return older;
         op = older;
@@ -199,15 +231,13 @@ static bool show(struct overlay *overlay, struct overlay_op *op)
         count_keys(overlay, keys_of(overlay) + 1);
         return false;
     }
-    uint64_t old_position = position_of(overlay, overlay_seq(old));
-    struct overlay_op *old_op = overlay_at(overlay, old_position);
-    CHECK(old_op->entry == old);
+    struct overlay_op *old_op = overlay_op_of(overlay, old);
     index_replace(&overlay->index, old, op->entry);
     old_op->is_shown = false;
-    op->older = old_position + 1;
+    op->older_seq = old_op->seq;
     if (old_op->is_forwarded || old_op->cancel_count > 0)
         return false;
-    op->older = old_op->older;
+    op->older_seq = old_op->older_seq;
     release(overlay, old_op);
     return true;
 }

@@ -7,7 +7,8 @@
  * journal. A newer op of a key takes the place of an older one that was never forwarded and carries
  * no cancels: the older one is dropped and leaves a gap in the queue. One that was forwarded stays
  * until it is decided, behind the newer one. One that was overruled (a cancel of it has applied)
- * stays, too, for its number must be decided; but it is shown no more.
+ * stays, too, for its number must be decided; but it is shown no more. Gaps are closed when they
+ * are half of a full queue.
  *
  * A restart may find more than was pending: what the log had decided, but not durably so here. So
  * there is room for a quarter more than is ever accepted.
@@ -32,7 +33,7 @@
 struct overlay_op {
     uint64_t seq;
     struct store_entry *entry; /* NULL: dropped */
-    uint64_t older;            /* position behind the next older one of its key; 0: none */
+    uint64_t older_seq;        /* of the next older one of its key, decided or not; 0: none */
     bool is_shown;             /* the newest of its key: in the index */
     bool is_forwarded;
     bool is_overruled;
@@ -84,6 +85,13 @@ struct overlay_need {
 bool overlay_has_room(const struct overlay *overlay, const struct overlay_need *need);
 /* For ops that were accepted before a restart. */
 bool overlay_has_room_again(const struct overlay *overlay, const struct overlay_need *need);
+
+/* Closes the gaps of a queue that is full of them: positions change, and the position at hand with
+ * them. Before any cancel of the next op is added. */
+void overlay_close_gaps(struct overlay *overlay, uint64_t *position);
+
+/* The seq of the first op from `seq` on that is not dropped; UINT64_MAX: none. */
+uint64_t overlay_next_seq(const struct overlay *overlay, uint64_t seq);
 
 /* Queues a set under a journal seq above all before, not shown yet; there is room (CHECK). */
 void overlay_add(struct overlay *overlay, const struct wire_op *op, uint64_t seq);

@@ -187,11 +187,24 @@ static bool has_cancel_room(const struct engine *engine, const struct relaxed_ar
     return true;
 }
 
+/* Makes room in a queue that is full of gaps; what is on its way stays so. */
+static void close_gaps(struct engine *engine)
+{
+    struct overlay *overlay = &engine->relaxed.overlay;
+    struct forward *forward = &engine->forward;
+    bool is_head_blocked = forward->blocked_head == overlay->head + 1;
+    overlay_close_gaps(overlay, &forward->next);
+    if (is_head_blocked)
+        forward->blocked_head = overlay->head + 1;
+}
+
 /* Hands the unknown sets to journal and overlay. */
 static enum wire_status accept(struct engine *engine, const struct relaxed_arrival *arrival)
 {
     struct relaxed *relaxed = &engine->relaxed;
     uint64_t decided = own_session(engine)->last_seq;
+    if (!overlay_has_room(&relaxed->overlay, &arrival->need))
+        close_gaps(engine);
     if (!overlay_has_room(&relaxed->overlay, &arrival->need) || !has_cancel_room(engine, arrival) ||
         !has_waiting_room(relaxed, arrival->request->op_count))
         return WIRE_STATUS_OVERLOADED;
@@ -363,6 +376,14 @@ uint64_t engine_journal_done(const struct engine *engine)
         return own_session(engine)->last_seq;
     return overlay->head == overlay->tail ? relaxed->next_seq - 1
                                           : overlay_at(overlay, overlay->head)->seq - 1;
+}
+
+uint64_t engine_next_pending(const struct engine *engine, uint64_t seq)
+{
+    uint64_t decided = own_session(engine)->last_seq;
+    if (!engine->relaxed.is_open || seq <= decided)
+        return seq;
+    return overlay_next_seq(&engine->relaxed.overlay, seq);
 }
 
 /*

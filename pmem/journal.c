@@ -18,8 +18,6 @@
 #include "pmem/journal_internal.h"
 
 #define WIPE_STEP_BYTES (32u * 1024)
-/* A move must free this part of a bank, or each append would be one. */
-#define MOVE_PART 8u
 
 static struct journal_bank *active_of(struct journal *journal)
 {
@@ -45,15 +43,16 @@ static size_t active_room_bytes(const struct journal *journal)
     return room_bytes > kept_bytes ? room_bytes - kept_bytes : 0;
 }
 
-/* What the idle bank would have left for entries after a move; 0: no move now. */
-static size_t move_room_bytes(const struct journal *journal)
+/* What the idle bank would have left for entries after a move of so many bytes; 0: no move now. */
+static size_t move_room_bytes(const struct journal *journal, size_t live_bytes)
 {
     const struct log *idle = journal->banks[1 - journal->active].log;
-    size_t needed_bytes = journal_bank_overhead_bytes() + journal->live_bytes;
+    size_t needed_bytes = journal_bank_overhead_bytes() + live_bytes;
     size_t size_bytes = log_room_bytes(idle);
     if (journal->idle_state != JOURNAL_IDLE_EMPTY || size_bytes < needed_bytes)
         return 0;
-    return size_bytes - needed_bytes < size_bytes / MOVE_PART ? 0 : size_bytes - needed_bytes;
+    return size_bytes - needed_bytes < size_bytes / JOURNAL_MOVE_PART ? 0
+                                                                      : size_bytes - needed_bytes;
 }
 
 size_t journal_entry_room_bytes(size_t payload_size_bytes)
@@ -64,33 +63,95 @@ size_t journal_entry_room_bytes(size_t payload_size_bytes)
 size_t journal_room_bytes(const struct journal *journal)
 {
     size_t active_bytes = active_room_bytes(journal);
-    size_t move_bytes = move_room_bytes(journal);
+    size_t move_bytes = move_room_bytes(journal, journal->live_bytes);
     return active_bytes > move_bytes ? active_bytes : move_bytes;
 }
 
-/* Everything live into the idle bank, which is the active one from here on. */
+/* A walk over the entries that a move would take along. */
+struct walk {
+    uint64_t index;  /* of the next record to be looked at */
+    uint64_t before; /* seq of the entry before */
+    uint64_t needed; /* the first set behind it that is needed */
+};
+
+static struct walk walk_begin(const struct journal *journal)
+{
+    return (struct walk){.index = journal->live_first, .before = journal->forgotten_seq};
+}
+
+/* The next entry that is needed; false: there is none. */
+static bool walk_next(const struct journal *journal, struct walk *walk, uint64_t *ret_seq,
+                      struct span *ret_payload)
+{
+    const struct journal_bank *active = &journal->banks[journal->active];
+    uint64_t last_index = log_last_index(active->log);
+    while (walk->index <= last_index) {
+        if (!journal_bank_read(active, walk->index++, ret_seq, ret_payload) ||
+            *ret_seq <= journal->forgotten_seq)
+            continue;
+        if (journal->next_needed == NULL)
+            return true;
+        if (walk->needed <= walk->before)
+            walk->needed = journal->next_needed(journal->context, walk->before + 1);
+        walk->before = *ret_seq;
+        if (walk->needed <= *ret_seq)
+            return true;
+    }
+    return false;
+}
+
+static size_t needed_bytes(const struct journal *journal)
+{
+    struct walk walk = walk_begin(journal);
+    struct span payload;
+    uint64_t seq = 0;
+    size_t bytes = 0;
+    while (walk_next(journal, &walk, &seq, &payload)) /* the bank's records */
+        bytes += journal_entry_room_bytes(payload.size_bytes);
+    return bytes;
+}
+
+/* Everything needed into the idle bank, which is the active one from here on. */
 static void move(struct journal *journal)
 {
     struct journal_bank *from = active_of(journal);
     struct journal_bank *to = idle_of(journal);
-    uint64_t last_index = log_last_index(from->log);
+    struct walk walk = walk_begin(journal);
+    size_t size_bytes = log_room_bytes(to->log);
     struct span payload;
     uint64_t seq = 0;
 
     journal_bank_begin(to, from->generation + 1, journal->last_seq);
-    for (uint64_t index = journal->live_first; index <= last_index; index++) {
-        if (!journal_bank_read(from, index, &seq, &payload) || seq <= journal->forgotten_seq)
-            continue;
+    journal->live_bytes = 0;
+    while (walk_next(journal, &walk, &seq, &payload)) { /* the bank's records */
         /* The seq lies in front of the payload, in the mapping as in the record to be. */
         struct span whole =
             span_of(payload.data - JOURNAL_SEQ_BYTES, payload.size_bytes + JOURNAL_SEQ_BYTES);
         CHECK(journal_bank_append_entry(to, seq, whole) == OK);
+        journal->live_bytes += journal_entry_room_bytes(payload.size_bytes);
     }
     CHECK(journal_bank_append_ready(to, journal->last_seq) == OK);
     journal->active = 1 - journal->active;
     journal->idle_state = JOURNAL_IDLE_KEPT;
     journal->live_first = 2;
     journal->is_dirty = true;
+    journal->walked_durable_seq = 0;
+    journal->wiped_part = size_bytes / (log_room_bytes(to->log) + 1) + 1;
+}
+
+/* Moves if that makes such room. What is not needed is looked for only after something has become
+ * durable since that was last in vain: nothing is taken over before. */
+static bool make_room(struct journal *journal, size_t room_bytes)
+{
+    if (room_bytes > move_room_bytes(journal, journal->live_bytes)) {
+        if (journal->next_needed == NULL || journal->walked_durable_seq == journal->durable_seq)
+            return false;
+        journal->walked_durable_seq = journal->durable_seq;
+        if (room_bytes > move_room_bytes(journal, needed_bytes(journal)))
+            return false;
+    }
+    move(journal);
+    return true;
 }
 
 enum error journal_append(struct journal *journal, uint64_t seq, struct span payload)
@@ -100,11 +161,8 @@ enum error journal_append(struct journal *journal, uint64_t seq, struct span pay
     size_t size_bytes = payload.size_bytes + JOURNAL_SEQ_BYTES;
     size_t room_bytes = journal_entry_room_bytes(payload.size_bytes);
 
-    if (room_bytes > active_room_bytes(journal)) {
-        if (room_bytes > move_room_bytes(journal))
-            return ERR_FULL;
-        move(journal);
-    }
+    if (room_bytes > active_room_bytes(journal) && !make_room(journal, room_bytes))
+        return ERR_FULL;
     le64_store(journal->entry, seq);
     if (payload.size_bytes > 0)
         memcpy(journal->entry + JOURNAL_SEQ_BYTES, payload.data, payload.size_bytes);
@@ -113,6 +171,7 @@ enum error journal_append(struct journal *journal, uint64_t seq, struct span pay
     CHECK(error == OK);
     journal->last_seq = seq;
     journal->live_bytes += room_bytes;
+    journal->appended_bytes += room_bytes;
     journal->is_dirty = true;
     return OK;
 }
@@ -193,6 +252,15 @@ static void seal(struct journal *journal)
     journal->is_dirty = false;
 }
 
+/* The idle bank is wiped before the active one is full: the more was appended, the more at a time.
+ */
+static size_t wipe_step_bytes(struct journal *journal)
+{
+    size_t step_bytes = journal->appended_bytes * journal->wiped_part;
+    journal->appended_bytes = 0;
+    return WIPE_STEP_BYTES + step_bytes / RECORD_ALIGN_BYTES * RECORD_ALIGN_BYTES;
+}
+
 static void idle_step(struct journal *journal)
 {
     uint64_t durable_index = 0;
@@ -209,7 +277,7 @@ static void idle_step(struct journal *journal)
             journal->idle_state = JOURNAL_IDLE_WIPING;
         break;
     case JOURNAL_IDLE_WIPING:
-        if (log_wipe(idle_of(journal)->log, WIPE_STEP_BYTES, &is_done) != OK)
+        if (log_wipe(idle_of(journal)->log, wipe_step_bytes(journal), &is_done) != OK)
             journal->is_failed = true;
         if (is_done)
             journal->idle_state = JOURNAL_IDLE_EMPTY;

@@ -1,10 +1,10 @@
 /*
  * The relaxed journal of one node: what it accepted without a quorum, durable before the answer and
- * kept until it has been applied through the log. Two banks, each a log file of its own
- * (pmem/log.h), hold it in turns: records are appended to the active bank; when that is full, the
- * live ones are copied into the other, which becomes active once it says that it is complete, and
- * the old one is wiped in small steps. So the journal is bounded, nothing acknowledged is ever
- * overwritten, and recovery is the log's.
+ * kept until it has been applied through the log, or a newer entry has taken its place. Two banks,
+ * each a log file of its own (pmem/log.h), hold it in turns: records are appended to the active
+ * bank; when that is full, the live ones are copied into the other, which becomes active once it
+ * says that it is complete, and the old one is wiped in small steps. So the journal is bounded,
+ * nothing acknowledged is ever overwritten, and recovery is the log's.
  *
  * A record of a bank: kind JOURNAL_OPEN (generation u64, highest seq ever u64), kind JOURNAL_READY
  * (highest seq u64: the copies before it are all there; a second one says that the first is
@@ -30,6 +30,14 @@ struct journal_options {
     const char *path;  /* the banks are PATH.0 and PATH.1 */
     size_t size_bytes; /* of one bank, as log_options.size_bytes */
     struct log_identity identity;
+    /*
+     * The first set, from seq `seq` on, that is still needed; an entry holds the sets from the seq
+     * behind that of the entry before it up to its own. What is not needed a move leaves behind, as
+     * what was forgotten. Never answers less than it did before for what was not appended since.
+     * NULL: all are needed.
+     */
+    uint64_t (*next_needed)(void *context, uint64_t seq);
+    void *context;
 };
 
 struct journal_recovery {
@@ -78,7 +86,8 @@ void journal_persist(struct journal *journal);
 /* Highest seq whose entry is durable. ERR_SYNC for ever after a failed sync. */
 MUST_USE enum error journal_persisted(struct journal *journal, uint64_t *ret_seq);
 
-/* An entry is taken as long as its room (journal_entry_room_bytes) is at most this. */
+/* An entry is taken as long as its room (journal_entry_room_bytes) is at most this; more where a
+ * move finds entries that are not needed. */
 size_t journal_room_bytes(const struct journal *journal);
 size_t journal_entry_room_bytes(size_t payload_size_bytes);
 

@@ -12,6 +12,8 @@
 
 #define JOURNAL_BANKS     2u
 #define JOURNAL_SEQ_BYTES 8u
+/* A move must free this part of a bank, or each append would be one. */
+#define JOURNAL_MOVE_PART 8u
 
 enum journal_kind { JOURNAL_OPEN = 1, JOURNAL_READY, JOURNAL_ENTRY };
 
@@ -43,7 +45,12 @@ struct journal {
     uint64_t forgotten_seq;
     uint64_t live_first; /* record of the active bank: no live entry lies before it */
     size_t live_bytes;   /* room that the live entries take */
-    uint8_t *entry;      /* where an entry gets its seq in front */
+    uint64_t (*next_needed)(void *context, uint64_t seq); /* options */
+    void *context;
+    uint64_t walked_durable_seq; /* when a walk over the live entries last found too few to leave */
+    size_t wiped_part;           /* bytes to be wiped for each one appended */
+    size_t appended_bytes;       /* since the last step of the wipe */
+    uint8_t *entry;              /* where an entry gets its seq in front */
 };
 
 /* Room of the records that are not entries. */

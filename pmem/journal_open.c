@@ -191,6 +191,9 @@ enum error journal_open(const struct journal_options *options, struct arena *are
         return error;
     }
     journal->entry = arena_take(arena, RECORD_PAYLOAD_SIZE_BYTES_MAX, 64);
+    journal->next_needed = options->next_needed;
+    journal->context = options->context;
+    journal->wiped_part = JOURNAL_MOVE_PART + 1;
     *ret_journal = journal;
     return OK;
 }

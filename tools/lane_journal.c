@@ -22,6 +22,12 @@ static enum error append(void *context, uint64_t seq, struct span payload)
     return error;
 }
 
+static uint64_t next_needed(void *context, uint64_t seq)
+{
+    const struct lane *lane = context;
+    return engine_next_pending(lane->engine, seq);
+}
+
 static size_t file_size_bytes(const char *path, const char *suffix)
 {
     char name[4096];
@@ -74,6 +80,8 @@ enum error lane_open_journal(struct lane *lane, struct lane_report *report)
     struct journal_options *options = &lane->options.journal;
     if (options->size_bytes == 0)
         return OK;
+    options->next_needed = next_needed;
+    options->context = lane;
     enum error error = journal_open(options, &lane->arena, &lane->journal, &report->journal);
     if (error != OK) {
         snprintf(report->reason, sizeof(report->reason), "%s", report->journal.note);

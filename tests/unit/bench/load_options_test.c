@@ -96,8 +96,8 @@ static void test_load_options_reads_those_of_relaxed_sets(void **state)
     assert_int_equal(options.home, 2);
     assert_string_equal(options.prefix, "p/");
     assert_string_equal(options.record, "f");
-    const char *const few[] = {"b", "--servers=a:1", "--op=relaxed-set", "--clients=9", "--keys=8",
-                               NULL};
+    const char *const few[] = {"b",           "--servers=a:1", "--op=relaxed-set",
+                               "--clients=9", "--keys=8",      NULL};
     assert_int_equal(parse(few, &options), ERR_ARGUMENT);
 }
 

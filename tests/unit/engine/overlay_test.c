@@ -106,6 +106,35 @@ static void test_overlay_hands_cancels_to_the_op_behind_them(void **state)
     assert_int_equal(overlay.cancels_head, overlay.cancels_tail);
 }
 
+static void test_overlay_closes_gaps_when_they_are_half_of_it(void **state)
+{
+    (void)state;
+    const struct overlay_need need = {.ops = 2};
+    uint64_t position = 1;
+    overlay_add_cancel(&overlay, 3, 30);
+    add(1, "cold", "1");
+    add(2, "a", "1");
+    add(3, "a", "2");
+    overlay_show(&overlay, 3);
+    overlay_close_gaps(&overlay, &position); /* one gap: not yet */
+    assert_int_equal(overlay.head, 0);
+    add(4, "a", "3");
+    overlay_show(&overlay, 4);
+    assert_false(overlay_has_room(&overlay, &need));
+    overlay_close_gaps(&overlay, &position);
+    assert_true(overlay_has_room(&overlay, &need));
+    overlay_check_invariants(&overlay);
+    assert_int_equal(overlay.head, 2);
+    assert_int_equal(overlay_at(&overlay, 2)->seq, 1);
+    assert_int_equal(overlay_cancel_at(&overlay, overlay_first_cancel(&overlay, 2))->seq, 30);
+    assert_int_equal(position, 3); /* of the first op that was there or behind */
+    assert_int_equal(overlay_next_seq(&overlay, 1), 1);
+    assert_int_equal(overlay_next_seq(&overlay, 2), 4);
+    assert_int_equal(overlay_next_seq(&overlay, 5), UINT64_MAX);
+    assert_int_equal(overlay_seq(lookup("cold")), 1);
+    assert_int_equal(overlay_seq(lookup("a")), 4);
+}
+
 static void test_overlay_has_room_for_so_much(void **state)
 {
     (void)state;
@@ -148,6 +177,7 @@ int main(void)
         T(test_overlay_drops_the_older_of_a_key),
         T(test_overlay_keeps_what_was_forwarded),
         T(test_overlay_hands_cancels_to_the_op_behind_them),
+        T(test_overlay_closes_gaps_when_they_are_half_of_it),
         T(test_overlay_has_room_for_so_much),
         T(test_overlay_goes_round_its_ring),
     };
