@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RELAXED_TIMEOUT_NS                                                                         \
+    1000000000 /* a node that is there answers at once, unless it is starved */
+
 static bool split(struct pairs *pairs, const char *path)
 {
     char *line = pairs->text;
@@ -92,6 +95,7 @@ static void prepare_relaxed_get(void *context, struct batch_slot *slot, struct p
     prepare_get(context, slot, op);
     op->call.is_relaxed = true;
     op->call.is_blocking = false;
+    op->call.timeout_ns = RELAXED_TIMEOUT_NS;
 }
 
 static void judge_get(void *context, uint64_t number, const struct plx_response *response)
