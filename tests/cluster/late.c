@@ -1,10 +1,11 @@
 /*
- * A retry under a session that has expired, for tests/cluster/sessions. The library does not retry
- * then, so this speaks to the nodes itself: a swap that creates a key is executed and answered;
- * another client deletes the key and writes on until the session is gone; then the same swap comes
- * again, at every node. Executed a second time it would create the key anew.
+ * Requests that come too late, for tests/cluster/sessions. The library sends none, but a network
+ * may deliver one, so this speaks to the nodes itself. First a swap that comes after its fence.
+ * Then a retry under a session that has expired: a swap that creates a key is executed and
+ * answered; another client deletes the key and writes on until the session is gone; the same swap
+ * comes again, at every node. Executed then, either would create a key.
  *
- * usage: expiry SERVERS CLUSTER
+ * usage: late SERVERS CLUSTER
  */
 #include "client/include/pollux.h"
 #include "engine/wire.h"
@@ -19,7 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define KEY        "expiry/key"
+#define KEY        "late/key"
+#define FENCED_KEY "late/fenced"
 #define TRIES_MAX  200
 #define REPLY_MS   100
 #define WRITES_MAX 200000
@@ -120,7 +122,7 @@ static bool await_expiry(void)
     const struct plx_call call = {.is_blocking = true};
     uint64_t before = count_expired();
     for (int i = 0; i < WRITES_MAX; i++) {
-        if (plx_set(client, plx_text("expiry/other"), plx_text("x"), &call).outcome != PLX_OK)
+        if (plx_set(client, plx_text("late/other"), plx_text("x"), &call).outcome != PLX_OK)
             return false;
         if (i % 100 == 0 && count_expired() > before)
             return true;
@@ -143,37 +145,66 @@ static bool is_gone_everywhere(uint64_t session, const struct wire_op *swap)
     return true;
 }
 
-static int run(void)
+static struct wire_op creation(const char *key, uint64_t seq)
 {
-    static struct plx_node node;
-    const struct plx_call call = {.is_blocking = true};
-    const struct wire_op enter = {.type = WIRE_OP_REGISTER, .seq = 4711};
-    const struct wire_op swap = {.type = WIRE_OP_SWAP,
-                                 .has_value = true,
-                                 .seq = 1,
-                                 .key = span_of(KEY, strlen(KEY)),
-                                 .value = span_of("1", 1)};
-    uint64_t session = 0;
+    return (struct wire_op){.type = WIRE_OP_SWAP,
+                            .has_value = true,
+                            .seq = seq,
+                            .key = span_of(key, strlen(key)),
+                            .value = span_of("1", 1)};
+}
+
+static enum plx_outcome get(const char *key)
+{
+    return plx_get(client, plx_text(key), &(struct plx_call){.is_blocking = true}).outcome;
+}
+
+/* A swap behind its own fence: each time it is told that it never happens. */
+static bool is_barred(size_t leader, uint64_t session)
+{
+    const struct wire_op fence = {.type = WIRE_OP_FENCE, .seq = 2};
+    const struct wire_op swap = creation(FENCED_KEY, 2);
     uint64_t version;
-    size_t leader = find_leader(&node);
-    uint8_t entered = ask_node(leader, 0, &enter, &session);
+    uint8_t fenced = ask_node(leader, session, &fence, &version);
+    uint8_t first = ask_node(leader, session, &swap, &version);
+    uint8_t second = ask_node(leader, session, &swap, &version);
+    enum plx_outcome found = get(FENCED_KEY);
+    printf("fence=%s late=%s,%s found=%s\n", wire_outcome_name(fenced), wire_outcome_name(first),
+           wire_outcome_name(second), plx_outcome_name(found));
+    return fenced == WIRE_OUTCOME_FENCED && first == WIRE_OUTCOME_FENCED &&
+           second == WIRE_OUTCOME_FENCED && found == PLX_NOT_FOUND;
+}
+
+static bool is_never_repeated(size_t leader, uint64_t session)
+{
+    const struct plx_call call = {.is_blocking = true};
+    const struct wire_op swap = creation(KEY, 1);
+    uint64_t version;
     uint8_t first = ask_node(leader, session, &swap, &version);
     enum plx_outcome deleted =
         plx_swap(client, plx_text(KEY), PLX_ABSENT, plx_text("1"), &call).outcome;
     uint8_t again = ask_node(leader, session, &swap, &version);
     bool has_expired = await_expiry() && is_gone_everywhere(session, &swap);
-    enum plx_outcome found = plx_get(client, plx_text(KEY), &call).outcome;
+    enum plx_outcome found = get(KEY);
     const struct plx_token token = {cluster_id, session, 1};
     enum plx_outcome resolved = plx_resolve(client, &token, &call).outcome;
-    printf("open=%s first=%s deleted=%s retry=%s expired=%d found=%s resolved=%s\n",
-           wire_outcome_name(entered), wire_outcome_name(first), plx_outcome_name(deleted),
-           wire_outcome_name(again), has_expired, plx_outcome_name(found),
-           plx_outcome_name(resolved));
-    return entered == WIRE_OUTCOME_OK && first == WIRE_OUTCOME_OK && deleted == PLX_OK &&
-                   again == WIRE_OUTCOME_OK && has_expired && found == PLX_NOT_FOUND &&
-                   resolved == PLX_E_SESSION_EXPIRED
-               ? EXIT_SUCCESS
-               : EXIT_FAILURE;
+    printf("first=%s deleted=%s retry=%s expired=%d found=%s resolved=%s\n",
+           wire_outcome_name(first), plx_outcome_name(deleted), wire_outcome_name(again),
+           has_expired, plx_outcome_name(found), plx_outcome_name(resolved));
+    return first == WIRE_OUTCOME_OK && deleted == PLX_OK && again == WIRE_OUTCOME_OK &&
+           has_expired && found == PLX_NOT_FOUND && resolved == PLX_E_SESSION_EXPIRED;
+}
+
+static int run(void)
+{
+    static struct plx_node node;
+    const struct wire_op enter = {.type = WIRE_OP_REGISTER, .seq = 4711};
+    uint64_t session = 0;
+    size_t leader = find_leader(&node);
+    if (ask_node(leader, 0, &enter, &session) != WIRE_OUTCOME_OK)
+        return EXIT_FAILURE;
+    bool is_good = is_barred(leader, session);
+    return is_never_repeated(leader, session) && is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -187,7 +218,7 @@ int main(int argc, char **argv)
     options.cluster = argv[2];
     fd = socket(AF_INET, SOCK_DGRAM, 0);
     if (fd < 0 || plx_open(&options, &client, reason, sizeof(reason)) != PLX_OK) {
-        fprintf(stderr, "expiry: %s\n", fd < 0 ? "no socket" : reason);
+        fprintf(stderr, "late: %s\n", fd < 0 ? "no socket" : reason);
         return EXIT_FAILURE;
     }
     cluster_id = wire_cluster_id(argv[2]);
