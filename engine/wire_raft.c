@@ -2,13 +2,14 @@
  * Raft messages between nodes.
  *
  * Message: 0 fingerprint u32 | 4 type u8 | 5 flags u8 | 6 from u16 | 8 to u16 | 10 entry count u16
- * | 12 zero u32 | 16 term u64 | 24 fields u64 each, as many as the type has:
+ * | 12 suspicion u32 (append request and reply; else 0) | 16 term u64 | 24 fields u64 each, as many
+ * as the type has:
  *  - vote request: last index, last term (flags 1: pre-vote, 2: transfer)
  *  - vote reply: none (flags 1: pre-vote, 4: granted, 8: suspect)
- *  - append request: previous index, previous term, commit index, round (flag 8: suspect); the
+ *  - append request: previous index, previous term, commit index, round, quorum age (ns); the
  *    entries follow
- *  - append reply: match index, round, conflict term, conflict index, rejected index (flags 8:
- *    suspect, 16: success)
+ *  - append reply: match index, round, conflict term, conflict index, rejected index (flag 16:
+ *    success)
  *  - timeout now: none
  * Entry: 0 term u64 | 8 size u32 | 12 kind u8 | 13 zero[3] | 16 payload
  *
@@ -37,8 +38,8 @@ static void type_shape(uint8_t type, uint32_t *ret_field_count, uint8_t *ret_fla
     } shapes[RAFT_MESSAGE_TYPE_END] = {
         [RAFT_VOTE_REQUEST] = {2, FLAG_PRE_VOTE | FLAG_TRANSFER},
         [RAFT_VOTE_REPLY] = {0, FLAG_PRE_VOTE | FLAG_GRANTED | FLAG_SUSPECT},
-        [RAFT_APPEND_REQUEST] = {4, FLAG_SUSPECT},
-        [RAFT_APPEND_REPLY] = {5, FLAG_SUSPECT | FLAG_SUCCESS},
+        [RAFT_APPEND_REQUEST] = {5, 0},
+        [RAFT_APPEND_REPLY] = {5, FLAG_SUCCESS},
         [RAFT_TIMEOUT_NOW] = {0, 0},
     };
     *ret_field_count = shapes[type].field_count;
@@ -55,13 +56,17 @@ static uint8_t message_flags(const struct raft_message *message)
         flags = (message->vote_reply.is_pre_vote ? FLAG_PRE_VOTE : 0) |
                 (message->vote_reply.is_granted ? FLAG_GRANTED : 0) |
                 (message->vote_reply.is_suspect ? FLAG_SUSPECT : 0);
-    } else if (message->type == RAFT_APPEND_REQUEST) {
-        flags = message->append_request.is_suspect ? FLAG_SUSPECT : 0;
     } else if (message->type == RAFT_APPEND_REPLY) {
-        flags = (message->append_reply.is_success ? FLAG_SUCCESS : 0) |
-                (message->append_reply.is_suspect ? FLAG_SUSPECT : 0);
+        flags = message->append_reply.is_success ? FLAG_SUCCESS : 0;
     }
     return (uint8_t)flags;
+}
+
+static uint32_t message_suspicion(const struct raft_message *message)
+{
+    if (message->type == RAFT_APPEND_REQUEST)
+        return message->append_request.suspicion;
+    return message->type == RAFT_APPEND_REPLY ? message->append_reply.suspicion : 0;
 }
 
 static void message_fields(const struct raft_message *message, uint64_t ret_fields[FIELDS_MAX])
@@ -74,6 +79,7 @@ static void message_fields(const struct raft_message *message, uint64_t ret_fiel
         ret_fields[1] = message->append_request.previous_term;
         ret_fields[2] = message->append_request.commit_index;
         ret_fields[3] = message->append_request.round;
+        ret_fields[4] = message->append_request.quorum_age_ns;
     } else if (message->type == RAFT_APPEND_REPLY) {
         ret_fields[0] = message->append_reply.match_index;
         ret_fields[1] = message->append_reply.round;
@@ -103,6 +109,7 @@ void wire_raft_encode(struct wire_writer *writer, const struct raft_message *mes
         CHECK(message->append_request.entry_count <= APPEND_ENTRIES_MAX);
         le16_store(to + 10, (uint16_t)message->append_request.entry_count);
     }
+    le32_store(to + 12, message_suspicion(message));
     le64_store(to + 16, message->term);
     uint64_t fields[FIELDS_MAX] = {0};
     message_fields(message, fields);
@@ -158,7 +165,8 @@ static enum error header_check(struct span bytes, size_t *ret_end)
     uint32_t field_count;
     uint8_t flags;
     type_shape(type, &field_count, &flags);
-    if ((from[5] & ~flags) != 0 || le32_load(from + 12) != 0)
+    bool has_suspicion = type == RAFT_APPEND_REQUEST || type == RAFT_APPEND_REPLY;
+    if ((from[5] & ~flags) != 0 || (!has_suspicion && le32_load(from + 12) != 0))
         return ERR_RESERVED;
     uint16_t sender = le16_load(from + 6);
     uint16_t target = le16_load(from + 8);
@@ -197,10 +205,11 @@ static struct raft_message message_load(const uint8_t *from)
         message.append_request.commit_index = le64_load(fields + 16);
         message.append_request.round = le64_load(fields + 24);
         message.append_request.entry_count = le16_load(from + 10);
-        message.append_request.is_suspect = (flags & FLAG_SUSPECT) != 0;
+        message.append_request.quorum_age_ns = le64_load(fields + 32);
+        message.append_request.suspicion = le32_load(from + 12);
     } else if (message.type == RAFT_APPEND_REPLY) {
         message.append_reply.is_success = (flags & FLAG_SUCCESS) != 0;
-        message.append_reply.is_suspect = (flags & FLAG_SUSPECT) != 0;
+        message.append_reply.suspicion = le32_load(from + 12);
         message.append_reply.match_index = le64_load(fields);
         message.append_reply.round = le64_load(fields + 8);
         message.append_reply.conflict_term = le64_load(fields + 16);

@@ -99,7 +99,7 @@ static void reject(struct raft *raft, const struct raft_message *message)
     struct raft_message *reply = raft_emit_reply(raft, RAFT_APPEND_REPLY, message->from);
     reply->append_reply.round = message->append_request.round;
     reply->append_reply.rejected_index = previous;
-    reply->append_reply.is_suspect = raft->is_tail_suspect;
+    reply->append_reply.suspicion = raft->suspicion;
     if (previous > raft->trail.last_index) {
         reply->append_reply.conflict_index = raft->trail.last_index + 1;
         return;
@@ -137,27 +137,36 @@ static void write_log(struct raft *raft, const struct raft_append_plan *plan,
 static void settle(struct raft *raft)
 {
     CHECK(raft->leader != 0);
-    raft->is_tail_suspect = false;
+    raft->suspicion = 0;
     if (raft->hard_state.vote == 0)
         raft->hard_state.vote = raft->leader;
 }
 
 /*
- * Every record acknowledged in an earlier term and committed then lies before this leader's first
- * entry, so a log verified past a committed entry of the leader's term has them all back. Within
- * the restored term that proof fails: a lost acknowledgement may still be on its way to that term's
- * leader. A node that lost its whole log does not even know that term, so the leader must first
- * know that it is suspect, and count nothing that it acknowledged before.
+ * Every record acknowledged in an earlier term and committed lies before this leader's first entry,
+ * and every one of this term that a lost acknowledgement helped to commit was committed before the
+ * leader knew of this suspicion, for since then it counts nothing that came before. So a log that
+ * is verified up to what was committed when the leader knew, an entry of its term among that, has
+ * them all back. That it knew of the suspicion of an earlier start proves nothing: what was
+ * acknowledged in between may be lost.
  */
 static void lift_suspicion(struct raft *raft, const struct raft_message *message)
 {
     uint64_t leader_commit_index = message->append_request.commit_index;
-    if (!raft->is_tail_suspect || raft->hard_state.term <= raft->suspect_term ||
-        !message->append_request.is_suspect)
+    if (!raft_is_suspect(raft) || message->append_request.suspicion != raft->suspicion)
         return;
     if (leader_commit_index <= raft->verified_index &&
         trail_term_at(&raft->trail, leader_commit_index) == raft->hard_state.term)
         settle(raft);
+}
+
+/* A leader that has lost its majority leads on for a while: whoever hears it has heard no quorum.
+ */
+static void note_quorum_contact(struct raft *raft, const struct raft_message *message)
+{
+    uint64_t age_ns = message->append_request.quorum_age_ns;
+    if (age_ns < raft->now_ns && raft->now_ns - age_ns > raft->quorum_contact_ns)
+        raft->quorum_contact_ns = raft->now_ns - age_ns;
 }
 
 /* A reply in `after` speaks for the records of its step; one in `now` only for durable ones. */
@@ -168,7 +177,7 @@ static void accept(struct raft *raft, const struct raft_message *message)
     struct raft_message *reply = is_after ? raft_emit_after(raft, RAFT_APPEND_REPLY, message->from)
                                           : raft_emit_now(raft, RAFT_APPEND_REPLY, message->from);
     reply->append_reply.is_success = true;
-    reply->append_reply.is_suspect = raft->is_tail_suspect;
+    reply->append_reply.suspicion = raft->suspicion;
     reply->append_reply.round = message->append_request.round;
     reply->append_reply.match_index = raft->verified_index;
     if (!is_after && raft->durable_index < raft->verified_index)
@@ -183,6 +192,7 @@ void raft_handle_append_request(struct raft *raft, const struct raft_message *me
     if (raft->role != RAFT_FOLLOWER || raft->leader != message->from)
         raft_become_follower(raft, raft->hard_state.term, message->from);
     raft->leader_contact_ns = raft->now_ns;
+    note_quorum_contact(raft, message);
     raft_reset_election_timer(raft);
     if (!raft->plan.is_match) {
         reject(raft, message);

@@ -59,7 +59,7 @@ static void send_vote_requests(struct raft *raft, bool is_pre_vote, bool is_tran
 static void start_vote(struct raft *raft, bool is_transfer)
 {
     raft_become_candidate(raft);
-    count_grant(raft, raft->self_slot, raft->is_tail_suspect);
+    count_grant(raft, raft->self_slot, raft_is_suspect(raft));
     if (is_won(raft)) /* the only voter */
         raft_become_leader(raft);
     else
@@ -69,7 +69,7 @@ static void start_vote(struct raft *raft, bool is_transfer)
 static void start_pre_vote(struct raft *raft)
 {
     raft_become_pre_candidate(raft);
-    count_grant(raft, raft->self_slot, raft->is_tail_suspect);
+    count_grant(raft, raft->self_slot, raft_is_suspect(raft));
     if (is_won(raft))
         start_vote(raft, false);
     else
@@ -153,7 +153,7 @@ static void handle_pre_vote_request(struct raft *raft, const struct raft_message
     reply->term = message->term;
     reply->vote_reply.is_pre_vote = true;
     reply->vote_reply.is_granted = true;
-    reply->vote_reply.is_suspect = raft->is_tail_suspect;
+    reply->vote_reply.is_suspect = raft_is_suspect(raft);
 }
 
 /* The term is not below ours. */
@@ -178,7 +178,7 @@ void raft_handle_vote_request(struct raft *raft, const struct raft_message *mess
     /* Also when the vote was given in an earlier step: that step may not be durable yet. */
     struct raft_message *reply = raft_emit_after(raft, RAFT_VOTE_REPLY, message->from);
     reply->vote_reply.is_granted = true;
-    reply->vote_reply.is_suspect = raft->is_tail_suspect;
+    reply->vote_reply.is_suspect = raft_is_suspect(raft);
 }
 
 /* True if the reply answers the election that this node holds now. */

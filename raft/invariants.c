@@ -64,7 +64,7 @@ static void check_peer(const struct raft *raft, const struct raft_peer *peer)
 
 static void check_leader(const struct raft *raft)
 {
-    CHECK(!raft->is_tail_suspect);
+    CHECK(!raft_is_suspect(raft));
     CHECK(raft_term_at(raft, raft->noop_index) == raft->hard_state.term);
     CHECK(raft_term_at(raft, raft->noop_index - 1) < raft->hard_state.term);
     CHECK(raft_last_term(raft) == raft->hard_state.term);

@@ -96,10 +96,10 @@ enum error raft_init(void *memory, const struct raft_options *options,
     trail_init(&raft->trail, (struct trail_run *)(void *)runs, options->trail_runs_max);
     raft->hard_state = restored->hard_state;
     raft->commit_index = restored->commit_index;
-    raft->is_tail_suspect = restored->is_tail_suspect;
-    raft->suspect_term = restored->hard_state.term;
     raft->now_ns = now_ns;
     prng_init(&raft->prng, options->seed);
+    if (restored->is_tail_suspect)
+        raft->suspicion = (uint32_t)prng_next(&raft->prng) | 1;
     raft_reset_election_timer(raft);
     *ret_raft = raft;
     return OK;
@@ -325,7 +325,9 @@ void raft_status(const struct raft *raft, struct raft_status *ret_status)
         .durable_index = raft->durable_index,
         .leader_contact_ns =
             is_leader ? raft_quorum_contact_ns(raft, raft->now_ns) : raft->leader_contact_ns,
-        .is_tail_suspect = raft->is_tail_suspect,
+        .quorum_contact_ns =
+            is_leader ? raft_quorum_contact_ns(raft, raft->now_ns) : raft->quorum_contact_ns,
+        .is_tail_suspect = raft_is_suspect(raft),
         .is_settled = raft_is_settled(raft),
         .is_transferring = raft->transfer_to != 0,
     };

@@ -97,13 +97,15 @@ struct raft_message {
             uint64_t previous_index;
             uint64_t previous_term;
             uint64_t commit_index;
-            uint64_t round;       /* echoed; confirms leadership for ReadIndex */
-            uint32_t entry_count; /* entries previous_index + 1 and on */
-            bool is_suspect; /* the leader knows that the receiver is, and has forgotten what it
-                                acknowledged before */
+            uint64_t round;         /* echoed; confirms leadership for ReadIndex */
+            uint64_t quorum_age_ns; /* since a majority last answered the leader */
+            uint32_t entry_count;   /* entries previous_index + 1 and on */
+            uint32_t suspicion; /* the receiver's (see append_reply): the leader knows of it, and
+                                   has forgotten what was acknowledged before; 0: of none */
         } append_request;
         struct {
-            bool is_suspect; /* the sender may have lost what it acknowledged to this leader */
+            uint32_t suspicion; /* not 0: the sender may have lost what it acknowledged to this
+                                   leader; drawn at each start, so that none is taken for another */
             bool is_success; /* a failure with every field 0 only tells the sender's higher term */
             uint64_t match_index; /* success: durable here and equal to the leader's up to this */
             uint64_t round;
@@ -213,6 +215,8 @@ struct raft_status {
     uint64_t durable_index;
     uint64_t
         leader_contact_ns; /* leader: when a majority last answered; follower: last valid append */
+    uint64_t quorum_contact_ns; /* when a majority last answered this leader, or, as far as a
+                                   follower was told, its leader; 0: never */
     bool is_tail_suspect;
     bool is_settled; /* leader: an entry of its own term is committed; reads are served from then on
                       */

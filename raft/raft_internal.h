@@ -33,13 +33,13 @@ struct raft_peer {
     uint64_t match_index;  /* durable there and equal to ours */
     uint64_t next_index;   /* first record of the next request */
     uint64_t round_acked;  /* highest round it has echoed in this term */
-    bool is_suspect;       /* it may have lost records of this term; it is told that we know */
-    uint64_t round_min;    /* a match acknowledged in an earlier round counts no more */
-    uint64_t contact_ns;   /* its last reply in this term; 0: none */
-    uint64_t sent_ns;      /* our last append request to it */
-    uint64_t progress_ns;  /* it acknowledged something new, or the pipeline was empty */
-    uint64_t retry_ns;     /* silence after which what is in flight counts as lost */
-    uint64_t *inflight;    /* ring of inflight_max: last index of each unacknowledged request */
+    uint32_t suspicion;  /* not 0: it may have lost records of this term; it is told that we know */
+    uint64_t round_min;  /* a match acknowledged in an earlier round counts no more */
+    uint64_t contact_ns; /* its last reply in this term; 0: none */
+    uint64_t sent_ns;    /* our last append request to it */
+    uint64_t progress_ns; /* it acknowledged something new, or the pipeline was empty */
+    uint64_t retry_ns;    /* silence after which what is in flight counts as lost */
+    uint64_t *inflight;   /* ring of inflight_max: last index of each unacknowledged request */
     uint32_t inflight_head;
     uint32_t inflight_count;
 };
@@ -70,15 +70,15 @@ struct raft {
     uint64_t durable_index;
     uint64_t verified_index; /* equal to the log of this term's leader up to here */
 
-    bool is_tail_suspect;
-    uint64_t
-        suspect_term; /* restored term: acknowledgements of lost records are at most this old */
+    uint32_t suspicion; /* of this start; 0: the tail is not suspect */
 
     struct prng prng;
     uint64_t now_ns;
     uint64_t election_deadline_ns;
     uint64_t leader_contact_ns; /* last valid append request, or quorum while leading; 0: none */
-    uint32_t votes_granted;     /* masks over the slots of options.voters */
+    uint64_t
+        quorum_contact_ns;  /* the leader's, as it told; or this leader's, until it led no more */
+    uint32_t votes_granted; /* masks over the slots of options.voters */
     uint32_t votes_clean;
     uint32_t votes_refused;
 
@@ -110,6 +110,11 @@ static inline bool raft_hard_state_is_dirty(const struct raft *raft)
 {
     return raft->hard_state.term != raft->before_hard_state.term ||
            raft->hard_state.vote != raft->before_hard_state.vote;
+}
+
+static inline bool raft_is_suspect(const struct raft *raft)
+{
+    return raft->suspicion != 0;
 }
 
 static inline uint64_t raft_last_term(const struct raft *raft)

@@ -38,7 +38,7 @@ void raft_reset_peers(struct raft *raft)
         peer->match_index = 0;
         peer->round_acked = 0;
         peer->round_min = 0;
-        peer->is_suspect = false;
+        peer->suspicion = 0;
         peer->step_appends = 0;
         peer->sent_ns = raft->now_ns;
         peer->progress_ns = raft->now_ns;
@@ -75,7 +75,9 @@ static void send_append(struct raft *raft, struct raft_peer *peer, uint64_t prev
     message->append_request.commit_index = raft->commit_index;
     message->append_request.round = raft->round;
     message->append_request.entry_count = entry_count;
-    message->append_request.is_suspect = peer->is_suspect;
+    message->append_request.suspicion = peer->suspicion;
+    message->append_request.quorum_age_ns =
+        raft->now_ns - raft_quorum_contact_ns(raft, raft->now_ns);
     peer->sent_ns = raft->now_ns;
     peer->step_appends++;
 }
@@ -235,11 +237,11 @@ static void forget_acknowledgements(struct raft *raft, struct raft_peer *peer)
 static void note_suspicion(struct raft *raft, struct raft_peer *peer,
                            const struct raft_message *message)
 {
-    if (message->append_reply.is_suspect == peer->is_suspect ||
+    if (message->append_reply.suspicion == peer->suspicion ||
         message->append_reply.round < peer->round_min)
         return;
-    peer->is_suspect = message->append_reply.is_suspect;
-    if (!peer->is_suspect)
+    peer->suspicion = message->append_reply.suspicion;
+    if (peer->suspicion == 0)
         return;
     forget_acknowledgements(raft, peer);
     enter_probe(peer, peer->state == RAFT_PEER_PROBE ? peer->next_index : peer->match_index + 1);
@@ -251,7 +253,7 @@ static void handle_rejection(struct raft *raft, struct raft_peer *peer,
 {
     uint64_t rejected = message->append_reply.rejected_index;
     /* A peer that trusts its log has lost nothing that it acknowledged. */
-    if (message->append_reply.is_suspect)
+    if (message->append_reply.suspicion != 0)
         forget_acknowledgements(raft, peer);
     if (peer->state == RAFT_PEER_REPLICATE && rejected > peer->match_index) {
         enter_probe(peer, peer->match_index + 1); /* a request was lost or overtaken */

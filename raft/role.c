@@ -36,8 +36,10 @@ static void leave_role(struct raft *raft)
 void raft_become_follower(struct raft *raft, uint64_t term, uint16_t leader)
 {
     bool was_leader = raft->role == RAFT_LEADER;
-    if (was_leader)
+    if (was_leader) {
         raft->leader_contact_ns = raft_quorum_contact_ns(raft, raft->now_ns);
+        raft->quorum_contact_ns = raft->leader_contact_ns;
+    }
     leave_role(raft);
     if (term > raft->hard_state.term)
         enter_term(raft, term, 0);
@@ -75,7 +77,7 @@ void raft_become_leader(struct raft *raft)
     leave_role(raft);
     raft->role = RAFT_LEADER;
     raft->leader = raft->options.self;
-    raft->is_tail_suspect = false; /* it won by the rule that no acknowledged record escapes */
+    raft->suspicion = 0; /* it won by the rule that no acknowledged record escapes */
     raft->quorum_check_ns = raft->now_ns + raft->options.election_timeout_max_ns;
     raft_reset_peers(raft);
     raft_append_own(raft, true);

@@ -7,10 +7,10 @@
 
 static uint64_t contact_age_ns(const struct lane *lane)
 {
-    if (lane->status.leader_contact_ns == 0)
+    if (lane->status.quorum_contact_ns == 0)
         return UINT64_MAX;
-    return lane->now_ns > lane->status.leader_contact_ns
-               ? lane->now_ns - lane->status.leader_contact_ns
+    return lane->now_ns > lane->status.quorum_contact_ns
+               ? lane->now_ns - lane->status.quorum_contact_ns
                : 0;
 }
 

@@ -17,7 +17,8 @@ static void tell_append_request(FILE *out, const struct raft_message *message)
     else
         fprintf(out, " records %" PRIu64 "-%" PRIu64, previous + 1, previous + count);
     fprintf(out, " commit %" PRIu64 " round %" PRIu64 "%s", message->append_request.commit_index,
-            message->append_request.round, message->append_request.is_suspect ? " suspect" : "");
+            message->append_request.round,
+            message->append_request.suspicion != 0 ? " suspect" : "");
 }
 
 static void tell_append_reply(FILE *out, const struct raft_message *message)
@@ -31,7 +32,7 @@ static void tell_append_reply(FILE *out, const struct raft_message *message)
         fprintf(out, " rejects %" PRIu64 " conflict %" PRIu64 "/%" PRIu64 " round %" PRIu64,
                 message->append_reply.rejected_index, message->append_reply.conflict_index,
                 message->append_reply.conflict_term, message->append_reply.round);
-    fprintf(out, "%s", message->append_reply.is_suspect ? " suspect" : "");
+    fprintf(out, "%s", message->append_reply.suspicion != 0 ? " suspect" : "");
 }
 
 void narrator_message(FILE *out, const struct raft_message *message)

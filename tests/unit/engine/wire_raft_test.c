@@ -92,9 +92,9 @@ static void test_wire_raft_append_reply_round_trip(void **state)
     assert_true(ret.append_reply.rejected_index == 5);
     reply.append_reply.is_success = false;
     assert_false(round_trip(&reply).append_reply.is_success);
-    assert_false(round_trip(&reply).append_reply.is_suspect);
-    reply.append_reply.is_suspect = true;
-    assert_true(round_trip(&reply).append_reply.is_suspect);
+    assert_int_equal(round_trip(&reply).append_reply.suspicion, 0);
+    reply.append_reply.suspicion = 0x89abcdef;
+    assert_true(round_trip(&reply).append_reply.suspicion == 0x89abcdef);
     struct raft_message timeout_now = {.type = RAFT_TIMEOUT_NOW, .from = 1, .to = 3, .term = 2};
     round_trip(&timeout_now);
 }
@@ -110,7 +110,8 @@ static struct span append_of_two(void)
                                                       .commit_index = 7,
                                                       .round = 6,
                                                       .entry_count = 2,
-                                                      .is_suspect = true}};
+                                                      .quorum_age_ns = UINT64_MAX - 1,
+                                                      .suspicion = UINT32_MAX}};
     struct wire_writer writer = {.data = buffer, .capacity_bytes = sizeof(buffer)};
     wire_raft_encode(&writer, &message, 5);
     wire_raft_add_entry(&writer, &(struct raft_entry){.term = 8, .kind = RAFT_ENTRY_NOOP});
@@ -132,7 +133,8 @@ static void test_wire_raft_append_request_carries_its_entries(void **state)
     assert_true(ret.append_request.previous_index == 10 && ret.append_request.previous_term == 8);
     assert_true(ret.append_request.commit_index == 7 && ret.append_request.round == 6);
     assert_int_equal(ret.append_request.entry_count, 2);
-    assert_true(ret.append_request.is_suspect);
+    assert_true(ret.append_request.quorum_age_ns == UINT64_MAX - 1);
+    assert_true(ret.append_request.suspicion == UINT32_MAX);
     assert_true(entries[0].term == 8 && entries[0].size_bytes == 0);
     assert_int_equal(entries[0].kind, RAFT_ENTRY_NOOP);
     assert_true(entries[1].term == 9 && entries[1].kind == RAFT_ENTRY_DATA);
@@ -155,9 +157,6 @@ static void test_wire_raft_names_each_fault(void **state)
     buffer[5] = 1; /* a flag of another type */
     assert_int_equal(decode(bytes), ERR_RESERVED);
     append_of_two();
-    buffer[12] = 1;
-    assert_int_equal(decode(bytes), ERR_RESERVED);
-    append_of_two();
     le16_store(buffer + 6, 0);
     assert_int_equal(decode(bytes), ERR_RANGE);
     append_of_two();
@@ -170,13 +169,16 @@ static void test_wire_raft_names_each_fault(void **state)
     struct span vote_bytes = encode(&vote);
     le16_store(buffer + 10, 1); /* entries on a vote */
     assert_int_equal(decode(vote_bytes), ERR_RANGE);
+    vote_bytes = encode(&vote);
+    buffer[12] = 1; /* a suspicion where there is none */
+    assert_int_equal(decode(vote_bytes), ERR_RESERVED);
 }
 
 static void test_wire_raft_entry_names_each_fault(void **state)
 {
     (void)state;
     struct span bytes = append_of_two();
-    uint8_t *second = buffer + 24 + 4 * 8 + 16;
+    uint8_t *second = buffer + 24 + 5 * 8 + 16;
     second[12] = 0;
     assert_int_equal(decode(bytes), ERR_TYPE);
     append_of_two();

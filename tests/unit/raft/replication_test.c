@@ -474,9 +474,38 @@ static void test_replication_ignores_stale_answers(void **state)
     cluster_free(cluster);
 }
 
+/* A leader that is cut off from its majority leads on for a while. What a follower hears from it
+ * then is no contact with a quorum. */
+static void test_replication_contact_is_with_a_quorum(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    cluster_run(cluster, 50 * MS);
+    uint64_t before_ns = cluster->now_ns;
+    assert_true(cluster_status(cluster, 2).quorum_contact_ns + 20 * MS >= before_ns);
+    assert_true(cluster_status(cluster, 2).quorum_contact_ns <= before_ns);
+    struct raft_message message = cluster_message(RAFT_APPEND_REQUEST, 1, 2, 1);
+    message.append_request.previous_index = 1;
+    message.append_request.previous_term = 1;
+    message.append_request.commit_index = 1;
+    message.append_request.quorum_age_ns = 60 * MS;
+    cluster->now_ns += 70 * MS;
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    assert_int_equal(cluster_status(cluster, 2).leader_contact_ns, cluster->now_ns);
+    assert_int_equal(cluster_status(cluster, 2).quorum_contact_ns, cluster->now_ns - 60 * MS);
+    /* An older contact takes nothing back, and one from before the beginning says nothing. */
+    message.append_request.quorum_age_ns = 65 * MS;
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    message.append_request.quorum_age_ns = UINT64_MAX;
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    assert_int_equal(cluster_status(cluster, 2).quorum_contact_ns, cluster->now_ns - 60 * MS);
+    cluster_free(cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_replication_contact_is_with_a_quorum),
         cmocka_unit_test(test_replication_repairs_the_logs_of_figure_7),
         cmocka_unit_test(test_replication_backs_off_a_term_at_a_time),
         cmocka_unit_test(test_replication_backs_off_to_a_shared_term),
