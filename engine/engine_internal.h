@@ -111,7 +111,8 @@ struct pending_reads {
     bool has_gathered;
     uint64_t released_id;
     uint64_t released_index;
-    uint64_t deadline_ns; /* no later than the earliest of them */
+    uint64_t deadline_ns;    /* when to look for those that are out of time */
+    uint64_t expire_next_ns; /* not before */
 };
 
 /* The replicated state and its accounts. */

@@ -9,7 +9,7 @@ static_assert((OVERLAY_CANCELS_CAPACITY & (OVERLAY_CANCELS_CAPACITY - 1)) == 0,
 static_assert(OVERLAY_CANCELS_CAPACITY <= UINT16_MAX, "those of one node are counted in 16 bits");
 static_assert(REQUEST_OPS_MAX <= UINT8_MAX, "an op's cancels are counted in a byte");
 
-#define INDEX_KEYS_MAX (1u << 16)
+#define INDEX_KEYS_MAX (1u << 20)
 
 /* What a restart may find where `max` were accepted. */
 static uint64_t with_reserve(uint64_t max)

@@ -9,6 +9,10 @@
 
 #include "engine/key_hash.h"
 
+/* Reads are refused no later than this after their time is up: who looks for them walks all that
+ * wait, and must not do so for each of them. */
+#define EXPIRE_INTERVAL_NS UINT64_C(1000000)
+
 static uint64_t ring_bytes(const struct engine_options *options)
 {
     return (uint64_t)options->reads_pending_max * READ_SIZE_BYTES_AVERAGE + 2 * READ_SIZE_BYTES_MAX;
@@ -148,6 +152,8 @@ static bool reads_wait(struct engine *engine, const struct address *from, struct
         .size_bytes = (uint32_t)body.size_bytes,
     };
     reads->has_gathered = true;
+    if (deadline_ns < reads->expire_next_ns)
+        deadline_ns = reads->expire_next_ns;
     if (deadline_ns < reads->deadline_ns)
         reads->deadline_ns = deadline_ns;
     return true;
@@ -245,6 +251,7 @@ static void expire(struct engine *engine)
     if (reads->deadline_ns > now_ns)
         return;
     uint64_t earliest_ns = UINT64_MAX;
+    reads->expire_next_ns = now_ns + EXPIRE_INTERVAL_NS;
     for (uint64_t at = reads->head; at < reads->tail; at++) {
         struct pending_read *pending = read_at(reads, at);
         if (pending->is_answered)
@@ -254,7 +261,7 @@ static void expire(struct engine *engine)
         else if (pending->deadline_ns < earliest_ns)
             earliest_ns = pending->deadline_ns;
     }
-    reads->deadline_ns = earliest_ns;
+    reads->deadline_ns = earliest_ns > reads->expire_next_ns ? earliest_ns : reads->expire_next_ns;
 }
 
 void reads_serve(struct engine *engine)

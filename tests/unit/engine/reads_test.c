@@ -315,6 +315,28 @@ static void test_reads_of_many_large_values_fit_one_reply(void **state)
     free(value);
 }
 
+/* Whoever looks for reads that are out of time walks all that wait: not once for each of them. */
+static void test_reads_are_looked_through_once_in_a_while(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t start_ns = f->view.now_ns;
+    read_consistent(f, 1, 1000);
+    read_consistent(f, 2, 1100);
+    fixture_turn(f, 1);
+    fixture_turn(f, 0);
+    expect_status(f, 1, WIRE_STATUS_EXPIRED);
+    assert_int_equal(engine_deadline_ns(f->engine), start_ns + 2 * (uint64_t)FIXTURE_MS);
+    f->view.now_ns = start_ns + 1200 * (uint64_t)1000;
+    fixture_begin(f);
+    engine_end_turn(f->engine);
+    assert_int_equal(f->message_count, 0);
+    f->view.now_ns = start_ns + 2 * (uint64_t)FIXTURE_MS;
+    fixture_begin(f);
+    engine_end_turn(f->engine);
+    expect_status(f, 2, WIRE_STATUS_EXPIRED);
+    assert_int_equal(engine_deadline_ns(f->engine), UINT64_MAX);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -324,6 +346,7 @@ int main(void)
         T(test_reads_consistent_wait_for_confirmation_and_index),
         T(test_reads_consistent_need_a_settled_leader),
         T(test_reads_expire_in_any_order),
+        T(test_reads_are_looked_through_once_in_a_while),
         T(test_reads_are_refused_with_the_leadership),
         T(test_reads_over_the_limit_are_refused),
         T(test_reads_bytes_are_bounded_and_reused),
