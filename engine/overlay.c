@@ -245,7 +245,7 @@ static bool show(struct overlay *overlay, struct overlay_op *op)
 void overlay_overrule(struct overlay *overlay, uint64_t seq)
 {
     uint64_t position = position_of(overlay, seq);
-    if (position == overlay->shown)
+    if (position >= overlay->shown)
         return;
     struct overlay_op *op = overlay_at(overlay, position);
     if (op->seq != seq || op->entry == NULL || op->is_overruled)

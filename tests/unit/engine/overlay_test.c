@@ -73,6 +73,24 @@ static void test_overlay_drops_the_older_of_a_key(void **state)
     assert_int_equal(overlay.blocks, 0);
 }
 
+/* Nobody knows the number of what is not durable: who names it by chance changes nothing. */
+static void test_overlay_overrules_only_what_is_shown(void **state)
+{
+    (void)state;
+    add(1, "a", "1");
+    overlay_show(&overlay, 1);
+    add(2, "a", "2");
+    overlay_overrule(&overlay, 2);
+    overlay_overrule(&overlay, 3);
+    overlay_show(&overlay, 2);
+    assert_int_equal(overlay_seq(lookup("a")), 2);
+    overlay_check_invariants(&overlay);
+    overlay_overrule(&overlay, 2);
+    assert_null(lookup("a"));
+    overlay_overrule(&overlay, 2);
+    overlay_check_invariants(&overlay);
+}
+
 static void test_overlay_keeps_what_was_forwarded(void **state)
 {
     (void)state;
@@ -175,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_overlay_shows_what_is_durable),
         T(test_overlay_drops_the_older_of_a_key),
+        T(test_overlay_overrules_only_what_is_shown),
         T(test_overlay_keeps_what_was_forwarded),
         T(test_overlay_hands_cancels_to_the_op_behind_them),
         T(test_overlay_closes_gaps_when_they_are_half_of_it),
