@@ -42,7 +42,11 @@ int cli_logs_follow(struct plx_client *client, const struct cli_arguments *argum
 int cli_logs_explain(const struct cli_arguments *arguments, const char *path,
                      const struct plx_logs_result *result);
 
-/* An interrupt has ended the wait of the client. */
+/* From now on an interrupt ends what the client has in flight, instead of the program. For a
+ * command that has read its input and goes to the cluster with something that can be undone. */
+void cli_cancel_on_interrupt(struct plx_client *client);
+
+/* It did. */
 bool cli_is_interrupted(void);
 
 /* An error in what the caller typed: "pollux: COMMAND: ..." on standard error; the exit code. */

@@ -134,7 +134,7 @@ static bool follow_print(struct follow *follow, const struct plx_logs_result *re
         return true;
     struct plx_response response =
         plx_logs_confirm(follow->client, follow->arguments->server, &result->id,
-                         &(struct plx_call){.is_blocking = true});
+                         &(struct plx_call){.is_blocking = !cli_is_interrupted()});
     if (response.outcome == PLX_OK)
         return true;
     fprintf(stderr,

@@ -34,6 +34,7 @@ int cli_get(struct plx_client *client, const struct cli_arguments *arguments)
 {
     const char *key = arguments->operands[0];
     struct plx_call call = call_of(arguments);
+    cli_cancel_on_interrupt(client);
     struct plx_response response = plx_get(client, plx_text(key), &call);
     return cli_render_response(arguments, key, &response);
 }
@@ -52,6 +53,7 @@ int cli_set(struct plx_client *client, const struct cli_arguments *arguments)
                                                 "standard input)");
     if (!arguments->is_absent && !value_of(arguments->operands[1], &value, &memory))
         return CLI_EXIT_USAGE;
+    cli_cancel_on_interrupt(client);
     struct plx_response response = plx_set(client, plx_text(key), value, &call);
     free(memory);
     return cli_render_response(arguments, key, &response);
@@ -76,8 +78,10 @@ int cli_swap(struct plx_client *client, const struct cli_arguments *arguments)
             is_valid = value_of(arguments->operands[next++], &values[i], &memory[i]);
     }
     struct plx_response response = {.outcome = PLX_E_ARGUMENT};
-    if (is_valid)
+    if (is_valid) {
+        cli_cancel_on_interrupt(client);
         response = plx_swap(client, plx_text(key), values[0], values[1], &call);
+    }
     free(memory[0]);
     free(memory[1]);
     return is_valid ? cli_render_response(arguments, key, &response) : CLI_EXIT_USAGE;
@@ -87,6 +91,7 @@ int cli_del(struct plx_client *client, const struct cli_arguments *arguments)
 {
     const char *key = arguments->operands[0];
     struct plx_call call = call_of(arguments);
+    cli_cancel_on_interrupt(client);
     struct plx_response response = plx_del(client, plx_text(key), &call);
     return cli_render_response(arguments, key, &response);
 }
@@ -97,6 +102,7 @@ int cli_resolve(struct plx_client *client, const struct cli_arguments *arguments
     struct plx_call call = call_of(arguments);
     if (!plx_token_parse(arguments->operands[0], &token))
         return cli_usage_error(arguments, "'%s' is not a token", arguments->operands[0]);
+    cli_cancel_on_interrupt(client);
     struct plx_response response = plx_resolve(client, &token, &call);
     if (response.outcome == PLX_E_ARGUMENT)
         return cli_usage_error(arguments, "the token is of another cluster than '%s'",

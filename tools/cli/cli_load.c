@@ -119,9 +119,10 @@ static void pairs_send(struct pairs_run *run, struct plx_client *client)
 {
     const struct cli_arguments *arguments = run->arguments;
     size_t next = 0;
-    while (next < run->count || plx_in_flight(client) > 0) {
+    cli_cancel_on_interrupt(client);
+    while ((next < run->count && !cli_is_interrupted()) || plx_in_flight(client) > 0) {
         enum plx_outcome outcome = PLX_OK;
-        while (next < run->count && outcome == PLX_OK) {
+        while (next < run->count && outcome == PLX_OK && !cli_is_interrupted()) {
             struct pair *pair = &run->pairs[next];
             struct plx_op op = {.type = run->is_check ? PLX_OP_GET : PLX_OP_SET,
                                 .key = pair->key,
@@ -138,6 +139,12 @@ static void pairs_send(struct pairs_run *run, struct plx_client *client)
         }
         (void)plx_poll(client, POLL_NS);
     }
+    if (next == run->count)
+        return;
+    fprintf(stderr, "pollux: %s: interrupted: line %zu and those after it were not sent\n",
+            run->arguments->command, next + 1);
+    if (run->exit_code == 0)
+        run->exit_code = plx_outcome_exit_code(PLX_TIMEOUT);
 }
 
 static int pairs_run_file(struct plx_client *client, const struct cli_arguments *arguments,
@@ -160,10 +167,10 @@ static int pairs_run_file(struct plx_client *client, const struct cli_arguments 
     if (arguments->format == CLI_JSON)
         printf("{\"command\": \"%s\", \"lines\": %zu, \"good\": %zu, \"bad\": %zu, "
                "\"seconds\": %.6f}\n",
-               arguments->command, run.count, run.good, run.bad, seconds);
+               arguments->command, run.count, run.good, run.count - run.good, seconds);
     else
         printf("%zu lines: %zu %s, %zu not, in %.3f s\n", run.count, run.good,
-               is_check ? "as expected" : "stored", run.bad, seconds);
+               is_check ? "as expected" : "stored", run.count - run.good, seconds);
     free(run.pairs);
     free(bytes);
     return run.exit_code;

@@ -165,6 +165,7 @@ static int logs_take(struct plx_client *client, const struct cli_arguments *argu
                                          .timeout_ns = arguments->timeout_ns,
                                          .fence_wait_ns = arguments->fence_wait_ns,
                                          .lease_ns = arguments->lease_ns};
+        cli_cancel_on_interrupt(client);
         struct plx_logs_result result = plx_logs_take_text(
             client, arguments->server, (struct plx_bytes){text.bytes, text.size_bytes},
             arguments->is_integer_format ? PLX_LOGS_INTEGER : PLX_LOGS_RFC3339, &how);
@@ -285,10 +286,10 @@ int cli_logs(struct plx_client *client, const struct cli_arguments *arguments)
     if (arguments->operand_count != (is_confirm ? 2 : 1))
         return cli_usage_error(arguments, is_confirm ? "the operand is the id of one lease"
                                                      : "there are no further operands");
+    if (strcmp(what, "take") == 0)
+        return logs_take(client, arguments);
+    cli_cancel_on_interrupt(client);
     if (is_confirm)
         return logs_confirm(client, arguments);
-    if (!has_file)
-        return logs_cursor(client, arguments);
-    return strcmp(what, "take") == 0 ? logs_take(client, arguments)
-                                     : cli_logs_follow(client, arguments);
+    return has_file ? cli_logs_follow(client, arguments) : logs_cursor(client, arguments);
 }

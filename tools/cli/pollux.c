@@ -184,6 +184,13 @@ static void on_interrupt(int number)
     signal(number, SIG_DFL);
 }
 
+void cli_cancel_on_interrupt(struct plx_client *client)
+{
+    interrupted_client = client;
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
+}
+
 static int run(const struct cli_command *command, const struct cli_arguments *arguments)
 {
     struct plx_options options;
@@ -199,9 +206,6 @@ static int run(const struct cli_command *command, const struct cli_arguments *ar
         fprintf(stderr, "pollux: %s\n", reason);
         return plx_outcome_exit_code(outcome);
     }
-    interrupted_client = client;
-    signal(SIGINT, on_interrupt);
-    signal(SIGTERM, on_interrupt);
     int code = command->run(client, arguments);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
