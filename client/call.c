@@ -1,6 +1,7 @@
 /* The calls: one operation at a time and waiting for it, or many in flight and polled. */
 #include "client/client_internal.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Where the response of a waiting call is left. */
@@ -41,7 +42,7 @@ static enum plx_outcome bytes_check(struct plx_bytes bytes, size_t size_bytes_ma
 
 static enum plx_outcome op_check(const struct plx_op *op)
 {
-    if (op->done == NULL || op->type < PLX_OP_GET || op->type > PLX_OP_SWAP)
+    if (op->type < PLX_OP_GET || op->type > PLX_OP_SWAP)
         return PLX_E_ARGUMENT;
     if (op->key.data == NULL || op->key.size_bytes == 0)
         return PLX_E_ARGUMENT;
@@ -53,6 +54,41 @@ static enum plx_outcome op_check(const struct plx_op *op)
     return outcome;
 }
 
+uint32_t cancel_epoch_of(const struct plx_client *client)
+{
+    /* Pairs with the release in plx_cancel: whoever is woken sees the epoch. */
+    return atomic_load_explicit(&client->cancel_epoch, memory_order_acquire);
+}
+
+bool is_cancelled_since(const struct plx_client *client, uint32_t epoch)
+{
+    return cancel_epoch_of(client) != epoch;
+}
+
+/* When the time of a call that begins now is over. */
+static uint64_t call_until(const struct plx_client *client, const struct plx_call *call)
+{
+    uint64_t timeout_ns = call->timeout_ns != 0 ? call->timeout_ns : client->options.timeout_ns;
+    return call->is_blocking ? UINT64_MAX : time_after(clock_monotonic_ns(), timeout_ns);
+}
+
+/* Begins the operation; where asynchronous ones fill the window one of them must end first. NULL:
+ * none did while there was time. */
+static struct op *sync_begin(struct plx_client *client, const struct plx_op *request,
+                             uint64_t until_ns, uint32_t epoch)
+{
+    struct op *op = op_begin(client, request, epoch);
+    while (op == NULL && client->now_ns < until_ns && !is_cancelled_since(client, epoch)) {
+        client_turn(client);
+        op = op_begin(client, request, epoch);
+        if (op == NULL)
+            client_wait(client, until_ns);
+    }
+    if (op != NULL)
+        op->deadline_ns = until_ns;
+    return op;
+}
+
 /* Turns until the call is done; the mutex is held. */
 static void sync_wait(struct plx_client *client, const struct sync_call *call)
 {
@@ -61,54 +97,69 @@ static void sync_wait(struct plx_client *client, const struct sync_call *call)
         client_wait(client, UINT64_MAX);
 }
 
-static struct plx_response sync_run(struct plx_client *client, struct plx_op *op,
-                                    const struct plx_call *how, const struct plx_token *token)
+static void op_begin_resolve(struct op *op, const struct plx_token *token)
 {
-    struct sync_call call = {.client = client};
-    if (how != NULL)
-        op->call = *how;
-    op->done = op->call.buffer != NULL ? sync_done_in_buffer : sync_done;
-    op->context = &call;
-    enum plx_outcome outcome = token != NULL ? PLX_OK : op_check(op);
+    op->is_resolve = true;
+    op->wire_type = WIRE_OP_FENCE;
+    op->fenced_outcome = PLX_TIMEOUT;
+    op->session = token->session;
+    op->seq = token->seq;
+}
+
+/* `token` NULL: the operation itself, which has been checked. */
+static struct plx_response sync_run(struct plx_client *client, const struct plx_op *request,
+                                    const struct plx_token *token, uint32_t epoch)
+{
+    struct sync_call call = {.client = client, .response = {.outcome = PLX_E_ARGUMENT}};
+    struct plx_op op = *request;
+    op.done = op.call.buffer != NULL ? sync_done_in_buffer : sync_done;
+    op.context = &call;
+    uint64_t until_ns = call_until(client, &op.call);
     client_lock(client);
-    if (client->is_in_callback)
-        outcome = PLX_E_ARGUMENT;
-    if (outcome != PLX_OK) {
+    if (client->is_in_callback) {
         client_unlock(client);
-        return (struct plx_response){.outcome = outcome};
+        return call.response;
     }
-    struct op *begun = op_begin(client, op);
-    /* Asynchronous operations fill the window: one of them must end first. */
-    while (begun == NULL) {
-        client_turn(client);
-        begun = op_begin(client, op);
-        if (begun == NULL)
-            client_wait(client, UINT64_MAX);
+    struct op *begun = sync_begin(client, &op, until_ns, epoch);
+    if (begun == NULL) {
+        call.response.outcome = token != NULL ? PLX_UNKNOWN : PLX_TIMEOUT;
+        call.response.timeout = token == NULL;
+        if (token != NULL)
+            call.response.token = *token;
+    } else {
+        if (token != NULL)
+            op_begin_resolve(begun, token);
+        sync_wait(client, &call);
     }
-    if (token != NULL) {
-        begun->is_resolve = true;
-        begun->wire_type = WIRE_OP_FENCE;
-        begun->fenced_outcome = PLX_TIMEOUT;
-        begun->session = token->session;
-        begun->seq = token->seq;
-    }
-    sync_wait(client, &call);
     client_unlock(client);
     return call.response;
+}
+
+struct plx_response call_run(struct plx_client *client, const struct plx_op *op, uint32_t epoch)
+{
+    enum plx_outcome outcome = op_check(op);
+    if (outcome != PLX_OK)
+        return (struct plx_response){.outcome = outcome};
+    return sync_run(client, op, NULL, epoch);
+}
+
+static struct plx_call call_of(const struct plx_call *call)
+{
+    return call != NULL ? *call : (struct plx_call){.is_blocking = false};
 }
 
 struct plx_response plx_get(struct plx_client *client, struct plx_bytes key,
                             const struct plx_call *call)
 {
-    struct plx_op op = {.type = PLX_OP_GET, .key = key};
-    return sync_run(client, &op, call, NULL);
+    struct plx_op op = {.type = PLX_OP_GET, .key = key, .call = call_of(call)};
+    return call_run(client, &op, cancel_epoch_of(client));
 }
 
 struct plx_response plx_set(struct plx_client *client, struct plx_bytes key, struct plx_bytes value,
                             const struct plx_call *call)
 {
-    struct plx_op op = {.type = PLX_OP_SET, .key = key, .value = value};
-    return sync_run(client, &op, call, NULL);
+    struct plx_op op = {.type = PLX_OP_SET, .key = key, .value = value, .call = call_of(call)};
+    return call_run(client, &op, cancel_epoch_of(client));
 }
 
 struct plx_response plx_del(struct plx_client *client, struct plx_bytes key,
@@ -121,39 +172,50 @@ struct plx_response plx_swap(struct plx_client *client, struct plx_bytes key,
                              struct plx_bytes new_value, struct plx_bytes old_value,
                              const struct plx_call *call)
 {
-    struct plx_op op = {
-        .type = PLX_OP_SWAP, .key = key, .value = new_value, .old_value = old_value};
-    return sync_run(client, &op, call, NULL);
+    struct plx_op op = {.type = PLX_OP_SWAP,
+                        .key = key,
+                        .value = new_value,
+                        .old_value = old_value,
+                        .call = call_of(call)};
+    return call_run(client, &op, cancel_epoch_of(client));
+}
+
+struct plx_response call_resolve(struct plx_client *client, const struct plx_token *token,
+                                 const struct plx_call *call, uint32_t epoch)
+{
+    if (token->cluster_id != client->cluster_id || token->session == 0 || token->seq == 0)
+        return (struct plx_response){.outcome = PLX_E_ARGUMENT};
+    struct plx_op op = {.type = PLX_OP_SET, .key = {"", 0}, .call = call_of(call)};
+    op.call.is_relaxed = false;
+    /* A token is worth waiting for: as long as the operation's own fence would have been. */
+    if (op.call.timeout_ns == 0)
+        op.call.timeout_ns = time_after(client->options.timeout_ns, client->options.fence_wait_ns);
+    return sync_run(client, &op, token, epoch);
 }
 
 struct plx_response plx_resolve(struct plx_client *client, const struct plx_token *token,
                                 const struct plx_call *call)
 {
-    if (token->cluster_id != client->cluster_id || token->session == 0 || token->seq == 0)
-        return (struct plx_response){.outcome = PLX_E_ARGUMENT};
-    struct plx_op op = {.type = PLX_OP_SET, .key = {"", 0}};
-    struct plx_call how = call != NULL ? *call : (struct plx_call){.is_blocking = false};
-    how.is_relaxed = false;
-    /* A token is worth waiting for: as long as the operation's own fence would have been. */
-    if (how.timeout_ns == 0)
-        how.timeout_ns = client->options.timeout_ns + client->options.fence_wait_ns;
-    return sync_run(client, &op, &how, token);
+    return call_resolve(client, token, call, cancel_epoch_of(client));
 }
 
 void plx_cancel(struct plx_client *client)
 {
-    /* Pairs with the acquire load in ops_cancel: whoever is woken sees the epoch. */
+    int error = errno; /* of whatever a signal handler has interrupted */
+    /* Pairs with the acquire in cancel_epoch_of. */
     atomic_fetch_add_explicit(&client->cancel_epoch, 1, memory_order_release);
     socket_wake(client);
+    errno = error;
 }
 
 enum plx_outcome plx_submit(struct plx_client *client, const struct plx_op *op)
 {
-    enum plx_outcome outcome = op_check(op);
+    uint32_t epoch = cancel_epoch_of(client);
+    enum plx_outcome outcome = op->done == NULL ? PLX_E_ARGUMENT : op_check(op);
     if (outcome != PLX_OK)
         return outcome;
     client_lock(client);
-    struct op *begun = op_begin(client, op);
+    struct op *begun = op_begin(client, op, epoch);
     if (client->gathered_count >= client->options.packet_ops_max)
         plx_flush(client);
     client_unlock(client);
@@ -175,6 +237,7 @@ void plx_flush(struct plx_client *client)
 
 size_t plx_poll(struct plx_client *client, uint64_t max_wait_ns)
 {
+    uint32_t epoch = cancel_epoch_of(client);
     client_lock(client);
     if (client->is_in_callback) {
         client_unlock(client);
@@ -182,10 +245,11 @@ size_t plx_poll(struct plx_client *client, uint64_t max_wait_ns)
     }
     size_t before = client->ended_count;
     uint64_t begin_ns = clock_monotonic_ns();
-    uint64_t until_ns = max_wait_ns > UINT64_MAX - begin_ns ? UINT64_MAX : begin_ns + max_wait_ns;
+    uint64_t until_ns = time_after(begin_ns, max_wait_ns);
     client->spin_until_ns = begin_ns + client->options.spin_ns;
     client_turn(client);
-    while (client->ended_count == before && clock_monotonic_ns() < until_ns) {
+    while (client->ended_count == before && clock_monotonic_ns() < until_ns &&
+           !is_cancelled_since(client, epoch)) {
         client_wait(client, until_ns);
         client_turn(client);
     }

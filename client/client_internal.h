@@ -71,6 +71,7 @@ struct op {
     enum op_class class;
     uint8_t wire_type; /* of a write: enum wire_op_type; a fenced operation becomes WIRE_OP_FENCE */
     bool is_resolve;   /* a fence on behalf of a token */
+    uint32_t cancel_epoch; /* as it was when the operation began */
     uint32_t active_at;
     uint32_t generation; /* tells this use of the slot from the one before */
     struct plx_op request;
@@ -189,8 +190,8 @@ struct plx_client {
     uint64_t cluster_id;
     int socket_fd;
     int wake_fd;
-    _Atomic uint32_t cancel_epoch; /* bumped by plx_cancel (release), read by turns (acquire) */
-    uint32_t cancel_seen;
+    _Atomic uint32_t cancel_epoch; /* bumped by plx_cancel (release), read by calls (acquire) */
+    uint32_t cancel_seen;          /* what came later has cancelled something yet to be ended */
     bool is_in_callback;
     struct prng prng;  /* jitter, and what only has to be unlikely to repeat */
     struct prng names; /* what must differ between handles, whatever their seeds */
@@ -318,7 +319,8 @@ uint64_t large_turn(struct plx_client *client);
 
 /* ---- op.c ---- */
 void ops_init(struct plx_client *client);
-struct op *op_begin(struct plx_client *client, const struct plx_op *request);
+/* NULL: the window is full. `cancel_epoch`: when the caller entered the handle. */
+struct op *op_begin(struct plx_client *client, const struct plx_op *request, uint32_t cancel_epoch);
 void op_retry(struct plx_client *client, struct op *op, uint64_t delay_ns);
 /* Out of time, or refused for good: `outcome` at once where that is certain, else by a fence. */
 void op_give_up(struct plx_client *client, struct op *op, enum plx_outcome outcome);
@@ -327,6 +329,7 @@ void op_finish_plain(struct plx_client *client, struct op *op, enum plx_outcome 
 void op_wake_at(struct plx_client *client, uint64_t at_ns);
 void ops_turn(struct plx_client *client);
 void ops_cancel(struct plx_client *client);
+uint64_t time_after(uint64_t now_ns, uint64_t wait_ns); /* UINT64_MAX: never */
 /* Another leader: what the former one was asked is asked again at once. */
 void ops_redirect(struct plx_client *client);
 
@@ -353,6 +356,16 @@ void receive_message(struct plx_client *client, uint32_t endpoint, uint8_t wire_
                      struct span body);
 void reply_receive(struct plx_client *client, uint32_t endpoint, bool is_read,
                    const struct wire_reply *reply);
+
+/* ---- call.c ---- */
+/* Taken when a call enters the handle, before it waits for anything. */
+uint32_t cancel_epoch_of(const struct plx_client *client);
+/* Whether plx_cancel came after that. */
+bool is_cancelled_since(const struct plx_client *client, uint32_t epoch);
+/* One operation of a call that entered then, waited for. */
+struct plx_response call_run(struct plx_client *client, const struct plx_op *op, uint32_t epoch);
+struct plx_response call_resolve(struct plx_client *client, const struct plx_token *token,
+                                 const struct plx_call *call, uint32_t epoch);
 
 /* ---- client.c ---- */
 void client_lock(struct plx_client *client);

@@ -294,23 +294,35 @@ struct plx_response logs_state(const struct logs_store *store, const char *serve
 
 /* ---- the store behind a handle ---- */
 
+/* A call that takes several operations: plx_cancel ends whichever is under way, and the rest. */
+struct caller {
+    struct plx_client *client;
+    uint32_t cancel_epoch; /* when it entered the handle */
+};
+
 static struct plx_response store_get(void *context, struct plx_bytes key,
                                      const struct plx_call *call)
 {
-    return plx_get(context, key, call);
+    const struct caller *caller = context;
+    struct plx_op op = {.type = PLX_OP_GET, .key = key, .call = *call};
+    return call_run(caller->client, &op, caller->cancel_epoch);
 }
 
 static struct plx_response store_swap(void *context, struct plx_bytes key,
                                       struct plx_bytes new_value, struct plx_bytes old_value,
                                       const struct plx_call *call)
 {
-    return plx_swap(context, key, new_value, old_value, call);
+    const struct caller *caller = context;
+    struct plx_op op = {
+        .type = PLX_OP_SWAP, .key = key, .value = new_value, .old_value = old_value, .call = *call};
+    return call_run(caller->client, &op, caller->cancel_epoch);
 }
 
 static struct plx_response store_resolve(void *context, const struct plx_token *token,
                                          const struct plx_call *call)
 {
-    return plx_resolve(context, token, call);
+    const struct caller *caller = context;
+    return call_resolve(caller->client, token, call, caller->cancel_epoch);
 }
 
 static uint64_t store_monotonic_ns(void *context)
@@ -327,23 +339,29 @@ static uint64_t store_wall_us(void *context)
 
 static uint64_t store_nonce(void *context)
 {
-    struct plx_client *client = context;
+    const struct caller *caller = context;
+    struct plx_client *client = caller->client;
     client_lock(client);
     uint64_t nonce = prng_next(&client->names);
     client_unlock(client);
     return nonce;
 }
 
-static struct logs_store store_of(struct plx_client *client)
+static struct caller caller_of(struct plx_client *client)
 {
-    return (struct logs_store){.context = client,
+    return (struct caller){client, cancel_epoch_of(client)};
+}
+
+static struct logs_store store_of(struct caller *caller)
+{
+    return (struct logs_store){.context = caller,
                                .get = store_get,
                                .swap = store_swap,
                                .resolve = store_resolve,
                                .monotonic_ns = store_monotonic_ns,
                                .wall_us = store_wall_us,
                                .nonce = store_nonce,
-                               .timeout_ns = client->options.timeout_ns};
+                               .timeout_ns = caller->client->options.timeout_ns};
 }
 
 static const struct plx_logs_how no_how;
@@ -353,7 +371,8 @@ struct plx_logs_result plx_logs_take(struct plx_client *client, const char *serv
                                      const struct plx_log *logs, size_t count,
                                      const struct plx_logs_how *how)
 {
-    const struct logs_store store = store_of(client);
+    struct caller caller = caller_of(client);
+    const struct logs_store store = store_of(&caller);
     const struct logs_source source = {.logs = logs, .count = count};
     return logs_take(&store, server, &source, how != NULL ? how : &no_how);
 }
@@ -362,7 +381,8 @@ struct plx_logs_result plx_logs_take_text(struct plx_client *client, const char 
                                           struct plx_bytes text, enum plx_logs_format format,
                                           const struct plx_logs_how *how)
 {
-    const struct logs_store store = store_of(client);
+    struct caller caller = caller_of(client);
+    const struct logs_store store = store_of(&caller);
     const struct logs_source source = {.is_text = true, .text = text, .format = format};
     return logs_take(&store, server, &source, how != NULL ? how : &no_how);
 }
@@ -370,13 +390,15 @@ struct plx_logs_result plx_logs_take_text(struct plx_client *client, const char 
 struct plx_response plx_logs_confirm(struct plx_client *client, const char *server,
                                      const struct plx_logs_id *id, const struct plx_call *call)
 {
-    const struct logs_store store = store_of(client);
+    struct caller caller = caller_of(client);
+    const struct logs_store store = store_of(&caller);
     return logs_confirm(&store, server, id, call != NULL ? call : &no_call);
 }
 
 struct plx_response plx_logs_cursor(struct plx_client *client, const char *server,
                                     const struct plx_call *call, struct plx_logs_state *ret_state)
 {
-    const struct logs_store store = store_of(client);
+    struct caller caller = caller_of(client);
+    const struct logs_store store = store_of(&caller);
     return logs_state(&store, server, call != NULL ? call : &no_call, ret_state);
 }

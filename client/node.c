@@ -9,9 +9,10 @@ struct question {
     uint8_t reply_type;
     uint64_t number;
     struct span body;
+    uint32_t cancel_epoch; /* when the caller entered */
 };
 
-/* Asks again and again until the reply is there or the time is over; false then. */
+/* Asks again and again until the reply is there, the time is over, or plx_cancel; false then. */
 static bool exchange_run(struct plx_client *client, const struct question *question,
                          uint64_t until_ns)
 {
@@ -22,7 +23,8 @@ static bool exchange_run(struct plx_client *client, const struct question *quest
                                   .number = question->number};
     uint64_t due_ns = 0;
     client->spin_until_ns = client->now_ns + client->options.spin_ns;
-    while (!exchange->is_done && client->now_ns < until_ns) {
+    while (!exchange->is_done && client->now_ns < until_ns &&
+           !is_cancelled_since(client, question->cancel_epoch)) {
         if (client->now_ns >= due_ns) {
             exchange->sent_ns = client->now_ns;
             socket_send(client, question->endpoint, question->wire_type, question->body);
@@ -41,7 +43,7 @@ static uint64_t until(struct plx_client *client, uint64_t timeout_ns)
     client->now_ns = clock_monotonic_ns();
     if (timeout_ns == 0)
         timeout_ns = client->options.timeout_ns;
-    return timeout_ns > UINT64_MAX - client->now_ns ? UINT64_MAX : client->now_ns + timeout_ns;
+    return time_after(client->now_ns, timeout_ns);
 }
 
 static void node_fill(const struct wire_hello_reply *reply, struct plx_node *ret_node)
@@ -100,6 +102,7 @@ enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint64_t t
 {
     if (endpoint >= client->endpoint_count)
         return PLX_E_ARGUMENT;
+    uint32_t epoch = cancel_epoch_of(client);
     client_lock(client);
     uint8_t bytes[16];
     struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
@@ -109,7 +112,8 @@ enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint64_t t
                                 .wire_type = WIRE_HELLO,
                                 .reply_type = WIRE_HELLO_REPLY,
                                 .number = hello.nonce,
-                                .body = span_of(bytes, writer.size_bytes)};
+                                .body = span_of(bytes, writer.size_bytes),
+                                .cancel_epoch = epoch};
     enum plx_outcome outcome = PLX_E_ARGUMENT;
     if (!client->is_in_callback)
         outcome = node_ask(client, &question, timeout_ns, ret_node);
@@ -122,9 +126,11 @@ enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, uint64_t
 {
     if (endpoint >= client->endpoint_count)
         return PLX_E_ARGUMENT;
+    struct question question = {.endpoint = (uint32_t)endpoint,
+                                .wire_type = WIRE_STATUS,
+                                .reply_type = WIRE_STATUS_REPLY,
+                                .cancel_epoch = cancel_epoch_of(client)};
     client_lock(client);
-    struct question question = {
-        .endpoint = (uint32_t)endpoint, .wire_type = WIRE_STATUS, .reply_type = WIRE_STATUS_REPLY};
     enum plx_outcome outcome = PLX_E_ARGUMENT;
     if (!client->is_in_callback)
         outcome = node_ask(client, &question, timeout_ns, ret_node);
@@ -132,10 +138,11 @@ enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, uint64_t
     return outcome;
 }
 
-/* Turns until somebody is known to lead; -1 when the time is over. */
-static int32_t leader_await(struct plx_client *client, uint64_t until_ns)
+/* Turns until somebody is known to lead; -1 when the time is over, or by plx_cancel. */
+static int32_t leader_await(struct plx_client *client, uint64_t until_ns, uint32_t epoch)
 {
-    while (leader_endpoint(client) < 0 && client->now_ns < until_ns) {
+    while (leader_endpoint(client) < 0 && client->now_ns < until_ns &&
+           !is_cancelled_since(client, epoch)) {
         leader_wanted(client);
         client_turn(client);
         if (leader_endpoint(client) < 0)
@@ -169,12 +176,14 @@ static enum plx_outcome transfer_outcome(const struct wire_reply *reply)
     return PLX_TIMEOUT;
 }
 
-/* One attempt at whoever leads now; PLX_TIMEOUT: not answered, or by somebody who does not lead. */
-static enum plx_outcome transfer_once(struct plx_client *client, uint16_t target, uint64_t until_ns)
+/* One attempt at whoever leads now; PLX_TIMEOUT: nobody does, or who was asked does not. Whoever
+ * does not answer may have begun. */
+static enum plx_outcome transfer_once(struct plx_client *client, uint16_t target, uint64_t until_ns,
+                                      uint32_t epoch)
 {
     uint8_t bytes[16];
     struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
-    int32_t leader = leader_await(client, until_ns);
+    int32_t leader = leader_await(client, until_ns, epoch);
     if (leader < 0)
         return PLX_TIMEOUT;
     uint64_t number = ++client->packet_number;
@@ -183,9 +192,10 @@ static enum plx_outcome transfer_once(struct plx_client *client, uint16_t target
                                 .wire_type = WIRE_TRANSFER,
                                 .reply_type = WIRE_TRANSFER_REPLY,
                                 .number = number,
-                                .body = span_of(bytes, writer.size_bytes)};
+                                .body = span_of(bytes, writer.size_bytes),
+                                .cancel_epoch = epoch};
     if (!exchange_run(client, &question, until_ns))
-        return PLX_TIMEOUT;
+        return PLX_E_UNREACHABLE;
     struct wire_reply reply;
     CHECK(wire_reply_decode(span_of(client->exchange.body, client->exchange.size_bytes), &reply) ==
           OK);
@@ -197,6 +207,7 @@ static enum plx_outcome transfer_once(struct plx_client *client, uint16_t target
 
 enum plx_outcome plx_transfer(struct plx_client *client, uint16_t target, uint64_t timeout_ns)
 {
+    uint32_t epoch = cancel_epoch_of(client);
     client_lock(client);
     if (client->is_in_callback) {
         client_unlock(client);
@@ -204,8 +215,9 @@ enum plx_outcome plx_transfer(struct plx_client *client, uint16_t target, uint64
     }
     uint64_t until_ns = until(client, timeout_ns);
     enum plx_outcome outcome = PLX_TIMEOUT;
-    while (outcome == PLX_TIMEOUT && client->now_ns < until_ns) {
-        outcome = transfer_once(client, target, until_ns);
+    while (outcome == PLX_TIMEOUT && client->now_ns < until_ns &&
+           !is_cancelled_since(client, epoch)) {
+        outcome = transfer_once(client, target, until_ns, epoch);
         client->now_ns = clock_monotonic_ns();
     }
     client_unlock(client);

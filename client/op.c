@@ -28,7 +28,7 @@ static enum op_class class_of(const struct plx_op *request)
     return is_relaxed ? CLASS_RELAXED_WRITE : CLASS_WRITE;
 }
 
-static uint64_t time_after(uint64_t now_ns, uint64_t wait_ns)
+uint64_t time_after(uint64_t now_ns, uint64_t wait_ns)
 {
     return wait_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + wait_ns;
 }
@@ -42,7 +42,7 @@ static void op_bound_staleness(const struct plx_client *client, struct plx_call 
         call->max_age_ns = client->options.max_age_ns;
 }
 
-struct op *op_begin(struct plx_client *client, const struct plx_op *request)
+struct op *op_begin(struct plx_client *client, const struct plx_op *request, uint32_t cancel_epoch)
 {
     if (client->free_count == 0)
         return NULL;
@@ -57,6 +57,7 @@ struct op *op_begin(struct plx_client *client, const struct plx_op *request)
         .class = class_of(request),
         .wire_type = request->type == PLX_OP_SWAP ? WIRE_OP_SWAP : WIRE_OP_SET,
         .active_at = client->active_count,
+        .cancel_epoch = cancel_epoch,
         .generation = op->generation + 1,
         .request = *request,
         .deadline_ns = call->is_blocking ? UINT64_MAX : time_after(client->now_ns, timeout_ns),
@@ -71,6 +72,9 @@ struct op *op_begin(struct plx_client *client, const struct plx_op *request)
     } else if (op->class == CLASS_RELAXED_READ) {
         op_bound_staleness(client, &op->request.call);
     }
+    /* One whose caller was cancelled before it could begin ends in the next turn. */
+    if (cancel_epoch != cancel_epoch_of(client))
+        client->cancel_seen = cancel_epoch;
     client->active[client->active_count++] = (uint16_t)(op - client->ops);
     client->gathered_count++;
     op_wake_at(client, client->now_ns);
@@ -232,20 +236,29 @@ void ops_turn(struct plx_client *client)
     }
 }
 
+/* Its time is over: what remains to it is the wait for its fence, which ends by itself. */
+static void op_cancel(struct plx_client *client, struct op *op)
+{
+    bool is_bounded = op->deadline_ns != UINT64_MAX;
+    if (op->fence_wait_ns == UINT64_MAX)
+        op->fence_wait_ns = client->options.fence_wait_ns;
+    if (!op_is_giving_up(op) || op->is_resolve || op->fence_wait_ns == UINT64_MAX)
+        op->deadline_ns = client->now_ns;
+    else if (!is_bounded)
+        op->deadline_ns = time_after(client->now_ns, op->fence_wait_ns);
+}
+
 void ops_cancel(struct plx_client *client)
 {
-    uint32_t epoch = atomic_load_explicit(&client->cancel_epoch, memory_order_acquire);
+    uint32_t epoch = cancel_epoch_of(client);
     if (epoch == client->cancel_seen)
         return;
     client->cancel_seen = epoch;
     for (uint32_t i = 0; i < client->active_count; i++) {
         struct op *op = &client->ops[client->active[i]];
-        /* A fence of a blocking call has no end of its own either. */
-        if (op_is_giving_up(op) && op->deadline_ns != UINT64_MAX && !op->is_resolve)
-            continue;
-        op->deadline_ns = client->now_ns;
-        if (op->fence_wait_ns == UINT64_MAX)
-            op->fence_wait_ns = client->options.fence_wait_ns;
+        if (op->cancel_epoch != epoch)
+            op_cancel(client, op);
+        op->cancel_epoch = epoch;
     }
     op_wake_at(client, client->now_ns);
 }

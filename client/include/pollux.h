@@ -158,13 +158,25 @@ PLX_API void plx_close(struct plx_client *client);
 
 /* ---- calls ---- */
 
-/* How one call is to be made. All zero, or a NULL pointer: consistent, not blocking, the defaults.
+/*
+ * How one call is to be made. All zero, or a NULL pointer: consistent, not blocking, the defaults.
+ *
+ * Not blocking: ends within timeout_ns and, where something was transmitted that may have taken
+ * effect, within fence_wait_ns beyond. A handle that another thread is using is waited for, and
+ * that wait counts; but while it lasts the call cannot end.
+ *
+ * Blocking: waits through elections, restarts, lost quorums and nodes without room, and ends only
+ * with the answer; with a refusal that no waiting changes (PLX_E_ARGUMENT, PLX_E_TOO_LARGE,
+ * PLX_E_UNSUPPORTED, and PLX_E_OVERLOADED where the store has no room for the value); by
+ * plx_cancel; or with PLX_UNKNOWN in the two cases where nobody can know any more: the session
+ * expired because the cluster was out of reach for longer than sessions live, or the node that a
+ * relaxed write was sent to has restarted and does not know it.
  */
 struct plx_call {
     bool is_relaxed;  /* get: what the home node has. set, del: accepted by the home node alone */
-    bool is_blocking; /* return only with the answer, however long it takes; or plx_cancel */
-    uint64_t timeout_ns;    /* 0: the handle's */
-    uint64_t fence_wait_ns; /* 0: the handle's */
+    bool is_blocking; /* return only with the answer, however long it takes */
+    uint64_t timeout_ns;    /* from the call on; 0: the handle's. UINT64_MAX: no end */
+    uint64_t fence_wait_ns; /* beyond that, for a fence; 0: the handle's. UINT64_MAX: no end */
     uint64_t min_index;     /* relaxed get: applied index of the node at least this; 0: any */
     uint64_t max_age_ns;    /* relaxed get: contact with a quorum at most this long ago; 0: any */
     void *buffer;           /* where the value is to be copied; NULL: the handle's own memory */
@@ -241,8 +253,11 @@ PLX_API struct plx_response plx_resolve(struct plx_client *client, const struct 
 PLX_API void plx_forget(struct plx_client *client, const struct plx_token *token);
 
 /*
- * Ends every operation of the handle that is in flight as if its time had run out: it is fenced, or
- * unknown. Wakes a waiting call. Any thread at any time; also from a signal handler.
+ * Ends every operation of the handle that is in flight as if its time had run out: it is refused,
+ * fenced, or unknown. For its fence a blocking one has the handle's fence_wait_ns; one that is
+ * being fenced already is not hurried, but for plx_resolve, which ends as PLX_UNKNOWN. Ends a call
+ * that waits, for whatever it waits, and wakes plx_poll. What is called later is not touched. Any
+ * thread at any time; also from a signal handler.
  */
 PLX_API void plx_cancel(struct plx_client *client);
 
@@ -282,7 +297,8 @@ PLX_API void plx_flush(struct plx_client *client);
 
 /*
  * Sends, receives, retries, calls back; renews the session. Waits for at most max_wait_ns while
- * nothing ends; 0 does not wait. Returns how many operations ended. Threads as plx_get.
+ * nothing ends; 0 does not wait. Returns how many operations ended; 0 also after plx_cancel.
+ * Threads as plx_get.
  */
 PLX_API size_t plx_poll(struct plx_client *client, uint64_t max_wait_ns);
 
@@ -476,8 +492,10 @@ PLX_API enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, 
 
 /*
  * Asks the leader to hand leadership to node `target` (0: whoever is furthest). PLX_OK: it has
- * begun; ask plx_ping who leads. PLX_TIMEOUT: no leader answered. PLX_E_ARGUMENT: no such node, or
- * it leads already. PLX_E_OVERLOADED: another transfer is under way. Threads as plx_get.
+ * begun; ask plx_ping who leads. PLX_TIMEOUT: nobody led in time, so it has not begun and will not.
+ * PLX_E_UNREACHABLE: the leader was asked and did not answer; it may have begun. PLX_E_ARGUMENT: no
+ * such node, or it leads already. PLX_E_OVERLOADED: another transfer is under way. Threads as
+ * plx_get.
  */
 PLX_API enum plx_outcome plx_transfer(struct plx_client *client, uint16_t target,
                                       uint64_t timeout_ns);

@@ -336,6 +336,55 @@ static inline struct plx_op get_op(const char *key, struct ending *ending)
         .type = PLX_OP_GET, .key = plx_text(key), .done = ending_done, .context = ending};
 }
 
+/* One node, one handle that knows it, and how an operation of it ended. */
+struct stage {
+    struct fake fake;
+    struct plx_client *client;
+    struct ending ending;
+};
+
+/* `options` NULL: fake_options; else what those are changed to, but for the endpoints. */
+static inline void stage_open(struct stage *stage, const struct plx_options *options)
+{
+    *stage = (struct stage){.client = NULL};
+    fake_open(&stage->fake, 1);
+    struct plx_options own = fake_options(&stage->fake, 1);
+    if (options != NULL) {
+        const char *endpoints = own.endpoints;
+        own = *options;
+        own.endpoints = endpoints;
+    }
+    stage->client = fake_client(&own);
+}
+
+static inline void stage_close(struct stage *stage)
+{
+    plx_close(stage->client);
+    fake_close(&stage->fake);
+}
+
+/* Begins a swap of "key"; its ending is the stage's. */
+static inline void stage_swap(struct stage *stage, const struct plx_call *call)
+{
+    struct plx_op op = {.type = PLX_OP_SWAP,
+                        .key = plx_text("key"),
+                        .value = plx_text("new"),
+                        .old_value = plx_text("old"),
+                        .call = *call,
+                        .done = ending_done,
+                        .context = &stage->ending};
+    stage->ending.count = 0;
+    assert_int_equal(plx_submit(stage->client, &op), PLX_OK);
+}
+
+/* A fence of the stage's operation arrives at the node. */
+static inline void stage_await_fence(struct stage *stage)
+{
+    do {
+        fake_expect(&stage->fake, stage->client, WIRE_WRITE);
+    } while (stage->fake.ops[0].type != WIRE_OP_FENCE);
+}
+
 static inline struct plx_statistics fake_statistics(struct plx_client *client)
 {
     struct plx_statistics statistics;

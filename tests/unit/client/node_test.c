@@ -11,6 +11,7 @@ struct live_node {
     struct fake fake;
     enum wire_status transfer_status;
     uint16_t transfer_target;
+    bool is_transfer_lost;     /* the answer to it */
     struct wire_op last_write; /* of keys; what it borrows is gone */
     atomic_bool is_stopped;    /* set once the client is done; relaxed: it orders nothing */
     pthread_t thread;
@@ -47,7 +48,10 @@ static void live_answer(struct live_node *node)
     } else if (fake->type == WIRE_TRANSFER) {
         uint64_t number;
         assert_int_equal(wire_transfer_decode(fake->body, &number, &node->transfer_target), OK);
-        fake_refuse(fake, WIRE_TRANSFER_REPLY, number, node->transfer_status);
+        if (node->transfer_status == WIRE_STATUS_NOT_LEADER)
+            fake->is_leader = false; /* and says so from then on */
+        if (!node->is_transfer_lost)
+            fake_refuse(fake, WIRE_TRANSFER_REPLY, number, node->transfer_status);
     } else if (fake->type == WIRE_WRITE) {
         if (fake->ops[0].type != WIRE_OP_UNREGISTER)
             node->last_write = fake->ops[0];
@@ -161,6 +165,21 @@ static void test_node_transfer_answers_as_the_leader_did(void **state)
     }
 }
 
+/* It may have begun: that is no timeout. */
+static void test_node_transfer_that_is_not_answered_is_unreachable(void **state)
+{
+    (void)state;
+    struct live_node node;
+    live_start(&node);
+    node.is_transfer_lost = true;
+    struct plx_options options = fake_options(&node.fake, 1);
+    struct plx_client *client = fake_client(&options);
+    assert_int_equal(plx_transfer(client, 4, 50000000), PLX_E_UNREACHABLE);
+    plx_close(client);
+    live_stop(&node);
+    assert_int_equal(node.transfer_target, 4);
+}
+
 static void test_node_serves_the_synchronous_calls(void **state)
 {
     (void)state;
@@ -239,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_node_ping_and_status_tell_what_the_node_says),
         cmocka_unit_test(test_node_that_is_silent_is_unreachable),
         cmocka_unit_test(test_node_transfer_answers_as_the_leader_did),
+        cmocka_unit_test(test_node_transfer_that_is_not_answered_is_unreachable),
         cmocka_unit_test(test_node_serves_the_synchronous_calls),
         cmocka_unit_test(test_node_callbacks_may_submit_more),
     };
