@@ -72,13 +72,20 @@ static void value_restart(struct plx_client *client, struct op *op)
     op_retry(client, op, 0);
 }
 
+static void note_seen_index(struct plx_client *client, uint64_t index)
+{
+    if (index > client->seen_index)
+        client->seen_index = index;
+}
+
 /* An absence is seen as of all that was applied. */
 static void note_seen(struct plx_client *client, const struct wire_reply *reply,
                       const struct wire_reply_op *wire)
 {
-    uint64_t index = wire->outcome == WIRE_OUTCOME_NOT_FOUND ? reply->applied_index : wire->version;
-    if (!wire->is_pending && index > client->seen_index)
-        client->seen_index = index;
+    bool is_absent = wire->outcome == WIRE_OUTCOME_NOT_FOUND ||
+                     (wire->outcome == WIRE_OUTCOME_MISMATCH && !wire->has_value);
+    if (!wire->is_pending)
+        note_seen_index(client, is_absent ? reply->applied_index : wire->version);
 }
 
 static void read_outcome(struct plx_client *client, struct op *op, const struct wire_reply *reply,
@@ -137,14 +144,15 @@ static void write_without_session(struct plx_client *client, struct op *op)
 static void write_took_effect(struct plx_client *client, const struct op *op,
                               const struct wire_reply *reply, const struct wire_reply_op *wire)
 {
-    if (op->is_resolve)
-        return;
     if (op->class == CLASS_RELAXED_WRITE) {
-        if (wire->is_pending && wire->version > reply->journal_done_seq)
+        if (wire->version > reply->journal_done_seq)
             pending_remember(client, op, reply->node, wire->version);
+        else
+            note_seen_index(client, reply->applied_index); /* in the log already, somewhere */
         return;
     }
-    pending_overruled(client, op);
+    if (!op->is_resolve)
+        pending_overruled(client, op);
     note_seen(client, reply, wire);
 }
 
@@ -160,6 +168,7 @@ static void write_decided(struct plx_client *client, struct op *op, const struct
         break;
     case WIRE_OUTCOME_MISMATCH:
         response.outcome = PLX_MISMATCH;
+        note_seen(client, reply, wire);
         break;
     case WIRE_OUTCOME_NOT_FOUND:
         response.outcome = PLX_NOT_FOUND;

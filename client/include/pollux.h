@@ -129,7 +129,7 @@ struct plx_options {
     uint32_t packet_ops_max;  /* operations in one packet, 1 to PLX_PACKET_OPS_MAX: 32 */
     int32_t home_endpoint;    /* of relaxed calls, from 0; -1: the first that answers */
     /* Relaxed gets are never older than what the handle has seen: its own writes, and what it read
-     * from other nodes. PLX_E_TOO_STALE where the home node cannot promise that. */
+     * that was replicated. PLX_E_TOO_STALE where the home node cannot promise that. */
     bool read_your_writes;
     uint64_t max_age_ns; /* of relaxed gets that name none; 0: any */
     /* Keys of relaxed writes that the handle remembers until they are replicated: 4096. */
@@ -354,7 +354,8 @@ PLX_API void plx_logs_id_format(const struct plx_logs_id *id, char ret_text[PLX_
 /* False, and *ret_id untouched, when the text is none. Any thread. */
 PLX_API bool plx_logs_id_parse(const char *text, struct plx_logs_id *ret_id);
 
-/* The timestamp that begins a line of the text form; a space, a tab or the end follows it. */
+/* The timestamp that begins a line of the text form; a space, a tab or the end follows it (LF or CR
+ * LF). What else is on the line is no concern of the cursor, not even NUL bytes. */
 enum plx_logs_format {
     PLX_LOGS_RFC3339, /* 2026-01-31T23:59:59.123456789Z or +01:00: nanoseconds since 1970 */
     PLX_LOGS_INTEGER, /* decimal, of any unit, possibly negative */
@@ -438,7 +439,8 @@ struct plx_logs_state {
     uint64_t lease_left_ns; /* until somebody else may take them; 0: now */
 };
 
-/* PLX_OK, PLX_NOT_FOUND (nothing was ever handed out), PLX_TIMEOUT, PLX_E_*. Threads as plx_get. */
+/* PLX_OK, PLX_NOT_FOUND (nothing was ever handed out), PLX_TIMEOUT, PLX_E_*; *ret_state is all zero
+ * but with PLX_OK. Threads as plx_get. */
 PLX_API struct plx_response plx_logs_cursor(struct plx_client *client, const char *server,
                                             const struct plx_call *call,
                                             struct plx_logs_state *ret_state);
