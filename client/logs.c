@@ -14,7 +14,8 @@
 struct turn {
     const struct logs_store *store;
     struct plx_call call;
-    uint64_t deadline_ns; /* monotonic; UINT64_MAX: blocking */
+    uint64_t deadline_ns; /* monotonic; UINT64_MAX: none */
+    uint64_t settle_ns;   /* and when there is no time left to learn an outcome either */
     char key[LOGS_KEY_SIZE];
     size_t key_size_bytes;
     bool is_confirm;
@@ -38,9 +39,10 @@ static bool turn_begin(struct turn *turn, const struct logs_store *store, const 
     memcpy(turn->key + sizeof(LOGS_KEY_PREFIX) - 1, server, size_bytes);
     turn->key_size_bytes = sizeof(LOGS_KEY_PREFIX) - 1 + size_bytes;
     uint64_t timeout_ns = call->timeout_ns != 0 ? call->timeout_ns : store->timeout_ns;
-    uint64_t now_ns = store->monotonic_ns(store->context);
-    if (!call->is_blocking && timeout_ns < UINT64_MAX - now_ns)
-        turn->deadline_ns = now_ns + timeout_ns;
+    uint64_t fence_wait_ns = call->fence_wait_ns != 0 ? call->fence_wait_ns : store->fence_wait_ns;
+    if (!call->is_blocking)
+        turn->deadline_ns = time_after(store->monotonic_ns(store->context), timeout_ns);
+    turn->settle_ns = time_after(turn->deadline_ns, fence_wait_ns);
     return true;
 }
 
@@ -90,27 +92,26 @@ static struct plx_response turn_read(struct turn *turn)
 
 /*
  * Settles a swap whose outcome is unknown: by its token, or by the id that the swap would have left
- * in the cursor. Never waits without end: a blocking swap is unknown only when it was cancelled, or
- * when its session is gone.
+ * in the cursor. A blocking swap is unknown only when its session is gone, which its token tells at
+ * once, or when it was cancelled, and with it whatever the call would still ask.
  */
 static enum plx_outcome turn_settle(struct turn *turn, const struct plx_token *token,
                                     const struct plx_logs_id *id)
 {
     const struct logs_store *store = turn->store;
-    struct plx_call call = {.fence_wait_ns = turn->call.fence_wait_ns};
-    struct plx_response response = store->resolve(store->context, token, &call);
-    if (response.outcome != PLX_E_SESSION_EXPIRED) {
-        turn->token = *token;
-        return response.outcome;
-    }
-    /* No time is left to a call that is here because of its time: it gets some. */
-    if (turn->deadline_ns != UINT64_MAX)
-        turn->deadline_ns = store->monotonic_ns(store->context) + store->timeout_ns;
-    response = turn_read(turn);
-    if (response.outcome != PLX_OK && response.outcome != PLX_NOT_FOUND) {
-        turn->token = *token;
+    turn->token = *token; /* which counts with PLX_UNKNOWN alone */
+    /* What the swap's own fence has left of the wait beyond the call's time. */
+    turn->deadline_ns = turn->settle_ns;
+    if (!turn_time(turn))
         return PLX_UNKNOWN;
-    }
+    struct plx_call call = {.timeout_ns = turn->call.timeout_ns};
+    struct plx_response response = store->resolve(store->context, token, &call);
+    if (response.outcome != PLX_E_SESSION_EXPIRED)
+        return response.outcome;
+    response = turn_read(turn);
+    if (response.outcome != PLX_OK && response.outcome != PLX_NOT_FOUND)
+        return PLX_UNKNOWN;
+    turn->token = (struct plx_token){0, 0, 0}; /* of no use any more */
     switch (logs_cursor_judge(&turn->cursor, id)) {
     case LOGS_LEASED:
         return turn->is_confirm ? PLX_MISMATCH : PLX_OK;
@@ -159,11 +160,15 @@ static struct plx_logs_id turn_next(const struct turn *turn, const struct plx_lo
     if (lease_ns == 0)
         return logs_cursor_move(ret_next, result->end, handed_out, nonce);
     struct logs_lease lease = {.id = {0, nonce}, .end = result->end, .handed_out = handed_out};
-    uint64_t now_us = store->wall_us(store->context);
-    uint64_t lease_us = (lease_ns + 999) / 1000;
-    lease.expires_us = lease_us > UINT64_MAX - now_us ? UINT64_MAX : now_us + lease_us;
+    uint64_t lease_us = lease_ns / 1000 + (lease_ns % 1000 != 0);
+    lease.expires_us = time_after(store->wall_us(store->context), lease_us);
     logs_cursor_lease(ret_next, &lease);
     return lease.id;
+}
+
+static uint64_t ns_of_us(uint64_t us)
+{
+    return us > UINT64_MAX / 1000 ? UINT64_MAX : us * 1000;
 }
 
 /* One attempt; PLX_MISMATCH: another one is due. */
@@ -187,8 +192,10 @@ static struct plx_logs_result take_once(struct turn *turn, const struct logs_sou
     if (left_us > 0) {
         result.first += result.count;
         result.count = 0;
+        result.offset_bytes += result.size_bytes;
+        result.size_bytes = 0;
         result.is_leased = true;
-        result.lease_left_ns = left_us > UINT64_MAX / 1000 ? UINT64_MAX : left_us * 1000;
+        result.lease_left_ns = ns_of_us(left_us);
         return result;
     }
     struct logs_cursor next;
@@ -197,7 +204,7 @@ static struct plx_logs_result take_once(struct turn *turn, const struct logs_sou
     if (how->lease_ns > 0) {
         uint64_t now_us = store->wall_us(store->context);
         uint64_t expires_us = next.lease.expires_us;
-        result.lease_left_ns = expires_us > now_us ? (expires_us - now_us) * 1000 : 0;
+        result.lease_left_ns = expires_us > now_us ? ns_of_us(expires_us - now_us) : 0;
     }
     return result;
 }
@@ -237,6 +244,7 @@ static enum plx_outcome confirm_once(struct turn *turn, const struct plx_logs_id
     case LOGS_NEVER:
         return PLX_MISMATCH;
     case LOGS_FORGOTTEN:
+        turn->token = (struct plx_token){0, 0, 0};
         return PLX_UNKNOWN;
     case LOGS_LEASED:
         break;
@@ -276,6 +284,7 @@ struct plx_response logs_state(const struct logs_store *store, const char *serve
                                const struct plx_call *call, struct plx_logs_state *ret_state)
 {
     struct turn turn;
+    *ret_state = (struct plx_logs_state){.serial = 0};
     if (!turn_begin(&turn, store, server, call))
         return (struct plx_response){.outcome = PLX_E_ARGUMENT};
     struct plx_response response = turn_read(&turn);
@@ -287,7 +296,7 @@ struct plx_response logs_state(const struct logs_store *store, const char *serve
         ret_state->lease = cursor->lease.id;
         ret_state->lease_end = cursor->lease.end;
         ret_state->leased = cursor->lease.handed_out - cursor->handed_out;
-        ret_state->lease_left_ns = left_us > UINT64_MAX / 1000 ? UINT64_MAX : left_us * 1000;
+        ret_state->lease_left_ns = ns_of_us(left_us);
     }
     return response;
 }
@@ -361,7 +370,8 @@ static struct logs_store store_of(struct caller *caller)
                                .monotonic_ns = store_monotonic_ns,
                                .wall_us = store_wall_us,
                                .nonce = store_nonce,
-                               .timeout_ns = caller->client->options.timeout_ns};
+                               .timeout_ns = caller->client->options.timeout_ns,
+                               .fence_wait_ns = caller->client->options.fence_wait_ns};
 }
 
 static const struct plx_logs_how no_how;

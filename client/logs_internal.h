@@ -100,7 +100,8 @@ struct logs_store {
     uint64_t (*monotonic_ns)(void *context);
     uint64_t (*wall_us)(void *context);
     uint64_t (*nonce)(void *context);
-    uint64_t timeout_ns; /* of a call that names none */
+    uint64_t timeout_ns;    /* of a call that names none */
+    uint64_t fence_wait_ns; /* the same */
 };
 
 struct plx_logs_result logs_take(const struct logs_store *store, const char *server,

@@ -162,7 +162,11 @@ size_t logs_timestamp_parse(enum plx_logs_format format, struct span line, int64
     int64_t timestamp = 0;
     size_t size = format == PLX_LOGS_INTEGER ? integer_parse(line, &timestamp)
                                              : rfc3339_parse(line, &timestamp);
-    if (size == 0 || (size < line.size_bytes && line.data[size] != ' ' && line.data[size] != '\t'))
+    if (size == 0)
+        return 0;
+    bool is_end = size == line.size_bytes ||
+                  (size + 1 == line.size_bytes && line.data[size] == '\r'); /* of a line by CR LF */
+    if (!is_end && line.data[size] != ' ' && line.data[size] != '\t')
         return 0;
     *ret_timestamp = timestamp;
     return size;

@@ -33,6 +33,8 @@ struct store {
     uint64_t wall_us;
     uint64_t nonce;
     uint32_t swaps;
+    uint64_t swap_takes_ns;
+    uint64_t resolve_timeout_ns; /* of the last one that was asked for; 0: none was */
     struct prng prng;
     bool is_random; /* each swap plays anything */
     char key[LOGS_KEY_SIZE];
@@ -99,6 +101,7 @@ static struct plx_response fake_swap(void *context, struct plx_bytes key,
         play = (enum play)prng_range(&store->prng, PLAY_PLAIN, PLAY_TIMEOUT);
     store->play = PLAY_PLAIN;
     store->swaps++;
+    store->monotonic_ns += store->swap_takes_ns;
     if (play == PLAY_RACE)
         race(store);
     enum plx_outcome outcome = PLX_TIMEOUT;
@@ -117,8 +120,9 @@ static struct plx_response fake_swap(void *context, struct plx_bytes key,
 static struct plx_response fake_resolve(void *context, const struct plx_token *token,
                                         const struct plx_call *call)
 {
-    const struct store *store = context;
+    struct store *store = context;
     assert_false(call->is_blocking);
+    store->resolve_timeout_ns = call->timeout_ns;
     if (store->is_expired)
         return (struct plx_response){.outcome = PLX_E_SESSION_EXPIRED};
     if (store->is_cut_off)
@@ -324,6 +328,27 @@ static void test_logs_settles_an_unknown_swap_before_it_decides(void **state)
     assert_int_equal(take_times(&store, times, 5, &plain).count, 0);
 }
 
+/* A call ends within its own time and the wait for a fence, however many steps it takes. */
+static void test_logs_settles_within_the_time_of_the_call(void **state)
+{
+    (void)state;
+    struct store fake;
+    struct logs_store store = open_store(&fake);
+    const int64_t times[] = {1};
+    store.fence_wait_ns = 500;
+    fake.swap_takes_ns = 1200;
+    fake.is_cut_off = true;
+    fake.play = PLAY_DONE_UNKNOWN;
+    assert_int_equal(take_times(&store, times, 1, &plain).outcome, PLX_UNKNOWN);
+    assert_int_equal(fake.resolve_timeout_ns, 300);
+    (void)open_store(&fake);
+    fake.swap_takes_ns = 1500;
+    fake.play = PLAY_DONE_UNKNOWN;
+    struct plx_logs_result result = take_times(&store, times, 1, &plain);
+    assert_true(result.outcome == PLX_UNKNOWN && result.token.seq != 0 && result.count == 1);
+    assert_int_equal(fake.resolve_timeout_ns, 0);
+}
+
 static const struct plx_logs_how lend = {.lease_ns = 2000000};
 
 static void test_logs_lease_is_confirmed_once(void **state)
@@ -345,6 +370,24 @@ static void test_logs_lease_is_confirmed_once(void **state)
         assert_int_equal(logs_confirm(&store, "web1", &lease.id, &call).outcome, PLX_OK);
     other = take_times(&store, times, 3, &plain);
     assert_true(!other.is_leased && other.first == 2 && other.count == 1);
+}
+
+static void test_logs_leased_to_somebody_else_are_not_given(void **state)
+{
+    (void)state;
+    struct store fake;
+    struct logs_store store = open_store(&fake);
+    const int64_t times[] = {1, 2};
+    const struct plx_logs_how for_ever = {.lease_ns = UINT64_MAX};
+    struct plx_logs_result lease = take_times(&store, times, 2, &for_ever);
+    assert_true(lease.outcome == PLX_OK && lease.count == 2);
+    assert_true(lease.lease_left_ns > (uint64_t)INT64_MAX);
+    struct plx_logs_result other = take_text(&store, "1 a\n2 b\n3 c\n");
+    assert_true(other.outcome == PLX_OK && other.is_leased && other.count == 0);
+    assert_true(other.first == 3 && other.offset_bytes == 12 && other.size_bytes == 0);
+    struct plx_logs_state found = {.serial = 99};
+    assert_int_equal(logs_state(&store, "", &(struct plx_call){0}, &found).outcome, PLX_E_ARGUMENT);
+    assert_int_equal(found.serial, 0);
 }
 
 static void test_logs_lease_that_is_over_goes_to_the_next(void **state)
@@ -499,7 +542,9 @@ int main(void)
         cmocka_unit_test(test_logs_leaves_a_line_that_is_being_written),
         cmocka_unit_test(test_logs_begins_anew_where_somebody_was_first),
         cmocka_unit_test(test_logs_settles_an_unknown_swap_before_it_decides),
+        cmocka_unit_test(test_logs_settles_within_the_time_of_the_call),
         cmocka_unit_test(test_logs_lease_is_confirmed_once),
+        cmocka_unit_test(test_logs_leased_to_somebody_else_are_not_given),
         cmocka_unit_test(test_logs_lease_that_is_over_goes_to_the_next),
         cmocka_unit_test(test_logs_confirm_settles_what_is_unknown),
         cmocka_unit_test(test_logs_hands_out_once_among_threads),

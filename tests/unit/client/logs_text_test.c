@@ -98,12 +98,24 @@ static void test_logs_text_reads_integers_of_64_bits(void **state)
         assert_int_equal(parse(PLX_LOGS_INTEGER, wrong[i], &timestamp), 0);
 }
 
+static void test_logs_text_may_end_its_lines_with_cr_lf(void **state)
+{
+    (void)state;
+    int64_t timestamp;
+    assert_int_equal(parse(PLX_LOGS_INTEGER, "17\r", &timestamp), 2);
+    assert_int_equal(parse(PLX_LOGS_INTEGER, "17 x\r", &timestamp), 2);
+    assert_int_equal(parse(PLX_LOGS_INTEGER, "17\rx", &timestamp), 0);
+    assert_int_equal(parse(PLX_LOGS_INTEGER, "\r", &timestamp), 0);
+    assert_int_equal(parse(PLX_LOGS_RFC3339, "2026-01-31T23:59:59Z\r", &timestamp), 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logs_text_reads_rfc_3339),
         cmocka_unit_test(test_logs_text_refuses_what_is_no_rfc_3339),
         cmocka_unit_test(test_logs_text_reads_integers_of_64_bits),
+        cmocka_unit_test(test_logs_text_may_end_its_lines_with_cr_lf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
