@@ -40,8 +40,8 @@
 #define LARGE_PAUSE_NS   (100 * 1000) /* between bursts of pieces */
 #define HELLO_FIRST_NS   (1000 * 1000)
 #define HELLO_MAX_NS     (20 * 1000 * 1000)
-#define NONCE_AGE_MAX_NS (100 * 1000 * 1000)
-#define PENDING_WAIT_NS  (2 * 1000 * 1000) /* between questions whether writes are decided */
+#define NONCE_AGE_MAX_NS (1000 * 1000 * 1000) /* and so the longest round trip to a node */
+#define PENDING_WAIT_NS  (2 * 1000 * 1000)    /* between questions whether writes are decided */
 #define HOME_SILENCE_MAX 2 /* unanswered waits before another node becomes the home */
 
 #define PENDING_SEQS_MAX 40 /* remembered of one key on one node */

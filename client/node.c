@@ -26,7 +26,9 @@ static bool exchange_run(struct plx_client *client, const struct question *quest
     while (!exchange->is_done && client->now_ns < until_ns &&
            !is_cancelled_since(client, question->cancel_epoch)) {
         if (client->now_ns >= due_ns) {
-            exchange->sent_ns = client->now_ns;
+            /* An answer does not say to which of them: the first, so that none looks too fast. */
+            if (exchange->sent_ns == 0)
+                exchange->sent_ns = client->now_ns;
             socket_send(client, question->endpoint, question->wire_type, question->body);
             due_ns = client->now_ns + EXCHANGE_RETRY_NS;
         }

@@ -13,15 +13,19 @@
 uint64_t round_trip_timeout_ns(struct plx_client *client, bool is_read, uint32_t attempts)
 {
     const struct round_trip *round_trip = &client->round_trips[is_read];
-    uint64_t timeout_ns = RTO_INITIAL_NS;
-    if (round_trip->smoothed_ns != 0)
-        timeout_ns = round_trip->smoothed_ns + 4 * round_trip->variation_ns;
-    if (timeout_ns < client->options.rto_min_ns)
-        timeout_ns = client->options.rto_min_ns;
-    for (uint32_t i = 0; i < attempts && timeout_ns < RTO_MAX_NS; i++)
+    uint64_t margin_ns = 4 * round_trip->variation_ns;
+    if (margin_ns < client->options.rto_min_ns)
+        margin_ns = client->options.rto_min_ns;
+    /* The margin comes on top: a round trip that hardly varies is not expected to the moment. */
+    uint64_t timeout_ns = round_trip->smoothed_ns + margin_ns;
+    if (round_trip->smoothed_ns == 0 && timeout_ns < RTO_INITIAL_NS)
+        timeout_ns = RTO_INITIAL_NS;
+    /* Backing off ends; but what takes longer than that end is not asked for more often. */
+    uint64_t longest_ns = timeout_ns > RTO_MAX_NS ? timeout_ns : RTO_MAX_NS;
+    for (uint32_t i = 0; i < attempts && timeout_ns < longest_ns; i++)
         timeout_ns *= 2;
-    if (timeout_ns > RTO_MAX_NS)
-        timeout_ns = RTO_MAX_NS;
+    if (timeout_ns > longest_ns)
+        timeout_ns = longest_ns;
     return timeout_ns + prng_range(&client->prng, 0, timeout_ns / JITTER_SHARE);
 }
 

@@ -124,10 +124,10 @@ struct plx_options {
      * the nodes' session lifetime: a session that expires under an operation leaves it unknown. */
     uint64_t keep_alive_ns;
     uint64_t leader_fresh_ns; /* a leader silent for longer is greeted before a write: 100 ms */
-    uint64_t rto_min_ns;      /* shortest wait for a reply before sending again: 2 ms */
-    uint32_t window;          /* operations in flight, 1 to PLX_WINDOW_MAX: 128 */
-    uint32_t packet_ops_max;  /* operations in one packet, 1 to PLX_PACKET_OPS_MAX: 32 */
-    int32_t home_endpoint;    /* of relaxed calls, from 0; -1: the first that answers */
+    uint64_t rto_min_ns;     /* a reply is this late at least before its request goes again: 2 ms */
+    uint32_t window;         /* operations in flight, 1 to PLX_WINDOW_MAX: 128 */
+    uint32_t packet_ops_max; /* operations in one packet, 1 to PLX_PACKET_OPS_MAX: 32 */
+    int32_t home_endpoint;   /* of relaxed calls, from 0; -1: the first that answers */
     /* Relaxed gets are never older than what the handle has seen: its own writes, and what it read
      * that was replicated. PLX_E_TOO_STALE where the home node cannot promise that. */
     bool read_your_writes;

@@ -77,6 +77,7 @@ static void *live_run(void *context)
         (void)select(node->fake.fd + 1, &set, NULL, NULL, &wait);
         if (fake_try(&node->fake))
             live_answer(node);
+        node->fake.is_mute &= node->fake.hellos == 0; /* to the first of them at most */
     }
     return NULL;
 }
@@ -138,6 +139,22 @@ static void test_node_that_is_silent_is_unreachable(void **state)
     assert_int_equal(plx_transfer(client, 2, 15000000), PLX_TIMEOUT);
     plx_close(client);
     fake_close(&fake);
+}
+
+/* Asked again, a node seems no nearer than it is. */
+static void test_node_ping_counts_from_the_first_packet(void **state)
+{
+    (void)state;
+    static struct plx_node told;
+    struct live_node node;
+    live_start(&node);
+    node.fake.is_mute = true;
+    struct plx_options options = fake_options(&node.fake, 1);
+    struct plx_client *client = fake_client(&options);
+    assert_int_equal(plx_ping(client, 0, 0, &told), PLX_OK);
+    assert_true(told.round_trip_ns >= 10000000); /* after which it was asked again */
+    plx_close(client);
+    live_stop(&node);
 }
 
 static void test_node_transfer_answers_as_the_leader_did(void **state)
@@ -257,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_node_ping_and_status_tell_what_the_node_says),
         cmocka_unit_test(test_node_that_is_silent_is_unreachable),
+        cmocka_unit_test(test_node_ping_counts_from_the_first_packet),
         cmocka_unit_test(test_node_transfer_answers_as_the_leader_did),
         cmocka_unit_test(test_node_transfer_that_is_not_answered_is_unreachable),
         cmocka_unit_test(test_node_serves_the_synchronous_calls),

@@ -1,0 +1,112 @@
+/* Round trips: how long a reply is waited for, from near and from far. Source: RFC 6298. */
+#include "client/client_internal.h"
+#include "tests/unit/client/fake_node.h"
+
+#define MILLISECOND_NS UINT64_C(1000000)
+
+/* With the jitter that every wait has. */
+static void assert_wait(struct plx_client *client, uint32_t attempts, uint64_t wait_ns)
+{
+    uint64_t timeout_ns = round_trip_timeout_ns(client, false, attempts);
+    assert_in_range(timeout_ns, wait_ns, wait_ns + wait_ns / 4);
+}
+
+static void sample(struct plx_client *client, uint64_t round_trip_ns, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct transmission transmission = {.sent_ns = client->now_ns};
+        client->now_ns += round_trip_ns;
+        round_trip_sample(client, &transmission);
+        client->now_ns += round_trip_ns;
+        round_trip_sample(client, &transmission); /* a second reply to it counts for nothing */
+    }
+}
+
+static struct plx_client *client_open(struct fake *fake)
+{
+    fake_open(fake, 1);
+    struct plx_options options = fake_options(fake, 1);
+    options.rto_min_ns = 2 * MILLISECOND_NS;
+    return fake_client(&options);
+}
+
+static void test_round_trip_before_the_first_sample_backs_off_from_10_ms(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct plx_client *client = client_open(&fake);
+    static const uint64_t waits_ms[] = {10, 20, 40, 80, 100, 100};
+    for (uint32_t i = 0; i < 6; i++)
+        assert_wait(client, i, waits_ms[i] * MILLISECOND_NS);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+/* Near or far, steady as it is: a reply may be late by the margin before it is asked for again. */
+static void test_round_trip_that_hardly_varies_keeps_a_margin(void **state)
+{
+    (void)state;
+    static const uint64_t trips_ms[] = {1, 5, 20, 100, 300};
+    for (uint32_t i = 0; i < 5; i++) {
+        struct fake fake;
+        struct plx_client *client = client_open(&fake);
+        uint64_t trip_ns = trips_ms[i] * MILLISECOND_NS;
+        sample(client, trip_ns, 100);
+        assert_wait(client, 0, trip_ns + 2 * MILLISECOND_NS);
+        /* The end of backing off is never before that. */
+        uint64_t longest_ns =
+            trip_ns < 98 * MILLISECOND_NS ? 100 * MILLISECOND_NS : trip_ns + 2 * MILLISECOND_NS;
+        assert_wait(client, 20, longest_ns);
+        plx_close(client);
+        fake_close(&fake);
+    }
+}
+
+static void test_round_trip_that_varies_is_waited_for_longer(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct plx_client *client = client_open(&fake);
+    for (uint32_t i = 0; i < 100; i++)
+        sample(client, (i % 2 == 0 ? 5 : 15) * MILLISECOND_NS, 1);
+    assert_true(round_trip_timeout_ns(client, false, 0) > 25 * MILLISECOND_NS);
+    assert_wait(client, 20, 100 * MILLISECOND_NS);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+/* A node so far away that hellos go out many times before the first is answered. */
+static void test_round_trip_of_300_ms_finds_its_leader(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_open(&stage, NULL);
+    stage.fake.is_mute = true;
+    stage_swap(&stage, &(struct plx_call){.is_blocking = true});
+    (void)plx_poll(stage.client, 0);
+    while (stage.fake.hellos == 0)
+        assert_false(fake_try(&stage.fake));
+    struct wire_hello first;
+    assert_int_equal(wire_hello_decode(stage.fake.body, &first), OK);
+    uint64_t until_ns = clock_monotonic_ns() + 300 * MILLISECOND_NS;
+    while (clock_monotonic_ns() < until_ns) {
+        (void)plx_poll(stage.client, FAKE_POLL_NS);
+        assert_false(fake_try(&stage.fake));
+    }
+    assert_true(stage.fake.hellos > 5);
+    fake_hello(&stage.fake, first.nonce);
+    fake_expect(&stage.fake, stage.client, WIRE_WRITE);
+    assert_int_equal(stage.fake.ops[0].type, WIRE_OP_SWAP);
+    stage_close(&stage);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip_before_the_first_sample_backs_off_from_10_ms),
+        cmocka_unit_test(test_round_trip_that_hardly_varies_keeps_a_margin),
+        cmocka_unit_test(test_round_trip_that_varies_is_waited_for_longer),
+        cmocka_unit_test(test_round_trip_of_300_ms_finds_its_leader),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
