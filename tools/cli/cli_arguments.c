@@ -250,3 +250,23 @@ bool cli_arguments_parse(int argc, char **argv, struct cli_arguments *ret_argume
     *ret_arguments = arguments;
     return true;
 }
+
+bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, size_t reason_size)
+{
+    const struct reason reason = {ret_reason, reason_size};
+    bool is_get = strcmp(arguments->command, "get") == 0;
+    bool is_set = strcmp(arguments->command, "set") == 0;
+    bool is_swap = strcmp(arguments->command, "swap") == 0;
+    bool is_logs = strcmp(arguments->command, "logs") == 0;
+    if (arguments->is_expect_absent && !is_swap)
+        return fail(&reason, "--expect-absent: only of swap");
+    if (arguments->is_absent && !is_swap && !is_set)
+        return fail(&reason, "--absent: only of set and swap");
+    if (arguments->max_age_ns != 0 && !(is_get && arguments->is_relaxed))
+        return fail(&reason, "--max-age: only of get --relaxed");
+    if (arguments->min_index != 0 && !(is_get && arguments->is_relaxed))
+        return fail(&reason, "--min-index: only of get --relaxed");
+    if (arguments->lease_ns != 0 && !is_logs)
+        return fail(&reason, "--lease: only of logs take and logs follow");
+    return true;
+}

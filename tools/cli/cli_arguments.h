@@ -43,6 +43,10 @@ struct cli_arguments {
 bool cli_arguments_parse(int argc, char **argv, struct cli_arguments *ret_arguments,
                          char *ret_reason, size_t reason_size);
 
+/* False, and a message that names the option in ret_reason, when one is given that the command
+ * would ignore and its caller count on. */
+bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, size_t reason_size);
+
 /* "250ms", "2s", "100us", "5000ns"; a number alone is milliseconds. False: none of these, or zero.
  */
 bool cli_duration_parse(const char *text, uint64_t *ret_ns);

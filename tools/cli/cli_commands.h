@@ -49,6 +49,10 @@ void cli_cancel_on_interrupt(struct plx_client *client);
 /* It did. */
 bool cli_is_interrupted(void);
 
+/* Writes to standard output, and through to whatever that is. False: a message is on standard
+ * error, and nobody may take the bytes for printed. */
+bool cli_print(const char *bytes, size_t size_bytes);
+
 /* An error in what the caller typed: "pollux: COMMAND: ..." on standard error; the exit code. */
 int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

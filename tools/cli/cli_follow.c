@@ -29,6 +29,7 @@ struct follow {
     char *bytes; /* read and not done with */
     size_t size_bytes;
     int exit_code;
+    bool is_failed; /* the file cannot be read */
 };
 
 static const char *follow_path(const struct follow *follow)
@@ -40,6 +41,7 @@ static bool follow_fail(struct follow *follow)
 {
     fprintf(stderr, "pollux: %s: %s\n", follow_path(follow), strerror(errno));
     follow->exit_code = CLI_EXIT_USAGE;
+    follow->is_failed = true;
     return false;
 }
 
@@ -63,13 +65,15 @@ static bool follow_open(struct follow *follow)
     return true;
 }
 
-/* More bytes of the file; false: there are none now. */
+/* More bytes of the file; false: there are none now, or it has failed. */
 static bool follow_read(struct follow *follow)
 {
     size_t room = PIECE_BYTES_MAX - follow->size_bytes;
     ssize_t size =
         pread(follow->fd, follow->bytes + follow->size_bytes, room, follow->offset_bytes);
-    if (size <= 0)
+    if (size < 0)
+        return follow_fail(follow);
+    if (size == 0)
         return false;
     follow->size_bytes += (size_t)size;
     follow->offset_bytes += size;
@@ -98,6 +102,8 @@ static bool follow_successor(struct follow *follow, bool *ret_is_next)
     /* What was written to the old one before the new one had contents is there by now. */
     if (!is_cut && follow_read(follow))
         return true;
+    if (follow->is_failed)
+        return false;
     if (!is_cut && !is_replaced && !is_listed)
         return true;
     follow_end_line(follow);
@@ -124,9 +130,7 @@ static void follow_done_with(struct follow *follow, size_t size_bytes)
 /* Prints lines that are this caller's; then they may be confirmed. */
 static bool follow_print(struct follow *follow, const struct plx_logs_result *result)
 {
-    fwrite(follow->bytes + result->offset_bytes, 1, result->size_bytes, stdout);
-    if (fflush(stdout) != 0) {
-        fprintf(stderr, "pollux: standard output: %s\n", strerror(errno));
+    if (!cli_print(follow->bytes + result->offset_bytes, result->size_bytes)) {
         follow->exit_code = plx_outcome_exit_code(PLX_E_IO);
         return false;
     }
@@ -180,7 +184,7 @@ static bool follow_offer(struct follow *follow, size_t size_bytes)
 static bool follow_step(struct follow *follow)
 {
     bool is_next = false;
-    if (!follow_read(follow) && !follow_successor(follow, &is_next))
+    if (!follow_read(follow) && (follow->is_failed || !follow_successor(follow, &is_next)))
         return false;
     size_t size_bytes = follow_whole_lines(follow);
     if (size_bytes == 0 && follow->size_bytes == PIECE_BYTES_MAX) {

@@ -72,9 +72,6 @@ int cli_logs_explain(const struct cli_arguments *arguments, const char *path,
     else if (result->fault == PLX_LOGS_BACKWARD)
         fprintf(stderr, "pollux: %s:%zu: the timestamp is before that of the line above\n", name,
                 result->line);
-    else if (result->fault == PLX_LOGS_NAME)
-        fprintf(stderr, "pollux: --server: empty, or longer than %d bytes\n",
-                PLX_LOGS_SERVER_SIZE_BYTES_MAX);
     else if (result->fault == PLX_LOGS_FOREIGN)
         fprintf(stderr, "pollux: the key pollux/logs/%s holds something else than a cursor\n",
                 arguments->server);
@@ -134,8 +131,9 @@ static int take_render(const struct cli_arguments *arguments, const char *lines,
                 result->lease_left_ns / (1000 * 1000));
         return 1;
     }
-    if (result->size_bytes > 0)
-        fwrite(lines, 1, result->size_bytes, stdout);
+    /* A lease on lines that were not printed is not told: it must not be confirmed. */
+    if (!cli_print(lines, result->size_bytes))
+        return plx_outcome_exit_code(PLX_E_IO);
     if (arguments->lease_ns > 0 && result->id.serial != 0) {
         plx_logs_id_format(&result->id, id);
         fprintf(stderr, "pollux: leased for %" PRIu64 " ms; confirm with: pollux logs confirm %s\n",
@@ -198,6 +196,12 @@ static int logs_confirm(struct plx_client *client, const struct cli_arguments *a
     else if (response.outcome == PLX_MISMATCH)
         fprintf(stderr,
                 "pollux: logs confirm: the lease was lost: its lines go to somebody else\n");
+    else if (response.outcome == PLX_E_ARGUMENT)
+        fprintf(stderr, "pollux: the key pollux/logs/%s holds something else than a cursor\n",
+                arguments->server);
+    else if (response.outcome == PLX_UNKNOWN && response.token.session == 0)
+        fprintf(stderr, "pollux: logs confirm: too many others were handed out since: nobody knows "
+                        "any more\n");
     else
         fprintf(stderr, "pollux: logs confirm: %s: %s\n", plx_outcome_name(response.outcome),
                 response.outcome == PLX_UNKNOWN ? "ask again, with the same id"
@@ -281,6 +285,10 @@ int cli_logs(struct plx_client *client, const struct cli_arguments *arguments)
         return cli_usage_error(arguments, "'%s' is not one of take, confirm, cursor, follow", what);
     if (arguments->server == NULL)
         return cli_usage_error(arguments, "no server: give --server NAME");
+    size_t name_size = strlen(arguments->server);
+    if (name_size == 0 || name_size > PLX_LOGS_SERVER_SIZE_BYTES_MAX)
+        return cli_usage_error(arguments, "--server: empty, or longer than %d bytes",
+                               PLX_LOGS_SERVER_SIZE_BYTES_MAX);
     if (has_file && arguments->file_count == 0)
         return cli_usage_error(arguments, "no file: give --file FILE");
     if (arguments->operand_count != (is_confirm ? 2 : 1))

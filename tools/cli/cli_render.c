@@ -151,6 +151,9 @@ static void response_explain(const struct cli_arguments *arguments, const char *
     if (response->outcome == PLX_UNKNOWN && response->token.session != 0) {
         plx_token_format(&response->token, token);
         fprintf(stderr, "pollux: ask for its outcome with: pollux resolve %s\n", token);
+    } else if (response->outcome == PLX_E_SESSION_EXPIRED) {
+        fprintf(stderr,
+                "pollux: it cannot take effect any more; the key's value says whether it had\n");
     } else if (response->outcome == PLX_TIMEOUT) {
         fprintf(stderr, "pollux: see who leads with: pollux status\n");
     }

@@ -156,6 +156,11 @@ static const struct cli_command *command_check(const struct cli_arguments *argum
                         arguments->operands[command->operands_max]);
         command = NULL;
     }
+    char reason[128];
+    if (command != NULL && !cli_arguments_fit(arguments, reason, sizeof(reason))) {
+        cli_usage_error(arguments, "%s", reason);
+        command = NULL;
+    }
     if (command != NULL && arguments->endpoints == NULL) {
         cli_usage_error(arguments, "no endpoints: give -e HOST:PORT,... or POLLUX_ENDPOINTS");
         command = NULL;
@@ -184,6 +189,18 @@ static void on_interrupt(int number)
     signal(number, SIG_DFL);
 }
 
+bool cli_print(const char *bytes, size_t size_bytes)
+{
+    errno = 0;
+    /* What did not fit into the buffer was written already, and flushing does not tell of that. */
+    bool is_written = fwrite(bytes, 1, size_bytes, stdout) == size_bytes;
+    if (fflush(stdout) == 0 && is_written && ferror(stdout) == 0)
+        return true;
+    fprintf(stderr, "pollux: standard output: %s\n",
+            errno != 0 ? strerror(errno) : "not all of it was written");
+    return false;
+}
+
 void cli_cancel_on_interrupt(struct plx_client *client)
 {
     interrupted_client = client;
@@ -210,11 +227,7 @@ static int run(const struct cli_command *command, const struct cli_arguments *ar
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     plx_close(client);
-    if (fflush(stdout) != 0) {
-        fprintf(stderr, "pollux: standard output: %s\n", strerror(errno));
-        return plx_outcome_exit_code(PLX_E_IO);
-    }
-    return code;
+    return cli_print("", 0) ? code : plx_outcome_exit_code(PLX_E_IO);
 }
 
 int main(int argc, char **argv)

@@ -179,6 +179,33 @@ static void test_cli_arguments_reads_durations(void **state)
     }
 }
 
+/* A set that was meant to happen only where nothing is stored must not happen at all. */
+static void test_cli_arguments_refuses_options_that_would_be_ignored(void **state)
+{
+    (void)state;
+    static const struct {
+        struct cli_arguments arguments;
+        const char *named; /* NULL: it fits */
+    } cases[] = {
+        {{.command = "set", .is_expect_absent = true}, "--expect-absent"},
+        {{.command = "swap", .is_expect_absent = true, .is_absent = true}, NULL},
+        {{.command = "get", .is_absent = true}, "--absent"},
+        {{.command = "set", .is_absent = true}, NULL},
+        {{.command = "get", .max_age_ns = 1}, "--max-age"},
+        {{.command = "get", .min_index = 1}, "--min-index"},
+        {{.command = "set", .is_relaxed = true, .min_index = 1}, "--min-index"},
+        {{.command = "get", .is_relaxed = true, .min_index = 1, .max_age_ns = 1}, NULL},
+        {{.command = "load", .lease_ns = 1}, "--lease"},
+        {{.command = "logs", .lease_ns = 1}, NULL},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        bool fits = cli_arguments_fit(&cases[i].arguments, reason, sizeof(reason));
+        assert_true(fits == (cases[i].named == NULL));
+        if (!fits)
+            assert_non_null(strstr(reason, cases[i].named));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_cli_arguments_names_what_is_wrong),
         cmocka_unit_test(test_cli_arguments_takes_defaults_from_the_environment),
         cmocka_unit_test(test_cli_arguments_reads_durations),
+        cmocka_unit_test(test_cli_arguments_refuses_options_that_would_be_ignored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
