@@ -158,11 +158,10 @@ uint64_t forward_deadline_ns(const struct engine *engine)
     const struct overlay *overlay = &engine->relaxed.overlay;
     if (!engine->relaxed.is_open || overlay_is_empty(overlay) || forward->leader == 0)
         return UINT64_MAX;
-    if (engine->view.is_leader)
-        return forward->next < overlay->shown && intake_readiness(engine) == WIRE_STATUS_OK
-                   ? forward->due_ns
-                   : UINT64_MAX;
-    return forward->next > overlay->head ? forward->due_ns : 0;
+    if (!engine->view.is_leader)
+        return forward->next > overlay->head ? forward->due_ns : 0;
+    bool may_join = intake_readiness(engine) == WIRE_STATUS_OK && batch_has_room(engine);
+    return forward->next < overlay->shown && may_join ? forward->due_ns : UINT64_MAX;
 }
 
 /*

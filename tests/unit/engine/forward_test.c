@@ -87,6 +87,24 @@ static void test_forward_keeps_the_order_of_one_key(void **state)
     assert_int_equal(engine_counters(p->node->engine)->relaxed_applied, 3);
 }
 
+/* A batch without room leaves when a record before it applies: until then there is nothing to do.
+ */
+static void test_forward_asks_for_no_turn_while_the_batch_is_full(void **state)
+{
+    struct pair *p = *state;
+    static char large[BATCH_SIZE_BYTES_SOFT + 1];
+    memset(large, 'x', BATCH_SIZE_BYTES_SOFT);
+    fixture_pend(p->leader, 1, "a", large);
+    fixture_turn(p->leader, 0);
+    fixture_pend(p->leader, 2, "b", "2");
+    fixture_turn(p->leader, 0);
+    assert_int_equal(engine_deadline_ns(p->leader->engine), UINT64_MAX);
+    commit(p);
+    fixture_turn(p->leader, 0);
+    commit(p);
+    assert_get(p->leader, "b", "2");
+}
+
 static void test_forward_keeps_a_pending_value_visible_when_others_commit(void **state)
 {
     struct pair *p = *state;
@@ -423,6 +441,7 @@ int main(void)
         T(test_forward_applies_a_batch_that_is_sent_again_once),
         T(test_forward_goes_to_the_next_leader),
         T(test_forward_keeps_the_order_of_one_key),
+        T(test_forward_asks_for_no_turn_while_the_batch_is_full),
         T(test_forward_keeps_a_pending_value_visible_when_others_commit),
         T(test_forward_never_applies_what_was_cancelled_before),
         T(test_forward_ignores_a_cancel_of_what_has_applied),
