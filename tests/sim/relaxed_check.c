@@ -51,6 +51,35 @@ static void check_pending_writer(const struct acceptance *acceptance, uint32_t n
                       number, get->node, get->key, (unsigned long long)get->version);
 }
 
+/* The log has decided the write up to `index`, or its client overruled it. */
+static bool is_settled_by(const struct acceptance *acceptance, const struct history_op *write,
+                          uint64_t index)
+{
+    if (write->place.index != 0)
+        return write->place.index <= index;
+    return acceptance_is_overruled(acceptance, write, index);
+}
+
+/*
+ * Every write of the key that the node accepted after the one that the get saw is gone: overruled
+ * by its client, or replaced by one that is. Then an earlier one that is still on its way into the
+ * log is the newest again.
+ */
+static bool is_newest_again(const struct acceptance *acceptance, const struct history_op *newest,
+                            const struct history_op *get)
+{
+    uint32_t place = acceptance_place(acceptance, get->node, get->version + 1);
+    for (; place < acceptance->accepted_count; place++) {
+        const struct accepted *at = &acceptance->accepted[place];
+        const struct history_op *later = &acceptance->history->ops[at->op];
+        if (at->node != get->node || at->seq > newest->journal_seq)
+            break;
+        if (later->key == get->key && later->place.index != 0)
+            return false;
+    }
+    return is_settled_by(acceptance, newest, get->applied_index);
+}
+
 static void check_read_back(const struct acceptance *acceptance, struct verdict *verdict)
 {
     const struct history *history = acceptance->history;
@@ -60,7 +89,8 @@ static void check_read_back(const struct acceptance *acceptance, struct verdict 
             continue;
         check_pending_writer(acceptance, i, verdict);
         const struct history_op *newest = acceptance_newest(acceptance, get);
-        if (newest != NULL && newest->journal_seq > get->version)
+        if (newest != NULL && newest->journal_seq > get->version &&
+            !is_newest_again(acceptance, newest, get))
             verdict_break(verdict, RULE_RELAXED_READ_BACK,
                           "op %u: node %u answered key %u with its pending write %llu; it had "
                           "acknowledged %llu",
@@ -70,15 +100,6 @@ static void check_read_back(const struct acceptance *acceptance, struct verdict 
 }
 
 /* ---- "a pending value does not become invisible on its server" ---- */
-
-/* The log has decided the write, or what may have taken its place, up to `index`. */
-static bool is_settled_by(const struct acceptance *acceptance, const struct history_op *write,
-                          uint64_t index)
-{
-    if (write->place.index != 0)
-        return write->place.index <= index;
-    return acceptance_is_overruled(acceptance, write, index);
-}
 
 /* A newer write at the node, begun before the get was answered, took its place and is settled. */
 static bool is_replaced_by(const struct acceptance *acceptance, const struct history_op *write,
