@@ -56,6 +56,19 @@ static void relaxed_note(struct acceptance *acceptance, uint32_t number)
                                              number, 0});
 }
 
+/* Time and index are turned round: the least index among those that ended after a moment. */
+static void decided_note(struct acceptance *acceptance, uint32_t number)
+{
+    const struct history_op *op = &acceptance->history->ops[number];
+    struct timeline_note note = {
+        .at_ns = UINT64_MAX - op->return_ns, .value = UINT64_MAX - op->place.index, .op = number};
+    note.group = timeline_group(op->key, op->client, op->life);
+    timeline_add(&acceptance->of_client, &note);
+    note.group = timeline_group(op->key, op->place.leader, 0);
+    if (!history_is_relaxed_write(op) && op->place.leader != 0)
+        timeline_add(&acceptance->of_leader, &note);
+}
+
 void acceptance_init(struct acceptance *acceptance, const struct history *history)
 {
     *acceptance = (struct acceptance){.history = history};
@@ -64,24 +77,22 @@ void acceptance_init(struct acceptance *acceptance, const struct history *histor
     timeline_init(&acceptance->newest);
     timeline_init(&acceptance->known);
     timeline_init(&acceptance->doubtful);
-    timeline_init(&acceptance->overrule);
+    timeline_init(&acceptance->of_client);
+    timeline_init(&acceptance->of_leader);
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_op *op = &history->ops[i];
         if (history_is_relaxed_write(op))
             relaxed_note(acceptance, i);
-        /* Time and index are turned round: the least index among those that ended after. */
         if (op->place.index != 0)
-            timeline_add(&acceptance->overrule,
-                         &(struct timeline_note){timeline_group(op->key, op->client, op->life),
-                                                 UINT64_MAX - op->return_ns,
-                                                 UINT64_MAX - op->place.index, i, 0});
+            decided_note(acceptance, i);
     }
     qsort(acceptance->accepted, acceptance->accepted_count, sizeof(*acceptance->accepted),
           compare_accepted);
     timeline_seal(&acceptance->newest);
     timeline_seal(&acceptance->known);
     timeline_seal(&acceptance->doubtful);
-    timeline_seal(&acceptance->overrule);
+    timeline_seal(&acceptance->of_client);
+    timeline_seal(&acceptance->of_leader);
 }
 
 void acceptance_deinit(struct acceptance *acceptance)
@@ -89,7 +100,8 @@ void acceptance_deinit(struct acceptance *acceptance)
     timeline_deinit(&acceptance->newest);
     timeline_deinit(&acceptance->known);
     timeline_deinit(&acceptance->doubtful);
-    timeline_deinit(&acceptance->overrule);
+    timeline_deinit(&acceptance->of_client);
+    timeline_deinit(&acceptance->of_leader);
     free(acceptance->accepted);
 }
 
@@ -129,10 +141,13 @@ uint32_t acceptance_place(const struct acceptance *acceptance, uint16_t node, ui
 bool acceptance_is_overruled(const struct acceptance *acceptance, const struct history_op *op,
                              uint64_t index)
 {
-    const struct timeline_note *note =
-        timeline_greatest(&acceptance->overrule, timeline_group(op->key, op->client, op->life),
-                          UINT64_MAX - op->invoke_ns);
-    return note != NULL && UINT64_MAX - note->value <= index;
+    uint64_t after = UINT64_MAX - op->invoke_ns;
+    const struct timeline_note *own = timeline_greatest(
+        &acceptance->of_client, timeline_group(op->key, op->client, op->life), after);
+    const struct timeline_note *server =
+        timeline_greatest(&acceptance->of_leader, timeline_group(op->key, op->node, 0), after);
+    return (own != NULL && UINT64_MAX - own->value <= index) ||
+           (server != NULL && UINT64_MAX - server->value <= index);
 }
 
 bool acceptance_has_newer(const struct acceptance *acceptance, const struct history_op *op)

@@ -23,7 +23,9 @@ struct acceptance {
     struct timeline newest;   /* journal seqs, by when they were acknowledged; key, node, era */
     struct timeline known;    /* journal seqs of all that were accepted; key, node */
     struct timeline doubtful; /* writes that may have been accepted; key, node */
-    struct timeline overrule; /* writes of the log, latest first; key, client, life */
+    /* Writes of the log, latest first. */
+    struct timeline of_client; /* key, client, life */
+    struct timeline of_leader; /* consistent ones; key, node that appended them */
 };
 
 void acceptance_init(struct acceptance *acceptance, const struct history *history);
@@ -39,8 +41,8 @@ const struct history_op *acceptance_newest(const struct acceptance *acceptance,
 /* The first place in `accepted` of (node, seq) or behind it. */
 uint32_t acceptance_place(const struct acceptance *acceptance, uint16_t node, uint64_t seq);
 
-/* A later write of its client, that began before it was over or after it, is in the log up to
- * `index`: it may have carried a cancel. */
+/* A write of its client, or one through its node, that was not over before it began, is in the log
+ * up to `index`: it may have cancelled it. */
 bool acceptance_is_overruled(const struct acceptance *acceptance, const struct history_op *op,
                              uint64_t index);
 

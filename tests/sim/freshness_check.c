@@ -144,10 +144,42 @@ static void check_own_relaxed(const struct history *history, struct verdict *ver
     timeline_deinit(&own);
 }
 
+/* A handle's pending write is not shown to it any more once it has written the key again. */
+static void check_own_pending(const struct history *history, struct verdict *verdict)
+{
+    struct timeline written; /* when the handle's writes that the log has were begun */
+    timeline_init(&written);
+    for (uint32_t i = 0; i < history->count; i++) {
+        const struct history_op *op = &history->ops[i];
+        if (!history_is_get(op) && op->outcome == HISTORY_OK && op->place.index != 0)
+            timeline_add(&written,
+                         &(struct timeline_note){timeline_group(op->key, op->client, op->life),
+                                                 op->return_ns, op->invoke_ns, i, 0});
+    }
+    timeline_seal(&written);
+    for (uint32_t i = 0; i < history->count; i++) {
+        const struct history_op *op = &history->ops[i];
+        if (!is_relaxed_answer(op) || !op->reads_own || !op->is_pending ||
+            op->outcome != HISTORY_OK || op->seen > history->count)
+            continue;
+        const struct history_op *writer = &history->ops[op->seen - 1];
+        const struct timeline_note *last = timeline_greatest(
+            &written, timeline_group(op->key, op->client, op->life), op->invoke_ns);
+        if (last != NULL && writer->client == op->client && writer->life == op->life &&
+            last->value > writer->return_ns)
+            verdict_break(verdict, RULE_READ_YOUR_WRITES,
+                          "op %u (key %u) of client %u saw its pending write %llu; it had written "
+                          "the key again by op %u",
+                          i, op->key, op->client, (unsigned long long)op->seen - 1, last->op);
+    }
+    timeline_deinit(&written);
+}
+
 void freshness_check(const struct history *history, struct verdict *verdict)
 {
     check_bounds(history, verdict);
     check_age(history, verdict);
     check_own_reads(history, verdict);
     check_own_relaxed(history, verdict);
+    check_own_pending(history, verdict);
 }

@@ -61,6 +61,15 @@ static void test_relaxed_check_passes_what_its_client_overruled(void **state)
     assert_int_equal(story_judge(story), RULE_NONE);
 }
 
+static void test_relaxed_check_passes_what_a_write_through_its_server_overruled(void **state)
+{
+    struct story *story = *state;
+    story_relaxed(story, 1, 10);
+    uint32_t later = story_set(story, 2, 6); /* appended by node 1 */
+    story_get_relaxed(story, 1, 6, later);
+    assert_int_equal(story_judge(story), RULE_NONE);
+}
+
 static void test_relaxed_check_passes_the_older_write_of_another_client_again(void **state)
 {
     struct story *story = *state;
@@ -317,6 +326,7 @@ int main(void)
         TEST(test_relaxed_check_passes_a_pending_value_and_then_its_place_in_the_log),
         TEST(test_relaxed_check_passes_coalesced_writes),
         TEST(test_relaxed_check_passes_what_its_client_overruled),
+        TEST(test_relaxed_check_passes_what_a_write_through_its_server_overruled),
         TEST(test_relaxed_check_passes_the_older_write_of_another_client_again),
         TEST(test_relaxed_check_breaks_on_the_older_write_before_the_newer_is_overruled),
         TEST(test_relaxed_check_passes_what_was_lost_with_the_journal),
