@@ -1,10 +1,11 @@
 /*
  * Pending relaxed writes on their way into the log, in the order of their journal seqs. To another
- * node one message at a time, sent again until this node has applied it itself, or to whoever leads
- * next. When this node leads, they join its own batch, before the writes of clients; there they may
- * follow one another without waiting, because the log keeps their order.
+ * node a message a turn, a bounded part of the queue at a time; all of it is sent again unless this
+ * node sees some of it applied in time, or to whoever leads next. When this node leads, they join
+ * its own batch, before the writes of clients.
  *
- * `floor` guards that order: a batch applies nothing unless everything before it is decided.
+ * They follow one another without waiting: `floor` guards their order, for a batch applies nothing
+ * unless everything before it is decided.
  *
  * A later write of a key through this leader is never overwritten by the earlier pending one. As a
  * rule the pending one just goes first. But one that finds the store full is tried again after
@@ -13,8 +14,13 @@
 #include "engine/engine_internal.h"
 #include "engine/key_hash.h"
 
-#define FORWARD_WAIT_MIN_NS UINT64_C(20000000)
-#define FORWARD_WAIT_MAX_NS UINT64_C(640000000)
+/* Longer than a heartbeat, with which a node may first hear that its writes are committed. */
+#define FORWARD_WAIT_MIN_NS UINT64_C(50000000)
+#define FORWARD_WAIT_MAX_NS UINT64_C(800000000)
+
+/* Of the queue, gaps included, on its way to another node: what a lost message makes be sent again.
+ */
+#define FORWARD_OPS_MAX UINT64_C(1024)
 
 /* Everything from the head on is to be sent anew. */
 static void restart(struct engine *engine)
@@ -22,6 +28,27 @@ static void restart(struct engine *engine)
     struct forward *forward = &engine->forward;
     forward->next = engine->relaxed.overlay.head;
     forward->last_seq = 0;
+}
+
+static void wait_longer(struct engine *engine)
+{
+    struct forward *forward = &engine->forward;
+    forward->due_ns = engine->view.now_ns + forward->wait_ns;
+    forward->wait_ns *= 2;
+    if (forward->wait_ns > FORWARD_WAIT_MAX_NS)
+        forward->wait_ns = FORWARD_WAIT_MAX_NS;
+}
+
+/* Some are decided. What else is on its way to another node has its time anew. */
+static void note_progress(struct engine *engine)
+{
+    struct forward *forward = &engine->forward;
+    forward->seen_head = engine->relaxed.overlay.head;
+    forward->wait_ns = FORWARD_WAIT_MIN_NS;
+    if (forward->next < forward->seen_head)
+        forward->next = forward->seen_head;
+    if (forward->leader != engine->options.self)
+        wait_longer(engine);
 }
 
 void forward_begin_turn(struct engine *engine)
@@ -36,20 +63,9 @@ void forward_begin_turn(struct engine *engine)
             (struct forward){.term = view->term, .leader = leader, .wait_ns = FORWARD_WAIT_MIN_NS};
         restart(engine);
     }
-    if (forward->next < engine->relaxed.overlay.head) {
-        forward->next = engine->relaxed.overlay.head;
-        forward->wait_ns = FORWARD_WAIT_MIN_NS;
-    }
+    if (forward->seen_head != engine->relaxed.overlay.head)
+        note_progress(engine);
     forward_join(engine);
-}
-
-static void wait_longer(struct engine *engine)
-{
-    struct forward *forward = &engine->forward;
-    forward->due_ns = engine->view.now_ns + forward->wait_ns;
-    forward->wait_ns *= 2;
-    if (forward->wait_ns > FORWARD_WAIT_MAX_NS)
-        forward->wait_ns = FORWARD_WAIT_MAX_NS;
 }
 
 void forward_failed(struct engine *engine)
@@ -134,21 +150,33 @@ void forward_join(struct engine *engine)
         forward_failed(engine);
 }
 
+/* Whether something is due at another node that leads. */
+static bool is_due_elsewhere(const struct engine *engine)
+{
+    const struct forward *forward = &engine->forward;
+    const struct overlay *overlay = &engine->relaxed.overlay;
+    if (forward->next > overlay->head && engine->view.now_ns >= forward->due_ns)
+        return true;
+    return forward->next < overlay->shown && forward->next - overlay->head < FORWARD_OPS_MAX;
+}
+
 bool engine_forward(struct engine *engine, struct span *ret_body)
 {
     struct forward *forward = &engine->forward;
     const struct overlay *overlay = &engine->relaxed.overlay;
     if (!engine->relaxed.is_open || engine->view.is_leader || forward->leader == 0 ||
-        forward->leader == engine->options.self || overlay_is_empty(overlay))
+        forward->leader == engine->options.self || overlay_is_empty(overlay) ||
+        !is_due_elsewhere(engine))
         return false;
     bool is_on_its_way = forward->next > overlay->head;
-    if (is_on_its_way && engine->view.now_ns < forward->due_ns)
-        return false;
-    restart(engine);
-    *ret_body = batch_build(engine);
+    bool is_late = is_on_its_way && engine->view.now_ns >= forward->due_ns;
+    if (is_late)
+        restart(engine);
     if (!is_on_its_way)
         forward->wait_ns = FORWARD_WAIT_MIN_NS;
-    wait_longer(engine);
+    *ret_body = batch_build(engine);
+    if (is_late || !is_on_its_way)
+        wait_longer(engine);
     return true;
 }
 
@@ -159,7 +187,7 @@ uint64_t forward_deadline_ns(const struct engine *engine)
     if (!engine->relaxed.is_open || overlay_is_empty(overlay) || forward->leader == 0)
         return UINT64_MAX;
     if (!engine->view.is_leader)
-        return forward->next > overlay->head ? forward->due_ns : 0;
+        return is_due_elsewhere(engine) ? 0 : forward->due_ns;
     bool may_join = intake_readiness(engine) == WIRE_STATUS_OK && batch_has_room(engine);
     return forward->next < overlay->shown && may_join ? forward->due_ns : UINT64_MAX;
 }

@@ -384,21 +384,6 @@ static void test_forward_refuses_what_no_node_sends(void **state)
     assert_string_equal(wire_status_name(reply.status), "bad-request");
 }
 
-static void test_forward_splits_a_long_backlog(void **state)
-{
-    struct pair *p = *state;
-    char key[16];
-    for (uint32_t i = 0; i < 200; i++) {
-        snprintf(key, sizeof(key), "k%u", i);
-        fixture_pend(p->node, 1 + i, key, "v");
-    }
-    fixture_turn(p->node, 0);
-    forward_all(p);
-    assert_int_equal(engine_counters(p->leader->engine)->forwards_received, 4);
-    assert_get(p->leader, "k0", "v");
-    assert_get(p->leader, "k199", "v");
-}
-
 static void test_forward_after_a_restart_applies_nothing_twice(void **state)
 {
     struct pair *p = *state;
@@ -455,7 +440,6 @@ int main(void)
         cmocka_unit_test(test_forward_waits_while_the_store_is_full),
         T(test_forward_applies_nothing_across_a_gap),
         T(test_forward_refuses_what_no_node_sends),
-        T(test_forward_splits_a_long_backlog),
         T(test_forward_after_a_restart_applies_nothing_twice),
     };
     rcu_thread_begin();
