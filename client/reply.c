@@ -96,10 +96,7 @@ static void read_outcome(struct plx_client *client, struct op *op, const struct 
     if (op->class == CLASS_RELAXED_READ && client->options.read_your_writes &&
         pending_elsewhere(client, op->request.key, reply->node)) {
         pending_ask(client, op->request.key);
-        if (op->request.call.is_blocking)
-            op_retry(client, op, PENDING_WAIT_NS);
-        else
-            op_give_up(client, op, PLX_E_TOO_STALE);
+        op_give_up(client, op, PLX_E_TOO_STALE);
         return;
     }
     note_seen(client, reply, wire);
@@ -291,15 +288,6 @@ static bool status_is_passing(enum wire_status status)
            status == WIRE_STATUS_EXPIRED || status == WIRE_STATUS_PENDING;
 }
 
-/* Whether the caller is told of it: a blocking one is not, where a later attempt may be taken. */
-static bool op_is_refused_for_good(const struct op *op, enum wire_status status)
-{
-    if (op->wire_type == WIRE_OP_FENCE || op->is_settling || status_is_passing(status))
-        return false;
-    bool may_pass = status == WIRE_STATUS_LOG_FULL || status == WIRE_STATUS_TOO_STALE;
-    return !may_pass || !op->request.call.is_blocking;
-}
-
 /* What a caller is told of a refusal that will not pass. */
 static enum plx_outcome status_outcome(enum wire_status status)
 {
@@ -341,7 +329,7 @@ static void op_refused(struct plx_client *client, struct op *op, enum wire_statu
         op_finish_plain(client, op, op->fenced_outcome);
         return;
     }
-    if (op_is_refused_for_good(op, status)) {
+    if (!is_fence && !op->is_settling && !status_is_passing(status)) {
         op_give_up(client, op, status_outcome(status));
         return;
     }

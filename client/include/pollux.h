@@ -165,9 +165,9 @@ PLX_API void plx_close(struct plx_client *client);
  * effect, within fence_wait_ns beyond. A handle that another thread is using is waited for, and
  * that wait counts; but while it lasts the call cannot end.
  *
- * Blocking: waits through elections, restarts, lost quorums and nodes without room, and ends only
- * with the answer; with a refusal that no waiting changes (PLX_E_ARGUMENT, PLX_E_TOO_LARGE,
- * PLX_E_UNSUPPORTED, and PLX_E_OVERLOADED where the store has no room for the value); by
+ * Blocking: waits through elections, restarts, lost quorums and nodes that are busy, and ends only
+ * with the answer; with a refusal that waiting does not change (PLX_E_ARGUMENT, PLX_E_TOO_LARGE,
+ * PLX_E_UNSUPPORTED, PLX_E_TOO_STALE, and PLX_E_OVERLOADED where store or log has no room); by
  * plx_cancel; or with PLX_UNKNOWN in the two cases where nobody can know any more: the session
  * expired because the cluster was out of reach for longer than sessions live, or the node that a
  * relaxed write was sent to has restarted and does not know it.

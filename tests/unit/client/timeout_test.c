@@ -354,33 +354,14 @@ static void test_timeout_of_a_full_log_is_overloaded(void **state)
     for (uint32_t i = 0; i < 3; i++) {
         struct bench bench;
         bench_open(&bench);
-        bench_swap(&bench, &(struct plx_call){.is_blocking = outcomes[i] != PLX_E_OVERLOADED});
+        bench_swap(&bench, &(struct plx_call){.is_blocking = true});
         fake_expect(&bench.fake, bench.client, WIRE_WRITE);
-        assert_int_equal(bench.fake.write.timeout_us == 0, outcomes[i] != PLX_E_OVERLOADED);
+        assert_int_equal(bench.fake.write.timeout_us, 0);
         fake_refuse(&bench.fake, WIRE_WRITE_REPLY, bench.fake.write.packet_number, statuses[i]);
         fake_finish(&bench.fake, bench.client, &bench.ending);
         assert_int_equal(bench.ending.response.outcome, outcomes[i]);
         bench_close(&bench);
     }
-}
-
-/* A log is emptied again: whoever waits for the answer waits for that. */
-static void test_timeout_of_a_full_log_does_not_end_a_blocking_call(void **state)
-{
-    (void)state;
-    struct bench bench;
-    bench_open(&bench);
-    bench_swap(&bench, &(struct plx_call){.is_blocking = true});
-    for (uint32_t i = 0; i < 3; i++) {
-        fake_expect(&bench.fake, bench.client, WIRE_WRITE);
-        fake_refuse(&bench.fake, WIRE_WRITE_REPLY, bench.fake.write.packet_number,
-                    WIRE_STATUS_LOG_FULL);
-    }
-    fake_expect(&bench.fake, bench.client, WIRE_WRITE);
-    fake_outcome_all(&bench.fake, WIRE_OUTCOME_OK);
-    fake_finish(&bench.fake, bench.client, &bench.ending);
-    assert_int_equal(bench.ending.response.outcome, PLX_OK);
-    bench_close(&bench);
 }
 
 static void test_timeout_store_full_is_overloaded(void **state)
@@ -437,7 +418,6 @@ int main(void)
         cmocka_unit_test(test_timeout_token_is_resolved_by_another_handle),
         cmocka_unit_test(test_timeout_resolve_stays_unknown_without_a_majority),
         cmocka_unit_test(test_timeout_of_a_full_log_is_overloaded),
-        cmocka_unit_test(test_timeout_of_a_full_log_does_not_end_a_blocking_call),
         cmocka_unit_test(test_timeout_store_full_is_overloaded),
         cmocka_unit_test(test_timeout_of_a_call_that_finds_the_window_full),
     };
