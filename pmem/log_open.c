@@ -86,11 +86,13 @@ static void rewrite(struct log *log, size_t from, size_t to)
 }
 
 static enum error recovered_persist(struct log *log, const struct log_identity *identity,
-                                    size_t vouched_offset)
+                                    size_t vouched_offset, uint64_t commit_index)
 {
     log_header_write(log->medium, identity, log->end_offset);
     if (log->term != 0)
         hard_state_store(log);
+    /* The node answers from this state at once, so that no later start may show an earlier one. */
+    log_write_commit_hint(log, commit_index);
     rewrite(log, vouched_offset, log->append_offset);
     enum error error = medium_persist_wait(log->medium);
     if (error != OK)
@@ -211,7 +213,8 @@ enum error log_open(const struct log_options *options, struct arena *arena, stru
     found.units = arena_take(arena, (found.units_max + 1) * sizeof(uint32_t), 64);
     *log = found;
     log_recover(log, options->path, is_repaired, &scan, ret_recovery);
-    error = recovered_persist(log, &options->identity, scan.vouched_offset);
+    error =
+        recovered_persist(log, &options->identity, scan.vouched_offset, ret_recovery->commit_index);
     if (error != OK) {
         snprintf(ret_recovery->note, sizeof(ret_recovery->note),
                  "%.120s: the sync after recovery failed; check the medium", options->path);

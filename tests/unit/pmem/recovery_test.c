@@ -377,6 +377,20 @@ static void test_recovery_keeps_what_a_killed_process_had_stored(void **state)
     assert_false(fixture->recovery.is_suspect);
 }
 
+/* Or a restart could show less than the one before it. */
+static void test_recovery_keeps_the_commit_hint_of_a_killed_process(void **state)
+{
+    struct fixture *fixture = *state;
+    append_durably(fixture, 1, "ab");
+    log_write_commit_hint(fixture->log, 2);
+    medium_sim_kill(fixture->sim, PATH);
+    fixture_reopen(fixture);
+    assert_int_equal(fixture->recovery.commit_index, 2);
+    medium_sim_lose_power(fixture->sim, PATH, 0);
+    fixture_reopen(fixture);
+    assert_int_equal(fixture->recovery.commit_index, 2);
+}
+
 static void test_recovery_makes_good_what_a_failed_sync_left(void **state)
 {
     struct fixture *fixture = *state;
@@ -471,6 +485,7 @@ int main(void)
         TEST(test_recovery_reports_rot_and_a_torn_tail_together),
         TEST(test_recovery_takes_no_hint_for_a_record_that_is_not_there),
         TEST(test_recovery_keeps_what_a_killed_process_had_stored),
+        TEST(test_recovery_keeps_the_commit_hint_of_a_killed_process),
         TEST_PAGE(test_recovery_makes_good_what_a_failed_sync_left),
         TEST_PAGE(test_recovery_fails_where_its_sync_fails),
         TEST(test_recovery_is_not_deceived_by_a_record_inside_a_payload),
