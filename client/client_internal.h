@@ -56,6 +56,7 @@ enum op_class { CLASS_WRITE, CLASS_READ, CLASS_RELAXED_READ, CLASS_RELAXED_WRITE
 struct large_send {
     uint32_t op; /* UINT32_MAX: free */
     uint8_t endpoint;
+    bool is_recall;
     uint64_t incarnation;
     uint64_t message_id;
     uint32_t pieces_sent;
@@ -82,6 +83,8 @@ struct op {
     uint64_t due_ns;
     uint32_t attempts;
     uint32_t unanswered;             /* transmissions that may still, or did, take effect */
+    uint64_t first_transmitted_ns;   /* of those */
+    uint64_t transmitted_ns;         /* the last of those */
     enum plx_outcome fenced_outcome; /* what it is when the fence holds */
     struct large_send *large;
     int32_t endpoint;       /* relaxed write: that it was sent to, and stays with; -1: none */
@@ -102,7 +105,8 @@ struct transmission {
     uint64_t session;
     enum transmission_kind kind;
     bool is_read;
-    bool is_timed; /* its round trip has been taken */
+    bool is_recall; /* executes nothing */
+    bool is_timed;  /* its round trip has been taken */
     uint8_t endpoint;
     bool has_cancels; /* which are answered, too */
     uint16_t op_count;

@@ -30,6 +30,7 @@ static void large_encode(struct plx_client *client, struct op *op, struct large_
     struct transmission *transmission = transmission_new(client, large->endpoint);
     transmission->kind = TRANSMISSION_OPS;
     transmission->session = op->session;
+    transmission->is_recall = large->is_recall = op_is_recall(client, op);
     struct wire_writer inner = {.data = large->body + WIRE_WRITE_HEADER_SIZE_BYTES,
                                 .capacity_bytes =
                                     MESSAGE_SIZE_BYTES_MAX - WIRE_WRITE_HEADER_SIZE_BYTES};
@@ -40,7 +41,7 @@ static void large_encode(struct plx_client *client, struct op *op, struct large_
                                .incarnation = large->incarnation,
                                .timeout_us = timeout_left_us(client, op),
                                .is_relaxed = op->class == CLASS_RELAXED_WRITE,
-                               .is_recall = op_is_recall(client, op),
+                               .is_recall = transmission->is_recall,
                                .request = span_of(inner.data, inner.size_bytes)};
     struct wire_writer writer = {.data = large->body, .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     wire_write_encode(&writer, &write);
@@ -59,7 +60,8 @@ void large_begin(struct plx_client *client, struct op *op, uint32_t endpoint)
         return;
     }
     bool is_same = op->large != NULL && large->endpoint == endpoint &&
-                   large->incarnation == client->endpoints[endpoint].incarnation;
+                   large->incarnation == client->endpoints[endpoint].incarnation &&
+                   large->is_recall == op_is_recall(client, op);
     if (is_same && op->unanswered > 0 && large->resends < LARGE_RESENDS_MAX) {
         large->resends++;
         op->attempts++;

@@ -300,31 +300,46 @@ static enum plx_outcome status_outcome(enum wire_status status)
     return PLX_E_ARGUMENT;
 }
 
-/* A relaxed write: its node has no room, or does not know it. True: that was the end of it. */
+/* The node does not have the write, yet: copies of it may still be on their way there, or their
+ * refusals on the way back, and where all were refused it is certain that it did not happen. */
+static void relaxed_unknown(struct plx_client *client, struct op *op)
+{
+    if (!op_is_recall(client, op))
+        return; /* all were refused meanwhile, and it goes out anew */
+    bool is_same_node = client->endpoints[op->endpoint].incarnation == op->incarnation;
+    if (!is_same_node || client->now_ns - op->transmitted_ns > NONCE_AGE_MAX_NS) {
+        op_finish_plain(client, op, PLX_UNKNOWN);
+        return;
+    }
+    large_release(client, op);
+    op_retry(client, op, round_trip_timeout_ns(client, false, op->attempts));
+}
+
+/* A relaxed write: its node has no room, or does not know it. True: that was the answer. */
 static bool relaxed_refused(struct plx_client *client, struct op *op, enum wire_status status)
 {
     if (status == WIRE_STATUS_UNKNOWN) {
-        op_finish_plain(client, op, PLX_UNKNOWN);
+        relaxed_unknown(client, op);
         return true;
     }
     bool is_full = status == WIRE_STATUS_OVERLOADED && !op->is_settling;
     if (!is_full || op->request.call.is_blocking)
         return false;
-    if (op->unanswered > 0)
-        op->unanswered--;
     op_give_up(client, op, PLX_E_OVERLOADED);
     return true;
 }
 
-static void op_refused(struct plx_client *client, struct op *op, enum wire_status status)
+static void op_refused(struct plx_client *client, struct op *op,
+                       const struct transmission *transmission, enum wire_status status)
 {
-    if (op->class == CLASS_RELAXED_WRITE && relaxed_refused(client, op, status))
-        return;
     bool is_fence = op->wire_type == WIRE_OP_FENCE;
     /* A packet from before the node's restart is not taken back by what came after it: another copy
      * of it may have been taken then. */
-    if (status != WIRE_STATUS_INCARNATION && !is_fence && op->unanswered > 0)
+    if (status != WIRE_STATUS_INCARNATION && !is_fence && !transmission->is_recall &&
+        op->unanswered > 0)
         op->unanswered--;
+    if (op->class == CLASS_RELAXED_WRITE && relaxed_refused(client, op, status))
+        return;
     if (op->is_settling && op->unanswered == 0) {
         op_finish_plain(client, op, op->fenced_outcome);
         return;
@@ -349,7 +364,7 @@ static void reply_refuse(struct plx_client *client, struct transmission *transmi
         transmission->answered = was_answered;
         struct op *op = transmission_op(client, transmission, i);
         if (op != NULL)
-            op_refused(client, op, status);
+            op_refused(client, op, transmission, status);
     }
     transmission->answered = UINT64_MAX;
 }

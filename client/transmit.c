@@ -68,9 +68,13 @@ void transmission_add(struct transmission *transmission, struct plx_client *clie
     op->state = OP_SENT;
     op->due_ns =
         client->now_ns + round_trip_timeout_ns(client, transmission->is_read, op->attempts++);
-    /* A fence changes nothing but what it is meant to: it may be repeated freely. */
-    if (!transmission->is_read && op->wire_type != WIRE_OP_FENCE)
-        op->unanswered++;
+    /* A fence changes nothing but what it is meant to, a recall nothing: they may be repeated
+     * freely. */
+    if (!transmission->is_read && !transmission->is_recall && op->wire_type != WIRE_OP_FENCE) {
+        if (op->unanswered++ == 0)
+            op->first_transmitted_ns = client->now_ns;
+        op->transmitted_ns = client->now_ns;
+    }
     op_wake_at(client, op->due_ns);
 }
 
@@ -100,11 +104,13 @@ static struct span span_of_plx(struct plx_bytes bytes)
 }
 
 /* A relaxed write that its node may have, and that must not be executed a second time: the node has
- * restarted since, or its caller has given up. */
+ * restarted since, or could have forgotten it, or its caller has given up. */
 bool op_is_recall(const struct plx_client *client, const struct op *op)
 {
-    return op->class == CLASS_RELAXED_WRITE && op->unanswered > 0 && op->endpoint >= 0 &&
-           (op->is_settling || client->endpoints[op->endpoint].incarnation != op->incarnation);
+    if (op->class != CLASS_RELAXED_WRITE || op->unanswered == 0 || op->endpoint < 0)
+        return false;
+    return op->is_settling || client->endpoints[op->endpoint].incarnation != op->incarnation ||
+           client->now_ns - op->first_transmitted_ns >= RELAXED_RETRY_NS;
 }
 
 static struct wire_op op_to_wire(const struct op *op)
@@ -233,6 +239,7 @@ static void draft_send(struct plx_client *client, struct draft *draft)
     struct transmission *transmission = transmission_new(client, draft->endpoint);
     transmission->kind = TRANSMISSION_OPS;
     transmission->is_read = is_read;
+    transmission->is_recall = draft->is_recall;
     transmission->session = draft->session;
     transmission->has_cancels = draft->wire_count > draft->op_count;
     struct span bytes = is_read ? draft_encode_read(client, draft, transmission->number, body)

@@ -15,8 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define IDENTITIES_MAX   1024
-#define IDENTITY_IDLE_NS UINT64_C(60000000000)
+#define IDENTITIES_MAX 1024
 
 struct identity_write {
     uint64_t seq; /* the client's; 0: none */

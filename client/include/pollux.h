@@ -170,7 +170,8 @@ PLX_API void plx_close(struct plx_client *client);
  * PLX_E_UNSUPPORTED, PLX_E_TOO_STALE, and PLX_E_OVERLOADED where store or log has no room); by
  * plx_cancel; or with PLX_UNKNOWN in the two cases where nobody can know any more: the session
  * expired because the cluster was out of reach for longer than sessions live, or the node that a
- * relaxed write was sent to has restarted and does not know it.
+ * relaxed write was sent to has restarted, or was out of reach for half a minute, and does not know
+ * it.
  */
 struct plx_call {
     bool is_relaxed;  /* get: what the home node has. set, del: accepted by the home node alone */

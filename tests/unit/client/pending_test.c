@@ -2,6 +2,7 @@
  * Relaxed writes: acknowledged by one node and pending there, they are never in the way of a later
  * write of the same key by the same handle; and none is executed a second time.
  */
+#include "client/client_internal.h"
 #include "tests/unit/client/fake_pair.h"
 
 static void assert_cancel(const struct wire_op *op, uint16_t node, uint64_t seq)
@@ -303,6 +304,93 @@ static void test_pending_write_cancelled_by_its_caller_is_asked_about(void **sta
     pair_close(&pair);
 }
 
+static void refuse_overloaded(struct fake *fake, uint64_t number)
+{
+    fake_refuse(fake, WIRE_WRITE_REPLY, number, WIRE_STATUS_OVERLOADED);
+}
+
+/* The home is asked what became of the write, and has not heard of it. */
+static void expect_recall_of_nothing(struct pair *pair)
+{
+    struct fake *home = &pair->fakes[0];
+    do {
+        fake_expect(home, pair->client, WIRE_WRITE);
+    } while (!home->write.is_recall);
+    fake_refuse(home, WIRE_WRITE_REPLY, home->write.packet_number, WIRE_STATUS_UNKNOWN);
+}
+
+/* Two copies, of which one is refused before the other. */
+static void test_pending_write_of_which_every_copy_is_refused_did_not_happen(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct ending ending = {0};
+    pair_open(&pair, 1);
+    pair.client = fake_client(&pair.options);
+    struct plx_op op = relaxed_op("key", "value", &ending);
+    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+    fake_expect(&pair.fakes[0], pair.client, WIRE_WRITE);
+    uint64_t first = pair.fakes[0].write.packet_number;
+    fake_expect(&pair.fakes[0], pair.client, WIRE_WRITE);
+    uint64_t second = pair.fakes[0].write.packet_number;
+    assert_false(pair.fakes[0].write.is_recall);
+    refuse_overloaded(&pair.fakes[0], first);
+    expect_recall_of_nothing(&pair);
+    expect_recall_of_nothing(&pair);
+    assert_int_equal(ending.count, 0);
+    refuse_overloaded(&pair.fakes[0], second);
+    fake_finish(&pair.fakes[0], pair.client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_E_OVERLOADED);
+    pair_close(&pair);
+}
+
+static void test_pending_write_of_which_a_copy_is_never_answered_is_unknown(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct ending ending = {0};
+    pair_open(&pair, 1);
+    pair.client = fake_client(&pair.options);
+    struct plx_op op = relaxed_op("key", "value", &ending);
+    op.call.timeout_ns = 10 * MILLIS;
+    op.call.fence_wait_ns = UINT64_MAX;
+    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+    fake_expect(&pair.fakes[0], pair.client, WIRE_WRITE);
+    for (uint32_t i = 0; i < FAKE_POLLS_MAX && ending.count == 0; i++) {
+        (void)plx_poll(pair.client, FAKE_POLL_NS);
+        if (fake_try(&pair.fakes[0]) && pair.fakes[0].write.is_recall)
+            fake_refuse(&pair.fakes[0], WIRE_WRITE_REPLY, pair.fakes[0].write.packet_number,
+                        WIRE_STATUS_UNKNOWN);
+    }
+    assert_int_equal(ending.count, 1);
+    assert_int_equal(ending.response.outcome, PLX_UNKNOWN);
+    pair_close(&pair);
+}
+
+/* The node may have executed it and forgotten that. */
+static void test_pending_retry_executes_nothing_after_its_time(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct ending ending = {0};
+    pair_open(&pair, 1);
+    pair.client = fake_client(&pair.options);
+    struct plx_op op = relaxed_op("key", "value", &ending);
+    op.call.is_blocking = true;
+    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+    fake_expect(&pair.fakes[0], pair.client, WIRE_WRITE);
+    struct op *begun = &pair.client->ops[pair.client->active[0]];
+    begun->first_transmitted_ns -= RELAXED_RETRY_NS;
+    begun->transmitted_ns -= RELAXED_RETRY_NS;
+    fake_expect(&pair.fakes[0], pair.client, WIRE_WRITE);
+    assert_true(pair.fakes[0].write.is_recall);
+    fake_refuse(&pair.fakes[0], WIRE_WRITE_REPLY, pair.fakes[0].write.packet_number,
+                WIRE_STATUS_UNKNOWN);
+    fake_finish(&pair.fakes[0], pair.client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_UNKNOWN);
+    pair_close(&pair);
+}
+
 static void test_pending_write_that_no_node_takes_is_a_timeout(void **state)
 {
     (void)state;
@@ -353,6 +441,9 @@ int main(void)
         cmocka_unit_test(test_pending_write_that_the_restarted_node_does_not_know_is_unknown),
         cmocka_unit_test(test_pending_write_out_of_time_is_only_asked_about),
         cmocka_unit_test(test_pending_write_cancelled_by_its_caller_is_asked_about),
+        cmocka_unit_test(test_pending_write_of_which_every_copy_is_refused_did_not_happen),
+        cmocka_unit_test(test_pending_write_of_which_a_copy_is_never_answered_is_unknown),
+        cmocka_unit_test(test_pending_retry_executes_nothing_after_its_time),
         cmocka_unit_test(test_pending_write_that_no_node_takes_is_a_timeout),
         cmocka_unit_test(test_pending_write_goes_to_a_node_that_answers),
     };
