@@ -144,7 +144,7 @@ struct session {
     uint32_t attempts;
     uint32_t pins; /* seqs whose tokens are outstanding */
     bool is_wanted;
-    bool is_full;                              /* the cluster refused to open one more */
+    uint64_t full_until_ns; /* the cluster has refused to open one more, and that is news */
     uint64_t is_finished[SESSION_WINDOW / 64]; /* by seq modulo the window */
 };
 
@@ -296,6 +296,8 @@ static inline struct session *session_current(struct plx_client *client)
 struct session *session_find(struct plx_client *client, uint64_t id);
 /* Gives the op a seq of the session in use; false: there is none, or its window is full. */
 bool session_assign(struct plx_client *client, struct op *op);
+/* The cluster has no room for one more, as far as is known now. */
+bool session_is_refused(struct plx_client *client);
 void session_finish_seq(struct plx_client *client, uint64_t id, uint64_t seq);
 void session_pin(struct plx_client *client, uint64_t id);
 void session_expired(struct plx_client *client, uint64_t id);

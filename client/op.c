@@ -172,7 +172,7 @@ static void op_expire(struct plx_client *client, struct op *op)
 {
     if (op_is_giving_up(op))
         op_finish_plain(client, op, PLX_UNKNOWN);
-    else if (op->session == 0 && op_is_write(op) && session_current(client)->is_full)
+    else if (op->session == 0 && op_is_write(op) && session_is_refused(client))
         op_finish_plain(client, op, PLX_E_OVERLOADED);
     else
         op_give_up(client, op, op->is_without_room ? PLX_E_OVERLOADED : PLX_TIMEOUT);

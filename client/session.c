@@ -66,6 +66,11 @@ bool session_assign(struct plx_client *client, struct op *op)
     return true;
 }
 
+bool session_is_refused(struct plx_client *client)
+{
+    return client->now_ns < session_current(client)->full_until_ns;
+}
+
 void session_finish_seq(struct plx_client *client, uint64_t id, uint64_t seq)
 {
     struct session *session = session_find(client, id);
@@ -161,7 +166,8 @@ void session_replied(struct plx_client *client, const struct transmission *trans
         if (op.outcome == WIRE_OUTCOME_OK)
             session_opened(client, &op);
         else if (op.outcome == WIRE_OUTCOME_SESSIONS_FULL && session->id == 0)
-            session->is_full = true;
+            /* It stands until the next registration should have been answered. */
+            session->full_until_ns = session->due_ns + RTO_MAX_NS;
         else if (op.outcome == WIRE_OUTCOME_FORGOTTEN && op.seq == session->nonce)
             session->nonce = 0; /* somebody else's: another is drawn */
         return;

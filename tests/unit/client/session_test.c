@@ -129,6 +129,11 @@ static void test_session_table_full_is_overloaded(void **state)
         }
     }
     assert_int_equal(ending.response.outcome, PLX_E_OVERLOADED);
+    /* Nobody says so any more. */
+    ending.count = 0;
+    submit(client, &ending, &(struct plx_call){.timeout_ns = 600 * MILLISECOND_NS});
+    fake_finish(NULL, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_TIMEOUT);
     plx_close(client);
     fake_close(&fake);
 }
