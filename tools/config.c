@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum key_type { KEY_TEXT, KEY_U16, KEY_U32, KEY_I32, KEY_BOOL, KEY_DURATION, KEY_SIZE, KEY_TURNS };
 
@@ -375,6 +376,24 @@ static const char *contradiction(const struct config *config)
     return NULL;
 }
 
+/* A journal that nobody opens would strand the acknowledged writes in it without a word. */
+static bool has_stranded_journal(const struct config *config, char *ret_reason, size_t reason_size)
+{
+    for (uint32_t bank = 0; bank < 2 && config->relaxed_size_bytes == 0; bank++) {
+        char name[CONFIG_TEXT_MAX + 16];
+        snprintf(name, sizeof(name), "%s" CONFIG_JOURNAL_SUFFIX ".%u", config->log_path, bank);
+        if (access(name, F_OK) != 0)
+            continue;
+        snprintf(ret_reason, reason_size,
+                 "%s: may hold acknowledged relaxed writes, which [node] relaxed_size = 0B would "
+                 "strand: start with relaxed_size = 16MiB until relaxed_pending is 0 in the node's "
+                 "status, then stop it and remove " CONFIG_JOURNAL_SUFFIX ".0 and .1",
+                 name);
+        return true;
+    }
+    return false;
+}
+
 enum error config_read(const char *path, struct config *ret_config, char *ret_reason,
                        size_t reason_size)
 {
@@ -401,6 +420,8 @@ enum error config_read(const char *path, struct config *ret_config, char *ret_re
         snprintf(ret_reason, reason_size, "%s: %s", path, wrong);
         return ERR_ARGUMENT;
     }
+    if (has_stranded_journal(&config, ret_reason, reason_size))
+        return ERR_ARGUMENT;
     *ret_config = config;
     return OK;
 }

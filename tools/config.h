@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 #define CONFIG_TEXT_MAX 256
+/* Behind the path of the log: that of the journal, whose banks end in .0 and .1. */
+#define CONFIG_JOURNAL_SUFFIX ".relaxed"
 
 struct config_peer {
     uint16_t id;

@@ -233,7 +233,8 @@ static void fill_lane_options(struct node *node)
         .is_created = true,
         .identity = {.cluster_id = options->cluster_id, .node = config->id, .shard = 0},
     };
-    snprintf(node->journal_path, sizeof(node->journal_path), "%s.relaxed", config->log_path);
+    snprintf(node->journal_path, sizeof(node->journal_path), "%s" CONFIG_JOURNAL_SUFFIX,
+             config->log_path);
     options->journal = (struct journal_options){.path = node->journal_path,
                                                 .size_bytes = config->relaxed_size_bytes};
     options->wall_ns = clock_wall_ns();

@@ -119,6 +119,39 @@ static void test_config_names_each_mistake(void **state)
     }
 }
 
+/* Acknowledged writes may be in either of its banks. */
+static void test_config_strands_no_journal(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/pollux-journal-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    char text[2048];
+    snprintf(text, sizeof(text), "[node]\nrelaxed_size = 0B\nlog = %s/log\n%s", directory,
+             strstr(good, "id = 2\n"));
+    char *other_log = strstr(text, "log = /tmp/x.log");
+    assert_non_null(other_log);
+    memcpy(other_log, ";", 1);
+    struct config config;
+    char reason[512] = "";
+    assert_int_equal(read_text(text, &config, reason), OK);
+    for (int bank = 0; bank < 2; bank++) {
+        char path[64];
+        snprintf(path, sizeof(path), "%s/log.relaxed.%d", directory, bank);
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fclose(file);
+        assert_int_equal(read_text(text, &config, reason), ERR_ARGUMENT);
+        assert_non_null(strstr(reason, path));
+        assert_non_null(strstr(reason, "relaxed_pending"));
+        char *size = strstr(text, "relaxed_size = 0B");
+        memcpy(size, "relaxed_size=8MiB", 17);
+        assert_int_equal(read_text(text, &config, reason), OK);
+        memcpy(size, "relaxed_size = 0B", 17);
+        unlink(path);
+    }
+    rmdir(directory);
+}
+
 static void test_config_reports_a_missing_file(void **state)
 {
     (void)state;
@@ -148,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config_reads_every_kind_of_value),
         cmocka_unit_test(test_config_names_each_mistake),
+        cmocka_unit_test(test_config_strands_no_journal),
         cmocka_unit_test(test_config_reports_a_missing_file),
         cmocka_unit_test(test_config_accepts_its_own_example),
     };
