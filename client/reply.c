@@ -88,14 +88,26 @@ static void note_seen(struct plx_client *client, const struct wire_reply *reply,
         note_seen_index(client, is_absent ? reply->applied_index : wire->version);
 }
 
+/* What the node that answered a relaxed get could not know. */
+static bool is_too_stale(struct plx_client *client, const struct op *op,
+                         const struct plx_response *response)
+{
+    uint64_t max_age_ns = op->request.call.max_age_ns;
+    if (max_age_ns != 0 && response->contact_age_ns > max_age_ns)
+        return true;
+    /* This handle's own write of the key is pending on another node. */
+    if (!client->options.read_your_writes ||
+        !pending_elsewhere(client, op->request.key, response->node))
+        return false;
+    pending_ask(client, op->request.key);
+    return true;
+}
+
 static void read_outcome(struct plx_client *client, struct op *op, const struct wire_reply *reply,
                          const struct wire_reply_op *wire)
 {
     struct plx_response response = response_of(reply, wire);
-    /* This handle's own write of the key is pending on another node, which this one cannot know. */
-    if (op->class == CLASS_RELAXED_READ && client->options.read_your_writes &&
-        pending_elsewhere(client, op->request.key, reply->node)) {
-        pending_ask(client, op->request.key);
+    if (op->class == CLASS_RELAXED_READ && is_too_stale(client, op, &response)) {
         op_give_up(client, op, PLX_E_TOO_STALE);
         return;
     }

@@ -199,6 +199,7 @@ static struct span draft_encode_write(struct plx_client *client, const struct dr
     return span_of(body, writer.size_bytes);
 }
 
+/* Rounded down, but not to 0, which would mean any: a bound below 1 us the answer is held to. */
 static uint32_t age_us(uint64_t age_ns)
 {
     if (age_ns == 0)

@@ -1,12 +1,6 @@
 /* Replies, built one at a time in one buffer and handed to the sink. */
 #include "engine/engine_internal.h"
 
-uint64_t answer_contact_age_us(const struct engine *engine)
-{
-    uint64_t age_ns = engine->view.contact_age_ns;
-    return age_ns == UINT64_MAX ? UINT64_MAX : age_ns / 1000;
-}
-
 void answer_begin(struct answer *answer, struct engine *engine, const struct address *to,
                   uint8_t wire_type)
 {
@@ -29,7 +23,7 @@ void answer_open(struct answer *answer, uint64_t number, enum wire_status status
         .status = (uint8_t)status,
         .term = engine->view.term,
         .applied_index = engine->machine.applied_index,
-        .contact_age_us = answer_contact_age_us(engine),
+        .contact_age_us = wire_age_us(engine->view.contact_age_ns),
         .journal_done_seq = engine_pending_done(engine),
     };
     answer->ops_left = op_count;
@@ -126,7 +120,7 @@ void engine_hello(const struct engine *engine, uint64_t nonce, struct wire_hello
         .applied_index = engine->machine.applied_index,
         .commit_index = view->commit_index,
         .last_index = view->last_index,
-        .contact_age_us = answer_contact_age_us(engine),
+        .contact_age_us = wire_age_us(engine->view.contact_age_ns),
         .journal_done_seq = engine_pending_done(engine),
         .node = engine->options.self,
         .leader = view->leader,

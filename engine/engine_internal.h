@@ -339,7 +339,4 @@ void answer_add_result(struct answer *answer, const struct wire_op *op,
 
 void answer_hello(struct engine *engine, const struct address *to, uint64_t nonce);
 
-/* Contact age in the unit of the wire. */
-uint64_t answer_contact_age_us(const struct engine *engine);
-
 #endif

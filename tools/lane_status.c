@@ -154,8 +154,7 @@ void lane_answer_transfer(struct lane *lane, const struct address *to, struct sp
         .status = (uint8_t)transfer_status(error),
         .term = lane->view.term,
         .applied_index = engine_applied_index(lane->engine),
-        .contact_age_us =
-            lane->view.contact_age_ns == UINT64_MAX ? UINT64_MAX : lane->view.contact_age_ns / 1000,
+        .contact_age_us = wire_age_us(lane->view.contact_age_ns),
         .journal_done_seq = engine_pending_done(lane->engine),
     };
     struct wire_writer writer = {.data = lane->message_data,

@@ -38,6 +38,7 @@ struct fake {
     uint32_t hellos;  /* seen */
     uint32_t registrations;
     uint64_t journal_done_seq;
+    uint64_t contact_age_us;
     uint64_t message_id;
     struct arena arena;
     struct reassembly *reassembly;
@@ -55,8 +56,11 @@ struct fake {
 
 static inline void fake_open(struct fake *fake, uint16_t id)
 {
-    *fake = (struct fake){
-        .id = id, .incarnation = 1000u + id, .session = FAKE_SESSION, .is_leader = true};
+    *fake = (struct fake){.id = id,
+                          .incarnation = 1000u + id,
+                          .session = FAKE_SESSION,
+                          .contact_age_us = 9,
+                          .is_leader = true};
     fake->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
     assert_true(fake->fd >= 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -157,7 +161,7 @@ static inline struct wire_reply fake_reply_head(const struct fake *fake, uint64_
                                .status = (uint8_t)status,
                                .term = 5,
                                .applied_index = 77,
-                               .contact_age_us = 9,
+                               .contact_age_us = fake->contact_age_us,
                                .journal_done_seq = fake->journal_done_seq};
 }
 

@@ -11,11 +11,11 @@ static void test_relaxed_get_needs_no_leader(void **state)
     struct plx_client *client = fake_client(&options);
     struct ending ending = {0};
     struct plx_op op = get_op("key", &ending);
-    op.call = (struct plx_call){.is_relaxed = true, .min_index = 12, .max_age_ns = 5000};
+    op.call = (struct plx_call){.is_relaxed = true, .min_index = 12, .max_age_ns = 9999};
     assert_int_equal(plx_submit(client, &op), PLX_OK);
     fake_expect(&fake, client, WIRE_READ);
     assert_false(fake.read.is_consistent);
-    assert_true(fake.read.min_index == 12 && fake.read.max_age_us == 5);
+    assert_true(fake.read.min_index == 12 && fake.read.max_age_us == 9);
     assert_int_equal(fake.hellos, 0);
     fake_answer(&fake, WIRE_READ_REPLY, fake.read.request_number,
                 &(struct wire_reply_op){.outcome = WIRE_OUTCOME_OK,
@@ -47,6 +47,32 @@ static void test_relaxed_get_too_stale_is_an_outcome(void **state)
     fake_finish(&fake, client, &ending);
     assert_int_equal(ending.response.outcome, PLX_E_TOO_STALE);
     assert_false(ending.response.valid || ending.response.timeout);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+/* On the wire its bound is 1 us, the least that is not "any". */
+static void test_relaxed_get_is_never_older_than_a_bound_below_a_microsecond(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op op = get_op("key", &ending);
+    op.call = (struct plx_call){.is_relaxed = true, .max_age_ns = 999};
+    for (uint32_t age_us = 0; age_us < 2; age_us++) {
+        ending.count = 0;
+        fake.contact_age_us = age_us;
+        assert_int_equal(plx_submit(client, &op), PLX_OK);
+        fake_expect(&fake, client, WIRE_READ);
+        assert_int_equal(fake.read.max_age_us, 1);
+        fake_answer(&fake, WIRE_READ_REPLY, fake.read.request_number,
+                    &(struct wire_reply_op){.outcome = WIRE_OUTCOME_NOT_FOUND});
+        fake_finish(&fake, client, &ending);
+        assert_int_equal(ending.response.outcome, age_us == 0 ? PLX_NOT_FOUND : PLX_E_TOO_STALE);
+    }
     plx_close(client);
     fake_close(&fake);
 }
@@ -129,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_relaxed_get_needs_no_leader),
         cmocka_unit_test(test_relaxed_get_too_stale_is_an_outcome),
+        cmocka_unit_test(test_relaxed_get_is_never_older_than_a_bound_below_a_microsecond),
         cmocka_unit_test(test_relaxed_get_moves_to_a_node_that_answers),
         cmocka_unit_test(test_relaxed_get_stays_at_the_home_that_was_chosen),
         cmocka_unit_test(test_relaxed_set_that_the_node_does_not_take_is_unsupported),

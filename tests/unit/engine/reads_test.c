@@ -54,7 +54,7 @@ static void test_reads_relaxed_are_answered_by_any_node_at_once(void **state)
     fixture_begin(f);
     op = fixture_get(f, "b");
     assert_int_equal(op.outcome, WIRE_OUTCOME_NOT_FOUND);
-    assert_int_equal(fixture_reply(f, WIRE_READ_REPLY).contact_age_us, 7);
+    assert_int_equal(fixture_reply(f, WIRE_READ_REPLY).contact_age_us, 8);
     assert_int_equal(engine_counters(f->engine)->reads_relaxed, 2);
 }
 
