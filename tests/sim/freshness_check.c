@@ -112,6 +112,17 @@ static void check_own_reads(const struct history *history, struct verdict *verdi
     timeline_deinit(&shown);
 }
 
+/* What the get saw is a pending write of its own handle, later than the other one. */
+static bool is_own_and_later(const struct history *history, const struct history_op *get,
+                             const struct history_op *write)
+{
+    if (!get->is_pending || get->outcome != HISTORY_OK || get->seen > history->count)
+        return false;
+    const struct history_op *writer = &history->ops[get->seen - 1];
+    return writer->client == write->client && writer->life == write->life &&
+           writer->invoke_ns > write->return_ns;
+}
+
 /* A relaxed write of the handle at one node, decided, is seen at every other one. */
 static void check_own_relaxed(const struct history *history, struct verdict *verdict)
 {
@@ -133,7 +144,8 @@ static void check_own_relaxed(const struct history *history, struct verdict *ver
              node++) {
             const struct timeline_note *before = timeline_greatest(
                 &own, timeline_group(op->key, op->client, op->life * 16 + node), op->invoke_ns);
-            if (node != op->node && before != NULL && before->value > op->applied_index)
+            if (node != op->node && before != NULL && before->value > op->applied_index &&
+                !is_own_and_later(history, op, &history->ops[before->op]))
                 verdict_break(verdict, RULE_READ_YOUR_WRITES,
                               "op %u (key %u) of client %u at applied index %llu of node %u; its "
                               "relaxed write %u through node %u is decided at index %llu",

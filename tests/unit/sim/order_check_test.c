@@ -201,6 +201,19 @@ static void test_freshness_check_breaks_on_a_handle_that_misses_its_relaxed_writ
     assert_int_equal(story_judge(story), RULE_READ_YOUR_WRITES);
 }
 
+static void test_freshness_check_passes_a_handles_later_write_at_another_node(void **state)
+{
+    struct story *story = *state;
+    uint32_t write = story_relaxed(story, 3, 10);
+    uint32_t later = story_relaxed(story, 2, 20);
+    const struct history_op own = {
+        .client = 1, .node = 2, .applied_index = 4, .is_pending = true, .reads_own = true};
+    add_bounded_get(story, own, later);
+    story_decide(story, write, 6);
+    story_decide(story, later, 7);
+    assert_int_equal(story_judge(story), RULE_NONE);
+}
+
 static void test_freshness_check_breaks_on_a_handle_that_sees_what_it_overruled(void **state)
 {
     struct story *story = *state;
@@ -286,6 +299,7 @@ int main(void)
         TEST(test_freshness_check_passes_a_handle_that_reads_its_writes),
         TEST(test_freshness_check_breaks_on_a_handle_that_misses_its_write),
         TEST(test_freshness_check_breaks_on_a_handle_that_misses_its_relaxed_write),
+        TEST(test_freshness_check_passes_a_handles_later_write_at_another_node),
         TEST(test_freshness_check_breaks_on_a_handle_that_sees_what_it_overruled),
         TEST(test_freshness_check_lets_another_life_of_the_client_begin_anew),
         TEST(test_history_check_breaks_on_an_applied_index_that_falls),
