@@ -3,6 +3,8 @@
 
 #include "tests/sim/acceptance.h"
 
+#define PLACE_WITHIN_BITS 20 /* of a place as one number */
+
 static bool is_relaxed_answer(const struct history_op *op)
 {
     return op->type == HISTORY_RELAXED_GET && history_is_answered_get(op);
@@ -202,7 +204,7 @@ static void check_acceptance_order(const struct acceptance *acceptance, struct v
 
 static uint64_t place_value(const struct history_place *place)
 {
-    return place->index << 20 | place->within;
+    return place->index << PLACE_WITHIN_BITS | place->within;
 }
 
 static void check_order(const struct acceptance *acceptance, struct verdict *verdict)
@@ -257,38 +259,62 @@ static void earlier_init(struct earlier *earlier, const struct history *history)
     timeline_seal(&earlier->by_node);
 }
 
-static void check_not_overwritten(const struct history *history, uint32_t number,
+/*
+ * Where the log has a write, or the one that took its place: the next of its key at its node that
+ * was decided. NULL: nowhere, or it was overruled.
+ */
+static const struct history_op *place_holder(const struct acceptance *acceptance,
+                                             const struct history_op *op)
+{
+    if (op->place.index != 0)
+        return op;
+    if (!acceptance_is_sure(op) || acceptance_is_overruled(acceptance, op, UINT64_MAX))
+        return NULL;
+    uint32_t place = acceptance_place(acceptance, op->node, op->journal_seq + 1);
+    for (; place < acceptance->accepted_count; place++) {
+        const struct accepted *at = &acceptance->accepted[place];
+        const struct history_op *newer = &acceptance->history->ops[at->op];
+        if (at->node != op->node)
+            return NULL;
+        if (newer->key == op->key && newer->place.index != 0)
+            return newer;
+    }
+    return NULL;
+}
+
+static void check_not_overwritten(const struct history_op *op, const struct history_op *holder,
                                   const struct timeline_note *earlier, const char *by,
                                   struct verdict *verdict)
 {
-    const struct history_op *op = &history->ops[number];
-    if (earlier != NULL && earlier->value > place_value(&op->place))
+    if (earlier != NULL && earlier->value > place_value(&holder->place))
         verdict_break(verdict, RULE_RELAXED_OVERRULED,
-                      "op %u (%s key %u, index %llu) was overwritten by the earlier op %u of its "
-                      "%s (index %llu)",
-                      number, history_type_name(op->type), op->key,
-                      (unsigned long long)op->place.index, earlier->op, by,
-                      (unsigned long long)history->ops[earlier->op].place.index);
+                      "%s of key %u (begun at %llu, index %llu) was overwritten by the earlier op "
+                      "%u of its %s (index %llu)",
+                      history_type_name(op->type), op->key, (unsigned long long)op->invoke_ns,
+                      (unsigned long long)holder->place.index, earlier->op, by,
+                      (unsigned long long)earlier->value >> PLACE_WITHIN_BITS);
 }
 
-static void check_overruled(const struct history *history, struct verdict *verdict)
+static void check_overruled(const struct acceptance *acceptance, struct verdict *verdict)
 {
+    const struct history *history = acceptance->history;
     struct earlier earlier;
     earlier_init(&earlier, history);
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_op *op = &history->ops[i];
-        if (op->place.index == 0)
+        const struct history_op *holder = place_holder(acceptance, op);
+        if (holder == NULL)
             continue;
         const struct timeline_note *own = timeline_greatest(
             &earlier.by_client, timeline_group(op->key, op->client, op->life), op->invoke_ns);
-        check_not_overwritten(history, i, own, "client", verdict);
+        check_not_overwritten(op, holder, own, "client", verdict);
         /* Through the same server: it appended the record, or accepted the relaxed write. */
         uint16_t server = history_is_relaxed_write(op) ? op->node : op->place.leader;
         const struct timeline_note *same =
             server == 0 ? NULL
                         : timeline_greatest(&earlier.by_node, timeline_group(op->key, server, 0),
                                             op->invoke_ns);
-        check_not_overwritten(history, i, same, "server", verdict);
+        check_not_overwritten(op, holder, same, "server", verdict);
     }
     timeline_deinit(&earlier.by_client);
     timeline_deinit(&earlier.by_node);
@@ -319,6 +345,6 @@ void relaxed_check(const struct history *history, struct verdict *verdict)
     check_decided(&acceptance, verdict);
     check_acceptance_order(&acceptance, verdict);
     check_order(&acceptance, verdict);
-    check_overruled(history, verdict);
+    check_overruled(&acceptance, verdict);
     acceptance_deinit(&acceptance);
 }

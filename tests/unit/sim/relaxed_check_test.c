@@ -270,6 +270,19 @@ static void test_relaxed_check_breaks_on_a_later_write_through_the_server_overwr
     assert_int_equal(story_judge(story), RULE_RELAXED_OVERRULED);
 }
 
+static void test_relaxed_check_breaks_on_a_cancel_lost_with_a_replaced_write(void **state)
+{
+    struct story *story = *state;
+    uint32_t write = story_relaxed(story, 3, 10);
+    story_relaxed(story, 2, 4); /* by the same client; another takes its place */
+    uint32_t newer = story_write(
+        story,
+        (struct history_op){.type = HISTORY_RELAXED_SET, .client = 2, .node = 2, .journal_seq = 5});
+    story_decide(story, newer, 5);
+    story_decide(story, write, 6);
+    assert_int_equal(story_judge(story), RULE_RELAXED_OVERRULED);
+}
+
 static void test_relaxed_check_allows_another_clients_write_through_another_server(void **state)
 {
     struct story *story = *state;
@@ -346,6 +359,7 @@ int main(void)
         TEST(test_relaxed_check_breaks_on_a_later_write_of_the_client_overwritten),
         TEST(test_relaxed_check_breaks_on_a_later_relaxed_write_elsewhere_overwritten),
         TEST(test_relaxed_check_breaks_on_a_later_write_through_the_server_overwritten),
+        TEST(test_relaxed_check_breaks_on_a_cancel_lost_with_a_replaced_write),
         TEST(test_relaxed_check_allows_another_clients_write_through_another_server),
         TEST(test_relaxed_check_breaks_on_a_pending_value_in_a_consistent_get),
         TEST(test_relaxed_check_breaks_on_a_timed_out_write_that_shows),
