@@ -352,6 +352,8 @@ void pending_overruled(struct plx_client *client, const struct op *op);
 bool pending_elsewhere(const struct plx_client *client, struct plx_bytes key, uint16_t node);
 /* Asks the nodes on which writes of the key are pending whether they still are. */
 void pending_ask(struct plx_client *client, struct plx_bytes key);
+/* Asks every node on which writes are pending. */
+void pending_ask_all(struct plx_client *client);
 /* The cancels that the operation carries; *ret_wait_for != 0: it must wait until that node has
  * decided, because they do not fit. */
 uint32_t pending_cancels(const struct plx_client *client, const struct op *op,

@@ -121,6 +121,12 @@ void pending_ask(struct plx_client *client, struct plx_bytes key)
     }
 }
 
+void pending_ask_all(struct plx_client *client)
+{
+    for (uint32_t i = 0; i < client->pending_count; i++)
+        endpoint_ask(client, client->pending[i].node);
+}
+
 static bool op_may_cancel(const struct op *op)
 {
     return op->wire_type != WIRE_OP_FENCE &&

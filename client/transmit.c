@@ -368,9 +368,12 @@ static bool op_waits_for_pending(struct plx_client *client, struct op *op, uint3
     return true;
 }
 
-/* No further key can be remembered: the end of it, in the next turn, unless it blocks. */
+/* No further key can be remembered: the end of it, in the next turn, unless it blocks. Whoever
+ * holds the room is asked: it need not be the home any more, and then nothing else is said to it.
+ */
 static void op_wait_for_room(struct plx_client *client, struct op *op)
 {
+    pending_ask_all(client);
     op_retry(client, op, PENDING_WAIT_NS);
     if (op->request.call.is_blocking)
         return;

@@ -154,6 +154,45 @@ static void test_pending_keys_have_a_bound(void **state)
     pair_close(&pair);
 }
 
+/* The node that holds all the room is not the home any more, and nothing else is said to it. */
+static void test_pending_write_waits_for_room_by_asking(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct ending ending = {0};
+    pair_open(&pair, 2);
+    pair.options.relaxed_keys_max = 1;
+    pair.options.leader_fresh_ns = 20 * MILLIS;
+    pair.fakes[0].is_mute = true;
+    pair.client = fake_client(&pair.options);
+    set_relaxed(&pair, &pair.fakes[1], "a", SEQ);
+    assert_false(fake_try(&pair.fakes[0])); /* hellos that it left unanswered */
+    pair.fakes[0].is_mute = false;
+    pair.fakes[1].is_mute = true;
+    uint32_t hellos = pair.fakes[0].hellos;
+    struct plx_op op = relaxed_op("b", "value", &ending);
+    op.call.is_blocking = true;
+    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+    for (int i = 0; i < FAKE_POLLS_MAX && pair.fakes[0].hellos == hellos; i++) {
+        (void)plx_poll(pair.client, FAKE_POLL_NS);
+        assert_false(fake_try(&pair.fakes[0]));
+        assert_false(fake_try(&pair.fakes[1]));
+    }
+    pair.fakes[1].is_mute = false;
+    pair.fakes[1].journal_done_seq = SEQ;
+    hellos = pair.fakes[1].hellos;
+    for (int i = 0; i < FAKE_POLLS_MAX && pair.fakes[1].hellos == hellos; i++) {
+        (void)plx_poll(pair.client, FAKE_POLL_NS);
+        assert_false(fake_try(&pair.fakes[0]));
+        assert_false(fake_try(&pair.fakes[1]));
+    }
+    fake_expect(&pair.fakes[0], pair.client, WIRE_WRITE);
+    fake_accept(&pair.fakes[0], SEQ + 1);
+    fake_finish(&pair.fakes[0], pair.client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    pair_close(&pair);
+}
+
 static void test_pending_full_journal_is_overloaded(void **state)
 {
     (void)state;
@@ -434,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_pending_write_is_cancelled_by_a_relaxed_one_through_another_node),
         cmocka_unit_test(test_pending_writes_beyond_the_cancels_are_waited_for),
         cmocka_unit_test(test_pending_keys_have_a_bound),
+        cmocka_unit_test(test_pending_write_waits_for_room_by_asking),
         cmocka_unit_test(test_pending_full_journal_is_overloaded),
         cmocka_unit_test(test_pending_refusal_is_retried_in_a_moment),
         cmocka_unit_test(test_pending_retry_stays_with_its_node),
