@@ -300,8 +300,7 @@ bool client_is_done(const struct client *client)
     if (client->is_taker)
         return false;
     for (uint32_t i = 0; i < CLIENT_SLOTS_MAX; i++) {
-        if (client->slots[i].is_used &&
-            !client_slot_is_stranded(client, &client->slots[i], client->world->nodes_down))
+        if (client->slots[i].is_used && !client_may_wait(client, &client->slots[i]))
             return false;
     }
     return client->world->is_winding_down;

@@ -35,6 +35,7 @@ struct client_world {
     size_t key_sizes_bytes[HISTORY_KEYS_MAX];
     uint32_t nodes_down;  /* bits: not running now, ... */
     uint32_t nodes_gone;  /* ... or never again */
+    bool is_residual;     /* all is healed but for one lasting fault */
     bool is_winding_down; /* no new operations */
     bool is_overload_met; /* somebody was told that there is no room */
 };
@@ -101,9 +102,8 @@ void client_begin_ops(struct client *client);
 uint32_t client_in_flight(const struct client *client);
 /* Only operations are in flight that wait for a node which will not come back. */
 bool client_is_stranded(const struct client *client);
-/* Of an operation in flight: its node is down, and no other can end it. */
-bool client_slot_is_stranded(const struct client *client, const struct client_slot *slot,
-                             uint32_t nodes);
+/* It cannot end while a node that is down stays so, or one that is cut off. */
+bool client_may_wait(const struct client *client, const struct client_slot *slot);
 /* The process has died: its operations are left as they are. */
 void client_drop_ops(struct client *client);
 /* Notes the identities of the operations of a handle; its packets leave next. */

@@ -38,7 +38,8 @@ static uint64_t old_draw(struct client *client, uint32_t key)
     return client->world->history->ops[number].value;
 }
 
-/* How fresh a relaxed get is to be. */
+/* How fresh a relaxed get is to be. One that blocks waits until a node is: it asks for what there
+ * is in the end, and for an age that a follower of a quiet leader does not reach. */
 static void freshness_draw(struct client *client, struct history_op *op)
 {
     const struct draw *draw = client->world->draw;
@@ -47,7 +48,9 @@ static void freshness_draw(struct client *client, struct history_op *op)
     if (prng_chance(&client->prng, (uint32_t)draw->max_age_chance))
         op->max_age_ns = prng_range(&client->prng, 1, draw->max_age_ns);
     if (prng_chance(&client->prng, (uint32_t)draw->min_index_chance))
-        op->min_index = client->seen_index + prng_range(&client->prng, 0, 2);
+        op->min_index = client->seen_index + prng_range(&client->prng, 0, op->is_blocking ? 0 : 2);
+    if (op->is_blocking && op->max_age_ns > 0)
+        op->max_age_ns += draw->election_max_ns;
 }
 
 static struct history_op op_draw(struct client *client, uint32_t slot)
@@ -191,11 +194,28 @@ void client_drop_ops(struct client *client)
         slot_free(&client->slots[i]);
 }
 
-bool client_slot_is_stranded(const struct client *client, const struct client_slot *slot,
-                             uint32_t nodes)
+static bool is_stranded(const struct client *client, const struct client_slot *slot, uint32_t nodes)
 {
     const struct history_op *op = &client->world->history->ops[slot->op];
     return op->is_blocking && is_relaxed(op) && slot->home >= 0 && (nodes >> slot->home & 1) != 0;
+}
+
+/* It waits for its node to hear of the others: to be fresh enough, or to learn that an earlier
+ * write is decided. */
+static bool is_waiting_for_peers(const struct client *client, const struct client_slot *slot)
+{
+    const struct history_op *op = &client->world->history->ops[slot->op];
+    if (!client->world->is_residual || !op->is_blocking || !is_relaxed(op))
+        return false;
+    if (op->type == HISTORY_RELAXED_GET)
+        return op->reads_own || op->min_index > 0 || op->max_age_ns > 0;
+    return client->handle->pending_count >= client->handle->options.relaxed_keys_max;
+}
+
+bool client_may_wait(const struct client *client, const struct client_slot *slot)
+{
+    return is_stranded(client, slot, client->world->nodes_down) ||
+           is_waiting_for_peers(client, slot);
 }
 
 bool client_is_stranded(const struct client *client)
@@ -203,7 +223,7 @@ bool client_is_stranded(const struct client *client)
     uint32_t count = 0;
     for (uint32_t i = 0; i < CLIENT_SLOTS_MAX; i++) {
         const struct client_slot *slot = &client->slots[i];
-        if (slot->is_used && !client_slot_is_stranded(client, slot, client->world->nodes_gone))
+        if (slot->is_used && !is_stranded(client, slot, client->world->nodes_gone))
             return false;
         count += slot->is_used;
     }

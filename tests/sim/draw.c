@@ -225,10 +225,16 @@ static uint64_t draw_aim(struct draw *draw, struct prng *prng)
     return aim;
 }
 
-/* An election is two syncs and two ways: a shorter patience elects nobody. */
+/* What a record takes to be committed, two syncs and two ways, and then some. */
+static uint64_t round_ns_of(const struct draw *draw)
+{
+    return 3 * draw->sync_ns + 2 * (draw->delay_ns + draw->jitter_ns);
+}
+
+/* A patience that is shorter than an election elects nobody. */
 static void draw_patience(struct draw *draw, struct prng *prng)
 {
-    uint64_t round_ns = 3 * draw->sync_ns + 2 * (draw->delay_ns + draw->jitter_ns);
+    uint64_t round_ns = round_ns_of(draw);
     if (draw->election_min_ns < 3 * round_ns)
         draw->election_min_ns = 3 * round_ns;
     draw->election_max_ns = draw->election_min_ns * prng_range(prng, 130, 250) / 100;
@@ -236,6 +242,51 @@ static void draw_patience(struct draw *draw, struct prng *prng)
 }
 
 /* ---- relaxed operations, freshness, logs, and clients that die ---- */
+
+/* Relaxed writes that wait long for a quorum, with power failing meanwhile. */
+static void aim_at_pending(struct draw *draw, struct prng *prng)
+{
+    draw->keys = prng_range(prng, 1, 3);
+    draw->clients = prng_range(prng, 3, 6);
+    draw->relaxed_set_weight = 15;
+    draw->relaxed_del_weight = 3;
+    draw->relaxed_get_weight = 10;
+    draw->set_weight = PICK(prng, 0, 2, 10);
+    draw->pinned_chance = PICK(prng, 300000, 1000000);
+    draw->isolate_weight = 20;
+    draw->partition_weight = 20;
+    draw->power_weight = 10;
+    draw->cut_ns_max = 5 * S;
+    draw->down_ns_max = 300 * MS;
+    draw->fault_interval_ns = 200 * MS;
+}
+
+/* Values so large that journals fill and change their banks. */
+static void aim_at_full_journals(struct draw *draw, struct prng *prng)
+{
+    draw->nodes = PICK(prng, 3, 3, 5);
+    draw->clients = 3;
+    draw->keys = prng_range(prng, 1, 2);
+    draw->ops_per_client = 60;
+    draw->pipeline_max = 4;
+    draw->think_ns = 60 * MS;
+    /* Of relaxed writes hardly one in many comes into the log, which would be full else. */
+    draw->set_weight = 0;
+    draw->swap_weight = 0;
+    draw->relaxed_set_weight = 20;
+    draw->big_value_chance = 600000;
+    draw->pinned_chance = 1000000;
+    draw->blocking_chance = PICK(prng, 0, 500000);
+    draw->timeout_ns = 200 * MS;
+    draw->isolate_weight = 20;
+    draw->partition_weight = 20;
+    draw->power_weight = 5;
+    draw->cut_ns_max = 5 * S;
+    draw->fault_interval_ns = 500 * MS;
+    draw->loss_chance /= 20;
+    draw->duplicate_chance /= 20;
+    draw->corrupt_chance = 0;
+}
 
 /* Takers of one log, and hardly anything else. */
 static void aim_at_logs(struct draw *draw, struct prng *prng)
@@ -250,18 +301,32 @@ static void aim_at_logs(struct draw *draw, struct prng *prng)
     draw->death_chance = PICK(prng, 500000, 900000);
 }
 
+/*
+ * Renewals of all clients together leave a slow cluster room for something else, and are well below
+ * the lifetime of a session, as the library asks for.
+ */
+static void draw_keep_alive(struct draw *draw)
+{
+    uint64_t least_ns = (draw->clients + draw->takers) * 2 * round_ns_of(draw);
+    if (draw->keep_alive_ns > 1 * S)
+        draw->keep_alive_ns = 1 * S;
+    if (draw->keep_alive_ns < least_ns)
+        draw->keep_alive_ns = least_ns;
+    if (draw->session_ttl_ns < 3 * draw->keep_alive_ns)
+        draw->session_ttl_ns = 3 * draw->keep_alive_ns;
+}
+
 static void draw_contract(struct draw *draw, struct prng *prng, uint64_t aim)
 {
+    draw->relaxed_set_weight = swarm(prng, 350000, 1, 10);
+    draw->relaxed_del_weight = swarm(prng, 600000, 1, 4);
     draw->reads_own_chance = PICK(prng, 0, 0, 300000, 1000000);
     draw->min_index_chance = PICK(prng, 0, 0, 100000, 500000);
     draw->max_age_chance = PICK(prng, 0, 0, 200000, 800000);
     draw->max_age_ns = PICK(prng, 10 * MS, 300 * MS, 3 * S);
     draw->relaxed_keys_max = PICK(prng, 1, 2, 64, 64);
     draw->leader_fresh_ns = PICK(prng, 30 * MS, 100 * MS, 100 * MS, 1 * S);
-    /* Well below the lifetime of a session, as the library asks for. */
     draw->keep_alive_ns = draw->session_ttl_ns / PICK(prng, 3, 5, 20);
-    if (draw->keep_alive_ns > 1 * S)
-        draw->keep_alive_ns = 1 * S;
     draw->hurt_interval_ns = PICK(prng, 0, 0, 0, 500 * MS, 2 * S, 5 * S);
     draw->death_chance = PICK(prng, 0, 300000, 700000);
     draw->takers = PICK(prng, 0, 0, 0, 0, 1, 2, 3);
@@ -271,10 +336,23 @@ static void draw_contract(struct draw *draw, struct prng *prng, uint64_t aim)
     draw->lease_ns = PICK(prng, 30 * MS, 300 * MS, 2 * S);
     draw->wall_skew_ns = PICK(prng, 0, 100 * MS, 400 * MS, 400 * MS, 5 * S);
     draw->journal_fault_chance = PICK(prng, 0, 300000, 800000);
-    if (aim == 7)
+    switch (aim) {
+    case 4:
+    case 5:
+        aim_at_pending(draw, prng);
+        break;
+    case 6:
+        aim_at_full_journals(draw, prng);
+        break;
+    case 7:
         aim_at_logs(draw, prng);
+        break;
+    default:
+        break;
+    }
     if (draw->nodes < 3)
         draw->residual = RESIDUAL_NONE;
+    draw_keep_alive(draw);
 }
 
 void draw_make(struct draw *draw, uint64_t seed)

@@ -95,6 +95,20 @@ static void note(struct witness *witness, const struct witness_note *noted)
     witness->notes[witness->note_count++] = *noted;
 }
 
+void witness_tell(const struct witness *witness, struct history *history)
+{
+    for (uint32_t i = 0; i < witness->accepted.capacity; i++) {
+        const struct witness_name *name = &witness->accepted.places[i];
+        if (name->op == 0)
+            continue;
+        struct history_op *op = &history->ops[name->op - 1];
+        if (op->place.index == 0 || op->journal_seq != 0)
+            continue;
+        op->node = (uint16_t)name->high;
+        op->journal_seq = name->low;
+    }
+}
+
 /* ---- between the parts ---- */
 
 struct op_result __real_machine_execute(struct machine *machine, struct session **session,

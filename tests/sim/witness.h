@@ -46,6 +46,13 @@ void witness_deinit(struct witness *witness);
 /* The operation is, or will be, transmitted under this identity. */
 void witness_name_op(struct witness *witness, uint64_t session, uint64_t seq, uint32_t op);
 
+/*
+ * At the end: tells the history under which journal seqs the log has relaxed writes whose clients
+ * were never told. One that never came into the log may have been lost before it was durable, and
+ * its seq been given to another.
+ */
+void witness_tell(const struct witness *witness, struct history *history);
+
 /* The lane of the node (from 1) runs from here on; its notes are those of this turn. */
 void witness_begin(struct witness *witness, uint16_t node);
 void witness_end(struct witness *witness);

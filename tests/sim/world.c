@@ -11,6 +11,8 @@
 #define SLICE_NS          (20 * MS)
 #define CALLS_BOUND_NS    (40000 * MS)
 #define CONVERGE_BOUND_NS (60000 * MS)
+/* A batch of the largest values of the workload, and what the engine keeps in reserve. */
+#define LOG_ROOM_BYTES_MIN (1024 * 1024)
 
 uint64_t world_now_ns(const struct world *world)
 {
@@ -291,10 +293,22 @@ static bool world_await(struct world *world, bool (*is_reached)(struct world *),
     return verdict_is_broken(&world->verdict) || is_reached(world);
 }
 
+/* Some node's log has no room for what may come: then it stays behind, or leads without progress.
+ */
+static bool is_log_full(const struct world *world)
+{
+    for (uint32_t i = 0; i < world->draw.nodes; i++) {
+        struct lane *lane = world->nodes[i].lane;
+        if (lane != NULL && log_room_bytes(lane_log(lane)) < LOG_ROOM_BYTES_MIN)
+            return true;
+    }
+    return false;
+}
+
 /* A full log, or store, ends progress by design: then only safety is judged. */
 static bool is_full(const struct world *world)
 {
-    return world->is_log_exhausted || world->client_world.is_overload_met;
+    return world->is_log_exhausted || world->client_world.is_overload_met || is_log_full(world);
 }
 
 /*
@@ -352,11 +366,13 @@ static void phase_liveness(struct world *world)
     faults_heal(world);
     uint32_t residual = faults_residual(world);
     world->is_residual = residual < FAULTS_MAX;
+    world->client_world.is_residual = world->is_residual;
     if (!world_await(world, are_calls_done, CALLS_BOUND_NS))
         break_unless_excused(world, RULE_LIVENESS_CALLS, "calls do not end");
     if (residual < FAULTS_MAX)
         faults_mend(world, residual);
     world->is_residual = false;
+    world->client_world.is_residual = false;
     boot_missing(world);
     if (!world_await(world, is_converged, CONVERGE_BOUND_NS))
         break_unless_excused(world, RULE_LIVENESS_CONVERGENCE, "nodes do not converge");
@@ -388,6 +404,7 @@ void world_run(struct world *world)
     phase_last_reads(world);
     states_compare(world);
     verdict_trace(&world->verdict, world_now_ns(world));
+    witness_tell(&world->witness, &world->history);
     if (!verdict_is_broken(&world->verdict))
         history_check(&world->history, &world->verdict, world->tally);
     if (!verdict_is_broken(&world->verdict))
