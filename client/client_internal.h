@@ -335,6 +335,8 @@ void op_finish_plain(struct plx_client *client, struct op *op, enum plx_outcome 
 void op_wake_at(struct plx_client *client, uint64_t at_ns);
 void ops_turn(struct plx_client *client);
 void ops_cancel(struct plx_client *client);
+/* A write of this handle that was pending is in the log: relaxed gets under way began after it. */
+void ops_bound_staleness(struct plx_client *client);
 uint64_t time_after(uint64_t now_ns, uint64_t wait_ns); /* UINT64_MAX: never */
 /* Another leader: what the former one was asked is asked again at once. */
 void ops_redirect(struct plx_client *client);

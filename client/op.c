@@ -42,6 +42,15 @@ static void op_bound_staleness(const struct plx_client *client, struct plx_call 
         call->max_age_ns = client->options.max_age_ns;
 }
 
+void ops_bound_staleness(struct plx_client *client)
+{
+    for (uint32_t i = 0; i < client->active_count; i++) {
+        struct op *op = &client->ops[client->active[i]];
+        if (op->class == CLASS_RELAXED_READ)
+            op_bound_staleness(client, &op->request.call);
+    }
+}
+
 struct op *op_begin(struct plx_client *client, const struct plx_op *request, uint32_t cancel_epoch)
 {
     if (client->free_count == 0)

@@ -95,9 +95,13 @@ static bool is_too_stale(struct plx_client *client, const struct op *op,
     uint64_t max_age_ns = op->request.call.max_age_ns;
     if (max_age_ns != 0 && response->contact_age_ns > max_age_ns)
         return true;
+    if (!client->options.read_your_writes)
+        return false;
+    /* A write of this handle was decided after the node had been asked. */
+    if (response->applied_index < op->request.call.min_index)
+        return true;
     /* This handle's own write of the key is pending on another node. */
-    if (!client->options.read_your_writes ||
-        !pending_elsewhere(client, op->request.key, response->node))
+    if (!pending_elsewhere(client, op->request.key, response->node))
         return false;
     pending_ask(client, op->request.key);
     return true;

@@ -38,6 +38,7 @@ struct fake {
     uint32_t hellos;  /* seen */
     uint32_t registrations;
     uint64_t journal_done_seq;
+    uint64_t applied_index; /* as it says in every answer */
     uint64_t contact_age_us;
     uint64_t message_id;
     struct arena arena;
@@ -57,6 +58,7 @@ struct fake {
 static inline void fake_open(struct fake *fake, uint16_t id)
 {
     *fake = (struct fake){.id = id,
+                          .applied_index = 77,
                           .incarnation = 1000u + id,
                           .session = FAKE_SESSION,
                           .contact_age_us = 9,
@@ -140,7 +142,7 @@ static inline void fake_hello(struct fake *fake, uint64_t nonce)
     struct wire_hello_reply reply = {.nonce = nonce,
                                      .incarnation = fake->incarnation,
                                      .term = 5,
-                                     .applied_index = 77,
+                                     .applied_index = fake->applied_index,
                                      .journal_done_seq = fake->journal_done_seq,
                                      .node = fake->id,
                                      .leader = fake->is_leader ? fake->id : 0,
@@ -160,7 +162,7 @@ static inline struct wire_reply fake_reply_head(const struct fake *fake, uint64_
                                .leader = fake->is_leader ? fake->id : 0,
                                .status = (uint8_t)status,
                                .term = 5,
-                               .applied_index = 77,
+                               .applied_index = fake->applied_index,
                                .contact_age_us = fake->contact_age_us,
                                .journal_done_seq = fake->journal_done_seq};
 }

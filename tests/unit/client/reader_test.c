@@ -110,6 +110,31 @@ static void test_reader_is_not_shown_less_than_its_own_write(void **state)
     pair_close(&pair);
 }
 
+/* Its own write is decided while the get is under way: the node that answers must have it, too. */
+static void test_reader_is_not_shown_less_than_what_is_decided_meanwhile(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct ending get = {0};
+    struct ending set = {0};
+    pair_open(&pair, 2);
+    pair.options.read_your_writes = true;
+    pair.client = fake_client(&pair.options);
+    set_relaxed(&pair, &pair.fakes[0], "key", SEQ);
+    get_arrives(&pair, &pair.fakes[1], "key", &get);
+    pair.fakes[0].journal_done_seq = SEQ;
+    while (fake_try(&pair.fakes[0]))
+        continue; /* reads that it left unanswered */
+    set_arrives(&pair, "other", &set);
+    set_ends(&pair, &set);
+    pair.fakes[1].applied_index = 76;
+    fake_answer(&pair.fakes[1], WIRE_READ_REPLY, pair.fakes[1].read.request_number,
+                &(struct wire_reply_op){.outcome = WIRE_OUTCOME_NOT_FOUND});
+    fake_finish(&pair.fakes[1], pair.client, &get);
+    assert_int_equal(get.response.outcome, PLX_E_TOO_STALE);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +142,7 @@ int main(void)
         cmocka_unit_test(test_reader_has_seen_a_relaxed_write_that_is_decided),
         cmocka_unit_test(test_reader_has_seen_what_a_swap_was_shown),
         cmocka_unit_test(test_reader_is_not_shown_less_than_its_own_write),
+        cmocka_unit_test(test_reader_is_not_shown_less_than_what_is_decided_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
