@@ -35,14 +35,16 @@
 #define SESSIONS_MAX         (1 + SESSIONS_RETIRED_MAX)
 #define EXCHANGE_BYTES_MAX   (16 * 1024)
 
-#define RTO_INITIAL_NS   (10 * 1000 * 1000)
-#define RTO_MAX_NS       (100 * 1000 * 1000)
-#define LARGE_PAUSE_NS   (100 * 1000) /* between bursts of pieces */
-#define HELLO_FIRST_NS   (1000 * 1000)
-#define HELLO_MAX_NS     (20 * 1000 * 1000)
-#define NONCE_AGE_MAX_NS (1000 * 1000 * 1000) /* and so the longest round trip to a node */
-#define PENDING_WAIT_NS  (2 * 1000 * 1000)    /* between questions whether writes are decided */
-#define HOME_SILENCE_MAX 2 /* unanswered waits before another node becomes the home */
+#define RTO_INITIAL_NS (10 * 1000 * 1000)
+#define RTO_MAX_NS     (100 * 1000 * 1000)
+/* No way to a node takes longer: what does was spent waiting there, for a quorum perhaps. */
+#define ROUND_TRIP_MAX_NS (500 * 1000 * 1000)
+#define LARGE_PAUSE_NS    (100 * 1000) /* between bursts of pieces */
+#define HELLO_FIRST_NS    (1000 * 1000)
+#define HELLO_MAX_NS      (20 * 1000 * 1000)
+#define NONCE_AGE_MAX_NS  (1000 * 1000 * 1000) /* and so the longest round trip to a node */
+#define PENDING_WAIT_NS   (2 * 1000 * 1000)    /* between questions whether writes are decided */
+#define HOME_SILENCE_MAX  2 /* unanswered waits before another node becomes the home */
 
 #define PENDING_SEQS_MAX 40 /* remembered of one key on one node */
 #define CANCELS_MAX      60 /* of one operation */

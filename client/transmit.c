@@ -18,6 +18,8 @@ uint64_t round_trip_timeout_ns(struct plx_client *client, bool is_read, uint32_t
         margin_ns = client->options.rto_min_ns;
     /* The margin comes on top: a round trip that hardly varies is not expected to the moment. */
     uint64_t timeout_ns = round_trip->smoothed_ns + margin_ns;
+    if (timeout_ns > 2 * ROUND_TRIP_MAX_NS)
+        timeout_ns = 2 * ROUND_TRIP_MAX_NS;
     if (round_trip->smoothed_ns == 0 && timeout_ns < RTO_INITIAL_NS)
         timeout_ns = RTO_INITIAL_NS;
     /* Backing off ends; but what takes longer than that end is not asked for more often. */
@@ -36,6 +38,8 @@ void round_trip_sample(struct plx_client *client, struct transmission *transmiss
     if (transmission->is_timed)
         return;
     transmission->is_timed = true;
+    if (sample_ns > ROUND_TRIP_MAX_NS)
+        sample_ns = ROUND_TRIP_MAX_NS;
     if (round_trip->smoothed_ns == 0) {
         *round_trip = (struct round_trip){sample_ns, sample_ns / 2};
         return;

@@ -75,6 +75,21 @@ static void test_round_trip_that_varies_is_waited_for_longer(void **state)
     fake_close(&fake);
 }
 
+/* A node held a request until there was a quorum again: that says nothing of the way to it. */
+static void test_round_trip_that_waited_at_the_node_does_not_last(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct plx_client *client = client_open(&fake);
+    sample(client, 40000 * MILLISECOND_NS, 3);
+    assert_in_range(round_trip_timeout_ns(client, false, 20), MILLISECOND_NS,
+                    1250 * MILLISECOND_NS);
+    sample(client, MILLISECOND_NS, 80);
+    assert_true(round_trip_timeout_ns(client, false, 0) < 20 * MILLISECOND_NS);
+    plx_close(client);
+    fake_close(&fake);
+}
+
 /* A node so far away that hellos go out many times before the first is answered. */
 static void test_round_trip_of_300_ms_finds_its_leader(void **state)
 {
@@ -106,6 +121,7 @@ int main(void)
         cmocka_unit_test(test_round_trip_before_the_first_sample_backs_off_from_10_ms),
         cmocka_unit_test(test_round_trip_that_hardly_varies_keeps_a_margin),
         cmocka_unit_test(test_round_trip_that_varies_is_waited_for_longer),
+        cmocka_unit_test(test_round_trip_that_waited_at_the_node_does_not_last),
         cmocka_unit_test(test_round_trip_of_300_ms_finds_its_leader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
