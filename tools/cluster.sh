@@ -188,7 +188,7 @@ cluster_stop() {
 # Waits for a process that was asked to end, and insists when it takes too long.
 cluster_reap() {
     local pid=${cluster_pids[$1]}
-    cluster_until "${CLUSTER_STOP_SECONDS:-5}" cluster_is_gone "$pid" ||
+    cluster_until "${CLUSTER_STOP_SECONDS:-10}" cluster_is_gone "$pid" ||
         kill -KILL "$pid" 2>/dev/null || :
     wait "$pid" 2>/dev/null || cluster_bad_exits+="${cluster_bad_exits:+, }$1: status $?"
     unset "cluster_pids[$1]"
