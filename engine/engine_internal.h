@@ -173,10 +173,11 @@ struct relaxed {
 /* How far pending relaxed writes are on their way to whom. */
 struct forward {
     uint64_t term;
-    uint64_t next;      /* position in the overlay: those before it are on their way */
-    uint64_t last_seq;  /* newest of them, 0: none */
-    uint64_t seen_head; /* of the overlay, when some were last seen to be decided */
-    uint64_t due_ns;    /* not sent again before */
+    uint64_t next;       /* position in the overlay: those before it are on their way */
+    uint64_t last_seq;   /* newest of them, 0: none */
+    uint64_t size_bytes; /* sent since something was decided, or since it began anew */
+    uint64_t seen_head;  /* of the overlay, when some were last seen to be decided */
+    uint64_t due_ns;     /* not sent again before */
     uint64_t wait_ns;
     uint64_t
         blocked_head; /* head of the overlay when its op found the store full, and 1; 0: none */

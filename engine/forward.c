@@ -21,6 +21,9 @@
 /* Of the queue, gaps included, on its way to another node: what a lost message makes be sent again.
  */
 #define FORWARD_OPS_MAX UINT64_C(1024)
+/* Nothing follows beyond: messages of many packets are in each other's way where they are put
+ * together, and those of several nodes together might never be whole. */
+#define FORWARD_SIZE_BYTES_MAX (128 * 1024)
 
 /* Everything from the head on is to be sent anew. */
 static void restart(struct engine *engine)
@@ -28,6 +31,7 @@ static void restart(struct engine *engine)
     struct forward *forward = &engine->forward;
     forward->next = engine->relaxed.overlay.head;
     forward->last_seq = 0;
+    forward->size_bytes = 0;
 }
 
 static void wait_longer(struct engine *engine)
@@ -45,6 +49,7 @@ static void note_progress(struct engine *engine)
     struct forward *forward = &engine->forward;
     forward->seen_head = engine->relaxed.overlay.head;
     forward->wait_ns = FORWARD_WAIT_MIN_NS;
+    forward->size_bytes = 0;
     if (forward->next < forward->seen_head)
         forward->next = forward->seen_head;
     if (forward->leader != engine->options.self)
@@ -135,6 +140,7 @@ static struct span batch_build(struct engine *engine)
         forward->last_seq = op->seq;
     }
     CHECK(count > 0 && !writer.is_overflow);
+    forward->size_bytes += writer.size_bytes;
     return span_of(writer.data, writer.size_bytes);
 }
 
@@ -157,7 +163,8 @@ static bool is_due_elsewhere(const struct engine *engine)
     const struct overlay *overlay = &engine->relaxed.overlay;
     if (forward->next > overlay->head && engine->view.now_ns >= forward->due_ns)
         return true;
-    return forward->next < overlay->shown && forward->next - overlay->head < FORWARD_OPS_MAX;
+    return forward->next < overlay->shown && forward->next - overlay->head < FORWARD_OPS_MAX &&
+           forward->size_bytes < FORWARD_SIZE_BYTES_MAX;
 }
 
 bool engine_forward(struct engine *engine, struct span *ret_body)

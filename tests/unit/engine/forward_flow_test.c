@@ -44,6 +44,30 @@ static void test_forward_sends_on_while_a_part_of_the_queue_is_on_its_way(void *
     assert_int_equal(engine_counters(p->leader->engine)->ops_duplicate, 0);
 }
 
+/* What takes many packets goes alone. */
+static void test_forward_sends_little_at_a_time_of_large_values(void **state)
+{
+    struct pair *p = *state;
+    static struct kept kept;
+    static char value[100 * 1024];
+    char key[16];
+    memset(value, 'v', sizeof(value) - 1);
+    for (uint32_t i = 0; i < 6; i++) {
+        snprintf(key, sizeof(key), "k%u", i);
+        fixture_pend(p->node, 1 + i, key, value);
+    }
+    fixture_turn(p->node, 0);
+    assert_true(keep_forward(p->node, &kept));
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_forwarded, 2);
+    assert_false(keep_forward(p->node, &kept));
+    assert_true(engine_deadline_ns(p->node->engine) > p->node->view.now_ns);
+    deliver(p, &kept);
+    commit(p);
+    assert_true(keep_forward(p->node, &kept));
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_forwarded, 4);
+    assert_false(keep_forward(p->node, &kept));
+}
+
 static void test_forward_sends_all_again_when_a_message_is_lost(void **state)
 {
     struct pair *p = *state;
@@ -100,6 +124,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_forward_sends_on_while_a_part_of_the_queue_is_on_its_way, roomy_setup,
             pair_teardown),
+        cmocka_unit_test_setup_teardown(test_forward_sends_little_at_a_time_of_large_values,
+                                        roomy_setup, pair_teardown),
         T(test_forward_sends_all_again_when_a_message_is_lost),
         T(test_forward_gives_what_is_on_its_way_new_time_with_each_progress),
         T(test_forward_splits_a_long_backlog),

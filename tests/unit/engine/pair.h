@@ -55,7 +55,7 @@ static inline int pair_teardown(void **state)
 
 /* A batch of the node, kept beyond the engine's next call. */
 struct kept {
-    uint8_t data[64 * 1024];
+    uint8_t data[320 * 1024];
     size_t size_bytes;
 };
 
