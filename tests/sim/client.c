@@ -4,6 +4,7 @@
 #include "base/check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define MS             UINT64_C(1000000)
 #define POLL_NS_MAX    (50 * MS)
@@ -276,6 +277,8 @@ void client_deinit(struct client *client)
         process_kill(client);
     client->socket.fiber.is_live = false; /* one that has not begun has nothing to lose */
     socket_sim_deinit(&client->socket);
+    free(client->text);
+    client->text = NULL;
 }
 
 void client_wake(struct client *client, uint64_t stamp)

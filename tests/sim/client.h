@@ -74,6 +74,7 @@ struct client {
     struct client_slot slots[CLIENT_SLOTS_MAX];
     uint32_t logs_known; /* a taker: so many lines are known to be handed out; they end here */
     struct plx_logs_position logs_known_end;
+    char *text; /* that it was given; outlives its deaths */
 };
 
 void client_init(struct client *client, struct client_world *world, uint32_t number, uint64_t seed);

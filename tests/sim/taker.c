@@ -15,7 +15,7 @@ struct taking {
     uint32_t handout; /* its number */
     uint32_t from;    /* lines given: [from, to) */
     uint32_t to;
-    char *text; /* NULL: as an array */
+    char *text; /* the client's; NULL: as an array */
     size_t text_size_bytes;
 };
 
@@ -232,8 +232,9 @@ static void text_make(struct client *client, struct taking *taking)
 {
     const struct log_file *file = &client->world->log_file;
     taking->text_size_bytes = log_file_text_size(file, taking->from, taking->to);
-    taking->text = malloc(taking->text_size_bytes + 1);
+    taking->text = realloc(client->text, taking->text_size_bytes + 1);
     CHECK(taking->text != NULL);
+    client->text = taking->text;
     log_file_text_write(file, taking->from, taking->to, taking->text);
     taking->text[taking->text_size_bytes] = '\0';
 }
@@ -262,7 +263,6 @@ static bool take_once(struct client *client)
     client->world->tally->logs_calls++;
     struct plx_logs_result result = take(client, &taking, &how);
     result_take(client, &taking, &result);
-    free(taking.text);
     return result.outcome == PLX_OK && result.count == 0 && !result.is_leased &&
            taking.to == file->count;
 }
