@@ -28,15 +28,17 @@ enum raft_peer_state {
 struct raft_peer {
     uint16_t id;
     enum raft_peer_state state;
-    bool is_probe_sent;    /* probe: a request is on its way */
-    uint32_t step_appends; /* append requests in this step's effects */
-    uint64_t match_index;  /* durable there and equal to ours */
-    uint64_t next_index;   /* first record of the next request */
-    uint64_t round_acked;  /* highest round it has echoed in this term */
-    uint32_t suspicion;  /* not 0: it may have lost records of this term; it is told that we know */
-    uint64_t round_min;  /* a match acknowledged in an earlier round counts no more */
-    uint64_t contact_ns; /* its last reply in this term; 0: none */
-    uint64_t sent_ns;    /* our last append request to it */
+    bool is_probe_sent;      /* probe: a request is on its way */
+    uint32_t step_appends;   /* append requests in this step's effects */
+    uint64_t match_index;    /* durable there and equal to ours */
+    uint64_t next_index;     /* first record of the next request */
+    uint64_t pipeline_match; /* match_index when the pipeline began */
+    uint64_t round_acked;    /* highest round it has echoed in this term */
+    uint32_t suspicion; /* not 0: it may have lost records of this term; it is told that we know */
+    uint64_t round_min; /* a match acknowledged in an earlier round counts no more */
+    uint64_t round_probe; /* an answer of an earlier round does not say where to go on */
+    uint64_t contact_ns;  /* its last reply in this term; 0: none */
+    uint64_t sent_ns;     /* our last append request to it */
     uint64_t progress_ns; /* it acknowledged something new, or the pipeline was empty */
     uint64_t retry_ns;    /* silence after which what is in flight counts as lost */
     uint64_t *inflight;   /* ring of inflight_max: last index of each unacknowledged request */

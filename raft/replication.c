@@ -12,8 +12,18 @@
  * loss. */
 #define RETRY_DECAY_DIVISOR 16
 
-static void enter_probe(struct raft_peer *peer, uint64_t next_index)
+/*
+ * A pipeline that is given up has requests on their way, and each of their answers would start the
+ * next one: where packets overtake each other they would multiply. So the probe, and what follows
+ * it, belongs to a round that begins now, and an answer of an earlier one moves nothing but
+ * match_index.
+ */
+static void enter_probe(struct raft *raft, struct raft_peer *peer, uint64_t next_index)
 {
+    if (peer->state == RAFT_PEER_REPLICATE) {
+        raft->round++;
+        peer->round_probe = raft->round;
+    }
     peer->state = RAFT_PEER_PROBE;
     peer->is_probe_sent = false;
     peer->next_index = next_index;
@@ -24,6 +34,7 @@ static void enter_probe(struct raft_peer *peer, uint64_t next_index)
 static void enter_replicate(struct raft_peer *peer)
 {
     peer->state = RAFT_PEER_REPLICATE;
+    peer->pipeline_match = peer->match_index;
     peer->next_index = peer->match_index + 1;
     peer->inflight_head = 0;
     peer->inflight_count = 0;
@@ -34,10 +45,11 @@ void raft_reset_peers(struct raft *raft)
 {
     for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
         struct raft_peer *peer = &raft->peers[slot];
-        enter_probe(peer, raft->trail.last_index + 1);
+        enter_probe(raft, peer, raft->trail.last_index + 1);
         peer->match_index = 0;
         peer->round_acked = 0;
         peer->round_min = 0;
+        peer->round_probe = 0;
         peer->suspicion = 0;
         peer->step_appends = 0;
         peer->sent_ns = raft->now_ns;
@@ -148,7 +160,7 @@ void raft_send_heartbeats(struct raft *raft, uint64_t silence_ns)
 /* Nothing in flight was acknowledged for too long: it is lost. Start again behind what is known. */
 static void recover_from_loss(struct raft *raft, struct raft_peer *peer)
 {
-    enter_probe(peer, peer->match_index + 1);
+    enter_probe(raft, peer, peer->match_index + 1);
     peer->progress_ns = raft->now_ns;
     peer->retry_ns *= 2;
     if (peer->retry_ns > raft->options.election_timeout_min_ns)
@@ -202,10 +214,11 @@ static void handle_success(struct raft *raft, struct raft_peer *peer,
         peer->match_index = match_index;
         peer->progress_ns = raft->now_ns;
         peer->retry_ns -= (peer->retry_ns - interval_ns) / RETRY_DECAY_DIVISOR;
+        peer->is_probe_sent = false; /* where to go on is known better than it was */
         release_inflight(raft, peer);
         raft_advance_commit(raft);
     }
-    if (peer->state == RAFT_PEER_PROBE)
+    if (peer->state == RAFT_PEER_PROBE && message->append_reply.round >= peer->round_probe)
         enter_replicate(peer);
     else if (peer->next_index <= peer->match_index)
         peer->next_index = peer->match_index + 1;
@@ -244,8 +257,18 @@ static void note_suspicion(struct raft *raft, struct raft_peer *peer,
     if (peer->suspicion == 0)
         return;
     forget_acknowledgements(raft, peer);
-    enter_probe(peer, peer->state == RAFT_PEER_PROBE ? peer->next_index : peer->match_index + 1);
+    bool is_probe = peer->state == RAFT_PEER_PROBE;
+    enter_probe(raft, peer, is_probe ? peer->next_index : peer->match_index + 1);
     peer->match_index = 0;
+}
+
+/* A request was lost or overtaken, or the peer has no room for it. Where nothing came of the whole
+ * pipeline the next heartbeat asks anew, instead of the same records at the speed of the line. */
+static void give_up_pipeline(struct raft *raft, struct raft_peer *peer)
+{
+    bool is_stuck = peer->match_index == peer->pipeline_match;
+    enter_probe(raft, peer, peer->match_index + 1);
+    peer->is_probe_sent = is_stuck;
 }
 
 static void handle_rejection(struct raft *raft, struct raft_peer *peer,
@@ -255,15 +278,17 @@ static void handle_rejection(struct raft *raft, struct raft_peer *peer,
     /* A peer that trusts its log has lost nothing that it acknowledged. */
     if (message->append_reply.suspicion != 0)
         forget_acknowledgements(raft, peer);
+    if (message->append_reply.round < peer->round_probe)
+        return;
     if (peer->state == RAFT_PEER_REPLICATE && rejected > peer->match_index) {
-        enter_probe(peer, peer->match_index + 1); /* a request was lost or overtaken */
+        give_up_pipeline(raft, peer);
         return;
     }
     bool is_current = peer->state == RAFT_PEER_PROBE ? rejected + 1 == peer->next_index
                                                      : rejected == peer->match_index;
     if (!is_current)
         return; /* answers a request that no longer matters */
-    enter_probe(peer, back_off(raft, message));
+    enter_probe(raft, peer, back_off(raft, message));
     /* A peer that lost its tail rejects even what it once acknowledged: believe it. To count less
      * than it has is always safe. */
     if (peer->match_index >= peer->next_index)

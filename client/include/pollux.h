@@ -403,7 +403,9 @@ struct plx_logs_result {
  * PLX_OK: logs[first] to the end are the caller's. PLX_TIMEOUT: nothing was handed out.
  * PLX_UNKNOWN: it cannot be learnt now; keep the logs, plx_resolve(token) says PLX_OK where they
  * are the caller's and PLX_TIMEOUT or PLX_MISMATCH where not; once it says PLX_E_SESSION_EXPIRED
- * plx_logs_confirm(id) says it. PLX_E_*: refused, nothing was moved. Threads as plx_get.
+ * plx_logs_confirm(id) says it. PLX_UNKNOWN without a token: both are gone, its session and what
+ * the cursor remembers of PLX_LOGS_REMEMBERED hand-outs; nobody knows any more, and nobody else is
+ * given these logs where they were taken. PLX_E_*: refused, nothing was moved. Threads as plx_get.
  */
 PLX_API struct plx_logs_result plx_logs_take(struct plx_client *client, const char *server,
                                              const struct plx_log *logs, size_t count,

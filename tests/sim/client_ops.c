@@ -194,10 +194,28 @@ void client_drop_ops(struct client *client)
         slot_free(&client->slots[i]);
 }
 
+/* A relaxed write of another key waits for its handle to remember fewer pending ones, and what
+ * became of those only the nodes that took them can tell. */
+static bool is_behind_pending(const struct client *client, const struct history_op *op,
+                              uint32_t nodes)
+{
+    const struct plx_client *handle = client->handle;
+    if (!history_is_relaxed_write(op) || handle->pending_count < handle->options.relaxed_keys_max)
+        return false;
+    for (uint32_t i = 0; i < handle->pending_count; i++) {
+        if ((nodes >> (handle->pending[i].node - 1) & 1) != 0)
+            return true;
+    }
+    return false;
+}
+
 static bool is_stranded(const struct client *client, const struct client_slot *slot, uint32_t nodes)
 {
     const struct history_op *op = &client->world->history->ops[slot->op];
-    return op->is_blocking && is_relaxed(op) && slot->home >= 0 && (nodes >> slot->home & 1) != 0;
+    if (!op->is_blocking || !is_relaxed(op))
+        return false;
+    bool is_at_home = slot->home >= 0 && (nodes >> slot->home & 1) != 0;
+    return is_at_home || is_behind_pending(client, op, nodes);
 }
 
 /* It waits for its node to hear of the others: to be fresh enough, or to learn that an earlier

@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define US 1000ull
-#define MS 1000000ull
-#define S  1000000000ull
+#define US           1000ull
+#define STORE_BLOCKS (1 << 15)
+#define MS           1000000ull
+#define S            1000000000ull
 
 static uint64_t pick(struct prng *prng, const uint64_t *choices, uint32_t count)
 {
@@ -252,8 +253,10 @@ static void aim_at_pending(struct draw *draw, struct prng *prng)
     draw->relaxed_del_weight = 3;
     draw->relaxed_get_weight = 10;
     draw->set_weight = PICK(prng, 0, 2, 10);
+    draw->reads_own_chance = PICK(prng, 0, 500000, 1000000);
     draw->pinned_chance = PICK(prng, 300000, 1000000);
     draw->isolate_weight = 20;
+    draw->one_way_weight = PICK(prng, 0, 40);
     draw->partition_weight = 20;
     draw->power_weight = 10;
     draw->cut_ns_max = 5 * S;
@@ -286,6 +289,50 @@ static void aim_at_full_journals(struct draw *draw, struct prng *prng)
     draw->loss_chance /= 20;
     draw->duplicate_chance /= 20;
     draw->corrupt_chance = 0;
+}
+
+/* A store that is full now and then: what is pending waits, and must not come in late. */
+static void aim_at_full_store(struct draw *draw, struct prng *prng)
+{
+    draw->nodes = PICK(prng, 1, 3, 3);
+    draw->clients = prng_range(prng, 3, 6);
+    draw->keys = prng_range(prng, 3, 6);
+    draw->value_size_max = 700;
+    draw->big_value_chance = 0;
+    draw->store_blocks = prng_range(prng, 5, 3 * draw->keys);
+    draw->set_weight = 6;
+    draw->del_weight = 6;
+    draw->relaxed_set_weight = 10;
+    draw->relaxed_del_weight = 3;
+    draw->relaxed_get_weight = 4;
+    draw->pinned_chance = 500000;
+    draw->blocking_chance = PICK(prng, 0, 500000);
+    draw->kill_leader_weight = 5;
+    draw->transfer_weight = 5;
+}
+
+/* Nodes that forget their journal while answers are lost and packets come late. */
+static void aim_at_recalls(struct draw *draw, struct prng *prng)
+{
+    draw->nodes = PICK(prng, 3, 5);
+    draw->clients = 6;
+    draw->pipeline_max = 8;
+    draw->ops_per_client = prng_range(prng, 80, 160);
+    draw->think_ns = prng_range(prng, 10 * MS, 40 * MS);
+    draw->relaxed_set_weight = 20;
+    draw->pinned_chance = 1000000;
+    draw->blocking_chance = 1000000;
+    draw->big_value_chance = 0;
+    draw->rto_min_ns = 100 * MS;
+    draw->loss_chance = PICK(prng, 50000, 300000);
+    draw->duplicate_chance = PICK(prng, 0, 500000);
+    draw->duplicate_lag_ns = PICK(prng, 300 * MS, 1 * S);
+    draw->lost_file_weight = 20;
+    draw->journal_fault_chance = 1000000;
+    draw->recreate_chance = 1000000;
+    draw->fault_interval_ns = 200 * MS;
+    draw->down_ns_max = 300 * MS;
+    draw->keys = PICK(prng, 2, 4);
 }
 
 /* Takers of one log, and hardly anything else. */
@@ -336,6 +383,7 @@ static void draw_contract(struct draw *draw, struct prng *prng, uint64_t aim)
     draw->lease_ns = PICK(prng, 30 * MS, 300 * MS, 2 * S);
     draw->wall_skew_ns = PICK(prng, 0, 100 * MS, 400 * MS, 400 * MS, 5 * S);
     draw->journal_fault_chance = PICK(prng, 0, 300000, 800000);
+    draw->store_blocks = STORE_BLOCKS;
     switch (aim) {
     case 4:
     case 5:
@@ -346,6 +394,12 @@ static void draw_contract(struct draw *draw, struct prng *prng, uint64_t aim)
         break;
     case 7:
         aim_at_logs(draw, prng);
+        break;
+    case 8:
+        aim_at_full_store(draw, prng);
+        break;
+    case 9:
+        aim_at_recalls(draw, prng);
         break;
     default:
         break;

@@ -99,7 +99,8 @@
     X(lease_chance)                                                                                \
     X(lease_ns)                                                                                    \
     X(wall_skew_ns)                                                                                \
-    X(journal_fault_chance)
+    X(journal_fault_chance)                                                                        \
+    X(store_blocks)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must serve.
  */

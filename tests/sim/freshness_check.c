@@ -156,7 +156,8 @@ static void check_own_relaxed(const struct history *history, struct verdict *ver
     timeline_deinit(&own);
 }
 
-/* A handle's pending write is not shown to it any more once it has written the key again. */
+/* A handle's pending write is not shown to it any more once it has written the key again. One that
+ * ended as unknown may come into effect after that. */
 static void check_own_pending(const struct history *history, struct verdict *verdict)
 {
     struct timeline written; /* when the handle's writes that the log has were begun */
@@ -177,8 +178,8 @@ static void check_own_pending(const struct history *history, struct verdict *ver
         const struct history_op *writer = &history->ops[op->seen - 1];
         const struct timeline_note *last = timeline_greatest(
             &written, timeline_group(op->key, op->client, op->life), op->invoke_ns);
-        if (last != NULL && writer->client == op->client && writer->life == op->life &&
-            last->value > writer->return_ns)
+        if (last != NULL && writer->outcome == HISTORY_OK && writer->client == op->client &&
+            writer->life == op->life && last->value > writer->return_ns)
             verdict_break(verdict, RULE_READ_YOUR_WRITES,
                           "op %u (key %u) of client %u saw its pending write %llu; it had written "
                           "the key again by op %u",

@@ -113,6 +113,8 @@ static enum history_outcome outcome_by_id(struct client *client, const struct ta
 static enum history_outcome outcome_by_token(struct client *client, const struct taking *taking,
                                              const struct plx_logs_result *result)
 {
+    if (result->token.session == 0)
+        return outcome_by_id(client, taking, &result->id);
     for (;;) {
         struct plx_call call = {.is_blocking = client->world->is_winding_down};
         struct plx_response response = plx_resolve(client->handle, &result->token, &call);

@@ -305,10 +305,22 @@ static bool is_log_full(const struct world *world)
     return false;
 }
 
+/* What some node had accepted did not fit into the store. */
+static bool is_store_full(const struct world *world)
+{
+    for (uint32_t i = 0; i < world->draw.nodes; i++) {
+        struct lane *lane = world->nodes[i].lane;
+        if (lane != NULL && engine_counters(lane_engine(lane))->relaxed_blocked > 0)
+            return true;
+    }
+    return false;
+}
+
 /* A full log, or store, ends progress by design: then only safety is judged. */
 static bool is_full(const struct world *world)
 {
-    return world->is_log_exhausted || world->client_world.is_overload_met || is_log_full(world);
+    return world->is_log_exhausted || world->client_world.is_overload_met || is_log_full(world) ||
+           is_store_full(world);
 }
 
 /*

@@ -1,6 +1,8 @@
 /* What happens to the nodes of a world: random faults by weight, and the end of all of them. */
 #include "tests/sim/world.h"
 
+#include "pmem/journal_internal.h"
+
 #include "base/check.h"
 
 #define MS                1000000ull
@@ -244,12 +246,22 @@ static bool is_torn_now(const struct world *world, const struct sim_node *node)
            medium_sim_pending_count(world->media, watched->path) >= TORN_WORDS_MIN;
 }
 
+/* Its journal is between two banks, and has just gone a step further. */
+static bool has_journal_stepped(struct sim_node *node)
+{
+    const struct journal *journal = lane_journal(node->lane);
+    bool has_stepped = journal != NULL && journal->idle_state != node->journal_step;
+    if (has_stepped)
+        node->journal_step = journal->idle_state;
+    return has_stepped;
+}
+
 void faults_strike(struct world *world, struct sim_node *node)
 {
     const struct watched_node *watched = &world->overseer.nodes[node->number];
     if (world->is_healed || node->lane == NULL || world_now_ns(world) < world->draw.first_fault_ns)
         return;
-    bool is_torn = is_torn_now(world, node);
+    bool is_torn = is_torn_now(world, node) || has_journal_stepped(node);
     if (!is_torn && !watched->is_at_turning_point)
         return;
     if (!prng_chance(&world->fault_prng, (uint32_t)world->draw.strike_chance))

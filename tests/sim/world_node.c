@@ -120,7 +120,7 @@ static struct lane_options lane_options_of(struct world *world, const struct sim
         .raft = raft_options_of(world, node->number),
         .engine = {.incarnation = prng_next(&world->prng) | 1,
                    .keys_max = 256,
-                   .blocks_max = 1 << 15,
+                   .blocks_max = (uint32_t)draw->store_blocks,
                    .sessions_max = 128,
                    .session_ttl_ns = draw->session_ttl_ns,
                    .batches_inflight_max = (uint32_t)draw->batches_inflight_max,

@@ -151,6 +151,73 @@ static void test_replication_limits_the_pipeline(void **state)
     cluster_free(cluster);
 }
 
+/* What a peer says whose log ends with record `last` and has no room for another. */
+static struct raft_message answer_of_a_full_log(const struct raft_message *request, uint64_t last)
+{
+    uint64_t previous = request->append_request.previous_index;
+    struct raft_message reply = cluster_message(RAFT_APPEND_REPLY, request->to, 1, request->term);
+    reply.append_reply.round = request->append_request.round;
+    reply.append_reply.is_success = previous <= last;
+    reply.append_reply.match_index = previous <= last ? last : 0;
+    reply.append_reply.rejected_index = previous <= last ? 0 : previous;
+    reply.append_reply.conflict_index = previous <= last ? 0 : last + 1;
+    return reply;
+}
+
+/* The same records are not sent to it over and over at the speed of its answers. */
+static void test_replication_spares_a_peer_without_room(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(cluster_propose(cluster, 1), OK);
+    uint32_t with_records = 0;
+    for (uint64_t end_ns = cluster->now_ns + 100 * MS; cluster->now_ns < end_ns;) {
+        uint32_t at = cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0);
+        if (at == UINT32_MAX) {
+            cluster->packet_count = 0;
+            cluster->now_ns = raft_deadline_ns(cluster->nodes[1].raft);
+            assert_int_equal(cluster_tick(cluster, 1), OK);
+            continue;
+        }
+        const struct raft_message request = cluster->packets[at].message;
+        cluster_drop(cluster, at);
+        with_records += request.append_request.entry_count > 0;
+        assert_in_range(with_records, 0, 60);
+        assert_int_equal(cluster_receive(cluster, answer_of_a_full_log(&request, 1), NULL), OK);
+    }
+    assert_in_range(with_records, 10, 60); /* a pipeline of four for each of ten heartbeats */
+    cluster_free(cluster);
+}
+
+/* Answers to a pipeline that was given up start no other, however many there are. */
+static void test_replication_answers_do_not_multiply(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(cluster_propose(cluster, 1), OK);
+    uint32_t at = cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0);
+    struct raft_message first = cluster->packets[at].message;
+    at = cluster_find(cluster, RAFT_APPEND_REQUEST, 2, at + 1);
+    struct raft_message overtaking = cluster->packets[at].message;
+    cluster->packet_count = 0;
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(cluster_receive(cluster, answer_of_a_full_log(&overtaking, 1), NULL), OK);
+        assert_int_equal(cluster_receive(cluster, answer_of_a_full_log(&first, 1), NULL), OK);
+    }
+    assert_int_equal(count_packets(cluster, RAFT_APPEND_REQUEST, 2), 0);
+    /* One that tells of something new goes on from there. */
+    struct raft_message taken = answer_of_a_full_log(&first, 1);
+    taken.append_reply.match_index = 2;
+    assert_int_equal(cluster_receive(cluster, taken, NULL), OK);
+    at = cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0);
+    assert_int_not_equal(at, UINT32_MAX);
+    assert_int_equal(cluster->packets[at].message.append_request.previous_index, 2);
+    assert_int_equal(count_packets(cluster, RAFT_APPEND_REQUEST, 2), 1);
+    cluster_free(cluster);
+}
+
 /* What one step may not send any more is owed, and raft_has_backlog says so. */
 static void test_replication_owes_what_does_not_fit_a_step(void **state)
 {
@@ -172,9 +239,7 @@ static void test_replication_owes_what_does_not_fit_a_step(void **state)
     cluster_isolate(cluster, 3, true);
     uint32_t at = cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0);
     assert_int_equal(cluster->packets[at].message.append_request.entry_count, 0);
-    struct raft_message reply = cluster_message(RAFT_APPEND_REPLY, 2, 1, 1);
-    reply.append_reply.is_success = true;
-    reply.append_reply.match_index = 1;
+    struct raft_message reply = answer_of_a_full_log(&cluster->packets[at].message, 1);
     cluster->packet_count = 0;
     assert_int_equal(cluster_receive(cluster, reply, NULL), OK);
     assert_int_equal(cluster->nodes[1].effects.now_count, RAFT_STEP_APPENDS_PER_PEER_MAX);
@@ -260,6 +325,7 @@ static void test_replication_widens_the_retry(void **state)
     struct cluster *cluster = cluster_new_led(3);
     cluster_isolate(cluster, 3, true);
     uint64_t retries = 0;
+    struct raft_message request = {.term = 1, .to = 2, .append_request = {.previous_index = 1}};
     for (int round = 0; round < 6; round++) {
         assert_int_equal(cluster_propose(cluster, 1), OK);
         cluster->packet_count = 0;
@@ -267,12 +333,13 @@ static void test_replication_widens_the_retry(void **state)
         while (cluster->now_ns - start_ns < 35 * MS) {
             cluster->now_ns += MS;
             assert_int_equal(cluster_tick(cluster, 1), OK);
-            cluster->packet_count = 0;
-            struct raft_message reply = cluster_message(RAFT_APPEND_REPLY, 2, 1, 1);
-            reply.append_reply.is_success = true;
-            reply.append_reply.match_index = 1;
-            assert_int_equal(cluster_receive(cluster, reply, NULL), OK);
             uint32_t at = cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0);
+            if (at != UINT32_MAX)
+                request = cluster->packets[at].message;
+            cluster->packet_count = 0;
+            struct raft_message reply = answer_of_a_full_log(&request, 1);
+            assert_int_equal(cluster_receive(cluster, reply, NULL), OK);
+            at = cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0);
             retries +=
                 at != UINT32_MAX && cluster->packets[at].message.append_request.entry_count > 0;
             cluster->packet_count = 0;
@@ -510,6 +577,8 @@ int main(void)
         cmocka_unit_test(test_replication_backs_off_a_term_at_a_time),
         cmocka_unit_test(test_replication_backs_off_to_a_shared_term),
         cmocka_unit_test(test_replication_limits_the_pipeline),
+        cmocka_unit_test(test_replication_spares_a_peer_without_room),
+        cmocka_unit_test(test_replication_answers_do_not_multiply),
         cmocka_unit_test(test_replication_owes_what_does_not_fit_a_step),
         cmocka_unit_test(test_replication_limits_message_bytes),
         cmocka_unit_test(test_replication_recovers_from_loss),
