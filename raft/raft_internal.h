@@ -28,12 +28,12 @@ enum raft_peer_state {
 struct raft_peer {
     uint16_t id;
     enum raft_peer_state state;
-    bool is_probe_sent;      /* probe: a request is on its way */
-    uint32_t step_appends;   /* append requests in this step's effects */
-    uint64_t match_index;    /* durable there and equal to ours */
-    uint64_t next_index;     /* first record of the next request */
-    uint64_t pipeline_match; /* match_index when the pipeline began */
-    uint64_t round_acked;    /* highest round it has echoed in this term */
+    bool is_probe_sent;    /* probe: a request is on its way */
+    bool is_probe_empty;   /* ... the last of which had no records */
+    uint32_t step_appends; /* append requests in this step's effects */
+    uint64_t match_index;  /* durable there and equal to ours */
+    uint64_t next_index;   /* first record of the next request */
+    uint64_t round_acked;  /* highest round it has echoed in this term */
     uint32_t suspicion; /* not 0: it may have lost records of this term; it is told that we know */
     uint64_t round_min; /* a match acknowledged in an earlier round counts no more */
     uint64_t round_probe; /* an answer of an earlier round does not say where to go on */

@@ -34,7 +34,6 @@ static void enter_probe(struct raft *raft, struct raft_peer *peer, uint64_t next
 static void enter_replicate(struct raft_peer *peer)
 {
     peer->state = RAFT_PEER_REPLICATE;
-    peer->pipeline_match = peer->match_index;
     peer->next_index = peer->match_index + 1;
     peer->inflight_head = 0;
     peer->inflight_count = 0;
@@ -99,15 +98,19 @@ static void send_append(struct raft *raft, struct raft_peer *peer, uint64_t prev
 static void send_heartbeat(struct raft *raft, struct raft_peer *peer)
 {
     bool is_probe = peer->state == RAFT_PEER_PROBE;
-    if (is_probe)
+    if (is_probe) {
         peer->is_probe_sent = true;
+        peer->is_probe_empty = true;
+    }
     send_append(raft, peer, is_probe ? peer->next_index - 1 : peer->match_index, 0);
 }
 
 static void send_probe(struct raft *raft, struct raft_peer *peer)
 {
+    uint32_t count = count_entries(raft, peer->next_index);
     peer->is_probe_sent = true;
-    send_append(raft, peer, peer->next_index - 1, count_entries(raft, peer->next_index));
+    peer->is_probe_empty = count == 0;
+    send_append(raft, peer, peer->next_index - 1, count);
 }
 
 static void send_records(struct raft *raft, struct raft_peer *peer)
@@ -218,10 +221,14 @@ static void handle_success(struct raft *raft, struct raft_peer *peer,
         release_inflight(raft, peer);
         raft_advance_commit(raft);
     }
-    if (peer->state == RAFT_PEER_PROBE && message->append_reply.round >= peer->round_probe)
-        enter_replicate(peer);
-    else if (peer->next_index <= peer->match_index)
+    bool has_taken = peer->match_index >= peer->next_index;
+    if (has_taken)
         peer->next_index = peer->match_index + 1;
+    /* A peer that took none of the probe's records has no room, yet: the next heartbeat asks again,
+     * instead of the same records at the speed of its answers. */
+    if (peer->state == RAFT_PEER_PROBE && message->append_reply.round >= peer->round_probe &&
+        (has_taken || peer->is_probe_empty))
+        enter_replicate(peer);
 }
 
 /* Where to probe next after a rejection: behind our last record of the peer's conflicting term, or
@@ -262,15 +269,6 @@ static void note_suspicion(struct raft *raft, struct raft_peer *peer,
     peer->match_index = 0;
 }
 
-/* A request was lost or overtaken, or the peer has no room for it. Where nothing came of the whole
- * pipeline the next heartbeat asks anew, instead of the same records at the speed of the line. */
-static void give_up_pipeline(struct raft *raft, struct raft_peer *peer)
-{
-    bool is_stuck = peer->match_index == peer->pipeline_match;
-    enter_probe(raft, peer, peer->match_index + 1);
-    peer->is_probe_sent = is_stuck;
-}
-
 static void handle_rejection(struct raft *raft, struct raft_peer *peer,
                              const struct raft_message *message)
 {
@@ -281,7 +279,7 @@ static void handle_rejection(struct raft *raft, struct raft_peer *peer,
     if (message->append_reply.round < peer->round_probe)
         return;
     if (peer->state == RAFT_PEER_REPLICATE && rejected > peer->match_index) {
-        give_up_pipeline(raft, peer);
+        enter_probe(raft, peer, peer->match_index + 1); /* a request was lost or overtaken */
         return;
     }
     bool is_current = peer->state == RAFT_PEER_PROBE ? rejected + 1 == peer->next_index

@@ -284,6 +284,7 @@ static void aim_at_full_journals(struct draw *draw, struct prng *prng)
     draw->isolate_weight = 20;
     draw->partition_weight = 20;
     draw->power_weight = 5;
+    draw->strike_chance = PICK(prng, 20000, 500000); /* above all while a bank moves */
     draw->cut_ns_max = 5 * S;
     draw->fault_interval_ns = 500 * MS;
     draw->loss_chance /= 20;
