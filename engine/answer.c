@@ -76,26 +76,22 @@ void answer_refuse(struct engine *engine, const struct address *to, uint8_t wire
 
 /*
  * The value that a swap which did not match returns. A remembered mismatch keeps the version only:
- * the value is still told when it is stored to this day, or when what is stored now would not match
- * either (the swap then failed at this moment, too). Else the version goes without a value.
+ * the value is what is stored now if that would not match either (the swap then failed at this
+ * moment, too). Else the version goes without a value: that the versions are equal proves nothing,
+ * for one record may write a key several times.
  */
 static const struct store_entry *mismatch_entry(const struct machine *machine,
-                                                const struct wire_op *op,
-                                                const struct op_result *result,
-                                                uint64_t *ret_version)
+                                                const struct wire_op *op, uint64_t *ret_version)
 {
     if (op->type != WIRE_OP_SWAP)
         return NULL;
     const struct store_entry *entry = machine_lookup(machine, op->key);
-    uint64_t version = entry == NULL ? 0 : entry->version;
-    if (version == result->version)
-        return entry;
     bool would_match = entry == NULL
                            ? !op->has_old
                            : op->has_old && store_has_value(&machine->store, entry, op->old);
     if (would_match)
         return NULL;
-    *ret_version = version;
+    *ret_version = entry == NULL ? 0 : entry->version;
     return entry;
 }
 
@@ -106,7 +102,7 @@ void answer_add_result(struct answer *answer, const struct wire_op *op,
         .seq = op->seq, .outcome = result->outcome, .version = result->version};
     const struct store_entry *entry = NULL;
     if (result->outcome == WIRE_OUTCOME_MISMATCH)
-        entry = mismatch_entry(&answer->engine->machine, op, result, &reply_op.version);
+        entry = mismatch_entry(&answer->engine->machine, op, &reply_op.version);
     answer_add(answer, &reply_op, &answer->engine->machine.store, entry, 0);
 }
 

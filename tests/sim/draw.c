@@ -267,23 +267,24 @@ static void aim_at_pending(struct draw *draw, struct prng *prng)
 /* Values so large that journals fill and change their banks. */
 static void aim_at_full_journals(struct draw *draw, struct prng *prng)
 {
-    draw->nodes = PICK(prng, 3, 3, 5);
+    draw->nodes = PICK(prng, 2, 3, 3, 5);
     draw->clients = 3;
-    draw->keys = prng_range(prng, 1, 2);
-    draw->ops_per_client = 60;
+    draw->keys = prng_range(prng, 1, 3);
+    draw->ops_per_client = PICK(prng, 60, 120);
     draw->pipeline_max = 4;
     draw->think_ns = 60 * MS;
     /* Of relaxed writes hardly one in many comes into the log, which would be full else. */
     draw->set_weight = 0;
     draw->swap_weight = 0;
     draw->relaxed_set_weight = 20;
-    draw->big_value_chance = 600000;
+    draw->relaxed_get_weight = PICK(prng, 1, 10);
+    draw->big_value_chance = PICK(prng, 600000, 950000);
     draw->pinned_chance = 1000000;
     draw->blocking_chance = PICK(prng, 0, 500000);
     draw->timeout_ns = 200 * MS;
     draw->isolate_weight = 20;
     draw->partition_weight = 20;
-    draw->power_weight = 5;
+    draw->power_weight = PICK(prng, 5, 20);
     draw->strike_chance = PICK(prng, 20000, 500000); /* above all while a bank moves */
     draw->cut_ns_max = 5 * S;
     draw->fault_interval_ns = 500 * MS;

@@ -238,6 +238,25 @@ static void test_machine_returns_a_mismatch_again(void **state)
     expect_stored(f, "a", "zero");
 }
 
+/* What came later in the same record has the same version, and may be what the swap expected. */
+static void test_machine_tells_no_value_that_would_have_matched(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture_write write = {.session = fixture_register(f)};
+    struct wire_op ops[] = {op_set(1, "a", "one"), op_swap(2, "a", "three", "two"),
+                            op_set(3, "a", "two")};
+    fixture_write(f, &write, ops, 3);
+    assert_true(fixture_propose(f));
+    fixture_commit(f);
+    struct wire_reply all = fixture_reply(f, WIRE_WRITE_REPLY);
+    struct wire_reply_op first = fixture_reply_op(&all, 1);
+    assert_int_equal(first.outcome, WIRE_OUTCOME_MISMATCH);
+    assert_value(&first, "one");
+    struct wire_reply_op again = fixture_do(f, write.session, &ops[1]);
+    assert_int_equal(again.outcome, WIRE_OUTCOME_MISMATCH);
+    assert_value(&again, NULL);
+}
+
 static void test_machine_ends_a_session_by_request(void **state)
 {
     struct fixture *f = *state;
@@ -508,6 +527,7 @@ int main(void)
         T(test_machine_fence_tells_what_came_first),
         T(test_machine_fence_overtakes_the_original),
         T(test_machine_returns_a_mismatch_again),
+        T(test_machine_tells_no_value_that_would_have_matched),
         T(test_machine_ends_a_session_by_request),
         T(test_machine_expires_sessions_and_never_executes_their_retry),
         T(test_machine_opens_one_session_for_all_copies_of_a_registration),
