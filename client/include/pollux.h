@@ -230,8 +230,9 @@ PLX_API struct plx_response plx_del(struct plx_client *client, struct plx_bytes 
 /*
  * Stores new_value if old_value is what is stored, in one step; always consistent. old_value
  * absent: create only if missing; new_value absent: delete if equal. PLX_OK; PLX_MISMATCH: nothing
- * changed, and the stored value is returned (has_value false: none is stored); otherwise as
- * plx_set.
+ * changed, and the stored value is returned; otherwise as plx_set. PLX_MISMATCH without a value:
+ * none was stored, and `version` is 0; or the answer was lost and asked for again, the value that
+ * had been found (of that `version`) is gone, and what is stored by now would match.
  */
 PLX_API struct plx_response plx_swap(struct plx_client *client, struct plx_bytes key,
                                      struct plx_bytes new_value, struct plx_bytes old_value,
