@@ -228,15 +228,29 @@ static void process_die(struct client *client)
     life_begin(client, client_now_ns(client) + prng_range(&client->prng, 1, REBIRTH_NS_MAX));
 }
 
+static void process_pause(struct client *client)
+{
+    uint64_t pause_ns = prng_range(&client->prng, 1, client->world->draw->client_pause_ns_max);
+    verdict_say(client->world->verdict, "c%u stands still for %llu ms", client->number,
+                (unsigned long long)(pause_ns / MS));
+    client->world->tally->fault_client_pauses++;
+    socket_sim_pause(&client->socket, client_now_ns(client) + pause_ns);
+}
+
 static void hurt_turn(struct client *client)
 {
+    const struct draw *draw = client->world->draw;
     if (client->hurt_at_ns > client_now_ns(client) || client->handle == NULL ||
         client->world->is_winding_down)
         return;
     hurt_plan(client);
-    if (prng_chance(&client->prng, (uint32_t)client->world->draw->death_chance)) {
+    if (prng_chance(&client->prng, (uint32_t)draw->death_chance)) {
         if (client->deaths < DEATHS_MAX)
             process_die(client);
+        return;
+    }
+    if (draw->client_pause_ns_max > 0 && prng_chance(&client->prng, 500000)) {
+        process_pause(client);
         return;
     }
     verdict_say(client->world->verdict, "c%u is cancelled", client->number);
@@ -286,7 +300,7 @@ void client_wake(struct client *client, uint64_t stamp)
     if (!socket_sim_is_due(&client->socket, stamp))
         return;
     hurt_turn(client);
-    /* Its death has made another plan. */
+    /* Its death, or its pause, has made another plan. */
     if (socket_sim_is_due(&client->socket, stamp))
         socket_sim_run(&client->socket);
 }

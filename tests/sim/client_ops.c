@@ -57,6 +57,8 @@ static struct history_op op_draw(struct client *client, uint32_t slot)
 {
     const struct draw *draw = client->world->draw;
     uint32_t key = (uint32_t)prng_range(&client->prng, 0, draw->keys - 1);
+    if (prng_chance(&client->prng, (uint32_t)draw->hot_key_chance))
+        key = 0;
     struct history_op op = {
         .type = type_draw(client),
         .key = key,

@@ -264,12 +264,25 @@ static void aim_at_pending(struct draw *draw, struct prng *prng)
     draw->fault_interval_ns = 200 * MS;
 }
 
+/* Half of what aims at expiring sessions: their owners stand still, and late copies come. */
+static void aim_at_paused_owners(struct draw *draw, struct prng *prng)
+{
+    if (prng_chance(prng, 500000))
+        return;
+    draw->hurt_interval_ns = 200 * MS;
+    draw->death_chance = 0;
+    draw->client_pause_ns_max = PICK(prng, 1 * S, 3 * S);
+    draw->duplicate_chance = 500000;
+    draw->duplicate_lag_ns = PICK(prng, 300 * MS, 1 * S);
+}
+
 /* Values so large that journals fill and change their banks. */
 static void aim_at_full_journals(struct draw *draw, struct prng *prng)
 {
     draw->nodes = PICK(prng, 2, 3, 3, 5);
     draw->clients = 3;
-    draw->keys = prng_range(prng, 1, 3);
+    draw->keys = prng_range(prng, 1, 4);
+    draw->hot_key_chance = PICK(prng, 0, 800000); /* so that the others stay as they are */
     draw->ops_per_client = PICK(prng, 60, 120);
     draw->pipeline_max = 4;
     draw->think_ns = 60 * MS;
@@ -279,13 +292,14 @@ static void aim_at_full_journals(struct draw *draw, struct prng *prng)
     draw->relaxed_set_weight = 20;
     draw->relaxed_get_weight = PICK(prng, 1, 10);
     draw->big_value_chance = PICK(prng, 600000, 950000);
+    draw->big_value_size_max = PICK(prng, 300000, 900000);
     draw->pinned_chance = 1000000;
     draw->blocking_chance = PICK(prng, 0, 500000);
     draw->timeout_ns = 200 * MS;
     draw->isolate_weight = 20;
     draw->partition_weight = 20;
     draw->power_weight = PICK(prng, 5, 20);
-    draw->strike_chance = PICK(prng, 20000, 500000); /* above all while a bank moves */
+    draw->strike_chance = PICK(prng, 20000, 200000); /* above all while a bank moves */
     draw->cut_ns_max = 5 * S;
     draw->fault_interval_ns = 500 * MS;
     draw->loss_chance /= 20;
@@ -386,10 +400,16 @@ static void draw_contract(struct draw *draw, struct prng *prng, uint64_t aim)
     draw->wall_skew_ns = PICK(prng, 0, 100 * MS, 400 * MS, 400 * MS, 5 * S);
     draw->journal_fault_chance = PICK(prng, 0, 300000, 800000);
     draw->store_blocks = STORE_BLOCKS;
+    draw->client_pause_ns_max = PICK(prng, 0, 100 * MS, 3 * S);
+    draw->hot_key_chance = PICK(prng, 0, 0, 700000);
+    draw->big_value_size_max = 300000;
     switch (aim) {
     case 4:
     case 5:
         aim_at_pending(draw, prng);
+        break;
+    case 2:
+        aim_at_paused_owners(draw, prng);
         break;
     case 6:
         aim_at_full_journals(draw, prng);

@@ -100,7 +100,10 @@
     X(lease_ns)                                                                                    \
     X(wall_skew_ns)                                                                                \
     X(journal_fault_chance)                                                                        \
-    X(store_blocks)
+    X(store_blocks)                                                                                \
+    X(client_pause_ns_max)                                                                         \
+    X(hot_key_chance)                                                                              \
+    X(big_value_size_max)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must serve.
  */

@@ -48,6 +48,8 @@ void socket_sim_deinit(struct socket_sim *sim)
 void socket_sim_plan(struct socket_sim *sim, uint64_t at_ns)
 {
     uint64_t now_ns = sim->network->verdict->now_ns;
+    if (at_ns < sim->paused_until_ns)
+        at_ns = sim->paused_until_ns;
     if (sim->wake_at_ns != 0 && sim->wake_at_ns <= at_ns)
         return;
     sim->wake_at_ns = at_ns > now_ns ? at_ns : now_ns + 1;
@@ -55,6 +57,13 @@ void socket_sim_plan(struct socket_sim *sim, uint64_t at_ns)
                                                       .kind = EVENT_CLIENT,
                                                       .who = sim->who,
                                                       .stamp = ++sim->stamp});
+}
+
+void socket_sim_pause(struct socket_sim *sim, uint64_t until_ns)
+{
+    sim->paused_until_ns = until_ns;
+    sim->wake_at_ns = 0;
+    socket_sim_plan(sim, until_ns);
 }
 
 bool socket_sim_is_due(const struct socket_sim *sim, uint64_t stamp)

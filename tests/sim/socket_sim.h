@@ -34,10 +34,11 @@ struct socket_sim {
     struct packet *inbox[SOCKET_SIM_INBOX_MAX];
     uint32_t inbox_head;
     uint32_t inbox_count;
-    bool is_woken;       /* by plx_cancel */
-    bool is_dying;       /* its process dies where it waits */
-    bool is_muted;       /* nothing leaves any more */
-    uint64_t wake_at_ns; /* planned; 0: not */
+    bool is_woken;            /* by plx_cancel */
+    bool is_dying;            /* its process dies where it waits */
+    bool is_muted;            /* nothing leaves any more */
+    uint64_t wake_at_ns;      /* planned; 0: not */
+    uint64_t paused_until_ns; /* its process is not run before; packets wait meanwhile */
     uint64_t stamp;
     uint32_t idle_in_a_row; /* waits that were over at once, without anything to receive */
 };
@@ -54,8 +55,10 @@ void socket_sim_deliver(struct socket_sim *sim, struct packet *packet);
 /* Its event: runs the program, unless the stamp is out of date. */
 bool socket_sim_is_due(const struct socket_sim *sim, uint64_t stamp);
 void socket_sim_run(struct socket_sim *sim);
-/* Makes sure that the program runs no later than this. */
+/* Makes sure that the program runs no later than this, or than its pause is over. */
 void socket_sim_plan(struct socket_sim *sim, uint64_t at_ns);
+/* The process stands still until then. */
+void socket_sim_pause(struct socket_sim *sim, uint64_t until_ns);
 /* Its process dies where it waits; its handle is still to be closed, which tells nobody. */
 void socket_sim_die(struct socket_sim *sim);
 

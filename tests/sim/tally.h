@@ -33,6 +33,7 @@
     X(fault_lost_files)                                                                            \
     X(fault_client_deaths)                                                                         \
     X(fault_cancels)                                                                               \
+    X(fault_client_pauses)                                                                         \
     X(fault_journal_rot)                                                                           \
     X(fault_lost_journals)                                                                         \
     X(fault_residuals)                                                                             \

@@ -4,8 +4,7 @@
 #include "base/le.h"
 #include "tests/sim/verdict.h"
 
-#define BIG_SIZE_BYTES_MIN  20000
-#define BIG_SIZE_BYTES_STEP 280000
+#define BIG_SIZE_BYTES_MIN 20000
 
 size_t value_key(const struct draw *draw, uint32_t key, uint8_t ret_key[KEY_SIZE_BYTES_MAX])
 {
@@ -20,7 +19,8 @@ size_t value_size_bytes(const struct draw *draw, uint64_t name)
 {
     uint64_t roll = digest_word(77, name);
     if (roll % 1000000 < draw->big_value_chance)
-        return BIG_SIZE_BYTES_MIN + roll / 1000000 % BIG_SIZE_BYTES_STEP;
+        return BIG_SIZE_BYTES_MIN +
+               roll / 1000000 % (draw->big_value_size_max - BIG_SIZE_BYTES_MIN);
     return 8 + roll / 1000000 % (draw->value_size_max - 7);
 }
 

@@ -33,8 +33,7 @@ struct sim_node {
     uint64_t paused_until_ns;
     uint64_t slow_until_ns;
     uint64_t slow_cost_ns;
-    uint64_t turn_at_ns;   /* planned; 0: none */
-    uint32_t journal_step; /* of its journal's last move, as it was seen last */
+    uint64_t turn_at_ns; /* planned; 0: none */
     uint64_t turn_stamp;
     uint64_t busy_until_ns;
     uint32_t idle_in_a_row; /* idle turns without the clock of the node reaching a deadline */

@@ -246,14 +246,11 @@ static bool is_torn_now(const struct world *world, const struct sim_node *node)
            medium_sim_pending_count(world->media, watched->path) >= TORN_WORDS_MIN;
 }
 
-/* Its journal is between two banks, and has just gone a step further. */
-static bool has_journal_stepped(struct sim_node *node)
+/* Its journal is between two banks: the new one is not durable yet, or the old one half wiped. */
+static bool is_journal_moving(const struct sim_node *node)
 {
     const struct journal *journal = lane_journal(node->lane);
-    bool has_stepped = journal != NULL && journal->idle_state != node->journal_step;
-    if (has_stepped)
-        node->journal_step = journal->idle_state;
-    return has_stepped;
+    return journal != NULL && journal->idle_state != JOURNAL_IDLE_EMPTY;
 }
 
 void faults_strike(struct world *world, struct sim_node *node)
@@ -261,7 +258,7 @@ void faults_strike(struct world *world, struct sim_node *node)
     const struct watched_node *watched = &world->overseer.nodes[node->number];
     if (world->is_healed || node->lane == NULL || world_now_ns(world) < world->draw.first_fault_ns)
         return;
-    bool is_torn = is_torn_now(world, node) || has_journal_stepped(node);
+    bool is_torn = is_torn_now(world, node) || is_journal_moving(node);
     if (!is_torn && !watched->is_at_turning_point)
         return;
     if (!prng_chance(&world->fault_prng, (uint32_t)world->draw.strike_chance))
