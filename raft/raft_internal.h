@@ -29,7 +29,6 @@ struct raft_peer {
     uint16_t id;
     enum raft_peer_state state;
     bool is_probe_sent;    /* probe: a request is on its way */
-    bool is_probe_empty;   /* ... the last of which had no records */
     uint32_t step_appends; /* append requests in this step's effects */
     uint64_t match_index;  /* durable there and equal to ours */
     uint64_t next_index;   /* first record of the next request */
@@ -41,6 +40,7 @@ struct raft_peer {
     uint64_t sent_ns;     /* our last append request to it */
     uint64_t progress_ns; /* it acknowledged something new, or the pipeline was empty */
     uint64_t retry_ns;    /* silence after which what is in flight counts as lost */
+    uint64_t hopeful_ns;  /* when a pipeline last began though nothing had been taken */
     uint64_t *inflight;   /* ring of inflight_max: last index of each unacknowledged request */
     uint32_t inflight_head;
     uint32_t inflight_count;

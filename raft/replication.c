@@ -49,6 +49,7 @@ void raft_reset_peers(struct raft *raft)
         peer->round_acked = 0;
         peer->round_min = 0;
         peer->round_probe = 0;
+        peer->hopeful_ns = 0;
         peer->suspicion = 0;
         peer->step_appends = 0;
         peer->sent_ns = raft->now_ns;
@@ -98,19 +99,15 @@ static void send_append(struct raft *raft, struct raft_peer *peer, uint64_t prev
 static void send_heartbeat(struct raft *raft, struct raft_peer *peer)
 {
     bool is_probe = peer->state == RAFT_PEER_PROBE;
-    if (is_probe) {
+    if (is_probe)
         peer->is_probe_sent = true;
-        peer->is_probe_empty = true;
-    }
     send_append(raft, peer, is_probe ? peer->next_index - 1 : peer->match_index, 0);
 }
 
 static void send_probe(struct raft *raft, struct raft_peer *peer)
 {
-    uint32_t count = count_entries(raft, peer->next_index);
     peer->is_probe_sent = true;
-    peer->is_probe_empty = count == 0;
-    send_append(raft, peer, peer->next_index - 1, count);
+    send_append(raft, peer, peer->next_index - 1, count_entries(raft, peer->next_index));
 }
 
 static void send_records(struct raft *raft, struct raft_peer *peer)
@@ -206,6 +203,19 @@ static void release_inflight(const struct raft *raft, struct raft_peer *peer)
     }
 }
 
+/* A peer that took nothing of what there is has no room, yet. It is tried once in a heartbeat
+ * interval, instead of with the same records at the speed of its answers: probes are answered at
+ * once, and each read sends one. */
+static bool is_worth_a_try(const struct raft *raft, struct raft_peer *peer)
+{
+    if (peer->next_index > raft->trail.last_index)
+        return true;
+    if (raft->now_ns - peer->hopeful_ns < raft->options.heartbeat_interval_ns)
+        return false;
+    peer->hopeful_ns = raft->now_ns;
+    return true;
+}
+
 static void handle_success(struct raft *raft, struct raft_peer *peer,
                            const struct raft_message *message)
 {
@@ -224,10 +234,8 @@ static void handle_success(struct raft *raft, struct raft_peer *peer,
     bool has_taken = peer->match_index >= peer->next_index;
     if (has_taken)
         peer->next_index = peer->match_index + 1;
-    /* A peer that took none of the probe's records has no room, yet: the next heartbeat asks again,
-     * instead of the same records at the speed of its answers. */
     if (peer->state == RAFT_PEER_PROBE && message->append_reply.round >= peer->round_probe &&
-        (has_taken || peer->is_probe_empty))
+        (has_taken || is_worth_a_try(raft, peer)))
         enter_replicate(peer);
 }
 
