@@ -238,6 +238,9 @@ bool machine_recall(struct session *session, const struct wire_op *op,
 
 struct store_entry *machine_lookup(const struct machine *machine, struct span key);
 
+/* Whether the op's value would fit into the store as it is now; only the value's size counts. */
+bool machine_has_room(const struct machine *machine, const struct wire_op *op);
+
 /* ---- batch.c ---- */
 
 size_t batch_arena_bytes(const struct engine_options *options);

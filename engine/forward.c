@@ -10,6 +10,10 @@
  * A later write of a key through this leader is never overwritten by the earlier pending one. As a
  * rule the pending one just goes first. But one that finds the store full is tried again after
  * whatever came behind it: so the later write cancels what is not decided when it applies.
+ *
+ * Nothing is appended that is known not to apply: a leader leaves out what the store has no room
+ * for, and while the oldest pending one is blocked it is tried alone. A store can be full for long,
+ * and each attempt would take room in the log for ever.
  */
 #include "engine/engine_internal.h"
 #include "engine/key_hash.h"
@@ -24,6 +28,12 @@
 /* Nothing follows beyond: messages of many packets are in each other's way where they are put
  * together, and those of several nodes together might never be whole. */
 #define FORWARD_SIZE_BYTES_MAX (128 * 1024)
+
+/* The oldest of them did not apply: until it does nothing behind it can. */
+static bool is_blocked(const struct engine *engine)
+{
+    return engine->forward.blocked_head == engine->relaxed.overlay.head + 1;
+}
 
 /* Everything from the head on is to be sent anew. */
 static void restart(struct engine *engine)
@@ -132,8 +142,8 @@ static struct span batch_build(struct engine *engine)
         if (op->entry == NULL)
             continue;
         size_t size = store_entry_key_size(op->entry) + op->entry->value_size_bytes;
-        if (count + op->cancel_count + 1 > REQUEST_OPS_MAX ||
-            (count > 0 && writer.size_bytes + size > BATCH_SIZE_BYTES_SOFT))
+        bool is_enough = writer.size_bytes + size > BATCH_SIZE_BYTES_SOFT || is_blocked(engine);
+        if (count + op->cancel_count + 1 > REQUEST_OPS_MAX || (count > 0 && is_enough))
             break;
         count += op->cancel_count + 1u;
         add_op(engine, &writer, op, &cancel);
@@ -144,13 +154,50 @@ static struct span batch_build(struct engine *engine)
     return span_of(writer.data, writer.size_bytes);
 }
 
+/* Whether the next of them may follow those that are on their way. */
+static bool has_next(const struct engine *engine)
+{
+    const struct forward *forward = &engine->forward;
+    const struct overlay *overlay = &engine->relaxed.overlay;
+    return forward->next < overlay->shown && !(forward->next > overlay->head && is_blocked(engine));
+}
+
+/* True when the store, as this node has applied it, is too full for the op of a node. */
+static bool is_without_room(const struct engine *engine, uint16_t node, const struct wire_op *op)
+{
+    const struct machine *machine = &engine->machine;
+    return !node_session_is_settled(node_session_of(&machine->nodes, node), op->seq) &&
+           !machine_has_room(machine, op);
+}
+
+/* True when the oldest of this node's own cannot apply now. */
+static bool is_head_without_room(const struct engine *engine)
+{
+    uint8_t scratch[KEY_SIZE_BYTES_MAX];
+    const struct overlay *overlay = &engine->relaxed.overlay;
+    const struct overlay_op *head = overlay_at(overlay, overlay->head);
+    if (engine->forward.next > overlay->head)
+        return false;
+    struct wire_op op = {
+        .seq = head->seq,
+        .has_value = overlay_has_value(head->entry),
+        .key = store_key(&overlay->store, head->entry, scratch),
+        .value = span_of(NULL, head->entry->value_size_bytes),
+    };
+    return is_without_room(engine, engine->options.self, &op);
+}
+
 void forward_join(struct engine *engine)
 {
     struct forward *forward = &engine->forward;
-    const struct overlay *overlay = &engine->relaxed.overlay;
-    if (forward->next == overlay->shown || engine->view.now_ns < forward->due_ns ||
+    if (!has_next(engine) || engine->view.now_ns < forward->due_ns ||
         intake_readiness(engine) != WIRE_STATUS_OK || !batch_has_room(engine))
         return;
+    if (is_head_without_room(engine)) {
+        engine->counters.relaxed_blocked++;
+        forward_blocked(engine);
+        return;
+    }
     struct waiter waiter = {.deadline_ns = UINT64_MAX, .is_silent = true};
     if (batch_add(engine, batch_build(engine), &waiter, false) != WIRE_STATUS_OK)
         forward_failed(engine);
@@ -163,7 +210,7 @@ static bool is_due_elsewhere(const struct engine *engine)
     const struct overlay *overlay = &engine->relaxed.overlay;
     if (forward->next > overlay->head && engine->view.now_ns >= forward->due_ns)
         return true;
-    return forward->next < overlay->shown && forward->next - overlay->head < FORWARD_OPS_MAX &&
+    return has_next(engine) && forward->next - overlay->head < FORWARD_OPS_MAX &&
            forward->size_bytes < FORWARD_SIZE_BYTES_MAX;
 }
 
@@ -196,7 +243,7 @@ uint64_t forward_deadline_ns(const struct engine *engine)
     if (!engine->view.is_leader)
         return is_due_elsewhere(engine) ? 0 : forward->due_ns;
     bool may_join = intake_readiness(engine) == WIRE_STATUS_OK && batch_has_room(engine);
-    return forward->next < overlay->shown && may_join ? forward->due_ns : UINT64_MAX;
+    return has_next(engine) && may_join ? forward->due_ns : UINT64_MAX;
 }
 
 /*
@@ -213,7 +260,7 @@ static bool own_cancels(const struct engine *engine, struct span key, struct wir
     if (entry == NULL)
         return true;
     bool is_in_log = overlay_seq(entry) <= engine->forward.last_seq;
-    if (!is_in_log && engine->forward.blocked_head != overlay->head + 1)
+    if (!is_in_log && !is_blocked(engine))
         return false;
     const struct overlay_op *op = overlay_op_of(overlay, entry);
     for (; op != NULL; op = overlay_older(overlay, op)) {
@@ -298,6 +345,21 @@ static bool is_forward(const struct wire_request *request, uint16_t from, uint64
     return last_type == WIRE_OP_SET;
 }
 
+/* True when the first set of a forwarded request that is not decided cannot apply now. */
+static bool is_first_without_room(const struct engine *engine, const struct wire_request *request,
+                                  uint16_t from)
+{
+    uint64_t decided = node_session_of(&engine->machine.nodes, from)->last_seq;
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < request->op_count; i++) {
+        struct wire_op op;
+        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        if (op.type == WIRE_OP_SET && op.seq > decided)
+            return is_without_room(engine, from, &op);
+    }
+    return false;
+}
+
 void engine_receive_forward(struct engine *engine, uint16_t from, struct span body)
 {
     struct wire_request request;
@@ -312,7 +374,9 @@ void engine_receive_forward(struct engine *engine, uint16_t from, struct span bo
     /* Its node learns by applying; what is decided here need not go through the log again. */
     if (last_seq <= node_session_of(&engine->machine.nodes, from)->last_seq)
         return;
-    if (intake_readiness(engine) == WIRE_STATUS_OK &&
+    bool is_full = is_first_without_room(engine, &request, from);
+    engine->counters.relaxed_blocked += is_full;
+    if (!is_full && intake_readiness(engine) == WIRE_STATUS_OK &&
         batch_add(engine, body, &waiter, false) == WIRE_STATUS_OK)
         engine->counters.forwards_received++;
     else

@@ -101,21 +101,36 @@ static void entry_delete(struct machine *machine, struct store_entry *old)
     store_retire(&machine->store, old);
 }
 
+/* Blocks in use once the op's value is stored in place of `old` (NULL: none). */
+static uint64_t blocks_after(const struct machine *machine, const struct store_entry *old,
+                             const struct wire_op *op)
+{
+    return machine->blocks - entry_blocks(old) +
+           store_entry_blocks(op->key.size_bytes, op->value.size_bytes);
+}
+
+static bool has_room(const struct machine *machine, const struct store_entry *old,
+                     const struct wire_op *op)
+{
+    return (old != NULL || machine->keys < machine->keys_max) &&
+           blocks_after(machine, old, op) <= machine->blocks_max;
+}
+
+bool machine_has_room(const struct machine *machine, const struct wire_op *op)
+{
+    return !op->has_value || has_room(machine, machine_lookup(machine, op->key), op);
+}
+
 /* Stores the op's value in place of `old` (NULL: none). */
 static enum wire_outcome entry_write(struct machine *machine, struct store_entry *old,
                                      const struct wire_op *op, uint64_t hash)
 {
-    uint32_t blocks = store_entry_blocks(op->key.size_bytes, op->value.size_bytes);
-    uint32_t old_blocks = entry_blocks(old);
-    if (old == NULL && machine->keys >= machine->keys_max)
-        return WIRE_OUTCOME_STORE_FULL;
-    uint64_t blocks_after = machine->blocks - old_blocks + blocks;
-    if (blocks_after > machine->blocks_max)
+    if (!has_room(machine, old, op))
         return WIRE_OUTCOME_STORE_FULL;
     struct store_content content = {
         .key = op->key, .value = op->value, .hash = hash, .version = machine->applied_index};
     struct store_entry *entry = store_new(&machine->store, &content);
-    machine->blocks = blocks_after;
+    machine->blocks = blocks_after(machine, old, op);
     if (old == NULL) {
         machine->keys++;
         index_add(&machine->index, entry);

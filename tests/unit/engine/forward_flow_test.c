@@ -107,6 +107,61 @@ static void test_forward_gives_what_is_on_its_way_new_time_with_each_progress(vo
     assert_int_equal(engine_counters(p->node->engine)->relaxed_applied, 128);
 }
 
+static int full_setup(void **state)
+{
+    struct engine_options options = fixture_relaxed_options(1);
+    options.keys_max = 1;
+    options.pending_max = 2000;
+    struct pair *p = pair_new(&options);
+    struct wire_op taken = op_set(p->next_seq, "taken", "1");
+    assert_int_equal(write_now(p, &taken, 1), WIRE_OUTCOME_OK);
+    fixture_apply_to(p->leader, p->node->engine);
+    *state = p;
+    return 0;
+}
+
+/* Two minutes, in which what is due goes out. */
+static void let_time_pass(struct pair *p)
+{
+    static struct kept kept;
+    for (uint32_t i = 0; i < 1200; i++) {
+        fixture_turn(p->leader, 100);
+        fixture_turn(p->node, 100);
+        while (keep_forward(p->node, &kept))
+            deliver(p, &kept);
+        commit(p);
+    }
+}
+
+static uint64_t log_bytes(const struct fixture *f)
+{
+    uint64_t bytes = 0;
+    for (uint64_t i = 0; i < f->record_count; i++)
+        bytes += f->records[i].size_bytes;
+    return bytes;
+}
+
+/* The log has an end: what does not apply must not fill it, however long the store is full. */
+static void test_forward_spares_the_log_while_the_store_is_full(void **state)
+{
+    struct pair *p = *state;
+    pend_many(p, 1000);
+    for (uint32_t i = 0; i < 1000; i++)
+        fixture_pend(p->leader, 1 + i, i % 2 == 0 ? "a" : "b", "v");
+    uint64_t before = log_bytes(p->leader);
+    let_time_pass(p);
+    assert_true(log_bytes(p->leader) - before < 10000);
+    assert_true(engine_deadline_ns(p->leader->engine) > p->leader->view.now_ns);
+    assert_true(engine_deadline_ns(p->node->engine) > p->node->view.now_ns);
+    p->session = fixture_register(p->leader); /* the old one has expired */
+    p->next_seq = 1;
+    struct wire_op del = op_set(p->next_seq, "taken", NULL);
+    assert_int_equal(write_now(p, &del, 1), WIRE_OUTCOME_OK);
+    let_time_pass(p);
+    assert_int_equal(engine_counters(p->leader->engine)->keys, 1);
+    assert_true(log_bytes(p->leader) - before < 100000);
+}
+
 static void test_forward_splits_a_long_backlog(void **state)
 {
     struct pair *p = *state;
@@ -128,6 +183,8 @@ int main(void)
                                         roomy_setup, pair_teardown),
         T(test_forward_sends_all_again_when_a_message_is_lost),
         T(test_forward_gives_what_is_on_its_way_new_time_with_each_progress),
+        cmocka_unit_test_setup_teardown(test_forward_spares_the_log_while_the_store_is_full,
+                                        full_setup, pair_teardown),
         T(test_forward_splits_a_long_backlog),
     };
     rcu_thread_begin();

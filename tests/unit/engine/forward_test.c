@@ -302,15 +302,15 @@ static void test_forward_waits_while_the_store_is_full(void **state)
     struct engine_options options = fixture_relaxed_options(1);
     options.keys_max = 1;
     struct pair *p = pair_new(&options);
-    struct wire_op taken = op_set(p->next_seq, "taken", "1");
-    assert_int_equal(write_now(p, &taken, 1), WIRE_OUTCOME_OK);
-    fixture_apply_to(p->leader, p->node->engine);
     fixture_pend(p->node, 1, "a", "x");
     fixture_pend(p->node, 2, "taken", "2");
     fixture_turn(p->node, 0);
+    struct fixture_write write = {.session = p->session};
+    struct wire_op taken = op_set(p->next_seq++, "taken", "1");
+    fixture_write(p->leader, &write, &taken, 1);
     static struct kept kept;
     assert_true(keep_forward(p->node, &kept));
-    deliver(p, &kept);
+    deliver(p, &kept); /* while there still was room */
     commit(p);
     /* Neither applies, both stay, in order. */
     assert_get(p->leader, "taken", "1");
