@@ -295,7 +295,7 @@ void forward_blocked(struct engine *engine);
 /*
  * A write on its way into this leader's batch, where this node's own pending writes of its keys
  * come before it. PENDING: they are not in the log yet, and go first. OK: *bytes is its encoded
- * request; where they are in the log and not decided, or cannot be (the store is full), one that
+ * request; where they are in the log and not decided, or cannot be (no room), one that
  * cancels them, borrowed until the next call into forward.c or relaxed.c.
  */
 enum wire_status forward_overrule(struct engine *engine, const struct wire_request *request,

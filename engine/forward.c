@@ -199,7 +199,10 @@ void forward_join(struct engine *engine)
         return;
     }
     struct waiter waiter = {.deadline_ns = UINT64_MAX, .is_silent = true};
-    if (batch_add(engine, batch_build(engine), &waiter, false) != WIRE_STATUS_OK)
+    enum wire_status status = batch_add(engine, batch_build(engine), &waiter, false);
+    if (status == WIRE_STATUS_LOG_FULL)
+        forward_blocked(engine);
+    else if (status != WIRE_STATUS_OK)
         forward_failed(engine);
 }
 
@@ -249,7 +252,7 @@ uint64_t forward_deadline_ns(const struct engine *engine)
 /*
  * Cancels of this node's pending writes of a key, for a later write of it. False: the later one
  * must wait. They go first; but once they are in the log nobody waits for them, and neither while
- * the store is full, when they may not apply for as long as the later write is refused.
+ * store or log have no room for them, which may be as long as the later write is refused.
  */
 static bool own_cancels(const struct engine *engine, struct span key, struct wire_op *ret_cancels,
                         uint32_t *ret_count)

@@ -298,6 +298,29 @@ static void test_overrule_restart_has_room_for_what_was_decided(void **state)
     fixture_free(again);
 }
 
+/* The same, for what the log has no room for: a later write of the key is told, or goes first. */
+static void test_overrule_keeps_nobody_waiting_for_room_in_the_log(void **state)
+{
+    struct pair *p = *state;
+    struct fixture *f = p->leader;
+    char value[1000] = {0};
+    memset(value, 'v', sizeof(value) - 1);
+    fixture_pend(f, 1, "a", value);
+    f->view.log_room_bytes = 64 * 1024 + 500;
+    fixture_turn(f, 0);
+    assert_false(fixture_propose(f));
+    struct wire_op large = op_set(p->next_seq, "a", value);
+    assert_int_equal(refused_status(p, &large), WIRE_STATUS_LOG_FULL);
+    struct wire_op small = op_set(p->next_seq, "a", "small");
+    assert_int_equal(write_now(p, &small, 1), WIRE_OUTCOME_OK);
+    assert_get(f, "a", "small");
+    f->view.log_room_bytes = (size_t)1 << 30;
+    fixture_turn(f, 1000);
+    commit(p);
+    assert_get(f, "a", "small");
+    assert_int_equal(engine_counters(f->engine)->relaxed_cancelled, 1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
@@ -309,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_overrule_is_undone_by_a_mismatch),
         T(test_overrule_never_blocks_a_backlog_for_an_absent_node),
         T(test_overrule_accepts_a_share_of_the_cancels),
+        T(test_overrule_keeps_nobody_waiting_for_room_in_the_log),
         T(test_overrule_is_called_for_until_the_log_has_decided),
         T(test_overrule_restart_has_room_for_what_was_decided),
     };
