@@ -40,7 +40,7 @@ struct raft_peer {
     uint64_t sent_ns;     /* our last append request to it */
     uint64_t progress_ns; /* it acknowledged something new, or the pipeline was empty */
     uint64_t retry_ns;    /* silence after which what is in flight counts as lost */
-    uint64_t hopeful_ns;  /* when a pipeline last began though nothing had been taken */
+    uint64_t offered_ns;  /* when it was last sent records though it had taken nothing */
     uint64_t *inflight;   /* ring of inflight_max: last index of each unacknowledged request */
     uint32_t inflight_head;
     uint32_t inflight_count;

@@ -7,9 +7,9 @@
  */
 #include "raft/raft_internal.h"
 
-/* Silence is waited out longer after each loss that was suspected, and shorter again by this part
- * of the excess with each acknowledgement: a medium slower than a heartbeat is not mistaken for
- * loss. */
+/* Silence is waited out longer with each offer that had to be made again, and shorter again by this
+ * part of the excess with each acknowledgement: a medium slower than a heartbeat is not mistaken
+ * for loss. */
 #define RETRY_DECAY_DIVISOR 16
 
 /*
@@ -49,7 +49,7 @@ void raft_reset_peers(struct raft *raft)
         peer->round_acked = 0;
         peer->round_min = 0;
         peer->round_probe = 0;
-        peer->hopeful_ns = 0;
+        peer->offered_ns = 0;
         peer->suspicion = 0;
         peer->step_appends = 0;
         peer->sent_ns = raft->now_ns;
@@ -162,9 +162,6 @@ static void recover_from_loss(struct raft *raft, struct raft_peer *peer)
 {
     enter_probe(raft, peer, peer->match_index + 1);
     peer->progress_ns = raft->now_ns;
-    peer->retry_ns *= 2;
-    if (peer->retry_ns > raft->options.election_timeout_min_ns)
-        peer->retry_ns = raft->options.election_timeout_min_ns;
     send_heartbeat(raft, peer);
 }
 
@@ -203,17 +200,22 @@ static void release_inflight(const struct raft *raft, struct raft_peer *peer)
     }
 }
 
-/* A peer that took nothing of what there is has no room, yet. It is tried once in a heartbeat
- * interval, instead of with the same records at the speed of its answers: probes are answered at
- * once, and each read sends one. */
-static bool is_worth_a_try(const struct raft *raft, struct raft_peer *peer)
+/*
+ * The logs agree up to where the probe stood. The pipeline opens once the peer takes what there is.
+ * One that took nothing may have lost it, may have a slow medium, or no room: it is offered a
+ * single message, and the next one later each time, however often it answers: each read asks it to.
+ */
+static void go_on(const struct raft *raft, struct raft_peer *peer, bool has_taken)
 {
-    if (peer->next_index > raft->trail.last_index)
-        return true;
-    if (raft->now_ns - peer->hopeful_ns < raft->options.heartbeat_interval_ns)
-        return false;
-    peer->hopeful_ns = raft->now_ns;
-    return true;
+    if (has_taken || peer->next_index > raft->trail.last_index) {
+        enter_replicate(peer);
+    } else if (raft->now_ns - peer->offered_ns >= peer->retry_ns) {
+        peer->offered_ns = raft->now_ns;
+        peer->is_probe_sent = false;
+        peer->retry_ns *= 2;
+        if (peer->retry_ns > raft->options.election_timeout_min_ns)
+            peer->retry_ns = raft->options.election_timeout_min_ns;
+    }
 }
 
 static void handle_success(struct raft *raft, struct raft_peer *peer,
@@ -234,9 +236,8 @@ static void handle_success(struct raft *raft, struct raft_peer *peer,
     bool has_taken = peer->match_index >= peer->next_index;
     if (has_taken)
         peer->next_index = peer->match_index + 1;
-    if (peer->state == RAFT_PEER_PROBE && message->append_reply.round >= peer->round_probe &&
-        (has_taken || is_worth_a_try(raft, peer)))
-        enter_replicate(peer);
+    if (peer->state == RAFT_PEER_PROBE && message->append_reply.round >= peer->round_probe)
+        go_on(raft, peer, has_taken);
 }
 
 /* Where to probe next after a rejection: behind our last record of the peer's conflicting term, or

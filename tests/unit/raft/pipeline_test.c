@@ -99,13 +99,13 @@ static uint32_t count_sent_in_vain(uint64_t read_interval_ns)
     return with_records;
 }
 
-/* The same records are not sent to it over and over at the speed of its answers: a
- * pipeline of four and a probe a heartbeat. */
+/* The same records are not sent to it over and over at the speed of its answers, or of the reads:
+ * it is a pipeline of four, once, and a single message after 10, 20, 40 ms. */
 static void test_pipeline_spares_a_peer_without_room(void **state)
 {
     (void)state;
-    assert_in_range(count_sent_in_vain(1000 * MS), 10, 60);
-    assert_in_range(count_sent_in_vain(MS / 10), 10, 60);
+    assert_in_range(count_sent_in_vain(1000 * MS), 6, 9);
+    assert_in_range(count_sent_in_vain(MS / 10), 6, 9);
 }
 
 /* Answers to a pipeline that was given up start no other, however many there are. */
@@ -151,7 +151,8 @@ static void test_pipeline_owes_what_does_not_fit_a_step(void **state)
     for (int i = 0; i < 20; i++)
         assert_int_equal(cluster_propose(cluster, 1), OK);
     cluster->packet_count = 0;
-    /* Nothing came through; the probe's answer opens the pipeline at record 2 again. */
+    /* Nothing came through: a probe asks, the next one offers record 2, and once that is taken the
+     * pipeline opens again. */
     cluster->now_ns += 20 * MS;
     cluster_isolate(cluster, 2, false);
     assert_int_equal(cluster_tick(cluster, 1), OK);
@@ -161,14 +162,20 @@ static void test_pipeline_owes_what_does_not_fit_a_step(void **state)
     struct raft_message reply = answer_of_a_full_log(&cluster->packets[at].message, 1);
     cluster->packet_count = 0;
     assert_int_equal(cluster_receive(cluster, reply, NULL), OK);
+    at = cluster_find(cluster, RAFT_APPEND_REQUEST, 2, 0);
+    assert_int_equal(cluster->packets[at].message.append_request.entry_count, 1);
+    assert_int_equal(cluster->nodes[1].effects.now_count, 1);
+    reply = answer_of_a_full_log(&cluster->packets[at].message, 2);
+    cluster->packet_count = 0;
+    assert_int_equal(cluster_receive(cluster, reply, NULL), OK);
     assert_int_equal(cluster->nodes[1].effects.now_count, RAFT_STEP_APPENDS_PER_PEER_MAX);
     uint32_t steps = 0;
     while (raft_has_backlog(cluster->nodes[1].raft)) {
         assert_int_equal(cluster_tick(cluster, 1), OK);
         steps++;
     }
-    assert_int_equal(steps, 4); /* 20 records, one a message, four a step */
-    assert_int_equal(count_packets(cluster, RAFT_APPEND_REQUEST, 2), 20);
+    assert_int_equal(steps, 4); /* 19 records, one a message, four a step */
+    assert_int_equal(count_packets(cluster, RAFT_APPEND_REQUEST, 2), 19);
     cluster_free(cluster);
 }
 
