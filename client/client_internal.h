@@ -207,6 +207,7 @@ struct plx_client {
     struct endpoint endpoints[PLX_ENDPOINTS_MAX];
     uint32_t endpoint_count;
     uint32_t home;
+    bool is_home_sought; /* it was silent, and nobody has answered since */
     int32_t last_leader; /* -1: none known */
     uint64_t last_leader_term;
     bool needs_leader; /* somebody waits for one */
@@ -286,6 +287,8 @@ void endpoint_ask(struct plx_client *client, uint16_t node);
 void endpoint_journal_done(struct plx_client *client, uint32_t endpoint, uint64_t done_seq,
                            uint64_t applied_index);
 void endpoint_greet(struct plx_client *client, uint32_t endpoint);
+/* It answered. */
+void endpoint_heard(struct plx_client *client, uint32_t endpoint);
 void endpoint_hello_reply(struct plx_client *client, uint32_t endpoint,
                           const struct wire_hello_reply *reply);
 void endpoints_turn(struct plx_client *client);

@@ -202,6 +202,16 @@ void endpoint_greet(struct plx_client *client, uint32_t at)
     client->statistics.hellos++;
 }
 
+/* Whoever answers first is the home that is sought: by the turn of another, an answer that takes
+ * longer than a home is waited for would always have come too early or too late. */
+void endpoint_heard(struct plx_client *client, uint32_t at)
+{
+    client->endpoints[at].silence = 0;
+    if (client->is_home_sought)
+        client->home = at;
+    client->is_home_sought = false;
+}
+
 void endpoint_ask(struct plx_client *client, uint16_t node)
 {
     for (uint32_t i = 0; i < client->endpoint_count; i++) {
@@ -224,8 +234,8 @@ void endpoint_hello_reply(struct plx_client *client, uint32_t at,
     endpoint->node = reply->node;
     endpoint->incarnation = reply->incarnation;
     endpoint->term = reply->term;
-    endpoint->silence = 0;
     endpoint->heard_ns = client->now_ns;
+    endpoint_heard(client, at);
     endpoint_journal_done(client, at, reply->journal_done_seq, reply->applied_index);
     if (reply->has_fresh_quorum)
         leader_confirmed(client, at);

@@ -209,6 +209,7 @@ static void home_turn(struct plx_client *client)
         return;
     home->silence = 0;
     client->home = (client->home + 1) % client->endpoint_count;
+    client->is_home_sought = true;
 }
 
 void ops_redirect(struct plx_client *client)

@@ -390,7 +390,7 @@ static void reply_note_node(struct plx_client *client, uint32_t at, const struct
                             bool is_from_leader)
 {
     struct endpoint *endpoint = &client->endpoints[at];
-    endpoint->silence = 0;
+    endpoint_heard(client, at);
     endpoint->node = reply->node;
     endpoint->term = reply->term;
     if (endpoint->incarnation == reply->incarnation)

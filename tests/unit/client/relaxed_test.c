@@ -101,6 +101,45 @@ static void test_relaxed_get_moves_to_a_node_that_answers(void **state)
     fake_close(&fakes[1]);
 }
 
+/* Each node answers only once the other one is greeted: slower than a home is waited for. */
+static void test_relaxed_set_finds_a_home_among_slow_nodes(void **state)
+{
+    (void)state;
+    struct fake fakes[2];
+    struct wire_hello hellos[2] = {{.nonce = 0}, {.nonce = 0}};
+    fake_open(&fakes[0], 1);
+    fake_open(&fakes[1], 2);
+    struct plx_options options = fake_options(fakes, 2);
+    options.leader_fresh_ns = 1000 * 1000;
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op op = set_op("key", "value", &ending);
+    op.call = (struct plx_call){.is_relaxed = true, .is_blocking = true};
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    uint32_t greeted = 0;
+    bool has_arrived = false;
+    while (!has_arrived && greeted < 40) {
+        (void)plx_poll(client, FAKE_POLL_NS);
+        for (uint32_t i = 0; i < 2; i++) {
+            struct wire_hello *other = &hellos[1 - i];
+            if (!fake_receive(&fakes[i]))
+                continue;
+            has_arrived |= fakes[i].type == WIRE_WRITE;
+            if (fakes[i].type != WIRE_HELLO)
+                continue;
+            greeted++;
+            assert_int_equal(wire_hello_decode(fakes[i].body, &hellos[i]), OK);
+            if (other->nonce != 0)
+                fake_hello(&fakes[1 - i], other->nonce);
+            other->nonce = 0;
+        }
+    }
+    assert_true(has_arrived);
+    plx_close(client);
+    fake_close(&fakes[0]);
+    fake_close(&fakes[1]);
+}
+
 static void test_relaxed_get_stays_at_the_home_that_was_chosen(void **state)
 {
     (void)state;
@@ -158,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_relaxed_get_too_stale_is_an_outcome),
         cmocka_unit_test(test_relaxed_get_is_never_older_than_a_bound_below_a_microsecond),
         cmocka_unit_test(test_relaxed_get_moves_to_a_node_that_answers),
+        cmocka_unit_test(test_relaxed_set_finds_a_home_among_slow_nodes),
         cmocka_unit_test(test_relaxed_get_stays_at_the_home_that_was_chosen),
         cmocka_unit_test(test_relaxed_set_that_the_node_does_not_take_is_unsupported),
     };
