@@ -42,6 +42,7 @@ struct network {
     const struct draw *draw;
     struct prng prng;
     struct packet *free;
+    uint64_t sent;                         /* packets, in this run */
     uint32_t cuts[HOSTS_MAX][HOSTS_MAX];   /* from, to: faults that cut this direction */
     uint64_t lag_ns[HOSTS_MAX][HOSTS_MAX]; /* added delay, of all faults together */
     uint64_t last_at_ns[HOSTS_MAX][HOSTS_MAX];

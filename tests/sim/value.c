@@ -24,6 +24,12 @@ size_t value_size_bytes(const struct draw *draw, uint64_t name)
     return 8 + roll / 1000000 % (draw->value_size_max - 7);
 }
 
+size_t value_size_bytes_mean(const struct draw *draw)
+{
+    uint64_t big = BIG_SIZE_BYTES_MIN + BIG_SIZE_BYTES_STEP / 2;
+    return (size_t)(draw->value_size_max / 2 + big * draw->big_value_chance / 1000000);
+}
+
 static uint8_t pattern_byte(uint64_t name, size_t at)
 {
     return (uint8_t)(name * 131 + at * 7);

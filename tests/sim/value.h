@@ -13,6 +13,7 @@
 size_t value_key(const struct draw *draw, uint32_t key, uint8_t ret_key[KEY_SIZE_BYTES_MAX]);
 
 size_t value_size_bytes(const struct draw *draw, uint64_t name);
+size_t value_size_bytes_mean(const struct draw *draw);
 /* Writes value_size_bytes. */
 void value_write(const struct draw *draw, uint64_t name, uint8_t *to);
 

@@ -45,7 +45,8 @@
     X(LIVENESS_CALLS, "once healed, every blocked call ends")                                      \
     X(LIVENESS_CONVERGENCE, "once healed, all nodes reach one state")                              \
     X(CHECKER_GAVE_UP, "the checker decides each history within its bound")                        \
-    X(BUSY_LOOP, "an idle lane asks for a later turn")
+    X(BUSY_LOOP, "an idle lane asks for a later turn")                                             \
+    X(TRAFFIC, "packets are bounded by time, nodes, clients and operations")
 
 enum rule {
 #define X(name, text) RULE_##name,
