@@ -1,7 +1,8 @@
 /*
  * Requests of several packets: sent in bursts with pauses between them, so that no queue on the way
  * overflows. Silence is first answered by sending the same message again, which fills the holes at
- * the receiver; only then does the request get a new packet number.
+ * the receiver; only then does the request get a new packet number, behind those that wait for its
+ * place.
  */
 #include "client/client_internal.h"
 
@@ -67,6 +68,11 @@ void large_begin(struct plx_client *client, struct op *op, uint32_t endpoint)
         op->attempts++;
         client->statistics.retransmissions++;
         op->state = OP_SENT;
+    } else if (op->large != NULL) {
+        /* A node that is silent, or busy, keeps no place from those that others would answer. */
+        large_release(client, op);
+        op_retry(client, op, 2 * LARGE_PAUSE_NS);
+        return;
     } else {
         large->op = (uint32_t)(op - client->ops);
         large->endpoint = (uint8_t)endpoint;

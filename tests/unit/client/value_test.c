@@ -200,6 +200,8 @@ static void test_value_fills_the_buffer_of_the_caller_and_no_more(void **state)
     fake_close(&fake);
 }
 
+#define LARGE_COUNT 4 /* requests of several packets that are under way at a time */
+
 static void large_set(struct plx_client *client, struct ending *ending)
 {
     struct plx_op op = set_op("key", "", ending);
@@ -363,6 +365,39 @@ static void test_value_and_key_beyond_their_limits_are_refused(void **state)
     fake_close(&fake);
 }
 
+/* The places of large requests are few: those of a silent node leave some to the leader. */
+static void test_value_large_passes_those_to_a_silent_node(void **state)
+{
+    (void)state;
+    struct fake fakes[2];
+    struct ending endings[LARGE_COUNT + 1] = {{0}};
+    fake_open(&fakes[0], 1);
+    fake_open(&fakes[1], 2);
+    fakes[1].is_leader = false;
+    struct plx_options options = fake_options(fakes, 2);
+    options.home_endpoint = 1;
+    struct plx_client *client = fake_client(&options);
+    struct plx_op op = set_op("key", "", NULL);
+    op.value = (struct plx_bytes){value, 3000};
+    op.call = (struct plx_call){.is_relaxed = true, .is_blocking = true};
+    for (uint32_t i = 0; i < LARGE_COUNT; i++) {
+        op.context = &endings[i];
+        assert_int_equal(plx_submit(client, &op), PLX_OK);
+    }
+    for (uint32_t arrived = 0; arrived < LARGE_COUNT; arrived += fake_try(&fakes[1]))
+        (void)plx_poll(client, FAKE_POLL_NS);
+    op.call.is_relaxed = false;
+    op.context = &endings[LARGE_COUNT];
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    fake_expect(&fakes[0], client, WIRE_WRITE);
+    fake_outcome_all(&fakes[0], WIRE_OUTCOME_OK);
+    fake_finish(&fakes[0], client, &endings[LARGE_COUNT]);
+    assert_int_equal(endings[LARGE_COUNT].response.outcome, PLX_OK);
+    plx_close(client);
+    fake_close(&fakes[0]);
+    fake_close(&fakes[1]);
+}
+
 int main(void)
 {
     value_fill();
@@ -374,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_value_fills_the_buffer_of_the_caller_and_no_more),
         cmocka_unit_test(test_value_large_is_written_in_pieces),
         cmocka_unit_test(test_value_large_fills_holes_before_it_is_sent_anew),
+        cmocka_unit_test(test_value_large_passes_those_to_a_silent_node),
         cmocka_unit_test(test_value_mismatch_returns_what_is_stored),
         cmocka_unit_test(test_value_may_be_absent_on_either_side),
         cmocka_unit_test(test_value_and_key_beyond_their_limits_are_refused),
