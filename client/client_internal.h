@@ -44,6 +44,7 @@
 #define HELLO_MAX_NS      (20 * 1000 * 1000)
 #define NONCE_AGE_MAX_NS  (1000 * 1000 * 1000) /* and so the longest round trip to a node */
 #define PENDING_WAIT_NS   (2 * 1000 * 1000)    /* between questions whether writes are decided */
+#define PENDING_DOUBLINGS 5                    /* of that wait: without a quorum it may be long */
 #define HOME_SILENCE_MAX  2 /* unanswered waits before another node becomes the home */
 
 #define PENDING_SEQS_MAX 40 /* remembered of one key on one node */
@@ -84,6 +85,7 @@ struct op {
     uint64_t fence_wait_ns;
     uint64_t due_ns;
     uint32_t attempts;
+    uint32_t waits;                  /* for pending writes, one after the other */
     uint32_t unanswered;             /* transmissions that may still, or did, take effect */
     uint64_t first_transmitted_ns;   /* of those */
     uint64_t transmitted_ns;         /* the last of those */

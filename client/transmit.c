@@ -359,6 +359,15 @@ static bool op_is_due(const struct plx_client *client, const struct op *op)
     return op->state == OP_WAITING && op->due_ns <= client->now_ns;
 }
 
+/* Until the nodes have decided what is in the way: they were asked, and are asked again then. */
+static void op_wait_for_pending(struct plx_client *client, struct op *op)
+{
+    uint64_t wait_ns = (uint64_t)PENDING_WAIT_NS << op->waits;
+    if (op->waits < PENDING_DOUBLINGS)
+        op->waits++;
+    op_retry(client, op, wait_ns);
+}
+
 /* A write whose cancels do not fit waits until the node says that there is nothing to cancel. */
 static bool op_waits_for_pending(struct plx_client *client, struct op *op, uint32_t *ret_cancels)
 {
@@ -368,7 +377,7 @@ static bool op_waits_for_pending(struct plx_client *client, struct op *op, uint3
     if (wait_for == 0)
         return false;
     endpoint_ask(client, wait_for);
-    op_retry(client, op, PENDING_WAIT_NS);
+    op_wait_for_pending(client, op);
     return true;
 }
 
@@ -378,7 +387,7 @@ static bool op_waits_for_pending(struct plx_client *client, struct op *op, uint3
 static void op_wait_for_room(struct plx_client *client, struct op *op)
 {
     pending_ask_all(client);
-    op_retry(client, op, PENDING_WAIT_NS);
+    op_wait_for_pending(client, op);
     if (op->request.call.is_blocking)
         return;
     op->is_without_room = true;

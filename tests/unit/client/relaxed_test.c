@@ -1,5 +1,7 @@
 /* Relaxed calls: they go to the home node, whoever leads, and move on when it is silent. */
-#include "tests/unit/client/fake_node.h"
+#include "tests/unit/client/fake_pair.h"
+
+#include <time.h>
 
 static void test_relaxed_get_needs_no_leader(void **state)
 {
@@ -190,6 +192,37 @@ static void test_relaxed_set_that_the_node_does_not_take_is_unsupported(void **s
     fake_close(&fake);
 }
 
+/* However long its node decides nothing: without a quorum, for as long as there is none. */
+static void test_relaxed_set_asks_for_room_less_and_less_often(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct ending ending = {0};
+    struct timespec begin;
+    struct timespec end;
+    pair_open(&pair, 1);
+    pair.options.relaxed_keys_max = 1;
+    pair.client = fake_client(&pair.options);
+    set_relaxed(&pair, &pair.fakes[0], "a", SEQ);
+    struct plx_op op = relaxed_op("b", "value", &ending);
+    op.call.is_blocking = true;
+    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+    uint32_t enough = pair.fakes[0].hellos + 9;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    while (pair.fakes[0].hellos < enough) {
+        (void)plx_poll(pair.client, FAKE_POLL_NS);
+        assert_false(fake_try(&pair.fakes[0]));
+    }
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    /* 2, 4, 8, 16, 32 ms, and 64 from then on. */
+    int64_t passed_ns =
+        (int64_t)(end.tv_sec - begin.tv_sec) * 1000000000 + (end.tv_nsec - begin.tv_nsec);
+    assert_true(passed_ns > 200 * (int64_t)MILLIS);
+    pair.fakes[0].journal_done_seq = SEQ;
+    fake_expect(&pair.fakes[0], pair.client, WIRE_WRITE);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_relaxed_get_moves_to_a_node_that_answers),
         cmocka_unit_test(test_relaxed_set_finds_a_home_among_slow_nodes),
         cmocka_unit_test(test_relaxed_get_stays_at_the_home_that_was_chosen),
+        cmocka_unit_test(test_relaxed_set_asks_for_room_less_and_less_often),
         cmocka_unit_test(test_relaxed_set_that_the_node_does_not_take_is_unsupported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
