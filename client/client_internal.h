@@ -47,8 +47,9 @@
 #define PENDING_DOUBLINGS 5                    /* of that wait: without a quorum it may be long */
 #define HOME_SILENCE_MAX  2 /* unanswered waits before another node becomes the home */
 
-#define PENDING_SEQS_MAX 40 /* remembered of one key on one node */
-#define CANCELS_MAX      60 /* of one operation */
+/* A key may be pending on more nodes than a cluster has, where they were replaced one by one. */
+#define PENDING_NODES_MAX 32
+#define CANCELS_MAX       (PENDING_NODES_MAX + PLX_ENDPOINTS_MAX) /* with those on their way */
 static_assert(CANCELS_MAX < REQUEST_OPS_MAX, "an operation and its cancels make one request");
 
 enum op_state { OP_FREE, OP_WAITING, OP_SENT };
@@ -155,13 +156,10 @@ struct session {
 /* Acknowledged relaxed writes of one key on one node, not known to be decided. */
 struct pending {
     uint64_t hash;
-    uint64_t newest;
-    uint64_t stamp; /* rises with every acknowledgement */
+    uint64_t newest; /* journal seq */
+    uint64_t stamp;  /* rises with every acknowledgement */
     uint16_t node;
     uint16_t key_size_bytes;
-    bool is_overflow; /* there were more than are remembered */
-    uint32_t seq_count;
-    uint64_t seqs[PENDING_SEQS_MAX];
     uint8_t key[KEY_SIZE_BYTES_MAX];
 };
 
@@ -363,10 +361,9 @@ bool pending_elsewhere(const struct plx_client *client, struct plx_bytes key, ui
 void pending_ask(struct plx_client *client, struct plx_bytes key);
 /* Asks every node on which writes are pending. */
 void pending_ask_all(struct plx_client *client);
-/* The cancels that the operation carries; *ret_wait_for != 0: it must wait until that node has
- * decided, because they do not fit. */
+/* The cancels that the operation carries; how many there are. */
 uint32_t pending_cancels(const struct plx_client *client, const struct op *op,
-                         struct wire_op ret_cancels[CANCELS_MAX], uint16_t *ret_wait_for);
+                         struct wire_op ret_cancels[CANCELS_MAX]);
 
 /* ---- receive.c, reply.c ---- */
 void receive_message(struct plx_client *client, uint32_t endpoint, uint8_t wire_type,

@@ -1,11 +1,9 @@
 /*
  * Relaxed writes of this handle that were acknowledged and may still be pending on their node. A
  * later write of the same key by the handle must not be overwritten by one of them, so it carries a
- * cancel for each, unless it goes through the same node relaxed, which keeps the order itself.
- *
- * A node replaces a pending write by a newer one of the same key where it can, and does not say so:
- * the handle remembers every one, up to a bound, then only the newest, and a write of that key
- * waits until that node says that the newest is decided.
+ * cancel for each node that has some, unless it goes through that node relaxed, which keeps the
+ * order itself. A cancel is of all that its node accepted for the key up to the seq it names: the
+ * newest seq is all there is to remember.
  */
 #include "client/client_internal.h"
 
@@ -41,10 +39,22 @@ static void pending_drop(struct plx_client *client, uint32_t at)
     client->pending[at] = client->pending[--client->pending_count];
 }
 
+/* On how many nodes writes of the key are pending. */
+static uint32_t pending_nodes(const struct plx_client *client, struct plx_bytes key)
+{
+    uint64_t hash = key_hash(key);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < client->pending_count; i++)
+        count += pending_is_of(&client->pending[i], key, hash);
+    return count;
+}
+
 bool pending_has_room(struct plx_client *client, const struct op *op, uint16_t node)
 {
-    return client->pending_count < client->options.relaxed_keys_max ||
-           pending_find(client, op->request.key, node) != NULL;
+    if (pending_find(client, op->request.key, node) != NULL)
+        return true;
+    return client->pending_count < client->options.relaxed_keys_max &&
+           pending_nodes(client, op->request.key) < PENDING_NODES_MAX;
 }
 
 void pending_remember(struct plx_client *client, const struct op *op, uint16_t node, uint64_t seq)
@@ -59,10 +69,6 @@ void pending_remember(struct plx_client *client, const struct op *op, uint16_t n
             .hash = key_hash(key), .node = node, .key_size_bytes = (uint16_t)key.size_bytes};
         memcpy(pending->key, key.data, key.size_bytes);
     }
-    if (pending->seq_count < PENDING_SEQS_MAX)
-        pending->seqs[pending->seq_count++] = seq;
-    else
-        pending->is_overflow = true;
     if (pending->newest < seq)
         pending->newest = seq;
     pending->stamp = ++client->pending_stamp;
@@ -72,20 +78,10 @@ bool pending_done(struct plx_client *client, uint16_t node, uint64_t done_seq)
 {
     bool is_own = false;
     for (uint32_t i = client->pending_count; i-- > 0;) {
-        struct pending *pending = &client->pending[i];
-        uint32_t kept = 0;
-        if (pending->node != node)
+        if (client->pending[i].node != node || client->pending[i].newest > done_seq)
             continue;
-        if (pending->newest <= done_seq) {
-            pending_drop(client, i);
-            is_own = true;
-            continue;
-        }
-        for (uint32_t k = 0; k < pending->seq_count; k++) {
-            if (pending->seqs[k] > done_seq)
-                pending->seqs[kept++] = pending->seqs[k];
-        }
-        pending->seq_count = kept;
+        pending_drop(client, i);
+        is_own = true;
     }
     return is_own;
 }
@@ -142,25 +138,18 @@ static uint16_t op_own_node(const struct plx_client *client, const struct op *op
 }
 
 uint32_t pending_cancels(const struct plx_client *client, const struct op *op,
-                         struct wire_op ret_cancels[CANCELS_MAX], uint16_t *ret_wait_for)
+                         struct wire_op ret_cancels[CANCELS_MAX])
 {
     uint32_t count = 0;
-    *ret_wait_for = 0;
     if (client->pending_count == 0 || !op_may_cancel(op))
         return 0;
     uint64_t hash = key_hash(op->request.key);
     uint16_t own = op_own_node(client, op);
-    for (uint32_t i = 0; i < client->pending_count; i++) {
+    for (uint32_t i = 0; i < client->pending_count && count < CANCELS_MAX; i++) {
         const struct pending *pending = &client->pending[i];
-        if (pending->node == own || !pending_is_of(pending, op->request.key, hash))
-            continue;
-        if (pending->is_overflow || count + pending->seq_count > CANCELS_MAX) {
-            *ret_wait_for = pending->node;
-            return 0;
-        }
-        for (uint32_t k = 0; k < pending->seq_count; k++)
+        if (pending->node != own && pending_is_of(pending, op->request.key, hash))
             ret_cancels[count++] = (struct wire_op){
-                .type = WIRE_OP_CANCEL, .node = pending->node, .seq = pending->seqs[k]};
+                .type = WIRE_OP_CANCEL, .node = pending->node, .seq = pending->newest};
     }
     return count;
 }

@@ -137,8 +137,7 @@ uint32_t op_encode(struct plx_client *client, const struct op *op, struct wire_w
 {
     struct wire_op cancels[CANCELS_MAX];
     struct wire_op wire = op_to_wire(op);
-    uint16_t wait_for;
-    uint32_t count = pending_cancels(client, op, cancels, &wait_for);
+    uint32_t count = pending_cancels(client, op, cancels);
     for (uint32_t i = 0; i < count; i++)
         wire_request_add(writer, &cancels[i]);
     wire_request_add(writer, &wire);
@@ -359,35 +358,15 @@ static bool op_is_due(const struct plx_client *client, const struct op *op)
     return op->state == OP_WAITING && op->due_ns <= client->now_ns;
 }
 
-/* Until the nodes have decided what is in the way: they were asked, and are asked again then. */
-static void op_wait_for_pending(struct plx_client *client, struct op *op)
-{
-    uint64_t wait_ns = (uint64_t)PENDING_WAIT_NS << op->waits;
-    if (op->waits < PENDING_DOUBLINGS)
-        op->waits++;
-    op_retry(client, op, wait_ns);
-}
-
-/* A write whose cancels do not fit waits until the node says that there is nothing to cancel. */
-static bool op_waits_for_pending(struct plx_client *client, struct op *op, uint32_t *ret_cancels)
-{
-    struct wire_op cancels[CANCELS_MAX];
-    uint16_t wait_for;
-    *ret_cancels = pending_cancels(client, op, cancels, &wait_for);
-    if (wait_for == 0)
-        return false;
-    endpoint_ask(client, wait_for);
-    op_wait_for_pending(client, op);
-    return true;
-}
-
 /* No further key can be remembered: the end of it, in the next turn, unless it blocks. Whoever
  * holds the room is asked: it need not be the home any more, and then nothing else is said to it.
  */
 static void op_wait_for_room(struct plx_client *client, struct op *op)
 {
     pending_ask_all(client);
-    op_wait_for_pending(client, op);
+    op_retry(client, op, (uint64_t)PENDING_WAIT_NS << op->waits);
+    if (op->waits < PENDING_DOUBLINGS)
+        op->waits++;
     if (op->request.call.is_blocking)
         return;
     op->is_without_room = true;
@@ -398,7 +377,7 @@ static void op_wait_for_room(struct plx_client *client, struct op *op)
 /* Whether the operation may leave to that endpoint, now. */
 static bool op_may_leave(struct plx_client *client, struct op *op, struct departure *departure)
 {
-    departure->cancel_count = 0;
+    struct wire_op cancels[CANCELS_MAX];
     if (op->class == CLASS_WRITE && !session_assign(client, op))
         return false;
     if (op->class == CLASS_RELAXED_WRITE && op->unanswered == 0 &&
@@ -406,8 +385,7 @@ static bool op_may_leave(struct plx_client *client, struct op *op, struct depart
         op_wait_for_room(client, op);
         return false;
     }
-    if (op_waits_for_pending(client, op, &departure->cancel_count))
-        return false;
+    departure->cancel_count = pending_cancels(client, op, cancels);
     if (op->attempts == 0 && op->wire_type != WIRE_OP_FENCE)
         op->pending_stamp = client->pending_stamp;
     departure->size_bytes = op_size_bytes(op, departure->cancel_count);

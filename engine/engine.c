@@ -7,7 +7,7 @@
 #include "engine/rcu.h"
 
 /* Rises whenever the same log would be applied to another effect. */
-#define MACHINE_VERSION 3
+#define MACHINE_VERSION 4
 
 #define KEYS_MAX             (1u << 30)
 #define BATCHES_INFLIGHT_MAX (1u << 16)

@@ -278,8 +278,9 @@ void relaxed_write(struct engine *engine, const struct address *from,
                    const struct wire_write *write, const struct wire_request *request);
 /* Lets go of what the applied records have decided. */
 void relaxed_settle(struct engine *engine);
-/* A write of this node was named by a cancel that has applied: hidden, if it is not decided yet. */
-void relaxed_overrule(struct engine *engine, uint64_t seq);
+/* Writes of this node of the key, up to `seq`, were named by a cancel: hidden, if that has applied
+ * and they are not decided yet. */
+void relaxed_overrule(struct engine *engine, struct span key, uint64_t seq);
 /* The pending entry of a key, in the overlay's store; NULL: none. Any thread. */
 struct store_entry *relaxed_lookup(const struct engine *engine, struct span key, uint64_t hash);
 

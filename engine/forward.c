@@ -250,29 +250,16 @@ uint64_t forward_deadline_ns(const struct engine *engine)
 }
 
 /*
- * Cancels of this node's pending writes of a key, for a later write of it. False: the later one
- * must wait. They go first; but once they are in the log nobody waits for them, and neither while
- * store or log have no room for them, which may be as long as the later write is refused.
+ * The newest pending write of this node of a key (0: none), which a later write of it cancels, and
+ * with it the older ones. False: the later one must wait. They go first; but once they are in the
+ * log nobody waits for them, and neither while store or log have no room for them, which may be
+ * as long as the later write is refused.
  */
-static bool own_cancels(const struct engine *engine, struct span key, struct wire_op *ret_cancels,
-                        uint32_t *ret_count)
+static bool own_cancel(const struct engine *engine, struct span key, uint64_t *ret_seq)
 {
-    const struct overlay *overlay = &engine->relaxed.overlay;
     const struct store_entry *entry = relaxed_lookup(engine, key, key_hash(key));
-    *ret_count = 0;
-    if (entry == NULL)
-        return true;
-    bool is_in_log = overlay_seq(entry) <= engine->forward.last_seq;
-    if (!is_in_log && !is_blocked(engine))
-        return false;
-    const struct overlay_op *op = overlay_op_of(overlay, entry);
-    for (; op != NULL; op = overlay_older(overlay, op)) {
-        if (*ret_count == REQUEST_OPS_MAX - 1)
-            return false;
-        ret_cancels[(*ret_count)++] =
-            (struct wire_op){.type = WIRE_OP_CANCEL, .node = engine->options.self, .seq = op->seq};
-    }
-    return true;
+    *ret_seq = entry == NULL ? 0 : overlay_seq(entry);
+    return *ret_seq <= engine->forward.last_seq || is_blocked(engine);
 }
 
 /* Copies the request with the cancels that its ops need; false: one must wait, or they are too
@@ -280,21 +267,21 @@ static bool own_cancels(const struct engine *engine, struct span key, struct wir
 static bool overrule_encode(const struct engine *engine, const struct wire_request *request,
                             struct wire_writer *writer)
 {
-    struct wire_op cancels[REQUEST_OPS_MAX];
+    struct wire_op cancel = {.type = WIRE_OP_CANCEL, .node = engine->options.self};
     uint32_t total = request->op_count;
     size_t cursor = 0;
     wire_request_begin(writer, request->session, request->floor);
     for (uint16_t i = 0; i < request->op_count; i++) {
         struct wire_op op;
-        uint32_t count = 0;
         CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        if (op.key.size_bytes > 0 && !own_cancels(engine, op.key, cancels, &count))
+        cancel.seq = 0;
+        if (op.key.size_bytes > 0 && !own_cancel(engine, op.key, &cancel.seq))
             return false;
-        total += count;
+        total += cancel.seq > 0;
         if (total > REQUEST_OPS_MAX)
             return false;
-        for (uint32_t j = 0; j < count; j++)
-            wire_request_add(writer, &cancels[j]);
+        if (cancel.seq > 0)
+            wire_request_add(writer, &cancel);
         wire_request_add(writer, &op);
     }
     return !writer->is_overflow;

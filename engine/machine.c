@@ -178,14 +178,15 @@ static struct op_result op_swap(struct machine *machine, const struct wire_op *o
     return op_store(machine, old, op, hash);
 }
 
-/* True when what the op overrules can be noted; counts no more precisely than it must. */
-static bool has_cancel_room(const struct machine *machine)
+/* True when what a write of the key overrules can be noted; counts no more precisely than it must.
+ */
+static bool has_cancel_room(const struct machine *machine, struct span key)
 {
     uint32_t max = machine->origin == 0 ? NODE_CANCELS_MAX : NODE_CANCELS_CAPACITY;
     for (uint32_t i = 0; i < machine->cancel_count; i++) {
         const struct wire_op *cancel = &machine->cancels[i];
         const struct node_session *node = node_session_of(&machine->nodes, cancel->node);
-        if (!node_session_is_settled(node, cancel->seq) &&
+        if (!node_session_is_settled(node, cancel->seq, key) &&
             !node_session_has_room(node, machine->cancel_count, max))
             return false;
     }
@@ -195,14 +196,14 @@ static bool has_cancel_room(const struct machine *machine)
 /* A set or swap with the cancels before it: all of it, or nothing. */
 static struct op_result op_write(struct machine *machine, const struct wire_op *op)
 {
-    if (!has_cancel_room(machine))
+    if (!has_cancel_room(machine, op->key))
         return (struct op_result){.outcome = WIRE_OUTCOME_STORE_FULL};
     struct op_result result = op->type == WIRE_OP_SET ? op_set(machine, op) : op_swap(machine, op);
     if (result.outcome != WIRE_OUTCOME_OK)
         return result;
     for (uint32_t i = 0; i < machine->cancel_count; i++) {
         const struct wire_op *cancel = &machine->cancels[i];
-        node_session_cancel(node_session_of(&machine->nodes, cancel->node), cancel->seq);
+        node_session_cancel(node_session_of(&machine->nodes, cancel->node), cancel->seq, op->key);
     }
     return result;
 }
@@ -220,7 +221,7 @@ static struct op_result op_forwarded(struct machine *machine, const struct wire_
     if (machine->is_blocked)
         return (struct op_result){.outcome = WIRE_OUTCOME_STORE_FULL};
     struct op_result result = {.outcome = WIRE_OUTCOME_FENCED};
-    if (!node_session_is_settled(node, op->seq))
+    if (!node_session_is_settled(node, op->seq, op->key))
         result = op_write(machine, op);
     if (result.outcome == WIRE_OUTCOME_STORE_FULL)
         machine->is_blocked = true;

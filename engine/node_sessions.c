@@ -23,14 +23,14 @@ struct node_session *node_session_of(const struct node_sessions *sessions, uint1
     return &sessions->sessions[node];
 }
 
-/* Place of the first cancelled seq that is at least `seq`. */
+/* Place of the first cancel whose seq is at least `seq`. */
 static uint32_t place_of(const struct node_session *session, uint64_t seq)
 {
     uint32_t low = 0;
-    uint32_t high = session->cancelled_count;
+    uint32_t high = session->cancel_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (session->cancelled[middle] < seq)
+        if (session->cancels[middle].seq < seq)
             low = middle + 1;
         else
             high = middle;
@@ -38,40 +38,59 @@ static uint32_t place_of(const struct node_session *session, uint64_t seq)
     return low;
 }
 
-bool node_session_is_settled(const struct node_session *session, uint64_t seq)
+/* Place of the key's cancel, from `place` on; cancel_count: it has none there. */
+static uint32_t place_of_key(const struct node_session *session, uint32_t place, uint64_t hash)
+{
+    while (place < session->cancel_count && session->cancels[place].hash != hash)
+        place++;
+    return place;
+}
+
+bool node_session_is_settled(const struct node_session *session, uint64_t seq, struct span key)
 {
     if (seq <= session->last_seq)
         return true;
     uint32_t place = place_of(session, seq);
-    return place < session->cancelled_count && session->cancelled[place] == seq;
+    if (place == session->cancel_count)
+        return false;
+    return place_of_key(session, place, key_hash(key)) < session->cancel_count;
 }
 
 bool node_session_has_room(const struct node_session *session, uint32_t count, uint32_t max)
 {
     CHECK(max <= NODE_CANCELS_CAPACITY);
-    return session->cancelled_count + count <= max;
+    return session->cancel_count + count <= max;
 }
 
-void node_session_cancel(struct node_session *session, uint64_t seq)
+/* Takes cancels out. */
+static void forget(struct node_session *session, uint32_t place, uint32_t count)
 {
-    if (node_session_is_settled(session, seq))
+    session->cancel_count -= count;
+    memmove(&session->cancels[place], &session->cancels[place + count],
+            (session->cancel_count - place) * sizeof(session->cancels[0]));
+}
+
+void node_session_cancel(struct node_session *session, uint64_t seq, struct span key)
+{
+    if (node_session_is_settled(session, seq, key))
         return;
-    CHECK(session->cancelled_count < NODE_CANCELS_CAPACITY);
+    uint64_t hash = key_hash(key);
+    uint32_t older = place_of_key(session, 0, hash);
+    if (older < session->cancel_count)
+        forget(session, older, 1);
+    CHECK(session->cancel_count < NODE_CANCELS_CAPACITY);
     uint32_t place = place_of(session, seq);
-    memmove(&session->cancelled[place + 1], &session->cancelled[place],
-            (session->cancelled_count - place) * sizeof(session->cancelled[0]));
-    session->cancelled[place] = seq;
-    session->cancelled_count++;
+    memmove(&session->cancels[place + 1], &session->cancels[place],
+            (session->cancel_count - place) * sizeof(session->cancels[0]));
+    session->cancels[place] = (struct node_cancel){seq, hash};
+    session->cancel_count++;
 }
 
 void node_session_advance(struct node_session *session, uint64_t seq)
 {
     CHECK(seq > session->last_seq);
     session->last_seq = seq;
-    uint32_t gone = place_of(session, seq + 1);
-    session->cancelled_count -= gone;
-    memmove(&session->cancelled[0], &session->cancelled[gone],
-            session->cancelled_count * sizeof(session->cancelled[0]));
+    forget(session, 0, place_of(session, seq + 1));
 }
 
 static uint64_t state_hash(const struct node_session *session, uint16_t node)
@@ -79,11 +98,12 @@ static uint64_t state_hash(const struct node_session *session, uint16_t node)
     uint8_t words[24];
     le64_store(words, node);
     le64_store(words + 8, session->last_seq);
-    le64_store(words + 16, session->cancelled_count);
+    le64_store(words + 16, session->cancel_count);
     uint64_t hash = key_hash(span_of(words, sizeof(words)));
-    for (uint32_t i = 0; i < session->cancelled_count; i++) {
-        le64_store(words, session->cancelled[i]);
-        hash = hash * 3 + key_hash(span_of(words, 8));
+    for (uint32_t i = 0; i < session->cancel_count; i++) {
+        le64_store(words, session->cancels[i].seq);
+        le64_store(words + 8, session->cancels[i].hash);
+        hash = hash * 3 + key_hash(span_of(words, 16));
     }
     return hash;
 }
@@ -93,7 +113,7 @@ uint64_t node_sessions_state_hash(const struct node_sessions *sessions)
     uint64_t hash = 0;
     for (uint16_t node = 1; node <= VOTER_ID_MAX; node++) {
         const struct node_session *session = &sessions->sessions[node];
-        if (session->last_seq != 0 || session->cancelled_count != 0)
+        if (session->last_seq != 0 || session->cancel_count != 0)
             hash += state_hash(session, node);
     }
     return hash;
@@ -104,10 +124,13 @@ void node_sessions_check_invariants(const struct node_sessions *sessions)
     for (uint16_t node = 1; node <= VOTER_ID_MAX; node++) {
         const struct node_session *session = &sessions->sessions[node];
         uint64_t previous = session->last_seq;
-        CHECK(session->cancelled_count <= NODE_CANCELS_CAPACITY);
-        for (uint32_t i = 0; i < session->cancelled_count; i++) {
-            CHECK(session->cancelled[i] > previous);
-            previous = session->cancelled[i];
+        CHECK(session->cancel_count <= NODE_CANCELS_CAPACITY);
+        CHECK(session->cancel_count == 0 || session->cancels[0].seq > session->last_seq);
+        for (uint32_t i = 0; i < session->cancel_count; i++) {
+            const struct node_cancel *cancel = &session->cancels[i];
+            CHECK(cancel->seq >= previous);
+            CHECK(place_of_key(session, i + 1, cancel->hash) == session->cancel_count);
+            previous = cancel->seq;
         }
     }
 }

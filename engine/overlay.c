@@ -186,19 +186,6 @@ struct overlay_op *overlay_op_of(const struct overlay *overlay, const struct sto
     return op;
 }
 
-struct overlay_op *overlay_older(const struct overlay *overlay, const struct overlay_op *op)
-{
-    uint64_t first_seq = overlay_at(overlay, overlay->head)->seq;
-    while (op->older_seq >= first_seq) { /* each step leads to an older op of the queue */
-        struct overlay_op *older = overlay_at(overlay, position_of(overlay, op->older_seq));
-        CHECK(older->entry != NULL && older->seq == op->older_seq && older->seq < op->seq);
-        if (!older->is_overruled)
-            return older;
-        op = older;
-    }
-    return NULL;
-}
-
 /* Moves the head over gaps, and forgets the cancels of ops that are gone. */
 static void trim(struct overlay *overlay)
 {
@@ -234,35 +221,20 @@ static bool show(struct overlay *overlay, struct overlay_op *op)
     struct overlay_op *old_op = overlay_op_of(overlay, old);
     index_replace(&overlay->index, old, op->entry);
     old_op->is_shown = false;
-    op->older_seq = old_op->seq;
     if (old_op->is_forwarded || old_op->cancel_count > 0)
         return false;
-    op->older_seq = old_op->older_seq;
     release(overlay, old_op);
     return true;
 }
 
-void overlay_overrule(struct overlay *overlay, uint64_t seq)
+void overlay_overrule(struct overlay *overlay, struct span key, uint64_t seq)
 {
-    uint64_t position = position_of(overlay, seq);
-    if (position >= overlay->shown)
+    struct store_entry *entry = overlay_lookup(overlay, key, key_hash(key));
+    if (entry == NULL || overlay_seq(entry) > seq)
         return;
-    struct overlay_op *op = overlay_at(overlay, position);
-    if (op->seq != seq || op->entry == NULL || op->is_overruled)
-        return;
-    op->is_overruled = true;
-    if (!op->is_shown)
-        return;
-    /* One of its key that came before is not overruled with it. */
-    struct overlay_op *older = overlay_older(overlay, op);
-    op->is_shown = false;
-    if (older != NULL) {
-        index_replace(&overlay->index, op->entry, older->entry);
-        older->is_shown = true;
-    } else {
-        index_remove(&overlay->index, op->entry);
-        count_keys(overlay, keys_of(overlay) - 1);
-    }
+    overlay_op_of(overlay, entry)->is_shown = false;
+    index_remove(&overlay->index, entry);
+    count_keys(overlay, keys_of(overlay) - 1);
 }
 
 uint32_t overlay_show(struct overlay *overlay, uint64_t seq)
@@ -328,8 +300,6 @@ void overlay_check_invariants(const struct overlay *overlay)
         blocks += store_entry_blocks(store_entry_key_size(op->entry), op->entry->value_size_bytes);
         CHECK(overlay_seq(op->entry) == op->seq);
         CHECK(at < overlay->shown || (!op->is_shown && !op->is_forwarded));
-        CHECK(!op->is_shown || !op->is_overruled);
-        CHECK(overlay_older(overlay, op) == NULL || overlay_older(overlay, op)->seq < op->seq);
     }
     CHECK(live == overlay->live && blocks == overlay->blocks);
     CHECK(overlay->cancels_tail - overlay->cancels_head == cancels);

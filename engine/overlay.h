@@ -6,7 +6,7 @@
  * A queue of ops, positions ever rising: [head, shown) are durable, [shown, tail) wait for the
  * journal. A newer op of a key takes the place of an older one that was never forwarded and carries
  * no cancels: the older one is dropped and leaves a gap in the queue. One that was forwarded stays
- * until it is decided, behind the newer one. One that was overruled (a cancel of it has applied)
+ * until it is decided, behind the newer one. What was overruled (a cancel of it has applied)
  * stays, too, for its number must be decided; but it is shown no more. Gaps are closed when they
  * are half of a full queue.
  *
@@ -33,10 +33,8 @@
 struct overlay_op {
     uint64_t seq;
     struct store_entry *entry; /* NULL: dropped */
-    uint64_t older_seq;        /* of the next older one of its key, decided or not; 0: none */
-    bool is_shown;             /* the newest of its key: in the index */
+    bool is_shown;             /* the newest of its key, not overruled: in the index */
     bool is_forwarded;
-    bool is_overruled;
     uint8_t cancel_count;
 };
 
@@ -105,14 +103,12 @@ uint32_t overlay_show(struct overlay *overlay, uint64_t seq);
  */
 uint32_t overlay_settle(struct overlay *overlay, uint64_t seq);
 
-/* A cancel of the op `seq` has applied: it will not, and is no longer shown. What is not in the
- * queue, or not shown yet, is left alone. */
-void overlay_overrule(struct overlay *overlay, uint64_t seq);
+/* A cancel of the key's ops up to `seq` has applied: they will not, and none of them is shown any
+ * more. What is not durable yet is left alone. */
+void overlay_overrule(struct overlay *overlay, struct span key, uint64_t seq);
 
 /* The shown op of an entry that overlay_lookup found. Owner. */
 struct overlay_op *overlay_op_of(const struct overlay *overlay, const struct store_entry *entry);
-/* The next older op of the same key that is neither decided nor overruled; NULL: none. Owner. */
-struct overlay_op *overlay_older(const struct overlay *overlay, const struct overlay_op *op);
 
 /* The newest durable pending op of `key`, or NULL. Any thread, valid until its rcu_turn. */
 struct store_entry *overlay_lookup(const struct overlay *overlay, struct span key, uint64_t hash);

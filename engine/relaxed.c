@@ -341,6 +341,19 @@ void engine_journal_durable(struct engine *engine, uint64_t seq)
     answer_durable(engine);
 }
 
+/* Hides what a cancel had overruled before the restart. */
+static void entry_overrule(struct engine *engine, const struct wire_request *entry)
+{
+    uint64_t seq = entry->floor;
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < entry->op_count; i++) {
+        struct wire_op op;
+        CHECK(wire_op_decode(entry->ops, &cursor, &op) == OK);
+        if (op.type == WIRE_OP_SET)
+            relaxed_overrule(engine, op.key, seq++);
+    }
+}
+
 enum error engine_journal_restore(struct engine *engine, uint64_t seq, struct span payload)
 {
     struct relaxed *relaxed = &engine->relaxed;
@@ -358,8 +371,7 @@ enum error engine_journal_restore(struct engine *engine, uint64_t seq, struct sp
                 identities_take(&relaxed->identities, entry.session, engine->view.now_ns));
     engine->counters.relaxed_coalesced += overlay_show(&relaxed->overlay, seq);
     overlay_settle(&relaxed->overlay, own_session(engine)->last_seq);
-    for (uint64_t own_seq = entry.floor; own_seq <= seq; own_seq++) /* its sets */
-        relaxed_overrule(engine, own_seq);
+    entry_overrule(engine, &entry);
     relaxed->restored_seq = seq;
     if (relaxed->next_seq <= seq)
         relaxed->next_seq = seq + 1;
@@ -397,10 +409,10 @@ uint64_t engine_pending_done(const struct engine *engine)
     return decided < engine->relaxed.restored_seq && decided < done ? decided : done;
 }
 
-void relaxed_overrule(struct engine *engine, uint64_t seq)
+void relaxed_overrule(struct engine *engine, struct span key, uint64_t seq)
 {
-    if (engine->relaxed.is_open && node_session_is_settled(own_session(engine), seq))
-        overlay_overrule(&engine->relaxed.overlay, seq);
+    if (engine->relaxed.is_open && node_session_is_settled(own_session(engine), seq, key))
+        overlay_overrule(&engine->relaxed.overlay, key, seq);
 }
 
 void relaxed_settle(struct engine *engine)

@@ -82,7 +82,7 @@ enum wire_op_type {
     WIRE_OP_REGISTER,   /* session 0: open a session; seq is the client's nonce, not 0 */
     WIRE_OP_UNREGISTER, /* close the session */
     WIRE_OP_KEEP_ALIVE, /* renews the session's expiry */
-    WIRE_OP_CANCEL,     /* a relaxed write that the next set or swap of the request overrules */
+    WIRE_OP_CANCEL,     /* relaxed writes that the next set or swap of the request overrules */
     WIRE_OP_TYPE_END
 };
 
@@ -96,10 +96,11 @@ enum wire_op_type {
  *
  * WIRE_OP_CANCEL names a pending relaxed write by the node that accepted it and its journal seq,
  * both from the reply to it (wire_reply.node, wire_reply_op.version). It belongs to the first set
- * or swap after it in the same request, which may have several; it has no sequence number of the
- * session, and takes effect exactly when that op does (outcome OK, the first time): a pending write
- * that has not applied by then never applies. It is not answered: its seq is of another numbering.
- * Without a set or swap after it the request is refused (BAD_REQUEST).
+ * or swap after it in the same request, which may have several, one a node; it has no sequence
+ * number of the session, and takes effect exactly when that op does (outcome OK, the first time):
+ * what that node accepted for the key of that op, up to this journal seq, and what has not applied
+ * by then, never applies. It is not answered: its seq is of another numbering. Without a set or
+ * swap after it the request is refused (BAD_REQUEST).
  */
 struct wire_op {
     uint8_t type; /* enum wire_op_type */

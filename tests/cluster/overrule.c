@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS     3 /* of relaxed writes of each key: all but the last may be coalesced */
+#define ROUNDS     3   /* of relaxed writes of each key: all but the last may be coalesced */
+#define HOT        100 /* more of the first key, which is written later: than a request could name */
 #define READS_MAX  200
 #define TIMEOUT_NS (UINT64_C(10) * 1000 * 1000 * 1000)
 
@@ -57,6 +58,8 @@ static int run(int keys)
         snprintf(value, sizeof(value), "relaxed %d", i);
         accepted += set_all(keys, 1, value, &relaxed);
     }
+    for (int i = 0; i < HOT; i++)
+        accepted += set_all(1, 1, value, &relaxed);
     printf("relaxed=%d ", accepted);
     printf("later=%d\n", set_all(keys, 2, "later", NULL));
     fflush(stdout);

@@ -28,10 +28,9 @@ static void test_pending_write_is_cancelled_by_a_later_one(void **state)
     set_ends(&pair, &endings[0]);
     uint64_t late = fake_statistics(pair.client).replies_late;
     set_arrives(&pair, "key", &endings[1]);
-    assert_int_equal(leader->request.op_count, 3);
-    assert_cancel(&leader->ops[0], 2, SEQ);
-    assert_cancel(&leader->ops[1], 2, SEQ + 1);
-    assert_int_equal(leader->ops[2].type, WIRE_OP_SET);
+    assert_int_equal(leader->request.op_count, 2);
+    assert_cancel(&leader->ops[0], 2, SEQ + 1);
+    assert_int_equal(leader->ops[1].type, WIRE_OP_SET);
     set_ends(&pair, &endings[1]);
     assert_true(fake_statistics(pair.client).replies_late == late);
     /* That took effect: there is nothing left to cancel. */
@@ -110,26 +109,49 @@ static void test_pending_write_is_cancelled_by_a_relaxed_one_through_another_nod
     pair_close(&pair);
 }
 
-static void test_pending_writes_beyond_the_cancels_are_waited_for(void **state)
+/* However many were acknowledged by a node that is gone for good: nothing waits for it. */
+static void test_pending_writes_of_a_lost_node_hold_up_nothing(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct ending ending = {0};
+    pair_open(&pair, 2);
+    pair.options.home_endpoint = 1;
+    pair.client = fake_client(&pair.options);
+    for (uint64_t i = 0; i < 100; i++)
+        set_relaxed(&pair, &pair.fakes[1], "key", SEQ + i);
+    pair.fakes[1].is_mute = true;
+    set_arrives(&pair, "key", &ending);
+    assert_int_equal(pair.fakes[0].request.op_count, 2);
+    assert_cancel(&pair.fakes[0].ops[0], 2, SEQ + 99);
+    set_ends(&pair, &ending);
+    pair_close(&pair);
+}
+
+/* A replaced machine has another id each time; what is pending on the former ones stays known. */
+static void test_pending_nodes_of_a_key_have_a_bound(void **state)
 {
     (void)state;
     struct pair pair;
     struct ending ending = {0};
     pair_open(&pair, 1);
     pair.client = fake_client(&pair.options);
-    for (uint64_t i = 0; i <= 40; i++)
-        set_relaxed(&pair, &pair.fakes[0], "key", SEQ + i);
-    struct plx_op op = set_op("key", "later", &ending);
-    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
-    uint32_t hellos = pair.fakes[0].hellos;
-    while (pair.fakes[0].hellos < hellos + 3) {
-        (void)plx_poll(pair.client, FAKE_POLL_NS);
-        assert_false(fake_try(&pair.fakes[0]));
+    for (uint16_t i = 0; i < PENDING_NODES_MAX; i++) {
+        pair.fakes[0].id = (uint16_t)(100 + i);
+        set_relaxed(&pair, &pair.fakes[0], "other", SEQ); /* whose reply tells the id */
+        set_relaxed(&pair, &pair.fakes[0], "key", SEQ + 1);
+        assert_int_equal(pair.fakes[0].request.op_count, 1 + i);
     }
-    pair.fakes[0].journal_done_seq = SEQ + 40;
-    fake_expect(&pair.fakes[0], pair.client, WIRE_WRITE);
-    assert_int_equal(pair.fakes[0].request.op_count, 1);
-    set_ends(&pair, &ending);
+    pair.fakes[0].id = 99;
+    set_relaxed(&pair, &pair.fakes[0], "another", SEQ);
+    struct plx_op op = relaxed_op("key", "value", &ending);
+    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+    fake_finish(&pair.fakes[0], pair.client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_E_OVERLOADED);
+    struct ending last = {0};
+    set_arrives(&pair, "key", &last);
+    assert_int_equal(pair.fakes[0].request.op_count, 1 + PENDING_NODES_MAX);
+    set_ends(&pair, &last);
     pair_close(&pair);
 }
 
@@ -471,7 +493,8 @@ int main(void)
         cmocka_unit_test(test_pending_write_that_mismatched_swap_leaves_is_cancelled_later),
         cmocka_unit_test(test_pending_write_that_is_done_needs_no_cancel),
         cmocka_unit_test(test_pending_write_is_cancelled_by_a_relaxed_one_through_another_node),
-        cmocka_unit_test(test_pending_writes_beyond_the_cancels_are_waited_for),
+        cmocka_unit_test(test_pending_writes_of_a_lost_node_hold_up_nothing),
+        cmocka_unit_test(test_pending_nodes_of_a_key_have_a_bound),
         cmocka_unit_test(test_pending_keys_have_a_bound),
         cmocka_unit_test(test_pending_write_waits_for_room_by_asking),
         cmocka_unit_test(test_pending_full_journal_is_overloaded),

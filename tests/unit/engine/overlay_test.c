@@ -80,15 +80,39 @@ static void test_overlay_overrules_only_what_is_shown(void **state)
     add(1, "a", "1");
     overlay_show(&overlay, 1);
     add(2, "a", "2");
-    overlay_overrule(&overlay, 2);
-    overlay_overrule(&overlay, 3);
+    overlay_overrule(&overlay, text("b"), 3);
+    assert_int_equal(overlay_seq(lookup("a")), 1);
+    overlay_overrule(&overlay, text("a"), 2);
+    assert_null(lookup("a"));
     overlay_show(&overlay, 2);
     assert_int_equal(overlay_seq(lookup("a")), 2);
     overlay_check_invariants(&overlay);
-    overlay_overrule(&overlay, 2);
+    overlay_overrule(&overlay, text("a"), 1);
+    assert_int_equal(overlay_seq(lookup("a")), 2);
+    overlay_overrule(&overlay, text("a"), 2);
     assert_null(lookup("a"));
-    overlay_overrule(&overlay, 2);
+    overlay_overrule(&overlay, text("a"), 2);
     overlay_check_invariants(&overlay);
+}
+
+/* What was replaced by an overruled one stays hidden with it, and a newer one is shown again. */
+static void test_overlay_overrules_the_older_ones_too(void **state)
+{
+    (void)state;
+    add(1, "a", "1");
+    overlay_show(&overlay, 1);
+    overlay_at(&overlay, 0)->is_forwarded = true;
+    add(2, "a", "2");
+    overlay_show(&overlay, 2);
+    overlay_overrule(&overlay, text("a"), 2);
+    assert_null(lookup("a"));
+    assert_int_equal(overlay.live, 2);
+    add(3, "a", "3");
+    overlay_show(&overlay, 3);
+    assert_int_equal(overlay_seq(lookup("a")), 3);
+    overlay_check_invariants(&overlay);
+    assert_int_equal(overlay_settle(&overlay, 3), 3);
+    assert_null(lookup("a"));
 }
 
 static void test_overlay_keeps_what_was_forwarded(void **state)
@@ -194,6 +218,7 @@ int main(void)
         T(test_overlay_shows_what_is_durable),
         T(test_overlay_drops_the_older_of_a_key),
         T(test_overlay_overrules_only_what_is_shown),
+        T(test_overlay_overrules_the_older_ones_too),
         T(test_overlay_keeps_what_was_forwarded),
         T(test_overlay_hands_cancels_to_the_op_behind_them),
         T(test_overlay_closes_gaps_when_they_are_half_of_it),

@@ -2,6 +2,7 @@
  * Later writes and pending ones: what a cancel hides, what a full store must not turn round, how
  * many cancels there may be, and what a restart must not forget.
  */
+#include "engine/engine_internal.h"
 #include "tests/unit/engine/pair.h"
 
 static void assert_pending(struct fixture *f, const char *key, const char *value)
@@ -60,33 +61,83 @@ static void test_overrule_hides_what_a_cancel_has_overruled(void **state)
     assert_get(p->leader, "b", "other");
 }
 
-static void test_overrule_shows_an_older_one_that_is_not_overruled(void **state)
+/* What the overruled one had replaced is overruled with it, though it is on its way already. */
+static void test_overrule_reaches_what_was_replaced(void **state)
 {
     struct pair *p = *state;
     static struct kept kept;
     fixture_pend(p->node, 1, "a", "1");
+    fixture_pend(p->node, 2, "b", "1");
     fixture_turn(p->node, 0);
     assert_true(keep_forward(p->node, &kept));
-    uint64_t second = fixture_pend(p->node, 2, "a", "2");
-    uint64_t third = fixture_pend(p->node, 3, "b", "3");
-    struct wire_op ops[] = {op_cancel(2, second), op_set(p->next_seq, "a", "later"),
-                            op_cancel(2, third), op_set(p->next_seq + 1, "b", "later")};
-    assert_int_equal(write_now(p, ops, 4), WIRE_OUTCOME_OK);
-    p->next_seq++;
+    uint64_t second = fixture_pend(p->node, 3, "a", "2");
+    struct wire_op ops[] = {op_cancel(2, second), op_set(p->next_seq, "a", "later")};
+    assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_OK);
     fixture_apply_to(p->leader, p->node->engine);
-    assert_pending(p->node, "a", "1");
-    assert_get(p->node, "b", "later");
-    uint64_t fourth = fixture_pend(p->node, 4, "a", "4");
-    assert_pending(p->node, "a", "4");
+    assert_get(p->node, "a", "later");
+    assert_pending(p->node, "b", "1");
+    fixture_pend(p->node, 4, "a", "newer");
+    assert_pending(p->node, "a", "newer");
     engine_check_invariants(p->node->engine);
-    struct wire_op last[] = {op_cancel(2, fourth), op_set(p->next_seq, "a", "last")};
-    assert_int_equal(write_now(p, last, 2), WIRE_OUTCOME_OK);
     deliver(p, &kept);
     commit(p);
-    /* In the log, the first has its place behind the last. */
-    assert_get(p->leader, "a", "1");
+    assert_get(p->leader, "a", "later");
+    assert_get(p->leader, "b", "1");
+    assert_pending(p->node, "a", "newer");
     forward_all(p);
-    assert_get(p->node, "a", "1");
+    assert_get(p->leader, "a", "newer");
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_cancelled, 2);
+}
+
+/*
+ * A node forwarded more writes of one key than any request has room to name, and is gone. A later
+ * write of the same client names the newest; none of the others applies when its message arrives.
+ */
+static void test_overrule_names_the_newest_of_any_number(void **state)
+{
+    struct pair *p = *state;
+    static struct kept kept[2 * REQUEST_OPS_MAX];
+    uint64_t newest = 0;
+    for (uint32_t i = 0; i < 2 * REQUEST_OPS_MAX; i++) {
+        newest = fixture_pend(p->node, 1 + i, "a", "x");
+        fixture_turn(p->node, 0);
+        assert_true(keep_forward(p->node, &kept[i]));
+    }
+    struct wire_op ops[] = {op_cancel(2, newest), op_set(p->next_seq, "a", "later")};
+    assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_OK);
+    for (uint32_t i = 0; i < 2 * REQUEST_OPS_MAX; i++) {
+        deliver(p, &kept[i]);
+        commit(p);
+        assert_get(p->leader, "a", "later");
+    }
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_cancelled, 2 * REQUEST_OPS_MAX);
+}
+
+/* A second cancel of a key takes the place of the first; an older one changes nothing. */
+static void test_overrule_keeps_one_cancel_for_each_key(void **state)
+{
+    struct pair *p = *state;
+    static struct kept kept;
+    uint64_t seqs[3];
+    for (uint64_t i = 0; i < 3; i++) {
+        seqs[i] = fixture_pend(p->node, 1 + i, "a", "x");
+        fixture_turn(p->node, 0);
+        assert_true(keep_forward(p->node, &kept));
+    }
+    const uint64_t named[] = {seqs[1], seqs[2], seqs[0]};
+    const struct node_session *session = node_session_of(&p->leader->engine->machine.nodes, 2);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct wire_op ops[] = {op_cancel(2, named[i]), op_set(p->next_seq, "a", "later"),
+                                op_cancel(2, named[i]), op_set(p->next_seq + 1, "b", NULL)};
+        assert_int_equal(write_now(p, ops, 4), WIRE_OUTCOME_OK);
+        p->next_seq++;
+        assert_int_equal(session->cancel_count, 2);
+        assert_int_equal(session->cancels[0].seq, i == 0 ? seqs[1] : seqs[2]);
+    }
+    fixture_turn(p->node, 1000);
+    forward_all(p);
+    assert_get(p->leader, "a", "later");
+    assert_int_equal(session->cancel_count, 0);
 }
 
 static struct pair *pair_of_one_key(void)
@@ -176,19 +227,6 @@ static void test_overrule_is_undone_by_a_mismatch(void **state)
     assert_get(f, "a", "x");
     void *rest = p;
     pair_teardown(&rest);
-}
-
-/* 1024 writes of a node that is away are cancelled by clients, by half a request at a time. */
-static void fill_cancels(struct pair *p, uint16_t node)
-{
-    struct wire_op ops[REQUEST_OPS_MAX];
-    uint64_t seq = 1;
-    while (seq <= NODE_CANCELS_MAX) {
-        for (uint32_t i = 0; i < REQUEST_OPS_MAX / 2; i++)
-            ops[i] = op_cancel(node, seq++);
-        ops[REQUEST_OPS_MAX / 2] = op_set(p->next_seq, "z", "1");
-        assert_int_equal(write_now(p, ops, REQUEST_OPS_MAX / 2 + 1), WIRE_OUTCOME_OK);
-    }
 }
 
 /* What was acknowledged applies, however long another node stays away. */
@@ -326,7 +364,9 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
     const struct CMUnitTest tests[] = {
         T(test_overrule_hides_what_a_cancel_has_overruled),
-        T(test_overrule_shows_an_older_one_that_is_not_overruled),
+        T(test_overrule_reaches_what_was_replaced),
+        T(test_overrule_names_the_newest_of_any_number),
+        T(test_overrule_keeps_one_cancel_for_each_key),
         cmocka_unit_test(test_overrule_survives_a_store_that_was_full_in_between),
         cmocka_unit_test(test_overrule_lets_clients_write_while_the_backlog_is_blocked),
         cmocka_unit_test(test_overrule_is_undone_by_a_mismatch),

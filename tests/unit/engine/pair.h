@@ -110,6 +110,24 @@ static inline uint8_t write_now(struct pair *p, const struct wire_op *ops, uint3
     return outcome;
 }
 
+/* Clients' writes cancel those of a node that is away, of as many keys as there is room for: the
+ * keys z1 to z1024, each up to the seq of its number. */
+static inline void fill_cancels(struct pair *p, uint16_t node)
+{
+    struct wire_op ops[REQUEST_OPS_MAX];
+    char keys[REQUEST_OPS_MAX / 2][16];
+    uint64_t seq = 1;
+    while (seq <= NODE_CANCELS_MAX) {
+        for (uint32_t i = 0; i < REQUEST_OPS_MAX / 2; i++, seq++) {
+            snprintf(keys[i], sizeof(keys[i]), "z%u", (unsigned)seq);
+            ops[2 * i] = op_cancel(node, seq);
+            ops[2 * i + 1] = op_set(p->next_seq + i, keys[i], NULL);
+        }
+        assert_int_equal(write_now(p, ops, REQUEST_OPS_MAX), WIRE_OUTCOME_OK);
+        p->next_seq += REQUEST_OPS_MAX / 2 - 1;
+    }
+}
+
 static inline void assert_get(struct fixture *f, const char *key, const char *value)
 {
     struct wire_reply_op op = fixture_get(f, key);
