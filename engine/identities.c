@@ -80,6 +80,16 @@ static uint32_t slot_reclaim(struct identities *identities, uint64_t now_ns)
     return slot;
 }
 
+/* What was refused while there was no identity is not taken now. */
+static void recall_refusals(const struct identities *identities, struct identity *identity)
+{
+    for (uint32_t i = 0; i < STRANGERS_MAX; i++) {
+        const struct stranger *stranger = &identities->strangers[i];
+        if (stranger->id == identity->id)
+            (void)packet_window_accept(&identity->packets, stranger->packet_number);
+    }
+}
+
 struct identity *identities_take(struct identities *identities, uint64_t id, uint64_t now_ns)
 {
     CHECK(id != 0);
@@ -95,10 +105,27 @@ struct identity *identities_take(struct identities *identities, uint64_t id, uin
         *identity = (struct identity){.id = id, .next = *bucket_of(identities, id)};
         *bucket_of(identities, id) = slot;
         identities->count++;
+        recall_refusals(identities, identity);
     }
     identity->touched_ns = now_ns;
     order_append(identities, identity);
     return identity;
+}
+
+bool identities_refuse(struct identities *identities, uint64_t id, uint64_t packet_number,
+                       uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < STRANGERS_MAX; i++) {
+        const struct stranger *stranger = &identities->strangers[i];
+        if (stranger->id == id && stranger->packet_number == packet_number)
+            return false;
+    }
+    struct stranger *oldest = &identities->strangers[identities->strangers_tail % STRANGERS_MAX];
+    if (oldest->id != 0 && now_ns - oldest->refused_ns < STRANGER_REMEMBER_NS)
+        return false;
+    *oldest = (struct stranger){id, packet_number, now_ns};
+    identities->strangers_tail++;
+    return true;
 }
 
 uint64_t identity_recall(const struct identity *identity, uint64_t seq)

@@ -117,7 +117,8 @@ static bool session_settles(struct engine *engine, const struct arrival *arrival
     }
     /* Whoever resolves a token numbers its packets by another clock than the session's owner. A
      * fence may arrive in any number of copies: nobody concludes anything from its refusal. */
-    if (!arrival->shape.is_fence && !session_accept_packet(session, arrival->write.packet_number)) {
+    if (!arrival->shape.is_fence &&
+        !packet_window_accept(&session->packets, arrival->write.packet_number)) {
         engine->counters.writes_replayed++;
         return true;
     }

@@ -208,8 +208,7 @@ static enum wire_status accept(struct engine *engine, const struct relaxed_arriv
     if (!overlay_has_room(&relaxed->overlay, &arrival->need) || !has_cancel_room(engine, arrival) ||
         !has_waiting_room(relaxed, arrival->request->op_count))
         return WIRE_STATUS_OVERLOADED;
-    struct identity *identity =
-        identities_take(&relaxed->identities, arrival->request->session, engine->view.now_ns);
+    struct identity *identity = identities_find(&relaxed->identities, arrival->request->session);
     if (identity == NULL)
         return WIRE_STATUS_OVERLOADED;
     if (relaxed->next_seq <= decided)
@@ -298,21 +297,43 @@ static void wait(struct engine *engine, const struct relaxed_arrival *arrival)
     answer_durable(engine);
 }
 
-/* What becomes of the write; WIRE_STATUS_OK: taken, or known. */
-static enum wire_status decide(struct engine *engine, struct relaxed_arrival *arrival)
+/* Whether it is a relaxed write, and for this life of this node. */
+static enum wire_status check(const struct engine *engine, struct relaxed_arrival *arrival)
 {
-    struct relaxed *relaxed = &engine->relaxed;
-    if (!relaxed->is_open)
+    if (!engine->relaxed.is_open)
         return WIRE_STATUS_UNSUPPORTED;
     if (!measure(engine, arrival))
         return WIRE_STATUS_BAD_REQUEST;
-    if (arrival->write->incarnation != engine->options.incarnation)
-        return WIRE_STATUS_INCARNATION;
+    return arrival->write->incarnation == engine->options.incarnation ? WIRE_STATUS_OK
+                                                                      : WIRE_STATUS_INCARNATION;
+}
+
+/*
+ * False for a copy of a packet that was here before: what was refused is not taken any more, and
+ * what was taken not refused. Recalls may come in any number: nobody concludes anything from their
+ * refusal. An identity that is heard of does not give way: its writes would be executed again.
+ */
+static bool is_new_packet(struct engine *engine, const struct relaxed_arrival *arrival)
+{
+    struct identities *identities = &engine->relaxed.identities;
+    uint64_t id = arrival->request->session;
+    uint64_t number = arrival->write->packet_number;
+    if (arrival->write->is_recall && arrival->need.ops > 0)
+        return true;
+    struct identity *identity = identities_take(identities, id, engine->view.now_ns);
+    if (arrival->write->is_recall)
+        return true;
+    return identity != NULL ? packet_window_accept(&identity->packets, number)
+                            : identities_refuse(identities, id, number, engine->view.now_ns);
+}
+
+/* What becomes of the write; WIRE_STATUS_OK: taken, or known. */
+static enum wire_status decide(struct engine *engine, const struct relaxed_arrival *arrival)
+{
+    struct relaxed *relaxed = &engine->relaxed;
     if (arrival->need.ops > 0)
         return arrival->write->is_recall ? WIRE_STATUS_UNKNOWN : accept(engine, arrival);
     engine->counters.relaxed_recalled++;
-    /* Heard of: as long as its client asks, it must not give way and be executed again. */
-    (void)identities_take(&relaxed->identities, arrival->request->session, engine->view.now_ns);
     return has_waiting_room(relaxed, arrival->request->op_count) ? WIRE_STATUS_OK
                                                                  : WIRE_STATUS_OVERLOADED;
 }
@@ -321,7 +342,13 @@ void relaxed_write(struct engine *engine, const struct address *from,
                    const struct wire_write *write, const struct wire_request *request)
 {
     struct relaxed_arrival arrival = {.from = from, .write = write, .request = request};
-    enum wire_status status = decide(engine, &arrival);
+    enum wire_status status = check(engine, &arrival);
+    if (status == WIRE_STATUS_OK && !is_new_packet(engine, &arrival)) {
+        engine->counters.writes_replayed++;
+        return;
+    }
+    if (status == WIRE_STATUS_OK)
+        status = decide(engine, &arrival);
     if (status != WIRE_STATUS_OK) {
         engine->counters.writes_refused++;
         engine->counters.relaxed_refused++;

@@ -195,35 +195,6 @@ void session_remember(struct session *session, const struct session_outcome *out
     session->is_used = true;
 }
 
-bool session_accept_packet(struct session *session, uint64_t packet_number)
-{
-    uint64_t *seen = session->packets_seen;
-    if (packet_number > session->packet_highest) {
-        uint64_t ahead = packet_number - session->packet_highest;
-        if (ahead >= SESSION_PACKETS) {
-            seen[1] = 0;
-            seen[0] = 0;
-        } else if (ahead >= 64) {
-            seen[1] = seen[0] << (ahead - 64);
-            seen[0] = 0;
-        } else {
-            seen[1] = seen[1] << ahead | seen[0] >> (64 - ahead);
-            seen[0] <<= ahead;
-        }
-        seen[0] |= 1;
-        session->packet_highest = packet_number;
-        return true;
-    }
-    uint64_t behind = session->packet_highest - packet_number;
-    if (behind >= SESSION_PACKETS)
-        return false;
-    uint64_t bit = (uint64_t)1 << (behind % 64);
-    if ((seen[behind / 64] & bit) != 0)
-        return false;
-    seen[behind / 64] |= bit;
-    return true;
-}
-
 static uint64_t state_hash(const struct session *session)
 {
     uint8_t words[40];

@@ -19,14 +19,12 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "engine/packet_window.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define SESSIONS_MAX (1u << 20)
-
-/* Packets below the highest number seen that are still told apart. */
-#define SESSION_PACKETS 128
 
 /* Ids hold the index of the record and the ordinal of the op in it. */
 #define SESSION_ORDINAL_BITS 12
@@ -50,8 +48,7 @@ struct session {
     uint32_t newer;          /* in the order of last_active_ns */
     uint32_t older;
     struct session_outcome outcomes[SESSION_WINDOW]; /* at seq mod SESSION_WINDOW */
-    uint64_t packet_highest;                         /* local from here on */
-    uint64_t packets_seen[2];                        /* bit n: packet_highest - n was seen */
+    struct packet_window packets;                    /* local */
 };
 
 struct sessions {
@@ -111,9 +108,6 @@ static inline struct session_outcome *session_outcome_of(struct session *session
 
 /* Remembers it; floor <= seq < floor + SESSION_WINDOW (CHECK). */
 void session_remember(struct session *session, const struct session_outcome *outcome);
-
-/* True once for every packet number; false for a number seen before or too old to tell. */
-bool session_accept_packet(struct session *session, uint64_t packet_number);
 
 /* Hash over the replicated part of all sessions, whatever their slots. A walk. */
 uint64_t sessions_state_hash(const struct sessions *sessions);

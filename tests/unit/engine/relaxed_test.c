@@ -2,6 +2,7 @@
  * Relaxed writes at the node that takes them: the rules of the contract that one node keeps by
  * itself, refusals, duplicates, and a restart.
  */
+#include "engine/engine_internal.h"
 #include "tests/unit/engine/fixture.h"
 
 static int setup(void **state)
@@ -197,6 +198,87 @@ static void test_relaxed_refuses_and_loses_nothing(void **state)
     assert_int_equal(f->entry_count, 2);
 }
 
+/* Delivers a copy of a packet, to which there must be no answer. */
+static void expect_silence(struct fixture *f, const struct fixture_write *write, struct wire_op op)
+{
+    uint32_t entries = f->entry_count;
+    fixture_forget_messages(f);
+    fixture_write(f, write, &op, 1);
+    fixture_durable(f);
+    assert_int_equal(f->message_count, 0);
+    assert_int_equal(f->entry_count, entries);
+}
+
+/* Refused is refused: its client may have told so, or gone to another node with it. */
+static void test_relaxed_copy_of_a_refused_packet_is_not_taken(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture_write write = {.session = 77, .is_relaxed = true, .packet_number = 500};
+    f->entries_max = 0;
+    expect_status(f, &write, op_set(1, "a", "x"), WIRE_STATUS_OVERLOADED);
+    f->entries_max = FIXTURE_ENTRIES_MAX;
+    expect_silence(f, &write, op_set(1, "a", "x"));
+    /* One that was never seen is another transmission, and a recall executes nothing. */
+    write.packet_number = 499;
+    expect_silence(f,
+                   &(struct fixture_write){
+                       .session = 77, .is_relaxed = true, .packet_number = 500 - PACKET_WINDOW},
+                   op_set(1, "a", "x"));
+    fixture_forget_messages(f);
+    struct wire_op op = op_set(1, "a", "x");
+    fixture_write(f, &write, &op, 1);
+    assert_int_equal(f->entry_count, 1);
+    write.is_recall = true;
+    fixture_write(f, &write, &op, 1);
+    fixture_durable(f);
+    assert_int_equal(f->message_count, 2);
+}
+
+/* A copy must not be refused in the name of the packet that was taken. */
+static void test_relaxed_copy_of_a_taken_packet_is_not_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture_write write = {.session = 77, .is_relaxed = true, .packet_number = 500};
+    struct wire_op op = op_set(1, "a", "x");
+    fixture_write(f, &write, &op, 1);
+    write.packet_number = 501;
+    for (uint32_t i = 1; i < RELAXED_WAITERS_MAX; i++, write.packet_number++)
+        fixture_write(f, &write, &op, 1);
+    assert_int_equal(f->message_count, 0);
+    expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
+    write.packet_number = 500;
+    fixture_forget_messages(f);
+    fixture_write(f, &write, &op, 1);
+    assert_int_equal(f->message_count, 0);
+}
+
+/* There is no identity to remember it by. */
+static void test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken(void **state)
+{
+    struct fixture *f = *state;
+    struct wire_op op = op_set(1, "a", "x");
+    for (uint64_t i = 1; i <= IDENTITIES_MAX; i++)
+        fixture_relaxed(f, i, &op, 1);
+    fixture_turn(f, 59 * 1000);
+    struct fixture_write write = {.session = 5000, .is_relaxed = true, .packet_number = 500};
+    expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
+    expect_silence(f, &write, op);
+    fixture_turn(f, 2 * 1000);
+    expect_silence(f, &write, op);
+    fixture_relaxed(f, 5000, &op, 1);
+    assert_int_equal(f->entry_count, IDENTITIES_MAX + 1);
+    /* More than can be remembered are not answered at all, until copies of the first are gone. */
+    write.session = 6000;
+    fixture_relaxed(f, 6000, &op, 1);
+    for (uint64_t i = 2; i < IDENTITIES_MAX; i++)
+        fixture_relaxed(f, 7000 + i, &op, 1);
+    for (write.session = 9000; write.session < 9000 + STRANGERS_MAX - 1; write.session++)
+        expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
+    expect_silence(f, &write, op);
+    fixture_turn(f, 10 * 1000);
+    expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
+}
+
 static void test_relaxed_backlog_is_bounded(void **state)
 {
     struct fixture *f = *state;
@@ -373,6 +455,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_relaxed_write_of_several_ops_is_one_entry, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_refuses_and_loses_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_copy_of_a_refused_packet_is_not_taken, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_copy_of_a_taken_packet_is_not_refused, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_backlog_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_blocks_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_identities_are_bounded, setup, teardown),

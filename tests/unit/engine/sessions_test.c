@@ -136,8 +136,8 @@ static void test_sessions_accept_each_packet_once(void **state)
         number = number > back ? number - back : number;
         if (number >= NUMBERS)
             break;
-        bool is_new = !seen[number] && (number > highest || highest - number < SESSION_PACKETS);
-        assert_int_equal(session_accept_packet(session, number), is_new);
+        bool is_new = !seen[number] && (number > highest || highest - number < PACKET_WINDOW);
+        assert_int_equal(packet_window_accept(&session->packets, number), is_new);
         if (is_new) {
             seen[number] = true;
             accepted++;
@@ -154,7 +154,7 @@ static void test_sessions_hash_is_of_the_replicated_part(void **state)
     struct session *a = sessions_open(sessions, 1000, 1);
     sessions_open(sessions, 2000, 1);
     uint64_t hash = sessions_state_hash(sessions);
-    assert_true(session_accept_packet(a, 5));
+    assert_true(packet_window_accept(&a->packets, 5));
     assert_true(sessions_state_hash(sessions) == hash);
     struct session_outcome outcome = {.seq = 4, .outcome = 1};
     session_remember(a, &outcome);
