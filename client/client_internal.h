@@ -80,8 +80,8 @@ struct op {
     uint32_t active_at;
     uint32_t generation; /* tells this use of the slot from the one before */
     struct plx_op request;
-    uint64_t session; /* that `seq` belongs to; 0: none yet */
-    uint64_t seq;
+    uint64_t session;     /* that `seq` belongs to; 0: none yet */
+    uint64_t seq;         /* 0: none yet */
     uint64_t deadline_ns; /* the caller's, then that of the fence; UINT64_MAX: none */
     uint64_t fence_wait_ns;
     uint64_t due_ns;
@@ -218,6 +218,7 @@ struct plx_client {
     struct session sessions[SESSIONS_MAX]; /* the first is the one in use */
     uint64_t relaxed_identity;
     uint64_t relaxed_seq;
+    uint64_t relaxed_floor;  /* no relaxed write under way has a lower seq */
     struct pending *pending; /* options.relaxed_keys_max, and a window beyond */
     uint32_t pending_count;
     uint64_t pending_stamp;

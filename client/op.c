@@ -77,7 +77,6 @@ struct op *op_begin(struct plx_client *client, const struct plx_op *request, uin
     };
     if (op->class == CLASS_RELAXED_WRITE) {
         op->session = client->relaxed_identity;
-        op->seq = ++client->relaxed_seq;
     } else if (op->class == CLASS_RELAXED_READ) {
         op_bound_staleness(client, &op->request.call);
     }
@@ -135,6 +134,8 @@ static void op_release(struct plx_client *client, struct op *op)
 static void op_settle_session(struct plx_client *client, const struct op *op,
                               struct plx_response *response)
 {
+    if (op->class == CLASS_RELAXED_WRITE)
+        op_wake_at(client, client->now_ns); /* somebody may have waited for room in the window */
     if (op->session == 0 || op->class != CLASS_WRITE)
         return;
     struct plx_token token = {client->cluster_id, op->session, op->seq};

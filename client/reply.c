@@ -354,6 +354,9 @@ static void op_refused(struct plx_client *client, struct op *op,
     if (status != WIRE_STATUS_INCARNATION && !is_fence && !transmission->is_recall &&
         op->unanswered > 0)
         op->unanswered--;
+    /* It goes out anew, then, and no node need remember what it was. */
+    if (op->class == CLASS_RELAXED_WRITE && op->unanswered == 0)
+        op->seq = 0;
     if (op->class == CLASS_RELAXED_WRITE && relaxed_refused(client, op, status))
         return;
     if (op->is_settling && op->unanswered == 0) {

@@ -374,6 +374,33 @@ static void op_wait_for_room(struct plx_client *client, struct op *op)
     op_wake_at(client, client->now_ns);
 }
 
+/* The lowest seq of the relaxed writes under way; `next`: none has one. */
+static uint64_t relaxed_lowest(const struct plx_client *client, uint64_t next)
+{
+    uint64_t lowest = next;
+    for (uint32_t i = 0; i < client->active_count; i++) {
+        const struct op *op = &client->ops[client->active[i]];
+        if (op->class == CLASS_RELAXED_WRITE && op->seq != 0 && op->seq < lowest)
+            lowest = op->seq;
+    }
+    return lowest;
+}
+
+/* Gives a relaxed write its seq. False: a node that gets it would forget whether it has executed an
+ * earlier one that is under way still. */
+static bool relaxed_assign(struct plx_client *client, struct op *op)
+{
+    uint64_t next = client->relaxed_seq + 1;
+    if (op->seq != 0)
+        return true;
+    if (next - client->relaxed_floor >= SESSION_WINDOW)
+        client->relaxed_floor = relaxed_lowest(client, next);
+    if (next - client->relaxed_floor >= SESSION_WINDOW)
+        return false;
+    op->seq = client->relaxed_seq = next;
+    return true;
+}
+
 /* Whether the operation may leave to that endpoint, now. */
 static bool op_may_leave(struct plx_client *client, struct op *op, struct departure *departure)
 {
@@ -385,6 +412,8 @@ static bool op_may_leave(struct plx_client *client, struct op *op, struct depart
         op_wait_for_room(client, op);
         return false;
     }
+    if (op->class == CLASS_RELAXED_WRITE && !relaxed_assign(client, op))
+        return false;
     departure->cancel_count = pending_cancels(client, op, cancels);
     if (op->attempts == 0 && op->wire_type != WIRE_OP_FENCE)
         op->pending_stamp = client->pending_stamp;

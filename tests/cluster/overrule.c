@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define ROUNDS     3   /* of relaxed writes of each key: all but the last may be coalesced */
-#define HOT        100 /* more of the first key, which is written later: than a request could name */
+#define HOT        100 /* more of the first key, which is written later: no request names all */
 #define READS_MAX  200
 #define TIMEOUT_NS (UINT64_C(10) * 1000 * 1000 * 1000)
 

@@ -223,6 +223,79 @@ static void test_relaxed_set_asks_for_room_less_and_less_often(void **state)
     pair_close(&pair);
 }
 
+/* Another write than this one, which is asked for again meanwhile. */
+static void expect_other(struct pair *pair, uint64_t seq)
+{
+    do {
+        fake_expect(&pair->fakes[0], pair->client, WIRE_WRITE);
+    } while (pair->fakes[0].ops[0].seq == seq);
+}
+
+/* A node remembers the outcomes of a window: what is that far ahead of a write under way would make
+ * it forget whether it has executed that. */
+static void test_relaxed_set_waits_for_one_that_is_a_window_behind(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct ending first = {0};
+    pair_open(&pair, 1);
+    pair.options.packet_ops_max = 1;
+    pair.client = fake_client(&pair.options);
+    struct fake *home = &pair.fakes[0];
+    struct plx_op op = relaxed_op("first", "value", &first);
+    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+    fake_expect(home, pair.client, WIRE_WRITE);
+    uint64_t seq = home->ops[0].seq;
+    uint64_t number = home->write.packet_number;
+    struct ending endings[SESSION_WINDOW] = {0};
+    for (uint64_t i = 1; i < SESSION_WINDOW; i++) {
+        op = relaxed_op("others", "value", &endings[i]);
+        assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+        expect_other(&pair, seq);
+        assert_true(home->ops[0].seq == seq + i);
+        fake_accept(home, SEQ + i);
+        fake_finish(home, pair.client, &endings[i]);
+    }
+    op = relaxed_op("last", "value", &endings[0]);
+    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+    for (int i = 0; i < 40; i++) {
+        (void)plx_poll(pair.client, FAKE_POLL_NS);
+        assert_false(fake_try(home) && home->ops[0].seq != seq);
+    }
+    fake_answer(home, WIRE_WRITE_REPLY, number,
+                &(struct wire_reply_op){.seq = seq, .outcome = WIRE_OUTCOME_OK, .version = 1});
+    expect_other(&pair, seq);
+    assert_int_equal(first.count, 1);
+    assert_true(home->ops[0].seq == seq + SESSION_WINDOW);
+    fake_accept(home, SEQ + SESSION_WINDOW);
+    fake_finish(home, pair.client, &endings[0]);
+    pair_close(&pair);
+}
+
+/* One that was refused, again and again, is not remembered anywhere, and holds nobody up. */
+static void test_relaxed_set_that_was_refused_takes_another_seq(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct ending ending = {0};
+    pair_open(&pair, 1);
+    pair.client = fake_client(&pair.options);
+    struct fake *home = &pair.fakes[0];
+    struct plx_op op = relaxed_op("key", "value", &ending);
+    op.call.is_blocking = true;
+    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+    fake_expect(home, pair.client, WIRE_WRITE);
+    uint64_t seq = home->ops[0].seq;
+    fake_refuse(home, WIRE_WRITE_REPLY, home->write.packet_number, WIRE_STATUS_OVERLOADED);
+    fake_expect(home, pair.client, WIRE_WRITE);
+    assert_false(home->write.is_recall);
+    assert_true(home->ops[0].seq == seq + 1);
+    fake_accept(home, SEQ);
+    fake_finish(home, pair.client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +307,8 @@ int main(void)
         cmocka_unit_test(test_relaxed_get_stays_at_the_home_that_was_chosen),
         cmocka_unit_test(test_relaxed_set_asks_for_room_less_and_less_often),
         cmocka_unit_test(test_relaxed_set_that_the_node_does_not_take_is_unsupported),
+        cmocka_unit_test(test_relaxed_set_waits_for_one_that_is_a_window_behind),
+        cmocka_unit_test(test_relaxed_set_that_was_refused_takes_another_seq),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
