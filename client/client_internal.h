@@ -132,9 +132,10 @@ struct endpoint {
     uint64_t term;
     uint64_t leading_ns; /* when it last said that it leads with a quorum; 0: it does not */
     uint64_t greeted_ns;
-    uint64_t heard_ns;         /* when it last answered, in this incarnation */
-    uint64_t journal_done_seq; /* up to this none of its relaxed writes is pending */
-    uint64_t nonce;            /* of the hello that is unanswered; 0: none */
+    uint64_t heard_ns;           /* when it last answered, in this incarnation */
+    uint64_t journal_done_seq;   /* up to this none of its relaxed writes is pending... */
+    uint64_t journal_done_index; /* ...and what was decided of them is applied at this index */
+    uint64_t nonce;              /* of the hello that is unanswered; 0: none */
     uint64_t nonce_ns;
     uint32_t silence;
 };
@@ -284,6 +285,8 @@ void leader_lost(struct plx_client *client, uint32_t endpoint, uint16_t hint);
 void leader_confirmed(struct plx_client *client, uint32_t endpoint);
 /* Greets the endpoint of a node, unless that was done a moment ago. */
 void endpoint_ask(struct plx_client *client, uint16_t node);
+/* Who answers there. */
+void endpoint_is_node(struct endpoint *endpoint, uint16_t node);
 /* What a node says of its relaxed writes. */
 void endpoint_journal_done(struct plx_client *client, uint32_t endpoint, uint64_t done_seq,
                            uint64_t applied_index);

@@ -170,6 +170,13 @@ void leader_lost(struct plx_client *client, uint32_t endpoint, uint16_t hint)
     }
 }
 
+void endpoint_is_node(struct endpoint *endpoint, uint16_t node)
+{
+    if (endpoint->node != node)
+        endpoint->journal_done_seq = 0; /* another has said so, of another journal */
+    endpoint->node = node;
+}
+
 void endpoint_journal_done(struct plx_client *client, uint32_t at, uint64_t done_seq,
                            uint64_t applied_index)
 {
@@ -177,6 +184,7 @@ void endpoint_journal_done(struct plx_client *client, uint32_t at, uint64_t done
     if (done_seq <= endpoint->journal_done_seq)
         return;
     endpoint->journal_done_seq = done_seq;
+    endpoint->journal_done_index = applied_index;
     /* It was applied there by now; at which index nobody says. */
     if (client->pending_count > 0 && pending_done(client, endpoint->node, done_seq) &&
         client->seen_index < applied_index) {
@@ -231,7 +239,7 @@ void endpoint_hello_reply(struct plx_client *client, uint32_t at,
         return;
     }
     endpoint->nonce = 0;
-    endpoint->node = reply->node;
+    endpoint_is_node(endpoint, reply->node);
     endpoint->incarnation = reply->incarnation;
     endpoint->term = reply->term;
     endpoint->heard_ns = client->now_ns;

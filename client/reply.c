@@ -158,10 +158,12 @@ static void write_took_effect(struct plx_client *client, const struct op *op,
                               const struct wire_reply *reply, const struct wire_reply_op *wire)
 {
     if (op->class == CLASS_RELAXED_WRITE) {
-        if (wire->version > reply->journal_done_seq)
+        /* By this reply, or by one that was sent later and came before it. */
+        const struct endpoint *endpoint = &client->endpoints[op->endpoint];
+        if (wire->version > endpoint->journal_done_seq)
             pending_remember(client, op, reply->node, wire->version);
         else
-            note_seen_index(client, reply->applied_index); /* in the log already, somewhere */
+            note_seen_index(client, endpoint->journal_done_index); /* in the log, up to there */
         return;
     }
     if (!op->is_resolve)
@@ -394,7 +396,7 @@ static void reply_note_node(struct plx_client *client, uint32_t at, const struct
 {
     struct endpoint *endpoint = &client->endpoints[at];
     endpoint_heard(client, at);
-    endpoint->node = reply->node;
+    endpoint_is_node(endpoint, reply->node);
     endpoint->term = reply->term;
     if (endpoint->incarnation == reply->incarnation)
         endpoint->heard_ns = client->now_ns;

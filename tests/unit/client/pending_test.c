@@ -128,6 +128,35 @@ static void test_pending_writes_of_a_lost_node_hold_up_nothing(void **state)
     pair_close(&pair);
 }
 
+/* What a machine said of its journal is nothing that the next one at its address has said. */
+static void test_pending_write_is_not_done_because_another_node_was(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct ending ending = {0};
+    pair_open(&pair, 1);
+    pair.client = fake_client(&pair.options);
+    pair.fakes[0].journal_done_seq = SEQ + 100;
+    set_relaxed(&pair, &pair.fakes[0], "key", SEQ + 100);
+    pair.fakes[0].id = 7;
+    pair.fakes[0].journal_done_seq = 5;
+    set_relaxed(&pair, &pair.fakes[0], "key", SEQ);
+    set_relaxed(&pair, &pair.fakes[0], "other", SEQ + 1);
+    set_arrives(&pair, "key", &ending);
+    assert_int_equal(pair.fakes[0].request.op_count, 2);
+    assert_cancel(&pair.fakes[0].ops[0], 7, SEQ);
+    set_ends(&pair, &ending);
+    pair.fakes[0].journal_done_seq = SEQ + 1;
+    ending = (struct ending){0};
+    set_arrives(&pair, "another", &ending);
+    set_ends(&pair, &ending);
+    ending = (struct ending){0};
+    set_arrives(&pair, "other", &ending);
+    assert_int_equal(pair.fakes[0].request.op_count, 1);
+    set_ends(&pair, &ending);
+    pair_close(&pair);
+}
+
 /* A replaced machine has another id each time; what is pending on the former ones stays known. */
 static void test_pending_nodes_of_a_key_have_a_bound(void **state)
 {
@@ -494,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_pending_write_that_is_done_needs_no_cancel),
         cmocka_unit_test(test_pending_write_is_cancelled_by_a_relaxed_one_through_another_node),
         cmocka_unit_test(test_pending_writes_of_a_lost_node_hold_up_nothing),
+        cmocka_unit_test(test_pending_write_is_not_done_because_another_node_was),
         cmocka_unit_test(test_pending_nodes_of_a_key_have_a_bound),
         cmocka_unit_test(test_pending_keys_have_a_bound),
         cmocka_unit_test(test_pending_write_waits_for_room_by_asking),

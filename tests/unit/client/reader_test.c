@@ -135,9 +135,60 @@ static void test_reader_is_not_shown_less_than_what_is_decided_meanwhile(void **
     pair_close(&pair);
 }
 
+/* What the node said later comes first: the write is in the log already, at an index up to the one
+ * of that answer, and is neither cancelled nor waited for. */
+static void test_reader_hears_that_a_write_is_decided_before_it_hears_of_the_write(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct ending write = {0};
+    struct ending read = {0};
+    struct ending later = {0};
+    pair_open(&pair, 1);
+    pair.options.read_your_writes = true;
+    pair.client = fake_client(&pair.options);
+    struct fake *home = &pair.fakes[0];
+    struct plx_op op = relaxed_op("key", "value", &write);
+    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+    fake_expect(home, pair.client, WIRE_WRITE);
+    struct wire_reply_op accepted = {
+        .seq = home->ops[0].seq, .outcome = WIRE_OUTCOME_OK, .is_pending = true, .version = SEQ};
+    uint64_t number = home->write.packet_number;
+    struct plx_op get = get_op("other", &read);
+    get.call.is_relaxed = true;
+    assert_int_equal(plx_submit(pair.client, &get), PLX_OK);
+    do {
+        (void)plx_poll(pair.client, FAKE_POLL_NS);
+    } while (!fake_try(home) || home->type != WIRE_READ);
+    home->applied_index = 500;
+    home->journal_done_seq = SEQ;
+    fake_answer(home, WIRE_READ_REPLY, home->read.request_number,
+                &(struct wire_reply_op){.outcome = WIRE_OUTCOME_OK, .version = 3});
+    home->applied_index = 400;
+    home->journal_done_seq = SEQ - 1;
+    fake_answer(home, WIRE_WRITE_REPLY, number, &accepted);
+    fake_finish(NULL, pair.client, &write);
+    home->applied_index = 500;
+    home->journal_done_seq = SEQ;
+    op = set_op("key", "later", &later);
+    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+    do {
+        fake_expect(home, pair.client, WIRE_WRITE);
+    } while (home->write.is_relaxed); /* sent again meanwhile */
+    assert_int_equal(home->request.op_count, 1);
+    read = (struct ending){0};
+    assert_int_equal(plx_submit(pair.client, &get), PLX_OK);
+    do {
+        (void)plx_poll(pair.client, FAKE_POLL_NS);
+    } while (!fake_try(home) || home->type != WIRE_READ);
+    assert_true(home->read.min_index == 500);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reader_hears_that_a_write_is_decided_before_it_hears_of_the_write),
         cmocka_unit_test(test_reader_carries_what_it_has_seen),
         cmocka_unit_test(test_reader_has_seen_a_relaxed_write_that_is_decided),
         cmocka_unit_test(test_reader_has_seen_what_a_swap_was_shown),
