@@ -426,14 +426,17 @@ uint64_t engine_next_pending(const struct engine *engine, uint64_t seq)
 }
 
 /*
- * What was restored may be on its way from before the restart, and so may apply even where a newer
- * write has dropped it: only the log can say that it will not any more.
+ * What was accepted before this start may be on its way from then, and so may apply even where a
+ * newer write has dropped it, or the journal was lost: only the log can say that it will not any
+ * more.
  */
 uint64_t engine_pending_done(const struct engine *engine)
 {
     uint64_t done = engine_journal_done(engine);
     uint64_t decided = own_session(engine)->last_seq;
-    return decided < engine->relaxed.restored_seq && decided < done ? decided : done;
+    bool is_from_before = decided < engine->relaxed.restored_seq ||
+                          decided + 1 < engine->options.journal_first_seq;
+    return is_from_before && decided < done ? decided : done;
 }
 
 void relaxed_overrule(struct engine *engine, struct span key, uint64_t seq)

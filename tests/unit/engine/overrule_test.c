@@ -308,6 +308,35 @@ static void test_overrule_is_called_for_until_the_log_has_decided(void **state)
     fixture_free(old);
 }
 
+/* Lost with the journal, a write may be on its way still: who starts anew knows nothing of it. */
+static void test_overrule_is_called_for_when_the_journal_was_lost(void **state)
+{
+    struct pair *p = *state;
+    static struct kept kept;
+    uint64_t lost = fixture_pend(p->node, 1, "a", "1");
+    fixture_turn(p->node, 0);
+    assert_true(keep_forward(p->node, &kept));
+    struct fixture *old = p->node;
+    struct engine_options options = old->options;
+    options.journal_first_seq = lost + 1000;
+    p->node = fixture_new(&options);
+    fixture_apply_to(p->leader, p->node->engine);
+    p->node->view.now_ns = old->view.now_ns;
+    fixture_follow(p->node, 1, 1);
+    assert_true(engine_pending_done(p->node->engine) < lost);
+    /* So its client goes on cancelling it. */
+    struct wire_op ops[] = {op_cancel(2, lost), op_set(p->next_seq, "a", "later")};
+    assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_OK);
+    deliver(p, &kept);
+    commit(p);
+    assert_get(p->leader, "a", "later");
+    /* A write of the new journal is decided: no older one can apply any more. */
+    uint64_t first = fixture_pend(p->node, 2, "b", "2");
+    forward_all(p);
+    assert_true(engine_pending_done(p->node->engine) >= first);
+    fixture_free(old);
+}
+
 /* A node that was full when it stopped, and whose log knows less after the restart, must start. */
 static void test_overrule_restart_has_room_for_what_was_decided(void **state)
 {
@@ -374,6 +403,7 @@ int main(void)
         T(test_overrule_accepts_a_share_of_the_cancels),
         T(test_overrule_keeps_nobody_waiting_for_room_in_the_log),
         T(test_overrule_is_called_for_until_the_log_has_decided),
+        T(test_overrule_is_called_for_when_the_journal_was_lost),
         T(test_overrule_restart_has_room_for_what_was_decided),
     };
 #undef T
