@@ -166,7 +166,7 @@ static bool has_next(const struct engine *engine)
 static bool is_without_room(const struct engine *engine, uint16_t node, const struct wire_op *op)
 {
     const struct machine *machine = &engine->machine;
-    return !node_session_is_settled(node_session_of(&machine->nodes, node), op->seq) &&
+    return !node_session_is_settled(node_session_of(&machine->nodes, node), op->seq, op->key) &&
            !machine_has_room(machine, op);
 }
 

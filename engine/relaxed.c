@@ -434,8 +434,8 @@ uint64_t engine_pending_done(const struct engine *engine)
 {
     uint64_t done = engine_journal_done(engine);
     uint64_t decided = own_session(engine)->last_seq;
-    bool is_from_before = decided < engine->relaxed.restored_seq ||
-                          decided + 1 < engine->options.journal_first_seq;
+    bool is_from_before =
+        decided < engine->relaxed.restored_seq || decided + 1 < engine->options.journal_first_seq;
     return is_from_before && decided < done ? decided : done;
 }
 

@@ -26,7 +26,7 @@ size_t value_size_bytes(const struct draw *draw, uint64_t name)
 
 size_t value_size_bytes_mean(const struct draw *draw)
 {
-    uint64_t big = BIG_SIZE_BYTES_MIN + BIG_SIZE_BYTES_STEP / 2;
+    uint64_t big = (BIG_SIZE_BYTES_MIN + draw->big_value_size_max) / 2;
     return (size_t)(draw->value_size_max / 2 + big * draw->big_value_chance / 1000000);
 }
 
