@@ -25,8 +25,9 @@
 /* Of the queue, gaps included, on its way to another node: what a lost message makes be sent again.
  */
 #define FORWARD_OPS_MAX UINT64_C(1024)
-/* Nothing follows beyond: messages of many packets are in each other's way where they are put
- * together, and those of several nodes together might never be whole. */
+/* Nothing follows beyond. Messages of many packets are in each other's way where they are put
+ * together, and those of several nodes together might never be whole. And a journal forgets what is
+ * decided only when a later record says so: what the last records decide must not fill it. */
 #define FORWARD_SIZE_BYTES_MAX (128 * 1024)
 
 /* The oldest of them did not apply: until it does nothing behind it can. */
@@ -159,7 +160,8 @@ static bool has_next(const struct engine *engine)
 {
     const struct forward *forward = &engine->forward;
     const struct overlay *overlay = &engine->relaxed.overlay;
-    return forward->next < overlay->shown && !(forward->next > overlay->head && is_blocked(engine));
+    return forward->next < overlay->shown && forward->size_bytes < FORWARD_SIZE_BYTES_MAX &&
+           !(forward->next > overlay->head && is_blocked(engine));
 }
 
 /* True when the store, as this node has applied it, is too full for the op of a node. */
@@ -213,8 +215,7 @@ static bool is_due_elsewhere(const struct engine *engine)
     const struct overlay *overlay = &engine->relaxed.overlay;
     if (forward->next > overlay->head && engine->view.now_ns >= forward->due_ns)
         return true;
-    return has_next(engine) && forward->next - overlay->head < FORWARD_OPS_MAX &&
-           forward->size_bytes < FORWARD_SIZE_BYTES_MAX;
+    return has_next(engine) && forward->next - overlay->head < FORWARD_OPS_MAX;
 }
 
 bool engine_forward(struct engine *engine, struct span *ret_body)

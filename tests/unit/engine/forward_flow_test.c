@@ -68,6 +68,31 @@ static void test_forward_sends_little_at_a_time_of_large_values(void **state)
     assert_false(keep_forward(p->node, &kept));
 }
 
+/* A leader, too: its journal forgets only what later records know to be decided. */
+static void test_forward_joins_little_at_a_time_of_large_values(void **state)
+{
+    struct pair *p = *state;
+    static char value[100 * 1024];
+    char key[16];
+    memset(value, 'v', sizeof(value) - 1);
+    for (uint32_t i = 0; i < 6; i++) {
+        snprintf(key, sizeof(key), "k%u", i);
+        fixture_pend(p->leader, 1 + i, key, value);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        fixture_turn(p->leader, 1);
+        assert_true(fixture_propose(p->leader) == (i == 0));
+        assert_int_equal(engine_counters(p->leader->engine)->relaxed_forwarded, 2);
+    }
+    assert_true(engine_deadline_ns(p->leader->engine) > p->leader->view.now_ns);
+    fixture_commit(p->leader);
+    for (uint32_t i = 0; i < 3; i++) {
+        fixture_turn(p->leader, 0);
+        commit(p);
+    }
+    assert_int_equal(engine_counters(p->leader->engine)->keys, 6);
+}
+
 static void test_forward_sends_all_again_when_a_message_is_lost(void **state)
 {
     struct pair *p = *state;
@@ -180,6 +205,8 @@ int main(void)
             test_forward_sends_on_while_a_part_of_the_queue_is_on_its_way, roomy_setup,
             pair_teardown),
         cmocka_unit_test_setup_teardown(test_forward_sends_little_at_a_time_of_large_values,
+                                        roomy_setup, pair_teardown),
+        cmocka_unit_test_setup_teardown(test_forward_joins_little_at_a_time_of_large_values,
                                         roomy_setup, pair_teardown),
         T(test_forward_sends_all_again_when_a_message_is_lost),
         T(test_forward_gives_what_is_on_its_way_new_time_with_each_progress),
