@@ -45,6 +45,8 @@
 #define NONCE_AGE_MAX_NS  (1000 * 1000 * 1000) /* and so the longest round trip to a node */
 #define PENDING_WAIT_NS   (2 * 1000 * 1000)    /* between questions whether writes are decided */
 #define PENDING_DOUBLINGS 5                    /* of that wait: without a quorum it may be long */
+#define REFUSALS_QUICK    7                    /* then the wait after a refusal doubles, so often */
+#define REFUSAL_DOUBLINGS 3
 #define HOME_SILENCE_MAX  2 /* unanswered waits before another node becomes the home */
 
 /* A key may be pending on more nodes than a cluster has, where they were replaced one by one. */

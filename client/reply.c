@@ -347,6 +347,15 @@ static bool relaxed_refused(struct plx_client *client, struct op *op, enum wire_
     return true;
 }
 
+/* A node that has no room for long is not sent the same, which may be large, at the pace at which
+ * lost packets are sent again. */
+static uint64_t refusal_wait_ns(struct plx_client *client, const struct op *op)
+{
+    uint64_t wait_ns = round_trip_timeout_ns(client, false, op->attempts);
+    uint32_t doublings = op->attempts > REFUSALS_QUICK ? op->attempts - REFUSALS_QUICK : 0;
+    return wait_ns << (doublings < REFUSAL_DOUBLINGS ? doublings : REFUSAL_DOUBLINGS);
+}
+
 static void op_refused(struct plx_client *client, struct op *op,
                        const struct transmission *transmission, enum wire_status status)
 {
@@ -374,7 +383,7 @@ static void op_refused(struct plx_client *client, struct op *op,
     if (is_elsewhere)
         op_retry(client, op, op->attempts < 2 ? 0 : client->options.rto_min_ns);
     else
-        op_retry(client, op, round_trip_timeout_ns(client, false, op->attempts));
+        op_retry(client, op, refusal_wait_ns(client, op));
 }
 
 static void reply_refuse(struct plx_client *client, struct transmission *transmission,

@@ -1,6 +1,8 @@
 /* Transmission: the same seq under new numbers, whoever leads; every reply at most once. */
 #include "tests/unit/client/fake_node.h"
 
+#include <time.h>
+
 static void test_retry_keeps_the_seq_and_takes_a_new_number(void **state)
 {
     (void)state;
@@ -319,6 +321,42 @@ static void test_retry_backs_off_when_overloaded(void **state)
     fake_close(&fake);
 }
 
+/* A node that has no room for long is asked less and less often. */
+static void test_retry_spares_a_node_that_stays_overloaded(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct ending ending = {0};
+    struct timespec begin;
+    struct timespec end;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    options.rto_min_ns = 2 * 1000 * 1000;
+    struct plx_client *client = fake_client(&options);
+    struct plx_op op = set_op("key", "value", &ending);
+    op.call.is_blocking = true;
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    for (uint32_t i = 1; i <= 10; i++) {
+        while (!fake_try(&fake))
+            (void)plx_poll(client, FAKE_POLL_NS);
+        if (i == 8)
+            clock_gettime(CLOCK_MONOTONIC, &begin);
+        fake_refuse(&fake, WIRE_WRITE_REPLY, fake.write.packet_number, WIRE_STATUS_OVERLOADED);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    /* 200 and 400 ms between the last three: lost packets are sent again after 100 ms. */
+    int64_t passed_ns =
+        (int64_t)(end.tv_sec - begin.tv_sec) * 1000000000 + (end.tv_nsec - begin.tv_nsec);
+    assert_true(passed_ns > 500 * 1000 * 1000);
+    while (!fake_try(&fake))
+        (void)plx_poll(client, FAKE_POLL_NS);
+    fake_outcome_all(&fake, WIRE_OUTCOME_OK);
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    plx_close(client);
+    fake_close(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_retry_refuses_more_than_the_window),
         cmocka_unit_test(test_retry_keeps_a_whole_window_in_flight),
         cmocka_unit_test(test_retry_backs_off_when_overloaded),
+        cmocka_unit_test(test_retry_spares_a_node_that_stays_overloaded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
