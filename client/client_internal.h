@@ -38,16 +38,17 @@
 #define RTO_INITIAL_NS (10 * 1000 * 1000)
 #define RTO_MAX_NS     (100 * 1000 * 1000)
 /* No way to a node takes longer: what does was spent waiting there, for a quorum perhaps. */
-#define ROUND_TRIP_MAX_NS (500 * 1000 * 1000)
-#define LARGE_PAUSE_NS    (100 * 1000) /* between bursts of pieces */
-#define HELLO_FIRST_NS    (1000 * 1000)
-#define HELLO_MAX_NS      (20 * 1000 * 1000)
-#define NONCE_AGE_MAX_NS  (1000 * 1000 * 1000) /* and so the longest round trip to a node */
-#define PENDING_WAIT_NS   (2 * 1000 * 1000)    /* between questions whether writes are decided */
-#define PENDING_DOUBLINGS 5                    /* of that wait: without a quorum it may be long */
-#define REFUSALS_QUICK    7                    /* then the wait after a refusal doubles, so often */
-#define REFUSAL_DOUBLINGS 3
-#define HOME_SILENCE_MAX  2 /* unanswered waits before another node becomes the home */
+#define ROUND_TRIP_MAX_NS     (500 * 1000 * 1000)
+#define LARGE_PAUSE_NS        (100 * 1000) /* between bursts of pieces */
+#define HELLO_FIRST_NS        (1000 * 1000)
+#define HELLO_MAX_NS          (20 * 1000 * 1000)
+#define NONCE_AGE_MAX_NS      (1000 * 1000 * 1000) /* and so the longest round trip to a node */
+#define PENDING_WAIT_NS       (2 * 1000 * 1000) /* between questions whether writes are decided */
+#define PENDING_DOUBLINGS     5                 /* of that wait: without a quorum it may be long */
+#define SESSIONS_FULL_WAIT_NS (1000 * 1000 * 1000) /* before another registration */
+#define REFUSALS_QUICK        7 /* then the wait after a refusal doubles, so often */
+#define REFUSAL_DOUBLINGS     3
+#define HOME_SILENCE_MAX      2 /* unanswered waits before another node becomes the home */
 
 /* A key may be pending on more nodes than a cluster has, where they were replaced one by one. */
 #define PENDING_NODES_MAX 32

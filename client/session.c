@@ -154,6 +154,14 @@ static void session_opened(struct plx_client *client, const struct wire_reply_op
     op_wake_at(client, client->now_ns);
 }
 
+/* Each registration takes room in the log, which is never given back, and sessions end rarely. That
+ * the table is full stands until the next one should have been answered. */
+static void session_table_full(struct plx_client *client, struct session *session)
+{
+    session->due_ns = client->now_ns + SESSIONS_FULL_WAIT_NS;
+    session->full_until_ns = session->due_ns + RTO_MAX_NS;
+}
+
 void session_replied(struct plx_client *client, const struct transmission *transmission,
                      const struct wire_reply *reply)
 {
@@ -166,8 +174,7 @@ void session_replied(struct plx_client *client, const struct transmission *trans
         if (op.outcome == WIRE_OUTCOME_OK)
             session_opened(client, &op);
         else if (op.outcome == WIRE_OUTCOME_SESSIONS_FULL && session->id == 0)
-            /* It stands until the next registration should have been answered. */
-            session->full_until_ns = session->due_ns + RTO_MAX_NS;
+            session_table_full(client, session);
         else if (op.outcome == WIRE_OUTCOME_FORGOTTEN && op.seq == session->nonce)
             session->nonce = 0; /* somebody else's: another is drawn */
         return;

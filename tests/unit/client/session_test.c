@@ -129,10 +129,17 @@ static void test_session_table_full_is_overloaded(void **state)
         }
     }
     assert_int_equal(ending.response.outcome, PLX_E_OVERLOADED);
+    /* Another registration would take room in the log: it is not tried for a while. */
+    ending.count = 0;
+    submit(client, &ending, &(struct plx_call){.timeout_ns = 300 * MILLISECOND_NS});
+    fake_finish(NULL, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_E_OVERLOADED);
+    assert_false(fake_try(&fake));
     /* Nobody says so any more. */
     ending.count = 0;
-    submit(client, &ending, &(struct plx_call){.timeout_ns = 600 * MILLISECOND_NS});
-    fake_finish(NULL, client, &ending);
+    submit(client, &ending, &(struct plx_call){.timeout_ns = 1500 * MILLISECOND_NS});
+    while (ending.count == 0)
+        (void)plx_poll(client, 100 * MILLISECOND_NS);
     assert_int_equal(ending.response.outcome, PLX_TIMEOUT);
     plx_close(client);
     fake_close(&fake);
