@@ -182,6 +182,7 @@ struct forward {
     uint64_t
         blocked_head; /* head of the overlay when its op found the store full, and 1; 0: none */
     uint16_t leader;
+    uint64_t fence_due_ns; /* of the next fence, while one is needed */
 };
 
 /* Log time, as a leader makes it. */
@@ -278,6 +279,8 @@ void relaxed_write(struct engine *engine, const struct address *from,
                    const struct wire_write *write, const struct wire_request *request);
 /* Lets go of what the applied records have decided. */
 void relaxed_settle(struct engine *engine);
+/* The journal is new, and what a lost one before it accepted may apply yet. */
+bool relaxed_is_after_loss(const struct engine *engine);
 /* Writes of this node of the key, up to `seq`, were named by a cancel: hidden, if that has applied
  * and they are not decided yet. */
 void relaxed_overrule(struct engine *engine, struct span key, uint64_t seq);

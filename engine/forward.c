@@ -189,19 +189,50 @@ static bool is_head_without_room(const struct engine *engine)
     return is_without_room(engine, engine->options.self, &op);
 }
 
+/*
+ * Writes of a journal that was lost may be on their way still, and their clients go on cancelling
+ * them until the log has decided. What is accepted now has higher seqs, and decides them with it;
+ * while there is nothing of the kind a fence does.
+ */
+static bool needs_fence(const struct engine *engine)
+{
+    return engine->relaxed.is_open && overlay_is_empty(&engine->relaxed.overlay) &&
+           relaxed_is_after_loss(engine);
+}
+
+static struct span fence_build(struct engine *engine)
+{
+    uint16_t self = engine->options.self;
+    struct wire_writer writer = {.data = engine->relaxed.message,
+                                 .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
+    wire_request_begin(&writer, WIRE_NODE_SESSION(self),
+                       node_session_of(&engine->machine.nodes, self)->last_seq);
+    wire_request_add(&writer, &(struct wire_op){.type = WIRE_OP_FENCE,
+                                                .seq = engine->options.journal_first_seq - 1});
+    engine->forward.fence_due_ns = engine->view.now_ns + FORWARD_WAIT_MAX_NS;
+    return span_of(writer.data, writer.size_bytes);
+}
+
+static uint64_t due_ns_of(const struct forward *forward, bool is_fence)
+{
+    return is_fence ? forward->fence_due_ns : forward->due_ns;
+}
+
 void forward_join(struct engine *engine)
 {
     struct forward *forward = &engine->forward;
-    if (!has_next(engine) || engine->view.now_ns < forward->due_ns ||
+    bool is_fence = needs_fence(engine);
+    if (!(is_fence || has_next(engine)) || engine->view.now_ns < due_ns_of(forward, is_fence) ||
         intake_readiness(engine) != WIRE_STATUS_OK || !batch_has_room(engine))
         return;
-    if (is_head_without_room(engine)) {
+    if (!is_fence && is_head_without_room(engine)) {
         engine->counters.relaxed_blocked++;
         forward_blocked(engine);
         return;
     }
     struct waiter waiter = {.deadline_ns = UINT64_MAX, .is_silent = true};
-    enum wire_status status = batch_add(engine, batch_build(engine), &waiter, false);
+    struct span body = is_fence ? fence_build(engine) : batch_build(engine);
+    enum wire_status status = batch_add(engine, body, &waiter, false);
     if (status == WIRE_STATUS_LOG_FULL)
         forward_blocked(engine);
     else if (status != WIRE_STATUS_OK)
@@ -223,8 +254,13 @@ bool engine_forward(struct engine *engine, struct span *ret_body)
     struct forward *forward = &engine->forward;
     const struct overlay *overlay = &engine->relaxed.overlay;
     if (!engine->relaxed.is_open || engine->view.is_leader || forward->leader == 0 ||
-        forward->leader == engine->options.self || overlay_is_empty(overlay) ||
-        !is_due_elsewhere(engine))
+        forward->leader == engine->options.self)
+        return false;
+    if (needs_fence(engine) && engine->view.now_ns >= forward->fence_due_ns) {
+        *ret_body = fence_build(engine);
+        return true;
+    }
+    if (overlay_is_empty(overlay) || !is_due_elsewhere(engine))
         return false;
     bool is_on_its_way = forward->next > overlay->head;
     bool is_late = is_on_its_way && engine->view.now_ns >= forward->due_ns;
@@ -242,12 +278,15 @@ uint64_t forward_deadline_ns(const struct engine *engine)
 {
     const struct forward *forward = &engine->forward;
     const struct overlay *overlay = &engine->relaxed.overlay;
-    if (!engine->relaxed.is_open || overlay_is_empty(overlay) || forward->leader == 0)
+    bool is_fence = needs_fence(engine);
+    if (!engine->relaxed.is_open || (overlay_is_empty(overlay) && !is_fence) ||
+        forward->leader == 0)
         return UINT64_MAX;
+    uint64_t due_ns = due_ns_of(forward, is_fence);
     if (!engine->view.is_leader)
-        return is_due_elsewhere(engine) ? 0 : forward->due_ns;
+        return !is_fence && is_due_elsewhere(engine) ? 0 : due_ns;
     bool may_join = intake_readiness(engine) == WIRE_STATUS_OK && batch_has_room(engine);
-    return has_next(engine) && may_join ? forward->due_ns : UINT64_MAX;
+    return (is_fence || has_next(engine)) && may_join ? due_ns : UINT64_MAX;
 }
 
 /*
@@ -315,7 +354,7 @@ enum wire_status forward_overrule(struct engine *engine, const struct wire_reque
     return WIRE_STATUS_OK;
 }
 
-/* True when the request is what node `from` may forward; *ret_last_seq is its newest set. */
+/* True when the request is what node `from` may forward; *ret_last_seq is that of its last op. */
 static bool is_forward(const struct wire_request *request, uint16_t from, uint64_t *ret_last_seq)
 {
     uint8_t last_type = 0;
@@ -329,11 +368,11 @@ static bool is_forward(const struct wire_request *request, uint16_t from, uint64
         last_type = op.type;
         if (op.type == WIRE_OP_CANCEL)
             continue;
-        if (op.type != WIRE_OP_SET || op.seq <= *ret_last_seq)
+        if ((op.type != WIRE_OP_SET && op.type != WIRE_OP_FENCE) || op.seq <= *ret_last_seq)
             return false;
         *ret_last_seq = op.seq;
     }
-    return last_type == WIRE_OP_SET;
+    return last_type != WIRE_OP_CANCEL;
 }
 
 /* True when the first set of a forwarded request that is not decided cannot apply now. */

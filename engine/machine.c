@@ -210,18 +210,19 @@ static struct op_result op_write(struct machine *machine, const struct wire_op *
 
 /*
  * A relaxed write that its node forwarded: in order, at most once, and not if it was cancelled. One
- * that finds the store full is not decided, and neither are those after it: the node comes again.
+ * that finds the store full is not decided, and neither are those after it: the node comes again. A
+ * fence only decides: nothing up to its seq applies any more.
  */
 static struct op_result op_forwarded(struct machine *machine, const struct wire_op *op)
 {
-    CHECK(op->type == WIRE_OP_SET);
+    CHECK(op->type == WIRE_OP_SET || op->type == WIRE_OP_FENCE);
     struct node_session *node = node_session_of(&machine->nodes, machine->origin);
     if (op->seq <= node->last_seq)
         return (struct op_result){.outcome = WIRE_OUTCOME_OK, .is_duplicate = true};
     if (machine->is_blocked)
         return (struct op_result){.outcome = WIRE_OUTCOME_STORE_FULL};
     struct op_result result = {.outcome = WIRE_OUTCOME_FENCED};
-    if (!node_session_is_settled(node, op->seq, op->key))
+    if (op->type == WIRE_OP_SET && !node_session_is_settled(node, op->seq, op->key))
         result = op_write(machine, op);
     if (result.outcome == WIRE_OUTCOME_STORE_FULL)
         machine->is_blocked = true;

@@ -434,9 +434,14 @@ uint64_t engine_pending_done(const struct engine *engine)
 {
     uint64_t done = engine_journal_done(engine);
     uint64_t decided = own_session(engine)->last_seq;
-    bool is_from_before =
-        decided < engine->relaxed.restored_seq || decided + 1 < engine->options.journal_first_seq;
+    bool is_from_before = decided < engine->relaxed.restored_seq || relaxed_is_after_loss(engine);
     return is_from_before && decided < done ? decided : done;
+}
+
+bool relaxed_is_after_loss(const struct engine *engine)
+{
+    return engine->options.is_journal_new &&
+           own_session(engine)->last_seq + 1 < engine->options.journal_first_seq;
 }
 
 void relaxed_overrule(struct engine *engine, struct span key, uint64_t seq)

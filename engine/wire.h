@@ -129,7 +129,8 @@ struct wire_request {
 /*
  * The session under which node `id` forwards its pending relaxed writes: sets whose seq is their
  * journal seq, rising, each perhaps after its cancels; `floor` is the journal seq that must be done
- * before. Clients never use such an id for a consistent write.
+ * before. A fence decides all up to its seq: what a lost journal had accepted. Clients never use
+ * such an id for a consistent write.
  */
 #define WIRE_NODE_SESSION_FLAG (UINT64_C(1) << 63)
 #define WIRE_NODE_SESSION(id)  (WIRE_NODE_SESSION_FLAG | (uint64_t)(id))

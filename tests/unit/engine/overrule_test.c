@@ -308,6 +308,20 @@ static void test_overrule_is_called_for_until_the_log_has_decided(void **state)
     fixture_free(old);
 }
 
+/* The node starts anew, without the journal in which it accepted the write `lost`. */
+static struct fixture *lose_journal(struct pair *p, uint64_t lost)
+{
+    struct fixture *old = p->node;
+    struct engine_options options = old->options;
+    options.is_journal_new = true;
+    options.journal_first_seq = lost + 1000;
+    p->node = fixture_new(&options);
+    fixture_apply_to(p->leader, p->node->engine);
+    p->node->view.now_ns = old->view.now_ns;
+    fixture_follow(p->node, 0, 1);
+    return old;
+}
+
 /* Lost with the journal, a write may be on its way still: who starts anew knows nothing of it. */
 static void test_overrule_is_called_for_when_the_journal_was_lost(void **state)
 {
@@ -316,13 +330,7 @@ static void test_overrule_is_called_for_when_the_journal_was_lost(void **state)
     uint64_t lost = fixture_pend(p->node, 1, "a", "1");
     fixture_turn(p->node, 0);
     assert_true(keep_forward(p->node, &kept));
-    struct fixture *old = p->node;
-    struct engine_options options = old->options;
-    options.journal_first_seq = lost + 1000;
-    p->node = fixture_new(&options);
-    fixture_apply_to(p->leader, p->node->engine);
-    p->node->view.now_ns = old->view.now_ns;
-    fixture_follow(p->node, 1, 1);
+    struct fixture *old = lose_journal(p, lost);
     assert_true(engine_pending_done(p->node->engine) < lost);
     /* So its client goes on cancelling it. */
     struct wire_op ops[] = {op_cancel(2, lost), op_set(p->next_seq, "a", "later")};
@@ -331,10 +339,60 @@ static void test_overrule_is_called_for_when_the_journal_was_lost(void **state)
     commit(p);
     assert_get(p->leader, "a", "later");
     /* A write of the new journal is decided: no older one can apply any more. */
+    fixture_follow(p->node, 1, 1);
     uint64_t first = fixture_pend(p->node, 2, "b", "2");
     forward_all(p);
     assert_true(engine_pending_done(p->node->engine) >= first);
     fixture_free(old);
+}
+
+/* And not for ever, though nobody writes there any more. */
+static void test_overrule_is_called_for_no_more_behind_a_fence(void **state)
+{
+    struct pair *p = *state;
+    static struct kept late;
+    static struct kept fence;
+    uint64_t lost = fixture_pend(p->node, 1, "a", "1");
+    fixture_turn(p->node, 0);
+    assert_true(keep_forward(p->node, &late));
+    struct fixture *old = lose_journal(p, lost);
+    assert_int_equal(engine_deadline_ns(p->node->engine), UINT64_MAX);
+    fixture_follow(p->node, 1, 2);
+    assert_true(engine_deadline_ns(p->node->engine) <= p->node->view.now_ns);
+    assert_true(keep_forward(p->node, &fence));
+    assert_false(keep_forward(p->node, &fence));
+    assert_true(engine_deadline_ns(p->node->engine) > p->node->view.now_ns);
+    fixture_turn(p->node, 1000);
+    assert_true(keep_forward(p->node, &fence));
+    deliver(p, &fence);
+    commit(p);
+    assert_true(engine_pending_done(p->node->engine) >= lost);
+    assert_false(keep_forward(p->node, &fence));
+    assert_int_equal(engine_deadline_ns(p->node->engine), UINT64_MAX);
+    deliver(p, &late);
+    commit(p);
+    assert_get(p->leader, "a", NULL);
+    fixture_pend(p->node, 2, "a", "2");
+    forward_all(p);
+    assert_get(p->leader, "a", "2");
+    fixture_free(old);
+}
+
+/* The same where the node itself leads. */
+static void test_overrule_is_fenced_by_a_leader_itself(void **state)
+{
+    (void)state;
+    struct engine_options options = fixture_relaxed_options(1);
+    options.is_journal_new = true;
+    struct fixture *f = fixture_new(&options);
+    assert_true(engine_pending_done(f->engine) < FIXTURE_FIRST_SEQ - 1);
+    fixture_turn(f, 0);
+    assert_true(fixture_propose(f));
+    fixture_commit(f);
+    assert_true(engine_pending_done(f->engine) == FIXTURE_FIRST_SEQ - 1);
+    fixture_turn(f, 1000);
+    assert_false(fixture_propose(f));
+    fixture_free(f);
 }
 
 /* A node that was full when it stopped, and whose log knows less after the restart, must start. */
@@ -404,6 +462,8 @@ int main(void)
         T(test_overrule_keeps_nobody_waiting_for_room_in_the_log),
         T(test_overrule_is_called_for_until_the_log_has_decided),
         T(test_overrule_is_called_for_when_the_journal_was_lost),
+        T(test_overrule_is_called_for_no_more_behind_a_fence),
+        cmocka_unit_test(test_overrule_is_fenced_by_a_leader_itself),
         T(test_overrule_restart_has_room_for_what_was_decided),
     };
 #undef T
