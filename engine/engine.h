@@ -66,7 +66,7 @@ struct engine_options {
     struct engine_journal journal;
     uint64_t journal_first_seq;  /* above every seq this node ever used, even in a journal that was
                                     lost: the wall clock in ns; or above the journal's last */
-    bool is_journal_new;         /* created at this start: one before it may have been lost */
+    bool has_lost_journal;       /* it may have lacked entries at this start, or be the first */
     uint32_t pending_max;        /* relaxed writes not yet applied through the log */
     uint32_t pending_blocks_max; /* store blocks that they may take */
 };

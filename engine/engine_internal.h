@@ -279,7 +279,7 @@ void relaxed_write(struct engine *engine, const struct address *from,
                    const struct wire_write *write, const struct wire_request *request);
 /* Lets go of what the applied records have decided. */
 void relaxed_settle(struct engine *engine);
-/* The journal is new, and what a lost one before it accepted may apply yet. */
+/* The journal may lack entries, and what they had accepted may apply yet. */
 bool relaxed_is_after_loss(const struct engine *engine);
 /* Writes of this node of the key, up to `seq`, were named by a cancel: hidden, if that has applied
  * and they are not decided yet. */

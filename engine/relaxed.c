@@ -440,7 +440,7 @@ uint64_t engine_pending_done(const struct engine *engine)
 
 bool relaxed_is_after_loss(const struct engine *engine)
 {
-    return engine->options.is_journal_new &&
+    return engine->options.has_lost_journal &&
            own_session(engine)->last_seq + 1 < engine->options.journal_first_seq;
 }
 

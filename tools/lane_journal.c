@@ -90,7 +90,7 @@ enum error lane_open_journal(struct lane *lane, struct lane_report *report)
     struct engine_options *engine = &lane->options.engine;
     if (engine->journal_first_seq <= report->journal.last_seq)
         engine->journal_first_seq = report->journal.last_seq + 1;
-    engine->is_journal_new = report->journal.is_created;
+    engine->has_lost_journal = report->journal.is_created || report->journal.is_damaged;
     return OK;
 }
 

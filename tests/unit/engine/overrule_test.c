@@ -313,7 +313,7 @@ static struct fixture *lose_journal(struct pair *p, uint64_t lost)
 {
     struct fixture *old = p->node;
     struct engine_options options = old->options;
-    options.is_journal_new = true;
+    options.has_lost_journal = true;
     options.journal_first_seq = lost + 1000;
     p->node = fixture_new(&options);
     fixture_apply_to(p->leader, p->node->engine);
@@ -383,7 +383,7 @@ static void test_overrule_is_fenced_by_a_leader_itself(void **state)
 {
     (void)state;
     struct engine_options options = fixture_relaxed_options(1);
-    options.is_journal_new = true;
+    options.has_lost_journal = true;
     struct fixture *f = fixture_new(&options);
     assert_true(engine_pending_done(f->engine) < FIXTURE_FIRST_SEQ - 1);
     fixture_turn(f, 0);
