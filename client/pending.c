@@ -2,8 +2,8 @@
  * Relaxed writes of this handle that were acknowledged and may still be pending on their node. A
  * later write of the same key by the handle must not be overwritten by one of them, so it carries a
  * cancel for each node that has some, unless it goes through that node relaxed, which keeps the
- * order itself. A cancel is of all that its node accepted for the key up to the seq it names: the
- * newest seq is all there is to remember.
+ * order itself. A cancel is of all that its node accepted from the handle for the key up to the seq
+ * it names: the newest seq is all there is to remember.
  */
 #include "client/client_internal.h"
 
@@ -148,8 +148,10 @@ uint32_t pending_cancels(const struct plx_client *client, const struct op *op,
     for (uint32_t i = 0; i < client->pending_count && count < CANCELS_MAX; i++) {
         const struct pending *pending = &client->pending[i];
         if (pending->node != own && pending_is_of(pending, op->request.key, hash))
-            ret_cancels[count++] = (struct wire_op){
-                .type = WIRE_OP_CANCEL, .node = pending->node, .seq = pending->newest};
+            ret_cancels[count++] = (struct wire_op){.type = WIRE_OP_CANCEL,
+                                                    .node = pending->node,
+                                                    .tag = wire_tag(client->relaxed_identity),
+                                                    .seq = pending->newest};
     }
     return count;
 }

@@ -50,19 +50,18 @@ static uint32_t apply_request(struct engine *engine, const struct wire_request *
 {
     struct machine *machine = &engine->machine;
     struct session *session = machine_begin_request(machine, request);
-    uint64_t overruled_seq = 0; /* of this node, by the next set or swap; 0: nothing */
+    struct wire_op overruled[REQUEST_OPS_MAX]; /* of this node, by the next set or swap */
+    uint32_t overruled_count = 0;
     size_t cursor = 0;
     for (uint16_t i = 0; i < request->op_count; i++) {
         struct wire_op op;
         CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
         apply_op(engine, &session, &op, ordinal++, answer);
-        if (op.type == WIRE_OP_CANCEL) {
-            if (op.node == engine->options.self && op.seq > overruled_seq)
-                overruled_seq = op.seq;
-        } else if (overruled_seq > 0 && op.key.size_bytes > 0) {
-            relaxed_overrule(engine, op.key, overruled_seq);
-            overruled_seq = 0;
-        }
+        if (op.type == WIRE_OP_CANCEL && op.node == engine->options.self)
+            overruled[overruled_count++] = op;
+        for (; op.key.size_bytes > 0 && overruled_count > 0; overruled_count--)
+            relaxed_overrule(engine, op.key, overruled[overruled_count - 1].seq,
+                             overruled[overruled_count - 1].tag);
     }
     if (machine->origin == engine->options.self && machine->is_blocked) {
         relaxed_settle(engine);

@@ -281,9 +281,9 @@ void relaxed_write(struct engine *engine, const struct address *from,
 void relaxed_settle(struct engine *engine);
 /* The journal may lack entries, and what they had accepted may apply yet. */
 bool relaxed_is_after_loss(const struct engine *engine);
-/* Writes of this node of the key, up to `seq`, were named by a cancel: hidden, if that has applied
- * and they are not decided yet. */
-void relaxed_overrule(struct engine *engine, struct span key, uint64_t seq);
+/* Writes of this node, of the key by the client (0: any), up to `seq`, may have been overruled:
+ * hidden, if a cancel of them has applied and they are not decided yet. */
+void relaxed_overrule(struct engine *engine, struct span key, uint64_t seq, uint32_t tag);
 /* The pending entry of a key, in the overlay's store; NULL: none. Any thread. */
 struct store_entry *relaxed_lookup(const struct engine *engine, struct span key, uint64_t hash);
 

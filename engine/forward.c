@@ -107,12 +107,14 @@ static void add_op(struct engine *engine, struct wire_writer *writer, struct ove
     uint8_t scratch[KEY_SIZE_BYTES_MAX];
     for (uint32_t i = 0; i < pending->cancel_count; i++) {
         const struct overlay_cancel *from = overlay_cancel_at(&relaxed->overlay, (*cancel)++);
-        struct wire_op op = {.type = WIRE_OP_CANCEL, .node = from->node, .seq = from->seq};
+        struct wire_op op = {
+            .type = WIRE_OP_CANCEL, .node = from->node, .tag = from->tag, .seq = from->seq};
         wire_request_add(writer, &op);
     }
     struct wire_op op = {
         .type = WIRE_OP_SET,
         .has_value = overlay_has_value(pending->entry),
+        .tag = pending->tag,
         .seq = pending->seq,
         .key = store_key(store, pending->entry, scratch),
         .value =
@@ -168,7 +170,8 @@ static bool has_next(const struct engine *engine)
 static bool is_without_room(const struct engine *engine, uint16_t node, const struct wire_op *op)
 {
     const struct machine *machine = &engine->machine;
-    return !node_session_is_settled(node_session_of(&machine->nodes, node), op->seq, op->key) &&
+    return !node_session_is_settled(node_session_of(&machine->nodes, node), op->seq, op->key,
+                                    op->tag) &&
            !machine_has_room(machine, op);
 }
 
@@ -181,6 +184,7 @@ static bool is_head_without_room(const struct engine *engine)
     if (engine->forward.next > overlay->head)
         return false;
     struct wire_op op = {
+        .tag = head->tag,
         .seq = head->seq,
         .has_value = overlay_has_value(head->entry),
         .key = store_key(&overlay->store, head->entry, scratch),
@@ -289,17 +293,47 @@ uint64_t forward_deadline_ns(const struct engine *engine)
     return (is_fence || has_next(engine)) && may_join ? due_ns : UINT64_MAX;
 }
 
-/*
- * The newest pending write of this node of a key (0: none), which a later write of it cancels, and
- * with it the older ones. False: the later one must wait. They go first; but once they are in the
- * log nobody waits for them, and neither while store or log have no room for them, which may be
- * as long as the later write is refused.
- */
-static bool own_cancel(const struct engine *engine, struct span key, uint64_t *ret_seq)
+/* Adds the cancels that a pending write of this node carries: they take effect in its stead. False:
+ * no room. */
+static bool take_over_cancels(const struct overlay *overlay, const struct overlay_op *pending,
+                              struct wire_op *ret_cancels, uint32_t *count)
 {
+    uint64_t from = overlay_first_cancel(overlay, overlay_position_of(overlay, pending->seq));
+    if (*count + pending->cancel_count >= REQUEST_OPS_MAX - 1)
+        return false;
+    for (uint32_t i = 0; i < pending->cancel_count; i++) {
+        const struct overlay_cancel *cancel = overlay_cancel_at(overlay, from + i);
+        ret_cancels[(*count)++] = (struct wire_op){
+            .type = WIRE_OP_CANCEL, .node = cancel->node, .tag = cancel->tag, .seq = cancel->seq};
+    }
+    return true;
+}
+
+/*
+ * A cancel of this node's pending writes of a key, for a later write of it, with those that they
+ * carry. False: the later one must wait. They go first; but once they are in the log nobody waits
+ * for them, and neither while store or log have no room for them, which may be as long as the
+ * later write is refused.
+ */
+static bool own_cancels(const struct engine *engine, struct span key, struct wire_op *ret_cancels,
+                        uint32_t *ret_count)
+{
+    const struct overlay *overlay = &engine->relaxed.overlay;
     const struct store_entry *entry = relaxed_lookup(engine, key, key_hash(key));
-    *ret_seq = entry == NULL ? 0 : overlay_seq(entry);
-    return *ret_seq <= engine->forward.last_seq || is_blocked(engine);
+    *ret_count = 0;
+    if (entry == NULL)
+        return true;
+    bool is_in_log = overlay_seq(entry) <= engine->forward.last_seq;
+    if (!is_in_log && !is_blocked(engine))
+        return false;
+    ret_cancels[(*ret_count)++] = (struct wire_op){
+        .type = WIRE_OP_CANCEL, .node = engine->options.self, .seq = overlay_seq(entry)};
+    const struct overlay_op *op = overlay_op_of(overlay, entry);
+    for (; op != NULL; op = overlay_older(overlay, op)) {
+        if (!take_over_cancels(overlay, op, ret_cancels, ret_count))
+            return false;
+    }
+    return true;
 }
 
 /* Copies the request with the cancels that its ops need; false: one must wait, or they are too
@@ -307,21 +341,21 @@ static bool own_cancel(const struct engine *engine, struct span key, uint64_t *r
 static bool overrule_encode(const struct engine *engine, const struct wire_request *request,
                             struct wire_writer *writer)
 {
-    struct wire_op cancel = {.type = WIRE_OP_CANCEL, .node = engine->options.self};
+    struct wire_op cancels[REQUEST_OPS_MAX];
     uint32_t total = request->op_count;
     size_t cursor = 0;
     wire_request_begin(writer, request->session, request->floor);
     for (uint16_t i = 0; i < request->op_count; i++) {
         struct wire_op op;
+        uint32_t count = 0;
         CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        cancel.seq = 0;
-        if (op.key.size_bytes > 0 && !own_cancel(engine, op.key, &cancel.seq))
+        if (op.key.size_bytes > 0 && !own_cancels(engine, op.key, cancels, &count))
             return false;
-        total += cancel.seq > 0;
+        total += count;
         if (total > REQUEST_OPS_MAX)
             return false;
-        if (cancel.seq > 0)
-            wire_request_add(writer, &cancel);
+        for (uint32_t j = 0; j < count; j++)
+            wire_request_add(writer, &cancels[j]);
         wire_request_add(writer, &op);
     }
     return !writer->is_overflow;

@@ -186,7 +186,7 @@ static bool has_cancel_room(const struct machine *machine, struct span key)
     for (uint32_t i = 0; i < machine->cancel_count; i++) {
         const struct wire_op *cancel = &machine->cancels[i];
         const struct node_session *node = node_session_of(&machine->nodes, cancel->node);
-        if (!node_session_is_settled(node, cancel->seq, key) &&
+        if (!node_session_is_settled(node, cancel->seq, key, cancel->tag) &&
             !node_session_has_room(node, machine->cancel_count, max))
             return false;
     }
@@ -203,7 +203,8 @@ static struct op_result op_write(struct machine *machine, const struct wire_op *
         return result;
     for (uint32_t i = 0; i < machine->cancel_count; i++) {
         const struct wire_op *cancel = &machine->cancels[i];
-        node_session_cancel(node_session_of(&machine->nodes, cancel->node), cancel->seq, op->key);
+        struct node_session *node = node_session_of(&machine->nodes, cancel->node);
+        node_session_cancel(node, cancel->seq, op->key, cancel->tag);
     }
     return result;
 }
@@ -222,7 +223,7 @@ static struct op_result op_forwarded(struct machine *machine, const struct wire_
     if (machine->is_blocked)
         return (struct op_result){.outcome = WIRE_OUTCOME_STORE_FULL};
     struct op_result result = {.outcome = WIRE_OUTCOME_FENCED};
-    if (op->type == WIRE_OP_SET && !node_session_is_settled(node, op->seq, op->key))
+    if (op->type == WIRE_OP_SET && !node_session_is_settled(node, op->seq, op->key, op->tag))
         result = op_write(machine, op);
     if (result.outcome == WIRE_OUTCOME_STORE_FULL)
         machine->is_blocked = true;

@@ -38,22 +38,30 @@ static uint32_t place_of(const struct node_session *session, uint64_t seq)
     return low;
 }
 
-/* Place of the key's cancel, from `place` on; cancel_count: it has none there. */
-static uint32_t place_of_key(const struct node_session *session, uint32_t place, uint64_t hash)
+/* Without a client it is the name of all that the key has. */
+static uint64_t name_of(struct span key, uint32_t tag)
 {
-    while (place < session->cancel_count && session->cancels[place].hash != hash)
+    return key_hash(key) ^ (uint64_t)tag * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* Place of the name's cancel, from `place` on; cancel_count: it has none there. */
+static uint32_t place_of_name(const struct node_session *session, uint32_t place, uint64_t name)
+{
+    while (place < session->cancel_count && session->cancels[place].name != name)
         place++;
     return place;
 }
 
-bool node_session_is_settled(const struct node_session *session, uint64_t seq, struct span key)
+bool node_session_is_settled(const struct node_session *session, uint64_t seq, struct span key,
+                             uint32_t tag)
 {
     if (seq <= session->last_seq)
         return true;
     uint32_t place = place_of(session, seq);
     if (place == session->cancel_count)
         return false;
-    return place_of_key(session, place, key_hash(key)) < session->cancel_count;
+    return place_of_name(session, place, name_of(key, tag)) < session->cancel_count ||
+           place_of_name(session, place, name_of(key, 0)) < session->cancel_count;
 }
 
 bool node_session_has_room(const struct node_session *session, uint32_t count, uint32_t max)
@@ -70,19 +78,19 @@ static void forget(struct node_session *session, uint32_t place, uint32_t count)
             (session->cancel_count - place) * sizeof(session->cancels[0]));
 }
 
-void node_session_cancel(struct node_session *session, uint64_t seq, struct span key)
+void node_session_cancel(struct node_session *session, uint64_t seq, struct span key, uint32_t tag)
 {
-    if (node_session_is_settled(session, seq, key))
+    if (node_session_is_settled(session, seq, key, tag))
         return;
-    uint64_t hash = key_hash(key);
-    uint32_t older = place_of_key(session, 0, hash);
+    uint64_t name = name_of(key, tag);
+    uint32_t older = place_of_name(session, 0, name);
     if (older < session->cancel_count)
         forget(session, older, 1);
     CHECK(session->cancel_count < NODE_CANCELS_CAPACITY);
     uint32_t place = place_of(session, seq);
     memmove(&session->cancels[place + 1], &session->cancels[place],
             (session->cancel_count - place) * sizeof(session->cancels[0]));
-    session->cancels[place] = (struct node_cancel){seq, hash};
+    session->cancels[place] = (struct node_cancel){seq, name};
     session->cancel_count++;
 }
 
@@ -102,7 +110,7 @@ static uint64_t state_hash(const struct node_session *session, uint16_t node)
     uint64_t hash = key_hash(span_of(words, sizeof(words)));
     for (uint32_t i = 0; i < session->cancel_count; i++) {
         le64_store(words, session->cancels[i].seq);
-        le64_store(words + 8, session->cancels[i].hash);
+        le64_store(words + 8, session->cancels[i].name);
         hash = hash * 3 + key_hash(span_of(words, 16));
     }
     return hash;
@@ -129,7 +137,7 @@ void node_sessions_check_invariants(const struct node_sessions *sessions)
         for (uint32_t i = 0; i < session->cancel_count; i++) {
             const struct node_cancel *cancel = &session->cancels[i];
             CHECK(cancel->seq >= previous);
-            CHECK(place_of_key(session, i + 1, cancel->hash) == session->cancel_count);
+            CHECK(place_of_name(session, i + 1, cancel->name) == session->cancel_count);
             previous = cancel->seq;
         }
     }

@@ -81,13 +81,16 @@ bool overlay_has_room_again(const struct overlay *overlay, const struct overlay_
            cancels + need->cancels <= OVERLAY_CANCELS_CAPACITY;
 }
 
-void overlay_add_cancel(struct overlay *overlay, uint16_t node, uint64_t seq)
+void overlay_add_cancel(struct overlay *overlay, const struct wire_op *cancel)
 {
-    CHECK(node <= VOTER_ID_MAX);
+    CHECK(cancel->node <= VOTER_ID_MAX);
     CHECK(overlay->cancels_tail - overlay->cancels_head < OVERLAY_CANCELS_CAPACITY);
     overlay->cancels[overlay->cancels_tail++ & (OVERLAY_CANCELS_CAPACITY - 1)] =
-        (struct overlay_cancel){.position = overlay->tail, .seq = seq, .node = node};
-    overlay->cancels_of[node]++;
+        (struct overlay_cancel){.position = overlay->tail,
+                                .seq = cancel->seq,
+                                .tag = cancel->tag,
+                                .node = cancel->node};
+    overlay->cancels_of[cancel->node]++;
 }
 
 uint64_t overlay_first_cancel(const struct overlay *overlay, uint64_t position)
@@ -119,6 +122,7 @@ void overlay_add(struct overlay *overlay, const struct wire_op *op, uint64_t seq
     *overlay_at(overlay, overlay->tail++) =
         (struct overlay_op){.seq = seq,
                             .entry = store_new(&overlay->store, &content),
+                            .tag = op->tag,
                             .cancel_count = (uint8_t)cancels};
     overlay->live++;
 }
@@ -133,8 +137,8 @@ static void release(struct overlay *overlay, struct overlay_op *op)
     op->entry = NULL;
 }
 
-/* Position of the first shown op whose seq is at least `seq`: seqs rise along the queue. */
-static uint64_t position_of(const struct overlay *overlay, uint64_t seq)
+/* Seqs rise along the queue. */
+uint64_t overlay_position_of(const struct overlay *overlay, uint64_t seq)
 {
     uint64_t low = overlay->head;
     uint64_t high = overlay->tail;
@@ -150,7 +154,7 @@ static uint64_t position_of(const struct overlay *overlay, uint64_t seq)
 
 uint64_t overlay_next_seq(const struct overlay *overlay, uint64_t seq)
 {
-    uint64_t at = position_of(overlay, seq);
+    uint64_t at = overlay_position_of(overlay, seq);
     while (at < overlay->tail &&
            (overlay_at(overlay, at)->entry == NULL || overlay_at(overlay, at)->seq < seq))
         at++;
@@ -181,9 +185,22 @@ void overlay_close_gaps(struct overlay *overlay, uint64_t *position)
 
 struct overlay_op *overlay_op_of(const struct overlay *overlay, const struct store_entry *entry)
 {
-    struct overlay_op *op = overlay_at(overlay, position_of(overlay, overlay_seq(entry)));
+    struct overlay_op *op = overlay_at(overlay, overlay_position_of(overlay, overlay_seq(entry)));
     CHECK(op->entry == entry);
     return op;
+}
+
+struct overlay_op *overlay_older(const struct overlay *overlay, const struct overlay_op *op)
+{
+    uint64_t first_seq = overlay_at(overlay, overlay->head)->seq;
+    while (op->older_seq >= first_seq) { /* each step leads to an older op of the queue */
+        struct overlay_op *older = overlay_at(overlay, overlay_position_of(overlay, op->older_seq));
+        CHECK(older->entry != NULL && older->seq == op->older_seq && older->seq < op->seq);
+        if (!older->is_overruled)
+            return older;
+        op = older;
+    }
+    return NULL;
 }
 
 /* Moves the head over gaps, and forgets the cancels of ops that are gone. */
@@ -221,20 +238,34 @@ static bool show(struct overlay *overlay, struct overlay_op *op)
     struct overlay_op *old_op = overlay_op_of(overlay, old);
     index_replace(&overlay->index, old, op->entry);
     old_op->is_shown = false;
+    op->older_seq = old_op->seq;
     if (old_op->is_forwarded || old_op->cancel_count > 0)
         return false;
+    op->older_seq = old_op->older_seq;
     release(overlay, old_op);
     return true;
 }
 
-void overlay_overrule(struct overlay *overlay, struct span key, uint64_t seq)
+void overlay_overrule(struct overlay *overlay, struct span key, uint64_t seq, uint32_t tag)
 {
     struct store_entry *entry = overlay_lookup(overlay, key, key_hash(key));
-    if (entry == NULL || overlay_seq(entry) > seq)
+    if (entry == NULL)
         return;
-    overlay_op_of(overlay, entry)->is_shown = false;
-    index_remove(&overlay->index, entry);
-    count_keys(overlay, keys_of(overlay) - 1);
+    struct overlay_op *newest = overlay_op_of(overlay, entry);
+    for (struct overlay_op *op = newest; op != NULL; op = overlay_older(overlay, op))
+        op->is_overruled = op->seq <= seq && (tag == 0 || tag == op->tag);
+    if (!newest->is_overruled)
+        return;
+    /* One of its key that came before need not be overruled with it. */
+    struct overlay_op *older = overlay_older(overlay, newest);
+    newest->is_shown = false;
+    if (older != NULL) {
+        index_replace(&overlay->index, newest->entry, older->entry);
+        older->is_shown = true;
+    } else {
+        index_remove(&overlay->index, newest->entry);
+        count_keys(overlay, keys_of(overlay) - 1);
+    }
 }
 
 uint32_t overlay_show(struct overlay *overlay, uint64_t seq)
@@ -300,6 +331,8 @@ void overlay_check_invariants(const struct overlay *overlay)
         blocks += store_entry_blocks(store_entry_key_size(op->entry), op->entry->value_size_bytes);
         CHECK(overlay_seq(op->entry) == op->seq);
         CHECK(at < overlay->shown || (!op->is_shown && !op->is_forwarded));
+        CHECK(!op->is_shown || !op->is_overruled);
+        CHECK(overlay_older(overlay, op) == NULL || overlay_older(overlay, op)->seq < op->seq);
     }
     CHECK(live == overlay->live && blocks == overlay->blocks);
     CHECK(overlay->cancels_tail - overlay->cancels_head == cancels);

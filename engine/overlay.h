@@ -6,7 +6,7 @@
  * A queue of ops, positions ever rising: [head, shown) are durable, [shown, tail) wait for the
  * journal. A newer op of a key takes the place of an older one that was never forwarded and carries
  * no cancels: the older one is dropped and leaves a gap in the queue. One that was forwarded stays
- * until it is decided, behind the newer one. What was overruled (a cancel of it has applied)
+ * until it is decided, behind the newer one. One that was overruled (a cancel of it has applied)
  * stays, too, for its number must be decided; but it is shown no more. Gaps are closed when they
  * are half of a full queue.
  *
@@ -33,14 +33,18 @@
 struct overlay_op {
     uint64_t seq;
     struct store_entry *entry; /* NULL: dropped */
-    bool is_shown;             /* the newest of its key, not overruled: in the index */
+    uint64_t older_seq;        /* of the next older one of its key, decided or not; 0: none */
+    uint32_t tag;              /* of the client */
+    bool is_shown;             /* the newest of its key: in the index */
     bool is_forwarded;
+    bool is_overruled;
     uint8_t cancel_count;
 };
 
 struct overlay_cancel {
     uint64_t position; /* of the op that carries it */
     uint64_t seq;
+    uint32_t tag;
     uint16_t node;
 };
 
@@ -88,13 +92,15 @@ bool overlay_has_room_again(const struct overlay *overlay, const struct overlay_
  * them. Before any cancel of the next op is added. */
 void overlay_close_gaps(struct overlay *overlay, uint64_t *position);
 
+/* Position of the first op whose seq is at least `seq`. */
+uint64_t overlay_position_of(const struct overlay *overlay, uint64_t seq);
 /* The seq of the first op from `seq` on that is not dropped; UINT64_MAX: none. */
 uint64_t overlay_next_seq(const struct overlay *overlay, uint64_t seq);
 
 /* Queues a set under a journal seq above all before, not shown yet; there is room (CHECK). */
 void overlay_add(struct overlay *overlay, const struct wire_op *op, uint64_t seq);
 /* A cancel that the next op added carries. */
-void overlay_add_cancel(struct overlay *overlay, uint16_t node, uint64_t seq);
+void overlay_add_cancel(struct overlay *overlay, const struct wire_op *cancel);
 
 /* Shows the ops up to `seq`; returns how many older ones were dropped for it. */
 uint32_t overlay_show(struct overlay *overlay, uint64_t seq);
@@ -103,12 +109,14 @@ uint32_t overlay_show(struct overlay *overlay, uint64_t seq);
  */
 uint32_t overlay_settle(struct overlay *overlay, uint64_t seq);
 
-/* A cancel of the key's ops up to `seq` has applied: they will not, and none of them is shown any
- * more. What is not durable yet is left alone. */
-void overlay_overrule(struct overlay *overlay, struct span key, uint64_t seq);
+/* A cancel of the key's ops of a client (0: of any) up to `seq` has applied: they will not, and are
+ * no longer shown. What is not durable yet is left alone. */
+void overlay_overrule(struct overlay *overlay, struct span key, uint64_t seq, uint32_t tag);
 
 /* The shown op of an entry that overlay_lookup found. Owner. */
 struct overlay_op *overlay_op_of(const struct overlay *overlay, const struct store_entry *entry);
+/* The next older op of the same key that is neither decided nor overruled; NULL: none. Owner. */
+struct overlay_op *overlay_older(const struct overlay *overlay, const struct overlay_op *op);
 
 /* The newest durable pending op of `key`, or NULL. Any thread, valid until its rcu_turn. */
 struct store_entry *overlay_lookup(const struct overlay *overlay, struct span key, uint64_t hash);

@@ -148,9 +148,10 @@ static void entry_queue(struct engine *engine, const struct wire_request *entry,
         struct wire_op op;
         CHECK(wire_op_decode(entry->ops, &cursor, &op) == OK);
         if (op.type == WIRE_OP_CANCEL) {
-            overlay_add_cancel(overlay, op.node, op.seq);
+            overlay_add_cancel(overlay, &op);
             continue;
         }
+        op.tag = wire_tag(entry->session);
         if (identity != NULL)
             identity_remember(identity, op.seq, seq);
         overlay_add(overlay, &op, seq++);
@@ -304,8 +305,9 @@ static enum wire_status check(const struct engine *engine, struct relaxed_arriva
         return WIRE_STATUS_UNSUPPORTED;
     if (!measure(engine, arrival))
         return WIRE_STATUS_BAD_REQUEST;
-    return arrival->write->incarnation == engine->options.incarnation ? WIRE_STATUS_OK
-                                                                      : WIRE_STATUS_INCARNATION;
+    if (arrival->write->incarnation != engine->options.incarnation)
+        return WIRE_STATUS_INCARNATION;
+    return WIRE_STATUS_OK;
 }
 
 /*
@@ -377,7 +379,7 @@ static void entry_overrule(struct engine *engine, const struct wire_request *ent
         struct wire_op op;
         CHECK(wire_op_decode(entry->ops, &cursor, &op) == OK);
         if (op.type == WIRE_OP_SET)
-            relaxed_overrule(engine, op.key, seq++);
+            relaxed_overrule(engine, op.key, seq++, wire_tag(entry->session));
     }
 }
 
@@ -444,10 +446,10 @@ bool relaxed_is_after_loss(const struct engine *engine)
            own_session(engine)->last_seq + 1 < engine->options.journal_first_seq;
 }
 
-void relaxed_overrule(struct engine *engine, struct span key, uint64_t seq)
+void relaxed_overrule(struct engine *engine, struct span key, uint64_t seq, uint32_t tag)
 {
-    if (engine->relaxed.is_open && node_session_is_settled(own_session(engine), seq, key))
-        overlay_overrule(&engine->relaxed.overlay, key, seq);
+    if (engine->relaxed.is_open && node_session_is_settled(own_session(engine), seq, key, tag))
+        overlay_overrule(&engine->relaxed.overlay, key, seq, tag);
 }
 
 void relaxed_settle(struct engine *engine)

@@ -98,21 +98,30 @@ enum wire_op_type {
  * both from the reply to it (wire_reply.node, wire_reply_op.version). It belongs to the first set
  * or swap after it in the same request, which may have several, one a node; it has no sequence
  * number of the session, and takes effect exactly when that op does (outcome OK, the first time):
- * what that node accepted for the key of that op, up to this journal seq, and what has not applied
- * by then, never applies. It is not answered: its seq is of another numbering. Without a set or
- * swap after it the request is refused (BAD_REQUEST).
+ * what that node accepted for the key of that op from the client of this tag, up to this journal
+ * seq, and what has not applied by then, never applies. It is not answered: its seq is of another
+ * numbering. Without a set or swap after it the request is refused (BAD_REQUEST).
  */
 struct wire_op {
     uint8_t type; /* enum wire_op_type */
     bool has_value;
     bool has_old;
     uint16_t node; /* CANCEL: voter id of the node that accepted it; else 0 */
+    uint32_t tag;  /* CANCEL, and SET of a node session: the client's; 0: any, none */
     uint64_t seq;  /* of the session, from 1, never reused. CANCEL: the journal seq */
     struct span key;
     struct span value;
     struct span old;
 };
 #define WIRE_OP_HEADER_SIZE_BYTES 24
+
+/* Tells the writes of one client, which relaxed ones know by their identity, from those of others.
+ */
+static inline uint32_t wire_tag(uint64_t identity)
+{
+    uint32_t tag = (uint32_t)(identity >> 32) ^ (uint32_t)identity;
+    return tag != 0 ? tag : 1;
+}
 
 /*
  * The replicated part of a write: copied verbatim into the log record. `floor`: every seq below it
@@ -128,9 +137,9 @@ struct wire_request {
 
 /*
  * The session under which node `id` forwards its pending relaxed writes: sets whose seq is their
- * journal seq, rising, each perhaps after its cancels; `floor` is the journal seq that must be done
- * before. A fence decides all up to its seq: what a lost journal had accepted. Clients never use
- * such an id for a consistent write.
+ * journal seq, rising, each with its client's tag and perhaps after its cancels; `floor` is the
+ * journal seq that must be done before. A fence decides all up to its seq: what a lost journal had
+ * accepted. Clients never use such an id for a consistent write.
  */
 #define WIRE_NODE_SESSION_FLAG (UINT64_C(1) << 63)
 #define WIRE_NODE_SESSION(id)  (WIRE_NODE_SESSION_FLAG | (uint64_t)(id))

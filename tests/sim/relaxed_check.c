@@ -62,6 +62,26 @@ static bool is_settled_by(const struct acceptance *acceptance, const struct hist
     return acceptance_is_overruled(acceptance, write, index);
 }
 
+/*
+ * Every write of the key that the node accepted after the one that the get saw is gone: overruled
+ * by its client, or replaced by one that is. Then an earlier one that is still on its way into the
+ * log is the newest again.
+ */
+static bool is_newest_again(const struct acceptance *acceptance, const struct history_op *newest,
+                            const struct history_op *get)
+{
+    uint32_t place = acceptance_place(acceptance, get->node, get->version + 1);
+    for (; place < acceptance->accepted_count; place++) {
+        const struct accepted *at = &acceptance->accepted[place];
+        const struct history_op *later = &acceptance->history->ops[at->op];
+        if (at->node != get->node || at->seq > newest->journal_seq)
+            break;
+        if (later->key == get->key && later->place.index != 0)
+            return false;
+    }
+    return is_settled_by(acceptance, newest, get->applied_index);
+}
+
 static void check_read_back(const struct acceptance *acceptance, struct verdict *verdict)
 {
     const struct history *history = acceptance->history;
@@ -71,7 +91,8 @@ static void check_read_back(const struct acceptance *acceptance, struct verdict 
             continue;
         check_pending_writer(acceptance, i, verdict);
         const struct history_op *newest = acceptance_newest(acceptance, get);
-        if (newest != NULL && newest->journal_seq > get->version)
+        if (newest != NULL && newest->journal_seq > get->version &&
+            !is_newest_again(acceptance, newest, get))
             verdict_break(verdict, RULE_RELAXED_READ_BACK,
                           "op %u: node %u answered key %u with its pending write %llu; it had "
                           "acknowledged %llu",

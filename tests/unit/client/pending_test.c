@@ -30,6 +30,7 @@ static void test_pending_write_is_cancelled_by_a_later_one(void **state)
     set_arrives(&pair, "key", &endings[1]);
     assert_int_equal(leader->request.op_count, 2);
     assert_cancel(&leader->ops[0], 2, SEQ + 1);
+    assert_int_equal(leader->ops[0].tag, wire_tag(pair.fakes[1].request.session));
     assert_int_equal(leader->ops[1].type, WIRE_OP_SET);
     set_ends(&pair, &endings[1]);
     assert_true(fake_statistics(pair.client).replies_late == late);

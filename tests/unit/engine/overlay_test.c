@@ -33,6 +33,12 @@ static void add(uint64_t seq, const char *key, const char *value)
     overlay_add(&overlay, &op, seq);
 }
 
+static void add_cancel(uint16_t node, uint64_t seq)
+{
+    struct wire_op op = op_cancel(node, seq);
+    overlay_add_cancel(&overlay, &op);
+}
+
 static struct store_entry *lookup(const char *key)
 {
     return overlay_lookup(&overlay, text(key), key_hash(text(key)));
@@ -80,18 +86,18 @@ static void test_overlay_overrules_only_what_is_shown(void **state)
     add(1, "a", "1");
     overlay_show(&overlay, 1);
     add(2, "a", "2");
-    overlay_overrule(&overlay, text("b"), 3);
+    overlay_overrule(&overlay, text("b"), 3, 0);
     assert_int_equal(overlay_seq(lookup("a")), 1);
-    overlay_overrule(&overlay, text("a"), 2);
+    overlay_overrule(&overlay, text("a"), 2, 0);
     assert_null(lookup("a"));
     overlay_show(&overlay, 2);
     assert_int_equal(overlay_seq(lookup("a")), 2);
     overlay_check_invariants(&overlay);
-    overlay_overrule(&overlay, text("a"), 1);
+    overlay_overrule(&overlay, text("a"), 1, 0);
     assert_int_equal(overlay_seq(lookup("a")), 2);
-    overlay_overrule(&overlay, text("a"), 2);
+    overlay_overrule(&overlay, text("a"), 2, 0);
     assert_null(lookup("a"));
-    overlay_overrule(&overlay, text("a"), 2);
+    overlay_overrule(&overlay, text("a"), 2, 0);
     overlay_check_invariants(&overlay);
 }
 
@@ -104,7 +110,7 @@ static void test_overlay_overrules_the_older_ones_too(void **state)
     overlay_at(&overlay, 0)->is_forwarded = true;
     add(2, "a", "2");
     overlay_show(&overlay, 2);
-    overlay_overrule(&overlay, text("a"), 2);
+    overlay_overrule(&overlay, text("a"), 2, 0);
     assert_null(lookup("a"));
     assert_int_equal(overlay.live, 2);
     add(3, "a", "3");
@@ -132,8 +138,8 @@ static void test_overlay_hands_cancels_to_the_op_behind_them(void **state)
 {
     (void)state;
     add(1, "a", "1");
-    overlay_add_cancel(&overlay, 3, 30);
-    overlay_add_cancel(&overlay, 4, 40);
+    add_cancel(3, 30);
+    add_cancel(4, 40);
     add(2, "a", "2");
     add(3, "a", "3");
     overlay_show(&overlay, 3);
@@ -153,7 +159,7 @@ static void test_overlay_closes_gaps_when_they_are_half_of_it(void **state)
     (void)state;
     const struct overlay_need need = {.ops = 2};
     uint64_t position = 1;
-    overlay_add_cancel(&overlay, 3, 30);
+    add_cancel(3, 30);
     add(1, "cold", "1");
     add(2, "a", "1");
     add(3, "a", "2");
@@ -188,7 +194,7 @@ static void test_overlay_has_room_for_so_much(void **state)
     assert_false(overlay_has_room(&overlay, &need));
     need = (struct overlay_need){.ops = 1, .cancels = OVERLAY_CANCELS_MAX};
     assert_true(overlay_has_room(&overlay, &need));
-    overlay_add_cancel(&overlay, 1, 1);
+    add_cancel(1, 1);
     assert_false(overlay_has_room(&overlay, &need));
     add(1, "a", "1");
 }

@@ -113,8 +113,41 @@ static void test_overrule_names_the_newest_of_any_number(void **state)
     assert_int_equal(engine_counters(p->node->engine)->relaxed_cancelled, 2 * REQUEST_OPS_MAX);
 }
 
-/* A second cancel of a key takes the place of the first; an older one changes nothing. */
-static void test_overrule_keeps_one_cancel_for_each_key(void **state)
+/*
+ * A client has written through node 3 and then through node 2, where another client's write has
+ * taken its place. What overrules that one must not let the write of node 3 come back: the one that
+ * carries its cancel stays, and is shown again.
+ */
+static void test_overrule_spares_the_writes_of_other_clients(void **state)
+{
+    struct pair *p = *state;
+    static struct kept late;
+    struct wire_op ops[] = {op_cancel(3, 50), op_set(1, "a", "second")};
+    fixture_relaxed(p->node, 78, ops, 2);
+    ops[0] = op_cancel(2, fixture_pend(p->node, 2, "a", "other"));
+    ops[0].tag = wire_tag(77);
+    ops[1] = op_set(p->next_seq, "a", "later");
+    assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_OK);
+    fixture_apply_to(p->leader, p->node->engine);
+    assert_pending(p->node, "a", "second");
+    engine_check_invariants(p->node->engine);
+    struct fixture *again = restarted(p->node, p->leader);
+    assert_pending(again, "a", "second");
+    fixture_free(again);
+    struct wire_writer writer = {.data = late.data, .capacity_bytes = sizeof(late.data)};
+    struct wire_op first = op_set(50, "a", "first");
+    wire_request_begin(&writer, WIRE_NODE_SESSION(3), 0);
+    wire_request_add(&writer, &first);
+    engine_receive_forward(p->leader->engine, 3, span_of(late.data, writer.size_bytes));
+    commit(p);
+    assert_get(p->leader, "a", "first");
+    fixture_turn(p->node, 0);
+    forward_all(p);
+    assert_get(p->leader, "a", "second");
+}
+
+/* A second cancel of a client's writes of a key takes the place of the first. */
+static void test_overrule_keeps_one_cancel_for_each_key_and_client(void **state)
 {
     struct pair *p = *state;
     static struct kept kept;
@@ -127,10 +160,11 @@ static void test_overrule_keeps_one_cancel_for_each_key(void **state)
     const uint64_t named[] = {seqs[1], seqs[2], seqs[0]};
     const struct node_session *session = node_session_of(&p->leader->engine->machine.nodes, 2);
     for (uint32_t i = 0; i < 3; i++) {
-        struct wire_op ops[] = {op_cancel(2, named[i]), op_set(p->next_seq, "a", "later"),
-                                op_cancel(2, named[i]), op_set(p->next_seq + 1, "b", NULL)};
-        assert_int_equal(write_now(p, ops, 4), WIRE_OUTCOME_OK);
-        p->next_seq++;
+        struct wire_op ops[] = {op_cancel(2, named[i]), op_cancel(2, named[i]),
+                                op_set(p->next_seq, "a", "later")};
+        ops[0].tag = wire_tag(77);
+        ops[1].tag = wire_tag(78);
+        assert_int_equal(write_now(p, ops, 3), WIRE_OUTCOME_OK);
         assert_int_equal(session->cancel_count, 2);
         assert_int_equal(session->cancels[0].seq, i == 0 ? seqs[1] : seqs[2]);
     }
@@ -177,6 +211,36 @@ static void test_overrule_survives_a_store_that_was_full_in_between(void **state
     commit(p);
     assert_get(f, "a", "later");
     assert_int_equal(engine_counters(f->engine)->relaxed_cancelled, 1);
+    void *rest = p;
+    pair_teardown(&rest);
+}
+
+/* The pending write that is overruled was to cancel one of another node: its cancels take effect in
+ * its stead. */
+static void test_overrule_through_the_leader_takes_over_cancels(void **state)
+{
+    (void)state;
+    struct pair *p = pair_of_one_key();
+    struct fixture *f = p->leader;
+    static struct kept late;
+    struct wire_op carrier[] = {op_cancel(3, 50), op_set(1, "a", "second")};
+    fixture_relaxed(f, 78, carrier, 2);
+    fixture_turn(f, 0);
+    struct wire_op ops[] = {op_set(p->next_seq, "taken", NULL),
+                            op_set(p->next_seq + 1, "a", "later")};
+    assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_OK);
+    p->next_seq++;
+    assert_int_equal(engine_counters(f->engine)->relaxed_blocked, 1);
+    struct wire_writer writer = {.data = late.data, .capacity_bytes = sizeof(late.data)};
+    struct wire_op first = op_set(50, "a", "first");
+    wire_request_begin(&writer, WIRE_NODE_SESSION(3), 0);
+    wire_request_add(&writer, &first);
+    engine_receive_forward(f->engine, 3, span_of(late.data, writer.size_bytes));
+    commit(p);
+    assert_get(f, "a", "later");
+    fixture_turn(f, 1000);
+    commit(p);
+    assert_get(f, "a", "later");
     void *rest = p;
     pair_teardown(&rest);
 }
@@ -453,8 +517,10 @@ int main(void)
         T(test_overrule_hides_what_a_cancel_has_overruled),
         T(test_overrule_reaches_what_was_replaced),
         T(test_overrule_names_the_newest_of_any_number),
-        T(test_overrule_keeps_one_cancel_for_each_key),
+        T(test_overrule_spares_the_writes_of_other_clients),
+        T(test_overrule_keeps_one_cancel_for_each_key_and_client),
         cmocka_unit_test(test_overrule_survives_a_store_that_was_full_in_between),
+        cmocka_unit_test(test_overrule_through_the_leader_takes_over_cancels),
         cmocka_unit_test(test_overrule_lets_clients_write_while_the_backlog_is_blocked),
         cmocka_unit_test(test_overrule_is_undone_by_a_mismatch),
         T(test_overrule_never_blocks_a_backlog_for_an_absent_node),

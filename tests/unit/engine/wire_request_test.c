@@ -51,6 +51,7 @@ static void assert_op_equal(const struct wire_op *a, const struct wire_op *b)
     assert_int_equal(a->has_value, b->has_value);
     assert_int_equal(a->has_old, b->has_old);
     assert_int_equal(a->node, b->node);
+    assert_int_equal(a->tag, b->tag);
     assert_true(a->seq == b->seq);
     assert_true(span_is_equal(a->key, b->key));
     assert_true(span_is_equal(a->value, b->value));
@@ -70,7 +71,7 @@ static void test_wire_request_returns_its_ops(void **state)
         {.type = WIRE_OP_REGISTER, .seq = UINT64_MAX},
         {.type = WIRE_OP_UNREGISTER},
         {.type = WIRE_OP_KEEP_ALIVE},
-        {.type = WIRE_OP_CANCEL, .seq = UINT64_MAX, .node = VOTER_ID_MAX},
+        {.type = WIRE_OP_CANCEL, .seq = UINT64_MAX, .node = VOTER_ID_MAX, .tag = UINT32_MAX},
     };
     const size_t count = sizeof(ops) / sizeof(ops[0]);
     size_t expected_bytes = WIRE_REQUEST_HEADER_SIZE_BYTES;
@@ -139,9 +140,12 @@ static void test_wire_op_names_each_fault(void **state)
     request_of(&set_op);
     le32_store(op + 4, VALUE_SIZE_BYTES_MAX + 1);
     assert_int_equal(decode(bytes), ERR_TOO_LARGE);
-    request_of(&set_op);
+    struct span swap = request_of(&swap_op);
     le32_store(op + 16, UINT32_MAX);
-    assert_int_equal(decode(bytes), ERR_TOO_LARGE);
+    assert_int_equal(decode(swap), ERR_TOO_LARGE);
+    request_of(&set_op);
+    le32_store(op + 16, UINT32_MAX); /* a tag */
+    assert_int_equal(decode(bytes), OK);
     request_of(&set_op);
     le32_store(op + 4, 6);
     assert_int_equal(decode(bytes), ERR_SHORT);
