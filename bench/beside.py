@@ -108,7 +108,8 @@ def short(calls, truth, resolved):
     for answer, count in counts.most_common():
         note = f", of which **{took_effect[answer]} took effect**" if took_effect[answer] else ""
         if answer == "unknown":
-            note = " (resolved: " + ", ".join(f"{n} {name}" for name, n in settled.items()) + ")"
+            names = ", ".join(f"{n} {name}" for name, n in settled.items())
+            note = f" (resolved: {names})" if names else " (without a token)"
         parts.append(f"{count} {answer}{note}")
     return ", ".join(parts) or "-"
 
