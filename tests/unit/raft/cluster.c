@@ -459,3 +459,13 @@ void cluster_check_log_matching(const struct cluster *cluster)
         }
     }
 }
+
+void cluster_check_logs_are_equal(const struct cluster *cluster)
+{
+    const struct cluster_image *first = cluster->nodes[1].written;
+    for (uint16_t id = 2; id <= cluster->node_count; id++) {
+        const struct cluster_image *other = cluster->nodes[id].written;
+        CHECK(other->last == first->last);
+        CHECK(memcmp(&other->log[1], &first->log[1], first->last * sizeof(first->log[1])) == 0);
+    }
+}

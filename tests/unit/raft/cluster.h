@@ -113,5 +113,7 @@ struct raft_message cluster_message(enum raft_message_type type, uint16_t from, 
                                     uint64_t term);
 /* Log matching (paper 5.3) over all pairs of nodes. */
 void cluster_check_log_matching(const struct cluster *cluster);
+/* All nodes have written the same log. */
+void cluster_check_logs_are_equal(const struct cluster *cluster);
 
 #endif
