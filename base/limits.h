@@ -53,8 +53,8 @@
 /* Relaxed writes: a node may forget an identity that was silent for so long, and with it that it
  * has executed its writes; so a client transmits one, to be executed, no longer than that after the
  * first time. What lies between is the time that a packet may take. */
-#define IDENTITY_IDLE_NS UINT64_C(60000000000)
-#define RELAXED_RETRY_NS UINT64_C(30000000000)
+#define RELAXED_SESSION_IDLE_NS UINT64_C(60000000000)
+#define RELAXED_RETRY_NS        UINT64_C(30000000000)
 
 static_assert(NODES_MAX % 2 == 1, "an even cluster gains nothing over the odd one below it");
 static_assert(NODES_MAX <= VOTER_ID_MAX, "every node needs a voter id");
@@ -65,7 +65,7 @@ static_assert(BATCH_SIZE_BYTES_SOFT + 2 * VALUE_SIZE_BYTES_MAX + 8192 > BATCH_SI
               "no overflow");
 static_assert(SESSION_WINDOW >= 64 && (SESSION_WINDOW & (SESSION_WINDOW - 1)) == 0,
               "the contract promises at least 64 in flight; the window is indexed by a mask");
-static_assert(RELAXED_RETRY_NS <= IDENTITY_IDLE_NS / 2,
+static_assert(RELAXED_RETRY_NS <= RELAXED_SESSION_IDLE_NS / 2,
               "what may be executed still arrives while the node remembers");
 
 #endif

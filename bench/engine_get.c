@@ -8,7 +8,7 @@
 #include "bench/engine_load.h"
 
 #include "base/check.h"
-#include "engine/rcu.h"
+#include "engine/state/rcu.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "base/le.h"
-#include "engine/rcu.h"
+#include "engine/state/rcu.h"
 
 #include <inttypes.h>
 #include <stdio.h>

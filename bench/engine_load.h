@@ -31,8 +31,8 @@ struct load {
     uint32_t sample_count;
 };
 
-/* An engine for `keys` keys, leader and settled, with one session. Exits with a message on failure.
- */
+/* An engine for `keys` keys, leader and settled, with one session. Exits with a message on
+ * failure. */
 void load_init(struct load *load, uint64_t keys);
 void load_deinit(struct load *load);
 

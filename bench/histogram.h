@@ -26,8 +26,8 @@ void histogram_record(struct histogram *histogram, uint64_t value);
 /* Adds what `from` has counted. */
 void histogram_merge(struct histogram *histogram, const struct histogram *from);
 
-/* The value that `per_million` of a million recorded ones do not exceed (0 when none is recorded).
- */
+/* The value that `per_million` of a million recorded ones do not exceed (0 when none is
+ * recorded). */
 uint64_t histogram_quantile(const struct histogram *histogram, uint32_t per_million);
 
 #endif

@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "base/crc32c.h"
 #include "base/le.h"
-#include "tools/idle.h"
+#include "server/idle.h"
 
 #include <inttypes.h>
 #include <sched.h>

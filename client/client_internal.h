@@ -15,8 +15,8 @@
 #include "base/check.h"
 #include "base/prng.h"
 #include "client/include/pollux.h"
-#include "engine/reassembly.h"
-#include "engine/wire.h"
+#include "wire/reassembly.h"
+#include "wire/wire.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -98,7 +98,7 @@ struct op {
     int32_t endpoint;       /* relaxed write: that it was sent to, and stays with; -1: none */
     uint64_t incarnation;   /* of that node, when it was first sent */
     bool is_without_room;   /* relaxed write: refused, because its key cannot be remembered */
-    bool is_settling;       /* relaxed write out of time: only asks what became of it */
+    bool is_recalling;      /* relaxed write out of time: only asks what became of it */
     uint64_t pending_stamp; /* of the pending writes that its first transmission cancelled */
     uint64_t value_version; /* of the value that is being read on */
     uint32_t value_received_bytes;

@@ -15,7 +15,7 @@ struct turn {
     const struct logs_store *store;
     struct plx_call call;
     uint64_t deadline_ns; /* monotonic; UINT64_MAX: none */
-    uint64_t settle_ns;   /* and when there is no time left to learn an outcome either */
+    uint64_t resolve_ns;  /* and when there is no time left to learn an outcome either */
     char key[LOGS_KEY_SIZE];
     size_t key_size_bytes;
     bool is_confirm;
@@ -42,7 +42,7 @@ static bool turn_begin(struct turn *turn, const struct logs_store *store, const 
     uint64_t fence_wait_ns = call->fence_wait_ns != 0 ? call->fence_wait_ns : store->fence_wait_ns;
     if (!call->is_blocking)
         turn->deadline_ns = time_after(store->monotonic_ns(store->context), timeout_ns);
-    turn->settle_ns = time_after(turn->deadline_ns, fence_wait_ns);
+    turn->resolve_ns = time_after(turn->deadline_ns, fence_wait_ns);
     return true;
 }
 
@@ -95,13 +95,13 @@ static struct plx_response turn_read(struct turn *turn)
  * in the cursor. A blocking swap is unknown only when its session is gone, which its token tells at
  * once, or when it was cancelled, and with it whatever the call would still ask.
  */
-static enum plx_outcome turn_settle(struct turn *turn, const struct plx_token *token,
-                                    const struct plx_logs_id *id)
+static enum plx_outcome turn_resolve(struct turn *turn, const struct plx_token *token,
+                                     const struct plx_logs_id *id)
 {
     const struct logs_store *store = turn->store;
     turn->token = *token; /* which counts with PLX_UNKNOWN alone */
     /* What the swap's own fence has left of the wait beyond the call's time. */
-    turn->deadline_ns = turn->settle_ns;
+    turn->deadline_ns = turn->resolve_ns;
     if (!turn_time(turn))
         return PLX_UNKNOWN;
     struct plx_call call = {.timeout_ns = turn->call.timeout_ns};
@@ -145,7 +145,7 @@ static enum plx_outcome turn_swap(struct turn *turn, const struct logs_cursor *n
         turn->store->swap(turn->store->context, turn_key(turn),
                           (struct plx_bytes){bytes, sizeof(bytes)}, old_value, &call);
     if (response.outcome == PLX_UNKNOWN)
-        return turn_settle(turn, &response.token, id);
+        return turn_resolve(turn, &response.token, id);
     return response.outcome;
 }
 

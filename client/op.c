@@ -109,7 +109,7 @@ void op_give_up(struct plx_client *client, struct op *op, enum plx_outcome outco
     }
     large_release(client, op);
     if (op->class == CLASS_RELAXED_WRITE) {
-        op->is_settling = true;
+        op->is_recalling = true;
     } else {
         client->statistics.fences++;
         op->wire_type = WIRE_OP_FENCE;
@@ -131,7 +131,7 @@ static void op_release(struct plx_client *client, struct op *op)
 }
 
 /* What the end of an operation means for its session. */
-static void op_settle_session(struct plx_client *client, const struct op *op,
+static void op_end_in_session(struct plx_client *client, const struct op *op,
                               struct plx_response *response)
 {
     if (op->class == CLASS_RELAXED_WRITE)
@@ -152,7 +152,7 @@ static void op_settle_session(struct plx_client *client, const struct op *op,
 
 void op_finish(struct plx_client *client, struct op *op, struct plx_response *response)
 {
-    op_settle_session(client, op, response);
+    op_end_in_session(client, op, response);
     response->valid = response->outcome == PLX_OK;
     response->timeout = response->outcome == PLX_TIMEOUT;
     if (response->outcome == PLX_UNKNOWN)
@@ -174,7 +174,7 @@ void op_finish_plain(struct plx_client *client, struct op *op, enum plx_outcome 
 /* Its deadline is that of the attempt to learn what became of it. */
 static bool op_is_giving_up(const struct op *op)
 {
-    return op->wire_type == WIRE_OP_FENCE || op->is_settling;
+    return op->wire_type == WIRE_OP_FENCE || op->is_recalling;
 }
 
 /* The deadline has passed. */

@@ -20,6 +20,7 @@ static struct plx_response response_of(const struct wire_reply *reply,
         .applied_index = reply->applied_index,
         .contact_age_ns = age_ns(reply->contact_age_us),
         .node = reply->node,
+        .incarnation = reply->incarnation,
     };
 }
 
@@ -60,8 +61,8 @@ static void value_read_on(struct plx_client *client, struct op *op, struct plx_r
         return;
     }
     op->attempts = 0;
-    /* An answer without a single byte had no room: the next one is asked for alone, a little later.
-     */
+    /* An answer without a single byte had no room: the next one is asked for alone, a little
+     * later. */
     op_retry(client, op, take > 0 ? 0 : client->options.rto_min_ns);
 }
 
@@ -340,7 +341,7 @@ static bool relaxed_refused(struct plx_client *client, struct op *op, enum wire_
         relaxed_unknown(client, op);
         return true;
     }
-    bool is_full = status == WIRE_STATUS_OVERLOADED && !op->is_settling;
+    bool is_full = status == WIRE_STATUS_OVERLOADED && !op->is_recalling;
     if (!is_full || op->request.call.is_blocking)
         return false;
     op_give_up(client, op, PLX_E_OVERLOADED);
@@ -370,11 +371,11 @@ static void op_refused(struct plx_client *client, struct op *op,
         op->seq = 0;
     if (op->class == CLASS_RELAXED_WRITE && relaxed_refused(client, op, status))
         return;
-    if (op->is_settling && op->unanswered == 0) {
+    if (op->is_recalling && op->unanswered == 0) {
         op_finish_plain(client, op, op->fenced_outcome);
         return;
     }
-    if (!is_fence && !op->is_settling && !status_is_passing(status)) {
+    if (!is_fence && !op->is_recalling && !status_is_passing(status)) {
         op_give_up(client, op, status_outcome(status));
         return;
     }

@@ -113,7 +113,7 @@ bool op_is_recall(const struct plx_client *client, const struct op *op)
 {
     if (op->class != CLASS_RELAXED_WRITE || op->unanswered == 0 || op->endpoint < 0)
         return false;
-    return op->is_settling || client->endpoints[op->endpoint].incarnation != op->incarnation ||
+    return op->is_recalling || client->endpoints[op->endpoint].incarnation != op->incarnation ||
            client->now_ns - op->first_transmitted_ns >= RELAXED_RETRY_NS;
 }
 
@@ -359,8 +359,8 @@ static bool op_is_due(const struct plx_client *client, const struct op *op)
 }
 
 /* No further key can be remembered: the end of it, in the next turn, unless it blocks. Whoever
- * holds the room is asked: it need not be the home any more, and then nothing else is said to it.
- */
+ * holds the room is asked: it need not be the home any more, and then nothing else is said to
+ * it. */
 static void op_wait_for_room(struct plx_client *client, struct op *op)
 {
     pending_ask_all(client);

@@ -1,5 +1,5 @@
-/* Explicit big-endian loads and stores at any alignment: network headers are read and written so.
- */
+/* Explicit big-endian loads and stores at any alignment: network headers are read and written
+ * so. */
 #ifndef POLLUX_DATAPLANE_BE_H
 #define POLLUX_DATAPLANE_BE_H
 

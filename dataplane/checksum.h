@@ -19,8 +19,8 @@ uint64_t checksum_add_be16(uint64_t sum, uint16_t value);
  * finishes as 0. */
 uint16_t checksum_finish(uint64_t sum);
 
-/* Sum of the IPv4 or IPv6 pseudo-header; addresses are 4 or 16 bytes each, source first, adjacent.
- */
+/* Sum of the IPv4 or IPv6 pseudo-header; addresses are 4 or 16 bytes each, source first,
+ * adjacent. */
 uint64_t checksum_pseudo(const uint8_t *addresses, size_t addresses_size_bytes, uint8_t protocol,
                          uint32_t upper_size_bytes);
 

@@ -1,5 +1,5 @@
-/* What the parsers of the single protocols owe each other. Offsets are from the frame's first byte.
- */
+/* What the parsers of the single protocols owe each other. Offsets are from the frame's first
+ * byte. */
 #ifndef POLLUX_DATAPLANE_PACKET_INTERNAL_H
 #define POLLUX_DATAPLANE_PACKET_INTERNAL_H
 

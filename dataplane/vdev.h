@@ -17,8 +17,8 @@
 /* The part before the first comma, cut to VDEV_NAME_SIZE_BYTES. */
 void vdev_name(const char *vdev, char ret_name[VDEV_NAME_SIZE_BYTES]);
 
-/* The value of `key`, in a whole string or in one without the name; false when the key is missing.
- */
+/* The value of `key`, in a whole string or in one without the name; false when the key is
+ * missing. */
 bool vdev_value(const char *vdev, const char *key, char ret_value[VDEV_VALUE_SIZE_BYTES]);
 
 /*

@@ -3,8 +3,8 @@
 
 #include "base/crc32c.h"
 #include "base/le.h"
-#include "engine/key_hash.h"
-#include "engine/rcu.h"
+#include "engine/state/key_hash.h"
+#include "engine/state/rcu.h"
 
 /* Rises whenever the same log would be applied to another effect. */
 #define MACHINE_VERSION 4
@@ -36,8 +36,9 @@ static bool are_pending_limits_valid(const struct engine_options *options)
 {
     if (options->journal.append == NULL)
         return true;
-    return options->journal_first_seq >= 1 && options->journal_first_seq < OVERLAY_ABSENT / 2 &&
-           is_in_range(options->pending_max, OVERLAY_OPS_MAX) &&
+    return options->journal_first_seq >= 1 &&
+           options->journal_first_seq < PENDING_WRITES_ABSENT / 2 &&
+           is_in_range(options->pending_max, PENDING_WRITES_OPS_MAX) &&
            is_in_range(options->pending_blocks_max, STORE_BLOCKS_MAX);
 }
 
@@ -118,7 +119,7 @@ void engine_receive(struct engine *engine, const struct address *from, uint8_t w
         receive_hello(engine, from, body);
         break;
     case WIRE_WRITE:
-        intake_write(engine, from, body);
+        admission_write(engine, from, body);
         break;
     case WIRE_READ:
         reads_receive(engine, from, body);
@@ -143,8 +144,8 @@ void engine_end_turn(struct engine *engine)
     store_turn(&engine->machine.store);
     engine->counters.retire_backlog = store_retire_backlog(&engine->machine.store);
     if (engine->relaxed.is_open) {
-        store_turn(&engine->relaxed.overlay.store);
-        engine->counters.relaxed_pending = engine->relaxed.overlay.live;
+        store_turn(&engine->relaxed.writes.store);
+        engine->counters.relaxed_pending = engine->relaxed.writes.live;
     }
     rcu_turn();
 }
@@ -192,7 +193,7 @@ uint64_t engine_state_hash(const struct engine *engine)
     le64_store(words + 24, machine->log_time_ns);
     le64_store(words + 32, machine->keys);
     le64_store(words + 40, machine->blocks);
-    le64_store(words + 48, node_sessions_state_hash(&machine->nodes));
+    le64_store(words + 48, nodes_progress_state_hash(&machine->nodes));
     return key_hash(span_of(words, sizeof(words)));
 }
 
@@ -221,9 +222,9 @@ void engine_check_invariants(const struct engine *engine)
     CHECK(count.blocks == machine->blocks && machine->blocks <= machine->blocks_max);
     store_check_invariants(&machine->store, machine->blocks);
     sessions_check_invariants(&machine->sessions, machine->log_time_ns);
-    node_sessions_check_invariants(&machine->nodes);
+    nodes_progress_check_invariants(&machine->nodes);
     if (engine->relaxed.is_open)
-        overlay_check_invariants(&engine->relaxed.overlay);
+        pending_writes_check_invariants(&engine->relaxed.writes);
     CHECK(records->tail - records->head <= records->limit);
     CHECK(engine->reads.tail - engine->reads.head <= engine->reads.limit);
     CHECK(engine->batch.count <= BATCH_REQUESTS_MAX);
@@ -237,18 +238,19 @@ enum error engine_lookup(const struct engine *engine, struct span key, uint8_t *
     const struct store_entry *entry = relaxed_lookup(engine, key, hash);
     bool is_pending = entry != NULL;
     if (is_pending)
-        store = &engine->relaxed.overlay.store;
+        store = &engine->relaxed.writes.store;
     else
         entry = index_lookup(&engine->machine.index, key, hash);
-    if (entry == NULL || (is_pending && !overlay_has_value(entry)))
+    if (entry == NULL || (is_pending && !pending_writes_has_value(entry)))
         return ERR_NOT_FOUND;
     size_t size = entry->value_size_bytes;
     size_t copied = size < capacity_bytes ? size : capacity_bytes;
     struct span value = store_value(store, entry, 0, copied, to);
     if (value.size_bytes > 0 && value.data != to)
         memcpy(to, value.data, value.size_bytes);
-    *ret_found = (struct engine_found){.value_size_bytes = entry->value_size_bytes,
-                                       .version = is_pending ? overlay_seq(entry) : entry->version,
-                                       .is_pending = is_pending};
+    *ret_found =
+        (struct engine_found){.value_size_bytes = entry->value_size_bytes,
+                              .version = is_pending ? pending_writes_seq(entry) : entry->version,
+                              .is_pending = is_pending};
     return OK;
 }

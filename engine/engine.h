@@ -1,18 +1,18 @@
 /*
  * The replicated key-value machine of one shard: takes client requests, groups a turn's writes into
  * one log record, applies committed records, answers. Pure: time comes with the turn, packets leave
- * through a sink, memory comes from the arena at start; liburcu is behind engine/rcu.h only.
+ * through a sink, memory comes from the arena at start; liburcu is behind engine/state/rcu.h only.
  *
  * Deterministic: engine_apply depends on nothing but the records applied before, in order; two
  * nodes with equal fingerprints and equal applied index have equal state (engine_state_hash).
  *
  * A record's payload: 0 log time u64 (ns of leadership, monotone over the whole log) | 8 request
- * count u32 | 12 zero u32 | then the requests, each verbatim as engine/wire.h encodes it, each
+ * count u32 | 12 zero u32 | then the requests, each verbatim as wire/wire.h encodes it, each
  * after its size u32 and padded to 8.
  *
  * Relaxed writes: accepted whatever the node's role and handed to the journal; durable there, they
- * are answered and lie in an overlay over the index until they have been applied through the log,
- * to which this node forwards them. One identity each: (node, journal seq), exactly once.
+ * are answered and lie in the pending writes, over the index, until they have been applied through
+ * the log, to which this node forwards them. One name each: (node, journal seq), exactly once.
  *
  * A turn of the lane, in order: engine_begin_turn, engine_receive for each message, then
  * engine_batch / engine_reads_wanted, engine_forward, engine_journal_durable, engine_apply for what
@@ -26,7 +26,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/span.h"
-#include "engine/wire.h"
+#include "wire/wire.h"
 
 struct engine;
 
@@ -49,6 +49,27 @@ struct engine_journal {
     void *context;
 };
 
+/* A set or swap that took effect, the first time. */
+struct engine_wrote {
+    uint16_t origin;  /* voter id of the node that forwarded it; 0: a client's own write */
+    uint64_t session; /* of a client's own write */
+    uint64_t seq;     /* of the session; forwarded: the journal seq */
+    uint64_t index;   /* of its record */
+    uint32_t ordinal; /* among the operations of its record, from 0 */
+};
+
+/*
+ * What the simulator is told beside what clients are told; NULL in a node. Called on the lane's
+ * thread, inside the call that caused it. A hook changes nothing.
+ */
+struct engine_hooks {
+    void (*wrote)(void *context, const struct engine_wrote *wrote);
+    /* A relaxed write of a client's relaxed session was given its journal seq, or found in the
+     * journal at the start. */
+    void (*accepted)(void *context, uint64_t session, uint64_t seq, uint64_t journal_seq);
+    void *context;
+};
+
 struct engine_options {
     uint16_t self;
     uint16_t node_count;
@@ -62,6 +83,7 @@ struct engine_options {
     uint32_t batches_inflight_max; /* proposed, not yet applied */
     uint32_t reads_pending_max;
     struct engine_sink sink;
+    struct engine_hooks hooks;
     /* Relaxed writes; the rest is 0 without a journal. */
     struct engine_journal journal;
     uint64_t journal_first_seq;  /* above every seq this node ever used, even in a journal that was
@@ -237,8 +259,8 @@ struct engine_found {
 };
 
 /*
- * Lock-free relaxed lookup from any thread that is registered with engine/rcu.h and in its turn:
- * copies at most `capacity_bytes` of the value, a pending one before the applied one.
+ * Lock-free relaxed lookup from any thread that is registered with engine/state/rcu.h and in its
+ * turn: copies at most `capacity_bytes` of the value, a pending one before the applied one.
  * ERR_NOT_FOUND: ret_found is not set.
  */
 MUST_USE enum error engine_lookup(const struct engine *engine, struct span key, uint8_t *to,

@@ -15,12 +15,12 @@
 
 #include "base/check.h"
 #include "engine/engine.h"
-#include "engine/identities.h"
-#include "engine/index.h"
-#include "engine/node_sessions.h"
-#include "engine/overlay.h"
-#include "engine/sessions.h"
-#include "engine/store.h"
+#include "engine/relaxed/relaxed_sessions.h"
+#include "engine/state/index.h"
+#include "engine/state/node_progress.h"
+#include "engine/relaxed/pending_writes.h"
+#include "engine/state/sessions.h"
+#include "engine/state/store.h"
 
 /* A record's payload: header, then requests, each after its size and padded. */
 #define RECORD_PREFIX_SIZE_BYTES  16
@@ -120,7 +120,7 @@ struct machine {
     struct store store;
     struct index index;
     struct sessions sessions;
-    struct node_sessions nodes;
+    struct nodes_progress nodes;
     uint64_t applied_index;
     uint64_t log_time_ns;
     uint64_t keys;
@@ -155,8 +155,8 @@ struct relaxed_waiter {
 
 struct relaxed {
     bool is_open; /* there is a journal */
-    struct overlay overlay;
-    struct identities identities;
+    struct pending_writes writes;
+    struct relaxed_sessions sessions;
     uint64_t next_seq;
     uint64_t durable_seq;
     uint64_t restored_seq;
@@ -173,14 +173,14 @@ struct relaxed {
 /* How far pending relaxed writes are on their way to whom. */
 struct forward {
     uint64_t term;
-    uint64_t next;       /* position in the overlay: those before it are on their way */
+    uint64_t next;       /* position in the pending writes: those before it are on their way */
     uint64_t last_seq;   /* newest of them, 0: none */
     uint64_t size_bytes; /* sent since something was decided, or since it began anew */
-    uint64_t seen_head;  /* of the overlay, when some were last seen to be decided */
+    uint64_t seen_head;  /* of the pending writes, when some were last seen to be decided */
     uint64_t due_ns;     /* not sent again before */
     uint64_t wait_ns;
-    uint64_t
-        blocked_head; /* head of the overlay when its op found the store full, and 1; 0: none */
+    uint64_t blocked_head; /* head of the pending writes when its op found the store full, and 1;
+                              0: none */
     uint16_t leader;
     uint64_t fence_due_ns; /* of the next fence, while one is needed */
 };
@@ -262,13 +262,13 @@ void batch_anchor_clock(struct engine *engine);
 /* ---- intake.c ---- */
 
 /* The largest request that fits a record. */
-#define INTAKE_REQUEST_SIZE_BYTES_MAX                                                              \
+#define ADMISSION_REQUEST_SIZE_BYTES_MAX                                                           \
     (RECORD_PAYLOAD_SIZE_BYTES_MAX - RECORD_PREFIX_SIZE_BYTES - REQUEST_PREFIX_SIZE_BYTES -        \
      REQUEST_ALIGN_BYTES)
 
-void intake_write(struct engine *engine, const struct address *from, struct span body);
+void admission_write(struct engine *engine, const struct address *from, struct span body);
 /* WIRE_STATUS_OK: this node may append now. */
-enum wire_status intake_readiness(const struct engine *engine);
+enum wire_status admission_readiness(const struct engine *engine);
 
 /* ---- relaxed.c ---- */
 
@@ -278,13 +278,13 @@ void relaxed_deinit(struct engine *engine);
 void relaxed_write(struct engine *engine, const struct address *from,
                    const struct wire_write *write, const struct wire_request *request);
 /* Lets go of what the applied records have decided. */
-void relaxed_settle(struct engine *engine);
+void relaxed_follow_decided(struct engine *engine);
 /* The journal may lack entries, and what they had accepted may apply yet. */
 bool relaxed_is_after_loss(const struct engine *engine);
 /* Writes of this node, of the key by the client (0: any), up to `seq`, may have been overruled:
  * hidden, if a cancel of them has applied and they are not decided yet. */
 void relaxed_overrule(struct engine *engine, struct span key, uint64_t seq, uint32_t tag);
-/* The pending entry of a key, in the overlay's store; NULL: none. Any thread. */
+/* The pending entry of a key, in the pending writes's store; NULL: none. Any thread. */
 struct store_entry *relaxed_lookup(const struct engine *engine, struct span key, uint64_t hash);
 
 /* ---- forward.c ---- */

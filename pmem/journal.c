@@ -252,8 +252,8 @@ static void seal(struct journal *journal)
     journal->is_dirty = false;
 }
 
-/* The idle bank is wiped before the active one is full: the more was appended, the more at a time.
- */
+/* The idle bank is wiped before the active one is full: the more was appended, the more at a
+ * time. */
 static size_t wipe_step_bytes(struct journal *journal)
 {
     size_t step_bytes = journal->appended_bytes * journal->wiped_part;

@@ -62,8 +62,8 @@ struct log_options {
 #define LOG_TERM_MAX ((UINT64_C(1) << 40) - 1)
 #define LOG_VOTE_MAX 255
 
-/* What opening found. `note` is for the operator: names file, offset and what was or is to be done.
- */
+/* What opening found. `note` is for the operator: names file, offset and what was or is to be
+ * done. */
 struct log_recovery {
     bool is_created;
     uint64_t last_index;

@@ -24,8 +24,8 @@
 /* What a log may have lost until something in it proves that a quorum settled it. */
 #define LOG_LOST_EVERYTHING UINT64_MAX
 
-/* Persists asked for and not yet durable. When full the newest two merge, which only reports later.
- */
+/* Persists asked for and not yet durable. When full the newest two merge, which only reports
+ * later. */
 #define LOG_PENDING_MAX 64u
 
 static_assert(LOG_RECORDS_OFFSET % RECORD_ALIGN_BYTES == 0, "units count from the file's start");

@@ -160,8 +160,8 @@ static void lift_suspicion(struct raft *raft, const struct raft_message *message
         settle(raft);
 }
 
-/* A leader that has lost its majority leads on for a while: whoever hears it has heard no quorum.
- */
+/* A leader that has lost its majority leads on for a while: whoever hears it has heard no
+ * quorum. */
 static void note_quorum_contact(struct raft *raft, const struct raft_message *message)
 {
     uint64_t age_ns = message->append_request.quorum_age_ns;

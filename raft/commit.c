@@ -14,7 +14,7 @@ void raft_append_own(struct raft *raft, bool is_noop)
     raft->effects->append_is_noop = is_noop;
 }
 
-bool raft_is_settled(const struct raft *raft)
+bool raft_has_own_commit(const struct raft *raft)
 {
     return raft->role == RAFT_LEADER && raft->commit_index >= raft->noop_index;
 }

@@ -118,8 +118,8 @@ enum error raft_restore_entry(struct raft *raft, uint64_t index, uint64_t term)
     return OK;
 }
 
-/* A leader that has lost its quorum, but has not been woken to notice, takes nothing on any more.
- */
+/* A leader that has lost its quorum, but has not been woken to notice, takes nothing on any
+ * more. */
 static enum error check_leader(const struct raft *raft, uint64_t now_ns)
 {
     if (raft->role != RAFT_LEADER || raft_has_lost_quorum(raft, now_ns))
@@ -328,7 +328,7 @@ void raft_status(const struct raft *raft, struct raft_status *ret_status)
         .quorum_contact_ns =
             is_leader ? raft_quorum_contact_ns(raft, raft->now_ns) : raft->quorum_contact_ns,
         .is_tail_suspect = raft_is_suspect(raft),
-        .is_settled = raft_is_settled(raft),
+        .is_settled = raft_has_own_commit(raft),
         .is_transferring = raft->transfer_to != 0,
     };
 }

@@ -173,7 +173,7 @@ bool raft_peer_can_send(const struct raft *raft, const struct raft_peer *peer);
 void raft_append_own(struct raft *raft, bool is_noop);
 void raft_handle_durable(struct raft *raft, uint64_t durable_index);
 void raft_advance_commit(struct raft *raft);
-bool raft_is_settled(const struct raft *raft);
+bool raft_has_own_commit(const struct raft *raft);
 
 /* quorum.c: the highest value that a majority has reached; `values` by slot. */
 uint64_t raft_quorum_value(const struct raft *raft, const uint64_t *values);

@@ -26,7 +26,7 @@ void raft_handle_read(struct raft *raft, uint64_t read_id)
 
 void raft_release_reads(struct raft *raft)
 {
-    if (raft->read_count == 0 || !raft_is_settled(raft))
+    if (raft->read_count == 0 || !raft_has_own_commit(raft))
         return;
     uint64_t rounds[NODES_MAX];
     for (uint32_t slot = 0; slot < raft->options.voter_count; slot++)

@@ -12,8 +12,8 @@ void raft_reset_election_timer(struct raft *raft)
                                   raft->options.election_timeout_max_ns);
 }
 
-/* A new term knows no leader yet, and what an older leader's log verified says nothing about its.
- */
+/* A new term knows no leader yet, and what an older leader's log verified says nothing about
+ * its. */
 static void enter_term(struct raft *raft, uint64_t term, uint16_t vote)
 {
     CHECK(term > raft->hard_state.term && term <= RAFT_TERM_MAX);
@@ -31,8 +31,8 @@ static void leave_role(struct raft *raft)
     raft_drop_reads(raft);
 }
 
-/* The vote of a term is kept when only the role changes: voting twice in a term elects two leaders.
- */
+/* The vote of a term is kept when only the role changes: voting twice in a term elects two
+ * leaders. */
 void raft_become_follower(struct raft *raft, uint64_t term, uint16_t leader)
 {
     bool was_leader = raft->role == RAFT_LEADER;

@@ -29,8 +29,8 @@ struct trail {
 /* Starts empty in `runs`, room for `runs_max` (at least 1). */
 void trail_init(struct trail *trail, struct trail_run *runs, uint32_t runs_max);
 
-/* Term of `index`; 0 for index 0 and beyond the last. Constant time near the end, else a bisection.
- */
+/* Term of `index`; 0 for index 0 and beyond the last. Constant time near the end, else a
+ * bisection. */
 uint64_t trail_term_at(const struct trail *trail, uint64_t index);
 
 /* First index of the run that `index` (1 .. last, CHECK) lies in. */
@@ -39,8 +39,8 @@ uint64_t trail_run_first_index(const struct trail *trail, uint64_t index);
 /* Last index of `term`; 0 when the log has no record of it. */
 uint64_t trail_term_last_index(const struct trail *trail, uint64_t term);
 
-/* True if a record of `term` can be appended: its run exists at the end, or there is room for one.
- */
+/* True if a record of `term` can be appended: its run exists at the end, or there is room for
+ * one. */
 bool trail_has_room(const struct trail *trail, uint64_t term);
 
 /* Runs that would be left if everything from `index` (1 .. last + 1) on were forgotten. */

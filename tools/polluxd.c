@@ -1,7 +1,7 @@
 /* polluxd: the node daemon. One process is one node; one configuration file says everything. */
-#include "tools/config.h"
-#include "tools/node.h"
-#include "tools/report.h"
+#include "server/config.h"
+#include "server/node.h"
+#include "server/log_event.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -83,7 +83,7 @@ int main(int argc, char **argv)
     struct config config;
     char reason[REASON_MAX];
     if (config_read(path, &config, reason, sizeof(reason)) != OK) {
-        report_line("error", "%s", reason);
+        log_event_line("error", "%s", reason);
         return NODE_EXIT_CONFIG;
     }
     if (is_check) {

@@ -198,6 +198,7 @@ struct plx_response {
     uint64_t applied_index;  /* of the node that answered */
     uint64_t contact_age_ns; /* since that node last had contact with a quorum; UINT64_MAX: never */
     uint16_t node;           /* that answered; 0: none did */
+    uint64_t incarnation;    /* of that node: another one after each of its starts */
     struct plx_token token;  /* PLX_UNKNOWN */
 };
 
@@ -481,8 +482,8 @@ struct plx_node {
     struct plx_counter counters[PLX_COUNTERS_MAX];
 };
 
-/* Endpoints as given to plx_open, in that order. plx_endpoint_name: NULL past the last. Any thread.
- */
+/* Endpoints as given to plx_open, in that order. plx_endpoint_name: NULL past the last. Any
+ * thread. */
 PLX_API size_t plx_endpoint_count(const struct plx_client *client);
 PLX_API const char *plx_endpoint_name(const struct plx_client *client, size_t endpoint);
 

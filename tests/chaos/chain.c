@@ -161,8 +161,8 @@ static int compare_pieces(const void *a, const void *b)
     return is_left_open - is_right_open;
 }
 
-/* Each step goes to a swap that nobody else leads to, and none leads back to the creation: it ends.
- */
+/* Each step goes to a swap that nobody else leads to, and none leads back to the creation: it
+ * ends. */
 static struct piece walk_piece(struct walk *walk, uint32_t creation)
 {
     struct piece piece = {.creation = creation};

@@ -1,5 +1,5 @@
-/* Prepares a history for the search: which operations count, until when, and who saw whose value.
- */
+/* Prepares a history for the search: which operations count, until when, and who saw whose
+ * value. */
 #include "tests/checker/linearize_internal.h"
 
 #include "base/check.h"

@@ -68,8 +68,8 @@ static void visited_grow(struct lin_search *search)
 }
 
 /* Notes the placed set and state; false when the search has been there before. 128 bits of hash
- * stand for both: two different pairs meet with a chance below 2^-80 in any search we can afford.
- */
+ * stand for both: two different pairs meet with a chance below 2^-80 in any search we can
+ * afford. */
 static bool visited_insert(struct lin_search *search, uint64_t state)
 {
     struct lin_hash key = {.low = mix(search->set.low + 0x9e3779b97f4a7c15u * mix(state + 1)) | 1,
@@ -239,8 +239,8 @@ static uint32_t search_retreat(struct lin_search *search)
     while (search->depth > 0 && search->stack[search->depth - 1].kind == FRAME_RIDER)
         search_pop(search);
     uint32_t op = search->events[frame.call].op;
-    /* A set that nobody sees was placed because its return was next: there is nothing after that.
-     */
+    /* A set that nobody sees was placed because its return was next: there is nothing after
+     * that. */
     return is_unseen_set(search, op) ? RANK_LAST : search->rank[op];
 }
 

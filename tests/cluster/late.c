@@ -8,7 +8,7 @@
  * usage: late SERVERS CLUSTER
  */
 #include "client/include/pollux.h"
-#include "engine/wire.h"
+#include "wire/wire.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>

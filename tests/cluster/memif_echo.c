@@ -6,7 +6,7 @@
  */
 #include "dataplane/frame.h"
 #include "dataplane/port.h"
-#include "tools/idle.h"
+#include "server/idle.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -10,8 +10,8 @@
 #include "base/prng.h"
 #include "dataplane/frame.h"
 #include "dataplane/packet.h"
-#include "engine/wire.h"
-#include "tools/idle.h"
+#include "wire/wire.h"
+#include "server/idle.h"
 
 #include <stdio.h>
 #include <stdlib.h>

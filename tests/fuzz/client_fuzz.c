@@ -7,7 +7,7 @@
  */
 #include "base/check.h"
 #include "client/include/pollux.h"
-#include "engine/wire.h"
+#include "wire/wire.h"
 #include "tests/fuzz/canary.h"
 
 #include <arpa/inet.h>

@@ -5,7 +5,7 @@
  */
 #include "base/check.h"
 #include "tests/fuzz/canary.h"
-#include "tools/config.h"
+#include "server/config.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>

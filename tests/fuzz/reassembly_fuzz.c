@@ -4,7 +4,7 @@
  * its sender cut up, however its pieces were mixed with others; nothing else ever comes out.
  */
 #include "base/check.h"
-#include "engine/reassembly.h"
+#include "wire/reassembly.h"
 #include "tests/fuzz/canary.h"
 
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "base/crc32c.h"
 #include "base/le.h"
-#include "engine/wire.h"
+#include "wire/wire.h"
 #include "tests/fuzz/canary.h"
 
 #include <stdlib.h>

@@ -318,8 +318,8 @@ static bool do_lose(struct stage *stage, const struct words *words)
     return true;
 }
 
-/* Which packets: "FROM->TO" with * for any node, or "all"; then a type; then "#N", the Nth match.
- */
+/* Which packets: "FROM->TO" with * for any node, or "all"; then a type; then "#N", the Nth
+ * match. */
 struct pattern {
     uint64_t from; /* 0: any */
     uint64_t to;

@@ -268,22 +268,6 @@ void client_name_ops(void *context, const struct plx_client *handle)
 
 /* ---- what is told ---- */
 
-/* The life of the node that wrote the reply which is being received. */
-static uint64_t reply_incarnation;
-
-void __real_reply_receive(struct plx_client *client, uint32_t endpoint, bool is_read,
-                          const struct wire_reply *reply);
-void __wrap_reply_receive(struct plx_client *client, uint32_t endpoint, bool is_read,
-                          const struct wire_reply *reply);
-
-void __wrap_reply_receive(struct plx_client *client, uint32_t endpoint, bool is_read,
-                          const struct wire_reply *reply)
-{
-    reply_incarnation = reply->incarnation;
-    __real_reply_receive(client, endpoint, is_read, reply);
-    reply_incarnation = 0;
-}
-
 static enum history_outcome outcome_of(struct client *client, const struct history_op *op,
                                        enum plx_outcome outcome)
 {
@@ -364,7 +348,7 @@ static void op_fill(struct client *client, struct history_op *op,
     if (response->node != 0)
         op->node = response->node;
     if (history_is_get(op))
-        op->incarnation = reply_incarnation;
+        op->incarnation = response->incarnation;
     if (history_is_relaxed_write(op) && op->outcome == HISTORY_OK)
         op->journal_seq = response->version;
     else

@@ -105,8 +105,8 @@
     X(hot_key_chance)                                                                              \
     X(big_value_size_max)
 
-/* What stays broken while the first half of liveness is judged: a minority, so the rest must serve.
- */
+/* What stays broken while the first half of liveness is judged: a minority, so the rest must
+ * serve. */
 enum residual {
     RESIDUAL_NONE,
     RESIDUAL_DEAF,     /* one node hears no peer */

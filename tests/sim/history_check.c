@@ -163,8 +163,8 @@ static bool lin_translate(const struct history *history, const struct history_op
     if (op->outcome == HISTORY_TIMEOUT || op->outcome == HISTORY_REFUSED ||
         op->type == HISTORY_RELAXED_GET || (is_open && history_is_get(op)))
         return false;
-    /* A mismatch that did not tell what was stored says next to nothing, and costs the search much.
-     */
+    /* A mismatch that did not tell what was stored says next to nothing, and costs the search
+     * much. */
     if (op->outcome == HISTORY_MISMATCH && op->seen == HISTORY_UNSEEN)
         return false;
     ret_op->type = op->type == HISTORY_GET    ? LIN_GET

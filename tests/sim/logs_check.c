@@ -196,8 +196,8 @@ static bool is_dead_taker(const struct logs_history *logs, uint64_t end)
     return false;
 }
 
-/* Gaps are few: each is the death of a taker, or an outcome that was lost. `opens` by falling end.
- */
+/* Gaps are few: each is the death of a taker, or an outcome that was lost. `opens` by falling
+ * end. */
 static bool is_gap_explained(const struct logs_history *logs, const struct claims *opens,
                              uint64_t first, uint64_t end)
 {

@@ -230,8 +230,8 @@ static uint64_t seeds_run_range(const struct arguments *arguments, uint64_t *ret
     return done;
 }
 
-/* Seeds of a file: a number begins each line, the rest tells why it is there; # begins a comment.
- */
+/* Seeds of a file: a number begins each line, the rest tells why it is there; # begins a
+ * comment. */
 static uint64_t seeds_run_file(const struct arguments *arguments, uint64_t *ret_broken)
 {
     FILE *file = fopen(arguments->seeds_path, "r");

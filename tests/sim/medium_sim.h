@@ -40,8 +40,8 @@ struct medium_sim_options {
 struct medium_sim *medium_sim_create(const struct medium_sim_options *options);
 /* Ends the simulation and forgets its files. No medium may be open. */
 void medium_sim_destroy(struct medium_sim *sim);
-/* A copy with the same files, all of them closed; nothing in it has been persisted by the copying.
- */
+/* A copy with the same files, all of them closed; nothing in it has been persisted by the
+ * copying. */
 struct medium_sim *medium_sim_clone(const struct medium_sim *sim);
 
 /* The simulation that medium_open serves from here on. */
@@ -80,8 +80,8 @@ void medium_sim_remove(struct medium_sim *sim, const char *path);
  * that does not exist: nothing.
  */
 void medium_sim_lose_power(struct medium_sim *sim, const char *path, uint32_t survive_per_million);
-/* The same with chosen survivors: bit i of `survivors` (64 a word) is store i of the pending ones.
- */
+/* The same with chosen survivors: bit i of `survivors` (64 a word) is store i of the pending
+ * ones. */
 void medium_sim_lose_power_but(struct medium_sim *sim, const char *path, const uint64_t *survivors);
 /* The process dies, the machine runs on: everything stored stays visible. */
 void medium_sim_kill(struct medium_sim *sim, const char *path);

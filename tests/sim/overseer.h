@@ -11,7 +11,7 @@
 #include "tests/sim/medium_sim.h"
 #include "tests/sim/tally.h"
 #include "tests/sim/verdict.h"
-#include "tools/lane.h"
+#include "server/lane.h"
 
 /* A record as a node's log last showed it. */
 struct seen_record {

@@ -1,5 +1,5 @@
-/* dataplane/port.h over the simulated network: hands out packets of the inbox, one burst at a time.
- */
+/* dataplane/port.h over the simulated network: hands out packets of the inbox, one burst at a
+ * time. */
 #include "tests/sim/port_sim.h"
 
 #include "base/check.h"

@@ -3,7 +3,7 @@
  * rcu_turn after it began. Kept as late as that on purpose: a reference that survives a turn is
  * then a use of recycled memory, as it would be with real threads.
  */
-#include "engine/rcu.h"
+#include "engine/state/rcu.h"
 
 #include "base/check.h"
 

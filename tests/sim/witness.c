@@ -2,15 +2,11 @@
 #include "tests/sim/witness.h"
 
 #include "base/check.h"
-#include "engine/engine_internal.h"
 
 #include <stdlib.h>
 
 #define NAMES_START 1024
 #define NOTES_START 256
-
-/* Who is told; the product has no way to say. */
-static struct witness *current;
 
 static void names_init(struct witness_names *names, uint32_t capacity)
 {
@@ -62,8 +58,6 @@ void witness_deinit(struct witness *witness)
     free(witness->identities.places);
     free(witness->accepted.places);
     free(witness->notes);
-    if (current == witness)
-        current = NULL;
 }
 
 void witness_name_op(struct witness *witness, uint64_t session, uint64_t seq, uint32_t op)
@@ -74,7 +68,6 @@ void witness_name_op(struct witness *witness, uint64_t session, uint64_t seq, ui
 
 void witness_begin(struct witness *witness, uint16_t node)
 {
-    current = witness;
     witness->node = node;
     witness->note_count = 0;
 }
@@ -82,7 +75,6 @@ void witness_begin(struct witness *witness, uint16_t node)
 void witness_end(struct witness *witness)
 {
     witness->node = 0;
-    current = NULL;
 }
 
 static void note(struct witness *witness, const struct witness_note *noted)
@@ -109,40 +101,35 @@ void witness_tell(const struct witness *witness, struct history *history)
     }
 }
 
-/* ---- between the parts ---- */
+/* ---- hooks ---- */
 
-struct op_result __real_machine_execute(struct machine *machine, struct session **session,
-                                        const struct wire_op *op, uint32_t ordinal);
-struct op_result __wrap_machine_execute(struct machine *machine, struct session **session,
-                                        const struct wire_op *op, uint32_t ordinal);
-void __real_identity_remember(struct identity *identity, uint64_t seq, uint64_t journal_seq);
-void __wrap_identity_remember(struct identity *identity, uint64_t seq, uint64_t journal_seq);
-
-struct op_result __wrap_machine_execute(struct machine *machine, struct session **session,
-                                        const struct wire_op *op, uint32_t ordinal)
+static void take_wrote(void *context, const struct engine_wrote *wrote)
 {
-    uint64_t session_id = *session != NULL ? (*session)->id : 0;
-    struct op_result result = __real_machine_execute(machine, session, op, ordinal);
-    bool is_write = op->type == WIRE_OP_SET || op->type == WIRE_OP_SWAP;
-    if (current == NULL || !is_write || result.is_duplicate || result.outcome != WIRE_OUTCOME_OK)
-        return result;
+    struct witness *witness = context;
+    if (witness->node == 0)
+        return;
     const struct witness_name *name =
-        machine->origin != 0 ? names_place(&current->accepted, machine->origin, op->seq)
-                             : names_place(&current->identities, session_id, op->seq);
+        wrote->origin != 0 ? names_place(&witness->accepted, wrote->origin, wrote->seq)
+                           : names_place(&witness->identities, wrote->session, wrote->seq);
     if (name->op != 0)
-        note(current, &(struct witness_note){
-                          .op = name->op - 1, .within = ordinal, .index = machine->applied_index});
-    return result;
+        note(witness, &(struct witness_note){
+                          .op = name->op - 1, .within = wrote->ordinal, .index = wrote->index});
 }
 
-void __wrap_identity_remember(struct identity *identity, uint64_t seq, uint64_t journal_seq)
+static void take_accepted(void *context, uint64_t session, uint64_t seq, uint64_t journal_seq)
 {
-    __real_identity_remember(identity, seq, journal_seq);
-    if (current == NULL)
+    struct witness *witness = context;
+    if (witness->node == 0)
         return;
-    const struct witness_name *name = names_place(&current->identities, identity->id, seq);
+    const struct witness_name *name = names_place(&witness->identities, session, seq);
     if (name->op != 0)
         names_set(
-            &current->accepted,
-            &(struct witness_name){.high = current->node, .low = journal_seq, .op = name->op});
+            &witness->accepted,
+            &(struct witness_name){.high = witness->node, .low = journal_seq, .op = name->op});
+}
+
+struct engine_hooks witness_hooks(struct witness *witness)
+{
+    return (struct engine_hooks){
+        .wrote = take_wrote, .accepted = take_accepted, .context = witness};
 }

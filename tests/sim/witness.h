@@ -1,7 +1,6 @@
 /*
  * Sees in the nodes what no client is told: where the log has each write, and which write of whom a
- * forwarded one is. It stands between the parts of the product, at link time (--wrap), and changes
- * nothing.
+ * forwarded one is. The engine's hooks tell it (engine/engine.h); it changes nothing.
  *
  * A write is known by the identity under which it was transmitted: session and sequence number; a
  * relaxed one, once a node has accepted it, by that node and its journal seq.
@@ -9,6 +8,7 @@
 #ifndef POLLUX_TESTS_SIM_WITNESS_H
 #define POLLUX_TESTS_SIM_WITNESS_H
 
+#include "engine/engine.h"
 #include "tests/sim/history.h"
 
 /* What a name stands for: a table of names, open addressing. */
@@ -56,5 +56,8 @@ void witness_tell(const struct witness *witness, struct history *history);
 /* The lane of the node (from 1) runs from here on; its notes are those of this turn. */
 void witness_begin(struct witness *witness, uint16_t node);
 void witness_end(struct witness *witness);
+
+/* What the engine of a lane is given. */
+struct engine_hooks witness_hooks(struct witness *witness);
 
 #endif

@@ -293,8 +293,8 @@ static bool world_await(struct world *world, bool (*is_reached)(struct world *),
     return verdict_is_broken(&world->verdict) || is_reached(world);
 }
 
-/* Some node's log has no room for what may come: then it stays behind, or leads without progress.
- */
+/* Some node's log has no room for what may come: then it stays behind, or leads without
+ * progress. */
 static bool is_log_full(const struct world *world)
 {
     for (uint32_t i = 0; i < world->draw.nodes; i++) {

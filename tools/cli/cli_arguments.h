@@ -47,8 +47,8 @@ bool cli_arguments_parse(int argc, char **argv, struct cli_arguments *ret_argume
  * would ignore and its caller count on. */
 bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, size_t reason_size);
 
-/* "250ms", "2s", "100us", "5000ns"; a number alone is milliseconds. False: none of these, or zero.
- */
+/* "250ms", "2s", "100us", "5000ns"; a number alone is milliseconds. False: none of these, or
+ * zero. */
 bool cli_duration_parse(const char *text, uint64_t *ret_ns);
 
 #endif

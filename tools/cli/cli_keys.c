@@ -15,8 +15,8 @@ static struct plx_call call_of(const struct cli_arguments *arguments)
                              .max_age_ns = arguments->max_age_ns};
 }
 
-/* A value operand: the text itself, or standard input for "-"; `ret_memory` is freed by the caller.
- */
+/* A value operand: the text itself, or standard input for "-"; `ret_memory` is freed by the
+ * caller. */
 static bool value_of(const char *operand, struct plx_bytes *ret_value, char **ret_memory)
 {
     size_t size_bytes;

@@ -171,8 +171,8 @@ static const struct cli_command *command_check(const struct cli_arguments *argum
     return command;
 }
 
-/* The client that an interrupt cancels. Written before the handler is installed, and never after.
- */
+/* The client that an interrupt cancels. Written before the handler is installed, and never
+ * after. */
 static struct plx_client *interrupted_client;
 static volatile sig_atomic_t is_interrupted;
 

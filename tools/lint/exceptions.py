@@ -1,8 +1,8 @@
 """Where a rule does not apply, and why. An entry that is no longer needed is itself a violation."""
 
 EXCEPTIONS = {
-    ("banned", "tools/idle.c"):
+    ("banned", "server/idle.c"):
         "the one place where an idle polling thread sleeps, with a deadline",
-    ("impure", "engine/rcu_qsbr.c"):
+    ("impure", "engine/state/rcu_qsbr.c"):
         "liburcu's grace-period state is allocated once at start, before any arena is sealed",
 }

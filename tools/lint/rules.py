@@ -9,8 +9,8 @@ PARAMETERS_MAX = 5
 COLUMNS_MAX = 100
 
 # Layer of each folder: an include points to a folder of a lower number, or of its own.
-LAYERS = {"base": 0, "raft": 1, "engine": 2, "dataplane": 3, "pmem": 3, "client": 3,
-          "tools": 4, "bench": 5, "tests": 6}
+LAYERS = {"base": 0, "raft": 1, "wire": 1, "engine": 2, "dataplane": 3, "pmem": 3, "client": 3,
+          "server": 4, "tools": 5, "bench": 6, "tests": 7}
 
 BANNED_EVERYWHERE = {
     "strcpy": "no bound", "strcat": "no bound", "strncpy": "may leave no terminator",
@@ -29,14 +29,14 @@ BANNED_IN_PURE = {
     "fprintf", "fputs", "puts", "socket", "send", "sendto", "recv", "recvfrom", "poll", "select",
     "getenv", "usleep", "sched_yield",
 }
-PURE_FOLDERS = ("raft", "engine")
+PURE_FOLDERS = ("raft", "wire", "engine")
 
 # A foreign interface and the only places that may name it.
 FOREIGN = (
     ("dpdk", re.compile(r"\brte_\w+|<rte_"), re.compile(r"dataplane/|tests/unit/dataplane/")),
     ("pmem2", re.compile(r"\bpmem2_\w+|<libpmem2"), re.compile(r"pmem/|tests/unit/pmem/")),
     ("urcu", re.compile(r"\b(?:urcu_|cds_lfht|rcu_read_|call_rcu|synchronize_rcu)\w*|<urcu"),
-     re.compile(r"engine/rcu|engine/index")),
+     re.compile(r"engine/state/rcu|engine/state/index")),
 )
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+([<"])([^>"]+)[>"]', re.MULTILINE)

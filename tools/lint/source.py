@@ -3,7 +3,8 @@
 import os
 import re
 
-FOLDERS = ("base", "raft", "engine", "dataplane", "pmem", "client", "tools", "tests", "bench")
+FOLDERS = ("base", "raft", "wire", "engine", "dataplane", "pmem", "client", "server", "tools",
+           "tests", "bench")
 C_SUFFIXES = (".c", ".h")
 SCRIPT_SUFFIXES = (".py", ".sh", ".go", ".md", ".ini", ".conf")
 

@@ -79,8 +79,8 @@ enum fault_kind {
 void fault_set(struct fault_table *table, enum fault_kind kind, uint32_t from_mask,
                uint32_t to_mask, const struct fault_link *value);
 
-/* Replaces all cuts: ports of different groups are cut both ways; a port in no group reaches all.
- */
+/* Replaces all cuts: ports of different groups are cut both ways; a port in no group reaches
+ * all. */
 void fault_partition(struct fault_table *table, const uint32_t *group_masks, uint32_t group_count);
 
 /* Makes the pairs of the two sets perfect again. */

@@ -27,8 +27,8 @@ struct mac_table {
 
 void mac_table_init(struct mac_table *table);
 
-/* Notes that frames from `mac` arrive at `port`. Group addresses and the zero address are ignored.
- */
+/* Notes that frames from `mac` arrive at `port`. Group addresses and the zero address are
+ * ignored. */
 void mac_table_learn(struct mac_table *table, const uint8_t mac[6], uint32_t port, uint64_t now_ns);
 
 /* The port of `mac`, or MAC_PORT_NONE when it is unknown or not seen for MAC_AGE_NS. */

@@ -3,7 +3,7 @@
  * control client. Opens everything, says "ready", polls until SIGTERM or SIGINT, closes everything.
  */
 #include "dataplane/frame.h"
-#include "tools/idle.h"
+#include "server/idle.h"
 #include "tools/switch/command.h"
 #include "tools/switch/control.h"
 #include "tools/switch/fabric.h"

@@ -1,10 +1,10 @@
-/* The command line of pollux-switch. Pure but for getopt's own state; once a process, main thread.
- */
+/* The command line of pollux-switch. Pure but for getopt's own state; once a process, main
+ * thread. */
 #ifndef POLLUX_TOOLS_SWITCH_OPTIONS_H
 #define POLLUX_TOOLS_SWITCH_OPTIONS_H
 
 #include "base/error.h"
-#include "tools/idle.h"
+#include "server/idle.h"
 
 #include <stdbool.h>
 #include <stddef.h>

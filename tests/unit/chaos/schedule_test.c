@@ -1,5 +1,5 @@
-/* The drawn attack: equal for equal seeds, every node up in each calm, a quorum lost only briefly.
- */
+/* The drawn attack: equal for equal seeds, every node up in each calm, a quorum lost only
+ * briefly. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
 
 #include "base/arena.h"
 #include "client/include/pollux.h"
-#include "engine/reassembly.h"
-#include "engine/wire.h"
+#include "wire/reassembly.h"
+#include "wire/wire.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

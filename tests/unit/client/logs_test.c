@@ -229,8 +229,8 @@ static void test_logs_counts_on_from_the_logs_before(void **state)
     struct logs_store store = open_store(&fake);
     const int64_t times[] = {7, 7, 7, 8};
     struct plx_logs_result result = take_times(&store, times, 2, &plain);
-    /* A new file goes on with the same timestamp; without `before` two of its logs would be lost.
-     */
+    /* A new file goes on with the same timestamp; without `before` two of its logs would be
+     * lost. */
     const struct plx_logs_how how = {.before = result.end};
     result = take_times(&store, times + 2, 2, &how);
     assert_true(result.outcome == PLX_OK && result.first == 0 && result.count == 2);

@@ -230,8 +230,8 @@ static void test_value_large_is_written_in_pieces(void **state)
     fake_close(&fake);
 }
 
-/* One packet is lost: it comes again in the same message; then, unanswered, in a new transmission.
- */
+/* One packet is lost: it comes again in the same message; then, unanswered, in a new
+ * transmission. */
 static void test_value_large_fills_holes_before_it_is_sent_anew(void **state)
 {
     (void)state;

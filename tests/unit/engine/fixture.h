@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "engine/engine.h"
-#include "engine/rcu.h"
+#include "engine/state/rcu.h"
 
 #define FIXTURE_MESSAGES_MAX 256
 #define FIXTURE_RECORDS_MAX  8192

@@ -87,8 +87,8 @@ static void test_forward_keeps_the_order_of_one_key(void **state)
     assert_int_equal(engine_counters(p->node->engine)->relaxed_applied, 3);
 }
 
-/* A batch without room leaves when a record before it applies: until then there is nothing to do.
- */
+/* A batch without room leaves when a record before it applies: until then there is nothing to
+ * do. */
 static void test_forward_asks_for_no_turn_while_the_batch_is_full(void **state)
 {
     struct pair *p = *state;

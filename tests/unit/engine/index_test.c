@@ -9,8 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "engine/index.h"
-#include "engine/key_hash.h"
+#include "engine/state/index.h"
+#include "engine/state/key_hash.h"
 
 #define KEYS       500
 #define BLOCKS_MAX 4000

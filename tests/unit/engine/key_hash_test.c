@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "engine/key_hash.h"
+#include "engine/state/key_hash.h"
 
 static void test_key_hash_keeps_its_values(void **state)
 {

@@ -158,7 +158,7 @@ static void test_overrule_keeps_one_cancel_for_each_key_and_client(void **state)
         assert_true(keep_forward(p->node, &kept));
     }
     const uint64_t named[] = {seqs[1], seqs[2], seqs[0]};
-    const struct node_session *session = node_session_of(&p->leader->engine->machine.nodes, 2);
+    const struct node_progress *session = node_progress_of(&p->leader->engine->machine.nodes, 2);
     for (uint32_t i = 0; i < 3; i++) {
         struct wire_op ops[] = {op_cancel(2, named[i]), op_cancel(2, named[i]),
                                 op_set(p->next_seq, "a", "later")};

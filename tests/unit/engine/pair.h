@@ -7,7 +7,7 @@
 
 #include "tests/unit/engine/fixture.h"
 
-#include "engine/node_sessions.h"
+#include "engine/state/node_progress.h"
 
 /* The two, and the leader's session for consistent writes. */
 struct pair {

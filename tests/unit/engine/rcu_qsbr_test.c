@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "engine/rcu.h"
+#include "engine/state/rcu.h"
 
 /* The reader: in one turn until step 1, ending turns until step 2, offline until step 3. */
 struct reader {

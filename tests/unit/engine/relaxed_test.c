@@ -257,7 +257,7 @@ static void test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken(void **
 {
     struct fixture *f = *state;
     struct wire_op op = op_set(1, "a", "x");
-    for (uint64_t i = 1; i <= IDENTITIES_MAX; i++)
+    for (uint64_t i = 1; i <= RELAXED_SESSIONS_MAX; i++)
         fixture_relaxed(f, i, &op, 1);
     fixture_turn(f, 59 * 1000);
     struct fixture_write write = {.session = 5000, .is_relaxed = true, .packet_number = 500};
@@ -266,11 +266,11 @@ static void test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken(void **
     fixture_turn(f, 2 * 1000);
     expect_silence(f, &write, op);
     fixture_relaxed(f, 5000, &op, 1);
-    assert_int_equal(f->entry_count, IDENTITIES_MAX + 1);
+    assert_int_equal(f->entry_count, RELAXED_SESSIONS_MAX + 1);
     /* More than can be remembered are not answered at all, until copies of the first are gone. */
     write.session = 6000;
     fixture_relaxed(f, 6000, &op, 1);
-    for (uint64_t i = 2; i < IDENTITIES_MAX; i++)
+    for (uint64_t i = 2; i < RELAXED_SESSIONS_MAX; i++)
         fixture_relaxed(f, 7000 + i, &op, 1);
     for (write.session = 9000; write.session < 9000 + STRANGERS_MAX - 1; write.session++)
         expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "engine/sessions.h"
+#include "engine/state/sessions.h"
 
 struct table {
     struct arena arena;

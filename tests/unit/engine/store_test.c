@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "engine/store.h"
+#include "engine/state/store.h"
 
 #define BLOCKS_MAX 20000
 

@@ -1,5 +1,5 @@
-/* The relaxed journal, where newer entries take the place of older ones: what a move leaves behind.
- */
+/* The relaxed journal, where newer entries take the place of older ones: what a move leaves
+ * behind. */
 #include "pmem/journal.h"
 #include "tests/sim/medium_sim.h"
 

@@ -190,8 +190,8 @@ static void send_effects(struct cluster *cluster, struct cluster_node *node)
     }
 }
 
-/* State machine safety: no two nodes ever apply different records at one index (paper, figure 3).
- */
+/* State machine safety: no two nodes ever apply different records at one index (paper, figure
+ * 3). */
 static void check_commits(struct cluster *cluster, struct cluster_node *node)
 {
     CHECK(node->effects.commit_index >= node->commit_index);

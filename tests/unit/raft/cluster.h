@@ -75,8 +75,8 @@ void cluster_free(struct cluster *cluster);
 /* Shuts the node down, and starts it again with what is durable. Options may be changed between. */
 void cluster_crash(struct cluster *cluster, uint16_t id);
 void cluster_start(struct cluster *cluster, uint16_t id, bool is_suspect);
-/* Writes a log of these terms (0 ends it) and a hard state into the medium of a node that is down.
- */
+/* Writes a log of these terms (0 ends it) and a hard state into the medium of a node that is
+ * down. */
 void cluster_write(struct cluster *cluster, uint16_t id, struct raft_hard_state hard_state,
                    const uint64_t *terms);
 

@@ -130,8 +130,8 @@ static void test_read_releases_are_cleared_with_leadership(void **state)
     cluster_free(cluster);
 }
 
-/* More rounds in flight than are told apart: the newest share one, and all are released in the end.
- */
+/* More rounds in flight than are told apart: the newest share one, and all are released in the
+ * end. */
 static void test_read_batches_without_bound(void **state)
 {
     (void)state;

@@ -211,8 +211,8 @@ static void test_replication_refills_a_lost_tail(void **state)
     cluster_free(cluster);
 }
 
-/* An acknowledgement that left before the peer lost its whole log speaks for records that are gone.
- */
+/* An acknowledgement that left before the peer lost its whole log speaks for records that are
+ * gone. */
 static void test_replication_forgets_what_was_acknowledged_before_a_loss(void **state)
 {
     (void)state;

@@ -1,0 +1,351 @@
+/* Pending relaxed writes: see engine/relaxed/pending_writes.h. */
+#include "engine/relaxed/pending_writes.h"
+
+#include "base/check.h"
+#include "engine/state/key_hash.h"
+
+static_assert((PENDING_WRITES_CANCELS_CAPACITY & (PENDING_WRITES_CANCELS_CAPACITY - 1)) == 0,
+              "indexed by a mask");
+static_assert(PENDING_WRITES_CANCELS_CAPACITY <= UINT16_MAX,
+              "those of one node are counted in 16 bits");
+static_assert(REQUEST_OPS_MAX <= UINT8_MAX, "an op's cancels are counted in a byte");
+
+#define INDEX_KEYS_MAX (1u << 20)
+
+/* What a restart may find where `max` were accepted. */
+static uint64_t with_reserve(uint64_t max)
+{
+    return max + max / 4;
+}
+
+static uint64_t ring_capacity(uint32_t ops_max)
+{
+    uint64_t capacity = 1;
+    while (capacity < with_reserve(ops_max))
+        capacity *= 2;
+    return capacity;
+}
+
+/* A key takes a block at least. The index is made for the backlogs that happen; a longer one makes
+ * it slower, no more. */
+static uint32_t index_keys(uint32_t ops_max, uint32_t blocks_max)
+{
+    uint32_t keys = ops_max < blocks_max ? ops_max : blocks_max;
+    return keys < INDEX_KEYS_MAX ? keys : INDEX_KEYS_MAX;
+}
+
+size_t pending_writes_arena_bytes(uint32_t ops_max, uint32_t blocks_max)
+{
+    return store_arena_bytes((uint32_t)with_reserve(blocks_max)) +
+           index_arena_bytes(index_keys(ops_max, blocks_max)) +
+           ring_capacity(ops_max) * sizeof(struct pending_write) +
+           PENDING_WRITES_CANCELS_CAPACITY * sizeof(struct pending_cancel) + 128;
+}
+
+enum error pending_writes_init(struct pending_writes *writes, struct arena *arena, uint32_t ops_max,
+                               uint32_t blocks_max)
+{
+    CHECK(ops_max > 0 && ops_max <= PENDING_WRITES_OPS_MAX);
+    uint64_t capacity = ring_capacity(ops_max);
+    *writes = (struct pending_writes){
+        .ops_mask = capacity - 1, .ops_max = ops_max, .blocks_max = blocks_max};
+    writes->ops = arena_take(arena, capacity * sizeof(struct pending_write), 64);
+    writes->cancels =
+        arena_take(arena, PENDING_WRITES_CANCELS_CAPACITY * sizeof(struct pending_cancel), 64);
+    enum error error = store_init(&writes->store, arena, (uint32_t)with_reserve(blocks_max));
+    if (error != OK)
+        return error;
+    error = index_init(&writes->index, arena, &writes->store, index_keys(ops_max, blocks_max));
+    if (error != OK)
+        store_deinit(&writes->store);
+    return error;
+}
+
+void pending_writes_deinit(struct pending_writes *writes)
+{
+    index_deinit(&writes->index);
+    store_deinit(&writes->store);
+}
+
+bool pending_writes_has_room(const struct pending_writes *writes, const struct pending_need *need)
+{
+    return writes->tail - writes->head + need->ops <= writes->ops_max &&
+           writes->blocks + need->blocks <= writes->blocks_max &&
+           writes->cancels_tail - writes->cancels_head + need->cancels <=
+               PENDING_WRITES_CANCELS_MAX;
+}
+
+bool pending_writes_has_room_again(const struct pending_writes *writes,
+                                   const struct pending_need *need)
+{
+    uint64_t cancels = writes->cancels_tail - writes->cancels_head;
+    return writes->tail - writes->head + need->ops <= with_reserve(writes->ops_max) &&
+           writes->blocks + need->blocks <= with_reserve(writes->blocks_max) &&
+           cancels + need->cancels <= PENDING_WRITES_CANCELS_CAPACITY;
+}
+
+void pending_writes_add_cancel(struct pending_writes *writes, const struct wire_op *cancel)
+{
+    CHECK(cancel->node <= VOTER_ID_MAX);
+    CHECK(writes->cancels_tail - writes->cancels_head < PENDING_WRITES_CANCELS_CAPACITY);
+    writes->cancels[writes->cancels_tail++ & (PENDING_WRITES_CANCELS_CAPACITY - 1)] =
+        (struct pending_cancel){
+            .position = writes->tail, .seq = cancel->seq, .tag = cancel->tag, .node = cancel->node};
+    writes->cancels_of[cancel->node]++;
+}
+
+uint64_t pending_writes_first_cancel(const struct pending_writes *writes, uint64_t position)
+{
+    uint64_t low = writes->cancels_head;
+    uint64_t high = writes->cancels_tail;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (pending_writes_cancel_at(writes, middle)->position < position)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void pending_writes_add(struct pending_writes *writes, const struct wire_op *op, uint64_t seq)
+{
+    CHECK(writes->tail - writes->head < with_reserve(writes->ops_max));
+    CHECK(seq != 0 && (seq & PENDING_WRITES_ABSENT) == 0);
+    CHECK(writes->tail == writes->head || pending_writes_at(writes, writes->tail - 1)->seq < seq);
+    struct store_content content = {.key = op->key,
+                                    .value = op->value,
+                                    .hash = key_hash(op->key),
+                                    .version = seq | (op->has_value ? 0 : PENDING_WRITES_ABSENT)};
+    writes->blocks += store_entry_blocks(op->key.size_bytes, op->value.size_bytes);
+    CHECK(writes->blocks <= with_reserve(writes->blocks_max));
+    uint64_t cancels = writes->cancels_tail - pending_writes_first_cancel(writes, writes->tail);
+    *pending_writes_at(writes, writes->tail++) =
+        (struct pending_write){.seq = seq,
+                               .entry = store_new(&writes->store, &content),
+                               .tag = op->tag,
+                               .cancel_count = (uint8_t)cancels};
+    writes->live++;
+}
+
+/* Gives an op's entry back; it is in the index no more. */
+static void release(struct pending_writes *writes, struct pending_write *op)
+{
+    writes->blocks -=
+        store_entry_blocks(store_entry_key_size(op->entry), op->entry->value_size_bytes);
+    writes->live--;
+    store_retire(&writes->store, op->entry);
+    op->entry = NULL;
+}
+
+/* Seqs rise along the queue. */
+uint64_t pending_writes_position_of(const struct pending_writes *writes, uint64_t seq)
+{
+    uint64_t low = writes->head;
+    uint64_t high = writes->tail;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (pending_writes_at(writes, middle)->seq < seq)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint64_t pending_writes_next_seq(const struct pending_writes *writes, uint64_t seq)
+{
+    uint64_t at = pending_writes_position_of(writes, seq);
+    while (at < writes->tail && (pending_writes_at(writes, at)->entry == NULL ||
+                                 pending_writes_at(writes, at)->seq < seq))
+        at++;
+    return at < writes->tail ? pending_writes_at(writes, at)->seq : UINT64_MAX;
+}
+
+/* Live ops move up against the tail, which stays, and their cancels with them. */
+void pending_writes_close_gaps(struct pending_writes *writes, uint64_t *position)
+{
+    uint64_t to = writes->tail;
+    uint64_t cancel = writes->cancels_tail;
+    uint64_t mapped = writes->tail;
+    if ((writes->tail - writes->head - writes->live) * 2 < writes->ops_max)
+        return;
+    for (uint64_t from = writes->tail; from-- > writes->head;) {
+        const struct pending_write *op = pending_writes_at(writes, from);
+        if (op->entry != NULL) {
+            *pending_writes_at(writes, --to) = *op;
+            for (uint8_t i = 0; i < op->cancel_count; i++)
+                writes->cancels[--cancel & (PENDING_WRITES_CANCELS_CAPACITY - 1)].position = to;
+        }
+        if (from >= *position)
+            mapped = to;
+    }
+    writes->head = to;
+    *position = mapped;
+}
+
+struct pending_write *pending_writes_op_of(const struct pending_writes *writes,
+                                           const struct store_entry *entry)
+{
+    struct pending_write *op =
+        pending_writes_at(writes, pending_writes_position_of(writes, pending_writes_seq(entry)));
+    CHECK(op->entry == entry);
+    return op;
+}
+
+struct pending_write *pending_writes_older(const struct pending_writes *writes,
+                                           const struct pending_write *op)
+{
+    uint64_t first_seq = pending_writes_at(writes, writes->head)->seq;
+    while (op->older_seq >= first_seq) { /* each step leads to an older op of the queue */
+        struct pending_write *older =
+            pending_writes_at(writes, pending_writes_position_of(writes, op->older_seq));
+        CHECK(older->entry != NULL && older->seq == op->older_seq && older->seq < op->seq);
+        if (!older->is_overruled)
+            return older;
+        op = older;
+    }
+    return NULL;
+}
+
+/* Moves the head over gaps, and forgets the cancels of ops that are gone. */
+static void trim(struct pending_writes *writes)
+{
+    while (writes->head < writes->shown && pending_writes_at(writes, writes->head)->entry == NULL)
+        writes->head++;
+    while (writes->cancels_head < writes->cancels_tail &&
+           pending_writes_cancel_at(writes, writes->cancels_head)->position < writes->head)
+        writes->cancels_of[pending_writes_cancel_at(writes, writes->cancels_head++)->node]--;
+}
+
+static void count_keys(struct pending_writes *writes, uint64_t keys)
+{
+    atomic_store_explicit(&writes->keys, keys, memory_order_release);
+}
+
+static uint64_t keys_of(const struct pending_writes *writes)
+{
+    return atomic_load_explicit(&writes->keys, memory_order_acquire);
+}
+
+/* Shows one op; true when an older one of its key was dropped. */
+static bool show(struct pending_writes *writes, struct pending_write *op)
+{
+    uint8_t scratch[KEY_SIZE_BYTES_MAX];
+    struct span key = store_key(&writes->store, op->entry, scratch);
+    struct store_entry *old = index_lookup(&writes->index, key, op->entry->hash);
+    op->is_shown = true;
+    if (old == NULL) {
+        index_add(&writes->index, op->entry);
+        count_keys(writes, keys_of(writes) + 1);
+        return false;
+    }
+    struct pending_write *old_op = pending_writes_op_of(writes, old);
+    index_replace(&writes->index, old, op->entry);
+    old_op->is_shown = false;
+    op->older_seq = old_op->seq;
+    if (old_op->is_forwarded || old_op->cancel_count > 0)
+        return false;
+    op->older_seq = old_op->older_seq;
+    release(writes, old_op);
+    return true;
+}
+
+void pending_writes_overrule(struct pending_writes *writes, struct span key, uint64_t seq,
+                             uint32_t tag)
+{
+    struct store_entry *entry = pending_writes_lookup(writes, key, key_hash(key));
+    if (entry == NULL)
+        return;
+    struct pending_write *newest = pending_writes_op_of(writes, entry);
+    for (struct pending_write *op = newest; op != NULL; op = pending_writes_older(writes, op))
+        op->is_overruled = op->seq <= seq && (tag == 0 || tag == op->tag);
+    if (!newest->is_overruled)
+        return;
+    /* One of its key that came before need not be overruled with it. */
+    struct pending_write *older = pending_writes_older(writes, newest);
+    newest->is_shown = false;
+    if (older != NULL) {
+        index_replace(&writes->index, newest->entry, older->entry);
+        older->is_shown = true;
+    } else {
+        index_remove(&writes->index, newest->entry);
+        count_keys(writes, keys_of(writes) - 1);
+    }
+}
+
+uint32_t pending_writes_show(struct pending_writes *writes, uint64_t seq)
+{
+    uint32_t dropped = 0;
+    while (writes->shown < writes->tail && pending_writes_at(writes, writes->shown)->seq <= seq) {
+        dropped += show(writes, pending_writes_at(writes, writes->shown));
+        writes->shown++;
+    }
+    if (dropped > 0)
+        trim(writes);
+    return dropped;
+}
+
+uint32_t pending_writes_decide(struct pending_writes *writes, uint64_t seq)
+{
+    uint32_t count = 0;
+    while (writes->head < writes->shown && pending_writes_at(writes, writes->head)->seq <= seq) {
+        struct pending_write *op = pending_writes_at(writes, writes->head++);
+        if (op->entry == NULL)
+            continue;
+        if (op->is_shown) {
+            index_remove(&writes->index, op->entry);
+            count_keys(writes, keys_of(writes) - 1);
+        }
+        release(writes, op);
+        count++;
+    }
+    trim(writes);
+    return count;
+}
+
+struct store_entry *pending_writes_lookup(const struct pending_writes *writes, struct span key,
+                                          uint64_t hash)
+{
+    return keys_of(writes) == 0 ? NULL : index_lookup(&writes->index, key, hash);
+}
+
+static void count_entry(void *context, const struct store_entry *entry)
+{
+    uint64_t *count = context;
+    CHECK(pending_writes_seq(entry) != 0);
+    ++*count;
+}
+
+void pending_writes_check_invariants(const struct pending_writes *writes)
+{
+    CHECK(writes->head <= writes->shown && writes->shown <= writes->tail);
+    CHECK(writes->tail - writes->head <= with_reserve(writes->ops_max));
+    uint64_t last_seq = 0;
+    uint64_t live = 0;
+    uint64_t shown = 0;
+    uint64_t blocks = 0;
+    uint64_t cancels = 0;
+    for (uint64_t at = writes->head; at < writes->tail; at++) {
+        const struct pending_write *op = pending_writes_at(writes, at);
+        CHECK(op->seq > last_seq);
+        last_seq = op->seq;
+        cancels += op->cancel_count;
+        if (op->entry == NULL)
+            continue;
+        live++;
+        shown += op->is_shown;
+        blocks += store_entry_blocks(store_entry_key_size(op->entry), op->entry->value_size_bytes);
+        CHECK(pending_writes_seq(op->entry) == op->seq);
+        CHECK(at < writes->shown || (!op->is_shown && !op->is_forwarded));
+        CHECK(!op->is_shown || !op->is_overruled);
+        CHECK(pending_writes_older(writes, op) == NULL ||
+              pending_writes_older(writes, op)->seq < op->seq);
+    }
+    CHECK(live == writes->live && blocks == writes->blocks);
+    CHECK(writes->cancels_tail - writes->cancels_head == cancels);
+    uint64_t entries = 0;
+    index_walk(&writes->index, count_entry, &entries);
+    CHECK(entries == shown && entries == keys_of(writes));
+    store_check_invariants(&writes->store, blocks);
+}

@@ -1,0 +1,162 @@
+/*
+ * The pending writes: relaxed writes of this node that the log has not decided yet, in the order of
+ * their journal seqs, and an index over the newest of each key that is durable here. Relaxed reads
+ * look here before they look at the applied state.
+ *
+ * A queue of ops, positions ever rising: [head, shown) are durable, [shown, tail) wait for the
+ * journal. A newer op of a key takes the place of an older one that was never forwarded and carries
+ * no cancels: the older one is dropped and leaves a gap in the queue. One that was forwarded stays
+ * until it is decided, behind the newer one. One that was overruled (a cancel of it has applied)
+ * stays, too, for its number must be decided; but it is shown no more. Gaps are closed when they
+ * are half of a full queue.
+ *
+ * A restart may find more than was pending: what the log had decided, but not durably so here. So
+ * there is room for a quarter more than is ever accepted.
+ *
+ * Owner writes; any thread looks up inside its RCU turn (engine/state/rcu.h).
+ */
+#ifndef POLLUX_ENGINE_RELAXED_PENDING_WRITES_H
+#define POLLUX_ENGINE_RELAXED_PENDING_WRITES_H
+
+#include "engine/state/index.h"
+#include "engine/state/store.h"
+
+#define PENDING_WRITES_OPS_MAX (1u << 24)
+
+/* Cancels that pending ops carry along, and that a restart may find. */
+#define PENDING_WRITES_CANCELS_MAX      8192
+#define PENDING_WRITES_CANCELS_CAPACITY (2 * PENDING_WRITES_CANCELS_MAX)
+
+/* In an entry's version, beside the journal seq: the key is to be absent. */
+#define PENDING_WRITES_ABSENT (UINT64_C(1) << 63)
+
+struct pending_write {
+    uint64_t seq;
+    struct store_entry *entry; /* NULL: dropped */
+    uint64_t older_seq;        /* of the next older one of its key, decided or not; 0: none */
+    uint32_t tag;              /* of the client */
+    bool is_shown;             /* the newest of its key: in the index */
+    bool is_forwarded;
+    bool is_overruled;
+    uint8_t cancel_count;
+};
+
+struct pending_cancel {
+    uint64_t position; /* of the op that carries it */
+    uint64_t seq;
+    uint32_t tag;
+    uint16_t node;
+};
+
+struct pending_writes {
+    struct store store;
+    struct index index;
+    struct pending_write *ops; /* a ring */
+    uint64_t ops_mask;
+    uint64_t ops_max; /* accepted, as blocks_max */
+    uint64_t head;
+    uint64_t shown;
+    uint64_t tail;
+    /* Keys in the index, so that a lookup costs one load while nothing is pending. Stored with
+     * release after the index has changed, loaded with acquire by pending_writes_lookup: who sees
+     * the count finds the key. */
+    _Atomic uint64_t keys;
+    uint64_t live; /* ops in the queue that are not dropped */
+    uint64_t blocks;
+    uint64_t blocks_max;
+    struct pending_cancel *cancels; /* a ring, positions rising */
+    uint64_t cancels_head;
+    uint64_t cancels_tail;
+    uint16_t cancels_of[VOTER_ID_MAX + 1]; /* in the ring, by the node whose write they cancel */
+};
+
+/* Limits: ops in the queue, gaps included, and blocks that they take, as they are accepted. */
+size_t pending_writes_arena_bytes(uint32_t ops_max, uint32_t blocks_max);
+MUST_USE enum error pending_writes_init(struct pending_writes *writes, struct arena *arena,
+                                        uint32_t ops_max, uint32_t blocks_max);
+void pending_writes_deinit(struct pending_writes *writes);
+
+/* What some ops take. */
+struct pending_need {
+    uint32_t ops;
+    uint32_t cancels;
+    uint64_t blocks;
+};
+
+/* For ops that are accepted now. */
+bool pending_writes_has_room(const struct pending_writes *writes, const struct pending_need *need);
+/* For ops that were accepted before a restart. */
+bool pending_writes_has_room_again(const struct pending_writes *writes,
+                                   const struct pending_need *need);
+
+/* Closes the gaps of a queue that is full of them: positions change, and the position at hand with
+ * them. Before any cancel of the next op is added. */
+void pending_writes_close_gaps(struct pending_writes *writes, uint64_t *position);
+
+/* Position of the first op whose seq is at least `seq`. */
+uint64_t pending_writes_position_of(const struct pending_writes *writes, uint64_t seq);
+/* The seq of the first op from `seq` on that is not dropped; UINT64_MAX: none. */
+uint64_t pending_writes_next_seq(const struct pending_writes *writes, uint64_t seq);
+
+/* Queues a set under a journal seq above all before, not shown yet; there is room (CHECK). */
+void pending_writes_add(struct pending_writes *writes, const struct wire_op *op, uint64_t seq);
+/* A cancel that the next op added carries. */
+void pending_writes_add_cancel(struct pending_writes *writes, const struct wire_op *cancel);
+
+/* Shows the ops up to `seq`; returns how many older ones were dropped for it. */
+uint32_t pending_writes_show(struct pending_writes *writes, uint64_t seq);
+
+/* The log has decided the ops up to `seq`: takes them out; returns how many that were not
+ * dropped. */
+uint32_t pending_writes_decide(struct pending_writes *writes, uint64_t seq);
+
+/* A cancel of the key's ops of a client (0: of any) up to `seq` has applied: they will not, and are
+ * no longer shown. What is not durable yet is left alone. */
+void pending_writes_overrule(struct pending_writes *writes, struct span key, uint64_t seq,
+                             uint32_t tag);
+
+/* The shown op of an entry that pending_writes_lookup found. Owner. */
+struct pending_write *pending_writes_op_of(const struct pending_writes *writes,
+                                           const struct store_entry *entry);
+/* The next older op of the same key that is neither decided nor overruled; NULL: none. Owner. */
+struct pending_write *pending_writes_older(const struct pending_writes *writes,
+                                           const struct pending_write *op);
+
+/* The newest durable pending op of `key`, or NULL. Any thread, valid until its rcu_turn. */
+struct store_entry *pending_writes_lookup(const struct pending_writes *writes, struct span key,
+                                          uint64_t hash);
+
+static inline bool pending_writes_is_empty(const struct pending_writes *writes)
+{
+    return writes->head == writes->shown;
+}
+
+static inline struct pending_write *pending_writes_at(const struct pending_writes *writes,
+                                                      uint64_t position)
+{
+    return &writes->ops[position & writes->ops_mask];
+}
+
+static inline uint64_t pending_writes_seq(const struct store_entry *entry)
+{
+    return entry->version & ~PENDING_WRITES_ABSENT;
+}
+
+static inline bool pending_writes_has_value(const struct store_entry *entry)
+{
+    return (entry->version & PENDING_WRITES_ABSENT) == 0;
+}
+
+/* The first cancel in the ring of the op at `position` or after it. */
+uint64_t pending_writes_first_cancel(const struct pending_writes *writes, uint64_t position);
+
+static inline const struct pending_cancel *
+pending_writes_cancel_at(const struct pending_writes *writes, uint64_t at)
+{
+    return &writes->cancels[at & (PENDING_WRITES_CANCELS_CAPACITY - 1)];
+}
+
+/* Walks all; aborts (CHECK) where the queue, the index and the accounts contradict each other. */
+void pending_writes_check_invariants(const struct pending_writes *writes);
+
+#endif

@@ -1,0 +1,150 @@
+/* Identities of clients that write relaxed: see engine/relaxed/relaxed_sessions.h. */
+#include "engine/relaxed/relaxed_sessions.h"
+
+#include "base/check.h"
+
+#define BUCKETS (2 * RELAXED_SESSIONS_MAX)
+
+static_assert((BUCKETS & (BUCKETS - 1)) == 0, "indexed by a mask");
+
+size_t relaxed_sessions_arena_bytes(void)
+{
+    return (RELAXED_SESSIONS_MAX + 1) * sizeof(struct relaxed_session) +
+           BUCKETS * sizeof(uint32_t) + 128;
+}
+
+void relaxed_sessions_init(struct relaxed_sessions *sessions, struct arena *arena)
+{
+    *sessions = (struct relaxed_sessions){
+        .slots = arena_take(arena, (RELAXED_SESSIONS_MAX + 1) * sizeof(struct relaxed_session), 64),
+        .buckets = arena_take(arena, BUCKETS * sizeof(uint32_t), 64)};
+}
+
+static uint32_t *bucket_of(const struct relaxed_sessions *sessions, uint64_t id)
+{
+    uint64_t hash = id * 0x9e3779b97f4a7c15u;
+    return &sessions->buckets[(hash >> 32) & (BUCKETS - 1)];
+}
+
+struct relaxed_session *relaxed_sessions_find(const struct relaxed_sessions *sessions, uint64_t id)
+{
+    uint32_t slot = *bucket_of(sessions, id);
+    while (slot != 0 && sessions->slots[slot].id != id)
+        slot = sessions->slots[slot].next;
+    return slot == 0 ? NULL : &sessions->slots[slot];
+}
+
+static uint32_t slot_of(const struct relaxed_sessions *sessions,
+                        const struct relaxed_session *session)
+{
+    return (uint32_t)(session - sessions->slots);
+}
+
+static void order_append(struct relaxed_sessions *sessions, struct relaxed_session *session)
+{
+    uint32_t slot = slot_of(sessions, session);
+    session->older = sessions->newest;
+    session->newer = 0;
+    if (sessions->newest != 0)
+        sessions->slots[sessions->newest].newer = slot;
+    else
+        sessions->oldest = slot;
+    sessions->newest = slot;
+}
+
+static void order_remove(struct relaxed_sessions *sessions, struct relaxed_session *session)
+{
+    if (session->older != 0)
+        sessions->slots[session->older].newer = session->newer;
+    else
+        sessions->oldest = session->newer;
+    if (session->newer != 0)
+        sessions->slots[session->newer].older = session->older;
+    else
+        sessions->newest = session->older;
+}
+
+/* The one that was silent longest gives its slot back, if it was so for long enough. */
+static uint32_t slot_reclaim(struct relaxed_sessions *sessions, uint64_t now_ns)
+{
+    struct relaxed_session *session = &sessions->slots[sessions->oldest];
+    if (now_ns - session->touched_ns < RELAXED_SESSION_IDLE_NS)
+        return 0;
+    uint32_t slot = sessions->oldest;
+    uint32_t *link = bucket_of(sessions, session->id);
+    while (*link != slot) {
+        CHECK(*link != 0);
+        link = &sessions->slots[*link].next;
+    }
+    *link = session->next;
+    order_remove(sessions, session);
+    sessions->count--;
+    return slot;
+}
+
+/* What was refused while there was no session is not taken now. */
+static void recall_refusals(const struct relaxed_sessions *sessions,
+                            struct relaxed_session *session)
+{
+    for (uint32_t i = 0; i < STRANGERS_MAX; i++) {
+        const struct stranger *stranger = &sessions->strangers[i];
+        if (stranger->id == session->id)
+            (void)packet_window_accept(&session->packets, stranger->packet_number);
+    }
+}
+
+struct relaxed_session *relaxed_sessions_take(struct relaxed_sessions *sessions, uint64_t id,
+                                              uint64_t now_ns)
+{
+    CHECK(id != 0);
+    struct relaxed_session *session = relaxed_sessions_find(sessions, id);
+    if (session != NULL) {
+        order_remove(sessions, session);
+    } else {
+        uint32_t slot = sessions->count < RELAXED_SESSIONS_MAX ? sessions->count + 1
+                                                               : slot_reclaim(sessions, now_ns);
+        if (slot == 0)
+            return NULL;
+        session = &sessions->slots[slot];
+        *session = (struct relaxed_session){.id = id, .next = *bucket_of(sessions, id)};
+        *bucket_of(sessions, id) = slot;
+        sessions->count++;
+        recall_refusals(sessions, session);
+    }
+    session->touched_ns = now_ns;
+    order_append(sessions, session);
+    return session;
+}
+
+bool relaxed_sessions_refuse(struct relaxed_sessions *sessions, uint64_t id, uint64_t packet_number,
+                             uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < STRANGERS_MAX; i++) {
+        const struct stranger *stranger = &sessions->strangers[i];
+        if (stranger->id == id && stranger->packet_number == packet_number)
+            return false;
+    }
+    struct stranger *oldest = &sessions->strangers[sessions->strangers_tail % STRANGERS_MAX];
+    if (oldest->id != 0 && now_ns - oldest->refused_ns < STRANGER_REMEMBER_NS)
+        return false;
+    *oldest = (struct stranger){id, packet_number, now_ns};
+    sessions->strangers_tail++;
+    return true;
+}
+
+uint64_t relaxed_session_recall(const struct relaxed_session *session, uint64_t seq)
+{
+    const struct relaxed_session_write *write = &session->writes[seq & (SESSION_WINDOW - 1)];
+    return write->seq == seq ? write->journal_seq : 0;
+}
+
+bool relaxed_session_has_forgotten(const struct relaxed_session *session, uint64_t seq)
+{
+    return session->writes[seq & (SESSION_WINDOW - 1)].seq > seq;
+}
+
+void relaxed_session_remember(struct relaxed_session *session, uint64_t seq, uint64_t journal_seq)
+{
+    session->writes[seq & (SESSION_WINDOW - 1)] =
+        (struct relaxed_session_write){.seq = seq, .journal_seq = journal_seq};
+}

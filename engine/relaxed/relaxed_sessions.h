@@ -1,0 +1,85 @@
+/*
+ * Identities of clients that write relaxed, and the journal seq of each of their last writes: what
+ * a retry is answered from, so that it never executes twice at this node. Local, bounded, and built
+ * again from the journal at a start. An session gives way to a new one only after it has been
+ * silent for RELAXED_SESSION_IDLE_NS.
+ *
+ * Packets seen are remembered with it, so that a refusal holds: no copy of the refused packet is
+ * taken later. What was refused because no session was free is remembered apart.
+ *
+ * Owner: one thread.
+ */
+#ifndef POLLUX_ENGINE_RELAXED_RELAXED_SESSIONS_H
+#define POLLUX_ENGINE_RELAXED_RELAXED_SESSIONS_H
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "engine/service/packet_window.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RELAXED_SESSIONS_MAX 1024
+
+/* Refusals of clients without an session that are remembered, and for how long: no copy of a
+ * packet comes later. */
+#define STRANGERS_MAX        256
+#define STRANGER_REMEMBER_NS UINT64_C(10000000000)
+
+struct relaxed_session_write {
+    uint64_t seq; /* the client's; 0: none */
+    uint64_t journal_seq;
+};
+
+struct relaxed_session {
+    uint64_t id; /* 0: free */
+    uint64_t touched_ns;
+    uint32_t next; /* in its bucket; 0: none */
+    uint32_t newer;
+    uint32_t older;
+    struct packet_window packets;
+    struct relaxed_session_write writes[SESSION_WINDOW]; /* at seq mod SESSION_WINDOW */
+};
+
+struct stranger {
+    uint64_t id; /* 0: none */
+    uint64_t packet_number;
+    uint64_t refused_ns;
+};
+
+struct relaxed_sessions {
+    struct relaxed_session *slots; /* slot 0 is never used */
+    uint32_t *buckets;
+    uint32_t count;
+    uint32_t oldest;
+    uint32_t newest;
+    struct stranger strangers[STRANGERS_MAX]; /* a ring */
+    uint64_t strangers_tail;
+};
+
+size_t relaxed_sessions_arena_bytes(void);
+void relaxed_sessions_init(struct relaxed_sessions *sessions, struct arena *arena);
+
+/* The session, or NULL. */
+struct relaxed_session *relaxed_sessions_find(const struct relaxed_sessions *sessions, uint64_t id);
+
+/* The session, heard of now; a new one if need be. NULL: all are taken by others that are not
+ * silent for long enough. */
+struct relaxed_session *relaxed_sessions_take(struct relaxed_sessions *sessions, uint64_t id,
+                                              uint64_t now_ns);
+
+/* Remembers that this packet of a client without an session is refused. False: it must not be
+ * answered, for it is a copy of one that was refused before, or cannot be remembered. */
+bool relaxed_sessions_refuse(struct relaxed_sessions *sessions, uint64_t id, uint64_t packet_number,
+                             uint64_t now_ns);
+
+/* The journal seq of the client's write `seq`; 0: not known. */
+uint64_t relaxed_session_recall(const struct relaxed_session *session, uint64_t seq);
+
+/* True when a later write has taken the place where `seq` would be remembered: whether it was
+ * executed cannot be told any more. */
+bool relaxed_session_has_forgotten(const struct relaxed_session *session, uint64_t seq);
+
+void relaxed_session_remember(struct relaxed_session *session, uint64_t seq, uint64_t journal_seq);
+
+#endif

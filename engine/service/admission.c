@@ -1,0 +1,197 @@
+/*
+ * Writes as they arrive. A refusal is definite: nothing of the request is appended, now or ever, by
+ * any copy of the packet. That takes three things: the incarnation tells a packet from before this
+ * node's start; the session's packet window tells a copy of a refused packet; and a packet of a
+ * session that this node does not know yet, so that it could not recognize the copy, gets no answer
+ * at all.
+ */
+#include "engine/engine_internal.h"
+
+/* Which ops a request holds. */
+struct request_shape {
+    bool has_register;
+    bool has_other;
+    bool is_fence;         /* all of them are fences */
+    bool has_value_op;     /* set or swap: what takes room in store and log */
+    bool has_loose_cancel; /* a cancel with no set or swap after it */
+};
+
+static struct request_shape shape_of(const struct wire_request *request)
+{
+    struct request_shape shape = {.is_fence = request->op_count > 0};
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < request->op_count; i++) {
+        struct wire_op op;
+        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        if (op.type != WIRE_OP_FENCE)
+            shape.is_fence = false;
+        if (op.type == WIRE_OP_REGISTER)
+            shape.has_register = true;
+        else
+            shape.has_other = true;
+        if (op.type == WIRE_OP_CANCEL)
+            shape.has_loose_cancel = true;
+        if (op.type != WIRE_OP_SET && op.type != WIRE_OP_SWAP)
+            continue;
+        shape.has_value_op = true;
+        shape.has_loose_cancel = false;
+    }
+    return shape;
+}
+
+/* One write under way through the checks. */
+struct arrival {
+    const struct address *from;
+    struct wire_write write;
+    struct wire_request request;
+    struct request_shape shape;
+};
+
+static void refuse(struct engine *engine, const struct arrival *arrival, enum wire_status status)
+{
+    engine->counters.writes_refused++;
+    answer_refuse(engine, arrival->from, WIRE_WRITE_REPLY, arrival->write.packet_number, status);
+}
+
+/* Answers every op but cancels with NO_SESSION: the session is dead on every node, for ever. */
+static void answer_no_session(struct engine *engine, const struct arrival *arrival)
+{
+    const struct wire_request *request = &arrival->request;
+    struct answer answer;
+    answer_begin(&answer, engine, arrival->from, WIRE_WRITE_REPLY);
+    answer_open(&answer, arrival->write.packet_number, WIRE_STATUS_OK, request->op_count);
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < request->op_count; i++) {
+        struct wire_op op;
+        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        struct op_result result = {.outcome = WIRE_OUTCOME_NO_SESSION};
+        if (op.type != WIRE_OP_CANCEL)
+            answer_add_result(&answer, &op, &result);
+    }
+    answer_send(&answer);
+}
+
+/* True when the outcome of every op is known here; answered then. */
+static bool answer_known(struct engine *engine, const struct arrival *arrival,
+                         struct session *session)
+{
+    const struct wire_request *request = &arrival->request;
+    struct wire_op op;
+    struct op_result result;
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < request->op_count; i++) {
+        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        if (op.type == WIRE_OP_CANCEL)
+            continue;
+        if (op.type == WIRE_OP_UNREGISTER || op.type == WIRE_OP_KEEP_ALIVE ||
+            !machine_recall(session, &op, &result))
+            return false;
+    }
+    struct answer answer;
+    answer_begin(&answer, engine, arrival->from, WIRE_WRITE_REPLY);
+    answer_open(&answer, arrival->write.packet_number, WIRE_STATUS_OK, request->op_count);
+    cursor = 0;
+    for (uint16_t i = 0; i < request->op_count; i++) {
+        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
+        if (op.type == WIRE_OP_CANCEL)
+            continue;
+        CHECK(machine_recall(session, &op, &result));
+        answer_add_result(&answer, &op, &result);
+    }
+    answer_send(&answer);
+    engine->counters.writes_answered_from_window++;
+    return true;
+}
+
+/* True when the request ends here: replayed, answered, or not to be answered. */
+static bool is_ended_by_session(struct engine *engine, const struct arrival *arrival)
+{
+    uint64_t id = arrival->request.session;
+    if (id == 0)
+        return false;
+    struct session *session = sessions_find(&engine->machine.sessions, id);
+    if (session == NULL) {
+        if (!sessions_is_future(id, engine->machine.applied_index))
+            answer_no_session(engine, arrival);
+        return true;
+    }
+    /* Whoever resolves a token numbers its packets by another clock than the session's owner. A
+     * fence may arrive in any number of copies: nobody concludes anything from its refusal. */
+    if (!arrival->shape.is_fence &&
+        !packet_window_accept(&session->packets, arrival->write.packet_number)) {
+        engine->counters.writes_replayed++;
+        return true;
+    }
+    return answer_known(engine, arrival, session);
+}
+
+/* Whether this node may append now. */
+enum wire_status admission_readiness(const struct engine *engine)
+{
+    const struct engine_view *view = &engine->view;
+    if (!view->is_leader)
+        return WIRE_STATUS_NOT_LEADER;
+    if (!view->is_settled || !view->has_fresh_quorum || view->is_transferring ||
+        engine->clock.term != view->term)
+        return WIRE_STATUS_NO_QUORUM;
+    return WIRE_STATUS_OK;
+}
+
+static uint64_t deadline_of(const struct engine *engine, uint32_t timeout_us)
+{
+    if (timeout_us == 0)
+        return UINT64_MAX;
+    return engine->view.now_ns + (uint64_t)timeout_us * 1000;
+}
+
+static enum wire_status admit(struct engine *engine, const struct arrival *arrival)
+{
+    enum wire_status status = admission_readiness(engine);
+    if (status != WIRE_STATUS_OK)
+        return status;
+    struct span request = arrival->write.request;
+    status = forward_overrule(engine, &arrival->request, &request);
+    if (status != WIRE_STATUS_OK)
+        return status;
+    struct waiter waiter = {.from = *arrival->from,
+                            .packet_number = arrival->write.packet_number,
+                            .deadline_ns = deadline_of(engine, arrival->write.timeout_us)};
+    bool may_use_reserve = !arrival->shape.has_value_op && !arrival->shape.has_register;
+    return batch_add(engine, request, &waiter, may_use_reserve);
+}
+
+/* A request that no node would ever accept. */
+static bool is_bad(const struct arrival *arrival)
+{
+    if (arrival->write.request.size_bytes > ADMISSION_REQUEST_SIZE_BYTES_MAX ||
+        arrival->shape.has_loose_cancel)
+        return true;
+    if (arrival->write.is_relaxed)
+        return arrival->request.session == 0 || arrival->shape.has_register;
+    if ((arrival->request.session & WIRE_NODE_SESSION_FLAG) != 0)
+        return true;
+    return arrival->request.session == 0 ? arrival->shape.has_other : arrival->shape.has_register;
+}
+
+void admission_write(struct engine *engine, const struct address *from, struct span body)
+{
+    struct arrival arrival = {.from = from};
+    if (wire_write_decode(body, &arrival.write) != OK ||
+        wire_request_decode(arrival.write.request, &arrival.request) != OK) {
+        engine->counters.requests_malformed++;
+        return;
+    }
+    engine->counters.writes_received++;
+    arrival.shape = shape_of(&arrival.request);
+    if (is_bad(&arrival)) {
+        refuse(engine, &arrival, WIRE_STATUS_BAD_REQUEST);
+    } else if (arrival.write.is_relaxed) {
+        relaxed_write(engine, from, &arrival.write, &arrival.request);
+    } else if (arrival.write.incarnation != engine->options.incarnation) {
+        refuse(engine, &arrival, WIRE_STATUS_INCARNATION);
+    } else if (!is_ended_by_session(engine, &arrival)) {
+        enum wire_status status = admit(engine, &arrival);
+        if (status != WIRE_STATUS_OK)
+            refuse(engine, &arrival, status);
+    }
+}

@@ -1,0 +1,140 @@
+/* Replies, built one at a time in one buffer and handed to the sink. */
+#include "engine/engine_internal.h"
+
+void answer_begin(struct answer *answer, struct engine *engine, const struct address *to,
+                  uint8_t wire_type)
+{
+    *answer =
+        (struct answer){.engine = engine,
+                        .to = *to,
+                        .wire_type = wire_type,
+                        .writer = {.data = engine->reply, .capacity_bytes = REPLY_SIZE_BYTES_MAX}};
+}
+
+void answer_open(struct answer *answer, uint64_t number, enum wire_status status, uint32_t op_count)
+{
+    const struct engine *engine = answer->engine;
+    CHECK(op_count <= REQUEST_OPS_MAX);
+    struct wire_reply reply = {
+        .number = number,
+        .incarnation = engine->options.incarnation,
+        .node = engine->options.self,
+        .leader = engine->view.leader,
+        .status = (uint8_t)status,
+        .term = engine->view.term,
+        .applied_index = engine->machine.applied_index,
+        .contact_age_us = wire_age_us(engine->view.contact_age_ns),
+        .journal_done_seq = engine_pending_done(engine),
+    };
+    answer->ops_left = op_count;
+    wire_reply_begin(&answer->writer, &reply);
+}
+
+/* Bytes of value that fit while the headers of the ops after this one still do. */
+static size_t chunk_room(const struct answer *answer)
+{
+    size_t taken = answer->writer.size_bytes + answer->ops_left * WIRE_REPLY_OP_HEADER_SIZE_BYTES;
+    CHECK(taken <= REPLY_SIZE_BYTES_MAX);
+    size_t room = REPLY_SIZE_BYTES_MAX - taken;
+    return room < REPLY_CHUNK_SIZE_BYTES_MAX ? room : REPLY_CHUNK_SIZE_BYTES_MAX;
+}
+
+void answer_add(struct answer *answer, struct wire_reply_op *op, const struct store *store,
+                const struct store_entry *entry, uint32_t offset_bytes)
+{
+    CHECK(answer->ops_left > 0);
+    if (entry != NULL) {
+        size_t room = chunk_room(answer);
+        size_t size = entry->value_size_bytes;
+        size_t offset = offset_bytes < size ? offset_bytes : size;
+        size_t chunk = size - offset < room ? size - offset : room;
+        op->has_value = true;
+        op->value_size_bytes = entry->value_size_bytes;
+        op->chunk = store_value(store, entry, offset, chunk, answer->engine->scratch);
+    }
+    wire_reply_add(&answer->writer, op);
+    answer->ops_left--;
+}
+
+void answer_send(struct answer *answer)
+{
+    CHECK(!answer->writer.is_overflow);
+    const struct engine_sink *sink = &answer->engine->options.sink;
+    sink->send(sink->context, &answer->to, answer->wire_type,
+               span_of(answer->writer.data, answer->writer.size_bytes));
+}
+
+void answer_refuse(struct engine *engine, const struct address *to, uint8_t wire_type,
+                   uint64_t number, enum wire_status status)
+{
+    CHECK(status != WIRE_STATUS_OK);
+    struct answer answer;
+    answer_begin(&answer, engine, to, wire_type);
+    answer_open(&answer, number, status, 0);
+    answer_send(&answer);
+}
+
+/*
+ * The value that a swap which did not match returns. A remembered mismatch keeps the version only:
+ * the value is what is stored now if that would not match either (the swap then failed at this
+ * moment, too). Else the version goes without a value: that the versions are equal proves nothing,
+ * for one record may write a key several times.
+ */
+static const struct store_entry *mismatch_entry(const struct machine *machine,
+                                                const struct wire_op *op, uint64_t *ret_version)
+{
+    if (op->type != WIRE_OP_SWAP)
+        return NULL;
+    const struct store_entry *entry = machine_lookup(machine, op->key);
+    bool would_match = entry == NULL
+                           ? !op->has_old
+                           : op->has_old && store_has_value(&machine->store, entry, op->old);
+    if (would_match)
+        return NULL;
+    *ret_version = entry == NULL ? 0 : entry->version;
+    return entry;
+}
+
+void answer_add_result(struct answer *answer, const struct wire_op *op,
+                       const struct op_result *result)
+{
+    struct wire_reply_op reply_op = {
+        .seq = op->seq, .outcome = result->outcome, .version = result->version};
+    const struct store_entry *entry = NULL;
+    if (result->outcome == WIRE_OUTCOME_MISMATCH)
+        entry = mismatch_entry(&answer->engine->machine, op, &reply_op.version);
+    answer_add(answer, &reply_op, &answer->engine->machine.store, entry, 0);
+}
+
+void engine_hello(const struct engine *engine, uint64_t nonce, struct wire_hello_reply *ret_reply)
+{
+    const struct engine_view *view = &engine->view;
+    *ret_reply = (struct wire_hello_reply){
+        .nonce = nonce,
+        .incarnation = engine->options.incarnation,
+        .term = view->term,
+        .applied_index = engine->machine.applied_index,
+        .commit_index = view->commit_index,
+        .last_index = view->last_index,
+        .contact_age_us = wire_age_us(engine->view.contact_age_ns),
+        .journal_done_seq = engine_pending_done(engine),
+        .node = engine->options.self,
+        .leader = view->leader,
+        .node_count = engine->options.node_count,
+        .role = view->role,
+        .has_fresh_quorum = admission_readiness(engine) == WIRE_STATUS_OK,
+        .is_suspect = view->is_suspect,
+        .granularity = view->granularity,
+        .is_emulated = view->is_emulated,
+    };
+}
+
+void answer_hello(struct engine *engine, const struct address *to, uint64_t nonce)
+{
+    struct wire_hello_reply reply;
+    struct answer answer;
+    engine_hello(engine, nonce, &reply);
+    answer_begin(&answer, engine, to, WIRE_HELLO_REPLY);
+    wire_hello_reply_encode(&answer.writer, &reply);
+    answer_send(&answer);
+}

@@ -1,0 +1,298 @@
+/*
+ * Reads. A relaxed read is answered in the turn that receives it, whatever this node's role. A
+ * consistent one waits until raft has confirmed the leadership for its id and the index that raft
+ * names is applied (ReadIndex: thesis 6.4), or until its time is up, or the leadership is lost.
+ *
+ * Waiting reads are copied into a byte ring, each in one piece, oldest first.
+ */
+#include "engine/engine_internal.h"
+
+#include "engine/state/key_hash.h"
+
+/* Reads are refused no later than this after their time is up: who looks for them walks all that
+ * wait, and must not do so for each of them. */
+#define EXPIRE_INTERVAL_NS UINT64_C(1000000)
+
+static uint64_t ring_bytes(const struct engine_options *options)
+{
+    return (uint64_t)options->reads_pending_max * READ_SIZE_BYTES_AVERAGE + 2 * READ_SIZE_BYTES_MAX;
+}
+
+size_t reads_arena_bytes(const struct engine_options *options)
+{
+    return power_of_two_at_least(options->reads_pending_max) * sizeof(struct pending_read) +
+           ring_bytes(options) + 128;
+}
+
+void reads_init(struct engine *engine, struct arena *arena)
+{
+    struct pending_reads *reads = &engine->reads;
+    reads->limit = engine->options.reads_pending_max;
+    reads->capacity = power_of_two_at_least(reads->limit);
+    reads->reads = arena_take(arena, reads->capacity * sizeof(struct pending_read), 64);
+    reads->bytes_capacity = ring_bytes(&engine->options);
+    reads->bytes = arena_take(arena, reads->bytes_capacity, 64);
+    reads->gathering_id = 1;
+    reads->deadline_ns = UINT64_MAX;
+}
+
+/* Finds the key, for a relaxed read among the pending writes first; fills the op's head. */
+static const struct store_entry *find(const struct engine *engine, struct span key, uint64_t hash,
+                                      bool is_relaxed, struct wire_reply_op *reply_op)
+{
+    const struct store_entry *entry = is_relaxed ? relaxed_lookup(engine, key, hash) : NULL;
+    reply_op->outcome = WIRE_OUTCOME_NOT_FOUND;
+    reply_op->is_pending = entry != NULL;
+    if (entry == NULL)
+        entry = index_lookup(&engine->machine.index, key, hash);
+    if (entry == NULL)
+        return NULL;
+    reply_op->version = reply_op->is_pending ? pending_writes_seq(entry) : entry->version;
+    if (reply_op->is_pending && !pending_writes_has_value(entry))
+        return NULL;
+    reply_op->outcome = WIRE_OUTCOME_OK;
+    return entry;
+}
+
+static void answer_read_op(struct answer *answer, const struct wire_read_op *op, uint64_t hash,
+                           uint32_t position, bool is_relaxed)
+{
+    const struct engine *engine = answer->engine;
+    struct wire_reply_op reply_op = {.seq = position};
+    const struct store_entry *entry = find(engine, op->key, hash, is_relaxed, &reply_op);
+    const struct store *store =
+        reply_op.is_pending ? &engine->relaxed.writes.store : &engine->machine.store;
+    /* A version asked for and not stored any more: the rest of that value is gone. */
+    if (op->version != 0 && op->version != reply_op.version) {
+        reply_op.outcome = WIRE_OUTCOME_VERSION;
+        entry = NULL;
+    }
+    answer_add(answer, &reply_op, store, entry, op->offset_bytes);
+}
+
+/* Decodes the ops, and fetches what they will touch: memory is the cost of a read. */
+static void prepare_ops(const struct index *index, const struct wire_read *read,
+                        struct wire_read_op *ret_ops, uint64_t *ret_hashes)
+{
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < read->op_count; i++) {
+        CHECK(wire_read_op_decode(read->ops, &cursor, &ret_ops[i]) == OK);
+        ret_hashes[i] = key_hash(ret_ops[i].key);
+        index_fetch_line(index, ret_hashes[i]);
+    }
+    for (uint16_t i = 0; i < read->op_count && read->op_count > 1; i++)
+        index_fetch_entry(index, ret_hashes[i]);
+}
+
+static void answer_read(struct engine *engine, const struct address *from,
+                        const struct wire_read *read)
+{
+    struct wire_read_op ops[REQUEST_OPS_MAX];
+    uint64_t hashes[REQUEST_OPS_MAX];
+    struct answer answer;
+    prepare_ops(&engine->machine.index, read, ops, hashes);
+    answer_begin(&answer, engine, from, WIRE_READ_REPLY);
+    answer_open(&answer, read->request_number, WIRE_STATUS_OK, read->op_count);
+    for (uint16_t i = 0; i < read->op_count; i++)
+        answer_read_op(&answer, &ops[i], hashes[i], i, !read->is_consistent);
+    answer_send(&answer);
+}
+
+static void refuse(struct engine *engine, const struct address *from, uint64_t request_number,
+                   enum wire_status status)
+{
+    engine->counters.reads_refused++;
+    answer_refuse(engine, from, WIRE_READ_REPLY, request_number, status);
+}
+
+/* Whether this node can promise what a relaxed read asks for. */
+static bool is_fresh_enough(const struct engine *engine, const struct wire_read *read)
+{
+    if (read->min_index > engine->machine.applied_index)
+        return false;
+    return read->max_age_us == 0 ||
+           (engine->view.contact_age_ns != UINT64_MAX &&
+            engine->view.contact_age_ns <= (uint64_t)read->max_age_us * 1000);
+}
+
+static struct pending_read *read_at(struct pending_reads *reads, uint64_t position)
+{
+    return &reads->reads[position & (reads->capacity - 1)];
+}
+
+/* Position of a run of `size_bytes` in the byte ring that does not wrap; false: no room. */
+static bool bytes_reserve(struct pending_reads *reads, uint32_t size_bytes, uint64_t *ret_position)
+{
+    uint64_t position = reads->bytes_tail;
+    uint64_t to_end = reads->bytes_capacity - position % reads->bytes_capacity;
+    if (to_end < size_bytes)
+        position += to_end;
+    if (position + size_bytes - reads->bytes_head > reads->bytes_capacity)
+        return false;
+    *ret_position = position;
+    return true;
+}
+
+/* Lets the read wait; false: no room. */
+static bool reads_wait(struct engine *engine, const struct address *from, struct span body,
+                       uint64_t deadline_ns)
+{
+    struct pending_reads *reads = &engine->reads;
+    uint64_t position;
+    if (reads->tail - reads->head >= reads->limit || body.size_bytes > READ_SIZE_BYTES_MAX ||
+        !bytes_reserve(reads, (uint32_t)body.size_bytes, &position))
+        return false;
+    memcpy(reads->bytes + position % reads->bytes_capacity, body.data, body.size_bytes);
+    reads->bytes_tail = position + body.size_bytes;
+    *read_at(reads, reads->tail++) = (struct pending_read){
+        .from = *from,
+        .read_id = reads->gathering_id,
+        .deadline_ns = deadline_ns,
+        .position = position,
+        .size_bytes = (uint32_t)body.size_bytes,
+    };
+    reads->has_gathered = true;
+    if (deadline_ns < reads->expire_next_ns)
+        deadline_ns = reads->expire_next_ns;
+    if (deadline_ns < reads->deadline_ns)
+        reads->deadline_ns = deadline_ns;
+    return true;
+}
+
+static void receive_consistent(struct engine *engine, const struct address *from,
+                               const struct wire_read *read, struct span body)
+{
+    const struct engine_view *view = &engine->view;
+    enum wire_status status = WIRE_STATUS_OK;
+    uint64_t deadline_ns =
+        read->timeout_us == 0 ? UINT64_MAX : view->now_ns + (uint64_t)read->timeout_us * 1000;
+    if (!view->is_leader)
+        status = WIRE_STATUS_NOT_LEADER;
+    else if (!view->is_settled || !view->has_fresh_quorum)
+        status = WIRE_STATUS_NO_QUORUM;
+    else if (!reads_wait(engine, from, body, deadline_ns))
+        status = WIRE_STATUS_OVERLOADED;
+    if (status != WIRE_STATUS_OK)
+        refuse(engine, from, read->request_number, status);
+}
+
+void reads_receive(struct engine *engine, const struct address *from, struct span body)
+{
+    struct wire_read read;
+    if (wire_read_decode(body, &read) != OK) {
+        engine->counters.requests_malformed++;
+        return;
+    }
+    if (read.is_consistent) {
+        receive_consistent(engine, from, &read, body);
+    } else if (!is_fresh_enough(engine, &read)) {
+        refuse(engine, from, read.request_number, WIRE_STATUS_TOO_STALE);
+    } else {
+        engine->counters.reads_relaxed++;
+        answer_read(engine, from, &read);
+    }
+}
+
+uint64_t engine_reads_wanted(struct engine *engine)
+{
+    struct pending_reads *reads = &engine->reads;
+    if (!reads->has_gathered)
+        return 0;
+    reads->has_gathered = false;
+    return reads->gathering_id++;
+}
+
+void engine_reads_released(struct engine *engine, uint64_t read_id, uint64_t index)
+{
+    struct pending_reads *reads = &engine->reads;
+    CHECK(read_id < reads->gathering_id);
+    if (read_id <= reads->released_id)
+        return;
+    reads->released_id = read_id;
+    reads->released_index = index;
+}
+
+/* The waiting read's request, decoded again from its copy. */
+static struct wire_read pending_request(const struct pending_reads *reads,
+                                        const struct pending_read *pending)
+{
+    const uint8_t *bytes = reads->bytes + pending->position % reads->bytes_capacity;
+    struct wire_read read;
+    CHECK(wire_read_decode(span_of(bytes, pending->size_bytes), &read) == OK);
+    return read;
+}
+
+static void finish(struct engine *engine, struct pending_read *pending, enum wire_status status)
+{
+    struct wire_read read = pending_request(&engine->reads, pending);
+    pending->is_answered = true;
+    if (status == WIRE_STATUS_OK) {
+        engine->counters.reads_consistent++;
+        answer_read(engine, &pending->from, &read);
+    } else {
+        refuse(engine, &pending->from, read.request_number, status);
+    }
+}
+
+/* Drops the answered reads at the head, and their bytes. */
+static void pop_answered(struct pending_reads *reads)
+{
+    while (reads->head < reads->tail && read_at(reads, reads->head)->is_answered)
+        reads->head++;
+    reads->bytes_head =
+        reads->head < reads->tail ? read_at(reads, reads->head)->position : reads->bytes_tail;
+}
+
+/* Refuses those whose time is up; walks all that wait, only when one is due. */
+static void expire(struct engine *engine)
+{
+    struct pending_reads *reads = &engine->reads;
+    uint64_t now_ns = engine->view.now_ns;
+    if (reads->deadline_ns > now_ns)
+        return;
+    uint64_t earliest_ns = UINT64_MAX;
+    reads->expire_next_ns = now_ns + EXPIRE_INTERVAL_NS;
+    for (uint64_t at = reads->head; at < reads->tail; at++) {
+        struct pending_read *pending = read_at(reads, at);
+        if (pending->is_answered)
+            continue;
+        if (pending->deadline_ns <= now_ns)
+            finish(engine, pending, WIRE_STATUS_EXPIRED);
+        else if (pending->deadline_ns < earliest_ns)
+            earliest_ns = pending->deadline_ns;
+    }
+    reads->deadline_ns = earliest_ns > reads->expire_next_ns ? earliest_ns : reads->expire_next_ns;
+}
+
+void reads_serve(struct engine *engine)
+{
+    struct pending_reads *reads = &engine->reads;
+    if (reads->head == reads->tail)
+        return;
+    if (engine->machine.applied_index >= reads->released_index) {
+        for (uint64_t at = reads->head; at < reads->tail; at++) {
+            struct pending_read *pending = read_at(reads, at);
+            if (pending->read_id > reads->released_id)
+                break;
+            if (!pending->is_answered)
+                finish(engine, pending, WIRE_STATUS_OK);
+        }
+    }
+    expire(engine);
+    pop_answered(reads);
+    if (reads->head == reads->tail)
+        reads->deadline_ns = UINT64_MAX;
+}
+
+void reads_refuse_all(struct engine *engine, enum wire_status status)
+{
+    struct pending_reads *reads = &engine->reads;
+    for (uint64_t at = reads->head; at < reads->tail; at++) {
+        struct pending_read *pending = read_at(reads, at);
+        if (!pending->is_answered)
+            finish(engine, pending, status);
+    }
+    pop_answered(reads);
+    reads->has_gathered = false;
+    reads->deadline_ns = UINT64_MAX;
+}

@@ -1,0 +1,346 @@
+/*
+ * The replicated state machine. Everything here depends on nothing but the records applied before,
+ * in order, and the op itself: no view, no clock, no node. Sources: Ongaro's thesis 6.3 (sessions
+ * and linearizable semantics); Lee et al., "Implementing Linearizability at Large Scale and Low
+ * Latency" (SOSP 2015) on remembering outcomes.
+ */
+#include "engine/engine_internal.h"
+
+#include "engine/state/key_hash.h"
+
+size_t machine_arena_bytes(const struct engine_options *options)
+{
+    return store_arena_bytes(options->blocks_max) + index_arena_bytes(options->keys_max) +
+           sessions_arena_bytes(options->sessions_max) + nodes_progress_arena_bytes();
+}
+
+enum error machine_init(struct machine *machine, const struct engine_options *options,
+                        struct arena *arena)
+{
+    *machine = (struct machine){.keys_max = options->keys_max,
+                                .blocks_max = options->blocks_max,
+                                .session_ttl_ns = options->session_ttl_ns};
+    sessions_init(&machine->sessions, arena, options->sessions_max);
+    nodes_progress_init(&machine->nodes, arena);
+    enum error error = store_init(&machine->store, arena, options->blocks_max);
+    if (error != OK)
+        return error;
+    error = index_init(&machine->index, arena, &machine->store, options->keys_max);
+    if (error != OK)
+        store_deinit(&machine->store);
+    return error;
+}
+
+void machine_deinit(struct machine *machine)
+{
+    index_deinit(&machine->index);
+    store_deinit(&machine->store);
+}
+
+/* Log time before which a session must not have been active last to be alive still. */
+static uint64_t expiry_ns(const struct machine *machine)
+{
+    uint64_t now = machine->log_time_ns;
+    return now > machine->session_ttl_ns ? now - machine->session_ttl_ns : 0;
+}
+
+uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t log_time_ns)
+{
+    CHECK(index == machine->applied_index + 1);
+    CHECK(log_time_ns >= machine->log_time_ns);
+    machine->applied_index = index;
+    machine->log_time_ns = log_time_ns;
+    return sessions_expire(&machine->sessions, expiry_ns(machine), EXPIRE_MAX);
+}
+
+/* A backlog of expired sessions is worked off over several records; none of them answers again. */
+static bool has_expired(const struct machine *machine, const struct session *session)
+{
+    return session->last_active_ns < expiry_ns(machine);
+}
+
+struct session *machine_begin_request(struct machine *machine, const struct wire_request *request)
+{
+    machine->origin = 0;
+    machine->is_blocked = false;
+    machine->cancel_count = 0;
+    if ((request->session & WIRE_NODE_SESSION_FLAG) != 0) {
+        machine->origin = (uint16_t)(request->session & ~WIRE_NODE_SESSION_FLAG);
+        machine->is_blocked =
+            node_progress_of(&machine->nodes, machine->origin)->last_seq < request->floor;
+    }
+    if (request->session == 0 || machine->origin != 0)
+        return NULL;
+    struct session *session = sessions_find(&machine->sessions, request->session);
+    if (session == NULL || has_expired(machine, session))
+        return NULL;
+    sessions_touch(&machine->sessions, session, machine->log_time_ns);
+    if (request->floor > session->floor)
+        session->floor = request->floor;
+    return session;
+}
+
+struct store_entry *machine_lookup(const struct machine *machine, struct span key)
+{
+    return index_lookup(&machine->index, key, key_hash(key));
+}
+
+/* Blocks that the entry is charged for; 0 for none. */
+static uint32_t entry_blocks(const struct store_entry *entry)
+{
+    if (entry == NULL)
+        return 0;
+    return store_entry_blocks(store_entry_key_size(entry), entry->value_size_bytes);
+}
+
+static void entry_delete(struct machine *machine, struct store_entry *old)
+{
+    machine->keys--;
+    machine->blocks -= entry_blocks(old);
+    index_remove(&machine->index, old);
+    store_retire(&machine->store, old);
+}
+
+/* Blocks in use once the op's value is stored in place of `old` (NULL: none). */
+static uint64_t blocks_after(const struct machine *machine, const struct store_entry *old,
+                             const struct wire_op *op)
+{
+    return machine->blocks - entry_blocks(old) +
+           store_entry_blocks(op->key.size_bytes, op->value.size_bytes);
+}
+
+static bool has_room(const struct machine *machine, const struct store_entry *old,
+                     const struct wire_op *op)
+{
+    return (old != NULL || machine->keys < machine->keys_max) &&
+           blocks_after(machine, old, op) <= machine->blocks_max;
+}
+
+bool machine_has_room(const struct machine *machine, const struct wire_op *op)
+{
+    return !op->has_value || has_room(machine, machine_lookup(machine, op->key), op);
+}
+
+/* Stores the op's value in place of `old` (NULL: none). */
+static enum wire_outcome entry_write(struct machine *machine, struct store_entry *old,
+                                     const struct wire_op *op, uint64_t hash)
+{
+    if (!has_room(machine, old, op))
+        return WIRE_OUTCOME_STORE_FULL;
+    struct store_content content = {
+        .key = op->key, .value = op->value, .hash = hash, .version = machine->applied_index};
+    struct store_entry *entry = store_new(&machine->store, &content);
+    machine->blocks = blocks_after(machine, old, op);
+    if (old == NULL) {
+        machine->keys++;
+        index_add(&machine->index, entry);
+    } else {
+        index_replace(&machine->index, old, entry);
+        store_retire(&machine->store, old);
+    }
+    return WIRE_OUTCOME_OK;
+}
+
+/* Stores the op's value, absent or not. */
+static struct op_result op_store(struct machine *machine, struct store_entry *old,
+                                 const struct wire_op *op, uint64_t hash)
+{
+    struct op_result result = {.outcome = WIRE_OUTCOME_OK, .version = machine->applied_index};
+    if (op->has_value)
+        result.outcome = (uint8_t)entry_write(machine, old, op, hash);
+    else if (old != NULL)
+        entry_delete(machine, old);
+    return result;
+}
+
+static bool is_expected(const struct machine *machine, const struct store_entry *entry,
+                        const struct wire_op *op)
+{
+    if (entry == NULL || !op->has_old)
+        return entry == NULL && !op->has_old;
+    return store_has_value(&machine->store, entry, op->old);
+}
+
+static struct op_result op_set(struct machine *machine, const struct wire_op *op)
+{
+    uint64_t hash = key_hash(op->key);
+    struct store_entry *old = index_lookup(&machine->index, op->key, hash);
+    return op_store(machine, old, op, hash);
+}
+
+static struct op_result op_swap(struct machine *machine, const struct wire_op *op)
+{
+    uint64_t hash = key_hash(op->key);
+    struct store_entry *old = index_lookup(&machine->index, op->key, hash);
+    if (!is_expected(machine, old, op))
+        return (struct op_result){.outcome = WIRE_OUTCOME_MISMATCH,
+                                  .version = old == NULL ? 0 : old->version};
+    return op_store(machine, old, op, hash);
+}
+
+/* True when what a write of the key overrules can be noted; counts no more precisely than it
+ * must. */
+static bool has_cancel_room(const struct machine *machine, struct span key)
+{
+    uint32_t max = machine->origin == 0 ? NODE_CANCELS_MAX : NODE_CANCELS_CAPACITY;
+    for (uint32_t i = 0; i < machine->cancel_count; i++) {
+        const struct wire_op *cancel = &machine->cancels[i];
+        const struct node_progress *node = node_progress_of(&machine->nodes, cancel->node);
+        if (!node_progress_is_decided(node, cancel->seq, key, cancel->tag) &&
+            !node_progress_has_room(node, machine->cancel_count, max))
+            return false;
+    }
+    return true;
+}
+
+/* A set or swap with the cancels before it: all of it, or nothing. */
+static struct op_result op_write(struct machine *machine, const struct wire_op *op)
+{
+    if (!has_cancel_room(machine, op->key))
+        return (struct op_result){.outcome = WIRE_OUTCOME_STORE_FULL};
+    struct op_result result = op->type == WIRE_OP_SET ? op_set(machine, op) : op_swap(machine, op);
+    if (result.outcome != WIRE_OUTCOME_OK)
+        return result;
+    for (uint32_t i = 0; i < machine->cancel_count; i++) {
+        const struct wire_op *cancel = &machine->cancels[i];
+        struct node_progress *node = node_progress_of(&machine->nodes, cancel->node);
+        node_progress_cancel(node, cancel->seq, op->key, cancel->tag);
+    }
+    return result;
+}
+
+/*
+ * A relaxed write that its node forwarded: in order, at most once, and not if it was cancelled. One
+ * that finds the store full is not decided, and neither are those after it: the node comes again. A
+ * fence only decides: nothing up to its seq applies any more.
+ */
+static struct op_result op_forwarded(struct machine *machine, const struct wire_op *op)
+{
+    CHECK(op->type == WIRE_OP_SET || op->type == WIRE_OP_FENCE);
+    struct node_progress *node = node_progress_of(&machine->nodes, machine->origin);
+    if (op->seq <= node->last_seq)
+        return (struct op_result){.outcome = WIRE_OUTCOME_OK, .is_duplicate = true};
+    if (machine->is_blocked)
+        return (struct op_result){.outcome = WIRE_OUTCOME_STORE_FULL};
+    struct op_result result = {.outcome = WIRE_OUTCOME_FENCED};
+    if (op->type == WIRE_OP_SET && !node_progress_is_decided(node, op->seq, op->key, op->tag))
+        result = op_write(machine, op);
+    if (result.outcome == WIRE_OUTCOME_STORE_FULL)
+        machine->is_blocked = true;
+    else
+        node_progress_advance(node, op->seq);
+    return result;
+}
+
+/*
+ * The session that an earlier copy of a registration opened. Nobody who still waits for its id can
+ * have used it: whoever registers again under the nonce of a session in use is late, or a stranger
+ * who drew the same number, and must not be led into it.
+ */
+static struct op_result register_again(struct machine *machine, struct session *session)
+{
+    if (session->is_used)
+        return (struct op_result){.outcome = WIRE_OUTCOME_FORGOTTEN, .is_duplicate = true};
+    sessions_touch(&machine->sessions, session, machine->log_time_ns);
+    return (struct op_result){
+        .outcome = WIRE_OUTCOME_OK, .version = session->id, .is_duplicate = true};
+}
+
+static struct op_result op_register(struct machine *machine, uint64_t nonce, uint32_t ordinal)
+{
+    struct sessions *sessions = &machine->sessions;
+    struct session *session = sessions_find_nonce(sessions, nonce);
+    if (session != NULL && !has_expired(machine, session))
+        return register_again(machine, session);
+    if (session != NULL)
+        sessions_close(sessions, session);
+    uint64_t id = sessions_id(machine->applied_index, ordinal);
+    session = sessions_open(sessions, id, machine->log_time_ns);
+    if (session == NULL)
+        return (struct op_result){.outcome = WIRE_OUTCOME_SESSIONS_FULL};
+    sessions_set_nonce(sessions, session, nonce);
+    return (struct op_result){.outcome = WIRE_OUTCOME_OK, .version = id};
+}
+
+bool machine_recall(struct session *session, const struct wire_op *op, struct op_result *ret_result)
+{
+    *ret_result = (struct op_result){.is_duplicate = true};
+    if (op->seq < session->floor) {
+        ret_result->outcome = WIRE_OUTCOME_FORGOTTEN;
+        return true;
+    }
+    const struct session_outcome *known = session_outcome_of(session, op->seq);
+    if (known == NULL)
+        return false;
+    ret_result->outcome = known->outcome;
+    ret_result->version = known->version;
+    return true;
+}
+
+/* An op with a sequence number: executed at most once. */
+static struct op_result op_once(struct machine *machine, struct session *session,
+                                const struct wire_op *op)
+{
+    struct op_result result;
+    if (machine_recall(session, op, &result))
+        return result;
+    if (op->seq - session->floor >= SESSION_WINDOW)
+        return (struct op_result){.outcome = WIRE_OUTCOME_WINDOW};
+    if (op->type == WIRE_OP_FENCE)
+        result = (struct op_result){.outcome = WIRE_OUTCOME_FENCED};
+    else
+        result = op_write(machine, op);
+    struct session_outcome outcome = {
+        .seq = op->seq, .version = result.version, .outcome = result.outcome};
+    session_remember(session, &outcome);
+    return result;
+}
+
+/* Notes a cancel for the next set or swap. */
+static struct op_result op_cancel(struct machine *machine, const struct wire_op *op)
+{
+    CHECK(machine->cancel_count < REQUEST_OPS_MAX);
+    machine->cancels[machine->cancel_count++] = *op;
+    return (struct op_result){.outcome = WIRE_OUTCOME_OK};
+}
+
+static struct op_result execute(struct machine *machine, struct session **session,
+                                const struct wire_op *op, uint32_t ordinal)
+{
+    if (op->type == WIRE_OP_REGISTER)
+        return op_register(machine, op->seq, ordinal);
+    if (*session == NULL)
+        return (struct op_result){.outcome = WIRE_OUTCOME_NO_SESSION};
+    switch ((enum wire_op_type)op->type) {
+    case WIRE_OP_SET:
+    case WIRE_OP_SWAP:
+    case WIRE_OP_FENCE:
+        return op_once(machine, *session, op);
+    case WIRE_OP_UNREGISTER:
+        sessions_close(&machine->sessions, *session);
+        *session = NULL;
+        break;
+    case WIRE_OP_CANCEL:
+        return op_cancel(machine, op);
+    case WIRE_OP_KEEP_ALIVE:
+    case WIRE_OP_REGISTER:
+    case WIRE_OP_TYPE_END:
+        break;
+    }
+    return (struct op_result){.outcome = WIRE_OUTCOME_OK};
+}
+
+struct op_result machine_execute(struct machine *machine, struct session **session,
+                                 const struct wire_op *op, uint32_t ordinal)
+{
+    struct op_result result;
+    if (machine->origin == 0)
+        result = execute(machine, session, op, ordinal);
+    else if (op->type == WIRE_OP_CANCEL)
+        result = op_cancel(machine, op);
+    else
+        result = op_forwarded(machine, op);
+    if (op->type == WIRE_OP_SET || op->type == WIRE_OP_SWAP)
+        machine->cancel_count = 0;
+    return result;
+}

@@ -1,0 +1,75 @@
+/*
+ * Sessions of nodes: why a forwarded relaxed write never applies twice, and never after a later
+ * write of its own client. One for each voter id, part of the replicated state and never closed:
+ * the highest journal seq that is decided, and what is cancelled above it. A node forwards in order
+ * of seq, so that one number remembers all that came before.
+ *
+ * A cancel names a key, a client and a seq, and is of every write of that key by that client up to
+ * that seq: whoever knows its newest write of a key need not know the older ones. Those of other
+ * clients are not its business, and may carry cancels that those rely on. Key and client are kept
+ * as a hash: what has the same would be cancelled with it.
+ *
+ * Owner: one thread.
+ */
+#ifndef POLLUX_ENGINE_STATE_NODE_PROGRESS_H
+#define POLLUX_ENGINE_STATE_NODE_PROGRESS_H
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Cancels of writes of one node that are not decided. A client's write that would make
+ * them more is refused (STORE_FULL). A relaxed write was acknowledged and must apply whatever
+ * happens, so each node accepts only as many as keep its own share below the same limit: behind its
+ * client's back nothing is refused, and a node that stays away for long cannot block the backlogs
+ * of others.
+ */
+#define NODE_CANCELS_MAX      1024
+#define NODE_CANCELS_CAPACITY ((NODES_MAX + 1) * NODE_CANCELS_MAX)
+
+struct node_cancel {
+    uint64_t seq;
+    uint64_t name; /* of key and client */
+};
+
+struct node_progress {
+    uint64_t last_seq; /* every seq up to it is decided: applied, cancelled, or replaced */
+    uint32_t cancel_count;
+    struct node_cancel cancels[NODE_CANCELS_CAPACITY]; /* above last_seq, rising; one a name */
+};
+
+struct nodes_progress {
+    struct node_progress *sessions; /* by voter id */
+};
+
+size_t nodes_progress_arena_bytes(void);
+void nodes_progress_init(struct nodes_progress *sessions, struct arena *arena);
+
+/* Session of voter `node` (1 to VOTER_ID_MAX, CHECK). */
+struct node_progress *node_progress_of(const struct nodes_progress *sessions, uint16_t node);
+
+/* True when the write `seq`, of this key and client, is decided or cancelled: it will not apply any
+ * more. */
+bool node_progress_is_decided(const struct node_progress *session, uint64_t seq, struct span key,
+                              uint32_t tag);
+
+/* True when `count` more can be cancelled and no more than `max` are then. */
+bool node_progress_has_room(const struct node_progress *session, uint32_t count, uint32_t max);
+
+/* No write of the key by the client (0: by any) up to `seq` must ever apply; too late for what is
+ * decided. There is room (CHECK). */
+void node_progress_cancel(struct node_progress *session, uint64_t seq, struct span key,
+                          uint32_t tag);
+
+/* Everything up to `seq` (above last_seq, CHECK) is decided. */
+void node_progress_advance(struct node_progress *session, uint64_t seq);
+
+uint64_t nodes_progress_state_hash(const struct nodes_progress *sessions);
+/* Aborts (CHECK) where a session contradicts itself. */
+void nodes_progress_check_invariants(const struct nodes_progress *sessions);
+
+#endif

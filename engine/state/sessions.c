@@ -1,0 +1,240 @@
+/* The session table: see engine/state/sessions.h. */
+#include "engine/state/sessions.h"
+
+#include "base/check.h"
+#include "base/le.h"
+#include "engine/state/key_hash.h"
+
+static uint32_t bucket_count(uint32_t sessions_max)
+{
+    uint32_t count = 16;
+    while (count < 2 * sessions_max)
+        count *= 2;
+    return count;
+}
+
+size_t sessions_arena_bytes(uint32_t sessions_max)
+{
+    return ((size_t)sessions_max + 1) * sizeof(struct session) +
+           2 * (bucket_count(sessions_max) * sizeof(uint32_t) + 64) + 64;
+}
+
+void sessions_init(struct sessions *sessions, struct arena *arena, uint32_t sessions_max)
+{
+    CHECK(sessions_max > 0 && sessions_max <= SESSIONS_MAX);
+    uint32_t buckets = bucket_count(sessions_max);
+    *sessions = (struct sessions){
+        .slots = arena_take(arena, ((size_t)sessions_max + 1) * sizeof(struct session), 64),
+        .buckets = arena_take(arena, buckets * sizeof(uint32_t), 64),
+        .nonces = arena_take(arena, buckets * sizeof(uint32_t), 64),
+        .buckets_mask = buckets - 1,
+        .untouched = 1,
+        .capacity = sessions_max,
+    };
+}
+
+static uint32_t bucket_at(const struct sessions *sessions, uint64_t key)
+{
+    uint64_t hash = key * 0x9e3779b97f4a7c15u;
+    return (uint32_t)(hash >> 32) & sessions->buckets_mask;
+}
+
+static uint32_t *bucket_of(const struct sessions *sessions, uint64_t id)
+{
+    return &sessions->buckets[bucket_at(sessions, id)];
+}
+
+static uint32_t *bucket_of_nonce(const struct sessions *sessions, uint64_t nonce)
+{
+    return &sessions->nonces[bucket_at(sessions, nonce)];
+}
+
+static uint32_t slot_of(const struct sessions *sessions, const struct session *session)
+{
+    return (uint32_t)(session - sessions->slots);
+}
+
+struct session *sessions_find(const struct sessions *sessions, uint64_t id)
+{
+    /* Ids are unique and the table bounds the chain. */
+    for (uint32_t slot = *bucket_of(sessions, id); slot != 0; slot = sessions->slots[slot].next) {
+        if (sessions->slots[slot].id == id)
+            return &sessions->slots[slot];
+    }
+    return NULL;
+}
+
+struct session *sessions_find_nonce(const struct sessions *sessions, uint64_t nonce)
+{
+    /* Nonces are unique and the table bounds the chain. */
+    uint32_t slot = *bucket_of_nonce(sessions, nonce);
+    while (slot != 0 && sessions->slots[slot].nonce != nonce)
+        slot = sessions->slots[slot].next_of_nonce;
+    return slot == 0 ? NULL : &sessions->slots[slot];
+}
+
+void sessions_set_nonce(struct sessions *sessions, struct session *session, uint64_t nonce)
+{
+    CHECK(nonce != 0 && session->nonce == 0);
+    CHECK(sessions_find_nonce(sessions, nonce) == NULL);
+    uint32_t *bucket = bucket_of_nonce(sessions, nonce);
+    session->nonce = nonce;
+    session->next_of_nonce = *bucket;
+    *bucket = slot_of(sessions, session);
+}
+
+static void order_append(struct sessions *sessions, struct session *session)
+{
+    uint32_t slot = slot_of(sessions, session);
+    session->older = sessions->newest;
+    session->newer = 0;
+    if (sessions->newest != 0)
+        sessions->slots[sessions->newest].newer = slot;
+    else
+        sessions->oldest = slot;
+    sessions->newest = slot;
+}
+
+static void order_remove(struct sessions *sessions, struct session *session)
+{
+    if (session->older != 0)
+        sessions->slots[session->older].newer = session->newer;
+    else
+        sessions->oldest = session->newer;
+    if (session->newer != 0)
+        sessions->slots[session->newer].older = session->older;
+    else
+        sessions->newest = session->older;
+}
+
+static uint32_t slot_take(struct sessions *sessions)
+{
+    if (sessions->free_first == 0)
+        return sessions->untouched++;
+    uint32_t slot = sessions->free_first;
+    sessions->free_first = sessions->slots[slot].next;
+    return slot;
+}
+
+struct session *sessions_open(struct sessions *sessions, uint64_t id, uint64_t log_time_ns)
+{
+    CHECK(id != 0);
+    DCHECK(sessions_find(sessions, id) == NULL);
+    if (sessions->count == sessions->capacity)
+        return NULL;
+    uint32_t slot = slot_take(sessions);
+    CHECK(slot <= sessions->capacity);
+    uint32_t *bucket = bucket_of(sessions, id);
+    struct session *session = &sessions->slots[slot];
+    *session =
+        (struct session){.id = id, .floor = 1, .last_active_ns = log_time_ns, .next = *bucket};
+    *bucket = slot;
+    order_append(sessions, session);
+    sessions->count++;
+    return session;
+}
+
+static void forget_nonce(struct sessions *sessions, struct session *session)
+{
+    uint32_t slot = slot_of(sessions, session);
+    if (session->nonce == 0)
+        return;
+    uint32_t *link = bucket_of_nonce(sessions, session->nonce);
+    while (*link != slot) {
+        CHECK(*link != 0);
+        link = &sessions->slots[*link].next_of_nonce;
+    }
+    *link = session->next_of_nonce;
+    session->nonce = 0;
+}
+
+void sessions_close(struct sessions *sessions, struct session *session)
+{
+    uint32_t slot = slot_of(sessions, session);
+    uint32_t *link = bucket_of(sessions, session->id);
+    while (*link != slot) {
+        CHECK(*link != 0);
+        link = &sessions->slots[*link].next;
+    }
+    *link = session->next;
+    forget_nonce(sessions, session);
+    order_remove(sessions, session);
+    session->id = 0;
+    session->next = sessions->free_first;
+    sessions->free_first = slot;
+    sessions->count--;
+}
+
+void sessions_touch(struct sessions *sessions, struct session *session, uint64_t log_time_ns)
+{
+    CHECK(log_time_ns >= session->last_active_ns);
+    session->last_active_ns = log_time_ns;
+    if (sessions->newest == slot_of(sessions, session))
+        return;
+    order_remove(sessions, session);
+    order_append(sessions, session);
+}
+
+uint32_t sessions_expire(struct sessions *sessions, uint64_t oldest_ns, uint32_t count_max)
+{
+    uint32_t count = 0;
+    while (count < count_max && sessions->oldest != 0) {
+        struct session *session = &sessions->slots[sessions->oldest];
+        if (session->last_active_ns >= oldest_ns)
+            break;
+        sessions_close(sessions, session);
+        count++;
+    }
+    return count;
+}
+
+void session_remember(struct session *session, const struct session_outcome *outcome)
+{
+    CHECK(outcome->seq >= session->floor && outcome->seq - session->floor < SESSION_WINDOW);
+    session->outcomes[outcome->seq & (SESSION_WINDOW - 1)] = *outcome;
+    session->is_used = true;
+}
+
+static uint64_t state_hash(const struct session *session)
+{
+    uint8_t words[40];
+    le64_store(words, session->id);
+    le64_store(words + 8, session->floor);
+    le64_store(words + 16, session->last_active_ns);
+    le64_store(words + 24, session->nonce);
+    le64_store(words + 32, session->is_used);
+    uint64_t hash = key_hash(span_of(words, sizeof(words)));
+    for (uint32_t i = 0; i < SESSION_WINDOW; i++) {
+        const struct session_outcome *outcome = &session->outcomes[i];
+        if (outcome->seq < session->floor)
+            continue;
+        le64_store(words, outcome->seq);
+        le64_store(words + 8, outcome->version);
+        le64_store(words + 16, outcome->outcome);
+        hash = hash * 3 + key_hash(span_of(words, 24));
+    }
+    return hash;
+}
+
+uint64_t sessions_state_hash(const struct sessions *sessions)
+{
+    uint64_t hash = sessions->count;
+    for (uint32_t slot = sessions->oldest; slot != 0; slot = sessions->slots[slot].newer)
+        hash += state_hash(&sessions->slots[slot]);
+    return hash;
+}
+
+void sessions_check_invariants(const struct sessions *sessions, uint64_t log_time_ns)
+{
+    uint32_t count = 0;
+    uint64_t last_ns = 0;
+    for (uint32_t slot = sessions->oldest; slot != 0; slot = sessions->slots[slot].newer) {
+        const struct session *session = &sessions->slots[slot];
+        CHECK(++count <= sessions->capacity);
+        CHECK(session->id != 0 && sessions_find(sessions, session->id) == session);
+        CHECK(session->nonce == 0 || sessions_find_nonce(sessions, session->nonce) == session);
+        CHECK(session->last_active_ns >= last_ns && session->last_active_ns <= log_time_ns);
+        last_ns = session->last_active_ns;
+    }
+    CHECK(count == sessions->count);
+}

@@ -1,0 +1,427 @@
+/* Configuration: a table of keys, one parser a type, checks across keys at the end. */
+#include "server/config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ini.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum key_type { KEY_TEXT, KEY_U16, KEY_U32, KEY_I32, KEY_BOOL, KEY_DURATION, KEY_SIZE, KEY_TURNS };
+
+struct key {
+    const char *section;
+    const char *name;
+    enum key_type type;
+    size_t offset;
+    uint64_t low;
+    uint64_t high;
+    const char *expected;
+};
+
+#define AT(field) offsetof(struct config, field)
+#define SECOND_NS UINT64_C(1000000000)
+
+static const struct key keys[] = {
+    {"node", "id", KEY_U16, AT(id), 1, VOTER_ID_MAX, "1 to 255"},
+    {"node", "log", KEY_TEXT, AT(log_path), 1, 0, "a file path"},
+    {"node", "log_size", KEY_SIZE, AT(log_size_bytes), 8 << 20, UINT64_C(1) << 37,
+     "8MiB to 128GiB, in whole 4KiB"},
+    {"node", "relaxed_size", KEY_SIZE, AT(relaxed_size_bytes), 0, UINT64_C(1) << 30,
+     "0B (no relaxed writes), or 8MiB to 1GiB in whole 4KiB"},
+    {"cluster", "name", KEY_TEXT, AT(cluster), 1, 0, "a name"},
+    {"cluster", "election_timeout_min", KEY_DURATION, AT(election_timeout_min_ns), 500000,
+     60 * SECOND_NS, "500us to 60s"},
+    {"cluster", "election_timeout_max", KEY_DURATION, AT(election_timeout_max_ns), 500000,
+     120 * SECOND_NS, "500us to 120s"},
+    {"cluster", "heartbeat_interval", KEY_DURATION, AT(heartbeat_interval_ns), 100000,
+     30 * SECOND_NS, "100us to 30s"},
+    {"cluster", "keys_max", KEY_U32, AT(keys_max), 1, 1u << 30, "1 to 1073741824"},
+    {"cluster", "store_size", KEY_SIZE, AT(store_size_bytes), 1 << 20, UINT64_C(1) << 38,
+     "1MiB to 256GiB"},
+    {"cluster", "sessions_max", KEY_U32, AT(sessions_max), 1, 1u << 20, "1 to 1048576"},
+    {"cluster", "session_ttl", KEY_DURATION, AT(session_ttl_ns), SECOND_NS,
+     30 * 24 * 3600 * SECOND_NS, "1s to 720h"},
+    {"port", "device", KEY_TEXT, AT(device), 1, 0, "a PCI address or a DPDK vdev string"},
+    {"port", "mtu", KEY_U16, AT(mtu_bytes), 1500, 9000, "1500 to 9000"},
+    {"port", "ring_size", KEY_U32, AT(ring_size), 64, 16384, "64 to 16384"},
+    {"port", "hugepages", KEY_BOOL, AT(is_hugepages), 0, 0, "true or false"},
+    {"port", "memory_mib", KEY_U32, AT(memory_mib), 16, 65536, "16 to 65536"},
+    {"lane", "core", KEY_I32, AT(core), 0, 4096, "-1 (not pinned) or a core number"},
+    {"lane", "idle_spin_turns", KEY_TURNS, AT(idle_spin_turns), 0, UINT32_MAX,
+     "a number of turns, or forever"},
+    {"lane", "idle_yield_turns", KEY_U32, AT(idle_yield_turns), 0, UINT32_MAX, "a number of turns"},
+    {"lane", "idle_sleep_max", KEY_DURATION, AT(idle_sleep_max_ns), 1000, SECOND_NS, "1us to 1s"},
+};
+
+struct reading {
+    struct config *config;
+    const char *path;
+    char *reason;
+    size_t reason_size;
+    FILE *file;
+    int line; /* being read */
+    enum error error;
+};
+
+struct unit {
+    const char *suffix;
+    uint64_t factor;
+};
+
+static const struct unit duration_units[] = {{"us", 1000},
+                                             {"ms", 1000000},
+                                             {"s", SECOND_NS},
+                                             {"min", 60 * SECOND_NS},
+                                             {"h", 3600 * SECOND_NS},
+                                             {NULL, 0}};
+static const struct unit size_units[] = {
+    {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
+static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
+
+static bool parse_number(const char *text, const struct unit *units, uint64_t *ret_number)
+{
+    if (*text < '0' || *text > '9')
+        return false;
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (errno != 0)
+        return false;
+    while (*end == ' ')
+        end++;
+    for (const struct unit *unit = units; unit->suffix != NULL; unit++) {
+        if (strcmp(end, unit->suffix) == 0)
+            return !__builtin_mul_overflow((uint64_t)number, unit->factor, ret_number);
+    }
+    return false;
+}
+
+static const struct unit *units_of(enum key_type type)
+{
+    if (type == KEY_DURATION)
+        return duration_units;
+    return type == KEY_SIZE ? size_units : no_units;
+}
+
+static bool store_text(char *field, const char *text)
+{
+    size_t length = strlen(text);
+    if (length == 0 || length >= CONFIG_TEXT_MAX)
+        return false;
+    memcpy(field, text, length + 1);
+    return true;
+}
+
+static bool store_bool(bool *field, const char *text)
+{
+    *field = strcmp(text, "true") == 0;
+    return *field || strcmp(text, "false") == 0;
+}
+
+static bool store_number(const struct key *key, uint8_t *field, const char *text)
+{
+    uint64_t number;
+    if (!parse_number(text, units_of(key->type), &number) || number < key->low ||
+        number > key->high)
+        return false;
+    switch (key->type) {
+    case KEY_U16:
+        *(uint16_t *)(void *)field = (uint16_t)number;
+        return true;
+    case KEY_I32:
+        *(int32_t *)(void *)field = (int32_t)number;
+        return true;
+    case KEY_U32:
+    case KEY_TURNS:
+        *(uint32_t *)(void *)field = (uint32_t)number;
+        return true;
+    case KEY_DURATION:
+    case KEY_SIZE:
+        *(uint64_t *)(void *)field = number;
+        return true;
+    case KEY_TEXT:
+    case KEY_BOOL:
+        break;
+    }
+    return false;
+}
+
+static bool store(const struct key *key, struct config *config, const char *text)
+{
+    uint8_t *field = (uint8_t *)config + key->offset;
+    if (key->type == KEY_TEXT)
+        return store_text((char *)field, text);
+    if (key->type == KEY_BOOL)
+        return store_bool((bool *)field, text);
+    if (key->type == KEY_I32 && strcmp(text, "-1") == 0) {
+        *(int32_t *)(void *)field = -1;
+        return true;
+    }
+    if (key->type == KEY_TURNS && strcmp(text, "forever") == 0) {
+        *(uint32_t *)(void *)field = UINT32_MAX;
+        return true;
+    }
+    return store_number(key, field, text);
+}
+
+/* "10.77.0.1:7400" or "[fd00::1]:7400". */
+static bool parse_endpoint(const char *text, struct address *ret_address)
+{
+    const char *colon = strrchr(text, ':');
+    uint64_t port;
+    if (colon == NULL || !parse_number(colon + 1, no_units, &port) || port < 1 || port > 65535)
+        return false;
+    char host[INET6_ADDRSTRLEN + 2];
+    size_t length = (size_t)(colon - text);
+    if (length == 0 || length >= sizeof(host))
+        return false;
+    memcpy(host, text, length);
+    host[length] = '\0';
+    uint8_t ipv4[4];
+    if (inet_pton(AF_INET, host, ipv4) == 1) {
+        *ret_address = address_of_ipv4(ipv4, (uint16_t)port);
+        return true;
+    }
+    if (host[0] != '[' || host[length - 1] != ']')
+        return false;
+    host[length - 1] = '\0';
+    ret_address->port = (uint16_t)port;
+    return inet_pton(AF_INET6, host + 1, ret_address->ip) == 1;
+}
+
+static bool parse_prefix(const char *text, int family, uint8_t *ret_ip, uint8_t *ret_bits)
+{
+    const char *slash = strchr(text, '/');
+    char host[INET6_ADDRSTRLEN];
+    uint64_t bits;
+    if (slash == NULL || (size_t)(slash - text) >= sizeof(host) ||
+        !parse_number(slash + 1, no_units, &bits) || bits > (family == AF_INET ? 32 : 128))
+        return false;
+    memcpy(host, text, (size_t)(slash - text));
+    host[slash - text] = '\0';
+    *ret_bits = (uint8_t)bits;
+    return inet_pton(family, host, ret_ip) == 1;
+}
+
+static bool store_peer(struct config *config, const char *name, const char *value)
+{
+    uint64_t id;
+    if (config->peer_count == NODES_MAX || !parse_number(name, no_units, &id) || id < 1 ||
+        id > VOTER_ID_MAX)
+        return false;
+    for (uint32_t i = 0; i < config->peer_count; i++) {
+        if (config->peers[i].id == id)
+            return false;
+    }
+    struct config_peer *peer = &config->peers[config->peer_count];
+    peer->id = (uint16_t)id;
+    if (!parse_endpoint(value, &peer->address))
+        return false;
+    config->peer_count++;
+    return true;
+}
+
+/* Keys whose shape is their own: *ret_expected is set when the key is one of them. */
+static bool store_special(struct config *config, const char *section, const char *name,
+                          const char *value, const char **ret_expected)
+{
+    if (strcmp(section, "peers") == 0) {
+        *ret_expected = "up to 9 distinct ids (1 to 255), each ip:port";
+        return store_peer(config, name, value);
+    }
+    if (strcmp(section, "port") != 0)
+        return false;
+    if (strcmp(name, "netmask_bits") == 0) {
+        *ret_expected = "1 to 32";
+        uint64_t bits;
+        bool is_good = parse_number(value, no_units, &bits) && bits >= 1 && bits <= 32;
+        if (is_good)
+            config->ipv4_prefix_bits = (uint8_t)bits;
+        return is_good;
+    }
+    if (strcmp(name, "ipv6") == 0) {
+        *ret_expected = "an address with prefix, like fd00::1/64";
+        return parse_prefix(value, AF_INET6, config->ipv6.ip, &config->ipv6_prefix_bits);
+    }
+    if (strcmp(name, "gateway") == 0) {
+        *ret_expected = "an IPv4 address";
+        return inet_pton(AF_INET, value, config->gateway_ipv4) == 1;
+    }
+    return false;
+}
+
+static int fail(struct reading *reading, enum error error, const char *text)
+{
+    if (reading->error == OK) {
+        snprintf(reading->reason, reading->reason_size, "%s:%d: %s", reading->path, reading->line,
+                 text);
+        reading->error = error;
+    }
+    return 0;
+}
+
+/*
+ * Counts lines on inih's behalf: Debian's build of it does not tell handlers where they are. An
+ * indented line is a line like others: inih would take it, whole, for the value of the key above.
+ */
+static char *read_line(char *to, int size, void *context)
+{
+    struct reading *reading = context;
+    bool is_text = true;
+    int length = 0;
+    int byte = 0;
+    reading->line++;
+    while (length < size - 1 && byte != '\n' && (byte = getc(reading->file)) != EOF) {
+        is_text &= byte != '\0';
+        to[length++] = (char)byte;
+    }
+    to[length] = '\0';
+    if (length == size - 1 && byte != '\n')
+        is_text = false;
+    if (!is_text) {
+        fail(reading, ERR_SYNTAX, "a line with a NUL byte, or of 199 bytes or more");
+        return NULL;
+    }
+    size_t blanks = strspn(to, " \t\r\v\f");
+    memmove(to, to + blanks, (size_t)length + 1 - blanks);
+    return length > 0 ? to : NULL;
+}
+
+static int on_key(void *context, const char *section, const char *name, const char *value)
+{
+    struct reading *reading = context;
+    char text[2 * CONFIG_TEXT_MAX];
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const struct key *key = &keys[i];
+        if (strcmp(key->section, section) != 0 || strcmp(key->name, name) != 0)
+            continue;
+        if (store(key, reading->config, value))
+            return 1;
+        snprintf(text, sizeof(text), "[%.32s] %.64s = %.64s: expected %s", section, name, value,
+                 key->expected);
+        return fail(reading, ERR_RANGE, text);
+    }
+    const char *expected = NULL;
+    if (store_special(reading->config, section, name, value, &expected))
+        return 1;
+    if (expected != NULL) {
+        snprintf(text, sizeof(text), "[%.32s] %.64s = %.64s: expected %s", section, name, value,
+                 expected);
+        return fail(reading, ERR_RANGE, text);
+    }
+    snprintf(text, sizeof(text),
+             "unknown key %.64s in section [%.32s]: remove it, or see polluxd.example.ini", name,
+             section);
+    return fail(reading, ERR_SYNTAX, text);
+}
+
+static void set_defaults(struct config *config)
+{
+    *config = (struct config){
+        .log_size_bytes = UINT64_C(1) << 30,
+        .relaxed_size_bytes = UINT64_C(16) << 20,
+        .election_timeout_min_ns = UINT64_C(150000000),
+        .election_timeout_max_ns = UINT64_C(300000000),
+        .heartbeat_interval_ns = UINT64_C(30000000),
+        .keys_max = 1u << 20,
+        .store_size_bytes = UINT64_C(512) << 20,
+        .sessions_max = 4096,
+        .session_ttl_ns = 3600 * SECOND_NS,
+        .ipv4_prefix_bits = 24,
+        .mtu_bytes = 1500,
+        .ring_size = 1024,
+        .memory_mib = 64,
+        .core = -1,
+        .idle_spin_turns = 100,
+        .idle_yield_turns = 2000,
+        .idle_sleep_max_ns = 100000,
+    };
+}
+
+const struct config_peer *config_self(const struct config *config)
+{
+    for (uint32_t i = 0; i < config->peer_count; i++) {
+        if (config->peers[i].id == config->id)
+            return &config->peers[i];
+    }
+    return NULL;
+}
+
+/* What no single key can tell; NULL when all is well. */
+static const char *contradiction(const struct config *config)
+{
+    if (config->id == 0)
+        return "[node] id is missing";
+    if (config->log_path[0] == '\0')
+        return "[node] log is missing: the file that holds this node's log";
+    if (config->log_size_bytes % 4096 != 0)
+        return "[node] log_size must be in whole 4KiB";
+    if (config->relaxed_size_bytes % 4096 != 0 ||
+        (config->relaxed_size_bytes != 0 && config->relaxed_size_bytes < 8 << 20))
+        return "[node] relaxed_size must be 0B, or at least 8MiB in whole 4KiB";
+    if (config->cluster[0] == '\0')
+        return "[cluster] name is missing";
+    if (config->device[0] == '\0')
+        return "[port] device is missing: a PCI address or a vdev string";
+    if (config_self(config) == NULL)
+        return "[peers] has no entry for [node] id: list every node, this one included";
+    if (config->election_timeout_max_ns < config->election_timeout_min_ns)
+        return "[cluster] election_timeout_max is below election_timeout_min";
+    if (config->heartbeat_interval_ns * 2 > config->election_timeout_min_ns)
+        return "[cluster] heartbeat_interval must be at most half of election_timeout_min";
+    return NULL;
+}
+
+/* A journal that nobody opens would strand the acknowledged writes in it without a word. */
+static bool has_stranded_journal(const struct config *config, char *ret_reason, size_t reason_size)
+{
+    for (uint32_t bank = 0; bank < 2 && config->relaxed_size_bytes == 0; bank++) {
+        char name[CONFIG_TEXT_MAX + 16];
+        snprintf(name, sizeof(name), "%s" CONFIG_JOURNAL_SUFFIX ".%u", config->log_path, bank);
+        if (access(name, F_OK) != 0)
+            continue;
+        snprintf(ret_reason, reason_size,
+                 "%s: may hold acknowledged relaxed writes, which [node] relaxed_size = 0B would "
+                 "strand: start with relaxed_size = 16MiB until relaxed_pending is 0 in the node's "
+                 "status, then stop it and remove " CONFIG_JOURNAL_SUFFIX ".0 and .1",
+                 name);
+        return true;
+    }
+    return false;
+}
+
+enum error config_read(const char *path, struct config *ret_config, char *ret_reason,
+                       size_t reason_size)
+{
+    struct config config;
+    set_defaults(&config);
+    struct reading reading = {
+        .config = &config, .path = path, .reason = ret_reason, .reason_size = reason_size};
+    errno = 0;
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        snprintf(ret_reason, reason_size, "%s: %s", path, strerror(errno));
+        return errno == ENOENT ? ERR_NOT_FOUND : ERR_PERMISSION;
+    }
+    reading.file = file;
+    int bad_line = ini_parse_stream(read_line, &reading, on_key, &reading);
+    fclose(file);
+    reading.line = bad_line;
+    if (bad_line != 0)
+        fail(&reading, ERR_SYNTAX, "not a section, a key = value, or a comment");
+    if (reading.error != OK)
+        return reading.error;
+    const char *wrong = contradiction(&config);
+    if (wrong != NULL) {
+        snprintf(ret_reason, reason_size, "%s: %s", path, wrong);
+        return ERR_ARGUMENT;
+    }
+    if (has_stranded_journal(&config, ret_reason, reason_size))
+        return ERR_ARGUMENT;
+    *ret_config = config;
+    return OK;
+}

@@ -1,0 +1,70 @@
+/*
+ * A node's configuration file (INI, by inih). Every key is known or an error; every error names the
+ * file, the line and what would be right. Durations carry a unit (us, ms, s, min, h), sizes too (B,
+ * KiB, MiB, GiB). tools/polluxd.example.ini lists every key with its default.
+ */
+#ifndef POLLUX_SERVER_CONFIG_H
+#define POLLUX_SERVER_CONFIG_H
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/limits.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_TEXT_MAX 256
+/* Behind the path of the log: that of the journal, whose banks end in .0 and .1. */
+#define CONFIG_JOURNAL_SUFFIX ".relaxed"
+
+struct config_peer {
+    uint16_t id;
+    struct address address;
+};
+
+struct config {
+    /* [node] */
+    uint16_t id;
+    char log_path[CONFIG_TEXT_MAX];
+    uint64_t log_size_bytes;
+    uint64_t relaxed_size_bytes; /* of the journal beside the log; 0: no relaxed writes */
+    /* [cluster] */
+    char cluster[CONFIG_TEXT_MAX];
+    uint64_t election_timeout_min_ns;
+    uint64_t election_timeout_max_ns;
+    uint64_t heartbeat_interval_ns;
+    uint32_t keys_max;
+    uint64_t store_size_bytes;
+    uint32_t sessions_max;
+    uint64_t session_ttl_ns;
+    /* [peers] id = ip:port, this node included */
+    struct config_peer peers[NODES_MAX];
+    uint32_t peer_count;
+    /* [port] */
+    char device[CONFIG_TEXT_MAX]; /* PCI address or vdev string */
+    struct address ipv6;          /* additional; all zero: none */
+    uint8_t ipv4_prefix_bits;
+    uint8_t ipv6_prefix_bits;
+    uint8_t gateway_ipv4[4];
+    uint16_t mtu_bytes;
+    uint32_t ring_size;
+    bool is_hugepages;
+    uint32_t memory_mib;
+    /* [lane] */
+    int32_t core;              /* -1: not pinned */
+    uint32_t idle_spin_turns;  /* then sched_yield; UINT32_MAX: spin for ever */
+    uint32_t idle_yield_turns; /* then short sleeps */
+    uint64_t idle_sleep_max_ns;
+};
+
+/* Reads `path`. On an error ret_reason names file, line, key and what is expected. ERR_NOT_FOUND,
+ * ERR_PERMISSION, ERR_SYNTAX (malformed, unknown key), ERR_RANGE, ERR_ARGUMENT (keys
+ * contradict). */
+MUST_USE enum error config_read(const char *path, struct config *ret_config, char *ret_reason,
+                                size_t reason_size);
+
+/* This node's own entry of [peers]. */
+const struct config_peer *config_self(const struct config *config);
+
+#endif

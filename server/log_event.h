@@ -1,0 +1,34 @@
+/*
+ * Log lines: key=value text with a UTC time stamp on standard error. The lane only fills a struct
+ * report and pushes it on a ring; the main thread writes the line.
+ */
+#ifndef POLLUX_SERVER_LOG_EVENT_H
+#define POLLUX_SERVER_LOG_EVENT_H
+
+#include <stdint.h>
+
+enum log_event_kind {
+    LOG_EVENT_ROLE,    /* this node's role; value: its last index */
+    LOG_EVENT_LEADER,  /* the leader it follows; value: its commit index */
+    LOG_EVENT_SUSPECT, /* its log may lack acknowledged records behind `value` */
+    LOG_EVENT_SETTLED, /* a quorum has settled its log */
+    LOG_EVENT_SYNC_FAILED,
+    LOG_EVENT_LOG_EXHAUSTED,
+};
+
+struct log_event {
+    enum log_event_kind kind;
+    uint64_t term;
+    uint64_t value;
+    uint16_t leader;
+    uint8_t role; /* enum raft_role */
+};
+
+/* One line at once. Main thread, or any thread at start and stop. */
+__attribute__((format(printf, 2, 3))) void log_event_line(const char *level, const char *format,
+                                                          ...);
+
+/* The line of a report of node `node`. Main thread. */
+void log_event_write(const struct log_event *report, uint16_t node);
+
+#endif

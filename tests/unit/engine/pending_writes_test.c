@@ -1,0 +1,239 @@
+/* The overlay of pending writes: order, gaps, room, and what readers find. */
+#include "tests/unit/engine/fixture.h"
+
+#include "engine/state/key_hash.h"
+#include "engine/relaxed/pending_writes.h"
+
+#define OPS_MAX    4
+#define BLOCKS_MAX 20
+
+static struct arena arena;
+static struct pending_writes writes;
+
+static int setup(void **state)
+{
+    (void)state;
+    assert_int_equal(arena_init(&arena, pending_writes_arena_bytes(OPS_MAX, BLOCKS_MAX)), OK);
+    assert_int_equal(pending_writes_init(&writes, &arena, OPS_MAX, BLOCKS_MAX), OK);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    pending_writes_check_invariants(&writes);
+    pending_writes_deinit(&writes);
+    arena_deinit(&arena);
+    return 0;
+}
+
+static void add(uint64_t seq, const char *key, const char *value)
+{
+    struct wire_op op = op_set(1, key, value);
+    pending_writes_add(&writes, &op, seq);
+}
+
+static void add_cancel(uint16_t node, uint64_t seq)
+{
+    struct wire_op op = op_cancel(node, seq);
+    pending_writes_add_cancel(&writes, &op);
+}
+
+static struct store_entry *lookup(const char *key)
+{
+    return pending_writes_lookup(&writes, text(key), key_hash(text(key)));
+}
+
+static void test_pending_writes_shows_what_is_durable(void **state)
+{
+    (void)state;
+    add(5, "a", "1");
+    add(6, "b", NULL);
+    assert_null(lookup("a"));
+    assert_true(pending_writes_is_empty(&writes));
+    assert_int_equal(pending_writes_show(&writes, 5), 0);
+    assert_int_equal(pending_writes_seq(lookup("a")), 5);
+    assert_true(pending_writes_has_value(lookup("a")));
+    assert_null(lookup("b"));
+    pending_writes_show(&writes, 9);
+    assert_false(pending_writes_has_value(lookup("b")));
+    assert_int_equal(pending_writes_seq(lookup("b")), 6);
+}
+
+static void test_pending_writes_drops_the_older_of_a_key(void **state)
+{
+    (void)state;
+    add(1, "a", "1");
+    add(2, "b", "1");
+    add(3, "a", "2");
+    assert_int_equal(pending_writes_show(&writes, 3), 1);
+    assert_int_equal(pending_writes_seq(lookup("a")), 3);
+    /* The gap at the head is gone; one in the middle counts until the head has passed it. */
+    assert_int_equal(writes.head, 1);
+    assert_int_equal(writes.live, 2);
+    pending_writes_check_invariants(&writes);
+    assert_int_equal(pending_writes_decide(&writes, 2), 1);
+    assert_null(lookup("b"));
+    assert_int_equal(pending_writes_decide(&writes, 3), 1);
+    assert_null(lookup("a"));
+    assert_int_equal(writes.blocks, 0);
+}
+
+/* Nobody knows the number of what is not durable: who names it by chance changes nothing. */
+static void test_pending_writes_overrules_only_what_is_shown(void **state)
+{
+    (void)state;
+    add(1, "a", "1");
+    pending_writes_show(&writes, 1);
+    add(2, "a", "2");
+    pending_writes_overrule(&writes, text("b"), 3, 0);
+    assert_int_equal(pending_writes_seq(lookup("a")), 1);
+    pending_writes_overrule(&writes, text("a"), 2, 0);
+    assert_null(lookup("a"));
+    pending_writes_show(&writes, 2);
+    assert_int_equal(pending_writes_seq(lookup("a")), 2);
+    pending_writes_check_invariants(&writes);
+    pending_writes_overrule(&writes, text("a"), 1, 0);
+    assert_int_equal(pending_writes_seq(lookup("a")), 2);
+    pending_writes_overrule(&writes, text("a"), 2, 0);
+    assert_null(lookup("a"));
+    pending_writes_overrule(&writes, text("a"), 2, 0);
+    pending_writes_check_invariants(&writes);
+}
+
+/* What was replaced by an overruled one stays hidden with it, and a newer one is shown again. */
+static void test_pending_writes_overrules_the_older_ones_too(void **state)
+{
+    (void)state;
+    add(1, "a", "1");
+    pending_writes_show(&writes, 1);
+    pending_writes_at(&writes, 0)->is_forwarded = true;
+    add(2, "a", "2");
+    pending_writes_show(&writes, 2);
+    pending_writes_overrule(&writes, text("a"), 2, 0);
+    assert_null(lookup("a"));
+    assert_int_equal(writes.live, 2);
+    add(3, "a", "3");
+    pending_writes_show(&writes, 3);
+    assert_int_equal(pending_writes_seq(lookup("a")), 3);
+    pending_writes_check_invariants(&writes);
+    assert_int_equal(pending_writes_decide(&writes, 3), 3);
+    assert_null(lookup("a"));
+}
+
+static void test_pending_writes_keeps_what_was_forwarded(void **state)
+{
+    (void)state;
+    add(1, "a", "1");
+    pending_writes_show(&writes, 1);
+    pending_writes_at(&writes, 0)->is_forwarded = true;
+    add(2, "a", "2");
+    assert_int_equal(pending_writes_show(&writes, 2), 0);
+    assert_int_equal(pending_writes_seq(lookup("a")), 2);
+    assert_int_equal(pending_writes_decide(&writes, 1), 1);
+    assert_int_equal(pending_writes_seq(lookup("a")), 2);
+}
+
+static void test_pending_writes_hands_cancels_to_the_op_behind_them(void **state)
+{
+    (void)state;
+    add(1, "a", "1");
+    add_cancel(3, 30);
+    add_cancel(4, 40);
+    add(2, "a", "2");
+    add(3, "a", "3");
+    pending_writes_show(&writes, 3);
+    /* The first was dropped, the second stays for its cancels. */
+    assert_int_equal(writes.live, 2);
+    uint64_t first = pending_writes_first_cancel(&writes, 1);
+    assert_int_equal(pending_writes_at(&writes, 1)->cancel_count, 2);
+    assert_int_equal(pending_writes_cancel_at(&writes, first)->node, 3);
+    assert_int_equal(pending_writes_cancel_at(&writes, first + 1)->seq, 40);
+    assert_int_equal(pending_writes_first_cancel(&writes, 2), first + 2);
+    pending_writes_decide(&writes, 2);
+    assert_int_equal(writes.cancels_head, writes.cancels_tail);
+}
+
+static void test_pending_writes_closes_gaps_when_they_are_half_of_it(void **state)
+{
+    (void)state;
+    const struct pending_need need = {.ops = 2};
+    uint64_t position = 1;
+    add_cancel(3, 30);
+    add(1, "cold", "1");
+    add(2, "a", "1");
+    add(3, "a", "2");
+    pending_writes_show(&writes, 3);
+    pending_writes_close_gaps(&writes, &position); /* one gap: not yet */
+    assert_int_equal(writes.head, 0);
+    add(4, "a", "3");
+    pending_writes_show(&writes, 4);
+    assert_false(pending_writes_has_room(&writes, &need));
+    pending_writes_close_gaps(&writes, &position);
+    assert_true(pending_writes_has_room(&writes, &need));
+    pending_writes_check_invariants(&writes);
+    assert_int_equal(writes.head, 2);
+    assert_int_equal(pending_writes_at(&writes, 2)->seq, 1);
+    assert_int_equal(
+        pending_writes_cancel_at(&writes, pending_writes_first_cancel(&writes, 2))->seq, 30);
+    assert_int_equal(position, 3); /* of the first op that was there or behind */
+    assert_int_equal(pending_writes_next_seq(&writes, 1), 1);
+    assert_int_equal(pending_writes_next_seq(&writes, 2), 4);
+    assert_int_equal(pending_writes_next_seq(&writes, 5), UINT64_MAX);
+    assert_int_equal(pending_writes_seq(lookup("cold")), 1);
+    assert_int_equal(pending_writes_seq(lookup("a")), 4);
+}
+
+static void test_pending_writes_has_room_for_so_much(void **state)
+{
+    (void)state;
+    struct pending_need need = {.ops = OPS_MAX, .blocks = BLOCKS_MAX};
+    assert_true(pending_writes_has_room(&writes, &need));
+    need.ops++;
+    assert_false(pending_writes_has_room(&writes, &need));
+    need = (struct pending_need){.ops = 1, .blocks = BLOCKS_MAX + 1};
+    assert_false(pending_writes_has_room(&writes, &need));
+    need = (struct pending_need){.ops = 1, .cancels = PENDING_WRITES_CANCELS_MAX};
+    assert_true(pending_writes_has_room(&writes, &need));
+    add_cancel(1, 1);
+    assert_false(pending_writes_has_room(&writes, &need));
+    add(1, "a", "1");
+}
+
+static void test_pending_writes_goes_round_its_ring(void **state)
+{
+    (void)state;
+    char key[700 / 2];
+    memset(key, 'k', sizeof(key) - 1);
+    key[sizeof(key) - 1] = '\0';
+    for (uint64_t seq = 1; seq <= 100; seq++) {
+        add(seq, key, "value");
+        pending_writes_show(&writes, seq);
+        assert_int_equal(pending_writes_seq(lookup(key)), seq);
+        pending_writes_check_invariants(&writes);
+        if (seq % 3 == 0)
+            pending_writes_decide(&writes, seq);
+        store_turn(&writes.store);
+        rcu_turn();
+    }
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_pending_writes_shows_what_is_durable),
+        T(test_pending_writes_drops_the_older_of_a_key),
+        T(test_pending_writes_overrules_only_what_is_shown),
+        T(test_pending_writes_overrules_the_older_ones_too),
+        T(test_pending_writes_keeps_what_was_forwarded),
+        T(test_pending_writes_hands_cancels_to_the_op_behind_them),
+        T(test_pending_writes_closes_gaps_when_they_are_half_of_it),
+        T(test_pending_writes_has_room_for_so_much),
+        T(test_pending_writes_goes_round_its_ring),
+    };
+    rcu_thread_begin();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    rcu_thread_end();
+    return failed;
+}

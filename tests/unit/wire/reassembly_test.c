@@ -1,0 +1,176 @@
+/* Reassembly: pieces in any order, twice, contradicting one another, or more senders than slots. */
+#include "base/prng.h"
+#include "wire/reassembly.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define CLUSTER 42
+#define SLOTS   2
+
+static uint8_t body[MESSAGE_SIZE_BYTES_MAX];
+static struct arena arena;
+static struct reassembly *reassembly;
+static const struct address alice = {.ip = {1}, .port = 1};
+static const struct address bob = {.ip = {1}, .port = 2};
+
+static int setup(void **state)
+{
+    (void)state;
+    struct prng prng;
+    prng_init(&prng, 7);
+    for (size_t i = 0; i < sizeof(body); i++)
+        body[i] = (uint8_t)prng_next(&prng);
+    if (arena_init(&arena, reassembly_arena_bytes(SLOTS)) != OK)
+        return 1;
+    reassembly = reassembly_init(&arena, SLOTS);
+    arena_seal(&arena);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    arena_deinit(&arena);
+    return 0;
+}
+
+struct message {
+    const struct address *from;
+    uint64_t id;
+    size_t size_bytes;
+};
+
+static enum error add(const struct message *message, uint32_t piece, uint64_t now_ns,
+                      struct span *ret_message)
+{
+    static uint8_t bytes[PACKET_SIZE_BYTES_MAX];
+    struct wire_message_header header = {
+        .type = WIRE_WRITE, .cluster_id = CLUSTER, .message_id = message->id};
+    uint32_t size = wire_piece_encode(bytes, &header, span_of(body, message->size_bytes), piece);
+    struct wire_packet packet;
+    assert_int_equal(wire_packet_decode(span_of(bytes, size), CLUSTER, &packet), OK);
+    return reassembly_add(reassembly, message->from, &packet, now_ns, ret_message);
+}
+
+static void assert_missing(const struct message *message, uint32_t piece, uint64_t now_ns)
+{
+    struct span whole = span_of("x", 1);
+    assert_int_equal(add(message, piece, now_ns, &whole), OK);
+    assert_null(whole.data);
+}
+
+static void assert_whole(const struct message *message, uint32_t piece, uint64_t now_ns)
+{
+    struct span whole = {.data = NULL};
+    assert_int_equal(add(message, piece, now_ns, &whole), OK);
+    assert_int_equal(whole.size_bytes, message->size_bytes);
+    assert_memory_equal(whole.data, body, message->size_bytes);
+}
+
+static void test_reassembly_passes_single_pieces_through(void **state)
+{
+    (void)state;
+    struct message empty = {&alice, 1, 0};
+    struct message full = {&alice, 2, PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct span whole;
+    assert_int_equal(add(&empty, 0, 1, &whole), OK);
+    assert_int_equal(whole.size_bytes, 0);
+    assert_whole(&full, 0, 2);
+    assert_whole(&full, 0, 3); /* it takes no slot, so nothing is remembered */
+}
+
+static void test_reassembly_joins_pieces_in_any_order(void **state)
+{
+    (void)state;
+    struct message largest = {&alice, 3, MESSAGE_SIZE_BYTES_MAX};
+    uint32_t count = wire_piece_count(largest.size_bytes);
+    assert_int_equal(count, MESSAGE_PIECES_MAX);
+    uint32_t order[MESSAGE_PIECES_MAX];
+    struct prng prng;
+    prng_init(&prng, 1);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = (uint32_t)prng_range(&prng, 0, i);
+        order[i] = order[at];
+        order[at] = i;
+    }
+    for (uint32_t i = 0; i + 1 < count; i++)
+        assert_missing(&largest, order[i], i);
+    assert_whole(&largest, order[count - 1], count);
+}
+
+static void test_reassembly_refuses_a_piece_twice(void **state)
+{
+    (void)state;
+    struct message message = {&alice, 4, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct span whole = span_of("x", 1);
+    assert_missing(&message, 1, 1);
+    assert_int_equal(add(&message, 1, 2, &whole), ERR_REPLAYED);
+    assert_whole(&message, 0, 3);
+    /* Done is remembered: a late copy does not begin the message again. */
+    assert_int_equal(add(&message, 0, 4, &whole), ERR_REPLAYED);
+    assert_int_equal(add(&message, 1, 4, &whole), ERR_REPLAYED);
+    assert_int_equal(whole.size_bytes, 1);
+}
+
+static void test_reassembly_refuses_a_contradiction_and_keeps_what_was_there(void **state)
+{
+    (void)state;
+    struct message message = {&alice, 5, 3 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message liar = {&alice, 5, 3 * PACKET_PAYLOAD_SIZE_BYTES_MAX - 1};
+    struct span whole;
+    assert_missing(&message, 0, 1);
+    assert_missing(&message, 1, 2);
+    assert_int_equal(add(&liar, 2, 3, &whole), ERR_RANGE);
+    assert_whole(&message, 2, 4);
+}
+
+static void test_reassembly_tells_senders_apart(void **state)
+{
+    (void)state;
+    struct message from_alice = {&alice, 6, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message from_bob = {&bob, 6, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX - 9};
+    assert_missing(&from_alice, 0, 1);
+    assert_missing(&from_bob, 0, 2);
+    assert_whole(&from_alice, 1, 3);
+    assert_whole(&from_bob, 1, 4);
+}
+
+static void test_reassembly_gives_up_the_longest_idle(void **state)
+{
+    (void)state;
+    struct message first = {&alice, 7, 3 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message second = {&alice, 8, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message third = {&alice, 9, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    uint64_t before = reassembly_evictions(reassembly);
+    assert_missing(&first, 0, 1);
+    assert_missing(&second, 0, 2);
+    assert_missing(&first, 1, 3); /* now the second is the longest idle */
+    assert_missing(&third, 0, 4);
+    assert_int_equal(reassembly_evictions(reassembly), before + 1);
+    assert_whole(&first, 2, 5);
+    /* A done slot gives way before a filling one. */
+    assert_missing(&second, 0, 6);
+    assert_int_equal(reassembly_evictions(reassembly), before + 1);
+    assert_whole(&third, 1, 7);
+    assert_whole(&second, 1, 8); /* the retransmission brought it all again */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_reassembly_passes_single_pieces_through, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_reassembly_joins_pieces_in_any_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reassembly_refuses_a_piece_twice, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_reassembly_refuses_a_contradiction_and_keeps_what_was_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reassembly_tells_senders_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reassembly_gives_up_the_longest_idle, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

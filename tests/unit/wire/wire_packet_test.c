@@ -1,0 +1,196 @@
+/* Packets: what is encoded is decoded, and every other run of bytes is refused for its own
+ * reason. */
+#include "base/crc32c.h"
+#include "base/le.h"
+#include "wire/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define CLUSTER UINT64_C(0x1122334455667788)
+
+static const struct wire_message_header header = {.type = WIRE_WRITE,
+                                                  .shard = 3,
+                                                  .sender = 7,
+                                                  .cluster_id = CLUSTER,
+                                                  .message_id = UINT64_C(0xA1A2A3A4A5A6A7A8)};
+
+static uint8_t packet[PACKET_SIZE_BYTES_MAX + 8];
+
+static uint32_t small_packet(void)
+{
+    return wire_piece_encode(packet, &header, span_of("hello", 5), 0);
+}
+
+/* Makes the checksum right again after a field was changed. */
+static void reseal(uint32_t size_bytes)
+{
+    le32_store(packet + 4, 0);
+    le32_store(packet + 4, crc32c(0, packet, size_bytes));
+}
+
+static enum error decode(size_t size_bytes)
+{
+    struct wire_packet ret = {.piece = 999};
+    enum error error = wire_packet_decode(span_of(packet, size_bytes), CLUSTER, &ret);
+    assert_true(error == OK || ret.piece == 999); /* untouched on failure */
+    return error;
+}
+
+static void test_wire_packet_lays_out_its_header(void **state)
+{
+    (void)state;
+    assert_int_equal(small_packet(), PACKET_HEADER_SIZE_BYTES + 5);
+    static const uint8_t expected[] = "PX\x01\x12"
+                                      "????"
+                                      "\x88\x77\x66\x55\x44\x33\x22\x11"
+                                      "\x03\0\x07\0\0\0\x01\0"
+                                      "\xA8\xA7\xA6\xA5\xA4\xA3\xA2\xA1"
+                                      "\x05\0\0\0";
+    assert_int_equal(header.type, 0x12);
+    assert_memory_equal(packet, expected, 4);
+    assert_memory_equal(packet + 8, expected + 8, 28);
+    static const uint8_t zero[20];
+    assert_memory_equal(packet + 36, zero, 20);
+    assert_memory_equal(packet + 56, "hello", 5);
+}
+
+static void test_wire_packet_returns_what_was_encoded(void **state)
+{
+    (void)state;
+    static uint8_t body[3 * PACKET_PAYLOAD_SIZE_BYTES_MAX];
+    for (size_t i = 0; i < sizeof(body); i++)
+        body[i] = (uint8_t)(i * 31 + i / 256);
+    static const size_t sizes[] = {0,
+                                   1,
+                                   PACKET_PAYLOAD_SIZE_BYTES_MAX - 1,
+                                   PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                   PACKET_PAYLOAD_SIZE_BYTES_MAX + 1,
+                                   2 * PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                   sizeof(body)};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        uint32_t count = wire_piece_count(sizes[i]);
+        assert_int_equal(count, sizes[i] == 0 ? 1
+                                              : (sizes[i] + PACKET_PAYLOAD_SIZE_BYTES_MAX - 1) /
+                                                    PACKET_PAYLOAD_SIZE_BYTES_MAX);
+        size_t seen = 0;
+        for (uint32_t piece = 0; piece < count; piece++) {
+            uint32_t size = wire_piece_encode(packet, &header, span_of(body, sizes[i]), piece);
+            struct wire_packet ret;
+            assert_int_equal(wire_packet_decode(span_of(packet, size), CLUSTER, &ret), OK);
+            assert_int_equal(ret.header.type, header.type);
+            assert_int_equal(ret.header.shard, 3);
+            assert_int_equal(ret.header.sender, 7);
+            assert_true(ret.header.message_id == header.message_id);
+            assert_true(ret.header.cluster_id == CLUSTER);
+            assert_int_equal(ret.piece, piece);
+            assert_int_equal(ret.piece_count, count);
+            assert_int_equal(ret.message_size_bytes, sizes[i]);
+            assert_memory_equal(ret.payload.data, body + seen, ret.payload.size_bytes);
+            seen += ret.payload.size_bytes;
+        }
+        assert_int_equal(seen, sizes[i]);
+    }
+}
+
+static void test_wire_packet_names_each_fault(void **state)
+{
+    (void)state;
+    uint32_t size = small_packet();
+    assert_int_equal(decode(0), ERR_SHORT);
+    assert_int_equal(decode(PACKET_HEADER_SIZE_BYTES - 1), ERR_SHORT);
+    assert_int_equal(decode(PACKET_SIZE_BYTES_MAX + 1), ERR_TOO_LARGE);
+    packet[0] = 'Q';
+    assert_int_equal(decode(size), ERR_MAGIC);
+    small_packet();
+    packet[2] = WIRE_VERSION + 1;
+    assert_int_equal(decode(size), ERR_VERSION);
+    small_packet();
+    packet[size - 1] ^= 1;
+    assert_int_equal(decode(size), ERR_CHECKSUM);
+    small_packet();
+    packet[8] ^= 1;
+    reseal(size);
+    assert_int_equal(decode(size), ERR_CLUSTER);
+    small_packet();
+    packet[3] = 2;
+    reseal(size);
+    assert_int_equal(decode(size), ERR_TYPE);
+    packet[3] = WIRE_FORWARD + 1;
+    reseal(size);
+    assert_int_equal(decode(size), ERR_TYPE);
+    for (uint32_t at = 36; at < 56; at++) {
+        small_packet();
+        packet[at] = 1;
+        reseal(size);
+        assert_int_equal(decode(size), ERR_RESERVED);
+    }
+    small_packet();
+    le16_store(packet + 18, VOTER_ID_MAX + 1);
+    reseal(size);
+    assert_int_equal(decode(size), ERR_RANGE);
+}
+
+static void test_wire_packet_ties_piece_count_and_size_together(void **state)
+{
+    (void)state;
+    uint32_t size = small_packet();
+    le16_store(packet + 20, 1); /* piece 1 of 1 */
+    reseal(size);
+    assert_int_equal(decode(size), ERR_RANGE);
+    small_packet();
+    le16_store(packet + 22, 2); /* two pieces for five bytes */
+    reseal(size);
+    assert_int_equal(decode(size), ERR_RANGE);
+    le16_store(packet + 22, 0);
+    reseal(size);
+    assert_int_equal(decode(size), ERR_RANGE);
+    small_packet();
+    le32_store(packet + 32, 6); /* one byte more than is there */
+    reseal(size);
+    assert_int_equal(decode(size), ERR_SHORT);
+    le32_store(packet + 32, 4);
+    reseal(size);
+    assert_int_equal(decode(size), ERR_TRAILING);
+    le32_store(packet + 32, MESSAGE_SIZE_BYTES_MAX + 1);
+    reseal(size);
+    assert_int_equal(decode(size), ERR_TOO_LARGE);
+}
+
+static void test_wire_packet_refuses_every_flipped_bit(void **state)
+{
+    (void)state;
+    uint32_t size = small_packet();
+    for (uint32_t bit = 0; bit < size * 8; bit++) {
+        packet[bit / 8] ^= (uint8_t)(1 << (bit % 8));
+        assert_int_not_equal(decode(size), OK);
+        packet[bit / 8] ^= (uint8_t)(1 << (bit % 8));
+    }
+    assert_int_equal(decode(size), OK);
+}
+
+static void test_wire_cluster_id_tells_names_apart(void **state)
+{
+    (void)state;
+    assert_true(wire_cluster_id("demo") == wire_cluster_id("demo"));
+    assert_true(wire_cluster_id("demo") != wire_cluster_id("demp"));
+    assert_true(wire_cluster_id("") != 0);
+    /* On the wire and on the medium for ever: this value never changes. */
+    assert_true(wire_cluster_id("pollux") == UINT64_C(0x8DC15AB7E605A2AE));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wire_packet_lays_out_its_header),
+        cmocka_unit_test(test_wire_packet_returns_what_was_encoded),
+        cmocka_unit_test(test_wire_packet_names_each_fault),
+        cmocka_unit_test(test_wire_packet_ties_piece_count_and_size_together),
+        cmocka_unit_test(test_wire_packet_refuses_every_flipped_bit),
+        cmocka_unit_test(test_wire_cluster_id_tells_names_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

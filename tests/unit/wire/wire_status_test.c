@@ -1,0 +1,154 @@
+/* Hello, counters and transfer: round trips, and each fault named. */
+#include "base/le.h"
+#include "wire/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static uint8_t buffer[1024];
+
+static const struct wire_hello_reply hello_reply = {.nonce = 1,
+                                                    .incarnation = 2,
+                                                    .term = 3,
+                                                    .applied_index = 4,
+                                                    .commit_index = 5,
+                                                    .last_index = 6,
+                                                    .contact_age_us = UINT64_MAX,
+                                                    .journal_done_seq = 10,
+                                                    .node = 7,
+                                                    .leader = 8,
+                                                    .node_count = 9,
+                                                    .role = RAFT_LEADER,
+                                                    .has_fresh_quorum = true,
+                                                    .is_suspect = false,
+                                                    .granularity = 2,
+                                                    .is_emulated = true};
+
+static struct wire_writer writer_new(void)
+{
+    return (struct wire_writer){.data = buffer, .capacity_bytes = sizeof(buffer)};
+}
+
+static void test_wire_hello_round_trip(void **state)
+{
+    (void)state;
+    struct wire_writer writer = writer_new();
+    wire_hello_encode(&writer, &(struct wire_hello){.nonce = UINT64_C(0xFEDCBA9876543210)});
+    struct wire_hello ret = {0};
+    assert_int_equal(wire_hello_decode(span_of(buffer, 7), &ret), ERR_SHORT);
+    assert_int_equal(wire_hello_decode(span_of(buffer, 9), &ret), ERR_TRAILING);
+    assert_true(ret.nonce == 0);
+    assert_int_equal(wire_hello_decode(span_of(buffer, writer.size_bytes), &ret), OK);
+    assert_true(ret.nonce == UINT64_C(0xFEDCBA9876543210));
+}
+
+static void test_wire_hello_reply_round_trip_with_counters(void **state)
+{
+    (void)state;
+    struct wire_writer writer = writer_new();
+    wire_hello_reply_encode(&writer, &hello_reply);
+    wire_counter_add(&writer, &(struct wire_counter){.name = "keys", .value = 10});
+    wire_counter_add(&writer, &(struct wire_counter){.name = "x", .value = UINT64_MAX});
+    assert_false(writer.is_overflow);
+    struct span bytes = span_of(buffer, writer.size_bytes);
+    struct wire_hello_reply ret;
+    size_t cursor;
+    assert_int_equal(wire_hello_reply_decode(bytes, &cursor, &ret), OK);
+    assert_true(ret.nonce == 1 && ret.incarnation == 2 && ret.term == 3);
+    assert_true(ret.applied_index == 4 && ret.commit_index == 5 && ret.last_index == 6);
+    assert_true(ret.contact_age_us == UINT64_MAX && ret.journal_done_seq == 10);
+    assert_int_equal(ret.node, 7);
+    assert_int_equal(ret.leader, 8);
+    assert_int_equal(ret.node_count, 9);
+    assert_int_equal(ret.role, RAFT_LEADER);
+    assert_true(ret.has_fresh_quorum && !ret.is_suspect && ret.is_emulated);
+    assert_int_equal(ret.granularity, 2);
+    struct wire_counter counter;
+    assert_int_equal(wire_counter_decode(bytes, &cursor, &counter), OK);
+    assert_true(span_is_equal(counter.name_span, span_of("keys", 4)) && counter.value == 10);
+    assert_int_equal(wire_counter_decode(bytes, &cursor, &counter), OK);
+    assert_true(span_is_equal(counter.name_span, span_of("x", 1)));
+    assert_true(counter.value == UINT64_MAX);
+    assert_int_equal(cursor, bytes.size_bytes);
+    assert_int_equal(wire_counter_decode(bytes, &cursor, &counter), ERR_SHORT);
+}
+
+static enum error decode_changed(size_t at, uint16_t value)
+{
+    struct wire_writer writer = writer_new();
+    wire_hello_reply_encode(&writer, &hello_reply);
+    le16_store(buffer + at, value);
+    struct wire_hello_reply ret = {.node = 99};
+    size_t end = 99;
+    enum error error = wire_hello_reply_decode(span_of(buffer, writer.size_bytes), &end, &ret);
+    assert_true(error == OK || (ret.node == 99 && end == 99));
+    return error;
+}
+
+static void test_wire_hello_reply_names_each_fault(void **state)
+{
+    (void)state;
+    struct wire_hello_reply ret;
+    size_t end;
+    assert_int_equal(wire_hello_reply_decode(span_of(buffer, 79), &end, &ret), ERR_SHORT);
+    assert_int_equal(decode_changed(56, 7), OK);
+    assert_int_equal(decode_changed(56, 0), ERR_RANGE);
+    assert_int_equal(decode_changed(56, VOTER_ID_MAX + 1), ERR_RANGE);
+    assert_int_equal(decode_changed(58, VOTER_ID_MAX + 1), ERR_RANGE);
+    assert_int_equal(decode_changed(60, 0), ERR_RANGE);
+    assert_int_equal(decode_changed(60, NODES_MAX + 1), ERR_RANGE);
+    assert_int_equal(decode_changed(62, RAFT_LEADER + 1), ERR_RANGE);
+    assert_int_equal(decode_changed(62, RAFT_LEADER | 8 << 8), ERR_RESERVED);
+    assert_int_equal(decode_changed(70, 1), ERR_RESERVED);
+}
+
+static void test_wire_counter_refuses_names_for_terminals_to_choke_on(void **state)
+{
+    (void)state;
+    struct wire_counter counter = {.value = 99};
+    size_t cursor = 0;
+    struct wire_writer writer = writer_new();
+    wire_counter_add(&writer, &(struct wire_counter){.name = "name", .value = 1});
+    struct span bytes = span_of(buffer, writer.size_bytes);
+    buffer[10] = 0x1b;
+    assert_int_equal(wire_counter_decode(bytes, &cursor, &counter), ERR_RANGE);
+    buffer[8] = 0;
+    assert_int_equal(wire_counter_decode(bytes, &cursor, &counter), ERR_RANGE);
+    buffer[8] = 64;
+    assert_int_equal(wire_counter_decode(bytes, &cursor, &counter), ERR_RANGE);
+    buffer[8] = 5;
+    assert_int_equal(wire_counter_decode(bytes, &cursor, &counter), ERR_SHORT);
+    assert_true(cursor == 0 && counter.value == 99);
+}
+
+static void test_wire_transfer_round_trip(void **state)
+{
+    (void)state;
+    struct wire_writer writer = writer_new();
+    wire_transfer_encode(&writer, 12, 3);
+    uint64_t number = 0;
+    uint16_t target = 0;
+    assert_int_equal(wire_transfer_decode(span_of(buffer, 15), &number, &target), ERR_SHORT);
+    assert_int_equal(wire_transfer_decode(span_of(buffer, 17), &number, &target), ERR_TRAILING);
+    assert_int_equal(wire_transfer_decode(span_of(buffer, 16), &number, &target), OK);
+    assert_true(number == 12 && target == 3);
+    le16_store(buffer + 8, VOTER_ID_MAX + 1);
+    assert_int_equal(wire_transfer_decode(span_of(buffer, 16), &number, &target), ERR_RANGE);
+    buffer[15] = 1;
+    assert_int_equal(wire_transfer_decode(span_of(buffer, 16), &number, &target), ERR_RESERVED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wire_hello_round_trip),
+        cmocka_unit_test(test_wire_hello_reply_round_trip_with_counters),
+        cmocka_unit_test(test_wire_hello_reply_names_each_fault),
+        cmocka_unit_test(test_wire_counter_refuses_names_for_terminals_to_choke_on),
+        cmocka_unit_test(test_wire_transfer_round_trip),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,216 @@
+/*
+ * Writes of clients.
+ *
+ * Write: 0 packet number u64 | 8 incarnation u64 | 16 timeout u32 (us) | 20 flags u8 (1: relaxed,
+ * 2: recall) | 21 zero[3] | 24 request Request: 0 session u64 | 8 floor u64 | 16 op count u16 | 18
+ * zero u16 | 20 size of the ops u32 | 24 ops Op: 0 type u8 | 1 flags u8 (1: has value, 2: has old)
+ * | 2 key size u16 | 4 value size u32 | 8 seq u64 | 16 old size u32; of a set or cancel the tag |
+ * 20 node u16 | 22 zero u16 | 24 key, value, old
+ *
+ * A request that decodes holds exactly its op count of ops, each within every limit, so that
+ * whoever walks it afterwards meets no surprise. Ops that carry no key (fence, register, ...) have
+ * none. Only a cancel carries a node.
+ */
+#include "wire/wire_internal.h"
+
+#define WRITE_FLAG_RELAXED 1
+#define WRITE_FLAG_RECALL  2
+
+#define OP_FLAG_VALUE 1
+#define OP_FLAG_OLD   2
+
+static_assert(WIRE_OP_HEADER_SIZE_BYTES == 24, "the layout above");
+static_assert(WIRE_REQUEST_HEADER_SIZE_BYTES == 24, "the layout above");
+static_assert(WIRE_WRITE_HEADER_SIZE_BYTES == 24, "the layout above");
+static_assert(KEY_SIZE_BYTES_MAX <= UINT16_MAX, "the key size is 16 bits on the wire");
+
+static bool has_tag(uint8_t type)
+{
+    return type == WIRE_OP_SET || type == WIRE_OP_CANCEL;
+}
+
+void wire_request_begin(struct wire_writer *writer, uint64_t session, uint64_t floor)
+{
+    CHECK(writer->size_bytes == 0);
+    uint8_t *to = wire_writer_grow(writer, WIRE_REQUEST_HEADER_SIZE_BYTES);
+    if (to == NULL)
+        return;
+    memset(to, 0, WIRE_REQUEST_HEADER_SIZE_BYTES);
+    le64_store(to, session);
+    le64_store(to + 8, floor);
+}
+
+size_t wire_op_size_bytes(const struct wire_op *op)
+{
+    return WIRE_OP_HEADER_SIZE_BYTES + op->key.size_bytes + op->value.size_bytes +
+           op->old.size_bytes;
+}
+
+void wire_request_add(struct wire_writer *writer, const struct wire_op *op)
+{
+    CHECK(op->key.size_bytes <= KEY_SIZE_BYTES_MAX);
+    CHECK(op->value.size_bytes <= VALUE_SIZE_BYTES_MAX);
+    CHECK(op->old.size_bytes <= VALUE_SIZE_BYTES_MAX);
+    CHECK(op->has_value || op->value.size_bytes == 0);
+    CHECK(op->has_old || op->old.size_bytes == 0);
+    CHECK(has_tag(op->type) ? op->old.size_bytes == 0 : op->tag == 0);
+    uint8_t *to = wire_writer_grow(writer, wire_op_size_bytes(op));
+    if (to == NULL)
+        return;
+    uint16_t op_count = le16_load(writer->data + 16);
+    CHECK(op_count < REQUEST_OPS_MAX);
+
+    memset(to, 0, WIRE_OP_HEADER_SIZE_BYTES);
+    to[0] = op->type;
+    to[1] = (uint8_t)((op->has_value ? OP_FLAG_VALUE : 0) | (op->has_old ? OP_FLAG_OLD : 0));
+    le16_store(to + 2, (uint16_t)op->key.size_bytes);
+    le32_store(to + 4, (uint32_t)op->value.size_bytes);
+    le64_store(to + 8, op->seq);
+    le32_store(to + 16, has_tag(op->type) ? op->tag : (uint32_t)op->old.size_bytes);
+    le16_store(to + 20, op->node);
+    to = wire_copy(to + WIRE_OP_HEADER_SIZE_BYTES, op->key);
+    to = wire_copy(to, op->value);
+    wire_copy(to, op->old);
+
+    le16_store(writer->data + 16, (uint16_t)(op_count + 1));
+    le32_store(writer->data + 20, (uint32_t)(writer->size_bytes - WIRE_REQUEST_HEADER_SIZE_BYTES));
+}
+
+/* Which parts each type of op carries. */
+static enum error op_check_shape(const struct wire_op *op)
+{
+    bool has_key = op->type == WIRE_OP_SET || op->type == WIRE_OP_SWAP;
+    if (has_key != (op->key.size_bytes > 0))
+        return ERR_RANGE;
+    if (op->has_value && !has_key)
+        return ERR_RANGE;
+    if (op->has_old && op->type != WIRE_OP_SWAP)
+        return ERR_RANGE;
+    if (op->type == WIRE_OP_CANCEL ? op->node == 0 || op->node > VOTER_ID_MAX : op->node != 0)
+        return ERR_RANGE;
+    bool has_seq = has_key || op->type == WIRE_OP_FENCE || op->type == WIRE_OP_CANCEL ||
+                   op->type == WIRE_OP_REGISTER;
+    return has_seq && op->seq == 0 ? ERR_RANGE : OK;
+}
+
+enum error wire_op_decode(struct span ops, size_t *cursor, struct wire_op *ret_op)
+{
+    CHECK(*cursor <= ops.size_bytes);
+    size_t left = ops.size_bytes - *cursor;
+    if (left < WIRE_OP_HEADER_SIZE_BYTES)
+        return ERR_SHORT;
+    const uint8_t *from = ops.data + *cursor;
+    uint8_t flags = from[1];
+    size_t key_bytes = le16_load(from + 2);
+    size_t value_bytes = le32_load(from + 4);
+    uint32_t tag = has_tag(from[0]) ? le32_load(from + 16) : 0;
+    size_t old_bytes = has_tag(from[0]) ? 0 : le32_load(from + 16);
+    if (from[0] == 0 || from[0] >= WIRE_OP_TYPE_END)
+        return ERR_TYPE;
+    if ((flags & ~(OP_FLAG_VALUE | OP_FLAG_OLD)) != 0 || le16_load(from + 22) != 0)
+        return ERR_RESERVED;
+    if (key_bytes > KEY_SIZE_BYTES_MAX || value_bytes > VALUE_SIZE_BYTES_MAX ||
+        old_bytes > VALUE_SIZE_BYTES_MAX)
+        return ERR_TOO_LARGE;
+    size_t size_bytes = WIRE_OP_HEADER_SIZE_BYTES + key_bytes + value_bytes + old_bytes;
+    if (left < size_bytes)
+        return ERR_SHORT;
+    const uint8_t *body = from + WIRE_OP_HEADER_SIZE_BYTES;
+    struct wire_op op = {
+        .type = from[0],
+        .has_value = (flags & OP_FLAG_VALUE) != 0,
+        .has_old = (flags & OP_FLAG_OLD) != 0,
+        .node = le16_load(from + 20),
+        .tag = tag,
+        .seq = le64_load(from + 8),
+        .key = span_of(body, key_bytes),
+        .value = span_of(body + key_bytes, value_bytes),
+        .old = span_of(body + key_bytes + value_bytes, old_bytes),
+    };
+    if ((!op.has_value && value_bytes > 0) || (!op.has_old && old_bytes > 0))
+        return ERR_RANGE;
+    enum error error = op_check_shape(&op);
+    if (error != OK)
+        return error;
+    *cursor += size_bytes;
+    *ret_op = op;
+    return OK;
+}
+
+/* Exactly `op_count` ops, none broken, nothing behind them. */
+static enum error ops_check(struct span ops, uint16_t op_count)
+{
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < op_count; i++) {
+        struct wire_op op;
+        enum error error = wire_op_decode(ops, &cursor, &op);
+        if (error != OK)
+            return error;
+    }
+    return cursor == ops.size_bytes ? OK : ERR_TRAILING;
+}
+
+enum error wire_request_decode(struct span bytes, struct wire_request *ret_request)
+{
+    const uint8_t *from = bytes.data;
+    if (bytes.size_bytes < WIRE_REQUEST_HEADER_SIZE_BYTES)
+        return ERR_SHORT;
+    if (bytes.size_bytes > MESSAGE_SIZE_BYTES_MAX)
+        return ERR_TOO_LARGE;
+    uint16_t op_count = le16_load(from + 16);
+    size_t ops_bytes = le32_load(from + 20);
+    size_t left = bytes.size_bytes - WIRE_REQUEST_HEADER_SIZE_BYTES;
+    if (le16_load(from + 18) != 0)
+        return ERR_RESERVED;
+    if (op_count == 0 || op_count > REQUEST_OPS_MAX)
+        return ERR_RANGE;
+    if (left != ops_bytes)
+        return left < ops_bytes ? ERR_SHORT : ERR_TRAILING;
+    struct span ops = span_of(from + WIRE_REQUEST_HEADER_SIZE_BYTES, ops_bytes);
+    enum error error = ops_check(ops, op_count);
+    if (error != OK)
+        return error;
+    *ret_request = (struct wire_request){
+        .session = le64_load(from), .floor = le64_load(from + 8), .op_count = op_count, .ops = ops};
+    return OK;
+}
+
+void wire_write_encode(struct wire_writer *writer, const struct wire_write *write)
+{
+    uint8_t *to =
+        wire_writer_grow(writer, WIRE_WRITE_HEADER_SIZE_BYTES + write->request.size_bytes);
+    if (to == NULL)
+        return;
+    /* The request may lie in its place already: the header is all that is written then. */
+    wire_copy(to + WIRE_WRITE_HEADER_SIZE_BYTES, write->request);
+    memset(to, 0, WIRE_WRITE_HEADER_SIZE_BYTES);
+    le64_store(to, write->packet_number);
+    le64_store(to + 8, write->incarnation);
+    le32_store(to + 16, write->timeout_us);
+    to[20] = (uint8_t)((write->is_relaxed ? WRITE_FLAG_RELAXED : 0) |
+                       (write->is_recall ? WRITE_FLAG_RECALL : 0));
+}
+
+enum error wire_write_decode(struct span bytes, struct wire_write *ret_write)
+{
+    const uint8_t *from = bytes.data;
+    if (bytes.size_bytes < WIRE_WRITE_HEADER_SIZE_BYTES)
+        return ERR_SHORT;
+    if ((from[20] & ~(WRITE_FLAG_RELAXED | WRITE_FLAG_RECALL)) != 0 || !wire_is_zero(from + 21, 3))
+        return ERR_RESERVED;
+    if (from[20] == WRITE_FLAG_RECALL)
+        return ERR_RANGE;
+    struct span request = span_of(from + WIRE_WRITE_HEADER_SIZE_BYTES,
+                                  bytes.size_bytes - WIRE_WRITE_HEADER_SIZE_BYTES);
+    struct wire_request checked;
+    enum error error = wire_request_decode(request, &checked);
+    if (error != OK)
+        return error;
+    *ret_write = (struct wire_write){.packet_number = le64_load(from),
+                                     .incarnation = le64_load(from + 8),
+                                     .timeout_us = le32_load(from + 16),
+                                     .is_relaxed = (from[20] & WRITE_FLAG_RELAXED) != 0,
+                                     .is_recall = (from[20] & WRITE_FLAG_RECALL) != 0,
+                                     .request = request};
+    return OK;
+}

@@ -1,0 +1,173 @@
+/*
+ * Hello, status and transfer: what a client asks a node about itself.
+ *
+ * Hello: 0 nonce u64
+ * Hello reply: 0 nonce u64 | 8 incarnation u64 | 16 term u64 | 24 applied index u64 | 32 commit
+ * index u64 | 40 last index u64 | 48 contact age u64 (us) | 56 node u16 | 58 leader u16 | 60 node
+ * count u16 | 62 role u8 | 63 flags u8 (1: fresh quorum, 2: suspect, 4: emulated) | 64 granularity
+ * u8 | 65 zero[7] | 72 journal done seq u64 | 80 end; in a status reply the counters follow up to
+ * the end of the message Counter: 0 value u64 | 8 name size u8 (1 to 63) | 9 name, printable ASCII
+ * without spaces Transfer: 0 number u64 | 8 target u16 | 10 zero[6]
+ */
+#include "wire/wire_internal.h"
+
+#define HELLO_SIZE_BYTES          8
+#define HELLO_REPLY_SIZE_BYTES    80
+#define COUNTER_HEADER_SIZE_BYTES 9
+#define COUNTER_NAME_BYTES_MAX    63
+#define TRANSFER_SIZE_BYTES       16
+
+#define FLAG_FRESH_QUORUM 1
+#define FLAG_SUSPECT      2
+#define FLAG_EMULATED     4
+
+void wire_hello_encode(struct wire_writer *writer, const struct wire_hello *hello)
+{
+    uint8_t *to = wire_writer_grow(writer, HELLO_SIZE_BYTES);
+    if (to != NULL)
+        le64_store(to, hello->nonce);
+}
+
+enum error wire_hello_decode(struct span bytes, struct wire_hello *ret_hello)
+{
+    if (bytes.size_bytes != HELLO_SIZE_BYTES)
+        return bytes.size_bytes < HELLO_SIZE_BYTES ? ERR_SHORT : ERR_TRAILING;
+    *ret_hello = (struct wire_hello){.nonce = le64_load(bytes.data)};
+    return OK;
+}
+
+void wire_hello_reply_encode(struct wire_writer *writer, const struct wire_hello_reply *reply)
+{
+    uint8_t *to = wire_writer_grow(writer, HELLO_REPLY_SIZE_BYTES);
+    if (to == NULL)
+        return;
+    memset(to, 0, HELLO_REPLY_SIZE_BYTES);
+    le64_store(to, reply->nonce);
+    le64_store(to + 8, reply->incarnation);
+    le64_store(to + 16, reply->term);
+    le64_store(to + 24, reply->applied_index);
+    le64_store(to + 32, reply->commit_index);
+    le64_store(to + 40, reply->last_index);
+    le64_store(to + 48, reply->contact_age_us);
+    le16_store(to + 56, reply->node);
+    le16_store(to + 58, reply->leader);
+    le16_store(to + 60, reply->node_count);
+    to[62] = reply->role;
+    to[63] = (uint8_t)((reply->has_fresh_quorum ? FLAG_FRESH_QUORUM : 0) |
+                       (reply->is_suspect ? FLAG_SUSPECT : 0) |
+                       (reply->is_emulated ? FLAG_EMULATED : 0));
+    to[64] = reply->granularity;
+    le64_store(to + 72, reply->journal_done_seq);
+}
+
+static enum error hello_reply_check(struct span bytes)
+{
+    const uint8_t *from = bytes.data;
+    if (bytes.size_bytes < HELLO_REPLY_SIZE_BYTES)
+        return ERR_SHORT;
+    if ((from[63] & ~(FLAG_FRESH_QUORUM | FLAG_SUSPECT | FLAG_EMULATED)) != 0 ||
+        !wire_is_zero(from + 65, 7))
+        return ERR_RESERVED;
+    uint16_t node = le16_load(from + 56);
+    if (node == 0 || node > VOTER_ID_MAX || le16_load(from + 58) > VOTER_ID_MAX)
+        return ERR_RANGE;
+    uint16_t node_count = le16_load(from + 60);
+    if (node_count == 0 || node_count > NODES_MAX || from[62] > RAFT_LEADER)
+        return ERR_RANGE;
+    return OK;
+}
+
+enum error wire_hello_reply_decode(struct span bytes, size_t *ret_end,
+                                   struct wire_hello_reply *ret_reply)
+{
+    enum error error = hello_reply_check(bytes);
+    if (error != OK)
+        return error;
+    const uint8_t *from = bytes.data;
+    *ret_end = HELLO_REPLY_SIZE_BYTES;
+    *ret_reply = (struct wire_hello_reply){
+        .nonce = le64_load(from),
+        .incarnation = le64_load(from + 8),
+        .term = le64_load(from + 16),
+        .applied_index = le64_load(from + 24),
+        .commit_index = le64_load(from + 32),
+        .last_index = le64_load(from + 40),
+        .contact_age_us = le64_load(from + 48),
+        .journal_done_seq = le64_load(from + 72),
+        .node = le16_load(from + 56),
+        .leader = le16_load(from + 58),
+        .node_count = le16_load(from + 60),
+        .role = from[62],
+        .has_fresh_quorum = (from[63] & FLAG_FRESH_QUORUM) != 0,
+        .is_suspect = (from[63] & FLAG_SUSPECT) != 0,
+        .granularity = from[64],
+        .is_emulated = (from[63] & FLAG_EMULATED) != 0,
+    };
+    return OK;
+}
+
+void wire_counter_add(struct wire_writer *writer, const struct wire_counter *counter)
+{
+    size_t name_bytes = strlen(counter->name);
+    CHECK(name_bytes > 0 && name_bytes <= COUNTER_NAME_BYTES_MAX);
+    uint8_t *to = wire_writer_grow(writer, COUNTER_HEADER_SIZE_BYTES + name_bytes);
+    if (to == NULL)
+        return;
+    le64_store(to, counter->value);
+    to[8] = (uint8_t)name_bytes;
+    memcpy(to + COUNTER_HEADER_SIZE_BYTES, counter->name, name_bytes);
+}
+
+/* Names reach terminals: nothing but printable ASCII without spaces. */
+static bool name_is_printable(struct span name)
+{
+    for (size_t i = 0; i < name.size_bytes; i++) {
+        if (name.data[i] <= ' ' || name.data[i] > '~')
+            return false;
+    }
+    return true;
+}
+
+enum error wire_counter_decode(struct span bytes, size_t *cursor, struct wire_counter *ret_counter)
+{
+    CHECK(*cursor <= bytes.size_bytes);
+    size_t left = bytes.size_bytes - *cursor;
+    if (left < COUNTER_HEADER_SIZE_BYTES)
+        return ERR_SHORT;
+    const uint8_t *from = bytes.data + *cursor;
+    size_t name_bytes = from[8];
+    if (name_bytes == 0 || name_bytes > COUNTER_NAME_BYTES_MAX)
+        return ERR_RANGE;
+    if (left - COUNTER_HEADER_SIZE_BYTES < name_bytes)
+        return ERR_SHORT;
+    struct span name = span_of(from + COUNTER_HEADER_SIZE_BYTES, name_bytes);
+    if (!name_is_printable(name))
+        return ERR_RANGE;
+    *cursor += COUNTER_HEADER_SIZE_BYTES + name_bytes;
+    *ret_counter = (struct wire_counter){.name_span = name, .value = le64_load(from)};
+    return OK;
+}
+
+void wire_transfer_encode(struct wire_writer *writer, uint64_t number, uint16_t target)
+{
+    uint8_t *to = wire_writer_grow(writer, TRANSFER_SIZE_BYTES);
+    if (to == NULL)
+        return;
+    memset(to, 0, TRANSFER_SIZE_BYTES);
+    le64_store(to, number);
+    le16_store(to + 8, target);
+}
+
+enum error wire_transfer_decode(struct span bytes, uint64_t *ret_number, uint16_t *ret_target)
+{
+    if (bytes.size_bytes != TRANSFER_SIZE_BYTES)
+        return bytes.size_bytes < TRANSFER_SIZE_BYTES ? ERR_SHORT : ERR_TRAILING;
+    if (!wire_is_zero(bytes.data + 10, 6))
+        return ERR_RESERVED;
+    uint16_t target = le16_load(bytes.data + 8);
+    if (target > VOTER_ID_MAX)
+        return ERR_RANGE;
+    *ret_number = le64_load(bytes.data);
+    *ret_target = target;
+    return OK;
+}
