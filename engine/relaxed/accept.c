@@ -1,8 +1,8 @@
 /*
  * Relaxed writes as they arrive: taken whatever this node's role, in three steps. Accepted: given
- * journal seqs, handed to the journal, queued in the pending writes. Durable: shown to relaxed reads
- * and answered. Decided: the log has applied them, and they are pending no longer. A retry is answered
- * from what is remembered of its relaxed session.
+ * journal seqs, handed to the journal, queued in the pending writes. Durable: shown to relaxed
+ * reads and answered. Decided: the log has applied them, and they are pending no longer. A retry is
+ * answered from what is remembered of its relaxed session.
  *
  * A journal entry is an encoded wire_request: the client's session as session, the journal seq of
  * its first set as floor, and the client's ops as it numbered them. The entry's own seq is that of
