@@ -75,17 +75,17 @@ static uint64_t call_until(const struct plx_client *client, const struct plx_cal
 /* Begins the operation; where asynchronous ones fill the window one of them must end first. NULL:
  * none did while there was time. */
 static struct op *sync_begin(struct plx_client *client, const struct plx_op *request,
-                             uint64_t until_ns, uint32_t epoch)
+                             const struct plx_token *token, uint64_t until_ns, uint32_t epoch)
 {
-    struct op *op = op_begin(client, request, epoch);
+    struct op *op = op_begin(client, request, token, epoch);
     while (op == NULL && client->now_ns < until_ns && !is_cancelled_since(client, epoch)) {
         client_turn(client);
-        op = op_begin(client, request, epoch);
+        op = op_begin(client, request, token, epoch);
         if (op == NULL)
             client_wait(client, until_ns);
     }
     if (op != NULL)
-        op->deadline_ns = until_ns;
+        op->phase_end_ns = until_ns;
     return op;
 }
 
@@ -95,15 +95,6 @@ static void sync_wait(struct plx_client *client, const struct sync_call *call)
     client->spin_until_ns = client->now_ns + client->options.spin_ns;
     for (client_turn(client); !call->is_done; client_turn(client))
         client_wait(client, UINT64_MAX);
-}
-
-static void op_begin_resolve(struct op *op, const struct plx_token *token)
-{
-    op->is_resolve = true;
-    op->wire_type = WIRE_OP_FENCE;
-    op->fenced_outcome = PLX_TIMEOUT;
-    op->session = token->session;
-    op->seq = token->seq;
 }
 
 /* `token` NULL: the operation itself, which has been checked. */
@@ -120,15 +111,13 @@ static struct plx_response sync_run(struct plx_client *client, const struct plx_
         client_unlock(client);
         return call.response;
     }
-    struct op *begun = sync_begin(client, &op, until_ns, epoch);
+    struct op *begun = sync_begin(client, &op, token, until_ns, epoch);
     if (begun == NULL) {
         call.response.outcome = token != NULL ? PLX_UNKNOWN : PLX_TIMEOUT;
         call.response.timeout = token == NULL;
         if (token != NULL)
             call.response.token = *token;
     } else {
-        if (token != NULL)
-            op_begin_resolve(begun, token);
         sync_wait(client, &call);
     }
     client_unlock(client);
@@ -215,7 +204,7 @@ enum plx_outcome plx_submit(struct plx_client *client, const struct plx_op *op)
     if (outcome != PLX_OK)
         return outcome;
     client_lock(client);
-    struct op *begun = op_begin(client, op, epoch);
+    struct op *begun = op_begin(client, op, NULL, epoch);
     if (client->gathered_count >= client->options.packet_ops_max)
         plx_flush(client);
     client_unlock(client);

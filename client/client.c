@@ -64,18 +64,14 @@ static enum plx_outcome options_check(const struct plx_options *options, char *r
     return PLX_E_ARGUMENT;
 }
 
-static size_t pending_bytes(const struct plx_options *options)
-{
-    return ((size_t)options->relaxed_keys_max + PLX_WINDOW_MAX) * sizeof(struct pending);
-}
-
 static size_t client_arena_bytes(const struct plx_options *options)
 {
     size_t operations = options->window * (sizeof(struct op) + VALUE_SIZE_BYTES_MAX);
     size_t large = LARGE_SENDS_MAX * (size_t)MESSAGE_SIZE_BYTES_MAX;
     size_t packets = PACKETS_OUT_MAX * sizeof(struct packet_out) +
                      PACKETS_IN_BURST * (PACKET_SIZE_BYTES_MAX + 1);
-    return sizeof(struct plx_client) + operations + large + packets + pending_bytes(options) +
+    return sizeof(struct plx_client) + operations + large + packets +
+           pending_arena_bytes(options->relaxed_keys_max) +
            TRANSMISSIONS_MAX * sizeof(struct transmission) + VALUE_SIZE_BYTES_MAX +
            reassembly_arena_bytes(REPLY_SLOTS) + ARENA_SLACK_BYTES;
 }
@@ -85,7 +81,7 @@ static void client_take_memory(struct plx_client *client)
     struct arena *arena = &client->arena;
     client->ops = arena_take(arena, client->options.window * sizeof(struct op), 64);
     client->transmissions = arena_take(arena, TRANSMISSIONS_MAX * sizeof(struct transmission), 64);
-    client->pending = arena_take(arena, pending_bytes(&client->options), 64);
+    pending_init(&client->pending, arena, client->options.relaxed_keys_max);
     client->out = arena_take(arena, PACKETS_OUT_MAX * sizeof(struct packet_out), 64);
     client->in = arena_take(arena, PACKETS_IN_BURST * (PACKET_SIZE_BYTES_MAX + 1), 64);
     client->reassembly = reassembly_init(arena, REPLY_SLOTS);

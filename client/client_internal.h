@@ -2,10 +2,8 @@
  * The inside of a handle. One mutex guards all of it but `cancel_epoch`; whoever holds it runs
  * turns (client_turn): receive, look at the times of the operations, send what is due.
  *
- * An operation is in one of three states. WAITING: to be transmitted at `due_ns`, as soon as
- * somebody may take it. SENT: a reply is expected until `due_ns`. FREE. A transmission remembers
- * which operations went out under which packet number, so that a refusal takes back exactly that
- * one.
+ * A transmission remembers which operations went out under which packet number, so that a refusal
+ * takes back exactly that one.
  */
 #ifndef POLLUX_CLIENT_CLIENT_INTERNAL_H
 #define POLLUX_CLIENT_CLIENT_INTERNAL_H
@@ -15,6 +13,7 @@
 #include "base/check.h"
 #include "base/prng.h"
 #include "client/include/pollux.h"
+#include "client/pending.h"
 #include "wire/reassembly.h"
 #include "wire/wire.h"
 
@@ -50,12 +49,35 @@
 #define REFUSAL_DOUBLINGS     3
 #define HOME_SILENCE_MAX      2 /* unanswered waits before another node becomes the home */
 
-/* A key may be pending on more nodes than a cluster has, where they were replaced one by one. */
-#define PENDING_NODES_MAX 32
-#define CANCELS_MAX       (PENDING_NODES_MAX + PLX_ENDPOINTS_MAX) /* with those on their way */
-static_assert(CANCELS_MAX < REQUEST_OPS_MAX, "an operation and its cancels make one request");
-
-enum op_state { OP_FREE, OP_WAITING, OP_SENT };
+/*
+ * The phases of an operation. Only op_enter_phase moves an operation from one to another.
+ *
+ * | from    | to      | when                                                                    |
+ * | ------- | ------- | ----------------------------------------------------------------------- |
+ * | (free)  | SEND    | the caller asks for it                                                  |
+ * | (free)  | RESOLVE | the caller asks what became of a token                                  |
+ * | SEND    | DONE    | answered; or given up, and no transmission of it can take effect        |
+ * | SEND    | FENCE   | given up: a consistent write, and a transmission may take effect        |
+ * | SEND    | RECALL  | given up: a relaxed write, and its node may have it                     |
+ * | FENCE   | DONE    | the fence is answered, or its time is over: PLX_UNKNOWN                 |
+ * | RECALL  | DONE    | the node has answered, or every transmission was refused, or the time   |
+ * |         |         | is over: PLX_UNKNOWN                                                    |
+ * | RESOLVE | DONE    | the fence is answered, or its time is over: PLX_UNKNOWN                 |
+ *
+ * "Given up": the caller's time is over, plx_cancel came, or a node refused for good. In each phase
+ * the operation waits to be transmitted at `due_ns`, or (is_sent) for a reply until `due_ns`. A
+ * write whose session is gone and that nobody can have executed stays in SEND and begins anew. A
+ * relaxed write whose node has restarted stays in SEND, too: until all is refused there, what is
+ * transmitted of it only asks (op_is_recall).
+ */
+enum op_phase {
+    PHASE_DONE, /* its slot is free */
+    PHASE_SEND,
+    PHASE_FENCE,   /* a fence is transmitted, and the operation itself no more */
+    PHASE_RECALL,  /* what is transmitted asks its node what became of it, and executes nothing */
+    PHASE_RESOLVE, /* a fence is transmitted for a token */
+    PHASE_COUNT
+};
 
 /* What may share a packet: the same kind to the same node. */
 enum op_class { CLASS_WRITE, CLASS_READ, CLASS_RELAXED_READ, CLASS_RELAXED_WRITE, CLASS_COUNT };
@@ -75,30 +97,27 @@ struct large_send {
 };
 
 struct op {
-    enum op_state state;
+    enum op_phase phase;
     enum op_class class;
-    uint8_t wire_type; /* of a write: enum wire_op_type; a fenced operation becomes WIRE_OP_FENCE */
-    bool is_resolve;   /* a fence on behalf of a token */
+    bool is_sent;          /* and not answered yet */
     uint32_t cancel_epoch; /* as it was when the operation began */
     uint32_t active_at;
     uint32_t generation; /* tells this use of the slot from the one before */
     struct plx_op request;
-    uint64_t session;     /* that `seq` belongs to; 0: none yet */
-    uint64_t seq;         /* 0: none yet */
-    uint64_t deadline_ns; /* the caller's, then that of the fence; UINT64_MAX: none */
-    uint64_t fence_wait_ns;
+    uint64_t session;       /* that `seq` belongs to; 0: none yet */
+    uint64_t seq;           /* 0: none yet */
+    uint64_t phase_end_ns;  /* when the phase is over, answered or not; UINT64_MAX: never */
+    uint64_t fence_wait_ns; /* how long FENCE or RECALL may last */
     uint64_t due_ns;
     uint32_t attempts;
     uint32_t waits;                  /* for pending writes, one after the other */
     uint32_t unanswered;             /* transmissions that may still, or did, take effect */
     uint64_t first_transmitted_ns;   /* of those */
     uint64_t transmitted_ns;         /* the last of those */
-    enum plx_outcome fenced_outcome; /* what it is when the fence holds */
+    enum plx_outcome undone_outcome; /* what it ends as where it is certain not to take effect */
     struct large_send *large;
     int32_t endpoint;       /* relaxed write: that it was sent to, and stays with; -1: none */
     uint64_t incarnation;   /* of that node, when it was first sent */
-    bool is_without_room;   /* relaxed write: refused, because its key cannot be remembered */
-    bool is_recalling;      /* relaxed write out of time: only asks what became of it */
     uint64_t pending_stamp; /* of the pending writes that its first transmission cancelled */
     uint64_t value_version; /* of the value that is being read on */
     uint32_t value_received_bytes;
@@ -157,16 +176,6 @@ struct session {
     uint64_t is_finished[SESSION_WINDOW / 64]; /* by seq modulo the window */
 };
 
-/* Acknowledged relaxed writes of one key on one node, not known to be decided. */
-struct pending {
-    uint64_t hash;
-    uint64_t newest; /* journal seq */
-    uint64_t stamp;  /* rises with every acknowledgement */
-    uint16_t node;
-    uint16_t key_size_bytes;
-    uint8_t key[KEY_SIZE_BYTES_MAX];
-};
-
 /* Smoothed round trip and its variation (Jacobson and Karels, 1988; RFC 6298). */
 struct round_trip {
     uint64_t smoothed_ns;
@@ -222,10 +231,8 @@ struct plx_client {
     struct session sessions[SESSIONS_MAX]; /* the first is the one in use */
     uint64_t relaxed_identity;
     uint64_t relaxed_seq;
-    uint64_t relaxed_floor;  /* no relaxed write under way has a lower seq */
-    struct pending *pending; /* options.relaxed_keys_max, and a window beyond */
-    uint32_t pending_count;
-    uint64_t pending_stamp;
+    uint64_t relaxed_floor; /* no relaxed write under way has a lower seq */
+    struct pending_table pending;
     uint64_t seen_index; /* the newest write that an answer showed */
     uint64_t packet_number;
     uint64_t message_id;
@@ -337,8 +344,19 @@ uint64_t large_turn(struct plx_client *client);
 
 /* ---- op.c ---- */
 void ops_init(struct plx_client *client);
-/* NULL: the window is full. `cancel_epoch`: when the caller entered the handle. */
-struct op *op_begin(struct plx_client *client, const struct plx_op *request, uint32_t cancel_epoch);
+/* NULL: the window is full. `token`: to be resolved; NULL: the request is an operation.
+ * `cancel_epoch`: when the caller entered the handle. */
+struct op *op_begin(struct plx_client *client, const struct plx_op *request,
+                    const struct plx_token *token, uint32_t cancel_epoch);
+/* Moves the operation to its next phase, as the table above has it, and does what the phase begins
+ * with. */
+void op_enter_phase(struct plx_client *client, struct op *op, enum op_phase phase);
+static inline bool op_is_fence(const struct op *op)
+{
+    return op->phase == PHASE_FENCE || op->phase == PHASE_RESOLVE;
+}
+/* How it is encoded, if it is a write. */
+enum wire_op_type op_wire_type(const struct op *op);
 void op_retry(struct plx_client *client, struct op *op, uint64_t delay_ns);
 /* Out of time, or refused for good: `outcome` at once where that is certain, else by a fence. */
 void op_give_up(struct plx_client *client, struct op *op, enum plx_outcome outcome);
@@ -352,25 +370,6 @@ void ops_bound_staleness(struct plx_client *client);
 uint64_t time_after(uint64_t now_ns, uint64_t wait_ns); /* UINT64_MAX: never */
 /* Another leader: what the former one was asked is asked again at once. */
 void ops_redirect(struct plx_client *client);
-
-/* ---- pending.c ---- */
-/* Whether one more relaxed write of this key through the node could be remembered. */
-bool pending_has_room(struct plx_client *client, const struct op *op, uint16_t node);
-void pending_remember(struct plx_client *client, const struct op *op, uint16_t node, uint64_t seq);
-/* The node says that its relaxed writes up to this one are decided; whether one of them was of this
- * handle. */
-bool pending_done(struct plx_client *client, uint16_t node, uint64_t done_seq);
-/* The write took effect: what it cancelled can never apply any more. */
-void pending_overruled(struct plx_client *client, const struct op *op);
-/* Whether a write of the key is pending on another node than this one. */
-bool pending_elsewhere(const struct plx_client *client, struct plx_bytes key, uint16_t node);
-/* Asks the nodes on which writes of the key are pending whether they still are. */
-void pending_ask(struct plx_client *client, struct plx_bytes key);
-/* Asks every node on which writes are pending. */
-void pending_ask_all(struct plx_client *client);
-/* The cancels that the operation carries; how many there are. */
-uint32_t pending_cancels(const struct plx_client *client, const struct op *op,
-                         struct wire_op ret_cancels[CANCELS_MAX]);
 
 /* ---- receive.c, reply.c ---- */
 void receive_message(struct plx_client *client, uint32_t endpoint, uint8_t wire_type,

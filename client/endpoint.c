@@ -186,8 +186,7 @@ void endpoint_journal_done(struct plx_client *client, uint32_t at, uint64_t done
     endpoint->journal_done_seq = done_seq;
     endpoint->journal_done_index = applied_index;
     /* It was applied there by now; at which index nobody says. */
-    if (client->pending_count > 0 && pending_done(client, endpoint->node, done_seq) &&
-        client->seen_index < applied_index) {
+    if (pending_done(client, endpoint->node, done_seq) && client->seen_index < applied_index) {
         client->seen_index = applied_index;
         ops_bound_staleness(client);
     }

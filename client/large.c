@@ -67,7 +67,7 @@ void large_begin(struct plx_client *client, struct op *op, uint32_t endpoint)
         large->resends++;
         op->attempts++;
         client->statistics.retransmissions++;
-        op->state = OP_SENT;
+        op->is_sent = true;
     } else if (op->large != NULL) {
         /* A node that is silent, or busy, keeps no place from those that others would answer. */
         large_release(client, op);
@@ -98,7 +98,7 @@ static void large_burst(struct plx_client *client, struct large_send *large)
         return;
     }
     large->due_ns = UINT64_MAX;
-    if (op->state == OP_SENT) {
+    if (op->is_sent) {
         op->due_ns = client->now_ns + round_trip_timeout_ns(client, false, op->attempts);
         op_wake_at(client, op->due_ns);
     }

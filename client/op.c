@@ -51,27 +51,91 @@ void ops_bound_staleness(struct plx_client *client)
     }
 }
 
-struct op *op_begin(struct plx_client *client, const struct plx_op *request, uint32_t cancel_epoch)
+void op_retry(struct plx_client *client, struct op *op, uint64_t delay_ns)
+{
+    op->is_sent = false;
+    op->due_ns = client->now_ns + delay_ns;
+    op_wake_at(client, op->due_ns);
+}
+
+enum wire_op_type op_wire_type(const struct op *op)
+{
+    if (op_is_fence(op))
+        return WIRE_OP_FENCE;
+    return op->request.type == PLX_OP_SWAP ? WIRE_OP_SWAP : WIRE_OP_SET;
+}
+
+/* The caller's time is over: how long the wait for the truth may last is counted from now. */
+static void op_restart_clock(struct plx_client *client, struct op *op)
+{
+    op->phase_end_ns = time_after(client->now_ns, op->fence_wait_ns);
+    op->attempts = 0;
+    op_retry(client, op, 0);
+}
+
+static void op_release(struct plx_client *client, struct op *op)
+{
+    uint16_t last = client->active[--client->active_count];
+    client->active[op->active_at] = last;
+    client->ops[last].active_at = op->active_at;
+    client->free_ops[client->free_count++] = (uint16_t)(op - client->ops);
+}
+
+/* Which phase may follow which. */
+static const bool phase_follows[PHASE_COUNT][PHASE_COUNT] = {
+    [PHASE_DONE] = {[PHASE_SEND] = true, [PHASE_RESOLVE] = true},
+    [PHASE_SEND] = {[PHASE_FENCE] = true, [PHASE_RECALL] = true, [PHASE_DONE] = true},
+    [PHASE_FENCE] = {[PHASE_DONE] = true},
+    [PHASE_RECALL] = {[PHASE_DONE] = true},
+    [PHASE_RESOLVE] = {[PHASE_DONE] = true},
+};
+
+void op_enter_phase(struct plx_client *client, struct op *op, enum op_phase phase)
+{
+    CHECK(phase_follows[op->phase][phase]);
+    op->phase = phase;
+    large_release(client, op);
+    switch (phase) {
+    case PHASE_SEND:
+    case PHASE_RESOLVE:
+        op_retry(client, op, 0);
+        break;
+    case PHASE_FENCE:
+        client->statistics.fences++;
+        op_restart_clock(client, op);
+        break;
+    case PHASE_RECALL:
+        op_restart_clock(client, op);
+        break;
+    case PHASE_DONE:
+        op_release(client, op);
+        break;
+    case PHASE_COUNT:
+        CHECK(false);
+    }
+}
+
+struct op *op_begin(struct plx_client *client, const struct plx_op *request,
+                    const struct plx_token *token, uint32_t cancel_epoch)
 {
     if (client->free_count == 0)
         return NULL;
     struct op *op = &client->ops[client->free_ops[--client->free_count]];
     const struct plx_call *call = &request->call;
+    uint32_t generation = op->generation + 1;
     uint64_t timeout_ns = call->timeout_ns != 0 ? call->timeout_ns : client->options.timeout_ns;
     uint64_t fence_wait_ns =
         call->fence_wait_ns != 0 ? call->fence_wait_ns : client->options.fence_wait_ns;
     client->now_ns = clock_monotonic_ns();
     *op = (struct op){
-        .state = OP_WAITING,
         .class = class_of(request),
-        .wire_type = request->type == PLX_OP_SWAP ? WIRE_OP_SWAP : WIRE_OP_SET,
         .active_at = client->active_count,
         .cancel_epoch = cancel_epoch,
-        .generation = op->generation + 1,
+        .generation = generation,
         .request = *request,
-        .deadline_ns = call->is_blocking ? UINT64_MAX : time_after(client->now_ns, timeout_ns),
+        .phase_end_ns = call->is_blocking ? UINT64_MAX : time_after(client->now_ns, timeout_ns),
         .fence_wait_ns = call->is_blocking ? UINT64_MAX : fence_wait_ns,
-        .due_ns = client->now_ns,
+        .undone_outcome = PLX_TIMEOUT,
         .endpoint = -1,
         .value_buffer = op->value_buffer,
     };
@@ -85,15 +149,12 @@ struct op *op_begin(struct plx_client *client, const struct plx_op *request, uin
         client->cancel_seen = cancel_epoch;
     client->active[client->active_count++] = (uint16_t)(op - client->ops);
     client->gathered_count++;
-    op_wake_at(client, client->now_ns);
+    if (token != NULL) {
+        op->session = token->session;
+        op->seq = token->seq;
+    }
+    op_enter_phase(client, op, token != NULL ? PHASE_RESOLVE : PHASE_SEND);
     return op;
-}
-
-void op_retry(struct plx_client *client, struct op *op, uint64_t delay_ns)
-{
-    op->state = OP_WAITING;
-    op->due_ns = client->now_ns + delay_ns;
-    op_wake_at(client, op->due_ns);
 }
 
 static bool op_is_write(const struct op *op)
@@ -107,27 +168,8 @@ void op_give_up(struct plx_client *client, struct op *op, enum plx_outcome outco
         op_finish_plain(client, op, outcome);
         return;
     }
-    large_release(client, op);
-    if (op->class == CLASS_RELAXED_WRITE) {
-        op->is_recalling = true;
-    } else {
-        client->statistics.fences++;
-        op->wire_type = WIRE_OP_FENCE;
-    }
-    op->fenced_outcome = outcome;
-    op->deadline_ns = time_after(client->now_ns, op->fence_wait_ns);
-    op->attempts = 0;
-    op_retry(client, op, 0);
-}
-
-static void op_release(struct plx_client *client, struct op *op)
-{
-    large_release(client, op);
-    uint16_t last = client->active[--client->active_count];
-    client->active[op->active_at] = last;
-    client->ops[last].active_at = op->active_at;
-    op->state = OP_FREE;
-    client->free_ops[client->free_count++] = (uint16_t)(op - client->ops);
+    op->undone_outcome = outcome;
+    op_enter_phase(client, op, op->class == CLASS_RELAXED_WRITE ? PHASE_RECALL : PHASE_FENCE);
 }
 
 /* What the end of an operation means for its session. */
@@ -141,9 +183,9 @@ static void op_end_in_session(struct plx_client *client, const struct op *op,
     struct plx_token token = {client->cluster_id, op->session, op->seq};
     if (response->outcome == PLX_UNKNOWN) {
         response->token = token;
-        if (!op->is_resolve)
+        if (op->phase != PHASE_RESOLVE)
             session_pin(client, op->session);
-    } else if (op->is_resolve) {
+    } else if (op->phase == PHASE_RESOLVE) {
         plx_forget(client, &token);
     } else {
         session_finish_seq(client, op->session, op->seq);
@@ -158,7 +200,7 @@ void op_finish(struct plx_client *client, struct op *op, struct plx_response *re
     if (response->outcome == PLX_UNKNOWN)
         client->statistics.unknowns++;
     struct plx_op request = op->request;
-    op_release(client, op);
+    op_enter_phase(client, op, PHASE_DONE);
     client->ended_count++;
     client->is_in_callback = true;
     request.done(request.context, response);
@@ -171,21 +213,15 @@ void op_finish_plain(struct plx_client *client, struct op *op, enum plx_outcome 
     op_finish(client, op, &response);
 }
 
-/* Its deadline is that of the attempt to learn what became of it. */
-static bool op_is_giving_up(const struct op *op)
-{
-    return op->wire_type == WIRE_OP_FENCE || op->is_recalling;
-}
-
-/* The deadline has passed. */
+/* The time of its phase is over. */
 static void op_expire(struct plx_client *client, struct op *op)
 {
-    if (op_is_giving_up(op))
+    if (op->phase != PHASE_SEND)
         op_finish_plain(client, op, PLX_UNKNOWN);
     else if (op->session == 0 && op_is_write(op) && session_is_refused(client))
         op_finish_plain(client, op, PLX_E_OVERLOADED);
     else
-        op_give_up(client, op, op->is_without_room ? PLX_E_OVERLOADED : PLX_TIMEOUT);
+        op_give_up(client, op, op->undone_outcome);
 }
 
 /* No reply in time: look for a leader, or another home, and send again. */
@@ -217,7 +253,7 @@ void ops_redirect(struct plx_client *client)
 {
     for (uint32_t i = 0; i < client->active_count; i++) {
         struct op *op = &client->ops[client->active[i]];
-        if (op->state == OP_SENT && (op->class == CLASS_WRITE || op->class == CLASS_READ))
+        if (op->is_sent && (op->class == CLASS_WRITE || op->class == CLASS_READ))
             op_retry(client, op, 0);
     }
 }
@@ -231,16 +267,16 @@ void ops_turn(struct plx_client *client)
      * that callbacks add come behind and are sent below. */
     for (uint32_t i = client->active_count; i-- > 0;) {
         struct op *op = &client->ops[client->active[i]];
-        if (client->now_ns >= op->deadline_ns)
+        if (client->now_ns >= op->phase_end_ns)
             op_expire(client, op);
-        else if (op->state == OP_SENT && client->now_ns >= op->due_ns)
+        else if (op->is_sent && client->now_ns >= op->due_ns)
             op_unanswered(client, op);
     }
     home_turn(client);
     transmit_due(client);
     for (uint32_t i = 0; i < client->active_count; i++) {
         const struct op *op = &client->ops[client->active[i]];
-        op_wake_at(client, op->deadline_ns);
+        op_wake_at(client, op->phase_end_ns);
         /* One that is due and did not leave waits for a leader or a session, who wake it. */
         if (op->due_ns > client->now_ns)
             op_wake_at(client, op->due_ns);
@@ -250,13 +286,14 @@ void ops_turn(struct plx_client *client)
 /* Its time is over: what remains to it is the wait for its fence, which ends by itself. */
 static void op_cancel(struct plx_client *client, struct op *op)
 {
-    bool is_bounded = op->deadline_ns != UINT64_MAX;
+    bool is_bounded = op->phase_end_ns != UINT64_MAX;
     if (op->fence_wait_ns == UINT64_MAX)
         op->fence_wait_ns = client->options.fence_wait_ns;
-    if (!op_is_giving_up(op) || op->is_resolve || op->fence_wait_ns == UINT64_MAX)
-        op->deadline_ns = client->now_ns;
+    bool is_of_caller = op->phase == PHASE_SEND || op->phase == PHASE_RESOLVE;
+    if (is_of_caller || op->fence_wait_ns == UINT64_MAX)
+        op->phase_end_ns = client->now_ns;
     else if (!is_bounded)
-        op->deadline_ns = time_after(client->now_ns, op->fence_wait_ns);
+        op->phase_end_ns = time_after(client->now_ns, op->fence_wait_ns);
 }
 
 void ops_cancel(struct plx_client *client)

@@ -139,13 +139,13 @@ static void read_outcome(struct plx_client *client, struct op *op, const struct 
 static void write_without_session(struct plx_client *client, struct op *op)
 {
     session_expired(client, op->session);
-    if (op->is_resolve) {
+    if (op->phase == PHASE_RESOLVE) {
         op_finish_plain(client, op, PLX_E_SESSION_EXPIRED);
     } else if (op->unanswered > 0) {
         client->statistics.unknowns_expired++;
         op_finish_plain(client, op, PLX_UNKNOWN);
-    } else if (op->wire_type == WIRE_OP_FENCE) {
-        op_finish_plain(client, op, op->fenced_outcome);
+    } else if (op_is_fence(op)) {
+        op_finish_plain(client, op, op->undone_outcome);
     } else {
         large_release(client, op);
         op->session = 0;
@@ -167,7 +167,7 @@ static void write_took_effect(struct plx_client *client, const struct op *op,
             note_seen_index(client, endpoint->journal_done_index); /* in the log, up to there */
         return;
     }
-    if (!op->is_resolve)
+    if (op->phase != PHASE_RESOLVE)
         pending_overruled(client, op);
     note_seen(client, reply, wire);
 }
@@ -191,7 +191,7 @@ static void write_decided(struct plx_client *client, struct op *op, const struct
         break;
     case WIRE_OUTCOME_FENCED:
         /* By our own fence, or by whoever resolved the token of this operation. */
-        response.outcome = op->wire_type == WIRE_OP_FENCE ? op->fenced_outcome : PLX_TIMEOUT;
+        response.outcome = op_is_fence(op) ? op->undone_outcome : PLX_TIMEOUT;
         break;
     case WIRE_OUTCOME_STORE_FULL:
         response.outcome = PLX_E_OVERLOADED;
@@ -202,7 +202,7 @@ static void write_decided(struct plx_client *client, struct op *op, const struct
     case WIRE_OUTCOME_WINDOW:
     case WIRE_OUTCOME_VERSION:
     case WIRE_OUTCOME_END:
-        response.outcome = op->is_resolve ? PLX_E_SESSION_EXPIRED : PLX_UNKNOWN;
+        response.outcome = op->phase == PHASE_RESOLVE ? PLX_E_SESSION_EXPIRED : PLX_UNKNOWN;
         break;
     }
     finish_with_value(client, op, &response, wire->chunk);
@@ -216,7 +216,7 @@ static void write_decided(struct plx_client *client, struct op *op, const struct
 static void write_outcome(struct plx_client *client, struct op *op, const struct wire_reply *reply,
                           const struct wire_reply_op *wire, uint64_t sent_ns)
 {
-    bool is_fence = op->wire_type == WIRE_OP_FENCE;
+    bool is_fence = op_is_fence(op);
     if (wire->outcome == WIRE_OUTCOME_NO_SESSION) {
         bool is_prompt = client->now_ns - sent_ns < client->options.keep_alive_ns;
         if (!is_fence && op->unanswered > 0 && is_prompt)
@@ -236,7 +236,7 @@ static struct op *transmission_op(struct plx_client *client,
                                   const struct transmission *transmission, uint32_t at)
 {
     struct op *op = &client->ops[transmission->ops[at]];
-    if (op->state == OP_FREE || op->generation != transmission->generations[at] ||
+    if (op->phase == PHASE_DONE || op->generation != transmission->generations[at] ||
         (transmission->answered >> at & 1) != 0)
         return NULL;
     /* An op that began anew in another session has nothing to do with its former transmissions. */
@@ -341,7 +341,7 @@ static bool relaxed_refused(struct plx_client *client, struct op *op, enum wire_
         relaxed_unknown(client, op);
         return true;
     }
-    bool is_full = status == WIRE_STATUS_OVERLOADED && !op->is_recalling;
+    bool is_full = status == WIRE_STATUS_OVERLOADED && op->phase != PHASE_RECALL;
     if (!is_full || op->request.call.is_blocking)
         return false;
     op_give_up(client, op, PLX_E_OVERLOADED);
@@ -360,7 +360,7 @@ static uint64_t refusal_wait_ns(struct plx_client *client, const struct op *op)
 static void op_refused(struct plx_client *client, struct op *op,
                        const struct transmission *transmission, enum wire_status status)
 {
-    bool is_fence = op->wire_type == WIRE_OP_FENCE;
+    bool is_fence = op_is_fence(op);
     /* A packet from before the node's restart is not taken back by what came after it: another copy
      * of it may have been taken then. */
     if (status != WIRE_STATUS_INCARNATION && !is_fence && !transmission->is_recall &&
@@ -371,11 +371,11 @@ static void op_refused(struct plx_client *client, struct op *op,
         op->seq = 0;
     if (op->class == CLASS_RELAXED_WRITE && relaxed_refused(client, op, status))
         return;
-    if (op->is_recalling && op->unanswered == 0) {
-        op_finish_plain(client, op, op->fenced_outcome);
+    if (op->phase == PHASE_RECALL && op->unanswered == 0) {
+        op_finish_plain(client, op, op->undone_outcome);
         return;
     }
-    if (!is_fence && !op->is_recalling && !status_is_passing(status)) {
+    if (!is_fence && op->phase != PHASE_RECALL && !status_is_passing(status)) {
         op_give_up(client, op, status_outcome(status));
         return;
     }

@@ -69,12 +69,12 @@ void transmission_add(struct transmission *transmission, struct plx_client *clie
     transmission->offsets[at] = op->value_received_bytes;
     if (op->attempts > 0)
         client->statistics.retransmissions++;
-    op->state = OP_SENT;
+    op->is_sent = true;
     op->due_ns =
         client->now_ns + round_trip_timeout_ns(client, transmission->is_read, op->attempts++);
     /* A fence changes nothing but what it is meant to, a recall nothing: they may be repeated
      * freely. */
-    if (!transmission->is_read && !transmission->is_recall && op->wire_type != WIRE_OP_FENCE) {
+    if (!transmission->is_read && !transmission->is_recall && !op_is_fence(op)) {
         if (op->unanswered++ == 0)
             op->first_transmitted_ns = client->now_ns;
         op->transmitted_ns = client->now_ns;
@@ -92,11 +92,11 @@ struct transmission *transmission_find(struct plx_client *client, uint64_t numbe
 
 uint32_t timeout_left_us(const struct plx_client *client, const struct op *op)
 {
-    if (op->deadline_ns == UINT64_MAX)
+    if (op->phase_end_ns == UINT64_MAX)
         return 0;
     uint64_t left_us = 0;
-    if (op->deadline_ns > client->now_ns)
-        left_us = (op->deadline_ns - client->now_ns) / 1000;
+    if (op->phase_end_ns > client->now_ns)
+        left_us = (op->phase_end_ns - client->now_ns) / 1000;
     if (left_us == 0)
         return 1; /* 0 would mean: for ever */
     return left_us > UINT32_MAX ? UINT32_MAX : (uint32_t)left_us;
@@ -113,20 +113,21 @@ bool op_is_recall(const struct plx_client *client, const struct op *op)
 {
     if (op->class != CLASS_RELAXED_WRITE || op->unanswered == 0 || op->endpoint < 0)
         return false;
-    return op->is_recalling || client->endpoints[op->endpoint].incarnation != op->incarnation ||
+    return op->phase == PHASE_RECALL ||
+           client->endpoints[op->endpoint].incarnation != op->incarnation ||
            client->now_ns - op->first_transmitted_ns >= RELAXED_RETRY_NS;
 }
 
 static struct wire_op op_to_wire(const struct op *op)
 {
-    struct wire_op wire = {.type = op->wire_type, .seq = op->seq};
-    if (op->wire_type == WIRE_OP_FENCE)
+    struct wire_op wire = {.type = (uint8_t)op_wire_type(op), .seq = op->seq};
+    if (wire.type == WIRE_OP_FENCE)
         return wire;
     const struct plx_op *request = &op->request;
     wire.key = span_of_plx(request->key);
     wire.has_value = request->value.data != NULL;
     wire.value = span_of_plx(request->value);
-    if (op->wire_type == WIRE_OP_SWAP) {
+    if (wire.type == WIRE_OP_SWAP) {
         wire.has_old = request->old_value.data != NULL;
         wire.old = span_of_plx(request->old_value);
     }
@@ -355,7 +356,7 @@ static int32_t class_endpoint(struct plx_client *client, enum op_class class)
 
 static bool op_is_due(const struct plx_client *client, const struct op *op)
 {
-    return op->state == OP_WAITING && op->due_ns <= client->now_ns;
+    return !op->is_sent && op->due_ns <= client->now_ns;
 }
 
 /* No further key can be remembered: the end of it, in the next turn, unless it blocks. Whoever
@@ -369,8 +370,8 @@ static void op_wait_for_room(struct plx_client *client, struct op *op)
         op->waits++;
     if (op->request.call.is_blocking)
         return;
-    op->is_without_room = true;
-    op->deadline_ns = client->now_ns;
+    op->undone_outcome = PLX_E_OVERLOADED;
+    op->phase_end_ns = client->now_ns;
     op_wake_at(client, client->now_ns);
 }
 
@@ -415,8 +416,8 @@ static bool op_may_leave(struct plx_client *client, struct op *op, struct depart
     if (op->class == CLASS_RELAXED_WRITE && !relaxed_assign(client, op))
         return false;
     departure->cancel_count = pending_cancels(client, op, cancels);
-    if (op->attempts == 0 && op->wire_type != WIRE_OP_FENCE)
-        op->pending_stamp = client->pending_stamp;
+    if (op->attempts == 0 && !op_is_fence(op))
+        op->pending_stamp = client->pending.stamp;
     departure->size_bytes = op_size_bytes(op, departure->cancel_count);
     return true;
 }

@@ -202,10 +202,10 @@ static bool is_behind_pending(const struct client *client, const struct history_
                               uint32_t nodes)
 {
     const struct plx_client *handle = client->handle;
-    if (!history_is_relaxed_write(op) || handle->pending_count < handle->options.relaxed_keys_max)
+    if (!history_is_relaxed_write(op) || handle->pending.count < handle->options.relaxed_keys_max)
         return false;
-    for (uint32_t i = 0; i < handle->pending_count; i++) {
-        if ((nodes >> (handle->pending[i].node - 1) & 1) != 0)
+    for (uint16_t node = 1; node <= NODES_MAX; node++) {
+        if ((nodes >> (node - 1) & 1) != 0 && pending_is_on(&handle->pending, node))
             return true;
     }
     return false;
@@ -229,7 +229,7 @@ static bool is_waiting_for_peers(const struct client *client, const struct clien
         return false;
     if (op->type == HISTORY_RELAXED_GET)
         return op->reads_own || op->min_index > 0 || op->max_age_ns > 0;
-    return client->handle->pending_count >= client->handle->options.relaxed_keys_max;
+    return client->handle->pending.count >= client->handle->options.relaxed_keys_max;
 }
 
 bool client_may_wait(const struct client *client, const struct client_slot *slot)
