@@ -13,6 +13,10 @@
 #define PEERS_MAX    (NODES_MAX - 1)
 #define VOTER_ID_MAX 255
 
+/* Shards of a cluster; lanes of a node. */
+#define SHARDS_MAX 64
+#define LANES_MAX  32
+
 /* Keys and values. */
 #define KEY_SIZE_BYTES_MAX   512
 #define VALUE_SIZE_BYTES_MAX (1024 * 1024)

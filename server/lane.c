@@ -1,194 +1,135 @@
-/* A lane's life: everything it will ever need is taken in lane_open, in layer order, then
- * sealed. */
+/*
+ * A lane's life: everything it will ever need is taken in lane_open, replica by replica and in
+ * layer order, then sealed.
+ */
 #include "server/lane_internal.h"
-
-#include "base/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
-static void sink_send(void *context, const struct address *to, uint8_t wire_type, struct span body)
+static bool are_options_valid(const struct lane_options *options)
 {
-    lane_send(context, to, wire_type, body);
+    if (options->replica_count < 1 || options->replica_count > SHARDS_MAX ||
+        options->shard_count > SHARDS_MAX || options->lane_count < 1)
+        return false;
+    for (uint32_t i = 0; i < options->replica_count; i++) {
+        uint16_t shard = options->replicas[i].shard;
+        if (shard >= options->shard_count || shard % options->lane_count != options->lane)
+            return false;
+        if (i > 0 && shard <= options->replicas[i - 1].shard)
+            return false;
+    }
+    return true;
 }
 
-static uint32_t record_size_bytes(const void *context, uint64_t index)
+static size_t arena_bytes(const struct lane_options *options)
 {
-    const struct lane *lane = context;
-    return log_payload_size_bytes(lane->log, index);
+    size_t bytes = reassembly_arena_bytes(LANE_PEER_SLOTS) +
+                   reassembly_arena_bytes(LANE_CLIENT_SLOTS) + MESSAGE_SIZE_BYTES_MAX +
+                   4096; /* alignment of the parts */
+    for (uint32_t i = 0; i < options->replica_count; i++)
+        bytes += replica_arena_bytes(&options->replicas[i]);
+    return bytes;
 }
 
-static void fill_options(struct lane *lane, const struct lane_options *options)
+static enum error open_replicas(struct lane *lane, const struct lane_options *options,
+                                struct lane_report *report)
 {
-    lane->options = *options;
-    lane->options.raft.sizes =
-        (struct raft_record_sizes){.size_bytes = record_size_bytes, .context = lane};
-    lane->options.engine.self = options->raft.self;
-    lane->options.engine.node_count = (uint16_t)options->raft.voter_count;
-    lane->options.engine.sink = (struct engine_sink){.send = sink_send, .context = lane};
-    lane->next_message_id = options->engine.incarnation;
-    lane_fill_journal_options(lane);
-}
-
-/* An existing file keeps its size, whatever the configuration says: memory follows the file. */
-static size_t log_file_size_bytes(const struct log_options *options)
-{
-    struct stat status;
-    if (stat(options->path, &status) == 0 && (size_t)status.st_size > options->size_bytes)
-        return (size_t)status.st_size;
-    return options->size_bytes;
-}
-
-static size_t arena_bytes(const struct lane *lane)
-{
-    return log_arena_bytes(log_file_size_bytes(&lane->options.log)) +
-           lane_journal_arena_bytes(lane) + engine_arena_bytes(&lane->options.engine) +
-           raft_size(&lane->options.raft) + reassembly_arena_bytes(LANE_PEER_SLOTS) +
-           reassembly_arena_bytes(LANE_CLIENT_SLOTS) + MESSAGE_SIZE_BYTES_MAX +
-           LANE_OUTBOX_MAX * sizeof(struct lane_outgoing) +
-           (size_t)64 * 1024; /* alignment of the parts */
-}
-
-static enum error open_log(struct lane *lane, struct lane_report *report)
-{
-    enum error error = log_open(&lane->options.log, &lane->arena, &lane->log, &report->recovery);
-    if (error != OK)
-        snprintf(report->reason, sizeof(report->reason), "%s", report->recovery.note);
-    return error;
-}
-
-/* Fills raft's trail from the recovered records. */
-static enum error restore_trail(struct lane *lane, struct lane_report *report)
-{
-    for (uint64_t index = 1; index <= report->recovery.last_index; index++) {
-        struct log_record record;
-        log_read(lane->log, index, &record);
-        enum error error = raft_restore_entry(lane->raft, index, record.term);
-        if (error != OK) {
-            snprintf(report->reason, sizeof(report->reason), "%s: record %lu: %s",
-                     lane->options.log.path, (unsigned long)index, error_text(error));
+    for (uint32_t i = 0; i < options->replica_count; i++) {
+        struct replica *replica;
+        report->shard = options->replicas[i].shard;
+        enum error error = replica_open(&options->replicas[i], &lane->shared, &replica,
+                                        report->reason, sizeof(report->reason));
+        if (error != OK)
             return error;
-        }
+        lane->replicas[lane->replica_count++] = replica;
+        lane->of_shard[report->shard] = replica;
     }
     return OK;
 }
 
-static enum error open_raft(struct lane *lane, uint64_t now_ns, struct lane_report *report)
+static enum error open_parts(struct lane *lane, const struct lane_options *options,
+                             struct lane_report *report)
 {
-    const struct log_recovery *recovery = &report->recovery;
-    struct raft_restored restored = {
-        .hard_state = {.term = recovery->term, .vote = recovery->vote},
-        .commit_index = recovery->commit_index,
-        .is_tail_suspect = recovery->is_suspect,
-    };
-    void *memory = arena_take(&lane->arena, raft_size(&lane->options.raft), 64);
-    enum error error = raft_init(memory, &lane->options.raft, &restored, now_ns, &lane->raft);
+    struct arena *arena = &lane->shared.arena;
+    size_t size_bytes = arena_bytes(options);
+    enum error error = arena_init(arena, size_bytes);
     if (error != OK) {
-        snprintf(report->reason, sizeof(report->reason), "raft: %s: check voters and timeouts",
-                 error_text(error));
+        snprintf(report->reason, sizeof(report->reason), "lane %u: cannot map %zu MiB of memory",
+                 options->lane, size_bytes >> 20);
         return error;
     }
-    lane->durable_index = recovery->last_index;
-    lane->commit_index = recovery->commit_index;
-    lane->commit_hint = recovery->commit_index;
-    return restore_trail(lane, report);
-}
-
-static enum error open_parts(struct lane *lane, uint64_t now_ns, struct lane_report *report)
-{
-    enum error error = open_log(lane, report);
+    error = open_replicas(lane, options, report);
     if (error != OK)
         return error;
-    error = open_raft(lane, now_ns, report);
-    if (error != OK)
-        return error;
-    error = lane_open_journal(lane, report);
-    if (error != OK)
-        return error;
-    error = engine_init(&lane->options.engine, &lane->arena, &lane->engine);
-    if (error != OK) {
-        snprintf(report->reason, sizeof(report->reason),
-                 "engine: %s: check keys, memory and sessions", error_text(error));
-        return error;
-    }
-    error = lane_restore_pending(lane, report);
-    if (error != OK)
-        return error;
-    lane->fingerprint = engine_fingerprint(&lane->options.engine);
-    lane->from_peers = reassembly_init(&lane->arena, LANE_PEER_SLOTS);
-    lane->from_clients = reassembly_init(&lane->arena, LANE_CLIENT_SLOTS);
-    lane->message_data = arena_take(&lane->arena, MESSAGE_SIZE_BYTES_MAX, 64);
-    lane->outbox = arena_take(&lane->arena, LANE_OUTBOX_MAX * sizeof(struct lane_outgoing), 64);
-    return dp_port_open(&lane->options.port, &lane->port, report->reason, sizeof(report->reason));
+    lane->from_peers = reassembly_init(arena, LANE_PEER_SLOTS);
+    lane->from_clients = reassembly_init(arena, LANE_CLIENT_SLOTS);
+    lane->shared.message_data = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
+    error =
+        dp_port_open(&options->port, &lane->shared.port, report->reason, sizeof(report->reason));
+    if (error == OK)
+        arena_seal(arena);
+    return error;
 }
 
 enum error lane_open(const struct lane_options *options, uint64_t now_ns, struct lane **ret_lane,
                      struct lane_report *ret_report)
 {
     *ret_report = (struct lane_report){0};
+    if (!are_options_valid(options)) {
+        snprintf(ret_report->reason, sizeof(ret_report->reason),
+                 "lane %u of %u: its shards are not those that lie on it", options->lane,
+                 options->lane_count);
+        return ERR_ARGUMENT;
+    }
     struct lane *lane = calloc(1, sizeof(*lane));
     if (lane == NULL) {
-        snprintf(ret_report->reason, sizeof(ret_report->reason), "lane: out of memory");
+        snprintf(ret_report->reason, sizeof(ret_report->reason), "lane %u: out of memory",
+                 options->lane);
         return ERR_NO_MEMORY;
     }
-    fill_options(lane, options);
-    enum error error = arena_init(&lane->arena, arena_bytes(lane));
-    if (error != OK)
-        snprintf(ret_report->reason, sizeof(ret_report->reason),
-                 "lane: cannot map %zu MiB of memory", arena_bytes(lane) >> 20);
-    else
-        error = open_parts(lane, now_ns, ret_report);
+    lane->lane = options->lane;
+    lane->lane_count = options->lane_count;
+    lane->shard_count = options->shard_count;
+    lane->cluster_id = options->replicas[0].cluster_id;
+    lane->shared.now_ns = now_ns;
+    enum error error = open_parts(lane, options, ret_report);
     if (error != OK) {
         lane_close(lane);
         return error;
     }
-    arena_seal(&lane->arena);
-    lane->now_ns = now_ns;
-    lane_refresh_status(lane);
     *ret_lane = lane;
     return OK;
 }
 
 void lane_close(struct lane *lane)
 {
-    if (lane->port != NULL)
-        dp_port_close(lane->port);
-    if (lane->engine != NULL)
-        engine_deinit(lane->engine);
-    if (lane->journal != NULL)
-        journal_close(lane->journal);
-    if (lane->log != NULL)
-        log_close(lane->log);
-    arena_deinit(&lane->arena);
+    if (lane->shared.port != NULL)
+        dp_port_close(lane->shared.port);
+    for (uint32_t i = 0; i < lane->replica_count; i++)
+        replica_close(lane->replicas[i]);
+    arena_deinit(&lane->shared.arena);
     free(lane);
 }
 
 uint64_t lane_deadline_ns(const struct lane *lane)
 {
-    uint64_t deadline = raft_deadline_ns(lane->raft);
-    uint64_t other = engine_deadline_ns(lane->engine);
-    return deadline < other ? deadline : other;
+    uint64_t earliest_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < lane->replica_count; i++) {
+        uint64_t deadline_ns = replica_deadline_ns(lane->replicas[i]);
+        earliest_ns = deadline_ns < earliest_ns ? deadline_ns : earliest_ns;
+    }
+    return earliest_ns;
 }
 
-void lane_raft_status(const struct lane *lane, struct raft_status *ret_status)
+uint32_t lane_replica_count(const struct lane *lane)
 {
-    raft_status(lane->raft, ret_status);
+    return lane->replica_count;
 }
 
-const struct raft *lane_raft(const struct lane *lane)
+struct replica *lane_replica(const struct lane *lane, uint32_t i)
 {
-    return lane->raft;
-}
-
-struct engine *lane_engine(struct lane *lane)
-{
-    return lane->engine;
-}
-
-struct log *lane_log(struct lane *lane)
-{
-    return lane->log;
+    return lane->replicas[i];
 }
 
 const struct lane_counters *lane_counters(const struct lane *lane)
@@ -198,5 +139,5 @@ const struct lane_counters *lane_counters(const struct lane *lane)
 
 const struct dp_counters *lane_port_counters(const struct lane *lane)
 {
-    return dp_port_counters(lane->port);
+    return dp_port_counters(lane->shared.port);
 }

@@ -27,6 +27,7 @@
 struct node {
     struct config config;
     struct dp_frame_port *frames;
+    struct replica_options replica_options;
     struct lane_options lane_options;
     char journal_path[CONFIG_TEXT_MAX + 16];
     struct lane *lane;
@@ -74,7 +75,7 @@ static void tell(struct node *node, enum log_event_kind kind, const struct raft_
 static void tell_changes(struct node *node)
 {
     struct raft_status status;
-    lane_raft_status(node->lane, &status);
+    replica_raft_status(lane_replica(node->lane, 0), &status);
     struct raft_status *told = &node->told;
     if (status.role != told->role)
         tell(node, LOG_EVENT_ROLE, &status, status.last_index);
@@ -187,7 +188,8 @@ static enum error open_port(struct node *node, const char *program)
     return dp_frame_port_open(&port, &node->frames, node->reason, sizeof(node->reason));
 }
 
-static void fill_raft_options(const struct config *config, struct lane_options *options)
+static void fill_raft_options(const struct config *config, struct replica_options *options,
+                              uint64_t seed)
 {
     options->raft = (struct raft_options){
         .self = config->id,
@@ -199,7 +201,7 @@ static void fill_raft_options(const struct config *config, struct lane_options *
         .append_size_bytes_soft = APPEND_SIZE_BYTES_SOFT,
         .inflight_max = 64,
         .trail_runs_max = 65536,
-        .seed = options->seed,
+        .seed = seed,
     };
     for (uint32_t i = 0; i < config->peer_count; i++) {
         options->raft.voters[i] = config->peers[i].id;
@@ -207,17 +209,15 @@ static void fill_raft_options(const struct config *config, struct lane_options *
     }
 }
 
-static void fill_lane_options(struct node *node)
+static void fill_replica_options(struct node *node)
 {
     const struct config *config = &node->config;
-    const struct config_peer *self = config_self(config);
-    struct lane_options *options = &node->lane_options;
+    struct replica_options *options = &node->replica_options;
     uint64_t random[2];
     CHECK(getrandom(random, sizeof(random), 0) == (ssize_t)sizeof(random));
     options->cluster_id = wire_cluster_id(config->cluster);
-    options->seed = random[0];
     options->medium_stall_ns = 4 * config->election_timeout_max_ns;
-    fill_raft_options(config, options);
+    fill_raft_options(config, options, random[0]);
     options->engine = (struct engine_options){
         .incarnation = random[1],
         .keys_max = config->keys_max,
@@ -238,6 +238,15 @@ static void fill_lane_options(struct node *node)
     options->journal = (struct journal_options){.path = node->journal_path,
                                                 .size_bytes = config->relaxed_size_bytes};
     options->wall_ns = clock_wall_ns();
+}
+
+static void fill_lane_options(struct node *node)
+{
+    const struct config *config = &node->config;
+    const struct config_peer *self = config_self(config);
+    struct lane_options *options = &node->lane_options;
+    *options = (struct lane_options){
+        .lane_count = 1, .shard_count = 1, .replicas = &node->replica_options, .replica_count = 1};
     options->port = (struct dp_port_options){
         .frames = node->frames,
         .ipv4_prefix_bits = config->ipv4_prefix_bits,
@@ -255,12 +264,14 @@ static void fill_lane_options(struct node *node)
 static void report_start(const struct node *node)
 {
     const struct config *config = &node->config;
-    const struct log_recovery *recovery = &node->report.recovery;
-    struct medium *medium = log_medium(lane_log(node->lane));
+    struct replica *replica = lane_replica(node->lane, 0);
+    const struct replica_recovery *found = replica_recovery(replica);
+    const struct log_recovery *recovery = &found->log;
+    struct medium *medium = log_medium(replica_log(replica));
     if (recovery->note[0] != '\0')
         log_event_line("warning", "%s", recovery->note);
-    if (node->report.journal.note[0] != '\0')
-        log_event_line("warning", "%s", node->report.journal.note);
+    if (found->journal.note[0] != '\0')
+        log_event_line("warning", "%s", found->journal.note);
     log_event_line("info",
                    "started node=%u cluster=%s device=%s log=%s medium=%s%s created=%d last=%lu "
                    "commit=%lu term=%lu",
@@ -277,6 +288,7 @@ static enum node_exit start_lane(struct node *node)
         return NODE_EXIT_INTERNAL;
     ring_init(&node->reports, &node->arena, LOG_EVENTS_MAX, sizeof(struct log_event));
     arena_seal(&node->arena);
+    fill_replica_options(node);
     fill_lane_options(node);
     sem_init(&node->opened, 0, 0);
     if (pthread_create(&node->thread, NULL, lane_main, node) != 0) {

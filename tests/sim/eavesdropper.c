@@ -44,12 +44,12 @@ static void hear_vote(struct overseer *overseer, uint32_t node, const struct raf
 }
 
 /* Whether record `index`, as the lane shows it, lies on the medium. */
-static bool is_record_durable(const struct overseer *overseer, uint32_t node, struct lane *lane,
-                              uint64_t index)
+static bool is_record_durable(const struct overseer *overseer, uint32_t node,
+                              struct replica *replica, uint64_t index)
 {
     struct log_record record;
-    log_read(lane_log(lane), index, &record);
-    const uint8_t *data = medium_data(log_medium(lane_log(lane)));
+    log_read(replica_log(replica), index, &record);
+    const uint8_t *data = medium_data(log_medium(replica_log(replica)));
     const uint8_t *image = medium_sim_persisted(overseer->media, overseer->nodes[node].path);
     size_t offset = (size_t)(record.payload.data - data) - RECORD_HEADER_SIZE_BYTES;
     return memcmp(data + offset, image + offset,
@@ -60,23 +60,23 @@ static bool is_record_durable(const struct overseer *overseer, uint32_t node, st
  * The records must be on the medium; the term need not be: a leader's election stands on the
  * durable votes of a majority, and a record of its term brings the term back after a crash.
  */
-static void hear_acknowledgement(struct overseer *overseer, uint32_t node, struct lane *lane,
+static void hear_acknowledgement(struct overseer *overseer, uint32_t node, struct replica *replica,
                                  const struct raft_message *message)
 {
     struct raft_status status;
-    lane_raft_status(lane, &status);
+    replica_raft_status(replica, &status);
     uint64_t index = message->append_reply.match_index;
     /* A later term may have put other records there since the answer was given. */
     bool is_current = status.term == message->term && status.role == RAFT_FOLLOWER;
-    if (!is_current || index == 0 || index > log_last_index(lane_log(lane)))
+    if (!is_current || index == 0 || index > log_last_index(replica_log(replica)))
         return;
-    if (!is_record_durable(overseer, node, lane, index))
+    if (!is_record_durable(overseer, node, replica, index))
         verdict_break(overseer->verdict, RULE_SENT_EARLY,
                       "node %u acknowledges record %llu, which is not on its medium", node + 1,
                       (unsigned long long)index);
 }
 
-void eavesdropper_hear(struct overseer *overseer, uint32_t node, struct lane *lane,
+void eavesdropper_hear(struct overseer *overseer, uint32_t node, struct replica *replica,
                        struct span packet, uint64_t cluster_id)
 {
     struct wire_packet wire;
@@ -94,5 +94,5 @@ void eavesdropper_hear(struct overseer *overseer, uint32_t node, struct lane *la
         message.vote_reply.is_granted)
         hear_vote(overseer, node, &message, message.to);
     if (message.type == RAFT_APPEND_REPLY && message.append_reply.is_success)
-        hear_acknowledgement(overseer, node, lane, &message);
+        hear_acknowledgement(overseer, node, replica, &message);
 }

@@ -10,7 +10,7 @@
 #include "tests/sim/overseer.h"
 
 /* A packet that leaves `node`, whose lane is in the middle of its turn. */
-void eavesdropper_hear(struct overseer *overseer, uint32_t node, struct lane *lane,
+void eavesdropper_hear(struct overseer *overseer, uint32_t node, struct replica *replica,
                        struct span packet, uint64_t cluster_id);
 
 #endif

@@ -62,28 +62,28 @@ static uint64_t record_digest(const struct log_record *record)
     return digest_bytes(digest, record->payload.data, record->payload.size_bytes);
 }
 
-static void record_enter(struct overseer *overseer, uint32_t node, struct lane *lane,
+static void record_enter(struct overseer *overseer, uint32_t node, struct replica *replica,
                          uint64_t index)
 {
     struct watched_node *watched = &overseer->nodes[node];
     struct log_record record;
-    log_read(lane_log(lane), index, &record);
-    const uint8_t *base = medium_data(log_medium(lane_log(lane)));
+    log_read(replica_log(replica), index, &record);
+    const uint8_t *base = medium_data(log_medium(replica_log(replica)));
     struct seen_record *seen = seen_at(watched, index);
     *seen = (struct seen_record){.term = record.term,
                                  .digest = record_digest(&record),
                                  .offset_bytes = (size_t)(record.payload.data - base),
                                  .size_bytes = record.payload.size_bytes};
     overseer->tally->records_checked++;
-    if (record.index != index || record.term != raft_term_at(lane_raft(lane), index))
+    if (record.index != index || record.term != raft_term_at(replica_raft(replica), index))
         verdict_break(overseer->verdict, RULE_LOG_MATCHING,
                       "node %u: log and trail disagree about record %llu: terms %llu and %llu",
                       node + 1, (unsigned long long)index, (unsigned long long)record.term,
-                      (unsigned long long)raft_term_at(lane_raft(lane), index));
+                      (unsigned long long)raft_term_at(replica_raft(replica), index));
     struct ledger_record entry = {.index = index,
                                   .term = record.term,
                                   .digest = seen->digest,
-                                  .previous_term = raft_term_at(lane_raft(lane), index - 1)};
+                                  .previous_term = raft_term_at(replica_raft(replica), index - 1)};
     const struct ledger_record *known = ledger_record(&overseer->ledger, &entry);
     if (known->digest != entry.digest || known->previous_term != entry.previous_term)
         verdict_break(overseer->verdict, RULE_LOG_MATCHING,
@@ -118,11 +118,11 @@ static void removal_look(struct overseer *overseer, uint32_t node, uint64_t firs
     }
 }
 
-static void records_look(struct overseer *overseer, uint32_t node, struct lane *lane,
+static void records_look(struct overseer *overseer, uint32_t node, struct replica *replica,
                          const struct raft_status *status)
 {
     struct watched_node *watched = &overseer->nodes[node];
-    uint64_t first = first_changed(watched, lane_raft(lane), status->last_index);
+    uint64_t first = first_changed(watched, replica_raft(replica), status->last_index);
     bool is_same_lead = status->role == RAFT_LEADER && watched->led_term == status->term;
     if (is_same_lead && (first <= watched->led_last || status->last_index < watched->led_last))
         verdict_break(overseer->verdict, RULE_LEADER_APPEND_ONLY,
@@ -135,7 +135,7 @@ static void records_look(struct overseer *overseer, uint32_t node, struct lane *
                       (unsigned long long)first, (unsigned long long)watched->commit_index);
     removal_look(overseer, node, first);
     for (uint64_t index = first; index <= status->last_index; index++) {
-        record_enter(overseer, node, lane, index);
+        record_enter(overseer, node, replica, index);
         verdict_trace(overseer->verdict, watched->seen[index].digest);
         overseer->tally->records_appended++;
     }
@@ -146,14 +146,14 @@ static void records_look(struct overseer *overseer, uint32_t node, struct lane *
 
 /* ---- leaders ---- */
 
-static void completeness_look(struct overseer *overseer, uint32_t node, struct lane *lane,
+static void completeness_look(struct overseer *overseer, uint32_t node, struct replica *replica,
                               const struct raft_status *status)
 {
     for (uint64_t i = 1; i <= overseer->ledger.commit_highest; i++) {
         const struct ledger_commit *commit = ledger_commit(&overseer->ledger, i);
         if (commit->in_term >= status->term || commit->term == 0)
             continue;
-        if (raft_term_at(lane_raft(lane), i) != commit->term) {
+        if (raft_term_at(replica_raft(replica), i) != commit->term) {
             verdict_break(overseer->verdict, RULE_LEADER_COMPLETENESS,
                           "node %u leads term %llu without record %llu of term %llu, committed "
                           "in term %llu",
@@ -178,7 +178,7 @@ static void election_look(struct overseer *overseer, uint32_t node, uint64_t ter
                       (unsigned long long)term, votes, overseer->node_count);
 }
 
-static void leader_look(struct overseer *overseer, uint32_t node, struct lane *lane,
+static void leader_look(struct overseer *overseer, uint32_t node, struct replica *replica,
                         const struct raft_status *status)
 {
     if (status->role != RAFT_LEADER || overseer->nodes[node].led_term == status->term)
@@ -193,7 +193,7 @@ static void leader_look(struct overseer *overseer, uint32_t node, struct lane *l
     overseer->tally->elections_won++;
     verdict_say(overseer->verdict, "n%u leads term %llu from record %llu on", node + 1,
                 (unsigned long long)status->term, (unsigned long long)status->last_index);
-    completeness_look(overseer, node, lane, status);
+    completeness_look(overseer, node, replica, status);
 }
 
 /* ---- commits ---- */
@@ -319,10 +319,10 @@ static void commit_look(struct overseer *overseer, uint32_t node, const struct r
 
 /* ---- state ---- */
 
-void overseer_compare_state(struct overseer *overseer, uint32_t node, struct lane *lane)
+void overseer_compare_state(struct overseer *overseer, uint32_t node, struct replica *replica)
 {
-    uint64_t applied = engine_applied_index(lane_engine(lane));
-    uint64_t hash = engine_state_hash(lane_engine(lane)) | 1;
+    uint64_t applied = engine_applied_index(replica_engine(replica));
+    uint64_t hash = engine_state_hash(replica_engine(replica)) | 1;
     uint64_t *known = ledger_state(&overseer->ledger, applied);
     verdict_trace(overseer->verdict, hash);
     overseer->tally->state_hashes_compared++;
@@ -340,10 +340,10 @@ static bool is_sampled(uint64_t index)
     return digest_word(5, index) % 3 == 0;
 }
 
-static void applied_look(struct overseer *overseer, uint32_t node, struct lane *lane)
+static void applied_look(struct overseer *overseer, uint32_t node, struct replica *replica)
 {
     struct watched_node *watched = &overseer->nodes[node];
-    uint64_t applied = engine_applied_index(lane_engine(lane));
+    uint64_t applied = engine_applied_index(replica_engine(replica));
     if (applied > watched->commit_index || applied < watched->applied_index)
         verdict_break(overseer->verdict, RULE_STATE_MACHINE_SAFETY,
                       "node %u applied %llu after %llu, committed %llu", node + 1,
@@ -352,22 +352,22 @@ static void applied_look(struct overseer *overseer, uint32_t node, struct lane *
     bool is_new = applied != watched->applied_index;
     watched->applied_index = applied;
     if (is_new && is_sampled(applied))
-        overseer_compare_state(overseer, node, lane);
+        overseer_compare_state(overseer, node, replica);
 }
 
-void overseer_look(struct overseer *overseer, uint32_t node, struct lane *lane)
+void overseer_look(struct overseer *overseer, uint32_t node, struct replica *replica)
 {
     struct raft_status status;
-    lane_raft_status(lane, &status);
+    replica_raft_status(replica, &status);
     bool was_leading = status.role == RAFT_LEADER && overseer->nodes[node].led_term == status.term;
     struct watched_node *watched = &overseer->nodes[node];
     watched->is_at_turning_point =
         status.term != watched->term || (watched->led_term != 0) != (status.role == RAFT_LEADER);
     watched->term = status.term;
-    leader_look(overseer, node, lane, &status);
-    records_look(overseer, node, lane, &status);
+    leader_look(overseer, node, replica, &status);
+    records_look(overseer, node, replica, &status);
     commit_look(overseer, node, &status, was_leading);
-    applied_look(overseer, node, lane);
+    applied_look(overseer, node, replica);
     verdict_trace(overseer->verdict, digest_word(status.term * 4 + (uint64_t)status.role,
                                                  status.commit_index ^ status.last_index << 32));
 }

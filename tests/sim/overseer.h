@@ -52,9 +52,9 @@ void overseer_deinit(struct overseer *overseer);
 void overseer_forget(struct overseer *overseer, uint32_t node);
 
 /* After a turn of the node. */
-void overseer_look(struct overseer *overseer, uint32_t node, struct lane *lane);
+void overseer_look(struct overseer *overseer, uint32_t node, struct replica *replica);
 
 /* At the end: this node's state against the ledger, whatever its applied index. */
-void overseer_compare_state(struct overseer *overseer, uint32_t node, struct lane *lane);
+void overseer_compare_state(struct overseer *overseer, uint32_t node, struct replica *replica);
 
 #endif

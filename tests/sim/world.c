@@ -25,7 +25,7 @@ static void on_send(void *context, uint32_t number, struct span packet)
     struct sim_node *node = &world->nodes[number];
     node_side_effect(world, number);
     if (node->lane != NULL && !node->is_dead_inside && !world->network.is_muted[number])
-        eavesdropper_hear(&world->overseer, number, node->lane, packet, world->cluster_id);
+        eavesdropper_hear(&world->overseer, number, node_replica(node), packet, world->cluster_id);
 }
 
 static void on_store(void *context, const char *path)
@@ -144,7 +144,8 @@ void world_deinit(struct world *world)
         world->network.is_muted[i] = true;
         if (world->nodes[i].lane == NULL)
             continue;
-        world->tally->journal_entries += lane_counters(world->nodes[i].lane)->journal_appended;
+        world->tally->journal_entries +=
+            replica_counters(node_replica(&world->nodes[i]))->journal_appended;
         lane_close(world->nodes[i].lane);
     }
     for (uint32_t i = 0; i < client_count(world); i++)
@@ -255,8 +256,8 @@ static bool are_nodes_equal(struct world *world)
             continue;
         if (node->lane == NULL)
             return false;
-        lane_raft_status(node->lane, &status);
-        uint64_t here = engine_applied_index(lane_engine(node->lane));
+        replica_raft_status(node_replica(node), &status);
+        uint64_t here = engine_applied_index(replica_engine(node_replica(node)));
         if (applied == 0)
             applied = here;
         if (here != applied || status.last_index != applied)
@@ -269,8 +270,8 @@ static bool are_nodes_equal(struct world *world)
 static bool are_journals_drained(struct world *world)
 {
     for (uint32_t i = 0; i < world->draw.nodes; i++) {
-        struct lane *lane = world->nodes[i].lane;
-        if (lane != NULL && engine_counters(lane_engine(lane))->relaxed_pending > 0)
+        struct replica *replica = node_replica(&world->nodes[i]);
+        if (replica != NULL && engine_counters(replica_engine(replica))->relaxed_pending > 0)
             return false;
     }
     return true;
@@ -298,8 +299,8 @@ static bool world_await(struct world *world, bool (*is_reached)(struct world *),
 static bool is_log_full(const struct world *world)
 {
     for (uint32_t i = 0; i < world->draw.nodes; i++) {
-        struct lane *lane = world->nodes[i].lane;
-        if (lane != NULL && log_room_bytes(lane_log(lane)) < LOG_ROOM_BYTES_MIN)
+        struct replica *replica = node_replica(&world->nodes[i]);
+        if (replica != NULL && log_room_bytes(replica_log(replica)) < LOG_ROOM_BYTES_MIN)
             return true;
     }
     return false;
@@ -309,8 +310,8 @@ static bool is_log_full(const struct world *world)
 static bool is_store_full(const struct world *world)
 {
     for (uint32_t i = 0; i < world->draw.nodes; i++) {
-        struct lane *lane = world->nodes[i].lane;
-        if (lane != NULL && engine_counters(lane_engine(lane))->relaxed_blocked > 0)
+        struct replica *replica = node_replica(&world->nodes[i]);
+        if (replica != NULL && engine_counters(replica_engine(replica))->relaxed_blocked > 0)
             return true;
     }
     return false;
@@ -334,7 +335,7 @@ static bool is_waiting_rightly(const struct world *world)
     for (uint32_t i = 0; i < world->draw.nodes; i++) {
         struct raft_status status = {0};
         if (world->nodes[i].lane != NULL)
-            lane_raft_status(world->nodes[i].lane, &status);
+            replica_raft_status(node_replica(&world->nodes[i]), &status);
         out += world->nodes[i].lane == NULL || world->is_residual;
         suspect += status.is_tail_suspect;
     }
@@ -351,7 +352,7 @@ static void break_unless_excused(struct world *world, enum rule rule, const char
         const struct sim_node *node = &world->nodes[i];
         struct raft_status status = {0};
         if (node->lane != NULL)
-            lane_raft_status(node->lane, &status);
+            replica_raft_status(node_replica(node), &status);
         int more = snprintf(text + used, sizeof(text) - used, " n%u:%s%d/t%llu/l%llu/c%llu%s",
                             i + 1, node->lane == NULL ? "down" : "role", (int)status.role,
                             (unsigned long long)status.term, (unsigned long long)status.last_index,
@@ -404,7 +405,7 @@ static void states_compare(struct world *world)
 {
     for (uint32_t i = 0; i < world->draw.nodes; i++) {
         if (world->nodes[i].lane != NULL && !verdict_is_broken(&world->verdict))
-            overseer_compare_state(&world->overseer, i, world->nodes[i].lane);
+            overseer_compare_state(&world->overseer, i, node_replica(&world->nodes[i]));
     }
 }
 

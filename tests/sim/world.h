@@ -105,6 +105,8 @@ void node_step_clock(struct world *world, struct sim_node *node, uint64_t step_n
 void node_side_effect(struct world *world, uint32_t number);
 /* The node that leads in the highest term; NULL: none. */
 struct sim_node *node_leader(struct world *world);
+/* Its only shard; NULL: not running. */
+struct replica *node_replica(const struct sim_node *node);
 const char *node_path(const struct world *world, uint32_t number);
 /* Its files: the log, then the banks of its journal. */
 #define NODE_FILES 3

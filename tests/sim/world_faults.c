@@ -249,7 +249,7 @@ static bool is_torn_now(const struct world *world, const struct sim_node *node)
 /* Its journal is between two banks: the new one is not durable yet, or the old one half wiped. */
 static bool is_journal_moving(const struct sim_node *node)
 {
-    const struct journal *journal = lane_journal(node->lane);
+    const struct journal *journal = replica_journal(node_replica(node));
     return journal != NULL && journal->idle_state != JOURNAL_IDLE_EMPTY;
 }
 

@@ -26,6 +26,11 @@ struct node_file node_file(const struct world *world, uint32_t number, uint32_t 
     return found;
 }
 
+struct replica *node_replica(const struct sim_node *node)
+{
+    return node->lane != NULL ? lane_replica(node->lane, 0) : NULL;
+}
+
 /* ---- clock ---- */
 
 static uint64_t clock_local_ns(const struct world *world, struct sim_node *node)
@@ -111,12 +116,12 @@ static struct raft_options raft_options_of(const struct world *world, uint32_t n
     return options;
 }
 
-static struct lane_options lane_options_of(struct world *world, const struct sim_node *node)
+static struct replica_options replica_options_of(struct world *world, const struct sim_node *node)
 {
     const struct draw *draw = &world->draw;
-    struct lane_options options = {
+    (void)prng_next(&world->prng); /* so that seeds keep their meaning */
+    struct replica_options options = {
         .cluster_id = world->cluster_id,
-        .seed = prng_next(&world->prng),
         .raft = raft_options_of(world, node->number),
         .engine = {.incarnation = prng_next(&world->prng) | 1,
                    .keys_max = 256,
@@ -134,7 +139,6 @@ static struct lane_options lane_options_of(struct world *world, const struct sim
                              .node = (uint16_t)(node->number + 1)}},
         .journal = {.path = node_path(world, node->number), .size_bytes = LOG_BYTES},
         .wall_ns = WALL_NS + world_now_ns(world),
-        .port = {.ipv4 = network_address(node->number), .ipv4_prefix_bits = 24},
         .medium_stall_ns = 4 * draw->election_max_ns};
     options.raft.seed = prng_next(&world->prng);
     for (uint32_t i = 0; i < draw->nodes; i++)
@@ -142,12 +146,12 @@ static struct lane_options lane_options_of(struct world *world, const struct sim
     return options;
 }
 
-static void recovery_count(struct world *world, const struct lane_report *report)
+static void recovery_count(struct world *world, const struct replica_recovery *found)
 {
-    const struct log_recovery *recovery = &report->recovery;
+    const struct log_recovery *recovery = &found->log;
     world->tally->boots++;
-    world->tally->journal_entries_restored += report->journal.entries;
-    world->tally->journals_damaged += report->journal.is_damaged;
+    world->tally->journal_entries_restored += found->journal.entries;
+    world->tally->journals_damaged += found->journal.is_damaged;
     world->tally->recoveries_suspect += recovery->is_suspect;
     world->tally->recoveries_torn += recovery->torn_bytes > 0;
     world->tally->recoveries_with_a_hole += recovery->hole_first_index != 0;
@@ -159,7 +163,7 @@ static void notes_take(struct world *world, const struct sim_node *node)
     const struct witness *witness = &world->witness;
     for (uint32_t i = 0; i < witness->note_count; i++) {
         const struct witness_note *note = &witness->notes[i];
-        uint64_t term = raft_term_at(lane_raft(node->lane), note->index);
+        uint64_t term = raft_term_at(replica_raft(node_replica(node)), note->index);
         struct history_place place = {.index = note->index,
                                       .within = note->within,
                                       .leader =
@@ -213,7 +217,13 @@ void node_boot(struct world *world, uint32_t number)
     CHECK(node->lane == NULL);
     if (node->is_gone)
         return;
-    struct lane_options options = lane_options_of(world, node);
+    struct replica_options replica = replica_options_of(world, node);
+    struct lane_options options = {
+        .lane_count = 1,
+        .shard_count = 1,
+        .replicas = &replica,
+        .replica_count = 1,
+        .port = {.ipv4 = network_address(node->number), .ipv4_prefix_bits = 24}};
     struct lane_report report;
     medium_sim_set_now(world->media, world_now_ns(world));
     witness_begin(&world->witness, (uint16_t)(number + 1));
@@ -224,24 +234,25 @@ void node_boot(struct world *world, uint32_t number)
         boot_refused(world, node, error, report.reason);
         return;
     }
-    recovery_count(world, &report);
+    const struct replica_recovery *found = replica_recovery(node_replica(node));
+    recovery_count(world, found);
     verdict_say(&world->verdict,
                 "n%u starts: last %llu term %llu vote %u commit %llu%s %s, %llu "
                 "relaxed entries %s",
-                number + 1, (unsigned long long)report.recovery.last_index,
-                (unsigned long long)report.recovery.term, report.recovery.vote,
-                (unsigned long long)report.recovery.commit_index,
-                report.recovery.is_suspect ? " suspect" : "", report.recovery.note,
-                (unsigned long long)report.journal.entries, report.journal.note);
+                number + 1, (unsigned long long)found->log.last_index,
+                (unsigned long long)found->log.term, found->log.vote,
+                (unsigned long long)found->log.commit_index,
+                found->log.is_suspect ? " suspect" : "", found->log.note,
+                (unsigned long long)found->journal.entries, found->journal.note);
     node->is_rotten = false;
     node->turn_at_ns = 0;
     node->idle_in_a_row = 0;
     node->busy_until_ns = 0;
     node_note_down(world, node);
     overseer_forget(&world->overseer, number);
-    overseer_look(&world->overseer, number, node->lane);
+    overseer_look(&world->overseer, number, node_replica(node));
     notes_take(world, node);
-    journal_look(world, node, &report.journal);
+    journal_look(world, node, &found->journal);
     node_plan_turn(world, node, world_now_ns(world) + 1);
 }
 
@@ -261,7 +272,7 @@ static void medium_die(struct world *world, const struct sim_node *node, enum de
 static void lane_bury(struct world *world, struct sim_node *node, enum death death)
 {
     world->network.is_muted[node->number] = true;
-    world->tally->journal_entries += lane_counters(node->lane)->journal_appended;
+    world->tally->journal_entries += replica_counters(node_replica(node))->journal_appended;
     lane_close(node->lane);
     world->network.is_muted[node->number] = false;
     node->lane = NULL;
@@ -307,7 +318,7 @@ struct sim_node *node_leader(struct world *world)
         struct raft_status status;
         if (world->nodes[i].lane == NULL)
             continue;
-        lane_raft_status(world->nodes[i].lane, &status);
+        replica_raft_status(node_replica(&world->nodes[i]), &status);
         if (status.role == RAFT_LEADER && status.term > highest) {
             highest = status.term;
             leader = &world->nodes[i];
@@ -351,8 +362,8 @@ static void plan_idle(struct world *world, struct sim_node *node)
         verdict_break(&world->verdict, RULE_BUSY_LOOP,
                       "node %u idles with its deadline past: now %llu, raft %llu, engine %llu",
                       node->number + 1, (unsigned long long)node->last_local_ns,
-                      (unsigned long long)raft_deadline_ns(lane_raft(node->lane)),
-                      (unsigned long long)engine_deadline_ns(lane_engine(node->lane)));
+                      (unsigned long long)raft_deadline_ns(replica_raft(node_replica(node))),
+                      (unsigned long long)engine_deadline_ns(replica_engine(node_replica(node))));
     for (uint32_t i = 0; i < NODE_FILES; i++) {
         struct node_file file = node_file(world, node->number, i);
         uint64_t sync_ns = medium_sim_deadline_ns(world->media, file.path);
@@ -410,7 +421,7 @@ void node_turn(struct world *world, uint32_t number)
         return;
     }
     if (result != LANE_SYNC_FAILED && result != LANE_LOG_EXHAUSTED)
-        overseer_look(&world->overseer, number, node->lane);
+        overseer_look(&world->overseer, number, node_replica(node));
     notes_take(world, node);
     after_turn(world, node, result);
     faults_strike(world, node);

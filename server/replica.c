@@ -1,0 +1,193 @@
+/* A replica's life: everything it will ever need is taken in replica_open, in layer order. */
+#include "server/replica_internal.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+static void sink_send(void *context, const struct address *to, uint8_t wire_type, struct span body)
+{
+    replica_send(context, to, wire_type, body);
+}
+
+static uint32_t record_size_bytes(const void *context, uint64_t index)
+{
+    const struct replica *replica = context;
+    return log_payload_size_bytes(replica->log, index);
+}
+
+static void fill_options(struct replica *replica, const struct replica_options *options)
+{
+    replica->options = *options;
+    replica->options.raft.sizes =
+        (struct raft_record_sizes){.size_bytes = record_size_bytes, .context = replica};
+    replica->options.engine.self = options->raft.self;
+    replica->options.engine.node_count = (uint16_t)options->raft.voter_count;
+    replica->options.engine.sink = (struct engine_sink){.send = sink_send, .context = replica};
+    for (uint32_t i = 0; i < options->raft.voter_count && i < NODES_MAX; i++)
+        replica->options.peers[i].port = (uint16_t)(options->peers[i].port + options->shard);
+    replica->next_message_id = options->engine.incarnation;
+    replica_fill_journal_options(replica);
+}
+
+/* An existing file keeps its size, whatever the configuration says: memory follows the file. */
+static size_t log_file_size_bytes(const struct log_options *options)
+{
+    struct stat status;
+    if (stat(options->path, &status) == 0 && (size_t)status.st_size > options->size_bytes)
+        return (size_t)status.st_size;
+    return options->size_bytes;
+}
+
+size_t replica_arena_bytes(const struct replica_options *options)
+{
+    struct replica sized = {0}; /* for the options that a replica fills in */
+    fill_options(&sized, options);
+    return sizeof(struct replica) + log_arena_bytes(log_file_size_bytes(&options->log)) +
+           replica_journal_arena_bytes(options) + engine_arena_bytes(&sized.options.engine) +
+           raft_size(&options->raft) + REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing) +
+           (size_t)64 * 1024; /* alignment of the parts */
+}
+
+static enum error open_log(struct replica *replica, char *ret_reason, size_t reason_size)
+{
+    struct log_recovery *recovery = &replica->recovery.log;
+    enum error error =
+        log_open(&replica->options.log, &replica->shared->arena, &replica->log, recovery);
+    if (error != OK)
+        snprintf(ret_reason, reason_size, "%s", recovery->note);
+    return error;
+}
+
+/* Fills raft's trail from the recovered records. */
+static enum error restore_trail(struct replica *replica, char *ret_reason, size_t reason_size)
+{
+    for (uint64_t index = 1; index <= replica->recovery.log.last_index; index++) {
+        struct log_record record;
+        log_read(replica->log, index, &record);
+        enum error error = raft_restore_entry(replica->raft, index, record.term);
+        if (error != OK) {
+            snprintf(ret_reason, reason_size, "%s: record %lu: %s", replica->options.log.path,
+                     (unsigned long)index, error_text(error));
+            return error;
+        }
+    }
+    return OK;
+}
+
+static enum error open_raft(struct replica *replica, char *ret_reason, size_t reason_size)
+{
+    const struct log_recovery *recovery = &replica->recovery.log;
+    struct lane_shared *shared = replica->shared;
+    struct raft_restored restored = {
+        .hard_state = {.term = recovery->term, .vote = recovery->vote},
+        .commit_index = recovery->commit_index,
+        .is_tail_suspect = recovery->is_suspect,
+    };
+    void *memory = arena_take(&shared->arena, raft_size(&replica->options.raft), 64);
+    enum error error =
+        raft_init(memory, &replica->options.raft, &restored, shared->now_ns, &replica->raft);
+    if (error != OK) {
+        snprintf(ret_reason, reason_size, "raft: %s: check voters and timeouts", error_text(error));
+        return error;
+    }
+    replica->durable_index = recovery->last_index;
+    replica->commit_index = recovery->commit_index;
+    replica->commit_hint = recovery->commit_index;
+    return restore_trail(replica, ret_reason, reason_size);
+}
+
+static enum error open_parts(struct replica *replica, char *ret_reason, size_t reason_size)
+{
+    struct arena *arena = &replica->shared->arena;
+    enum error error = open_log(replica, ret_reason, reason_size);
+    if (error != OK)
+        return error;
+    error = open_raft(replica, ret_reason, reason_size);
+    if (error != OK)
+        return error;
+    error = replica_open_journal(replica, ret_reason, reason_size);
+    if (error != OK)
+        return error;
+    error = engine_init(&replica->options.engine, arena, &replica->engine);
+    if (error != OK) {
+        snprintf(ret_reason, reason_size, "engine: %s: check keys, memory and sessions",
+                 error_text(error));
+        return error;
+    }
+    replica->fingerprint = engine_fingerprint(&replica->options.engine);
+    replica->outbox = arena_take(arena, REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing), 64);
+    return replica_restore_pending(replica, ret_reason, reason_size);
+}
+
+enum error replica_open(const struct replica_options *options, struct lane_shared *shared,
+                        struct replica **ret_replica, char *ret_reason, size_t reason_size)
+{
+    struct replica *replica = arena_take(&shared->arena, sizeof(*replica), 64);
+    replica->shared = shared;
+    fill_options(replica, options);
+    enum error error = open_parts(replica, ret_reason, reason_size);
+    if (error != OK) {
+        replica_close(replica);
+        return error;
+    }
+    replica_refresh_status(replica);
+    *ret_replica = replica;
+    return OK;
+}
+
+void replica_close(struct replica *replica)
+{
+    if (replica->engine != NULL)
+        engine_deinit(replica->engine);
+    if (replica->journal != NULL)
+        journal_close(replica->journal);
+    if (replica->log != NULL)
+        log_close(replica->log);
+}
+
+uint64_t replica_deadline_ns(const struct replica *replica)
+{
+    uint64_t deadline_ns = raft_deadline_ns(replica->raft);
+    uint64_t other_ns = engine_deadline_ns(replica->engine);
+    return deadline_ns < other_ns ? deadline_ns : other_ns;
+}
+
+uint16_t replica_shard(const struct replica *replica)
+{
+    return replica->options.shard;
+}
+
+const struct raft *replica_raft(const struct replica *replica)
+{
+    return replica->raft;
+}
+
+void replica_raft_status(const struct replica *replica, struct raft_status *ret_status)
+{
+    raft_status(replica->raft, ret_status);
+}
+
+struct engine *replica_engine(struct replica *replica)
+{
+    return replica->engine;
+}
+
+struct log *replica_log(struct replica *replica)
+{
+    return replica->log;
+}
+
+const struct journal *replica_journal(const struct replica *replica)
+{
+    return replica->journal;
+}
+
+const struct replica_counters *replica_counters(const struct replica *replica)
+{
+    return &replica->counters;
+}
+
+const struct replica_recovery *replica_recovery(const struct replica *replica)
+{
+    return &replica->recovery;
+}

@@ -1,0 +1,130 @@
+/*
+ * A replica: one shard on one node. Its raft, engine, log, relaxed journal, and the messages that
+ * wait for durability. Everything that a thread needs only once (port, reassembly, message buffer)
+ * belongs to the lane, which runs its replicas' turns phase by phase: see server/lane.h.
+ *
+ * Owner: the lane's thread.
+ */
+#ifndef POLLUX_SERVER_REPLICA_H
+#define POLLUX_SERVER_REPLICA_H
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "engine/engine.h"
+#include "pmem/journal.h"
+#include "pmem/log.h"
+#include "raft/raft.h"
+#include "server/lane_shared.h"
+
+struct replica;
+
+struct replica_options {
+    uint16_t shard;
+    uint64_t cluster_id;
+    struct raft_options raft;     /* `sizes` is filled by the replica */
+    struct engine_options engine; /* `sink`, `self`, `node_count`, and everything about the journal
+                                     and pending writes are filled by the replica; a pending_max
+                                     that is not 0 and below what the journal can hold stays */
+    struct log_options log;
+    struct journal_options journal;  /* `identity` is the log's; size 0: no relaxed writes */
+    uint64_t wall_ns;                /* wall clock at the start: where a new journal's seqs begin */
+    uint64_t medium_stall_ns;        /* a leader whose persist takes longer than this steps down */
+    struct address peers[NODES_MAX]; /* of raft.voters, same order, with their first UDP port: the
+                                        replica adds the shard */
+};
+
+#define REPLICA_DROP_LIST(X)                                                                       \
+    X(body)                                                                                        \
+    X(type)                                                                                        \
+    X(fingerprint)                                                                                 \
+    X(raft_range)                                                                                  \
+    X(outbox_full)
+
+struct replica_counters {
+    uint64_t raft_rx;
+    uint64_t raft_tx;
+    uint64_t records_appended;
+    uint64_t bytes_appended;
+    uint64_t persists;
+    uint64_t journal_appended;
+    uint64_t elections_won;
+    uint64_t leader_changes;
+    uint64_t medium_stalls;
+#define X(name) uint64_t drop_##name;
+    REPLICA_DROP_LIST(X)
+#undef X
+};
+
+/* What opening found. */
+struct replica_recovery {
+    struct log_recovery log;
+    struct journal_recovery journal;
+};
+
+/* ---- for everybody on the lane's thread ---- */
+
+uint16_t replica_shard(const struct replica *replica);
+const struct raft *replica_raft(const struct replica *replica);
+void replica_raft_status(const struct replica *replica, struct raft_status *ret_status);
+struct engine *replica_engine(struct replica *replica);
+struct log *replica_log(struct replica *replica);
+const struct journal *replica_journal(const struct replica *replica); /* NULL: none */
+const struct replica_counters *replica_counters(const struct replica *replica);
+const struct replica_recovery *replica_recovery(const struct replica *replica);
+
+/* ---- for the lane ---- */
+
+/* Memory that replica_open takes from shared->arena. */
+size_t replica_arena_bytes(const struct replica_options *options);
+
+/*
+ * Opens the files, recovers, applies what is committed and restores what was pending. Options are
+ * copied; `shared` must outlive the replica. On an error nothing stays open, and ret_reason tells
+ * what failed, where, and what to do. Errors: those of log_open, journal_open, raft_init,
+ * engine_init.
+ */
+MUST_USE enum error replica_open(const struct replica_options *options, struct lane_shared *shared,
+                                 struct replica **ret_replica, char *ret_reason,
+                                 size_t reason_size);
+void replica_close(struct replica *replica);
+
+/* The time by which a turn must run even if no packet arrives. */
+uint64_t replica_deadline_ns(const struct replica *replica);
+
+/* Whether `from` is where the configuration has the peer `sender` of this shard. */
+bool replica_is_peer(const struct replica *replica, const struct address *from, uint16_t sender);
+
+/* One whole message; `from` and body are borrowed for the call. */
+struct replica_message {
+    struct address from;
+    uint16_t sender; /* voter id; 0: a client */
+    uint8_t type;    /* enum wire_type */
+    struct span body;
+};
+
+/* The head of a status reply and the counters of this shard; the lane adds its own. */
+void replica_add_status(const struct replica *replica, struct wire_writer *writer);
+/* Sends one message of this shard, in as many packets as it takes. */
+void replica_send(struct replica *replica, const struct address *to, uint8_t wire_type,
+                  struct span body);
+
+enum replica_result {
+    REPLICA_IDLE, /* nothing was received, written or applied */
+    REPLICA_WORKED,
+    REPLICA_SYNC_FAILED,   /* a sync failed: nothing is acknowledged any more; stop the process */
+    REPLICA_LOG_EXHAUSTED, /* not even a leader's no-op fits the log: stop the process */
+};
+
+/* A turn, in this order. */
+
+void replica_begin_turn(struct replica *replica);
+void replica_receive(struct replica *replica, const struct replica_message *message);
+/* Proposes, forwards, asks for reads, ticks raft: all that this turn will write is written then. */
+void replica_propose(struct replica *replica);
+/* Asks for durability of what was written. */
+void replica_persist(struct replica *replica);
+/* Learns what is durable, sends what had to wait for that, applies what is committed. */
+enum replica_result replica_end_turn(struct replica *replica);
+
+#endif

@@ -1,0 +1,105 @@
+/* Inside of a replica, for the replica_*.c files only. See server/lane.h for the turn. */
+#ifndef POLLUX_SERVER_REPLICA_INTERNAL_H
+#define POLLUX_SERVER_REPLICA_INTERNAL_H
+
+#include "server/replica.h"
+
+/* Messages that wait for durability. When full the newest is dropped: Raft survives a lost
+ * message. */
+#define REPLICA_OUTBOX_MAX 1024
+
+/* Records applied in one turn, so that a replay after a restart does not starve the packets. */
+#define REPLICA_APPLY_MAX 256
+
+/* Follow-up steps in one turn while raft has a backlog of appends. */
+#define REPLICA_BACKLOG_STEPS_MAX 8
+
+/* Room that client batches leave in the log, so that no-ops of new leaders still fit. */
+#define REPLICA_LOG_RESERVE_BYTES ((size_t)64 * 1024)
+
+/* No persist has been asked for yet on behalf of a waiting message. */
+#define REPLICA_UNSTAMPED UINT64_MAX
+
+struct replica_outgoing {
+    struct raft_message message;
+    uint64_t ticket; /* REPLICA_UNSTAMPED until the persist at the end of its turn */
+};
+
+struct replica {
+    struct replica_options options;
+    struct lane_shared *shared;
+    struct log *log;
+    struct journal *journal; /* NULL: none */
+    struct raft *raft;
+    struct engine *engine;
+    struct replica_recovery recovery;
+    uint32_t fingerprint;
+    uint64_t next_message_id;
+
+    struct replica_outgoing *outbox; /* a ring of REPLICA_OUTBOX_MAX */
+    uint64_t outbox_head;
+    uint64_t outbox_tail;
+
+    bool has_received;     /* a message, in this turn */
+    bool has_persisted;    /* in this turn */
+    bool is_persist_owed;  /* something was written since the last persist */
+    uint64_t ticket_asked; /* newest persist ticket */
+    uint64_t ticket_done;
+    uint64_t durable_index;    /* told to raft */
+    uint64_t pending_since_ns; /* when the oldest unfinished persist was asked for; 0: none */
+    uint64_t commit_index;
+    uint64_t commit_hint;
+    /* The newest record known to vouch for a commit index, once it is durable: what a restart will
+     * apply before its first packet. */
+    uint64_t vouching_index;
+    uint64_t vouched_commit;
+    uint64_t durable_commit; /* commit index in a durable one */
+    uint64_t decided_seq;    /* journal entries decided by the records up to decided_index */
+    uint64_t decided_index;
+    uint64_t read_released_id; /* told to the engine */
+    struct engine_view view;
+    struct raft_status status;
+    bool is_log_exhausted;
+    struct replica_counters counters;
+};
+
+/* replica_raft.c: one event into raft, its effects carried out but for durability. Returns
+ * raft_step's result; `payload` is the record of a proposal. */
+enum error replica_step(struct replica *replica, const struct raft_event *event,
+                        struct span payload);
+
+/* replica_outbox.c */
+
+/* NULL: no voter of this shard. */
+const struct address *replica_peer_address(const struct replica *replica, uint16_t voter);
+void replica_send_raft(struct replica *replica, const struct raft_message *message);
+/* Keeps a message until what was written so far is durable. */
+void replica_push_outbox(struct replica *replica, const struct raft_message *message);
+/* Gives the messages of this turn the ticket of the persist that covers them. */
+void replica_stamp_outbox(struct replica *replica, uint64_t ticket);
+/* Sends the waiting messages whose ticket is durable. */
+void replica_flush_outbox(struct replica *replica);
+
+/* replica_journal.c */
+
+size_t replica_journal_arena_bytes(const struct replica_options *options);
+/* What the engine must know of the journal. */
+void replica_fill_journal_options(struct replica *replica);
+/* Opens it, if there is to be one. */
+enum error replica_open_journal(struct replica *replica, char *ret_reason, size_t reason_size);
+/* Applies what is committed, then restores what was pending. */
+enum error replica_restore_pending(struct replica *replica, char *ret_reason, size_t reason_size);
+/* Sends this node's pending relaxed writes to the leader, when they are due. */
+void replica_forward_pending(struct replica *replica);
+/* What is durable and what is decided of the journal. ERR_SYNC. */
+enum error replica_follow_journal(struct replica *replica);
+/* A record with this commit index was appended. */
+void replica_note_commit(struct replica *replica, uint64_t index, uint64_t commit_index);
+
+/* replica_status.c */
+
+/* Asks raft anew; tells the log when it is settled, and the engine what it needs to know. */
+void replica_refresh_status(struct replica *replica);
+void replica_answer_transfer(struct replica *replica, const struct address *to, struct span body);
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * A replica's messages out: cut into packets straight into the port's buffers. Raft's messages that
+ * must not leave before something is durable wait in the outbox for the persist that covers it.
+ */
+#include "server/replica_internal.h"
+
+#include "base/check.h"
+#include "wire/wire.h"
+
+void replica_send(struct replica *replica, const struct address *to, uint8_t wire_type,
+                  struct span body)
+{
+    struct wire_message_header header = {
+        .type = wire_type,
+        .shard = replica->options.shard,
+        .sender = replica->options.raft.self,
+        .cluster_id = replica->options.cluster_id,
+        .message_id = replica->next_message_id++,
+    };
+    uint32_t piece_count = wire_piece_count(body.size_bytes);
+    for (uint32_t piece = 0; piece < piece_count; piece++) {
+        uint8_t *packet = dp_port_tx_reserve(replica->shared->port, to);
+        if (packet == NULL)
+            return; /* counted by the port; the message is lost and will be asked for again */
+        dp_port_tx_commit(replica->shared->port, wire_piece_encode(packet, &header, body, piece));
+    }
+}
+
+const struct address *replica_peer_address(const struct replica *replica, uint16_t voter)
+{
+    for (uint32_t i = 0; i < replica->options.raft.voter_count; i++) {
+        if (replica->options.raft.voters[i] == voter)
+            return &replica->options.peers[i];
+    }
+    return NULL;
+}
+
+static void add_entries(const struct replica *replica, struct wire_writer *writer,
+                        const struct raft_message *message)
+{
+    uint64_t index = message->append_request.previous_index + 1;
+    for (uint32_t i = 0; i < message->append_request.entry_count; i++, index++) {
+        struct log_record record;
+        log_read(replica->log, index, &record);
+        struct raft_entry entry = {
+            .term = record.term,
+            .payload = record.payload.data,
+            .size_bytes = (uint32_t)record.payload.size_bytes,
+            .kind = record.kind,
+        };
+        wire_raft_add_entry(writer, &entry);
+    }
+}
+
+void replica_send_raft(struct replica *replica, const struct raft_message *message)
+{
+    const struct address *to = replica_peer_address(replica, message->to);
+    CHECK(to != NULL);
+    struct wire_writer writer = {.data = replica->shared->message_data,
+                                 .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
+    wire_raft_encode(&writer, message, replica->fingerprint);
+    if (message->type == RAFT_APPEND_REQUEST)
+        add_entries(replica, &writer, message);
+    CHECK(!writer.is_overflow);
+    replica_send(replica, to, WIRE_RAFT, span_of(writer.data, writer.size_bytes));
+    replica->counters.raft_tx++;
+}
+
+/* Two successes to one leader in one turn say no more than the later of them. */
+static bool is_superseded(const struct replica_outgoing *old, const struct raft_message *message)
+{
+    return old->ticket == REPLICA_UNSTAMPED && old->message.type == RAFT_APPEND_REPLY &&
+           message->type == RAFT_APPEND_REPLY && old->message.to == message->to &&
+           old->message.term == message->term && old->message.append_reply.is_success &&
+           message->append_reply.is_success &&
+           old->message.append_reply.match_index <= message->append_reply.match_index &&
+           old->message.append_reply.round <= message->append_reply.round;
+}
+
+void replica_push_outbox(struct replica *replica, const struct raft_message *message)
+{
+    if (replica->outbox_tail > replica->outbox_head) {
+        struct replica_outgoing *last =
+            &replica->outbox[(replica->outbox_tail - 1) % REPLICA_OUTBOX_MAX];
+        if (is_superseded(last, message)) {
+            last->message = *message;
+            return;
+        }
+    }
+    if (replica->outbox_tail - replica->outbox_head == REPLICA_OUTBOX_MAX) {
+        replica->counters.drop_outbox_full++;
+        return;
+    }
+    replica->outbox[replica->outbox_tail++ % REPLICA_OUTBOX_MAX] =
+        (struct replica_outgoing){.message = *message, .ticket = REPLICA_UNSTAMPED};
+}
+
+void replica_stamp_outbox(struct replica *replica, uint64_t ticket)
+{
+    for (uint64_t i = replica->outbox_tail; i > replica->outbox_head; i--) {
+        struct replica_outgoing *outgoing = &replica->outbox[(i - 1) % REPLICA_OUTBOX_MAX];
+        if (outgoing->ticket != REPLICA_UNSTAMPED)
+            return;
+        outgoing->ticket = ticket;
+    }
+}
+
+void replica_flush_outbox(struct replica *replica)
+{
+    while (replica->outbox_head < replica->outbox_tail) {
+        const struct replica_outgoing *outgoing =
+            &replica->outbox[replica->outbox_head % REPLICA_OUTBOX_MAX];
+        if (outgoing->ticket > replica->ticket_done)
+            return;
+        replica_send_raft(replica, &outgoing->message);
+        replica->outbox_head++;
+    }
+}

@@ -1,0 +1,100 @@
+/*
+ * Raft's effects, carried out in the order of the caller's duties in raft/raft.h: hard state,
+ * truncation and records are written first (not yet durable), then the messages of `now` leave, and
+ * those of `after` wait in the outbox for the persist that covers them.
+ */
+#include "server/replica_internal.h"
+
+#include "base/check.h"
+
+/* The i-th record to append: an entry of a leader's message, a proposal, or a leader's no-op. */
+static struct log_record record_at(const struct replica *replica, const struct raft_event *event,
+                                   struct span payload, uint32_t i)
+{
+    const struct raft_effects *effects = &replica->shared->effects;
+    struct log_record record = {.index = effects->append_first + i,
+                                .term = effects->hard_state.term,
+                                .commit_index = effects->commit_index};
+    if (effects->append_is_noop) {
+        record.kind = RAFT_ENTRY_NOOP;
+    } else if (event->type == RAFT_EVENT_RECEIVE) {
+        const struct raft_entry *entry = &event->receive.entries[effects->append_skip + i];
+        record.term = entry->term;
+        record.kind = entry->kind;
+        record.payload = span_of(entry->payload, entry->size_bytes);
+    } else {
+        record.kind = RAFT_ENTRY_DATA;
+        record.payload = payload;
+    }
+    return record;
+}
+
+static void write_effects(struct replica *replica, const struct raft_event *event,
+                          struct span payload)
+{
+    const struct raft_effects *effects = &replica->shared->effects;
+    if (effects->hard_state_changed) {
+        log_write_hard_state(replica->log, effects->hard_state.term, effects->hard_state.vote);
+        replica->is_persist_owed = true;
+    }
+    if (effects->truncate_from != 0) {
+        log_truncate(replica->log, effects->truncate_from);
+        if (replica->durable_index >= effects->truncate_from)
+            replica->durable_index = effects->truncate_from - 1;
+    }
+    for (uint32_t i = 0; i < effects->append_count; i++) {
+        struct log_record record = record_at(replica, event, payload, i);
+        enum error error = log_append(replica->log, &record);
+        if (error != OK) {
+            /* Only a no-op can meet a full log: everything else was measured before the step. */
+            CHECK(error == ERR_FULL && effects->append_is_noop);
+            replica->is_log_exhausted = true;
+            return;
+        }
+        replica_note_commit(replica, record.index, record.commit_index);
+        replica->counters.records_appended++;
+        replica->counters.bytes_appended += record.payload.size_bytes;
+        replica->is_persist_owed = true;
+    }
+}
+
+static void follow_role(struct replica *replica)
+{
+    bool was_leader = replica->status.role == RAFT_LEADER;
+    uint64_t old_term = replica->status.term;
+    uint16_t old_leader = replica->status.leader;
+    replica_refresh_status(replica);
+    bool is_leader = replica->status.role == RAFT_LEADER;
+    if (was_leader && (!is_leader || replica->status.term != old_term))
+        engine_leadership_lost(replica->engine);
+    if (is_leader && (!was_leader || replica->status.term != old_term))
+        replica->counters.elections_won++;
+    if (replica->status.leader != 0 && replica->status.leader != old_leader)
+        replica->counters.leader_changes++;
+}
+
+enum error replica_step(struct replica *replica, const struct raft_event *event,
+                        struct span payload)
+{
+    struct raft_effects *effects = &replica->shared->effects;
+    enum error error = raft_step(replica->raft, event, effects);
+    if (error != OK)
+        return error;
+    write_effects(replica, event, payload);
+    if (replica->is_log_exhausted)
+        return ERR_FULL;
+    for (uint32_t i = 0; i < effects->now_count; i++)
+        replica_send_raft(replica, &effects->now[i]);
+    for (uint32_t i = 0; i < effects->after_count; i++)
+        replica_push_outbox(replica, &effects->after[i]);
+    replica->commit_index = effects->commit_index;
+    if (effects->read_released_id != replica->read_released_id) {
+        replica->read_released_id = effects->read_released_id;
+        if (replica->read_released_id != 0)
+            engine_reads_released(replica->engine, replica->read_released_id,
+                                  effects->read_released_index);
+    }
+    if (effects->role_changed)
+        follow_role(replica);
+    return OK;
+}

@@ -1,0 +1,78 @@
+/* One whole message of this shard, handed to raft or the engine. */
+#include "server/replica_internal.h"
+
+/* What peers send to one another must come from the address that the configuration gives its
+ * sender. */
+bool replica_is_peer(const struct replica *replica, const struct address *from, uint16_t sender)
+{
+    if (sender == replica->options.raft.self)
+        return false;
+    const struct address *address = replica_peer_address(replica, sender);
+    return address != NULL && address_is_equal(address, from);
+}
+
+/* A nearly full log takes the entries that fit; the leader will offer the rest again. */
+static void fit_entries(struct replica *replica, struct raft_message *message)
+{
+    size_t room = log_room_bytes(replica->log);
+    uint32_t count = 0;
+    while (count < message->append_request.entry_count) {
+        size_t need = log_record_room_bytes(replica->shared->entries[count].size_bytes);
+        if (need > room)
+            break;
+        room -= need;
+        count++;
+    }
+    message->append_request.entry_count = count;
+}
+
+static void receive_raft(struct replica *replica, uint16_t sender, struct span body)
+{
+    struct raft_message message;
+    uint32_t fingerprint;
+    if (wire_raft_decode(body, &fingerprint, &message, replica->shared->entries) != OK) {
+        replica->counters.drop_body++;
+        return;
+    }
+    if (fingerprint != replica->fingerprint) {
+        replica->counters.drop_fingerprint++;
+        return;
+    }
+    if (message.from != sender || message.to != replica->options.raft.self) {
+        replica->counters.drop_body++; /* contradicts its packet */
+        return;
+    }
+    if (message.type == RAFT_APPEND_REQUEST)
+        fit_entries(replica, &message);
+    struct raft_event event = {
+        .type = RAFT_EVENT_RECEIVE,
+        .now_ns = replica->shared->now_ns,
+        .receive = {.message = &message, .entries = replica->shared->entries}};
+    replica->counters.raft_rx++;
+    if (replica_step(replica, &event, (struct span){0}) == ERR_RANGE)
+        replica->counters.drop_raft_range++;
+}
+
+void replica_receive(struct replica *replica, const struct replica_message *message)
+{
+    replica->has_received = true;
+    switch (message->type) {
+    case WIRE_RAFT:
+        receive_raft(replica, message->sender, message->body);
+        return;
+    case WIRE_FORWARD:
+        engine_receive_forward(replica->engine, message->sender, message->body);
+        return;
+    case WIRE_HELLO:
+    case WIRE_WRITE:
+    case WIRE_READ:
+        engine_receive(replica->engine, &message->from, message->type, message->body);
+        return;
+    case WIRE_TRANSFER:
+        replica_answer_transfer(replica, &message->from, message->body);
+        return;
+    default:
+        replica->counters.drop_type++;
+        return;
+    }
+}

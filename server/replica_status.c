@@ -1,0 +1,134 @@
+/* What a replica tells about itself: the view for the engine, status and transfer for operators. */
+#include "server/replica_internal.h"
+
+static uint64_t contact_age_ns(const struct replica *replica)
+{
+    if (replica->status.quorum_contact_ns == 0)
+        return UINT64_MAX;
+    return replica->shared->now_ns > replica->status.quorum_contact_ns
+               ? replica->shared->now_ns - replica->status.quorum_contact_ns
+               : 0;
+}
+
+static size_t batch_room_bytes(const struct replica *replica)
+{
+    size_t room = log_room_bytes(replica->log);
+    size_t kept = REPLICA_LOG_RESERVE_BYTES + log_record_room_bytes(0) + RECORD_ALIGN_BYTES;
+    return room > kept ? room - kept : 0;
+}
+
+static void refresh_view(struct replica *replica)
+{
+    const struct raft_status *status = &replica->status;
+    struct medium *medium = log_medium(replica->log);
+    replica->view = (struct engine_view){
+        .now_ns = replica->shared->now_ns,
+        .is_leader = status->role == RAFT_LEADER,
+        .is_settled = status->is_settled,
+        .has_fresh_quorum = raft_has_fresh_quorum(replica->raft, replica->shared->now_ns),
+        .is_transferring = status->is_transferring,
+        .leader = status->leader,
+        .term = status->term,
+        .commit_index = replica->commit_index,
+        .last_index = status->last_index,
+        .contact_age_ns = contact_age_ns(replica),
+        .log_room_bytes = batch_room_bytes(replica),
+        .is_suspect = status->is_tail_suspect,
+        .granularity = (uint8_t)medium_granularity(medium),
+        .is_emulated = medium_is_emulated(medium),
+        .role = (uint8_t)status->role,
+    };
+}
+
+void replica_refresh_status(struct replica *replica)
+{
+    bool was_suspect = replica->status.is_tail_suspect;
+    raft_status(replica->raft, &replica->status);
+    /* What a quorum has settled need not be asked again after the next start. */
+    if (was_suspect && !replica->status.is_tail_suspect)
+        log_settle(replica->log);
+    refresh_view(replica);
+}
+
+static void add_shard_counter(struct wire_writer *writer, const char *name, uint64_t value)
+{
+    struct wire_counter counter = {.name = name, .value = value};
+    wire_counter_add(writer, &counter);
+}
+
+static void add_replica_counters(struct wire_writer *writer, const struct replica *replica)
+{
+    const struct replica_counters *counters = &replica->counters;
+    add_shard_counter(writer, "raft_rx", counters->raft_rx);
+    add_shard_counter(writer, "raft_tx", counters->raft_tx);
+    add_shard_counter(writer, "log_records_appended", counters->records_appended);
+    add_shard_counter(writer, "log_bytes_appended", counters->bytes_appended);
+    add_shard_counter(writer, "log_persists", counters->persists);
+    add_shard_counter(writer, "log_room_bytes", log_room_bytes(replica->log));
+    add_shard_counter(writer, "journal_appended", counters->journal_appended);
+    if (replica->journal != NULL)
+        add_shard_counter(writer, "journal_room_bytes", journal_room_bytes(replica->journal));
+    add_shard_counter(writer, "elections_won", counters->elections_won);
+    add_shard_counter(writer, "leader_changes", counters->leader_changes);
+#define X(name) add_shard_counter(writer, "drop_" #name, counters->drop_##name);
+    REPLICA_DROP_LIST(X)
+#undef X
+}
+
+static void add_engine_counters(struct wire_writer *writer, const struct engine_counters *counters)
+{
+#define X(name) add_shard_counter(writer, "engine_" #name, counters->name);
+    ENGINE_COUNTER_LIST(X)
+#undef X
+}
+
+void replica_add_status(const struct replica *replica, struct wire_writer *writer)
+{
+    struct wire_hello_reply reply;
+    engine_hello(replica->engine, 0, &reply);
+    wire_hello_reply_encode(writer, &reply);
+    add_replica_counters(writer, replica);
+    add_engine_counters(writer, engine_counters(replica->engine));
+}
+
+static enum wire_status transfer_status(enum error error)
+{
+    switch (error) {
+    case OK:
+        return WIRE_STATUS_OK;
+    case ERR_NOT_LEADER:
+        return WIRE_STATUS_NOT_LEADER;
+    case ERR_BUSY:
+        return WIRE_STATUS_OVERLOADED;
+    default:
+        return WIRE_STATUS_BAD_REQUEST;
+    }
+}
+
+void replica_answer_transfer(struct replica *replica, const struct address *to, struct span body)
+{
+    uint64_t number;
+    uint16_t target;
+    if (wire_transfer_decode(body, &number, &target) != OK) {
+        replica->counters.drop_body++;
+        return;
+    }
+    struct raft_event event = {
+        .type = RAFT_EVENT_TRANSFER, .now_ns = replica->shared->now_ns, .transfer_to = target};
+    enum error error = replica_step(replica, &event, (struct span){0});
+    struct wire_reply reply = {
+        .number = number,
+        .incarnation = replica->options.engine.incarnation,
+        .node = replica->options.raft.self,
+        .leader = replica->view.leader,
+        .status = (uint8_t)transfer_status(error),
+        .term = replica->view.term,
+        .applied_index = engine_applied_index(replica->engine),
+        .contact_age_us = wire_age_us(replica->view.contact_age_ns),
+        .journal_done_seq = engine_pending_done(replica->engine),
+    };
+    struct wire_writer writer = {.data = replica->shared->message_data,
+                                 .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
+    wire_reply_begin(&writer, &reply);
+    replica_send(replica, to, WIRE_TRANSFER_REPLY, span_of(writer.data, writer.size_bytes));
+}

@@ -1,0 +1,149 @@
+/* One turn of a replica, phase by phase: what it writes is made durable once. */
+#include "server/replica_internal.h"
+
+static void propose_batch(struct replica *replica)
+{
+    struct span payload;
+    if (!engine_batch(replica->engine, &payload))
+        return;
+    if (log_record_room_bytes(payload.size_bytes) > log_room_bytes(replica->log)) {
+        engine_batch_refused(replica->engine, WIRE_STATUS_LOG_FULL);
+        return;
+    }
+    struct raft_event event = {.type = RAFT_EVENT_PROPOSE, .now_ns = replica->shared->now_ns};
+    enum error error = replica_step(replica, &event, payload);
+    if (error == OK)
+        engine_batch_proposed(replica->engine, replica->shared->effects.append_first,
+                              replica->shared->effects.hard_state.term);
+    else
+        engine_batch_refused(replica->engine, error == ERR_NOT_LEADER ? WIRE_STATUS_NOT_LEADER
+                                                                      : WIRE_STATUS_OVERLOADED);
+}
+
+static void ask_reads(struct replica *replica)
+{
+    uint64_t read_id = engine_reads_wanted(replica->engine);
+    if (read_id == 0)
+        return;
+    struct raft_event event = {
+        .type = RAFT_EVENT_READ, .now_ns = replica->shared->now_ns, .read_id = read_id};
+    /* Not the leader any more: the engine learned that with the loss of leadership. */
+    (void)!replica_step(replica, &event, (struct span){0});
+}
+
+static void tick(struct replica *replica)
+{
+    struct raft_event event = {.type = RAFT_EVENT_TICK, .now_ns = replica->shared->now_ns};
+    if (replica->shared->now_ns >= raft_deadline_ns(replica->raft))
+        (void)!replica_step(replica, &event, (struct span){0});
+    for (int i = 0; i < REPLICA_BACKLOG_STEPS_MAX && raft_has_backlog(replica->raft); i++)
+        (void)!replica_step(replica, &event, (struct span){0});
+}
+
+/* One persist for the whole turn; the outbox waits for its ticket. */
+void replica_persist(struct replica *replica)
+{
+    replica->has_persisted = replica->is_persist_owed ||
+                             (replica->journal != NULL && journal_is_dirty(replica->journal));
+    if (replica->journal != NULL)
+        journal_persist(replica->journal);
+    if (!replica->is_persist_owed) {
+        replica_stamp_outbox(replica, replica->ticket_asked); /* owed to an earlier persist */
+        return;
+    }
+    if (!replica->shared->is_flushed)
+        dp_port_tx_flush(replica->shared->port); /* peers write while this node does */
+    replica->shared->is_flushed = true;
+    replica->ticket_asked = log_persist(replica->log);
+    replica->is_persist_owed = false;
+    replica->counters.persists++;
+    if (replica->pending_since_ns == 0)
+        replica->pending_since_ns = replica->shared->now_ns;
+    replica_stamp_outbox(replica, replica->ticket_asked);
+}
+
+static enum error collect_durable(struct replica *replica)
+{
+    uint64_t ticket;
+    uint64_t index;
+    enum error error = log_persisted(replica->log, &ticket, &index);
+    if (error != OK)
+        return error;
+    if (ticket != replica->ticket_done)
+        replica->pending_since_ns = replica->shared->now_ns;
+    replica->ticket_done = ticket;
+    if (ticket == replica->ticket_asked)
+        replica->pending_since_ns = 0;
+    if (index > replica->durable_index) {
+        replica->durable_index = index;
+        struct raft_event event = {
+            .type = RAFT_EVENT_DURABLE, .now_ns = replica->shared->now_ns, .durable_index = index};
+        (void)!replica_step(replica, &event, (struct span){0});
+    }
+    return OK;
+}
+
+/* A leader whose medium has stalled makes way for one whose has not. */
+static void watch_medium(struct replica *replica)
+{
+    if (replica->pending_since_ns == 0 || replica->status.role != RAFT_LEADER ||
+        replica->shared->now_ns - replica->pending_since_ns < replica->options.medium_stall_ns)
+        return;
+    struct raft_event event = {.type = RAFT_EVENT_STEP_DOWN, .now_ns = replica->shared->now_ns};
+    (void)!replica_step(replica, &event, (struct span){0});
+    replica->counters.medium_stalls++;
+}
+
+static bool apply_committed(struct replica *replica)
+{
+    uint64_t applied = engine_applied_index(replica->engine);
+    uint64_t end = replica->commit_index;
+    if (end - applied > REPLICA_APPLY_MAX)
+        end = applied + REPLICA_APPLY_MAX;
+    for (uint64_t index = applied + 1; index <= end; index++) {
+        struct log_record record;
+        log_read(replica->log, index, &record);
+        engine_apply(replica->engine, index, record.term, record.kind, record.payload);
+    }
+    return end > applied;
+}
+
+/* On a quiet turn only: a place rewritten at every append would be slow on persistent memory. */
+static void note_commit(struct replica *replica)
+{
+    if (replica->commit_index == replica->commit_hint || replica->is_persist_owed)
+        return;
+    log_write_commit_hint(replica->log, replica->commit_index);
+    replica->commit_hint = replica->commit_index;
+}
+
+void replica_begin_turn(struct replica *replica)
+{
+    replica->has_received = false;
+    replica_refresh_status(replica);
+    engine_begin_turn(replica->engine, &replica->view);
+}
+
+void replica_propose(struct replica *replica)
+{
+    propose_batch(replica);
+    replica_forward_pending(replica);
+    ask_reads(replica);
+    tick(replica);
+}
+
+enum replica_result replica_end_turn(struct replica *replica)
+{
+    if (collect_durable(replica) != OK || replica_follow_journal(replica) != OK)
+        return REPLICA_SYNC_FAILED;
+    watch_medium(replica);
+    replica_flush_outbox(replica);
+    bool has_applied = apply_committed(replica);
+    if (!replica->has_persisted && !replica->has_received)
+        note_commit(replica);
+    engine_end_turn(replica->engine);
+    if (replica->is_log_exhausted)
+        return REPLICA_LOG_EXHAUSTED;
+    return replica->has_received || replica->has_persisted || has_applied ? REPLICA_WORKED
+                                                                          : REPLICA_IDLE;
+}
