@@ -13,9 +13,12 @@
 #define PEERS_MAX    (NODES_MAX - 1)
 #define VOTER_ID_MAX 255
 
-/* Shards of a cluster; lanes of a node. */
+/* Shards of a cluster, and lanes of a node. Shard s lives on lane s % lanes of each node. */
 #define SHARDS_MAX 64
 #define LANES_MAX  32
+
+/* Frames handed over to a lane by others, and not yet received by it. */
+#define HANDOVER_FRAMES_MAX 1024
 
 /* Keys and values. */
 #define KEY_SIZE_BYTES_MAX   512

@@ -62,7 +62,7 @@ static struct dp_port *port_open(struct dp_frame_port *frames, const uint8_t ip[
 static void resolve(struct dp_port *port, struct dp_port *peer, const struct address *to)
 {
     struct dp_datagram got[RX_BURST_MAX];
-    (void)dp_port_tx_reserve(port, to);
+    (void)dp_port_tx_reserve(port, 0, to);
     dp_port_tx_flush(port);
     (void)dp_port_rx(peer, 1, got, RX_BURST_MAX);
     dp_port_tx_flush(peer);
@@ -73,7 +73,7 @@ static void burst_send(struct dp_port *port, const struct address *to, uint32_t 
                        uint64_t first)
 {
     for (uint32_t i = 0; i < BURST; i++) {
-        uint8_t *room = dp_port_tx_reserve(port, to);
+        uint8_t *room = dp_port_tx_reserve(port, 0, to);
         if (room != NULL) {
             le64_store(room, first + i);
             dp_port_tx_commit(port, size_bytes);

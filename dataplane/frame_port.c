@@ -1,70 +1,23 @@
-/*
- * One DPDK port: its queues, their buffer pools, and for a memif client the connection to its
- * server.
- *
- * net_memif's client connects once, when the port starts. Here the owner of queue 0 looks at an
- * idle link now and then and has the port started anew while it is down, so that the order in which
- * processes start does not matter. All queues are held off meanwhile.
- *
- * The driver tears connections down in EAL's interrupt thread, without a lock against a stop from
- * another thread. So a memif port is stopped, started anew and closed in that thread, too: an alarm
- * of EAL runs there.
- */
+/* One DPDK port: its queues and their buffer pools. */
 #include "dataplane/frame.h"
 
-#include "base/check.h"
 #include "dataplane/environment.h"
-#include "dataplane/frame_port.h"
-#include "dataplane/unmap_guard.h"
+#include "dataplane/frame_port_internal.h"
 #include "dataplane/vdev.h"
 
-#include <rte_alarm.h>
-#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
-#include <rte_lcore.h>
 #include <rte_mbuf.h>
-#include <rte_mempool.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define QUEUES_MAX              16
-#define POOL_CACHE_MBUFS        256
 #define MTU_BYTES_DEFAULT       1500
 #define ETHERNET_OVERHEAD_BYTES 18
-#define LINK_LOOK_PER_SECOND    200 /* of an idle memif client */
-#define CONNECT_LOOKS_MAX       100 /* looks at a link that stays down before it is started anew */
 #define LOG_SIZE_BYTES          512
-#define ALARM_DELAY_US          1
-#define ALARM_STEPS_MAX         20000000 /* yields; only a stuck driver takes so long */
 
 #define OFFLOADS_TX_WANTED (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
 #define OFFLOADS_RX_WANTED (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
-
-struct frame_queue {
-    struct unmap_guard guard;
-    struct rte_mempool *pool;
-    uint64_t rx_oversized;
-};
-
-struct dp_frame_port {
-    struct frame_queue queues[QUEUES_MAX];
-    uint16_t id;
-    uint16_t queue_count;
-    bool is_memif;
-    bool is_memif_client;
-    atomic_bool is_started;       /* written while the queues are held off */
-    atomic_bool is_held;          /* pairs with each queue's guard: see port_hold */
-    atomic_bool is_alarm_pending; /* release at the end of the alarm, acquire in who waits for it */
-    bool was_up;
-    uint32_t connect_looks;
-    uint64_t look_tsc; /* next look at the link */
-    uint64_t rx_offloads;
-    uint64_t tx_offloads;
-    uint8_t mac[6];
-};
 
 static_assert(sizeof(((struct dp_frame_port *)0)->mac) == RTE_ETHER_ADDR_LEN, "an Ethernet MAC");
 
@@ -212,22 +165,47 @@ static void port_release(struct dp_frame_port *port)
 {
     for (uint16_t queue = 0; queue < port->queue_count; queue++) {
         unmap_guard_close(&port->queues[queue].guard);
+        frame_handover_close(port->queues[queue].handover);
+    }
+    for (uint16_t queue = 0; queue < port->queue_count; queue++) {
         rte_mempool_free(port->queues[queue].pool);
     }
     free(port);
 }
 
-static enum error options_check(const struct dp_frame_port_options *options, char *ret_reason,
-                                size_t reason_size)
+static enum error frame_options_check(const struct dp_frame_port_options *options, char *ret_reason,
+                                      size_t reason_size)
 {
-    if (options->name == NULL || options->queue_count == 0 || options->queue_count > QUEUES_MAX ||
+    if (options->name == NULL || options->queue_count == 0 || options->queue_count > LANES_MAX ||
         options->ring_size == 0 || options->ring_size > UINT16_MAX ||
         options->pool_size < 2 * DP_FRAME_BURST_MAX) {
         environment_reason(ret_reason, reason_size,
                            "a port needs a name, 1 to %d queues, a ring of 1 to %d and a pool of "
                            "at least %d packet buffers",
-                           QUEUES_MAX, UINT16_MAX, 2 * DP_FRAME_BURST_MAX);
+                           LANES_MAX, UINT16_MAX, 2 * DP_FRAME_BURST_MAX);
         return ERR_ARGUMENT;
+    }
+    return OK;
+}
+
+static enum error queue_init(struct dp_frame_port *port, uint16_t index, char *ret_reason,
+                             size_t reason_size)
+{
+    struct frame_queue *queue = &port->queues[index];
+    if (unmap_guard_open(&queue->guard) != OK) {
+        environment_reason(ret_reason, reason_size, "more than %d queues in one process",
+                           UNMAP_GUARDS_MAX);
+        return ERR_FULL;
+    }
+    if (port->queue_count == 1) {
+        return OK;
+    }
+    queue->handover = frame_handover_open(port, index);
+    if (queue->handover == NULL) {
+        environment_reason(ret_reason, reason_size,
+                           "no memory for the ring of queue %u (%s); raise the memory size", index,
+                           rte_strerror(rte_errno));
+        return ERR_NO_MEMORY;
     }
     return OK;
 }
@@ -236,7 +214,7 @@ enum error dp_frame_port_open(const struct dp_frame_port_options *options,
                               struct dp_frame_port **ret_port, char *ret_reason, size_t reason_size)
 {
     uint16_t id;
-    enum error error = options_check(options, ret_reason, reason_size);
+    enum error error = frame_options_check(options, ret_reason, reason_size);
     if (error == OK) {
         error = port_find(options->name, &id, ret_reason, reason_size);
     }
@@ -253,7 +231,7 @@ enum error dp_frame_port_open(const struct dp_frame_port_options *options,
     port->queue_count = (uint16_t)options->queue_count;
     environment_log_clear();
     for (uint16_t queue = 0; error == OK && queue < port->queue_count; queue++) {
-        error = unmap_guard_open(&port->queues[queue].guard);
+        error = queue_init(port, queue, ret_reason, reason_size);
     }
     if (error == OK) {
         error = port_configure(port, options, ret_reason, reason_size);
@@ -269,186 +247,18 @@ enum error dp_frame_port_open(const struct dp_frame_port_options *options,
     return OK;
 }
 
-/* Returns once no queue is in a burst; those that begin later see the mark and turn back. */
-static void port_hold(struct dp_frame_port *port)
-{
-    atomic_store(&port->is_held, true);
-    unmap_guard_wait();
-}
-
-static void port_stop(struct dp_frame_port *port)
-{
-    port_hold(port);
-    if (port->is_started) {
-        (void)rte_eth_dev_stop(port->id);
-    }
-    port->is_started = false;
-}
-
-/* EAL's interrupt thread. */
-static void restart_alarm(void *context)
-{
-    struct dp_frame_port *port = context;
-    port_stop(port);
-    port->is_started = rte_eth_dev_start(port->id) == 0;
-    atomic_store(&port->is_held, false);
-    atomic_store_explicit(&port->is_alarm_pending, false, memory_order_release);
-}
-
-static void close_alarm(void *context)
-{
-    struct dp_frame_port *port = context;
-    port_stop(port);
-    (void)rte_eth_dev_close(port->id);
-    atomic_store_explicit(&port->is_alarm_pending, false, memory_order_release);
-}
-
-static bool is_alarm_pending(const struct dp_frame_port *port)
-{
-    return atomic_load_explicit(&port->is_alarm_pending, memory_order_acquire);
-}
-
-static void alarm_await(const struct dp_frame_port *port)
-{
-    for (uint32_t steps = 0; steps < ALARM_STEPS_MAX && is_alarm_pending(port); steps++) {
-        (void)sched_yield();
-    }
-    CHECK(!is_alarm_pending(port));
-}
-
 void dp_frame_port_close(struct dp_frame_port *port)
 {
     if (port == NULL) {
         return;
     }
-    alarm_await(port);
-    atomic_store(&port->is_alarm_pending, true);
-    if (port->is_memif && rte_eal_alarm_set(ALARM_DELAY_US, close_alarm, port) == 0) {
-        alarm_await(port);
-    } else {
-        close_alarm(port);
-    }
+    frame_link_close(port);
     port_release(port);
 }
 
 void dp_frame_port_mac(const struct dp_frame_port *port, uint8_t ret_mac[6])
 {
     memcpy(ret_mac, port->mac, sizeof(port->mac));
-}
-
-bool dp_frame_port_is_up(const struct dp_frame_port *port)
-{
-    struct rte_eth_link link = {0};
-    return port->is_started && rte_eth_link_get_nowait(port->id, &link) == 0 &&
-           link.link_status == RTE_ETH_LINK_UP;
-}
-
-/* A client whose server is not there tries again at each look; one whose server has accepted gets
- * time for the handshake. */
-static void link_look(struct dp_frame_port *port)
-{
-    uint64_t tsc = rte_rdtsc();
-    if (tsc < port->look_tsc || is_alarm_pending(port)) {
-        return;
-    }
-    port->look_tsc = tsc + rte_get_tsc_hz() / LINK_LOOK_PER_SECOND;
-    if (dp_frame_port_is_up(port)) {
-        port->was_up = true;
-        port->connect_looks = 0;
-        return;
-    }
-    if (port->was_up) {
-        /* The server went away: no handshake to wait for. */
-        port->was_up = false;
-        port->connect_looks = CONNECT_LOOKS_MAX - 1;
-    }
-    port->connect_looks++;
-    if (!port->is_started || port->connect_looks >= CONNECT_LOOKS_MAX) {
-        port->connect_looks = 0;
-        atomic_store(&port->is_alarm_pending, true);
-        if (rte_eal_alarm_set(ALARM_DELAY_US, restart_alarm, port) != 0) {
-            atomic_store(&port->is_alarm_pending, false); /* the next look tries again */
-        }
-    }
-}
-
-/* Buffers in several parts are made one; those that cannot are larger than anything we accept. */
-static uint32_t frames_linearise(struct frame_queue *queue, struct rte_mbuf **mbufs, uint32_t count)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (mbufs[i]->nb_segs > 1 && rte_pktmbuf_linearize(mbufs[i]) != 0) {
-            queue->rx_oversized++;
-            rte_pktmbuf_free(mbufs[i]);
-            continue;
-        }
-        mbufs[kept++] = mbufs[i];
-    }
-    return kept;
-}
-
-/* A thread that EAL did not make has no buffer cache until it registers. */
-static void thread_adopt(void)
-{
-    static _Thread_local bool is_tried;
-    if (!is_tried) {
-        is_tried = true;
-        if (rte_lcore_id() == LCORE_ID_ANY) {
-            (void)rte_thread_register();
-        }
-    }
-}
-
-/* Brackets a burst; false when the port is not to be touched now. */
-static bool burst_begin(struct dp_frame_port *port, struct frame_queue *queue)
-{
-    unmap_guard_begin(&queue->guard);
-    if (atomic_load_explicit(&port->is_held, memory_order_acquire) || !port->is_started) {
-        unmap_guard_end(&queue->guard);
-        return false;
-    }
-    return true;
-}
-
-uint32_t dp_frame_rx(struct dp_frame_port *port, uint32_t queue, struct dp_frame **ret_frames,
-                     uint32_t max)
-{
-    CHECK(queue < port->queue_count && max <= DP_FRAME_BURST_MAX);
-    struct rte_mbuf **mbufs = (struct rte_mbuf **)ret_frames;
-    struct frame_queue *own = &port->queues[queue];
-    uint32_t count = 0;
-    thread_adopt();
-    if (burst_begin(port, own)) {
-        count = rte_eth_rx_burst(port->id, (uint16_t)queue, mbufs, (uint16_t)max);
-        unmap_guard_end(&own->guard);
-    }
-    if (count == 0) {
-        if (port->is_memif_client && queue == 0) {
-            link_look(port);
-        }
-        return 0;
-    }
-    return frames_linearise(own, mbufs, count);
-}
-
-uint32_t dp_frame_tx(struct dp_frame_port *port, uint32_t queue, struct dp_frame **frames,
-                     uint32_t count)
-{
-    CHECK(queue < port->queue_count && count <= DP_FRAME_BURST_MAX);
-    struct frame_queue *own = &port->queues[queue];
-    uint32_t sent = 0;
-    if (burst_begin(port, own)) {
-        sent = rte_eth_tx_burst(port->id, (uint16_t)queue, (struct rte_mbuf **)frames,
-                                (uint16_t)count);
-        unmap_guard_end(&own->guard);
-    }
-    return sent;
-}
-
-bool frame_port_new_bulk(struct dp_frame_port *port, uint32_t queue, struct rte_mbuf **ret_mbufs,
-                         uint32_t count)
-{
-    return rte_pktmbuf_alloc_bulk(port->queues[queue].pool, ret_mbufs, count) == 0;
 }
 
 uint32_t frame_port_queue_count(const struct dp_frame_port *port)

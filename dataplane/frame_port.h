@@ -12,6 +12,20 @@ bool frame_port_new_bulk(struct dp_frame_port *port, uint32_t queue, struct rte_
 
 uint32_t frame_port_queue_count(const struct dp_frame_port *port);
 
+/* Gives a frame, with one reference to it, to the owner of `queue`. False: its ring is full. Any
+ * thread that owns a queue of this port; only where there are several. */
+bool frame_port_hand_over(struct dp_frame_port *port, uint32_t queue, struct rte_mbuf *mbuf);
+
+/* At most `max` frames that others handed over to this queue. Owner of the queue only; 0 where the
+ * port has one queue. */
+uint32_t frame_port_take_over(struct dp_frame_port *port, uint32_t queue,
+                              struct rte_mbuf **ret_mbufs, uint32_t max);
+
+/* Releases one reference to each of these frames, which may belong to any queue's pool. NULLs are
+ * passed over. Owner of `queue`. */
+void frame_port_release(struct dp_frame_port *port, uint32_t queue, struct rte_mbuf **mbufs,
+                        uint32_t count);
+
 /* Received frames that were larger than a buffer, in sum. Owner of the queue only. */
 uint64_t frame_port_rx_oversized(const struct dp_frame_port *port, uint32_t queue);
 

@@ -37,8 +37,9 @@ struct packet_self {
     bool has_ipv6;
     uint8_t ipv4[4];
     uint8_t ipv6[16];
-    uint16_t ipv4_port;
+    uint16_t ipv4_port; /* first UDP ports */
     uint16_t ipv6_port;
+    uint16_t udp_port_count; /* from each first one on */
 };
 
 enum packet_kind {
@@ -62,8 +63,9 @@ struct packet {
     struct address from;       /* sender; for news the address that the news is about */
     uint32_t upper_offset;     /* of the UDP or ICMP header */
     uint32_t upper_size_bytes; /* with its header */
-    uint32_t payload_offset;   /* UDP only */
+    uint32_t payload_offset;   /* UDP only, from here on */
     uint32_t payload_size_bytes;
+    uint16_t port_offset; /* destination port, less our first one */
 };
 
 /*
@@ -95,9 +97,10 @@ static inline uint32_t packet_udp_header_size_bytes(bool is_ipv4)
            (is_ipv4 ? IPV4_HEADER_SIZE_BYTES : IPV6_HEADER_SIZE_BYTES);
 }
 
-/* Writes every header field of a datagram to `to` that does not depend on its payload. */
-void packet_begin_udp(const struct packet_self *self, const struct address *to,
-                      const uint8_t mac[MAC_SIZE_BYTES], uint8_t *data);
+/* Writes every header field of a datagram to `to`, from our first UDP port plus `port_offset`, that
+ * does not depend on its payload. */
+void packet_begin_udp(const struct packet_self *self, uint16_t port_offset,
+                      const struct address *to, const uint8_t mac[MAC_SIZE_BYTES], uint8_t *data);
 
 /*
  * Fills lengths and checksums of a datagram with `payload_size_bytes` behind its headers. Those

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define PREFETCH_AHEAD   4
+#define UDP_PORTS_MAX    65536u
 #define LOOK_INTERVAL_NS UINT64_C(10000000) /* between looks at the link */
 
 static bool has_ip(const struct address *address)
@@ -19,14 +20,22 @@ static bool has_ip(const struct address *address)
     return memcmp(address->ip, nobody, sizeof(nobody)) != 0;
 }
 
-static enum error options_check(const struct dp_port_options *options, char *ret_reason,
-                                size_t reason_size)
+static uint32_t count_of(uint32_t option)
+{
+    return option == 0 ? 1 : option;
+}
+
+static enum error port_options_check(const struct dp_port_options *options, char *ret_reason,
+                                     size_t reason_size)
 {
     bool has_ipv4 = has_ip(&options->ipv4);
     bool has_ipv6 = has_ip(&options->ipv6);
     const char *fault = NULL;
-    if (options->frames == NULL || options->queue >= frame_port_queue_count(options->frames)) {
-        fault = "the port has no such queue";
+    uint32_t udp_ports = options->udp_port_count;
+    if (options->frames == NULL || options->queue >= frame_port_queue_count(options->frames) ||
+        options->queue >= count_of(options->queue_count) ||
+        count_of(options->queue_count) != frame_port_queue_count(options->frames)) {
+        fault = "the port has no such queue, or another number of queues";
     } else if (!has_ipv4 && !has_ipv6) {
         fault = "a port needs an IPv4 or an IPv6 address";
     } else if (has_ipv4 && (!address_is_ipv4(&options->ipv4) || options->ipv4_prefix_bits > 32)) {
@@ -36,6 +45,9 @@ static enum error options_check(const struct dp_port_options *options, char *ret
         fault = "the IPv6 address is not one machine's, or its prefix is longer than 128 bits";
     } else if ((has_ipv4 && options->ipv4.port == 0) || (has_ipv6 && options->ipv6.port == 0)) {
         fault = "UDP port 0 cannot be listened on";
+    } else if ((has_ipv4 && options->ipv4.port + udp_ports > UDP_PORTS_MAX) ||
+               (has_ipv6 && options->ipv6.port + udp_ports > UDP_PORTS_MAX)) {
+        fault = "UDP ports end at 65535";
     }
     if (fault != NULL) {
         environment_reason(ret_reason, reason_size, "%s", fault);
@@ -55,6 +67,7 @@ static void self_fill(struct dp_port *port)
     memcpy(self->ipv6, options->ipv6.ip, sizeof(self->ipv6));
     self->ipv4_port = options->ipv4.port;
     self->ipv6_port = options->ipv6.port;
+    self->udp_port_count = (uint16_t)count_of(options->udp_port_count);
 }
 
 static void offloads_fill(struct dp_port *port)
@@ -71,7 +84,7 @@ static void offloads_fill(struct dp_port *port)
 enum error dp_port_open(const struct dp_port_options *options, struct dp_port **ret_port,
                         char *ret_reason, size_t reason_size)
 {
-    enum error error = options_check(options, ret_reason, reason_size);
+    enum error error = port_options_check(options, ret_reason, reason_size);
     if (error != OK) {
         return error;
     }
@@ -81,10 +94,17 @@ enum error dp_port_open(const struct dp_port_options *options, struct dp_port **
         return ERR_NO_MEMORY;
     }
     port->options = *options;
+    port->options.queue_count = count_of(options->queue_count);
     self_fill(port);
     offloads_fill(port);
     *ret_port = port;
     return OK;
+}
+
+static void held_release(struct dp_port *port)
+{
+    frame_port_release(port->options.frames, port->options.queue, port->held, port->held_count);
+    port->held_count = 0;
 }
 
 void dp_port_close(struct dp_port *port)
@@ -93,7 +113,7 @@ void dp_port_close(struct dp_port *port)
         return;
     }
     dp_port_tx_flush(port);
-    rte_pktmbuf_free_bulk(port->held, port->held_count);
+    held_release(port);
     rte_pktmbuf_free_bulk(port->spares, port->spare_count);
     rte_pktmbuf_free(port->reserved);
     free(port);
@@ -151,29 +171,51 @@ static uint32_t trust_of(const struct rte_mbuf *mbuf)
     return trust;
 }
 
-/* True when the frame is a datagram for the caller, who then holds the buffer. */
-static bool take(struct dp_port *port, struct rte_mbuf *mbuf, struct dp_datagram *ret_datagram)
+/* Each lane has a neighbour table of its own, and an answer comes to one queue only, whoever asked.
+ * All of them read the same frame. */
+static void news_spread(struct dp_port *port, struct rte_mbuf *mbuf)
+{
+    for (uint32_t queue = 0; queue < port->options.queue_count; queue++) {
+        if (queue == port->options.queue) {
+            continue;
+        }
+        rte_mbuf_refcnt_update(mbuf, 1);
+        if (!frame_port_hand_over(port->options.frames, queue, mbuf)) {
+            rte_mbuf_refcnt_update(mbuf, -1);
+            port->counters.drops[DP_DROP_HANDOVER_FULL]++;
+        }
+    }
+}
+
+/* True when the frame is a datagram for the caller, who then holds the buffer; else it is done
+ * with. */
+static bool take(struct dp_port *port, struct rte_mbuf *mbuf, bool is_taken_over,
+                 struct dp_datagram *ret_datagram)
 {
     struct packet packet;
     const uint8_t *data = rte_pktmbuf_mtod(mbuf, const uint8_t *);
-    port->counters.rx_packets++;
-    port->counters.rx_bytes += mbuf->data_len;
     enum dp_drop drop =
         packet_parse(&port->self, span_of(data, mbuf->data_len), trust_of(mbuf), &packet);
     if (drop != DP_DROP_NONE) {
         port->counters.drops[drop]++;
-        rte_pktmbuf_free(mbuf);
+        frame_port_release(port->options.frames, port->options.queue, &mbuf, 1);
         return false;
     }
     learn(port, &packet);
     switch (packet.kind) {
     case PACKET_UDP:
-        ret_datagram->from = packet.from;
-        ret_datagram->data = data + packet.payload_offset;
-        ret_datagram->size_bytes = packet.payload_size_bytes;
+        port->counters.rx_taken_over += is_taken_over;
+        *ret_datagram = (struct dp_datagram){.from = packet.from,
+                                             .data = data + packet.payload_offset,
+                                             .size_bytes = packet.payload_size_bytes,
+                                             .port_offset = packet.port_offset,
+                                             .slot = (uint16_t)port->held_count};
         return true;
     case PACKET_NEIGHBOUR_NEWS:
-        rte_pktmbuf_free(mbuf);
+        if (!is_taken_over) {
+            news_spread(port, mbuf);
+        }
+        frame_port_release(port->options.frames, port->options.queue, &mbuf, 1);
         return false;
     case PACKET_ARP_REQUEST:
     case PACKET_SOLICITATION:
@@ -192,16 +234,10 @@ static void prefetch(struct rte_mbuf *mbuf)
     rte_prefetch0(data + 64);
 }
 
-uint32_t dp_port_rx(struct dp_port *port, uint64_t now_ns, struct dp_datagram *ret_datagrams,
-                    uint32_t max)
+/* Holds the datagrams among the frames, behind those that are held. */
+static void frames_take(struct dp_port *port, struct rte_mbuf **mbufs, uint32_t count,
+                        bool is_taken_over, struct dp_datagram *ret_datagrams)
 {
-    struct rte_mbuf *mbufs[RX_BURST_MAX];
-    uint32_t taken = 0;
-    CHECK(max <= RX_BURST_MAX);
-    port->now_ns = now_ns;
-    rte_pktmbuf_free_bulk(port->held, port->held_count);
-    uint32_t count =
-        dp_frame_rx(port->options.frames, port->options.queue, (struct dp_frame **)mbufs, max);
     for (uint32_t i = 0; i < count && i < PREFETCH_AHEAD; i++) {
         prefetch(mbufs[i]);
     }
@@ -209,21 +245,56 @@ uint32_t dp_port_rx(struct dp_port *port, uint64_t now_ns, struct dp_datagram *r
         if (i + PREFETCH_AHEAD < count) {
             prefetch(mbufs[i + PREFETCH_AHEAD]);
         }
-        if (take(port, mbufs[i], &ret_datagrams[taken])) {
-            port->held[taken++] = mbufs[i];
+        if (take(port, mbufs[i], is_taken_over, &ret_datagrams[port->held_count])) {
+            port->held[port->held_count++] = mbufs[i];
         }
     }
-    port->held_count = taken;
-    port->counters.drops[DP_DROP_FRAME_LONG] =
-        frame_port_rx_oversized(port->options.frames, port->options.queue);
-    return taken;
+}
+
+uint32_t dp_port_rx(struct dp_port *port, uint64_t now_ns, struct dp_datagram *ret_datagrams,
+                    uint32_t max)
+{
+    struct dp_frame_port *frames = port->options.frames;
+    struct rte_mbuf *mbufs[RX_BURST_MAX];
+    CHECK(max <= RX_BURST_MAX);
+    port->now_ns = now_ns;
+    held_release(port);
+    /* Half of a burst at most, so that neither source starves the other. */
+    uint32_t count = frame_port_take_over(frames, port->options.queue, mbufs, (max + 1) / 2);
+    frames_take(port, mbufs, count, true, ret_datagrams);
+    count =
+        dp_frame_rx(frames, port->options.queue, (struct dp_frame **)mbufs, max - port->held_count);
+    port->counters.rx_packets += count;
+    for (uint32_t i = 0; i < count; i++) {
+        port->counters.rx_bytes += mbufs[i]->data_len;
+    }
+    frames_take(port, mbufs, count, false, ret_datagrams);
+    port->counters.drops[DP_DROP_FRAME_LONG] = frame_port_rx_oversized(frames, port->options.queue);
+    return port->held_count;
+}
+
+bool dp_port_hand_over(struct dp_port *port, const struct dp_datagram *datagram, uint32_t queue)
+{
+    CHECK(queue < port->options.queue_count && queue != port->options.queue);
+    CHECK(datagram->slot < port->held_count && port->held[datagram->slot] != NULL);
+    struct rte_mbuf *mbuf = port->held[datagram->slot];
+    /* Its checksums were found right here: the other lane need not compute them again. */
+    mbuf->ol_flags &= ~(RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK);
+    mbuf->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    if (!frame_port_hand_over(port->options.frames, queue, mbuf)) {
+        port->counters.drops[DP_DROP_HANDOVER_FULL]++;
+        return false;
+    }
+    port->held[datagram->slot] = NULL;
+    port->counters.rx_handed_over++;
+    return true;
 }
 
 /* A link that came up leads to peers that may hold an older MAC of ours. */
-static void link_look(struct dp_port *port)
+static void port_link_look(struct dp_port *port)
 {
     bool is_up = dp_frame_port_is_up(port->options.frames);
-    if (is_up && !port->was_up) {
+    if (is_up && !port->was_up && port->options.queue == 0) {
         port_announce(port);
     }
     port->was_up = is_up;
@@ -234,7 +305,7 @@ void dp_port_tick(struct dp_port *port, uint64_t now_ns)
     port->now_ns = now_ns;
     if (now_ns >= port->look_ns) {
         port->look_ns = now_ns + LOOK_INTERVAL_NS;
-        link_look(port);
+        port_link_look(port);
     }
     for (uint32_t i = 0; i < QUERIES_PER_TICK_MAX; i++) {
         const struct neighbour *due = neighbours_next_due(&port->neighbours, now_ns);

@@ -5,7 +5,11 @@
  * is counted by reason. Two backends behind this header, chosen at link time: DPDK's, and the
  * simulator's network.
  *
- * Owner: one thread (the lane of that queue).
+ * A node with several lanes opens one of these for each queue of its frame port. All of them have
+ * the node's addresses and listen on all its UDP ports. A datagram that came to the wrong queue is
+ * handed over to the right one by its lane, through a bounded ring.
+ *
+ * Owner: one thread (the lane of that queue). Nothing is shared with another queue but that ring.
  */
 #ifndef POLLUX_DATAPLANE_PORT_H
 #define POLLUX_DATAPLANE_PORT_H
@@ -14,6 +18,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,7 +40,8 @@
     X(NO_ROUTE, "next hop not resolved yet")                                                       \
     X(NEIGHBOURS_FULL, "neighbour table full")                                                     \
     X(TX_FULL, "transmit ring full")                                                               \
-    X(POOL_EMPTY, "no free packet buffer")
+    X(POOL_EMPTY, "no free packet buffer")                                                         \
+    X(HANDOVER_FULL, "ring to another lane full")
 
 enum dp_drop {
 #define X(name, text) DP_DROP_##name,
@@ -45,8 +51,10 @@ enum dp_drop {
 };
 
 struct dp_counters {
-    uint64_t rx_packets;
+    uint64_t rx_packets; /* from the queue; not those taken over */
     uint64_t rx_bytes;
+    uint64_t rx_handed_over; /* datagrams given to another lane */
+    uint64_t rx_taken_over;  /* datagrams that another lane gave */
     uint64_t tx_packets;
     uint64_t tx_bytes;
     uint64_t arp_answers;
@@ -65,8 +73,10 @@ struct dp_port;
 struct dp_port_options {
     struct dp_frame_port *frames; /* NULL in the simulator */
     uint32_t queue;
-    struct address ipv4; /* own addresses, both with this lane's UDP port; ip all zero: none */
+    uint32_t queue_count; /* of the node, one a lane; 0: one */
+    struct address ipv4; /* own addresses, both with the node's first UDP port; ip all zero: none */
     struct address ipv6;
+    uint16_t udp_port_count; /* UDP ports listened on, from the first one on; 0: one */
     uint8_t ipv4_prefix_bits;
     uint8_t ipv6_prefix_bits;
     uint8_t gateway_ipv4[4]; /* all zero: none */
@@ -77,21 +87,32 @@ struct dp_datagram {
     struct address from;
     const uint8_t *data;
     uint32_t size_bytes;
+    uint16_t port_offset; /* the UDP port that it was sent to, less the node's first one */
+    uint16_t slot;        /* the port's own: its place in the burst */
 };
 
 MUST_USE enum error dp_port_open(const struct dp_port_options *options, struct dp_port **ret_port,
                                  char *ret_reason, size_t reason_size);
 void dp_port_close(struct dp_port *port);
 
-/* Receives at most `max` (<= RX_BURST_MAX) datagrams; releases those of the call before. */
+/* Receives at most `max` (<= RX_BURST_MAX) datagrams, those that other lanes handed over among
+ * them; releases those of the call before. */
 uint32_t dp_port_rx(struct dp_port *port, uint64_t now_ns, struct dp_datagram *ret_datagrams,
                     uint32_t max);
 
 /*
- * Room for one datagram of at most PACKET_SIZE_BYTES_MAX payload bytes to `to`. Fill it, then
- * dp_port_tx_commit before the next reserve. NULL: counted and dropped (no buffer, no route yet).
+ * Gives a datagram of the latest burst to the lane that owns `queue` (another one of this node);
+ * that lane's dp_port_rx hands it out like one of its own. True: the datagram is no longer the
+ * caller's to read. False: the ring is full; counted as a drop, the datagram stays the caller's.
  */
-uint8_t *dp_port_tx_reserve(struct dp_port *port, const struct address *to);
+bool dp_port_hand_over(struct dp_port *port, const struct dp_datagram *datagram, uint32_t queue);
+
+/*
+ * Room for one datagram of at most PACKET_SIZE_BYTES_MAX payload bytes to `to`, sent from the
+ * node's first UDP port plus `port_offset`. Fill it, then dp_port_tx_commit before the next
+ * reserve. NULL: counted and dropped (no buffer, no route yet).
+ */
+uint8_t *dp_port_tx_reserve(struct dp_port *port, uint16_t port_offset, const struct address *to);
 void dp_port_tx_commit(struct dp_port *port, uint32_t size_bytes);
 
 /* Sends what was committed. Called at the end of a burst and implied when the burst is full. */

@@ -20,7 +20,7 @@ struct dp_port {
     uint32_t tx_offloads; /* PACKET_TRUST_*: checksums the port fills in */
     bool was_up;
 
-    struct rte_mbuf *held[RX_BURST_MAX]; /* datagrams that the caller reads */
+    struct rte_mbuf *held[RX_BURST_MAX]; /* datagrams that the caller reads; NULL: handed over */
     uint32_t held_count;
     struct rte_mbuf *spares[TX_BURST_MAX]; /* allocated in bulk, not used yet */
     uint32_t spare_count;

@@ -116,8 +116,9 @@ static const uint8_t *resolve(struct dp_port *port, const struct address *to)
     return neighbour->mac;
 }
 
-uint8_t *dp_port_tx_reserve(struct dp_port *port, const struct address *to)
+uint8_t *dp_port_tx_reserve(struct dp_port *port, uint16_t port_offset, const struct address *to)
 {
+    CHECK(port_offset < port->self.udp_port_count);
     const uint8_t *mac = resolve(port, to);
     port->is_reserved = false;
     if (mac == NULL) {
@@ -131,7 +132,7 @@ uint8_t *dp_port_tx_reserve(struct dp_port *port, const struct address *to)
         return NULL;
     }
     uint8_t *data = rte_pktmbuf_mtod(port->reserved, uint8_t *);
-    packet_begin_udp(&port->self, to, mac, data);
+    packet_begin_udp(&port->self, port_offset, to, mac, data);
     port->is_reserved = true;
     port->is_reserved_ipv4 = address_is_ipv4(to);
     return data + packet_udp_header_size_bytes(port->is_reserved_ipv4);

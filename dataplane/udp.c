@@ -32,18 +32,21 @@ enum dp_drop udp_parse(const struct packet_input *input, uint64_t pseudo_sum,
     if (!is_checksum_right(input, udp, pseudo_sum, ret_packet)) {
         return DP_DROP_UDP_CHECKSUM;
     }
-    if (be16_load(udp + 2) != (ret_packet->is_ipv4 ? self->ipv4_port : self->ipv6_port)) {
+    uint16_t first_port = ret_packet->is_ipv4 ? self->ipv4_port : self->ipv6_port;
+    uint16_t port_offset = (uint16_t)(be16_load(udp + 2) - first_port);
+    if (port_offset >= self->udp_port_count) {
         return DP_DROP_UDP_PORT;
     }
     ret_packet->kind = PACKET_UDP;
     ret_packet->from.port = be16_load(udp);
     ret_packet->payload_offset = ret_packet->upper_offset + UDP_HEADER_SIZE_BYTES;
     ret_packet->payload_size_bytes = ret_packet->upper_size_bytes - UDP_HEADER_SIZE_BYTES;
+    ret_packet->port_offset = port_offset;
     return DP_DROP_NONE;
 }
 
-void packet_begin_udp(const struct packet_self *self, const struct address *to,
-                      const uint8_t mac[MAC_SIZE_BYTES], uint8_t *data)
+void packet_begin_udp(const struct packet_self *self, uint16_t port_offset,
+                      const struct address *to, const uint8_t mac[MAC_SIZE_BYTES], uint8_t *data)
 {
     bool is_ipv4 = address_is_ipv4(to);
     ethernet_write(self, mac, is_ipv4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6, data);
@@ -53,7 +56,7 @@ void packet_begin_udp(const struct packet_self *self, const struct address *to,
         ipv6_write(self, to->ip, IP_PROTOCOL_UDP, data);
     }
     uint8_t *udp = data + packet_udp_header_size_bytes(is_ipv4) - UDP_HEADER_SIZE_BYTES;
-    be16_store(udp, is_ipv4 ? self->ipv4_port : self->ipv6_port);
+    be16_store(udp, (uint16_t)((is_ipv4 ? self->ipv4_port : self->ipv6_port) + port_offset));
     be16_store(udp + 2, to->port);
 }
 

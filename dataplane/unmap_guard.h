@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define UNMAP_GUARDS_MAX 256
+#define UNMAP_GUARDS_MAX 1024 /* queues of all ports of a process */
 
 struct unmap_guard {
     alignas(64) atomic_uint is_in_burst;

@@ -30,6 +30,8 @@ static void add_port_counters(struct wire_writer *writer, const struct dp_counte
 {
     add_lane_counter(writer, "port_rx_packets", counters->rx_packets);
     add_lane_counter(writer, "port_rx_bytes", counters->rx_bytes);
+    add_lane_counter(writer, "port_rx_handed_over", counters->rx_handed_over);
+    add_lane_counter(writer, "port_rx_taken_over", counters->rx_taken_over);
     add_lane_counter(writer, "port_tx_packets", counters->tx_packets);
     add_lane_counter(writer, "port_tx_bytes", counters->tx_bytes);
     add_lane_counter(writer, "port_arp_answers", counters->arp_answers);

@@ -19,7 +19,7 @@ void replica_send(struct replica *replica, const struct address *to, uint8_t wir
     };
     uint32_t piece_count = wire_piece_count(body.size_bytes);
     for (uint32_t piece = 0; piece < piece_count; piece++) {
-        uint8_t *packet = dp_port_tx_reserve(replica->shared->port, to);
+        uint8_t *packet = dp_port_tx_reserve(replica->shared->port, header.shard, to);
         if (packet == NULL)
             return; /* counted by the port; the message is lost and will be asked for again */
         dp_port_tx_commit(replica->shared->port, wire_piece_encode(packet, &header, body, piece));

@@ -80,7 +80,7 @@ static uint32_t echo_burst(struct dp_port *port)
     uint64_t now_ns = clock_ns();
     uint32_t count = dp_port_rx(port, now_ns, datagrams, RX_BURST_MAX);
     for (uint32_t i = 0; i < count; i++) {
-        uint8_t *answer = dp_port_tx_reserve(port, &datagrams[i].from);
+        uint8_t *answer = dp_port_tx_reserve(port, 0, &datagrams[i].from);
         if (answer != NULL) {
             memcpy(answer, datagrams[i].data, datagrams[i].size_bytes);
             dp_port_tx_commit(port, datagrams[i].size_bytes);

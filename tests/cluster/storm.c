@@ -198,7 +198,7 @@ static uint32_t write_frame(struct storm *storm, uint8_t *data)
         return size;
     }
     uint32_t headers = packet_udp_header_size_bytes(true);
-    packet_begin_udp(&storm->self, &storm->node, storm->node_mac, data);
+    packet_begin_udp(&storm->self, 0, &storm->node, storm->node_mac, data);
     size_t payload_size = write_payload(storm, data + headers);
     uint32_t size = packet_end_udp(data, true, (uint32_t)payload_size, 0);
     if (kind == 2) /* headers damaged */

@@ -19,12 +19,13 @@ static const struct packet_self self = {.mac = {2, 0, 0, 0, 0, 1},
                                         .ipv4 = {10, 0, 0, 1},
                                         .ipv6 = {0xfd, 0, [13] = 0xaa, [14] = 0xbb, [15] = 1},
                                         .ipv4_port = 7000,
-                                        .ipv6_port = 7001};
+                                        .ipv6_port = 7001,
+                                        .udp_port_count = 1};
 
 /* The asker, as the request describes it. */
 static struct packet_self asker_of(const struct packet *packet, const uint8_t *frame)
 {
-    struct packet_self asker = {.ipv4_port = 1, .ipv6_port = 1};
+    struct packet_self asker = {.ipv4_port = 1, .ipv6_port = 1, .udp_port_count = 1};
     asker.has_ipv4 = packet->is_ipv4;
     asker.has_ipv6 = !packet->is_ipv4;
     memcpy(asker.mac, frame + 6, MAC_SIZE_BYTES);

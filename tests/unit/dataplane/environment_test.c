@@ -232,8 +232,8 @@ static void test_environment_refuses_what_the_machine_lacks(void **state)
     attempt.port.pool_size = 10000000;
     refused(attempt, ERR_NO_MEMORY, "lower the pool size");
     attempt.port.pool_size = 512;
-    attempt.port.queue_count = 17;
-    refused(attempt, ERR_ARGUMENT, "1 to 16 queues");
+    attempt.port.queue_count = LANES_MAX + 1;
+    refused(attempt, ERR_ARGUMENT, "1 to 32 queues");
     attempt.port.queue_count = 1;
     attempt.port.name = "net_ring1";
     refused(attempt, ERR_NOT_FOUND, "does not exist among 1 ports");

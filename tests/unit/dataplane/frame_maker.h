@@ -28,7 +28,8 @@ static const struct packet_self self = {.mac = {2, 0, 0, 0, 0, 1},
                                         .ipv4 = {10, 0, 0, 1},
                                         .ipv6 = {0xfd, 0, [13] = 0xaa, [14] = 0xbb, [15] = 1},
                                         .ipv4_port = 7000,
-                                        .ipv6_port = 7001};
+                                        .ipv6_port = 7001,
+                                        .udp_port_count = 1};
 
 static const struct packet_self peer = {.mac = {2, 0, 0, 0, 0, 9},
                                         .has_ipv4 = true,
@@ -36,7 +37,8 @@ static const struct packet_self peer = {.mac = {2, 0, 0, 0, 0, 9},
                                         .ipv4 = {10, 0, 0, 9},
                                         .ipv6 = {0xfd, 0, [15] = 9},
                                         .ipv4_port = 9000,
-                                        .ipv6_port = 9001};
+                                        .ipv6_port = 9001,
+                                        .udp_port_count = 1};
 
 /* RFC 1071 word by word, as the text says it. */
 static inline uint16_t slow_sum(uint32_t sum, const uint8_t *data, uint32_t size)
@@ -80,7 +82,7 @@ static inline struct frame udp_frame(bool is_ipv4, uint32_t payload_size_bytes)
         memcpy(to.ip, self.ipv6, 16);
         to.port = self.ipv6_port;
     }
-    packet_begin_udp(&peer, &to, self.mac, frame.data);
+    packet_begin_udp(&peer, 0, &to, self.mac, frame.data);
     fill(frame.data + packet_udp_header_size_bytes(is_ipv4), payload_size_bytes);
     frame.size_bytes = packet_end_udp(frame.data, is_ipv4, payload_size_bytes, 0);
     return frame;

@@ -79,7 +79,7 @@ static void server_turn(struct dp_port *port, uint64_t now_ns)
     struct dp_datagram got[RX_BURST_MAX];
     uint32_t count = dp_port_rx(port, now_ns, got, RX_BURST_MAX);
     for (uint32_t i = 0; i < count; i++) {
-        uint8_t *room = dp_port_tx_reserve(port, &got[i].from);
+        uint8_t *room = dp_port_tx_reserve(port, 0, &got[i].from);
         if (room != NULL) {
             le32_store(room, (uint32_t)getpid());
             dp_port_tx_commit(port, 4);
@@ -98,7 +98,7 @@ static void client_turn(struct dp_port *port, uint64_t now_ns, uint32_t turn)
         _exit(2);
     }
     for (uint32_t i = 0; turn % SEND_INTERVAL == 0 && i < 32; i++) {
-        uint8_t *room = dp_port_tx_reserve(port, &to);
+        uint8_t *room = dp_port_tx_reserve(port, 0, &to);
         if (room == NULL) {
             break;
         }

@@ -93,7 +93,7 @@ static void ring_drain(void)
 static void resolve(struct dp_port *from, struct dp_port *to_port, const struct address *to)
 {
     struct dp_datagram got[RX_BURST_MAX];
-    assert_null(dp_port_tx_reserve(from, to));
+    assert_null(dp_port_tx_reserve(from, 0, to));
     dp_port_tx_flush(from);
     assert_int_equal(dp_port_rx(to_port, 1, got, RX_BURST_MAX), 0);
     dp_port_tx_flush(to_port);
@@ -107,7 +107,7 @@ static void round_trip(bool is_ipv4, uint32_t size_bytes)
     struct address to = is_ipv4 ? address_of_ipv4(ipv4_b, 7000) : address_of_ipv6(ipv6_b, 7001);
     struct dp_datagram got[RX_BURST_MAX];
     resolve(a, b, &to);
-    uint8_t *room = dp_port_tx_reserve(a, &to);
+    uint8_t *room = dp_port_tx_reserve(a, 0, &to);
     assert_non_null(room);
     for (uint32_t i = 0; i < size_bytes; i++) {
         room[i] = (uint8_t)(i * 7 + 3);
@@ -122,7 +122,7 @@ static void round_trip(bool is_ipv4, uint32_t size_bytes)
     struct address from = is_ipv4 ? address_of_ipv4(ipv4_a, 7000) : address_of_ipv6(ipv6_a, 7001);
     assert_true(address_is_equal(&got[0].from, &from));
     /* The query taught b where a is: the way back needs none. */
-    assert_non_null(dp_port_tx_reserve(b, &got[0].from));
+    assert_non_null(dp_port_tx_reserve(b, 0, &got[0].from));
     assert_int_equal(dp_port_counters(a)->drops[DP_DROP_NO_ROUTE], 1);
     assert_int_equal(dp_port_counters(b)->drops[DP_DROP_NO_ROUTE], 0);
     dp_port_close(a);
@@ -164,7 +164,7 @@ static uint32_t datagram_write(uint8_t *data)
     uint8_t mac[6];
     peer.ipv4_port = 9000;
     dp_frame_port_mac(frames, mac);
-    packet_begin_udp(&peer, &to, mac, data);
+    packet_begin_udp(&peer, 0, &to, mac, data);
     memset(data + 42, 'x', 20);
     return packet_end_udp(data, true, 20, 0);
 }
@@ -245,8 +245,8 @@ static void test_port_sends_off_subnet_to_gateway(void **state)
     struct address far_ipv6 = {.ip = {0x20, 1, 0xd, 0xb8, [15] = 1}, .port = 1};
     (void)state;
     resolve(a, b, &far);
-    assert_non_null(dp_port_tx_reserve(a, &far));
-    assert_null(dp_port_tx_reserve(a, &far_ipv6)); /* no gateway there */
+    assert_non_null(dp_port_tx_reserve(a, 0, &far));
+    assert_null(dp_port_tx_reserve(a, 0, &far_ipv6)); /* no gateway there */
     assert_int_equal(dp_port_counters(a)->drops[DP_DROP_NO_ROUTE], 2);
     dp_port_close(a);
     dp_port_close(b);
@@ -262,7 +262,7 @@ static void test_port_repeats_queries_until_it_gives_up(void **state)
     (void)state;
     dp_port_tick(a, 1);
     ring_drain(); /* the announcement of a link that came up */
-    assert_null(dp_port_tx_reserve(a, &to));
+    assert_null(dp_port_tx_reserve(a, 0, &to));
     dp_port_tx_flush(a);
     for (uint64_t turn = 1; turn <= 40; turn++) {
         dp_port_tick(a, turn * NEIGHBOUR_QUERY_INTERVAL_NS / 2);
@@ -301,7 +301,7 @@ static void test_port_counts_a_full_ring(void **state)
     resolve(a, b, &to);
     uint64_t sent_before = dp_port_counters(a)->tx_packets;
     for (uint32_t i = 0; i < RING_FRAMES_MAX; i++) {
-        assert_non_null(dp_port_tx_reserve(a, &to));
+        assert_non_null(dp_port_tx_reserve(a, 0, &to));
         dp_port_tx_commit(a, 10);
     }
     dp_port_tx_flush(a);
@@ -330,7 +330,7 @@ static void test_port_counts_an_empty_pool(void **state)
         count++;
     }
     /* What the port had put aside is used up first. */
-    for (uint32_t i = 0; i < RX_BURST_MAX && dp_port_tx_reserve(a, &to) != NULL; i++) {
+    for (uint32_t i = 0; i < RX_BURST_MAX && dp_port_tx_reserve(a, 0, &to) != NULL; i++) {
         dp_port_tx_commit(a, 1);
     }
     assert_int_equal(dp_port_counters(a)->drops[DP_DROP_POOL_EMPTY], 1);
@@ -339,7 +339,7 @@ static void test_port_counts_an_empty_pool(void **state)
     }
     dp_port_tx_flush(a);
     ring_drain();
-    assert_non_null(dp_port_tx_reserve(a, &to));
+    assert_non_null(dp_port_tx_reserve(a, 0, &to));
     dp_port_close(a);
 }
 
@@ -349,7 +349,7 @@ static void test_port_counts_a_full_neighbour_table(void **state)
     (void)state;
     for (uint32_t i = 0; i < 4 * NEIGHBOURS_MAX; i++) {
         struct address to = {.ip = {0xfd, [8] = (uint8_t)(i >> 8), [15] = (uint8_t)i}, .port = 1};
-        assert_null(dp_port_tx_reserve(a, &to));
+        assert_null(dp_port_tx_reserve(a, 0, &to));
         if (i % 256 == 0) {
             ring_drain();
         }

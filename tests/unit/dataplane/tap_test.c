@@ -90,7 +90,7 @@ static void node_run(int ready_fd)
         struct dp_datagram got[RX_BURST_MAX];
         uint32_t count = dp_port_rx(port, now_ns, got, RX_BURST_MAX);
         for (uint32_t i = 0; i < count; i++) {
-            uint8_t *room = dp_port_tx_reserve(port, &got[i].from);
+            uint8_t *room = dp_port_tx_reserve(port, 0, &got[i].from);
             if (room != NULL) {
                 memcpy(room, got[i].data, got[i].size_bytes);
                 dp_port_tx_commit(port, got[i].size_bytes);
