@@ -11,6 +11,8 @@ static int compare_accepted(const void *a, const void *b)
     const struct accepted *right = b;
     if (left->node != right->node)
         return left->node < right->node ? -1 : 1;
+    if (left->shard != right->shard)
+        return left->shard < right->shard ? -1 : 1;
     if (left->seq != right->seq)
         return left->seq < right->seq ? -1 : 1;
     return left->op < right->op ? -1 : left->op > right->op;
@@ -19,7 +21,7 @@ static int compare_accepted(const void *a, const void *b)
 static uint64_t group_of(const struct acceptance *acceptance, const struct history_op *op,
                          uint64_t at_ns)
 {
-    return timeline_group(op->key, op->node, acceptance_era(acceptance, op->node, at_ns));
+    return timeline_group(op->key, op->node, acceptance_era(acceptance, op, at_ns));
 }
 
 /*
@@ -30,9 +32,9 @@ static uint64_t group_of(const struct acceptance *acceptance, const struct histo
 static bool is_doubtful(const struct acceptance *acceptance, const struct history_op *op)
 {
     bool may_be = op->outcome == HISTORY_UNKNOWN || op->outcome == HISTORY_PENDING;
-    bool is_clear = acceptance->history->is_settled && op->node != 0 &&
-                    acceptance_era(acceptance, op->node, op->invoke_ns) ==
-                        acceptance_era(acceptance, op->node, UINT64_MAX);
+    bool is_clear =
+        acceptance->history->is_settled && op->node != 0 &&
+        acceptance_era(acceptance, op, op->invoke_ns) == acceptance_era(acceptance, op, UINT64_MAX);
     return may_be && op->journal_seq == 0 && !is_clear;
 }
 
@@ -41,7 +43,7 @@ static void relaxed_note(struct acceptance *acceptance, uint32_t number)
     const struct history_op *op = &acceptance->history->ops[number];
     if (op->node != 0 && op->journal_seq != 0) {
         acceptance->accepted[acceptance->accepted_count++] =
-            (struct accepted){op->node, op->journal_seq, number};
+            (struct accepted){op->node, op->shard, op->journal_seq, number};
         timeline_add(&acceptance->known,
                      &(struct timeline_note){timeline_group(op->key, op->node, 0), op->invoke_ns,
                                              op->journal_seq, number, 0});
@@ -105,12 +107,13 @@ void acceptance_deinit(struct acceptance *acceptance)
     free(acceptance->accepted);
 }
 
-uint32_t acceptance_era(const struct acceptance *acceptance, uint16_t node, uint64_t at_ns)
+uint32_t acceptance_era(const struct acceptance *acceptance, const struct history_op *op,
+                        uint64_t at_ns)
 {
     uint32_t era = 0;
     for (uint32_t i = 0; i < acceptance->history->loss_count; i++) { /* few */
         const struct history_loss *loss = &acceptance->history->losses[i];
-        era += loss->node == node && loss->at_ns <= at_ns;
+        era += loss->node == op->node && loss->shard == op->shard && loss->at_ns <= at_ns;
     }
     return era;
 }
@@ -123,14 +126,15 @@ const struct history_op *acceptance_newest(const struct acceptance *acceptance,
     return note == NULL ? NULL : &acceptance->history->ops[note->op];
 }
 
-uint32_t acceptance_place(const struct acceptance *acceptance, uint16_t node, uint64_t seq)
+uint32_t acceptance_place(const struct acceptance *acceptance, const struct history_op *op,
+                          uint64_t seq)
 {
+    struct accepted wanted = {.node = op->node, .shard = op->shard, .seq = seq};
     uint32_t low = 0;
     uint32_t high = acceptance->accepted_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        const struct accepted *at = &acceptance->accepted[middle];
-        if (at->node < node || (at->node == node && at->seq < seq))
+        if (compare_accepted(&acceptance->accepted[middle], &wanted) < 0)
             low = middle + 1;
         else
             high = middle;

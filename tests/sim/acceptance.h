@@ -9,9 +9,10 @@
 #include "tests/sim/history.h"
 #include "tests/sim/timeline.h"
 
-/* One relaxed write with a journal seq, in the order of (node, seq). */
+/* One relaxed write with a journal seq, in the order of (node, shard, seq). */
 struct accepted {
     uint16_t node;
+    uint32_t shard;
     uint64_t seq;
     uint32_t op;
 };
@@ -31,15 +32,17 @@ struct acceptance {
 void acceptance_init(struct acceptance *acceptance, const struct history *history);
 void acceptance_deinit(struct acceptance *acceptance);
 
-/* Losses of the node's journal up to then. */
-uint32_t acceptance_era(const struct acceptance *acceptance, uint16_t node, uint64_t at_ns);
+/* Losses up to then of the journal that the operation's node has for its shard. */
+uint32_t acceptance_era(const struct acceptance *acceptance, const struct history_op *op,
+                        uint64_t at_ns);
 
 /* The newest acknowledged relaxed write of a key at a node before then; NULL: none. */
 const struct history_op *acceptance_newest(const struct acceptance *acceptance,
                                            const struct history_op *get);
 
-/* The first place in `accepted` of (node, seq) or behind it. */
-uint32_t acceptance_place(const struct acceptance *acceptance, uint16_t node, uint64_t seq);
+/* The first place in `accepted` of the operation's node and shard, from `seq` on. */
+uint32_t acceptance_place(const struct acceptance *acceptance, const struct history_op *op,
+                          uint64_t seq);
 
 /* A write of its client, or one through its node, that was not over before it began, is in the log
  * up to `index`: it may have cancelled it. */
@@ -53,6 +56,13 @@ bool acceptance_has_newer(const struct acceptance *acceptance, const struct hist
  * taken its place. */
 bool acceptance_is_in_doubt(const struct acceptance *acceptance, const struct history_op *op,
                             uint64_t before_ns);
+
+/* Accepted by the operation's node, in its shard. */
+static inline bool acceptance_is_beside(const struct accepted *accepted,
+                                        const struct history_op *op)
+{
+    return accepted->node == op->node && accepted->shard == op->shard;
+}
 
 /* An acknowledged relaxed write. */
 static inline bool acceptance_is_sure(const struct history_op *op)

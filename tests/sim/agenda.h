@@ -10,7 +10,7 @@
 
 enum event_kind {
     EVENT_DELIVER, /* packet `what` reaches its host */
-    EVENT_TURN,    /* node `who` runs its lane, unless `stamp` is out of date */
+    EVENT_TURN,    /* node `who` runs `lane`, unless `stamp` is out of date */
     EVENT_CLIENT,  /* client `who` looks at its timers, unless `stamp` is out of date */
     EVENT_BOOT,    /* node `who` starts, unless `stamp` is out of date */
     EVENT_MEND,    /* fault number `who` begins or passes, unless `stamp` is out of date */
@@ -24,6 +24,7 @@ struct event {
     void *what;
     enum event_kind kind;
     uint32_t who;
+    uint32_t lane;
 };
 
 struct agenda {

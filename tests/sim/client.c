@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MS             UINT64_C(1000000)
 #define POLL_NS_MAX    (50 * MS)
@@ -69,7 +70,7 @@ static void handle_open(struct client *client)
     client->home = options.home_endpoint;
     client->reads_own = options.read_your_writes;
     client->max_age_ns = options.max_age_ns;
-    client->seen_index = 0;
+    memset(client->seen_index, 0, sizeof(client->seen_index));
     if (plx_open(&options, &client->handle, reason, sizeof(reason)) != PLX_OK)
         verdict_break(client->world->verdict, RULE_PROTOCOL, "a handle does not open: %s", reason);
 }

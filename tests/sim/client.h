@@ -33,6 +33,7 @@ struct client_world {
     struct log_file log_file;
     uint8_t keys[HISTORY_KEYS_MAX][KEY_SIZE_BYTES_MAX];
     size_t key_sizes_bytes[HISTORY_KEYS_MAX];
+    uint32_t key_shards[HISTORY_KEYS_MAX];
     uint32_t nodes_down;  /* bits: not running now, ... */
     uint32_t nodes_gone;  /* ... or never again */
     bool is_residual;     /* all is healed but for one lasting fault */
@@ -70,7 +71,7 @@ struct client {
     uint16_t transfer_target;
     uint64_t max_age_ns;                    /* of its handle */
     uint64_t last_values[HISTORY_KEYS_MAX]; /* last known value of each key: what swaps expect */
-    uint64_t seen_index;                    /* the newest index that an answer told of */
+    uint64_t seen_index[SIM_SHARDS_MAX];    /* the newest index that an answer told of, by shard */
     struct client_slot slots[CLIENT_SLOTS_MAX];
     uint32_t logs_known; /* a taker: so many lines are known to be handed out; they end here */
     struct plx_logs_position logs_known_end;

@@ -48,7 +48,8 @@ static void freshness_draw(struct client *client, struct history_op *op)
     if (prng_chance(&client->prng, (uint32_t)draw->max_age_chance))
         op->max_age_ns = prng_range(&client->prng, 1, draw->max_age_ns);
     if (prng_chance(&client->prng, (uint32_t)draw->min_index_chance))
-        op->min_index = client->seen_index + prng_range(&client->prng, 0, op->is_blocking ? 0 : 2);
+        op->min_index =
+            client->seen_index[op->shard] + prng_range(&client->prng, 0, op->is_blocking ? 0 : 2);
     if (op->is_blocking && op->max_age_ns > 0)
         op->max_age_ns += draw->election_max_ns;
 }
@@ -62,6 +63,7 @@ static struct history_op op_draw(struct client *client, uint32_t slot)
     struct history_op op = {
         .type = type_draw(client),
         .key = key,
+        .shard = client->world->key_shards[key],
         .client = client->number,
         .life = client->life,
         .process = (client->life * CLIENTS_MAX + client->number) * CLIENT_SLOTS_MAX + slot,
@@ -258,7 +260,9 @@ void client_name_ops(void *context, const struct plx_client *handle)
         if (op->request.done != op_done || op->session == 0)
             continue;
         struct client_slot *slot = op->request.context;
-        witness_name_op(client->world->witness, op->session, op->seq, slot->op);
+        uint32_t shard = client->world->history->ops[slot->op].shard;
+        witness_name_op(client->world->witness,
+                        &(struct witness_name){shard, op->session, op->seq, slot->op});
         if (op->class != CLASS_RELAXED_WRITE || op->unanswered == 0)
             continue;
         slot->home = op->endpoint; /* it stays there */
@@ -357,8 +361,8 @@ static void op_fill(struct client *client, struct history_op *op,
         (history_is_get(op) && op->outcome == HISTORY_OK) || op->outcome == HISTORY_MISMATCH;
     if (tells_value)
         op->seen = seen_of(client, response);
-    if (response->applied_index > client->seen_index && !op->is_pending)
-        client->seen_index = response->applied_index;
+    if (response->applied_index > client->seen_index[op->shard] && !op->is_pending)
+        client->seen_index[op->shard] = response->applied_index;
 }
 
 static void op_end(struct client *client, uint32_t number, const struct plx_response *response)
@@ -398,6 +402,7 @@ void client_read_key(struct client *client, uint32_t key)
 {
     struct history_op op = {.type = HISTORY_GET,
                             .key = key,
+                            .shard = client->world->key_shards[key],
                             .client = client->number,
                             .life = client->life,
                             .is_blocking = true,

@@ -443,6 +443,8 @@ void draw_make(struct draw *draw, uint64_t seed)
     uint64_t aim = draw_aim(draw, &prng);
     draw_patience(draw, &prng);
     draw_contract(draw, &prng, aim);
+    draw->shards = 1;
+    draw->lanes = 1;
 }
 
 struct draw_field {

@@ -11,6 +11,9 @@
 
 #include <stdint.h>
 
+#define SIM_SHARDS_MAX 4
+#define SIM_LANES_MAX  3
+
 #define DRAW_LIST(X)                                                                               \
     X(nodes)                                                                                       \
     X(clients)                                                                                     \
@@ -103,7 +106,12 @@
     X(store_blocks)                                                                                \
     X(client_pause_ns_max)                                                                         \
     X(hot_key_chance)                                                                              \
-    X(big_value_size_max)
+    X(big_value_size_max)                                                                          \
+    X(shards)                                                                                      \
+    X(lanes)                                                                                       \
+    X(is_lanes_mixed)                                                                              \
+    X(stray_chance)                                                                                \
+    X(hold_weight)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */

@@ -77,16 +77,14 @@ static void hear_acknowledgement(struct overseer *overseer, uint32_t node, struc
 }
 
 void eavesdropper_hear(struct overseer *overseer, uint32_t node, struct replica *replica,
-                       struct span packet, uint64_t cluster_id)
+                       const struct wire_packet *packet)
 {
-    struct wire_packet wire;
-    if (wire_packet_decode(packet, cluster_id, &wire) != OK || wire.header.type != WIRE_RAFT ||
-        wire.piece_count != 1)
+    if (packet->header.type != WIRE_RAFT || packet->piece_count != 1)
         return;
     struct raft_message message;
     struct raft_entry entries[APPEND_ENTRIES_MAX];
     uint32_t fingerprint;
-    if (wire_raft_decode(wire.payload, &fingerprint, &message, entries) != OK)
+    if (wire_raft_decode(packet->payload, &fingerprint, &message, entries) != OK)
         return;
     if (message.type == RAFT_VOTE_REQUEST && !message.vote_request.is_pre_vote)
         hear_vote(overseer, node, &message, message.from);

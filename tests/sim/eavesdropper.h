@@ -6,11 +6,10 @@
 #ifndef POLLUX_TESTS_SIM_EAVESDROPPER_H
 #define POLLUX_TESTS_SIM_EAVESDROPPER_H
 
-#include "base/span.h"
 #include "tests/sim/overseer.h"
 
-/* A packet that leaves `node`, whose lane is in the middle of its turn. */
+/* A packet of the overseer's shard that leaves `node`, whose lane is in the middle of its turn. */
 void eavesdropper_hear(struct overseer *overseer, uint32_t node, struct replica *replica,
-                       struct span packet, uint64_t cluster_id);
+                       const struct wire_packet *packet);
 
 #endif

@@ -49,7 +49,8 @@ static void check_age(const struct history *history, struct verdict *verdict)
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_op *op = &history->ops[i];
         if (op->place.index != 0)
-            timeline_add(&committed, &(struct timeline_note){.at_ns = op->decided_ns,
+            timeline_add(&committed, &(struct timeline_note){.group = op->shard,
+                                                             .at_ns = op->decided_ns,
                                                              .value = op->place.index,
                                                              .op = i});
     }
@@ -62,7 +63,7 @@ static void check_age(const struct history *history, struct verdict *verdict)
             age_ns >= op->invoke_ns - slack_ns)
             continue;
         const struct timeline_note *before =
-            timeline_greatest(&committed, 0, op->invoke_ns - slack_ns - age_ns);
+            timeline_greatest(&committed, op->shard, op->invoke_ns - slack_ns - age_ns);
         if (before != NULL && before->value > op->applied_index)
             verdict_break(verdict, RULE_STALENESS,
                           "op %u (key %u) asked for age %llu ns; node %u answered at index %llu "
@@ -92,16 +93,17 @@ static void check_own_reads(const struct history *history, struct verdict *verdi
     timeline_init(&shown);
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_op *op = &history->ops[i];
-        timeline_add(&shown, &(struct timeline_note){timeline_group(0, op->client, op->life),
-                                                     op->return_ns, shown_index(op), i, 0});
+        timeline_add(&shown,
+                     &(struct timeline_note){timeline_group(op->shard, op->client, op->life),
+                                             op->return_ns, shown_index(op), i, 0});
     }
     timeline_seal(&shown);
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_op *op = &history->ops[i];
         if (!is_relaxed_answer(op) || !op->reads_own)
             continue;
-        const struct timeline_note *before =
-            timeline_greatest(&shown, timeline_group(0, op->client, op->life), op->invoke_ns);
+        const struct timeline_note *before = timeline_greatest(
+            &shown, timeline_group(op->shard, op->client, op->life), op->invoke_ns);
         if (before != NULL && before->value > op->applied_index)
             verdict_break(verdict, RULE_READ_YOUR_WRITES,
                           "op %u (key %u) of client %u at applied index %llu, after op %u had "

@@ -54,7 +54,7 @@ void history_decided(struct history *history, uint32_t number, const struct hist
     }
 }
 
-void history_lose(struct history *history, uint16_t node, uint64_t now_ns)
+void history_lose(struct history *history, const struct history_loss *loss)
 {
     if (history->loss_count == history->loss_capacity) {
         history->loss_capacity = history->loss_capacity == 0 ? 16 : 2 * history->loss_capacity;
@@ -62,7 +62,7 @@ void history_lose(struct history *history, uint16_t node, uint64_t now_ns)
             realloc(history->losses, history->loss_capacity * sizeof(*history->losses));
         CHECK(history->losses != NULL);
     }
-    history->losses[history->loss_count++] = (struct history_loss){node, now_ns};
+    history->losses[history->loss_count++] = *loss;
 }
 
 bool history_is_get(const struct history_op *op)

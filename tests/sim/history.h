@@ -5,6 +5,8 @@
  *
  * The world knows where the log has each write: (index of the record, place in it). Without that
  * (`is_log_known`) only what clients saw is judged.
+ *
+ * Each shard has a log of its own: indexes are compared only within a shard.
  */
 #ifndef POLLUX_TESTS_SIM_HISTORY_H
 #define POLLUX_TESTS_SIM_HISTORY_H
@@ -55,6 +57,7 @@ struct history_op {
     uint32_t client; /* the handle, */
     uint32_t life;   /* and how often it was opened anew because its process had died */
     uint32_t key;
+    uint32_t shard; /* of the key: indexes, versions and journal seqs are of its own log */
     uint64_t value; /* set, swap: the new one */
     uint64_t old;   /* swap: the expected one */
     uint64_t seen;  /* get: the answer; mismatch: what was stored */
@@ -78,9 +81,11 @@ struct history_op {
     uint64_t decided_again_index; /* another record in which it took effect; 0: none */
 };
 
-/* From then on a node may miss what it had accepted before and the log had not decided. */
+/* From then on a node may miss what it had accepted before in a shard and that shard's log had not
+ * decided. */
 struct history_loss {
     uint16_t node;
+    uint32_t shard;
     uint64_t at_ns;
 };
 
@@ -114,10 +119,10 @@ void history_decided(struct history *history, uint32_t number, const struct hist
                      uint64_t now_ns);
 
 /*
- * Notes that the relaxed journal of a node began anew, or with less than it had: told when the node
- * starts with it, and for a node that is out for the rest of the run when it goes.
+ * Notes that the relaxed journal of a node's shard began anew, or with less than it had: told when
+ * the node starts with it, and for a node that is out for the rest of the run when it goes.
  */
-void history_lose(struct history *history, uint16_t node, uint64_t now_ns);
+void history_lose(struct history *history, const struct history_loss *loss);
 
 /* Judges the whole history; the first broken rule goes to the verdict. */
 void history_check(const struct history *history, struct verdict *verdict, struct tally *tally);

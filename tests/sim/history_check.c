@@ -85,9 +85,11 @@ static bool shows_version(const struct history_op *op)
     return op->outcome == HISTORY_OK && !op->is_pending;
 }
 
+/* `key` UINT32_MAX: all keys of the operation's shard. */
 static uint64_t life_group(const struct history_op *op, uint32_t key)
 {
-    return digest_word(digest_word(op->node, op->incarnation), key);
+    uint64_t life = digest_word(digest_word(op->node, op->incarnation), op->shard);
+    return digest_word(life, key);
 }
 
 static void shown_init(struct shown *shown, const struct history *history)

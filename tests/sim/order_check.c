@@ -135,7 +135,7 @@ static void timeline_fill_committed(struct timeline *timeline, const struct hist
     timeline_init(timeline);
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_op *op = &history->ops[i];
-        struct timeline_note note = {.op = i};
+        struct timeline_note note = {.group = op->shard, .op = i};
         if (op->place.index != 0) {
             note.at_ns = op->decided_ns;
             note.value = op->place.index;
@@ -160,7 +160,8 @@ static void check_real_time(const struct history *history, struct verdict *verdi
         bool is_get = op->type == HISTORY_GET && history_is_answered_get(op);
         if (!is_get && op->place.index == 0)
             continue;
-        const struct timeline_note *before = timeline_greatest(&committed, 0, op->invoke_ns);
+        const struct timeline_note *before =
+            timeline_greatest(&committed, op->shard, op->invoke_ns);
         /* A write comes behind all that was committed when it began. */
         uint64_t own = is_get ? op->applied_index + 1 : op->place.index;
         if (before != NULL && before->value >= own)

@@ -22,14 +22,17 @@ static struct seen_record *seen_at(struct watched_node *watched, uint64_t index)
     return &watched->seen[index];
 }
 
-void overseer_init(struct overseer *overseer, uint32_t node_count)
+void overseer_init(struct overseer *overseer, uint32_t node_count, uint32_t shard)
 {
     overseer->node_count = node_count;
     ledger_init(&overseer->ledger);
     for (uint32_t i = 0; i < node_count; i++) {
         struct watched_node *watched = &overseer->nodes[i];
         *watched = (struct watched_node){.seen_capacity = SEEN_START};
-        snprintf(watched->path, sizeof(watched->path), "node%u", i + 1);
+        if (shard == UINT32_MAX)
+            snprintf(watched->path, sizeof(watched->path), "node%u", i + 1);
+        else
+            snprintf(watched->path, sizeof(watched->path), "node%u.%u", i + 1, shard);
         watched->seen = calloc(SEEN_START, sizeof(*watched->seen));
         CHECK(watched->seen != NULL);
     }

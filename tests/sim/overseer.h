@@ -1,7 +1,7 @@
 /*
- * Watches every node after each of its turns, and once more after each start, and holds what it
- * sees against the ledger: the safety rules of Raft, durability on a majority of what is committed,
- * equal state at equal applied index.
+ * Watches one shard: every node after each turn of the lane that runs the shard, and once more
+ * after each start, and holds what it sees against the ledger: the safety rules of Raft, durability
+ * on a majority of what is committed, equal state at equal applied index.
  */
 #ifndef POLLUX_TESTS_SIM_OVERSEER_H
 #define POLLUX_TESTS_SIM_OVERSEER_H
@@ -45,7 +45,8 @@ struct overseer {
     struct watched_node nodes[NODES_MAX];
 };
 
-void overseer_init(struct overseer *overseer, uint32_t node_count);
+/* Paths of the nodes' logs are those of a shard; UINT32_MAX: of a cluster with one shard. */
+void overseer_init(struct overseer *overseer, uint32_t node_count, uint32_t shard);
 void overseer_deinit(struct overseer *overseer);
 
 /* The node starts anew: what it held in memory is void. */

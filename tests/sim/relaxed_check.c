@@ -25,7 +25,7 @@ static bool is_what_was_seen(const struct history_op *write, const struct histor
 static bool is_absence_written(const struct acceptance *acceptance, const struct history_op *get)
 {
     const struct history *history = acceptance->history;
-    uint32_t place = acceptance_place(acceptance, get->node, get->version);
+    uint32_t place = acceptance_place(acceptance, get, get->version);
     if (place < acceptance->accepted_count &&
         is_what_was_seen(&history->ops[acceptance->accepted[place].op], get))
         return true;
@@ -70,11 +70,11 @@ static bool is_settled_by(const struct acceptance *acceptance, const struct hist
 static bool is_newest_again(const struct acceptance *acceptance, const struct history_op *newest,
                             const struct history_op *get)
 {
-    uint32_t place = acceptance_place(acceptance, get->node, get->version + 1);
+    uint32_t place = acceptance_place(acceptance, get, get->version + 1);
     for (; place < acceptance->accepted_count; place++) {
         const struct accepted *at = &acceptance->accepted[place];
         const struct history_op *later = &acceptance->history->ops[at->op];
-        if (at->node != get->node || at->seq > newest->journal_seq)
+        if (!acceptance_is_beside(at, get) || at->seq > newest->journal_seq)
             break;
         if (later->key == get->key && later->place.index != 0)
             return false;
@@ -107,11 +107,11 @@ static void check_read_back(const struct acceptance *acceptance, struct verdict 
 static bool is_replaced_by(const struct acceptance *acceptance, const struct history_op *write,
                            const struct history_op *get)
 {
-    uint32_t place = acceptance_place(acceptance, write->node, write->journal_seq + 1);
+    uint32_t place = acceptance_place(acceptance, write, write->journal_seq + 1);
     for (; place < acceptance->accepted_count; place++) {
         const struct accepted *at = &acceptance->accepted[place];
         const struct history_op *newer = &acceptance->history->ops[at->op];
-        if (at->node != write->node || newer->invoke_ns > get->return_ns)
+        if (!acceptance_is_beside(at, write) || newer->invoke_ns > get->return_ns)
             return false; /* and so was every newer one accepted later */
         if (newer->key == write->key && is_settled_by(acceptance, newer, get->applied_index))
             return true;
@@ -170,8 +170,8 @@ static void check_decided(const struct acceptance *acceptance, struct verdict *v
         const struct history_op *op = &history->ops[i];
         if (!acceptance_is_sure(op) || op->place.index != 0)
             continue;
-        bool is_lost = acceptance_era(acceptance, op->node, op->invoke_ns) !=
-                       acceptance_era(acceptance, op->node, UINT64_MAX);
+        bool is_lost = acceptance_era(acceptance, op, op->invoke_ns) !=
+                       acceptance_era(acceptance, op, UINT64_MAX);
         if (!is_lost && !acceptance_has_newer(acceptance, op) &&
             !acceptance_is_overruled(acceptance, op, UINT64_MAX) &&
             !acceptance_is_in_doubt(acceptance, op, UINT64_MAX))
@@ -191,7 +191,7 @@ static void check_acceptance_order(const struct acceptance *acceptance, struct v
     for (uint32_t i = 0; i < acceptance->accepted_count; i++) {
         const struct accepted *at = &acceptance->accepted[i];
         const struct history_op *op = &acceptance->history->ops[at->op];
-        uint32_t era = acceptance_era(acceptance, at->node, op->invoke_ns);
+        uint32_t era = acceptance_era(acceptance, op, op->invoke_ns);
         const struct timeline_note *before = timeline_greatest(
             &acceptance->newest, timeline_group(op->key, at->node, era), op->invoke_ns);
         if (before != NULL && before->value >= at->seq)
@@ -270,11 +270,11 @@ static const struct history_op *place_holder(const struct acceptance *acceptance
         return op;
     if (!acceptance_is_sure(op) || acceptance_is_overruled(acceptance, op, UINT64_MAX))
         return NULL;
-    uint32_t place = acceptance_place(acceptance, op->node, op->journal_seq + 1);
+    uint32_t place = acceptance_place(acceptance, op, op->journal_seq + 1);
     for (; place < acceptance->accepted_count; place++) {
         const struct accepted *at = &acceptance->accepted[place];
         const struct history_op *newer = &acceptance->history->ops[at->op];
-        if (at->node != op->node)
+        if (!acceptance_is_beside(at, op))
             return NULL;
         if (newer->key == op->key && newer->place.index != 0)
             return newer;

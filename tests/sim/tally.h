@@ -24,6 +24,8 @@
     X(fault_kills)                                                                                 \
     X(fault_deaths_inside_a_turn)                                                                  \
     X(fault_pauses)                                                                                \
+    X(fault_holds)                                                                                 \
+    X(fault_strays)                                                                                \
     X(fault_slow_spells)                                                                           \
     X(fault_clock_steps)                                                                           \
     X(fault_transfers)                                                                             \

@@ -15,12 +15,18 @@ static void names_init(struct witness_names *names, uint32_t capacity)
     CHECK(names->places != NULL);
 }
 
-static struct witness_name *names_place(const struct witness_names *names, uint64_t high,
-                                        uint64_t low)
+static bool is_named(const struct witness_name *place, const struct witness_name *name)
 {
-    uint64_t at = digest_word(high, low) & (names->capacity - 1);
-    while (names->places[at].op != 0 &&
-           (names->places[at].high != high || names->places[at].low != low))
+    return place->high == name->high && place->low == name->low && place->shard == name->shard;
+}
+
+/* The place of the name, free (op 0) where nobody has it. */
+static struct witness_name *names_place(const struct witness_names *names,
+                                        const struct witness_name *name)
+{
+    uint64_t at = digest_word(digest_word(name->high, name->low), name->shard);
+    at &= names->capacity - 1;
+    while (names->places[at].op != 0 && !is_named(&names->places[at], name))
         at = (at + 1) & (names->capacity - 1);
     return &names->places[at];
 }
@@ -34,12 +40,12 @@ static void names_set(struct witness_names *names, const struct witness_name *na
         for (uint32_t i = 0; i < names->capacity; i++) {
             const struct witness_name *old = &names->places[i];
             if (old->op != 0)
-                *names_place(&grown, old->high, old->low) = *old;
+                *names_place(&grown, old) = *old;
         }
         free(names->places);
         *names = grown;
     }
-    struct witness_name *place = names_place(names, name->high, name->low);
+    struct witness_name *place = names_place(names, name);
     names->count += place->op == 0;
     *place = *name;
 }
@@ -47,6 +53,8 @@ static void names_set(struct witness_names *names, const struct witness_name *na
 void witness_init(struct witness *witness)
 {
     *witness = (struct witness){.note_capacity = NOTES_START};
+    for (uint32_t i = 0; i < SIM_SHARDS_MAX; i++)
+        witness->ears[i] = (struct witness_ear){witness, i};
     names_init(&witness->identities, NAMES_START);
     names_init(&witness->accepted, NAMES_START);
     witness->notes = calloc(NOTES_START, sizeof(*witness->notes));
@@ -60,10 +68,11 @@ void witness_deinit(struct witness *witness)
     free(witness->notes);
 }
 
-void witness_name_op(struct witness *witness, uint64_t session, uint64_t seq, uint32_t op)
+void witness_name_op(struct witness *witness, const struct witness_name *name)
 {
-    names_set(&witness->identities,
-              &(struct witness_name){.high = session, .low = seq, .op = op + 1});
+    struct witness_name placed = *name;
+    placed.op++;
+    names_set(&witness->identities, &placed);
 }
 
 void witness_begin(struct witness *witness, uint16_t node)
@@ -105,31 +114,40 @@ void witness_tell(const struct witness *witness, struct history *history)
 
 static void take_wrote(void *context, const struct engine_wrote *wrote)
 {
-    struct witness *witness = context;
+    const struct witness_ear *ear = context;
+    struct witness *witness = ear->witness;
     if (witness->node == 0)
         return;
+    bool is_forwarded = wrote->origin != 0;
+    struct witness_name wanted = {.shard = ear->shard,
+                                  .high = is_forwarded ? wrote->origin : wrote->session,
+                                  .low = wrote->seq};
     const struct witness_name *name =
-        wrote->origin != 0 ? names_place(&witness->accepted, wrote->origin, wrote->seq)
-                           : names_place(&witness->identities, wrote->session, wrote->seq);
+        names_place(is_forwarded ? &witness->accepted : &witness->identities, &wanted);
     if (name->op != 0)
-        note(witness, &(struct witness_note){
-                          .op = name->op - 1, .within = wrote->ordinal, .index = wrote->index});
+        note(witness, &(struct witness_note){.op = name->op - 1,
+                                             .shard = ear->shard,
+                                             .within = wrote->ordinal,
+                                             .index = wrote->index});
 }
 
 static void take_accepted(void *context, uint64_t session, uint64_t seq, uint64_t journal_seq)
 {
-    struct witness *witness = context;
+    const struct witness_ear *ear = context;
+    struct witness *witness = ear->witness;
     if (witness->node == 0)
         return;
-    const struct witness_name *name = names_place(&witness->identities, session, seq);
+    struct witness_name wanted = {.shard = ear->shard, .high = session, .low = seq};
+    const struct witness_name *name = names_place(&witness->identities, &wanted);
     if (name->op != 0)
-        names_set(
-            &witness->accepted,
-            &(struct witness_name){.high = witness->node, .low = journal_seq, .op = name->op});
+        names_set(&witness->accepted, &(struct witness_name){.shard = ear->shard,
+                                                             .high = witness->node,
+                                                             .low = journal_seq,
+                                                             .op = name->op});
 }
 
-struct engine_hooks witness_hooks(struct witness *witness)
+struct engine_hooks witness_hooks(struct witness *witness, uint32_t shard)
 {
     return (struct engine_hooks){
-        .wrote = take_wrote, .accepted = take_accepted, .context = witness};
+        .wrote = take_wrote, .accepted = take_accepted, .context = &witness->ears[shard]};
 }

@@ -2,17 +2,19 @@
  * Sees in the nodes what no client is told: where the log has each write, and which write of whom a
  * forwarded one is. The engine's hooks tell it (engine/engine.h); it changes nothing.
  *
- * A write is known by the identity under which it was transmitted: session and sequence number; a
- * relaxed one, once a node has accepted it, by that node and its journal seq.
+ * A write is known by its shard and the identity under which it was transmitted, session and
+ * sequence number; a relaxed one, once a node has accepted it, by shard, node and journal seq.
  */
 #ifndef POLLUX_TESTS_SIM_WITNESS_H
 #define POLLUX_TESTS_SIM_WITNESS_H
 
 #include "engine/engine.h"
+#include "tests/sim/draw.h"
 #include "tests/sim/history.h"
 
 /* What a name stands for: a table of names, open addressing. */
 struct witness_name {
+    uint32_t shard;
     uint64_t high; /* session; node */
     uint64_t low;  /* sequence number; journal seq */
     uint32_t op;   /* number in the history, plus one; 0: free */
@@ -27,11 +29,21 @@ struct witness_names {
 /* A write took effect. */
 struct witness_note {
     uint32_t op;
+    uint32_t shard; /* in whose log */
     uint32_t within;
     uint64_t index;
 };
 
+struct witness;
+
+/* What the engines of one shard tell. */
+struct witness_ear {
+    struct witness *witness;
+    uint32_t shard;
+};
+
 struct witness {
+    struct witness_ear ears[SIM_SHARDS_MAX];
     struct witness_names identities;
     struct witness_names accepted;
     struct witness_note *notes; /* of the turn under way */
@@ -43,8 +55,9 @@ struct witness {
 void witness_init(struct witness *witness);
 void witness_deinit(struct witness *witness);
 
-/* The operation is, or will be, transmitted under this identity. */
-void witness_name_op(struct witness *witness, uint64_t session, uint64_t seq, uint32_t op);
+/* The operation that `name` has is, or will be, transmitted under its shard, session and sequence
+ * number. */
+void witness_name_op(struct witness *witness, const struct witness_name *name);
 
 /*
  * At the end: tells the history under which journal seqs the log has relaxed writes whose clients
@@ -57,7 +70,7 @@ void witness_tell(const struct witness *witness, struct history *history);
 void witness_begin(struct witness *witness, uint16_t node);
 void witness_end(struct witness *witness);
 
-/* What the engine of a lane is given. */
-struct engine_hooks witness_hooks(struct witness *witness);
+/* What the engines of a shard are given. */
+struct engine_hooks witness_hooks(struct witness *witness, uint32_t shard);
 
 #endif

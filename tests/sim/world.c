@@ -5,6 +5,7 @@
 #include "tests/sim/eavesdropper.h"
 #include "tests/sim/port_sim.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MS                1000000ull
@@ -23,21 +24,22 @@ static void on_send(void *context, uint32_t number, struct span packet)
 {
     struct world *world = context;
     struct sim_node *node = &world->nodes[number];
+    struct wire_packet wire;
     node_side_effect(world, number);
-    if (node->lane != NULL && !node->is_dead_inside && !world->network.is_muted[number])
-        eavesdropper_hear(&world->overseer, number, node_replica(node), packet, world->cluster_id);
+    if (!node->is_running || node->is_dead_inside || world->network.is_muted[number] ||
+        wire_packet_decode(packet, world->cluster_id, &wire) != OK ||
+        wire.header.shard >= world->draw.shards)
+        return;
+    eavesdropper_hear(&world->overseers[wire.header.shard], number,
+                      node_replica(node, wire.header.shard), &wire);
 }
 
 static void on_store(void *context, const char *path)
 {
-    struct world *world = context;
-    for (uint32_t i = 0; i < world->draw.nodes; i++) {
-        size_t size = strlen(node_path(world, i));
-        /* A bank of its journal has a suffix. */
-        if (strncmp(node_path(world, i), path, size) == 0 &&
-            (path[size] == '\0' || path[size] == '.'))
-            node_side_effect(world, i);
-    }
+    unsigned int number;
+    /* A number that the path begins with; suffixes tell the shard, and the bank of a journal. */
+    if (sscanf(path, "node%u", &number) == 1 && number >= 1 && number <= NODES_MAX)
+        node_side_effect(context, number - 1);
 }
 
 static void media_init(struct world *world)
@@ -105,12 +107,25 @@ static uint64_t staleness_slack_ns(const struct draw *draw)
     return 2 * draw->election_max_ns + 2 * way_ns + 4 * draw->sync_ns;
 }
 
+static void overseers_begin(struct world *world)
+{
+    for (uint32_t shard = 0; shard < world->draw.shards; shard++) {
+        struct overseer *overseer = &world->overseers[shard];
+        *overseer = (struct overseer){
+            .verdict = &world->verdict, .tally = world->tally, .media = world->media};
+        overseer_init(overseer, (uint32_t)world->draw.nodes,
+                      world->draw.shards == 1 ? UINT32_MAX : shard);
+    }
+}
+
 void world_init(struct world *world, uint64_t seed, const struct draw *draw, struct tally *tally)
 {
     CHECK(draw->nodes >= 1 && draw->nodes <= NODES_MAX);
     CHECK(draw->clients >= 1 && draw->clients + draw->takers <= CLIENTS_MAX);
     CHECK(draw->pipeline_max >= 1 && draw->pipeline_max <= CLIENT_SLOTS_MAX);
     CHECK(draw->keys >= 1 && draw->keys <= HISTORY_KEYS_MAX);
+    CHECK(draw->shards >= 1 && draw->shards <= SIM_SHARDS_MAX);
+    CHECK(draw->lanes >= 1 && draw->lanes <= SIM_LANES_MAX);
     bool is_verbose = world->verdict.is_verbose;
     memset(world, 0, sizeof(*world));
     world->seed = seed;
@@ -128,10 +143,7 @@ void world_init(struct world *world, uint64_t seed, const struct draw *draw, str
     witness_init(&world->witness);
     media_init(world);
     network_begin(world);
-    world->overseer.verdict = &world->verdict;
-    world->overseer.tally = tally;
-    world->overseer.media = world->media;
-    overseer_init(&world->overseer, (uint32_t)draw->nodes);
+    overseers_begin(world);
     for (uint32_t i = 0; i < draw->nodes; i++)
         node_init(world, i);
     clients_begin(world);
@@ -140,14 +152,8 @@ void world_init(struct world *world, uint64_t seed, const struct draw *draw, str
 
 void world_deinit(struct world *world)
 {
-    for (uint32_t i = 0; i < world->draw.nodes; i++) {
-        world->network.is_muted[i] = true;
-        if (world->nodes[i].lane == NULL)
-            continue;
-        world->tally->journal_entries +=
-            replica_counters(node_replica(&world->nodes[i]))->journal_appended;
-        lane_close(world->nodes[i].lane);
-    }
+    for (uint32_t i = 0; i < world->draw.nodes; i++)
+        node_end(world, &world->nodes[i]);
     for (uint32_t i = 0; i < client_count(world); i++)
         client_deinit(&world->clients[i]);
     tokens_deinit(&world->client_world.tokens);
@@ -155,7 +161,8 @@ void world_deinit(struct world *world)
     world->tally->virtual_ns += world_now_ns(world);
     network_deinit(&world->network);
     agenda_deinit(&world->agenda);
-    overseer_deinit(&world->overseer);
+    for (uint32_t shard = 0; shard < world->draw.shards; shard++)
+        overseer_deinit(&world->overseers[shard]);
     history_deinit(&world->history);
     logs_history_deinit(&world->logs_history);
     witness_deinit(&world->witness);
@@ -174,7 +181,7 @@ static void packet_deliver(struct world *world, struct packet *packet)
                                            packet->size_bytes < 64 ? packet->size_bytes : 64)));
     if (host < NODES_MAX) {
         if (network_enqueue(&world->network, packet))
-            node_plan_turn(world, &world->nodes[host], world_now_ns(world));
+            node_plan_turn(world, &world->nodes[host].lanes[0], world_now_ns(world));
         return;
     }
     if (host - NODES_MAX < client_count(world))
@@ -190,8 +197,8 @@ static void event_handle(struct world *world, const struct event *event)
         packet_deliver(world, event->what);
         break;
     case EVENT_TURN:
-        if (world->nodes[event->who].turn_stamp == event->stamp)
-            node_turn(world, event->who);
+        if (world->nodes[event->who].lanes[event->lane].turn_stamp == event->stamp)
+            node_turn(world, &world->nodes[event->who].lanes[event->lane]);
         break;
     case EVENT_CLIENT:
         client_wake(&world->clients[event->who], event->stamp);
@@ -245,19 +252,20 @@ static bool are_clients_quiet(struct world *world)
     return true;
 }
 
-/* Every node that can run has applied the same whole log. */
-static bool are_nodes_equal(struct world *world)
+/* Every node that can run has applied the same whole log of the shard. */
+static bool is_shard_equal(const struct world *world, uint32_t shard)
 {
     uint64_t applied = 0;
     for (uint32_t i = 0; i < world->draw.nodes; i++) {
-        struct sim_node *node = &world->nodes[i];
+        const struct sim_node *node = &world->nodes[i];
         struct raft_status status;
         if (node->is_gone)
             continue;
-        if (node->lane == NULL)
+        if (!node->is_running)
             return false;
-        replica_raft_status(node_replica(node), &status);
-        uint64_t here = engine_applied_index(replica_engine(node_replica(node)));
+        struct replica *replica = node_replica(node, shard);
+        replica_raft_status(replica, &status);
+        uint64_t here = engine_applied_index(replica_engine(replica));
         if (applied == 0)
             applied = here;
         if (here != applied || status.last_index != applied)
@@ -266,20 +274,37 @@ static bool are_nodes_equal(struct world *world)
     return applied > 0;
 }
 
-/* Nothing that a node accepted relaxed is still to be decided. */
-static bool are_journals_drained(struct world *world)
+static bool are_nodes_equal(const struct world *world)
 {
-    for (uint32_t i = 0; i < world->draw.nodes; i++) {
-        struct replica *replica = node_replica(&world->nodes[i]);
-        if (replica != NULL && engine_counters(replica_engine(replica))->relaxed_pending > 0)
+    for (uint32_t shard = 0; shard < world->draw.shards; shard++) {
+        if (!is_shard_equal(world, shard))
             return false;
     }
     return true;
 }
 
+/* Whether some running replica is as asked. */
+static bool is_any_replica(const struct world *world, bool (*is_so)(struct replica *replica))
+{
+    for (uint32_t i = 0; i < world->draw.nodes * world->draw.shards; i++) {
+        struct replica *replica =
+            node_replica(&world->nodes[i / world->draw.shards], i % (uint32_t)world->draw.shards);
+        if (replica != NULL && is_so(replica))
+            return true;
+    }
+    return false;
+}
+
+/* Something that its node accepted relaxed is still to be decided. */
+static bool has_pending(struct replica *replica)
+{
+    return engine_counters(replica_engine(replica))->relaxed_pending > 0;
+}
+
 static bool is_converged(struct world *world)
 {
-    return are_clients_quiet(world) && are_journals_drained(world) && are_nodes_equal(world);
+    return are_clients_quiet(world) && !is_any_replica(world, has_pending) &&
+           are_nodes_equal(world);
 }
 
 /* Runs until the condition holds; false when `bound_ns` passed before. */
@@ -294,34 +319,30 @@ static bool world_await(struct world *world, bool (*is_reached)(struct world *),
     return verdict_is_broken(&world->verdict) || is_reached(world);
 }
 
-/* Some node's log has no room for what may come: then it stays behind, or leads without
- * progress. */
-static bool is_log_full(const struct world *world)
+/* The log has no room for what may come: then its node stays behind, or leads without progress. */
+static bool is_log_full(struct replica *replica)
 {
-    for (uint32_t i = 0; i < world->draw.nodes; i++) {
-        struct replica *replica = node_replica(&world->nodes[i]);
-        if (replica != NULL && log_room_bytes(replica_log(replica)) < LOG_ROOM_BYTES_MIN)
-            return true;
-    }
-    return false;
+    return log_room_bytes(replica_log(replica)) < LOG_ROOM_BYTES_MIN;
 }
 
-/* What some node had accepted did not fit into the store. */
-static bool is_store_full(const struct world *world)
+/* What its node had accepted did not fit into the store. */
+static bool is_store_full(struct replica *replica)
 {
-    for (uint32_t i = 0; i < world->draw.nodes; i++) {
-        struct replica *replica = node_replica(&world->nodes[i]);
-        if (replica != NULL && engine_counters(replica_engine(replica))->relaxed_blocked > 0)
-            return true;
-    }
-    return false;
+    return engine_counters(replica_engine(replica))->relaxed_blocked > 0;
 }
 
 /* A full log, or store, ends progress by design: then only safety is judged. */
 static bool is_full(const struct world *world)
 {
-    return world->is_log_exhausted || world->client_world.is_overload_met || is_log_full(world) ||
-           is_store_full(world);
+    return world->is_log_exhausted || world->client_world.is_overload_met ||
+           is_any_replica(world, is_log_full) || is_any_replica(world, is_store_full);
+}
+
+static bool is_suspect(struct replica *replica)
+{
+    struct raft_status status;
+    replica_raft_status(replica, &status);
+    return status.is_tail_suspect;
 }
 
 /*
@@ -330,45 +351,47 @@ static bool is_full(const struct world *world)
  */
 static bool is_waiting_rightly(const struct world *world)
 {
-    uint32_t suspect = 0;
-    uint32_t out = 0;
-    for (uint32_t i = 0; i < world->draw.nodes; i++) {
-        struct raft_status status = {0};
-        if (world->nodes[i].lane != NULL)
-            replica_raft_status(node_replica(&world->nodes[i]), &status);
-        out += world->nodes[i].lane == NULL || world->is_residual;
-        suspect += status.is_tail_suspect;
-    }
-    return out > 0 && suspect > 0;
+    bool is_some_out = world->is_residual;
+    for (uint32_t i = 0; i < world->draw.nodes; i++)
+        is_some_out |= !world->nodes[i].is_running;
+    return is_some_out && is_any_replica(world, is_suspect);
+}
+
+/* Says how a node stands in a shard; returns how much text that is. */
+static size_t replica_describe(const struct world *world, uint32_t number, uint32_t shard,
+                               char *text, size_t size)
+{
+    const struct sim_node *node = &world->nodes[number];
+    struct raft_status status = {0};
+    if (node->is_running)
+        replica_raft_status(node_replica(node, shard), &status);
+    int told =
+        snprintf(text, size, " n%u.%u:%s%d/t%llu/l%llu/c%llu%s", number + 1, shard,
+                 node->is_running ? "role" : "down", (int)status.role,
+                 (unsigned long long)status.term, (unsigned long long)status.last_index,
+                 (unsigned long long)status.commit_index, status.is_tail_suspect ? "/suspect" : "");
+    return told > 0 ? (size_t)told : 0;
 }
 
 static void break_unless_excused(struct world *world, enum rule rule, const char *what)
 {
     if (is_full(world) || is_waiting_rightly(world))
         return;
-    char text[256] = "";
+    char text[VERDICT_TEXT_SIZE_BYTES] = "";
     size_t used = 0;
-    for (uint32_t i = 0; i < world->draw.nodes && used < sizeof(text); i++) {
-        const struct sim_node *node = &world->nodes[i];
-        struct raft_status status = {0};
-        if (node->lane != NULL)
-            replica_raft_status(node_replica(node), &status);
-        int more = snprintf(text + used, sizeof(text) - used, " n%u:%s%d/t%llu/l%llu/c%llu%s",
-                            i + 1, node->lane == NULL ? "down" : "role", (int)status.role,
-                            (unsigned long long)status.term, (unsigned long long)status.last_index,
-                            (unsigned long long)status.commit_index,
-                            status.is_tail_suspect ? "/suspect" : "");
-        used += more > 0 ? (size_t)more : 0;
+    for (uint32_t shard = 0; shard < world->draw.shards; shard++) {
+        for (uint32_t i = 0; i < world->draw.nodes && used < sizeof(text); i++)
+            used += replica_describe(world, i, shard, text + used, sizeof(text) - used);
     }
     for (uint32_t i = 0; i < client_count(world); i++)
         client_describe(&world->clients[i]);
-    verdict_break(&world->verdict, rule, "%s:%s", what, text);
+    verdict_break(&world->verdict, rule, "%s:%.400s", what, text);
 }
 
 static void boot_missing(struct world *world)
 {
     for (uint32_t i = 0; i < world->draw.nodes; i++) {
-        if (world->nodes[i].lane == NULL)
+        if (!world->nodes[i].is_running)
             node_plan_boot(world, &world->nodes[i], world_now_ns(world) + 1);
     }
 }
@@ -403,9 +426,12 @@ static void phase_last_reads(struct world *world)
 
 static void states_compare(struct world *world)
 {
-    for (uint32_t i = 0; i < world->draw.nodes; i++) {
-        if (world->nodes[i].lane != NULL && !verdict_is_broken(&world->verdict))
-            overseer_compare_state(&world->overseer, i, node_replica(&world->nodes[i]));
+    for (uint32_t i = 0; i < world->draw.nodes * world->draw.shards; i++) {
+        uint32_t number = i / (uint32_t)world->draw.shards;
+        uint32_t shard = i % (uint32_t)world->draw.shards;
+        struct replica *replica = node_replica(&world->nodes[number], shard);
+        if (replica != NULL && !verdict_is_broken(&world->verdict))
+            overseer_compare_state(&world->overseers[shard], number, replica);
     }
 }
 

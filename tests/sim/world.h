@@ -1,9 +1,10 @@
 /*
- * One simulated cluster: nodes (the production lane each, with raft, engine, codec and log behind
- * it), clients, network, media and clocks, in one thread, driven by one seed.
+ * One simulated cluster: nodes (the production lanes, with raft, engine, codec and log of each
+ * shard behind them), clients, network, media and clocks, in one thread, driven by one seed.
  *
- * world.c: the phases of a run; world_node.c: nodes' clocks, turns, starts and deaths;
- * world_faults.c, world_media.c: what happens to them.
+ * world.c: the phases of a run; world_node.c: nodes' starts and deaths; world_clock.c,
+ * world_turn.c: their clocks, and the turns of their lanes; world_faults.c, world_cuts.c,
+ * world_media.c: what happens to them.
  */
 #ifndef POLLUX_TESTS_SIM_WORLD_H
 #define POLLUX_TESTS_SIM_WORLD_H
@@ -15,14 +16,30 @@
 
 enum death { DEATH_POWER, DEATH_KILL };
 
+/* A lane of a node: a thread of its own, on the node's clock. Shard s is on lane s % lane_count. */
+struct sim_lane {
+    uint32_t node;
+    uint32_t number;
+    struct lane *lane;      /* NULL: its node is not running */
+    uint64_t held_until_ns; /* the scheduler does not run the thread before */
+    uint64_t turn_at_ns;    /* planned; 0: none */
+    uint64_t turn_stamp;
+    uint64_t busy_until_ns;
+    uint32_t idle_in_a_row; /* idle turns without the clock of the node reaching a deadline */
+};
+
 struct sim_node {
     uint32_t number;
-    struct lane *lane;    /* NULL: not running */
-    bool is_gone;         /* will not start again in this run: its file is lost or refused */
-    bool is_unlucky;      /* one of the minority whose medium may rot or vanish */
-    bool is_rotten;       /* bits of its files were flipped since its last start */
-    bool is_journal_hurt; /* of its journal's, or a bank was lost: entries may be missing */
-    bool is_recreated;    /* its file was lost, and its operator lets it begin a new one */
+    bool is_running;
+    bool is_gone;    /* will not start again in this run: a file is lost or refused */
+    bool is_unlucky; /* one of the minority whose medium may rot or vanish */
+    bool is_rotten;  /* bits of its files were flipped since its last start */
+    /* By shard: bits of its journal were flipped, or a bank was lost: entries may be missing; */
+    bool is_journal_hurt[SIM_SHARDS_MAX];
+    /* its log was lost, and its operator lets it begin a new one. */
+    bool is_recreated[SIM_SHARDS_MAX];
+    uint32_t lane_count;
+    struct sim_lane lanes[SIM_LANES_MAX];
     uint32_t boots;
     uint64_t boot_stamp;
     /* The clock: local = base_local + (1 + drift / 1e6) * (virtual - base_virtual). */
@@ -33,10 +50,6 @@ struct sim_node {
     uint64_t paused_until_ns;
     uint64_t slow_until_ns;
     uint64_t slow_cost_ns;
-    uint64_t turn_at_ns; /* planned; 0: none */
-    uint64_t turn_stamp;
-    uint64_t busy_until_ns;
-    uint32_t idle_in_a_row; /* idle turns without the clock of the node reaching a deadline */
     /* Death in the middle of a turn, after so many more stores and packets; 0: not planned. */
     uint32_t fuse;
     enum death fuse_death;
@@ -65,7 +78,7 @@ struct world {
     struct agenda agenda;
     struct network network;
     struct medium_sim *media;
-    struct overseer overseer;
+    struct overseer overseers[SIM_SHARDS_MAX];
     struct history history;
     struct logs_history logs_history;
     struct witness witness;
@@ -94,28 +107,48 @@ uint64_t world_now_ns(const struct world *world);
 
 void node_init(struct world *world, uint32_t number);
 void node_boot(struct world *world, uint32_t number);
-void node_turn(struct world *world, uint32_t number);
-/* Makes sure that the node takes a turn no later than this. */
-void node_plan_turn(struct world *world, struct sim_node *node, uint64_t at_ns);
 /* It dies now and starts again after `down_ns`; UINT64_MAX: not by itself. */
 void node_crash(struct world *world, struct sim_node *node, enum death death, uint64_t down_ns);
 void node_plan_boot(struct world *world, struct sim_node *node, uint64_t at_ns);
-void node_step_clock(struct world *world, struct sim_node *node, uint64_t step_ns);
 /* Before a side effect of its turn: it may die here. */
 void node_side_effect(struct world *world, uint32_t number);
-/* The node that leads in the highest term; NULL: none. */
-struct sim_node *node_leader(struct world *world);
-/* Its only shard; NULL: not running. */
-struct replica *node_replica(const struct sim_node *node);
-const char *node_path(const struct world *world, uint32_t number);
-/* Its files: the log, then the banks of its journal. */
+/* The run is over. */
+void node_end(struct world *world, struct sim_node *node);
+/* It died inside a turn that is over now. */
+void node_end_dead(struct world *world, struct sim_node *node);
+/* The node that leads the shard in the highest term; NULL: none. */
+struct sim_node *node_leader(struct world *world, uint32_t shard);
+/* What runs the shard at the node; NULL: the node is not running. */
+struct replica *node_replica(const struct sim_node *node, uint32_t shard);
+const char *node_path(const struct world *world, uint32_t number, uint32_t shard);
+/* Its files of a shard: the log, then the banks of the journal. */
 #define NODE_FILES 3
 struct node_file {
     char path[MEDIUM_SIM_PATH_MAX];
 };
-struct node_file node_file(const struct world *world, uint32_t number, uint32_t file);
+struct node_file node_file(const struct world *world, uint32_t number, uint32_t shard,
+                           uint32_t file);
 /* Out for the rest of the run, with whatever its journal still held. */
 void node_give_up(struct world *world, struct sim_node *node);
+
+/* ---- world_clock.c ---- */
+
+/* What the node's clock shows now. */
+uint64_t node_clock_ns(const struct world *world, struct sim_node *node);
+/* The virtual time at which the node's clock will show `local_ns` or a little more. */
+uint64_t node_clock_virtual_ns(const struct world *world, struct sim_node *node, uint64_t local_ns);
+/* The clock drifts anew; that of a new machine begins anywhere. */
+void node_clock_reset(struct world *world, struct sim_node *node, bool is_new_machine);
+void node_step_clock(struct world *world, struct sim_node *node, uint64_t step_ns);
+
+/* ---- world_turn.c ---- */
+
+void node_turn(struct world *world, struct sim_lane *lane);
+/* Makes sure that the lane, or each lane of the node, takes a turn no later than this. */
+void node_plan_turn(struct world *world, struct sim_lane *lane, uint64_t at_ns);
+void node_plan_turns(struct world *world, struct sim_node *node, uint64_t at_ns);
+/* Tells the history what was applied since witness_begin. */
+void node_notes_take(struct world *world, const struct sim_node *node);
 
 /* ---- world_faults.c ---- */
 
@@ -123,15 +156,25 @@ void node_give_up(struct world *world, struct sim_node *node);
 void faults_begin(struct world *world);
 /* One random fault, and the next is planned. */
 void faults_act(struct world *world);
-void faults_mend(struct world *world, uint32_t fault);
-/* Its event: a pending fault begins, another passes; one that `stamp` does not name is over. */
-void faults_turn(struct world *world, uint32_t fault, uint64_t stamp);
-/* After a turn: what has just changed is most easily lost now. */
-void faults_strike(struct world *world, struct sim_node *node);
+/* After a turn of one of its lanes: what has just changed is most easily lost now. */
+void faults_strike(struct world *world, struct sim_node *node, uint32_t lane);
 /* Ends every fault for good and starts every node that can start. */
 void faults_heal(struct world *world);
 /* Uniform in [0, max], of the faults' own randomness. */
 uint64_t faults_up_to(struct world *world, uint64_t max);
+struct sim_node *node_any(struct world *world);
+uint32_t shard_any(struct world *world);
+
+/* ---- world_cuts.c ---- */
+
+void cut_partition(struct world *world);
+void cut_one_way(struct world *world);
+void cut_isolate(struct world *world);
+void cut_lag(struct world *world);
+void cut_depose(struct world *world);
+void faults_mend(struct world *world, uint32_t fault);
+/* Its event: a pending fault begins, another passes; one that `stamp` does not name is over. */
+void faults_turn(struct world *world, uint32_t fault, uint64_t stamp);
 /* Puts a fault into force until `for_ns` have passed (UINT64_MAX: until mended by hand); its
  * number, or FAULTS_MAX. */
 uint32_t faults_begin_one(struct world *world, const struct lasting_fault *fault, uint64_t for_ns);

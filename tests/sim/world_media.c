@@ -1,24 +1,24 @@
 /* What happens to the media of a world's nodes: rot, lost files, syncs that stall or fail. */
 #include "tests/sim/world.h"
 
-/* End of what the node has written, as far as was seen. */
-static size_t written_bytes(const struct world *world, const struct sim_node *node)
+/* End of what the node has written to the log of the shard, as far as was seen. */
+static size_t written_bytes(const struct world *world, const struct sim_node *node, uint32_t shard)
 {
-    const struct watched_node *watched = &world->overseer.nodes[node->number];
+    const struct watched_node *watched = &world->overseers[shard].nodes[node->number];
     if (watched->seen_last == 0)
         return 8192 + RECORD_ALIGN_BYTES;
     const struct seen_record *last = &watched->seen[watched->seen_last];
     return last->offset_bytes + last->size_bytes + 1;
 }
 
-static size_t rot_offset(struct world *world, const struct sim_node *node)
+static size_t rot_offset(struct world *world, const struct sim_node *node, uint32_t shard)
 {
     uint64_t roll = faults_up_to(world, 9);
     if (roll < 1)
         return faults_up_to(world, 127);
     if (roll < 4)
         return 4096 + faults_up_to(world, 63);
-    return 8192 + faults_up_to(world, written_bytes(world, node) - 8193);
+    return 8192 + faults_up_to(world, written_bytes(world, node, shard) - 8193);
 }
 
 /* Whether a fault of the media meets the journal, and which bank; 0: the log. */
@@ -40,8 +40,9 @@ static size_t journal_rot_offset(struct world *world, const char *path)
 
 void media_rot(struct world *world, struct sim_node *node)
 {
+    uint32_t shard = shard_any(world);
     uint32_t which = file_draw(world);
-    struct node_file file = node_file(world, node->number, which);
+    struct node_file file = node_file(world, node->number, shard, which);
     if (!node->is_unlucky || node->is_gone || !medium_sim_exists(world->media, file.path))
         return;
     node_crash(world, node, DEATH_POWER, faults_up_to(world, world->draw.down_ns_max));
@@ -49,23 +50,24 @@ void media_rot(struct world *world, struct sim_node *node)
     world->tally->fault_journal_rot += which > 0;
     uint64_t flips = 1 + faults_up_to(world, 2);
     for (uint64_t i = 0; i < flips; i++) {
-        size_t offset = which == 0 ? rot_offset(world, node) : journal_rot_offset(world, file.path);
+        size_t offset =
+            which == 0 ? rot_offset(world, node, shard) : journal_rot_offset(world, file.path);
         verdict_say(&world->verdict, "%s rots at %zu", file.path, offset);
         medium_sim_flip_bit(world->media, file.path, offset, (uint32_t)faults_up_to(world, 7));
     }
     node->is_rotten = true;
-    node->is_journal_hurt |= which > 0;
-    world->overseer.nodes[node->number].is_damaged |= which == 0;
+    node->is_journal_hurt[shard] |= which > 0;
+    world->overseers[shard].nodes[node->number].is_damaged |= which == 0;
 }
 
 /* One bank, or both. */
-static void journal_lose(struct world *world, struct sim_node *node, uint32_t which)
+static void journal_lose(struct world *world, struct sim_node *node, uint32_t shard, uint32_t which)
 {
     world->tally->fault_lost_journals++;
-    node->is_journal_hurt = true;
+    node->is_journal_hurt[shard] = true;
     bool is_whole = faults_up_to(world, 1) == 0;
     for (uint32_t i = 1; i < NODE_FILES; i++) {
-        struct node_file file = node_file(world, node->number, i);
+        struct node_file file = node_file(world, node->number, shard, i);
         if ((!is_whole && i != which) || !medium_sim_exists(world->media, file.path))
             continue;
         verdict_say(&world->verdict, "%s is lost", file.path);
@@ -75,49 +77,60 @@ static void journal_lose(struct world *world, struct sim_node *node, uint32_t wh
 
 void media_lose(struct world *world, struct sim_node *node)
 {
-    const char *path = node_path(world, node->number);
+    uint32_t shard = shard_any(world);
+    const char *path = node_path(world, node->number, shard);
     uint32_t which = file_draw(world);
     if (!node->is_unlucky || node->is_gone || !medium_sim_exists(world->media, path))
         return;
     node_crash(world, node, DEATH_POWER, faults_up_to(world, world->draw.down_ns_max));
     if (which > 0) {
-        journal_lose(world, node, which);
+        journal_lose(world, node, shard, which);
         return;
     }
     world->tally->fault_lost_files++;
-    verdict_say(&world->verdict, "n%u loses its file", node->number + 1);
-    world->overseer.nodes[node->number].is_damaged = true;
+    verdict_say(&world->verdict, "n%u loses %s", node->number + 1, path);
+    world->overseers[shard].nodes[node->number].is_damaged = true;
     medium_sim_remove(world->media, path);
     if (prng_chance(&world->fault_prng, (uint32_t)world->draw.recreate_chance))
-        node->is_recreated = true;
+        node->is_recreated[shard] = true;
 }
 
 /* The node's files lie on one device. */
 static void device_set_delay(struct world *world, uint32_t number, uint64_t min_ns, uint64_t max_ns)
 {
     medium_sim_set_now(world->media, world_now_ns(world));
-    for (uint32_t i = 0; i < NODE_FILES; i++) {
-        struct node_file file = node_file(world, number, i);
+    for (uint32_t i = 0; i < NODE_FILES * world->draw.shards; i++) {
+        struct node_file file = node_file(world, number, i / NODE_FILES, i % NODE_FILES);
         if (medium_sim_exists(world->media, file.path))
             medium_sim_set_delay(world->media, file.path, min_ns, max_ns);
     }
 }
 
+/* Some file of the node is there. */
+static bool has_files(const struct world *world, const struct sim_node *node)
+{
+    bool is_any = false;
+    for (uint32_t shard = 0; shard < world->draw.shards; shard++)
+        is_any |= medium_sim_exists(world->media, node_path(world, node->number, shard));
+    return is_any;
+}
+
 void media_go_on(struct world *world, struct sim_node *node)
 {
-    if (!medium_sim_exists(world->media, node_path(world, node->number)))
+    if (!has_files(world, node))
         return;
     device_set_delay(world, node->number, world->draw.sync_ns / 2, world->draw.sync_ns * 3 / 2);
-    for (uint32_t i = 0; i < NODE_FILES; i++) {
-        struct node_file file = node_file(world, node->number, i);
-        node_plan_turn(world, node, medium_sim_deadline_ns(world->media, file.path));
+    for (uint32_t i = 0; i < NODE_FILES * world->draw.shards; i++) {
+        uint32_t shard = i / NODE_FILES;
+        struct node_file file = node_file(world, node->number, shard, i % NODE_FILES);
+        node_plan_turn(world, &node->lanes[shard % node->lane_count],
+                       medium_sim_deadline_ns(world->media, file.path));
     }
 }
 
 void media_stall(struct world *world, struct sim_node *node)
 {
-    if (world->draw.granularity != MEDIUM_PAGE ||
-        !medium_sim_exists(world->media, node_path(world, node->number)))
+    if (world->draw.granularity != MEDIUM_PAGE || !has_files(world, node))
         return;
     world->tally->fault_sync_stalls++;
     verdict_say(&world->verdict, "n%u's medium stalls", node->number + 1);
@@ -128,8 +141,9 @@ void media_stall(struct world *world, struct sim_node *node)
 
 void media_fail_sync(struct world *world, struct sim_node *node)
 {
-    struct node_file file = node_file(world, node->number, file_draw(world));
-    if (world->draw.granularity != MEDIUM_PAGE || node->lane == NULL)
+    uint32_t shard = shard_any(world);
+    struct node_file file = node_file(world, node->number, shard, file_draw(world));
+    if (world->draw.granularity != MEDIUM_PAGE || !node->is_running)
         return;
     world->tally->fault_sync_failures++;
     medium_sim_fail_sync(world->media, file.path);

@@ -102,7 +102,7 @@ static void test_relaxed_check_passes_what_was_lost_with_the_journal(void **stat
 {
     struct story *story = *state;
     story_relaxed(story, 3, 10);
-    history_lose(&story->history, 3, story->now_ns);
+    history_lose(&story->history, &(struct history_loss){.node = 3, .at_ns = story->now_ns});
     story->now_ns += STORY_STEP_NS;
     story_get_absent(story, 3, 0);
     uint32_t write = story_relaxed(story, 3, 20);

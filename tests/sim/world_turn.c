@@ -1,0 +1,147 @@
+/* The turns of a node's lanes: when they run, and what follows from them. */
+#include "tests/sim/world.h"
+
+#define IDLE_IN_A_ROW_MAX 1000
+#define REBOOT_NS         50000000ull
+
+void node_plan_turn(struct world *world, struct sim_lane *lane, uint64_t at_ns)
+{
+    const struct sim_node *node = &world->nodes[lane->node];
+    if (!node->is_running)
+        return;
+    at_ns = at_ns > node->paused_until_ns ? at_ns : node->paused_until_ns;
+    at_ns = at_ns > lane->held_until_ns ? at_ns : lane->held_until_ns;
+    at_ns = at_ns > lane->busy_until_ns ? at_ns : lane->busy_until_ns;
+    at_ns = at_ns > world_now_ns(world) ? at_ns : world_now_ns(world);
+    if (lane->turn_at_ns != 0 && lane->turn_at_ns <= at_ns)
+        return;
+    lane->turn_at_ns = at_ns;
+    agenda_plan(&world->agenda, &(struct event){.at_ns = at_ns,
+                                                .kind = EVENT_TURN,
+                                                .who = lane->node,
+                                                .lane = lane->number,
+                                                .stamp = ++lane->turn_stamp});
+}
+
+void node_plan_turns(struct world *world, struct sim_node *node, uint64_t at_ns)
+{
+    for (uint32_t i = 0; i < node->lane_count; i++)
+        node_plan_turn(world, &node->lanes[i], at_ns);
+}
+
+/* What the log has of each write that the lane applied just now. */
+void node_notes_take(struct world *world, const struct sim_node *node)
+{
+    const struct witness *witness = &world->witness;
+    for (uint32_t i = 0; i < witness->note_count; i++) {
+        const struct witness_note *note = &witness->notes[i];
+        struct overseer *overseer = &world->overseers[note->shard];
+        uint64_t term = raft_term_at(replica_raft(node_replica(node, note->shard)), note->index);
+        struct history_place place = {.index = note->index,
+                                      .within = note->within,
+                                      .leader = (uint16_t)*ledger_leader(&overseer->ledger, term)};
+        if (world->history.ops[note->op].shard != note->shard)
+            verdict_break(&world->verdict, RULE_SHARD,
+                          "op %u of shard %u is in the log of shard %u", note->op,
+                          world->history.ops[note->op].shard, note->shard);
+        history_decided(&world->history, note->op, &place, world_now_ns(world));
+    }
+}
+
+static uint64_t turn_cost_ns(const struct world *world, const struct sim_node *node)
+{
+    return world_now_ns(world) < node->slow_until_ns ? node->slow_cost_ns
+                                                     : world->draw.turn_cost_ns;
+}
+
+/* When the next sync of a file that the lane writes is done; UINT64_MAX: none is under way. */
+static uint64_t sync_due_ns(const struct world *world, const struct sim_lane *lane)
+{
+    uint64_t due_ns = UINT64_MAX;
+    uint32_t lane_count = world->nodes[lane->node].lane_count;
+    for (uint32_t shard = lane->number; shard < world->draw.shards; shard += lane_count) {
+        for (uint32_t i = 0; i < NODE_FILES; i++) {
+            struct node_file file = node_file(world, lane->node, shard, i);
+            uint64_t sync_ns = medium_sim_deadline_ns(world->media, file.path);
+            due_ns = due_ns < sync_ns ? due_ns : sync_ns;
+        }
+    }
+    return due_ns;
+}
+
+/* The lane has nothing to do: it sleeps until its deadline, a packet, or the end of its sync. */
+static void plan_idle(struct world *world, struct sim_node *node, struct sim_lane *lane)
+{
+    uint64_t deadline_ns = lane_deadline_ns(lane->lane);
+    uint64_t at_ns = node_clock_virtual_ns(world, node, deadline_ns);
+    uint64_t sync_ns = sync_due_ns(world, lane);
+    if (deadline_ns > node->last_local_ns)
+        lane->idle_in_a_row = 0;
+    else if (++lane->idle_in_a_row > IDLE_IN_A_ROW_MAX)
+        verdict_break(&world->verdict, RULE_BUSY_LOOP,
+                      "node %u, lane %u idles with its deadline past: now %llu, deadline %llu",
+                      node->number + 1, lane->number, (unsigned long long)node->last_local_ns,
+                      (unsigned long long)deadline_ns);
+    node_plan_turn(world, lane, at_ns < sync_ns ? at_ns : sync_ns);
+}
+
+static void after_turn(struct world *world, struct sim_lane *lane, enum lane_result result)
+{
+    struct sim_node *node = &world->nodes[lane->node];
+    lane->busy_until_ns = world_now_ns(world) + turn_cost_ns(world, node);
+    switch (result) {
+    case LANE_WORKED:
+        lane->idle_in_a_row = 0;
+        node_plan_turn(world, lane, lane->busy_until_ns);
+        break;
+    case LANE_IDLE:
+        plan_idle(world, node, lane);
+        break;
+    case LANE_SYNC_FAILED:
+        verdict_say(&world->verdict, "n%u stops: its sync failed", node->number + 1);
+        node_crash(world, node, DEATH_POWER, REBOOT_NS);
+        break;
+    case LANE_LOG_EXHAUSTED:
+        verdict_say(&world->verdict, "n%u stops: its log is exhausted", node->number + 1);
+        world->is_log_exhausted = true;
+        node_give_up(world, node);
+        node_crash(world, node, DEATH_KILL, UINT64_MAX);
+        break;
+    }
+}
+
+static void shards_look(struct world *world, const struct sim_node *node,
+                        const struct sim_lane *lane)
+{
+    for (uint32_t shard = lane->number; shard < world->draw.shards; shard += node->lane_count)
+        overseer_look(&world->overseers[shard], node->number, node_replica(node, shard));
+}
+
+void node_turn(struct world *world, struct sim_lane *lane)
+{
+    struct sim_node *node = &world->nodes[lane->node];
+    uint64_t held_until_ns =
+        lane->held_until_ns > node->paused_until_ns ? lane->held_until_ns : node->paused_until_ns;
+    lane->turn_at_ns = 0;
+    if (world_now_ns(world) < held_until_ns) {
+        node_plan_turn(world, lane, held_until_ns);
+        return;
+    }
+    medium_sim_set_now(world->media, world_now_ns(world));
+    witness_begin(&world->witness, (uint16_t)(node->number + 1));
+    enum lane_result result = lane_turn(lane->lane, node_clock_ns(world, node));
+    witness_end(&world->witness);
+    world->tally->turns++;
+    if (node->is_dead_inside) {
+        node_notes_take(world, node);
+        verdict_say(&world->verdict, "n%u dies inside a turn", node->number + 1);
+        world->tally->fault_deaths_inside_a_turn++;
+        node_end_dead(world, node);
+        return;
+    }
+    if (result != LANE_SYNC_FAILED && result != LANE_LOG_EXHAUSTED)
+        shards_look(world, node, lane);
+    node_notes_take(world, node);
+    after_turn(world, lane, result);
+    faults_strike(world, node, lane->number);
+}
