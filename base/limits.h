@@ -65,6 +65,8 @@
 
 static_assert(NODES_MAX % 2 == 1, "an even cluster gains nothing over the odd one below it");
 static_assert(NODES_MAX <= VOTER_ID_MAX, "every node needs a voter id");
+static_assert(SHARDS_MAX <= UINT16_MAX, "the shard is 16 bits on the wire");
+static_assert(LANES_MAX <= SHARDS_MAX, "a lane has at least one shard");
 static_assert(MESSAGE_PIECES_MAX <= 65535, "the piece number is 16 bits on the wire");
 static_assert(RECORD_PAYLOAD_SIZE_BYTES_MAX >= 2 * VALUE_SIZE_BYTES_MAX + KEY_SIZE_BYTES_MAX + 4096,
               "the largest swap must fit one record");

@@ -172,6 +172,7 @@ static enum plx_outcome transfer_outcome(const struct wire_reply *reply)
     case WIRE_STATUS_TOO_STALE:
     case WIRE_STATUS_PENDING:
     case WIRE_STATUS_UNKNOWN:
+    case WIRE_STATUS_WRONG_SHARD:
     case WIRE_STATUS_END:
         break;
     }

@@ -199,6 +199,7 @@ enum wire_status {
     WIRE_STATUS_UNSUPPORTED, /* relaxed writes: the node keeps no journal */
     WIRE_STATUS_PENDING,     /* an earlier relaxed write of the key goes first: retry in a moment */
     WIRE_STATUS_UNKNOWN,     /* a recall of what this node does not know (any more) */
+    WIRE_STATUS_WRONG_SHARD, /* a key that belongs to another shard than the one addressed */
     WIRE_STATUS_END
 };
 
@@ -268,6 +269,9 @@ struct wire_hello_reply {
     uint16_t node;
     uint16_t leader;
     uint16_t node_count;
+    uint16_t shard_count;  /* of the cluster: 1 .. SHARDS_MAX */
+    uint16_t lane;         /* of this node, on which the addressed shard lives */
+    uint16_t lane_count;   /* of this node: 1 .. LANES_MAX */
     uint8_t role;          /* enum raft_role */
     bool has_fresh_quorum; /* a settled leader with a fresh quorum: writes may be sent here */
     bool is_suspect;

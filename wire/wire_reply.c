@@ -144,8 +144,9 @@ enum error wire_reply_decode(struct span bytes, struct wire_reply *ret_reply)
 const char *wire_status_name(uint8_t status)
 {
     static const char *const names[WIRE_STATUS_END] = {
-        "ok",          "not-leader",  "no-quorum", "expired",     "overloaded", "log-full",
-        "incarnation", "bad-request", "too-stale", "unsupported", "pending",    "unknown",
+        "ok",       "not-leader",  "no-quorum",   "expired",   "overloaded",
+        "log-full", "incarnation", "bad-request", "too-stale", "unsupported",
+        "pending",  "unknown",     "wrong-shard",
     };
     return status < WIRE_STATUS_END ? names[status] : "?";
 }

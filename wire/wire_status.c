@@ -1,13 +1,39 @@
 /*
  * Hello, status and transfer: what a client asks a node about itself.
  *
- * Hello: 0 nonce u64
- * Hello reply: 0 nonce u64 | 8 incarnation u64 | 16 term u64 | 24 applied index u64 | 32 commit
- * index u64 | 40 last index u64 | 48 contact age u64 (us) | 56 node u16 | 58 leader u16 | 60 node
- * count u16 | 62 role u8 | 63 flags u8 (1: fresh quorum, 2: suspect, 4: emulated) | 64 granularity
- * u8 | 65 zero[7] | 72 journal done seq u64 | 80 end; in a status reply the counters follow up to
- * the end of the message Counter: 0 value u64 | 8 name size u8 (1 to 63) | 9 name, printable ASCII
- * without spaces Transfer: 0 number u64 | 8 target u16 | 10 zero[6]
+ * Hello:
+ *    0  u64  nonce
+ *
+ * Hello reply, offset, size and meaning of each field:
+ *    0  u64  nonce
+ *    8  u64  incarnation
+ *   16  u64  term
+ *   24  u64  applied index
+ *   32  u64  commit index
+ *   40  u64  last index
+ *   48  u64  contact age (us)
+ *   56  u16  node
+ *   58  u16  leader
+ *   60  u16  node count
+ *   62  u8   role
+ *   63  u8   flags (1: fresh quorum, 2: suspect, 4: emulated)
+ *   64  u8   granularity
+ *   65  [1]  zero
+ *   66  u16  shard count
+ *   68  u16  lane
+ *   70  u16  lane count
+ *   72  u64  journal done seq
+ *   80       end. In a status reply the counters follow, up to the end of the message.
+ *
+ * Counter:
+ *    0  u64  value
+ *    8  u8   size of the name: 1 to 63
+ *    9       name: printable ASCII without spaces
+ *
+ * Transfer:
+ *    0  u64  number
+ *    8  u16  target
+ *   10  [6]  zero
  */
 #include "wire/wire_internal.h"
 
@@ -57,6 +83,9 @@ void wire_hello_reply_encode(struct wire_writer *writer, const struct wire_hello
                        (reply->is_suspect ? FLAG_SUSPECT : 0) |
                        (reply->is_emulated ? FLAG_EMULATED : 0));
     to[64] = reply->granularity;
+    le16_store(to + 66, reply->shard_count);
+    le16_store(to + 68, reply->lane);
+    le16_store(to + 70, reply->lane_count);
     le64_store(to + 72, reply->journal_done_seq);
 }
 
@@ -65,14 +94,18 @@ static enum error hello_reply_check(struct span bytes)
     const uint8_t *from = bytes.data;
     if (bytes.size_bytes < HELLO_REPLY_SIZE_BYTES)
         return ERR_SHORT;
-    if ((from[63] & ~(FLAG_FRESH_QUORUM | FLAG_SUSPECT | FLAG_EMULATED)) != 0 ||
-        !wire_is_zero(from + 65, 7))
+    if ((from[63] & ~(FLAG_FRESH_QUORUM | FLAG_SUSPECT | FLAG_EMULATED)) != 0 || from[65] != 0)
         return ERR_RESERVED;
     uint16_t node = le16_load(from + 56);
     if (node == 0 || node > VOTER_ID_MAX || le16_load(from + 58) > VOTER_ID_MAX)
         return ERR_RANGE;
     uint16_t node_count = le16_load(from + 60);
     if (node_count == 0 || node_count > NODES_MAX || from[62] > RAFT_LEADER)
+        return ERR_RANGE;
+    uint16_t shard_count = le16_load(from + 66);
+    uint16_t lane_count = le16_load(from + 70);
+    if (shard_count == 0 || shard_count > SHARDS_MAX || lane_count == 0 || lane_count > LANES_MAX ||
+        le16_load(from + 68) >= lane_count)
         return ERR_RANGE;
     return OK;
 }
@@ -97,6 +130,9 @@ enum error wire_hello_reply_decode(struct span bytes, size_t *ret_end,
         .node = le16_load(from + 56),
         .leader = le16_load(from + 58),
         .node_count = le16_load(from + 60),
+        .shard_count = le16_load(from + 66),
+        .lane = le16_load(from + 68),
+        .lane_count = le16_load(from + 70),
         .role = from[62],
         .has_fresh_quorum = (from[63] & FLAG_FRESH_QUORUM) != 0,
         .is_suspect = (from[63] & FLAG_SUSPECT) != 0,

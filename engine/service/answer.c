@@ -121,6 +121,8 @@ void engine_hello(const struct engine *engine, uint64_t nonce, struct wire_hello
         .node = engine->options.self,
         .leader = view->leader,
         .node_count = engine->options.node_count,
+        .shard_count = 1,
+        .lane_count = 1,
         .role = view->role,
         .has_fresh_quorum = admission_readiness(engine) == WIRE_STATUS_OK,
         .is_suspect = view->is_suspect,

@@ -144,6 +144,8 @@ static void write_hello(const struct node *node, struct wire_writer *writer)
                                            .node = 1,
                                            .leader = 1,
                                            .node_count = 3,
+                                           .shard_count = 1,
+                                           .lane_count = 1,
                                            .role = PLX_LEADER,
                                            .has_fresh_quorum = true};
     wire_hello_reply_encode(writer, &reply);

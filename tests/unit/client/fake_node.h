@@ -147,6 +147,8 @@ static inline void fake_hello(struct fake *fake, uint64_t nonce)
                                      .node = fake->id,
                                      .leader = fake->is_leader ? fake->id : 0,
                                      .node_count = 5,
+                                     .shard_count = 1,
+                                     .lane_count = 1,
                                      .role = fake->is_leader ? RAFT_LEADER : RAFT_FOLLOWER,
                                      .has_fresh_quorum = fake->is_leader};
     wire_hello_reply_encode(&writer, &reply);

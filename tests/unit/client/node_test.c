@@ -30,6 +30,8 @@ static void live_answer_status(struct fake *fake)
                                      .node = fake->id,
                                      .leader = fake->id,
                                      .node_count = 5,
+                                     .shard_count = 1,
+                                     .lane_count = 1,
                                      .role = RAFT_LEADER,
                                      .has_fresh_quorum = true,
                                      .granularity = PLX_PAGE,

@@ -137,6 +137,7 @@ static void test_wire_names_every_status_and_outcome(void **state)
         assert_string_not_equal(wire_outcome_name(i), "?");
     assert_string_equal(wire_status_name(WIRE_STATUS_UNSUPPORTED), "unsupported");
     assert_string_equal(wire_status_name(WIRE_STATUS_UNKNOWN), "unknown");
+    assert_string_equal(wire_status_name(WIRE_STATUS_WRONG_SHARD), "wrong-shard");
     assert_string_equal(wire_outcome_name(WIRE_OUTCOME_VERSION), "version");
     assert_string_equal(wire_status_name(WIRE_STATUS_END), "?");
     assert_string_equal(wire_outcome_name(0), "?");

@@ -21,6 +21,9 @@ static const struct wire_hello_reply hello_reply = {.nonce = 1,
                                                     .node = 7,
                                                     .leader = 8,
                                                     .node_count = 9,
+                                                    .shard_count = SHARDS_MAX,
+                                                    .lane = LANES_MAX - 1,
+                                                    .lane_count = LANES_MAX,
                                                     .role = RAFT_LEADER,
                                                     .has_fresh_quorum = true,
                                                     .is_suspect = false,
@@ -63,6 +66,9 @@ static void test_wire_hello_reply_round_trip_with_counters(void **state)
     assert_int_equal(ret.node, 7);
     assert_int_equal(ret.leader, 8);
     assert_int_equal(ret.node_count, 9);
+    assert_int_equal(ret.shard_count, SHARDS_MAX);
+    assert_int_equal(ret.lane, LANES_MAX - 1);
+    assert_int_equal(ret.lane_count, LANES_MAX);
     assert_int_equal(ret.role, RAFT_LEADER);
     assert_true(ret.has_fresh_quorum && !ret.is_suspect && ret.is_emulated);
     assert_int_equal(ret.granularity, 2);
@@ -102,7 +108,12 @@ static void test_wire_hello_reply_names_each_fault(void **state)
     assert_int_equal(decode_changed(60, NODES_MAX + 1), ERR_RANGE);
     assert_int_equal(decode_changed(62, RAFT_LEADER + 1), ERR_RANGE);
     assert_int_equal(decode_changed(62, RAFT_LEADER | 8 << 8), ERR_RESERVED);
-    assert_int_equal(decode_changed(70, 1), ERR_RESERVED);
+    assert_int_equal(decode_changed(64, 2 | 1 << 8), ERR_RESERVED);
+    assert_int_equal(decode_changed(66, 0), ERR_RANGE);
+    assert_int_equal(decode_changed(66, SHARDS_MAX + 1), ERR_RANGE);
+    assert_int_equal(decode_changed(68, LANES_MAX), ERR_RANGE);
+    assert_int_equal(decode_changed(70, 0), ERR_RANGE);
+    assert_int_equal(decode_changed(70, LANES_MAX + 1), ERR_RANGE);
 }
 
 static void test_wire_counter_refuses_names_for_terminals_to_choke_on(void **state)
