@@ -67,6 +67,8 @@ void load_init(struct load *load, uint64_t keys)
 {
     struct engine_options options = {.self = 1,
                                      .node_count = 1,
+                                     .shard_count = 1,
+                                     .lane_count = 1,
                                      .incarnation = LOAD_INCARNATION,
                                      .keys_max = (uint32_t)keys,
                                      .blocks_max = (uint32_t)(keys * 2),

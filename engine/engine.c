@@ -24,6 +24,7 @@ uint32_t engine_fingerprint(const struct engine_options *options)
     le32_store(words + 24, ENGINE_BLOCK_SIZE_BYTES);
     le32_store(words + 28, SESSION_WINDOW);
     le32_store(words + 32, NODE_CANCELS_MAX);
+    le32_store(words + 36, options->shard_count);
     return crc32c(0, words, sizeof(words));
 }
 
@@ -42,11 +43,17 @@ static bool are_pending_limits_valid(const struct engine_options *options)
            is_in_range(options->pending_blocks_max, STORE_BLOCKS_MAX);
 }
 
+static bool are_shards_valid(const struct engine_options *options)
+{
+    return is_in_range(options->shard_count, SHARDS_MAX) && options->shard < options->shard_count &&
+           is_in_range(options->lane_count, LANES_MAX) && options->lane < options->lane_count;
+}
+
 static bool are_options_valid(const struct engine_options *options)
 {
     return is_in_range(options->self, VOTER_ID_MAX) &&
-           is_in_range(options->node_count, NODES_MAX) && options->incarnation != 0 &&
-           is_in_range(options->keys_max, KEYS_MAX) &&
+           is_in_range(options->node_count, NODES_MAX) && are_shards_valid(options) &&
+           options->incarnation != 0 && is_in_range(options->keys_max, KEYS_MAX) &&
            is_in_range(options->blocks_max, STORE_BLOCKS_MAX) &&
            is_in_range(options->sessions_max, SESSIONS_MAX) && options->session_ttl_ns > 0 &&
            is_in_range(options->batches_inflight_max, BATCHES_INFLIGHT_MAX) &&

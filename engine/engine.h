@@ -30,10 +30,8 @@
 
 struct engine;
 
-/*
- * Sends one message to a client. `head` and `body` are one message in two borrowed parts. Losing it
- * is allowed: clients retry.
- */
+/* Sends one message to a client; `body` is borrowed for the call. Losing it is allowed: clients
+ * retry. */
 struct engine_sink {
     void (*send)(void *context, const struct address *to, uint8_t wire_type, struct span body);
     void *context;
@@ -73,6 +71,10 @@ struct engine_hooks {
 struct engine_options {
     uint16_t self;
     uint16_t node_count;
+    uint16_t shard;       /* of this engine; keys of another one are refused */
+    uint16_t shard_count; /* of the cluster, 1 to SHARDS_MAX; guarded by engine_fingerprint */
+    uint16_t lane;        /* of this node, on which the shard lives: told to clients, no more */
+    uint16_t lane_count;  /* of this node, 1 to LANES_MAX: told to clients, no more */
     uint64_t incarnation; /* random and new at each start */
     /* Replicated limits: the same on all nodes, guarded by engine_fingerprint. */
     uint32_t keys_max;
@@ -106,6 +108,7 @@ struct engine_options {
     X(reads_consistent)                                                                            \
     X(reads_relaxed)                                                                               \
     X(reads_refused)                                                                               \
+    X(keys_of_other_shards)                                                                        \
     X(requests_malformed)                                                                          \
     X(sessions_open)                                                                               \
     X(sessions_expired)                                                                            \

@@ -14,6 +14,7 @@
 #define POLLUX_ENGINE_ENGINE_INTERNAL_H
 
 #include "base/check.h"
+#include "base/shard.h"
 #include "engine/engine.h"
 #include "engine/relaxed/relaxed_sessions.h"
 #include "engine/state/index.h"
@@ -207,6 +208,13 @@ struct engine {
     uint8_t *reply;   /* REPLY_SIZE_BYTES_MAX */
     uint8_t *scratch; /* REPLY_CHUNK_SIZE_BYTES_MAX */
 };
+
+/* True for a key that lives in another shard than this engine's. */
+static inline bool is_foreign_key(const struct engine *engine, struct span key)
+{
+    const struct engine_options *options = &engine->options;
+    return options->shard_count > 1 && shard_of_key(key, options->shard_count) != options->shard;
+}
 
 /* ---- machine.c ---- */
 

@@ -219,6 +219,8 @@ static void fill_replica_options(struct node *node)
     options->medium_stall_ns = 4 * config->election_timeout_max_ns;
     fill_raft_options(config, options, random[0]);
     options->engine = (struct engine_options){
+        .shard_count = 1,
+        .lane_count = 1,
         .incarnation = random[1],
         .keys_max = config->keys_max,
         .blocks_max = (uint32_t)(config->store_size_bytes / ENGINE_BLOCK_SIZE_BYTES),

@@ -14,9 +14,11 @@ struct request_shape {
     bool is_fence;         /* all of them are fences */
     bool has_value_op;     /* set or swap: what takes room in store and log */
     bool has_loose_cancel; /* a cancel with no set or swap after it */
+    bool has_foreign_key;  /* a key of another shard */
 };
 
-static struct request_shape shape_of(const struct wire_request *request)
+static struct request_shape shape_of(const struct engine *engine,
+                                     const struct wire_request *request)
 {
     struct request_shape shape = {.is_fence = request->op_count > 0};
     size_t cursor = 0;
@@ -35,6 +37,7 @@ static struct request_shape shape_of(const struct wire_request *request)
             continue;
         shape.has_value_op = true;
         shape.has_loose_cancel = false;
+        shape.has_foreign_key |= is_foreign_key(engine, op.key);
     }
     return shape;
 }
@@ -182,9 +185,12 @@ void admission_write(struct engine *engine, const struct address *from, struct s
         return;
     }
     engine->counters.writes_received++;
-    arrival.shape = shape_of(&arrival.request);
+    arrival.shape = shape_of(engine, &arrival.request);
     if (is_bad(&arrival)) {
         refuse(engine, &arrival, WIRE_STATUS_BAD_REQUEST);
+    } else if (arrival.shape.has_foreign_key) {
+        engine->counters.keys_of_other_shards++;
+        refuse(engine, &arrival, WIRE_STATUS_WRONG_SHARD);
     } else if (arrival.write.is_relaxed) {
         relaxed_write(engine, from, &arrival.write, &arrival.request);
     } else if (arrival.write.incarnation != engine->options.incarnation) {

@@ -176,6 +176,19 @@ static void receive_consistent(struct engine *engine, const struct address *from
         refuse(engine, from, read->request_number, status);
 }
 
+/* True when the read names a key of another shard. */
+static bool has_foreign_key(const struct engine *engine, const struct wire_read *read)
+{
+    size_t cursor = 0;
+    for (uint16_t i = 0; i < read->op_count && engine->options.shard_count > 1; i++) {
+        struct wire_read_op op;
+        CHECK(wire_read_op_decode(read->ops, &cursor, &op) == OK);
+        if (is_foreign_key(engine, op.key))
+            return true;
+    }
+    return false;
+}
+
 void reads_receive(struct engine *engine, const struct address *from, struct span body)
 {
     struct wire_read read;
@@ -183,7 +196,10 @@ void reads_receive(struct engine *engine, const struct address *from, struct spa
         engine->counters.requests_malformed++;
         return;
     }
-    if (read.is_consistent) {
+    if (has_foreign_key(engine, &read)) {
+        engine->counters.keys_of_other_shards++;
+        refuse(engine, from, read.request_number, WIRE_STATUS_WRONG_SHARD);
+    } else if (read.is_consistent) {
         receive_consistent(engine, from, &read, body);
     } else if (!is_fresh_enough(engine, &read)) {
         refuse(engine, from, read.request_number, WIRE_STATUS_TOO_STALE);

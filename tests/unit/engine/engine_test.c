@@ -27,8 +27,8 @@ static void test_engine_refuses_options_out_of_range(void **state)
     (void)state;
     struct engine_options good = fixture_options();
     good.sink.send = send_nothing;
-    struct engine_options bad[12];
-    for (size_t i = 0; i < 12; i++)
+    struct engine_options bad[16];
+    for (size_t i = 0; i < 16; i++)
         bad[i] = good;
     bad[0].self = 0;
     bad[1].self = VOTER_ID_MAX + 1;
@@ -42,9 +42,13 @@ static void test_engine_refuses_options_out_of_range(void **state)
     bad[9].batches_inflight_max = 0;
     bad[10].reads_pending_max = 0;
     bad[11].sink.send = NULL;
+    bad[12].shard_count = 0;
+    bad[13].shard_count = SHARDS_MAX + 1;
+    bad[14].shard = 1;
+    bad[15].lane = 1;
     struct arena arena;
     assert_int_equal(arena_init(&arena, engine_arena_bytes(&good)), OK);
-    for (size_t i = 0; i < 12; i++) {
+    for (size_t i = 0; i < 16; i++) {
         struct engine *engine = NULL;
         assert_int_equal(engine_init(&bad[i], &arena, &engine), ERR_ARGUMENT);
         assert_null(engine);
@@ -73,6 +77,9 @@ static void test_engine_fingerprint_is_of_the_replicated_limits(void **state)
     assert_int_not_equal(engine_fingerprint(&options), fingerprint);
     options = fixture_options();
     options.session_ttl_ns++;
+    assert_int_not_equal(engine_fingerprint(&options), fingerprint);
+    options = fixture_options();
+    options.shard_count++;
     assert_int_not_equal(engine_fingerprint(&options), fingerprint);
 }
 

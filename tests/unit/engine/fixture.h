@@ -108,6 +108,8 @@ static inline struct engine_options fixture_options(void)
 {
     return (struct engine_options){.self = 1,
                                    .node_count = 1,
+                                   .shard_count = 1,
+                                   .lane_count = 1,
                                    .incarnation = FIXTURE_INCARNATION,
                                    .keys_max = 1000,
                                    .blocks_max = 40000,
