@@ -157,7 +157,7 @@ struct engine_view {
 uint32_t engine_fingerprint(const struct engine_options *options);
 
 size_t engine_arena_bytes(const struct engine_options *options);
-/* ERR_ARGUMENT: an option out of range; ERR_NO_MEMORY: the index's table could not be made. */
+/* ERR_ARGUMENT: an option out of range; ERR_NO_MEMORY: no grace period of RCU could be made. */
 MUST_USE enum error engine_init(const struct engine_options *options, struct arena *arena,
                                 struct engine **ret_engine);
 void engine_deinit(struct engine *engine);

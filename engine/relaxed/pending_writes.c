@@ -10,8 +10,6 @@ static_assert(PENDING_WRITES_CANCELS_CAPACITY <= UINT16_MAX,
               "those of one node are counted in 16 bits");
 static_assert(REQUEST_OPS_MAX <= UINT8_MAX, "an op's cancels are counted in a byte");
 
-#define INDEX_KEYS_MAX (1u << 20)
-
 /* What a restart may find where `max` were accepted. */
 static uint64_t with_reserve(uint64_t max)
 {
@@ -26,18 +24,16 @@ static uint64_t ring_capacity(uint32_t ops_max)
     return capacity;
 }
 
-/* A key takes a block at least. The index is made for the backlogs that happen; a longer one makes
- * it slower, no more. */
-static uint32_t index_keys(uint32_t ops_max, uint32_t blocks_max)
+/* Each key has an op, and takes a block at least. */
+static uint32_t keys_max_of(uint32_t ops_max, uint32_t blocks_max)
 {
-    uint32_t keys = ops_max < blocks_max ? ops_max : blocks_max;
-    return keys < INDEX_KEYS_MAX ? keys : INDEX_KEYS_MAX;
+    return (uint32_t)with_reserve(ops_max < blocks_max ? ops_max : blocks_max);
 }
 
 size_t pending_writes_arena_bytes(uint32_t ops_max, uint32_t blocks_max)
 {
     return store_arena_bytes((uint32_t)with_reserve(blocks_max)) +
-           index_arena_bytes(index_keys(ops_max, blocks_max)) +
+           index_arena_bytes(keys_max_of(ops_max, blocks_max)) +
            ring_capacity(ops_max) * sizeof(struct pending_write) +
            PENDING_WRITES_CANCELS_CAPACITY * sizeof(struct pending_cancel) + 128;
 }
@@ -55,15 +51,12 @@ enum error pending_writes_init(struct pending_writes *writes, struct arena *aren
     enum error error = store_init(&writes->store, arena, (uint32_t)with_reserve(blocks_max));
     if (error != OK)
         return error;
-    error = index_init(&writes->index, arena, &writes->store, index_keys(ops_max, blocks_max));
-    if (error != OK)
-        store_deinit(&writes->store);
-    return error;
+    index_init(&writes->index, arena, &writes->store, keys_max_of(ops_max, blocks_max));
+    return OK;
 }
 
 void pending_writes_deinit(struct pending_writes *writes)
 {
-    index_deinit(&writes->index);
     store_deinit(&writes->store);
 }
 

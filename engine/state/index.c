@@ -1,127 +1,176 @@
-/* The index on cds_lfht: see engine/state/index.h. */
+/* The index: see engine/state/index.h. */
 #include "engine/state/index.h"
 
 #include "base/check.h"
 
-#include <urcu/urcu-qsbr.h>
-#include <urcu/rculfhash.h>
+/* Lines are a little more than half full when the table holds the keys that it is made for. */
+#define KEYS_PER_LINE 4
+#define LINES_MIN     16
 
-#define BUCKETS_MIN 64
-#define BUCKETS_MAX (1ul << 30)
-
-static_assert(sizeof(((struct store_entry *)0)->link) == sizeof(struct cds_lfht_node),
-              "the node fits the entry's room for it");
-static_assert(offsetof(struct store_entry, link) % __alignof__(struct cds_lfht_node) == 0,
-              "the node's low bits are flags: it is aligned");
-
-struct index_key {
-    const struct store *store;
-    struct span key;
-    uint64_t hash;
-};
-
-static inline struct cds_lfht_node *node_of(struct store_entry *entry)
+static uint64_t line_count_of(uint32_t keys_max)
 {
-    return (struct cds_lfht_node *)(void *)entry->link;
-}
-
-static inline struct store_entry *entry_of(struct cds_lfht_node *node)
-{
-    return (struct store_entry *)(void *)((uint8_t *)node - offsetof(struct store_entry, link));
-}
-
-/* The table takes its buckets from the low bits, which keys of one shard have in common. */
-static inline unsigned long bucket_hash(uint64_t hash)
-{
-    return (hash >> 32) | (hash << 32);
-}
-
-static int is_match(struct cds_lfht_node *node, const void *context)
-{
-    const struct index_key *wanted = context;
-    const struct store_entry *entry = entry_of(node);
-    return store_has_key(wanted->store, entry, wanted->key) && entry->hash == wanted->hash;
-}
-
-/* For replace: the very entry that the iterator holds. */
-static int is_same(struct cds_lfht_node *node, const void *context)
-{
-    return node == context;
+    uint64_t count = ((uint64_t)keys_max + KEYS_PER_LINE - 1) / KEYS_PER_LINE;
+    return count < LINES_MIN ? LINES_MIN : count;
 }
 
 size_t index_arena_bytes(uint32_t keys_max)
 {
-    return index_cache_arena_bytes(keys_max);
+    return line_count_of(keys_max) * sizeof(struct index_line) + 64;
 }
 
-enum error index_init(struct index *index, struct arena *arena, struct store *store,
-                      uint32_t keys_max)
+void index_init(struct index *index, struct arena *arena, struct store *store, uint32_t keys_max)
 {
-    unsigned long buckets = BUCKETS_MIN;
-    while (buckets < keys_max && buckets < BUCKETS_MAX)
-        buckets *= 2;
-    struct cds_lfht *table =
-        cds_lfht_new_flavor(buckets, buckets, buckets, 0, &urcu_qsbr_flavor, NULL);
-    if (table == NULL)
-        return ERR_NO_MEMORY;
-    *index = (struct index){.table = table, .store = store};
-    index_cache_init(&index->cache, arena, store, keys_max);
-    return OK;
+    uint64_t count = line_count_of(keys_max);
+    *index = (struct index){
+        .lines = arena_take(arena, count * sizeof(struct index_line), sizeof(struct index_line)),
+        .line_count = count,
+        .store = store,
+    };
 }
 
-void index_deinit(struct index *index)
+/* What a slot says of an entry. */
+static uint64_t slot_of(const struct index *index, const struct store_entry *entry)
 {
-    if (index->table == NULL)
+    return entry->hash << 32 | store_number(index->store, entry);
+}
+
+static inline bool has_tag(uint64_t slot, uint64_t hash)
+{
+    return (uint32_t)(slot >> 32) == (uint32_t)hash && (uint32_t)slot != 0;
+}
+
+static inline struct index_line *next_line(const struct index *index, struct index_line *line)
+{
+    return line + 1 == index->lines + index->line_count ? index->lines : line + 1;
+}
+
+/* Pairs with the release in index_add. A reader that must find an entry beyond this line began
+ * after index_add had ended, and so sees it counted. */
+static inline bool is_passed(struct index_line *line)
+{
+    return atomic_load_explicit(&line->passed, memory_order_acquire) != 0;
+}
+
+void index_fetch_entry(const struct index *index, uint64_t hash)
+{
+    struct index_line *line = index_home_line(index, hash);
+    for (uint32_t i = 0; i < INDEX_LINE_SLOTS; i++) {
+        uint64_t slot = atomic_load_explicit(&line->slots[i], memory_order_relaxed);
+        if (!has_tag(slot, hash))
+            continue;
+        const uint8_t *entry = (const uint8_t *)store_at(index->store, (uint32_t)slot);
+        __builtin_prefetch(entry);
+        __builtin_prefetch(entry + 64);
         return;
-    struct cds_lfht_iter iter;
-    struct cds_lfht_node *node;
-    cds_lfht_for_each(index->table, &iter, node) CHECK(cds_lfht_del(index->table, node) == 0);
-    CHECK(cds_lfht_destroy(index->table, NULL) == 0);
-    index->table = NULL;
+    }
+}
+
+/* The entry of the key in one line; NULL: not there. */
+static struct store_entry *line_lookup(const struct index *index, struct index_line *line,
+                                       struct span key, uint64_t hash)
+{
+    for (uint32_t i = 0; i < INDEX_LINE_SLOTS; i++) {
+        /* Pairs with the release in index_add and index_replace: the entry's bytes are whole. */
+        uint64_t slot = atomic_load_explicit(&line->slots[i], memory_order_acquire);
+        if (!has_tag(slot, hash))
+            continue;
+        struct store_entry *entry = store_at(index->store, (uint32_t)slot);
+        if (store_has_key(index->store, entry, key))
+            return entry;
+    }
+    return NULL;
 }
 
 struct store_entry *index_lookup(const struct index *index, struct span key, uint64_t hash)
 {
-    struct store_entry *entry = index_cache_lookup(&index->cache, key, hash);
-    if (entry != NULL)
-        return entry;
-    struct index_key wanted = {.store = index->store, .key = key, .hash = hash};
-    struct cds_lfht_iter iter;
-    cds_lfht_lookup(index->table, bucket_hash(hash), is_match, &wanted, &iter);
-    struct cds_lfht_node *node = cds_lfht_iter_get_node(&iter);
-    return node == NULL ? NULL : entry_of(node);
+    struct index_line *line = index_home_line(index, hash);
+    for (uint64_t i = 0; i < index->line_count; i++) {
+        struct store_entry *entry = line_lookup(index, line, key, hash);
+        if (entry != NULL || !is_passed(line))
+            return entry;
+        line = next_line(index, line);
+    }
+    return NULL;
+}
+
+/* The slot of the line that holds `slot` (0: an empty one); NULL: none. Owner. */
+static _Atomic uint64_t *line_find(struct index_line *line, uint64_t slot)
+{
+    for (uint32_t i = 0; i < INDEX_LINE_SLOTS; i++) {
+        if (atomic_load_explicit(&line->slots[i], memory_order_relaxed) == slot)
+            return &line->slots[i];
+    }
+    return NULL;
+}
+
+/* Changes how many entries have passed the lines from `from` up to `to`, which is left out. */
+static void count_passed(const struct index *index, struct index_line *from,
+                         const struct index_line *to, int64_t change)
+{
+    while (from != to) { /* both are lines of the table, one after the other */
+        uint64_t passed = atomic_load_explicit(&from->passed, memory_order_relaxed);
+        /* Pairs with the acquire in is_passed. */
+        atomic_store_explicit(&from->passed, passed + (uint64_t)change, memory_order_release);
+        from = next_line(index, from);
+    }
 }
 
 void index_add(struct index *index, struct store_entry *entry)
 {
-    struct cds_lfht_node *node = node_of(entry);
-    cds_lfht_node_init(node);
-    cds_lfht_add(index->table, bucket_hash(entry->hash), node);
-    index_cache_add(&index->cache, entry);
+    struct index_line *home = index_home_line(index, entry->hash);
+    struct index_line *line = home;
+    _Atomic uint64_t *place = line_find(line, 0);
+    for (uint64_t i = 1; place == NULL; i++) {
+        CHECK(i < index->line_count);
+        line = next_line(index, line);
+        place = line_find(line, 0);
+    }
+    count_passed(index, home, line, 1);
+    /* Pairs with the acquire in line_lookup: the entry's bytes come first. */
+    atomic_store_explicit(place, slot_of(index, entry), memory_order_release);
+}
+
+/* The place of an entry of the index. */
+static _Atomic uint64_t *place_of_entry(const struct index *index, const struct store_entry *entry,
+                                        struct index_line **ret_line)
+{
+    uint64_t slot = slot_of(index, entry);
+    struct index_line *line = index_home_line(index, entry->hash);
+    _Atomic uint64_t *place = line_find(line, slot);
+    for (uint64_t i = 1; place == NULL; i++) {
+        CHECK(i < index->line_count && is_passed(line));
+        line = next_line(index, line);
+        place = line_find(line, slot);
+    }
+    *ret_line = line;
+    return place;
 }
 
 void index_replace(struct index *index, struct store_entry *old, struct store_entry *entry)
 {
-    struct cds_lfht_iter iter;
-    struct cds_lfht_node *node = node_of(entry);
-    cds_lfht_node_init(node);
-    cds_lfht_lookup(index->table, bucket_hash(old->hash), is_same, node_of(old), &iter);
-    CHECK(cds_lfht_iter_get_node(&iter) == node_of(old));
-    CHECK(cds_lfht_replace(index->table, &iter, bucket_hash(entry->hash), is_same, node_of(old),
-                           node) == 0);
-    index_cache_replace(&index->cache, old, entry);
+    struct index_line *line;
+    CHECK(old->hash == entry->hash);
+    _Atomic uint64_t *place = place_of_entry(index, old, &line);
+    /* Pairs with the acquire in line_lookup. */
+    atomic_store_explicit(place, slot_of(index, entry), memory_order_release);
 }
 
 void index_remove(struct index *index, struct store_entry *entry)
 {
-    CHECK(cds_lfht_del(index->table, node_of(entry)) == 0);
-    index_cache_replace(&index->cache, entry, NULL);
+    struct index_line *line;
+    _Atomic uint64_t *place = place_of_entry(index, entry, &line);
+    atomic_store_explicit(place, 0, memory_order_release);
+    count_passed(index, index_home_line(index, entry->hash), line, -1);
 }
 
 void index_walk(const struct index *index,
                 void (*visit)(void *context, const struct store_entry *entry), void *context)
 {
-    struct cds_lfht_iter iter;
-    struct cds_lfht_node *node;
-    cds_lfht_for_each(index->table, &iter, node) visit(context, entry_of(node));
+    for (uint64_t i = 0; i < index->line_count; i++) {
+        for (uint32_t j = 0; j < INDEX_LINE_SLOTS; j++) {
+            uint64_t slot = atomic_load_explicit(&index->lines[i].slots[j], memory_order_relaxed);
+            if (slot != 0)
+                visit(context, store_at(index->store, (uint32_t)slot));
+        }
+    }
 }

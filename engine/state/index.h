@@ -1,32 +1,57 @@
 /*
- * The index: key to entry, read lock-free by any thread inside its RCU turn, changed by its owner
- * only. The one user of cds_lfht (liburcu, split-ordered list after Shalev & Shavit, JACM 2006):
- * QSBR, a fixed table, so that no resize ever runs beside a pinned lane.
+ * The index: key to entry. A fixed table of lines, each one cache line: seven slots and a count. A
+ * slot is one 64-bit word: 32 bits of the key's hash (the tag) in the upper half, the entry's block
+ * number in the lower half; 0 is an empty slot. A key's home line follows from the other 32 bits of
+ * its hash. So a lookup touches two places, the line and the entry, and both are known early enough
+ * to be fetched ahead for all keys of a request.
+ *
+ * When the home line is full, an entry goes to the next line that has a free slot (around the end,
+ * to the first). Each line that an entry has passed on this way counts it: a lookup goes on to the
+ * next line exactly while that count is not 0. Entries never move, so a reader beside the writer
+ * misses nothing: it walks at least as far as the entry was placed.
+ *
+ * The table has room for 7/4 of the keys that it is made for, so it never fills, and at the full
+ * number of keys about one key in twenty lies outside its home line.
+ *
+ * Owner writes. Any thread reads inside its RCU turn (engine/state/rcu.h): a slot is cleared before
+ * its entry is retired, so a number read from the slot names a block that is not used again before
+ * that turn ends.
  */
 #ifndef POLLUX_ENGINE_STATE_INDEX_H
 #define POLLUX_ENGINE_STATE_INDEX_H
 
-#include "base/error.h"
+#include "base/arena.h"
 #include "base/span.h"
-#include "engine/state/index_cache.h"
 #include "engine/state/store.h"
 
+#include <stdatomic.h>
+
+#define INDEX_LINE_SLOTS 7
+
+struct index_line {
+    alignas(64) _Atomic uint64_t slots[INDEX_LINE_SLOTS];
+    _Atomic uint64_t passed; /* entries in later lines that would lie here, or passed by */
+};
+
+static_assert(sizeof(struct index_line) == 64, "one cache line");
+
 struct index {
-    struct cds_lfht *table;
+    struct index_line *lines;
+    uint64_t line_count;
     struct store *store;
-    struct index_cache cache;
 };
 
 size_t index_arena_bytes(uint32_t keys_max);
-/* A table for `keys_max` keys. ERR_NO_MEMORY. */
-MUST_USE enum error index_init(struct index *index, struct arena *arena, struct store *store,
-                               uint32_t keys_max);
-
-/* Forgets every entry (the store keeps the blocks) and frees the table. */
-void index_deinit(struct index *index);
+/* A table for at most `keys_max` keys. */
+void index_init(struct index *index, struct arena *arena, struct store *store, uint32_t keys_max);
 
 /* The entry of `key`, whose hash is `hash`; NULL: none. Any thread, valid until its rcu_turn. */
 struct store_entry *index_lookup(const struct index *index, struct span key, uint64_t hash);
+
+static inline struct index_line *index_home_line(const struct index *index, uint64_t hash)
+{
+    return &index->lines[(hash >> 32) * index->line_count >> 32];
+}
 
 /*
  * Fetches ahead for a lookup that follows: first index_fetch_line for all keys of a request, then
@@ -34,15 +59,12 @@ struct store_entry *index_lookup(const struct index *index, struct span key, uin
  */
 static inline void index_fetch_line(const struct index *index, uint64_t hash)
 {
-    index_cache_fetch_line(&index->cache, hash);
+    __builtin_prefetch(index_home_line(index, hash));
 }
 
-static inline void index_fetch_entry(const struct index *index, uint64_t hash)
-{
-    index_cache_fetch_entry(&index->cache, hash);
-}
+void index_fetch_entry(const struct index *index, uint64_t hash);
 
-/* Shows `entry`, whose key is not in the index. Owner. */
+/* Shows `entry`, whose key is not in the index; the table is not full (CHECK). Owner. */
 void index_add(struct index *index, struct store_entry *entry);
 
 /* Shows `entry` instead of `old`, of the same key; a reader sees one or the other. Owner. */

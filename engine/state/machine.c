@@ -25,15 +25,12 @@ enum error machine_init(struct machine *machine, const struct engine_options *op
     enum error error = store_init(&machine->store, arena, options->blocks_max);
     if (error != OK)
         return error;
-    error = index_init(&machine->index, arena, &machine->store, options->keys_max);
-    if (error != OK)
-        store_deinit(&machine->store);
-    return error;
+    index_init(&machine->index, arena, &machine->store, options->keys_max);
+    return OK;
 }
 
 void machine_deinit(struct machine *machine)
 {
-    index_deinit(&machine->index);
     store_deinit(&machine->store);
 }
 

@@ -37,7 +37,7 @@
 struct store_entry {
     uint32_t next; /* block number, 0: none */
     uint32_t value_size_bytes;
-    alignas(8) uint8_t link[16]; /* the index's */
+    uint8_t unused[16]; /* STORE_ENTRY_INLINE_BYTES is part of the replicated accounts */
     uint64_t version;
     uint64_t hash;
     uint32_t last; /* last block of the chain */

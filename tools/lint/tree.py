@@ -10,7 +10,7 @@ import source
 
 _QUOTED = re.compile(r"'([^'\n]*)'")
 _UNIT_TEST = re.compile(r"tests/unit/\w+/\w+_test\.c$")
-PACKAGES = ("libdpdk", "liburcu-qsbr", "liburcu-cds", "libpmem2", "libisal", "jansson", "inih",
+PACKAGES = ("libdpdk", "liburcu-qsbr", "libpmem2", "libisal", "jansson", "inih",
             "cmocka")
 
 

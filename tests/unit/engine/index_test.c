@@ -19,15 +19,16 @@ struct table {
     struct arena arena;
     struct store store;
     struct index index;
+    bool is_crowded; /* few home lines, and one tag: entries lie many lines away from home */
 };
 
 static int setup(void **state)
 {
     struct table *table = calloc(1, sizeof(*table));
     assert_int_equal(
-        arena_init(&table->arena, store_arena_bytes(BLOCKS_MAX) + index_arena_bytes(64)), OK);
+        arena_init(&table->arena, store_arena_bytes(BLOCKS_MAX) + index_arena_bytes(KEYS)), OK);
     assert_int_equal(store_init(&table->store, &table->arena, BLOCKS_MAX), OK);
-    assert_int_equal(index_init(&table->index, &table->arena, &table->store, 64), OK);
+    index_init(&table->index, &table->arena, &table->store, KEYS);
     *state = table;
     return 0;
 }
@@ -35,7 +36,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct table *table = *state;
-    index_deinit(&table->index);
     store_deinit(&table->store);
     arena_deinit(&table->arena);
     free(table);
@@ -48,11 +48,19 @@ static struct span key_of(uint32_t number, char buffer[16])
     return span_of(buffer, (size_t)size);
 }
 
+static uint64_t hash_of(const struct table *table, struct span key)
+{
+    return table->is_crowded ? (key_hash(key) & 3) << 62 | 7 : key_hash(key);
+}
+
 static struct store_entry *find(struct table *table, uint32_t number)
 {
     char buffer[16];
     struct span key = key_of(number, buffer);
-    return index_lookup(&table->index, key, key_hash(key));
+    uint64_t hash = hash_of(table, key);
+    index_fetch_line(&table->index, hash);
+    index_fetch_entry(&table->index, hash);
+    return index_lookup(&table->index, key, hash);
 }
 
 /* The value says its version all over, so that a torn one shows. */
@@ -64,7 +72,7 @@ static struct store_entry *new_entry(struct table *table, uint32_t number, uint6
     struct span key = key_of(number, buffer);
     struct store_content content = {.key = key,
                                     .value = span_of(value, 100 + version % 300),
-                                    .hash = key_hash(key),
+                                    .hash = hash_of(table, key),
                                     .version = version};
     return store_new(&table->store, &content);
 }
@@ -81,9 +89,8 @@ static void put(struct table *table, uint32_t number, uint64_t version)
     }
 }
 
-static void test_index_follows_a_model(void **state)
+static void follow_model(struct table *table)
 {
-    struct table *table = *state;
     uint64_t versions[KEYS] = {0};
     uint64_t draw = 88172645463325252u;
     for (uint64_t i = 1; i <= 20000; i++) {
@@ -106,6 +113,39 @@ static void test_index_follows_a_model(void **state)
         store_turn(&table->store);
         rcu_turn();
     }
+}
+
+static void test_index_follows_a_model(void **state)
+{
+    follow_model(*state);
+}
+
+static void test_index_follows_a_model_when_its_lines_are_full(void **state)
+{
+    struct table *table = *state;
+    table->is_crowded = true;
+    follow_model(table);
+}
+
+/* A line that is passed by no entry any more ends the lookups that it did not end before. */
+static void test_index_counts_what_passes_a_line(void **state)
+{
+    struct table *table = *state;
+    table->is_crowded = true;
+    for (uint32_t i = 0; i < KEYS; i++)
+        put(table, i, 1);
+    uint64_t passed = 0;
+    for (uint64_t i = 0; i < table->index.line_count; i++)
+        passed += table->index.lines[i].passed;
+    assert_true(passed > KEYS);
+    for (uint32_t i = 0; i < KEYS; i++) {
+        struct store_entry *entry = find(table, i);
+        assert_non_null(entry);
+        index_remove(&table->index, entry);
+        store_retire(&table->store, entry);
+    }
+    for (uint64_t i = 0; i < table->index.line_count; i++)
+        assert_int_equal(table->index.lines[i].passed, 0);
 }
 
 static void count_entry(void *context, const struct store_entry *entry)
@@ -175,9 +215,22 @@ static void *reader_run(void *context)
     return NULL;
 }
 
-static void test_index_is_whole_under_concurrent_readers(void **state)
+/* Keys above those of the readers come and go in the same lines. */
+static void churn(struct table *table, uint64_t version)
 {
-    struct table *table = *state;
+    for (uint32_t i = READER_KEYS; i < READER_KEYS + 20; i++) {
+        struct store_entry *entry = find(table, i);
+        if (entry == NULL) {
+            put(table, i, version);
+        } else {
+            index_remove(&table->index, entry);
+            store_retire(&table->store, entry);
+        }
+    }
+}
+
+static void read_beside_the_writer(struct table *table)
+{
     _Atomic bool is_done = false;
     struct reader readers[READERS] = {0};
     for (uint32_t i = 0; i < READER_KEYS; i++)
@@ -191,6 +244,7 @@ static void test_index_is_whole_under_concurrent_readers(void **state)
     for (uint64_t version = 2; version < 1500; version++) {
         for (uint32_t i = 0; i < READER_KEYS; i++)
             put(table, i, version);
+        churn(table, version);
         store_turn(&table->store);
         rcu_turn();
     }
@@ -205,13 +259,28 @@ static void test_index_is_whole_under_concurrent_readers(void **state)
     }
 }
 
+static void test_index_is_whole_under_concurrent_readers(void **state)
+{
+    read_beside_the_writer(*state);
+}
+
+static void test_index_is_whole_under_concurrent_readers_when_its_lines_are_full(void **state)
+{
+    struct table *table = *state;
+    table->is_crowded = true;
+    read_beside_the_writer(table);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_index_follows_a_model),
+        T(test_index_follows_a_model_when_its_lines_are_full),
+        T(test_index_counts_what_passes_a_line),
         T(test_index_walks_every_entry_once),
         T(test_index_is_whole_under_concurrent_readers),
+        T(test_index_is_whole_under_concurrent_readers_when_its_lines_are_full),
     };
 #undef T
     rcu_thread_begin();
