@@ -26,6 +26,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/span.h"
+#include "raft/raft.h" /* kinds of entries */
 #include "wire/wire.h"
 
 struct engine;

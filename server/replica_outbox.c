@@ -3,6 +3,7 @@
  * must not leave before something is durable wait in the outbox for the persist that covers it.
  */
 #include "server/replica_internal.h"
+#include "server/peer_message.h"
 
 #include "base/check.h"
 #include "wire/wire.h"
@@ -48,7 +49,7 @@ static void add_entries(const struct replica *replica, struct wire_writer *write
             .size_bytes = (uint32_t)record.payload.size_bytes,
             .kind = record.kind,
         };
-        wire_raft_add_entry(writer, &entry);
+        peer_message_add_entry(writer, &entry);
     }
 }
 
@@ -58,7 +59,7 @@ void replica_send_raft(struct replica *replica, const struct raft_message *messa
     CHECK(to != NULL);
     struct wire_writer writer = {.data = replica->shared->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
-    wire_raft_encode(&writer, message, replica->fingerprint);
+    peer_message_encode(&writer, message, replica->fingerprint);
     if (message->type == RAFT_APPEND_REQUEST)
         add_entries(replica, &writer, message);
     CHECK(!writer.is_overflow);

@@ -1,5 +1,6 @@
 /* One whole message of this shard, handed to raft or the engine. */
 #include "server/replica_internal.h"
+#include "server/peer_message.h"
 
 /* What peers send to one another must come from the address that the configuration gives its
  * sender. */
@@ -30,7 +31,7 @@ static void receive_raft(struct replica *replica, uint16_t sender, struct span b
 {
     struct raft_message message;
     uint32_t fingerprint;
-    if (wire_raft_decode(body, &fingerprint, &message, replica->shared->entries) != OK) {
+    if (peer_message_decode(body, &fingerprint, &message, replica->shared->entries) != OK) {
         replica->counters.drop_body++;
         return;
     }

@@ -1,5 +1,6 @@
 /*
- * The wire format: packets, messages cut into pieces, and the bodies of client and Raft messages.
+ * The wire format: packets, messages cut into pieces, and the bodies of what clients and nodes say.
+ * What nodes say to one another about the log is in wire/wire_peer.h.
  * Explicit little-endian fields, no struct is ever cast, every reserved byte is zero and checked.
  *
  * Packet (PACKET_HEADER_SIZE_BYTES, then at most PACKET_PAYLOAD_SIZE_BYTES_MAX of payload):
@@ -20,7 +21,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/span.h"
-#include "raft/raft.h"
+#include "wire/wire_writer.h"
 
 #define WIRE_VERSION 1
 
@@ -257,6 +258,14 @@ struct wire_hello {
     uint64_t nonce;
 };
 
+/* What a node is in its Raft group. */
+enum wire_role {
+    WIRE_ROLE_FOLLOWER,
+    WIRE_ROLE_PRE_CANDIDATE,
+    WIRE_ROLE_CANDIDATE,
+    WIRE_ROLE_LEADER,
+};
+
 struct wire_hello_reply {
     uint64_t nonce;
     uint64_t incarnation;
@@ -272,7 +281,7 @@ struct wire_hello_reply {
     uint16_t shard_count;  /* of the cluster: 1 .. SHARDS_MAX */
     uint16_t lane;         /* of this node, on which the addressed shard lives */
     uint16_t lane_count;   /* of this node: 1 .. LANES_MAX */
-    uint8_t role;          /* enum raft_role */
+    uint8_t role;          /* enum wire_role */
     bool has_fresh_quorum; /* a settled leader with a fresh quorum: writes may be sent here */
     bool is_suspect;
     uint8_t granularity; /* enum medium_granularity of the log */
@@ -285,16 +294,6 @@ struct wire_counter {
     const char *name; /* encoding: at most 63 bytes. Decoding borrows: see name_span */
     struct span name_span;
     uint64_t value;
-};
-
-/*
- * Writers append to a buffer; `size_bytes` grows. Exceeding the capacity sets is_overflow instead.
- */
-struct wire_writer {
-    uint8_t *data;
-    size_t capacity_bytes;
-    size_t size_bytes;
-    bool is_overflow;
 };
 
 /* Request builders: begin in an empty writer, then add ops; the header is patched as ops are added.
@@ -337,21 +336,5 @@ MUST_USE enum error wire_transfer_decode(struct span bytes, uint64_t *ret_number
 
 const char *wire_status_name(uint8_t status);
 const char *wire_outcome_name(uint8_t outcome);
-
-/* ---- Raft messages ---- */
-
-/*
- * One Raft message; `fingerprint` is that of the replicated limits (engine_fingerprint): nodes that
- * would apply the same log to different effect must not talk. Entries of an append request follow.
- */
-void wire_raft_encode(struct wire_writer *writer, const struct raft_message *message,
-                      uint32_t fingerprint);
-/* After wire_raft_encode of an append request: exactly append_request.entry_count times. */
-void wire_raft_add_entry(struct wire_writer *writer, const struct raft_entry *entry);
-
-/* Decodes; `ret_entries` has room for APPEND_ENTRIES_MAX and borrows its payloads. */
-MUST_USE enum error wire_raft_decode(struct span bytes, uint32_t *ret_fingerprint,
-                                     struct raft_message *ret_message,
-                                     struct raft_entry *ret_entries);
 
 #endif

@@ -100,7 +100,7 @@ static enum error hello_reply_check(struct span bytes)
     if (node == 0 || node > VOTER_ID_MAX || le16_load(from + 58) > VOTER_ID_MAX)
         return ERR_RANGE;
     uint16_t node_count = le16_load(from + 60);
-    if (node_count == 0 || node_count > NODES_MAX || from[62] > RAFT_LEADER)
+    if (node_count == 0 || node_count > NODES_MAX || from[62] > WIRE_ROLE_LEADER)
         return ERR_RANGE;
     uint16_t shard_count = le16_load(from + 66);
     uint16_t lane_count = le16_load(from + 70);

@@ -11,6 +11,7 @@
 #include "dataplane/frame.h"
 #include "dataplane/packet.h"
 #include "wire/wire.h"
+#include "wire/wire_peer.h"
 #include "server/idle.h"
 
 #include <stdio.h>
@@ -131,9 +132,12 @@ static size_t write_message(struct storm *storm, uint8_t *packet)
     } else if (type == WIRE_HELLO) {
         wire_hello_encode(&writer, &(struct wire_hello){.nonce = prng_next(&storm->prng)});
     } else if (type == WIRE_RAFT) {
-        struct raft_message message = {
-            .type = RAFT_VOTE_REQUEST, .from = 1, .to = 2, .term = draw(storm, 1, 1000)};
-        wire_raft_encode(&writer, &message, (uint32_t)prng_next(&storm->prng));
+        struct wire_peer_message message = {.type = WIRE_PEER_VOTE_REQUEST,
+                                            .from = 1,
+                                            .to = 2,
+                                            .fingerprint = (uint32_t)prng_next(&storm->prng),
+                                            .term = draw(storm, 1, 1000)};
+        wire_peer_encode(&writer, &message);
     }
     struct wire_message_header header = {.type = type,
                                          .sender = (uint16_t)draw(storm, 0, 3),

@@ -7,6 +7,7 @@
 #include "base/crc32c.h"
 #include "base/le.h"
 #include "wire/wire.h"
+#include "wire/wire_peer.h"
 #include "tests/fuzz/canary.h"
 
 #include <stdlib.h>
@@ -151,18 +152,19 @@ static void fuzz_hello_and_transfer(struct span bytes)
     }
 }
 
-static void fuzz_raft(struct span bytes)
+static void fuzz_peer(struct span bytes)
 {
-    static struct raft_entry entries[APPEND_ENTRIES_MAX];
-    struct raft_message message;
-    uint32_t fingerprint;
-    if (wire_raft_decode(bytes, &fingerprint, &message, entries) != OK)
+    struct wire_peer_message message;
+    if (wire_peer_decode(bytes, &message) != OK)
         return;
     struct wire_writer writer = writer_new();
-    wire_raft_encode(&writer, &message, fingerprint);
-    if (message.type == RAFT_APPEND_REQUEST) {
-        for (uint32_t i = 0; i < message.append_request.entry_count; i++)
-            wire_raft_add_entry(&writer, &entries[i]);
+    wire_peer_encode(&writer, &message);
+    bool has_entries = message.type == WIRE_PEER_APPEND_REQUEST;
+    size_t cursor = 0;
+    for (uint16_t i = 0; has_entries && i < message.append_request.entry_count; i++) {
+        struct wire_peer_entry entry;
+        CHECK(wire_peer_entry_decode(message.append_request.entries, &cursor, &entry) == OK);
+        wire_peer_add_entry(&writer, &entry);
     }
     check_equal(&writer, bytes);
 }
@@ -171,7 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     static void (*const targets[])(struct span) = {
         fuzz_packet, fuzz_write, fuzz_read, fuzz_reply, fuzz_status, fuzz_hello_and_transfer,
-        fuzz_raft,
+        fuzz_peer,
     };
     if (size_bytes < 1 || size_bytes > sizeof(room))
         return 0;

@@ -2,6 +2,7 @@
 #include "tests/sim/eavesdropper.h"
 
 #include "base/le.h"
+#include "server/peer_message.h"
 
 #define SLOT_OFFSET     4096u
 #define SLOT_STEP_BYTES 512u
@@ -84,7 +85,7 @@ void eavesdropper_hear(struct overseer *overseer, uint32_t node, struct replica 
     struct raft_message message;
     struct raft_entry entries[APPEND_ENTRIES_MAX];
     uint32_t fingerprint;
-    if (wire_raft_decode(packet->payload, &fingerprint, &message, entries) != OK)
+    if (peer_message_decode(packet->payload, &fingerprint, &message, entries) != OK)
         return;
     if (message.type == RAFT_VOTE_REQUEST && !message.vote_request.is_pre_vote)
         hear_vote(overseer, node, &message, message.from);

@@ -5,6 +5,4 @@ EXCEPTIONS = {
         "the one place where an idle polling thread sleeps, with a deadline",
     ("impure", "engine/state/rcu_qsbr.c"):
         "liburcu's grace-period state is allocated once at start, before any arena is sealed",
-    ("layer", "wire/wire.h"):
-        "the Raft messages of the wire are still those of raft/",
 }

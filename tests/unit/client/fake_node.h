@@ -149,7 +149,8 @@ static inline void fake_hello(struct fake *fake, uint64_t nonce)
                                      .node_count = 5,
                                      .shard_count = 1,
                                      .lane_count = 1,
-                                     .role = fake->is_leader ? RAFT_LEADER : RAFT_FOLLOWER,
+                                     .role =
+                                         fake->is_leader ? WIRE_ROLE_LEADER : WIRE_ROLE_FOLLOWER,
                                      .has_fresh_quorum = fake->is_leader};
     wire_hello_reply_encode(&writer, &reply);
     fake_send(fake, WIRE_HELLO_REPLY, span_of(body, writer.size_bytes));

@@ -32,7 +32,7 @@ static void live_answer_status(struct fake *fake)
                                      .node_count = 5,
                                      .shard_count = 1,
                                      .lane_count = 1,
-                                     .role = RAFT_LEADER,
+                                     .role = WIRE_ROLE_LEADER,
                                      .has_fresh_quorum = true,
                                      .granularity = PLX_PAGE,
                                      .is_emulated = true};

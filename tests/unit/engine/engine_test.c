@@ -107,7 +107,7 @@ static void test_engine_answers_hello(void **state)
     assert_int_equal(reply.incarnation, FIXTURE_INCARNATION);
     assert_int_equal(reply.applied_index, 1);
     assert_int_equal(reply.contact_age_us, 4);
-    assert_int_equal(reply.role, RAFT_LEADER);
+    assert_int_equal(reply.role, WIRE_ROLE_LEADER);
     assert_true(reply.has_fresh_quorum);
     assert_true(reply.is_suspect);
     assert_true(reply.is_emulated);

@@ -156,7 +156,7 @@ static inline struct fixture *fixture_new(const struct engine_options *options)
                                    .commit_index = 1,
                                    .last_index = 1,
                                    .log_room_bytes = (size_t)1 << 30,
-                                   .role = RAFT_LEADER};
+                                   .role = WIRE_ROLE_LEADER};
     f->records[f->record_count++] = (struct fixture_record){.term = 1, .kind = RAFT_ENTRY_NOOP};
     engine_apply(f->engine, 1, 1, RAFT_ENTRY_NOOP, span_of(NULL, 0));
     engine_begin_turn(f->engine, &f->view);
@@ -392,7 +392,7 @@ static inline void fixture_follow(struct fixture *f, uint16_t leader, uint64_t t
     f->view.has_fresh_quorum = f->view.is_leader;
     f->view.leader = leader;
     f->view.term = term;
-    f->view.role = f->view.is_leader ? RAFT_LEADER : RAFT_FOLLOWER;
+    f->view.role = f->view.is_leader ? WIRE_ROLE_LEADER : WIRE_ROLE_FOLLOWER;
     fixture_begin(f);
 }
 

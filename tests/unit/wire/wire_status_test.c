@@ -24,7 +24,7 @@ static const struct wire_hello_reply hello_reply = {.nonce = 1,
                                                     .shard_count = SHARDS_MAX,
                                                     .lane = LANES_MAX - 1,
                                                     .lane_count = LANES_MAX,
-                                                    .role = RAFT_LEADER,
+                                                    .role = WIRE_ROLE_LEADER,
                                                     .has_fresh_quorum = true,
                                                     .is_suspect = false,
                                                     .granularity = 2,
@@ -69,7 +69,7 @@ static void test_wire_hello_reply_round_trip_with_counters(void **state)
     assert_int_equal(ret.shard_count, SHARDS_MAX);
     assert_int_equal(ret.lane, LANES_MAX - 1);
     assert_int_equal(ret.lane_count, LANES_MAX);
-    assert_int_equal(ret.role, RAFT_LEADER);
+    assert_int_equal(ret.role, WIRE_ROLE_LEADER);
     assert_true(ret.has_fresh_quorum && !ret.is_suspect && ret.is_emulated);
     assert_int_equal(ret.granularity, 2);
     struct wire_counter counter;
@@ -106,8 +106,8 @@ static void test_wire_hello_reply_names_each_fault(void **state)
     assert_int_equal(decode_changed(58, VOTER_ID_MAX + 1), ERR_RANGE);
     assert_int_equal(decode_changed(60, 0), ERR_RANGE);
     assert_int_equal(decode_changed(60, NODES_MAX + 1), ERR_RANGE);
-    assert_int_equal(decode_changed(62, RAFT_LEADER + 1), ERR_RANGE);
-    assert_int_equal(decode_changed(62, RAFT_LEADER | 8 << 8), ERR_RESERVED);
+    assert_int_equal(decode_changed(62, WIRE_ROLE_LEADER + 1), ERR_RANGE);
+    assert_int_equal(decode_changed(62, WIRE_ROLE_LEADER | 8 << 8), ERR_RESERVED);
     assert_int_equal(decode_changed(64, 2 | 1 << 8), ERR_RESERVED);
     assert_int_equal(decode_changed(66, 0), ERR_RANGE);
     assert_int_equal(decode_changed(66, SHARDS_MAX + 1), ERR_RANGE);

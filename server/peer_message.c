@@ -1,0 +1,145 @@
+/* See peer_message.h. */
+#include "server/peer_message.h"
+
+#include "base/check.h"
+#include "wire/wire.h"
+
+static_assert((int)RAFT_VOTE_REQUEST == WIRE_PEER_VOTE_REQUEST, "types are translated by value");
+static_assert((int)RAFT_VOTE_REPLY == WIRE_PEER_VOTE_REPLY, "types are translated by value");
+static_assert((int)RAFT_APPEND_REQUEST == WIRE_PEER_APPEND_REQUEST,
+              "types are translated by value");
+static_assert((int)RAFT_APPEND_REPLY == WIRE_PEER_APPEND_REPLY, "types are translated by value");
+static_assert((int)RAFT_TIMEOUT_NOW == WIRE_PEER_TIMEOUT_NOW, "types are translated by value");
+static_assert((int)RAFT_MESSAGE_TYPE_END == WIRE_PEER_TYPE_END, "types are translated by value");
+static_assert((int)RAFT_ENTRY_NOOP == WIRE_PEER_ENTRY_NOOP, "kinds are translated by value");
+static_assert((int)RAFT_ENTRY_DATA == WIRE_PEER_ENTRY_DATA, "kinds are translated by value");
+
+static_assert((int)RAFT_FOLLOWER == WIRE_ROLE_FOLLOWER, "roles are told by value");
+static_assert((int)RAFT_PRE_CANDIDATE == WIRE_ROLE_PRE_CANDIDATE, "roles are told by value");
+static_assert((int)RAFT_CANDIDATE == WIRE_ROLE_CANDIDATE, "roles are told by value");
+static_assert((int)RAFT_LEADER == WIRE_ROLE_LEADER, "roles are told by value");
+
+static void fields_to_wire(const struct raft_message *from, struct wire_peer_message *to)
+{
+    switch (from->type) {
+    case RAFT_VOTE_REQUEST:
+        to->vote_request.last_index = from->vote_request.last_index;
+        to->vote_request.last_term = from->vote_request.last_term;
+        to->vote_request.is_pre_vote = from->vote_request.is_pre_vote;
+        to->vote_request.is_transfer = from->vote_request.is_transfer;
+        return;
+    case RAFT_VOTE_REPLY:
+        to->vote_reply.is_granted = from->vote_reply.is_granted;
+        to->vote_reply.is_pre_vote = from->vote_reply.is_pre_vote;
+        to->vote_reply.is_suspect = from->vote_reply.is_suspect;
+        return;
+    case RAFT_APPEND_REQUEST:
+        CHECK(from->append_request.entry_count <= APPEND_ENTRIES_MAX);
+        to->append_request.previous_index = from->append_request.previous_index;
+        to->append_request.previous_term = from->append_request.previous_term;
+        to->append_request.commit_index = from->append_request.commit_index;
+        to->append_request.round = from->append_request.round;
+        to->append_request.quorum_age_ns = from->append_request.quorum_age_ns;
+        to->append_request.entry_count = (uint16_t)from->append_request.entry_count;
+        to->append_request.suspicion = from->append_request.suspicion;
+        return;
+    case RAFT_APPEND_REPLY:
+        to->append_reply.match_index = from->append_reply.match_index;
+        to->append_reply.round = from->append_reply.round;
+        to->append_reply.conflict_term = from->append_reply.conflict_term;
+        to->append_reply.conflict_index = from->append_reply.conflict_index;
+        to->append_reply.rejected_index = from->append_reply.rejected_index;
+        to->append_reply.suspicion = from->append_reply.suspicion;
+        to->append_reply.is_success = from->append_reply.is_success;
+        return;
+    case RAFT_TIMEOUT_NOW:
+    case RAFT_MESSAGE_TYPE_END:
+        return;
+    }
+}
+
+static void fields_from_wire(const struct wire_peer_message *from, struct raft_message *to)
+{
+    switch ((enum wire_peer_type)from->type) {
+    case WIRE_PEER_VOTE_REQUEST:
+        to->vote_request.last_index = from->vote_request.last_index;
+        to->vote_request.last_term = from->vote_request.last_term;
+        to->vote_request.is_pre_vote = from->vote_request.is_pre_vote;
+        to->vote_request.is_transfer = from->vote_request.is_transfer;
+        return;
+    case WIRE_PEER_VOTE_REPLY:
+        to->vote_reply.is_granted = from->vote_reply.is_granted;
+        to->vote_reply.is_pre_vote = from->vote_reply.is_pre_vote;
+        to->vote_reply.is_suspect = from->vote_reply.is_suspect;
+        return;
+    case WIRE_PEER_APPEND_REQUEST:
+        to->append_request.previous_index = from->append_request.previous_index;
+        to->append_request.previous_term = from->append_request.previous_term;
+        to->append_request.commit_index = from->append_request.commit_index;
+        to->append_request.round = from->append_request.round;
+        to->append_request.quorum_age_ns = from->append_request.quorum_age_ns;
+        to->append_request.entry_count = from->append_request.entry_count;
+        to->append_request.suspicion = from->append_request.suspicion;
+        return;
+    case WIRE_PEER_APPEND_REPLY:
+        to->append_reply.match_index = from->append_reply.match_index;
+        to->append_reply.round = from->append_reply.round;
+        to->append_reply.conflict_term = from->append_reply.conflict_term;
+        to->append_reply.conflict_index = from->append_reply.conflict_index;
+        to->append_reply.rejected_index = from->append_reply.rejected_index;
+        to->append_reply.suspicion = from->append_reply.suspicion;
+        to->append_reply.is_success = from->append_reply.is_success;
+        return;
+    case WIRE_PEER_TIMEOUT_NOW:
+    case WIRE_PEER_TYPE_END:
+        return;
+    }
+}
+
+void peer_message_encode(struct wire_writer *writer, const struct raft_message *message,
+                         uint32_t fingerprint)
+{
+    struct wire_peer_message peer = {.type = (uint8_t)message->type,
+                                     .from = message->from,
+                                     .to = message->to,
+                                     .fingerprint = fingerprint,
+                                     .term = message->term};
+    fields_to_wire(message, &peer);
+    wire_peer_encode(writer, &peer);
+}
+
+void peer_message_add_entry(struct wire_writer *writer, const struct raft_entry *entry)
+{
+    wire_peer_add_entry(
+        writer, &(struct wire_peer_entry){.term = entry->term,
+                                          .payload = span_of(entry->payload, entry->size_bytes),
+                                          .kind = entry->kind});
+}
+
+enum error peer_message_decode(struct span bytes, uint32_t *ret_fingerprint,
+                               struct raft_message *ret_message, struct raft_entry *ret_entries)
+{
+    struct wire_peer_message peer;
+    enum error error = wire_peer_decode(bytes, &peer);
+    if (error != OK)
+        return error;
+    uint32_t entry_count =
+        peer.type == WIRE_PEER_APPEND_REQUEST ? peer.append_request.entry_count : 0;
+    size_t cursor = 0;
+    for (uint32_t i = 0; i < entry_count; i++) {
+        struct wire_peer_entry entry;
+        error = wire_peer_entry_decode(peer.append_request.entries, &cursor, &entry);
+        CHECK(error == OK); /* wire_peer_decode has passed all of them */
+        ret_entries[i] = (struct raft_entry){.term = entry.term,
+                                             .payload = entry.payload.data,
+                                             .size_bytes = (uint32_t)entry.payload.size_bytes,
+                                             .kind = entry.kind};
+    }
+    *ret_fingerprint = peer.fingerprint;
+    *ret_message = (struct raft_message){.type = (enum raft_message_type)peer.type,
+                                         .from = peer.from,
+                                         .to = peer.to,
+                                         .term = peer.term};
+    fields_from_wire(&peer, ret_message);
+    return OK;
+}

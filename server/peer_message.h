@@ -1,0 +1,28 @@
+/*
+ * The consensus core's messages in their form on the wire: translation between struct raft_message
+ * and struct wire_peer_message, so that neither layer knows the other. Payloads are not copied
+ * beyond what encoding copies; decoded entries borrow them.
+ *
+ * Owner: the lane's thread, like the writer and the bytes that it passes in.
+ */
+#ifndef POLLUX_SERVER_PEER_MESSAGE_H
+#define POLLUX_SERVER_PEER_MESSAGE_H
+
+#include "raft/raft.h"
+#include "wire/wire_peer.h"
+
+/* Entries of an append request follow: peer_message_add_entry, exactly entry_count times.
+ * `fingerprint`: engine_fingerprint of this node. */
+void peer_message_encode(struct wire_writer *writer, const struct raft_message *message,
+                         uint32_t fingerprint);
+void peer_message_add_entry(struct wire_writer *writer, const struct raft_entry *entry);
+
+/*
+ * `ret_entries` has room for APPEND_ENTRIES_MAX; its payloads are borrowed from `bytes`. Errors are
+ * those of wire_peer_decode; nothing is changed then.
+ */
+MUST_USE enum error peer_message_decode(struct span bytes, uint32_t *ret_fingerprint,
+                                        struct raft_message *ret_message,
+                                        struct raft_entry *ret_entries);
+
+#endif
