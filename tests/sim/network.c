@@ -17,8 +17,10 @@ void network_init(struct network *network, uint64_t seed)
 {
     prng_init(&network->prng, seed ^ 0x6e6574776f726bu);
     network->sent = 0;
-    for (uint32_t node = 0; node < NODES_MAX; node++)
+    for (uint32_t node = 0; node < NODES_MAX; node++) {
         network->ports[node] = NETWORK_UDP_PORT;
+        network->lane_counts[node] = 1;
+    }
 }
 
 void network_deinit(struct network *network)
@@ -28,8 +30,8 @@ void network_deinit(struct network *network)
         if (event.kind == EVENT_DELIVER)
             free(event.what);
     }
-    for (uint32_t node = 0; node < NODES_MAX; node++)
-        network_flush(network, node);
+    for (uint32_t i = 0; i < NODES_MAX * SIM_LANES_MAX; i++)
+        network_flush(network, i / SIM_LANES_MAX, i % SIM_LANES_MAX);
     while (network->free != NULL) {
         struct packet *packet = network->free;
         network->free = packet->next;
@@ -119,15 +121,30 @@ static uint64_t arrival_ns(struct network *network, uint32_t from, uint32_t to, 
     return at_ns;
 }
 
-static void packet_plan(struct network *network, uint32_t from, const struct address *to_address,
-                        struct span bytes, uint64_t late_ns)
+/* The lane on whose queue the packet comes: that of its UDP port, unless it strays. */
+static uint32_t lane_of(struct network *network, uint32_t node, uint16_t port)
+{
+    uint32_t lane_count = network->lane_counts[node];
+    if (lane_count == 1)
+        return 0;
+    if (!network->is_healed && prng_chance(&network->prng, (uint32_t)network->draw->stray_chance)) {
+        network->tally->fault_strays++;
+        return (uint32_t)prng_range(&network->prng, 0, lane_count - 1);
+    }
+    return (uint16_t)(port - NETWORK_UDP_PORT) % lane_count;
+}
+
+static void packet_plan(struct network *network, struct network_sender sender,
+                        const struct address *to_address, struct span bytes, uint64_t late_ns)
 {
     struct packet *packet = packet_take(network);
+    uint32_t from = sender.host;
     uint32_t to = network_host(to_address);
     packet->from = network_address(from);
-    packet->from.port = network->ports[from];
+    packet->from.port = (uint16_t)(network->ports[from] + sender.port_offset);
     packet->to_host = to;
     packet->to_port = to_address->port;
+    packet->to_lane = to < NODES_MAX ? lane_of(network, to, packet->to_port) : 0;
     packet->size_bytes = (uint32_t)bytes.size_bytes;
     memcpy(packet->data, bytes.data, bytes.size_bytes);
     packet_corrupt(network, packet);
@@ -138,9 +155,10 @@ static void packet_plan(struct network *network, uint32_t from, const struct add
 }
 
 /*
- * What a run may send up to now, roughly: a request and a reply on each way between nodes in each
- * heartbeat interval, a greeting of each node by each client and its answer as often as clients
- * that look for a leader greet, and the packets of each operation on its way to all nodes.
+ * What a run may send up to now, roughly: in each shard a request and a reply on each way between
+ * nodes in each heartbeat interval, and a greeting of each node by each client and its answer as
+ * often as clients that look for a leader greet; and the packets of each operation on its way to
+ * all nodes.
  */
 static uint64_t traffic_unit(const struct network *network)
 {
@@ -148,8 +166,8 @@ static uint64_t traffic_unit(const struct network *network)
     uint64_t now_ns = network->verdict->now_ns;
     uint64_t clients = draw->clients + draw->takers;
     uint64_t op_packets = 3 + value_size_bytes_mean(draw) / PACKET_PAYLOAD_SIZE_BYTES_MAX;
-    return 2 * draw->nodes * draw->nodes * (1 + now_ns / draw->heartbeat_ns) +
-           2 * draw->nodes * clients * (1 + now_ns / HELLO_NS) +
+    return 2 * draw->shards * draw->nodes * draw->nodes * (1 + now_ns / draw->heartbeat_ns) +
+           2 * draw->shards * draw->nodes * clients * (1 + now_ns / HELLO_NS) +
            draw->nodes * clients * draw->ops_per_client * op_packets;
 }
 
@@ -162,9 +180,10 @@ static void traffic_look(const struct network *network)
                       (unsigned long long)network->sent, (unsigned long long)unit);
 }
 
-void network_send(struct network *network, uint32_t from_host, const struct address *to,
+void network_send(struct network *network, struct network_sender from, const struct address *to,
                   struct span bytes)
 {
+    uint32_t from_host = from.host;
     uint32_t to_host = network_host(to);
     CHECK(to_host < HOSTS_MAX && bytes.size_bytes <= PACKET_SIZE_BYTES_MAX);
     if (from_host < NODES_MAX && network->is_muted[from_host])
@@ -180,30 +199,19 @@ void network_send(struct network *network, uint32_t from_host, const struct addr
         network->tally->fault_packets_lost++;
         return;
     }
-    packet_plan(network, from_host, to, bytes, lateness_draw(network));
+    packet_plan(network, from, to, bytes, lateness_draw(network));
     if (!network->is_healed &&
         prng_chance(&network->prng, (uint32_t)network->draw->duplicate_chance)) {
         network->tally->fault_packets_duplicated++;
-        packet_plan(network, from_host, to, bytes,
+        packet_plan(network, from, to, bytes,
                     prng_range(&network->prng, 0, network->draw->duplicate_lag_ns));
     }
 }
 
-bool network_enqueue(struct network *network, struct packet *packet)
-{
-    struct inbox *inbox = &network->inboxes[packet->to_host];
-    if (!network->is_open[packet->to_host] || inbox->count == INBOX_MAX) {
-        network->tally->fault_packets_to_dead_hosts++;
-        network_release(network, packet);
-        return false;
-    }
-    inbox->packets[(inbox->head + inbox->count++) % INBOX_MAX] = packet;
-    return true;
-}
+/* ---- at a node ---- */
 
-struct packet *network_dequeue(struct network *network, uint32_t node)
+static struct packet *inbox_take(struct inbox *inbox)
 {
-    struct inbox *inbox = &network->inboxes[node];
     if (inbox->count == 0)
         return NULL;
     struct packet *packet = inbox->packets[inbox->head];
@@ -212,11 +220,49 @@ struct packet *network_dequeue(struct network *network, uint32_t node)
     return packet;
 }
 
-void network_flush(struct network *network, uint32_t node)
+static bool inbox_put(struct inbox *inbox, struct packet *packet, uint32_t max)
 {
-    struct packet *packet = network_dequeue(network, node);
-    while (packet != NULL) {
-        network_release(network, packet);
-        packet = network_dequeue(network, node);
-    }
+    if (inbox->count == max)
+        return false;
+    inbox->packets[(inbox->head + inbox->count++) % INBOX_MAX] = packet;
+    return true;
+}
+
+bool network_enqueue(struct network *network, struct packet *packet)
+{
+    uint32_t node = packet->to_host;
+    uint32_t lane = packet->to_lane;
+    if (network->is_open[node][lane] && inbox_put(&network->inboxes[node][lane], packet, INBOX_MAX))
+        return true;
+    network->tally->fault_packets_to_dead_hosts++;
+    network_release(network, packet);
+    return false;
+}
+
+bool network_hand_over(struct network *network, struct packet *packet, uint32_t lane)
+{
+    uint32_t node = packet->to_host;
+    return network->is_open[node][lane] && inbox_put(&network->rings[node][lane], packet, RING_MAX);
+}
+
+struct packet *network_take_over(struct network *network, uint32_t node, uint32_t lane)
+{
+    return inbox_take(&network->rings[node][lane]);
+}
+
+struct packet *network_dequeue(struct network *network, uint32_t node, uint32_t lane)
+{
+    return inbox_take(&network->inboxes[node][lane]);
+}
+
+void network_flush(struct network *network, uint32_t node, uint32_t lane)
+{
+    struct packet *packet = NULL;
+    do {
+        packet = network_take_over(network, node, lane);
+        if (packet == NULL)
+            packet = network_dequeue(network, node, lane);
+        if (packet != NULL)
+            network_release(network, packet);
+    } while (packet != NULL);
 }

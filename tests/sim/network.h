@@ -1,8 +1,9 @@
 /*
  * The simulated network: datagrams between hosts, which are the nodes (numbers from 0) and, behind
- * them, the clients. Loses, duplicates, delays, reorders and corrupts by the draw; cuts are
- * directed, a pair at a time, and counted, so that overlapping faults each take back only their
- * own.
+ * them, the clients. A node has a queue a lane, which the UDP port selects, but for strays, and a
+ * ring a lane for what another lane hands over. Loses, duplicates, delays, reorders and corrupts by
+ * the draw; cuts are directed, a pair at a time, and counted, so that overlapping faults each take
+ * back only their own.
  */
 #ifndef POLLUX_TESTS_SIM_NETWORK_H
 #define POLLUX_TESTS_SIM_NETWORK_H
@@ -18,13 +19,15 @@
 
 #define CLIENTS_MAX 16
 #define HOSTS_MAX   (NODES_MAX + CLIENTS_MAX)
-#define INBOX_MAX   1024 /* packets waiting at a node; more are lost, as on a full receive ring */
+#define INBOX_MAX   1024 /* packets waiting for a lane; more are lost, as on a full receive ring */
+#define RING_MAX    256  /* packets that other lanes handed over */
 
 struct packet {
     struct packet *next;
     struct address from;
     uint32_t to_host;
     uint16_t to_port;
+    uint32_t to_lane; /* of a node: on whose queue it comes */
     uint32_t size_bytes;
     uint8_t data[PACKET_SIZE_BYTES_MAX];
 };
@@ -46,10 +49,12 @@ struct network {
     uint32_t cuts[HOSTS_MAX][HOSTS_MAX];   /* from, to: faults that cut this direction */
     uint64_t lag_ns[HOSTS_MAX][HOSTS_MAX]; /* added delay, of all faults together */
     uint64_t last_at_ns[HOSTS_MAX][HOSTS_MAX];
-    struct inbox inboxes[NODES_MAX];
-    uint16_t ports[HOSTS_MAX]; /* the port that is open; 0: none */
+    struct inbox inboxes[NODES_MAX][SIM_LANES_MAX];
+    struct inbox rings[NODES_MAX][SIM_LANES_MAX];
+    uint32_t lane_counts[NODES_MAX]; /* UDP port p + i comes on the queue of lane i % this */
+    uint16_t ports[HOSTS_MAX];       /* the port that is open; 0: none */
     uint16_t ports_used[HOSTS_MAX];
-    bool is_open[NODES_MAX];
+    bool is_open[NODES_MAX][SIM_LANES_MAX];
     bool is_muted[NODES_MAX]; /* dying inside a turn: nothing leaves any more */
     bool is_healed;
 };
@@ -64,14 +69,23 @@ void network_port_close(struct network *network, uint32_t host);
 /* HOSTS_MAX: no such host. */
 uint32_t network_host(const struct address *address);
 
-void network_send(struct network *network, uint32_t from_host, const struct address *to,
+/* Sends from the host's UDP port, or that of a node plus `from->port_offset`. */
+struct network_sender {
+    uint32_t host;
+    uint16_t port_offset;
+};
+void network_send(struct network *network, struct network_sender from, const struct address *to,
                   struct span bytes);
 
-/* Puts a delivered packet into its node's inbox; false when it was lost there. */
+/* Puts a delivered packet on the queue of its lane; false when it was lost there. */
 bool network_enqueue(struct network *network, struct packet *packet);
-struct packet *network_dequeue(struct network *network, uint32_t node);
+/* Gives a packet to another lane of its node; false: that lane's ring is full. */
+bool network_hand_over(struct network *network, struct packet *packet, uint32_t lane);
+/* The next one from the lane's ring, or from its queue; NULL: none. */
+struct packet *network_take_over(struct network *network, uint32_t node, uint32_t lane);
+struct packet *network_dequeue(struct network *network, uint32_t node, uint32_t lane);
 void network_release(struct network *network, struct packet *packet);
-/* Forgets what waits at a node. */
-void network_flush(struct network *network, uint32_t node);
+/* Forgets what waits for a lane. */
+void network_flush(struct network *network, uint32_t node, uint32_t lane);
 
 #endif

@@ -1,7 +1,5 @@
-/*
- * dataplane/port.h over the simulated network: hands out packets of the inbox, one burst at a time.
- * The queues of a node share its inbox: whichever is read first gets what waits there.
- */
+/* dataplane/port.h over the simulated network: hands out packets of a lane's queue and ring, one
+ * burst at a time. */
 #include "tests/sim/port_sim.h"
 
 #include "base/check.h"
@@ -10,26 +8,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define GIVEN_MAX 256 /* packets between two queues of a node */
-
 struct dp_port {
     struct network *network;
     struct port_sim_watch watch;
     uint32_t node;
-    uint32_t queue;
-    uint16_t first_port;
-    uint32_t given_head;
-    uint32_t given_count;
-    struct packet *given[GIVEN_MAX]; /* a ring of what other queues handed over */
+    uint32_t lane;
+    uint16_t udp_port; /* the first of udp_port_count */
+    uint16_t udp_port_count;
     uint32_t burst_count;
-    struct packet *burst[RX_BURST_MAX];
+    struct packet *burst[RX_BURST_MAX]; /* NULL: handed over */
     bool is_reserved;
+    uint16_t port_offset;
     struct address to;
     uint8_t tx[PACKET_SIZE_BYTES_MAX];
     struct dp_counters counters;
 };
 
-static struct dp_port *open_ports[NODES_MAX][LANES_MAX];
 static struct network *attached_network;
 static struct port_sim_watch attached_watch;
 
@@ -64,8 +58,8 @@ enum error dp_port_open(const struct dp_port_options *options, struct dp_port **
 {
     uint32_t node = network_host(&options->ipv4);
     CHECK(attached_network != NULL);
-    CHECK(options->queue < LANES_MAX);
-    if (node >= NODES_MAX || open_ports[node][options->queue] != NULL) {
+    CHECK(options->queue < SIM_LANES_MAX);
+    if (node >= NODES_MAX || attached_network->is_open[node][options->queue]) {
         snprintf(ret_reason, reason_size, "the simulated address is not free");
         return ERR_BUSY;
     }
@@ -74,10 +68,10 @@ enum error dp_port_open(const struct dp_port_options *options, struct dp_port **
     port->network = attached_network;
     port->watch = attached_watch;
     port->node = node;
-    port->queue = options->queue;
-    port->first_port = options->ipv4.port;
-    open_ports[node][options->queue] = port;
-    port->network->is_open[node] = true;
+    port->lane = options->queue;
+    port->udp_port = options->ipv4.port;
+    port->udp_port_count = options->udp_port_count > 0 ? options->udp_port_count : 1;
+    port->network->is_open[node][port->lane] = true;
     *ret_port = port;
     return OK;
 }
@@ -91,47 +85,22 @@ static void burst_release(struct dp_port *port)
     port->burst_count = 0;
 }
 
-static struct packet *given_take(struct dp_port *port)
-{
-    if (port->given_count == 0)
-        return NULL;
-    struct packet *packet = port->given[port->given_head];
-    port->given_head = (port->given_head + 1) % GIVEN_MAX;
-    port->given_count--;
-    return packet;
-}
-
-static bool has_open_queue(uint32_t node)
-{
-    for (uint32_t queue = 0; queue < LANES_MAX; queue++) {
-        if (open_ports[node][queue] != NULL)
-            return true;
-    }
-    return false;
-}
-
 void dp_port_close(struct dp_port *port)
 {
-    struct packet *packet;
     burst_release(port);
-    while ((packet = given_take(port)) != NULL)
-        network_release(port->network, packet);
-    open_ports[port->node][port->queue] = NULL;
-    if (!has_open_queue(port->node)) {
-        network_flush(port->network, port->node);
-        port->network->is_open[port->node] = false;
-    }
+    network_flush(port->network, port->node, port->lane);
+    port->network->is_open[port->node][port->lane] = false;
     free(port);
 }
 
-static void burst_add(struct dp_port *port, struct packet *packet,
-                      struct dp_datagram *ret_datagrams)
+/* Hands out one packet. */
+static void burst_add(struct dp_port *port, struct packet *packet, struct dp_datagram *ret_datagram)
 {
-    ret_datagrams[port->burst_count] =
+    *ret_datagram =
         (struct dp_datagram){.from = packet->from,
                              .data = packet->data,
                              .size_bytes = packet->size_bytes,
-                             .port_offset = (uint16_t)(packet->to_port - port->first_port),
+                             .port_offset = (uint16_t)(packet->to_port - port->udp_port),
                              .slot = (uint16_t)port->burst_count};
     port->burst[port->burst_count++] = packet;
 }
@@ -141,41 +110,51 @@ uint32_t dp_port_rx(struct dp_port *port, uint64_t now_ns, struct dp_datagram *r
 {
     (void)now_ns;
     CHECK(max <= RX_BURST_MAX);
-    struct packet *packet;
     burst_release(port);
-    while (port->burst_count < (max + 1) / 2 && (packet = given_take(port)) != NULL) {
-        burst_add(port, packet, ret_datagrams);
+    while (port->burst_count < (max + 1) / 2) {
+        struct packet *packet = network_take_over(port->network, port->node, port->lane);
+        if (packet == NULL)
+            break;
         port->counters.rx_taken_over++;
+        burst_add(port, packet, &ret_datagrams[port->burst_count]);
     }
-    while (port->burst_count < max &&
-           (packet = network_dequeue(port->network, port->node)) != NULL) {
-        burst_add(port, packet, ret_datagrams);
+    while (port->burst_count < max) {
+        struct packet *packet = network_dequeue(port->network, port->node, port->lane);
+        if (packet == NULL)
+            break;
+        if ((uint16_t)(packet->to_port - port->udp_port) >= port->udp_port_count) {
+            port->counters.drops[DP_DROP_UDP_PORT]++;
+            network_release(port->network, packet);
+            continue;
+        }
         port->counters.rx_packets++;
         port->counters.rx_bytes += packet->size_bytes;
+        burst_add(port, packet, &ret_datagrams[port->burst_count]);
     }
     return port->burst_count;
 }
 
 bool dp_port_hand_over(struct dp_port *port, const struct dp_datagram *datagram, uint32_t queue)
 {
-    CHECK(queue < LANES_MAX && queue != port->queue);
-    struct dp_port *to = open_ports[port->node][queue];
-    CHECK(datagram->slot < port->burst_count && port->burst[datagram->slot] != NULL);
-    if (to == NULL || to->given_count == GIVEN_MAX) {
+    struct packet *packet = port->burst[datagram->slot];
+    CHECK(datagram->slot < port->burst_count);
+    CHECK(packet != NULL && queue != port->lane && queue < SIM_LANES_MAX);
+    if (!network_hand_over(port->network, packet, queue)) {
         port->counters.drops[DP_DROP_HANDOVER_FULL]++;
         return false;
     }
-    to->given[(to->given_head + to->given_count++) % GIVEN_MAX] = port->burst[datagram->slot];
     port->burst[datagram->slot] = NULL;
     port->counters.rx_handed_over++;
+    port->watch.after_hand_over(port->watch.context, port->node, queue);
     return true;
 }
 
 uint8_t *dp_port_tx_reserve(struct dp_port *port, uint16_t port_offset, const struct address *to)
 {
-    (void)port_offset; /* a simulated node has one port */
     CHECK(!port->is_reserved);
+    CHECK(port_offset < port->udp_port_count);
     port->is_reserved = true;
+    port->port_offset = port_offset;
     port->to = *to;
     return port->tx;
 }
@@ -188,7 +167,8 @@ void dp_port_tx_commit(struct dp_port *port, uint32_t size_bytes)
     port->counters.tx_packets++;
     port->counters.tx_bytes += size_bytes;
     port->watch.before_send(port->watch.context, port->node, span_of(port->tx, size_bytes));
-    network_send(port->network, port->node, &port->to, span_of(port->tx, size_bytes));
+    network_send(port->network, (struct network_sender){port->node, port->port_offset}, &port->to,
+                 span_of(port->tx, size_bytes));
 }
 
 void dp_port_tx_flush(struct dp_port *port)

@@ -7,9 +7,11 @@
 
 #include "tests/sim/network.h"
 
-/* Called before a datagram leaves a node: it may die here, and what it says is heard. */
 struct port_sim_watch {
+    /* Called before a datagram leaves a node: it may die here, and what it says is heard. */
     void (*before_send)(void *context, uint32_t node, struct span packet);
+    /* A lane has given a datagram to another one of its node. */
+    void (*after_hand_over)(void *context, uint32_t node, uint32_t lane);
     void *context;
 };
 

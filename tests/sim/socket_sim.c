@@ -145,7 +145,8 @@ void socket_flush(struct plx_client *client)
     current->watch.before_flush(current->watch.context, client);
     for (uint32_t i = 0; i < client->out_count && !current->is_muted; i++) {
         const struct packet_out *packet = &client->out[i];
-        network_send(current->network, current->host, &client->endpoints[packet->endpoint].address,
+        network_send(current->network, (struct network_sender){.host = current->host},
+                     &client->endpoints[packet->endpoint].address,
                      span_of(packet->bytes, packet->size_bytes));
         client->statistics.packets_sent++;
     }

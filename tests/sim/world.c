@@ -42,6 +42,12 @@ static void on_store(void *context, const char *path)
         node_side_effect(context, number - 1);
 }
 
+static void on_hand_over(void *context, uint32_t number, uint32_t lane)
+{
+    struct world *world = context;
+    node_plan_turn(world, &world->nodes[number].lanes[lane], world_now_ns(world));
+}
+
 static void media_init(struct world *world)
 {
     world->media = medium_sim_create(&(struct medium_sim_options){
@@ -61,8 +67,9 @@ static void network_begin(struct world *world)
     world->network.tally = world->tally;
     world->network.draw = &world->draw;
     network_init(&world->network, world->seed);
-    port_sim_attach(&world->network,
-                    (struct port_sim_watch){.before_send = on_send, .context = world});
+    port_sim_attach(&world->network, (struct port_sim_watch){.before_send = on_send,
+                                                             .after_hand_over = on_hand_over,
+                                                             .context = world});
 }
 
 /* Those of the workload, then takers. */
@@ -181,7 +188,7 @@ static void packet_deliver(struct world *world, struct packet *packet)
                                            packet->size_bytes < 64 ? packet->size_bytes : 64)));
     if (host < NODES_MAX) {
         if (network_enqueue(&world->network, packet))
-            node_plan_turn(world, &world->nodes[host].lanes[0], world_now_ns(world));
+            node_plan_turn(world, &world->nodes[host].lanes[packet->to_lane], world_now_ns(world));
         return;
     }
     if (host - NODES_MAX < client_count(world))

@@ -1,4 +1,5 @@
 /* Nodes: their files, starts and deaths. */
+#include "tests/sim/rcu_sim.h"
 #include "tests/sim/world.h"
 
 #include "base/check.h"
@@ -48,6 +49,7 @@ void node_init(struct world *world, uint32_t number)
     *node = (struct sim_node){.number = number, .lane_count = lane_count_of(world, number)};
     for (uint32_t i = 0; i < node->lane_count; i++)
         node->lanes[i] = (struct sim_lane){.node = number, .number = i};
+    world->network.lane_counts[number] = node->lane_count;
     node_clock_reset(world, node, true);
     node_plan_boot(world, node, 1 + prng_range(&world->prng, 0, 200000000));
 }
@@ -190,10 +192,12 @@ static void shard_look(struct world *world, struct sim_node *node, uint32_t shar
 static void lanes_close(struct sim_node *node)
 {
     for (uint32_t i = 0; i < node->lane_count; i++) {
+        rcu_sim_run(node->number, i);
         if (node->lanes[i].lane != NULL)
             lane_close(node->lanes[i].lane);
         node->lanes[i].lane = NULL;
     }
+    rcu_sim_end(node->number);
 }
 
 static enum error lane_boot(struct world *world, struct sim_lane *lane,
@@ -204,13 +208,17 @@ static enum error lane_boot(struct world *world, struct sim_lane *lane,
     uint32_t replica_count = 0;
     for (uint32_t shard = lane->number; shard < world->draw.shards; shard += node->lane_count)
         replicas[replica_count++] = replica_options_of(world, node, shard);
-    struct lane_options options = {
-        .lane = (uint16_t)lane->number,
-        .lane_count = (uint16_t)node->lane_count,
-        .shard_count = (uint16_t)world->draw.shards,
-        .replicas = replicas,
-        .replica_count = replica_count,
-        .port = {.ipv4 = network_address(node->number), .ipv4_prefix_bits = 24}};
+    struct lane_options options = {.lane = (uint16_t)lane->number,
+                                   .lane_count = (uint16_t)node->lane_count,
+                                   .shard_count = (uint16_t)world->draw.shards,
+                                   .replicas = replicas,
+                                   .replica_count = replica_count,
+                                   .port = {.queue = lane->number,
+                                            .queue_count = node->lane_count,
+                                            .udp_port_count = (uint16_t)world->draw.shards,
+                                            .ipv4 = network_address(node->number),
+                                            .ipv4_prefix_bits = 24}};
+    rcu_sim_run(node->number, lane->number);
     enum error error = lane_open(&options, node_clock_ns(world, node), &lane->lane, ret_report);
     if (error != OK)
         lane->lane = NULL;

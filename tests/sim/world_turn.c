@@ -1,4 +1,5 @@
 /* The turns of a node's lanes: when they run, and what follows from them. */
+#include "tests/sim/rcu_sim.h"
 #include "tests/sim/world.h"
 
 #define IDLE_IN_A_ROW_MAX 1000
@@ -129,8 +130,11 @@ void node_turn(struct world *world, struct sim_lane *lane)
     }
     medium_sim_set_now(world->media, world_now_ns(world));
     witness_begin(&world->witness, (uint16_t)(node->number + 1));
+    rcu_sim_run(node->number, lane->number);
     enum lane_result result = lane_turn(lane->lane, node_clock_ns(world, node));
     witness_end(&world->witness);
+    if (result == LANE_IDLE)
+        rcu_sim_sleep();
     world->tally->turns++;
     if (node->is_dead_inside) {
         node_notes_take(world, node);
