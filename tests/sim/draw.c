@@ -443,7 +443,8 @@ void draw_make(struct draw *draw, uint64_t seed)
     uint64_t aim = draw_aim(draw, &prng);
     draw_patience(draw, &prng);
     draw_contract(draw, &prng, aim);
-    draw->shards = 1;
+    draw_shards(draw, seed);
+    draw->shards = 1; /* clients do not divide keys yet */
     draw->lanes = 1;
 }
 

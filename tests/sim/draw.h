@@ -111,7 +111,9 @@
     X(lanes)                                                                                       \
     X(is_lanes_mixed)                                                                              \
     X(stray_chance)                                                                                \
-    X(hold_weight)
+    X(hold_weight)                                                                                 \
+    X(spread_keys)                                                                                 \
+    X(is_tagged)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */
@@ -132,6 +134,10 @@ struct draw {
 };
 
 void draw_make(struct draw *draw, uint64_t seed);
+/* The part of draw_make that is about shards and lanes. */
+void draw_shards(struct draw *draw, uint64_t seed);
+/* After overrides: takes back what needs more shards or lanes than there are. */
+void draw_fit_shards(struct draw *draw);
 
 /* Overrides one value, written name=value. ERR_SYNTAX, ERR_NOT_FOUND. */
 MUST_USE enum error draw_override(struct draw *draw, const char *setting);

@@ -37,7 +37,8 @@ static const char usage[] =
     "Runs N seeds from S on. A seed draws its cluster, workload and faults; --set overrides one\n"
     "value of the draw. --twice runs each seed two times and compares the trace hashes. "
     "--seed-file\n"
-    "runs the seeds of a file, one a line. --history writes what clients saw as JSON lines.\n"
+    "runs the seeds of a file, one a line with its overrides. --history writes what clients saw as "
+    "JSON lines.\n"
     "Exit: 0 clean, 1 a rule was broken, 2 wrong usage.\n";
 
 static struct world world;
@@ -95,6 +96,7 @@ static bool draw_fill(const struct arguments *arguments, uint64_t seed, struct d
             return false;
         }
     }
+    draw_fit_shards(ret_draw);
     return true;
 }
 
@@ -230,8 +232,24 @@ static uint64_t seeds_run_range(const struct arguments *arguments, uint64_t *ret
     return done;
 }
 
-/* Seeds of a file: a number begins each line, the rest tells why it is there; # begins a
- * comment. */
+/* Runs one line of a file of seeds: a number, overrides of the draw, and why it is there. */
+static bool seed_line_run(const struct arguments *arguments, char *line)
+{
+    struct arguments of_line = *arguments;
+    uint64_t seed;
+    char *rest = NULL;
+    char *word = strtok_r(line, " \t\n", &rest);
+    if (word == NULL || !number_parse(word, &seed))
+        return false;
+    for (word = strtok_r(NULL, " \t\n", &rest); word != NULL && strchr(word, '=') != NULL;
+         word = strtok_r(NULL, " \t\n", &rest)) {
+        if (!override_add(&of_line, word))
+            return false;
+    }
+    return seed_run(&of_line, seed);
+}
+
+/* Lines as seed_line_run takes them; # begins a comment. */
 static uint64_t seeds_run_file(const struct arguments *arguments, uint64_t *ret_broken)
 {
     FILE *file = fopen(arguments->seeds_path, "r");
@@ -243,11 +261,9 @@ static uint64_t seeds_run_file(const struct arguments *arguments, uint64_t *ret_
     char line[512];
     uint64_t done = 0;
     while (fgets(line, sizeof(line), file) != NULL) {
-        line[strcspn(line, " \t\n")] = '\0';
-        uint64_t seed;
-        if (line[0] == '#' || line[0] == '\0')
+        if (line[0] == '#' || line[0] == '\n')
             continue;
-        *ret_broken += !number_parse(line, &seed) || !seed_run(arguments, seed);
+        *ret_broken += !seed_line_run(arguments, line);
         done++;
     }
     fclose(file);

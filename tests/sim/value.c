@@ -5,6 +5,8 @@
 #include "tests/sim/verdict.h"
 
 #define BIG_SIZE_BYTES_MIN 20000
+#define TAGGED_SIZE_BYTES  4
+#define TAGGED_TOGETHER    3 /* keys of one tag */
 
 size_t value_key(const struct draw *draw, uint32_t key, uint8_t ret_key[KEY_SIZE_BYTES_MAX])
 {
@@ -12,6 +14,13 @@ size_t value_key(const struct draw *draw, uint32_t key, uint8_t ret_key[KEY_SIZE
     for (size_t i = 0; i < size; i++)
         ret_key[i] = (uint8_t)('a' + (key + i) % 26);
     ret_key[0] = (uint8_t)('A' + key);
+    if (draw->is_tagged == 0)
+        return size;
+    /* The shard is that of the tag, wherever it stands and whatever follows. */
+    size = size < TAGGED_SIZE_BYTES ? TAGGED_SIZE_BYTES : size;
+    ret_key[1] = '{';
+    ret_key[2] = (uint8_t)('a' + key / TAGGED_TOGETHER);
+    ret_key[3] = '}';
     return size;
 }
 

@@ -9,7 +9,7 @@
 #include "base/span.h"
 #include "tests/sim/draw.h"
 
-/* Writes the key; returns its size. */
+/* Writes the key; returns its size. Where the draw says so, keys share a {tag} by threes. */
 size_t value_key(const struct draw *draw, uint32_t key, uint8_t ret_key[KEY_SIZE_BYTES_MAX]);
 
 size_t value_size_bytes(const struct draw *draw, uint64_t name);

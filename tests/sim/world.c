@@ -2,6 +2,7 @@
 #include "tests/sim/world.h"
 
 #include "base/check.h"
+#include "base/shard.h"
 #include "tests/sim/eavesdropper.h"
 #include "tests/sim/port_sim.h"
 
@@ -78,6 +79,15 @@ static uint32_t client_count(const struct world *world)
     return (uint32_t)(world->draw.clients + world->draw.takers);
 }
 
+static void key_make(struct client_world *clients, uint32_t key)
+{
+    const struct draw *draw = clients->draw;
+    size_t size = value_key(draw, key, clients->keys[key]);
+    clients->key_sizes_bytes[key] = size;
+    clients->key_shards[key] =
+        shard_of_key(span_of(clients->keys[key], size), (uint16_t)draw->shards);
+}
+
 static void clients_begin(struct world *world)
 {
     const struct draw *draw = &world->draw;
@@ -93,7 +103,7 @@ static void clients_begin(struct world *world)
     tokens_init(&clients->tokens);
     log_file_init(&clients->log_file, world->seed, (uint32_t)draw->log_lines, draw->fault_phase_ns);
     for (uint32_t key = 0; key < draw->keys; key++)
-        clients->key_sizes_bytes[key] = value_key(draw, key, clients->keys[key]);
+        key_make(clients, key);
     for (uint32_t i = 0; i < client_count(world); i++)
         client_init(&world->clients[i], clients, i, world->seed);
 }
