@@ -54,6 +54,11 @@
 #define APPEND_ENTRIES_MAX            64
 #define APPEND_SIZE_BYTES_SOFT        (32 * 1024)
 
+/* What the configuration may give one shard: more blocks or pending relaxed writes than these hold
+ * the engine cannot number. */
+#define STORE_SIZE_BYTES_MAX   (UINT64_C(1) << 37)
+#define RELAXED_SIZE_BYTES_MAX (UINT64_C(384) << 20)
+
 /* Sessions: operations in flight whose outcome is remembered. */
 #define SESSION_WINDOW 128
 

@@ -1,16 +1,20 @@
 /* Configuration: a table of keys, one parser a type, checks across keys at the end. */
 #include "server/config.h"
 
+#include "pmem/log.h"
+#include "server/node_files.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ini.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum key_type { KEY_TEXT, KEY_U16, KEY_U32, KEY_I32, KEY_BOOL, KEY_DURATION, KEY_SIZE, KEY_TURNS };
+enum key_type { KEY_TEXT, KEY_U16, KEY_U32, KEY_BOOL, KEY_DURATION, KEY_SIZE, KEY_TURNS };
 
 struct key {
     const char *section;
@@ -22,16 +26,21 @@ struct key {
     const char *expected;
 };
 
-#define AT(field) offsetof(struct config, field)
-#define SECOND_NS UINT64_C(1000000000)
+#define AT(field)            offsetof(struct config, field)
+#define SECOND_NS            UINT64_C(1000000000)
+#define RELAXED_SIZE_UNSET   UINT64_MAX
+#define RELAXED_SIZE_DEFAULT (UINT64_C(16) << 20)
+#define CORE_MAX             (CPU_SETSIZE - 1)
 
 static const struct key keys[] = {
     {"node", "id", KEY_U16, AT(id), 1, VOTER_ID_MAX, "1 to 255"},
     {"node", "log", KEY_TEXT, AT(log_path), 1, 0, "a file path"},
     {"node", "log_size", KEY_SIZE, AT(log_size_bytes), 8 << 20, UINT64_C(1) << 37,
      "8MiB to 128GiB, in whole 4KiB"},
-    {"node", "relaxed_size", KEY_SIZE, AT(relaxed_size_bytes), 0, UINT64_C(1) << 30,
-     "0B (no relaxed writes), or 8MiB to 1GiB in whole 4KiB"},
+    {"node", "relaxed_size", KEY_SIZE, AT(relaxed_size_bytes), 0,
+     SHARDS_MAX *RELAXED_SIZE_BYTES_MAX,
+     "0B (no relaxed writes), or 8MiB to 384MiB for each shard, in whole 4KiB"},
+    {"cluster", "shards", KEY_U16, AT(shard_count), 1, SHARDS_MAX, "1 to 64"},
     {"cluster", "name", KEY_TEXT, AT(cluster), 1, 0, "a name"},
     {"cluster", "election_timeout_min", KEY_DURATION, AT(election_timeout_min_ns), 500000,
      60 * SECOND_NS, "500us to 60s"},
@@ -40,8 +49,8 @@ static const struct key keys[] = {
     {"cluster", "heartbeat_interval", KEY_DURATION, AT(heartbeat_interval_ns), 100000,
      30 * SECOND_NS, "100us to 30s"},
     {"cluster", "keys_max", KEY_U32, AT(keys_max), 1, 1u << 30, "1 to 1073741824"},
-    {"cluster", "store_size", KEY_SIZE, AT(store_size_bytes), 1 << 20, UINT64_C(1) << 38,
-     "1MiB to 256GiB"},
+    {"cluster", "store_size", KEY_SIZE, AT(store_size_bytes), 1 << 20,
+     SHARDS_MAX *STORE_SIZE_BYTES_MAX, "1MiB to 128GiB for each shard"},
     {"cluster", "sessions_max", KEY_U32, AT(sessions_max), 1, 1u << 20, "1 to 1048576"},
     {"cluster", "session_ttl", KEY_DURATION, AT(session_ttl_ns), SECOND_NS,
      30 * 24 * 3600 * SECOND_NS, "1s to 720h"},
@@ -50,7 +59,7 @@ static const struct key keys[] = {
     {"port", "ring_size", KEY_U32, AT(ring_size), 64, 16384, "64 to 16384"},
     {"port", "hugepages", KEY_BOOL, AT(is_hugepages), 0, 0, "true or false"},
     {"port", "memory_mib", KEY_U32, AT(memory_mib), 16, 65536, "16 to 65536"},
-    {"lane", "core", KEY_I32, AT(core), 0, 4096, "-1 (not pinned) or a core number"},
+    {"lane", "count", KEY_U16, AT(lane_count), 1, LANES_MAX, "1 to 32"},
     {"lane", "idle_spin_turns", KEY_TURNS, AT(idle_spin_turns), 0, UINT32_MAX,
      "a number of turns, or forever"},
     {"lane", "idle_yield_turns", KEY_U32, AT(idle_yield_turns), 0, UINT32_MAX, "a number of turns"},
@@ -132,9 +141,6 @@ static bool store_number(const struct key *key, uint8_t *field, const char *text
     case KEY_U16:
         *(uint16_t *)(void *)field = (uint16_t)number;
         return true;
-    case KEY_I32:
-        *(int32_t *)(void *)field = (int32_t)number;
-        return true;
     case KEY_U32:
     case KEY_TURNS:
         *(uint32_t *)(void *)field = (uint32_t)number;
@@ -157,10 +163,6 @@ static bool store(const struct key *key, struct config *config, const char *text
         return store_text((char *)field, text);
     if (key->type == KEY_BOOL)
         return store_bool((bool *)field, text);
-    if (key->type == KEY_I32 && strcmp(text, "-1") == 0) {
-        *(int32_t *)(void *)field = -1;
-        return true;
-    }
     if (key->type == KEY_TURNS && strcmp(text, "forever") == 0) {
         *(uint32_t *)(void *)field = UINT32_MAX;
         return true;
@@ -225,6 +227,34 @@ static bool store_peer(struct config *config, const char *name, const char *valu
     return true;
 }
 
+/* "2, 3": a core for each lane. */
+static bool store_cores(struct config *config, const char *text)
+{
+    config->core_count = 0;
+    for (const char *at = text; at != NULL;) {
+        char number[16];
+        uint64_t core;
+        at += strspn(at, " ");
+        size_t length = strcspn(at, " ,");
+        if (length == 0 || length >= sizeof(number) || config->core_count == LANES_MAX)
+            return false;
+        memcpy(number, at, length);
+        number[length] = '\0';
+        if (!parse_number(number, no_units, &core) || core > CORE_MAX)
+            return false;
+        for (uint32_t i = 0; i < config->core_count; i++) {
+            if (config->cores[i] == (int32_t)core)
+                return false;
+        }
+        config->cores[config->core_count++] = (int32_t)core;
+        at += length + strspn(at + length, " ");
+        if (*at != ',' && *at != '\0')
+            return false;
+        at = *at == ',' ? at + 1 : NULL;
+    }
+    return true;
+}
+
 /* Keys whose shape is their own: *ret_expected is set when the key is one of them. */
 static bool store_special(struct config *config, const char *section, const char *name,
                           const char *value, const char **ret_expected)
@@ -232,6 +262,10 @@ static bool store_special(struct config *config, const char *section, const char
     if (strcmp(section, "peers") == 0) {
         *ret_expected = "up to 9 distinct ids (1 to 255), each ip:port";
         return store_peer(config, name, value);
+    }
+    if (strcmp(section, "lane") == 0 && strcmp(name, "cores") == 0) {
+        *ret_expected = "a core number for each lane, all different, like 2, 3";
+        return store_cores(config, value);
     }
     if (strcmp(section, "port") != 0)
         return false;
@@ -323,7 +357,7 @@ static void set_defaults(struct config *config)
 {
     *config = (struct config){
         .log_size_bytes = UINT64_C(1) << 30,
-        .relaxed_size_bytes = UINT64_C(16) << 20,
+        .relaxed_size_bytes = RELAXED_SIZE_UNSET,
         .election_timeout_min_ns = UINT64_C(150000000),
         .election_timeout_max_ns = UINT64_C(300000000),
         .heartbeat_interval_ns = UINT64_C(30000000),
@@ -335,11 +369,19 @@ static void set_defaults(struct config *config)
         .mtu_bytes = 1500,
         .ring_size = 1024,
         .memory_mib = 64,
-        .core = -1,
+        .shard_count = 1,
+        .lane_count = 1,
         .idle_spin_turns = 100,
         .idle_yield_turns = 2000,
         .idle_sleep_max_ns = 100000,
     };
+}
+
+/* Enough for each shard to have a journal at all. */
+static uint64_t relaxed_size_default(uint16_t shard_count)
+{
+    uint64_t least = (uint64_t)shard_count * LOG_SIZE_BYTES_MIN;
+    return least > RELAXED_SIZE_DEFAULT ? least : RELAXED_SIZE_DEFAULT;
 }
 
 const struct config_peer *config_self(const struct config *config)
@@ -363,6 +405,22 @@ static const char *contradiction(const struct config *config)
     if (config->relaxed_size_bytes % 4096 != 0 ||
         (config->relaxed_size_bytes != 0 && config->relaxed_size_bytes < 8 << 20))
         return "[node] relaxed_size must be 0B, or at least 8MiB in whole 4KiB";
+    if (config->log_size_bytes / config->shard_count < LOG_SIZE_BYTES_MIN)
+        return "[node] log_size must be at least 8MiB for each of the [cluster] shards";
+    if (config->relaxed_size_bytes != 0 &&
+        config->relaxed_size_bytes / config->shard_count < LOG_SIZE_BYTES_MIN)
+        return "[node] relaxed_size must be 0B, or at least 8MiB for each of the [cluster] shards";
+    if (config->relaxed_size_bytes / config->shard_count > RELAXED_SIZE_BYTES_MAX)
+        return "[node] relaxed_size must be at most 384MiB for each of the [cluster] shards";
+    if (config->store_size_bytes / config->shard_count > STORE_SIZE_BYTES_MAX)
+        return "[cluster] store_size must be at most 128GiB for each of the [cluster] shards";
+    if (config->lane_count > config->shard_count)
+        return "[lane] count is above [cluster] shards: a lane without a shard has nothing to do";
+    if (config->core_count != 0 && config->core_count != config->lane_count)
+        return "[lane] cores must name one core for each of the [lane] count lanes";
+    if (config_self(config) != NULL &&
+        config_self(config)->address.port > UINT16_MAX - config->shard_count + 1)
+        return "[peers] the port of [node] id is too high: shard s has that port plus s";
     if (config->cluster[0] == '\0')
         return "[cluster] name is missing";
     if (config->device[0] == '\0')
@@ -379,16 +437,20 @@ static const char *contradiction(const struct config *config)
 /* A journal that nobody opens would strand the acknowledged writes in it without a word. */
 static bool has_stranded_journal(const struct config *config, char *ret_reason, size_t reason_size)
 {
-    for (uint32_t bank = 0; bank < 2 && config->relaxed_size_bytes == 0; bank++) {
-        char name[CONFIG_TEXT_MAX + 16];
-        snprintf(name, sizeof(name), "%s" CONFIG_JOURNAL_SUFFIX ".%u", config->log_path, bank);
-        if (access(name, F_OK) != 0)
+    if (config->relaxed_size_bytes != 0)
+        return false;
+    for (uint32_t i = 0; i < 2u * config->shard_count; i++) {
+        char journal[NODE_FILE_NAME_BYTES];
+        char bank[NODE_FILE_NAME_BYTES + 16];
+        node_journal_name(config, (uint16_t)(i / 2), journal);
+        snprintf(bank, sizeof(bank), "%s.%u", journal, i % 2);
+        if (access(bank, F_OK) != 0)
             continue;
         snprintf(ret_reason, reason_size,
                  "%s: may hold acknowledged relaxed writes, which [node] relaxed_size = 0B would "
                  "strand: start with relaxed_size = 16MiB until relaxed_pending is 0 in the node's "
-                 "status, then stop it and remove " CONFIG_JOURNAL_SUFFIX ".0 and .1",
-                 name);
+                 "status, then stop it and remove %s.0 and .1",
+                 bank, journal);
         return true;
     }
     return false;
@@ -415,6 +477,8 @@ enum error config_read(const char *path, struct config *ret_config, char *ret_re
         fail(&reading, ERR_SYNTAX, "not a section, a key = value, or a comment");
     if (reading.error != OK)
         return reading.error;
+    if (config.relaxed_size_bytes == RELAXED_SIZE_UNSET)
+        config.relaxed_size_bytes = relaxed_size_default(config.shard_count);
     const char *wrong = contradiction(&config);
     if (wrong != NULL) {
         snprintf(ret_reason, reason_size, "%s: %s", path, wrong);

@@ -15,8 +15,6 @@
 #include <stdint.h>
 
 #define CONFIG_TEXT_MAX 256
-/* Behind the path of the log: that of the journal, whose banks end in .0 and .1. */
-#define CONFIG_JOURNAL_SUFFIX ".relaxed"
 
 struct config_peer {
     uint16_t id;
@@ -27,16 +25,17 @@ struct config {
     /* [node] */
     uint16_t id;
     char log_path[CONFIG_TEXT_MAX];
-    uint64_t log_size_bytes;
-    uint64_t relaxed_size_bytes; /* of the journal beside the log; 0: no relaxed writes */
+    uint64_t log_size_bytes;     /* of all shards' logs together */
+    uint64_t relaxed_size_bytes; /* of all shards' journals together; 0: no relaxed writes */
     /* [cluster] */
     char cluster[CONFIG_TEXT_MAX];
     uint64_t election_timeout_min_ns;
     uint64_t election_timeout_max_ns;
     uint64_t heartbeat_interval_ns;
-    uint32_t keys_max;
-    uint64_t store_size_bytes;
-    uint32_t sessions_max;
+    uint16_t shard_count;
+    uint32_t keys_max;         /* of all shards together */
+    uint64_t store_size_bytes; /* of all shards together */
+    uint32_t sessions_max;     /* of each shard: a client opens one in each shard it writes to */
     uint64_t session_ttl_ns;
     /* [peers] id = ip:port, this node included */
     struct config_peer peers[NODES_MAX];
@@ -50,9 +49,11 @@ struct config {
     uint16_t mtu_bytes;
     uint32_t ring_size;
     bool is_hugepages;
-    uint32_t memory_mib;
+    uint32_t memory_mib; /* of packet buffers, for each lane */
     /* [lane] */
-    int32_t core;              /* -1: not pinned */
+    uint16_t lane_count;
+    int32_t cores[LANES_MAX];  /* of each lane */
+    uint32_t core_count;       /* lane_count, or 0: not pinned */
     uint32_t idle_spin_turns;  /* then sched_yield; UINT32_MAX: spin for ever */
     uint32_t idle_yield_turns; /* then short sleeps */
     uint64_t idle_sleep_max_ns;

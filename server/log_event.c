@@ -29,29 +29,30 @@ static const char *role_name(uint8_t role)
     return role < sizeof(names) / sizeof(names[0]) ? names[role] : "?";
 }
 
-void log_event_write(const struct log_event *report, uint16_t node)
+void log_event_write(const struct log_event *event, uint16_t node)
 {
-    unsigned long term = (unsigned long)report->term;
-    unsigned long value = (unsigned long)report->value;
-    switch (report->kind) {
+    unsigned long term = (unsigned long)event->term;
+    unsigned long value = (unsigned long)event->value;
+    unsigned shard = event->shard;
+    switch (event->kind) {
     case LOG_EVENT_ROLE:
-        log_event_line("info", "role node=%u role=%s term=%lu last=%lu", node,
-                       role_name(report->role), term, value);
+        log_event_line("info", "role node=%u shard=%u role=%s term=%lu last=%lu", node, shard,
+                       role_name(event->role), term, value);
         return;
     case LOG_EVENT_LEADER:
-        log_event_line("info", "leader node=%u leader=%u term=%lu commit=%lu", node, report->leader,
-                       term, value);
+        log_event_line("info", "leader node=%u shard=%u leader=%u term=%lu commit=%lu", node, shard,
+                       event->leader, term, value);
         return;
     case LOG_EVENT_SUSPECT:
-        log_event_line(
-            "warning",
-            "suspect node=%u last=%lu: acknowledged records may be missing behind the last; "
-            "its vote alone decides nothing until a quorum has settled its log",
-            node, value);
+        log_event_line("warning",
+                       "suspect node=%u shard=%u last=%lu: the log may lack records that this node "
+                       "has acknowledged; until a quorum has settled the log, this node's vote "
+                       "counts only where all nodes vote",
+                       node, shard, value);
         return;
     case LOG_EVENT_SETTLED:
-        log_event_line("info", "settled node=%u last=%lu: a quorum has settled this node's log",
-                       node, value);
+        log_event_line("info", "settled node=%u shard=%u last=%lu: a quorum has settled the log",
+                       node, shard, value);
         return;
     case LOG_EVENT_SYNC_FAILED:
         log_event_line("error",

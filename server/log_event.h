@@ -1,6 +1,6 @@
 /*
  * Log lines: key=value text with a UTC time stamp on standard error. The lane only fills a struct
- * report and pushes it on a ring; the main thread writes the line.
+ * log_event and pushes it on a ring; the main thread writes the line.
  */
 #ifndef POLLUX_SERVER_LOG_EVENT_H
 #define POLLUX_SERVER_LOG_EVENT_H
@@ -20,6 +20,7 @@ struct log_event {
     enum log_event_kind kind;
     uint64_t term;
     uint64_t value;
+    uint16_t shard;
     uint16_t leader;
     uint8_t role; /* enum raft_role */
 };
@@ -28,7 +29,7 @@ struct log_event {
 __attribute__((format(printf, 2, 3))) void log_event_line(const char *level, const char *format,
                                                           ...);
 
-/* The line of a report of node `node`. Main thread. */
-void log_event_write(const struct log_event *report, uint16_t node);
+/* The line of an event of node `node`. Main thread. */
+void log_event_write(const struct log_event *event, uint16_t node);
 
 #endif

@@ -74,6 +74,7 @@ static size_t write_config(const struct config *config, char text[TEXT_SIZE_BYTE
             config->election_timeout_min_ns / 1000, config->election_timeout_max_ns / 1000);
     fprintf(out, "heartbeat_interval=%" PRIu64 "us\nkeys_max=%u\nstore_size=%" PRIu64 "B\n",
             config->heartbeat_interval_ns / 1000, config->keys_max, config->store_size_bytes);
+    fprintf(out, "shards=%u\n", config->shard_count);
     fprintf(out, "sessions_max=%u\nsession_ttl=%" PRIu64 "us\n[peers]\n", config->sessions_max,
             config->session_ttl_ns / 1000);
     for (uint32_t i = 0; i < config->peer_count; i++) {
@@ -82,8 +83,11 @@ static size_t write_config(const struct config *config, char text[TEXT_SIZE_BYTE
         fprintf(out, ":%u\n", config->peers[i].address.port);
     }
     write_port(out, config);
-    fprintf(out, "[lane]\ncore=%d\nidle_spin_turns=%u\nidle_yield_turns=%u\n", config->core,
+    fprintf(out, "[lane]\ncount=%u\nidle_spin_turns=%u\nidle_yield_turns=%u\n", config->lane_count,
             config->idle_spin_turns, config->idle_yield_turns);
+    for (uint32_t i = 0; i < config->core_count; i++)
+        fprintf(out, "%s%d%s", i == 0 ? "cores=" : ",", config->cores[i],
+                i + 1 == config->core_count ? "\n" : "");
     fprintf(out, "idle_sleep_max=%" PRIu64 "us\n", config->idle_sleep_max_ns / 1000);
     long size = ftell(out);
     CHECK(size > 0 && size < TEXT_SIZE_BYTES);

@@ -61,7 +61,25 @@ static void test_config_reads_every_kind_of_value(void **state)
     assert_int_equal(config.peers[2].address.port, 7401);
     assert_int_equal(config.ipv6_prefix_bits, 64);
     assert_int_equal(config.idle_spin_turns, UINT32_MAX);
-    assert_int_equal(config.core, -1);
+    assert_int_equal(config.shard_count, 1);
+    assert_int_equal(config.lane_count, 1);
+    assert_int_equal(config.core_count, 0);
+}
+
+static void test_config_reads_shards_lanes_and_cores(void **state)
+{
+    (void)state;
+    struct config config;
+    char text[2048];
+    char reason[512] = "";
+    snprintf(text, sizeof(text), "%scount = 2\ncores = 2, 3\n[cluster]\nshards = 8\n", good);
+    assert_int_equal(read_text(text, &config, reason), OK);
+    assert_int_equal(config.shard_count, 8);
+    assert_int_equal(config.lane_count, 2);
+    assert_int_equal(config.core_count, 2);
+    assert_int_equal(config.cores[0], 2);
+    assert_int_equal(config.cores[1], 3);
+    assert_int_equal(config.relaxed_size_bytes, 64u << 20); /* 8 MiB for each shard */
 }
 
 struct mistake {
@@ -82,7 +100,20 @@ static const struct mistake mistakes[] = {
     {"log_size = 64MiB\n", "log_size = 67108863B\n", ERR_ARGUMENT, "whole 4KiB"},
     {"log_size = 64MiB\n", "relaxed_size = 1MiB\n", ERR_ARGUMENT, "at least 8MiB"},
     {"log_size = 64MiB\n", "relaxed_size = 8388609B\n", ERR_ARGUMENT, "whole 4KiB"},
-    {"log_size = 64MiB\n", "relaxed_size = 2GiB\n", ERR_RANGE, ":4: [node] relaxed_size"},
+    {"log_size = 64MiB\n", "relaxed_size = 385MiB\n", ERR_ARGUMENT, "at most 384MiB for each"},
+    {"log_size = 64MiB\n", "relaxed_size = 1024GiB\n", ERR_RANGE, ":4: [node] relaxed_size"},
+    {"name = test\n", "name = test\nstore_size = 129GiB\n", ERR_ARGUMENT,
+     "at most 128GiB for each"},
+    {"name = test\n", "name = test\nshards = 65\n", ERR_RANGE, ":7: [cluster] shards = 65"},
+    {"name = test\n", "name = test\nshards = 9\n", ERR_ARGUMENT,
+     "log_size must be at least 8MiB for"},
+    {"[lane]\n", "[lane]\ncount = 33\n", ERR_RANGE, ":18: [lane] count = 33"},
+    {"[lane]\n", "[lane]\ncount = 2\n", ERR_ARGUMENT, "[lane] count is above [cluster] shards"},
+    {"[lane]\n", "[lane]\ncores = 2, x\n", ERR_RANGE, ":18: [lane] cores"},
+    {"[lane]\n", "[lane]\ncores = 2,2\n", ERR_RANGE, "all different"},
+    {"[lane]\n", "[lane]\ncores = 2, 3\n", ERR_ARGUMENT, "one core for each"},
+    {"2 = 10.77.0.2:7400\n", "2 = 10.77.0.2:65535\n[cluster]\nshards = 2\n[peers]\n", ERR_ARGUMENT,
+     "shard s has that port plus s"},
     {"name = test\n", "name = test\nnaem = x\n", ERR_SYNTAX, ":7: unknown key naem"},
     {"name = test\n", "", ERR_ARGUMENT, "name is missing"},
     {"election_timeout_max = 2ms\n", "election_timeout_max = 1ms\n", ERR_ARGUMENT, "is below"},
@@ -180,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config_reads_every_kind_of_value),
+        cmocka_unit_test(test_config_reads_shards_lanes_and_cores),
         cmocka_unit_test(test_config_names_each_mistake),
         cmocka_unit_test(test_config_strands_no_journal),
         cmocka_unit_test(test_config_reports_a_missing_file),

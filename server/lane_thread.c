@@ -1,0 +1,210 @@
+/* See server/lane_thread.h. */
+#include "server/lane_thread.h"
+
+#include "base/check.h"
+#include "base/ring.h"
+#include "engine/state/rcu.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* Log events that wait to be written; what comes when the ring is full is lost, never the turn. */
+#define LOG_EVENTS_MAX 1024
+
+struct lane_thread {
+    struct lane_thread_options options;
+    pthread_t thread;
+    sem_t opened;
+    struct lane *lane;
+    struct lane_report report;
+    struct idle idle;
+    struct ring events;
+    struct raft_status told[SHARDS_MAX]; /* of each replica: what the last event said */
+    enum node_exit exit; /* written by the thread before `opened`, or before has_ended */
+    /* Release and acquire pair the main thread's request with the lane's look at it, and the lane's
+     * end with the main thread's look at that. */
+    _Atomic bool is_stopping;
+    _Atomic bool has_ended;
+};
+
+static uint64_t clock_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void tell(struct lane_thread *thread, const struct log_event *event)
+{
+    (void)!ring_push(&thread->events, event);
+}
+
+/* An event of a replica, with what its raft says at the moment. */
+static struct log_event event_of(enum log_event_kind kind, uint16_t shard,
+                                 const struct raft_status *status, uint64_t value)
+{
+    return (struct log_event){.kind = kind,
+                              .shard = shard,
+                              .term = status->term,
+                              .leader = status->leader,
+                              .role = (uint8_t)status->role,
+                              .value = value};
+}
+
+static void tell_changes(struct lane_thread *thread, uint32_t at)
+{
+    struct replica *replica = lane_replica(thread->lane, at);
+    struct raft_status *told = &thread->told[at];
+    struct raft_status status;
+    struct log_event event;
+    replica_raft_status(replica, &status);
+    uint16_t shard = replica_shard(replica);
+    if (status.role != told->role) {
+        event = event_of(LOG_EVENT_ROLE, shard, &status, status.last_index);
+        tell(thread, &event);
+    }
+    if (status.leader != told->leader && status.leader != 0) {
+        event = event_of(LOG_EVENT_LEADER, shard, &status, status.commit_index);
+        tell(thread, &event);
+    }
+    if (status.is_tail_suspect != told->is_tail_suspect) {
+        event = event_of(status.is_tail_suspect ? LOG_EVENT_SUSPECT : LOG_EVENT_SETTLED, shard,
+                         &status, status.last_index);
+        tell(thread, &event);
+    }
+    *told = status;
+}
+
+static void back_off(struct lane_thread *thread, uint64_t now_ns)
+{
+    uint64_t sleep_ns = idle_wait(&thread->idle, now_ns, lane_deadline_ns(thread->lane));
+    if (sleep_ns == 0)
+        return;
+    rcu_offline();
+    idle_sleep(sleep_ns);
+    rcu_online();
+}
+
+static enum node_exit run_turns(struct lane_thread *thread)
+{
+    uint32_t replica_count = lane_replica_count(thread->lane);
+    while (!atomic_load_explicit(&thread->is_stopping, memory_order_acquire)) {
+        uint64_t now_ns = clock_now_ns();
+        enum lane_result result = lane_turn(thread->lane, now_ns);
+        switch (result) {
+        case LANE_WORKED:
+            idle_reset(&thread->idle);
+            break;
+        case LANE_IDLE:
+            back_off(thread, now_ns);
+            break;
+        case LANE_SYNC_FAILED:
+            tell(thread, &(struct log_event){.kind = LOG_EVENT_SYNC_FAILED});
+            return NODE_EXIT_SYNC_FAILED;
+        case LANE_LOG_EXHAUSTED:
+            tell(thread, &(struct log_event){.kind = LOG_EVENT_LOG_EXHAUSTED});
+            return NODE_EXIT_LOG_EXHAUSTED;
+        }
+        for (uint32_t i = 0; i < replica_count; i++)
+            tell_changes(thread, i);
+    }
+    return NODE_EXIT_OK;
+}
+
+static void pin(int32_t core)
+{
+    if (core < 0)
+        return;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)core, &set);
+    int result = pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+    if (result != 0)
+        log_event_line("warning", "core %d: %s: the lane is not pinned", core, strerror(result));
+}
+
+static void *lane_main(void *context)
+{
+    struct lane_thread *thread = context;
+    char name[16];
+    snprintf(name, sizeof(name), "lane%u", thread->options.lane.lane);
+    pthread_setname_np(pthread_self(), name);
+    pin(thread->options.core);
+    idle_thread_begin();
+    rcu_thread_begin();
+    rcu_offline(); /* a long log takes long to apply, and no other lane's grace period waits */
+    enum error error =
+        lane_open(&thread->options.lane, clock_now_ns(), &thread->lane, &thread->report);
+    rcu_online();
+    thread->exit = error == OK ? NODE_EXIT_OK : NODE_EXIT_LOG;
+    sem_post(&thread->opened);
+    if (error == OK) {
+        enum node_exit end = run_turns(thread);
+        lane_close(thread->lane);
+        thread->exit = end;
+    }
+    rcu_thread_end();
+    atomic_store_explicit(&thread->has_ended, true, memory_order_release);
+    return NULL;
+}
+
+size_t lane_thread_arena_bytes(void)
+{
+    return sizeof(struct lane_thread) + LOG_EVENTS_MAX * sizeof(struct log_event) + 256;
+}
+
+struct lane_thread *lane_thread_start(const struct lane_thread_options *options,
+                                      struct arena *arena)
+{
+    struct lane_thread *thread = arena_take(arena, sizeof(*thread), 64);
+    *thread = (struct lane_thread){.options = *options, .idle = {.options = options->idle}};
+    ring_init(&thread->events, arena, LOG_EVENTS_MAX, sizeof(struct log_event));
+    sem_init(&thread->opened, 0, 0);
+    return pthread_create(&thread->thread, NULL, lane_main, thread) == 0 ? thread : NULL;
+}
+
+enum node_exit lane_thread_await(struct lane_thread *thread)
+{
+    while (sem_wait(&thread->opened) != 0)
+        CHECK(errno == EINTR);
+    /* The lane may run already; `exit` stays as it was posted until the lane ends. */
+    return thread->lane != NULL ? NODE_EXIT_OK : NODE_EXIT_LOG;
+}
+
+const struct lane_report *lane_thread_report(const struct lane_thread *thread)
+{
+    return &thread->report;
+}
+
+struct lane *lane_thread_lane(const struct lane_thread *thread)
+{
+    return thread->lane;
+}
+
+bool lane_thread_event(struct lane_thread *thread, struct log_event *ret_event)
+{
+    return ring_pop(&thread->events, ret_event);
+}
+
+bool lane_thread_has_ended(const struct lane_thread *thread)
+{
+    return atomic_load_explicit(&thread->has_ended, memory_order_acquire);
+}
+
+void lane_thread_stop(struct lane_thread *thread)
+{
+    atomic_store_explicit(&thread->is_stopping, true, memory_order_release);
+}
+
+enum node_exit lane_thread_join(struct lane_thread *thread)
+{
+    pthread_join(thread->thread, NULL);
+    sem_destroy(&thread->opened);
+    return thread->exit;
+}
