@@ -29,10 +29,16 @@
 #define PACKET_HEADER_SIZE_BYTES      56
 #define PACKET_PAYLOAD_SIZE_BYTES_MAX (PACKET_SIZE_BYTES_MAX - PACKET_HEADER_SIZE_BYTES)
 
+/*
+ * Pieces of a message in several packets: the sender chooses their size. The smallest is what fits
+ * the packet that every IPv6 path carries (1280 bytes), under IPv6 and UDP.
+ */
+#define PIECE_SIZE_BYTES_MIN (1280 - 40 - 8 - PACKET_HEADER_SIZE_BYTES)
+
 /* A swap carries two values of the largest size; the rest is headers. */
 #define MESSAGE_SIZE_BYTES_MAX (2 * VALUE_SIZE_BYTES_MAX + 64 * 1024)
 #define MESSAGE_PIECES_MAX                                                                         \
-    ((MESSAGE_SIZE_BYTES_MAX + PACKET_PAYLOAD_SIZE_BYTES_MAX - 1) / PACKET_PAYLOAD_SIZE_BYTES_MAX)
+    ((MESSAGE_SIZE_BYTES_MAX + PIECE_SIZE_BYTES_MIN - 1) / PIECE_SIZE_BYTES_MIN)
 
 /*
  * One value chunk in a reply: larger values are read on by range, so that no reply is a long burst.
@@ -72,6 +78,8 @@ static_assert(NODES_MAX % 2 == 1, "an even cluster gains nothing over the odd on
 static_assert(NODES_MAX <= VOTER_ID_MAX, "every node needs a voter id");
 static_assert(SHARDS_MAX <= UINT16_MAX, "the shard is 16 bits on the wire");
 static_assert(LANES_MAX <= SHARDS_MAX, "a lane has at least one shard");
+static_assert(PIECE_SIZE_BYTES_MIN <= PACKET_PAYLOAD_SIZE_BYTES_MAX, "a piece fits its packet");
+static_assert(PACKET_PAYLOAD_SIZE_BYTES_MAX <= UINT16_MAX, "a piece size is kept in 16 bits");
 static_assert(MESSAGE_PIECES_MAX <= 65535, "the piece number is 16 bits on the wire");
 static_assert(RECORD_PAYLOAD_SIZE_BYTES_MAX >= 2 * VALUE_SIZE_BYTES_MAX + KEY_SIZE_BYTES_MAX + 4096,
               "the largest swap must fit one record");

@@ -100,6 +100,7 @@ static void client_init(struct plx_client *client, const struct plx_options *opt
     memcpy(client->cluster, options->cluster, strlen(options->cluster) + 1);
     client->options.cluster = client->cluster;
     client->cluster_id = wire_cluster_id(client->cluster);
+    client->keys = wire_keys_none();
     client->socket_fd = -1;
     client->wake_fd = -1;
     client->last_leader = -1;

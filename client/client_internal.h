@@ -207,6 +207,7 @@ struct plx_client {
     struct plx_options options;
     char cluster[PLX_CLUSTER_SIZE_MAX];
     uint64_t cluster_id;
+    struct wire_keys keys; /* of packets, in and out */
     int socket_fd;
     int wake_fd;
     _Atomic uint32_t cancel_epoch; /* bumped by plx_cancel (release), read by calls (acquire) */

@@ -47,7 +47,7 @@ static void large_encode(struct plx_client *client, struct op *op, struct large_
     struct wire_writer writer = {.data = large->body, .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     wire_write_encode(&writer, &write);
     large->body_size_bytes = writer.size_bytes;
-    large->piece_count = wire_piece_count(writer.size_bytes);
+    large->piece_count = wire_piece_count(writer.size_bytes, PACKET_PAYLOAD_SIZE_BYTES_MAX);
     large->message_id = message_id_next(client);
     large->resends = 0;
     transmission_add(transmission, client, op);
@@ -88,8 +88,10 @@ void large_begin(struct plx_client *client, struct op *op, uint32_t endpoint)
 static void large_burst(struct plx_client *client, struct large_send *large)
 {
     struct op *op = &client->ops[large->op];
-    struct wire_message_header header = {
-        .type = WIRE_WRITE, .cluster_id = client->cluster_id, .message_id = large->message_id};
+    struct wire_message_header header = {.type = WIRE_WRITE,
+                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                         .cluster_id = client->cluster_id,
+                                         .message_id = large->message_id};
     struct span body = span_of(large->body, large->body_size_bytes);
     for (uint32_t i = 0; i < LARGE_BURST_PIECES && large->pieces_sent < large->piece_count; i++)
         socket_send_piece(client, large->endpoint, &header, body, large->pieces_sent++);

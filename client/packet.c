@@ -13,14 +13,16 @@ void socket_send_piece(struct plx_client *client, uint32_t endpoint,
         socket_flush(client);
     struct packet_out *packet = &client->out[client->out_count++];
     packet->endpoint = (uint8_t)endpoint;
-    packet->size_bytes = wire_piece_encode(packet->bytes, header, body, piece);
+    packet->size_bytes = wire_piece_encode(packet->bytes, &client->keys, header, body, piece);
 }
 
 void socket_send(struct plx_client *client, uint32_t endpoint, uint8_t wire_type, struct span body)
 {
-    CHECK(wire_piece_count(body.size_bytes) == 1);
-    struct wire_message_header header = {
-        .type = wire_type, .cluster_id = client->cluster_id, .message_id = message_id_next(client)};
+    CHECK(body.size_bytes <= PACKET_PAYLOAD_SIZE_BYTES_MAX);
+    struct wire_message_header header = {.type = wire_type,
+                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                         .cluster_id = client->cluster_id,
+                                         .message_id = message_id_next(client)};
     socket_send_piece(client, endpoint, &header, body, 0);
 }
 
@@ -38,7 +40,8 @@ void packet_receive(struct plx_client *client, const struct address *from, struc
     struct wire_packet packet;
     client->statistics.packets_received++;
     int32_t endpoint = endpoint_of_address(client, from);
-    if (endpoint < 0 || wire_packet_decode(bytes, client->cluster_id, &packet) != OK) {
+    if (endpoint < 0 ||
+        wire_packet_decode(bytes, &client->keys, client->cluster_id, &packet) != OK) {
         client->statistics.packets_dropped++;
         return;
     }

@@ -64,6 +64,7 @@ static enum error open_parts(struct lane *lane, const struct lane_options *optio
         return error;
     lane->from_peers = reassembly_init(arena, LANE_PEER_SLOTS);
     lane->from_clients = reassembly_init(arena, LANE_CLIENT_SLOTS);
+    lane->shared.keys = wire_keys_none();
     lane->shared.message_data = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
     error =
         dp_port_open(&options->port, &lane->shared.port, report->reason, sizeof(report->reason));

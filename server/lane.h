@@ -42,6 +42,7 @@ enum lane_result {
     X(version)                                                                                     \
     X(checksum)                                                                                    \
     X(cluster)                                                                                     \
+    X(key)                                                                                         \
     X(shard)                                                                                       \
     X(malformed)                                                                                   \
     X(sender)                                                                                      \

@@ -20,6 +20,9 @@ static void count_packet_error(struct lane_counters *counters, enum error error)
     case ERR_CLUSTER:
         counters->drop_cluster++;
         return;
+    case ERR_KEY:
+        counters->drop_key++;
+        return;
     default:
         counters->drop_malformed++;
         return;
@@ -61,7 +64,7 @@ void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
 {
     struct wire_packet packet;
     enum error error = wire_packet_decode(span_of(datagram->data, datagram->size_bytes),
-                                          lane->cluster_id, &packet);
+                                          &lane->shared.keys, lane->cluster_id, &packet);
     if (error != OK) {
         count_packet_error(&lane->counters, error);
         return;

@@ -11,10 +11,12 @@
 #include "base/limits.h"
 #include "dataplane/port.h"
 #include "raft/raft.h"
+#include "wire/wire_keys.h"
 
 struct lane_shared {
     struct arena arena;    /* of the lane and its replicas; sealed when all are open */
     struct dp_port *port;  /* NULL while the lane opens */
+    struct wire_keys keys; /* of packets, in and out */
     uint64_t now_ns;       /* of this turn */
     bool is_flushed;       /* what the replicas sent in this turn so far has left */
     uint8_t *message_data; /* MESSAGE_SIZE_BYTES_MAX: one outgoing message at a time */

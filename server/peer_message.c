@@ -2,7 +2,7 @@
 #include "server/peer_message.h"
 
 #include "base/check.h"
-#include "wire/wire.h"
+#include "wire/wire_hello.h"
 
 static_assert((int)RAFT_VOTE_REQUEST == WIRE_PEER_VOTE_REQUEST, "types are translated by value");
 static_assert((int)RAFT_VOTE_REPLY == WIRE_PEER_VOTE_REPLY, "types are translated by value");

@@ -108,6 +108,7 @@ static struct slot *slot_take(struct reassembly *reassembly, const struct addres
 static bool slot_contradicts(const struct slot *slot, const struct wire_packet *packet)
 {
     return slot->header.type != packet->header.type || slot->header.shard != packet->header.shard ||
+           slot->header.piece_size_bytes != packet->header.piece_size_bytes ||
            slot->piece_count != packet->piece_count ||
            slot->message_size_bytes != packet->message_size_bytes;
 }
@@ -132,7 +133,7 @@ enum error reassembly_add(struct reassembly *reassembly, const struct address *f
     if ((slot->present[packet->piece / 64] & bit) != 0)
         return ERR_REPLAYED;
 
-    size_t offset = (size_t)packet->piece * PACKET_PAYLOAD_SIZE_BYTES_MAX;
+    size_t offset = (size_t)packet->piece * packet->header.piece_size_bytes;
     CHECK(offset + packet->payload.size_bytes <= slot->message_size_bytes);
     memcpy(slot->buffer + offset, packet->payload.data, packet->payload.size_bytes);
     slot->present[packet->piece / 64] |= bit;

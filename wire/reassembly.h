@@ -11,7 +11,7 @@
 
 #include "base/address.h"
 #include "base/arena.h"
-#include "wire/wire.h"
+#include "wire/wire_packet.h"
 
 struct reassembly;
 

@@ -7,7 +7,10 @@
 
 #include "base/check.h"
 #include "base/le.h"
-#include "wire/wire.h"
+#include "base/span.h"
+#include "wire/wire_writer.h"
+
+#include <string.h>
 
 /* Zeroed room for `size_bytes` more; NULL, and the overflow noted, where they do not fit. */
 static inline uint8_t *wire_writer_grow(struct wire_writer *writer, size_t size_bytes)

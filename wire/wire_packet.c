@@ -1,12 +1,14 @@
 /*
  * Packets: the header that every datagram carries, and the cutting of a message into pieces. The
- * layout is at the head of wire/wire.h. A piece's size follows from the message's size and its
- * number, so a packet that is longer or shorter than that is refused, whatever its checksum says.
+ * layout is at the head of wire/wire_packet.h. Piece, number of pieces, message size and payload
+ * size must tell one story: a packet whose fields contradict one another is refused, whatever its
+ * checksum says.
  *
  * The cluster id is FNV-1a (Fowler, Noll, Vo) over the name, finished by splitmix64's mixer.
  */
 #include "base/crc32c.h"
 #include "wire/wire_internal.h"
+#include "wire/wire_packet.h"
 
 #define PACKET_MAGIC_0 'P'
 #define PACKET_MAGIC_1 'X'
@@ -22,11 +24,12 @@
 #define OFFSET_MESSAGE_ID   24
 #define OFFSET_MESSAGE_SIZE 32
 #define OFFSET_KEY_ID       36
-#define RESERVED_SIZE_BYTES (PACKET_HEADER_SIZE_BYTES - OFFSET_KEY_ID)
+#define OFFSET_RESERVED     37
+#define OFFSET_TAG          40
+#define RESERVED_SIZE_BYTES (PACKET_HEADER_SIZE_BYTES - OFFSET_RESERVED)
 
-static_assert(PACKET_HEADER_SIZE_BYTES == 56, "the header as wire/wire.h lays it out");
-static_assert(RESERVED_SIZE_BYTES == 20,
-              "key id, padding and tag are zero until packets are signed");
+static_assert(PACKET_HEADER_SIZE_BYTES == 56, "the header as wire/wire_packet.h lays it out");
+static_assert(PACKET_HEADER_SIZE_BYTES - OFFSET_TAG == 16, "room for a tag of 128 bits");
 
 uint64_t wire_cluster_id(const char *name)
 {
@@ -40,21 +43,21 @@ uint64_t wire_cluster_id(const char *name)
     return hash == 0 ? 1 : hash;
 }
 
-uint32_t wire_piece_count(size_t body_size_bytes)
+uint32_t wire_piece_count(size_t body_size_bytes, uint16_t piece_size_bytes)
 {
     CHECK(body_size_bytes <= MESSAGE_SIZE_BYTES_MAX);
+    CHECK(piece_size_bytes >= PIECE_SIZE_BYTES_MIN);
+    CHECK(piece_size_bytes <= PACKET_PAYLOAD_SIZE_BYTES_MAX);
     if (body_size_bytes == 0)
         return 1;
-    return (uint32_t)((body_size_bytes + PACKET_PAYLOAD_SIZE_BYTES_MAX - 1) /
-                      PACKET_PAYLOAD_SIZE_BYTES_MAX);
+    return (uint32_t)((body_size_bytes + piece_size_bytes - 1) / piece_size_bytes);
 }
 
 /* Payload bytes of one piece: full but for the last. */
-static size_t piece_payload_bytes(size_t body_size_bytes, uint32_t piece)
+static size_t piece_payload_bytes(size_t body_size_bytes, uint16_t piece_size_bytes, uint32_t piece)
 {
-    size_t begin = (size_t)piece * PACKET_PAYLOAD_SIZE_BYTES_MAX;
-    size_t left = body_size_bytes - begin;
-    return left < PACKET_PAYLOAD_SIZE_BYTES_MAX ? left : PACKET_PAYLOAD_SIZE_BYTES_MAX;
+    size_t left = body_size_bytes - (size_t)piece * piece_size_bytes;
+    return left < piece_size_bytes ? left : piece_size_bytes;
 }
 
 /* The checksum covers the packet as if its own field were zero. */
@@ -66,12 +69,14 @@ static uint32_t packet_crc(const uint8_t *packet, size_t size_bytes)
     return crc32c(crc, packet + OFFSET_CLUSTER_ID, size_bytes - OFFSET_CLUSTER_ID);
 }
 
-uint32_t wire_piece_encode(uint8_t *to, const struct wire_message_header *header, struct span body,
+uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
+                           const struct wire_message_header *header, struct span body,
                            uint32_t piece)
 {
-    uint32_t piece_count = wire_piece_count(body.size_bytes);
+    uint32_t piece_count = wire_piece_count(body.size_bytes, header->piece_size_bytes);
     CHECK(piece < piece_count);
-    size_t payload_bytes = piece_payload_bytes(body.size_bytes, piece);
+    CHECK(keys->key_id == WIRE_KEY_ID_NONE); /* no algorithm is defined that fills the tag */
+    size_t payload_bytes = piece_payload_bytes(body.size_bytes, header->piece_size_bytes, piece);
     size_t size_bytes = PACKET_HEADER_SIZE_BYTES + payload_bytes;
 
     memset(to, 0, PACKET_HEADER_SIZE_BYTES);
@@ -86,9 +91,10 @@ uint32_t wire_piece_encode(uint8_t *to, const struct wire_message_header *header
     le16_store(to + OFFSET_PIECE_COUNT, (uint16_t)piece_count);
     le64_store(to + OFFSET_MESSAGE_ID, header->message_id);
     le32_store(to + OFFSET_MESSAGE_SIZE, (uint32_t)body.size_bytes);
+    to[OFFSET_KEY_ID] = keys->key_id;
     if (payload_bytes > 0)
-        memcpy(to + PACKET_HEADER_SIZE_BYTES,
-               body.data + (size_t)piece * PACKET_PAYLOAD_SIZE_BYTES_MAX, payload_bytes);
+        memcpy(to + PACKET_HEADER_SIZE_BYTES, body.data + (size_t)piece * header->piece_size_bytes,
+               payload_bytes);
     le32_store(to + OFFSET_CRC, packet_crc(to, size_bytes));
     return (uint32_t)size_bytes;
 }
@@ -99,7 +105,8 @@ static bool type_is_known(uint8_t type)
 }
 
 /* Whose packet it is: the checks that need no look at the pieces. */
-static enum error packet_check_origin(struct span packet, uint64_t cluster_id)
+static enum error packet_check_origin(struct span packet, const struct wire_keys *keys,
+                                      uint64_t cluster_id)
 {
     const uint8_t *data = packet.data;
     if (packet.size_bytes < PACKET_HEADER_SIZE_BYTES)
@@ -114,42 +121,67 @@ static enum error packet_check_origin(struct span packet, uint64_t cluster_id)
         return ERR_CHECKSUM;
     if (le64_load(data + OFFSET_CLUSTER_ID) != cluster_id)
         return ERR_CLUSTER;
+    if (data[OFFSET_KEY_ID] != keys->key_id)
+        return ERR_KEY;
     if (!type_is_known(data[OFFSET_TYPE]))
         return ERR_TYPE;
-    if (!wire_is_zero(data + OFFSET_KEY_ID, RESERVED_SIZE_BYTES))
+    if (!wire_is_zero(data + OFFSET_RESERVED, RESERVED_SIZE_BYTES))
         return ERR_RESERVED;
     if (le16_load(data + OFFSET_SENDER) > VOTER_ID_MAX)
         return ERR_RANGE;
     return OK;
 }
 
-/* Piece, piece count, message size and packet size must tell one story. */
-static enum error packet_check_piece(struct span packet)
+/*
+ * The piece size that the sender chose, from a packet of a message of several pieces: a piece that
+ * is not the last is full; the last leaves the rest of the message to the others, which are equal.
+ */
+static enum error piece_size_derive(const struct wire_packet *packet, uint16_t *ret_size_bytes)
 {
-    uint32_t message_size_bytes = le32_load(packet.data + OFFSET_MESSAGE_SIZE);
-    uint16_t piece = le16_load(packet.data + OFFSET_PIECE);
-    uint16_t piece_count = le16_load(packet.data + OFFSET_PIECE_COUNT);
-    if (message_size_bytes > MESSAGE_SIZE_BYTES_MAX)
-        return ERR_TOO_LARGE;
-    if (piece_count != wire_piece_count(message_size_bytes) || piece >= piece_count)
+    uint32_t full_count = packet->piece_count - 1u;
+    size_t payload_bytes = packet->payload.size_bytes;
+    size_t size_bytes = payload_bytes;
+    if (packet->piece == full_count) {
+        if (payload_bytes >= packet->message_size_bytes)
+            return ERR_RANGE;
+        size_t others_bytes = packet->message_size_bytes - payload_bytes;
+        size_bytes = others_bytes / full_count;
+        if (others_bytes % full_count != 0 || payload_bytes > size_bytes)
+            return ERR_RANGE;
+    }
+    if (size_bytes < PIECE_SIZE_BYTES_MIN || size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
         return ERR_RANGE;
-    size_t payload_bytes = packet.size_bytes - PACKET_HEADER_SIZE_BYTES;
-    size_t expected_bytes = piece_payload_bytes(message_size_bytes, piece);
-    if (payload_bytes < expected_bytes)
-        return ERR_SHORT;
-    return payload_bytes > expected_bytes ? ERR_TRAILING : OK;
+    *ret_size_bytes = (uint16_t)size_bytes;
+    return wire_piece_count(packet->message_size_bytes, *ret_size_bytes) == packet->piece_count
+               ? OK
+               : ERR_RANGE;
 }
 
-enum error wire_packet_decode(struct span packet, uint64_t cluster_id,
+/* Piece, piece count, message size and payload must tell one story. Fills in the piece size. */
+static enum error packet_check_piece(struct wire_packet *packet)
+{
+    if (packet->message_size_bytes > MESSAGE_SIZE_BYTES_MAX)
+        return ERR_TOO_LARGE;
+    if (packet->piece >= packet->piece_count)
+        return ERR_RANGE;
+    if (packet->piece_count > 1)
+        return piece_size_derive(packet, &packet->header.piece_size_bytes);
+    packet->header.piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX;
+    if (packet->message_size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
+        return ERR_RANGE;
+    if (packet->payload.size_bytes < packet->message_size_bytes)
+        return ERR_SHORT;
+    return packet->payload.size_bytes > packet->message_size_bytes ? ERR_TRAILING : OK;
+}
+
+enum error wire_packet_decode(struct span packet, const struct wire_keys *keys, uint64_t cluster_id,
                               struct wire_packet *ret_packet)
 {
-    enum error error = packet_check_origin(packet, cluster_id);
-    if (error == OK)
-        error = packet_check_piece(packet);
+    enum error error = packet_check_origin(packet, keys, cluster_id);
     if (error != OK)
         return error;
     const uint8_t *data = packet.data;
-    *ret_packet = (struct wire_packet){
+    struct wire_packet decoded = {
         .header = {.type = data[OFFSET_TYPE],
                    .shard = le16_load(data + OFFSET_SHARD),
                    .sender = le16_load(data + OFFSET_SENDER),
@@ -161,5 +193,8 @@ enum error wire_packet_decode(struct span packet, uint64_t cluster_id,
         .payload =
             span_of(data + PACKET_HEADER_SIZE_BYTES, packet.size_bytes - PACKET_HEADER_SIZE_BYTES),
     };
-    return OK;
+    error = packet_check_piece(&decoded);
+    if (error == OK)
+        *ret_packet = decoded;
+    return error;
 }

@@ -8,6 +8,7 @@
  * A read that decodes holds exactly its op count of ops.
  */
 #include "wire/wire_internal.h"
+#include "wire/wire_read.h"
 
 #define READ_HEADER_SIZE_BYTES    32
 #define READ_OP_HEADER_SIZE_BYTES 16
@@ -70,7 +71,7 @@ enum error wire_read_op_decode(struct span ops, size_t *cursor, struct wire_read
 }
 
 /* Exactly `op_count` ops, none broken, nothing behind them. */
-static enum error ops_check(struct span ops, uint16_t op_count)
+static enum error read_ops_check(struct span ops, uint16_t op_count)
 {
     size_t cursor = 0;
     for (uint16_t i = 0; i < op_count; i++) {
@@ -94,7 +95,7 @@ enum error wire_read_decode(struct span bytes, struct wire_read *ret_read)
         return ERR_RANGE;
     struct span ops =
         span_of(from + READ_HEADER_SIZE_BYTES, bytes.size_bytes - READ_HEADER_SIZE_BYTES);
-    enum error error = ops_check(ops, op_count);
+    enum error error = read_ops_check(ops, op_count);
     if (error != OK)
         return error;
     *ret_read = (struct wire_read){.request_number = le64_load(from),

@@ -10,6 +10,7 @@
  * A refusal (status other than OK) carries no ops; a reply that decodes holds exactly its op count.
  */
 #include "wire/wire_internal.h"
+#include "wire/wire_reply.h"
 
 #define OP_FLAG_PENDING 1
 #define OP_FLAG_VALUE   2
@@ -97,7 +98,7 @@ enum error wire_reply_op_decode(struct span ops, size_t *cursor, struct wire_rep
 }
 
 /* Exactly `op_count` ops, none broken, nothing behind them. */
-static enum error ops_check(struct span ops, uint16_t op_count)
+static enum error reply_ops_check(struct span ops, uint16_t op_count)
 {
     size_t cursor = 0;
     for (uint16_t i = 0; i < op_count; i++) {
@@ -124,7 +125,7 @@ enum error wire_reply_decode(struct span bytes, struct wire_reply *ret_reply)
         return ERR_RANGE;
     struct span ops = span_of(from + WIRE_REPLY_HEADER_SIZE_BYTES,
                               bytes.size_bytes - WIRE_REPLY_HEADER_SIZE_BYTES);
-    enum error error = ops_check(ops, op_count);
+    enum error error = reply_ops_check(ops, op_count);
     if (error != OK)
         return error;
     *ret_reply = (struct wire_reply){.number = le64_load(from),

@@ -12,6 +12,7 @@
  * none. Only a cancel carries a node.
  */
 #include "wire/wire_internal.h"
+#include "wire/wire_request.h"
 
 #define WRITE_FLAG_RELAXED 1
 #define WRITE_FLAG_RECALL  2
@@ -138,7 +139,7 @@ enum error wire_op_decode(struct span ops, size_t *cursor, struct wire_op *ret_o
 }
 
 /* Exactly `op_count` ops, none broken, nothing behind them. */
-static enum error ops_check(struct span ops, uint16_t op_count)
+static enum error request_ops_check(struct span ops, uint16_t op_count)
 {
     size_t cursor = 0;
     for (uint16_t i = 0; i < op_count; i++) {
@@ -167,7 +168,7 @@ enum error wire_request_decode(struct span bytes, struct wire_request *ret_reque
     if (left != ops_bytes)
         return left < ops_bytes ? ERR_SHORT : ERR_TRAILING;
     struct span ops = span_of(from + WIRE_REQUEST_HEADER_SIZE_BYTES, ops_bytes);
-    enum error error = ops_check(ops, op_count);
+    enum error error = request_ops_check(ops, op_count);
     if (error != OK)
         return error;
     *ret_request = (struct wire_request){

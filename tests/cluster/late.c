@@ -20,6 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+
 #define KEY        "late/key"
 #define FENCED_KEY "late/fenced"
 #define TRIES_MAX  200
@@ -46,9 +48,11 @@ static void send_op(size_t endpoint, uint64_t incarnation, uint64_t session,
                                      .incarnation = incarnation,
                                      .request = span_of(inner, request.size_bytes)};
     wire_write_encode(&writer, &write);
-    const struct wire_message_header header = {
-        .type = WIRE_WRITE, .cluster_id = cluster_id, .message_id = number};
-    uint32_t size = wire_piece_encode(packet, &header, span_of(body, writer.size_bytes), 0);
+    const struct wire_message_header header = {.type = WIRE_WRITE,
+                                               .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                               .cluster_id = cluster_id,
+                                               .message_id = number};
+    uint32_t size = wire_piece_encode(packet, &keys, &header, span_of(body, writer.size_bytes), 0);
     const char *port = strrchr(plx_endpoint_name(client, endpoint), ':') + 1;
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
@@ -67,7 +71,7 @@ static bool receive_outcome(struct wire_reply_op *ret_op)
         size_t cursor = 0;
         ssize_t size = recv(fd, bytes, sizeof(bytes), 0);
         if (size < 0 ||
-            wire_packet_decode(span_of(bytes, (size_t)size), cluster_id, &packet) != OK ||
+            wire_packet_decode(span_of(bytes, (size_t)size), &keys, cluster_id, &packet) != OK ||
             packet.header.type != WIRE_WRITE_REPLY ||
             wire_reply_decode(packet.payload, &reply) != OK || reply.number != number)
             continue;

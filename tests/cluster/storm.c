@@ -19,6 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+
 #define REASON_BYTES  512
 #define POOL_SIZE     2048
 #define RING_SIZE     512
@@ -140,10 +142,11 @@ static size_t write_message(struct storm *storm, uint8_t *packet)
         wire_peer_encode(&writer, &message);
     }
     struct wire_message_header header = {.type = type,
+                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
                                          .sender = (uint16_t)draw(storm, 0, 3),
                                          .cluster_id = storm->cluster_id,
                                          .message_id = prng_next(&storm->prng)};
-    return wire_piece_encode(packet, &header, span_of(body, writer.size_bytes), 0);
+    return wire_piece_encode(packet, &keys, &header, span_of(body, writer.size_bytes), 0);
 }
 
 static void flip_bytes(struct storm *storm, uint8_t *data, size_t size_bytes)

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+
 #define CLUSTER          "fuzz"
 #define BODY_SIZE_BYTES  2048
 #define STEPS_MAX        64u
@@ -96,7 +98,7 @@ static void node_receive(struct node *node)
             recvfrom(node_fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&node->client, &size);
         if (count <= 0)
             return;
-        CHECK(wire_packet_decode(span_of(bytes, (size_t)count), wire_cluster_id(CLUSTER),
+        CHECK(wire_packet_decode(span_of(bytes, (size_t)count), &keys, wire_cluster_id(CLUSTER),
                                  &packet) == OK);
         node_learn(node, &packet);
     }
@@ -125,13 +127,14 @@ static void node_send(struct node *node, uint8_t type, struct span body)
 {
     uint8_t bytes[PACKET_SIZE_BYTES_MAX];
     struct wire_message_header header = {.type = type,
+                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
                                          .sender = 1,
                                          .cluster_id = wire_cluster_id(CLUSTER),
                                          .message_id = ++node->message_id};
     if (node->client.sin_port == 0)
         return;
     node_note(node, type, body);
-    uint32_t size = wire_piece_encode(bytes, &header, body, 0);
+    uint32_t size = wire_piece_encode(bytes, &keys, &header, body, 0);
     CHECK(sendto(node_fd, bytes, size, 0, (struct sockaddr *)&node->client, sizeof(node->client)) ==
           (ssize_t)size);
 }

@@ -1,13 +1,16 @@
 /*
  * Reassembly under strangers: the input is a list of pieces to send, five bytes each (sender and
- * message, size, piece, time, kind of lie). A message that comes out whole is exactly the one that
- * its sender cut up, however its pieces were mixed with others; nothing else ever comes out.
+ * message, size, piece, time, kind of lie with piece size). A message that comes out whole is
+ * exactly the one that its sender cut up, however its pieces were mixed with others; nothing else
+ * ever comes out.
  */
 #include "base/check.h"
 #include "wire/reassembly.h"
 #include "tests/fuzz/canary.h"
 
 #include <stdlib.h>
+
+static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
@@ -35,24 +38,28 @@ static void step(struct reassembly *reassembly, const uint8_t *input, uint64_t *
     uint32_t sender = input[0] % SENDERS;
     uint32_t message = input[0] / SENDERS % MESSAGES;
     size_t size_bytes = body_fill(body, sender, message, input[1]);
-    uint32_t piece = input[2] % wire_piece_count(size_bytes);
+    uint16_t piece_size =
+        input[4] / 8 % 2 == 0 ? PACKET_PAYLOAD_SIZE_BYTES_MAX : PIECE_SIZE_BYTES_MIN;
+    uint32_t piece_count = wire_piece_count(size_bytes, piece_size);
+    uint32_t piece = input[2] % piece_count;
     struct wire_message_header header = {.type = input[4] % 8 == 0 ? WIRE_READ : WIRE_WRITE,
+                                         .piece_size_bytes = piece_size,
                                          .cluster_id = CLUSTER_ID,
                                          .message_id = message};
-    uint32_t size = wire_piece_encode(bytes, &header, span_of(body, size_bytes), piece);
+    uint32_t size = wire_piece_encode(bytes, &keys, &header, span_of(body, size_bytes), piece);
     struct wire_packet packet;
-    CHECK(wire_packet_decode(span_of(bytes, size), CLUSTER_ID, &packet) == OK);
+    CHECK(wire_packet_decode(span_of(bytes, size), &keys, CLUSTER_ID, &packet) == OK);
     struct address from = {.port = (uint16_t)(sender + 1)};
     struct span whole = {.data = NULL};
     *now_ns += input[3];
     enum error error = reassembly_add(reassembly, &from, &packet, *now_ns, &whole);
     /* The last piece is taken for the first. */
-    CANARY(if (whole.data != NULL && wire_piece_count(size_bytes) > 1) whole.size_bytes--);
+    CANARY(if (whole.data != NULL && piece_count > 1) whole.size_bytes--);
     CHECK(error == OK || error == ERR_RANGE || error == ERR_REPLAYED);
     CHECK(error == OK || whole.data == NULL);
     if (whole.data != NULL)
         CHECK(span_is_equal(whole, span_of(body, size_bytes)));
-    CHECK(wire_piece_count(size_bytes) > 1 || whole.data != NULL);
+    CHECK(piece_count > 1 || whole.data != NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)

@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 
+static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
 #define CLUSTER_ID UINT64_C(0x0123456789ABCDEF)
@@ -35,18 +37,18 @@ static void fuzz_packet(struct span bytes)
     uint8_t sealed[PACKET_SIZE_BYTES_MAX];
     uint8_t again[PACKET_SIZE_BYTES_MAX];
     struct wire_packet packet;
-    if (wire_packet_decode(bytes, CLUSTER_ID, &packet) == OK || bytes.size_bytes < 16 ||
+    if (wire_packet_decode(bytes, &keys, CLUSTER_ID, &packet) == OK || bytes.size_bytes < 16 ||
         bytes.size_bytes > sizeof(sealed))
         return;
     memcpy(sealed, bytes.data, bytes.size_bytes);
     le64_store(sealed + 8, CLUSTER_ID);
     le32_store(sealed + 4, 0);
     le32_store(sealed + 4, crc32c(0, sealed, bytes.size_bytes));
-    if (wire_packet_decode(span_of(sealed, bytes.size_bytes), CLUSTER_ID, &packet) != OK)
+    if (wire_packet_decode(span_of(sealed, bytes.size_bytes), &keys, CLUSTER_ID, &packet) != OK)
         return;
-    memcpy(body + (size_t)packet.piece * PACKET_PAYLOAD_SIZE_BYTES_MAX, packet.payload.data,
+    memcpy(body + (size_t)packet.piece * packet.header.piece_size_bytes, packet.payload.data,
            packet.payload.size_bytes);
-    uint32_t size = wire_piece_encode(again, &packet.header,
+    uint32_t size = wire_piece_encode(again, &keys, &packet.header,
                                       span_of(body, packet.message_size_bytes), packet.piece);
     CHECK(span_is_equal(span_of(again, size), span_of(sealed, bytes.size_bytes)));
 }

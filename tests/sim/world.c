@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+
 #define MS                1000000ull
 #define SLICE_NS          (20 * MS)
 #define CALLS_BOUND_NS    (40000 * MS)
@@ -28,7 +30,7 @@ static void on_send(void *context, uint32_t number, struct span packet)
     struct wire_packet wire;
     node_side_effect(world, number);
     if (!node->is_running || node->is_dead_inside || world->network.is_muted[number] ||
-        wire_packet_decode(packet, world->cluster_id, &wire) != OK ||
+        wire_packet_decode(packet, &keys, world->cluster_id, &wire) != OK ||
         wire.header.shard >= world->draw.shards)
         return;
     eavesdropper_hear(&world->overseers[wire.header.shard], number,

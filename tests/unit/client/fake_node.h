@@ -21,6 +21,8 @@
 
 #include <cmocka.h>
 
+static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+
 #define FAKE_CLUSTER   "test"
 #define FAKE_POLLS_MAX 4000
 #define FAKE_POLL_NS   500000
@@ -118,12 +120,14 @@ static inline void fake_send_as(struct fake *fake, uint64_t cluster_id, uint8_t 
                                 struct span body)
 {
     struct wire_message_header header = {.type = type,
+                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
                                          .sender = fake->id,
                                          .cluster_id = cluster_id,
                                          .message_id = ++fake->message_id};
-    for (uint32_t piece = 0; piece < wire_piece_count(body.size_bytes); piece++) {
+    for (uint32_t piece = 0;
+         piece < wire_piece_count(body.size_bytes, PACKET_PAYLOAD_SIZE_BYTES_MAX); piece++) {
         uint8_t packet[PACKET_SIZE_BYTES_MAX];
-        uint32_t size = wire_piece_encode(packet, &header, body, piece);
+        uint32_t size = wire_piece_encode(packet, &keys, &header, body, piece);
         assert_int_equal(
             sendto(fake->fd, packet, size, 0, (struct sockaddr *)&fake->from, sizeof(fake->from)),
             size);
@@ -241,9 +245,9 @@ static inline bool fake_receive(struct fake *fake)
         return false;
     struct wire_packet packet;
     struct address from = {.port = ntohs(fake->from.sin_port)};
-    assert_int_equal(
-        wire_packet_decode(span_of(bytes, (size_t)count), wire_cluster_id(FAKE_CLUSTER), &packet),
-        OK);
+    assert_int_equal(wire_packet_decode(span_of(bytes, (size_t)count), &keys,
+                                        wire_cluster_id(FAKE_CLUSTER), &packet),
+                     OK);
     assert_int_equal(packet.header.sender, 0);
     fake->packets++;
     fake->type = packet.header.type;

@@ -241,7 +241,7 @@ static void test_value_large_fills_holes_before_it_is_sent_anew(void **state)
     struct plx_client *client = fake_client(&options);
     struct ending ending = {0};
     large_set(client, &ending);
-    const uint32_t pieces = wire_piece_count(sizeof(value) + 200);
+    const uint32_t pieces = wire_piece_count(sizeof(value) + 200, PACKET_PAYLOAD_SIZE_BYTES_MAX);
     bool is_lost = false;
     for (uint32_t i = 0; i < FAKE_POLLS_MAX && !is_lost; i++) {
         (void)plx_poll(client, FAKE_POLL_NS);

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+
 #define CLUSTER 42
 #define SLOTS   2
 
@@ -49,11 +51,14 @@ static enum error add(const struct message *message, uint32_t piece, uint64_t no
                       struct span *ret_message)
 {
     static uint8_t bytes[PACKET_SIZE_BYTES_MAX];
-    struct wire_message_header header = {
-        .type = WIRE_WRITE, .cluster_id = CLUSTER, .message_id = message->id};
-    uint32_t size = wire_piece_encode(bytes, &header, span_of(body, message->size_bytes), piece);
+    struct wire_message_header header = {.type = WIRE_WRITE,
+                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                         .cluster_id = CLUSTER,
+                                         .message_id = message->id};
+    uint32_t size =
+        wire_piece_encode(bytes, &keys, &header, span_of(body, message->size_bytes), piece);
     struct wire_packet packet;
-    assert_int_equal(wire_packet_decode(span_of(bytes, size), CLUSTER, &packet), OK);
+    assert_int_equal(wire_packet_decode(span_of(bytes, size), &keys, CLUSTER, &packet), OK);
     return reassembly_add(reassembly, message->from, &packet, now_ns, ret_message);
 }
 
@@ -88,8 +93,8 @@ static void test_reassembly_joins_pieces_in_any_order(void **state)
 {
     (void)state;
     struct message largest = {&alice, 3, MESSAGE_SIZE_BYTES_MAX};
-    uint32_t count = wire_piece_count(largest.size_bytes);
-    assert_int_equal(count, MESSAGE_PIECES_MAX);
+    uint32_t count = wire_piece_count(largest.size_bytes, PACKET_PAYLOAD_SIZE_BYTES_MAX);
+    assert_true(count <= MESSAGE_PIECES_MAX);
     uint32_t order[MESSAGE_PIECES_MAX];
     struct prng prng;
     prng_init(&prng, 1);
@@ -160,6 +165,46 @@ static void test_reassembly_gives_up_the_longest_idle(void **state)
     assert_whole(&second, 1, 8); /* the retransmission brought it all again */
 }
 
+static void test_reassembly_puts_pieces_where_their_size_says(void **state)
+{
+    (void)state;
+    static uint8_t bytes[PACKET_SIZE_BYTES_MAX];
+    const size_t size_bytes = 3 * PIECE_SIZE_BYTES_MIN - 5;
+    struct wire_message_header header = {.type = WIRE_WRITE,
+                                         .piece_size_bytes = PIECE_SIZE_BYTES_MIN,
+                                         .cluster_id = CLUSTER,
+                                         .message_id = 77};
+    struct span whole = {.data = NULL};
+    struct wire_packet packet;
+    for (uint32_t piece = 3; piece-- > 0;) {
+        uint32_t size = wire_piece_encode(bytes, &keys, &header, span_of(body, size_bytes), piece);
+        assert_int_equal(wire_packet_decode(span_of(bytes, size), &keys, CLUSTER, &packet), OK);
+        assert_int_equal(reassembly_add(reassembly, &alice, &packet, piece, &whole), OK);
+    }
+    assert_true(span_is_equal(whole, span_of(body, size_bytes)));
+}
+
+static void test_reassembly_refuses_a_piece_of_another_size(void **state)
+{
+    (void)state;
+    static uint8_t bytes[PACKET_SIZE_BYTES_MAX];
+    struct wire_message_header header = {.type = WIRE_WRITE,
+                                         .piece_size_bytes = PIECE_SIZE_BYTES_MIN,
+                                         .cluster_id = CLUSTER,
+                                         .message_id = 78};
+    struct span message = span_of(body, 2 * PIECE_SIZE_BYTES_MIN);
+    struct span whole = {.data = NULL};
+    struct wire_packet packet;
+    uint32_t size = wire_piece_encode(bytes, &keys, &header, message, 0);
+    assert_int_equal(wire_packet_decode(span_of(bytes, size), &keys, CLUSTER, &packet), OK);
+    assert_int_equal(reassembly_add(reassembly, &alice, &packet, 1, &whole), OK);
+    header.piece_size_bytes++;
+    size = wire_piece_encode(bytes, &keys, &header, message, 1);
+    assert_int_equal(wire_packet_decode(span_of(bytes, size), &keys, CLUSTER, &packet), OK);
+    assert_int_equal(reassembly_add(reassembly, &alice, &packet, 1, &whole), ERR_RANGE);
+    assert_null(whole.data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +216,10 @@ int main(void)
             test_reassembly_refuses_a_contradiction_and_keeps_what_was_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reassembly_tells_senders_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reassembly_gives_up_the_longest_idle, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reassembly_puts_pieces_where_their_size_says, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_reassembly_refuses_a_piece_of_another_size, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

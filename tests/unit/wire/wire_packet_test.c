@@ -2,7 +2,7 @@
  * reason. */
 #include "base/crc32c.h"
 #include "base/le.h"
-#include "wire/wire.h"
+#include "wire/wire_packet.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,9 +10,12 @@
 
 #include <cmocka.h>
 
+static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+
 #define CLUSTER UINT64_C(0x1122334455667788)
 
 static const struct wire_message_header header = {.type = WIRE_WRITE,
+                                                  .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
                                                   .shard = 3,
                                                   .sender = 7,
                                                   .cluster_id = CLUSTER,
@@ -22,7 +25,7 @@ static uint8_t packet[PACKET_SIZE_BYTES_MAX + 8];
 
 static uint32_t small_packet(void)
 {
-    return wire_piece_encode(packet, &header, span_of("hello", 5), 0);
+    return wire_piece_encode(packet, &keys, &header, span_of("hello", 5), 0);
 }
 
 /* Makes the checksum right again after a field was changed. */
@@ -35,7 +38,7 @@ static void reseal(uint32_t size_bytes)
 static enum error decode(size_t size_bytes)
 {
     struct wire_packet ret = {.piece = 999};
-    enum error error = wire_packet_decode(span_of(packet, size_bytes), CLUSTER, &ret);
+    enum error error = wire_packet_decode(span_of(packet, size_bytes), &keys, CLUSTER, &ret);
     assert_true(error == OK || ret.piece == 999); /* untouched on failure */
     return error;
 }
@@ -72,20 +75,22 @@ static void test_wire_packet_returns_what_was_encoded(void **state)
                                    2 * PACKET_PAYLOAD_SIZE_BYTES_MAX,
                                    sizeof(body)};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        uint32_t count = wire_piece_count(sizes[i]);
+        uint32_t count = wire_piece_count(sizes[i], PACKET_PAYLOAD_SIZE_BYTES_MAX);
         assert_int_equal(count, sizes[i] == 0 ? 1
                                               : (sizes[i] + PACKET_PAYLOAD_SIZE_BYTES_MAX - 1) /
                                                     PACKET_PAYLOAD_SIZE_BYTES_MAX);
         size_t seen = 0;
         for (uint32_t piece = 0; piece < count; piece++) {
-            uint32_t size = wire_piece_encode(packet, &header, span_of(body, sizes[i]), piece);
+            uint32_t size =
+                wire_piece_encode(packet, &keys, &header, span_of(body, sizes[i]), piece);
             struct wire_packet ret;
-            assert_int_equal(wire_packet_decode(span_of(packet, size), CLUSTER, &ret), OK);
+            assert_int_equal(wire_packet_decode(span_of(packet, size), &keys, CLUSTER, &ret), OK);
             assert_int_equal(ret.header.type, header.type);
             assert_int_equal(ret.header.shard, 3);
             assert_int_equal(ret.header.sender, 7);
             assert_true(ret.header.message_id == header.message_id);
             assert_true(ret.header.cluster_id == CLUSTER);
+            assert_int_equal(ret.header.piece_size_bytes, PACKET_PAYLOAD_SIZE_BYTES_MAX);
             assert_int_equal(ret.piece, piece);
             assert_int_equal(ret.piece_count, count);
             assert_int_equal(ret.message_size_bytes, sizes[i]);
@@ -126,7 +131,7 @@ static void test_wire_packet_names_each_fault(void **state)
         small_packet();
         packet[at] = 1;
         reseal(size);
-        assert_int_equal(decode(size), ERR_RESERVED);
+        assert_int_equal(decode(size), at == 36 ? ERR_KEY : ERR_RESERVED);
     }
     small_packet();
     le16_store(packet + 18, VOTER_ID_MAX + 1);
@@ -160,6 +165,63 @@ static void test_wire_packet_ties_piece_count_and_size_together(void **state)
     assert_int_equal(decode(size), ERR_TOO_LARGE);
 }
 
+static void test_wire_packet_derives_the_piece_size_that_the_sender_chose(void **state)
+{
+    (void)state;
+    static uint8_t body[4 * PACKET_PAYLOAD_SIZE_BYTES_MAX];
+    for (uint32_t piece_size = PIECE_SIZE_BYTES_MIN; piece_size <= PACKET_PAYLOAD_SIZE_BYTES_MAX;
+         piece_size++) {
+        struct wire_message_header cut = header;
+        cut.piece_size_bytes = (uint16_t)piece_size;
+        const size_t sizes[] = {piece_size + 1, 2 * piece_size, 3 * piece_size - 1, sizeof(body)};
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+            uint32_t count = wire_piece_count(sizes[i], cut.piece_size_bytes);
+            size_t seen = 0;
+            for (uint32_t piece = 0; piece < count; piece++) {
+                struct wire_packet ret;
+                uint32_t size =
+                    wire_piece_encode(packet, &keys, &cut, span_of(body, sizes[i]), piece);
+                assert_int_equal(wire_packet_decode(span_of(packet, size), &keys, CLUSTER, &ret),
+                                 OK);
+                assert_int_equal(ret.header.piece_size_bytes, piece_size);
+                assert_int_equal((size_t)ret.piece * ret.header.piece_size_bytes, seen);
+                seen += ret.payload.size_bytes;
+            }
+            assert_int_equal(seen, sizes[i]);
+        }
+    }
+}
+
+/* Piece `piece` of `count` of a message of `message_bytes`, with a payload of `payload_bytes`. */
+static enum error decode_piece(uint16_t piece, uint16_t count, uint32_t message_bytes,
+                               uint32_t payload_bytes)
+{
+    small_packet();
+    le16_store(packet + 20, piece);
+    le16_store(packet + 22, count);
+    le32_store(packet + 32, message_bytes);
+    reseal(PACKET_HEADER_SIZE_BYTES + payload_bytes);
+    return decode(PACKET_HEADER_SIZE_BYTES + payload_bytes);
+}
+
+static void test_wire_packet_refuses_pieces_that_contradict_themselves(void **state)
+{
+    (void)state;
+    const uint32_t least = PIECE_SIZE_BYTES_MIN;
+    assert_int_equal(decode_piece(0, 2, 2 * least, least), OK);
+    assert_int_equal(decode_piece(0, 2, 2 * least, least - 1), ERR_RANGE); /* below the least */
+    assert_int_equal(decode_piece(0, 2, 2 * least + 1, least), ERR_RANGE); /* takes a third */
+    assert_int_equal(decode_piece(0, 3, 2 * least, least), ERR_RANGE);     /* two do */
+    assert_int_equal(decode_piece(1, 2, least + 1, 1), OK);
+    assert_int_equal(decode_piece(1, 2, least, 1), ERR_RANGE);     /* the first is too small */
+    assert_int_equal(decode_piece(1, 2, least, least), ERR_RANGE); /* nothing is left for it */
+    assert_int_equal(decode_piece(1, 2, 2 * least, least + 1), ERR_RANGE); /* the last is larger */
+    assert_int_equal(decode_piece(2, 3, 2 * least + 1, 1), OK);
+    assert_int_equal(decode_piece(2, 3, 2 * least + 2, 1), ERR_RANGE); /* the others are unequal */
+    assert_int_equal(decode_piece(1, 2, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX, 10), ERR_RANGE);
+    assert_int_equal(decode_piece(0, 1, PACKET_PAYLOAD_SIZE_BYTES_MAX + 1, 10), ERR_RANGE);
+}
+
 static void test_wire_packet_refuses_every_flipped_bit(void **state)
 {
     (void)state;
@@ -189,6 +251,8 @@ int main(void)
         cmocka_unit_test(test_wire_packet_returns_what_was_encoded),
         cmocka_unit_test(test_wire_packet_names_each_fault),
         cmocka_unit_test(test_wire_packet_ties_piece_count_and_size_together),
+        cmocka_unit_test(test_wire_packet_derives_the_piece_size_that_the_sender_chose),
+        cmocka_unit_test(test_wire_packet_refuses_pieces_that_contradict_themselves),
         cmocka_unit_test(test_wire_packet_refuses_every_flipped_bit),
         cmocka_unit_test(test_wire_cluster_id_tells_names_apart),
     };

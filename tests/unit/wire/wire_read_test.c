@@ -1,6 +1,6 @@
 /* Reads of clients: round trips, and each fault named. */
 #include "base/le.h"
-#include "wire/wire.h"
+#include "wire/wire_read.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Replies: round trips, each fault named, and names for every status and outcome. */
 #include "base/le.h"
-#include "wire/wire.h"
+#include "wire/wire_reply.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Writes of clients: round trips, and each fault named. */
 #include "base/le.h"
-#include "wire/wire.h"
+#include "wire/wire_request.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

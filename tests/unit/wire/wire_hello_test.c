@@ -1,6 +1,6 @@
 /* Hello, counters and transfer: round trips, and each fault named. */
 #include "base/le.h"
-#include "wire/wire.h"
+#include "wire/wire_hello.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

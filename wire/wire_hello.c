@@ -36,6 +36,7 @@
  *   10  [6]  zero
  */
 #include "wire/wire_internal.h"
+#include "wire/wire_hello.h"
 
 #define HELLO_SIZE_BYTES          8
 #define HELLO_REPLY_SIZE_BYTES    80

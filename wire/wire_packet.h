@@ -1,0 +1,97 @@
+/*
+ * Packets: the header that every datagram carries, and the pieces that a message is cut into.
+ *
+ * Packet, offset, size and meaning of each field:
+ *    0  u16  magic "PX"
+ *    2  u8   version
+ *    3  u8   type
+ *    4  u32  crc32c over the packet with this field zero
+ *    8  u64  cluster id
+ *   16  u16  shard
+ *   18  u16  sender (voter id; 0: a client)
+ *   20  u16  piece
+ *   22  u16  pieces of the message
+ *   24  u64  message id
+ *   32  u32  message size
+ *   36  u8   key id (0: no authentication)
+ *   37  [3]  zero
+ *   40  [16] authentication tag (zero without authentication)
+ *   56       payload
+ *
+ * All pieces of a message are of one size but the last, which has the rest. The size is not in the
+ * packet; it follows from what is: that of a piece which is not the last is its payload's; that of
+ * the last is what the message has besides, divided by the number of the other pieces.
+ *
+ * Pure; any thread. Decoding borrows from the packet; outputs are untouched on an error.
+ */
+#ifndef POLLUX_WIRE_WIRE_PACKET_H
+#define POLLUX_WIRE_WIRE_PACKET_H
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/span.h"
+#include "wire/wire_keys.h"
+
+#define WIRE_VERSION 1
+
+enum wire_type {
+    WIRE_RAFT = 1,
+    WIRE_HELLO = 16,
+    WIRE_HELLO_REPLY,
+    WIRE_WRITE,
+    WIRE_WRITE_REPLY,
+    WIRE_READ,
+    WIRE_READ_REPLY,
+    WIRE_STATUS,
+    WIRE_STATUS_REPLY,
+    WIRE_TRANSFER, /* operator: hand leadership over */
+    WIRE_TRANSFER_REPLY,
+    WIRE_FORWARD, /* node to leader: its pending relaxed writes, an encoded wire_request */
+};
+
+/* What all packets of one message have in common. */
+struct wire_message_header {
+    uint8_t type; /* enum wire_type */
+    uint16_t shard;
+    uint16_t sender; /* voter id; 0: a client */
+    /*
+     * Payload of every piece but the last: PIECE_SIZE_BYTES_MIN .. PACKET_PAYLOAD_SIZE_BYTES_MAX.
+     * The sender's choice, by what its path carries. Not a field of the packet: decoding derives it
+     * from a message of several pieces, and gives the largest for a message of one.
+     */
+    uint16_t piece_size_bytes;
+    uint64_t cluster_id;
+    uint64_t message_id; /* the sender's; not reused */
+};
+
+struct wire_packet {
+    struct wire_message_header header;
+    uint16_t piece;
+    uint16_t piece_count;
+    uint32_t message_size_bytes;
+    struct span payload;
+};
+
+/* Cluster id of a cluster's name: what every packet carries, so that strangers are told apart. */
+uint64_t wire_cluster_id(const char *name);
+
+/* Pieces that a body of this size (0 .. MESSAGE_SIZE_BYTES_MAX) is cut into; at least 1. */
+uint32_t wire_piece_count(size_t body_size_bytes, uint16_t piece_size_bytes);
+
+/* Writes piece `piece` of the body as one packet to `to` (PACKET_SIZE_BYTES_MAX); returns its
+ * size. */
+uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
+                           const struct wire_message_header *header, struct span body,
+                           uint32_t piece);
+
+/*
+ * Checks and decodes one packet of cluster `cluster_id` under the key that `keys` holds. The shard
+ * is the caller's to check. Errors, in the order of the checks: ERR_SHORT, ERR_TOO_LARGE,
+ * ERR_MAGIC, ERR_VERSION, ERR_CHECKSUM, ERR_CLUSTER, ERR_KEY (another key id), ERR_TYPE,
+ * ERR_RESERVED, ERR_RANGE (a field by itself, or pieces and sizes that contradict one another),
+ * ERR_TRAILING.
+ */
+MUST_USE enum error wire_packet_decode(struct span packet, const struct wire_keys *keys,
+                                       uint64_t cluster_id, struct wire_packet *ret_packet);
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * Writes of clients, and of nodes that forward what clients gave them: operations, the request that
+ * holds them, and the message around it. The layouts are at the head of wire/wire_request.c.
+ *
+ * Pure; any thread. Decoding borrows from the bytes; outputs are untouched on an error. Encoding
+ * writes nothing where the writer has no room.
+ */
+#ifndef POLLUX_WIRE_WIRE_REQUEST_H
+#define POLLUX_WIRE_WIRE_REQUEST_H
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/span.h"
+#include "wire/wire_writer.h"
+
+enum wire_op_type {
+    WIRE_OP_SET = 1,    /* value absent: delete */
+    WIRE_OP_SWAP,       /* old and new each possibly absent */
+    WIRE_OP_FENCE,      /* `seq` can never apply after this unless it already has */
+    WIRE_OP_REGISTER,   /* session 0: open a session; seq is the client's nonce, not 0 */
+    WIRE_OP_UNREGISTER, /* close the session */
+    WIRE_OP_KEEP_ALIVE, /* renews the session's expiry */
+    WIRE_OP_CANCEL,     /* relaxed writes that the next set or swap of the request overrules */
+    WIRE_OP_TYPE_END
+};
+
+/*
+ * WIRE_OP_REGISTER under the nonce of a session that is open opens no other: its id is answered
+ * again as long as the session was not used. FORGOTTEN once it was: its client has the id, so this
+ * is a late copy, or a stranger who drew the same nonce and must draw another. A client draws one
+ * at random for each session, from a source that no other client shares, and keeps it for all
+ * retries. A copy that comes after the session has ended opens one that nobody uses, until that
+ * expires.
+ *
+ * WIRE_OP_CANCEL names a pending relaxed write by the node that accepted it and its journal seq,
+ * both from the reply to it (wire_reply.node, wire_reply_op.version). It belongs to the first set
+ * or swap after it in the same request, which may have several, one a node; it has no sequence
+ * number of the session, and takes effect exactly when that op does (outcome OK, the first time):
+ * what that node accepted for the key of that op from the client of this tag, up to this journal
+ * seq, and what has not applied by then, never applies. It is not answered: its seq is of another
+ * numbering. Without a set or swap after it the request is refused (BAD_REQUEST).
+ */
+struct wire_op {
+    uint8_t type; /* enum wire_op_type */
+    bool has_value;
+    bool has_old;
+    uint16_t node; /* CANCEL: voter id of the node that accepted it; else 0 */
+    uint32_t tag;  /* CANCEL, and SET of a node session: the client's; 0: any, none */
+    uint64_t seq;  /* of the session, from 1, never reused. CANCEL: the journal seq */
+    struct span key;
+    struct span value;
+    struct span old;
+};
+#define WIRE_OP_HEADER_SIZE_BYTES 24
+
+/* Tells the writes of one client, which relaxed ones know by their identity, from those of
+ * others. */
+static inline uint32_t wire_tag(uint64_t identity)
+{
+    uint32_t tag = (uint32_t)(identity >> 32) ^ (uint32_t)identity;
+    return tag != 0 ? tag : 1;
+}
+
+/*
+ * The replicated part of a write: copied verbatim into the log record. `floor`: every seq below it
+ * is finished for the client; its outcome may be forgotten, and such an op is never executed again.
+ */
+struct wire_request {
+    uint64_t session;
+    uint64_t floor;
+    uint16_t op_count; /* 1 .. REQUEST_OPS_MAX */
+    struct span ops;   /* encoded; walk with wire_op_decode */
+};
+#define WIRE_REQUEST_HEADER_SIZE_BYTES 24
+
+/*
+ * The session under which node `id` forwards its pending relaxed writes: sets whose seq is their
+ * journal seq, rising, each with its client's tag and perhaps after its cancels; `floor` is the
+ * journal seq that must be done before. A fence decides all up to its seq: what a lost journal had
+ * accepted. Clients never use such an id for a consistent write.
+ */
+#define WIRE_NODE_SESSION_FLAG (UINT64_C(1) << 63)
+#define WIRE_NODE_SESSION(id)  (WIRE_NODE_SESSION_FLAG | (uint64_t)(id))
+
+/*
+ * WIRE_WRITE. `packet_number` rises with every transmission of the session, so that a node can tell
+ * a duplicated packet from a retry; `incarnation` is the addressed node's (from its hello reply),
+ * so that a packet delayed across its restart is told apart too. Together they make a refusal
+ * definite.
+ *
+ * Relaxed: the ops are sets and cancels; `session` is an identity that the client draws at random
+ * for its whole life, not 0, and the seqs are its own: a retry with the same identity and seqs to
+ * the same incarnation of the node is never executed twice. After a restart of the node nobody can
+ * promise that, so that a retry there sets `is_recall`: it is answered as before if the node still
+ * knows it, and else refused (UNKNOWN), never executed.
+ */
+struct wire_write {
+    uint64_t packet_number;
+    uint64_t incarnation;
+    uint32_t timeout_us; /* time left; 0: none. Spent before it is appended: refused as expired */
+    bool is_relaxed;
+    bool is_recall;      /* relaxed only: answer what is known of it, do not execute */
+    struct span request; /* encoded wire_request; encoding: may lie in its place already */
+};
+#define WIRE_WRITE_HEADER_SIZE_BYTES 24
+
+/* Request builders: begin in an empty writer, then add ops; the header is patched as ops are added.
+ * An op that overflows the writer leaves what was there before whole. */
+void wire_request_begin(struct wire_writer *writer, uint64_t session, uint64_t floor);
+void wire_request_add(struct wire_writer *writer, const struct wire_op *op);
+MUST_USE enum error wire_request_decode(struct span bytes, struct wire_request *ret_request);
+/* Next op of an ops span; advances *cursor (starts at 0). */
+MUST_USE enum error wire_op_decode(struct span ops, size_t *cursor, struct wire_op *ret_op);
+size_t wire_op_size_bytes(const struct wire_op *op);
+
+void wire_write_encode(struct wire_writer *writer, const struct wire_write *write);
+MUST_USE enum error wire_write_decode(struct span bytes, struct wire_write *ret_write);
+
+#endif
