@@ -6,6 +6,7 @@
 #   cluster_node_wait ID       waits until the killed or stopped node is gone; its status
 #   cluster_start              switch and all nodes, until a leader serves
 #   cluster_leader             prints the id of the leader; fails when none serves
+#   cluster_server ID          prints HOST:PORT where clients reach a node
 #   cluster_drill COMMAND...   runs pollux-drill on the cluster
 #   cluster_pollux COMMAND...  runs pollux on the cluster
 #   cluster_stop               stops everything that was started, by process id; what did not stop
@@ -13,8 +14,8 @@
 #
 # Settings, read by cluster_init: CLUSTER_LOG_DIR (default DIR/logs), CLUSTER_LOG_SIZE (64MiB),
 # CLUSTER_UDP_BASE (a free range), CLUSTER_SWITCH_OPTIONS (for pollux-switch), CLUSTER_NODE,
-# CLUSTER_EXTRA and CLUSTER_LANE (lines for [node], [cluster] and [lane]), CLUSTER_STOP_SECONDS
-# (that a stop may take: 5).
+# CLUSTER_EXTRA and CLUSTER_LANE (lines for [node], [cluster] and [lane]), CLUSTER_SHARDS and
+# CLUSTER_LANES (1 each), CLUSTER_STOP_SECONDS (that a stop may take: 5).
 # Nodes inherit the environment: PMEM2_FORCE_GRANULARITY=CACHE_LINE emulates persistent memory.
 #
 # POLLUX_BUILD is the build folder. cluster_servers is the list that clients take.
@@ -34,10 +35,11 @@ cluster_fail() {
 cluster_free_base() {
     local base taken tries
     taken=" $(awk 'NR > 1 {split($2, a, ":"); print a[2]}' /proc/net/udp | tr '\n' ' ')"
+    local count=$((10 * ${CLUSTER_SHARDS:-1} + 10))
     for ((tries = 0; tries < 100; tries++)); do
         base=$((20000 + (RANDOM % 200) * 50))
         local port is_free=1
-        for ((port = base; port < base + 20; port++)); do
+        for ((port = base; port < base + count; port++)); do
             [[ $taken != *" $(printf '%04X' "$port") "* ]] || is_free=0
         done
         ((is_free)) && printf '%d\n' "$base" && return
@@ -55,6 +57,7 @@ log_size = ${CLUSTER_LOG_SIZE:-64MiB}
 ${CLUSTER_NODE:-}
 [cluster]
 name = ${CLUSTER_NAME:-local}
+shards = ${CLUSTER_SHARDS:-1}
 ${CLUSTER_EXTRA:-}
 [peers]
 INI
@@ -66,8 +69,14 @@ INI
 device = net_memif0,role=client,id=0,socket=$cluster_dir/node$id.sock,socket-abstract=no
 gateway = 10.77.0.254
 [lane]
+count = ${CLUSTER_LANES:-1}
 ${CLUSTER_LANE:-}
 INI
+}
+
+# Where clients reach a node.
+cluster_server() {
+    printf '127.0.0.1:%d\n' $((cluster_udp_base + $1 * ${CLUSTER_SHARDS:-1}))
 }
 
 cluster_init() {
@@ -80,7 +89,7 @@ cluster_init() {
     local id
     for ((id = 1; id <= cluster_nodes; id++)); do
         cluster_config "$id" >"$cluster_dir/node$id.ini"
-        cluster_servers+="${cluster_servers:+,}127.0.0.1:$((cluster_udp_base + id))"
+        cluster_servers+="${cluster_servers:+,}$(cluster_server "$id")"
     done
 }
 
@@ -112,7 +121,8 @@ cluster_until() {
 
 cluster_switch_start() {
     cluster_spawn switch "$POLLUX_BUILD/tools/switch/pollux-switch" \
-        --nodes "$cluster_nodes" --udp-base "$cluster_udp_base" ${CLUSTER_SWITCH_OPTIONS:-} \
+        --nodes "$cluster_nodes" --udp-base "$cluster_udp_base" \
+        --shards "${CLUSTER_SHARDS:-1}" --queues "${CLUSTER_LANES:-1}" ${CLUSTER_SWITCH_OPTIONS:-} \
         "$cluster_dir"
     cluster_until 10 test -S "$cluster_dir/control.sock" || {
         cat "$cluster_dir/switch.out" >&2

@@ -2,9 +2,11 @@
 #include "tools/switch/fabric.h"
 
 #include "base/check.h"
+#include "base/prng.h"
 #include "tools/switch/delay_queue.h"
 #include "tools/switch/mac_table.h"
 #include "tools/switch/nat.h"
+#include "tools/switch/tx_queue.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,19 +18,22 @@
 struct fabric_port {
     struct dp_frame_port *frames; /* NULL: the uplink */
     bool is_up;
-    uint32_t pending_count;
-    struct dp_frame *pending[FABRIC_TX_PENDING_MAX];
+    uint32_t queue_count;
+    struct tx_queue queues[LANES_MAX];
     struct port_counters counters;
 };
 
 struct fabric {
     uint32_t port_count;
     uint32_t node_count;
+    uint16_t node_port;
+    bool is_sprayed;
+    struct prng prng; /* of sprayed queues */
     uint64_t link_checked_ns;
     struct uplink *uplink;
     uint8_t uplink_mac[6];
     uint32_t ready_count;
-    uint8_t ready[UPLINK_SOCKETS_MAX];
+    uint16_t ready[UPLINK_SOCKETS_MAX];
     bool is_ready[UPLINK_SOCKETS_MAX];
     struct capture capture;
     struct fault_table faults;
@@ -45,7 +50,7 @@ static enum error fabric_uplink_open(struct fabric *fabric, const struct fabric_
         nodes[i] = options->ports[1 + i];
     }
     struct uplink_options uplink = {.node_count = options->node_count,
-                                    .lane_count = options->lane_count,
+                                    .shard_count = options->shard_count,
                                     .udp_base = options->udp_base,
                                     .node_port = options->node_port,
                                     .nodes = nodes,
@@ -58,16 +63,22 @@ enum error fabric_open(const struct fabric_options *options, struct fabric **ret
 {
     CHECK(options->node_count >= 1 && options->node_count <= NODES_MAX);
     CHECK(options->client_count <= SWITCH_CLIENT_PORTS_MAX);
+    CHECK(options->queue_count >= 1 && options->queue_count <= LANES_MAX);
     struct fabric *fabric = calloc(1, sizeof(*fabric));
     if (fabric == NULL) {
         snprintf(ret_reason, reason_size, "out of memory");
         return ERR_NO_MEMORY;
     }
     fabric->node_count = options->node_count;
+    fabric->node_port = options->node_port;
+    fabric->is_sprayed = options->is_sprayed;
+    prng_init(&fabric->prng, options->seed);
+    fabric->ports[PORT_UPLINK].queue_count = 1;
     fabric->port_count = 1 + options->node_count + options->client_count;
     for (uint32_t port = 1; port < fabric->port_count; port++) {
         CHECK(options->ports[port] != NULL);
         fabric->ports[port].frames = options->ports[port];
+        fabric->ports[port].queue_count = port <= options->node_count ? options->queue_count : 1;
     }
     mac_table_init(&fabric->macs);
     delay_queue_init(&fabric->delayed);
@@ -85,13 +96,21 @@ enum error fabric_open(const struct fabric_options *options, struct fabric **ret
     return OK;
 }
 
+/* Frees what waits to leave by the port; returns how many frames. */
+static uint32_t port_clear(struct fabric_port *port)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < port->queue_count; i++) {
+        count += tx_queue_clear(&port->queues[i]);
+    }
+    return count;
+}
+
 void fabric_close(struct fabric *fabric)
 {
     uint32_t port = 0;
     for (uint32_t i = 0; i < fabric->port_count; i++) {
-        for (uint32_t j = 0; j < fabric->ports[i].pending_count; j++) {
-            dp_frame_free(fabric->ports[i].pending[j]);
-        }
+        (void)port_clear(&fabric->ports[i]);
     }
     for (uint32_t i = 0; i < DELAY_QUEUE_MAX; i++) {
         struct dp_frame *frame = delay_queue_pop(&fabric->delayed, UINT64_MAX, &port);
@@ -119,51 +138,48 @@ static bool is_paused(const struct fabric *fabric, uint32_t port)
     return (fabric->faults.paused_mask >> port & 1) != 0;
 }
 
-/* Hands pending frames to the port; what it does not take stays, in order. True if any left. */
+/* Hands waiting frames to the port; what it does not take stays, in order. True if any left. */
 static bool port_flush(struct fabric *fabric, uint32_t index)
 {
     struct fabric_port *port = &fabric->ports[index];
-    uint32_t sent = 0;
-    if (port->pending_count == 0 || is_paused(fabric, index)) {
+    bool has_sent = false;
+    if (is_paused(fabric, index)) {
         return false;
     }
-    while (sent < port->pending_count) {
-        uint32_t count = port->pending_count - sent;
-        count = count < DP_FRAME_BURST_MAX ? count : DP_FRAME_BURST_MAX;
-        uint64_t bytes = 0;
-        for (uint32_t i = 0; i < count; i++) {
-            bytes += dp_frame_size_bytes(port->pending[sent + i]);
-        }
-        uint32_t taken = dp_frame_tx(port->frames, 0, port->pending + sent, count);
-        for (uint32_t i = taken; i < count; i++) {
-            bytes -= dp_frame_size_bytes(port->pending[sent + i]);
-        }
-        sent += taken;
-        port->counters.tx_packets += taken;
-        port->counters.tx_bytes += bytes;
-        if (taken < count) {
-            break;
-        }
+    for (uint32_t i = 0; i < port->queue_count; i++) {
+        has_sent |= tx_queue_flush(&port->queues[i], port->frames, i, &port->counters);
     }
-    port->pending_count -= sent;
-    memmove(port->pending, port->pending + sent, port->pending_count * sizeof(port->pending[0]));
-    return sent > 0;
+    return has_sent;
 }
 
 static bool uplink_port_flush(struct fabric *fabric)
 {
     struct fabric_port *port = &fabric->ports[PORT_UPLINK];
-    if (port->pending_count == 0 || is_paused(fabric, PORT_UPLINK)) {
+    struct tx_queue *queue = &port->queues[0];
+    if (queue->count == 0 || is_paused(fabric, PORT_UPLINK)) {
         return false;
     }
-    for (uint32_t i = 0; i < port->pending_count; i++) {
+    for (uint32_t i = 0; i < queue->count; i++) {
         port->counters.tx_packets++;
-        port->counters.tx_bytes += dp_frame_size_bytes(port->pending[i]);
-        uplink_tx(fabric->uplink, port->pending[i]);
+        port->counters.tx_bytes += dp_frame_size_bytes(queue->frames[i]);
+        uplink_tx(fabric->uplink, queue->frames[i]);
     }
     uplink_flush(fabric->uplink);
-    port->pending_count = 0;
+    queue->count = 0;
     return true;
+}
+
+static struct tx_queue *queue_choose(struct fabric *fabric, struct fabric_port *port,
+                                     struct dp_frame *frame)
+{
+    struct span bytes = span_of(dp_frame_data(frame), dp_frame_size_bytes(frame));
+    if (port->queue_count == 1) {
+        return &port->queues[0];
+    }
+    if (fabric->is_sprayed) {
+        return &port->queues[prng_range(&fabric->prng, 0, port->queue_count - 1)];
+    }
+    return &port->queues[tx_queue_steer(bytes, fabric->node_port, port->queue_count)];
 }
 
 /* A frame leaves by a port, its faults behind it. */
@@ -174,18 +190,18 @@ static void egress(struct fabric *fabric, uint32_t to, struct dp_frame *frame)
         drop(fabric, to, SWITCH_DROP_link_down, frame);
         return;
     }
-    if (port->pending_count == FABRIC_TX_PENDING_MAX) {
-        if (to == PORT_UPLINK) {
-            (void)uplink_port_flush(fabric);
-        } else {
-            (void)port_flush(fabric, to);
-        }
-    }
-    if (port->pending_count == FABRIC_TX_PENDING_MAX) {
-        drop(fabric, to, SWITCH_DROP_tx_full, frame);
+    struct tx_queue *queue = queue_choose(fabric, port, frame);
+    if (tx_queue_push(queue, frame)) {
         return;
     }
-    port->pending[port->pending_count++] = frame;
+    if (to == PORT_UPLINK) {
+        (void)uplink_port_flush(fabric);
+    } else {
+        (void)port_flush(fabric, to);
+    }
+    if (!tx_queue_push(queue, frame)) {
+        drop(fabric, to, SWITCH_DROP_tx_full, frame);
+    }
 }
 
 static void egress_after(struct fabric *fabric, uint32_t to, struct dp_frame *frame,
@@ -304,12 +320,16 @@ static bool port_receive(struct fabric *fabric, uint32_t index, uint64_t now_ns)
     if (is_paused(fabric, index)) {
         return false;
     }
-    uint32_t count = dp_frame_rx(port->frames, 0, frames, DP_FRAME_BURST_MAX);
-    port->is_up = port->is_up || count > 0;
-    for (uint32_t i = 0; i < count; i++) {
-        ingress(fabric, index, frames[i], now_ns);
+    bool has_received = false;
+    for (uint32_t queue = 0; queue < port->queue_count; queue++) {
+        uint32_t count = dp_frame_rx(port->frames, queue, frames, DP_FRAME_BURST_MAX);
+        has_received |= count > 0;
+        port->is_up |= count > 0;
+        for (uint32_t i = 0; i < count; i++) {
+            ingress(fabric, index, frames[i], now_ns);
+        }
     }
-    return count > 0;
+    return has_received;
 }
 
 void fabric_socket_ready(struct fabric *fabric, uint32_t socket)
@@ -317,7 +337,7 @@ void fabric_socket_ready(struct fabric *fabric, uint32_t socket)
     CHECK(socket < UPLINK_SOCKETS_MAX);
     if (!fabric->is_ready[socket]) {
         fabric->is_ready[socket] = true;
-        fabric->ready[fabric->ready_count++] = (uint8_t)socket;
+        fabric->ready[fabric->ready_count++] = (uint16_t)socket;
     }
 }
 
@@ -352,10 +372,7 @@ static bool uplink_receive(struct fabric *fabric, uint64_t now_ns)
 static void link_went_down(struct fabric *fabric, uint32_t index)
 {
     struct fabric_port *port = &fabric->ports[index];
-    for (uint32_t i = 0; i < port->pending_count; i++) {
-        drop(fabric, index, SWITCH_DROP_link_down, port->pending[i]);
-    }
-    port->pending_count = 0;
+    port->counters.drops[SWITCH_DROP_link_down] += port_clear(port);
     mac_table_forget_port(&fabric->macs, index);
     if (fabric->uplink != NULL && index <= fabric->node_count) {
         uplink_forget(fabric->uplink, index - 1);

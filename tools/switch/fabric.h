@@ -18,7 +18,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FABRIC_TX_PENDING_MAX   1024
 #define FABRIC_LINK_INTERVAL_NS (1000ULL * 1000)
 #define FABRIC_NO_DEADLINE      UINT64_MAX
 
@@ -28,8 +27,10 @@ struct fabric_options {
     struct dp_frame_port *ports[SWITCH_PORTS_MAX]; /* [0] unused */
     uint32_t node_count;
     uint32_t client_count;
-    uint32_t lane_count;
-    uint16_t udp_base; /* 0: no uplink */
+    uint32_t shard_count;
+    uint32_t queue_count; /* of each node's port */
+    bool is_sprayed;      /* queues of nodes are drawn at random */
+    uint16_t udp_base;    /* 0: no uplink */
     uint16_t node_port;
     uint64_t seed;
 };

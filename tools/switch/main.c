@@ -24,7 +24,7 @@
 #define REASON_BYTES    512
 #define VDEV_BYTES      192
 #define EVENTS_MAX      32
-#define CONTROL_TAG     256 /* uplink sockets have the tags below */
+#define CONTROL_TAG     1024 /* uplink sockets have the tags below */
 #define NS_PER_SECOND   1000000000ULL
 #define PORT_RING_SIZE  1024
 #define FRAME_BYTES_MAX 2432 /* of memory, with DPDK's headers */
@@ -80,7 +80,8 @@ static enum error environment_start(struct program *program, char *name)
         environment.vdevs[environment.vdev_count++] = program->vdevs[i];
     }
     if (environment.memory_mib == 0) {
-        uint64_t pools = (uint64_t)program->port_count * options->pool_size * FRAME_BYTES_MAX;
+        uint64_t queues = options->node_count * options->queue_count + options->client_count;
+        uint64_t pools = queues * options->pool_size * FRAME_BYTES_MAX;
         environment.memory_mib = (uint32_t)(64 + pools / (1024 * 1024));
     }
     return dp_start(&environment, program->reason, sizeof(program->reason));
@@ -90,9 +91,11 @@ static enum error ports_open(struct program *program)
 {
     for (uint32_t i = 0; i < program->port_count; i++) {
         char name[32];
+        bool is_node = i < program->options.node_count;
+        uint32_t queue_count = is_node ? program->options.queue_count : 1;
         snprintf(name, sizeof(name), "net_memif%u", i);
         struct dp_frame_port_options options = {.name = name,
-                                                .queue_count = 1,
+                                                .queue_count = queue_count,
                                                 .ring_size = PORT_RING_SIZE,
                                                 .pool_size = program->options.pool_size};
         enum error error = dp_frame_port_open(&options, &program->ports[1 + i], program->reason,
@@ -108,7 +111,9 @@ static enum error fabric_start(struct program *program)
 {
     struct fabric_options options = {.node_count = program->options.node_count,
                                      .client_count = program->options.client_count,
-                                     .lane_count = program->options.lane_count,
+                                     .shard_count = program->options.shard_count,
+                                     .queue_count = program->options.queue_count,
+                                     .is_sprayed = program->options.is_sprayed,
                                      .udp_base = program->options.udp_base,
                                      .node_port = program->options.node_port,
                                      .seed = program->options.seed};

@@ -17,15 +17,19 @@ static const char help[] =
     "A user-space Ethernet switch for a cluster on one machine. Node i attaches as memif client "
     "to\n"
     "RUN_DIR/node<i>.sock and has the address 10.77.0.i; UDP clients reach it at 127.0.0.1, port\n"
-    "UDP_BASE + i, and appear to it as 10.77.0.254. `pollux-switch ctl RUN_DIR help` lists the\n"
+    "UDP_BASE + i * SHARDS, and appear to it as 10.77.0.254. `pollux-switch ctl RUN_DIR help` "
+    "lists the\n"
     "commands that inject faults, capture packets and report statistics.\n"
     "\n"
     "  -n, --nodes=N          node ports, 1 to 9 (default 5)\n"
     "  -c, --client-ports=N   further memif ports RUN_DIR/client<k>.sock, 0 to 7 (default 0)\n"
-    "  -u, --udp-base=PORT    first UDP port less one on 127.0.0.1; 0: none (default 7400)\n"
+    "  -u, --udp-base=PORT    where UDP ports on 127.0.0.1 begin; 0: none (default 7400)\n"
     "  -p, --node-port=PORT   UDP port that the nodes listen on (default 7400)\n"
-    "  -l, --lanes=N          UDP ports of each node, 1 to 8; lane l of node i is at\n"
-    "                         UDP_BASE + 10 l + i (default 1)\n"
+    "  -S, --shards=N         UDP ports of each node, 1 to 64; shard s of node i is at\n"
+    "                         UDP_BASE + i * N + s (default 1)\n"
+    "  -q, --queues=N         queues of each node's port, 1 to 32: as many as the nodes have\n"
+    "                         lanes; the UDP port of a packet chooses its queue (default 1)\n"
+    "      --spray            choose queues at random, as a card without flow rules might\n"
     "  -s, --seed=N           of the faults' draws (default 1)\n"
     "      --spin-turns=N     turns without work before the core is yielded (default 64)\n"
     "      --yield-turns=N    yields before the first sleep (default 256)\n"
@@ -44,6 +48,7 @@ enum option_id {
     OPTION_POOL_SIZE,
     OPTION_MEMORY_MIB,
     OPTION_HUGEPAGES,
+    OPTION_SPRAY,
 };
 
 static const struct option long_options[] = {
@@ -51,7 +56,9 @@ static const struct option long_options[] = {
     {"client-ports", required_argument, NULL, 'c'},
     {"udp-base", required_argument, NULL, 'u'},
     {"node-port", required_argument, NULL, 'p'},
-    {"lanes", required_argument, NULL, 'l'},
+    {"shards", required_argument, NULL, 'S'},
+    {"queues", required_argument, NULL, 'q'},
+    {"spray", no_argument, NULL, OPTION_SPRAY},
     {"seed", required_argument, NULL, 's'},
     {"spin-turns", required_argument, NULL, OPTION_SPIN_TURNS},
     {"yield-turns", required_argument, NULL, OPTION_YIELD_TURNS},
@@ -96,7 +103,8 @@ static bool option_store(int id, const char *text, struct switch_options *option
         {'c', 0, SWITCH_CLIENT_PORTS_MAX},
         {'u', 0, 65000},
         {'p', 1, 65000},
-        {'l', 1, UPLINK_LANES_MAX},
+        {'S', 1, SHARDS_MAX},
+        {'q', 1, LANES_MAX},
         {'s', 0, UINT64_MAX},
         {OPTION_SPIN_TURNS, 0, 1000000},
         {OPTION_YIELD_TURNS, 0, 1000000},
@@ -123,8 +131,11 @@ static bool option_store(int id, const char *text, struct switch_options *option
     case 'p':
         options->node_port = (uint16_t)value;
         break;
-    case 'l':
-        options->lane_count = (uint32_t)value;
+    case 'S':
+        options->shard_count = (uint32_t)value;
+        break;
+    case 'q':
+        options->queue_count = (uint32_t)value;
         break;
     case 's':
         options->seed = value;
@@ -166,7 +177,8 @@ enum error switch_options_parse(int argc, char **argv, struct switch_options *re
 {
     struct switch_options options = {
         .node_count = 5,
-        .lane_count = 1,
+        .shard_count = 1,
+        .queue_count = 1,
         .udp_base = 7400,
         .node_port = 7400,
         .pool_size = 4096,
@@ -175,7 +187,7 @@ enum error switch_options_parse(int argc, char **argv, struct switch_options *re
     opterr = 0;
     optind = 0;
     for (;;) {
-        int id = getopt_long(argc, argv, "n:c:u:p:l:s:h", long_options, NULL);
+        int id = getopt_long(argc, argv, "n:c:u:p:S:q:s:h", long_options, NULL);
         if (id == -1) {
             break;
         }
@@ -188,6 +200,8 @@ enum error switch_options_parse(int argc, char **argv, struct switch_options *re
             options.is_help = true;
         } else if (id == OPTION_HUGEPAGES) {
             options.is_hugepages = true;
+        } else if (id == OPTION_SPRAY) {
+            options.is_sprayed = true;
         } else if (!option_store(id, optarg, &options)) {
             snprintf(ret_reason, reason_size, "--%s: '%s' is not a number in its range",
                      option_name(id), optarg);

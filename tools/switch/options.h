@@ -14,13 +14,15 @@ struct switch_options {
     const char *run_dir;
     uint32_t node_count;
     uint32_t client_count;
-    uint32_t lane_count;
-    uint16_t udp_base; /* 0: no uplink */
+    uint32_t shard_count;
+    uint32_t queue_count; /* of each node's port */
+    uint16_t udp_base;    /* 0: no uplink */
     uint16_t node_port;
     uint32_t memory_mib; /* 0: computed from the ports */
     uint32_t pool_size;
     uint64_t seed;
     struct idle_options idle;
+    bool is_sprayed; /* queues are drawn at random */
     bool is_hugepages;
     bool is_help;
 };

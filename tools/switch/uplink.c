@@ -83,18 +83,17 @@ static enum error socket_open(uint16_t port, int *ret_fd, char *ret_reason, size
 static enum error sockets_open(struct uplink *uplink, char *ret_reason, size_t reason_size)
 {
     const struct uplink_options *options = &uplink->options;
-    for (uint32_t lane = 0; lane < options->lane_count; lane++) {
-        for (uint32_t node = 0; node < options->node_count; node++) {
-            struct uplink_socket *socket = &uplink->sockets[uplink->socket_count];
-            uint32_t port = options->udp_base + lane * UPLINK_LANE_STRIDE + node + 1;
-            enum error error = socket_open((uint16_t)port, &socket->fd, ret_reason, reason_size);
-            if (error != OK) {
-                return error;
-            }
-            socket->node = node;
-            socket->node_port = (uint16_t)(options->node_port + lane);
-            uplink->socket_count++;
+    uint32_t count = options->node_count * options->shard_count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct uplink_socket *socket = &uplink->sockets[i];
+        uint32_t port = options->udp_base + options->shard_count + i;
+        enum error error = socket_open((uint16_t)port, &socket->fd, ret_reason, reason_size);
+        if (error != OK) {
+            return error;
         }
+        socket->node = i / options->shard_count;
+        socket->node_port = (uint16_t)(options->node_port + i % options->shard_count);
+        uplink->socket_count++;
     }
     return OK;
 }
@@ -103,9 +102,9 @@ enum error uplink_open(const struct uplink_options *options, struct uplink **ret
                        char *ret_reason, size_t reason_size)
 {
     CHECK(options->node_count >= 1 && options->node_count <= NODES_MAX);
-    CHECK(options->lane_count >= 1 && options->lane_count <= UPLINK_LANES_MAX);
+    CHECK(options->shard_count >= 1 && options->shard_count <= SHARDS_MAX);
     struct uplink *uplink = calloc(1, sizeof(*uplink));
-    size_t socket_count = (size_t)options->node_count * options->lane_count;
+    size_t socket_count = (size_t)options->node_count * options->shard_count;
     struct uplink_socket *sockets = calloc(socket_count, sizeof(*sockets));
     if (uplink == NULL || sockets == NULL) {
         free(uplink);
@@ -322,12 +321,12 @@ static void socket_flush(struct uplink *uplink, struct uplink_socket *socket)
 static struct uplink_socket *flow_socket(struct uplink *uplink, const struct nat_flow *flow)
 {
     uint32_t node = flow->source_host - 1U;
-    uint32_t lane = (uint32_t)flow->source_port - uplink->options.node_port;
+    uint32_t shard = (uint32_t)flow->source_port - uplink->options.node_port;
     if (flow->destination_host != NAT_UPLINK_HOST || node >= uplink->options.node_count ||
-        lane >= uplink->options.lane_count) {
+        shard >= uplink->options.shard_count) {
         return NULL;
     }
-    return &uplink->sockets[lane * uplink->options.node_count + node];
+    return &uplink->sockets[node * uplink->options.shard_count + shard];
 }
 
 static enum switch_drop drop_of(enum error error)

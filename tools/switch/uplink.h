@@ -1,6 +1,6 @@
 /*
  * Port 0 of the switch: a host 10.77.0.254 whose datagrams come from and go to ordinary UDP sockets
- * on 127.0.0.1, one for each lane of each node, so that any program reaches a node without
+ * on 127.0.0.1, one for each shard of each node, so that any program reaches a node without
  * privileges. It answers ARP for itself and resolves the nodes by ARP.
  *
  * Received datagrams land in packet buffers directly behind the room for their headers, and leave
@@ -18,23 +18,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UPLINK_LANES_MAX    8
-#define UPLINK_SOCKETS_MAX  (NODES_MAX * UPLINK_LANES_MAX)
-#define UPLINK_LANE_STRIDE  10 /* socket of lane l, node i: base + l * stride + i */
+#define UPLINK_SOCKETS_MAX  (NODES_MAX * SHARDS_MAX)
 #define UPLINK_BURST_MAX    RX_BURST_MAX
 #define UPLINK_SOCKET_BYTES (4 * 1024 * 1024)
 #define UPLINK_ARP_FIRST_NS (20ULL * 1000 * 1000) /* then twice as long each time */
 #define UPLINK_ARP_MAX_NS   (640ULL * 1000 * 1000)
 
-static_assert(UPLINK_LANE_STRIDE > NODES_MAX, "the sockets of two lanes must not share a port");
-
 struct uplink;
 
 struct uplink_options {
     uint32_t node_count;
-    uint32_t lane_count;
-    uint16_t udp_base;
-    uint16_t node_port;           /* of lane 0; the next lanes' follow */
+    uint32_t shard_count;
+    uint16_t udp_base;            /* shard s of node i (from 1): base + i * shard_count + s */
+    uint16_t node_port;           /* of shard 0; the next shards' follow */
     struct dp_frame_port **nodes; /* [node 0 ..]: whose pools the frames come from */
     struct port_counters *counters;
 };

@@ -1,6 +1,7 @@
 /* The switch over ports made of arrays: forwarding, floods, faults, push-back; no frame leaks. */
 #include "tests/unit/tools/frame_fake.h"
 #include "tools/switch/fabric.h"
+#include "tools/switch/tx_queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,7 @@ static int setup(void **state)
 {
     (void)state;
     char reason[128];
-    struct fabric_options options = {.node_count = NODES, .seed = 5};
+    struct fabric_options options = {.node_count = NODES, .queue_count = 1, .seed = 5};
     for (uint32_t i = 1; i <= NODES; i++) {
         fake_port_init(&ports[i]);
         options.ports[i] = &ports[i];
@@ -225,7 +226,7 @@ static void test_fabric_holds_what_the_port_does_not_take(void **state)
     (void)state;
     learn_all();
     ports[2].tx_room = 10;
-    for (uint32_t i = 0; i < 10 + FABRIC_TX_PENDING_MAX + 5; i++) {
+    for (uint32_t i = 0; i < 10 + TX_QUEUE_FRAMES_MAX + 5; i++) {
         send_frame(1, 2, (uint8_t)i);
     }
     for (uint32_t i = 0; i < 20; i++) {
@@ -235,7 +236,7 @@ static void test_fabric_holds_what_the_port_does_not_take(void **state)
     assert_stat(2, "drop_tx_full 5");
     ports[2].tx_room = FAKE_QUEUE_MAX / 2;
     turn_after(0);
-    assert_int_equal(ports[2].tx_count, 10 + FABRIC_TX_PENDING_MAX);
+    assert_int_equal(ports[2].tx_count, 10 + TX_QUEUE_FRAMES_MAX);
     for (uint32_t i = 0; i < ports[2].tx_count; i++) {
         assert_int_equal(mark_of(2, i), (uint8_t)i);
     }

@@ -49,7 +49,7 @@ static void test_options_reads_all(void **state)
                                  "--udp-base",
                                  "0",
                                  "--node-port=1",
-                                 "--lanes=2",
+                                 "--shards=2",
                                  "--seed=77",
                                  "--spin-turns=3",
                                  "--sleep-max-us=0",
@@ -65,7 +65,7 @@ static void test_options_reads_all(void **state)
     assert_int_equal(options.client_count, 7);
     assert_int_equal(options.udp_base, 0);
     assert_int_equal(options.node_port, 1);
-    assert_int_equal(options.lane_count, 2);
+    assert_int_equal(options.shard_count, 2);
     assert_int_equal(options.seed, 77);
     assert_int_equal(options.idle.spin_turns, 3);
     assert_int_equal(options.idle.yield_turns, UINT32_MAX);

@@ -37,7 +37,7 @@ static enum error open_at(uint16_t udp_base, struct uplink **ret_uplink)
     struct dp_frame_port *nodes[NODES] = {&pools[0], &pools[1]};
     char reason[128];
     struct uplink_options options = {.node_count = NODES,
-                                     .lane_count = 2,
+                                     .shard_count = 2,
                                      .udp_base = udp_base,
                                      .node_port = NODE_PORT,
                                      .nodes = nodes,
@@ -189,8 +189,8 @@ static void test_uplink_turns_a_datagram_into_a_frame(void **state)
     struct span payload;
     node_speaks(1);
     own_frames_discard();
-    client_send((uint16_t)(base + UPLINK_LANE_STRIDE + 1), "hello", 5);
-    struct dp_frame *frame = receive_one(2); /* lane 1, node 1 */
+    client_send((uint16_t)(base + 1 * 2 + 1), "hello", 5);
+    struct dp_frame *frame = receive_one(1); /* shard 1, node 1 */
     assert_non_null(frame);
     struct span bytes = span_of(dp_frame_data(frame), dp_frame_size_bytes(frame));
     assert_int_equal(nat_frame_read(bytes, &flow, &payload), OK);
@@ -219,7 +219,7 @@ static void test_uplink_turns_a_frame_into_a_datagram(void **state)
         recvfrom(client, answer, sizeof(answer), 0, (struct sockaddr *)&from, &from_size);
     assert_int_equal(size, 5);
     assert_memory_equal(answer, "world", 5);
-    assert_int_equal(ntohs(from.sin_port), base + 2);
+    assert_int_equal(ntohs(from.sin_port), base + 4);
 }
 
 static void test_uplink_carries_bursts_beyond_its_batch(void **state)
@@ -243,19 +243,19 @@ static void test_uplink_drops_datagrams_it_cannot_carry(void **state)
 {
     (void)state;
     static const uint8_t large[NAT_PAYLOAD_BYTES_MAX + 1];
-    client_send((uint16_t)(base + 1), "early", 5);
+    client_send((uint16_t)(base + 2), "early", 5);
     assert_null(receive_one(0));
     assert_int_equal(counters.drops[SWITCH_DROP_unresolved], 1);
     node_speaks(1);
     own_frames_discard();
-    client_send((uint16_t)(base + 1), large, sizeof(large));
+    client_send((uint16_t)(base + 2), large, sizeof(large));
     assert_null(receive_one(0));
     assert_int_equal(counters.drops[SWITCH_DROP_too_large], 1);
     struct sockaddr_in other = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000002)};
     close(client);
     client = socket(AF_INET, SOCK_DGRAM, 0);
     assert_int_equal(bind(client, (struct sockaddr *)&other, sizeof(other)), 0);
-    client_send((uint16_t)(base + 1), "who", 3);
+    client_send((uint16_t)(base + 2), "who", 3);
     assert_null(receive_one(0));
     assert_int_equal(counters.drops[SWITCH_DROP_source], 1);
 }
@@ -265,7 +265,7 @@ static void test_uplink_drops_frames_it_cannot_carry(void **state)
     (void)state;
     struct nat_flow flow = {.source_host = 2,
                             .destination_host = NAT_UPLINK_HOST,
-                            .source_port = NODE_PORT + 2, /* no such lane */
+                            .source_port = NODE_PORT + 2, /* no such shard */
                             .destination_port = client_port};
     uplink_tx(uplink, node_frame(&flow, "a"));
     flow.source_port = NODE_PORT;
