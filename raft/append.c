@@ -26,15 +26,19 @@ static struct raft_append_plan make_plan(const struct raft *raft,
     struct raft_append_plan plan = {0};
     uint64_t previous = message->append_request.previous_index;
     uint32_t count = message->append_request.entry_count;
-    plan.is_match = previous <= raft->trail.last_index &&
-                    trail_term_at(&raft->trail, previous) == message->append_request.previous_term;
+    /* What lies before our first record is committed: every later leader has the same there. */
+    bool is_before_begin = previous + 1 < raft->trail.first_index;
+    uint64_t term = trail_term_at(&raft->trail, previous);
+    plan.is_match = is_before_begin || (previous <= raft->trail.last_index &&
+                                        term == message->append_request.previous_term);
     if (!plan.is_match)
         return plan;
     while (plan.skip < count) {
         uint64_t index = previous + 1 + plan.skip;
         if (index > raft->trail.last_index)
             break;
-        if (trail_term_at(&raft->trail, index) != entries[plan.skip].term) {
+        bool is_known = index + 1 >= raft->trail.first_index;
+        if (is_known && trail_term_at(&raft->trail, index) != entries[plan.skip].term) {
             plan.truncate_from = index;
             break;
         }
@@ -49,7 +53,7 @@ static enum error check_room(const struct raft *raft, const struct raft_append_p
 {
     uint64_t first = plan->truncate_from != 0 ? plan->truncate_from : raft->trail.last_index + 1;
     uint64_t runs = trail_runs_below(&raft->trail, first);
-    uint64_t term = trail_term_at(&raft->trail, first - 1);
+    uint64_t term = runs > 0 ? trail_term_at(&raft->trail, first - 1) : 0;
     for (uint32_t i = 0; i < plan->append_count; i++) {
         runs += new_entries[i].term != term;
         term = new_entries[i].term;
@@ -170,7 +174,7 @@ static void note_quorum_contact(struct raft *raft, const struct raft_message *me
 }
 
 /* A reply in `after` speaks for the records of its step; one in `now` only for durable ones. */
-static void accept(struct raft *raft, const struct raft_message *message)
+static void acknowledge(struct raft *raft, const struct raft_message *message)
 {
     bool is_after = raft->effects->append_count > 0 || raft->effects->truncate_from != 0 ||
                     raft_hard_state_is_dirty(raft);
@@ -210,5 +214,5 @@ void raft_handle_append_request(struct raft *raft, const struct raft_message *me
     if (commit > raft->commit_index)
         raft->commit_index = commit;
     lift_suspicion(raft, message);
-    accept(raft, message);
+    acknowledge(raft, message);
 }

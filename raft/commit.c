@@ -25,7 +25,7 @@ void raft_advance_commit(struct raft *raft)
 {
     CHECK(raft->role == RAFT_LEADER);
     uint64_t matches[NODES_MAX];
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++)
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++)
         matches[slot] = raft->peers[slot].match_index;
     matches[raft->self_slot] = raft->durable_index;
     uint64_t index = raft_quorum_value(raft, matches);

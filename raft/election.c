@@ -28,23 +28,24 @@ static void count_grant(struct raft *raft, uint32_t slot, bool is_suspect)
 
 static bool is_won(const struct raft *raft)
 {
-    return count_votes(raft->votes_clean) >= raft->majority ||
-           count_votes(raft->votes_granted) == raft->options.voter_count;
+    return count_votes(raft->votes_clean) >= raft_configuration_majority(&raft->configuration) ||
+           count_votes(raft->votes_granted) == raft->configuration.voter_count;
 }
 
 static bool is_lost(const struct raft *raft)
 {
-    return raft->options.voter_count - count_votes(raft->votes_refused) < raft->majority;
+    return raft->configuration.voter_count - count_votes(raft->votes_refused) <
+           raft_configuration_majority(&raft->configuration);
 }
 
 /* Pre-vote requests promise nothing and leave at once; a vote request says that this node's vote in
  * this term is its own, which must be durable before anybody counts it. */
 static void send_vote_requests(struct raft *raft, bool is_pre_vote, bool is_transfer)
 {
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
         if (slot == raft->self_slot)
             continue;
-        uint16_t to = raft->options.voters[slot];
+        uint16_t to = raft->configuration.voters[slot];
         struct raft_message *message = is_pre_vote ? raft_emit_now(raft, RAFT_VOTE_REQUEST, to)
                                                    : raft_emit_after(raft, RAFT_VOTE_REQUEST, to);
         if (is_pre_vote)
@@ -196,7 +197,7 @@ void raft_handle_vote_reply(struct raft *raft, const struct raft_message *messag
 {
     if (!is_awaited(raft, message))
         return;
-    uint32_t slot = raft_voter_slot(raft, message->from);
+    uint32_t slot = raft_configuration_slot(&raft->configuration, message->from);
     if (!message->vote_reply.is_granted) {
         raft->votes_refused |= voter_bit(slot);
         if (is_lost(raft))

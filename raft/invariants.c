@@ -5,12 +5,15 @@ static void check_trail(const struct raft *raft)
 {
     const struct trail *trail = &raft->trail;
     CHECK(trail->run_count <= trail->runs_max);
-    CHECK((trail->run_count == 0) == (trail->last_index == 0));
+    CHECK(trail->first_index >= 1);
+    CHECK((trail->first_index == 1) == (trail->term_before == 0));
+    CHECK((trail->run_count == 0) == (trail->last_index == trail->first_index - 1));
     for (uint32_t i = 0; i < trail->run_count; i++) { /* runs_max */
         CHECK(trail->runs[i].first_index <= trail->last_index);
         CHECK(trail->runs[i].term > 0 && trail->runs[i].term <= raft->hard_state.term);
         if (i == 0) {
-            CHECK(trail->runs[i].first_index == 1);
+            CHECK(trail->runs[i].first_index == trail->first_index);
+            CHECK(trail->runs[i].term >= trail->term_before);
             continue;
         }
         CHECK(trail->runs[i].first_index > trail->runs[i - 1].first_index);
@@ -21,6 +24,8 @@ static void check_trail(const struct raft *raft)
 static void check_indexes(const struct raft *raft)
 {
     CHECK(raft->commit_index <= raft->trail.last_index);
+    CHECK(raft->commit_index >= raft->trail.first_index - 1);
+    CHECK(raft->durable_index >= raft->trail.first_index - 1);
     CHECK(raft->durable_index <= raft->trail.last_index);
     CHECK(raft->verified_index <= raft->trail.last_index);
     CHECK(raft->hard_state.term <= RAFT_TERM_MAX);
@@ -35,7 +40,7 @@ static void check_role(const struct raft *raft)
     CHECK(!is_candidate || raft->leader == 0);
     CHECK(is_candidate || raft->votes_granted == 0);
     CHECK((raft->votes_clean & ~raft->votes_granted) == 0);
-    CHECK(raft->votes_granted >> raft->options.voter_count == 0);
+    CHECK(raft->votes_granted >> raft->configuration.voter_count == 0);
     if (raft->role == RAFT_CANDIDATE || raft->role == RAFT_LEADER)
         CHECK(raft->hard_state.vote == self);
     if (raft->role == RAFT_LEADER)
@@ -48,6 +53,7 @@ static void check_role(const struct raft *raft)
 static void check_peer(const struct raft *raft, const struct raft_peer *peer)
 {
     CHECK(peer->match_index < peer->next_index);
+    CHECK(peer->next_index >= raft->trail.first_index);
     CHECK(peer->next_index <= raft->trail.last_index + 1);
     CHECK(peer->round_acked <= raft->round);
     CHECK(peer->inflight_count <= raft->options.inflight_max);
@@ -69,7 +75,7 @@ static void check_leader(const struct raft *raft)
     CHECK(raft_term_at(raft, raft->noop_index - 1) < raft->hard_state.term);
     CHECK(raft_last_term(raft) == raft->hard_state.term);
     CHECK(raft->transfer_to != raft->options.self);
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
         if (slot != raft->self_slot)
             check_peer(raft, &raft->peers[slot]);
     }

@@ -9,15 +9,6 @@
  */
 #include "raft/raft_internal.h"
 
-uint32_t raft_voter_slot(const struct raft *raft, uint16_t id)
-{
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
-        if (raft->options.voters[slot] == id)
-            return slot;
-    }
-    return RAFT_SLOT_NONE;
-}
-
 /* Only the leader of a term sends these, and a term has at most one (paper 5.2). */
 static bool is_second_leader(const struct raft *raft, const struct raft_message *message)
 {
@@ -30,7 +21,7 @@ enum error raft_check_message(struct raft *raft, const struct raft_message *mess
 {
     if (message->to != raft->options.self || message->from == raft->options.self)
         return ERR_RANGE;
-    if (raft_voter_slot(raft, message->from) == RAFT_SLOT_NONE)
+    if (!raft_configuration_contains(&raft->configuration, message->from))
         return ERR_RANGE;
     if (message->term == 0 || message->term > RAFT_TERM_MAX)
         return ERR_RANGE;

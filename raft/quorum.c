@@ -7,20 +7,20 @@
 uint64_t raft_quorum_value(const struct raft *raft, const uint64_t *values)
 {
     uint64_t sorted[NODES_MAX];
-    for (uint32_t count = 0; count < raft->options.voter_count; count++) {
+    for (uint32_t count = 0; count < raft->configuration.voter_count; count++) {
         uint32_t at = count;
         for (; at > 0 && sorted[at - 1] < values[count]; at--)
             sorted[at] = sorted[at - 1];
         sorted[at] = values[count];
     }
-    return sorted[raft->majority - 1];
+    return sorted[raft_configuration_majority(&raft->configuration) - 1];
 }
 
 /* The latest time at which a majority, this node included, had answered. */
 uint64_t raft_quorum_contact_ns(const struct raft *raft, uint64_t now_ns)
 {
     uint64_t contacts[NODES_MAX];
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++)
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++)
         contacts[slot] = raft->peers[slot].contact_ns;
     contacts[raft->self_slot] = now_ns;
     return raft_quorum_value(raft, contacts);

@@ -27,23 +27,6 @@ size_t raft_size(const struct raft_options *options)
            align_up((size_t)NODES_MAX * options->inflight_max * sizeof(uint64_t));
 }
 
-static enum error check_voters(const struct raft_options *options)
-{
-    bool has_self = false;
-    if (options->voter_count < 1 || options->voter_count > NODES_MAX)
-        return ERR_ARGUMENT;
-    for (uint32_t i = 0; i < options->voter_count; i++) {
-        if (options->voters[i] == 0 || options->voters[i] > VOTER_ID_MAX)
-            return ERR_ARGUMENT;
-        for (uint32_t j = 0; j < i; j++) {
-            if (options->voters[j] == options->voters[i])
-                return ERR_ARGUMENT;
-        }
-        has_self |= options->voters[i] == options->self;
-    }
-    return has_self ? OK : ERR_ARGUMENT;
-}
-
 static enum error check_options(const struct raft_options *options)
 {
     if (options->heartbeat_interval_ns == 0 ||
@@ -55,7 +38,7 @@ static enum error check_options(const struct raft_options *options)
         options->inflight_max > RAFT_INFLIGHT_MAX || options->trail_runs_max < 1 ||
         options->sizes.size_bytes == NULL)
         return ERR_ARGUMENT;
-    return check_voters(options);
+    return OK;
 }
 
 static enum error check_restored(const struct raft_restored *restored)
@@ -64,25 +47,34 @@ static enum error check_restored(const struct raft_restored *restored)
     if (hard_state->term > RAFT_TERM_MAX || hard_state->vote > VOTER_ID_MAX ||
         (hard_state->term == 0 && hard_state->vote != 0) || restored->commit_index > RAFT_INDEX_MAX)
         return ERR_ARGUMENT;
+    if (restored->first_index <= 1)
+        return restored->term_before == 0 ? OK : ERR_ARGUMENT;
+    if (restored->term_before == 0 || restored->term_before > hard_state->term ||
+        restored->commit_index < restored->first_index - 1)
+        return ERR_ARGUMENT;
     return OK;
 }
 
 static void init_peers(struct raft *raft, uint8_t *memory)
 {
     uint64_t *inflight = (uint64_t *)(void *)(memory + inflight_offset(&raft->options));
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
-        raft->peers[slot].id = raft->options.voters[slot];
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
+        raft->peers[slot].id = raft->configuration.voters[slot];
         raft->peers[slot].inflight = inflight + (size_t)slot * raft->options.inflight_max;
     }
-    raft->self_slot = raft_voter_slot(raft, raft->options.self);
-    raft->majority = raft->options.voter_count / 2 + 1;
+    raft->self_slot = raft_configuration_slot(&raft->configuration, raft->options.self);
 }
 
 enum error raft_init(void *memory, const struct raft_options *options,
                      const struct raft_restored *restored, uint64_t now_ns, struct raft **ret_raft)
 {
     CHECK((uintptr_t)memory % ALIGN_BYTES == 0);
+    struct raft_configuration configuration;
     enum error error = check_options(options);
+    if (error == OK)
+        error = raft_configuration_init(&configuration, options->voters, options->voter_count);
+    if (error == OK && !raft_configuration_contains(&configuration, options->self))
+        error = ERR_ARGUMENT;
     if (error == OK)
         error = check_restored(restored);
     if (error != OK)
@@ -91,9 +83,13 @@ enum error raft_init(void *memory, const struct raft_options *options,
     struct raft *raft = memory;
     memset(raft, 0, sizeof(*raft));
     raft->options = *options;
+    raft->configuration = configuration;
     init_peers(raft, memory);
     uint8_t *runs = (uint8_t *)memory + align_up(sizeof(struct raft));
     trail_init(&raft->trail, (struct trail_run *)(void *)runs, options->trail_runs_max);
+    if (restored->first_index > 1)
+        trail_begin(&raft->trail, restored->first_index, restored->term_before);
+    raft->durable_index = raft->trail.last_index;
     raft->hard_state = restored->hard_state;
     raft->commit_index = restored->commit_index;
     raft->now_ns = now_ns;
@@ -163,7 +159,7 @@ static void begin_step(struct raft *raft, uint64_t now_ns, struct raft_effects *
     raft->before_hard_state = raft->hard_state;
     raft->before_role = raft->role;
     raft->before_leader = raft->leader;
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++)
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++)
         raft->peers[slot].step_appends = 0;
 
     /* The message arrays are left as they are: only counted ones are read. */
@@ -172,6 +168,7 @@ static void begin_step(struct raft *raft, uint64_t now_ns, struct raft_effects *
     effects->append_count = 0;
     effects->append_skip = 0;
     effects->append_is_noop = false;
+    effects->behind_begin = 0;
     effects->now_count = 0;
     effects->after_count = 0;
     raft->effects = effects;
@@ -292,7 +289,7 @@ uint64_t raft_deadline_ns(const struct raft *raft)
     uint64_t deadline_ns = raft->quorum_check_ns;
     if (raft->transfer_to != 0 && raft->transfer_deadline_ns < deadline_ns)
         deadline_ns = raft->transfer_deadline_ns;
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
         if (slot == raft->self_slot)
             continue;
         uint64_t peer_ns = peer_deadline_ns(raft, &raft->peers[slot]);
@@ -306,7 +303,7 @@ bool raft_has_backlog(const struct raft *raft)
 {
     if (raft->role != RAFT_LEADER)
         return false;
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
         if (slot != raft->self_slot && raft_peer_can_send(raft, &raft->peers[slot]))
             return true;
     }

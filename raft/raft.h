@@ -10,14 +10,16 @@
  * outboxes).
  *
  * The caller's duties, after each raft_step, in this order:
- *  1. If `hard_state_changed`, write `hard_state`; if `truncate_from` is not 0, forget every record
- *     from there on; then append the `append_count` records from `append_first` on. None of this
- *     needs to be durable yet. (A leader's proposal or no-op is one record of term
- * `hard_state.term`; a follower's records are the event's entries from `append_skip` on.)
+ *  1. Write, in this order, what the step asks for. None of it needs to be durable yet.
+ *     - If `hard_state_changed`: `hard_state`.
+ *     - If `truncate_from` is not 0: forget every record from there on.
+ *     - The `append_count` records from `append_first` on. A leader's proposal or no-op is one
+ *       record of term `hard_state.term`. A follower's records are the event's entries from
+ *       `append_skip` on.
  *  2. Send the messages in `now`, at once: a leader replicates while its own medium writes.
- *  3. Make everything of (1), of this step and all earlier ones, durable; only then send the
- * messages in `after`. Steps may share one drain. A message may be lost at any time, never sent
- * early.
+ *  3. Make everything of duty 1 durable, of this step and of all earlier ones. Only then send the
+ *     messages in `after`. Steps may share one drain. A message may be lost at any time, but never
+ *     sent early.
  *  4. When records up to n are durable, say so: RAFT_EVENT_DURABLE.
  *  5. Apply the records up to `commit_index`, in order.
  *  6. Serve every read with an id up to `read_released_id` once `read_released_index` is applied.
@@ -125,7 +127,7 @@ struct raft_message {
 
 /*
  * Size of record `index` on the wire, to bound messages in bytes. Must be cheap, pure, and defined
- * for every index from 1 to the last that the caller was told to append.
+ * for every index from the log's first to the last that the caller was told to append.
  */
 struct raft_record_sizes {
     uint32_t (*size_bytes)(const void *context, uint64_t index);
@@ -155,7 +157,9 @@ struct raft_options {
 /* What recovery found on the medium. */
 struct raft_restored {
     struct raft_hard_state hard_state;
-    uint64_t commit_index; /* a lower bound of what is committed; at most last_index */
+    uint64_t first_index;  /* where the log begins; 0 and 1: at the first record of all */
+    uint64_t term_before;  /* term of record first_index - 1, which is committed; else 0 */
+    uint64_t commit_index; /* a lower bound of what is committed: first_index - 1 to last_index */
     bool is_tail_suspect;  /* records that this node acknowledged may be missing behind the last */
 };
 
@@ -203,7 +207,10 @@ struct raft_effects {
     uint64_t commit_index;        /* current value, also when unchanged */
     uint64_t read_released_id;    /* current value; 0 while none */
     uint64_t read_released_index; /* applied index at which those reads may be served */
-    bool role_changed;            /* role, term or known leader: ask raft_status */
+    uint16_t behind_begin; /* a peer that needs records from before this leader's first, found
+                                     in this step; 0: none. Nothing helps it yet: it is sent
+                                     heartbeats, and stays where it is */
+    bool role_changed;     /* role, term or known leader: ask raft_status */
 };
 
 struct raft_status {
@@ -230,7 +237,8 @@ size_t raft_size(const struct raft_options *options);
 
 /*
  * Starts a follower in `memory` with an empty trail. ERR_ARGUMENT: an option out of its range.
- * The trail is then filled with raft_restore_entry, from record 1 on, before the first step.
+ * The trail is then filled with raft_restore_entry, from record first_index on, before the first
+ * step.
  */
 MUST_USE enum error raft_init(void *memory, const struct raft_options *options,
                               const struct raft_restored *restored, uint64_t now_ns,
@@ -267,7 +275,8 @@ void raft_status(const struct raft *raft, struct raft_status *ret_status);
  */
 bool raft_has_fresh_quorum(const struct raft *raft, uint64_t now_ns);
 
-/* Term of `index`; 0 for index 0 and for an index outside the log. */
+/* Term of `index`; 0 for index 0 and for an index that is neither in the log nor the one before its
+ * first. */
 uint64_t raft_term_at(const struct raft *raft, uint64_t index);
 
 /*

@@ -2,14 +2,16 @@
  * The state of one consensus core and what its files offer each other. Nothing here is for callers.
  *
  * Invariants (raft_check_invariants walks them): commit, durable and verified index are at most the
- * last index; terms in the trail rise and none is above the current term; a leader's peers have
- * match < next <= last + 1.
+ * last index, and commit and durable index are at least that before the log's first; terms in the
+ * trail rise and none is above the current term; a leader's peers have match < next <= last + 1,
+ * and first <= next.
  */
 #ifndef POLLUX_RAFT_RAFT_INTERNAL_H
 #define POLLUX_RAFT_RAFT_INTERNAL_H
 
 #include "base/check.h"
 #include "base/prng.h"
+#include "raft/configuration.h"
 #include "raft/raft.h"
 #include "raft/trail.h"
 
@@ -61,8 +63,8 @@ struct raft_append_plan {
 
 struct raft {
     struct raft_options options;
-    uint32_t self_slot; /* position of self in options.voters */
-    uint32_t majority;
+    struct raft_configuration configuration;
+    uint32_t self_slot; /* of this node in the configuration */
 
     struct raft_hard_state hard_state;
     enum raft_role role;
@@ -80,7 +82,7 @@ struct raft {
     uint64_t leader_contact_ns; /* last valid append request, or quorum while leading; 0: none */
     uint64_t
         quorum_contact_ns;  /* the leader's, as it told; or this leader's, until it led no more */
-    uint32_t votes_granted; /* masks over the slots of options.voters */
+    uint32_t votes_granted; /* masks over the slots of the configuration */
     uint32_t votes_clean;
     uint32_t votes_refused;
 
@@ -131,8 +133,6 @@ struct raft_message *raft_emit_after(struct raft *raft, enum raft_message_type t
 struct raft_message *raft_emit_reply(struct raft *raft, enum raft_message_type type, uint16_t to);
 
 /* message.c: a message from outside. The check changes nothing but raft->plan. */
-#define RAFT_SLOT_NONE UINT32_MAX
-uint32_t raft_voter_slot(const struct raft *raft, uint16_t id);
 MUST_USE enum error raft_check_message(struct raft *raft, const struct raft_message *message,
                                        const struct raft_entry *entries);
 void raft_handle_message(struct raft *raft, const struct raft_message *message,

@@ -29,7 +29,7 @@ void raft_release_reads(struct raft *raft)
     if (raft->read_count == 0 || !raft_has_own_commit(raft))
         return;
     uint64_t rounds[NODES_MAX];
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++)
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++)
         rounds[slot] = raft->peers[slot].round_acked;
     rounds[raft->self_slot] = raft->round;
     uint64_t confirmed = raft_quorum_value(raft, rounds);

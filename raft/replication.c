@@ -12,6 +12,12 @@
  * for loss. */
 #define RETRY_DECAY_DIVISOR 16
 
+/* Records from before the log's first cannot be sent. */
+static uint64_t within_log(const struct raft *raft, uint64_t index)
+{
+    return index < raft->trail.first_index ? raft->trail.first_index : index;
+}
+
 /*
  * A pipeline that is given up has requests on their way, and each of their answers would start the
  * next one: where packets overtake each other they would multiply. So the probe, and what follows
@@ -26,15 +32,15 @@ static void enter_probe(struct raft *raft, struct raft_peer *peer, uint64_t next
     }
     peer->state = RAFT_PEER_PROBE;
     peer->is_probe_sent = false;
-    peer->next_index = next_index;
+    peer->next_index = within_log(raft, next_index);
     peer->inflight_head = 0;
     peer->inflight_count = 0;
 }
 
-static void enter_replicate(struct raft_peer *peer)
+static void enter_replicate(const struct raft *raft, struct raft_peer *peer)
 {
     peer->state = RAFT_PEER_REPLICATE;
-    peer->next_index = peer->match_index + 1;
+    peer->next_index = within_log(raft, peer->match_index + 1);
     peer->inflight_head = 0;
     peer->inflight_count = 0;
 }
@@ -42,7 +48,7 @@ static void enter_replicate(struct raft_peer *peer)
 /* nextIndex starts just behind the leader's last record (paper, figure 2). */
 void raft_reset_peers(struct raft *raft)
 {
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
         struct raft_peer *peer = &raft->peers[slot];
         enter_probe(raft, peer, raft->trail.last_index + 1);
         peer->match_index = 0;
@@ -80,7 +86,7 @@ static uint32_t count_entries(const struct raft *raft, uint64_t first)
 static void send_append(struct raft *raft, struct raft_peer *peer, uint64_t previous,
                         uint32_t entry_count)
 {
-    CHECK(previous <= raft->trail.last_index);
+    CHECK(previous <= raft->trail.last_index && previous + 1 >= raft->trail.first_index);
     struct raft_message *message = raft_emit_now(raft, RAFT_APPEND_REQUEST, peer->id);
     message->append_request.previous_index = previous;
     message->append_request.previous_term = trail_term_at(&raft->trail, previous);
@@ -101,7 +107,8 @@ static void send_heartbeat(struct raft *raft, struct raft_peer *peer)
     bool is_probe = peer->state == RAFT_PEER_PROBE;
     if (is_probe)
         peer->is_probe_sent = true;
-    send_append(raft, peer, is_probe ? peer->next_index - 1 : peer->match_index, 0);
+    uint64_t known = within_log(raft, peer->match_index + 1) - 1;
+    send_append(raft, peer, is_probe ? peer->next_index - 1 : known, 0);
 }
 
 static void send_probe(struct raft *raft, struct raft_peer *peer)
@@ -133,7 +140,7 @@ bool raft_peer_can_send(const struct raft *raft, const struct raft_peer *peer)
 
 void raft_replicate(struct raft *raft)
 {
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
         struct raft_peer *peer = &raft->peers[slot];
         if (slot == raft->self_slot)
             continue;
@@ -149,7 +156,7 @@ void raft_replicate(struct raft *raft)
 
 void raft_send_heartbeats(struct raft *raft, uint64_t silence_ns)
 {
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
         struct raft_peer *peer = &raft->peers[slot];
         if (slot != raft->self_slot && peer->step_appends == 0 &&
             raft->now_ns - peer->sent_ns >= silence_ns)
@@ -167,7 +174,7 @@ static void recover_from_loss(struct raft *raft, struct raft_peer *peer)
 
 void raft_check_losses(struct raft *raft)
 {
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
         struct raft_peer *peer = &raft->peers[slot];
         if (slot != raft->self_slot && peer->step_appends == 0 && peer->inflight_count > 0 &&
             raft->now_ns - peer->progress_ns >= peer->retry_ns)
@@ -208,7 +215,7 @@ static void release_inflight(const struct raft *raft, struct raft_peer *peer)
 static void go_on(const struct raft *raft, struct raft_peer *peer, bool has_taken)
 {
     if (has_taken || peer->next_index > raft->trail.last_index) {
-        enter_replicate(peer);
+        enter_replicate(raft, peer);
     } else if (raft->now_ns - peer->offered_ns >= peer->retry_ns) {
         peer->offered_ns = raft->now_ns;
         peer->is_probe_sent = false;
@@ -278,6 +285,15 @@ static void note_suspicion(struct raft *raft, struct raft_peer *peer,
     peer->match_index = 0;
 }
 
+/* The records that it needs are not in the log any more. Only heartbeats ask it again. */
+static void note_behind_begin(struct raft *raft, struct raft_peer *peer, uint64_t next)
+{
+    if (next >= raft->trail.first_index)
+        return;
+    peer->is_probe_sent = true;
+    raft->effects->behind_begin = peer->id;
+}
+
 static void handle_rejection(struct raft *raft, struct raft_peer *peer,
                              const struct raft_message *message)
 {
@@ -295,18 +311,21 @@ static void handle_rejection(struct raft *raft, struct raft_peer *peer,
                                                      : rejected == peer->match_index;
     if (!is_current)
         return; /* answers a request that no longer matters */
-    enter_probe(raft, peer, back_off(raft, message));
+    uint64_t next = back_off(raft, message);
+    enter_probe(raft, peer, next);
     /* A peer that lost its tail rejects even what it once acknowledged: believe it. To count less
      * than it has is always safe. */
-    if (peer->match_index >= peer->next_index)
-        peer->match_index = peer->next_index - 1;
+    if (peer->match_index >= next)
+        peer->match_index = next - 1;
+    note_behind_begin(raft, peer, next);
 }
 
 void raft_handle_append_reply(struct raft *raft, const struct raft_message *message)
 {
     if (raft->role != RAFT_LEADER)
         return;
-    struct raft_peer *peer = &raft->peers[raft_voter_slot(raft, message->from)];
+    struct raft_peer *peer =
+        &raft->peers[raft_configuration_slot(&raft->configuration, message->from)];
     peer->contact_ns = raft->now_ns;
     if (message->append_reply.round > peer->round_acked) {
         peer->round_acked = message->append_reply.round;

@@ -65,7 +65,7 @@ void raft_become_candidate(struct raft *raft)
     enter_term(raft, raft->hard_state.term + 1, raft->options.self);
     raft->role = RAFT_CANDIDATE;
     raft_reset_election_timer(raft);
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++)
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++)
         raft->peers[slot].contact_ns = 0;
 }
 

@@ -8,10 +8,19 @@
 void trail_init(struct trail *trail, struct trail_run *runs, uint32_t runs_max)
 {
     CHECK(runs_max >= 1);
-    *trail = (struct trail){.runs = runs, .runs_max = runs_max};
+    *trail = (struct trail){.runs = runs, .runs_max = runs_max, .first_index = 1};
 }
 
-/* The run that holds `index`, which is 1 .. last. */
+void trail_begin(struct trail *trail, uint64_t first_index, uint64_t term_before)
+{
+    CHECK(trail->run_count == 0);
+    CHECK(first_index > 1 && term_before > 0);
+    trail->first_index = first_index;
+    trail->term_before = term_before;
+    trail->last_index = first_index - 1;
+}
+
+/* The run that holds `index`, which is first .. last. */
 static const struct trail_run *find_run(const struct trail *trail, uint64_t index)
 {
     uint32_t low = 0;
@@ -30,14 +39,16 @@ static const struct trail_run *find_run(const struct trail *trail, uint64_t inde
 
 uint64_t trail_term_at(const struct trail *trail, uint64_t index)
 {
-    if (index == 0 || index > trail->last_index)
+    if (index + 1 == trail->first_index)
+        return trail->term_before;
+    if (index < trail->first_index || index > trail->last_index)
         return 0;
     return find_run(trail, index)->term;
 }
 
 uint64_t trail_run_first_index(const struct trail *trail, uint64_t index)
 {
-    CHECK(index >= 1 && index <= trail->last_index);
+    CHECK(index >= trail->first_index && index <= trail->last_index);
     return find_run(trail, index)->first_index;
 }
 
@@ -53,7 +64,7 @@ uint64_t trail_term_last_index(const struct trail *trail, uint64_t term)
             high = middle;
     }
     if (low == trail->run_count || trail->runs[low].term != term)
-        return 0;
+        return term == trail->term_before ? trail->first_index - 1 : 0;
     return low + 1 < trail->run_count ? trail->runs[low + 1].first_index - 1 : trail->last_index;
 }
 
@@ -66,8 +77,8 @@ bool trail_has_room(const struct trail *trail, uint64_t term)
 
 uint32_t trail_runs_below(const struct trail *trail, uint64_t index)
 {
-    CHECK(index >= 1 && index <= trail->last_index + 1);
-    if (index == 1)
+    CHECK(index >= trail->first_index && index <= trail->last_index + 1);
+    if (index == trail->first_index)
         return 0;
     return (uint32_t)(find_run(trail, index - 1) - trail->runs) + 1;
 }
@@ -78,7 +89,7 @@ void trail_append(struct trail *trail, uint64_t term)
     uint64_t last_term = trail_term_at(trail, trail->last_index);
     CHECK(term >= last_term && term > 0);
     trail->last_index++;
-    if (term == last_term)
+    if (trail->run_count > 0 && term == last_term)
         return;
     trail->runs[trail->run_count++] =
         (struct trail_run){.first_index = trail->last_index, .term = term};

@@ -8,7 +8,7 @@
 static uint16_t choose_target(const struct raft *raft)
 {
     const struct raft_peer *best = NULL;
-    for (uint32_t slot = 0; slot < raft->options.voter_count; slot++) {
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
         const struct raft_peer *peer = &raft->peers[slot];
         if (slot == raft->self_slot)
             continue;
@@ -21,9 +21,9 @@ static uint16_t choose_target(const struct raft *raft)
 
 enum error raft_check_transfer(const struct raft *raft, uint16_t to)
 {
-    if (to == raft->options.self || raft->options.voter_count == 1)
+    if (to == raft->options.self || raft->configuration.voter_count == 1)
         return ERR_ARGUMENT;
-    if (to != 0 && raft_voter_slot(raft, to) == RAFT_SLOT_NONE)
+    if (to != 0 && !raft_configuration_contains(&raft->configuration, to))
         return ERR_ARGUMENT;
     return raft->transfer_to == 0 ? OK : ERR_BUSY;
 }
@@ -32,7 +32,8 @@ void raft_handle_transfer(struct raft *raft, uint16_t to)
 {
     raft->transfer_to = to != 0 ? to : choose_target(raft);
     raft->transfer_deadline_ns = raft->now_ns + raft->options.election_timeout_max_ns;
-    raft_continue_transfer(raft, &raft->peers[raft_voter_slot(raft, raft->transfer_to)]);
+    raft_continue_transfer(
+        raft, &raft->peers[raft_configuration_slot(&raft->configuration, raft->transfer_to)]);
 }
 
 /* Called again with each reply of the target, which makes up for a lost message. */

@@ -49,6 +49,33 @@ static void test_trail_says_when_it_is_full(void **state)
     assert_true(trail_has_room(&trail, 2));
 }
 
+static void test_trail_begins_behind_what_was_put_away(void **state)
+{
+    (void)state;
+    struct trail_run runs[2];
+    struct trail trail;
+    trail_init(&trail, runs, 2);
+    trail_begin(&trail, 10, 4);
+    assert_int_equal(trail.last_index, 9);
+    assert_int_equal(trail_term_at(&trail, 0), 0);
+    assert_int_equal(trail_term_at(&trail, 8), 0);
+    assert_int_equal(trail_term_at(&trail, 9), 4);
+    assert_int_equal(trail_term_at(&trail, 10), 0);
+    assert_int_equal(trail_term_last_index(&trail, 4), 9);
+    assert_int_equal(trail_term_last_index(&trail, 3), 0);
+    trail_append(&trail, 4); /* the same term begins a run all the same: run 0 is at the first */
+    trail_append(&trail, 6);
+    assert_int_equal(trail.run_count, 2);
+    assert_int_equal(trail_term_at(&trail, 10), 4);
+    assert_int_equal(trail_run_first_index(&trail, 10), 10);
+    assert_int_equal(trail_term_last_index(&trail, 4), 10);
+    assert_int_equal(trail_runs_below(&trail, 10), 0);
+    trail_truncate(&trail, 10);
+    assert_int_equal(trail.run_count, 0);
+    assert_int_equal(trail.last_index, 9);
+    assert_int_equal(trail_term_at(&trail, 9), 4);
+}
+
 static void compare(const struct trail *trail, const uint64_t *terms, uint64_t last)
 {
     uint64_t first = 0;
@@ -97,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trail_merges_equal_terms),
         cmocka_unit_test(test_trail_says_when_it_is_full),
+        cmocka_unit_test(test_trail_begins_behind_what_was_put_away),
         cmocka_unit_test(test_trail_equals_an_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
