@@ -24,6 +24,9 @@
 #define KEY_SIZE_BYTES_MAX   512
 #define VALUE_SIZE_BYTES_MAX (1024 * 1024)
 
+/* The engine's store: a block of its memory. */
+#define ENGINE_BLOCK_SIZE_BYTES 128
+
 /* Packets: what fits one Ethernet frame of 1500 bytes under IPv6 (40) and UDP (8). */
 #define PACKET_SIZE_BYTES_MAX         1452
 #define PACKET_HEADER_SIZE_BYTES      56

@@ -61,13 +61,22 @@ static bool are_options_valid(const struct engine_options *options)
            options->sink.send != NULL && are_pending_limits_valid(options);
 }
 
+static struct machine_options machine_options_of(const struct engine_options *options)
+{
+    return (struct machine_options){.keys_max = options->keys_max,
+                                    .blocks_max = options->blocks_max,
+                                    .sessions_max = options->sessions_max,
+                                    .session_ttl_ns = options->session_ttl_ns};
+}
+
 size_t engine_arena_bytes(const struct engine_options *options)
 {
     if (!are_options_valid(options))
         return 0;
-    return sizeof(struct engine) + machine_arena_bytes(options) + batch_arena_bytes(options) +
+    struct machine_options machine = machine_options_of(options);
+    return sizeof(struct engine) + machine_arena_bytes(&machine) + batch_arena_bytes(options) +
            reads_arena_bytes(options) + relaxed_arena_bytes(options) + REPLY_SIZE_BYTES_MAX +
-           REPLY_CHUNK_SIZE_BYTES_MAX + 4096;
+           REPLY_CHUNK_SIZE_BYTES_MAX + BATCH_OPS_MAX * sizeof(struct op) + 4096;
 }
 
 enum error engine_init(const struct engine_options *options, struct arena *arena,
@@ -78,12 +87,14 @@ enum error engine_init(const struct engine_options *options, struct arena *arena
     struct engine *engine = arena_take(arena, sizeof(*engine), 64);
     *engine = (struct engine){.options = *options};
     engine->view.contact_age_ns = UINT64_MAX;
-    enum error error = machine_init(&engine->machine, options, arena);
+    struct machine_options machine = machine_options_of(options);
+    enum error error = machine_init(&engine->machine, &machine, arena);
     if (error != OK)
         return error;
     batch_init(engine, arena);
     reads_init(engine, arena);
     engine->reply = arena_take(arena, REPLY_SIZE_BYTES_MAX, 64);
+    engine->record_ops = arena_take(arena, BATCH_OPS_MAX * sizeof(struct op), 64);
     engine->scratch = arena_take(arena, REPLY_CHUNK_SIZE_BYTES_MAX, 64);
     error = relaxed_init(engine, arena);
     if (error != OK) {
@@ -105,7 +116,7 @@ void engine_begin_turn(struct engine *engine, const struct engine_view *view)
     CHECK(view->now_ns >= engine->view.now_ns);
     engine->view = *view;
     batch_anchor_clock(engine);
-    forward_begin_turn(engine);
+    outbound_begin_turn(engine);
 }
 
 static void receive_hello(struct engine *engine, const struct address *from, struct span body)
@@ -161,9 +172,9 @@ uint64_t engine_deadline_ns(const struct engine *engine)
 {
     uint64_t batch_ns = engine->batch.deadline_ns;
     uint64_t reads_ns = engine->reads.deadline_ns;
-    uint64_t forward_ns = forward_deadline_ns(engine);
+    uint64_t outbound_ns = outbound_deadline_ns(engine);
     uint64_t earliest_ns = batch_ns < reads_ns ? batch_ns : reads_ns;
-    return forward_ns < earliest_ns ? forward_ns : earliest_ns;
+    return outbound_ns < earliest_ns ? outbound_ns : earliest_ns;
 }
 
 uint64_t engine_applied_index(const struct engine *engine)
@@ -176,65 +187,18 @@ const struct engine_counters *engine_counters(const struct engine *engine)
     return &engine->counters;
 }
 
-/* Sum of the entries' hashes, so that their order does not matter. */
-struct entries_hash {
-    const struct store *store;
-    uint64_t sum;
-};
-
-static void add_entry(void *context, const struct store_entry *entry)
-{
-    struct entries_hash *hash = context;
-    hash->sum += store_entry_state_hash(hash->store, entry);
-}
-
 uint64_t engine_state_hash(const struct engine *engine)
 {
-    const struct machine *machine = &engine->machine;
-    struct entries_hash entries = {.store = &machine->store};
-    index_walk(&machine->index, add_entry, &entries);
-    uint8_t words[56];
-    le64_store(words, entries.sum);
-    le64_store(words + 8, sessions_state_hash(&machine->sessions));
-    le64_store(words + 16, machine->applied_index);
-    le64_store(words + 24, machine->log_time_ns);
-    le64_store(words + 32, machine->keys);
-    le64_store(words + 40, machine->blocks);
-    le64_store(words + 48, nodes_progress_state_hash(&machine->nodes));
-    return key_hash(span_of(words, sizeof(words)));
-}
-
-/* What the entries come to, beside the machine's own accounts. */
-struct entries_count {
-    const struct machine *machine;
-    uint64_t keys;
-    uint64_t blocks;
-};
-
-static void count_entry(void *context, const struct store_entry *entry)
-{
-    struct entries_count *count = context;
-    count->keys++;
-    count->blocks += store_entry_blocks(store_entry_key_size(entry), entry->value_size_bytes);
-    CHECK(entry->version > 0 && entry->version <= count->machine->applied_index);
+    return machine_state_hash(&engine->machine);
 }
 
 void engine_check_invariants(const struct engine *engine)
 {
-    const struct machine *machine = &engine->machine;
-    const struct pending_records *records = &engine->records;
-    struct entries_count count = {.machine = machine};
-    index_walk(&machine->index, count_entry, &count);
-    CHECK(count.keys == machine->keys && machine->keys <= machine->keys_max);
-    CHECK(count.blocks == machine->blocks && machine->blocks <= machine->blocks_max);
-    store_check_invariants(&machine->store, machine->blocks);
-    sessions_check_invariants(&machine->sessions, machine->log_time_ns);
-    nodes_progress_check_invariants(&machine->nodes);
+    machine_check_invariants(&engine->machine);
     if (engine->relaxed.is_open)
         pending_writes_check_invariants(&engine->relaxed.writes);
-    CHECK(records->tail - records->head <= records->limit);
+    batch_check_invariants(engine);
     CHECK(engine->reads.tail - engine->reads.head <= engine->reads.limit);
-    CHECK(engine->batch.count <= BATCH_REQUESTS_MAX);
 }
 
 enum error engine_lookup(const struct engine *engine, struct span key, uint8_t *to,

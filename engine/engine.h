@@ -96,8 +96,6 @@ struct engine_options {
     uint32_t pending_blocks_max; /* store blocks that they may take */
 };
 
-#define ENGINE_BLOCK_SIZE_BYTES 128
-
 #define ENGINE_COUNTER_LIST(X)                                                                     \
     X(writes_received)                                                                             \
     X(writes_refused)                                                                              \

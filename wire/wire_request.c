@@ -151,7 +151,7 @@ static enum error request_ops_check(struct span ops, uint16_t op_count)
     return cursor == ops.size_bytes ? OK : ERR_TRAILING;
 }
 
-enum error wire_request_decode(struct span bytes, struct wire_request *ret_request)
+enum error wire_request_open(struct span bytes, struct wire_request *ret_request)
 {
     const uint8_t *from = bytes.data;
     if (bytes.size_bytes < WIRE_REQUEST_HEADER_SIZE_BYTES)
@@ -168,12 +168,20 @@ enum error wire_request_decode(struct span bytes, struct wire_request *ret_reque
     if (left != ops_bytes)
         return left < ops_bytes ? ERR_SHORT : ERR_TRAILING;
     struct span ops = span_of(from + WIRE_REQUEST_HEADER_SIZE_BYTES, ops_bytes);
-    enum error error = request_ops_check(ops, op_count);
-    if (error != OK)
-        return error;
     *ret_request = (struct wire_request){
         .session = le64_load(from), .floor = le64_load(from + 8), .op_count = op_count, .ops = ops};
     return OK;
+}
+
+enum error wire_request_decode(struct span bytes, struct wire_request *ret_request)
+{
+    struct wire_request request;
+    enum error error = wire_request_open(bytes, &request);
+    if (error == OK)
+        error = request_ops_check(request.ops, request.op_count);
+    if (error == OK)
+        *ret_request = request;
+    return error;
 }
 
 void wire_write_encode(struct wire_writer *writer, const struct wire_write *write)
@@ -203,8 +211,8 @@ enum error wire_write_decode(struct span bytes, struct wire_write *ret_write)
         return ERR_RANGE;
     struct span request = span_of(from + WIRE_WRITE_HEADER_SIZE_BYTES,
                                   bytes.size_bytes - WIRE_WRITE_HEADER_SIZE_BYTES);
-    struct wire_request checked;
-    enum error error = wire_request_decode(request, &checked);
+    struct wire_request opened;
+    enum error error = wire_request_open(request, &opened);
     if (error != OK)
         return error;
     *ret_write = (struct wire_write){.packet_number = le64_load(from),

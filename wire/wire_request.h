@@ -109,11 +109,15 @@ struct wire_write {
 void wire_request_begin(struct wire_writer *writer, uint64_t session, uint64_t floor);
 void wire_request_add(struct wire_writer *writer, const struct wire_op *op);
 MUST_USE enum error wire_request_decode(struct span bytes, struct wire_request *ret_request);
+/* Checks the header alone, for a caller that walks the ops itself, once: exactly op_count of them,
+ * each by wire_op_decode, and nothing behind them. */
+MUST_USE enum error wire_request_open(struct span bytes, struct wire_request *ret_request);
 /* Next op of an ops span; advances *cursor (starts at 0). */
 MUST_USE enum error wire_op_decode(struct span ops, size_t *cursor, struct wire_op *ret_op);
 size_t wire_op_size_bytes(const struct wire_op *op);
 
 void wire_write_encode(struct wire_writer *writer, const struct wire_write *write);
+/* Checks the ops of the request no more than wire_request_open does. */
 MUST_USE enum error wire_write_decode(struct span bytes, struct wire_write *ret_write);
 
 #endif

@@ -12,14 +12,22 @@
 
 #define SEQ_MAX (PENDING_WRITES_ABSENT - 1)
 
+static_assert(REQUEST_OPS_MAX <= 64, "a request's ops fit a mask of 64 bits");
+
 /* One relaxed write under way through the checks. */
 struct relaxed_arrival {
     const struct address *from;
     const struct wire_write *write;
-    const struct wire_request *request;
-    struct pending_need need; /* of the sets that are not known yet */
-    uint64_t known_last_seq;  /* newest journal seq of those that are known */
+    const struct request *request;
+    uint64_t unknown;         /* bit i: op i is a set that is not known yet, or a cancel of one */
+    struct pending_need need; /* of those */
+    uint64_t known_last_seq;  /* newest journal seq of the sets that are known */
 };
+
+static inline bool is_unknown(const struct relaxed_arrival *arrival, uint16_t i)
+{
+    return (arrival->unknown >> i & 1) != 0;
+}
 
 size_t relaxed_arena_bytes(const struct engine_options *options)
 {
@@ -57,89 +65,73 @@ void relaxed_deinit(struct engine *engine)
 }
 
 /* Finds what of the write is known, and what the rest needs; false: not a relaxed write. */
-static bool measure(const struct engine *engine, struct relaxed_arrival *arrival)
+static bool measure_arrival(const struct engine *engine, struct relaxed_arrival *arrival)
 {
-    const struct wire_request *request = arrival->request;
+    const struct request *request = arrival->request;
     const struct relaxed_session *session =
         relaxed_sessions_find(&engine->relaxed.sessions, request->session);
+    uint64_t bits = 0; /* of the next set and its cancels */
     uint32_t cancels = 0;
-    size_t cursor = 0;
     for (uint16_t i = 0; i < request->op_count; i++) {
-        struct wire_op op;
-        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        if (op.type == WIRE_OP_CANCEL) {
+        const struct op *op = &request->ops[i];
+        bits |= UINT64_C(1) << i;
+        if (op->type == WIRE_OP_CANCEL) {
             cancels++;
             continue;
         }
-        if (op.type != WIRE_OP_SET)
+        if (op->type != WIRE_OP_SET)
             return false;
-        uint64_t known = session == NULL ? 0 : relaxed_session_recall(session, op.seq);
+        uint64_t known = session == NULL ? 0 : relaxed_session_recall(session, op->seq);
         if (known > arrival->known_last_seq)
             arrival->known_last_seq = known;
-        if (known == 0 && (session == NULL || !relaxed_session_has_forgotten(session, op.seq))) {
+        if (known == 0 && (session == NULL || !relaxed_session_has_forgotten(session, op->seq))) {
+            arrival->unknown |= bits;
             arrival->need.ops++;
             arrival->need.cancels += cancels;
-            arrival->need.blocks += store_entry_blocks(op.key.size_bytes, op.value.size_bytes);
+            arrival->need.blocks += store_entry_blocks(op->key_size_bytes, op->value_size_bytes);
         }
+        bits = 0;
         cancels = 0;
     }
     return cancels == 0 && request->session != 0;
 }
 
 /* Encodes what is not known yet as a journal entry. */
-static struct span entry_encode(struct engine *engine, const struct relaxed_arrival *arrival,
-                                const struct relaxed_session *session)
+static struct request entry_encode(struct engine *engine, const struct relaxed_arrival *arrival)
 {
     struct relaxed *relaxed = &engine->relaxed;
-    const struct wire_request *request = arrival->request;
-    struct wire_writer writer = {.data = relaxed->message,
-                                 .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
-    struct wire_op cancels[REQUEST_OPS_MAX];
-    uint32_t cancel_count = 0;
-    size_t cursor = 0;
-    wire_request_begin(&writer, request->session, relaxed->next_seq);
+    const struct request *request = arrival->request;
+    struct request_builder builder = {
+        .writer = {.data = relaxed->message, .capacity_bytes = MESSAGE_SIZE_BYTES_MAX},
+        .ops = relaxed->ops};
+    request_builder_begin(&builder, request->session, relaxed->next_seq);
     for (uint16_t i = 0; i < request->op_count; i++) {
-        struct wire_op op;
-        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        if (op.type == WIRE_OP_CANCEL) {
-            cancels[cancel_count++] = op;
-            continue;
-        }
-        if (relaxed_session_recall(session, op.seq) == 0 &&
-            !relaxed_session_has_forgotten(session, op.seq)) {
-            for (uint32_t j = 0; j < cancel_count; j++)
-                wire_request_add(&writer, &cancels[j]);
-            wire_request_add(&writer, &op);
-        }
-        cancel_count = 0;
+        if (is_unknown(arrival, i))
+            request_builder_copy(&builder, request, &request->ops[i]);
     }
-    CHECK(!writer.is_overflow);
-    return span_of(writer.data, writer.size_bytes);
+    return request_builder_end(&builder);
 }
 
 /* Sets in an entry, cancels left out; 0: not an entry. */
-static uint32_t entry_sets(const struct wire_request *entry, struct pending_need *ret_need)
+static uint32_t entry_sets(const struct request *entry, struct pending_need *ret_need)
 {
     struct pending_need need = {0};
-    uint8_t last_type = 0;
-    size_t cursor = 0;
     for (uint16_t i = 0; i < entry->op_count; i++) {
-        struct wire_op op;
-        CHECK(wire_op_decode(entry->ops, &cursor, &op) == OK);
-        if (op.type != WIRE_OP_SET && op.type != WIRE_OP_CANCEL)
+        const struct op *op = &entry->ops[i];
+        if (op->type != WIRE_OP_SET && op->type != WIRE_OP_CANCEL)
             return 0;
-        last_type = op.type;
-        need.ops += op.type == WIRE_OP_SET;
-        need.cancels += op.type == WIRE_OP_CANCEL;
-        need.blocks +=
-            op.type == WIRE_OP_SET ? store_entry_blocks(op.key.size_bytes, op.value.size_bytes) : 0;
+        need.ops += op->type == WIRE_OP_SET;
+        need.cancels += op->type == WIRE_OP_CANCEL;
+        need.blocks += op->type == WIRE_OP_SET
+                           ? store_entry_blocks(op->key_size_bytes, op->value_size_bytes)
+                           : 0;
     }
     *ret_need = need;
-    return last_type == WIRE_OP_SET ? need.ops : 0;
+    return entry->ops[entry->op_count - 1].type == WIRE_OP_SET ? need.ops : 0;
 }
 
-static void remember(const struct engine *engine, struct relaxed_session *session, uint64_t seq,
-                     uint64_t journal_seq)
+static void remember_write(const struct engine *engine, struct relaxed_session *session,
+                           uint64_t seq, uint64_t journal_seq)
 {
     const struct engine_hooks *hooks = &engine->options.hooks;
     relaxed_session_remember(session, seq, journal_seq);
@@ -148,23 +140,20 @@ static void remember(const struct engine *engine, struct relaxed_session *sessio
 }
 
 /* Queues an entry's sets; `session` (NULL: none) remembers them. */
-static void entry_queue(struct engine *engine, const struct wire_request *entry,
+static void entry_queue(struct engine *engine, const struct request *entry,
                         struct relaxed_session *session)
 {
     struct pending_writes *writes = &engine->relaxed.writes;
     uint64_t seq = entry->floor;
-    size_t cursor = 0;
     for (uint16_t i = 0; i < entry->op_count; i++) {
-        struct wire_op op;
-        CHECK(wire_op_decode(entry->ops, &cursor, &op) == OK);
-        if (op.type == WIRE_OP_CANCEL) {
-            pending_writes_add_cancel(writes, &op);
+        const struct op *op = &entry->ops[i];
+        if (op->type == WIRE_OP_CANCEL) {
+            pending_writes_add_cancel(writes, op);
             continue;
         }
-        op.tag = wire_tag(entry->session);
         if (session != NULL)
-            remember(engine, session, op.seq, seq);
-        pending_writes_add(writes, &op, seq++);
+            remember_write(engine, session, op->seq, seq);
+        pending_writes_add(writes, entry, op, seq++);
     }
 }
 
@@ -174,50 +163,37 @@ static bool has_waiting_room(const struct relaxed *relaxed, uint32_t op_count)
            relaxed->acks_tail - relaxed->acks_head + op_count <= RELAXED_ACKS_MAX;
 }
 
-static struct node_progress *own_session(const struct engine *engine)
+static struct node_progress *own_progress(const struct engine *engine)
 {
     return node_progress_of(&engine->machine.nodes, engine->options.self);
 }
 
 /* True when the log can take what the write overrules, whatever the other nodes accept meanwhile:
  * see NODE_CANCELS_MAX. Counts no more precisely than it must. */
-static bool has_cancel_room(const struct engine *engine, const struct relaxed_arrival *arrival)
+static bool can_log_cancels(const struct engine *engine, const struct relaxed_arrival *arrival)
 {
-    const struct wire_request *request = arrival->request;
-    size_t cursor = 0;
+    const struct request *request = arrival->request;
     for (uint16_t i = 0; i < request->op_count && arrival->need.cancels > 0; i++) {
-        struct wire_op op;
-        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        if (op.type != WIRE_OP_CANCEL)
+        const struct op *op = &request->ops[i];
+        if (op->type != WIRE_OP_CANCEL)
             continue;
-        const struct node_progress *node = node_progress_of(&engine->machine.nodes, op.node);
-        uint32_t count = arrival->need.cancels + engine->relaxed.writes.cancels_of[op.node];
+        const struct node_progress *node = node_progress_of(&engine->machine.nodes, op->node);
+        uint32_t count = arrival->need.cancels + engine->relaxed.writes.cancels_of[op->node];
         if (!node_progress_has_room(node, count, NODE_CANCELS_MAX))
             return false;
     }
     return true;
 }
 
-/* Makes room in a queue that is full of gaps; what is on its way stays so. */
-static void close_gaps(struct engine *engine)
-{
-    struct pending_writes *writes = &engine->relaxed.writes;
-    struct forward *forward = &engine->forward;
-    bool is_head_blocked = forward->blocked_head == writes->head + 1;
-    pending_writes_close_gaps(writes, &forward->next);
-    if (is_head_blocked)
-        forward->blocked_head = writes->head + 1;
-}
-
-/* Hands the unknown sets to journal and writes. */
-static enum wire_status accept(struct engine *engine, const struct relaxed_arrival *arrival)
+/* Hands the unknown sets to journal and pending writes. */
+static enum wire_status accept_unknown(struct engine *engine, const struct relaxed_arrival *arrival)
 {
     struct relaxed *relaxed = &engine->relaxed;
-    uint64_t decided = own_session(engine)->last_seq;
+    uint64_t decided = own_progress(engine)->last_seq;
     if (!pending_writes_has_room(&relaxed->writes, &arrival->need))
-        close_gaps(engine);
+        outbound_close_gaps(engine);
     if (!pending_writes_has_room(&relaxed->writes, &arrival->need) ||
-        !has_cancel_room(engine, arrival) || !has_waiting_room(relaxed, arrival->request->op_count))
+        !can_log_cancels(engine, arrival) || !has_waiting_room(relaxed, arrival->request->op_count))
         return WIRE_STATUS_OVERLOADED;
     struct relaxed_session *session =
         relaxed_sessions_find(&relaxed->sessions, arrival->request->session);
@@ -227,12 +203,10 @@ static enum wire_status accept(struct engine *engine, const struct relaxed_arriv
         relaxed->next_seq = decided + 1;
     uint64_t last_seq = relaxed->next_seq + arrival->need.ops - 1;
     CHECK(last_seq <= SEQ_MAX);
-    struct span payload = entry_encode(engine, arrival, session);
+    struct request entry = entry_encode(engine, arrival);
     const struct engine_journal *journal = &engine->options.journal;
-    if (journal->append(journal->context, last_seq, payload) != OK)
+    if (journal->append(journal->context, last_seq, span_of(entry.bytes, entry.size_bytes)) != OK)
         return WIRE_STATUS_OVERLOADED;
-    struct wire_request entry;
-    CHECK(wire_request_decode(payload, &entry) == OK);
     entry_queue(engine, &entry, session);
     relaxed->next_seq = last_seq + 1;
     engine->counters.relaxed_accepted += arrival->need.ops;
@@ -240,7 +214,7 @@ static enum wire_status accept(struct engine *engine, const struct relaxed_arriv
 }
 
 /* The answer to a set, now that each is known or forgotten. */
-static struct relaxed_ack ack_of(const struct wire_op *op, const struct relaxed_session *session)
+static struct relaxed_ack ack_of(const struct op *op, const struct relaxed_session *session)
 {
     struct relaxed_ack ack = {.seq = op->seq, .outcome = WIRE_OUTCOME_OK};
     ack.journal_seq = relaxed_session_recall(session, op->seq);
@@ -286,21 +260,18 @@ static void answer_durable(struct engine *engine)
 }
 
 /* Lets the client wait until all of its sets are durable. */
-static void wait(struct engine *engine, const struct relaxed_arrival *arrival)
+static void add_waiter(struct engine *engine, const struct relaxed_arrival *arrival)
 {
     struct relaxed *relaxed = &engine->relaxed;
-    const struct wire_request *request = arrival->request;
+    const struct request *request = arrival->request;
     const struct relaxed_session *session =
         relaxed_sessions_find(&relaxed->sessions, request->session);
     struct relaxed_waiter waiter = {.from = *arrival->from,
                                     .packet_number = arrival->write->packet_number};
-    size_t cursor = 0;
     for (uint16_t i = 0; i < request->op_count; i++) {
-        struct wire_op op;
-        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        if (op.type == WIRE_OP_CANCEL)
+        if (request->ops[i].type == WIRE_OP_CANCEL)
             continue;
-        struct relaxed_ack ack = ack_of(&op, session);
+        struct relaxed_ack ack = ack_of(&request->ops[i], session);
         waiter.op_count++;
         if (ack.journal_seq > waiter.last_seq)
             waiter.last_seq = ack.journal_seq;
@@ -311,11 +282,11 @@ static void wait(struct engine *engine, const struct relaxed_arrival *arrival)
 }
 
 /* Whether it is a relaxed write, and for this life of this node. */
-static enum wire_status check(const struct engine *engine, struct relaxed_arrival *arrival)
+static enum wire_status check_arrival(const struct engine *engine, struct relaxed_arrival *arrival)
 {
     if (!engine->relaxed.is_open)
         return WIRE_STATUS_UNSUPPORTED;
-    if (!measure(engine, arrival))
+    if (!measure_arrival(engine, arrival))
         return WIRE_STATUS_BAD_REQUEST;
     if (arrival->write->incarnation != engine->options.incarnation)
         return WIRE_STATUS_INCARNATION;
@@ -325,7 +296,7 @@ static enum wire_status check(const struct engine *engine, struct relaxed_arriva
 /*
  * False for a copy of a packet that was here before: what was refused is not taken any more, and
  * what was taken not refused. Recalls may come in any number: nobody concludes anything from their
- * refusal. An session that is heard of does not give way: its writes would be executed again.
+ * refusal. A session that is heard of does not give way: its writes would be executed again.
  */
 static bool is_new_packet(struct engine *engine, const struct relaxed_arrival *arrival)
 {
@@ -342,34 +313,34 @@ static bool is_new_packet(struct engine *engine, const struct relaxed_arrival *a
 }
 
 /* What becomes of the write; WIRE_STATUS_OK: taken, or known. */
-static enum wire_status decide(struct engine *engine, const struct relaxed_arrival *arrival)
+static enum wire_status decide_arrival(struct engine *engine, const struct relaxed_arrival *arrival)
 {
     struct relaxed *relaxed = &engine->relaxed;
     if (arrival->need.ops > 0)
-        return arrival->write->is_recall ? WIRE_STATUS_UNKNOWN : accept(engine, arrival);
+        return arrival->write->is_recall ? WIRE_STATUS_UNKNOWN : accept_unknown(engine, arrival);
     engine->counters.relaxed_recalled++;
     return has_waiting_room(relaxed, arrival->request->op_count) ? WIRE_STATUS_OK
                                                                  : WIRE_STATUS_OVERLOADED;
 }
 
 void relaxed_write(struct engine *engine, const struct address *from,
-                   const struct wire_write *write, const struct wire_request *request)
+                   const struct wire_write *write, const struct request *request)
 {
     struct relaxed_arrival arrival = {.from = from, .write = write, .request = request};
-    enum wire_status status = check(engine, &arrival);
+    enum wire_status status = check_arrival(engine, &arrival);
     if (status == WIRE_STATUS_OK && !is_new_packet(engine, &arrival)) {
         engine->counters.writes_replayed++;
         return;
     }
     if (status == WIRE_STATUS_OK)
-        status = decide(engine, &arrival);
+        status = decide_arrival(engine, &arrival);
     if (status != WIRE_STATUS_OK) {
         engine->counters.writes_refused++;
         engine->counters.relaxed_refused++;
         answer_refuse(engine, from, WIRE_WRITE_REPLY, write->packet_number, status);
         return;
     }
-    wait(engine, &arrival);
+    add_waiter(engine, &arrival);
 }
 
 void engine_journal_durable(struct engine *engine, uint64_t seq)
@@ -383,24 +354,21 @@ void engine_journal_durable(struct engine *engine, uint64_t seq)
 }
 
 /* Hides what a cancel had overruled before the restart. */
-static void entry_overrule(struct engine *engine, const struct wire_request *entry)
+static void entry_overrule(struct engine *engine, const struct request *entry)
 {
     uint64_t seq = entry->floor;
-    size_t cursor = 0;
     for (uint16_t i = 0; i < entry->op_count; i++) {
-        struct wire_op op;
-        CHECK(wire_op_decode(entry->ops, &cursor, &op) == OK);
-        if (op.type == WIRE_OP_SET)
-            relaxed_overrule(engine, op.key, seq++, wire_tag(entry->session));
+        if (entry->ops[i].type == WIRE_OP_SET)
+            relaxed_overrule(engine, entry, &entry->ops[i], seq++, wire_tag(entry->session));
     }
 }
 
 enum error engine_journal_restore(struct engine *engine, uint64_t seq, struct span payload)
 {
     struct relaxed *relaxed = &engine->relaxed;
-    struct wire_request entry;
+    struct request entry;
     struct pending_need need;
-    if (!relaxed->is_open || wire_request_decode(payload, &entry) != OK)
+    if (!relaxed->is_open || request_decode(payload, NULL, relaxed->ops, &entry) != OK)
         return ERR_CORRUPT;
     uint32_t sets = entry_sets(&entry, &need);
     if (sets == 0 || entry.session == 0 || entry.floor == 0 || seq > SEQ_MAX ||
@@ -411,7 +379,7 @@ enum error engine_journal_restore(struct engine *engine, uint64_t seq, struct sp
     entry_queue(engine, &entry,
                 relaxed_sessions_take(&relaxed->sessions, entry.session, engine->view.now_ns));
     engine->counters.relaxed_coalesced += pending_writes_show(&relaxed->writes, seq);
-    pending_writes_decide(&relaxed->writes, own_session(engine)->last_seq);
+    pending_writes_decide(&relaxed->writes, own_progress(engine)->last_seq);
     entry_overrule(engine, &entry);
     relaxed->restored_seq = seq;
     if (relaxed->next_seq <= seq)
@@ -426,14 +394,14 @@ uint64_t engine_journal_done(const struct engine *engine)
     const struct relaxed *relaxed = &engine->relaxed;
     const struct pending_writes *writes = &relaxed->writes;
     if (!relaxed->is_open)
-        return own_session(engine)->last_seq;
+        return own_progress(engine)->last_seq;
     return writes->head == writes->tail ? relaxed->next_seq - 1
                                         : pending_writes_at(writes, writes->head)->seq - 1;
 }
 
 uint64_t engine_next_pending(const struct engine *engine, uint64_t seq)
 {
-    uint64_t decided = own_session(engine)->last_seq;
+    uint64_t decided = own_progress(engine)->last_seq;
     if (!engine->relaxed.is_open || seq <= decided)
         return seq;
     return pending_writes_next_seq(&engine->relaxed.writes, seq);
@@ -447,7 +415,7 @@ uint64_t engine_next_pending(const struct engine *engine, uint64_t seq)
 uint64_t engine_pending_done(const struct engine *engine)
 {
     uint64_t done = engine_journal_done(engine);
-    uint64_t decided = own_session(engine)->last_seq;
+    uint64_t decided = own_progress(engine)->last_seq;
     bool is_from_before = decided < engine->relaxed.restored_seq || relaxed_is_after_loss(engine);
     return is_from_before && decided < done ? decided : done;
 }
@@ -455,13 +423,15 @@ uint64_t engine_pending_done(const struct engine *engine)
 bool relaxed_is_after_loss(const struct engine *engine)
 {
     return engine->options.has_lost_journal &&
-           own_session(engine)->last_seq + 1 < engine->options.journal_first_seq;
+           own_progress(engine)->last_seq + 1 < engine->options.journal_first_seq;
 }
 
-void relaxed_overrule(struct engine *engine, struct span key, uint64_t seq, uint32_t tag)
+void relaxed_overrule(struct engine *engine, const struct request *request, const struct op *op,
+                      uint64_t seq, uint32_t tag)
 {
-    if (engine->relaxed.is_open && node_progress_is_decided(own_session(engine), seq, key, tag))
-        pending_writes_overrule(&engine->relaxed.writes, key, seq, tag);
+    if (engine->relaxed.is_open &&
+        node_progress_is_decided(own_progress(engine), seq, op->key_hash, tag))
+        pending_writes_overrule(&engine->relaxed.writes, request, op, seq, tag);
 }
 
 void relaxed_follow_decided(struct engine *engine)
@@ -469,7 +439,7 @@ void relaxed_follow_decided(struct engine *engine)
     struct relaxed *relaxed = &engine->relaxed;
     if (!relaxed->is_open || pending_writes_is_empty(&relaxed->writes))
         return;
-    pending_writes_decide(&relaxed->writes, own_session(engine)->last_seq);
+    pending_writes_decide(&relaxed->writes, own_progress(engine)->last_seq);
 }
 
 struct store_entry *relaxed_lookup(const struct engine *engine, struct span key, uint64_t hash)

@@ -2,7 +2,6 @@
 #include "engine/relaxed/pending_writes.h"
 
 #include "base/check.h"
-#include "engine/state/key_hash.h"
 
 static_assert((PENDING_WRITES_CANCELS_CAPACITY & (PENDING_WRITES_CANCELS_CAPACITY - 1)) == 0,
               "indexed by a mask");
@@ -16,7 +15,7 @@ static uint64_t with_reserve(uint64_t max)
     return max + max / 4;
 }
 
-static uint64_t ring_capacity(uint32_t ops_max)
+static uint64_t ops_capacity(uint32_t ops_max)
 {
     uint64_t capacity = 1;
     while (capacity < with_reserve(ops_max))
@@ -34,7 +33,7 @@ size_t pending_writes_arena_bytes(uint32_t ops_max, uint32_t blocks_max)
 {
     return store_arena_bytes((uint32_t)with_reserve(blocks_max)) +
            index_arena_bytes(keys_max_of(ops_max, blocks_max)) +
-           ring_capacity(ops_max) * sizeof(struct pending_write) +
+           ops_capacity(ops_max) * sizeof(struct pending_write) +
            PENDING_WRITES_CANCELS_CAPACITY * sizeof(struct pending_cancel) + 128;
 }
 
@@ -42,7 +41,7 @@ enum error pending_writes_init(struct pending_writes *writes, struct arena *aren
                                uint32_t blocks_max)
 {
     CHECK(ops_max > 0 && ops_max <= PENDING_WRITES_OPS_MAX);
-    uint64_t capacity = ring_capacity(ops_max);
+    uint64_t capacity = ops_capacity(ops_max);
     *writes = (struct pending_writes){
         .ops_mask = capacity - 1, .ops_max = ops_max, .blocks_max = blocks_max};
     writes->ops = arena_take(arena, capacity * sizeof(struct pending_write), 64);
@@ -77,7 +76,7 @@ bool pending_writes_has_room_again(const struct pending_writes *writes,
            cancels + need->cancels <= PENDING_WRITES_CANCELS_CAPACITY;
 }
 
-void pending_writes_add_cancel(struct pending_writes *writes, const struct wire_op *cancel)
+void pending_writes_add_cancel(struct pending_writes *writes, const struct op *cancel)
 {
     CHECK(cancel->node <= VOTER_ID_MAX);
     CHECK(writes->cancels_tail - writes->cancels_head < PENDING_WRITES_CANCELS_CAPACITY);
@@ -101,28 +100,29 @@ uint64_t pending_writes_first_cancel(const struct pending_writes *writes, uint64
     return low;
 }
 
-void pending_writes_add(struct pending_writes *writes, const struct wire_op *op, uint64_t seq)
+void pending_writes_add(struct pending_writes *writes, const struct request *request,
+                        const struct op *op, uint64_t seq)
 {
     CHECK(writes->tail - writes->head < with_reserve(writes->ops_max));
     CHECK(seq != 0 && (seq & PENDING_WRITES_ABSENT) == 0);
     CHECK(writes->tail == writes->head || pending_writes_at(writes, writes->tail - 1)->seq < seq);
-    struct store_content content = {.key = op->key,
-                                    .value = op->value,
-                                    .hash = key_hash(op->key),
+    struct store_content content = {.key = op_key(request, op),
+                                    .value = op_value(request, op),
+                                    .hash = op->key_hash,
                                     .version = seq | (op->has_value ? 0 : PENDING_WRITES_ABSENT)};
-    writes->blocks += store_entry_blocks(op->key.size_bytes, op->value.size_bytes);
+    writes->blocks += store_entry_blocks(op->key_size_bytes, op->value_size_bytes);
     CHECK(writes->blocks <= with_reserve(writes->blocks_max));
     uint64_t cancels = writes->cancels_tail - pending_writes_first_cancel(writes, writes->tail);
     *pending_writes_at(writes, writes->tail++) =
         (struct pending_write){.seq = seq,
                                .entry = store_new(&writes->store, &content),
-                               .tag = op->tag,
+                               .tag = wire_tag(request->session),
                                .cancel_count = (uint8_t)cancels};
     writes->live++;
 }
 
 /* Gives an op's entry back; it is in the index no more. */
-static void release(struct pending_writes *writes, struct pending_write *op)
+static void write_release(struct pending_writes *writes, struct pending_write *op)
 {
     writes->blocks -=
         store_entry_blocks(store_entry_key_size(op->entry), op->entry->value_size_bytes);
@@ -202,7 +202,7 @@ struct pending_write *pending_writes_older(const struct pending_writes *writes,
 }
 
 /* Moves the head over gaps, and forgets the cancels of ops that are gone. */
-static void trim(struct pending_writes *writes)
+static void queue_trim(struct pending_writes *writes)
 {
     while (writes->head < writes->shown && pending_writes_at(writes, writes->head)->entry == NULL)
         writes->head++;
@@ -222,7 +222,7 @@ static uint64_t keys_of(const struct pending_writes *writes)
 }
 
 /* Shows one op; true when an older one of its key was dropped. */
-static bool show(struct pending_writes *writes, struct pending_write *op)
+static bool write_show(struct pending_writes *writes, struct pending_write *op)
 {
     uint8_t scratch[KEY_SIZE_BYTES_MAX];
     struct span key = store_key(&writes->store, op->entry, scratch);
@@ -240,19 +240,20 @@ static bool show(struct pending_writes *writes, struct pending_write *op)
     if (old_op->is_forwarded || old_op->cancel_count > 0)
         return false;
     op->older_seq = old_op->older_seq;
-    release(writes, old_op);
+    write_release(writes, old_op);
     return true;
 }
 
-void pending_writes_overrule(struct pending_writes *writes, struct span key, uint64_t seq,
-                             uint32_t tag)
+void pending_writes_overrule(struct pending_writes *writes, const struct request *request,
+                             const struct op *op, uint64_t seq, uint32_t tag)
 {
-    struct store_entry *entry = pending_writes_lookup(writes, key, key_hash(key));
+    struct store_entry *entry = pending_writes_lookup(writes, op_key(request, op), op->key_hash);
     if (entry == NULL)
         return;
     struct pending_write *newest = pending_writes_op_of(writes, entry);
-    for (struct pending_write *op = newest; op != NULL; op = pending_writes_older(writes, op))
-        op->is_overruled = op->seq <= seq && (tag == 0 || tag == op->tag);
+    for (struct pending_write *write = newest; write != NULL;
+         write = pending_writes_older(writes, write))
+        write->is_overruled = write->seq <= seq && (tag == 0 || tag == write->tag);
     if (!newest->is_overruled)
         return;
     /* One of its key that came before need not be overruled with it. */
@@ -271,11 +272,11 @@ uint32_t pending_writes_show(struct pending_writes *writes, uint64_t seq)
 {
     uint32_t dropped = 0;
     while (writes->shown < writes->tail && pending_writes_at(writes, writes->shown)->seq <= seq) {
-        dropped += show(writes, pending_writes_at(writes, writes->shown));
+        dropped += write_show(writes, pending_writes_at(writes, writes->shown));
         writes->shown++;
     }
     if (dropped > 0)
-        trim(writes);
+        queue_trim(writes);
     return dropped;
 }
 
@@ -290,10 +291,10 @@ uint32_t pending_writes_decide(struct pending_writes *writes, uint64_t seq)
             index_remove(&writes->index, op->entry);
             count_keys(writes, keys_of(writes) - 1);
         }
-        release(writes, op);
+        write_release(writes, op);
         count++;
     }
-    trim(writes);
+    queue_trim(writes);
     return count;
 }
 
@@ -303,7 +304,7 @@ struct store_entry *pending_writes_lookup(const struct pending_writes *writes, s
     return keys_of(writes) == 0 ? NULL : index_lookup(&writes->index, key, hash);
 }
 
-static void count_entry(void *context, const struct store_entry *entry)
+static void count_shown(void *context, const struct store_entry *entry)
 {
     uint64_t *count = context;
     CHECK(pending_writes_seq(entry) != 0);
@@ -338,7 +339,7 @@ void pending_writes_check_invariants(const struct pending_writes *writes)
     CHECK(live == writes->live && blocks == writes->blocks);
     CHECK(writes->cancels_tail - writes->cancels_head == cancels);
     uint64_t entries = 0;
-    index_walk(&writes->index, count_entry, &entries);
+    index_walk(&writes->index, count_shown, &entries);
     CHECK(entries == shown && entries == keys_of(writes));
     store_check_invariants(&writes->store, blocks);
 }

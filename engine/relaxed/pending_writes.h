@@ -19,6 +19,7 @@
 #define POLLUX_ENGINE_RELAXED_PENDING_WRITES_H
 
 #include "engine/state/index.h"
+#include "engine/state/request.h"
 #include "engine/state/store.h"
 
 #define PENDING_WRITES_OPS_MAX (1u << 24)
@@ -98,10 +99,12 @@ uint64_t pending_writes_position_of(const struct pending_writes *writes, uint64_
 /* The seq of the first op from `seq` on that is not dropped; UINT64_MAX: none. */
 uint64_t pending_writes_next_seq(const struct pending_writes *writes, uint64_t seq);
 
-/* Queues a set under a journal seq above all before, not shown yet; there is room (CHECK). */
-void pending_writes_add(struct pending_writes *writes, const struct wire_op *op, uint64_t seq);
+/* Queues a set of a request, whose session is the client's, under a journal seq above all before.
+ * The set is not shown yet. There is room (CHECK). */
+void pending_writes_add(struct pending_writes *writes, const struct request *request,
+                        const struct op *op, uint64_t seq);
 /* A cancel that the next op added carries. */
-void pending_writes_add_cancel(struct pending_writes *writes, const struct wire_op *cancel);
+void pending_writes_add_cancel(struct pending_writes *writes, const struct op *cancel);
 
 /* Shows the ops up to `seq`; returns how many older ones were dropped for it. */
 uint32_t pending_writes_show(struct pending_writes *writes, uint64_t seq);
@@ -110,10 +113,10 @@ uint32_t pending_writes_show(struct pending_writes *writes, uint64_t seq);
  * dropped. */
 uint32_t pending_writes_decide(struct pending_writes *writes, uint64_t seq);
 
-/* A cancel of the key's ops of a client (0: of any) up to `seq` has applied: they will not, and are
- * no longer shown. What is not durable yet is left alone. */
-void pending_writes_overrule(struct pending_writes *writes, struct span key, uint64_t seq,
-                             uint32_t tag);
+/* A cancel has applied: of the writes of this op's key by a client (0: by any) up to `seq`. They
+ * will not apply, and are no longer shown. What is not durable yet is left alone. */
+void pending_writes_overrule(struct pending_writes *writes, const struct request *request,
+                             const struct op *op, uint64_t seq, uint32_t tag);
 
 /* The shown op of an entry that pending_writes_lookup found. Owner. */
 struct pending_write *pending_writes_op_of(const struct pending_writes *writes,

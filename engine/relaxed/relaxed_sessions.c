@@ -20,7 +20,7 @@ void relaxed_sessions_init(struct relaxed_sessions *sessions, struct arena *aren
         .buckets = arena_take(arena, BUCKETS * sizeof(uint32_t), 64)};
 }
 
-static uint32_t *bucket_of(const struct relaxed_sessions *sessions, uint64_t id)
+static uint32_t *relaxed_bucket(const struct relaxed_sessions *sessions, uint64_t id)
 {
     uint64_t hash = id * 0x9e3779b97f4a7c15u;
     return &sessions->buckets[(hash >> 32) & (BUCKETS - 1)];
@@ -28,21 +28,21 @@ static uint32_t *bucket_of(const struct relaxed_sessions *sessions, uint64_t id)
 
 struct relaxed_session *relaxed_sessions_find(const struct relaxed_sessions *sessions, uint64_t id)
 {
-    uint32_t slot = *bucket_of(sessions, id);
+    uint32_t slot = *relaxed_bucket(sessions, id);
     while (slot != 0 && sessions->slots[slot].id != id)
         slot = sessions->slots[slot].next;
     return slot == 0 ? NULL : &sessions->slots[slot];
 }
 
-static uint32_t slot_of(const struct relaxed_sessions *sessions,
-                        const struct relaxed_session *session)
+static uint32_t relaxed_slot(const struct relaxed_sessions *sessions,
+                             const struct relaxed_session *session)
 {
     return (uint32_t)(session - sessions->slots);
 }
 
-static void order_append(struct relaxed_sessions *sessions, struct relaxed_session *session)
+static void relaxed_order_append(struct relaxed_sessions *sessions, struct relaxed_session *session)
 {
-    uint32_t slot = slot_of(sessions, session);
+    uint32_t slot = relaxed_slot(sessions, session);
     session->older = sessions->newest;
     session->newer = 0;
     if (sessions->newest != 0)
@@ -52,7 +52,7 @@ static void order_append(struct relaxed_sessions *sessions, struct relaxed_sessi
     sessions->newest = slot;
 }
 
-static void order_remove(struct relaxed_sessions *sessions, struct relaxed_session *session)
+static void relaxed_order_remove(struct relaxed_sessions *sessions, struct relaxed_session *session)
 {
     if (session->older != 0)
         sessions->slots[session->older].newer = session->newer;
@@ -65,19 +65,19 @@ static void order_remove(struct relaxed_sessions *sessions, struct relaxed_sessi
 }
 
 /* The one that was silent longest gives its slot back, if it was so for long enough. */
-static uint32_t slot_reclaim(struct relaxed_sessions *sessions, uint64_t now_ns)
+static uint32_t relaxed_slot_reclaim(struct relaxed_sessions *sessions, uint64_t now_ns)
 {
     struct relaxed_session *session = &sessions->slots[sessions->oldest];
     if (now_ns - session->touched_ns < RELAXED_SESSION_IDLE_NS)
         return 0;
     uint32_t slot = sessions->oldest;
-    uint32_t *link = bucket_of(sessions, session->id);
+    uint32_t *link = relaxed_bucket(sessions, session->id);
     while (*link != slot) {
         CHECK(*link != 0);
         link = &sessions->slots[*link].next;
     }
     *link = session->next;
-    order_remove(sessions, session);
+    relaxed_order_remove(sessions, session);
     sessions->count--;
     return slot;
 }
@@ -99,20 +99,21 @@ struct relaxed_session *relaxed_sessions_take(struct relaxed_sessions *sessions,
     CHECK(id != 0);
     struct relaxed_session *session = relaxed_sessions_find(sessions, id);
     if (session != NULL) {
-        order_remove(sessions, session);
+        relaxed_order_remove(sessions, session);
     } else {
-        uint32_t slot = sessions->count < RELAXED_SESSIONS_MAX ? sessions->count + 1
-                                                               : slot_reclaim(sessions, now_ns);
+        uint32_t slot = sessions->count < RELAXED_SESSIONS_MAX
+                            ? sessions->count + 1
+                            : relaxed_slot_reclaim(sessions, now_ns);
         if (slot == 0)
             return NULL;
         session = &sessions->slots[slot];
-        *session = (struct relaxed_session){.id = id, .next = *bucket_of(sessions, id)};
-        *bucket_of(sessions, id) = slot;
+        *session = (struct relaxed_session){.id = id, .next = *relaxed_bucket(sessions, id)};
+        *relaxed_bucket(sessions, id) = slot;
         sessions->count++;
         recall_refusals(sessions, session);
     }
     session->touched_ns = now_ns;
-    order_append(sessions, session);
+    relaxed_order_append(sessions, session);
     return session;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Identities of clients that write relaxed, and the journal seq of each of their last writes: what
  * a retry is answered from, so that it never executes twice at this node. Local, bounded, and built
- * again from the journal at a start. An session gives way to a new one only after it has been
+ * again from the journal at a start. A session gives way to a new one only after it has been
  * silent for RELAXED_SESSION_IDLE_NS.
  *
  * Packets seen are remembered with it, so that a refusal holds: no copy of the refused packet is
@@ -14,14 +14,14 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
-#include "engine/service/packet_window.h"
+#include "engine/state/packet_window.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define RELAXED_SESSIONS_MAX 1024
 
-/* Refusals of clients without an session that are remembered, and for how long: no copy of a
+/* Refusals of clients without a session that are remembered, and for how long: no copy of a
  * packet comes later. */
 #define STRANGERS_MAX        256
 #define STRANGER_REMEMBER_NS UINT64_C(10000000000)
@@ -68,7 +68,7 @@ struct relaxed_session *relaxed_sessions_find(const struct relaxed_sessions *ses
 struct relaxed_session *relaxed_sessions_take(struct relaxed_sessions *sessions, uint64_t id,
                                               uint64_t now_ns);
 
-/* Remembers that this packet of a client without an session is refused. False: it must not be
+/* Remembers that this packet of a client without a session is refused. False: it must not be
  * answered, for it is a copy of one that was refused before, or cannot be remembered. */
 bool relaxed_sessions_refuse(struct relaxed_sessions *sessions, uint64_t id, uint64_t packet_number,
                              uint64_t now_ns);

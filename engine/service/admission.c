@@ -17,27 +17,24 @@ struct request_shape {
     bool has_foreign_key;  /* a key of another shard */
 };
 
-static struct request_shape shape_of(const struct engine *engine,
-                                     const struct wire_request *request)
+static struct request_shape shape_of(const struct engine *engine, const struct request *request)
 {
-    struct request_shape shape = {.is_fence = request->op_count > 0};
-    size_t cursor = 0;
+    struct request_shape shape = {.is_fence = true};
     for (uint16_t i = 0; i < request->op_count; i++) {
-        struct wire_op op;
-        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        if (op.type != WIRE_OP_FENCE)
+        const struct op *op = &request->ops[i];
+        if (op->type != WIRE_OP_FENCE)
             shape.is_fence = false;
-        if (op.type == WIRE_OP_REGISTER)
+        if (op->type == WIRE_OP_REGISTER)
             shape.has_register = true;
         else
             shape.has_other = true;
-        if (op.type == WIRE_OP_CANCEL)
+        if (op->type == WIRE_OP_CANCEL)
             shape.has_loose_cancel = true;
-        if (op.type != WIRE_OP_SET && op.type != WIRE_OP_SWAP)
+        if (!op_is_write(op))
             continue;
         shape.has_value_op = true;
         shape.has_loose_cancel = false;
-        shape.has_foreign_key |= is_foreign_key(engine, op.key);
+        shape.has_foreign_key |= is_foreign_key(engine, op_key(request, op));
     }
     return shape;
 }
@@ -46,62 +43,56 @@ static struct request_shape shape_of(const struct engine *engine,
 struct arrival {
     const struct address *from;
     struct wire_write write;
-    struct wire_request request;
+    struct request request;
     struct request_shape shape;
 };
 
-static void refuse(struct engine *engine, const struct arrival *arrival, enum wire_status status)
+static void refuse_write(struct engine *engine, const struct arrival *arrival,
+                         enum wire_status status)
 {
     engine->counters.writes_refused++;
     answer_refuse(engine, arrival->from, WIRE_WRITE_REPLY, arrival->write.packet_number, status);
 }
 
-/* Answers every op but cancels with NO_SESSION: the session is dead on every node, for ever. */
-static void answer_no_session(struct engine *engine, const struct arrival *arrival)
+/* Answers every op but cancels, each with its result. */
+static void answer_results(struct engine *engine, const struct arrival *arrival,
+                           const struct op_result *results)
 {
-    const struct wire_request *request = &arrival->request;
+    const struct request *request = &arrival->request;
     struct answer answer;
     answer_begin(&answer, engine, arrival->from, WIRE_WRITE_REPLY);
     answer_open(&answer, arrival->write.packet_number, WIRE_STATUS_OK, request->op_count);
-    size_t cursor = 0;
     for (uint16_t i = 0; i < request->op_count; i++) {
-        struct wire_op op;
-        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        struct op_result result = {.outcome = WIRE_OUTCOME_NO_SESSION};
-        if (op.type != WIRE_OP_CANCEL)
-            answer_add_result(&answer, &op, &result);
+        if (request->ops[i].type != WIRE_OP_CANCEL)
+            answer_add_result(&answer, request, &request->ops[i], &results[i]);
     }
     answer_send(&answer);
+}
+
+/* Answers with NO_SESSION: the session is dead on every node, for ever. */
+static void answer_no_session(struct engine *engine, const struct arrival *arrival)
+{
+    struct op_result results[REQUEST_OPS_MAX];
+    for (uint16_t i = 0; i < arrival->request.op_count; i++)
+        results[i] = (struct op_result){.outcome = WIRE_OUTCOME_NO_SESSION};
+    answer_results(engine, arrival, results);
 }
 
 /* True when the outcome of every op is known here; answered then. */
 static bool answer_known(struct engine *engine, const struct arrival *arrival,
                          struct session *session)
 {
-    const struct wire_request *request = &arrival->request;
-    struct wire_op op;
-    struct op_result result;
-    size_t cursor = 0;
+    const struct request *request = &arrival->request;
+    struct op_result results[REQUEST_OPS_MAX];
     for (uint16_t i = 0; i < request->op_count; i++) {
-        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        if (op.type == WIRE_OP_CANCEL)
+        const struct op *op = &request->ops[i];
+        if (op->type == WIRE_OP_CANCEL)
             continue;
-        if (op.type == WIRE_OP_UNREGISTER || op.type == WIRE_OP_KEEP_ALIVE ||
-            !machine_recall(session, &op, &result))
+        if (op->type == WIRE_OP_UNREGISTER || op->type == WIRE_OP_KEEP_ALIVE ||
+            !machine_recall(session, op->seq, &results[i]))
             return false;
     }
-    struct answer answer;
-    answer_begin(&answer, engine, arrival->from, WIRE_WRITE_REPLY);
-    answer_open(&answer, arrival->write.packet_number, WIRE_STATUS_OK, request->op_count);
-    cursor = 0;
-    for (uint16_t i = 0; i < request->op_count; i++) {
-        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        if (op.type == WIRE_OP_CANCEL)
-            continue;
-        CHECK(machine_recall(session, &op, &result));
-        answer_add_result(&answer, &op, &result);
-    }
-    answer_send(&answer);
+    answer_results(engine, arrival, results);
     engine->counters.writes_answered_from_window++;
     return true;
 }
@@ -140,27 +131,27 @@ enum wire_status admission_readiness(const struct engine *engine)
     return WIRE_STATUS_OK;
 }
 
-static uint64_t deadline_of(const struct engine *engine, uint32_t timeout_us)
+static uint64_t write_deadline_ns(const struct engine *engine, uint32_t timeout_us)
 {
     if (timeout_us == 0)
         return UINT64_MAX;
     return engine->view.now_ns + (uint64_t)timeout_us * 1000;
 }
 
-static enum wire_status admit(struct engine *engine, const struct arrival *arrival)
+static enum wire_status admit_write(struct engine *engine, const struct arrival *arrival)
 {
     enum wire_status status = admission_readiness(engine);
     if (status != WIRE_STATUS_OK)
         return status;
-    struct span request = arrival->write.request;
-    status = forward_overrule(engine, &arrival->request, &request);
+    struct request request = arrival->request;
+    status = inbound_overrule(engine, &request);
     if (status != WIRE_STATUS_OK)
         return status;
     struct waiter waiter = {.from = *arrival->from,
                             .packet_number = arrival->write.packet_number,
-                            .deadline_ns = deadline_of(engine, arrival->write.timeout_us)};
+                            .deadline_ns = write_deadline_ns(engine, arrival->write.timeout_us)};
     bool may_use_reserve = !arrival->shape.has_value_op && !arrival->shape.has_register;
-    return batch_add(engine, request, &waiter, may_use_reserve);
+    return batch_add(engine, &request, &waiter, may_use_reserve);
 }
 
 /* A request that no node would ever accept. */
@@ -180,24 +171,25 @@ void admission_write(struct engine *engine, const struct address *from, struct s
 {
     struct arrival arrival = {.from = from};
     if (wire_write_decode(body, &arrival.write) != OK ||
-        wire_request_decode(arrival.write.request, &arrival.request) != OK) {
+        request_decode(arrival.write.request, NULL, batch_next_ops(engine), &arrival.request) !=
+            OK) {
         engine->counters.requests_malformed++;
         return;
     }
     engine->counters.writes_received++;
     arrival.shape = shape_of(engine, &arrival.request);
     if (is_bad(&arrival)) {
-        refuse(engine, &arrival, WIRE_STATUS_BAD_REQUEST);
+        refuse_write(engine, &arrival, WIRE_STATUS_BAD_REQUEST);
     } else if (arrival.shape.has_foreign_key) {
         engine->counters.keys_of_other_shards++;
-        refuse(engine, &arrival, WIRE_STATUS_WRONG_SHARD);
+        refuse_write(engine, &arrival, WIRE_STATUS_WRONG_SHARD);
     } else if (arrival.write.is_relaxed) {
         relaxed_write(engine, from, &arrival.write, &arrival.request);
     } else if (arrival.write.incarnation != engine->options.incarnation) {
-        refuse(engine, &arrival, WIRE_STATUS_INCARNATION);
+        refuse_write(engine, &arrival, WIRE_STATUS_INCARNATION);
     } else if (!is_ended_by_session(engine, &arrival)) {
-        enum wire_status status = admit(engine, &arrival);
+        enum wire_status status = admit_write(engine, &arrival);
         if (status != WIRE_STATUS_OK)
-            refuse(engine, &arrival, status);
+            refuse_write(engine, &arrival, status);
     }
 }

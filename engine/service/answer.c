@@ -81,29 +81,32 @@ void answer_refuse(struct engine *engine, const struct address *to, uint8_t wire
  * for one record may write a key several times.
  */
 static const struct store_entry *mismatch_entry(const struct machine *machine,
-                                                const struct wire_op *op, uint64_t *ret_version)
+                                                const struct request *request, const struct op *op,
+                                                uint64_t *ret_version)
 {
     if (op->type != WIRE_OP_SWAP)
         return NULL;
-    const struct store_entry *entry = machine_lookup(machine, op->key);
-    bool would_match = entry == NULL
-                           ? !op->has_old
-                           : op->has_old && store_has_value(&machine->store, entry, op->old);
+    const struct store_entry *entry =
+        index_lookup(&machine->index, op_key(request, op), op->key_hash);
+    bool would_match =
+        entry == NULL ? !op->has_old
+                      : op->has_old && store_has_value(&machine->store, entry, op_old(request, op));
     if (would_match)
         return NULL;
     *ret_version = entry == NULL ? 0 : entry->version;
     return entry;
 }
 
-void answer_add_result(struct answer *answer, const struct wire_op *op,
+void answer_add_result(struct answer *answer, const struct request *request, const struct op *op,
                        const struct op_result *result)
 {
+    const struct machine *machine = &answer->engine->machine;
     struct wire_reply_op reply_op = {
         .seq = op->seq, .outcome = result->outcome, .version = result->version};
     const struct store_entry *entry = NULL;
     if (result->outcome == WIRE_OUTCOME_MISMATCH)
-        entry = mismatch_entry(&answer->engine->machine, op, &reply_op.version);
-    answer_add(answer, &reply_op, &answer->engine->machine.store, entry, 0);
+        entry = mismatch_entry(machine, request, op, &reply_op.version);
+    answer_add(answer, &reply_op, &machine->store, entry, 0);
 }
 
 void engine_hello(const struct engine *engine, uint64_t nonce, struct wire_hello_reply *ret_reply)

@@ -1,10 +1,18 @@
 /* Committed records through the machine; those that this node proposed are answered on the way. */
 #include "base/le.h"
 #include "engine/engine_internal.h"
-#include "engine/state/key_hash.h"
 
-/* More than that would be evicted again before its turn comes. */
-#define FETCH_AHEAD_OPS_MAX 256
+/* So many ops ahead of the one that is executed an entry is fetched. */
+#define FETCH_AHEAD_OPS 16
+
+/* A record under way through the machine. */
+struct applying {
+    struct engine *engine;
+    struct span payload;
+    const struct op *ops; /* of all its requests, in order: an op's ordinal is its place here */
+    uint32_t op_count;
+    uint32_t ordinal; /* of the next op */
+};
 
 /* Counts what an op came to. */
 static void count_result(struct engine_counters *counters, const struct op_result *result)
@@ -31,7 +39,7 @@ static void count_own(struct engine *engine, const struct op_result *result)
 }
 
 static void tell_wrote(const struct engine *engine, const struct session *session,
-                       const struct wire_op *op, uint32_t ordinal)
+                       const struct op *op, uint32_t ordinal)
 {
     const struct engine_hooks *hooks = &engine->options.hooks;
     const struct machine *machine = &engine->machine;
@@ -44,88 +52,133 @@ static void tell_wrote(const struct engine *engine, const struct session *sessio
                                             .ordinal = ordinal});
 }
 
-/* Executes one op. */
-static void apply_op(struct engine *engine, struct session **session, const struct wire_op *op,
-                     uint32_t ordinal, struct answer *answer)
+/* Memory is the cost of applying: fetches ahead the entry that a later op will touch. */
+static void fetch_entry_of(const struct applying *applying, uint32_t ordinal)
 {
+    if (ordinal < applying->op_count && applying->ops[ordinal].key_size_bytes > 0)
+        index_fetch_entry(&applying->engine->machine.index, applying->ops[ordinal].key_hash);
+}
+
+/* Executes one op; `answer` is open for it, or NULL. */
+static void apply_op(struct applying *applying, struct session **session,
+                     const struct request *request, const struct op *op, struct answer *answer)
+{
+    struct engine *engine = applying->engine;
     struct machine *machine = &engine->machine;
+    uint32_t ordinal = applying->ordinal++;
+    fetch_entry_of(applying, ordinal + FETCH_AHEAD_OPS);
     struct op_result result = machine_execute(machine, session, op, ordinal);
-    bool is_write = op->type == WIRE_OP_SET || op->type == WIRE_OP_SWAP;
-    if (is_write && !result.is_duplicate && result.outcome == WIRE_OUTCOME_OK)
+    if (op_is_write(op) && !result.is_duplicate && result.outcome == WIRE_OUTCOME_OK)
         tell_wrote(engine, *session, op, ordinal);
     if (machine->origin == 0)
         count_result(&engine->counters, &result);
     else if (machine->origin == engine->options.self && op->type == WIRE_OP_SET)
         count_own(engine, &result);
     if (answer != NULL && op->type != WIRE_OP_CANCEL)
-        answer_add_result(answer, op, &result);
+        answer_add_result(answer, request, op, &result);
 }
 
-/* Executes the ops of one request; `answer` is open for them, or NULL. Returns the next ordinal. */
-static uint32_t apply_request(struct engine *engine, const struct wire_request *request,
-                              uint32_t ordinal, struct answer *answer)
+/* Executes the ops of one request; `answer` is open for them, or NULL. */
+static void apply_request(struct applying *applying, const struct request *request,
+                          struct answer *answer)
 {
+    struct engine *engine = applying->engine;
     struct machine *machine = &engine->machine;
     struct session *session = machine_begin_request(machine, request);
-    struct wire_op overruled[REQUEST_OPS_MAX]; /* of this node, by the next set or swap */
+    const struct op *overruled[REQUEST_OPS_MAX]; /* of this node, by the next set or swap */
     uint32_t overruled_count = 0;
-    size_t cursor = 0;
     for (uint16_t i = 0; i < request->op_count; i++) {
-        struct wire_op op;
-        CHECK(wire_op_decode(request->ops, &cursor, &op) == OK);
-        apply_op(engine, &session, &op, ordinal++, answer);
-        if (op.type == WIRE_OP_CANCEL && op.node == engine->options.self)
+        const struct op *op = &request->ops[i];
+        apply_op(applying, &session, request, op, answer);
+        if (op->type == WIRE_OP_CANCEL && op->node == engine->options.self)
             overruled[overruled_count++] = op;
-        for (; op.key.size_bytes > 0 && overruled_count > 0; overruled_count--)
-            relaxed_overrule(engine, op.key, overruled[overruled_count - 1].seq,
-                             overruled[overruled_count - 1].tag);
+        for (; op->key_size_bytes > 0 && overruled_count > 0; overruled_count--)
+            relaxed_overrule(engine, request, op, overruled[overruled_count - 1]->seq,
+                             overruled[overruled_count - 1]->tag);
     }
     if (machine->origin == engine->options.self && machine->is_blocked) {
         relaxed_follow_decided(engine);
-        forward_blocked(engine);
+        outbound_blocked(engine);
     }
-    return ordinal;
 }
 
-/* The request at *cursor of a record; advances over it and its padding. */
-static struct wire_request next_request(struct span payload, size_t *cursor)
+/* Executes one request and answers its waiter (NULL: nobody). */
+static void apply_and_answer(struct applying *applying, const struct request *request,
+                             const struct waiter *waiter)
+{
+    struct answer answer;
+    if (waiter == NULL || waiter->is_silent) {
+        apply_request(applying, request, NULL);
+        return;
+    }
+    answer_begin(&answer, applying->engine, &waiter->from, WIRE_WRITE_REPLY);
+    answer_open(&answer, waiter->packet_number, WIRE_STATUS_OK, request->op_count);
+    apply_request(applying, request, &answer);
+    answer_send(&answer);
+}
+
+/* The bytes of the request at *cursor of a record; advances over it and its padding. */
+static struct span next_request(struct span payload, size_t *cursor)
 {
     CHECK(payload.size_bytes - *cursor >= REQUEST_PREFIX_SIZE_BYTES);
     size_t size = le32_load(payload.data + *cursor);
     size_t start = *cursor + REQUEST_PREFIX_SIZE_BYTES;
     CHECK(size <= payload.size_bytes - start);
-    struct wire_request request;
-    CHECK(wire_request_decode(span_of(payload.data + start, size), &request) == OK);
     size_t end = (start + size + REQUEST_ALIGN_BYTES - 1) & ~(size_t)(REQUEST_ALIGN_BYTES - 1);
     CHECK(end <= payload.size_bytes);
     *cursor = end;
-    return request;
+    return span_of(payload.data + start, size);
 }
 
-/*
- * Fetches ahead what the first ops of a record will touch: memory is the cost of applying. Looks at
- * bytes only, as far as they reach.
- */
-static void fetch_ahead(const struct engine *engine, struct span payload, uint32_t count)
+/* A record that this node did not propose, or proposed before it last started: decoded here. */
+static void apply_decoded(struct applying *applying, uint32_t count)
 {
-    const struct index *index = &engine->machine.index;
-    uint64_t hashes[FETCH_AHEAD_OPS_MAX];
-    uint32_t hash_count = 0;
+    struct engine *engine = applying->engine;
+    struct request *requests = engine->record_requests;
+    struct op *ops = engine->record_ops;
     size_t cursor = RECORD_PREFIX_SIZE_BYTES;
-    for (uint32_t i = 0; i < count && hash_count < FETCH_AHEAD_OPS_MAX; i++) {
-        struct wire_request request = next_request(payload, &cursor);
-        size_t op_cursor = 0;
-        for (uint16_t j = 0; j < request.op_count && hash_count < FETCH_AHEAD_OPS_MAX; j++) {
-            struct wire_op op;
-            CHECK(wire_op_decode(request.ops, &op_cursor, &op) == OK);
-            if (op.key.size_bytes == 0)
-                continue;
-            hashes[hash_count] = key_hash(op.key);
-            index_fetch_line(index, hashes[hash_count++]);
-        }
+    for (uint32_t i = 0; i < count; i++) {
+        struct span bytes = next_request(applying->payload, &cursor);
+        CHECK(request_decode(bytes, &engine->machine.index, ops + applying->op_count,
+                             &requests[i]) == OK);
+        applying->op_count += requests[i].op_count;
     }
-    for (uint32_t i = 0; i < hash_count; i++)
-        index_fetch_entry(index, hashes[i]);
+    CHECK(cursor == applying->payload.size_bytes);
+    applying->ops = ops;
+    for (uint32_t i = 0; i < FETCH_AHEAD_OPS; i++)
+        fetch_entry_of(applying, i);
+    for (uint32_t i = 0; i < count; i++)
+        apply_and_answer(applying, &requests[i], NULL);
+}
+
+/* A record that this node proposed: its ops were decoded when they arrived. */
+static void apply_proposed(struct applying *applying, const struct pending_record *record)
+{
+    const struct engine *engine = applying->engine;
+    size_t cursor = RECORD_PREFIX_SIZE_BYTES;
+    applying->ops = batch_record_ops(engine, record);
+    applying->op_count = record->op_count;
+    for (uint32_t i = 0; i < record->op_count; i++) {
+        if (applying->ops[i].key_size_bytes > 0)
+            index_fetch_line(&engine->machine.index, applying->ops[i].key_hash);
+    }
+    for (uint32_t i = 0; i < FETCH_AHEAD_OPS; i++)
+        fetch_entry_of(applying, i);
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct batch_request *proposed = batch_record_request(engine, record, i);
+        struct span bytes = next_request(applying->payload, &cursor);
+        CHECK(bytes.data == applying->payload.data + proposed->offset &&
+              bytes.size_bytes == proposed->size_bytes);
+        struct request request = {.bytes = bytes.data,
+                                  .size_bytes = bytes.size_bytes,
+                                  .session = proposed->session,
+                                  .floor = proposed->floor,
+                                  .ops = applying->ops + applying->ordinal,
+                                  .op_count = proposed->op_count};
+        apply_and_answer(applying, &request, &proposed->waiter);
+    }
+    CHECK(cursor == applying->payload.size_bytes);
+    CHECK(applying->ordinal == record->op_count);
 }
 
 static void apply_record(struct engine *engine, uint64_t index, uint64_t term, struct span payload)
@@ -135,26 +188,13 @@ static void apply_record(struct engine *engine, uint64_t index, uint64_t term, s
     uint32_t count = le32_load(payload.data + 8);
     CHECK(count > 0 && count <= BATCH_REQUESTS_MAX);
     engine->counters.sessions_expired += machine_begin_record(&engine->machine, index, log_time_ns);
-
-    const struct pending_record *waiting = batch_take_waiters(engine, index, term);
-    CHECK(waiting == NULL || waiting->count == count);
-    fetch_ahead(engine, payload, count);
-    size_t cursor = RECORD_PREFIX_SIZE_BYTES;
-    uint32_t ordinal = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        struct wire_request request = next_request(payload, &cursor);
-        if (waiting == NULL || waiting->waiters[i].is_silent) {
-            ordinal = apply_request(engine, &request, ordinal, NULL);
-            continue;
-        }
-        const struct waiter *waiter = &waiting->waiters[i];
-        struct answer answer;
-        answer_begin(&answer, engine, &waiter->from, WIRE_WRITE_REPLY);
-        answer_open(&answer, waiter->packet_number, WIRE_STATUS_OK, request.op_count);
-        ordinal = apply_request(engine, &request, ordinal, &answer);
-        answer_send(&answer);
-    }
-    CHECK(cursor == payload.size_bytes);
+    struct applying applying = {.engine = engine, .payload = payload};
+    const struct pending_record *record = batch_take_record(engine, index, term);
+    CHECK(record == NULL || record->count == count);
+    if (record != NULL)
+        apply_proposed(&applying, record);
+    else
+        apply_decoded(&applying, count);
 }
 
 void engine_apply(struct engine *engine, uint64_t index, uint64_t term, uint8_t kind,
@@ -166,7 +206,7 @@ void engine_apply(struct engine *engine, uint64_t index, uint64_t term, uint8_t 
         apply_record(engine, index, term, payload);
     } else {
         CHECK(kind == RAFT_ENTRY_NOOP);
-        (void)batch_take_waiters(engine, index, term);
+        (void)batch_take_record(engine, index, term);
         machine->applied_index = index;
     }
     relaxed_follow_decided(engine);

@@ -13,7 +13,7 @@
  * wait, and must not do so for each of them. */
 #define EXPIRE_INTERVAL_NS UINT64_C(1000000)
 
-static uint64_t ring_bytes(const struct engine_options *options)
+static uint64_t read_bytes_capacity(const struct engine_options *options)
 {
     return (uint64_t)options->reads_pending_max * READ_SIZE_BYTES_AVERAGE + 2 * READ_SIZE_BYTES_MAX;
 }
@@ -21,7 +21,7 @@ static uint64_t ring_bytes(const struct engine_options *options)
 size_t reads_arena_bytes(const struct engine_options *options)
 {
     return power_of_two_at_least(options->reads_pending_max) * sizeof(struct pending_read) +
-           ring_bytes(options) + 128;
+           read_bytes_capacity(options) + 128;
 }
 
 void reads_init(struct engine *engine, struct arena *arena)
@@ -30,15 +30,16 @@ void reads_init(struct engine *engine, struct arena *arena)
     reads->limit = engine->options.reads_pending_max;
     reads->capacity = power_of_two_at_least(reads->limit);
     reads->reads = arena_take(arena, reads->capacity * sizeof(struct pending_read), 64);
-    reads->bytes_capacity = ring_bytes(&engine->options);
+    reads->bytes_capacity = read_bytes_capacity(&engine->options);
     reads->bytes = arena_take(arena, reads->bytes_capacity, 64);
     reads->gathering_id = 1;
     reads->deadline_ns = UINT64_MAX;
 }
 
 /* Finds the key, for a relaxed read among the pending writes first; fills the op's head. */
-static const struct store_entry *find(const struct engine *engine, struct span key, uint64_t hash,
-                                      bool is_relaxed, struct wire_reply_op *reply_op)
+static const struct store_entry *read_find(const struct engine *engine, struct span key,
+                                           uint64_t hash, bool is_relaxed,
+                                           struct wire_reply_op *reply_op)
 {
     const struct store_entry *entry = is_relaxed ? relaxed_lookup(engine, key, hash) : NULL;
     reply_op->outcome = WIRE_OUTCOME_NOT_FOUND;
@@ -59,7 +60,7 @@ static void answer_read_op(struct answer *answer, const struct wire_read_op *op,
 {
     const struct engine *engine = answer->engine;
     struct wire_reply_op reply_op = {.seq = position};
-    const struct store_entry *entry = find(engine, op->key, hash, is_relaxed, &reply_op);
+    const struct store_entry *entry = read_find(engine, op->key, hash, is_relaxed, &reply_op);
     const struct store *store =
         reply_op.is_pending ? &engine->relaxed.writes.store : &engine->machine.store;
     /* A version asked for and not stored any more: the rest of that value is gone. */
@@ -71,8 +72,8 @@ static void answer_read_op(struct answer *answer, const struct wire_read_op *op,
 }
 
 /* Decodes the ops, and fetches what they will touch: memory is the cost of a read. */
-static void prepare_ops(const struct index *index, const struct wire_read *read,
-                        struct wire_read_op *ret_ops, uint64_t *ret_hashes)
+static void read_ops_decode(const struct index *index, const struct wire_read *read,
+                            struct wire_read_op *ret_ops, uint64_t *ret_hashes)
 {
     size_t cursor = 0;
     for (uint16_t i = 0; i < read->op_count; i++) {
@@ -90,7 +91,7 @@ static void answer_read(struct engine *engine, const struct address *from,
     struct wire_read_op ops[REQUEST_OPS_MAX];
     uint64_t hashes[REQUEST_OPS_MAX];
     struct answer answer;
-    prepare_ops(&engine->machine.index, read, ops, hashes);
+    read_ops_decode(&engine->machine.index, read, ops, hashes);
     answer_begin(&answer, engine, from, WIRE_READ_REPLY);
     answer_open(&answer, read->request_number, WIRE_STATUS_OK, read->op_count);
     for (uint16_t i = 0; i < read->op_count; i++)
@@ -98,8 +99,8 @@ static void answer_read(struct engine *engine, const struct address *from,
     answer_send(&answer);
 }
 
-static void refuse(struct engine *engine, const struct address *from, uint64_t request_number,
-                   enum wire_status status)
+static void refuse_read(struct engine *engine, const struct address *from, uint64_t request_number,
+                        enum wire_status status)
 {
     engine->counters.reads_refused++;
     answer_refuse(engine, from, WIRE_READ_REPLY, request_number, status);
@@ -115,13 +116,14 @@ static bool is_fresh_enough(const struct engine *engine, const struct wire_read 
             engine->view.contact_age_ns <= (uint64_t)read->max_age_us * 1000);
 }
 
-static struct pending_read *read_at(struct pending_reads *reads, uint64_t position)
+static struct pending_read *pending_read_at(struct pending_reads *reads, uint64_t position)
 {
     return &reads->reads[position & (reads->capacity - 1)];
 }
 
 /* Position of a run of `size_bytes` in the byte ring that does not wrap; false: no room. */
-static bool bytes_reserve(struct pending_reads *reads, uint32_t size_bytes, uint64_t *ret_position)
+static bool read_bytes_reserve(struct pending_reads *reads, uint32_t size_bytes,
+                               uint64_t *ret_position)
 {
     uint64_t position = reads->bytes_tail;
     uint64_t to_end = reads->bytes_capacity - position % reads->bytes_capacity;
@@ -140,11 +142,11 @@ static bool reads_wait(struct engine *engine, const struct address *from, struct
     struct pending_reads *reads = &engine->reads;
     uint64_t position;
     if (reads->tail - reads->head >= reads->limit || body.size_bytes > READ_SIZE_BYTES_MAX ||
-        !bytes_reserve(reads, (uint32_t)body.size_bytes, &position))
+        !read_bytes_reserve(reads, (uint32_t)body.size_bytes, &position))
         return false;
     memcpy(reads->bytes + position % reads->bytes_capacity, body.data, body.size_bytes);
     reads->bytes_tail = position + body.size_bytes;
-    *read_at(reads, reads->tail++) = (struct pending_read){
+    *pending_read_at(reads, reads->tail++) = (struct pending_read){
         .from = *from,
         .read_id = reads->gathering_id,
         .deadline_ns = deadline_ns,
@@ -173,7 +175,7 @@ static void receive_consistent(struct engine *engine, const struct address *from
     else if (!reads_wait(engine, from, body, deadline_ns))
         status = WIRE_STATUS_OVERLOADED;
     if (status != WIRE_STATUS_OK)
-        refuse(engine, from, read->request_number, status);
+        refuse_read(engine, from, read->request_number, status);
 }
 
 /* True when the read names a key of another shard. */
@@ -198,11 +200,11 @@ void reads_receive(struct engine *engine, const struct address *from, struct spa
     }
     if (has_foreign_key(engine, &read)) {
         engine->counters.keys_of_other_shards++;
-        refuse(engine, from, read.request_number, WIRE_STATUS_WRONG_SHARD);
+        refuse_read(engine, from, read.request_number, WIRE_STATUS_WRONG_SHARD);
     } else if (read.is_consistent) {
         receive_consistent(engine, from, &read, body);
     } else if (!is_fresh_enough(engine, &read)) {
-        refuse(engine, from, read.request_number, WIRE_STATUS_TOO_STALE);
+        refuse_read(engine, from, read.request_number, WIRE_STATUS_TOO_STALE);
     } else {
         engine->counters.reads_relaxed++;
         answer_read(engine, from, &read);
@@ -238,7 +240,8 @@ static struct wire_read pending_request(const struct pending_reads *reads,
     return read;
 }
 
-static void finish(struct engine *engine, struct pending_read *pending, enum wire_status status)
+static void read_finish(struct engine *engine, struct pending_read *pending,
+                        enum wire_status status)
 {
     struct wire_read read = pending_request(&engine->reads, pending);
     pending->is_answered = true;
@@ -246,21 +249,21 @@ static void finish(struct engine *engine, struct pending_read *pending, enum wir
         engine->counters.reads_consistent++;
         answer_read(engine, &pending->from, &read);
     } else {
-        refuse(engine, &pending->from, read.request_number, status);
+        refuse_read(engine, &pending->from, read.request_number, status);
     }
 }
 
 /* Drops the answered reads at the head, and their bytes. */
 static void pop_answered(struct pending_reads *reads)
 {
-    while (reads->head < reads->tail && read_at(reads, reads->head)->is_answered)
+    while (reads->head < reads->tail && pending_read_at(reads, reads->head)->is_answered)
         reads->head++;
-    reads->bytes_head =
-        reads->head < reads->tail ? read_at(reads, reads->head)->position : reads->bytes_tail;
+    reads->bytes_head = reads->head < reads->tail ? pending_read_at(reads, reads->head)->position
+                                                  : reads->bytes_tail;
 }
 
 /* Refuses those whose time is up; walks all that wait, only when one is due. */
-static void expire(struct engine *engine)
+static void reads_expire(struct engine *engine)
 {
     struct pending_reads *reads = &engine->reads;
     uint64_t now_ns = engine->view.now_ns;
@@ -269,11 +272,11 @@ static void expire(struct engine *engine)
     uint64_t earliest_ns = UINT64_MAX;
     reads->expire_next_ns = now_ns + EXPIRE_INTERVAL_NS;
     for (uint64_t at = reads->head; at < reads->tail; at++) {
-        struct pending_read *pending = read_at(reads, at);
+        struct pending_read *pending = pending_read_at(reads, at);
         if (pending->is_answered)
             continue;
         if (pending->deadline_ns <= now_ns)
-            finish(engine, pending, WIRE_STATUS_EXPIRED);
+            read_finish(engine, pending, WIRE_STATUS_EXPIRED);
         else if (pending->deadline_ns < earliest_ns)
             earliest_ns = pending->deadline_ns;
     }
@@ -287,14 +290,14 @@ void reads_serve(struct engine *engine)
         return;
     if (engine->machine.applied_index >= reads->released_index) {
         for (uint64_t at = reads->head; at < reads->tail; at++) {
-            struct pending_read *pending = read_at(reads, at);
+            struct pending_read *pending = pending_read_at(reads, at);
             if (pending->read_id > reads->released_id)
                 break;
             if (!pending->is_answered)
-                finish(engine, pending, WIRE_STATUS_OK);
+                read_finish(engine, pending, WIRE_STATUS_OK);
         }
     }
-    expire(engine);
+    reads_expire(engine);
     pop_answered(reads);
     if (reads->head == reads->tail)
         reads->deadline_ns = UINT64_MAX;
@@ -304,9 +307,9 @@ void reads_refuse_all(struct engine *engine, enum wire_status status)
 {
     struct pending_reads *reads = &engine->reads;
     for (uint64_t at = reads->head; at < reads->tail; at++) {
-        struct pending_read *pending = read_at(reads, at);
+        struct pending_read *pending = pending_read_at(reads, at);
         if (!pending->is_answered)
-            finish(engine, pending, status);
+            read_finish(engine, pending, status);
     }
     pop_answered(reads);
     reads->has_gathered = false;

@@ -29,7 +29,7 @@ void index_init(struct index *index, struct arena *arena, struct store *store, u
 }
 
 /* What a slot says of an entry. */
-static uint64_t slot_of(const struct index *index, const struct store_entry *entry)
+static uint64_t index_slot(const struct index *index, const struct store_entry *entry)
 {
     return entry->hash << 32 | store_number(index->store, entry);
 }
@@ -127,14 +127,14 @@ void index_add(struct index *index, struct store_entry *entry)
     }
     count_passed(index, home, line, 1);
     /* Pairs with the acquire in line_lookup: the entry's bytes come first. */
-    atomic_store_explicit(place, slot_of(index, entry), memory_order_release);
+    atomic_store_explicit(place, index_slot(index, entry), memory_order_release);
 }
 
 /* The place of an entry of the index. */
 static _Atomic uint64_t *place_of_entry(const struct index *index, const struct store_entry *entry,
                                         struct index_line **ret_line)
 {
-    uint64_t slot = slot_of(index, entry);
+    uint64_t slot = index_slot(index, entry);
     struct index_line *line = index_home_line(index, entry->hash);
     _Atomic uint64_t *place = line_find(line, slot);
     for (uint64_t i = 1; place == NULL; i++) {
@@ -152,7 +152,7 @@ void index_replace(struct index *index, struct store_entry *old, struct store_en
     CHECK(old->hash == entry->hash);
     _Atomic uint64_t *place = place_of_entry(index, old, &line);
     /* Pairs with the acquire in line_lookup. */
-    atomic_store_explicit(place, slot_of(index, entry), memory_order_release);
+    atomic_store_explicit(place, index_slot(index, entry), memory_order_release);
 }
 
 void index_remove(struct index *index, struct store_entry *entry)

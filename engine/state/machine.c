@@ -4,17 +4,19 @@
  * and linearizable semantics); Lee et al., "Implementing Linearizability at Large Scale and Low
  * Latency" (SOSP 2015) on remembering outcomes.
  */
-#include "engine/engine_internal.h"
+#include "engine/state/machine.h"
 
+#include "base/check.h"
+#include "base/le.h"
 #include "engine/state/key_hash.h"
 
-size_t machine_arena_bytes(const struct engine_options *options)
+size_t machine_arena_bytes(const struct machine_options *options)
 {
     return store_arena_bytes(options->blocks_max) + index_arena_bytes(options->keys_max) +
            sessions_arena_bytes(options->sessions_max) + nodes_progress_arena_bytes();
 }
 
-enum error machine_init(struct machine *machine, const struct engine_options *options,
+enum error machine_init(struct machine *machine, const struct machine_options *options,
                         struct arena *arena)
 {
     *machine = (struct machine){.keys_max = options->keys_max,
@@ -56,8 +58,9 @@ static bool has_expired(const struct machine *machine, const struct session *ses
     return session->last_active_ns < expiry_ns(machine);
 }
 
-struct session *machine_begin_request(struct machine *machine, const struct wire_request *request)
+struct session *machine_begin_request(struct machine *machine, const struct request *request)
 {
+    machine->request = request;
     machine->origin = 0;
     machine->is_blocked = false;
     machine->cancel_count = 0;
@@ -77,11 +80,6 @@ struct session *machine_begin_request(struct machine *machine, const struct wire
     return session;
 }
 
-struct store_entry *machine_lookup(const struct machine *machine, struct span key)
-{
-    return index_lookup(&machine->index, key, key_hash(key));
-}
-
 /* Blocks that the entry is charged for; 0 for none. */
 static uint32_t entry_blocks(const struct store_entry *entry)
 {
@@ -98,36 +96,38 @@ static void entry_delete(struct machine *machine, struct store_entry *old)
     store_retire(&machine->store, old);
 }
 
-/* Blocks in use once the op's value is stored in place of `old` (NULL: none). */
+/* Blocks in use once the content is stored in place of `old` (NULL: none). */
 static uint64_t blocks_after(const struct machine *machine, const struct store_entry *old,
-                             const struct wire_op *op)
+                             const struct store_content *content)
 {
     return machine->blocks - entry_blocks(old) +
-           store_entry_blocks(op->key.size_bytes, op->value.size_bytes);
+           store_entry_blocks(content->key.size_bytes, content->value.size_bytes);
 }
 
 static bool has_room(const struct machine *machine, const struct store_entry *old,
-                     const struct wire_op *op)
+                     const struct store_content *content)
 {
     return (old != NULL || machine->keys < machine->keys_max) &&
-           blocks_after(machine, old, op) <= machine->blocks_max;
+           blocks_after(machine, old, content) <= machine->blocks_max;
 }
 
-bool machine_has_room(const struct machine *machine, const struct wire_op *op)
+bool machine_has_room(const struct machine *machine, const struct store_content *content)
 {
-    return !op->has_value || has_room(machine, machine_lookup(machine, op->key), op);
+    return has_room(machine, index_lookup(&machine->index, content->key, content->hash), content);
 }
 
 /* Stores the op's value in place of `old` (NULL: none). */
 static enum wire_outcome entry_write(struct machine *machine, struct store_entry *old,
-                                     const struct wire_op *op, uint64_t hash)
+                                     const struct op *op)
 {
-    if (!has_room(machine, old, op))
+    struct store_content content = {.key = op_key(machine->request, op),
+                                    .value = op_value(machine->request, op),
+                                    .hash = op->key_hash,
+                                    .version = machine->applied_index};
+    if (!has_room(machine, old, &content))
         return WIRE_OUTCOME_STORE_FULL;
-    struct store_content content = {
-        .key = op->key, .value = op->value, .hash = hash, .version = machine->applied_index};
     struct store_entry *entry = store_new(&machine->store, &content);
-    machine->blocks = blocks_after(machine, old, op);
+    machine->blocks = blocks_after(machine, old, &content);
     if (old == NULL) {
         machine->keys++;
         index_add(&machine->index, entry);
@@ -140,50 +140,43 @@ static enum wire_outcome entry_write(struct machine *machine, struct store_entry
 
 /* Stores the op's value, absent or not. */
 static struct op_result op_store(struct machine *machine, struct store_entry *old,
-                                 const struct wire_op *op, uint64_t hash)
+                                 const struct op *op)
 {
     struct op_result result = {.outcome = WIRE_OUTCOME_OK, .version = machine->applied_index};
     if (op->has_value)
-        result.outcome = (uint8_t)entry_write(machine, old, op, hash);
+        result.outcome = (uint8_t)entry_write(machine, old, op);
     else if (old != NULL)
         entry_delete(machine, old);
     return result;
 }
 
 static bool is_expected(const struct machine *machine, const struct store_entry *entry,
-                        const struct wire_op *op)
+                        const struct op *op)
 {
     if (entry == NULL || !op->has_old)
         return entry == NULL && !op->has_old;
-    return store_has_value(&machine->store, entry, op->old);
+    return store_has_value(&machine->store, entry, op_old(machine->request, op));
 }
 
-static struct op_result op_set(struct machine *machine, const struct wire_op *op)
+static struct op_result op_set_or_swap(struct machine *machine, const struct op *op)
 {
-    uint64_t hash = key_hash(op->key);
-    struct store_entry *old = index_lookup(&machine->index, op->key, hash);
-    return op_store(machine, old, op, hash);
-}
-
-static struct op_result op_swap(struct machine *machine, const struct wire_op *op)
-{
-    uint64_t hash = key_hash(op->key);
-    struct store_entry *old = index_lookup(&machine->index, op->key, hash);
-    if (!is_expected(machine, old, op))
+    struct store_entry *old =
+        index_lookup(&machine->index, op_key(machine->request, op), op->key_hash);
+    if (op->type == WIRE_OP_SWAP && !is_expected(machine, old, op))
         return (struct op_result){.outcome = WIRE_OUTCOME_MISMATCH,
                                   .version = old == NULL ? 0 : old->version};
-    return op_store(machine, old, op, hash);
+    return op_store(machine, old, op);
 }
 
 /* True when what a write of the key overrules can be noted; counts no more precisely than it
  * must. */
-static bool has_cancel_room(const struct machine *machine, struct span key)
+static bool can_note_cancels(const struct machine *machine, uint64_t hash)
 {
     uint32_t max = machine->origin == 0 ? NODE_CANCELS_MAX : NODE_CANCELS_CAPACITY;
     for (uint32_t i = 0; i < machine->cancel_count; i++) {
-        const struct wire_op *cancel = &machine->cancels[i];
+        const struct op *cancel = &machine->cancels[i];
         const struct node_progress *node = node_progress_of(&machine->nodes, cancel->node);
-        if (!node_progress_is_decided(node, cancel->seq, key, cancel->tag) &&
+        if (!node_progress_is_decided(node, cancel->seq, hash, cancel->tag) &&
             !node_progress_has_room(node, machine->cancel_count, max))
             return false;
     }
@@ -191,17 +184,17 @@ static bool has_cancel_room(const struct machine *machine, struct span key)
 }
 
 /* A set or swap with the cancels before it: all of it, or nothing. */
-static struct op_result op_write(struct machine *machine, const struct wire_op *op)
+static struct op_result op_write(struct machine *machine, const struct op *op)
 {
-    if (!has_cancel_room(machine, op->key))
+    if (!can_note_cancels(machine, op->key_hash))
         return (struct op_result){.outcome = WIRE_OUTCOME_STORE_FULL};
-    struct op_result result = op->type == WIRE_OP_SET ? op_set(machine, op) : op_swap(machine, op);
+    struct op_result result = op_set_or_swap(machine, op);
     if (result.outcome != WIRE_OUTCOME_OK)
         return result;
     for (uint32_t i = 0; i < machine->cancel_count; i++) {
-        const struct wire_op *cancel = &machine->cancels[i];
+        const struct op *cancel = &machine->cancels[i];
         struct node_progress *node = node_progress_of(&machine->nodes, cancel->node);
-        node_progress_cancel(node, cancel->seq, op->key, cancel->tag);
+        node_progress_cancel(node, cancel->seq, op->key_hash, cancel->tag);
     }
     return result;
 }
@@ -211,7 +204,7 @@ static struct op_result op_write(struct machine *machine, const struct wire_op *
  * that finds the store full is not decided, and neither are those after it: the node comes again. A
  * fence only decides: nothing up to its seq applies any more.
  */
-static struct op_result op_forwarded(struct machine *machine, const struct wire_op *op)
+static struct op_result op_forwarded(struct machine *machine, const struct op *op)
 {
     CHECK(op->type == WIRE_OP_SET || op->type == WIRE_OP_FENCE);
     struct node_progress *node = node_progress_of(&machine->nodes, machine->origin);
@@ -220,7 +213,7 @@ static struct op_result op_forwarded(struct machine *machine, const struct wire_
     if (machine->is_blocked)
         return (struct op_result){.outcome = WIRE_OUTCOME_STORE_FULL};
     struct op_result result = {.outcome = WIRE_OUTCOME_FENCED};
-    if (op->type == WIRE_OP_SET && !node_progress_is_decided(node, op->seq, op->key, op->tag))
+    if (op->type == WIRE_OP_SET && !node_progress_is_decided(node, op->seq, op->key_hash, op->tag))
         result = op_write(machine, op);
     if (result.outcome == WIRE_OUTCOME_STORE_FULL)
         machine->is_blocked = true;
@@ -259,14 +252,14 @@ static struct op_result op_register(struct machine *machine, uint64_t nonce, uin
     return (struct op_result){.outcome = WIRE_OUTCOME_OK, .version = id};
 }
 
-bool machine_recall(struct session *session, const struct wire_op *op, struct op_result *ret_result)
+bool machine_recall(struct session *session, uint64_t seq, struct op_result *ret_result)
 {
     *ret_result = (struct op_result){.is_duplicate = true};
-    if (op->seq < session->floor) {
+    if (seq < session->floor) {
         ret_result->outcome = WIRE_OUTCOME_FORGOTTEN;
         return true;
     }
-    const struct session_outcome *known = session_outcome_of(session, op->seq);
+    const struct session_outcome *known = session_outcome_of(session, seq);
     if (known == NULL)
         return false;
     ret_result->outcome = known->outcome;
@@ -276,10 +269,10 @@ bool machine_recall(struct session *session, const struct wire_op *op, struct op
 
 /* An op with a sequence number: executed at most once. */
 static struct op_result op_once(struct machine *machine, struct session *session,
-                                const struct wire_op *op)
+                                const struct op *op)
 {
     struct op_result result;
-    if (machine_recall(session, op, &result))
+    if (machine_recall(session, op->seq, &result))
         return result;
     if (op->seq - session->floor >= SESSION_WINDOW)
         return (struct op_result){.outcome = WIRE_OUTCOME_WINDOW};
@@ -294,15 +287,15 @@ static struct op_result op_once(struct machine *machine, struct session *session
 }
 
 /* Notes a cancel for the next set or swap. */
-static struct op_result op_cancel(struct machine *machine, const struct wire_op *op)
+static struct op_result op_cancel(struct machine *machine, const struct op *op)
 {
     CHECK(machine->cancel_count < REQUEST_OPS_MAX);
     machine->cancels[machine->cancel_count++] = *op;
     return (struct op_result){.outcome = WIRE_OUTCOME_OK};
 }
 
-static struct op_result execute(struct machine *machine, struct session **session,
-                                const struct wire_op *op, uint32_t ordinal)
+static struct op_result execute_of_client(struct machine *machine, struct session **session,
+                                          const struct op *op, uint32_t ordinal)
 {
     if (op->type == WIRE_OP_REGISTER)
         return op_register(machine, op->seq, ordinal);
@@ -328,16 +321,69 @@ static struct op_result execute(struct machine *machine, struct session **sessio
 }
 
 struct op_result machine_execute(struct machine *machine, struct session **session,
-                                 const struct wire_op *op, uint32_t ordinal)
+                                 const struct op *op, uint32_t ordinal)
 {
     struct op_result result;
     if (machine->origin == 0)
-        result = execute(machine, session, op, ordinal);
+        result = execute_of_client(machine, session, op, ordinal);
     else if (op->type == WIRE_OP_CANCEL)
         result = op_cancel(machine, op);
     else
         result = op_forwarded(machine, op);
-    if (op->type == WIRE_OP_SET || op->type == WIRE_OP_SWAP)
+    if (op_is_write(op))
         machine->cancel_count = 0;
     return result;
+}
+
+/* Sum of the entries' hashes, so that their order does not matter. */
+struct entries_hash {
+    const struct store *store;
+    uint64_t sum;
+};
+
+static void add_entry(void *context, const struct store_entry *entry)
+{
+    struct entries_hash *hash = context;
+    hash->sum += store_entry_state_hash(hash->store, entry);
+}
+
+uint64_t machine_state_hash(const struct machine *machine)
+{
+    struct entries_hash entries = {.store = &machine->store};
+    index_walk(&machine->index, add_entry, &entries);
+    uint8_t words[56];
+    le64_store(words, entries.sum);
+    le64_store(words + 8, sessions_state_hash(&machine->sessions));
+    le64_store(words + 16, machine->applied_index);
+    le64_store(words + 24, machine->log_time_ns);
+    le64_store(words + 32, machine->keys);
+    le64_store(words + 40, machine->blocks);
+    le64_store(words + 48, nodes_progress_state_hash(&machine->nodes));
+    return key_hash(span_of(words, sizeof(words)));
+}
+
+/* What the entries come to, beside the machine's own accounts. */
+struct entries_count {
+    const struct machine *machine;
+    uint64_t keys;
+    uint64_t blocks;
+};
+
+static void count_entry(void *context, const struct store_entry *entry)
+{
+    struct entries_count *count = context;
+    count->keys++;
+    count->blocks += entry_blocks(entry);
+    CHECK(entry->version > 0 && entry->version <= count->machine->applied_index);
+}
+
+void machine_check_invariants(const struct machine *machine)
+{
+    struct entries_count count = {.machine = machine};
+    index_walk(&machine->index, count_entry, &count);
+    CHECK(count.keys == machine->keys && machine->keys <= machine->keys_max);
+    CHECK(count.blocks == machine->blocks && machine->blocks <= machine->blocks_max);
+    store_check_invariants(&machine->store, machine->blocks);
+    sessions_check_invariants(&machine->sessions, machine->log_time_ns);
+    nodes_progress_check_invariants(&machine->nodes);
 }

@@ -1,13 +1,13 @@
 /*
- * Sessions of nodes: why a forwarded relaxed write never applies twice, and never after a later
- * write of its own client. One for each voter id, part of the replicated state and never closed:
- * the highest journal seq that is decided, and what is cancelled above it. A node forwards in order
- * of seq, so that one number remembers all that came before.
+ * How far the relaxed writes of each node are decided. This is why a forwarded write never applies
+ * twice, and never after a later write of its own client. For each voter id the replicated state
+ * holds the highest journal seq that is decided, and what is cancelled above it. A node forwards in
+ * order of seq, so one number remembers all that came before. It is never reset.
  *
- * A cancel names a key, a client and a seq, and is of every write of that key by that client up to
- * that seq: whoever knows its newest write of a key need not know the older ones. Those of other
- * clients are not its business, and may carry cancels that those rely on. Key and client are kept
- * as a hash: what has the same would be cancelled with it.
+ * A cancel names a key, a client and a seq. It is of every write of that key by that client up to
+ * that seq: whoever knows its newest write of a key need not know the older ones. Writes of other
+ * clients stay, for they may carry cancels that those clients rely on. Key and client are kept as a
+ * hash: what has the same hash would be cancelled with it.
  *
  * Owner: one thread.
  */
@@ -16,7 +16,6 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
-#include "base/span.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,33 +42,33 @@ struct node_progress {
 };
 
 struct nodes_progress {
-    struct node_progress *sessions; /* by voter id */
+    struct node_progress *nodes; /* by voter id */
 };
 
 size_t nodes_progress_arena_bytes(void);
-void nodes_progress_init(struct nodes_progress *sessions, struct arena *arena);
+void nodes_progress_init(struct nodes_progress *all, struct arena *arena);
 
-/* Session of voter `node` (1 to VOTER_ID_MAX, CHECK). */
-struct node_progress *node_progress_of(const struct nodes_progress *sessions, uint16_t node);
+/* What is decided of voter `node` (1 to VOTER_ID_MAX, CHECK). */
+struct node_progress *node_progress_of(const struct nodes_progress *all, uint16_t node);
 
-/* True when the write `seq`, of this key and client, is decided or cancelled: it will not apply any
- * more. */
-bool node_progress_is_decided(const struct node_progress *session, uint64_t seq, struct span key,
+/* True when the write `seq`, of the key of this hash and of this client, is decided or cancelled:
+ * it will not apply any more. */
+bool node_progress_is_decided(const struct node_progress *progress, uint64_t seq, uint64_t hash,
                               uint32_t tag);
 
 /* True when `count` more can be cancelled and no more than `max` are then. */
-bool node_progress_has_room(const struct node_progress *session, uint32_t count, uint32_t max);
+bool node_progress_has_room(const struct node_progress *progress, uint32_t count, uint32_t max);
 
-/* No write of the key by the client (0: by any) up to `seq` must ever apply; too late for what is
- * decided. There is room (CHECK). */
-void node_progress_cancel(struct node_progress *session, uint64_t seq, struct span key,
+/* No write of the key of this hash by the client (0: by any) up to `seq` may apply any more. It is
+ * too late for what is decided. There is room (CHECK). */
+void node_progress_cancel(struct node_progress *progress, uint64_t seq, uint64_t hash,
                           uint32_t tag);
 
 /* Everything up to `seq` (above last_seq, CHECK) is decided. */
-void node_progress_advance(struct node_progress *session, uint64_t seq);
+void node_progress_advance(struct node_progress *progress, uint64_t seq);
 
-uint64_t nodes_progress_state_hash(const struct nodes_progress *sessions);
-/* Aborts (CHECK) where a session contradicts itself. */
-void nodes_progress_check_invariants(const struct nodes_progress *sessions);
+uint64_t nodes_progress_state_hash(const struct nodes_progress *all);
+/* Aborts (CHECK) where the progress of a node contradicts itself. */
+void nodes_progress_check_invariants(const struct nodes_progress *all);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/le.h"
 #include "engine/state/key_hash.h"
 
-static uint32_t bucket_count(uint32_t sessions_max)
+static uint32_t session_bucket_count(uint32_t sessions_max)
 {
     uint32_t count = 16;
     while (count < 2 * sessions_max)
@@ -16,13 +16,13 @@ static uint32_t bucket_count(uint32_t sessions_max)
 size_t sessions_arena_bytes(uint32_t sessions_max)
 {
     return ((size_t)sessions_max + 1) * sizeof(struct session) +
-           2 * (bucket_count(sessions_max) * sizeof(uint32_t) + 64) + 64;
+           2 * (session_bucket_count(sessions_max) * sizeof(uint32_t) + 64) + 64;
 }
 
 void sessions_init(struct sessions *sessions, struct arena *arena, uint32_t sessions_max)
 {
     CHECK(sessions_max > 0 && sessions_max <= SESSIONS_MAX);
-    uint32_t buckets = bucket_count(sessions_max);
+    uint32_t buckets = session_bucket_count(sessions_max);
     *sessions = (struct sessions){
         .slots = arena_take(arena, ((size_t)sessions_max + 1) * sizeof(struct session), 64),
         .buckets = arena_take(arena, buckets * sizeof(uint32_t), 64),
@@ -39,7 +39,7 @@ static uint32_t bucket_at(const struct sessions *sessions, uint64_t key)
     return (uint32_t)(hash >> 32) & sessions->buckets_mask;
 }
 
-static uint32_t *bucket_of(const struct sessions *sessions, uint64_t id)
+static uint32_t *session_bucket(const struct sessions *sessions, uint64_t id)
 {
     return &sessions->buckets[bucket_at(sessions, id)];
 }
@@ -49,7 +49,7 @@ static uint32_t *bucket_of_nonce(const struct sessions *sessions, uint64_t nonce
     return &sessions->nonces[bucket_at(sessions, nonce)];
 }
 
-static uint32_t slot_of(const struct sessions *sessions, const struct session *session)
+static uint32_t session_slot(const struct sessions *sessions, const struct session *session)
 {
     return (uint32_t)(session - sessions->slots);
 }
@@ -57,7 +57,8 @@ static uint32_t slot_of(const struct sessions *sessions, const struct session *s
 struct session *sessions_find(const struct sessions *sessions, uint64_t id)
 {
     /* Ids are unique and the table bounds the chain. */
-    for (uint32_t slot = *bucket_of(sessions, id); slot != 0; slot = sessions->slots[slot].next) {
+    for (uint32_t slot = *session_bucket(sessions, id); slot != 0;
+         slot = sessions->slots[slot].next) {
         if (sessions->slots[slot].id == id)
             return &sessions->slots[slot];
     }
@@ -80,12 +81,12 @@ void sessions_set_nonce(struct sessions *sessions, struct session *session, uint
     uint32_t *bucket = bucket_of_nonce(sessions, nonce);
     session->nonce = nonce;
     session->next_of_nonce = *bucket;
-    *bucket = slot_of(sessions, session);
+    *bucket = session_slot(sessions, session);
 }
 
-static void order_append(struct sessions *sessions, struct session *session)
+static void session_order_append(struct sessions *sessions, struct session *session)
 {
-    uint32_t slot = slot_of(sessions, session);
+    uint32_t slot = session_slot(sessions, session);
     session->older = sessions->newest;
     session->newer = 0;
     if (sessions->newest != 0)
@@ -95,7 +96,7 @@ static void order_append(struct sessions *sessions, struct session *session)
     sessions->newest = slot;
 }
 
-static void order_remove(struct sessions *sessions, struct session *session)
+static void session_order_remove(struct sessions *sessions, struct session *session)
 {
     if (session->older != 0)
         sessions->slots[session->older].newer = session->newer;
@@ -124,19 +125,19 @@ struct session *sessions_open(struct sessions *sessions, uint64_t id, uint64_t l
         return NULL;
     uint32_t slot = slot_take(sessions);
     CHECK(slot <= sessions->capacity);
-    uint32_t *bucket = bucket_of(sessions, id);
+    uint32_t *bucket = session_bucket(sessions, id);
     struct session *session = &sessions->slots[slot];
     *session =
         (struct session){.id = id, .floor = 1, .last_active_ns = log_time_ns, .next = *bucket};
     *bucket = slot;
-    order_append(sessions, session);
+    session_order_append(sessions, session);
     sessions->count++;
     return session;
 }
 
 static void forget_nonce(struct sessions *sessions, struct session *session)
 {
-    uint32_t slot = slot_of(sessions, session);
+    uint32_t slot = session_slot(sessions, session);
     if (session->nonce == 0)
         return;
     uint32_t *link = bucket_of_nonce(sessions, session->nonce);
@@ -150,15 +151,15 @@ static void forget_nonce(struct sessions *sessions, struct session *session)
 
 void sessions_close(struct sessions *sessions, struct session *session)
 {
-    uint32_t slot = slot_of(sessions, session);
-    uint32_t *link = bucket_of(sessions, session->id);
+    uint32_t slot = session_slot(sessions, session);
+    uint32_t *link = session_bucket(sessions, session->id);
     while (*link != slot) {
         CHECK(*link != 0);
         link = &sessions->slots[*link].next;
     }
     *link = session->next;
     forget_nonce(sessions, session);
-    order_remove(sessions, session);
+    session_order_remove(sessions, session);
     session->id = 0;
     session->next = sessions->free_first;
     sessions->free_first = slot;
@@ -169,10 +170,10 @@ void sessions_touch(struct sessions *sessions, struct session *session, uint64_t
 {
     CHECK(log_time_ns >= session->last_active_ns);
     session->last_active_ns = log_time_ns;
-    if (sessions->newest == slot_of(sessions, session))
+    if (sessions->newest == session_slot(sessions, session))
         return;
-    order_remove(sessions, session);
-    order_append(sessions, session);
+    session_order_remove(sessions, session);
+    session_order_append(sessions, session);
 }
 
 uint32_t sessions_expire(struct sessions *sessions, uint64_t oldest_ns, uint32_t count_max)
@@ -195,7 +196,7 @@ void session_remember(struct session *session, const struct session_outcome *out
     session->is_used = true;
 }
 
-static uint64_t state_hash(const struct session *session)
+static uint64_t session_state_hash(const struct session *session)
 {
     uint8_t words[40];
     le64_store(words, session->id);
@@ -220,7 +221,7 @@ uint64_t sessions_state_hash(const struct sessions *sessions)
 {
     uint64_t hash = sessions->count;
     for (uint32_t slot = sessions->oldest; slot != 0; slot = sessions->slots[slot].newer)
-        hash += state_hash(&sessions->slots[slot]);
+        hash += session_state_hash(&sessions->slots[slot]);
     return hash;
 }
 

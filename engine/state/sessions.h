@@ -19,7 +19,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
-#include "engine/service/packet_window.h"
+#include "engine/state/packet_window.h"
 
 #include <stdbool.h>
 #include <stdint.h>

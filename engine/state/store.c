@@ -22,7 +22,7 @@ static inline void *block_at(const struct store *store, uint32_t number)
     return store->blocks + (size_t)number * ENGINE_BLOCK_SIZE_BYTES;
 }
 
-static uint32_t ring_capacity(uint32_t blocks_total)
+static uint32_t retired_capacity(uint32_t blocks_total)
 {
     uint32_t capacity = 1;
     while (capacity < blocks_total)
@@ -39,7 +39,7 @@ static uint32_t blocks_total_of(uint32_t blocks_max)
 size_t store_arena_bytes(uint32_t blocks_max)
 {
     size_t total = blocks_total_of(blocks_max);
-    return total * ENGINE_BLOCK_SIZE_BYTES + ring_capacity((uint32_t)total) * sizeof(uint32_t) +
+    return total * ENGINE_BLOCK_SIZE_BYTES + retired_capacity((uint32_t)total) * sizeof(uint32_t) +
            4096 + 64;
 }
 
@@ -49,7 +49,7 @@ enum error store_init(struct store *store, struct arena *arena, uint32_t blocks_
     if (grace == NULL)
         return ERR_NO_MEMORY;
     uint32_t total = blocks_total_of(blocks_max);
-    uint32_t capacity = ring_capacity(total);
+    uint32_t capacity = retired_capacity(total);
     *store = (struct store){
         .blocks = arena_take(arena, (size_t)total * ENGINE_BLOCK_SIZE_BYTES, 4096),
         .blocks_total = total,
@@ -68,7 +68,7 @@ void store_deinit(struct store *store)
 }
 
 /* Gives the chain of the oldest ready entry to the free blocks. */
-static void recycle_one(struct store *store)
+static void entry_recycle(struct store *store)
 {
     uint32_t number = store->retired[store->retired_head++ & store->retired_mask];
     struct store_entry *entry = block_at(store, number);
@@ -81,18 +81,18 @@ static void recycle_one(struct store *store)
 }
 
 /* Fills the free chain up to `count` blocks, or to as many as are retired and ready. */
-static void refill(struct store *store, uint32_t count)
+static void blocks_refill(struct store *store, uint32_t count)
 {
     while (store->free_count < count && store->retired_head < store->retired_ready)
-        recycle_one(store);
+        entry_recycle(store);
 }
 
 /* Makes `count` blocks available from the free chain and the untouched rest together. */
-static void reserve(struct store *store, uint32_t count)
+static void blocks_reserve(struct store *store, uint32_t count)
 {
     if (store->free_count >= count)
         return;
-    refill(store, count);
+    blocks_refill(store, count);
     if (store->free_count + (store->blocks_total - store->untouched) >= count)
         return;
     /* All slack waits for readers: wait for them. This thread holds no reference between two
@@ -100,7 +100,7 @@ static void reserve(struct store *store, uint32_t count)
     rcu_wait();
     store->retired_ready = store->retired_tail;
     store->retired_closed = store->retired_tail;
-    refill(store, count);
+    blocks_refill(store, count);
     CHECK(store->free_count + (store->blocks_total - store->untouched) >= count);
 }
 
@@ -118,7 +118,7 @@ static uint32_t take_block(struct store *store)
 }
 
 /* Fills `to` from what is left of key and value, in that order; returns the bytes filled. */
-static size_t fill(uint8_t *to, size_t room, struct span *key, struct span *value)
+static size_t block_fill(uint8_t *to, size_t room, struct span *key, struct span *value)
 {
     size_t from_key = key->size_bytes < room ? key->size_bytes : room;
     if (from_key > 0)
@@ -140,14 +140,14 @@ struct store_entry *store_new(struct store *store, const struct store_content *c
     CHECK(key.size_bytes > 0 && key.size_bytes <= KEY_SIZE_BYTES_MAX);
     CHECK(value.size_bytes <= VALUE_SIZE_BYTES_MAX);
     uint32_t count = store_entry_blocks(key.size_bytes, value.size_bytes);
-    reserve(store, count);
+    blocks_reserve(store, count);
 
     uint32_t number = take_block(store);
     struct store_entry *entry = block_at(store, number);
     entry->value_size_bytes = (uint32_t)value.size_bytes;
     entry->version = content->version;
     entry->hash = content->hash;
-    fill(entry->bytes, sizeof(entry->bytes), &key, &value);
+    block_fill(entry->bytes, sizeof(entry->bytes), &key, &value);
     uint32_t *link = &entry->next;
     uint32_t last = number;
     for (uint32_t i = 1; i < count; i++) {
@@ -155,7 +155,7 @@ struct store_entry *store_new(struct store *store, const struct store_content *c
         struct store_piece *piece = block_at(store, last);
         *link = last;
         link = &piece->next;
-        fill(piece->bytes, sizeof(piece->bytes), &key, &value);
+        block_fill(piece->bytes, sizeof(piece->bytes), &key, &value);
     }
     *link = 0;
     entry->last = last;

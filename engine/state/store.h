@@ -20,7 +20,6 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/span.h"
-#include "engine/engine.h"
 #include "engine/state/rcu.h"
 
 #include <stdalign.h>

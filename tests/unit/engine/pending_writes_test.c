@@ -27,16 +27,36 @@ static int teardown(void **state)
     return 0;
 }
 
+/* A client's request of one op, decoded. */
+static struct request request_of(const struct wire_op *op)
+{
+    static uint8_t bytes[MESSAGE_SIZE_BYTES_MAX];
+    static struct op ops[REQUEST_OPS_MAX];
+    struct request_builder builder = {.writer = {.data = bytes, .capacity_bytes = sizeof(bytes)},
+                                      .ops = ops};
+    request_builder_begin(&builder, 77, 1);
+    request_builder_add(&builder, op, key_hash(op->key));
+    return request_builder_end(&builder);
+}
+
 static void add(uint64_t seq, const char *key, const char *value)
 {
     struct wire_op op = op_set(1, key, value);
-    pending_writes_add(&writes, &op, seq);
+    struct request request = request_of(&op);
+    pending_writes_add(&writes, &request, &request.ops[0], seq);
 }
 
 static void add_cancel(uint16_t node, uint64_t seq)
 {
-    struct wire_op op = op_cancel(node, seq);
+    struct op op = {.type = WIRE_OP_CANCEL, .node = node, .seq = seq};
     pending_writes_add_cancel(&writes, &op);
+}
+
+static void overrule(const char *key, uint64_t seq)
+{
+    struct wire_op op = op_set(1, key, NULL);
+    struct request request = request_of(&op);
+    pending_writes_overrule(&writes, &request, &request.ops[0], seq, 0);
 }
 
 static struct store_entry *lookup(const char *key)
@@ -86,18 +106,18 @@ static void test_pending_writes_overrules_only_what_is_shown(void **state)
     add(1, "a", "1");
     pending_writes_show(&writes, 1);
     add(2, "a", "2");
-    pending_writes_overrule(&writes, text("b"), 3, 0);
+    overrule("b", 3);
     assert_int_equal(pending_writes_seq(lookup("a")), 1);
-    pending_writes_overrule(&writes, text("a"), 2, 0);
+    overrule("a", 2);
     assert_null(lookup("a"));
     pending_writes_show(&writes, 2);
     assert_int_equal(pending_writes_seq(lookup("a")), 2);
     pending_writes_check_invariants(&writes);
-    pending_writes_overrule(&writes, text("a"), 1, 0);
+    overrule("a", 1);
     assert_int_equal(pending_writes_seq(lookup("a")), 2);
-    pending_writes_overrule(&writes, text("a"), 2, 0);
+    overrule("a", 2);
     assert_null(lookup("a"));
-    pending_writes_overrule(&writes, text("a"), 2, 0);
+    overrule("a", 2);
     pending_writes_check_invariants(&writes);
 }
 
@@ -110,7 +130,7 @@ static void test_pending_writes_overrules_the_older_ones_too(void **state)
     pending_writes_at(&writes, 0)->is_forwarded = true;
     add(2, "a", "2");
     pending_writes_show(&writes, 2);
-    pending_writes_overrule(&writes, text("a"), 2, 0);
+    overrule("a", 2);
     assert_null(lookup("a"));
     assert_int_equal(writes.live, 2);
     add(3, "a", "3");

@@ -2,8 +2,8 @@
  * Which packets of one sender were seen: why a refusal holds. Packet numbers rise with every
  * transmission, so that a copy of a packet that was refused, or taken, is told from a retry.
  */
-#ifndef POLLUX_ENGINE_SERVICE_PACKET_WINDOW_H
-#define POLLUX_ENGINE_SERVICE_PACKET_WINDOW_H
+#ifndef POLLUX_ENGINE_STATE_PACKET_WINDOW_H
+#define POLLUX_ENGINE_STATE_PACKET_WINDOW_H
 
 #include <stdbool.h>
 #include <stdint.h>

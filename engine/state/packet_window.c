@@ -1,5 +1,5 @@
-/* Packets seen: see engine/service/packet_window.h. */
-#include "engine/service/packet_window.h"
+/* Packets seen: see engine/state/packet_window.h. */
+#include "engine/state/packet_window.h"
 
 /* A higher number than any before. */
 static void move_on(struct packet_window *window, uint64_t number)

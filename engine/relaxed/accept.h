@@ -1,0 +1,66 @@
+/* Relaxed writes from their arrival to the log's decision: see engine/relaxed/accept.c. */
+#ifndef POLLUX_ENGINE_RELAXED_ACCEPT_H
+#define POLLUX_ENGINE_RELAXED_ACCEPT_H
+
+#include "base/address.h"
+#include "engine/relaxed/pending_writes.h"
+#include "engine/relaxed/relaxed_sessions.h"
+#include "engine/state/request.h"
+
+struct engine;
+struct engine_options;
+
+/* Relaxed writes whose clients wait for durability. */
+#define RELAXED_WAITERS_MAX 4096
+#define RELAXED_ACKS_MAX    (16 * RELAXED_WAITERS_MAX)
+
+/* What an op of theirs will be answered. */
+struct relaxed_ack {
+    uint64_t seq;
+    uint64_t journal_seq; /* 0: forgotten */
+    uint8_t outcome;
+};
+
+struct relaxed_waiter {
+    struct address from;
+    uint64_t packet_number;
+    uint64_t last_seq; /* journal seq that must be durable */
+    uint16_t op_count; /* its sets: so many acks, in order */
+};
+
+struct relaxed {
+    bool is_open; /* there is a journal */
+    struct pending_writes writes;
+    struct relaxed_sessions sessions;
+    uint64_t next_seq;
+    uint64_t durable_seq;
+    uint64_t restored_seq;
+    struct relaxed_waiter *waiters; /* a ring */
+    uint64_t waiters_head;
+    uint64_t waiters_tail;
+    struct relaxed_ack *acks; /* a ring */
+    uint64_t acks_head;
+    uint64_t acks_tail;
+    uint8_t *message; /* MESSAGE_SIZE_BYTES_MAX: a journal entry, or a batch to forward */
+    uint8_t *value;   /* VALUE_SIZE_BYTES_MAX */
+    struct op ops[REQUEST_OPS_MAX]; /* of what `message` holds, or of an entry found at the start */
+};
+
+size_t relaxed_arena_bytes(const struct engine_options *options);
+MUST_USE enum error relaxed_init(struct engine *engine, struct arena *arena);
+void relaxed_deinit(struct engine *engine);
+/* A relaxed write of a client, whose request is decoded. */
+void relaxed_write(struct engine *engine, const struct address *from,
+                   const struct wire_write *write, const struct request *request);
+/* Lets go of what the applied records have decided. */
+void relaxed_follow_decided(struct engine *engine);
+/* The journal may lack entries, and what they had accepted may apply yet. */
+bool relaxed_is_after_loss(const struct engine *engine);
+/* Writes of this node, of the op's key by the client of `tag` (0: any), up to `seq`, may have been
+ * overruled: hidden, if a cancel of them has applied and they are not decided yet. */
+void relaxed_overrule(struct engine *engine, const struct request *request, const struct op *op,
+                      uint64_t seq, uint32_t tag);
+/* The pending entry of a key, in the store of the pending writes; NULL: none. Any thread. */
+struct store_entry *relaxed_lookup(const struct engine *engine, struct span key, uint64_t hash);
+
+#endif

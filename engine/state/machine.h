@@ -1,0 +1,85 @@
+/*
+ * The replicated state machine: keys, sessions, and how far each node's relaxed writes are decided.
+ * It changes by the records applied, in order, and by nothing else: no view, no clock, no node.
+ *
+ * Owner: one thread. Any thread may look up keys in `index` inside its RCU turn.
+ */
+#ifndef POLLUX_ENGINE_STATE_MACHINE_H
+#define POLLUX_ENGINE_STATE_MACHINE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "engine/state/index.h"
+#include "engine/state/node_progress.h"
+#include "engine/state/request.h"
+#include "engine/state/sessions.h"
+#include "engine/state/store.h"
+
+/* Sessions that one record may expire: bounds the work of a record. */
+#define EXPIRE_MAX 64
+
+/* The limits that decide outcomes: the same on all nodes. */
+struct machine_options {
+    uint32_t keys_max;
+    uint32_t blocks_max;
+    uint32_t sessions_max;
+    uint64_t session_ttl_ns;
+};
+
+/* The replicated state and its accounts. */
+struct machine {
+    struct store store;
+    struct index index;
+    struct sessions sessions;
+    struct nodes_progress nodes;
+    uint64_t applied_index;
+    uint64_t log_time_ns;
+    uint64_t keys;
+    uint64_t blocks;
+    uint32_t keys_max;
+    uint32_t blocks_max;
+    uint64_t session_ttl_ns;
+    /* Of the request that is being applied. */
+    const struct request *request;
+    uint16_t origin; /* node whose relaxed writes these are; 0: a client's request */
+    bool is_blocked; /* an op of the node could not apply: neither may those after it */
+    struct op cancels[REQUEST_OPS_MAX]; /* before the next set or swap */
+    uint32_t cancel_count;
+};
+
+/* What one op came to. */
+struct op_result {
+    uint64_t version;
+    uint8_t outcome; /* enum wire_outcome */
+    bool is_duplicate;
+};
+
+size_t machine_arena_bytes(const struct machine_options *options);
+MUST_USE enum error machine_init(struct machine *machine, const struct machine_options *options,
+                                 struct arena *arena);
+void machine_deinit(struct machine *machine);
+
+/* Log time of a record begins; expires sessions, returns how many. */
+uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t log_time_ns);
+
+/* The session of a request, renewed and with its floor raised; NULL: none (or session 0). The
+ * machine borrows the request until its last op is executed. */
+struct session *machine_begin_request(struct machine *machine, const struct request *request);
+
+/* Executes one op of that request; `ordinal` is its place among the ops of the record; `session` as
+ * above, set to NULL when the op closes it. */
+struct op_result machine_execute(struct machine *machine, struct session **session,
+                                 const struct op *op, uint32_t ordinal);
+
+/* The known outcome of the op `seq` that was executed before; false: not known. */
+bool machine_recall(struct session *session, uint64_t seq, struct op_result *ret_result);
+
+/* Whether the content would fit into the store as it is now; only the size of its value counts. */
+bool machine_has_room(const struct machine *machine, const struct store_content *content);
+
+/* Hash over the whole replicated state. A walk. */
+uint64_t machine_state_hash(const struct machine *machine);
+/* Walks the whole state; aborts (CHECK) where it contradicts itself. */
+void machine_check_invariants(const struct machine *machine);
+
+#endif
