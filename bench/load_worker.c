@@ -18,10 +18,8 @@
 #define EVENTS_MAX    64
 #define FILL_NS_MAX   (120 * NS_PER_SECOND)
 #define DRAIN_NS_MAX  (5 * NS_PER_SECOND)
-#define SWEEP_NS_EACH                                                                              \
-    16000 /* handles are looked at in turn: retries need a clock, not a packet                     \
-           */
-#define NEVER UINT64_MAX
+#define SWEEP_NS_EACH 16000 /* handles are looked at in turn: retries need a clock, not a packet */
+#define NEVER         UINT64_MAX
 
 uint64_t load_clock_ns(void)
 {

@@ -6,9 +6,12 @@
  * Deterministic: engine_apply depends on nothing but the records applied before, in order; two
  * nodes with equal fingerprints and equal applied index have equal state (engine_state_hash).
  *
- * A record's payload: 0 log time u64 (ns of leadership, monotone over the whole log) | 8 request
- * count u32 | 12 zero u32 | then the requests, each verbatim as wire/wire.h encodes it, each
- * after its size u32 and padded to 8.
+ * A record's payload, offset, size and meaning of each field:
+ *    0  u64  log time (ns of leadership, monotone over the whole log)
+ *    8  u32  request count
+ *   12  u32  zero
+ *   16       the requests, each after its size (u32), verbatim as wire/wire_request.h encodes it,
+ *            and padded to 8
  *
  * Relaxed writes: accepted whatever the node's role and handed to the journal; durable there, they
  * are answered and lie in the pending writes, over the index, until they have been applied through

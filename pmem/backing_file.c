@@ -43,7 +43,8 @@ enum error backing_file_error(int error_number)
     }
 }
 
-static enum error refuse(const char *path, const char *what, char *ret_reason, size_t reason_size)
+static enum error backing_file_refuse(const char *path, const char *what, char *ret_reason,
+                                      size_t reason_size)
 {
     int error_number = errno;
     snprintf(ret_reason, reason_size, "%.140s: cannot %s: %s", path, what, strerror(error_number));
@@ -102,20 +103,21 @@ static enum error file_create(const struct medium_options *options, int *ret_fd,
 
     if (length < 0 || (size_t)length >= sizeof(temporary)) {
         errno = ENAMETOOLONG;
-        return refuse(path, "create", ret_reason, reason_size);
+        return backing_file_refuse(path, "create", ret_reason, reason_size);
     }
     int fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0)
-        return refuse(path, "create", ret_reason, reason_size);
+        return backing_file_refuse(path, "create", ret_reason, reason_size);
     if (file_fill(fd, options->size_bytes) != 0)
-        error = refuse(path, "write", ret_reason, reason_size);
+        error = backing_file_refuse(path, "write", ret_reason, reason_size);
     else if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-        error = refuse(path, "lock", ret_reason, reason_size);
+        error = backing_file_refuse(path, "lock", ret_reason, reason_size);
     else if (link(temporary, path) != 0)
-        error = errno == EEXIST ? ERR_EXISTS : refuse(path, "create", ret_reason, reason_size);
+        error = errno == EEXIST ? ERR_EXISTS
+                                : backing_file_refuse(path, "create", ret_reason, reason_size);
     unlink(temporary);
     if (error == OK && directory_sync(path) != 0)
-        error = refuse(path, "sync the directory of", ret_reason, reason_size);
+        error = backing_file_refuse(path, "sync the directory of", ret_reason, reason_size);
     if (error != OK) {
         close(fd);
         return error;
@@ -128,7 +130,7 @@ static enum error file_open(const char *path, int *ret_fd, char *ret_reason, siz
 {
     int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
-        return refuse(path, "open", ret_reason, reason_size);
+        return backing_file_refuse(path, "open", ret_reason, reason_size);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         enum error error = ERR_BUSY;
         if (errno == EWOULDBLOCK)
@@ -136,7 +138,7 @@ static enum error file_open(const char *path, int *ret_fd, char *ret_reason, siz
                      "%.140s: another polluxd has it open; stop that one or choose another file",
                      path);
         else
-            error = refuse(path, "lock", ret_reason, reason_size);
+            error = backing_file_refuse(path, "lock", ret_reason, reason_size);
         close(fd);
         return error;
     }

@@ -2,9 +2,16 @@
  * The file header: magic, version and identity, in two copies within page 0, so that rot in one is
  * repaired from the other. Place and meaning of magic, version and checksum hold for every version.
  *
- *   0 magic u64 | 8 version u32 | 12 crc32c u32 (of the 64 bytes with this field zero) |
- *   16 cluster u64 | 24 node u16 | 26 shard u16 | 28 record alignment u32 | 32 file size u64 | 40
- * zero
+ * Offset, size and meaning of each field:
+ *    0  u64  magic
+ *    8  u32  version
+ *   12  u32  crc32c of the 64 bytes with this field zero
+ *   16  u64  cluster
+ *   24  u16  node
+ *   26  u16  shard
+ *   28  u32  record alignment
+ *   32  u64  file size
+ *   40  [24] zero
  *
  * The file appears under its name zeroed; the header follows. A power loss in between leaves zeros
  * and words of our own header and nothing else: that is a fresh file, begun again.
@@ -33,7 +40,8 @@ static uint32_t header_crc(const uint8_t *header)
     return crc32c(crc, header + HEADER_CRC + 4, LOG_HEADER_SIZE_BYTES - HEADER_CRC - 4);
 }
 
-static void header_compose(const struct log_identity *identity, size_t file_bytes, uint8_t *header)
+static void file_header_compose(const struct log_identity *identity, size_t file_bytes,
+                                uint8_t *header)
 {
     memset(header, 0, LOG_HEADER_SIZE_BYTES);
     le64_store(header, HEADER_MAGIC);
@@ -58,7 +66,7 @@ uint32_t log_header_seed(const struct log_identity *identity)
 void log_header_write(struct medium *medium, const struct log_identity *identity, size_t file_bytes)
 {
     uint8_t header[LOG_HEADER_SIZE_BYTES];
-    header_compose(identity, file_bytes, header);
+    file_header_compose(identity, file_bytes, header);
     medium_write(medium, 0, header, sizeof(header));
     medium_write(medium, LOG_HEADER_COPY_OFFSET, header, sizeof(header));
 }
@@ -76,7 +84,7 @@ static bool header_is_unfinished(const struct medium *medium, const struct log_o
     size_t file_bytes = medium_size_bytes(medium);
     uint8_t ours[LOG_STATE_OFFSET] = {0};
 
-    header_compose(&options->identity, file_bytes, ours);
+    file_header_compose(&options->identity, file_bytes, ours);
     memcpy(ours + LOG_HEADER_COPY_OFFSET, ours, LOG_HEADER_SIZE_BYTES);
     for (size_t i = 0; i < LOG_STATE_OFFSET; i += 8) {
         uint64_t word = le64_load(data + i);

@@ -45,7 +45,7 @@ struct journal_recovery {
     uint64_t last_seq; /* highest seq ever seen, 0: none */
     bool is_created;   /* no bank was ready: a first start, unless is_damaged */
     bool is_damaged;   /* rot: entries may be missing; `note` says which */
-    char note[256];
+    char note[384];
 };
 
 size_t journal_arena_bytes(const struct journal_options *options);

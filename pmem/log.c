@@ -111,7 +111,7 @@ void log_settle(struct log *log)
 
 /* What the settlement rests on is durable. The mark is made so, too: a quiet node may persist
  * nothing else for long. */
-static void settle(struct log *log)
+static void log_settle_mark(struct log *log)
 {
     log->settle_ticket = 0;
     log->is_suspect = false;
@@ -146,7 +146,7 @@ enum error log_persisted(struct log *log, uint64_t *ret_ticket, uint64_t *ret_in
         log->pending_count--;
     }
     if (log->settle_ticket != 0 && ticket >= log->settle_ticket)
-        settle(log);
+        log_settle_mark(log);
     *ret_ticket = ticket;
     *ret_index = log->durable_index;
     return OK;

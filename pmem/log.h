@@ -15,15 +15,26 @@
  * FAST'18). So does a file that was just created: it looks exactly like one that was lost, and a
  * node that lost its log must not vote as if it had never acknowledged anything.
  *
- * Layout (little endian): byte 0 file header (4096), byte 4096 hard state slots and commit hint
- * (4096), byte 8192 records, each aligned to RECORD_ALIGN_BYTES.
- *   record: 0 crc32c u32 | 4 payload size u32 | 8 index u64 | 16 term u64 | 24 commit u64 |
- *           32 durable offset u64 | 40 kind u8 | 41 flags u8 | 42 zero[2] |
- *           44 place of record index - 1, in units of RECORD_ALIGN_BYTES, u32 | 48 payload |
- *           zero to alignment
- *   hard state slot: one 8-byte word: term (40 bits), vote (8), checksum (16); two slots, both
- * written by every change, so that either may rot.
- *   commit hint and settled mark: one word each, naming a record: see hard_state.c.
+ * The file (little endian):
+ *      0  4096 bytes  header: see header.c
+ *   4096  4096 bytes  hard state, commit hint, settled mark: see hard_state.c
+ *   8192              records, each aligned to RECORD_ALIGN_BYTES
+ *
+ * A record, offset, size and meaning of each field:
+ *    0  u32  crc32c
+ *    4  u32  payload size
+ *    8  u64  index
+ *   16  u64  term
+ *   24  u64  commit index
+ *   32  u64  durable offset
+ *   40  u8   kind
+ *   41  u8   flags
+ *   42  [2]  zero
+ *   44  u32  place of record index - 1, in units of RECORD_ALIGN_BYTES
+ *   48       payload, then zero up to the alignment
+ *
+ * The hard state is one 8-byte word: term (40 bits), vote (8), checksum (16). It lies in two slots;
+ * every change writes both, so that either may rot.
  *
  * Owner: one thread.
  */
@@ -73,7 +84,7 @@ struct log_recovery {
     bool is_suspect;       /* records behind last_index may be missing: see raft_restored */
     uint64_t torn_bytes;
     uint64_t hole_first_index; /* 0: none; first record lost in the middle */
-    char note[256];            /* empty when there is nothing to tell */
+    char note[384];            /* empty when there is nothing to tell */
 };
 
 struct log_record {

@@ -12,7 +12,7 @@ size_t log_arena_bytes(size_t file_size_bytes)
     return sizeof(struct log) + (file_size_bytes / RECORD_ALIGN_BYTES + 1) * sizeof(uint32_t) + 128;
 }
 
-static enum error options_check(const struct log_options *options, char *note, size_t note_size)
+static enum error log_options_check(const struct log_options *options, char *note, size_t note_size)
 {
     if (options->path != NULL && options->path[0] != '\0' &&
         options->size_bytes >= LOG_FILE_BYTES_MIN && options->size_bytes <= LOG_FILE_BYTES_MAX &&
@@ -57,16 +57,16 @@ static void recovery_describe(const struct log *log, const struct recovery_scan 
         ret_recovery->torn_bytes = lost_end - scan->valid_end;
         snprintf(ret_recovery->note, sizeof(ret_recovery->note),
                  "%.100s: offset %zu: records from %" PRIu64
-                 " on are damaged; they are fetched from "
-                 "the peers, until then this node does not vote; check the medium",
+                 " on are damaged and are fetched from the peers; until then this node's vote "
+                 "counts only where all nodes vote; check the medium",
                  path, scan->lost_offset, log->last_index + 1);
         return;
     }
     ret_recovery->torn_bytes = lost_end - scan->lost_offset;
     snprintf(ret_recovery->note, sizeof(ret_recovery->note),
              "%.100s: offset %zu: %" PRIu64 " bytes behind record %" PRIu64
-             " are torn, as power loss "
-             "leaves them; this node does not vote until a quorum has settled its log",
+             " are torn, as power loss leaves them; until a quorum has settled the log, this "
+             "node's vote counts only where all nodes vote; start the other nodes",
              path, scan->lost_offset, ret_recovery->torn_bytes, log->last_index);
 }
 
@@ -116,13 +116,14 @@ static void doubt_describe(const struct log *log, const char *path,
                  path);
     else if (log->lost_through_index == LOG_LOST_EVERYTHING)
         snprintf(note, note_size,
-                 "%.100s: offset %zu: no quorum has settled this log since it was created; this "
-                 "node does not vote until one has, unless all nodes do",
+                 "%.100s: offset %zu: no quorum has settled this log since it was created; until "
+                 "then this node's vote counts only where all nodes vote; start the other nodes",
                  path, log->append_offset);
     else
         snprintf(note, note_size,
                  "%.100s: offset %zu: records up to %" PRIu64 " may have been lost at an earlier "
-                 "start; this node does not vote until a quorum has settled its log",
+                 "start; until a quorum has settled the log, this node's vote counts only where "
+                 "all nodes vote; start the other nodes",
                  path, log->append_offset, log->lost_through_index);
 }
 
@@ -194,7 +195,7 @@ enum error log_open(const struct log_options *options, struct arena *arena, stru
     bool is_repaired = false;
 
     memset(ret_recovery, 0, sizeof(*ret_recovery));
-    enum error error = options_check(options, ret_recovery->note, sizeof(ret_recovery->note));
+    enum error error = log_options_check(options, ret_recovery->note, sizeof(ret_recovery->note));
     if (error != OK)
         return error;
     const struct medium_options medium_options = {.path = options->path,

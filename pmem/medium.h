@@ -7,10 +7,10 @@
  *  - BYTE, CACHE_LINE (persistent memory): medium_write stores with non-temporal copies and
  *    medium_persist drains before it returns.
  *  - PAGE (an ordinary file): medium_persist only asks; a helper thread syncs and group-commits,
- * and medium_persisted reports how far. libpmem2's own page flush aborts the process on an error,
- * so the sync is our own fdatasync. After one failed sync nothing is ever acknowledged again: the
- *    page cache may have dropped the bytes (Rebello et al., "Can Applications Recover from fsync
- *    Failures?", ATC'20).
+ *    and medium_persisted reports how far. libpmem2's own page flush aborts the process on an
+ *    error, so the sync is our own fdatasync. After one failed sync nothing is ever acknowledged
+ *    again: the page cache may have dropped the bytes (Rebello et al., "Can Applications Recover
+ *    from fsync Failures?", ATC'20).
  *
  * Persistence model: aligned 8-byte stores are atomic against power loss; whatever was written and
  * not yet persisted may survive word by word, in any order.

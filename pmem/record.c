@@ -40,7 +40,8 @@ static uint32_t record_crc(uint32_t seed, size_t offset, const uint8_t *header, 
     return payload.size_bytes == 0 ? crc : crc32c(crc, payload.data, payload.size_bytes);
 }
 
-static void header_compose(const struct log *log, const struct log_record *record, uint8_t *header)
+static void record_header_compose(const struct log *log, const struct log_record *record,
+                                  uint8_t *header)
 {
     le32_store(header + RECORD_SIZE, (uint32_t)record->payload.size_bytes);
     le64_store(header + RECORD_INDEX, record->index);
@@ -81,7 +82,7 @@ void record_write(struct log *log, const struct log_record *record)
     size_t size_bytes = RECORD_HEADER_SIZE_BYTES + record->payload.size_bytes;
     size_t room_bytes = record_room_bytes(record->payload.size_bytes);
 
-    header_compose(log, record, lines);
+    record_header_compose(log, record, lines);
     if (room_bytes > sizeof(lines)) {
         record_write_large(log, lines, record->payload);
         return;

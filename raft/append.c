@@ -138,7 +138,7 @@ static void write_log(struct raft *raft, const struct raft_append_plan *plan,
 
 /* Whom it voted for may have been lost with the records. It is the leader's supporter now: a second
  * leader of this term must not be elected with its help. */
-static void settle(struct raft *raft)
+static void trust_log(struct raft *raft)
 {
     CHECK(raft->leader != 0);
     raft->suspicion = 0;
@@ -161,7 +161,7 @@ static void lift_suspicion(struct raft *raft, const struct raft_message *message
         return;
     if (leader_commit_index <= raft->verified_index &&
         trail_term_at(&raft->trail, leader_commit_index) == raft->hard_state.term)
-        settle(raft);
+        trust_log(raft);
 }
 
 /* A leader that has lost its majority leads on for a while: whoever hears it has heard no

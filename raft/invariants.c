@@ -68,7 +68,7 @@ static void check_peer(const struct raft *raft, const struct raft_peer *peer)
     }
 }
 
-static void check_leader(const struct raft *raft)
+static void check_leader_state(const struct raft *raft)
 {
     CHECK(!raft_is_suspect(raft));
     CHECK(raft_term_at(raft, raft->noop_index) == raft->hard_state.term);
@@ -93,5 +93,5 @@ void raft_check_invariants(const struct raft *raft)
     check_indexes(raft);
     check_role(raft);
     if (raft->role == RAFT_LEADER)
-        check_leader(raft);
+        check_leader_state(raft);
 }

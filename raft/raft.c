@@ -325,7 +325,7 @@ void raft_status(const struct raft *raft, struct raft_status *ret_status)
         .quorum_contact_ns =
             is_leader ? raft_quorum_contact_ns(raft, raft->now_ns) : raft->quorum_contact_ns,
         .is_tail_suspect = raft_is_suspect(raft),
-        .is_settled = raft_has_own_commit(raft),
+        .has_own_commit = raft_has_own_commit(raft),
         .is_transferring = raft->transfer_to != 0,
     };
 }

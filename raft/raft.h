@@ -59,8 +59,7 @@ enum raft_message_type {
     RAFT_MESSAGE_TYPE_END
 };
 
-/*
- * One entry as it arrives; `payload` is borrowed for the one step and never looked at by raft. */
+/* One entry as it arrives; `payload` is borrowed for the one step, and raft never looks at it. */
 struct raft_entry {
     uint64_t term;
     const uint8_t *payload;
@@ -92,8 +91,7 @@ struct raft_message {
         struct {
             bool is_granted;
             bool is_pre_vote;
-            bool is_suspect; /* granted by a node whose log tail may have lost acknowledged records
-                              */
+            bool is_suspect; /* the log of who grants may lack acknowledged records */
         } vote_reply;
         struct {
             uint64_t previous_index;
@@ -187,8 +185,7 @@ struct raft_event {
     };
 };
 
-/*
- * Messages that one step can emit: appends to every peer, several each while a pipeline fills. */
+/* Messages that one step can emit: appends to every peer, several each while a pipeline fills. */
 #define RAFT_STEP_APPENDS_PER_PEER_MAX 4
 #define RAFT_STEP_MESSAGES_MAX         (PEERS_MAX * (RAFT_STEP_APPENDS_PER_PEER_MAX + 1))
 
@@ -220,13 +217,13 @@ struct raft_status {
     uint64_t last_index;
     uint64_t commit_index;
     uint64_t durable_index;
-    uint64_t
-        leader_contact_ns; /* leader: when a majority last answered; follower: last valid append */
+    /* Leader: when a majority last answered. Follower: its last valid append request. */
+    uint64_t leader_contact_ns;
     uint64_t quorum_contact_ns; /* when a majority last answered this leader, or, as far as a
                                    follower was told, its leader; 0: never */
     bool is_tail_suspect;
-    bool is_settled; /* leader: an entry of its own term is committed; reads are served from then on
-                      */
+    /* Leader: an entry of its own term is committed; reads are served from then on. */
+    bool has_own_commit;
     bool is_transferring;
 };
 

@@ -80,9 +80,8 @@ struct raft {
     uint64_t now_ns;
     uint64_t election_deadline_ns;
     uint64_t leader_contact_ns; /* last valid append request, or quorum while leading; 0: none */
-    uint64_t
-        quorum_contact_ns;  /* the leader's, as it told; or this leader's, until it led no more */
-    uint32_t votes_granted; /* masks over the slots of the configuration */
+    uint64_t quorum_contact_ns; /* the leader's, as it told; or this one's, until it led no more */
+    uint32_t votes_granted;     /* masks over the slots of the configuration */
     uint32_t votes_clean;
     uint32_t votes_refused;
 

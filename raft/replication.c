@@ -249,7 +249,7 @@ static void handle_success(struct raft *raft, struct raft_peer *peer,
 
 /* Where to probe next after a rejection: behind our last record of the peer's conflicting term, or
  * at the first record of that term; always at or below what was rejected (paper 5.3, end). */
-static uint64_t back_off(const struct raft *raft, const struct raft_message *message)
+static uint64_t next_after_conflict(const struct raft *raft, const struct raft_message *message)
 {
     uint64_t rejected = message->append_reply.rejected_index;
     if (message->append_reply.conflict_term != 0) {
@@ -311,7 +311,7 @@ static void handle_rejection(struct raft *raft, struct raft_peer *peer,
                                                      : rejected == peer->match_index;
     if (!is_current)
         return; /* answers a request that no longer matters */
-    uint64_t next = back_off(raft, message);
+    uint64_t next = next_after_conflict(raft, message);
     enter_probe(raft, peer, next);
     /* A peer that lost its tail rejects even what it once acknowledged: believe it. To count less
      * than it has is always safe. */

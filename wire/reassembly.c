@@ -85,8 +85,8 @@ static bool slot_is_cheaper(const struct slot *a, const struct slot *b)
     return a->touched_ns < b->touched_ns;
 }
 
-static struct slot *slot_take(struct reassembly *reassembly, const struct address *from,
-                              const struct wire_packet *packet)
+static struct slot *message_slot_take(struct reassembly *reassembly, const struct address *from,
+                                      const struct wire_packet *packet)
 {
     struct slot *slot = &reassembly->slots[0];
     for (uint32_t i = 1; i < reassembly->slot_count; i++) {
@@ -125,7 +125,7 @@ enum error reassembly_add(struct reassembly *reassembly, const struct address *f
     }
     struct slot *slot = slot_find(reassembly, from, packet);
     if (slot == NULL)
-        slot = slot_take(reassembly, from, packet);
+        slot = message_slot_take(reassembly, from, packet);
     else if (slot_contradicts(slot, packet))
         return ERR_RANGE;
     slot->touched_ns = now_ns;

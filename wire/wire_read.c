@@ -1,9 +1,22 @@
 /*
  * Reads of clients.
  *
- * Read: 0 request number u64 | 8 min index u64 | 16 timeout u32 (us) | 20 max age u32 (us) |
- *   24 op count u16 | 26 flags u8 (1: consistent) | 27 zero[5] | 32 ops
- * Op: 0 version u64 | 8 offset u32 | 12 key size u16 | 14 zero u16 | 16 key
+ * Read, offset, size and meaning of each field:
+ *    0  u64  request number
+ *    8  u64  min index
+ *   16  u32  timeout (us)
+ *   20  u32  max age (us)
+ *   24  u16  op count
+ *   26  u8   flags (1: consistent)
+ *   27  [5]  zero
+ *   32       ops
+ *
+ * Op:
+ *    0  u64  version
+ *    8  u32  offset of the chunk
+ *   12  u16  key size
+ *   14  u16  zero
+ *   16       key
  *
  * A read that decodes holds exactly its op count of ops.
  */

@@ -1,11 +1,29 @@
 /*
  * Replies to writes, reads and transfers.
  *
- * Reply: 0 number u64 | 8 incarnation u64 | 16 term u64 | 24 applied index u64 | 32 contact age u64
- *   (us) | 40 node u16 | 42 leader u16 | 44 op count u16 | 46 status u8 | 47 zero[9] | 56 journal
- *   done seq u64 | 64 ops
- * Op: 0 seq u64 | 8 version u64 | 16 value size u32 | 20 chunk size u32 | 24 outcome u8 | 25 flags
- * u8 (1: pending, 2: has value) | 26 zero[6] | 32 chunk
+ * Reply, offset, size and meaning of each field:
+ *    0  u64  number
+ *    8  u64  incarnation
+ *   16  u64  term
+ *   24  u64  applied index
+ *   32  u64  contact age (us)
+ *   40  u16  node
+ *   42  u16  leader
+ *   44  u16  op count
+ *   46  u8   status
+ *   47  [9]  zero
+ *   56  u64  journal done seq
+ *   64       ops
+ *
+ * Op:
+ *    0  u64  seq
+ *    8  u64  version
+ *   16  u32  value size
+ *   20  u32  chunk size
+ *   24  u8   outcome
+ *   25  u8   flags (1: pending, 2: has value)
+ *   26  [6]  zero
+ *   32       chunk
  *
  * A refusal (status other than OK) carries no ops; a reply that decodes holds exactly its op count.
  */

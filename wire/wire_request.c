@@ -1,11 +1,32 @@
 /*
  * Writes of clients.
  *
- * Write: 0 packet number u64 | 8 incarnation u64 | 16 timeout u32 (us) | 20 flags u8 (1: relaxed,
- * 2: recall) | 21 zero[3] | 24 request Request: 0 session u64 | 8 floor u64 | 16 op count u16 | 18
- * zero u16 | 20 size of the ops u32 | 24 ops Op: 0 type u8 | 1 flags u8 (1: has value, 2: has old)
- * | 2 key size u16 | 4 value size u32 | 8 seq u64 | 16 old size u32; of a set or cancel the tag |
- * 20 node u16 | 22 zero u16 | 24 key, value, old
+ * Write, offset, size and meaning of each field:
+ *    0  u64  packet number
+ *    8  u64  incarnation
+ *   16  u32  timeout (us)
+ *   20  u8   flags (1: relaxed, 2: recall)
+ *   21  [3]  zero
+ *   24       request
+ *
+ * Request:
+ *    0  u64  session
+ *    8  u64  floor
+ *   16  u16  op count
+ *   18  u16  zero
+ *   20  u32  size of the ops
+ *   24       ops
+ *
+ * Op:
+ *    0  u8   type
+ *    1  u8   flags (1: has value, 2: has old)
+ *    2  u16  key size
+ *    4  u32  value size
+ *    8  u64  seq
+ *   16  u32  old size; of a set or cancel the tag
+ *   20  u16  node
+ *   22  u16  zero
+ *   24       key, value, old
  *
  * A request that decodes holds exactly its op count of ops, each within every limit, so that
  * whoever walks it afterwards meets no surprise. Ops that carry no key (fence, register, ...) have
@@ -25,7 +46,7 @@ static_assert(WIRE_REQUEST_HEADER_SIZE_BYTES == 24, "the layout above");
 static_assert(WIRE_WRITE_HEADER_SIZE_BYTES == 24, "the layout above");
 static_assert(KEY_SIZE_BYTES_MAX <= UINT16_MAX, "the key size is 16 bits on the wire");
 
-static bool has_tag(uint8_t type)
+static bool op_has_tag(uint8_t type)
 {
     return type == WIRE_OP_SET || type == WIRE_OP_CANCEL;
 }
@@ -54,7 +75,7 @@ void wire_request_add(struct wire_writer *writer, const struct wire_op *op)
     CHECK(op->old.size_bytes <= VALUE_SIZE_BYTES_MAX);
     CHECK(op->has_value || op->value.size_bytes == 0);
     CHECK(op->has_old || op->old.size_bytes == 0);
-    CHECK(has_tag(op->type) ? op->old.size_bytes == 0 : op->tag == 0);
+    CHECK(op_has_tag(op->type) ? op->old.size_bytes == 0 : op->tag == 0);
     uint8_t *to = wire_writer_grow(writer, wire_op_size_bytes(op));
     if (to == NULL)
         return;
@@ -67,7 +88,7 @@ void wire_request_add(struct wire_writer *writer, const struct wire_op *op)
     le16_store(to + 2, (uint16_t)op->key.size_bytes);
     le32_store(to + 4, (uint32_t)op->value.size_bytes);
     le64_store(to + 8, op->seq);
-    le32_store(to + 16, has_tag(op->type) ? op->tag : (uint32_t)op->old.size_bytes);
+    le32_store(to + 16, op_has_tag(op->type) ? op->tag : (uint32_t)op->old.size_bytes);
     le16_store(to + 20, op->node);
     to = wire_copy(to + WIRE_OP_HEADER_SIZE_BYTES, op->key);
     to = wire_copy(to, op->value);
@@ -104,8 +125,8 @@ enum error wire_op_decode(struct span ops, size_t *cursor, struct wire_op *ret_o
     uint8_t flags = from[1];
     size_t key_bytes = le16_load(from + 2);
     size_t value_bytes = le32_load(from + 4);
-    uint32_t tag = has_tag(from[0]) ? le32_load(from + 16) : 0;
-    size_t old_bytes = has_tag(from[0]) ? 0 : le32_load(from + 16);
+    uint32_t tag = op_has_tag(from[0]) ? le32_load(from + 16) : 0;
+    size_t old_bytes = op_has_tag(from[0]) ? 0 : le32_load(from + 16);
     if (from[0] == 0 || from[0] >= WIRE_OP_TYPE_END)
         return ERR_TYPE;
     if ((flags & ~(OP_FLAG_VALUE | OP_FLAG_OLD)) != 0 || le16_load(from + 22) != 0)

@@ -469,7 +469,7 @@ struct plx_node {
     uint8_t role;        /* enum plx_role */
     uint8_t granularity; /* enum plx_granularity */
     bool has_fresh_quorum;
-    bool is_suspect;  /* its log may miss records that it acknowledged: it does not vote yet */
+    bool is_suspect;  /* its log may lack acknowledged records; see the glossary */
     bool is_emulated; /* its medium is not durable against power loss */
     uint64_t incarnation;
     uint64_t term;

@@ -176,7 +176,7 @@ void narrator_status(struct narrator *narrator)
                 id, trace_lines_role_name(status.role), status.term,
                 narrator->cluster->nodes[id].written->hard_state.vote, status.leader,
                 status.last_index, status.durable_index, status.commit_index,
-                status.is_settled ? " settled" : "", status.is_tail_suspect ? " suspect" : "",
+                status.has_own_commit ? " settled" : "", status.is_tail_suspect ? " suspect" : "",
                 status.is_transferring ? " transferring" : "");
     }
 }

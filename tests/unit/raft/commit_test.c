@@ -124,7 +124,7 @@ static void test_commit_of_a_single_node_is_durable(void **state)
     assert_int_equal(effects->append_first, 1);
     assert_int_equal(cluster_status(cluster, 1).role, RAFT_LEADER);
     assert_int_equal(cluster_status(cluster, 1).commit_index, 0);
-    assert_false(cluster_status(cluster, 1).is_settled);
+    assert_false(cluster_status(cluster, 1).has_own_commit);
     assert_int_equal(cluster_read(cluster, 1, 1), OK);
     assert_int_equal(effects->read_released_id, 0);
     cluster_drain(cluster, 1);

@@ -50,7 +50,7 @@ static void test_election_elects_one_leader(void **state)
             assert_int_equal(status.role, id == 1 ? RAFT_LEADER : RAFT_FOLLOWER);
             assert_int_equal(status.leader, 1);
             assert_int_equal(status.term, 1);
-            assert_int_equal(status.is_settled, id == 1);
+            assert_int_equal(status.has_own_commit, id == 1);
         }
         cluster_free(cluster);
     }

@@ -71,7 +71,7 @@ static void test_read_waits_for_the_first_own_commit(void **state)
     }
     cluster->packet_count = 0;
     const struct raft_effects *effects = &cluster->nodes[1].effects;
-    assert_false(cluster_status(cluster, 1).is_settled);
+    assert_false(cluster_status(cluster, 1).has_own_commit);
     assert_int_equal(cluster_read(cluster, 1, 4), OK);
     uint64_t round = effects->now[0].append_request.round;
     struct raft_message reply = echo(2, 1, round);
@@ -79,7 +79,7 @@ static void test_read_waits_for_the_first_own_commit(void **state)
     assert_int_equal(cluster_receive(cluster, reply, NULL), OK);
     assert_int_equal(effects->read_released_id, 0);
     assert_int_equal(cluster_receive(cluster, echo(2, 1, round), NULL), OK);
-    assert_true(cluster_status(cluster, 1).is_settled);
+    assert_true(cluster_status(cluster, 1).has_own_commit);
     assert_int_equal(effects->read_released_id, 4);
     assert_int_equal(effects->read_released_index, 1);
     cluster_free(cluster);

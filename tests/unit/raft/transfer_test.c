@@ -17,7 +17,7 @@ static void test_transfer_hands_over_at_once(void **state)
     cluster_settle(cluster); /* no clock: neither a timeout nor a pre-vote is waited for */
     assert_int_equal(cluster_leader(cluster), 3);
     assert_int_equal(cluster_status(cluster, 3).term, 2);
-    assert_true(cluster_status(cluster, 3).is_settled);
+    assert_true(cluster_status(cluster, 3).has_own_commit);
     assert_int_equal(cluster_status(cluster, 1).role, RAFT_FOLLOWER);
     assert_false(cluster_status(cluster, 1).is_transferring);
     cluster_free(cluster);
