@@ -27,7 +27,7 @@ static enum error client_open(struct load_worker *worker, uint32_t index, char *
     client.timeout_ns = options->timeout_ns;
     client.window = options->outstanding;
     client.packet_ops_max = options->packet_ops;
-    client.home_endpoint = (int32_t)options->home - 1;
+    client.preferred_endpoint = (int32_t)options->home - 1;
     if (options->op == LOAD_RELAXED_SET) {
         client.relaxed_keys_max = options->keys / options->clients;
     }
@@ -211,7 +211,7 @@ static void node_ask(const struct load_worker *worker, struct plx_node *ret_node
     size_t end = home == 0 ? plx_endpoint_count(client) : home;
     memset(ret_node, 0, sizeof(*ret_node));
     for (size_t i = first; i < end; i++) {
-        if (plx_status(client, i, STATUS_NS, ret_node) == PLX_OK) {
+        if (plx_status(client, i, 0, STATUS_NS, ret_node) == PLX_OK) {
             return;
         }
     }

@@ -85,7 +85,7 @@ static struct op *sync_begin(struct plx_client *client, const struct plx_op *req
             client_wait(client, until_ns);
     }
     if (op != NULL)
-        op->phase_end_ns = until_ns;
+        op->phase_end_ns = earlier_ns(until_ns, op->phase_end_ns);
     return op;
 }
 
@@ -172,7 +172,8 @@ struct plx_response plx_swap(struct plx_client *client, struct plx_bytes key,
 struct plx_response call_resolve(struct plx_client *client, const struct plx_token *token,
                                  const struct plx_call *call, uint32_t epoch)
 {
-    if (token->cluster_id != client->cluster_id || token->session == 0 || token->seq == 0)
+    if (token->cluster_id != client->cluster_id || token->session == 0 || token->seq == 0 ||
+        token->shard >= SHARDS_MAX)
         return (struct plx_response){.outcome = PLX_E_ARGUMENT};
     struct plx_op op = {.type = PLX_OP_SET, .key = {"", 0}, .call = call_of(call)};
     op.call.is_relaxed = false;

@@ -21,7 +21,7 @@ void plx_options_init(struct plx_options *options)
         .rto_min_ns = 2 * MILLISECOND_NS,
         .window = PLX_WINDOW_MAX,
         .packet_ops_max = 32,
-        .home_endpoint = -1,
+        .preferred_endpoint = -1,
         .relaxed_keys_max = 4096,
     };
 }
@@ -71,16 +71,15 @@ static size_t client_arena_bytes(const struct plx_options *options)
     size_t packets = PACKETS_OUT_MAX * sizeof(struct packet_out) +
                      PACKETS_IN_BURST * (PACKET_SIZE_BYTES_MAX + 1);
     return sizeof(struct plx_client) + operations + large + packets +
-           pending_arena_bytes(options->relaxed_keys_max) +
-           TRANSMISSIONS_MAX * sizeof(struct transmission) + VALUE_SIZE_BYTES_MAX +
-           reassembly_arena_bytes(REPLY_SLOTS) + ARENA_SLACK_BYTES;
+           pending_arena_bytes(options->relaxed_keys_max) + shards_arena_bytes() +
+           VALUE_SIZE_BYTES_MAX + reassembly_arena_bytes(REPLY_SLOTS) + ARENA_SLACK_BYTES;
 }
 
 static void client_take_memory(struct plx_client *client)
 {
     struct arena *arena = &client->arena;
     client->ops = arena_take(arena, client->options.window * sizeof(struct op), 64);
-    client->transmissions = arena_take(arena, TRANSMISSIONS_MAX * sizeof(struct transmission), 64);
+    client->shards = shards_take(arena);
     pending_init(&client->pending, arena, client->options.relaxed_keys_max);
     client->out = arena_take(arena, PACKETS_OUT_MAX * sizeof(struct packet_out), 64);
     client->in = arena_take(arena, PACKETS_IN_BURST * (PACKET_SIZE_BYTES_MAX + 1), 64);
@@ -103,14 +102,10 @@ static void client_init(struct plx_client *client, const struct plx_options *opt
     client->keys = wire_keys_none();
     client->socket_fd = -1;
     client->wake_fd = -1;
-    client->last_leader = -1;
-    client->home = options->home_endpoint < 0 ? 0 : (uint32_t)options->home_endpoint;
     client->now_ns = clock_monotonic_ns();
-    client->packet_number = clock_realtime_us();
     prng_init(&client->prng, options->seed != 0 ? options->seed : entropy_draw());
     prng_init(&client->names, entropy_draw());
     client->message_id = prng_next(&client->prng);
-    client->relaxed_identity = prng_next(&client->names) | 1;
     pthread_mutexattr_t attributes;
     CHECK(pthread_mutexattr_init(&attributes) == 0);
     CHECK(pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE) == 0);
@@ -118,6 +113,7 @@ static void client_init(struct plx_client *client, const struct plx_options *opt
     pthread_mutexattr_destroy(&attributes);
     client_take_memory(client);
     ops_init(client);
+    shards_init(client);
 }
 
 static void client_free(struct plx_client *client)
@@ -143,8 +139,8 @@ enum plx_outcome plx_open(const struct plx_options *options, struct plx_client *
     client->arena = arena;
     client_init(client, options);
     outcome = endpoints_parse(client, options->endpoints, ret_reason, reason_size);
-    if (outcome == PLX_OK && options->home_endpoint >= (int32_t)client->endpoint_count) {
-        reason_write(ret_reason, reason_size, "home_endpoint: no such endpoint");
+    if (outcome == PLX_OK && options->preferred_endpoint >= (int32_t)client->endpoint_count) {
+        reason_write(ret_reason, reason_size, "preferred_endpoint: no such endpoint");
         outcome = PLX_E_ARGUMENT;
     }
     if (outcome == PLX_OK)
@@ -162,7 +158,9 @@ void plx_close(struct plx_client *client)
     if (client == NULL)
         return;
     client->now_ns = clock_monotonic_ns();
-    sessions_give_back(client);
+    for (uint32_t i = 0; i < client->open_count; i++)
+        session_give_back(client, shard_at(client, i));
+    socket_flush(client);
     client_free(client);
 }
 
@@ -182,30 +180,22 @@ void client_turn(struct plx_client *client)
     ops_cancel(client);
     socket_receive(client);
     ops_turn(client);
-    sessions_turn(client);
-    endpoints_turn(client);
+    for (uint32_t i = 0; i < client->open_count; i++) {
+        sessions_turn(client, shard_at(client, i));
+        members_turn(client, shard_at(client, i));
+    }
     op_wake_at(client, large_turn(client));
     socket_flush(client);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 void client_wait(struct plx_client *client, uint64_t until_ns)
 {
-    until_ns = earlier(until_ns, client->timer_ns);
-    if (client->needs_leader)
-        until_ns = earlier(until_ns, client->hello_due_ns);
-    const struct session *session = session_current(client);
-    if (session->id == 0 && session->is_wanted && !client->needs_leader)
-        until_ns = earlier(until_ns, session->due_ns);
-    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-        const struct session *other = &client->sessions[i];
-        uint64_t renewal_ns = other->active_ns + client->options.keep_alive_ns;
-        if (other->id != 0 && !client->needs_leader)
-            until_ns = earlier(until_ns, renewal_ns > other->due_ns ? renewal_ns : other->due_ns);
+    until_ns = earlier_ns(until_ns, client->timer_ns);
+    for (uint32_t i = 0; i < client->open_count; i++) {
+        const struct shard_state *shard = shard_at(client, i);
+        if (member_is_sought(client, shard))
+            until_ns = earlier_ns(until_ns, shard->hello_due_ns);
+        until_ns = earlier_ns(until_ns, sessions_due_ns(client, shard));
     }
     socket_wait(client, until_ns);
 }

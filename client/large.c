@@ -11,36 +11,35 @@ static struct large_send *large_take(struct plx_client *client, const struct op 
     if (op->large != NULL)
         return op->large;
     for (uint32_t i = 0; i < LARGE_SENDS_MAX; i++) {
-        if (client->large[i].op == UINT32_MAX)
+        if (client->large[i].op == OP_NONE)
             return &client->large[i];
     }
     return NULL;
 }
 
-void large_release(struct plx_client *client, struct op *op)
+void large_release(struct op *op)
 {
-    (void)client;
     if (op->large != NULL)
-        op->large->op = UINT32_MAX;
+        op->large->op = OP_NONE;
     op->large = NULL;
 }
 
 /* A message of its own under a new packet number. */
 static void large_encode(struct plx_client *client, struct op *op, struct large_send *large)
 {
-    struct transmission *transmission = transmission_new(client, large->endpoint);
+    struct transmission *transmission = transmission_new(client, op->shard, large->endpoint);
     transmission->kind = TRANSMISSION_OPS;
     transmission->session = op->session;
     transmission->is_recall = large->is_recall = op_is_recall(client, op);
     struct wire_writer inner = {.data = large->body + WIRE_WRITE_HEADER_SIZE_BYTES,
                                 .capacity_bytes =
                                     MESSAGE_SIZE_BYTES_MAX - WIRE_WRITE_HEADER_SIZE_BYTES};
-    wire_request_begin(&inner, op->session, op_floor(client, op->session));
+    wire_request_begin(&inner, op->session, session_floor(op->shard, op->session));
     transmission->has_cancels = op_encode(client, op, &inner) > 0;
     CHECK(!inner.is_overflow);
     struct wire_write write = {.packet_number = transmission->number,
                                .incarnation = large->incarnation,
-                               .timeout_us = timeout_left_us(client, op),
+                               .timeout_us = op_timeout_us(client, op),
                                .is_relaxed = op->class == CLASS_RELAXED_WRITE,
                                .is_recall = transmission->is_recall,
                                .request = span_of(inner.data, inner.size_bytes)};
@@ -50,7 +49,7 @@ static void large_encode(struct plx_client *client, struct op *op, struct large_
     large->piece_count = wire_piece_count(writer.size_bytes, PACKET_PAYLOAD_SIZE_BYTES_MAX);
     large->message_id = message_id_next(client);
     large->resends = 0;
-    transmission_add(transmission, client, op);
+    transmission_add(client, transmission, op);
 }
 
 void large_begin(struct plx_client *client, struct op *op, uint32_t endpoint)
@@ -61,7 +60,7 @@ void large_begin(struct plx_client *client, struct op *op, uint32_t endpoint)
         return;
     }
     bool is_same = op->large != NULL && large->endpoint == endpoint &&
-                   large->incarnation == client->endpoints[endpoint].incarnation &&
+                   large->incarnation == op->shard->members[endpoint].incarnation &&
                    large->is_recall == op_is_recall(client, op);
     if (is_same && op->unanswered > 0 && large->resends < LARGE_RESENDS_MAX) {
         large->resends++;
@@ -70,13 +69,13 @@ void large_begin(struct plx_client *client, struct op *op, uint32_t endpoint)
         op->is_sent = true;
     } else if (op->large != NULL) {
         /* A node that is silent, or busy, keeps no place from those that others would answer. */
-        large_release(client, op);
+        large_release(op);
         op_retry(client, op, 2 * LARGE_PAUSE_NS);
         return;
     } else {
         large->op = (uint32_t)(op - client->ops);
         large->endpoint = (uint8_t)endpoint;
-        large->incarnation = client->endpoints[endpoint].incarnation;
+        large->incarnation = op->shard->members[endpoint].incarnation;
         op->large = large;
         large_encode(client, op, large);
     }
@@ -90,18 +89,19 @@ static void large_burst(struct plx_client *client, struct large_send *large)
     struct op *op = &client->ops[large->op];
     struct wire_message_header header = {.type = WIRE_WRITE,
                                          .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                         .shard = op->shard->number,
                                          .cluster_id = client->cluster_id,
                                          .message_id = large->message_id};
     struct span body = span_of(large->body, large->body_size_bytes);
     for (uint32_t i = 0; i < LARGE_BURST_PIECES && large->pieces_sent < large->piece_count; i++)
-        socket_send_piece(client, large->endpoint, &header, body, large->pieces_sent++);
+        packet_send_piece(client, large->endpoint, &header, body, large->pieces_sent++);
     if (large->pieces_sent < large->piece_count) {
         large->due_ns = client->now_ns + LARGE_PAUSE_NS;
         return;
     }
     large->due_ns = UINT64_MAX;
     if (op->is_sent) {
-        op->due_ns = client->now_ns + round_trip_timeout_ns(client, false, op->attempts);
+        op->due_ns = client->now_ns + round_trip_timeout_ns(client, op->shard, false, op->attempts);
         op_wake_at(client, op->due_ns);
     }
 }
@@ -111,7 +111,7 @@ uint64_t large_turn(struct plx_client *client)
     uint64_t next_ns = UINT64_MAX;
     for (uint32_t i = 0; i < LARGE_SENDS_MAX; i++) {
         struct large_send *large = &client->large[i];
-        if (large->op == UINT32_MAX)
+        if (large->op == OP_NONE)
             continue;
         if (large->due_ns <= client->now_ns)
             large_burst(client, large);

@@ -111,7 +111,7 @@ static enum plx_outcome turn_resolve(struct turn *turn, const struct plx_token *
     response = turn_read(turn);
     if (response.outcome != PLX_OK && response.outcome != PLX_NOT_FOUND)
         return PLX_UNKNOWN;
-    turn->token = (struct plx_token){0, 0, 0}; /* of no use any more */
+    turn->token = (struct plx_token){.session = 0}; /* of no use any more */
     switch (logs_cursor_judge(&turn->cursor, id)) {
     case LOGS_LEASED:
         return turn->is_confirm ? PLX_MISMATCH : PLX_OK;
@@ -244,7 +244,7 @@ static enum plx_outcome confirm_once(struct turn *turn, const struct plx_logs_id
     case LOGS_NEVER:
         return PLX_MISMATCH;
     case LOGS_FORGOTTEN:
-        turn->token = (struct plx_token){0, 0, 0};
+        turn->token = (struct plx_token){.session = 0};
         return PLX_UNKNOWN;
     case LOGS_LEASED:
         break;

@@ -1,16 +1,34 @@
-/* Questions to one node, outside of any session: ping, status, transfer of leadership. */
+/* Questions to one shard of one node, outside of any session: ping, status, transfer of leadership.
+ */
 #include "client/client_internal.h"
 
 #define EXCHANGE_RETRY_NS (10 * 1000 * 1000)
 
 struct question {
-    uint32_t endpoint;
+    struct source to;
     uint8_t wire_type;
     uint8_t reply_type;
     uint64_t number;
     struct span body;
     uint32_t cancel_epoch; /* when the caller entered */
 };
+
+bool exchange_takes(struct plx_client *client, const struct source *from, uint8_t wire_type,
+                    uint64_t number, struct span body)
+{
+    struct exchange *exchange = &client->exchange;
+    if (!exchange->is_active || exchange->is_done || exchange->asked.endpoint != from->endpoint ||
+        exchange->asked.shard != from->shard || exchange->reply_type != wire_type ||
+        body.size_bytes > sizeof(exchange->body))
+        return false;
+    if (wire_type != WIRE_STATUS_REPLY && exchange->number != number)
+        return false;
+    memcpy(exchange->body, body.data, body.size_bytes);
+    exchange->size_bytes = body.size_bytes;
+    exchange->round_trip_ns = client->now_ns - exchange->sent_ns;
+    exchange->is_done = true;
+    return true;
+}
 
 /* Asks again and again until the reply is there, the time is over, or plx_cancel; false then. */
 static bool exchange_run(struct plx_client *client, const struct question *question,
@@ -19,7 +37,7 @@ static bool exchange_run(struct plx_client *client, const struct question *quest
     struct exchange *exchange = &client->exchange;
     *exchange = (struct exchange){.is_active = true,
                                   .reply_type = question->reply_type,
-                                  .endpoint = (uint8_t)question->endpoint,
+                                  .asked = question->to,
                                   .number = question->number};
     uint64_t due_ns = 0;
     client->spin_until_ns = client->now_ns + client->options.spin_ns;
@@ -29,7 +47,7 @@ static bool exchange_run(struct plx_client *client, const struct question *quest
             /* An answer does not say to which of them: the first, so that none looks too fast. */
             if (exchange->sent_ns == 0)
                 exchange->sent_ns = client->now_ns;
-            socket_send(client, question->endpoint, question->wire_type, question->body);
+            packet_send(client, &question->to, question->wire_type, question->body);
             due_ns = client->now_ns + EXCHANGE_RETRY_NS;
         }
         client_turn(client);
@@ -40,7 +58,7 @@ static bool exchange_run(struct plx_client *client, const struct question *quest
     return exchange->is_done;
 }
 
-static uint64_t until(struct plx_client *client, uint64_t timeout_ns)
+static uint64_t question_until_ns(struct plx_client *client, uint64_t timeout_ns)
 {
     client->now_ns = clock_monotonic_ns();
     if (timeout_ns == 0)
@@ -54,6 +72,9 @@ static void node_fill(const struct wire_hello_reply *reply, struct plx_node *ret
         .node = reply->node,
         .leader = reply->leader,
         .node_count = reply->node_count,
+        .shard_count = reply->shard_count,
+        .lane = reply->lane,
+        .lane_count = reply->lane_count,
         .role = reply->role,
         .granularity = reply->granularity,
         .has_fresh_quorum = reply->has_fresh_quorum,
@@ -87,70 +108,99 @@ static void node_fill_counters(struct span body, size_t cursor, struct plx_node 
 static enum plx_outcome node_ask(struct plx_client *client, const struct question *question,
                                  uint64_t timeout_ns, struct plx_node *ret_node)
 {
-    if (!exchange_run(client, question, until(client, timeout_ns)))
+    if (!exchange_run(client, question, question_until_ns(client, timeout_ns)))
         return PLX_E_UNREACHABLE;
     struct span body = span_of(client->exchange.body, client->exchange.size_bytes);
     struct wire_hello_reply reply;
     size_t cursor;
     CHECK(wire_hello_reply_decode(body, &cursor, &reply) == OK);
     node_fill(&reply, ret_node);
+    ret_node->shard = question->to.shard;
     ret_node->round_trip_ns = client->exchange.round_trip_ns;
     node_fill_counters(body, cursor, ret_node);
     return PLX_OK;
 }
 
-enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint64_t timeout_ns,
-                          struct plx_node *ret_node)
+/* False where there is no such endpoint or shard. */
+static bool can_ask(const struct plx_client *client, size_t endpoint, uint32_t shard)
 {
-    if (endpoint >= client->endpoint_count)
-        return PLX_E_ARGUMENT;
+    return endpoint < client->endpoint_count && shard_is_possible(client, shard) &&
+           client->endpoints[endpoint].address.port + shard <= UINT16_MAX;
+}
+
+enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint16_t shard,
+                          uint64_t timeout_ns, struct plx_node *ret_node)
+{
     uint32_t epoch = cancel_epoch_of(client);
     client_lock(client);
     uint8_t bytes[16];
     struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
     struct wire_hello hello = {.nonce = prng_next(&client->prng) | 1};
     wire_hello_encode(&writer, &hello);
-    struct question question = {.endpoint = (uint32_t)endpoint,
+    struct question question = {.to = {(uint32_t)endpoint, shard},
                                 .wire_type = WIRE_HELLO,
                                 .reply_type = WIRE_HELLO_REPLY,
                                 .number = hello.nonce,
                                 .body = span_of(bytes, writer.size_bytes),
                                 .cancel_epoch = epoch};
     enum plx_outcome outcome = PLX_E_ARGUMENT;
-    if (!client->is_in_callback)
+    if (!client->is_in_callback && can_ask(client, endpoint, shard))
         outcome = node_ask(client, &question, timeout_ns, ret_node);
     client_unlock(client);
     return outcome;
 }
 
-enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, uint64_t timeout_ns,
-                            struct plx_node *ret_node)
+enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, uint16_t shard,
+                            uint64_t timeout_ns, struct plx_node *ret_node)
 {
-    if (endpoint >= client->endpoint_count)
-        return PLX_E_ARGUMENT;
-    struct question question = {.endpoint = (uint32_t)endpoint,
+    struct question question = {.to = {(uint32_t)endpoint, shard},
                                 .wire_type = WIRE_STATUS,
                                 .reply_type = WIRE_STATUS_REPLY,
                                 .cancel_epoch = cancel_epoch_of(client)};
     client_lock(client);
     enum plx_outcome outcome = PLX_E_ARGUMENT;
-    if (!client->is_in_callback)
+    if (!client->is_in_callback && can_ask(client, endpoint, shard))
         outcome = node_ask(client, &question, timeout_ns, ret_node);
     client_unlock(client);
     return outcome;
 }
 
-/* Turns until somebody is known to lead; -1 when the time is over, or by plx_cancel. */
-static int32_t leader_await(struct plx_client *client, uint64_t until_ns, uint32_t epoch)
+/* A transfer of leadership that somebody asks for. */
+struct transfer {
+    uint16_t shard;
+    uint16_t target;
+    uint64_t until_ns;
+    uint32_t epoch; /* when the caller entered */
+};
+
+static bool has_time(const struct plx_client *client, const struct transfer *transfer)
 {
-    while (leader_endpoint(client) < 0 && client->now_ns < until_ns &&
-           !is_cancelled_since(client, epoch)) {
-        leader_wanted(client);
+    return client->now_ns < transfer->until_ns && !is_cancelled_since(client, transfer->epoch);
+}
+
+/* Turns until the number of shards is known; false when the time is over, or by plx_cancel. */
+static bool shard_count_await(struct plx_client *client, const struct transfer *transfer)
+{
+    while (client->shard_count == 0 && has_time(client, transfer)) {
+        shard_count_wanted(client);
         client_turn(client);
-        if (leader_endpoint(client) < 0)
-            client_wait(client, until_ns);
+        if (client->shard_count == 0)
+            client_wait(client, transfer->until_ns);
     }
-    return leader_endpoint(client);
+    return client->shard_count != 0;
+}
+
+/* Turns until somebody is known to lead; -1 when the time is over, or by plx_cancel. */
+static int32_t leader_await(struct plx_client *client, struct shard_state *shard,
+                            const struct transfer *transfer)
+{
+    while (leader_endpoint(client, shard) < 0 && has_time(client, transfer)) {
+        leader_wanted(client, shard);
+        client_turn(client);
+        if (leader_endpoint(client, shard) < 0)
+            client_wait(client, transfer->until_ns);
+    }
+    return leader_endpoint(client, shard);
 }
 
 static enum plx_outcome transfer_outcome(const struct wire_reply *reply)
@@ -181,47 +231,57 @@ static enum plx_outcome transfer_outcome(const struct wire_reply *reply)
 
 /* One attempt at whoever leads now; PLX_TIMEOUT: nobody does, or who was asked does not. Whoever
  * does not answer may have begun. */
-static enum plx_outcome transfer_once(struct plx_client *client, uint16_t target, uint64_t until_ns,
-                                      uint32_t epoch)
+static enum plx_outcome transfer_once(struct plx_client *client, const struct transfer *transfer)
 {
     uint8_t bytes[16];
     struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
-    int32_t leader = leader_await(client, until_ns, epoch);
+    struct shard_state *shard = shard_open(client, transfer->shard);
+    int32_t leader = leader_await(client, shard, transfer);
     if (leader < 0)
         return PLX_TIMEOUT;
-    uint64_t number = ++client->packet_number;
-    wire_transfer_encode(&writer, number, target);
-    struct question question = {.endpoint = (uint32_t)leader,
+    uint64_t number = ++shard->packet_number;
+    wire_transfer_encode(&writer, number, transfer->target);
+    struct question question = {.to = {(uint32_t)leader, transfer->shard},
                                 .wire_type = WIRE_TRANSFER,
                                 .reply_type = WIRE_TRANSFER_REPLY,
                                 .number = number,
                                 .body = span_of(bytes, writer.size_bytes),
-                                .cancel_epoch = epoch};
-    if (!exchange_run(client, &question, until_ns))
+                                .cancel_epoch = transfer->epoch};
+    if (!exchange_run(client, &question, transfer->until_ns))
         return PLX_E_UNREACHABLE;
     struct wire_reply reply;
     CHECK(wire_reply_decode(span_of(client->exchange.body, client->exchange.size_bytes), &reply) ==
           OK);
     enum plx_outcome outcome = transfer_outcome(&reply);
     if (outcome == PLX_TIMEOUT)
-        leader_lost(client, (uint32_t)leader, reply.leader);
+        leader_lost(client, shard, (uint32_t)leader, reply.leader);
     return outcome;
 }
 
-enum plx_outcome plx_transfer(struct plx_client *client, uint16_t target, uint64_t timeout_ns)
+/* The mutex is held. */
+static enum plx_outcome transfer_run(struct plx_client *client, const struct transfer *transfer)
 {
-    uint32_t epoch = cancel_epoch_of(client);
-    client_lock(client);
-    if (client->is_in_callback) {
-        client_unlock(client);
+    if (!shard_count_await(client, transfer))
+        return PLX_TIMEOUT;
+    if (!shard_is_possible(client, transfer->shard))
         return PLX_E_ARGUMENT;
-    }
-    uint64_t until_ns = until(client, timeout_ns);
     enum plx_outcome outcome = PLX_TIMEOUT;
-    while (outcome == PLX_TIMEOUT && client->now_ns < until_ns &&
-           !is_cancelled_since(client, epoch)) {
-        outcome = transfer_once(client, target, until_ns, epoch);
+    while (outcome == PLX_TIMEOUT && has_time(client, transfer)) {
+        outcome = transfer_once(client, transfer);
         client->now_ns = clock_monotonic_ns();
+    }
+    return outcome;
+}
+
+enum plx_outcome plx_transfer(struct plx_client *client, uint16_t shard, uint16_t target,
+                              uint64_t timeout_ns)
+{
+    struct transfer transfer = {.shard = shard, .target = target, .epoch = cancel_epoch_of(client)};
+    client_lock(client);
+    enum plx_outcome outcome = PLX_E_ARGUMENT;
+    if (!client->is_in_callback) {
+        transfer.until_ns = question_until_ns(client, timeout_ns);
+        outcome = transfer_run(client, &transfer);
     }
     client_unlock(client);
     return outcome;

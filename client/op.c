@@ -11,7 +11,7 @@ void ops_init(struct plx_client *client)
     for (uint32_t i = 0; i < client->options.window; i++)
         client->free_ops[client->free_count++] = (uint16_t)i;
     for (uint32_t i = 0; i < LARGE_SENDS_MAX; i++)
-        client->large[i].op = UINT32_MAX;
+        client->large[i].op = OP_NONE;
 }
 
 void op_wake_at(struct plx_client *client, uint64_t at_ns)
@@ -28,26 +28,32 @@ static enum op_class class_of(const struct plx_op *request)
     return is_relaxed ? CLASS_RELAXED_WRITE : CLASS_WRITE;
 }
 
+uint64_t earlier_ns(uint64_t a_ns, uint64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
 uint64_t time_after(uint64_t now_ns, uint64_t wait_ns)
 {
     return wait_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + wait_ns;
 }
 
 /* What the handle asks of every relaxed get. */
-static void op_bound_staleness(const struct plx_client *client, struct plx_call *call)
+static void op_bound_staleness(const struct plx_client *client, struct op *op)
 {
-    if (client->options.read_your_writes && call->min_index < client->seen_index)
-        call->min_index = client->seen_index;
+    struct plx_call *call = &op->request.call;
+    if (client->options.read_your_writes && call->min_index < op->shard->seen_index)
+        call->min_index = op->shard->seen_index;
     if (call->max_age_ns == 0)
         call->max_age_ns = client->options.max_age_ns;
 }
 
-void ops_bound_staleness(struct plx_client *client)
+void ops_bound_staleness(struct plx_client *client, const struct shard_state *shard)
 {
     for (uint32_t i = 0; i < client->active_count; i++) {
         struct op *op = &client->ops[client->active[i]];
-        if (op->class == CLASS_RELAXED_READ)
-            op_bound_staleness(client, &op->request.call);
+        if (op->shard == shard && op->class == CLASS_RELAXED_READ)
+            op_bound_staleness(client, op);
     }
 }
 
@@ -56,13 +62,6 @@ void op_retry(struct plx_client *client, struct op *op, uint64_t delay_ns)
     op->is_sent = false;
     op->due_ns = client->now_ns + delay_ns;
     op_wake_at(client, op->due_ns);
-}
-
-enum wire_op_type op_wire_type(const struct op *op)
-{
-    if (op_is_fence(op))
-        return WIRE_OP_FENCE;
-    return op->request.type == PLX_OP_SWAP ? WIRE_OP_SWAP : WIRE_OP_SET;
 }
 
 /* The caller's time is over: how long the wait for the truth may last is counted from now. */
@@ -94,7 +93,7 @@ void op_enter_phase(struct plx_client *client, struct op *op, enum op_phase phas
 {
     CHECK(phase_follows[op->phase][phase]);
     op->phase = phase;
-    large_release(client, op);
+    large_release(op);
     switch (phase) {
     case PHASE_SEND:
     case PHASE_RESOLVE:
@@ -113,6 +112,32 @@ void op_enter_phase(struct plx_client *client, struct op *op, enum op_phase phas
     case PHASE_COUNT:
         CHECK(false);
     }
+}
+
+/* Its shard, and what depends on that. A token of a shard that does not exist ends in the next
+ * turn. */
+static void op_place(struct plx_client *client, struct op *op)
+{
+    struct plx_bytes key = op->request.key;
+    uint16_t number = op->token_shard;
+    if (op->phase != PHASE_RESOLVE)
+        number = plx_shard_of_key(key, client->shard_count);
+    if (!shard_is_possible(client, number)) {
+        op->phase_end_ns = client->now_ns;
+        return;
+    }
+    op->shard = shard_open(client, number);
+    if (op->class == CLASS_RELAXED_WRITE)
+        op->session = op->shard->relaxed_identity;
+    else if (op->class == CLASS_RELAXED_READ)
+        op_bound_staleness(client, op);
+}
+
+void ops_place(struct plx_client *client)
+{
+    for (uint32_t i = 0; i < client->active_count; i++)
+        op_place(client, &client->ops[client->active[i]]);
+    op_wake_at(client, client->now_ns);
 }
 
 struct op *op_begin(struct plx_client *client, const struct plx_op *request,
@@ -139,27 +164,20 @@ struct op *op_begin(struct plx_client *client, const struct plx_op *request,
         .endpoint = -1,
         .value_buffer = op->value_buffer,
     };
-    if (op->class == CLASS_RELAXED_WRITE) {
-        op->session = client->relaxed_identity;
-    } else if (op->class == CLASS_RELAXED_READ) {
-        op_bound_staleness(client, &op->request.call);
-    }
     /* One whose caller was cancelled before it could begin ends in the next turn. */
     if (cancel_epoch != cancel_epoch_of(client))
         client->cancel_seen = cancel_epoch;
     client->active[client->active_count++] = (uint16_t)(op - client->ops);
     client->gathered_count++;
     if (token != NULL) {
+        op->token_shard = token->shard;
         op->session = token->session;
         op->seq = token->seq;
     }
     op_enter_phase(client, op, token != NULL ? PHASE_RESOLVE : PHASE_SEND);
+    if (client->shard_count != 0)
+        op_place(client, op);
     return op;
-}
-
-static bool op_is_write(const struct op *op)
-{
-    return op->class == CLASS_WRITE || op->class == CLASS_RELAXED_WRITE;
 }
 
 void op_give_up(struct plx_client *client, struct op *op, enum plx_outcome outcome)
@@ -180,15 +198,18 @@ static void op_end_in_session(struct plx_client *client, const struct op *op,
         op_wake_at(client, client->now_ns); /* somebody may have waited for room in the window */
     if (op->session == 0 || op->class != CLASS_WRITE)
         return;
-    struct plx_token token = {client->cluster_id, op->session, op->seq};
+    struct plx_token token = {.cluster_id = client->cluster_id,
+                              .session = op->session,
+                              .seq = op->seq,
+                              .shard = op->shard != NULL ? op->shard->number : op->token_shard};
     if (response->outcome == PLX_UNKNOWN) {
         response->token = token;
         if (op->phase != PHASE_RESOLVE)
-            session_pin(client, op->session);
+            session_pin(op->shard, op->session);
     } else if (op->phase == PHASE_RESOLVE) {
         plx_forget(client, &token);
     } else {
-        session_finish_seq(client, op->session, op->seq);
+        session_finish_seq(client, op->shard, op->session, op->seq);
     }
 }
 
@@ -216,44 +237,34 @@ void op_finish_plain(struct plx_client *client, struct op *op, enum plx_outcome 
 /* The time of its phase is over. */
 static void op_expire(struct plx_client *client, struct op *op)
 {
-    if (op->phase != PHASE_SEND)
+    if (op->phase == PHASE_RESOLVE && !shard_is_possible(client, op->token_shard))
+        op_finish_plain(client, op, PLX_E_ARGUMENT);
+    else if (op->phase != PHASE_SEND)
         op_finish_plain(client, op, PLX_UNKNOWN);
-    else if (op->session == 0 && op_is_write(op) && session_is_refused(client))
+    else if (op->shard != NULL && op->session == 0 && op_is_write(op) &&
+             session_is_refused(client, op->shard))
         op_finish_plain(client, op, PLX_E_OVERLOADED);
     else
         op_give_up(client, op, op->undone_outcome);
 }
 
-/* No reply in time: look for a leader, or another home, and send again. */
+/* No reply in time: look for a leader, or another node, and send again. */
 static void op_unanswered(struct plx_client *client, struct op *op)
 {
     if (op->class == CLASS_WRITE || op->class == CLASS_READ) {
-        leader_wanted(client);
-    } else if (op->class == CLASS_RELAXED_READ || op->endpoint == (int32_t)client->home) {
-        client->is_home_silent = true;
+        leader_wanted(client, op->shard);
+    } else if (op->class == CLASS_RELAXED_READ || op->endpoint == (int32_t)op->shard->preferred) {
+        op->shard->is_preferred_silent = true;
     }
     op_retry(client, op, 0);
 }
 
-/* However many operations it left unanswered at a time, the home was silent once. */
-static void home_turn(struct plx_client *client)
-{
-    struct endpoint *home = &client->endpoints[client->home];
-    if (!client->is_home_silent)
-        return;
-    client->is_home_silent = false;
-    if (++home->silence < HOME_SILENCE_MAX || client->options.home_endpoint >= 0)
-        return;
-    home->silence = 0;
-    client->home = (client->home + 1) % client->endpoint_count;
-    client->is_home_sought = true;
-}
-
-void ops_redirect(struct plx_client *client)
+void ops_redirect(struct plx_client *client, const struct shard_state *shard)
 {
     for (uint32_t i = 0; i < client->active_count; i++) {
         struct op *op = &client->ops[client->active[i]];
-        if (op->is_sent && (op->class == CLASS_WRITE || op->class == CLASS_READ))
+        if (op->shard == shard && op->is_sent &&
+            (op->class == CLASS_WRITE || op->class == CLASS_READ))
             op_retry(client, op, 0);
     }
 }
@@ -272,7 +283,8 @@ void ops_turn(struct plx_client *client)
         else if (op->is_sent && client->now_ns >= op->due_ns)
             op_unanswered(client, op);
     }
-    home_turn(client);
+    for (uint32_t i = 0; i < client->open_count; i++)
+        preferred_turn(client, shard_at(client, i));
     transmit_due(client);
     for (uint32_t i = 0; i < client->active_count; i++) {
         const struct op *op = &client->ops[client->active[i]];

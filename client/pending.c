@@ -35,14 +35,24 @@ void pending_init(struct pending_table *table, struct arena *arena, uint32_t key
     table->buckets = arena_take(arena, table->bucket_count * sizeof(uint32_t), 64);
     table->first_free = 0;
     memset(table->buckets, 0xff, table->bucket_count * sizeof(uint32_t));
-    memset(table->orders, 0xff, sizeof(table->orders));
+}
+
+void pending_orders_init(struct pending_order orders[VOTER_ID_MAX + 1])
+{
+    for (uint32_t node = 0; node <= VOTER_ID_MAX; node++)
+        orders[node] = (struct pending_order){PENDING_NONE, PENDING_NONE};
+}
+
+bool pending_is_on(const struct shard_state *shard, uint16_t node)
+{
+    return node <= VOTER_ID_MAX && shard->pending_orders[node].oldest != PENDING_NONE;
 }
 
 /* FNV-1a, folded: its upper bits tell keys apart better than its lowest. */
-static uint64_t pending_hash(struct plx_bytes key)
+static uint64_t pending_hash(const struct pending_table *table, struct plx_bytes key)
 {
     const uint8_t *bytes = key.data;
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ table->seed;
     for (size_t i = 0; i < key.size_bytes; i++)
         hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
     return hash ^ hash >> 32;
@@ -77,7 +87,7 @@ struct pending_walk {
 
 static struct pending_walk pending_walk_begin(struct pending_table *table, struct plx_bytes key)
 {
-    uint64_t hash = pending_hash(key);
+    uint64_t hash = pending_hash(table, key);
     return (struct pending_walk){table, key, hash, pending_bucket(table, hash)};
 }
 
@@ -102,9 +112,10 @@ static struct pending *pending_find(struct plx_client *client, struct plx_bytes 
 }
 
 /* Out of the order of its node. */
-static void pending_unlink(struct pending_table *table, const struct pending *pending)
+static void pending_unlink(struct pending_table *table, struct shard_state *shard,
+                           const struct pending *pending)
 {
-    struct pending_order *order = &table->orders[pending->node];
+    struct pending_order *order = &shard->pending_orders[pending->node];
     if (pending->older != PENDING_NONE)
         table->entries[pending->older].newer = pending->newer;
     else
@@ -120,9 +131,10 @@ static void pending_unlink(struct pending_table *table, const struct pending *pe
  * leaves that is a window ahead of one under way: so few entries are passed, however many there
  * are.
  */
-static void pending_link(struct pending_table *table, struct pending *pending)
+static void pending_link(struct pending_table *table, struct shard_state *shard,
+                         struct pending *pending)
 {
-    struct pending_order *order = &table->orders[pending->node];
+    struct pending_order *order = &shard->pending_orders[pending->node];
     uint32_t at = (uint32_t)(pending - table->entries);
     uint32_t older = order->newest;
     uint32_t newer = PENDING_NONE;
@@ -145,7 +157,7 @@ static void pending_link(struct pending_table *table, struct pending *pending)
 
 static struct pending *pending_add(struct pending_table *table, struct plx_bytes key, uint16_t node)
 {
-    uint64_t hash = pending_hash(key);
+    uint64_t hash = pending_hash(table, key);
     uint32_t *bucket = pending_bucket(table, hash);
     uint32_t at = table->first_free;
     struct pending *pending = &table->entries[at];
@@ -161,14 +173,15 @@ static struct pending *pending_add(struct pending_table *table, struct plx_bytes
     return pending;
 }
 
-static void pending_drop(struct pending_table *table, struct pending *pending)
+static void pending_drop(struct pending_table *table, struct shard_state *shard,
+                         struct pending *pending)
 {
     uint32_t at = (uint32_t)(pending - table->entries);
     uint32_t *link = pending_bucket(table, pending->hash);
     for (; *link != at; link = &table->entries[*link].next_in_hash)
         table->steps++;
     *link = pending->next_in_hash;
-    pending_unlink(table, pending);
+    pending_unlink(table, shard, pending);
     pending->next_in_hash = table->first_free;
     table->first_free = at;
     table->count--;
@@ -197,7 +210,7 @@ void pending_remember(struct plx_client *client, const struct op *op, uint16_t n
     struct pending_table *table = &client->pending;
     struct pending *pending = pending_find(client, op->request.key, node);
     if (pending != NULL) {
-        pending_unlink(table, pending);
+        pending_unlink(table, op->shard, pending);
     } else {
         /* Room for a whole window lies beyond the bound that was checked when they were sent. */
         CHECK(table->count < pending_capacity(client->options.relaxed_keys_max));
@@ -206,16 +219,17 @@ void pending_remember(struct plx_client *client, const struct op *op, uint16_t n
     if (pending->newest < seq)
         pending->newest = seq;
     pending->stamp = ++table->stamp;
-    pending_link(table, pending);
+    pending_link(table, op->shard, pending);
 }
 
-bool pending_done(struct plx_client *client, uint16_t node, uint64_t done_seq)
+bool pending_done(struct plx_client *client, struct shard_state *shard, uint16_t node,
+                  uint64_t done_seq)
 {
     struct pending_table *table = &client->pending;
-    struct pending_order *order = &table->orders[node];
+    struct pending_order *order = &shard->pending_orders[node];
     bool is_own = false;
     while (order->oldest != PENDING_NONE && table->entries[order->oldest].newest <= done_seq) {
-        pending_drop(table, &table->entries[order->oldest]);
+        pending_drop(table, shard, &table->entries[order->oldest]);
         table->steps++;
         is_own = true;
     }
@@ -231,7 +245,7 @@ void pending_overruled(struct plx_client *client, const struct op *op)
         struct pending *next = pending_walk_next(&walk);
         /* What was acknowledged after the write was first sent may have been without its cancel. */
         if (pending->stamp <= op->pending_stamp)
-            pending_drop(&client->pending, pending);
+            pending_drop(&client->pending, op->shard, pending);
         pending = next;
     }
 }
@@ -245,33 +259,34 @@ bool pending_elsewhere(struct plx_client *client, struct plx_bytes key, uint16_t
     return pending != NULL;
 }
 
-void pending_ask(struct plx_client *client, struct plx_bytes key)
+void pending_ask(struct plx_client *client, const struct op *op)
 {
-    struct pending_walk walk = pending_walk_begin(&client->pending, key);
+    struct pending_walk walk = pending_walk_begin(&client->pending, op->request.key);
     for (const struct pending *pending = pending_walk_next(&walk); pending != NULL;
          pending = pending_walk_next(&walk))
-        endpoint_ask(client, pending->node);
+        member_ask(client, op->shard, pending->node);
 }
 
 void pending_ask_all(struct plx_client *client)
 {
-    for (uint32_t i = 0; i < client->endpoint_count; i++) {
-        uint16_t node = client->endpoints[i].node;
-        if (pending_is_on(&client->pending, node))
-            endpoint_ask(client, node);
+    for (uint32_t i = 0; i < client->open_count * client->endpoint_count; i++) {
+        struct shard_state *shard = shard_at(client, i / client->endpoint_count);
+        uint16_t node = shard->members[i % client->endpoint_count].node;
+        if (pending_is_on(shard, node))
+            member_ask(client, shard, node);
     }
 }
 
 static bool op_may_cancel(const struct op *op)
 {
-    return !op_is_fence(op) && (op->class == CLASS_WRITE || op->class == CLASS_RELAXED_WRITE);
+    return !op_is_fence(op) && op_is_write(op);
 }
 
 /* The node that keeps the order of a relaxed write by itself; 0: none does. */
-static uint16_t op_own_node(const struct plx_client *client, const struct op *op)
+static uint16_t op_own_node(const struct op *op)
 {
     return op->class == CLASS_RELAXED_WRITE && op->endpoint >= 0
-               ? client->endpoints[op->endpoint].node
+               ? op->shard->members[op->endpoint].node
                : 0;
 }
 
@@ -281,14 +296,14 @@ uint32_t pending_cancels(struct plx_client *client, const struct op *op,
     uint32_t count = 0;
     if (client->pending.count == 0 || !op_may_cancel(op))
         return 0;
-    uint16_t own = op_own_node(client, op);
+    uint16_t own = op_own_node(op);
     struct pending_walk walk = pending_walk_begin(&client->pending, op->request.key);
     for (const struct pending *pending = pending_walk_next(&walk);
          pending != NULL && count < CANCELS_MAX; pending = pending_walk_next(&walk)) {
         if (pending->node != own)
             ret_cancels[count++] = (struct wire_op){.type = WIRE_OP_CANCEL,
                                                     .node = pending->node,
-                                                    .tag = wire_tag(client->relaxed_identity),
+                                                    .tag = wire_tag(op->shard->relaxed_identity),
                                                     .seq = pending->newest};
     }
     return count;

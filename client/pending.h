@@ -19,8 +19,8 @@ static_assert(CANCELS_MAX < REQUEST_OPS_MAX, "an operation and its cancels make 
 
 #define PENDING_NONE UINT32_MAX
 
-struct plx_client;
 struct op;
+struct shard_state;
 
 /* Acknowledged relaxed writes of one key on one node, not known to be decided. */
 struct pending {
@@ -28,14 +28,14 @@ struct pending {
     uint64_t newest;       /* journal seq */
     uint64_t stamp;        /* rises with every acknowledgement */
     uint32_t next_in_hash; /* or in the list of free entries; PENDING_NONE: the last */
-    uint32_t older;        /* in the order of its node */
+    uint32_t older;        /* in the order of its shard and node */
     uint32_t newer;
     uint16_t node;
     uint16_t key_size_bytes;
     uint8_t key[KEY_SIZE_BYTES_MAX];
 };
 
-/* The entries of one node, by their newest seq. PENDING_NONE: it has none. */
+/* The entries of one shard on one node, by their newest seq. PENDING_NONE: it has none. */
 struct pending_order {
     uint32_t oldest;
     uint32_t newest;
@@ -48,33 +48,34 @@ struct pending_table {
     uint32_t first_free;
     uint32_t count;
     uint64_t stamp;
+    uint64_t seed;  /* of the hashes: nobody chooses keys of one bucket */
     uint64_t steps; /* entries looked at so far, for the tests */
-    struct pending_order orders[VOTER_ID_MAX + 1];
 };
 
 size_t pending_arena_bytes(uint32_t keys_max);
 void pending_init(struct pending_table *table, struct arena *arena, uint32_t keys_max);
+/* Those of a shard, by node: no entries yet. */
+void pending_orders_init(struct pending_order orders[VOTER_ID_MAX + 1]);
 /* Whether one more relaxed write of this key through the node could be remembered. */
 bool pending_has_room(struct plx_client *client, const struct op *op, uint16_t node);
 void pending_remember(struct plx_client *client, const struct op *op, uint16_t node, uint64_t seq);
-/* The node says that its relaxed writes up to this one are decided; whether one of them was of this
- * handle. */
-bool pending_done(struct plx_client *client, uint16_t node, uint64_t done_seq);
+/* The node says that its relaxed writes of the shard up to this one are decided; whether one of
+ * them was of this handle. */
+bool pending_done(struct plx_client *client, struct shard_state *shard, uint16_t node,
+                  uint64_t done_seq);
 /* The write took effect: what it cancelled can never apply any more. */
 void pending_overruled(struct plx_client *client, const struct op *op);
 /* Whether a write of the key is pending on another node than this one. */
 bool pending_elsewhere(struct plx_client *client, struct plx_bytes key, uint16_t node);
-/* Asks the nodes on which writes of the key are pending whether they still are. */
-void pending_ask(struct plx_client *client, struct plx_bytes key);
+/* Asks the nodes on which writes of its key are pending whether they still are. */
+void pending_ask(struct plx_client *client, const struct op *op);
 /* Asks every node on which writes are pending. */
 void pending_ask_all(struct plx_client *client);
 /* The cancels that the operation carries; how many there are. */
 uint32_t pending_cancels(struct plx_client *client, const struct op *op,
                          struct wire_op ret_cancels[CANCELS_MAX]);
 
-static inline bool pending_is_on(const struct pending_table *table, uint16_t node)
-{
-    return node <= VOTER_ID_MAX && table->orders[node].oldest != PENDING_NONE;
-}
+/* Whether writes of the shard are pending on the node. */
+bool pending_is_on(const struct shard_state *shard, uint16_t node);
 
 #endif

@@ -1,18 +1,18 @@
 /*
- * Sessions: opened when the first write needs one, renewed while the handle is used, given back at
- * the end. The floor tells the nodes which outcomes nobody will ask for any more. It never passes a
- * seq whose token is outstanding: when such seqs fill the window the session is retired (kept alive
- * for its tokens alone) and the next write opens another.
+ * Sessions of a shard: opened when its first write needs one, renewed while the handle is used,
+ * given back at the end. The floor tells the nodes which outcomes nobody will ask for any more. It
+ * never passes a seq whose token is outstanding: when such seqs fill the window the session is
+ * retired (kept alive for its tokens alone) and the next write opens another.
  */
 #include "client/client_internal.h"
 
-static bool is_finished(const struct session *session, uint64_t seq)
+static bool seq_is_finished(const struct session *session, uint64_t seq)
 {
     uint64_t bit = seq % SESSION_WINDOW;
     return (session->is_finished[bit / 64] >> (bit % 64) & 1) != 0;
 }
 
-static void set_finished(struct session *session, uint64_t seq, bool value)
+static void seq_set_finished(struct session *session, uint64_t seq, bool value)
 {
     uint64_t bit = seq % SESSION_WINDOW;
     uint64_t mask = UINT64_C(1) << (bit % 64);
@@ -22,39 +22,51 @@ static void set_finished(struct session *session, uint64_t seq, bool value)
         session->is_finished[bit / 64] &= ~mask;
 }
 
-struct session *session_find(struct plx_client *client, uint64_t id)
+struct session *session_current(struct shard_state *shard)
+{
+    return &shard->sessions[0];
+}
+
+struct session *session_find(struct shard_state *shard, uint64_t id)
 {
     for (uint32_t i = 0; i < SESSIONS_MAX && id != 0; i++) {
-        if (client->sessions[i].id == id)
-            return &client->sessions[i];
+        if (shard->sessions[i].id == id)
+            return &shard->sessions[i];
     }
     return NULL;
 }
 
+uint64_t session_floor(struct shard_state *shard, uint64_t id)
+{
+    const struct session *session = session_find(shard, id);
+    return session == NULL ? 0 : session->floor;
+}
+
 /* Moves the session in use to the retired ones, where it lives as long as its tokens. */
-static void session_retire(struct plx_client *client)
+static void session_retire(struct shard_state *shard)
 {
     /* A free place, whose id is 0, or that of the oldest: ids rise. */
-    struct session *target = &client->sessions[1];
+    struct session *target = &shard->sessions[1];
     for (uint32_t i = 2; i < SESSIONS_MAX; i++) {
-        if (client->sessions[i].id < target->id)
-            target = &client->sessions[i];
+        if (shard->sessions[i].id < target->id)
+            target = &shard->sessions[i];
     }
-    struct session *current = session_current(client);
+    struct session *current = session_current(shard);
     if (current->pins > 0)
         *target = *current;
     *current = (struct session){.id = 0};
 }
 
-bool session_assign(struct plx_client *client, struct op *op)
+bool session_assign(struct op *op)
 {
-    struct session *session = session_current(client);
+    struct shard_state *shard = op->shard;
+    struct session *session = session_current(shard);
     if (op->session != 0)
         return true;
     if (session->id != 0 && session->next_seq - session->floor >= SESSION_WINDOW) {
         if (session->pins == 0)
             return false; /* operations in flight hold the window: they end */
-        session_retire(client);
+        session_retire(shard);
     }
     if (session->id == 0) {
         session->is_wanted = true;
@@ -62,29 +74,30 @@ bool session_assign(struct plx_client *client, struct op *op)
     }
     op->session = session->id;
     op->seq = session->next_seq++;
-    set_finished(session, op->seq, false);
+    seq_set_finished(session, op->seq, false);
     return true;
 }
 
-bool session_is_refused(struct plx_client *client)
+bool session_is_refused(const struct plx_client *client, const struct shard_state *shard)
 {
-    return client->now_ns < session_current(client)->full_until_ns;
+    return client->now_ns < shard->sessions[0].full_until_ns;
 }
 
-void session_finish_seq(struct plx_client *client, uint64_t id, uint64_t seq)
+void session_finish_seq(struct plx_client *client, struct shard_state *shard, uint64_t id,
+                        uint64_t seq)
 {
-    struct session *session = session_find(client, id);
+    struct session *session = session_find(shard, id);
     if (session == NULL || seq < session->floor || seq >= session->next_seq)
         return;
-    set_finished(session, seq, true);
-    while (session->floor < session->next_seq && is_finished(session, session->floor))
+    seq_set_finished(session, seq, true);
+    while (session->floor < session->next_seq && seq_is_finished(session, session->floor))
         session->floor++;
     op_wake_at(client, client->now_ns); /* somebody may have waited for room in the window */
 }
 
-void session_pin(struct plx_client *client, uint64_t id)
+void session_pin(struct shard_state *shard, uint64_t id)
 {
-    struct session *session = session_find(client, id);
+    struct session *session = session_find(shard, id);
     if (session != NULL)
         session->pins++;
 }
@@ -92,21 +105,22 @@ void session_pin(struct plx_client *client, uint64_t id)
 void plx_forget(struct plx_client *client, const struct plx_token *token)
 {
     client_lock(client);
-    struct session *session = session_find(client, token->session);
+    struct shard_state *shard = shard_find(client, token->shard);
+    struct session *session = shard == NULL ? NULL : session_find(shard, token->session);
     if (session != NULL && token->cluster_id == client->cluster_id && session->pins > 0 &&
         token->seq >= session->floor && token->seq < session->next_seq &&
-        !is_finished(session, token->seq)) {
+        !seq_is_finished(session, token->seq)) {
         session->pins--;
-        session_finish_seq(client, token->session, token->seq);
-        if (session->pins == 0 && session != session_current(client))
+        session_finish_seq(client, shard, token->session, token->seq);
+        if (session->pins == 0 && session != session_current(shard))
             session->id = 0;
     }
     client_unlock(client);
 }
 
-void session_expired(struct plx_client *client, uint64_t id)
+void session_expired(struct shard_state *shard, uint64_t id)
 {
-    struct session *session = session_find(client, id);
+    struct session *session = session_find(shard, id);
     if (session != NULL)
         *session = (struct session){.is_wanted = session->is_wanted};
 }
@@ -122,30 +136,33 @@ static struct span request_of_one(uint8_t *buffer, size_t capacity_bytes, uint64
 }
 
 /* Sends one operation on a session itself; its reply comes to session_replied. */
-static void session_send(struct plx_client *client, struct session *session,
-                         const struct wire_op *op)
+static void session_send(struct plx_client *client, struct shard_state *shard,
+                         struct session *session, const struct wire_op *op)
 {
     uint8_t request[128];
     uint8_t body[256];
-    int32_t leader = leader_endpoint(client);
+    int32_t leader = leader_endpoint(client, shard);
     CHECK(leader >= 0);
-    struct transmission *transmission = transmission_new(client, (uint32_t)leader);
+    struct transmission *transmission = transmission_new(client, shard, (uint32_t)leader);
     transmission->kind = TRANSMISSION_SESSION;
     transmission->session = session->id;
     struct wire_write write = {
         .packet_number = transmission->number,
-        .incarnation = client->endpoints[leader].incarnation,
+        .incarnation = shard->members[leader].incarnation,
         .request = request_of_one(request, sizeof(request), session->id, op),
     };
     struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
     wire_write_encode(&writer, &write);
-    socket_send(client, (uint32_t)leader, WIRE_WRITE, span_of(body, writer.size_bytes));
-    session->due_ns = client->now_ns + round_trip_timeout_ns(client, false, session->attempts++);
+    packet_send(client, &(struct source){(uint32_t)leader, shard->number}, WIRE_WRITE,
+                span_of(body, writer.size_bytes));
+    session->due_ns =
+        client->now_ns + round_trip_timeout_ns(client, shard, false, session->attempts++);
 }
 
-static void session_opened(struct plx_client *client, const struct wire_reply_op *op)
+static void session_opened(struct plx_client *client, struct shard_state *shard,
+                           const struct wire_reply_op *op)
 {
-    struct session *session = session_current(client);
+    struct session *session = session_current(shard);
     if (session->id != 0 || op->seq != session->nonce || op->version == 0)
         return;
     *session =
@@ -156,81 +173,100 @@ static void session_opened(struct plx_client *client, const struct wire_reply_op
 
 /* Each registration takes room in the log, which is never given back, and sessions end rarely. That
  * the table is full stands until the next one should have been answered. */
-static void session_table_full(struct plx_client *client, struct session *session)
+static void session_table_full(const struct plx_client *client, struct session *session)
 {
     session->due_ns = client->now_ns + SESSIONS_FULL_WAIT_NS;
     session->full_until_ns = session->due_ns + RTO_MAX_NS;
 }
 
-void session_replied(struct plx_client *client, const struct transmission *transmission,
-                     const struct wire_reply *reply)
+void session_replied(struct plx_client *client, struct shard_state *shard,
+                     const struct transmission *transmission, const struct wire_reply *reply)
 {
     struct wire_reply_op op;
     size_t cursor = 0;
     if (reply->op_count != 1 || wire_reply_op_decode(reply->ops, &cursor, &op) != OK)
         return;
     if (transmission->session == 0) {
-        struct session *session = session_current(client);
+        struct session *session = session_current(shard);
         if (op.outcome == WIRE_OUTCOME_OK)
-            session_opened(client, &op);
+            session_opened(client, shard, &op);
         else if (op.outcome == WIRE_OUTCOME_SESSIONS_FULL && session->id == 0)
             session_table_full(client, session);
         else if (op.outcome == WIRE_OUTCOME_FORGOTTEN && op.seq == session->nonce)
             session->nonce = 0; /* somebody else's: another is drawn */
         return;
     }
-    struct session *session = session_find(client, transmission->session);
+    struct session *session = session_find(shard, transmission->session);
     if (session == NULL)
         return;
     if (op.outcome == WIRE_OUTCOME_NO_SESSION) {
-        session_expired(client, session->id);
+        session_expired(shard, session->id);
         return;
     }
     session->active_ns = client->now_ns;
     session->attempts = 0;
 }
 
-static void session_open_turn(struct plx_client *client, struct session *session)
+static void session_open_turn(struct plx_client *client, struct shard_state *shard,
+                              struct session *session)
 {
     if (!session->is_wanted || client->now_ns < session->due_ns)
         return;
-    if (leader_endpoint(client) < 0) {
-        leader_wanted(client);
+    if (leader_endpoint(client, shard) < 0) {
+        leader_wanted(client, shard);
         return;
     }
     if (session->nonce == 0)
         session->nonce = prng_next(&client->names) | 1;
-    session_send(client, session,
+    session_send(client, shard, session,
                  &(struct wire_op){.type = WIRE_OP_REGISTER, .seq = session->nonce});
 }
 
-static void session_renew_turn(struct plx_client *client, struct session *session)
+static void session_renew_turn(struct plx_client *client, struct shard_state *shard,
+                               struct session *session)
 {
     if (client->now_ns - session->active_ns < client->options.keep_alive_ns ||
         client->now_ns < session->due_ns)
         return;
-    if (leader_endpoint(client) < 0)
-        leader_wanted(client);
+    if (leader_endpoint(client, shard) < 0)
+        leader_wanted(client, shard);
     else
-        session_send(client, session, &(struct wire_op){.type = WIRE_OP_KEEP_ALIVE});
+        session_send(client, shard, session, &(struct wire_op){.type = WIRE_OP_KEEP_ALIVE});
 }
 
-void sessions_turn(struct plx_client *client)
+void sessions_turn(struct plx_client *client, struct shard_state *shard)
 {
-    struct session *current = session_current(client);
+    struct session *current = session_current(shard);
     if (current->id == 0)
-        session_open_turn(client, current);
+        session_open_turn(client, shard, current);
     for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-        if (client->sessions[i].id != 0)
-            session_renew_turn(client, &client->sessions[i]);
+        if (shard->sessions[i].id != 0)
+            session_renew_turn(client, shard, &shard->sessions[i]);
     }
 }
 
-void sessions_give_back(struct plx_client *client)
+uint64_t sessions_due_ns(const struct plx_client *client, const struct shard_state *shard)
 {
-    struct session *session = session_current(client);
-    if (session->id == 0 || session->pins > 0 || leader_endpoint(client) < 0)
+    uint64_t due_ns = UINT64_MAX;
+    if (shard->needs_leader)
+        return due_ns;
+    if (shard->sessions[0].id == 0 && shard->sessions[0].is_wanted)
+        due_ns = shard->sessions[0].due_ns;
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        const struct session *session = &shard->sessions[i];
+        uint64_t renewal_ns = session->active_ns + client->options.keep_alive_ns;
+        if (renewal_ns < session->due_ns)
+            renewal_ns = session->due_ns;
+        if (session->id != 0 && renewal_ns < due_ns)
+            due_ns = renewal_ns;
+    }
+    return due_ns;
+}
+
+void session_give_back(struct plx_client *client, struct shard_state *shard)
+{
+    struct session *session = session_current(shard);
+    if (session->id == 0 || session->pins > 0 || leader_endpoint(client, shard) < 0)
         return;
-    session_send(client, session, &(struct wire_op){.type = WIRE_OP_UNREGISTER});
-    socket_flush(client);
+    session_send(client, shard, session, &(struct wire_op){.type = WIRE_OP_UNREGISTER});
 }

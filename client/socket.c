@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,27 +53,32 @@ static sa_family_t socket_family(const struct plx_client *client)
     return AF_INET;
 }
 
-static void endpoint_resolve_to(struct endpoint *endpoint, sa_family_t family)
+/* An address in the form that the socket takes. */
+union socket_name {
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
+};
+
+static socklen_t socket_name_write(const struct plx_client *client, const struct address *address,
+                                   union socket_name *ret_name)
 {
-    memset(&endpoint->socket_address, 0, sizeof(endpoint->socket_address));
-    if (family == AF_INET) {
-        struct sockaddr_in ipv4 = {.sin_family = AF_INET,
-                                   .sin_port = htons(endpoint->address.port)};
-        memcpy(&ipv4.sin_addr, endpoint->address.ip + 12, 4);
-        memcpy(&endpoint->socket_address, &ipv4, sizeof(ipv4));
-        endpoint->socket_address_size = sizeof(ipv4);
-    } else {
-        struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6,
-                                    .sin6_port = htons(endpoint->address.port)};
-        memcpy(&ipv6.sin6_addr, endpoint->address.ip, 16);
-        memcpy(&endpoint->socket_address, &ipv6, sizeof(ipv6));
-        endpoint->socket_address_size = sizeof(ipv6);
+    memset(ret_name, 0, sizeof(*ret_name));
+    if (client->is_ipv6) {
+        ret_name->ipv6.sin6_family = AF_INET6;
+        ret_name->ipv6.sin6_port = htons(address->port);
+        memcpy(&ret_name->ipv6.sin6_addr, address->ip, 16);
+        return sizeof(ret_name->ipv6);
     }
+    ret_name->ipv4.sin_family = AF_INET;
+    ret_name->ipv4.sin_port = htons(address->port);
+    memcpy(&ret_name->ipv4.sin_addr, address->ip + 12, 4);
+    return sizeof(ret_name->ipv4);
 }
 
 enum plx_outcome socket_open(struct plx_client *client, char *ret_reason, size_t reason_size)
 {
     sa_family_t family = socket_family(client);
+    client->is_ipv6 = family == AF_INET6;
     client->socket_fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     client->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (client->socket_fd < 0 || client->wake_fd < 0) {
@@ -86,8 +92,6 @@ enum plx_outcome socket_open(struct plx_client *client, char *ret_reason, size_t
     (void)setsockopt(client->socket_fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
     if (family == AF_INET6)
         (void)setsockopt(client->socket_fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-    for (uint32_t i = 0; i < client->endpoint_count; i++)
-        endpoint_resolve_to(&client->endpoints[i], family);
     return PLX_OK;
 }
 
@@ -103,15 +107,16 @@ void socket_flush(struct plx_client *client)
 {
     struct mmsghdr messages[PACKETS_OUT_MAX];
     struct iovec parts[PACKETS_OUT_MAX];
+    union socket_name names[PACKETS_OUT_MAX];
     if (client->out_count == 0)
         return;
     memset(messages, 0, sizeof(messages[0]) * client->out_count);
     for (uint32_t i = 0; i < client->out_count; i++) {
         struct packet_out *packet = &client->out[i];
-        struct endpoint *endpoint = &client->endpoints[packet->endpoint];
+        struct address to = endpoint_address(client, packet->endpoint, packet->shard);
         parts[i] = (struct iovec){packet->bytes, packet->size_bytes};
-        messages[i].msg_hdr.msg_name = &endpoint->socket_address;
-        messages[i].msg_hdr.msg_namelen = endpoint->socket_address_size;
+        messages[i].msg_hdr.msg_namelen = socket_name_write(client, &to, &names[i]);
+        messages[i].msg_hdr.msg_name = &names[i];
         messages[i].msg_hdr.msg_iov = &parts[i];
         messages[i].msg_hdr.msg_iovlen = 1;
     }

@@ -1,10 +1,10 @@
 /*
  * libpollux: the client of a Pollux cluster, over plain UDP sockets.
  *
- * One handle is one session. A synchronous call takes the handle's mutex, so threads that share a
- * handle wait for each other: for parallelism open several handles, or use plx_submit and plx_poll,
- * which keep many operations in flight on one. Opening a handle, naming its endpoints and closing
- * it are the only calls that allocate.
+ * One handle has one session in each shard that it writes to. A synchronous call takes the handle's
+ * mutex, so threads that share a handle wait for each other: for parallelism open several handles,
+ * or use plx_submit and plx_poll, which keep many operations in flight on one. Opening a handle,
+ * naming its endpoints and closing it are the only calls that allocate.
  *
  * Every operation ends in exactly one outcome. PLX_TIMEOUT is a statement: the operation did not
  * take effect and never will. How it is kept: an operation that was transmitted and is out of time
@@ -97,6 +97,7 @@ struct plx_token {
     uint64_t cluster_id;
     uint64_t session;
     uint64_t seq;
+    uint16_t shard;
 };
 
 #define PLX_TOKEN_TEXT_SIZE 72
@@ -127,9 +128,12 @@ struct plx_options {
     uint64_t rto_min_ns;     /* a reply is this late at least before its request goes again: 2 ms */
     uint32_t window;         /* operations in flight, 1 to PLX_WINDOW_MAX: 128 */
     uint32_t packet_ops_max; /* operations in one packet, 1 to PLX_PACKET_OPS_MAX: 32 */
-    int32_t home_endpoint;   /* of relaxed calls, from 0; -1: the first that answers */
-    /* Relaxed gets are never older than what the handle has seen: its own writes, and what it read
-     * that was replicated. PLX_E_TOO_STALE where the home node cannot promise that. */
+    /* Whose node relaxed calls go to, from 0; -1: the first, in each shard another one once that is
+     * silent. */
+    int32_t preferred_endpoint;
+    /* Relaxed gets are never older than what the handle has seen of their shard: its own writes,
+     * and what it read that was replicated. PLX_E_TOO_STALE where the preferred node cannot promise
+     * that. */
     bool read_your_writes;
     uint64_t max_age_ns; /* of relaxed gets that name none; 0: any */
     /* Keys of relaxed writes that the handle remembers until they are replicated: 4096. */
@@ -150,7 +154,7 @@ PLX_API enum plx_outcome plx_open(const struct plx_options *options, struct plx_
 
 /*
  * Closes. Operations in flight end without their callback being called: cancel and poll first where
- * their outcomes matter. The session is given back, unless tokens of it are outstanding: then it
+ * their outcomes matter. Each session is given back, unless tokens of it are outstanding: then it
  * expires by itself, and until then any process can resolve them. NULL is allowed. No other thread
  * may be in a call.
  */
@@ -174,13 +178,13 @@ PLX_API void plx_close(struct plx_client *client);
  * it.
  */
 struct plx_call {
-    bool is_relaxed;  /* get: what the home node has. set, del: accepted by the home node alone */
+    bool is_relaxed;  /* get: what the preferred node has. set, del: accepted by that node alone */
     bool is_blocking; /* return only with the answer, however long it takes */
     uint64_t timeout_ns;    /* from the call on; 0: the handle's. UINT64_MAX: no end */
     uint64_t fence_wait_ns; /* beyond that, for a fence; 0: the handle's. UINT64_MAX: no end */
-    uint64_t min_index;     /* relaxed get: applied index of the node at least this; 0: any */
-    uint64_t max_age_ns;    /* relaxed get: contact with a quorum at most this long ago; 0: any */
-    void *buffer;           /* where the value is to be copied; NULL: the handle's own memory */
+    uint64_t min_index;  /* relaxed get: applied index, of the key's shard, at least this; 0: any */
+    uint64_t max_age_ns; /* relaxed get: contact with a quorum at most this long ago; 0: any */
+    void *buffer;        /* where the value is to be copied; NULL: the handle's own memory */
     size_t buffer_size_bytes;
 };
 
@@ -194,8 +198,9 @@ struct plx_response {
     struct plx_bytes value;  /* in call.buffer; else valid until the next call on the handle (of a
                                 callback: until it returns) */
     size_t value_size_bytes; /* of the whole value, also when truncated */
-    uint64_t version;        /* log index of the last write of the key; pending: of its node */
-    uint64_t applied_index;  /* of the node that answered */
+    uint64_t version;        /* index in the log of the key's shard of the last write of the key;
+                                pending: of its node */
+    uint64_t applied_index;  /* of the key's shard on the node that answered */
     uint64_t contact_age_ns; /* since that node last had contact with a quorum; UINT64_MAX: never */
     uint16_t node;           /* that answered; 0: none did */
     uint64_t incarnation;    /* of that node: another one after each of its starts */
@@ -214,12 +219,12 @@ PLX_API struct plx_response plx_get(struct plx_client *client, struct plx_bytes 
  * Stores a value (absent: as plx_del). Exactly once; PLX_OK: durable on a majority before the
  * answer. PLX_OK, PLX_TIMEOUT, PLX_UNKNOWN, PLX_E_*. Threads as plx_get.
  *
- * Relaxed: accepted by the home node, with or without a quorum. PLX_OK: durable there, and what
- * that node's relaxed gets return; replicated exactly once when there is a quorum. A later write of
- * the key by the same handle, relaxed or not, through whatever node, is never overwritten by it.
- * PLX_E_OVERLOADED: the node's journal is full, or relaxed_keys_max keys are pending. PLX_TIMEOUT:
- * no node has it. PLX_UNKNOWN, without a token: the node that may have it does not answer, or has
- * restarted and does not know it; where it has it, it will be replicated.
+ * Relaxed: accepted by the preferred node, with or without a quorum. PLX_OK: durable there, and
+ * what that node's relaxed gets return; replicated exactly once when there is a quorum. A later
+ * write of the key by the same handle, relaxed or not, through whatever node, is never overwritten
+ * by it. PLX_E_OVERLOADED: the node's journal is full, or relaxed_keys_max keys are pending.
+ * PLX_TIMEOUT: no node has it. PLX_UNKNOWN, without a token: the node that may have it does not
+ * answer, or has restarted and does not know it; where it has it, it will be replicated.
  */
 PLX_API struct plx_response plx_set(struct plx_client *client, struct plx_bytes key,
                                     struct plx_bytes value, const struct plx_call *call);
@@ -462,12 +467,18 @@ struct plx_counter {
     uint64_t value;
 };
 
+/* One shard of one node. Role, leader, term, indices, contact and suspicion are the shard's:
+ * another shard of the same node has others. */
 struct plx_node {
     uint16_t node;
     uint16_t leader; /* that this node follows; 0: none known */
     uint16_t node_count;
-    uint8_t role;        /* enum plx_role */
-    uint8_t granularity; /* enum plx_granularity */
+    uint16_t shard;       /* that was asked about */
+    uint16_t shard_count; /* of the cluster */
+    uint16_t lane;        /* of this node, which the shard lives on */
+    uint16_t lane_count;  /* of this node */
+    uint8_t role;         /* enum plx_role */
+    uint8_t granularity;  /* enum plx_granularity */
     bool has_fresh_quorum;
     bool is_suspect;  /* its log may lack acknowledged records; see the glossary */
     bool is_emulated; /* its medium is not durable against power loss */
@@ -488,24 +499,33 @@ PLX_API size_t plx_endpoint_count(const struct plx_client *client);
 PLX_API const char *plx_endpoint_name(const struct plx_client *client, size_t endpoint);
 
 /*
- * What one node says of itself: plx_ping asks for the head only, plx_status for its counters too.
- * timeout_ns 0: the handle's. PLX_OK, PLX_E_UNREACHABLE, PLX_E_ARGUMENT; *ret_node is written with
- * PLX_OK. Threads as plx_get.
+ * What one node says of one of its shards: plx_ping asks for the head only, plx_status for its
+ * counters too. Shard 0 is in every cluster, and `shard_count` of its answer says how many there
+ * are. timeout_ns 0: the handle's. PLX_OK, PLX_E_UNREACHABLE, PLX_E_ARGUMENT (no such endpoint or
+ * shard); *ret_node is written with PLX_OK. Threads as plx_get.
  */
-PLX_API enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint64_t timeout_ns,
-                                  struct plx_node *ret_node);
-PLX_API enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, uint64_t timeout_ns,
-                                    struct plx_node *ret_node);
+PLX_API enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint16_t shard,
+                                  uint64_t timeout_ns, struct plx_node *ret_node);
+PLX_API enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, uint16_t shard,
+                                    uint64_t timeout_ns, struct plx_node *ret_node);
 
 /*
- * Asks the leader to hand leadership to node `target` (0: whoever is furthest). PLX_OK: it has
- * begun; ask plx_ping who leads. PLX_TIMEOUT: nobody led in time, so it has not begun and will not.
- * PLX_E_UNREACHABLE: the leader was asked and did not answer; it may have begun. PLX_E_ARGUMENT: no
- * such node, or it leads already. PLX_E_OVERLOADED: another transfer is under way. Threads as
- * plx_get.
+ * Asks the leader of a shard to hand its leadership to node `target` (0: whoever is furthest).
+ * PLX_OK: it has begun; ask plx_ping who leads. PLX_TIMEOUT: nobody led in time, so it has not
+ * begun and will not. PLX_E_UNREACHABLE: the leader was asked and did not answer; it may have
+ * begun. PLX_E_ARGUMENT: no such shard or node, or it leads already. PLX_E_OVERLOADED: another
+ * transfer is under way. Threads as plx_get.
  */
-PLX_API enum plx_outcome plx_transfer(struct plx_client *client, uint16_t target,
+PLX_API enum plx_outcome plx_transfer(struct plx_client *client, uint16_t shard, uint16_t target,
                                       uint64_t timeout_ns);
+
+/*
+ * The shard of a key, in a cluster of so many shards (from struct plx_node): every key belongs to
+ * one, and different shards share nothing. Where a key has a part in braces that is not empty, as
+ * in "{user7}/name", only that part counts: keys with the same one are of the same shard. Any
+ * thread.
+ */
+PLX_API uint16_t plx_shard_of_key(struct plx_bytes key, uint16_t shard_count);
 
 /* ---- what the handle counts ---- */
 
@@ -515,14 +535,15 @@ PLX_API enum plx_outcome plx_transfer(struct plx_client *client, uint16_t target
     X(packets_dropped) /* of another cluster, broken, or from a stranger */                        \
     X(send_failures)   /* packets that the kernel did not take; they are sent again */             \
     X(hellos)                                                                                      \
-    X(transmissions)    /* requests, each of one or more operations */                             \
-    X(retransmissions)  /* operations sent again */                                                \
-    X(refusals)         /* requests that a node refused */                                         \
-    X(replies_late)     /* replies that no operation waited for any more */                        \
-    X(fences)           /* operations whose time ran out after they were transmitted */            \
-    X(unknowns)         /* operations that ended as PLX_UNKNOWN */                                 \
-    X(unknowns_expired) /* of these: because the session had expired */                            \
-    X(sessions)         /* opened */                                                               \
+    X(transmissions)          /* requests, each of one or more operations */                       \
+    X(retransmissions)        /* operations sent again */                                          \
+    X(refusals)               /* requests that a node refused */                                   \
+    X(replies_late)           /* replies that no operation waited for any more */                  \
+    X(fences)                 /* operations whose time ran out after they were transmitted */      \
+    X(unknowns)               /* operations that ended as PLX_UNKNOWN */                           \
+    X(unknowns_expired)       /* of these: because the session had expired */                      \
+    X(sessions)               /* opened */                                                         \
+    X(shard_count_mismatches) /* hellos answered with another number of shards than before */      \
     X(leader_changes)
 
 struct plx_statistics {

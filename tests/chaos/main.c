@@ -90,7 +90,7 @@ static int run_leader(const struct arguments *arguments)
         return EXIT_USAGE;
     for (size_t i = 0; i < plx_endpoint_count(client); i++) {
         struct plx_node node;
-        if (plx_ping(client, i, LEADER_TIMEOUT_NS, &node) != PLX_OK || node.term < term ||
+        if (plx_ping(client, i, 0, LEADER_TIMEOUT_NS, &node) != PLX_OK || node.term < term ||
             node.leader == 0)
             continue;
         term = node.term;
@@ -118,7 +118,7 @@ static bool crew_open(struct crew *crew, const struct arguments *arguments)
     struct plx_options options = arguments->options;
     char reason[128];
     for (uint32_t i = 0; i < arguments->handles; i++) {
-        options.home_endpoint = (int32_t)(i % arguments->node_count);
+        options.preferred_endpoint = (int32_t)(i % arguments->node_count);
         options.seed = arguments->seed * 1000 + i + 1;
         if (plx_open(&options, &crew->clients[i], reason, sizeof(reason)) != PLX_OK) {
             fprintf(stderr, "pollux-chaos: %s\n", reason);

@@ -17,7 +17,7 @@ static bool is_agreed(struct plx_client *client, struct settle_report *report)
     uint64_t high = 0;
     for (size_t i = 0; i < count; i++) {
         struct plx_node node;
-        if (plx_ping(client, i, PING_TIMEOUT_NS, &node) != PLX_OK) {
+        if (plx_ping(client, i, 0, PING_TIMEOUT_NS, &node) != PLX_OK) {
             snprintf(report->text, sizeof(report->text), "no answer from node %zu", i + 1);
             return false;
         }
@@ -94,7 +94,7 @@ static void compare_nodes(const struct plx_options *options, struct record *reco
     struct plx_options own = *options;
     bool is_open = true;
     for (uint32_t i = 0; i < report->node_count; i++) {
-        own.home_endpoint = (int32_t)i;
+        own.preferred_endpoint = (int32_t)i;
         is_open = is_open && plx_open(&own, &clients[i], NULL, 0) == PLX_OK;
     }
     uint32_t end = record_key_count(record);

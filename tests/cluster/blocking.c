@@ -135,7 +135,7 @@ int main(int argc, char **argv)
     options.endpoints = argv[1];
     options.cluster = argv[2];
     if (is_chain)
-        options.home_endpoint = (int32_t)strtol(argv[4], NULL, 10);
+        options.preferred_endpoint = (int32_t)strtol(argv[4], NULL, 10);
     if (plx_open(&options, &client, reason, sizeof(reason)) != PLX_OK) {
         fprintf(stderr, "blocking: %s\n", reason);
         return EXIT_FAILURE;

@@ -88,7 +88,7 @@ static uint8_t ask_node(size_t endpoint, uint64_t session, const struct wire_op 
     for (int i = 0; i < TRIES_MAX; i++) {
         static struct plx_node node;
         struct wire_reply_op reply;
-        if (plx_ping(client, endpoint, 0, &node) != PLX_OK)
+        if (plx_ping(client, endpoint, 0, 0, &node) != PLX_OK)
             continue;
         send_op(endpoint, node.incarnation, session, op);
         if (receive_outcome(&reply)) {
@@ -103,7 +103,7 @@ static size_t find_leader(struct plx_node *node)
 {
     for (int i = 0; i < TRIES_MAX; i++) {
         size_t endpoint = (size_t)i % plx_endpoint_count(client);
-        if (plx_status(client, endpoint, 0, node) == PLX_OK && node->has_fresh_quorum)
+        if (plx_status(client, endpoint, 0, 0, node) == PLX_OK && node->has_fresh_quorum)
             return endpoint;
     }
     return 0;
@@ -190,7 +190,7 @@ static bool is_never_repeated(size_t leader, uint64_t session)
     uint8_t again = ask_node(leader, session, &swap, &version);
     bool has_expired = await_expiry() && is_gone_everywhere(session, &swap);
     enum plx_outcome found = get(KEY);
-    const struct plx_token token = {cluster_id, session, 1};
+    const struct plx_token token = {cluster_id, session, 1, 0};
     enum plx_outcome resolved = plx_resolve(client, &token, &call).outcome;
     printf("first=%s deleted=%s retry=%s expired=%d found=%s resolved=%s\n",
            wire_outcome_name(first), plx_outcome_name(deleted), wire_outcome_name(again),

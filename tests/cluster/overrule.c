@@ -82,7 +82,7 @@ int main(int argc, char **argv)
     plx_options_init(&options);
     options.endpoints = argv[1];
     options.cluster = argv[2];
-    options.home_endpoint = (int32_t)strtol(argv[3], NULL, 10);
+    options.preferred_endpoint = (int32_t)strtol(argv[3], NULL, 10);
     options.timeout_ns = TIMEOUT_NS;
     if (plx_open(&options, &client, reason, sizeof(reason)) != PLX_OK) {
         fprintf(stderr, "overrule: %s\n", reason);

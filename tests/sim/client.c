@@ -50,9 +50,9 @@ static void options_draw(struct client *client, struct plx_options *options)
     options->window = CLIENT_SLOTS_MAX + 1; /* and one for a call that waits */
     options->packet_ops_max = (uint32_t)draw->packet_ops_max;
     options->relaxed_keys_max = (uint32_t)draw->relaxed_keys_max;
-    options->home_endpoint = -1;
+    options->preferred_endpoint = -1;
     if (prng_chance(&client->prng, (uint32_t)draw->pinned_chance))
-        options->home_endpoint = (int32_t)prng_range(&client->prng, 0, draw->nodes - 1);
+        options->preferred_endpoint = (int32_t)prng_range(&client->prng, 0, draw->nodes - 1);
     options->read_your_writes = prng_chance(&client->prng, (uint32_t)draw->reads_own_chance);
     if (prng_chance(&client->prng, (uint32_t)draw->max_age_chance / 2))
         options->max_age_ns = prng_range(&client->prng, 1, draw->max_age_ns);
@@ -67,7 +67,7 @@ static void handle_open(struct client *client)
     options_draw(client, &options);
     endpoints_write(client, endpoints, sizeof(endpoints));
     options.endpoints = endpoints;
-    client->home = options.home_endpoint;
+    client->home = options.preferred_endpoint;
     client->reads_own = options.read_your_writes;
     client->max_age_ns = options.max_age_ns;
     memset(client->seen_index, 0, sizeof(client->seen_index));
@@ -102,7 +102,8 @@ static void transfer_turn(struct client *client)
     if (!client->is_transfer_wanted)
         return;
     client->is_transfer_wanted = false;
-    enum plx_outcome outcome = plx_transfer(client->handle, client->transfer_target, TRANSFER_NS);
+    enum plx_outcome outcome =
+        plx_transfer(client->handle, 0, client->transfer_target, TRANSFER_NS);
     verdict_say(client->world->verdict, "c%u asked for a transfer to n%u: %s", client->number,
                 client->transfer_target, plx_outcome_name(outcome));
 }

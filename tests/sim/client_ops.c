@@ -206,8 +206,10 @@ static bool is_behind_pending(const struct client *client, const struct history_
     const struct plx_client *handle = client->handle;
     if (!history_is_relaxed_write(op) || handle->pending.count < handle->options.relaxed_keys_max)
         return false;
-    for (uint16_t node = 1; node <= NODES_MAX; node++) {
-        if ((nodes >> (node - 1) & 1) != 0 && pending_is_on(&handle->pending, node))
+    for (uint32_t i = 0; i < handle->open_count * NODES_MAX; i++) {
+        uint32_t node = i % NODES_MAX + 1;
+        if ((nodes >> (node - 1) & 1) != 0 &&
+            pending_is_on(shard_at(handle, i / NODES_MAX), (uint16_t)node))
             return true;
     }
     return false;

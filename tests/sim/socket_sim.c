@@ -145,8 +145,8 @@ void socket_flush(struct plx_client *client)
     current->watch.before_flush(current->watch.context, client);
     for (uint32_t i = 0; i < client->out_count && !current->is_muted; i++) {
         const struct packet_out *packet = &client->out[i];
-        network_send(current->network, (struct network_sender){.host = current->host},
-                     &client->endpoints[packet->endpoint].address,
+        struct address to = endpoint_address(client, packet->endpoint, packet->shard);
+        network_send(current->network, (struct network_sender){.host = current->host}, &to,
                      span_of(packet->bytes, packet->size_bytes));
         client->statistics.packets_sent++;
     }

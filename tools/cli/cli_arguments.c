@@ -16,6 +16,7 @@ enum long_option {
     OPTION_RAW,
     OPTION_FENCE_WAIT,
     OPTION_HOME,
+    OPTION_SHARD,
     OPTION_MAX_AGE,
     OPTION_MIN_INDEX,
     OPTION_SERVER,
@@ -33,6 +34,7 @@ static const struct option long_options[] = {
     {"timeout", required_argument, NULL, 't'},
     {"fence-wait", required_argument, NULL, OPTION_FENCE_WAIT},
     {"home", required_argument, NULL, OPTION_HOME},
+    {"shard", required_argument, NULL, OPTION_SHARD},
     {"max-age", required_argument, NULL, OPTION_MAX_AGE},
     {"min-index", required_argument, NULL, OPTION_MIN_INDEX},
     {"server", required_argument, NULL, OPTION_SERVER},
@@ -112,6 +114,16 @@ static bool home_parse(const char *text, int32_t *ret_home)
     return true;
 }
 
+static bool shard_parse(const char *text, uint16_t *ret_shard)
+{
+    char *end;
+    long shard = strtol(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || shard > INT16_MAX)
+        return false;
+    *ret_shard = (uint16_t)shard;
+    return true;
+}
+
 static bool index_parse(const char *text, uint64_t *ret_index)
 {
     char *end;
@@ -183,6 +195,9 @@ static bool option_with_value(struct cli_arguments *arguments, int option, const
     case OPTION_HOME:
         return home_parse(value, &arguments->home) ||
                fail(reason, "--home %s: not the number of an endpoint, from 0", value);
+    case OPTION_SHARD:
+        return shard_parse(value, &arguments->shard) ||
+               fail(reason, "--shard %s: not the number of a shard, from 0", value);
     case OPTION_MAX_AGE:
         return cli_duration_parse(value, &arguments->max_age_ns) ||
                fail(reason, "--max-age %s: not a time such as 250ms or 2s", value);
@@ -266,6 +281,8 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
         return fail(&reason, "--max-age: only of get --relaxed");
     if (arguments->min_index != 0 && !(is_get && arguments->is_relaxed))
         return fail(&reason, "--min-index: only of get --relaxed");
+    if (arguments->shard != 0 && strcmp(arguments->command, "transfer") != 0)
+        return fail(&reason, "--shard: only of transfer");
     if (arguments->lease_ns != 0 && !is_logs)
         return fail(&reason, "--lease: only of logs take and logs follow");
     return true;

@@ -27,6 +27,7 @@ int cli_status(struct plx_client *client, const struct cli_arguments *arguments)
 int cli_counters(struct plx_client *client, const struct cli_arguments *arguments);
 int cli_ping(struct plx_client *client, const struct cli_arguments *arguments);
 int cli_transfer(struct plx_client *client, const struct cli_arguments *arguments);
+int cli_shard(struct plx_client *client, const struct cli_arguments *arguments);
 
 /* cli_load.c */
 int cli_load(struct plx_client *client, const struct cli_arguments *arguments);

@@ -190,6 +190,7 @@ static json_t *node_json(const struct cli_node_row *row)
     const struct plx_node *node = row->node;
     json_t *object = json_object();
     json_object_set_new(object, "endpoint", json_string(row->endpoint));
+    json_object_set_new(object, "shard", json_integer(row->shard));
     json_object_set_new(object, "outcome", json_string(plx_outcome_name(row->outcome)));
     if (row->outcome != PLX_OK)
         return object;
@@ -197,6 +198,9 @@ static json_t *node_json(const struct cli_node_row *row)
     json_object_set_new(object, "role", json_string(role_name(node)));
     json_object_set_new(object, "leader", json_integer(node->leader));
     json_object_set_new(object, "node_count", json_integer(node->node_count));
+    json_object_set_new(object, "shard_count", json_integer(node->shard_count));
+    json_object_set_new(object, "lane", json_integer(node->lane));
+    json_object_set_new(object, "lane_count", json_integer(node->lane_count));
     json_object_set_new(object, "term", json_count(node->term));
     json_object_set_new(object, "has_fresh_quorum", json_boolean(node->has_fresh_quorum));
     json_object_set_new(object, "applied_index", json_count(node->applied_index));
@@ -225,10 +229,10 @@ static void node_print(const struct cli_node_row *row)
     snprintf(medium, sizeof(medium), "%s%s%s", granularity_name(node),
              node->is_emulated ? " (emulated)" : "", node->is_suspect ? " (suspect)" : "");
     printf("%-22s %4u %-13s %6u %6" PRIu64 " %-6s %10" PRIu64 " %10" PRIu64 " %10" PRIu64
-           " %7s %6" PRIu64 "us %s\n",
+           " %7s %6" PRIu64 "us %5u %s\n",
            row->endpoint, node->node, role_name(node), node->leader, node->term,
            node->has_fresh_quorum ? "yes" : "no", node->applied_index, node->commit_index,
-           node->last_index, age, node->round_trip_ns / 1000, medium);
+           node->last_index, age, node->round_trip_ns / 1000, row->shard, medium);
 }
 
 void cli_render_nodes(const struct cli_arguments *arguments, const struct cli_node_row *rows,
@@ -241,8 +245,9 @@ void cli_render_nodes(const struct cli_arguments *arguments, const struct cli_no
         json_print(array);
         return;
     }
-    printf("%-22s %4s %-13s %6s %6s %-6s %10s %10s %10s %7s %8s %s\n", "ENDPOINT", "NODE", "ROLE",
-           "LEADER", "TERM", "QUORUM", "APPLIED", "COMMIT", "LAST", "CONTACT", "RTT", "MEDIUM");
+    printf("%-22s %4s %-13s %6s %6s %-6s %10s %10s %10s %7s %8s %5s %s\n", "ENDPOINT", "NODE",
+           "ROLE", "LEADER", "TERM", "QUORUM", "APPLIED", "COMMIT", "LAST", "CONTACT", "RTT",
+           "SHARD", "MEDIUM");
     for (size_t i = 0; i < row_count; i++)
         node_print(&rows[i]);
 }

@@ -15,11 +15,12 @@ int cli_render_response(const struct cli_arguments *arguments, const char *key,
 /* What one endpoint answered. */
 struct cli_node_row {
     const char *endpoint;
+    uint16_t shard;
     enum plx_outcome outcome; /* PLX_OK: `node` is filled */
     struct plx_node *node;
 };
 
-/* One row for each endpoint. */
+/* One row for each endpoint and shard. */
 void cli_render_nodes(const struct cli_arguments *arguments, const struct cli_node_row *rows,
                       size_t row_count);
 

@@ -28,10 +28,13 @@ static const char help[] =
     "  logs cursor         up to where the lines were handed out\n"
     "  logs follow         take lines as the file grows, across rotations, until interrupted\n"
     "Commands on nodes:\n"
-    "  status              who leads, how far everybody is: start here when something is wrong\n"
+    "  status              who leads each shard, how far everybody is: start here when something "
+    "is\n"
+    "                      wrong\n"
     "  counters            everything that each node counts\n"
     "  ping                which endpoints answer, and how fast\n"
-    "  transfer [NODE]     hand leadership over, to NODE or to whoever is furthest\n"
+    "  transfer [NODE]     hand the leadership of a shard over, to NODE or to whoever is furthest\n"
+    "  shard KEY           print the number of the shard that the key belongs to\n"
     "\n"
     "Options:\n"
     "  -e, --endpoints HOST:PORT,...  all nodes (also --servers; default: $POLLUX_ENDPOINTS)\n"
@@ -44,6 +47,7 @@ static const char help[] =
     "      --home N                   that node, by its place among the endpoints, from 0\n"
     "      --max-age TIME             relaxed get: contact with a quorum at most this long ago\n"
     "      --min-index N              relaxed get: everything up to this log index is applied\n"
+    "      --shard N                  transfer: of that shard, from 0; default: 0\n"
     "      --raw                      print a value without a newline behind it\n"
     "      --server NAME              logs: whose\n"
     "      --file FILE                logs: one on each line, timestamp first; again for the next\n"
@@ -63,6 +67,7 @@ static const struct cli_command commands[] = {
     {"del", 1, 1, cli_del},     {"resolve", 1, 1, cli_resolve},   {"load", 1, 1, cli_load},
     {"check", 1, 1, cli_check}, {"status", 0, 0, cli_status},     {"counters", 0, 0, cli_counters},
     {"ping", 0, 0, cli_ping},   {"transfer", 0, 1, cli_transfer}, {"logs", 1, 2, cli_logs},
+    {"shard", 1, 1, cli_shard},
 };
 
 int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)
@@ -216,7 +221,7 @@ static int run(const struct cli_command *command, const struct cli_arguments *ar
     plx_options_init(&options);
     options.endpoints = arguments->endpoints;
     options.cluster = arguments->cluster;
-    options.home_endpoint = arguments->home;
+    options.preferred_endpoint = arguments->home;
     options.timeout_ns = TIMEOUT_NS;
     enum plx_outcome outcome = plx_open(&options, &client, reason, sizeof(reason));
     if (outcome != PLX_OK) {

@@ -183,7 +183,7 @@ static int run_leader(const struct arguments *arguments, struct plx_client *clie
     (void)arguments;
     for (size_t i = 0; i < plx_endpoint_count(client); i++) {
         struct plx_node node;
-        if (plx_ping(client, i, PING_TIMEOUT_NS, &node) != PLX_OK)
+        if (plx_ping(client, i, 0, PING_TIMEOUT_NS, &node) != PLX_OK)
             continue;
         node_count = node.node_count;
         if (node.leader <= PLX_ENDPOINTS_MAX)
@@ -204,7 +204,7 @@ static int run_nodes(const struct arguments *arguments, struct plx_client *clien
     (void)arguments;
     for (size_t i = 0; i < plx_endpoint_count(client); i++) {
         struct plx_node node;
-        if (plx_ping(client, i, PING_TIMEOUT_NS, &node) != PLX_OK) {
+        if (plx_ping(client, i, 0, PING_TIMEOUT_NS, &node) != PLX_OK) {
             printf("server=%s state=silent\n", plx_endpoint_name(client, i));
             continue;
         }
@@ -246,7 +246,7 @@ static bool store_option(int id, const char *text, struct arguments *arguments)
     }
     if (id == 'h' && parse_number(text, PLX_ENDPOINTS_MAX, &number)) {
         arguments->home = (uint32_t)number;
-        arguments->options.home_endpoint = (int32_t)number - 1;
+        arguments->options.preferred_endpoint = (int32_t)number - 1;
         return true;
     }
     if (id == 'w' && parse_number(text, JOURNAL_WORKERS_MAX, &number)) {

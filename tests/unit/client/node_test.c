@@ -106,11 +106,11 @@ static void test_node_ping_and_status_tell_what_the_node_says(void **state)
     live_start(&node);
     struct plx_options options = fake_options(&node.fake, 1);
     struct plx_client *client = fake_client(&options);
-    assert_int_equal(plx_ping(client, 0, 0, &told), PLX_OK);
+    assert_int_equal(plx_ping(client, 0, 0, 0, &told), PLX_OK);
     assert_int_equal(told.node, 3);
     assert_int_equal(told.counter_count, 0);
     assert_true(told.round_trip_ns > 0);
-    assert_int_equal(plx_status(client, 0, 0, &told), PLX_OK);
+    assert_int_equal(plx_status(client, 0, 0, 0, &told), PLX_OK);
     assert_int_equal(told.node, 3);
     assert_int_equal(told.node_count, 5);
     assert_int_equal(told.role, PLX_LEADER);
@@ -121,8 +121,8 @@ static void test_node_ping_and_status_tell_what_the_node_says(void **state)
     assert_int_equal(told.counter_count, 2);
     assert_string_equal(told.counters[1].name, "drops");
     assert_true(told.counters[1].value == 20);
-    assert_int_equal(plx_ping(client, 1, 0, &told), PLX_E_ARGUMENT);
-    assert_int_equal(plx_status(client, 1, 0, &told), PLX_E_ARGUMENT);
+    assert_int_equal(plx_ping(client, 1, 0, 0, &told), PLX_E_ARGUMENT);
+    assert_int_equal(plx_status(client, 1, 0, 0, &told), PLX_E_ARGUMENT);
     plx_close(client);
     live_stop(&node);
 }
@@ -135,10 +135,10 @@ static void test_node_that_is_silent_is_unreachable(void **state)
     fake_open(&fake, 1);
     struct plx_options options = fake_options(&fake, 1);
     struct plx_client *client = fake_client(&options);
-    assert_int_equal(plx_ping(client, 0, 15000000, &told), PLX_E_UNREACHABLE);
-    assert_int_equal(plx_status(client, 0, 15000000, &told), PLX_E_UNREACHABLE);
+    assert_int_equal(plx_ping(client, 0, 0, 15000000, &told), PLX_E_UNREACHABLE);
+    assert_int_equal(plx_status(client, 0, 0, 15000000, &told), PLX_E_UNREACHABLE);
     assert_int_equal(told.node, 77);
-    assert_int_equal(plx_transfer(client, 2, 15000000), PLX_TIMEOUT);
+    assert_int_equal(plx_transfer(client, 0, 2, 15000000), PLX_TIMEOUT);
     plx_close(client);
     fake_close(&fake);
 }
@@ -153,7 +153,7 @@ static void test_node_ping_counts_from_the_first_packet(void **state)
     node.fake.is_mute = true;
     struct plx_options options = fake_options(&node.fake, 1);
     struct plx_client *client = fake_client(&options);
-    assert_int_equal(plx_ping(client, 0, 0, &told), PLX_OK);
+    assert_int_equal(plx_ping(client, 0, 0, 0, &told), PLX_OK);
     assert_true(told.round_trip_ns >= 10000000); /* after which it was asked again */
     plx_close(client);
     live_stop(&node);
@@ -177,7 +177,7 @@ static void test_node_transfer_answers_as_the_leader_did(void **state)
         struct plx_options options = fake_options(&node.fake, 1);
         struct plx_client *client = fake_client(&options);
         uint64_t timeout_ns = cases[i].outcome == PLX_TIMEOUT ? 20000000 : 0;
-        assert_int_equal(plx_transfer(client, 4, timeout_ns), cases[i].outcome);
+        assert_int_equal(plx_transfer(client, 0, 4, timeout_ns), cases[i].outcome);
         plx_close(client);
         live_stop(&node);
         assert_int_equal(node.transfer_target, 4);
@@ -193,7 +193,7 @@ static void test_node_transfer_that_is_not_answered_is_unreachable(void **state)
     node.is_transfer_lost = true;
     struct plx_options options = fake_options(&node.fake, 1);
     struct plx_client *client = fake_client(&options);
-    assert_int_equal(plx_transfer(client, 4, 50000000), PLX_E_UNREACHABLE);
+    assert_int_equal(plx_transfer(client, 0, 4, 50000000), PLX_E_UNREACHABLE);
     plx_close(client);
     live_stop(&node);
     assert_int_equal(node.transfer_target, 4);

@@ -80,8 +80,8 @@ static void test_open_refuses_options_out_of_range(void **state)
     options.leader_fresh_ns = 0;
     assert_refused(&options, "leader_fresh_ns: ");
     options = good_options();
-    options.home_endpoint = 2;
-    assert_refused(&options, "home_endpoint: ");
+    options.preferred_endpoint = 2;
+    assert_refused(&options, "preferred_endpoint: ");
 }
 
 static void test_open_takes_names_ipv4_and_ipv6(void **state)

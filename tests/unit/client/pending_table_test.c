@@ -32,6 +32,7 @@ static struct op *op_of_key(struct memory *memory, uint32_t number)
 {
     snprintf(memory->key, sizeof(memory->key), "key %u", number);
     memory->op = (struct op){.phase = PHASE_SEND,
+                             .shard = shard_at(memory->client, 0),
                              .class = CLASS_WRITE,
                              .request = {.type = PLX_OP_SET, .key = plx_text(memory->key)},
                              .endpoint = -1};
@@ -84,15 +85,15 @@ static void test_pending_table_ends_what_a_reply_decides_and_looks_at_no_more(vo
     remember_all(&memory);
     for (uint32_t done = 0; done < KEYS; done += 64) {
         uint64_t before = steps_of(&memory);
-        assert_true(pending_done(memory.client, NODE, done + 64));
+        assert_true(pending_done(memory.client, shard_at(memory.client, 0), NODE, done + 64));
         assert_true(steps_of(&memory) - before <= 64 * STEPS_MAX);
         assert_int_equal(memory.client->pending.count, KEYS - done - 64);
         before = steps_of(&memory);
-        assert_false(pending_done(memory.client, NODE, done + 64));
-        assert_false(pending_done(memory.client, NODE + 1, KEYS));
+        assert_false(pending_done(memory.client, shard_at(memory.client, 0), NODE, done + 64));
+        assert_false(pending_done(memory.client, shard_at(memory.client, 0), NODE + 1, KEYS));
         assert_true(steps_of(&memory) == before);
     }
-    assert_false(pending_is_on(&memory.client->pending, NODE));
+    assert_false(pending_is_on(shard_at(memory.client, 0), NODE));
     remember_all(&memory); /* all the room is free again */
     memory_close(&memory);
 }
@@ -111,10 +112,10 @@ static void test_pending_table_keeps_the_order_of_a_node_whatever_comes_first(vo
     pending_remember(memory.client, op_of_key(&memory, 0), NODE + 1, 1);
     static const uint32_t left[] = {6, 6, 6, 5, 5, 4, 4, 3, 2, 1};
     for (uint64_t done = 0; done < 10; done++) {
-        (void)pending_done(memory.client, NODE, done);
+        (void)pending_done(memory.client, shard_at(memory.client, 0), NODE, done);
         assert_int_equal(memory.client->pending.count, left[done]);
     }
-    assert_true(pending_is_on(&memory.client->pending, NODE + 1));
+    assert_true(pending_is_on(shard_at(memory.client, 0), NODE + 1));
     memory_close(&memory);
 }
 

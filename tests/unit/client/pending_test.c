@@ -18,7 +18,7 @@ static void test_pending_write_is_cancelled_by_a_later_one(void **state)
     struct pair pair;
     struct ending endings[3] = {{0}};
     pair_open(&pair, 2);
-    pair.options.home_endpoint = 1;
+    pair.options.preferred_endpoint = 1;
     pair.client = fake_client(&pair.options);
     struct fake *leader = &pair.fakes[0];
     set_relaxed(&pair, &pair.fakes[1], "key", SEQ);
@@ -117,7 +117,7 @@ static void test_pending_writes_of_a_lost_node_hold_up_nothing(void **state)
     struct pair pair;
     struct ending ending = {0};
     pair_open(&pair, 2);
-    pair.options.home_endpoint = 1;
+    pair.options.preferred_endpoint = 1;
     pair.client = fake_client(&pair.options);
     for (uint64_t i = 0; i < 100; i++)
         set_relaxed(&pair, &pair.fakes[1], "key", SEQ + i);

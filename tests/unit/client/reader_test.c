@@ -19,7 +19,7 @@ static void test_reader_carries_what_it_has_seen(void **state)
     struct ending set = {0};
     struct ending get = {0};
     pair_open(&pair, 2);
-    pair.options.home_endpoint = 1;
+    pair.options.preferred_endpoint = 1;
     pair.options.read_your_writes = true;
     pair.options.max_age_ns = 7000;
     pair.client = fake_client(&pair.options);

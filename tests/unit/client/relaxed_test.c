@@ -18,7 +18,7 @@ static void test_relaxed_get_needs_no_leader(void **state)
     fake_expect(&fake, client, WIRE_READ);
     assert_false(fake.read.is_consistent);
     assert_true(fake.read.min_index == 12 && fake.read.max_age_us == 9);
-    assert_int_equal(fake.hellos, 0);
+    assert_true(fake.hellos > 0); /* which told the number of shards */
     fake_answer(&fake, WIRE_READ_REPLY, fake.read.request_number,
                 &(struct wire_reply_op){.outcome = WIRE_OUTCOME_OK,
                                         .has_value = true,
@@ -149,7 +149,7 @@ static void test_relaxed_get_stays_at_the_home_that_was_chosen(void **state)
     fake_open(&fakes[0], 1);
     fake_open(&fakes[1], 2);
     struct plx_options options = fake_options(fakes, 2);
-    options.home_endpoint = 1;
+    options.preferred_endpoint = 1;
     struct plx_client *client = fake_client(&options);
     struct ending ending = {0};
     struct plx_op op = get_op("key", &ending);

@@ -7,7 +7,7 @@
 /* With the jitter that every wait has. */
 static void assert_wait(struct plx_client *client, uint32_t attempts, uint64_t wait_ns)
 {
-    uint64_t timeout_ns = round_trip_timeout_ns(client, false, attempts);
+    uint64_t timeout_ns = round_trip_timeout_ns(client, shard_at(client, 0), false, attempts);
     assert_in_range(timeout_ns, wait_ns, wait_ns + wait_ns / 4);
 }
 
@@ -16,9 +16,10 @@ static void sample(struct plx_client *client, uint64_t round_trip_ns, uint32_t c
     for (uint32_t i = 0; i < count; i++) {
         struct transmission transmission = {.sent_ns = client->now_ns};
         client->now_ns += round_trip_ns;
-        round_trip_sample(client, &transmission);
+        round_trip_sample(client, shard_at(client, 0), &transmission);
         client->now_ns += round_trip_ns;
-        round_trip_sample(client, &transmission); /* a second reply to it counts for nothing */
+        round_trip_sample(client, shard_at(client, 0),
+                          &transmission); /* a second reply to it counts for nothing */
     }
 }
 
@@ -69,7 +70,7 @@ static void test_round_trip_that_varies_is_waited_for_longer(void **state)
     struct plx_client *client = client_open(&fake);
     for (uint32_t i = 0; i < 100; i++)
         sample(client, (i % 2 == 0 ? 5 : 15) * MILLISECOND_NS, 1);
-    assert_true(round_trip_timeout_ns(client, false, 0) > 25 * MILLISECOND_NS);
+    assert_true(round_trip_timeout_ns(client, shard_at(client, 0), false, 0) > 25 * MILLISECOND_NS);
     assert_wait(client, 20, 100 * MILLISECOND_NS);
     plx_close(client);
     fake_close(&fake);
@@ -82,10 +83,10 @@ static void test_round_trip_that_waited_at_the_node_does_not_last(void **state)
     struct fake fake;
     struct plx_client *client = client_open(&fake);
     sample(client, 40000 * MILLISECOND_NS, 3);
-    assert_in_range(round_trip_timeout_ns(client, false, 20), MILLISECOND_NS,
+    assert_in_range(round_trip_timeout_ns(client, shard_at(client, 0), false, 20), MILLISECOND_NS,
                     1250 * MILLISECOND_NS);
     sample(client, MILLISECOND_NS, 80);
-    assert_true(round_trip_timeout_ns(client, false, 0) < 20 * MILLISECOND_NS);
+    assert_true(round_trip_timeout_ns(client, shard_at(client, 0), false, 0) < 20 * MILLISECOND_NS);
     plx_close(client);
     fake_close(&fake);
 }

@@ -375,7 +375,7 @@ static void test_value_large_passes_those_to_a_silent_node(void **state)
     fake_open(&fakes[1], 2);
     fakes[1].is_leader = false;
     struct plx_options options = fake_options(fakes, 2);
-    options.home_endpoint = 1;
+    options.preferred_endpoint = 1;
     struct plx_client *client = fake_client(&options);
     struct plx_op op = set_op("key", "", NULL);
     op.value = (struct plx_bytes){value, 3000};

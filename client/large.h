@@ -1,0 +1,37 @@
+/*
+ * Requests of several packets on their way out. Owner: whoever holds the mutex of the handle.
+ */
+#ifndef POLLUX_CLIENT_LARGE_H
+#define POLLUX_CLIENT_LARGE_H
+
+#include "client/include/pollux.h"
+
+#define LARGE_SENDS_MAX    4 /* under way */
+#define LARGE_BURST_PIECES 32
+#define LARGE_RESENDS_MAX  2 /* of the same message, to fill holes, before it gets a new number */
+#define LARGE_PAUSE_NS     (100 * 1000) /* between bursts of pieces */
+
+struct op;
+
+struct large_send {
+    uint32_t op; /* OP_NONE: free */
+    uint8_t endpoint;
+    bool is_recall;
+    uint64_t incarnation;
+    uint64_t message_id;
+    uint32_t pieces_sent;
+    uint32_t piece_count;
+    uint32_t resends;
+    uint64_t due_ns; /* of the next burst; UINT64_MAX: all sent */
+    size_t body_size_bytes;
+    uint8_t *body; /* MESSAGE_SIZE_BYTES_MAX */
+};
+
+/* The operation is due, to that endpoint: begins to send it, or sends it again. */
+void large_begin(struct plx_client *client, struct op *op, uint32_t endpoint);
+/* Its place is free for another. */
+void large_release(struct op *op);
+/* Sends what is due; when it has something to do next, UINT64_MAX: never. */
+uint64_t large_turn(struct plx_client *client);
+
+#endif

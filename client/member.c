@@ -1,0 +1,197 @@
+/*
+ * Members of a shard: which node answers where, since when, and which of them leads. A write is
+ * transmitted only to a node that said recently that it leads with a fresh quorum; so a call that
+ * meets no leader has transmitted nothing, and its timeout is definite without asking anybody.
+ *
+ * Looking for a leader: the last one known is greeted first, then all, at growing intervals.
+ */
+#include "client/client_internal.h"
+
+int32_t leader_endpoint(const struct plx_client *client, const struct shard_state *shard)
+{
+    int32_t best = -1;
+    for (uint32_t i = 0; i < client->endpoint_count; i++) {
+        const struct member *member = &shard->members[i];
+        if (member->leading_ns == 0 ||
+            client->now_ns - member->leading_ns > client->options.leader_fresh_ns)
+            continue;
+        /* A deposed leader that does not know yet has a lower term. */
+        if (best < 0 || member->term > shard->members[best].term)
+            best = (int32_t)i;
+    }
+    return best;
+}
+
+static void seek_begin(const struct plx_client *client, struct shard_state *shard)
+{
+    shard->hello_due_ns = client->now_ns;
+    shard->hello_interval_ns = HELLO_FIRST_NS;
+    shard->hello_rounds = 0;
+}
+
+void leader_wanted(struct plx_client *client, struct shard_state *shard)
+{
+    if (shard->needs_leader)
+        return;
+    shard->needs_leader = true;
+    seek_begin(client, shard);
+}
+
+/* The number of shards is told by the members of shard 0. */
+bool member_is_sought(const struct plx_client *client, const struct shard_state *shard)
+{
+    return shard->needs_leader || (client->is_shard_count_wanted && shard->number == 0);
+}
+
+void shard_count_wanted(struct plx_client *client)
+{
+    struct shard_state *shard = shard_at(client, 0);
+    if (client->is_shard_count_wanted)
+        return;
+    client->is_shard_count_wanted = true;
+    if (!shard->needs_leader)
+        seek_begin(client, shard);
+}
+
+void leader_confirmed(struct plx_client *client, struct shard_state *shard, uint32_t endpoint)
+{
+    struct member *leader = &shard->members[endpoint];
+    leader->leading_ns = client->now_ns;
+    if (leader_endpoint(client, shard) == (int32_t)endpoint &&
+        (shard->last_leader != (int32_t)endpoint || shard->last_leader_term < leader->term)) {
+        shard->last_leader = (int32_t)endpoint;
+        shard->last_leader_term = leader->term;
+        client->statistics.leader_changes++;
+        ops_redirect(client, shard);
+    }
+    if (shard->needs_leader) {
+        shard->needs_leader = false;
+        op_wake_at(client, client->now_ns);
+    }
+}
+
+void leader_lost(struct plx_client *client, struct shard_state *shard, uint32_t endpoint,
+                 uint16_t hint)
+{
+    shard->members[endpoint].leading_ns = 0;
+    leader_wanted(client, shard);
+    for (uint32_t i = 0; i < client->endpoint_count && hint != 0; i++) {
+        struct member *other = &shard->members[i];
+        if (other->node == hint && client->now_ns - other->greeted_ns >= HELLO_FIRST_NS)
+            member_greet(client, shard, i);
+    }
+}
+
+void member_is_node(struct member *member, uint16_t node)
+{
+    if (member->node != node)
+        member->journal_done_seq = 0; /* another has said so, of another journal */
+    member->node = node;
+}
+
+void member_journal_done(struct plx_client *client, struct shard_state *shard, uint32_t at,
+                         uint64_t done_seq, uint64_t applied_index)
+{
+    struct member *member = &shard->members[at];
+    if (done_seq <= member->journal_done_seq)
+        return;
+    member->journal_done_seq = done_seq;
+    member->journal_done_index = applied_index;
+    /* It was applied there by now; at which index nobody says. */
+    if (pending_done(client, shard, member->node, done_seq) && shard->seen_index < applied_index) {
+        shard->seen_index = applied_index;
+        ops_bound_staleness(client, shard);
+    }
+}
+
+void member_greet(struct plx_client *client, struct shard_state *shard, uint32_t at)
+{
+    struct member *member = &shard->members[at];
+    uint8_t body[16];
+    struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
+    /* While it is unanswered the nonce stays, or a node slower than the hellos would never be
+     * heard; it does not stay for long, so that an answer tells of a time not long ago. */
+    if (member->nonce == 0 || client->now_ns - member->nonce_ns > NONCE_AGE_MAX_NS) {
+        member->nonce = prng_next(&client->prng) | 1;
+        member->nonce_ns = client->now_ns;
+    }
+    member->greeted_ns = client->now_ns;
+    wire_hello_encode(&writer, &(struct wire_hello){.nonce = member->nonce});
+    packet_send(client, &(struct source){at, shard->number}, WIRE_HELLO,
+                span_of(body, writer.size_bytes));
+    client->statistics.hellos++;
+}
+
+/* Whoever answers first is the preferred node that is sought: by the turn of another, an answer
+ * that takes longer than a node is waited for would always have come too early or too late. */
+void member_heard(struct shard_state *shard, uint32_t at)
+{
+    shard->members[at].silence = 0;
+    if (shard->is_preferred_sought)
+        shard->preferred = at;
+    shard->is_preferred_sought = false;
+}
+
+void member_ask(struct plx_client *client, struct shard_state *shard, uint16_t node)
+{
+    for (uint32_t i = 0; i < client->endpoint_count; i++) {
+        struct member *member = &shard->members[i];
+        if (member->node == node && client->now_ns - member->greeted_ns >= PENDING_WAIT_NS)
+            member_greet(client, shard, i);
+    }
+}
+
+void member_hello_reply(struct plx_client *client, struct shard_state *shard, uint32_t at,
+                        const struct wire_hello_reply *reply)
+{
+    struct member *member = &shard->members[at];
+    /* An answer to an older hello may tell of a node that is not any more. */
+    if (reply->nonce == 0 || reply->nonce != member->nonce) {
+        client->statistics.replies_late++;
+        return;
+    }
+    member->nonce = 0;
+    shard_count_told(client, reply->shard_count);
+    member_is_node(member, reply->node);
+    member->incarnation = reply->incarnation;
+    member->term = reply->term;
+    member->heard_ns = client->now_ns;
+    member_heard(shard, at);
+    member_journal_done(client, shard, at, reply->journal_done_seq, reply->applied_index);
+    if (reply->has_fresh_quorum)
+        leader_confirmed(client, shard, at);
+    else
+        member->leading_ns = 0;
+    op_wake_at(client, client->now_ns);
+}
+
+/* However many operations it left unanswered at a time, the preferred node was silent once. */
+void preferred_turn(struct plx_client *client, struct shard_state *shard)
+{
+    struct member *preferred = &shard->members[shard->preferred];
+    if (!shard->is_preferred_silent)
+        return;
+    shard->is_preferred_silent = false;
+    if (++preferred->silence < SILENCE_MAX || client->options.preferred_endpoint >= 0)
+        return;
+    preferred->silence = 0;
+    shard->preferred = (shard->preferred + 1) % client->endpoint_count;
+    shard->is_preferred_sought = true;
+}
+
+void members_turn(struct plx_client *client, struct shard_state *shard)
+{
+    if (!member_is_sought(client, shard) || client->now_ns < shard->hello_due_ns)
+        return;
+    if (shard->hello_rounds == 0 && shard->last_leader >= 0) {
+        member_greet(client, shard, (uint32_t)shard->last_leader);
+    } else {
+        for (uint32_t i = 0; i < client->endpoint_count; i++)
+            member_greet(client, shard, i);
+    }
+    shard->hello_rounds++;
+    uint64_t jitter = prng_range(&client->prng, 0, shard->hello_interval_ns / 4);
+    shard->hello_due_ns = client->now_ns + shard->hello_interval_ns + jitter;
+    if (shard->hello_rounds > 1 && shard->hello_interval_ns < HELLO_MAX_NS)
+        shard->hello_interval_ns *= 2;
+}

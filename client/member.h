@@ -1,0 +1,59 @@
+/*
+ * Members: what a handle knows of one shard's replica behind each endpoint, and which of them leads
+ * the shard. Times are those of clock_monotonic_ns. Owner: whoever holds the mutex of the handle.
+ */
+#ifndef POLLUX_CLIENT_MEMBER_H
+#define POLLUX_CLIENT_MEMBER_H
+
+#include "client/include/pollux.h"
+#include "wire/wire.h"
+
+#define HELLO_FIRST_NS   (1000 * 1000)
+#define HELLO_MAX_NS     (20 * 1000 * 1000)
+#define NONCE_AGE_MAX_NS (1000 * 1000 * 1000) /* and so the longest round trip to a node */
+#define SILENCE_MAX      2 /* unanswered waits before another node becomes the preferred one */
+
+struct shard_state;
+
+struct member {
+    uint16_t node;        /* 0: not known yet */
+    uint64_t incarnation; /* 0: not known yet */
+    uint64_t term;
+    uint64_t leading_ns; /* when it last said that it leads with a quorum; 0: it does not */
+    uint64_t greeted_ns;
+    uint64_t heard_ns;           /* when it last answered, in this incarnation */
+    uint64_t journal_done_seq;   /* up to this none of its relaxed writes is pending... */
+    uint64_t journal_done_index; /* ...and what was decided of them is applied at this index */
+    uint64_t nonce;              /* of the hello that is unanswered; 0: none */
+    uint64_t nonce_ns;
+    uint32_t silence; /* unanswered waits in a row */
+};
+
+/* The endpoint that leads the shard; -1: nobody is known to lead with a quorum, recently enough. */
+int32_t leader_endpoint(const struct plx_client *client, const struct shard_state *shard);
+/* Somebody waits for a leader of the shard: it is sought from now on. */
+void leader_wanted(struct plx_client *client, struct shard_state *shard);
+void leader_lost(struct plx_client *client, struct shard_state *shard, uint32_t endpoint,
+                 uint16_t hint);
+void leader_confirmed(struct plx_client *client, struct shard_state *shard, uint32_t endpoint);
+/* Who answers there. */
+void member_is_node(struct member *member, uint16_t node);
+/* What a node says of its relaxed writes of the shard. */
+void member_journal_done(struct plx_client *client, struct shard_state *shard, uint32_t endpoint,
+                         uint64_t done_seq, uint64_t applied_index);
+/* Sends a hello. */
+void member_greet(struct plx_client *client, struct shard_state *shard, uint32_t endpoint);
+/* Greets the member on a node, unless that was done a moment ago. */
+void member_ask(struct plx_client *client, struct shard_state *shard, uint16_t node);
+/* It answered. */
+void member_heard(struct shard_state *shard, uint32_t endpoint);
+void member_hello_reply(struct plx_client *client, struct shard_state *shard, uint32_t endpoint,
+                        const struct wire_hello_reply *reply);
+/* The preferred node left something unanswered: after some such turns another is preferred. */
+void preferred_turn(struct plx_client *client, struct shard_state *shard);
+/* Hellos are sent until somebody leads, or tells the number of shards. */
+bool member_is_sought(const struct plx_client *client, const struct shard_state *shard);
+/* Sends the hellos that are due while a leader, or the number of shards, is sought. */
+void members_turn(struct plx_client *client, struct shard_state *shard);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * Packets on their way out and in, and what carries them: client/socket.c, or what a program links
+ * in its place. Owner: whoever holds the mutex of the handle, but for socket_wake.
+ */
+#ifndef POLLUX_CLIENT_PACKET_H
+#define POLLUX_CLIENT_PACKET_H
+
+#include "base/address.h"
+#include "base/limits.h"
+#include "base/span.h"
+#include "client/include/pollux.h"
+#include "wire/wire.h"
+
+#define PACKETS_IN_BURST  32
+#define PACKETS_IN_BURSTS 8 /* bursts received in one turn */
+#define PACKETS_OUT_MAX   64
+#define REPLY_SLOTS       8 /* replies of several packets under way */
+
+struct shard_state;
+
+struct packet_out {
+    uint8_t endpoint;
+    uint16_t shard;
+    uint32_t size_bytes;
+    uint8_t bytes[PACKET_SIZE_BYTES_MAX];
+};
+
+/* Where a message came from. */
+struct source {
+    uint32_t endpoint;
+    uint16_t shard;
+};
+
+uint64_t message_id_next(struct plx_client *client);
+/* One more packet to send, to the shard of the header; flushed when PACKETS_OUT_MAX are
+ * gathered. */
+void packet_send_piece(struct plx_client *client, uint32_t endpoint,
+                       const struct wire_message_header *header, struct span body, uint32_t piece);
+/* A message of one packet under a fresh message id. */
+void packet_send(struct plx_client *client, const struct source *to, uint8_t wire_type,
+                 struct span body);
+/* A packet arrived; a message that it completes goes to receive_message. */
+void packet_receive(struct plx_client *client, const struct address *from, struct span bytes);
+
+/* ---- receive.c, reply.c ---- */
+void receive_message(struct plx_client *client, const struct source *from, uint8_t wire_type,
+                     struct span body);
+void reply_receive(struct plx_client *client, const struct source *from, bool is_read,
+                   const struct wire_reply *reply);
+
+/* ---- socket.c, or what a program links in its place ---- */
+uint64_t clock_monotonic_ns(void);
+uint64_t clock_realtime_us(void);
+/* What nobody else draws: the seed of names that must differ between handles. */
+uint64_t entropy_draw(void);
+enum plx_outcome socket_open(struct plx_client *client, char *ret_reason, size_t reason_size);
+void socket_close(struct plx_client *client);
+/* Sends the packets that were gathered. */
+void socket_flush(struct plx_client *client);
+/* Receives what is there and hands each packet to packet_receive. */
+void socket_receive(struct plx_client *client);
+/* Waits until a packet, a wake-up, or `until_ns`. */
+void socket_wait(struct plx_client *client, uint64_t until_ns);
+/* Ends the wait under way, or the next one. Any thread; from a signal handler, too. */
+void socket_wake(struct plx_client *client);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * What the parts of a reply mean for their operations. Owner: whoever holds the mutex of the
+ * handle.
+ */
+#ifndef POLLUX_CLIENT_REPLY_H
+#define POLLUX_CLIENT_REPLY_H
+
+#include "client/include/pollux.h"
+#include "wire/wire.h"
+
+struct op;
+struct shard_state;
+
+/* What an answer says apart from its outcome. */
+struct plx_response response_of(const struct wire_reply *reply, const struct wire_reply_op *wire);
+/* Ends the op with the bytes at hand, copied where the caller wants them. */
+void finish_with_value(struct plx_client *client, struct op *op, struct plx_response *response,
+                       struct span value);
+/* An answer showed what was stored: an absence is seen as of all that was applied. */
+void note_seen(struct shard_state *shard, const struct wire_reply *reply,
+               const struct wire_reply_op *wire);
+void note_seen_index(struct shard_state *shard, uint64_t index);
+/* The answer to a read. */
+void read_outcome(struct plx_client *client, struct op *op, const struct wire_reply *reply,
+                  const struct wire_reply_op *wire);
+/* The answer to a write that was sent then. */
+void write_outcome(struct plx_client *client, struct op *op, const struct wire_reply *reply,
+                   const struct wire_reply_op *wire, uint64_t sent_ns);
+
+#endif

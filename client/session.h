@@ -1,0 +1,56 @@
+/*
+ * Sessions of a handle in one shard: the one in use, and those that are kept alive for their
+ * tokens. Owner: whoever holds the mutex of the handle.
+ */
+#ifndef POLLUX_CLIENT_SESSION_H
+#define POLLUX_CLIENT_SESSION_H
+
+#include "base/limits.h"
+#include "client/include/pollux.h"
+#include "wire/wire.h"
+
+#define SESSIONS_RETIRED_MAX  8 /* kept alive for the tokens of theirs that are outstanding */
+#define SESSIONS_MAX          (1 + SESSIONS_RETIRED_MAX)
+#define SESSIONS_FULL_WAIT_NS (1000 * 1000 * 1000) /* before another registration */
+
+struct op;
+struct shard_state;
+struct transmission;
+
+struct session {
+    uint64_t id;    /* 0: none */
+    uint64_t nonce; /* of the registration under way */
+    uint64_t next_seq;
+    uint64_t floor;
+    uint64_t active_ns; /* when it last was known to be alive */
+    uint64_t due_ns;    /* next registration or renewal at the earliest */
+    uint32_t attempts;
+    uint32_t pins; /* seqs whose tokens are outstanding */
+    bool is_wanted;
+    uint64_t full_until_ns; /* the cluster has refused to open one more, and that is news */
+    uint64_t is_finished[SESSION_WINDOW / 64]; /* by seq modulo the window */
+};
+
+struct session *session_current(struct shard_state *shard);
+/* NULL: the shard has none of this id. */
+struct session *session_find(struct shard_state *shard, uint64_t id);
+/* Below it every seq of the session is finished; 0: none of this handle. */
+uint64_t session_floor(struct shard_state *shard, uint64_t id);
+/* Gives the op a seq of the session in use; false: there is none, or its window is full. */
+bool session_assign(struct op *op);
+/* The shard has no room for one more, as far as is known now. */
+bool session_is_refused(const struct plx_client *client, const struct shard_state *shard);
+void session_finish_seq(struct plx_client *client, struct shard_state *shard, uint64_t id,
+                        uint64_t seq);
+void session_pin(struct shard_state *shard, uint64_t id);
+void session_expired(struct shard_state *shard, uint64_t id);
+/* The reply to what was sent on a session itself. */
+void session_replied(struct plx_client *client, struct shard_state *shard,
+                     const struct transmission *transmission, const struct wire_reply *reply);
+void sessions_turn(struct plx_client *client, struct shard_state *shard);
+/* When sessions_turn has something to do next; UINT64_MAX: never. */
+uint64_t sessions_due_ns(const struct plx_client *client, const struct shard_state *shard);
+/* Gives the session in use back, unless tokens of it are outstanding. */
+void session_give_back(struct plx_client *client, struct shard_state *shard);
+
+#endif

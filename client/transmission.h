@@ -1,0 +1,68 @@
+/*
+ * Transmissions: which operations of one shard went out under which packet number, and how long
+ * their replies take. Owner: whoever holds the mutex of the handle.
+ */
+#ifndef POLLUX_CLIENT_TRANSMISSION_H
+#define POLLUX_CLIENT_TRANSMISSION_H
+
+#include "base/limits.h"
+#include "client/include/pollux.h"
+
+#define TRANSMISSIONS_MAX 1024 /* remembered in a shard; a power of two */
+
+#define RTO_INITIAL_NS (10 * 1000 * 1000)
+#define RTO_MAX_NS     (100 * 1000 * 1000)
+/* No way to a node takes longer: what does was spent waiting there, for a quorum perhaps. */
+#define ROUND_TRIP_MAX_NS (500 * 1000 * 1000)
+
+struct op;
+struct shard_state;
+
+enum transmission_kind { TRANSMISSION_NONE, TRANSMISSION_OPS, TRANSMISSION_SESSION };
+
+struct transmission {
+    uint64_t number;
+    uint64_t sent_ns;
+    uint64_t session;
+    enum transmission_kind kind;
+    bool is_read;
+    bool is_recall; /* executes nothing */
+    bool is_timed;  /* its round trip has been taken */
+    uint8_t endpoint;
+    bool has_cancels; /* which are answered, too */
+    uint16_t op_count;
+    uint64_t answered; /* a bit for each op */
+    uint16_t ops[REQUEST_OPS_MAX];
+    uint32_t generations[REQUEST_OPS_MAX];
+    uint32_t offsets[REQUEST_OPS_MAX]; /* reads: where in the value the chunk asked for begins */
+};
+static_assert(REQUEST_OPS_MAX <= 64, "one bit of `answered` for each op");
+
+/* Smoothed round trip and its variation (Jacobson and Karels, 1988; RFC 6298). */
+struct round_trip {
+    uint64_t smoothed_ns;
+    uint64_t variation_ns;
+};
+
+/* How long the reply to an attempt is waited for, with jitter. `attempts`: made before. */
+uint64_t round_trip_timeout_ns(struct plx_client *client, const struct shard_state *shard,
+                               bool is_read, uint32_t attempts);
+/* A reply to the transmission came now. */
+void round_trip_sample(const struct plx_client *client, struct shard_state *shard,
+                       struct transmission *transmission);
+/* Under the next number of the shard. */
+struct transmission *transmission_new(struct plx_client *client, struct shard_state *shard,
+                                      uint32_t endpoint);
+/* The operation goes out with it, now. */
+void transmission_add(struct plx_client *client, struct transmission *transmission, struct op *op);
+/* NULL: it is forgotten, or never was. */
+struct transmission *transmission_find(struct shard_state *shard, uint64_t number);
+/* The operation that went out at this place, if it still waits for an outcome; else NULL. */
+struct op *transmission_op(struct plx_client *client, const struct transmission *transmission,
+                           uint32_t at);
+/* The same by its seq, and at which place it went out. */
+struct op *transmission_op_of_seq(struct plx_client *client,
+                                  const struct transmission *transmission, uint64_t seq,
+                                  uint32_t *ret_at);
+
+#endif
