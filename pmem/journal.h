@@ -26,8 +26,12 @@
 
 struct journal;
 
+/* The file of bank 0 or 1: PATH.0, PATH.1. */
+#define JOURNAL_BANKS          2u
+#define JOURNAL_BANK_PATH_SIZE 1024
+
 struct journal_options {
-    const char *path;  /* the banks are PATH.0 and PATH.1 */
+    const char *path;  /* what the names of the banks begin with */
     size_t size_bytes; /* of one bank, as log_options.size_bytes */
     struct log_identity identity;
     /*
@@ -47,6 +51,13 @@ struct journal_recovery {
     bool is_damaged;   /* rot: entries may be missing; `note` says which */
     char note[384];
 };
+
+/* False: the name is too long. */
+bool journal_bank_path(const char *path, uint32_t bank, char ret_path[JOURNAL_BANK_PATH_SIZE]);
+
+/* Size of a bank: what the options say, or that of an existing file where it is larger. Limits and
+ * memory follow the file. */
+size_t journal_bank_size_bytes(const struct journal_options *options);
 
 size_t journal_arena_bytes(const struct journal_options *options);
 

@@ -10,7 +10,6 @@
 
 #include "pmem/journal.h"
 
-#define JOURNAL_BANKS     2u
 #define JOURNAL_SEQ_BYTES 8u
 /* A move must free this part of a bank, or each append would be one. */
 #define JOURNAL_MOVE_PART 8u

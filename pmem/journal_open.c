@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define BANK_PATH_MAX   1024
 #define WIPE_STEP_BYTES (1024u * 1024)
 
 size_t journal_arena_bytes(const struct journal_options *options)
@@ -18,13 +17,31 @@ size_t journal_arena_bytes(const struct journal_options *options)
            JOURNAL_BANKS * log_arena_bytes(options->size_bytes);
 }
 
+bool journal_bank_path(const char *path, uint32_t bank, char ret_path[JOURNAL_BANK_PATH_SIZE])
+{
+    CHECK(bank < JOURNAL_BANKS);
+    int length = snprintf(ret_path, JOURNAL_BANK_PATH_SIZE, "%s.%u", path, bank);
+    return length >= 0 && length < JOURNAL_BANK_PATH_SIZE;
+}
+
+size_t journal_bank_size_bytes(const struct journal_options *options)
+{
+    size_t size_bytes = options->size_bytes;
+    for (uint32_t bank = 0; bank < JOURNAL_BANKS; bank++) {
+        char path[JOURNAL_BANK_PATH_SIZE];
+        size_t found =
+            journal_bank_path(options->path, bank, path) ? medium_file_size_bytes(path) : 0;
+        size_bytes = found > size_bytes ? found : size_bytes;
+    }
+    return size_bytes;
+}
+
 static enum error bank_open(const struct journal_options *options, uint32_t number,
                             struct arena *arena, struct journal_bank *bank,
                             struct log_recovery *ret_recovery)
 {
-    char path[BANK_PATH_MAX];
-    int length = snprintf(path, sizeof(path), "%s.%u", options->path, number);
-    if (length < 0 || (size_t)length >= sizeof(path)) {
+    char path[JOURNAL_BANK_PATH_SIZE];
+    if (!journal_bank_path(options->path, number, path)) {
         snprintf(ret_recovery->note, sizeof(ret_recovery->note),
                  "%.120s...: the path of the journal is too long", options->path);
         return ERR_ARGUMENT;

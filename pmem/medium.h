@@ -49,6 +49,9 @@ MUST_USE enum error medium_open(const struct medium_options *options, struct med
 
 void medium_close(struct medium *medium);
 
+/* Size of the file that medium_open would find under `path`; 0: none. Any thread. */
+size_t medium_file_size_bytes(const char *path);
+
 enum medium_granularity medium_granularity(const struct medium *medium);
 const char *medium_granularity_name(enum medium_granularity granularity);
 

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <sys/stat.h>
 
 struct medium {
     uint8_t *data;
@@ -123,6 +124,12 @@ enum error medium_open(const struct medium_options *options, struct medium **ret
     }
     *ret_medium = medium;
     return OK;
+}
+
+size_t medium_file_size_bytes(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) ? (size_t)status.st_size : 0;
 }
 
 void medium_close(struct medium *medium)

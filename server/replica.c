@@ -2,7 +2,6 @@
 #include "server/replica_internal.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 static void sink_send(void *context, const struct address *to, uint8_t wire_type, struct span body)
 {
@@ -32,10 +31,8 @@ static void fill_options(struct replica *replica, const struct replica_options *
 /* An existing file keeps its size, whatever the configuration says: memory follows the file. */
 static size_t log_file_size_bytes(const struct log_options *options)
 {
-    struct stat status;
-    if (stat(options->path, &status) == 0 && (size_t)status.st_size > options->size_bytes)
-        return (size_t)status.st_size;
-    return options->size_bytes;
+    size_t found = medium_file_size_bytes(options->path);
+    return found > options->size_bytes ? found : options->size_bytes;
 }
 
 size_t replica_arena_bytes(const struct replica_options *options)

@@ -8,7 +8,6 @@
 #include "server/replica_internal.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 /* The smallest op of an entry: so many ops a journal can hold at most. */
 #define JOURNAL_OP_SIZE_BYTES_MIN WIRE_OP_HEADER_SIZE_BYTES
@@ -28,24 +27,6 @@ static uint64_t next_needed(void *context, uint64_t seq)
     return engine_next_pending(replica->engine, seq);
 }
 
-static size_t file_size_bytes(const char *path, const char *suffix)
-{
-    char name[4096];
-    struct stat status;
-    snprintf(name, sizeof(name), "%s%s", path, suffix);
-    return stat(name, &status) == 0 ? (size_t)status.st_size : 0;
-}
-
-/* An existing bank keeps its size, whatever the configuration says: the limits follow the file. */
-static size_t bank_size_bytes(const struct journal_options *options)
-{
-    size_t size = options->size_bytes;
-    size_t first = file_size_bytes(options->path, ".0");
-    size_t second = file_size_bytes(options->path, ".1");
-    size = first > size ? first : size;
-    return second > size ? second : size;
-}
-
 void replica_fill_journal_options(struct replica *replica)
 {
     struct engine_options *engine = &replica->options.engine;
@@ -57,7 +38,7 @@ void replica_fill_journal_options(struct replica *replica)
     replica->options.journal.identity = replica->options.log.identity;
     if (replica->options.journal.size_bytes == 0)
         return;
-    size_t size = bank_size_bytes(&replica->options.journal);
+    size_t size = journal_bank_size_bytes(&replica->options.journal);
     engine->journal = (struct engine_journal){.append = append, .context = replica};
     engine->journal_first_seq = replica->options.wall_ns > 0 ? replica->options.wall_ns : 1;
     engine->pending_max = (uint32_t)(size / JOURNAL_OP_SIZE_BYTES_MIN);
@@ -71,7 +52,7 @@ size_t replica_journal_arena_bytes(const struct replica_options *replica)
     struct journal_options options = replica->journal;
     if (options.size_bytes == 0)
         return 0;
-    options.size_bytes = bank_size_bytes(&options);
+    options.size_bytes = journal_bank_size_bytes(&options);
     return journal_arena_bytes(&options);
 }
 

@@ -299,6 +299,13 @@ enum error medium_open(const struct medium_options *options, struct medium **ret
     return OK;
 }
 
+size_t medium_file_size_bytes(const char *path)
+{
+    CHECK(current != NULL);
+    const struct sim_file *file = file_find(current, path);
+    return file != NULL ? file->size_bytes : 0;
+}
+
 /* A process that ends in good order: the same as one that is killed. */
 void medium_close(struct medium *medium)
 {
