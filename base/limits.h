@@ -77,6 +77,33 @@
 #define RELAXED_SESSION_IDLE_NS UINT64_C(60000000000)
 #define RELAXED_RETRY_NS        UINT64_C(30000000000)
 
+/* Consensus. Terms fit the 40 bits that the hard state's one word has for them. No log comes near
+ * the highest index, below which sums of indexes and counts cannot overflow. */
+#define TERM_MAX  ((UINT64_C(1) << 40) - 1)
+#define INDEX_MAX ((UINT64_C(1) << 56) - 1)
+/* Append requests in flight to one peer. */
+#define RAFT_INFLIGHT_MAX 4096
+/* Messages that one step can emit: appends to every peer, several each while a pipeline fills. */
+#define RAFT_STEP_APPENDS_PER_PEER_MAX 4
+#define RAFT_STEP_MESSAGES_MAX         (PEERS_MAX * (RAFT_STEP_APPENDS_PER_PEER_MAX + 1))
+
+/* Media. Places in a log are counted in units of RECORD_ALIGN_BYTES, in 32 bits. An entry of the
+ * journal is a record that begins with its number. */
+#define LOG_FILE_BYTES_MAX           (UINT64_C(1) << 37)
+#define JOURNAL_ENTRY_SIZE_BYTES_MAX (RECORD_PAYLOAD_SIZE_BYTES_MAX - 8)
+
+/* The replicated machine. Blocks of the store have 32-bit numbers; pending relaxed writes lie in a
+ * ring. */
+#define STORE_BLOCKS_MAX       (1u << 30)
+#define PENDING_WRITES_OPS_MAX (1u << 24)
+
+/* Counters in one status reply. */
+#define WIRE_COUNTERS_MAX 128
+
+/* Ports. */
+#define DP_FRAME_BURST_MAX RX_BURST_MAX
+#define DP_VDEVS_MAX       16
+
 static_assert(NODES_MAX % 2 == 1, "an even cluster gains nothing over the odd one below it");
 static_assert(NODES_MAX <= VOTER_ID_MAX, "every node needs a voter id");
 static_assert(SHARDS_MAX <= UINT16_MAX, "the shard is 16 bits on the wire");
@@ -92,5 +119,13 @@ static_assert(SESSION_WINDOW >= 64 && (SESSION_WINDOW & (SESSION_WINDOW - 1)) ==
               "the contract promises at least 64 in flight; the window is indexed by a mask");
 static_assert(RELAXED_RETRY_NS <= RELAXED_SESSION_IDLE_NS / 2,
               "what may be executed still arrives while the node remembers");
+static_assert(LOG_FILE_BYTES_MAX / RECORD_ALIGN_BYTES <= UINT32_MAX, "a place is 32 bits");
+static_assert(TERM_MAX << 24 >> 24 == TERM_MAX, "a term shares its word with vote and checksum");
+static_assert(VOTER_ID_MAX <= UINT8_MAX, "a vote shares its word with term and checksum");
+static_assert(INDEX_MAX <= UINT64_MAX - APPEND_ENTRIES_MAX,
+              "the end of a message does not overflow");
+static_assert(STORE_BLOCKS_MAX <= UINT32_MAX / 2, "block numbers and counts of them are 32 bits");
+static_assert((PENDING_WRITES_OPS_MAX & (PENDING_WRITES_OPS_MAX - 1)) == 0, "a ring has a mask");
+static_assert(DP_VDEVS_MAX > NODES_MAX, "a switch has a port for each node, and one for clients");
 
 #endif

@@ -16,9 +16,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DP_FRAME_BURST_MAX RX_BURST_MAX
-#define DP_VDEVS_MAX       16
-
 struct dp_environment_options {
     const char *program;             /* argv[0], for EAL's messages */
     const char *file_prefix;         /* distinct for each process of one machine */

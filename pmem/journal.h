@@ -22,8 +22,6 @@
 #include "base/limits.h"
 #include "pmem/log.h"
 
-#define JOURNAL_ENTRY_SIZE_BYTES_MAX (RECORD_PAYLOAD_SIZE_BYTES_MAX - 8)
-
 struct journal;
 
 /* The file of bank 0 or 1: PATH.0, PATH.1. */

@@ -37,7 +37,7 @@ size_t log_record_room_bytes(size_t payload_size_bytes)
 enum error log_append(struct log *log, const struct log_record *record)
 {
     CHECK(record->index == log->last_index + 1);
-    CHECK(record->term <= LOG_TERM_MAX);
+    CHECK(record->term <= TERM_MAX);
     CHECK(record->kind != 0);
     CHECK(record->payload.size_bytes <= RECORD_PAYLOAD_SIZE_BYTES_MAX);
     size_t room_bytes = record_room_bytes(record->payload.size_bytes);
@@ -86,8 +86,8 @@ uint32_t log_payload_size_bytes(const struct log *log, uint64_t index)
 void log_write_hard_state(struct log *log, uint64_t term, uint16_t vote)
 {
     CHECK(term >= log->term);
-    CHECK(term <= LOG_TERM_MAX);
-    CHECK(vote <= LOG_VOTE_MAX);
+    CHECK(term <= TERM_MAX);
+    CHECK(vote <= VOTER_ID_MAX);
     if (term == log->term && vote == log->vote)
         return;
     log->term = term;

@@ -43,6 +43,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/span.h"
 #include "pmem/medium.h"
 
@@ -67,11 +68,6 @@ struct log_options {
 #define LOG_SIZE_BYTES_MIN (8u * 1024 * 1024)
 /* What the layout needs: header, state, one page of records. Small logs serve tests. */
 #define LOG_FILE_BYTES_MIN (12u * 1024)
-/* Places are counted in units of 32 bits. */
-#define LOG_FILE_BYTES_MAX (UINT64_C(1) << 37)
-
-#define LOG_TERM_MAX ((UINT64_C(1) << 40) - 1)
-#define LOG_VOTE_MAX 255
 
 /* What opening found. `note` is for the operator: names file, offset and what was or is to be
  * done. */
@@ -119,7 +115,7 @@ size_t log_room_bytes(const struct log *log);
 size_t log_record_room_bytes(size_t payload_size_bytes);
 
 /* Copies the record behind the last; record->index is log_last_index + 1, term at most
- * LOG_TERM_MAX, kind not 0, payload at most RECORD_PAYLOAD_SIZE_BYTES_MAX (CHECK). ERR_FULL changes
+ * TERM_MAX, kind not 0, payload at most RECORD_PAYLOAD_SIZE_BYTES_MAX (CHECK). ERR_FULL changes
  * nothing. */
 MUST_USE enum error log_append(struct log *log, const struct log_record *record);
 
@@ -130,7 +126,7 @@ void log_truncate(struct log *log, uint64_t index);
 void log_read(const struct log *log, uint64_t index, struct log_record *ret_record);
 uint32_t log_payload_size_bytes(const struct log *log, uint64_t index);
 
-/* Stores term and vote, at most LOG_TERM_MAX and LOG_VOTE_MAX; durable with the next persist. */
+/* Stores term and vote, at most TERM_MAX and VOTER_ID_MAX; durable with the next persist. */
 void log_write_hard_state(struct log *log, uint64_t term, uint16_t vote);
 
 /* Notes a commit index for the next start: a hint, never needed for safety, durable whenever. An

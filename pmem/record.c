@@ -101,7 +101,7 @@ static bool record_is_plausible(const struct log *log, size_t offset, const uint
     size_t size_bytes = le32_load(header + RECORD_SIZE);
     return size_bytes <= RECORD_PAYLOAD_SIZE_BYTES_MAX &&
            record_room_bytes(size_bytes) <= log->end_offset - offset && view->record.index > 0 &&
-           view->record.index <= log->units_max && view->record.term <= LOG_TERM_MAX &&
+           view->record.index <= log->units_max && view->record.term <= TERM_MAX &&
            view->record.kind != 0 && view->flags <= LOG_FLAG_SUSPECT &&
            le16_load(header + RECORD_RESERVED) == 0 && view->durable_offset <= offset &&
            log_unit_offset(view->previous_unit) < offset;

@@ -79,7 +79,7 @@ enum error raft_check_append_request(struct raft *raft, const struct raft_messag
 {
     uint64_t previous = message->append_request.previous_index;
     uint32_t count = message->append_request.entry_count;
-    if (count > APPEND_ENTRIES_MAX || previous > RAFT_INDEX_MAX - APPEND_ENTRIES_MAX ||
+    if (count > APPEND_ENTRIES_MAX || previous > INDEX_MAX - APPEND_ENTRIES_MAX ||
         (previous == 0) != (message->append_request.previous_term == 0))
         return ERR_RANGE;
     CHECK(count == 0 || entries != NULL);

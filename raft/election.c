@@ -80,7 +80,7 @@ static void start_pre_vote(struct raft *raft)
 /* A leader that could not append its first entry would be no use. */
 static bool can_lead(const struct raft *raft)
 {
-    return raft->hard_state.term < RAFT_TERM_MAX && raft->trail.last_index < RAFT_INDEX_MAX &&
+    return raft->hard_state.term < TERM_MAX && raft->trail.last_index < INDEX_MAX &&
            trail_has_room(&raft->trail, raft->hard_state.term + 1);
 }
 
@@ -105,7 +105,7 @@ enum error raft_check_vote_request(const struct raft_message *message)
 {
     uint64_t last_index = message->vote_request.last_index;
     uint64_t last_term = message->vote_request.last_term;
-    if (last_index > RAFT_INDEX_MAX || (last_index == 0) != (last_term == 0))
+    if (last_index > INDEX_MAX || (last_index == 0) != (last_term == 0))
         return ERR_RANGE;
     /* A candidate's term is one that no record can have yet. */
     return last_term < message->term ? OK : ERR_RANGE;

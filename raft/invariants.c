@@ -28,7 +28,7 @@ static void check_indexes(const struct raft *raft)
     CHECK(raft->durable_index >= raft->trail.first_index - 1);
     CHECK(raft->durable_index <= raft->trail.last_index);
     CHECK(raft->verified_index <= raft->trail.last_index);
-    CHECK(raft->hard_state.term <= RAFT_TERM_MAX);
+    CHECK(raft->hard_state.term <= TERM_MAX);
     CHECK(raft->hard_state.term > 0 || raft->hard_state.vote == 0);
 }
 

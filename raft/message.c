@@ -23,7 +23,7 @@ enum error raft_check_message(struct raft *raft, const struct raft_message *mess
         return ERR_RANGE;
     if (!raft_configuration_contains(&raft->configuration, message->from))
         return ERR_RANGE;
-    if (message->term == 0 || message->term > RAFT_TERM_MAX)
+    if (message->term == 0 || message->term > TERM_MAX)
         return ERR_RANGE;
 
     switch (message->type) {

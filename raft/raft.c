@@ -44,8 +44,8 @@ static enum error check_options(const struct raft_options *options)
 static enum error check_restored(const struct raft_restored *restored)
 {
     const struct raft_hard_state *hard_state = &restored->hard_state;
-    if (hard_state->term > RAFT_TERM_MAX || hard_state->vote > VOTER_ID_MAX ||
-        (hard_state->term == 0 && hard_state->vote != 0) || restored->commit_index > RAFT_INDEX_MAX)
+    if (hard_state->term > TERM_MAX || hard_state->vote > VOTER_ID_MAX ||
+        (hard_state->term == 0 && hard_state->vote != 0) || restored->commit_index > INDEX_MAX)
         return ERR_ARGUMENT;
     if (restored->first_index <= 1)
         return restored->term_before == 0 ? OK : ERR_ARGUMENT;
@@ -103,7 +103,7 @@ enum error raft_init(void *memory, const struct raft_options *options,
 
 enum error raft_restore_entry(struct raft *raft, uint64_t index, uint64_t term)
 {
-    if (index != raft->trail.last_index + 1 || index > RAFT_INDEX_MAX)
+    if (index != raft->trail.last_index + 1 || index > INDEX_MAX)
         return ERR_RANGE;
     if (term == 0 || term < raft_last_term(raft) || term > raft->hard_state.term)
         return ERR_RANGE;
@@ -127,7 +127,7 @@ static enum error check_propose(const struct raft *raft)
 {
     if (raft->transfer_to != 0)
         return ERR_BUSY;
-    return raft->trail.last_index < RAFT_INDEX_MAX ? OK : ERR_FULL;
+    return raft->trail.last_index < INDEX_MAX ? OK : ERR_FULL;
 }
 
 static enum error check_event(struct raft *raft, const struct raft_event *event)

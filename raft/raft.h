@@ -77,7 +77,7 @@ struct raft_message {
     uint16_t from; /* voter id */
     uint16_t to;   /* voter id */
     /*
-     * Sender's term, 1 to RAFT_TERM_MAX. A pre-vote request carries the term it would campaign in,
+     * Sender's term, 1 to TERM_MAX. A pre-vote request carries the term it would campaign in,
      * and a granted pre-vote reply echoes that: neither makes its receiver change its own term.
      */
     uint64_t term;
@@ -115,13 +115,6 @@ struct raft_message {
         } append_reply;
     };
 };
-
-/* A term fits the 40 bits that the hard state's one word has for it. */
-#define RAFT_TERM_MAX ((UINT64_C(1) << 40) - 1)
-/* No log comes near; sums of indexes and counts cannot overflow below it. */
-#define RAFT_INDEX_MAX ((UINT64_C(1) << 56) - 1)
-/* Append requests in flight to one peer. */
-#define RAFT_INFLIGHT_MAX 4096
 
 /*
  * Size of record `index` on the wire, to bound messages in bytes. Must be cheap, pure, and defined
@@ -184,10 +177,6 @@ struct raft_event {
         uint16_t transfer_to;
     };
 };
-
-/* Messages that one step can emit: appends to every peer, several each while a pipeline fills. */
-#define RAFT_STEP_APPENDS_PER_PEER_MAX 4
-#define RAFT_STEP_MESSAGES_MAX         (PEERS_MAX * (RAFT_STEP_APPENDS_PER_PEER_MAX + 1))
 
 struct raft_effects {
     bool hard_state_changed;

@@ -185,7 +185,7 @@ void raft_check_losses(struct raft *raft)
 enum error raft_check_append_reply(const struct raft *raft, const struct raft_message *message)
 {
     bool is_for_leader = raft->role == RAFT_LEADER && message->term == raft->hard_state.term;
-    uint64_t last = is_for_leader ? raft->trail.last_index : RAFT_INDEX_MAX;
+    uint64_t last = is_for_leader ? raft->trail.last_index : INDEX_MAX;
     uint64_t rejected = message->append_reply.rejected_index;
     uint64_t conflict = message->append_reply.conflict_index;
     if (is_for_leader && message->append_reply.round > raft->round)

@@ -16,7 +16,7 @@ void raft_reset_election_timer(struct raft *raft)
  * its. */
 static void enter_term(struct raft *raft, uint64_t term, uint16_t vote)
 {
-    CHECK(term > raft->hard_state.term && term <= RAFT_TERM_MAX);
+    CHECK(term > raft->hard_state.term && term <= TERM_MAX);
     raft->hard_state = (struct raft_hard_state){.term = term, .vote = vote};
     raft->leader = 0;
     raft->verified_index = 0;

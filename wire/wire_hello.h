@@ -48,7 +48,6 @@ struct wire_hello_reply {
 };
 
 /* WIRE_STATUS has an empty body; the reply is a hello reply followed by named counters. */
-#define WIRE_COUNTERS_MAX 128
 struct wire_counter {
     const char *name; /* encoding: at most 63 bytes. Decoding borrows: see name_span */
     struct span name_span;

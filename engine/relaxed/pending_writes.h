@@ -18,11 +18,10 @@
 #ifndef POLLUX_ENGINE_RELAXED_PENDING_WRITES_H
 #define POLLUX_ENGINE_RELAXED_PENDING_WRITES_H
 
+#include "base/limits.h"
 #include "engine/state/index.h"
 #include "engine/state/request.h"
 #include "engine/state/store.h"
-
-#define PENDING_WRITES_OPS_MAX (1u << 24)
 
 /* Cancels that pending ops carry along, and that a restart may find. */
 #define PENDING_WRITES_CANCELS_MAX      8192

@@ -73,8 +73,6 @@ struct store {
     bool is_grace_running;
 };
 
-#define STORE_BLOCKS_MAX (1u << 30)
-
 /* Blocks that an entry of these sizes takes. */
 static inline uint32_t store_entry_blocks(size_t key_size_bytes, size_t value_size_bytes)
 {

@@ -107,7 +107,7 @@ static uint64_t log_walk(const struct log_subject *subject)
     CHECK(recovery->last_index == log_last_index(subject->log));
     CHECK(recovery->commit_index <= recovery->last_index);
     CHECK(memchr(recovery->note, '\0', sizeof(recovery->note)) != NULL);
-    CHECK(recovery->vote <= LOG_VOTE_MAX && recovery->term <= LOG_TERM_MAX);
+    CHECK(recovery->vote <= VOTER_ID_MAX && recovery->term <= TERM_MAX);
     for (uint64_t index = 1; index <= recovery->last_index; index++) {
         struct log_record record;
         log_read(subject->log, index, &record);
@@ -148,7 +148,7 @@ static void recover(struct medium_sim *sim, struct log_subject *subject)
     CHECK(subject->recovery.commit_index == first.commit_index);
     CHECK(subject->recovery.is_suspect == first.is_suspect);
     if (log_room_bytes(subject->log) >= log_record_room_bytes(PAYLOAD_BYTES_MAX)) {
-        append(subject->log, LOG_TERM_MAX, PAYLOAD_BYTES_MAX);
+        append(subject->log, TERM_MAX, PAYLOAD_BYTES_MAX);
         (void)log_persist(subject->log);
         sum = 0;
         reopen(sim, subject);

@@ -450,8 +450,7 @@ static void test_election_term_never_overflows(void **state)
     (void)state;
     struct cluster *cluster = cluster_new(3);
     cluster_crash(cluster, 1);
-    cluster_write(cluster, 1, (struct raft_hard_state){.term = RAFT_TERM_MAX},
-                  (const uint64_t[]){1, 0});
+    cluster_write(cluster, 1, (struct raft_hard_state){.term = TERM_MAX}, (const uint64_t[]){1, 0});
     cluster_start(cluster, 1, false);
     cluster->now_ns = raft_deadline_ns(cluster->nodes[1].raft);
     assert_int_equal(cluster_tick(cluster, 1), OK);

@@ -53,7 +53,7 @@ static void test_message_must_be_addressed(void **state)
     assert_refused(2, cluster_message(RAFT_VOTE_REPLY, 2, 2, 1), NULL, ERR_RANGE);
     assert_refused(1, cluster_message(RAFT_VOTE_REPLY, 2, 9, 1), NULL, ERR_RANGE);
     assert_refused(2, cluster_message(RAFT_VOTE_REPLY, 1, 2, 0), NULL, ERR_RANGE);
-    assert_refused(2, cluster_message(RAFT_VOTE_REPLY, 1, 2, RAFT_TERM_MAX + 1), NULL, ERR_RANGE);
+    assert_refused(2, cluster_message(RAFT_VOTE_REPLY, 1, 2, TERM_MAX + 1), NULL, ERR_RANGE);
     assert_refused(2, cluster_message(RAFT_MESSAGE_TYPE_END, 1, 2, 1), NULL, ERR_RANGE);
     assert_refused(2, cluster_message((enum raft_message_type)0, 1, 2, 1), NULL, ERR_RANGE);
 }
@@ -70,7 +70,7 @@ static void test_message_vote_request_must_make_sense(void **state)
     message.vote_request.last_term = 1;
     message.vote_request.last_index = 0;
     assert_refused(2, message, NULL, ERR_RANGE);
-    message.vote_request.last_index = RAFT_INDEX_MAX + 1;
+    message.vote_request.last_index = INDEX_MAX + 1;
     assert_refused(2, message, NULL, ERR_RANGE);
 }
 
@@ -89,7 +89,7 @@ static void test_message_append_request_must_make_sense(void **state)
     (void)state;
     const uint64_t fine[APPEND_ENTRIES_MAX] = {1, 1, 1, 1};
     assert_refused(2, append_request(5, 1, APPEND_ENTRIES_MAX + 1), fine, ERR_RANGE);
-    assert_refused(2, append_request(RAFT_INDEX_MAX, 1, 1), fine, ERR_RANGE);
+    assert_refused(2, append_request(INDEX_MAX, 1, 1), fine, ERR_RANGE);
     assert_refused(2, append_request(UINT64_MAX, 1, 1), fine, ERR_RANGE);
     assert_refused(2, append_request(0, 1, 1), fine, ERR_RANGE);
     assert_refused(2, append_request(5, 0, 1), fine, ERR_RANGE);

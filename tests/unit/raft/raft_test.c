@@ -83,13 +83,13 @@ static void test_raft_refuses_restored_state(void **state)
     (void)state;
     struct raft *raft = NULL;
     struct raft_options options = good_options();
-    struct raft_restored restored = {.hard_state = {.term = RAFT_TERM_MAX + 1}};
+    struct raft_restored restored = {.hard_state = {.term = TERM_MAX + 1}};
     assert_int_equal(try_init(&options, &restored, &raft), ERR_ARGUMENT);
     restored = (struct raft_restored){.hard_state = {.term = 1, .vote = VOTER_ID_MAX + 1}};
     assert_int_equal(try_init(&options, &restored, &raft), ERR_ARGUMENT);
     restored = (struct raft_restored){.hard_state = {.term = 0, .vote = 1}};
     assert_int_equal(try_init(&options, &restored, &raft), ERR_ARGUMENT);
-    restored = (struct raft_restored){.commit_index = RAFT_INDEX_MAX + 1};
+    restored = (struct raft_restored){.commit_index = INDEX_MAX + 1};
     assert_int_equal(try_init(&options, &restored, &raft), ERR_ARGUMENT);
 }
 
