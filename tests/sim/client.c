@@ -103,7 +103,7 @@ static void transfer_turn(struct client *client)
         return;
     client->is_transfer_wanted = false;
     enum plx_outcome outcome =
-        plx_transfer(client->handle, 0, client->transfer_target, TRANSFER_NS);
+        plx_transfer(client->handle, client->transfer_shard, client->transfer_target, TRANSFER_NS);
     verdict_say(client->world->verdict, "c%u asked for a transfer to n%u: %s", client->number,
                 client->transfer_target, plx_outcome_name(outcome));
 }
@@ -181,8 +181,9 @@ void client_read_finally(struct client *client)
     socket_sim_plan(&client->socket, client_now_ns(client) + 1);
 }
 
-void client_ask_transfer(struct client *client, uint16_t target)
+void client_ask_transfer(struct client *client, uint16_t shard, uint16_t target)
 {
+    client->transfer_shard = shard;
     client->is_transfer_wanted = true;
     client->transfer_target = target;
 }

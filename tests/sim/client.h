@@ -69,6 +69,7 @@ struct client {
     bool reads_own;
     bool is_transfer_wanted;
     uint16_t transfer_target;
+    uint16_t transfer_shard;
     uint64_t max_age_ns;                    /* of its handle */
     uint64_t last_values[HISTORY_KEYS_MAX]; /* last known value of each key: what swaps expect */
     uint64_t seen_index[SIM_SHARDS_MAX];    /* the newest index that an answer told of, by shard */
@@ -93,8 +94,8 @@ bool client_is_quiet(const struct client *client);
 void client_describe(const struct client *client);
 /* Starts a process that reads every key, and where the logs' cursor stands. */
 void client_read_finally(struct client *client);
-/* Asks for leadership to be handed over, once it comes to that. */
-void client_ask_transfer(struct client *client, uint16_t target);
+/* Asks for leadership of a shard to be handed over, once it comes to that. */
+void client_ask_transfer(struct client *client, uint16_t shard, uint16_t target);
 
 /* ---- between the files ---- */
 

@@ -444,8 +444,6 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_patience(draw, &prng);
     draw_contract(draw, &prng, aim);
     draw_shards(draw, seed);
-    draw->shards = 1; /* clients do not divide keys yet */
-    draw->lanes = 1;
 }
 
 struct draw_field {

@@ -151,12 +151,12 @@ static void lane_hold(struct world *world, struct sim_node *node)
 
 static void leader_transfer(struct world *world)
 {
-    struct sim_node *leader = node_leader(world, shard_any(world));
-    if (leader == NULL)
+    uint32_t shard = shard_any(world);
+    if (node_leader(world, shard) == NULL)
         return;
     world->tally->fault_transfers++;
     uint16_t target = (uint16_t)faults_up_to(world, world->draw.nodes);
-    client_ask_transfer(&world->clients[0], target);
+    client_ask_transfer(&world->clients[0], (uint16_t)shard, target);
 }
 
 /* ---- the driver ---- */
