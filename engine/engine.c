@@ -93,9 +93,8 @@ enum error engine_init(const struct engine_options *options, struct arena *arena
         return error;
     batch_init(engine, arena);
     reads_init(engine, arena);
-    engine->reply = arena_take(arena, REPLY_SIZE_BYTES_MAX, 64);
+    reply_buffers_init(&engine->buffers, arena, &options->sink);
     engine->record_ops = arena_take(arena, BATCH_OPS_MAX * sizeof(struct op), 64);
-    engine->scratch = arena_take(arena, REPLY_CHUNK_SIZE_BYTES_MAX, 64);
     error = relaxed_init(engine, arena);
     if (error != OK) {
         machine_deinit(&engine->machine);
@@ -117,6 +116,7 @@ void engine_begin_turn(struct engine *engine, const struct engine_view *view)
     engine->view = *view;
     batch_anchor_clock(engine);
     outbound_begin_turn(engine);
+    engine_publish(engine);
 }
 
 static void receive_hello(struct engine *engine, const struct address *from, struct span body)
@@ -165,6 +165,7 @@ void engine_end_turn(struct engine *engine)
         store_turn(&engine->relaxed.writes.store);
         engine->counters.relaxed_pending = engine->relaxed.writes.live;
     }
+    engine_publish(engine);
     rcu_turn();
 }
 

@@ -20,7 +20,7 @@
  * A turn of the lane, in order: engine_begin_turn, engine_receive for each message, then
  * engine_batch / engine_reads_wanted, engine_forward, engine_journal_durable, engine_apply for what
  * is committed, engine_reads_released, engine_end_turn. Owner: one thread (the shard's lane), but
- * engine_lookup.
+ * engine_lookup and engine_reader_read.
  */
 #ifndef POLLUX_ENGINE_ENGINE_H
 #define POLLUX_ENGINE_ENGINE_H
@@ -255,6 +255,30 @@ uint64_t engine_state_hash(const struct engine *engine);
 
 /* Walks the whole state; aborts (CHECK) where it contradicts itself. Debug, simulator, fuzz. */
 void engine_check_invariants(const struct engine *engine);
+
+/*
+ * Relaxed reads by a thread that does not own the engine, with reply buffers and a sink of its own.
+ * Owner of a reader: one thread, registered with engine/state/rcu.h and in its turn.
+ */
+struct engine_reader;
+
+struct engine_reader_counters {
+    uint64_t reads_relaxed;
+    uint64_t reads_refused;
+    uint64_t requests_malformed;
+};
+
+size_t engine_reader_arena_bytes(void);
+struct engine_reader *engine_reader_init(struct arena *arena, const struct engine_sink *sink);
+/* The time of this turn of the reader's thread, by the clock that the engine's owner reads too. */
+void engine_reader_begin_turn(struct engine_reader *reader, uint64_t now_ns);
+/*
+ * Answers a WIRE_READ that is relaxed. False: it is not, so the engine's owner must have it. The
+ * answer is what the owner would have given at the end of its last turn, or newer.
+ */
+bool engine_reader_read(struct engine_reader *reader, const struct engine *engine,
+                        const struct address *from, struct span body);
+const struct engine_reader_counters *engine_reader_counters(const struct engine_reader *reader);
 
 /* What engine_lookup found. */
 struct engine_found {

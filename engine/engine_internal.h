@@ -14,6 +14,8 @@
 #include "engine/service/reads.h"
 #include "engine/state/machine.h"
 
+#include <stdatomic.h>
+
 /* Log room that ordinary writes leave to no-ops, fences, and what ends or keeps a session. */
 #define LOG_RESERVE_SIZE_BYTES (64 * 1024)
 
@@ -23,6 +25,19 @@ struct log_clock {
     uint64_t anchor_now_ns;
     uint64_t anchor_log_ns;
     uint64_t last_ns;
+};
+
+/*
+ * What readers on other threads are told of the owner's view. engine_publish stores it with
+ * release, engine_reader_read loads it with acquire: who sees an applied index finds what it has
+ * applied. Each value is true by itself; together they may be of two turns.
+ */
+struct engine_published {
+    _Atomic uint64_t applied_index;
+    _Atomic uint64_t term;
+    _Atomic uint64_t contact_ns; /* when a quorum was last heard of; 0: never */
+    _Atomic uint64_t journal_done_seq;
+    _Atomic uint16_t leader;
 };
 
 struct engine {
@@ -36,12 +51,15 @@ struct engine {
     struct relaxed relaxed;
     struct outbound outbound;
     struct engine_counters counters;
-    uint8_t *reply;   /* REPLY_SIZE_BYTES_MAX */
-    uint8_t *scratch; /* REPLY_CHUNK_SIZE_BYTES_MAX */
+    struct reply_buffers buffers;
+    struct engine_published published;
     /* A record that is applied and was not proposed here, decoded. */
     struct request record_requests[BATCH_REQUESTS_MAX];
     struct op *record_ops; /* BATCH_OPS_MAX */
 };
+
+/* Tells readers on other threads: at the beginning and end of a turn. */
+void engine_publish(struct engine *engine);
 
 /* Capacity of a ring that positions index by a mask; count at most 2^31. */
 static inline uint32_t power_of_two_at_least(uint32_t count)

@@ -233,8 +233,9 @@ static void answer_waiter(struct engine *engine, const struct relaxed_waiter *wa
 {
     struct relaxed *relaxed = &engine->relaxed;
     struct answer answer;
-    answer_begin(&answer, engine, &waiter->from, WIRE_WRITE_REPLY);
-    answer_open(&answer, waiter->packet_number, WIRE_STATUS_OK, waiter->op_count);
+    struct wire_reply head = answer_head(engine, waiter->packet_number, WIRE_STATUS_OK);
+    answer_begin(&answer, &engine->buffers, &waiter->from, WIRE_WRITE_REPLY);
+    answer_open(&answer, &head, waiter->op_count);
     for (uint16_t i = 0; i < waiter->op_count; i++) {
         const struct relaxed_ack *ack = ack_at(relaxed, relaxed->acks_head++);
         struct wire_reply_op op = {.seq = ack->seq,

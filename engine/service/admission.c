@@ -60,11 +60,12 @@ static void answer_results(struct engine *engine, const struct arrival *arrival,
 {
     const struct request *request = &arrival->request;
     struct answer answer;
-    answer_begin(&answer, engine, arrival->from, WIRE_WRITE_REPLY);
-    answer_open(&answer, arrival->write.packet_number, WIRE_STATUS_OK, request->op_count);
+    struct wire_reply head = answer_head(engine, arrival->write.packet_number, WIRE_STATUS_OK);
+    answer_begin(&answer, &engine->buffers, arrival->from, WIRE_WRITE_REPLY);
+    answer_open(&answer, &head, request->op_count);
     for (uint16_t i = 0; i < request->op_count; i++) {
         if (request->ops[i].type != WIRE_OP_CANCEL)
-            answer_add_result(&answer, request, &request->ops[i], &results[i]);
+            answer_add_result(&answer, &engine->machine, request, &request->ops[i], &results[i]);
     }
     answer_send(&answer);
 }

@@ -1,21 +1,27 @@
 /* Replies, built one at a time in one buffer and handed to the sink. */
 #include "engine/engine_internal.h"
 
-void answer_begin(struct answer *answer, struct engine *engine, const struct address *to,
-                  uint8_t wire_type)
+void reply_buffers_init(struct reply_buffers *buffers, struct arena *arena,
+                        const struct engine_sink *sink)
 {
-    *answer =
-        (struct answer){.engine = engine,
-                        .to = *to,
-                        .wire_type = wire_type,
-                        .writer = {.data = engine->reply, .capacity_bytes = REPLY_SIZE_BYTES_MAX}};
+    buffers->reply = arena_take(arena, REPLY_SIZE_BYTES_MAX, 64);
+    buffers->scratch = arena_take(arena, REPLY_CHUNK_SIZE_BYTES_MAX, 64);
+    buffers->sink = *sink;
 }
 
-void answer_open(struct answer *answer, uint64_t number, enum wire_status status, uint32_t op_count)
+void answer_begin(struct answer *answer, const struct reply_buffers *buffers,
+                  const struct address *to, uint8_t wire_type)
 {
-    const struct engine *engine = answer->engine;
-    CHECK(op_count <= REQUEST_OPS_MAX);
-    struct wire_reply reply = {
+    *answer =
+        (struct answer){.buffers = buffers,
+                        .to = *to,
+                        .wire_type = wire_type,
+                        .writer = {.data = buffers->reply, .capacity_bytes = REPLY_SIZE_BYTES_MAX}};
+}
+
+struct wire_reply answer_head(const struct engine *engine, uint64_t number, enum wire_status status)
+{
+    return (struct wire_reply){
         .number = number,
         .incarnation = engine->options.incarnation,
         .node = engine->options.self,
@@ -26,8 +32,13 @@ void answer_open(struct answer *answer, uint64_t number, enum wire_status status
         .contact_age_us = wire_age_us(engine->view.contact_age_ns),
         .journal_done_seq = engine_pending_done(engine),
     };
+}
+
+void answer_open(struct answer *answer, const struct wire_reply *head, uint32_t op_count)
+{
+    CHECK(op_count <= REQUEST_OPS_MAX);
     answer->ops_left = op_count;
-    wire_reply_begin(&answer->writer, &reply);
+    wire_reply_begin(&answer->writer, head);
 }
 
 /* Bytes of value that fit while the headers of the ops after this one still do. */
@@ -50,7 +61,7 @@ void answer_add(struct answer *answer, struct wire_reply_op *op, const struct st
         size_t chunk = size - offset < room ? size - offset : room;
         op->has_value = true;
         op->value_size_bytes = entry->value_size_bytes;
-        op->chunk = store_value(store, entry, offset, chunk, answer->engine->scratch);
+        op->chunk = store_value(store, entry, offset, chunk, answer->buffers->scratch);
     }
     wire_reply_add(&answer->writer, op);
     answer->ops_left--;
@@ -59,7 +70,7 @@ void answer_add(struct answer *answer, struct wire_reply_op *op, const struct st
 void answer_send(struct answer *answer)
 {
     CHECK(!answer->writer.is_overflow);
-    const struct engine_sink *sink = &answer->engine->options.sink;
+    const struct engine_sink *sink = &answer->buffers->sink;
     sink->send(sink->context, &answer->to, answer->wire_type,
                span_of(answer->writer.data, answer->writer.size_bytes));
 }
@@ -69,8 +80,9 @@ void answer_refuse(struct engine *engine, const struct address *to, uint8_t wire
 {
     CHECK(status != WIRE_STATUS_OK);
     struct answer answer;
-    answer_begin(&answer, engine, to, wire_type);
-    answer_open(&answer, number, status, 0);
+    struct wire_reply head = answer_head(engine, number, status);
+    answer_begin(&answer, &engine->buffers, to, wire_type);
+    answer_open(&answer, &head, 0);
     answer_send(&answer);
 }
 
@@ -97,10 +109,10 @@ static const struct store_entry *mismatch_entry(const struct machine *machine,
     return entry;
 }
 
-void answer_add_result(struct answer *answer, const struct request *request, const struct op *op,
+void answer_add_result(struct answer *answer, const struct machine *machine,
+                       const struct request *request, const struct op *op,
                        const struct op_result *result)
 {
-    const struct machine *machine = &answer->engine->machine;
     struct wire_reply_op reply_op = {
         .seq = op->seq, .outcome = result->outcome, .version = result->version};
     const struct store_entry *entry = NULL;
@@ -140,7 +152,7 @@ void answer_hello(struct engine *engine, const struct address *to, uint64_t nonc
     struct wire_hello_reply reply;
     struct answer answer;
     engine_hello(engine, nonce, &reply);
-    answer_begin(&answer, engine, to, WIRE_HELLO_REPLY);
+    answer_begin(&answer, &engine->buffers, to, WIRE_HELLO_REPLY);
     wire_hello_reply_encode(&answer.writer, &reply);
     answer_send(&answer);
 }

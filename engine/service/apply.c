@@ -75,7 +75,7 @@ static void apply_op(struct applying *applying, struct session **session,
     else if (machine->origin == engine->options.self && op->type == WIRE_OP_SET)
         count_own(engine, &result);
     if (answer != NULL && op->type != WIRE_OP_CANCEL)
-        answer_add_result(answer, request, op, &result);
+        answer_add_result(answer, machine, request, op, &result);
 }
 
 /* Executes the ops of one request; `answer` is open for them, or NULL. */
@@ -111,8 +111,10 @@ static void apply_and_answer(struct applying *applying, const struct request *re
         apply_request(applying, request, NULL);
         return;
     }
-    answer_begin(&answer, applying->engine, &waiter->from, WIRE_WRITE_REPLY);
-    answer_open(&answer, waiter->packet_number, WIRE_STATUS_OK, request->op_count);
+    struct engine *engine = applying->engine;
+    struct wire_reply head = answer_head(engine, waiter->packet_number, WIRE_STATUS_OK);
+    answer_begin(&answer, &engine->buffers, &waiter->from, WIRE_WRITE_REPLY);
+    answer_open(&answer, &head, request->op_count);
     apply_request(applying, request, &answer);
     answer_send(&answer);
 }

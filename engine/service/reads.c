@@ -55,12 +55,20 @@ static const struct store_entry *read_find(const struct engine *engine, struct s
     return entry;
 }
 
-static void answer_read_op(struct answer *answer, const struct wire_read_op *op, uint64_t hash,
-                           uint32_t position, bool is_relaxed)
+/* One op of a read, and the hash of its key. */
+struct read_step {
+    struct wire_read_op op;
+    uint64_t hash;
+    bool is_relaxed;
+};
+
+static void answer_read_op(const struct engine *engine, struct answer *answer,
+                           const struct read_step *step, uint32_t position)
 {
-    const struct engine *engine = answer->engine;
+    const struct wire_read_op *op = &step->op;
     struct wire_reply_op reply_op = {.seq = position};
-    const struct store_entry *entry = read_find(engine, op->key, hash, is_relaxed, &reply_op);
+    const struct store_entry *entry =
+        read_find(engine, op->key, step->hash, step->is_relaxed, &reply_op);
     const struct store *store =
         reply_op.is_pending ? &engine->relaxed.writes.store : &engine->machine.store;
     /* A version asked for and not stored any more: the rest of that value is gone. */
@@ -73,29 +81,37 @@ static void answer_read_op(struct answer *answer, const struct wire_read_op *op,
 
 /* Decodes the ops, and fetches what they will touch: memory is the cost of a read. */
 static void read_ops_decode(const struct index *index, const struct wire_read *read,
-                            struct wire_read_op *ret_ops, uint64_t *ret_hashes)
+                            struct read_step *ret_steps)
 {
     size_t cursor = 0;
     for (uint16_t i = 0; i < read->op_count; i++) {
-        CHECK(wire_read_op_decode(read->ops, &cursor, &ret_ops[i]) == OK);
-        ret_hashes[i] = key_hash(ret_ops[i].key);
-        index_fetch_line(index, ret_hashes[i]);
+        struct read_step *step = &ret_steps[i];
+        CHECK(wire_read_op_decode(read->ops, &cursor, &step->op) == OK);
+        step->hash = key_hash(step->op.key);
+        step->is_relaxed = !read->is_consistent;
+        index_fetch_line(index, step->hash);
     }
     for (uint16_t i = 0; i < read->op_count && read->op_count > 1; i++)
-        index_fetch_entry(index, ret_hashes[i]);
+        index_fetch_entry(index, ret_steps[i].hash);
+}
+
+void reads_answer(const struct engine *engine, struct answer *answer, const struct wire_reply *head,
+                  const struct wire_read *read)
+{
+    struct read_step steps[REQUEST_OPS_MAX];
+    read_ops_decode(&engine->machine.index, read, steps);
+    answer_open(answer, head, read->op_count);
+    for (uint16_t i = 0; i < read->op_count; i++)
+        answer_read_op(engine, answer, &steps[i], i);
 }
 
 static void answer_read(struct engine *engine, const struct address *from,
                         const struct wire_read *read)
 {
-    struct wire_read_op ops[REQUEST_OPS_MAX];
-    uint64_t hashes[REQUEST_OPS_MAX];
     struct answer answer;
-    read_ops_decode(&engine->machine.index, read, ops, hashes);
-    answer_begin(&answer, engine, from, WIRE_READ_REPLY);
-    answer_open(&answer, read->request_number, WIRE_STATUS_OK, read->op_count);
-    for (uint16_t i = 0; i < read->op_count; i++)
-        answer_read_op(&answer, &ops[i], hashes[i], i, !read->is_consistent);
+    struct wire_reply head = answer_head(engine, read->request_number, WIRE_STATUS_OK);
+    answer_begin(&answer, &engine->buffers, from, WIRE_READ_REPLY);
+    reads_answer(engine, &answer, &head, read);
     answer_send(&answer);
 }
 
@@ -106,14 +122,12 @@ static void refuse_read(struct engine *engine, const struct address *from, uint6
     answer_refuse(engine, from, WIRE_READ_REPLY, request_number, status);
 }
 
-/* Whether this node can promise what a relaxed read asks for. */
-static bool is_fresh_enough(const struct engine *engine, const struct wire_read *read)
+/* Whether a node that says this of itself can promise what a relaxed read asks for. */
+static bool is_fresh_enough(const struct wire_reply *head, const struct wire_read *read)
 {
-    if (read->min_index > engine->machine.applied_index)
+    if (read->min_index > head->applied_index)
         return false;
-    return read->max_age_us == 0 ||
-           (engine->view.contact_age_ns != UINT64_MAX &&
-            engine->view.contact_age_ns <= (uint64_t)read->max_age_us * 1000);
+    return read->max_age_us == 0 || head->contact_age_us <= read->max_age_us;
 }
 
 static struct pending_read *pending_read_at(struct pending_reads *reads, uint64_t position)
@@ -191,23 +205,43 @@ static bool has_foreign_key(const struct engine *engine, const struct wire_read 
     return false;
 }
 
+enum wire_status reads_check(const struct engine *engine, const struct wire_read *read,
+                             const struct wire_reply *head)
+{
+    if (has_foreign_key(engine, read))
+        return WIRE_STATUS_WRONG_SHARD;
+    return is_fresh_enough(head, read) ? WIRE_STATUS_OK : WIRE_STATUS_TOO_STALE;
+}
+
+static void receive_relaxed(struct engine *engine, const struct address *from,
+                            const struct wire_read *read)
+{
+    struct answer answer;
+    struct wire_reply head = answer_head(engine, read->request_number, WIRE_STATUS_OK);
+    enum wire_status status = reads_check(engine, read, &head);
+    if (status != WIRE_STATUS_OK) {
+        engine->counters.keys_of_other_shards += status == WIRE_STATUS_WRONG_SHARD;
+        refuse_read(engine, from, read->request_number, status);
+        return;
+    }
+    engine->counters.reads_relaxed++;
+    answer_begin(&answer, &engine->buffers, from, WIRE_READ_REPLY);
+    reads_answer(engine, &answer, &head, read);
+    answer_send(&answer);
+}
+
 void reads_receive(struct engine *engine, const struct address *from, struct span body)
 {
     struct wire_read read;
     if (wire_read_decode(body, &read) != OK) {
         engine->counters.requests_malformed++;
-        return;
-    }
-    if (has_foreign_key(engine, &read)) {
+    } else if (!read.is_consistent) {
+        receive_relaxed(engine, from, &read);
+    } else if (has_foreign_key(engine, &read)) {
         engine->counters.keys_of_other_shards++;
         refuse_read(engine, from, read.request_number, WIRE_STATUS_WRONG_SHARD);
-    } else if (read.is_consistent) {
-        receive_consistent(engine, from, &read, body);
-    } else if (!is_fresh_enough(engine, &read)) {
-        refuse_read(engine, from, read.request_number, WIRE_STATUS_TOO_STALE);
     } else {
-        engine->counters.reads_relaxed++;
-        answer_read(engine, from, &read);
+        receive_consistent(engine, from, &read, body);
     }
 }
 

@@ -43,6 +43,16 @@ struct pending_reads {
     uint64_t expire_next_ns; /* not before */
 };
 
+struct answer;
+
+/* WIRE_STATUS_OK: a relaxed read can be answered under this head, which says what is applied and
+ * how old the contact with a quorum is. Else why not: WRONG_SHARD, TOO_STALE. Any thread. */
+enum wire_status reads_check(const struct engine *engine, const struct wire_read *read,
+                             const struct wire_reply *head);
+/* Puts head and ops of the reply into a begun answer. Any thread in its RCU turn. */
+void reads_answer(const struct engine *engine, struct answer *answer, const struct wire_reply *head,
+                  const struct wire_read *read);
+
 size_t reads_arena_bytes(const struct engine_options *options);
 void reads_init(struct engine *engine, struct arena *arena);
 /* A WIRE_READ from `from`. */
