@@ -75,8 +75,8 @@ static void *live_run(void *context)
         struct timeval wait = {.tv_usec = 2000};
         fd_set set;
         FD_ZERO(&set);
-        FD_SET(node->fake.fd, &set);
-        (void)select(node->fake.fd + 1, &set, NULL, NULL, &wait);
+        FD_SET(node->fake.fds[0], &set);
+        (void)select(node->fake.fds[0] + 1, &set, NULL, NULL, &wait);
         if (fake_try(&node->fake))
             live_answer(node);
         node->fake.is_mute &= node->fake.hellos == 0; /* to the first of them at most */

@@ -295,8 +295,8 @@ static struct plx_response resolve_with(struct fake *fake, const struct plx_toke
         struct timeval wait = {.tv_usec = 1000};
         fd_set set;
         FD_ZERO(&set);
-        FD_SET(fake->fd, &set);
-        (void)select(fake->fd + 1, &set, NULL, NULL, &wait);
+        FD_SET(fake->fds[0], &set);
+        (void)select(fake->fds[0] + 1, &set, NULL, NULL, &wait);
         if (fake_try(fake)) {
             assert_int_equal(fake->ops[0].type, WIRE_OP_FENCE);
             assert_true(fake->request.session == token->session);

@@ -248,7 +248,7 @@ static void test_value_large_fills_holes_before_it_is_sent_anew(void **state)
         uint32_t before = fake.packets;
         if (fake.registrations == 1) {
             uint8_t byte;
-            is_lost = recv(fake.fd, &byte, 1, 0) == 1; /* the first piece that came */
+            is_lost = recv(fake.fds[0], &byte, 1, 0) == 1; /* the first piece that came */
         } else {
             (void)fake_try(&fake);
         }
