@@ -5,7 +5,8 @@
 #   cluster_node_start ID      starts a node;      cluster_node_signal ID SIGNAL   signals it
 #   cluster_node_wait ID       waits until the killed or stopped node is gone; its status
 #   cluster_start              switch and all nodes, until a leader serves
-#   cluster_leader             prints the id of the leader; fails when none serves
+#   cluster_leader             prints the id of the leader (of the first shard); fails when a shard
+#                              has none that serves
 #   cluster_server ID          prints HOST:PORT where clients reach a node
 #   cluster_drill COMMAND...   runs pollux-drill on the cluster
 #   cluster_pollux COMMAND...  runs pollux on the cluster
@@ -162,7 +163,8 @@ cluster_drill() {
         --cluster "${CLUSTER_NAME:-local}" "$@"
 }
 
-# The node that a majority follows and that has a fresh quorum: prints its id.
+# The node that a majority follows and that has a fresh quorum, in the first shard: prints its id.
+# Fails while a shard has none.
 cluster_leader() {
     cluster_drill leader
 }

@@ -175,25 +175,40 @@ static int run_verify(const struct arguments *arguments, struct plx_client *clie
                : EXIT_FAILURE;
 }
 
-static int run_leader(const struct arguments *arguments, struct plx_client *client)
+/* The node that a majority follows in a shard and that has a fresh quorum; 0: none. Sets how many
+ * shards there are where a node tells. */
+static uint16_t leader_of_shard(struct plx_client *client, uint16_t shard, uint16_t *shard_count)
 {
     uint32_t votes[PLX_ENDPOINTS_MAX + 1] = {0};
     uint16_t serving = 0;
     uint32_t node_count = 1;
-    (void)arguments;
     for (size_t i = 0; i < plx_endpoint_count(client); i++) {
         struct plx_node node;
-        if (plx_ping(client, i, 0, PING_TIMEOUT_NS, &node) != PLX_OK)
+        if (plx_ping(client, i, shard, PING_TIMEOUT_NS, &node) != PLX_OK)
             continue;
         node_count = node.node_count;
+        *shard_count = node.shard_count;
         if (node.leader <= PLX_ENDPOINTS_MAX)
             votes[node.leader]++;
         if (node.role == PLX_LEADER && node.has_fresh_quorum)
             serving = node.node;
     }
-    if (serving == 0 || serving > PLX_ENDPOINTS_MAX || votes[serving] * 2 <= node_count)
+    bool is_followed = serving <= PLX_ENDPOINTS_MAX && votes[serving] * 2 > node_count;
+    return is_followed ? serving : 0;
+}
+
+/* The leader of the first shard, where every shard has one. */
+static int run_leader(const struct arguments *arguments, struct plx_client *client)
+{
+    uint16_t shard_count = 1;
+    uint16_t first = leader_of_shard(client, 0, &shard_count);
+    (void)arguments;
+    bool is_served = first != 0;
+    for (uint16_t shard = 1; is_served && shard < shard_count; shard++)
+        is_served = leader_of_shard(client, shard, &shard_count) != 0;
+    if (!is_served)
         return EXIT_FAILURE;
-    printf("%u\n", serving);
+    printf("%u\n", first);
     return EXIT_SUCCESS;
 }
 

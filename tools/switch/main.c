@@ -82,7 +82,8 @@ static enum error environment_start(struct program *program, char *name)
     if (environment.memory_mib == 0) {
         uint64_t queues = options->node_count * options->queue_count + options->client_count;
         uint64_t pools = queues * options->pool_size * FRAME_BYTES_MAX;
-        environment.memory_mib = (uint32_t)(64 + pools / (1024 * 1024));
+        /* A quarter more: a pool lies in one piece, and pieces do not fit without gaps. */
+        environment.memory_mib = (uint32_t)(64 + pools * 5 / 4 / (1024 * 1024));
     }
     return dp_start(&environment, program->reason, sizeof(program->reason));
 }
