@@ -7,6 +7,8 @@
 #define MS              UINT64_C(1000000)
 #define RESOLVE_WAIT_NS (300 * MS)
 #define TYPE_COUNT      7
+/* No run lasts so long. */
+#define SESSION_TTL_NS_NEVER UINT64_C(3600000000000)
 
 /* ---- what is asked ---- */
 
@@ -435,6 +437,9 @@ void client_resolve(struct client *client, struct token *token)
     tokens_settle(&world->tokens, token);
     if (response.outcome == PLX_E_SESSION_EXPIRED) {
         world->tally->tokens_expired++;
+        if (world->draw->session_ttl_ns >= SESSION_TTL_NS_NEVER)
+            verdict_break(world->verdict, RULE_PROTOCOL, "op %u's session has expired at %llu ns",
+                          token->op, (unsigned long long)client_now_ns(client));
         return;
     }
     op->outcome = outcome_of(client, op, response.outcome);
