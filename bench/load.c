@@ -27,7 +27,7 @@ static enum error client_open(struct load_worker *worker, uint32_t index, char *
     client.timeout_ns = options->timeout_ns;
     client.window = options->outstanding;
     client.packet_ops_max = options->packet_ops;
-    client.preferred_endpoint = (int32_t)options->home - 1;
+    client.preferred_endpoint = (int32_t)options->preferred - 1;
     if (options->op == LOAD_RELAXED_SET) {
         client.relaxed_keys_max = options->keys / options->clients;
     }
@@ -206,9 +206,9 @@ static enum error measure(struct load_worker *workers, const struct load_options
 static void node_ask(const struct load_worker *worker, struct plx_node *ret_node)
 {
     struct plx_client *client = worker->clients[0];
-    uint32_t home = worker->options->home;
-    size_t first = home == 0 ? 0 : home - 1;
-    size_t end = home == 0 ? plx_endpoint_count(client) : home;
+    uint32_t preferred = worker->options->preferred;
+    size_t first = preferred == 0 ? 0 : preferred - 1;
+    size_t end = preferred == 0 ? plx_endpoint_count(client) : preferred;
     memset(ret_node, 0, sizeof(*ret_node));
     for (size_t i = first; i < end; i++) {
         if (plx_status(client, i, 0, STATUS_NS, ret_node) == PLX_OK) {

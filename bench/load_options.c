@@ -33,7 +33,7 @@ static const char help[] =
     "  --keys=N            distinct keys of sets and gets (default 10000)\n"
     "  --prefix=TEXT       that they begin with (default bench/)\n"
     "  --distinct          relaxed-set: no key twice, so name more than can be set\n"
-    "  --home=N            the server of relaxed operations, from 1 (default: the first that "
+    "  --preferred=N       the server of relaxed operations, from 1 (default: the first that "
     "answers)\n"
     "  --record=FILE       relaxed-set: the newest acknowledged value of each key, as pollux-drill "
     "reads it\n"
@@ -61,7 +61,7 @@ enum option_id {
     OPTION_KEYS,
     OPTION_PREFIX,
     OPTION_DISTINCT,
-    OPTION_HOME,
+    OPTION_PREFERRED,
     OPTION_RECORD,
     OPTION_NO_FILL,
     OPTION_TIMEOUT_MS,
@@ -84,7 +84,7 @@ static const struct option long_options[] = {
     {"keys", required_argument, NULL, OPTION_KEYS},
     {"prefix", required_argument, NULL, OPTION_PREFIX},
     {"distinct", no_argument, NULL, OPTION_DISTINCT},
-    {"home", required_argument, NULL, OPTION_HOME},
+    {"preferred", required_argument, NULL, OPTION_PREFERRED},
     {"record", required_argument, NULL, OPTION_RECORD},
     {"no-fill", no_argument, NULL, OPTION_NO_FILL},
     {"timeout-ms", required_argument, NULL, OPTION_TIMEOUT_MS},
@@ -185,8 +185,8 @@ static bool number_store(int id, uint64_t value, struct load_options *options)
     case OPTION_KEYS:
         options->keys = (uint32_t)value;
         return value >= 1 && value <= 100000000;
-    case OPTION_HOME:
-        options->home = (uint32_t)value;
+    case OPTION_PREFERRED:
+        options->preferred = (uint32_t)value;
         return value >= 1 && value <= PLX_ENDPOINTS_MAX;
     case OPTION_TIMEOUT_MS:
         options->timeout_ns = value * 1000000;

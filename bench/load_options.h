@@ -36,7 +36,7 @@ struct load_options {
     uint32_t packet_ops;
     uint32_t value_size;
     uint32_t keys;
-    uint32_t home; /* server of relaxed operations, from 1; 0: the first that answers */
+    uint32_t preferred; /* server of relaxed operations, from 1; 0: the first that answers */
     uint32_t rates[LOAD_STEPS_MAX]; /* offered per second; none: closed loop */
     uint32_t rate_count;
     uint32_t seconds;

@@ -57,7 +57,7 @@ static void check_duration(const char *text)
 static void check_accepted(const struct cli_arguments *arguments, char **words, int count)
 {
     CHECK((unsigned)arguments->format <= CLI_JSON);
-    CHECK(arguments->home >= -1 && arguments->home <= INT16_MAX);
+    CHECK(arguments->preferred >= -1 && arguments->preferred <= INT16_MAX);
     CHECK(arguments->operand_count >= 0 && arguments->operand_count < count);
     if (arguments->command == NULL) {
         CHECK(arguments->operand_count == 0);

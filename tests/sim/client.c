@@ -67,7 +67,7 @@ static void handle_open(struct client *client)
     options_draw(client, &options);
     endpoints_write(client, endpoints, sizeof(endpoints));
     options.endpoints = endpoints;
-    client->home = options.preferred_endpoint;
+    client->preferred = options.preferred_endpoint;
     client->reads_own = options.read_your_writes;
     client->max_age_ns = options.max_age_ns;
     memset(client->seen_index, 0, sizeof(client->seen_index));
@@ -269,7 +269,7 @@ void client_init(struct client *client, struct client_world *world, uint32_t num
                               .number = number,
                               .is_taker = number >= draw->clients,
                               .ops_left = (uint32_t)draw->ops_per_client,
-                              .home = -1};
+                              .preferred = -1};
     prng_init(&client->prng, seed * 31 + number + 1);
     int64_t drift = (int64_t)prng_range(&client->prng, 0, 2 * draw->drift_max);
     client->socket = (struct socket_sim){

@@ -47,8 +47,8 @@ struct client;
 struct client_slot {
     bool is_used;
     struct client *client;
-    uint32_t op;  /* its number in the history */
-    int32_t home; /* a relaxed one that no other node can answer: that endpoint; -1: any may */
+    uint32_t op;       /* its number in the history */
+    int32_t preferred; /* a relaxed one that no other node can answer: that endpoint; -1: any may */
     uint8_t *value;
     uint8_t *old_value;
 };
@@ -65,7 +65,7 @@ struct client {
     uint64_t next_op_ns;
     uint64_t hurt_at_ns; /* when it is cancelled or dies next; UINT64_MAX: never */
     uint32_t deaths;
-    int32_t home; /* endpoint that its handle is pinned to; -1: none */
+    int32_t preferred; /* endpoint that its handle is pinned to; -1: none */
     bool reads_own;
     bool is_transfer_wanted;
     uint16_t transfer_target;

@@ -154,7 +154,7 @@ static void op_submit(struct client *client, struct client_slot *slot)
     struct history_op drawn = op_draw(client, (uint32_t)(slot - client->slots));
     slot->is_used = true;
     slot->op = op_invoke(client, &drawn);
-    slot->home = is_relaxed(&drawn) ? client->home : -1;
+    slot->preferred = is_relaxed(&drawn) ? client->preferred : -1;
     struct plx_op op = plx_op_of(client, slot, &client->world->history->ops[slot->op]);
     enum plx_outcome outcome = plx_submit(client->handle, &op);
     if (outcome != PLX_OK)
@@ -222,8 +222,8 @@ static bool is_stranded(const struct client *client, const struct client_slot *s
     const struct history_op *op = &client->world->history->ops[slot->op];
     if (!op->is_blocking || !is_relaxed(op))
         return false;
-    bool is_at_home = slot->home >= 0 && (nodes >> slot->home & 1) != 0;
-    return is_at_home || is_behind_pending(client, op, nodes);
+    bool is_at_preferred = slot->preferred >= 0 && (nodes >> slot->preferred & 1) != 0;
+    return is_at_preferred || is_behind_pending(client, op, nodes);
 }
 
 /* It waits for its node to hear of the others: to be fresh enough, or to learn that an earlier
@@ -269,7 +269,7 @@ void client_name_ops(void *context, const struct plx_client *handle)
                         &(struct witness_name){shard, op->session, op->seq, slot->op});
         if (op->class != CLASS_RELAXED_WRITE || op->unanswered == 0)
             continue;
-        slot->home = op->endpoint; /* it stays there */
+        slot->preferred = op->endpoint; /* it stays there */
         client->world->history->ops[slot->op].node = (uint16_t)(op->endpoint + 1);
     }
 }
@@ -455,8 +455,8 @@ void client_describe(const struct client *client)
     for (uint32_t i = 0; i < CLIENT_SLOTS_MAX; i++) {
         const struct client_slot *slot = &client->slots[i];
         if (slot->is_used)
-            verdict_say(client->world->verdict, "c%u.%u waits for op %u, home %d", client->number,
-                        client->life, slot->op, slot->home);
+            verdict_say(client->world->verdict, "c%u.%u waits for op %u, preferred %d",
+                        client->number, client->life, slot->op, slot->preferred);
     }
     verdict_say(client->world->verdict, "c%u.%u: %s, %u tokens open", client->number, client->life,
                 client->socket.fiber.is_live ? "runs" : "has ended",

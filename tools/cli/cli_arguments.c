@@ -15,7 +15,7 @@ enum long_option {
     OPTION_EXPECT_ABSENT,
     OPTION_RAW,
     OPTION_FENCE_WAIT,
-    OPTION_HOME,
+    OPTION_PREFERRED,
     OPTION_SHARD,
     OPTION_MAX_AGE,
     OPTION_MIN_INDEX,
@@ -33,7 +33,7 @@ static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
     {"timeout", required_argument, NULL, 't'},
     {"fence-wait", required_argument, NULL, OPTION_FENCE_WAIT},
-    {"home", required_argument, NULL, OPTION_HOME},
+    {"preferred", required_argument, NULL, OPTION_PREFERRED},
     {"shard", required_argument, NULL, OPTION_SHARD},
     {"max-age", required_argument, NULL, OPTION_MAX_AGE},
     {"min-index", required_argument, NULL, OPTION_MIN_INDEX},
@@ -104,13 +104,13 @@ static bool format_parse(const char *text, enum cli_format *ret_format)
     return false;
 }
 
-static bool home_parse(const char *text, int32_t *ret_home)
+static bool preferred_parse(const char *text, int32_t *ret_preferred)
 {
     char *end;
-    long home = strtol(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || home > INT16_MAX)
+    long preferred = strtol(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || preferred > INT16_MAX)
         return false;
-    *ret_home = (int32_t)home;
+    *ret_preferred = (int32_t)preferred;
     return true;
 }
 
@@ -192,9 +192,9 @@ static bool option_with_value(struct cli_arguments *arguments, int option, const
     case OPTION_FENCE_WAIT:
         return cli_duration_parse(value, &arguments->fence_wait_ns) ||
                fail(reason, "--fence-wait %s: not a time such as 250ms or 2s", value);
-    case OPTION_HOME:
-        return home_parse(value, &arguments->home) ||
-               fail(reason, "--home %s: not the number of an endpoint, from 0", value);
+    case OPTION_PREFERRED:
+        return preferred_parse(value, &arguments->preferred) ||
+               fail(reason, "--preferred %s: not the number of an endpoint, from 0", value);
     case OPTION_SHARD:
         return shard_parse(value, &arguments->shard) ||
                fail(reason, "--shard %s: not the number of a shard, from 0", value);
@@ -246,7 +246,7 @@ bool cli_arguments_parse(int argc, char **argv, struct cli_arguments *ret_argume
     const struct reason reason = {ret_reason, reason_size};
     struct cli_arguments arguments = {.endpoints = environment("POLLUX_ENDPOINTS"),
                                       .cluster = environment("POLLUX_CLUSTER"),
-                                      .home = -1};
+                                      .preferred = -1};
     int option;
     opterr = 0;
     optind = 0; /* a fresh start, whatever was parsed before */

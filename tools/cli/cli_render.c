@@ -252,6 +252,14 @@ void cli_render_nodes(const struct cli_arguments *arguments, const struct cli_no
         node_print(&rows[i]);
 }
 
+static void counter_print(const struct cli_node_row *row, const struct plx_counter *counter)
+{
+    char place[32];
+    snprintf(place, sizeof(place), row->node->shard_count > 1 ? "%u.%u" : "%u", row->node->node,
+             row->shard);
+    printf("%-4s %-40s %20" PRIu64 "\n", place, counter->name, counter->value);
+}
+
 void cli_render_counters(const struct cli_arguments *arguments, const struct cli_node_row *rows,
                          size_t row_count)
 {
@@ -263,8 +271,7 @@ void cli_render_counters(const struct cli_arguments *arguments, const struct cli
             const struct plx_counter *counter = &rows[i].node->counters[k];
             json_object_set_new(counters, counter->name, json_count(counter->value));
             if (arguments->format != CLI_JSON)
-                printf("%-4u %-40s %20" PRIu64 "\n", rows[i].node->node, counter->name,
-                       counter->value);
+                counter_print(&rows[i], counter);
         }
         json_object_set_new(object, "counters", counters);
         json_array_append_new(array, object);

@@ -44,7 +44,7 @@ static const char help[] =
     "      --fence-wait TIME          longest wait beyond it for a definite answer; default: 1s\n"
     "      --blocking                 wait for the answer, however long it takes\n"
     "      --relaxed                  ask, or tell, one node alone, with or without a leader\n"
-    "      --home N                   that node, by its place among the endpoints, from 0\n"
+    "      --preferred N              that node, by its place among the endpoints, from 0\n"
     "      --max-age TIME             relaxed get: contact with a quorum at most this long ago\n"
     "      --min-index N              relaxed get: everything up to this log index is applied\n"
     "      --shard N                  transfer: of that shard, from 0; default: 0\n"
@@ -221,7 +221,7 @@ static int run(const struct cli_command *command, const struct cli_arguments *ar
     plx_options_init(&options);
     options.endpoints = arguments->endpoints;
     options.cluster = arguments->cluster;
-    options.preferred_endpoint = arguments->home;
+    options.preferred_endpoint = arguments->preferred;
     options.timeout_ns = TIMEOUT_NS;
     enum plx_outcome outcome = plx_open(&options, &client, reason, sizeof(reason));
     if (outcome != PLX_OK) {

@@ -31,7 +31,7 @@ static const char usage[] =
     "  leader             the node that a majority follows and that has a fresh quorum\n"
     "  nodes              one line for each node\n"
     "\n"
-    "  --home=N           relaxed reads of compare and verify, at the N-th server, from 1\n"
+    "  --preferred=N      relaxed reads of compare and verify, at the N-th server, from 1\n"
     "  --workers=N        of steady, 1 to 64 (default 16)\n"
     "  --rate=N           operations a second of steady (default 1000)\n"
     "  --timeout-ms=N     of set (default 500)\n"
@@ -40,7 +40,7 @@ static const char usage[] =
 
 struct arguments {
     struct plx_options options;
-    uint32_t home; /* 0: consistent */
+    uint32_t preferred; /* 0: consistent */
     uint32_t workers;
     uint32_t rate;
     uint64_t timeout_ms;
@@ -67,8 +67,8 @@ static int store_or_compare(const struct arguments *arguments, struct plx_client
     if (pairs == NULL)
         return EXIT_USAGE;
     uint64_t begin_ns = clock_ns();
-    bool is_good =
-        is_store ? pairs_store(pairs, client) : pairs_compare(pairs, client, arguments->home != 0);
+    bool is_good = is_store ? pairs_store(pairs, client)
+                            : pairs_compare(pairs, client, arguments->preferred != 0);
     double elapsed_ms = (double)(clock_ns() - begin_ns) / NS_PER_MS;
     printf("pairs=%u wrong=%u ms=%.1f\n", pairs->count, pairs->wrong_count, elapsed_ms);
     is_good = is_good && pairs->wrong_count == 0;
@@ -166,7 +166,7 @@ static int run_verify(const struct arguments *arguments, struct plx_client *clie
     struct journal_verdict verdict;
     if (!journal_read(&journal, arguments->words[0]))
         return EXIT_USAGE;
-    bool is_good = journal_verify(&journal, client, arguments->home != 0, &verdict);
+    bool is_good = journal_verify(&journal, client, arguments->preferred != 0, &verdict);
     printf("checked=%" PRIu64 " lost=%" PRIu64 " twice=%" PRIu64 " failed=%" PRIu64 "\n",
            verdict.checked_count, verdict.lost_count, verdict.twice_count, verdict.failed_count);
     is_good = is_good && verdict.checked_count > 0;
@@ -260,7 +260,7 @@ static bool store_option(int id, const char *text, struct arguments *arguments)
         return true;
     }
     if (id == 'h' && parse_number(text, PLX_ENDPOINTS_MAX, &number)) {
-        arguments->home = (uint32_t)number;
+        arguments->preferred = (uint32_t)number;
         arguments->options.preferred_endpoint = (int32_t)number - 1;
         return true;
     }
@@ -280,7 +280,7 @@ static const struct command *parse(int argc, char **argv, struct arguments *argu
 {
     static const struct option options[] = {{"servers", required_argument, NULL, 's'},
                                             {"cluster", required_argument, NULL, 'c'},
-                                            {"home", required_argument, NULL, 'h'},
+                                            {"preferred", required_argument, NULL, 'h'},
                                             {"workers", required_argument, NULL, 'w'},
                                             {"rate", required_argument, NULL, 'r'},
                                             {"timeout-ms", required_argument, NULL, 't'},

@@ -88,12 +88,12 @@ static void test_load_options_reads_those_of_relaxed_sets(void **state)
 {
     (void)state;
     const char *const words[] = {"b",        "--servers=a:1", "--op=relaxed-set", "--distinct",
-                                 "--home=2", "--prefix=p/",   "--record=f",       NULL};
+                                 "--preferred=2", "--prefix=p/",   "--record=f",       NULL};
     struct load_options options;
     assert_int_equal(parse(words, &options), OK);
     assert_int_equal(options.op, LOAD_RELAXED_SET);
     assert_true(options.is_distinct);
-    assert_int_equal(options.home, 2);
+    assert_int_equal(options.preferred, 2);
     assert_string_equal(options.prefix, "p/");
     assert_string_equal(options.record, "f");
     const char *const few[] = {"b",           "--servers=a:1", "--op=relaxed-set",
@@ -139,7 +139,7 @@ static void test_load_options_refuses_by_name(void **state)
     assert_refused("--rate=5,", "--rate");
     assert_refused("--rate=1,2,3,4,5,6,7,8,9", "--rate");
     assert_refused("--seconds=0", "--seconds");
-    assert_refused("--home=0", "--home");
+    assert_refused("--preferred=0", "--preferred");
     assert_refused("--distinct", "--distinct");
     assert_refused("--record=f", "--record");
     assert_refused("--prefix=12345678901234567890123456789012345678901", "--prefix");

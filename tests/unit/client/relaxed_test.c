@@ -142,7 +142,7 @@ static void test_relaxed_set_finds_a_home_among_slow_nodes(void **state)
     fake_close(&fakes[1]);
 }
 
-static void test_relaxed_get_stays_at_the_home_that_was_chosen(void **state)
+static void test_relaxed_get_stays_at_the_preferred_node(void **state)
 {
     (void)state;
     struct fake fakes[2];
@@ -304,7 +304,7 @@ int main(void)
         cmocka_unit_test(test_relaxed_get_is_never_older_than_a_bound_below_a_microsecond),
         cmocka_unit_test(test_relaxed_get_moves_to_a_node_that_answers),
         cmocka_unit_test(test_relaxed_set_finds_a_home_among_slow_nodes),
-        cmocka_unit_test(test_relaxed_get_stays_at_the_home_that_was_chosen),
+        cmocka_unit_test(test_relaxed_get_stays_at_the_preferred_node),
         cmocka_unit_test(test_relaxed_set_asks_for_room_less_and_less_often),
         cmocka_unit_test(test_relaxed_set_that_the_node_does_not_take_is_unsupported),
         cmocka_unit_test(test_relaxed_set_waits_for_one_that_is_a_window_behind),

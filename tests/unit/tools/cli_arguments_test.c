@@ -94,14 +94,14 @@ static void test_cli_arguments_reads_every_flag(void **state)
     (void)state;
     struct cli_arguments arguments;
     assert_true(
-        parse("pollux get k --relaxed --home 2 --absent --expect-absent --raw", &arguments));
+        parse("pollux get k --relaxed --preferred 2 --absent --expect-absent --raw", &arguments));
     assert_true(arguments.is_relaxed && arguments.is_absent && arguments.is_expect_absent);
     assert_true(arguments.is_raw && !arguments.is_blocking);
-    assert_int_equal(arguments.home, 2);
+    assert_int_equal(arguments.preferred, 2);
     assert_true(parse("pollux --help", &arguments) && arguments.is_help);
     assert_true(parse("pollux --version", &arguments) && arguments.is_version);
     assert_null(arguments.command);
-    assert_int_equal(arguments.home, -1);
+    assert_int_equal(arguments.preferred, -1);
     assert_true(parse("pollux set k -- -1", &arguments));
     assert_string_equal(arguments.operands[1], "-1");
     assert_true(parse("pollux set k -", &arguments));
@@ -119,12 +119,12 @@ static void test_cli_arguments_names_what_is_wrong(void **state)
         {"pollux --timeout soon get k", "--timeout soon: "},
         {"pollux --timeout 0 get k", "--timeout 0: "},
         {"pollux --fence-wait 1x get k", "--fence-wait 1x: "},
-        {"pollux --home first get k", "--home first: "},
-        {"pollux --home -1 get k", "--home -1: "},
+        {"pollux --preferred first get k", "--preferred first: "},
+        {"pollux --preferred -1 get k", "--preferred -1: "},
         {"pollux --nonsense get k", "--nonsense: unknown option"},
         {"pollux -x get k", "-x: unknown option"},
         {"pollux get k -e", "-e: its value is missing"},
-        {"pollux get k --home", "--home: its value is missing"},
+        {"pollux get k --preferred", "--preferred: its value is missing"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct cli_arguments arguments = {.command = "untouched"};
