@@ -49,7 +49,7 @@ static bool are_shards_valid(const struct engine_options *options)
            is_in_range(options->lane_count, LANES_MAX) && options->lane < options->lane_count;
 }
 
-static bool are_options_valid(const struct engine_options *options)
+static bool are_engine_options_valid(const struct engine_options *options)
 {
     return is_in_range(options->self, VOTER_ID_MAX) &&
            is_in_range(options->node_count, NODES_MAX) && are_shards_valid(options) &&
@@ -71,7 +71,7 @@ static struct machine_options machine_options_of(const struct engine_options *op
 
 size_t engine_arena_bytes(const struct engine_options *options)
 {
-    if (!are_options_valid(options))
+    if (!are_engine_options_valid(options))
         return 0;
     struct machine_options machine = machine_options_of(options);
     return sizeof(struct engine) + machine_arena_bytes(&machine) + batch_arena_bytes(options) +
@@ -82,7 +82,7 @@ size_t engine_arena_bytes(const struct engine_options *options)
 enum error engine_init(const struct engine_options *options, struct arena *arena,
                        struct engine **ret_engine)
 {
-    if (!are_options_valid(options))
+    if (!are_engine_options_valid(options))
         return ERR_ARGUMENT;
     struct engine *engine = arena_take(arena, sizeof(*engine), 64);
     *engine = (struct engine){.options = *options};

@@ -287,7 +287,7 @@ static struct op_result op_once(struct machine *machine, struct session *session
 }
 
 /* Notes a cancel for the next set or swap. */
-static struct op_result op_cancel(struct machine *machine, const struct op *op)
+static struct op_result note_cancel(struct machine *machine, const struct op *op)
 {
     CHECK(machine->cancel_count < REQUEST_OPS_MAX);
     machine->cancels[machine->cancel_count++] = *op;
@@ -311,7 +311,7 @@ static struct op_result execute_of_client(struct machine *machine, struct sessio
         *session = NULL;
         break;
     case WIRE_OP_CANCEL:
-        return op_cancel(machine, op);
+        return note_cancel(machine, op);
     case WIRE_OP_KEEP_ALIVE:
     case WIRE_OP_REGISTER:
     case WIRE_OP_TYPE_END:
@@ -327,7 +327,7 @@ struct op_result machine_execute(struct machine *machine, struct session **sessi
     if (machine->origin == 0)
         result = execute_of_client(machine, session, op, ordinal);
     else if (op->type == WIRE_OP_CANCEL)
-        result = op_cancel(machine, op);
+        result = note_cancel(machine, op);
     else
         result = op_forwarded(machine, op);
     if (op_is_write(op))

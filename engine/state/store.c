@@ -7,6 +7,9 @@
 
 #define LARGEST_ENTRY_BLOCKS ((KEY_SIZE_BYTES_MAX + VALUE_SIZE_BYTES_MAX) / STORE_PIECE_BYTES + 2)
 
+/* So many entries before it is recycled, one is fetched. */
+#define RECYCLE_AHEAD 8
+
 static_assert(STORE_SLACK_BLOCKS >= 2 * LARGEST_ENTRY_BLOCKS,
               "the old and the new value of one key fit beside a full store");
 
@@ -67,9 +70,21 @@ void store_deinit(struct store *store)
     store->grace = NULL;
 }
 
+/* Retired entries are long out of the caches: fetches one that will be recycled soon. */
+static void fetch_retired(const struct store *store)
+{
+    uint64_t at = store->retired_head + RECYCLE_AHEAD;
+    if (at >= store->retired_ready)
+        return;
+    const uint8_t *entry = block_at(store, store->retired[at & store->retired_mask]);
+    __builtin_prefetch(entry, 1);
+    __builtin_prefetch(entry + 64, 1);
+}
+
 /* Gives the chain of the oldest ready entry to the free blocks. */
 static void entry_recycle(struct store *store)
 {
+    fetch_retired(store);
     uint32_t number = store->retired[store->retired_head++ & store->retired_mask];
     struct store_entry *entry = block_at(store, number);
     uint32_t count = store_entry_blocks(store_entry_key_size(entry), entry->value_size_bytes);
@@ -242,7 +257,7 @@ bool store_has_value(const struct store *store, const struct store_entry *entry,
 }
 
 /* The entry's bytes (key, then value) from `offset` on, in range. */
-static struct span bytes_of(const struct store *store, const struct store_entry *entry,
+static struct span entry_bytes(const struct store *store, const struct store_entry *entry,
                             size_t offset, size_t size_bytes, uint8_t *scratch)
 {
     struct store_run run = first_run(entry);
@@ -266,7 +281,7 @@ static struct span bytes_of(const struct store *store, const struct store_entry 
 
 struct span store_key(const struct store *store, const struct store_entry *entry, uint8_t *scratch)
 {
-    return bytes_of(store, entry, 0, store_entry_key_size(entry), scratch);
+    return entry_bytes(store, entry, 0, store_entry_key_size(entry), scratch);
 }
 
 struct span store_value(const struct store *store, const struct store_entry *entry,
@@ -276,7 +291,7 @@ struct span store_value(const struct store *store, const struct store_entry *ent
     CHECK(size_bytes <= entry->value_size_bytes - offset_bytes);
     if (size_bytes == 0)
         return span_of(NULL, 0);
-    return bytes_of(store, entry, store_entry_key_size(entry) + offset_bytes, size_bytes, scratch);
+    return entry_bytes(store, entry, store_entry_key_size(entry) + offset_bytes, size_bytes, scratch);
 }
 
 uint64_t store_entry_state_hash(const struct store *store, const struct store_entry *entry)
