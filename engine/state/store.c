@@ -258,7 +258,7 @@ bool store_has_value(const struct store *store, const struct store_entry *entry,
 
 /* The entry's bytes (key, then value) from `offset` on, in range. */
 static struct span entry_bytes(const struct store *store, const struct store_entry *entry,
-                            size_t offset, size_t size_bytes, uint8_t *scratch)
+                               size_t offset, size_t size_bytes, uint8_t *scratch)
 {
     struct store_run run = first_run(entry);
     while (offset >= run.size_bytes) {
@@ -291,7 +291,8 @@ struct span store_value(const struct store *store, const struct store_entry *ent
     CHECK(size_bytes <= entry->value_size_bytes - offset_bytes);
     if (size_bytes == 0)
         return span_of(NULL, 0);
-    return entry_bytes(store, entry, store_entry_key_size(entry) + offset_bytes, size_bytes, scratch);
+    return entry_bytes(store, entry, store_entry_key_size(entry) + offset_bytes, size_bytes,
+                       scratch);
 }
 
 uint64_t store_entry_state_hash(const struct store *store, const struct store_entry *entry)

@@ -1,0 +1,109 @@
+/* A leader and a node that forwards to it: see tests/unit/engine/pair.h. */
+#include "tests/unit/engine/pair.h"
+
+struct pair *pair_new(const struct engine_options *options)
+{
+    struct pair *p = calloc(1, sizeof(*p));
+    assert_non_null(p);
+    struct engine_options own = *options;
+    own.self = 1;
+    p->leader = fixture_new(&own);
+    own.self = 2;
+    p->node = fixture_new(&own);
+    fixture_follow(p->node, 1, 1);
+    p->session = fixture_register(p->leader);
+    p->next_seq = 1;
+    fixture_apply_to(p->leader, p->node->engine);
+    return p;
+}
+
+int pair_setup(void **state)
+{
+    struct engine_options options = fixture_relaxed_options(1);
+    *state = pair_new(&options);
+    return 0;
+}
+
+int pair_teardown(void **state)
+{
+    struct pair *p = *state;
+    fixture_apply_to(p->leader, p->node->engine);
+    engine_check_invariants(p->leader->engine);
+    engine_check_invariants(p->node->engine);
+    assert_true(engine_state_hash(p->leader->engine) == engine_state_hash(p->node->engine));
+    fixture_free(p->leader);
+    fixture_free(p->node);
+    free(p);
+    return 0;
+}
+
+bool keep_forward(struct fixture *f, struct kept *ret_kept)
+{
+    struct span body;
+    if (!engine_forward(f->engine, &body))
+        return false;
+    assert_true(body.size_bytes <= sizeof(ret_kept->data));
+    memcpy(ret_kept->data, body.data, body.size_bytes);
+    ret_kept->size_bytes = body.size_bytes;
+    return true;
+}
+
+void deliver(struct pair *p, const struct kept *kept)
+{
+    engine_receive_forward(p->leader->engine, 2, span_of(kept->data, kept->size_bytes));
+}
+
+void commit(struct pair *p)
+{
+    while (fixture_propose(p->leader))
+        fixture_commit(p->leader);
+    fixture_turn(p->leader, 0);
+    fixture_apply_to(p->leader, p->node->engine);
+    fixture_turn(p->node, 0);
+}
+
+void forward_all(struct pair *p)
+{
+    struct kept kept;
+    while (keep_forward(p->node, &kept)) {
+        deliver(p, &kept);
+        commit(p);
+    }
+}
+
+uint8_t write_now(struct pair *p, const struct wire_op *ops, uint32_t count)
+{
+    struct fixture_write write = {.session = p->session, .floor = p->next_seq};
+    fixture_forget_messages(p->leader);
+    fixture_write(p->leader, &write, ops, count);
+    assert_true(fixture_propose(p->leader));
+    fixture_commit(p->leader);
+    struct wire_reply reply = fixture_reply(p->leader, WIRE_WRITE_REPLY);
+    uint8_t outcome = fixture_reply_op(&reply, reply.op_count - 1u).outcome;
+    fixture_turn(p->leader, 0);
+    p->next_seq++;
+    return outcome;
+}
+
+void fill_cancels(struct pair *p, uint16_t node)
+{
+    struct wire_op ops[REQUEST_OPS_MAX];
+    char keys[REQUEST_OPS_MAX / 2][16];
+    uint64_t seq = 1;
+    while (seq <= NODE_CANCELS_MAX) {
+        for (uint32_t i = 0; i < REQUEST_OPS_MAX / 2; i++, seq++) {
+            snprintf(keys[i], sizeof(keys[i]), "z%u", (unsigned)seq);
+            ops[2 * i] = op_cancel(node, seq);
+            ops[2 * i + 1] = op_set(p->next_seq + i, keys[i], NULL);
+        }
+        assert_int_equal(write_now(p, ops, REQUEST_OPS_MAX), WIRE_OUTCOME_OK);
+        p->next_seq += REQUEST_OPS_MAX / 2 - 1;
+    }
+}
+
+void assert_get(struct fixture *f, const char *key, const char *value)
+{
+    struct wire_reply_op op = fixture_get(f, key);
+    assert_value(&op, value);
+    assert_false(op.is_pending);
+}
