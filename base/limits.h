@@ -89,7 +89,16 @@
 
 /* Media. Places in a log are counted in units of RECORD_ALIGN_BYTES, in 32 bits. An entry of the
  * journal is a record that begins with its number. */
-#define LOG_FILE_BYTES_MAX           (UINT64_C(1) << 37)
+#define LOG_FILE_BYTES_MAX (UINT64_C(1) << 37)
+/* What a node is to be configured with at least: room for a few records of the largest size. */
+#define LOG_SIZE_BYTES_MIN (8u * 1024 * 1024)
+/*
+ * The end of a log that is nearly full, one reserve behind the other. The last one is for no-ops of
+ * new leaders alone: without room for them nobody could lead. The one before it is for fences and
+ * for what ends or keeps a session as well, so that a client learns what became of its writes.
+ */
+#define LOG_NOOP_RESERVE_SIZE_BYTES  (64u * 1024)
+#define LOG_FENCE_RESERVE_SIZE_BYTES (64u * 1024)
 #define JOURNAL_ENTRY_SIZE_BYTES_MAX (RECORD_PAYLOAD_SIZE_BYTES_MAX - 8)
 
 /* The replicated machine. Blocks of the store have 32-bit numbers; pending relaxed writes lie in a
@@ -120,6 +129,10 @@ static_assert(SESSION_WINDOW >= 64 && (SESSION_WINDOW & (SESSION_WINDOW - 1)) ==
 static_assert(RELAXED_RETRY_NS <= RELAXED_SESSION_IDLE_NS / 2,
               "what may be executed still arrives while the node remembers");
 static_assert(LOG_FILE_BYTES_MAX / RECORD_ALIGN_BYTES <= UINT32_MAX, "a place is 32 bits");
+static_assert(LOG_NOOP_RESERVE_SIZE_BYTES + LOG_FENCE_RESERVE_SIZE_BYTES +
+                      2 * RECORD_PAYLOAD_SIZE_BYTES_MAX <=
+                  LOG_SIZE_BYTES_MIN,
+              "the smallest log takes the largest write beside both reserves");
 static_assert(TERM_MAX << 24 >> 24 == TERM_MAX, "a term shares its word with vote and checksum");
 static_assert(VOTER_ID_MAX <= UINT8_MAX, "a vote shares its word with term and checksum");
 static_assert(INDEX_MAX <= UINT64_MAX - APPEND_ENTRIES_MAX,

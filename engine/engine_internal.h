@@ -16,9 +16,6 @@
 
 #include <stdatomic.h>
 
-/* Log room that ordinary writes leave to no-ops, fences, and what ends or keeps a session. */
-#define LOG_RESERVE_SIZE_BYTES (64 * 1024)
-
 /* Log time, as a leader makes it. */
 struct log_clock {
     uint64_t term; /* 0: not set; leadership that it is anchored in */

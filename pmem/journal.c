@@ -213,18 +213,6 @@ bool journal_next(const struct journal *journal, uint64_t *cursor, uint64_t *ret
     return true;
 }
 
-enum error journal_read(const struct journal *journal, uint64_t seq, struct span *ret_payload)
-{
-    uint64_t cursor = seq - 1;
-    struct span payload;
-    uint64_t found = 0;
-    if (seq <= journal->forgotten_seq || !journal_next(journal, &cursor, &found, &payload) ||
-        found != seq)
-        return ERR_NOT_FOUND;
-    *ret_payload = payload;
-    return OK;
-}
-
 bool journal_is_dirty(const struct journal *journal)
 {
     return journal->is_dirty;

@@ -83,10 +83,6 @@ void journal_forget(struct journal *journal, uint64_t seq);
 bool journal_next(const struct journal *journal, uint64_t *cursor, uint64_t *ret_seq,
                   struct span *ret_payload);
 
-/* Reads one live entry in place; borrowed until the next append. ERR_NOT_FOUND. */
-MUST_USE enum error journal_read(const struct journal *journal, uint64_t seq,
-                                 struct span *ret_payload);
-
 /* True when something was appended since the last persist. */
 bool journal_is_dirty(const struct journal *journal);
 /* Asks for durability of everything so far. Also wipes a step of the idle bank: call it in every

@@ -64,8 +64,6 @@ struct log_options {
     struct log_identity identity;
 };
 
-/* What a node is to be configured with at least: room for a few records of the largest size. */
-#define LOG_SIZE_BYTES_MIN (8u * 1024 * 1024)
 /* What the layout needs: header, state, one page of records. Small logs serve tests. */
 #define LOG_FILE_BYTES_MIN (12u * 1024)
 

@@ -14,9 +14,6 @@
 /* Follow-up steps in one turn while raft has a backlog of appends. */
 #define REPLICA_BACKLOG_STEPS_MAX 8
 
-/* Room that client batches leave in the log, so that no-ops of new leaders still fit. */
-#define REPLICA_LOG_RESERVE_BYTES ((size_t)64 * 1024)
-
 /* No persist has been asked for yet on behalf of a waiting message. */
 #define REPLICA_UNSTAMPED UINT64_MAX
 

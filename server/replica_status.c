@@ -13,7 +13,7 @@ static uint64_t contact_age_ns(const struct replica *replica)
 static size_t batch_room_bytes(const struct replica *replica)
 {
     size_t room = log_room_bytes(replica->log);
-    size_t kept = REPLICA_LOG_RESERVE_BYTES + log_record_room_bytes(0) + RECORD_ALIGN_BYTES;
+    size_t kept = LOG_NOOP_RESERVE_SIZE_BYTES + log_record_room_bytes(0) + RECORD_ALIGN_BYTES;
     return room > kept ? room - kept : 0;
 }
 
