@@ -36,8 +36,8 @@ void reason_write(char *ret_reason, size_t reason_size, const char *format, ...)
     va_end(arguments);
 }
 
-static enum plx_outcome options_check(const struct plx_options *options, char *ret_reason,
-                                      size_t reason_size)
+static enum plx_outcome client_options_check(const struct plx_options *options, char *ret_reason,
+                                             size_t reason_size)
 {
     const char *fault = NULL;
     if (options->cluster == NULL || options->cluster[0] == '\0')
@@ -127,7 +127,7 @@ static void client_free(struct plx_client *client)
 enum plx_outcome plx_open(const struct plx_options *options, struct plx_client **ret_client,
                           char *ret_reason, size_t reason_size)
 {
-    enum plx_outcome outcome = options_check(options, ret_reason, reason_size);
+    enum plx_outcome outcome = client_options_check(options, ret_reason, reason_size);
     if (outcome != PLX_OK)
         return outcome;
     struct arena arena;

@@ -296,7 +296,7 @@ void ops_turn(struct plx_client *client)
 }
 
 /* Its time is over: what remains to it is the wait for its fence, which ends by itself. */
-static void op_cancel(struct plx_client *client, struct op *op)
+static void op_cut_short(struct plx_client *client, struct op *op)
 {
     bool is_bounded = op->phase_end_ns != UINT64_MAX;
     if (op->fence_wait_ns == UINT64_MAX)
@@ -317,7 +317,7 @@ void ops_cancel(struct plx_client *client)
     for (uint32_t i = 0; i < client->active_count; i++) {
         struct op *op = &client->ops[client->active[i]];
         if (op->cancel_epoch != epoch)
-            op_cancel(client, op);
+            op_cut_short(client, op);
         op->cancel_epoch = epoch;
     }
     op_wake_at(client, client->now_ns);

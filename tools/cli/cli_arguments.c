@@ -56,10 +56,10 @@ struct reason {
     size_t size;
 };
 
-static bool fail(const struct reason *reason, const char *format, ...)
+static bool fail_argument(const struct reason *reason, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static bool fail(const struct reason *reason, const char *format, ...)
+static bool fail_argument(const struct reason *reason, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -162,13 +162,13 @@ static bool option_of_logs(struct cli_arguments *arguments, int option, const ch
         return true;
     case OPTION_FILE:
         return file_add(arguments, value) ||
-               fail(reason, "--file %s: more than %d files", value, CLI_FILES_MAX);
+               fail_argument(reason, "--file %s: more than %d files", value, CLI_FILES_MAX);
     case OPTION_FORMAT:
         return log_format_parse(value, &arguments->is_integer_format) ||
-               fail(reason, "--format %s: not one of rfc3339, integer", value);
+               fail_argument(reason, "--format %s: not one of rfc3339, integer", value);
     default:
         return cli_duration_parse(value, &arguments->lease_ns) ||
-               fail(reason, "--lease %s: not a time such as 250ms or 2s", value);
+               fail_argument(reason, "--lease %s: not a time such as 250ms or 2s", value);
     }
 }
 
@@ -185,25 +185,26 @@ static bool option_with_value(struct cli_arguments *arguments, int option, const
         return true;
     case 'o':
         return format_parse(value, &arguments->format) ||
-               fail(reason, "-o %s: not one of plain, table, json", value);
+               fail_argument(reason, "-o %s: not one of plain, table, json", value);
     case 't':
         return cli_duration_parse(value, &arguments->timeout_ns) ||
-               fail(reason, "--timeout %s: not a time such as 250ms or 2s", value);
+               fail_argument(reason, "--timeout %s: not a time such as 250ms or 2s", value);
     case OPTION_FENCE_WAIT:
         return cli_duration_parse(value, &arguments->fence_wait_ns) ||
-               fail(reason, "--fence-wait %s: not a time such as 250ms or 2s", value);
+               fail_argument(reason, "--fence-wait %s: not a time such as 250ms or 2s", value);
     case OPTION_PREFERRED:
         return preferred_parse(value, &arguments->preferred) ||
-               fail(reason, "--preferred %s: not the number of an endpoint, from 0", value);
+               fail_argument(reason, "--preferred %s: not the number of an endpoint, from 0",
+                             value);
     case OPTION_SHARD:
         return shard_parse(value, &arguments->shard) ||
-               fail(reason, "--shard %s: not the number of a shard, from 0", value);
+               fail_argument(reason, "--shard %s: not the number of a shard, from 0", value);
     case OPTION_MAX_AGE:
         return cli_duration_parse(value, &arguments->max_age_ns) ||
-               fail(reason, "--max-age %s: not a time such as 250ms or 2s", value);
+               fail_argument(reason, "--max-age %s: not a time such as 250ms or 2s", value);
     case OPTION_MIN_INDEX:
         return index_parse(value, &arguments->min_index) ||
-               fail(reason, "--min-index %s: not an index, from 1", value);
+               fail_argument(reason, "--min-index %s: not an index, from 1", value);
     default:
         return option_of_logs(arguments, option, value, reason);
     }
@@ -228,10 +229,10 @@ static bool option_alone(struct cli_arguments *arguments, int option)
 static bool fail_option(char **argv, int option, const struct reason *reason)
 {
     if (optopt != 0 && optopt < 256)
-        return fail(reason, option == ':' ? "-%c: its value is missing" : "-%c: unknown option",
-                    optopt);
-    return fail(reason, option == ':' ? "%s: its value is missing" : "%s: unknown option",
-                argv[optind - 1]);
+        return fail_argument(
+            reason, option == ':' ? "-%c: its value is missing" : "-%c: unknown option", optopt);
+    return fail_argument(reason, option == ':' ? "%s: its value is missing" : "%s: unknown option",
+                         argv[optind - 1]);
 }
 
 static const char *environment(const char *name)
@@ -274,16 +275,16 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
     bool is_swap = strcmp(arguments->command, "swap") == 0;
     bool is_logs = strcmp(arguments->command, "logs") == 0;
     if (arguments->is_expect_absent && !is_swap)
-        return fail(&reason, "--expect-absent: only of swap");
+        return fail_argument(&reason, "--expect-absent: only of swap");
     if (arguments->is_absent && !is_swap && !is_set)
-        return fail(&reason, "--absent: only of set and swap");
+        return fail_argument(&reason, "--absent: only of set and swap");
     if (arguments->max_age_ns != 0 && !(is_get && arguments->is_relaxed))
-        return fail(&reason, "--max-age: only of get --relaxed");
+        return fail_argument(&reason, "--max-age: only of get --relaxed");
     if (arguments->min_index != 0 && !(is_get && arguments->is_relaxed))
-        return fail(&reason, "--min-index: only of get --relaxed");
+        return fail_argument(&reason, "--min-index: only of get --relaxed");
     if (arguments->shard != 0 && strcmp(arguments->command, "transfer") != 0)
-        return fail(&reason, "--shard: only of transfer");
+        return fail_argument(&reason, "--shard: only of transfer");
     if (arguments->lease_ns != 0 && !is_logs)
-        return fail(&reason, "--lease: only of logs take and logs follow");
+        return fail_argument(&reason, "--lease: only of logs take and logs follow");
     return true;
 }

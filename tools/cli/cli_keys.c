@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct plx_call call_of(const struct cli_arguments *arguments)
+static struct plx_call call_of_arguments(const struct cli_arguments *arguments)
 {
     return (struct plx_call){.is_relaxed = arguments->is_relaxed,
                              .is_blocking = arguments->is_blocking,
@@ -33,7 +33,7 @@ static bool value_of(const char *operand, struct plx_bytes *ret_value, char **re
 int cli_get(struct plx_client *client, const struct cli_arguments *arguments)
 {
     const char *key = arguments->operands[0];
-    struct plx_call call = call_of(arguments);
+    struct plx_call call = call_of_arguments(arguments);
     cli_cancel_on_interrupt(client);
     struct plx_response response = plx_get(client, plx_text(key), &call);
     return cli_render_response(arguments, key, &response);
@@ -42,7 +42,7 @@ int cli_get(struct plx_client *client, const struct cli_arguments *arguments)
 int cli_set(struct plx_client *client, const struct cli_arguments *arguments)
 {
     const char *key = arguments->operands[0];
-    struct plx_call call = call_of(arguments);
+    struct plx_call call = call_of_arguments(arguments);
     struct plx_bytes value = PLX_ABSENT;
     char *memory = NULL;
     int wanted = arguments->is_absent ? 1 : 2;
@@ -62,7 +62,7 @@ int cli_set(struct plx_client *client, const struct cli_arguments *arguments)
 int cli_swap(struct plx_client *client, const struct cli_arguments *arguments)
 {
     const char *key = arguments->operands[0];
-    struct plx_call call = call_of(arguments);
+    struct plx_call call = call_of_arguments(arguments);
     struct plx_bytes values[2] = {PLX_ABSENT, PLX_ABSENT}; /* new, old */
     const bool is_absent[2] = {arguments->is_absent, arguments->is_expect_absent};
     char *memory[2] = {NULL, NULL};
@@ -90,7 +90,7 @@ int cli_swap(struct plx_client *client, const struct cli_arguments *arguments)
 int cli_del(struct plx_client *client, const struct cli_arguments *arguments)
 {
     const char *key = arguments->operands[0];
-    struct plx_call call = call_of(arguments);
+    struct plx_call call = call_of_arguments(arguments);
     cli_cancel_on_interrupt(client);
     struct plx_response response = plx_del(client, plx_text(key), &call);
     return cli_render_response(arguments, key, &response);
@@ -99,7 +99,7 @@ int cli_del(struct plx_client *client, const struct cli_arguments *arguments)
 int cli_resolve(struct plx_client *client, const struct cli_arguments *arguments)
 {
     struct plx_token token;
-    struct plx_call call = call_of(arguments);
+    struct plx_call call = call_of_arguments(arguments);
     if (!plx_token_parse(arguments->operands[0], &token))
         return cli_usage_error(arguments, "'%s' is not a token", arguments->operands[0]);
     cli_cancel_on_interrupt(client);

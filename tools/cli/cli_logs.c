@@ -154,7 +154,7 @@ static const char *fault_locate(const struct cli_arguments *arguments, const str
     return arguments->files[at];
 }
 
-static int logs_take(struct plx_client *client, const struct cli_arguments *arguments)
+static int take_logs(struct plx_client *client, const struct cli_arguments *arguments)
 {
     struct log_text text = {.bytes = NULL};
     int code = CLI_EXIT_USAGE;
@@ -177,17 +177,17 @@ static int logs_take(struct plx_client *client, const struct cli_arguments *argu
     return code;
 }
 
-static struct plx_call call_of(const struct cli_arguments *arguments)
+static struct plx_call call_of_logs(const struct cli_arguments *arguments)
 {
     return (struct plx_call){.is_blocking = arguments->is_blocking,
                              .timeout_ns = arguments->timeout_ns,
                              .fence_wait_ns = arguments->fence_wait_ns};
 }
 
-static int logs_confirm(struct plx_client *client, const struct cli_arguments *arguments)
+static int confirm_lease(struct plx_client *client, const struct cli_arguments *arguments)
 {
     struct plx_logs_id id;
-    struct plx_call call = call_of(arguments);
+    struct plx_call call = call_of_logs(arguments);
     if (!plx_logs_id_parse(arguments->operands[1], &id))
         return cli_usage_error(arguments, "'%s' is not the id of a lease", arguments->operands[1]);
     struct plx_response response = plx_logs_confirm(client, arguments->server, &id, &call);
@@ -249,7 +249,7 @@ static int logs_cursor(struct plx_client *client, const struct cli_arguments *ar
 {
     char id[PLX_LOGS_ID_TEXT_SIZE];
     struct plx_logs_state state;
-    struct plx_call call = call_of(arguments);
+    struct plx_call call = call_of_logs(arguments);
     struct plx_response response = plx_logs_cursor(client, arguments->server, &call, &state);
     if (response.outcome != PLX_OK) {
         fprintf(stderr, "pollux: logs cursor: %s\n",
@@ -295,9 +295,9 @@ int cli_logs(struct plx_client *client, const struct cli_arguments *arguments)
         return cli_usage_error(arguments, is_confirm ? "the operand is the id of one lease"
                                                      : "there are no further operands");
     if (strcmp(what, "take") == 0)
-        return logs_take(client, arguments);
+        return take_logs(client, arguments);
     cli_cancel_on_interrupt(client);
     if (is_confirm)
-        return logs_confirm(client, arguments);
+        return confirm_lease(client, arguments);
     return has_file ? cli_logs_follow(client, arguments) : logs_cursor(client, arguments);
 }

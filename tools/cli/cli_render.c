@@ -173,7 +173,7 @@ int cli_render_response(const struct cli_arguments *arguments, const char *key,
     return plx_outcome_exit_code(response->outcome);
 }
 
-static const char *role_name(const struct plx_node *node)
+static const char *role_text(const struct plx_node *node)
 {
     static const char *const names[] = {"follower", "pre-candidate", "candidate", "leader"};
     return node->role <= PLX_LEADER ? names[node->role] : "?";
@@ -195,7 +195,7 @@ static json_t *node_json(const struct cli_node_row *row)
     if (row->outcome != PLX_OK)
         return object;
     json_object_set_new(object, "node", json_integer(node->node));
-    json_object_set_new(object, "role", json_string(role_name(node)));
+    json_object_set_new(object, "role", json_string(role_text(node)));
     json_object_set_new(object, "leader", json_integer(node->leader));
     json_object_set_new(object, "node_count", json_integer(node->node_count));
     json_object_set_new(object, "shard_count", json_integer(node->shard_count));
@@ -230,7 +230,7 @@ static void node_print(const struct cli_node_row *row)
              node->is_emulated ? " (emulated)" : "", node->is_suspect ? " (suspect)" : "");
     printf("%-22s %4u %-13s %6u %6" PRIu64 " %-6s %10" PRIu64 " %10" PRIu64 " %10" PRIu64
            " %7s %6" PRIu64 "us %5u %s\n",
-           row->endpoint, node->node, role_name(node), node->leader, node->term,
+           row->endpoint, node->node, role_text(node), node->leader, node->term,
            node->has_fresh_quorum ? "yes" : "no", node->applied_index, node->commit_index,
            node->last_index, age, node->round_trip_ns / 1000, row->shard, medium);
 }
