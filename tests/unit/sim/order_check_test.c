@@ -279,6 +279,27 @@ static void test_history_check_breaks_on_reads_that_fit_no_order(void **state)
     assert_int_equal(story_judge(story), RULE_LINEARIZABILITY);
 }
 
+static void test_order_check_compares_no_indexes_of_two_shards(void **state)
+{
+    struct story *story = *state;
+    uint32_t far = story_write(story, (struct history_op){.type = HISTORY_SET});
+    story_decide(story, far, 90);
+    uint32_t near =
+        story_write(story, (struct history_op){.type = HISTORY_SET, .key = 1, .shard = 1});
+    story_decide(story, near, 3);
+    story_get(story,
+              (struct history_op){.type = HISTORY_RELAXED_GET,
+                                  .key = 1,
+                                  .shard = 1,
+                                  .client = 1,
+                                  .applied_index = 3,
+                                  .reads_own = true},
+              near);
+    assert_int_equal(story_judge(story), RULE_NONE);
+    story_at(story, near)->shard = 0;
+    assert_int_equal(story_judge(story), RULE_REAL_TIME);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +312,7 @@ int main(void)
         TEST(test_order_check_breaks_on_a_write_before_what_was_over),
         TEST(test_order_check_breaks_on_an_acknowledged_write_outside_the_log),
         TEST(test_order_check_breaks_on_a_timed_out_write_in_the_log),
+        TEST(test_order_check_compares_no_indexes_of_two_shards),
         TEST(test_freshness_check_passes_answers_within_their_bounds),
         TEST(test_freshness_check_breaks_on_an_index_below_the_bound),
         TEST(test_freshness_check_breaks_on_a_contact_older_than_the_bound),

@@ -332,10 +332,29 @@ static void test_relaxed_check_breaks_on_a_second_place_in_the_log(void **state)
     assert_int_equal(story_judge(story), RULE_EXACTLY_ONCE);
 }
 
+static void test_relaxed_check_knows_the_seqs_of_each_shard_apart(void **state)
+{
+    struct story *story = *state;
+    uint32_t here = story_relaxed(story, 3, 9);
+    uint32_t there = story_write(story, (struct history_op){.type = HISTORY_RELAXED_SET,
+                                                            .key = 1,
+                                                            .shard = 1,
+                                                            .node = 3,
+                                                            .journal_seq = 9,
+                                                            .version = 9});
+    history_lose(&story->history, &(struct history_loss){3, 1, story->now_ns});
+    story_get_pending(story, 3, 1, here);
+    story_decide(story, here, 5);
+    assert_int_equal(story_judge(story), RULE_NONE);
+    story_at(story, there)->shard = 0; /* its journal was never lost */
+    assert_int_equal(story_judge(story), RULE_RELAXED_DECIDED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(test_relaxed_check_knows_the_seqs_of_each_shard_apart),
         TEST(test_relaxed_check_passes_a_pending_value_and_then_its_place_in_the_log),
         TEST(test_relaxed_check_passes_coalesced_writes),
         TEST(test_relaxed_check_passes_what_its_client_overruled),
