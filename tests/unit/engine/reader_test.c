@@ -176,11 +176,11 @@ static void *beside_run(void *context)
     uint64_t last_index = 0;
     rcu_thread_begin();
     reader_open(&reader);
-    while (!atomic_load_explicit(beside->is_done, memory_order_relaxed)) {
+    do { /* at least once, however late this thread was started */
         engine_reader_begin_turn(reader.reader, 1);
         look(beside, &reader, last_rounds, &last_index);
         rcu_turn();
-    }
+    } while (!atomic_load_explicit(beside->is_done, memory_order_relaxed));
     arena_deinit(&reader.arena);
     rcu_thread_end();
     return NULL;
