@@ -199,7 +199,9 @@ void transmit_due(struct plx_client *client)
         due_add(client, op);
     }
     for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
-        for (uint32_t i = 0; has_class[class] && i < client->open_count; i++)
-            transmit_class(client, shard_at(client, i), (enum op_class) class);
+        for (uint32_t i = 0; has_class[class] && i < client->open_count; i++) {
+            if (shard_at(client, i)->due_first[class] != OP_NONE)
+                transmit_class(client, shard_at(client, i), (enum op_class) class);
+        }
     }
 }
