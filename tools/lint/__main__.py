@@ -3,8 +3,9 @@
 --self-test proves that each rule can fail.
 
 Prints one line per violation (path:line: rule: what) and exits 1 if there is any. Rules live in
-rules.py (one file at a time) and tree.py (the tree as a whole); exceptions.py lists, with a reason
-each, where a rule does not apply; fixtures.py breaks every rule once and expects it to be reported.
+rules.py (one file at a time), tree.py (the tree as a whole) and documents.py (docs/ beside the
+code). exceptions.py lists, with a reason each, where a rule does not apply. fixtures.py breaks
+every rule once and expects it to be reported.
 """
 
 import argparse

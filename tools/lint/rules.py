@@ -85,6 +85,48 @@ def head_comment(file):
         yield file.path, 1, "head", "a file begins with a comment that states its purpose"
 
 
+# Inside engine/: what may include what of it. The files beside the folders tie them together.
+INNER = {"engine/state": ("engine/state",),
+         "engine/service": ("engine/state", "engine/service"),
+         "engine/relaxed": ("engine/state", "engine/relaxed")}
+
+
+def includes(file):
+    """The paths of our own that a file includes."""
+    return [match.group(2) for match in _INCLUDE.finditer(file.text) if match.group(1) == '"']
+
+
+def inner_layers(file):
+    allowed = INNER.get("/".join(file.path.split("/")[:2]))
+    if not file.is_c or allowed is None:
+        return
+    for match in _INCLUDE.finditer(file.text):
+        target = match.group(2)
+        if not target.startswith("engine/") or target.startswith(
+                tuple(folder + "/" for folder in allowed)):
+            continue
+        # The folders of requests talk through the engine's own headers.
+        if not file.path.startswith("engine/state/") and target.count("/") == 1:
+            continue
+        yield (file.path, line_of(file.text, match.start()), "inner-layer",
+               f"{'/'.join(file.path.split('/')[:2])}/ may not include {target}")
+
+
+_ORPHAN = re.compile(r"^[ \t]*\*/[ \t]*$", re.MULTILINE)
+
+
+def orphaned_ends(file):
+    """The end of a comment stands alone only where the beginning does."""
+    if not file.is_c:
+        return
+    for match in _ORPHAN.finditer(file.text):
+        begin = file.text.rfind("/*", 0, match.start())
+        line = file.text[begin:file.text.find("\n", begin)]
+        if line.strip() not in ("/*", "/**"):
+            yield (file.path, line_of(file.text, match.start()), "comment-end",
+                   "*/ stands alone, but the comment does not begin alone")
+
+
 def layers(file):
     if not file.is_c or file.folder not in LAYERS:
         return
@@ -170,4 +212,4 @@ def include_guard(file):
 
 
 FILE_RULES = (text_shape, unfinished, file_length, head_comment, layers, foreign, banned_calls,
-              struct_typedefs, functions, gotos, include_guard)
+              struct_typedefs, functions, gotos, include_guard, inner_layers, orphaned_ends)

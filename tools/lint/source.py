@@ -4,7 +4,7 @@ import os
 import re
 
 FOLDERS = ("base", "raft", "wire", "engine", "dataplane", "pmem", "client", "server", "tools",
-           "tests", "bench")
+           "tests", "bench", "docs")
 C_SUFFIXES = (".c", ".h")
 SCRIPT_SUFFIXES = (".py", ".sh", ".go", ".md", ".ini", ".conf")
 

@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 
+import documents
+import rules
 import source
 
 _QUOTED = re.compile(r"'([^'\n]*)'")
@@ -22,6 +24,15 @@ class Tree:
         self.compiler = compiler
         self.files = source.read_tree(self.root)
         self.built = None if build is None else self._built(build)
+
+    def path_of(self, path, target):
+        """What a relative link in file `path` names, from the root."""
+        if not target:
+            return path
+        return os.path.normpath(os.path.join(os.path.dirname(path), target)).replace(os.sep, "/")
+
+    def has(self, path):
+        return os.path.exists(os.path.join(self.root, path))
 
     def _built(self, build):
         paths = set()
@@ -85,4 +96,63 @@ def headers_alone(tree):
             yield path, 1, "header-alone", f"does not compile alone: {message}"
 
 
-TREE_RULES = (registered_tests, dead_files, headers_alone)
+# Functions of POSIX and of the C library whose name a function of ours would hide.
+POSIX_NAMES = frozenset((
+    "abort accept access alarm basename bind bsearch chdir chmod chown close connect creat "
+    "daemon dirname div dup exec exit fcntl flock fork free fsync ftruncate getline getopt hash "
+    "index ioctl isatty kill link listen log lseek lstat malloc mkdir mmap mount msync munmap nice "
+    "open opendir pause pipe poll printf putenv qsort raise rand random read readdir readlink recv "
+    "recvfrom recvmsg remove rename rindex rmdir select send sendmsg sendto setenv shutdown signal "
+    "sleep socket stat symlink sync system time times truncate umask umount uname unlink wait "
+    "waitpid write").split())
+
+# The folders whose code ends up together in one program.
+PRODUCT = ("base", "raft", "wire", "engine", "dataplane", "pmem", "client", "server")
+
+
+def unique_functions(tree):
+    """No two functions of different product files share a name."""
+    homes = {}
+    for file in tree.files:
+        if file.folder not in PRODUCT:
+            continue
+        for function in file.functions:
+            first = homes.setdefault(function.name, file.path)
+            # Two backends of one header are two definitions of one function.
+            if first != file.path:
+                yield (file.path, function.first_line, "name",
+                       f"{function.name} is also a function of {first}")
+
+
+def posix_names(tree):
+    for file in tree.files:
+        for function in file.functions:
+            if function.name in POSIX_NAMES and file.folder in PRODUCT + ("tools",):
+                yield (file.path, function.first_line, "posix",
+                       f"{function.name} hides the function of POSIX")
+
+
+_LIMIT = re.compile(r"^[ \t]*#[ \t]*define[ \t]+([A-Z][A-Z0-9_]*(?:_MAX|_MIN|_CAPACITY|_BYTES"
+                    r"|_SIZE))[ \t]+\S", re.MULTILINE)
+LIMITS = "base/limits.h"
+
+
+def limits(tree):
+    """A limit in a header that another folder includes stands in base/limits.h."""
+    users = {}
+    for file in tree.files:
+        if file.is_c and file.folder in PRODUCT:
+            for path in rules.includes(file):
+                users.setdefault(path, set()).add(file.folder)
+    for file in tree.files:
+        if (not file.is_header or file.folder not in PRODUCT or file.path == LIMITS
+                or file.path.endswith("client/include/pollux.h")
+                or not users.get(file.path, set()) - {file.folder}):
+            continue
+        for match in _LIMIT.finditer(file.text):
+            yield (file.path, rules.line_of(file.text, match.start()), "limit",
+                   f"{match.group(1)} is for other folders, too: it belongs in {LIMITS}")
+
+
+TREE_RULES = (registered_tests, dead_files, headers_alone, unique_functions, posix_names,
+              limits) + documents.DOCUMENT_RULES
