@@ -90,6 +90,10 @@
 /* Media. Places in a log are counted in units of RECORD_ALIGN_BYTES, in 32 bits. An entry of the
  * journal is a record that begins with its number. */
 #define LOG_FILE_BYTES_MAX (UINT64_C(1) << 37)
+/* What the layout of a log needs: header, state, one page of records. Small logs serve tests. */
+#define LOG_FILE_BYTES_MIN (12u * 1024)
+/* A path to a bank of a journal, with its end. */
+#define JOURNAL_BANK_PATH_SIZE 1024
 /* What a node is to be configured with at least: room for a few records of the largest size. */
 #define LOG_SIZE_BYTES_MIN (8u * 1024 * 1024)
 /*
@@ -129,6 +133,7 @@ static_assert(SESSION_WINDOW >= 64 && (SESSION_WINDOW & (SESSION_WINDOW - 1)) ==
 static_assert(RELAXED_RETRY_NS <= RELAXED_SESSION_IDLE_NS / 2,
               "what may be executed still arrives while the node remembers");
 static_assert(LOG_FILE_BYTES_MAX / RECORD_ALIGN_BYTES <= UINT32_MAX, "a place is 32 bits");
+static_assert(LOG_FILE_BYTES_MIN <= LOG_SIZE_BYTES_MIN, "what is configured has a layout");
 static_assert(LOG_NOOP_RESERVE_SIZE_BYTES + LOG_FENCE_RESERVE_SIZE_BYTES +
                       2 * RECORD_PAYLOAD_SIZE_BYTES_MAX <=
                   LOG_SIZE_BYTES_MIN,

@@ -1,5 +1,5 @@
-/* Questions to one shard of one node, outside of any session: ping, status, transfer of leadership.
- */
+/* Questions to one shard of one node, outside of any session: ping, status, transfer of
+ * leadership. */
 #include "client/client_internal.h"
 
 #define EXCHANGE_RETRY_NS (10 * 1000 * 1000)

@@ -131,8 +131,8 @@ static void arguments_build(const struct dp_environment_options *options,
     argument_add_pair(arguments, "--file-prefix", options->file_prefix);
     argument_add(arguments, "--no-telemetry");
     argument_add_pair(arguments, "--log-level", "error");
-    /* --in-memory contradicts --no-huge in this release, which needs no file but its configuration.
-     */
+    /* In this release --in-memory contradicts --no-huge, which needs no file but its
+     * configuration. */
     argument_add(arguments, options->is_hugepages ? "--in-memory" : "--no-huge");
     argument_add(arguments, "--no-shconf");
     if (options->memory_mib > 0) {

@@ -25,8 +25,7 @@
 struct journal;
 
 /* The file of bank 0 or 1: PATH.0, PATH.1. */
-#define JOURNAL_BANKS          2u
-#define JOURNAL_BANK_PATH_SIZE 1024
+#define JOURNAL_BANKS 2u
 
 struct journal_options {
     const char *path;  /* what the names of the banks begin with */

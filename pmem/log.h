@@ -64,9 +64,6 @@ struct log_options {
     struct log_identity identity;
 };
 
-/* What the layout needs: header, state, one page of records. Small logs serve tests. */
-#define LOG_FILE_BYTES_MIN (12u * 1024)
-
 /* What opening found. `note` is for the operator: names file, offset and what was or is to be
  * done. */
 struct log_recovery {

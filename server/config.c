@@ -131,7 +131,7 @@ static bool store_bool(bool *field, const char *text)
     return *field || strcmp(text, "false") == 0;
 }
 
-static bool store_number(const struct key *key, uint8_t *field, const char *text)
+static bool field_store_number(const struct key *key, uint8_t *field, const char *text)
 {
     uint64_t number;
     if (!parse_number(text, units_of(key->type), &number) || number < key->low ||
@@ -167,7 +167,7 @@ static bool store(const struct key *key, struct config *config, const char *text
         *(uint32_t *)(void *)field = UINT32_MAX;
         return true;
     }
-    return store_number(key, field, text);
+    return field_store_number(key, field, text);
 }
 
 /* "10.77.0.1:7400" or "[fd00::1]:7400". */

@@ -2,7 +2,6 @@
 #include "server/node_options.h"
 
 #include "base/check.h"
-#include "engine/relaxed/pending_writes.h"
 
 #include <string.h>
 

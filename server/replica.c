@@ -14,7 +14,7 @@ static uint32_t record_size_bytes(const void *context, uint64_t index)
     return log_payload_size_bytes(replica->log, index);
 }
 
-static void fill_options(struct replica *replica, const struct replica_options *options)
+static void replica_fill_options(struct replica *replica, const struct replica_options *options)
 {
     replica->options = *options;
     replica->options.raft.sizes =
@@ -38,7 +38,7 @@ static size_t log_file_size_bytes(const struct log_options *options)
 size_t replica_arena_bytes(const struct replica_options *options)
 {
     struct replica sized = {0}; /* for the options that a replica fills in */
-    fill_options(&sized, options);
+    replica_fill_options(&sized, options);
     return sizeof(struct replica) + log_arena_bytes(log_file_size_bytes(&options->log)) +
            replica_journal_arena_bytes(options) + engine_arena_bytes(&sized.options.engine) +
            raft_size(&options->raft) + REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing) +
@@ -93,7 +93,7 @@ static enum error open_raft(struct replica *replica, char *ret_reason, size_t re
     return restore_trail(replica, ret_reason, reason_size);
 }
 
-static enum error open_parts(struct replica *replica, char *ret_reason, size_t reason_size)
+static enum error replica_open_parts(struct replica *replica, char *ret_reason, size_t reason_size)
 {
     struct arena *arena = &replica->shared->arena;
     enum error error = open_log(replica, ret_reason, reason_size);
@@ -121,8 +121,8 @@ enum error replica_open(const struct replica_options *options, struct lane_share
 {
     struct replica *replica = arena_take(&shared->arena, sizeof(*replica), 64);
     replica->shared = shared;
-    fill_options(replica, options);
-    enum error error = open_parts(replica, ret_reason, reason_size);
+    replica_fill_options(replica, options);
+    enum error error = replica_open_parts(replica, ret_reason, reason_size);
     if (error != OK) {
         replica_close(replica);
         return error;

@@ -30,7 +30,7 @@ static struct request_shape shape_of(const struct engine *engine, const struct r
             shape.has_other = true;
         if (op->type == WIRE_OP_CANCEL)
             shape.has_loose_cancel = true;
-        if (!op_is_write(op))
+        if (!op_is_set_or_swap(op))
             continue;
         shape.has_value_op = true;
         shape.has_loose_cancel = false;

@@ -68,7 +68,7 @@ static void apply_op(struct applying *applying, struct session **session,
     uint32_t ordinal = applying->ordinal++;
     fetch_entry_of(applying, ordinal + FETCH_AHEAD_OPS);
     struct op_result result = machine_execute(machine, session, op, ordinal);
-    if (op_is_write(op) && !result.is_duplicate && result.outcome == WIRE_OUTCOME_OK)
+    if (op_is_set_or_swap(op) && !result.is_duplicate && result.outcome == WIRE_OUTCOME_OK)
         tell_wrote(engine, *session, op, ordinal);
     if (machine->origin == 0)
         count_result(&engine->counters, &result);

@@ -330,7 +330,7 @@ struct op_result machine_execute(struct machine *machine, struct session **sessi
         result = note_cancel(machine, op);
     else
         result = op_forwarded(machine, op);
-    if (op_is_write(op))
+    if (op_is_set_or_swap(op))
         machine->cancel_count = 0;
     return result;
 }

@@ -63,7 +63,7 @@ static inline struct span op_old(const struct request *request, const struct op 
                    op->old_size_bytes);
 }
 
-static inline bool op_is_write(const struct op *op)
+static inline bool op_is_set_or_swap(const struct op *op)
 {
     return op->type == WIRE_OP_SET || op->type == WIRE_OP_SWAP;
 }

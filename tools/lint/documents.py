@@ -26,7 +26,7 @@ _ENTRY = re.compile(r"^\*\*(.+?)\*\*", re.MULTILINE)
 _ROW = re.compile(r"^\| (`[^|]*`) \|")
 _NAME = re.compile(r"`([^`]+)`")
 _SETTING = re.compile(r'\{"(\w+)", "(\w+)", KEY_')
-_SPECIAL = re.compile(r'strcmp\(name, "(\w+)"\) == 0')
+_SPECIAL = re.compile(r'(?:strcmp\(section, "(\w+)"\) == 0 && )?strcmp\(name, "(\w+)"\) == 0')
 _EXIT = re.compile(r"\bNODE_EXIT_(\w+) = (\d+)")
 _EVENT = re.compile(r'"([a-z][a-z ]*) node=%u')
 _COUNTER = re.compile(r'\badd_\w*counter\w*\(\s*\w+(?:,\s*\w+)*,\s*"(\w+)",')
@@ -80,7 +80,8 @@ def _settings(tree):
         names.update(f"[{section}] {name}" for section, name in _SETTING.findall(file.text))
         if "store_peer" in file.text:
             names.add("[peers]")
-            names.update(f"[port] {name}" for name in _SPECIAL.findall(file.text))
+            names.update(f"[{section or 'port'}] {name}"
+                         for section, name in _SPECIAL.findall(file.text))
     return names
 
 
