@@ -218,6 +218,12 @@ bool journal_is_dirty(const struct journal *journal)
     return journal->is_dirty;
 }
 
+bool journal_is_quiet(const struct journal *journal)
+{
+    return !journal->is_dirty && journal->idle_state == JOURNAL_IDLE_EMPTY &&
+           log_is_quiet(journal->banks[journal->active].log);
+}
+
 /* How far the active bank is durable; false after a failed sync. */
 static bool active_collect(struct journal *journal, uint64_t *ret_index)
 {

@@ -84,6 +84,8 @@ bool journal_next(const struct journal *journal, uint64_t *cursor, uint64_t *ret
 
 /* True when something was appended since the last persist. */
 bool journal_is_dirty(const struct journal *journal);
+/* True when everything is durable and the idle bank is wiped: a persist would do nothing. */
+bool journal_is_quiet(const struct journal *journal);
 /* Asks for durability of everything so far. Also wipes a step of the idle bank: call it in every
  * turn that worked. */
 void journal_persist(struct journal *journal);

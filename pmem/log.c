@@ -109,6 +109,11 @@ void log_settle(struct log *log)
         log->settle_ticket = log_persist(log);
 }
 
+bool log_is_quiet(const struct log *log)
+{
+    return log->pending_count == 0 && log->settle_ticket == 0;
+}
+
 /* What the settlement rests on is durable. The mark is made so, too: a quiet node may persist
  * nothing else for long. */
 static void log_settle_mark(struct log *log)

@@ -138,6 +138,9 @@ void log_write_commit_hint(struct log *log, uint64_t commit_index);
  */
 void log_settle(struct log *log);
 
+/* Nothing is on its way to the medium, as far as log_persisted was asked. */
+bool log_is_quiet(const struct log *log);
+
 /*
  * Wiping: a log that is needed no more becomes empty again, step by step, each at most `step_bytes`
  * (a multiple of RECORD_ALIGN_BYTES). First the word that begins the first record goes, durably:

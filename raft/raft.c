@@ -330,6 +330,19 @@ void raft_status(const struct raft *raft, struct raft_status *ret_status)
     };
 }
 
+bool raft_peer_progress(const struct raft *raft, uint16_t voter,
+                        struct raft_peer_progress *ret_progress)
+{
+    uint32_t slot = raft_voter_slot(raft, voter);
+    if (raft->role != RAFT_LEADER || slot == RAFT_SLOT_NONE || slot == raft->self_slot)
+        return false;
+    const struct raft_peer *peer = &raft->peers[slot];
+    *ret_progress = (struct raft_peer_progress){.match_index = peer->match_index,
+                                                .contact_ns = peer->contact_ns,
+                                                .is_suspect = peer->suspicion != 0};
+    return true;
+}
+
 uint64_t raft_term_at(const struct raft *raft, uint64_t index)
 {
     return trail_term_at(&raft->trail, index);

@@ -216,6 +216,13 @@ struct raft_status {
     bool is_transferring;
 };
 
+/* What a leader knows of another voter. */
+struct raft_peer_progress {
+    uint64_t match_index; /* durable there and equal to the leader's log up to this */
+    uint64_t contact_ns;  /* its last reply in this term; 0: none */
+    bool is_suspect;      /* it may have lost records of this term */
+};
+
 struct raft;
 
 /* Bytes that raft_init needs for these options, aligned to 64. */
@@ -255,6 +262,10 @@ uint64_t raft_deadline_ns(const struct raft *raft);
 bool raft_has_backlog(const struct raft *raft);
 
 void raft_status(const struct raft *raft, struct raft_status *ret_status);
+
+/* False: this node does not lead, or `voter` is itself or no voter. */
+bool raft_peer_progress(const struct raft *raft, uint16_t voter,
+                        struct raft_peer_progress *ret_progress);
 
 /*
  * A leader to whom a majority (itself included) answered within election_timeout_min_ns before now.

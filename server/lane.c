@@ -2,10 +2,12 @@
  * A lane's life: everything it will ever need is taken in lane_open, replica by replica and in
  * layer order, then sealed.
  */
+#include "engine/state/rcu.h"
 #include "server/lane_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool are_options_valid(const struct lane_options *options)
 {
@@ -42,10 +44,32 @@ static enum error open_replicas(struct lane *lane, const struct lane_options *op
                                         report->reason, sizeof(report->reason));
         if (error != OK)
             return error;
-        lane->replicas[lane->replica_count++] = replica;
-        lane->of_shard[report->shard] = replica;
+        uint32_t place = lane->replica_count++;
+        lane->replicas[place] = replica;
+        lane->place_of[report->shard] = (uint8_t)place;
+        lane->deadlines_ns[place] = 0; /* all take part in the first turn */
     }
     return OK;
+}
+
+/* The other lanes find this lane's engines from now on. */
+static void publish_engines(struct lane *lane, struct shard_directory *directory)
+{
+    lane->directory = directory;
+    for (uint32_t i = 0; i < lane->replica_count && directory != NULL; i++) {
+        struct replica *replica = lane->replicas[i];
+        shard_directory_publish(directory, replica_shard(replica), replica_engine(replica));
+    }
+}
+
+/* No other lane reads them any more when this returns. */
+static void withdraw_engines(struct lane *lane)
+{
+    if (lane->directory == NULL)
+        return;
+    for (uint32_t i = 0; i < lane->replica_count; i++)
+        shard_directory_withdraw(lane->directory, replica_shard(lane->replicas[i]));
+    rcu_wait();
 }
 
 static enum error open_parts(struct lane *lane, const struct lane_options *options,
@@ -68,9 +92,11 @@ static enum error open_parts(struct lane *lane, const struct lane_options *optio
     lane->shared.message_data = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
     error =
         dp_port_open(&options->port, &lane->shared.port, report->reason, sizeof(report->reason));
-    if (error == OK)
-        arena_seal(arena);
-    return error;
+    if (error != OK)
+        return error;
+    arena_seal(arena);
+    publish_engines(lane, options->directory);
+    return OK;
 }
 
 enum error lane_open(const struct lane_options *options, uint64_t now_ns, struct lane **ret_lane,
@@ -94,6 +120,7 @@ enum error lane_open(const struct lane_options *options, uint64_t now_ns, struct
     lane->shard_count = options->shard_count;
     lane->cluster_id = options->replicas[0].cluster_id;
     lane->shared.now_ns = now_ns;
+    memset(lane->place_of, LANE_NOWHERE, sizeof(lane->place_of));
     enum error error = open_parts(lane, options, ret_report);
     if (error != OK) {
         lane_close(lane);
@@ -107,6 +134,7 @@ void lane_close(struct lane *lane)
 {
     if (lane->shared.port != NULL)
         dp_port_close(lane->shared.port);
+    withdraw_engines(lane);
     for (uint32_t i = 0; i < lane->replica_count; i++)
         replica_close(lane->replicas[i]);
     arena_deinit(&lane->shared.arena);
@@ -117,8 +145,8 @@ uint64_t lane_deadline_ns(const struct lane *lane)
 {
     uint64_t earliest_ns = UINT64_MAX;
     for (uint32_t i = 0; i < lane->replica_count; i++) {
-        uint64_t deadline_ns = replica_deadline_ns(lane->replicas[i]);
-        earliest_ns = deadline_ns < earliest_ns ? deadline_ns : earliest_ns;
+        if (lane->deadlines_ns[i] < earliest_ns)
+            earliest_ns = lane->deadlines_ns[i];
     }
     return earliest_ns;
 }

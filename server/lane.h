@@ -18,6 +18,7 @@
 #include "base/limits.h"
 #include "dataplane/port.h"
 #include "server/replica.h"
+#include "server/shard_directory.h"
 
 struct lane;
 
@@ -27,6 +28,7 @@ struct lane_options {
     uint16_t shard_count;
     const struct replica_options *replicas; /* of this lane's shards, shards rising; copied */
     uint32_t replica_count;                 /* 1 to SHARDS_MAX */
+    struct shard_directory *directory;      /* of the node, initialised; NULL: one lane */
     struct dp_port_options port;
 };
 

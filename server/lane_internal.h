@@ -9,19 +9,30 @@
 #define LANE_PEER_SLOTS   (2 * NODES_MAX)
 #define LANE_CLIENT_SLOTS 64
 
+#define LANE_NOWHERE 255
+static_assert(LANE_NOWHERE >= SHARDS_MAX, "no replica's place");
+
 struct lane {
     uint16_t lane;
     uint16_t lane_count;
     uint16_t shard_count;
     uint64_t cluster_id;
+    struct shard_directory *directory; /* NULL: one lane */
     struct lane_shared shared;
     struct reassembly *from_peers;
     struct reassembly *from_clients;
     uint32_t replica_count;
     struct replica *replicas[SHARDS_MAX];
-    struct replica *of_shard[SHARDS_MAX]; /* NULL: of another lane */
+    uint64_t deadlines_ns[SHARDS_MAX]; /* of the replicas, as of their last turns */
+    bool is_awake[SHARDS_MAX];         /* takes part in this turn */
+    uint32_t awake_count;              /* replicas that take part */
+    uint32_t awake[SHARDS_MAX];        /* their places in `replicas` */
+    uint8_t place_of[SHARDS_MAX];      /* by shard; LANE_NOWHERE: of another lane */
     struct lane_counters counters;
 };
+
+/* lane_turn.c: the replica takes part in this turn. */
+void lane_wake(struct lane *lane, uint32_t place);
 
 /* lane_receive.c: one datagram from the port. */
 void lane_receive(struct lane *lane, const struct dp_datagram *datagram);

@@ -29,14 +29,10 @@ static void count_packet_error(struct lane_counters *counters, enum error error)
     }
 }
 
-static struct replica *replica_of(const struct lane *lane, uint16_t shard)
-{
-    return shard < SHARDS_MAX ? lane->of_shard[shard] : NULL;
-}
-
-static void receive_packet(struct lane *lane, struct replica *replica, const struct address *from,
+static void receive_packet(struct lane *lane, uint32_t place, const struct address *from,
                            const struct wire_packet *packet)
 {
+    struct replica *replica = lane->replicas[place];
     uint8_t type = packet->header.type;
     bool is_from_peer = type == WIRE_RAFT || type == WIRE_FORWARD;
     if (is_from_peer && !replica_is_peer(replica, from, packet->header.sender)) {
@@ -54,14 +50,33 @@ static void receive_packet(struct lane *lane, struct replica *replica, const str
     if (message.body.data == NULL)
         return;
     lane->counters.rx_messages++;
+    lane_wake(lane, place);
     if (type == WIRE_STATUS)
         lane_answer_status(lane, replica, from);
     else
         replica_receive(replica, &message);
 }
 
+/*
+ * Gives the datagram to the lane where its shard lives; false: that is this lane, or none. Only the
+ * shard is read here: the other lane checks the packet, and whatever is wrong is counted there.
+ */
+static bool hand_over(struct lane *lane, const struct dp_datagram *datagram)
+{
+    uint16_t shard;
+    if (lane->lane_count == 1 ||
+        !wire_packet_shard(span_of(datagram->data, datagram->size_bytes), &shard) ||
+        shard >= lane->shard_count || shard % lane->lane_count == lane->lane)
+        return false;
+    /* Full: the port has counted it, and the sender sends again. */
+    (void)!dp_port_hand_over(lane->shared.port, datagram, shard % lane->lane_count);
+    return true;
+}
+
 void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
 {
+    if (hand_over(lane, datagram))
+        return;
     struct wire_packet packet;
     enum error error = wire_packet_decode(span_of(datagram->data, datagram->size_bytes),
                                           &lane->shared.keys, lane->cluster_id, &packet);
@@ -69,10 +84,10 @@ void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
         count_packet_error(&lane->counters, error);
         return;
     }
-    struct replica *replica = replica_of(lane, packet.header.shard);
-    if (replica == NULL) {
+    uint16_t shard = packet.header.shard;
+    if (shard >= SHARDS_MAX || lane->place_of[shard] == LANE_NOWHERE) {
         lane->counters.drop_shard++;
         return;
     }
-    receive_packet(lane, replica, &datagram->from, &packet);
+    receive_packet(lane, lane->place_of[shard], &datagram->from, &packet);
 }

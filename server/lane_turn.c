@@ -1,5 +1,29 @@
-/* One turn of the polling loop: data flows one way round, and everything is made durable once. */
+/*
+ * One turn of the polling loop: data flows one way round, and everything is made durable once. A
+ * replica that has nothing to do sleeps: it takes no part in turns until its deadline or a message,
+ * so idle shards cost a lane next to nothing.
+ */
+#include "engine/state/rcu.h"
 #include "server/lane_internal.h"
+
+void lane_wake(struct lane *lane, uint32_t place)
+{
+    if (lane->is_awake[place])
+        return;
+    lane->is_awake[place] = true;
+    lane->awake[lane->awake_count++] = place;
+    replica_begin_turn(lane->replicas[place]);
+}
+
+static void wake_due(struct lane *lane)
+{
+    for (uint32_t i = 0; i < lane->awake_count; i++)
+        replica_begin_turn(lane->replicas[lane->awake[i]]);
+    for (uint32_t place = 0; place < lane->replica_count; place++) {
+        if (lane->deadlines_ns[place] <= lane->shared.now_ns)
+            lane_wake(lane, place);
+    }
+}
 
 static uint32_t receive_burst(struct lane *lane)
 {
@@ -14,6 +38,7 @@ static uint32_t receive_burst(struct lane *lane)
 static enum lane_result join_result(enum lane_result result, enum replica_result of_replica)
 {
     switch (of_replica) {
+    case REPLICA_ASLEEP:
     case REPLICA_IDLE:
         break;
     case REPLICA_WORKED:
@@ -26,30 +51,46 @@ static enum lane_result join_result(enum lane_result result, enum replica_result
     return result;
 }
 
-static enum lane_result run_replicas(struct lane *lane)
+/* Ends the turns of the replicas that took part; those with something left to do take part in the
+ * next turn, too. */
+static enum lane_result end_turns(struct lane *lane)
 {
     enum lane_result result = LANE_IDLE;
-    for (uint32_t i = 0; i < lane->replica_count; i++)
-        replica_propose(lane->replicas[i]);
-    for (uint32_t i = 0; i < lane->replica_count; i++)
-        replica_persist(lane->replicas[i]);
-    for (uint32_t i = 0; i < lane->replica_count && result != LANE_SYNC_FAILED; i++)
-        result = join_result(result, replica_end_turn(lane->replicas[i]));
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < lane->awake_count && result != LANE_SYNC_FAILED; i++) {
+        uint32_t place = lane->awake[i];
+        enum replica_result of_replica = replica_end_turn(lane->replicas[place]);
+        lane->deadlines_ns[place] = replica_deadline_ns(lane->replicas[place]);
+        lane->is_awake[place] = of_replica != REPLICA_ASLEEP;
+        if (lane->is_awake[place])
+            lane->awake[kept++] = place;
+        result = join_result(result, of_replica);
+    }
+    lane->awake_count = kept;
     return result;
+}
+
+static enum lane_result run_replicas(struct lane *lane)
+{
+    for (uint32_t i = 0; i < lane->awake_count; i++)
+        replica_propose(lane->replicas[lane->awake[i]]);
+    for (uint32_t i = 0; i < lane->awake_count; i++)
+        replica_persist(lane->replicas[lane->awake[i]]);
+    return end_turns(lane);
 }
 
 enum lane_result lane_turn(struct lane *lane, uint64_t now_ns)
 {
     lane->shared.now_ns = now_ns;
     lane->shared.is_flushed = false;
-    for (uint32_t i = 0; i < lane->replica_count; i++)
-        replica_begin_turn(lane->replicas[i]);
+    wake_due(lane);
     uint32_t count = receive_burst(lane);
     enum lane_result result = run_replicas(lane);
     if (result == LANE_SYNC_FAILED)
         return result;
     dp_port_tick(lane->shared.port, now_ns);
     dp_port_tx_flush(lane->shared.port);
+    rcu_turn();
     if (result == LANE_LOG_EXHAUSTED)
         return result;
     lane->counters.turns++;

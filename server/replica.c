@@ -24,6 +24,7 @@ static void replica_fill_options(struct replica *replica, const struct replica_o
     replica->options.engine.sink = (struct engine_sink){.send = sink_send, .context = replica};
     for (uint32_t i = 0; i < options->raft.voter_count && i < NODES_MAX; i++)
         replica->options.peers[i].port = (uint16_t)(options->peers[i].port + options->shard);
+    leadership_init(&replica->leadership, &options->raft, options->preferred_leader);
     replica->next_message_id = options->engine.incarnation;
     replica_fill_journal_options(replica);
 }

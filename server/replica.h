@@ -27,9 +27,10 @@ struct replica_options {
                                      and pending writes are filled by the replica; a pending_max
                                      that is not 0 and below what the journal can hold stays */
     struct log_options log;
-    struct journal_options journal;  /* `identity` is the log's; size 0: no relaxed writes */
-    uint64_t wall_ns;                /* wall clock at the start: where a new journal's seqs begin */
-    uint64_t medium_stall_ns;        /* a leader whose persist takes longer than this steps down */
+    struct journal_options journal; /* `identity` is the log's; size 0: no relaxed writes */
+    uint64_t wall_ns;               /* wall clock at the start: where a new journal's seqs begin */
+    uint64_t medium_stall_ns;       /* a leader whose persist takes longer than this steps down */
+    uint16_t preferred_leader; /* voter that should lead when it can; 0: nobody in particular */
     struct address peers[NODES_MAX]; /* of raft.voters, same order, with their first UDP port: the
                                         replica adds the shard */
 };
@@ -51,6 +52,7 @@ struct replica_counters {
     uint64_t elections_won;
     uint64_t leader_changes;
     uint64_t medium_stalls;
+    uint64_t transfers_to_preferred;
 #define X(name) uint64_t drop_##name;
     REPLICA_DROP_LIST(X)
 #undef X
@@ -110,7 +112,8 @@ void replica_send(struct replica *replica, const struct address *to, uint8_t wir
                   struct span body);
 
 enum replica_result {
-    REPLICA_IDLE, /* nothing was received, written or applied */
+    REPLICA_ASLEEP, /* nothing happened, and nothing will before a message or the deadline */
+    REPLICA_IDLE,   /* nothing was received, written or applied */
     REPLICA_WORKED,
     REPLICA_SYNC_FAILED,   /* a sync failed: nothing is acknowledged any more; stop the process */
     REPLICA_LOG_EXHAUSTED, /* not even a leader's no-op fits the log: stop the process */

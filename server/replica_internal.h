@@ -2,7 +2,9 @@
 #ifndef POLLUX_SERVER_REPLICA_INTERNAL_H
 #define POLLUX_SERVER_REPLICA_INTERNAL_H
 
+#include "server/leadership.h"
 #include "server/replica.h"
+#include "server/vouch.h"
 
 /* Messages that wait for durability. When full the newest is dropped: Raft survives a lost
  * message. */
@@ -46,13 +48,8 @@ struct replica {
     uint64_t pending_since_ns; /* when the oldest unfinished persist was asked for; 0: none */
     uint64_t commit_index;
     uint64_t commit_hint;
-    /* The newest record known to vouch for a commit index, once it is durable: what a restart will
-     * apply before its first packet. */
-    uint64_t vouching_index;
-    uint64_t vouched_commit;
-    uint64_t durable_commit; /* commit index in a durable one */
-    uint64_t decided_seq;    /* journal entries decided by the records up to decided_index */
-    uint64_t decided_index;
+    struct vouch vouch; /* what the journal may forget */
+    struct leadership leadership;
     uint64_t read_released_id; /* told to the engine */
     struct engine_view view;
     struct raft_status status;
@@ -90,8 +87,6 @@ enum error replica_restore_pending(struct replica *replica, char *ret_reason, si
 void replica_forward_pending(struct replica *replica);
 /* What is durable and what is decided of the journal. ERR_SYNC. */
 enum error replica_follow_journal(struct replica *replica);
-/* A record with this commit index was appended. */
-void replica_note_commit(struct replica *replica, uint64_t index, uint64_t commit_index);
 
 /* replica_status.c */
 

@@ -83,7 +83,7 @@ static void apply_log(struct replica *replica)
         log_read(replica->log, index, &record);
         engine_apply(replica->engine, index, record.term, record.kind, record.payload);
     }
-    replica->durable_commit = replica->commit_index;
+    vouch_begin(&replica->vouch, replica->commit_index);
 }
 
 enum error replica_restore_pending(struct replica *replica, char *ret_reason, size_t reason_size)
@@ -115,28 +115,6 @@ void replica_forward_pending(struct replica *replica)
         replica_send(replica, to, WIRE_FORWARD, body);
 }
 
-void replica_note_commit(struct replica *replica, uint64_t index, uint64_t commit_index)
-{
-    /* One at a time: the next is chosen when this one is durable. */
-    if (replica->vouched_commit > replica->durable_commit && replica->vouching_index <= index)
-        return;
-    replica->vouching_index = index;
-    replica->vouched_commit = commit_index;
-}
-
-/* Forgets what a restart would not need, and marks what is decided by now as the next to go. */
-static void forget_decided(struct replica *replica)
-{
-    if (replica->vouched_commit > replica->durable_commit &&
-        replica->vouching_index <= replica->durable_index)
-        replica->durable_commit = replica->vouched_commit;
-    if (replica->decided_index > replica->durable_commit)
-        return;
-    journal_forget(replica->journal, replica->decided_seq);
-    replica->decided_seq = engine_journal_done(replica->engine);
-    replica->decided_index = engine_applied_index(replica->engine);
-}
-
 enum error replica_follow_journal(struct replica *replica)
 {
     uint64_t seq;
@@ -146,6 +124,9 @@ enum error replica_follow_journal(struct replica *replica)
     if (error != OK)
         return error;
     engine_journal_durable(replica->engine, seq);
-    forget_decided(replica);
+    struct vouch_mark decided = {.seq = engine_journal_done(replica->engine),
+                                 .index = engine_applied_index(replica->engine)};
+    journal_forget(replica->journal,
+                   vouch_advance(&replica->vouch, replica->durable_index, decided));
     return OK;
 }

@@ -51,7 +51,7 @@ static void write_effects(struct replica *replica, const struct raft_event *even
             replica->is_log_exhausted = true;
             return;
         }
-        replica_note_commit(replica, record.index, record.commit_index);
+        vouch_note_record(&replica->vouch, record.index, record.commit_index);
         replica->counters.records_appended++;
         replica->counters.bytes_appended += record.payload.size_bytes;
         replica->is_persist_owed = true;

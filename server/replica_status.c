@@ -70,6 +70,7 @@ static void add_replica_counters(struct wire_writer *writer, const struct replic
         add_shard_counter(writer, "journal_room_bytes", journal_room_bytes(replica->journal));
     add_shard_counter(writer, "elections_won", counters->elections_won);
     add_shard_counter(writer, "leader_changes", counters->leader_changes);
+    add_shard_counter(writer, "transfers_to_preferred", counters->transfers_to_preferred);
 #define X(name) add_shard_counter(writer, "drop_" #name, counters->drop_##name);
     REPLICA_DROP_LIST(X)
 #undef X

@@ -72,7 +72,7 @@ static enum error collect_durable(struct replica *replica)
     if (ticket != replica->ticket_done)
         replica->pending_since_ns = replica->shared->now_ns;
     replica->ticket_done = ticket;
-    if (ticket == replica->ticket_asked)
+    if (ticket >= replica->ticket_asked)
         replica->pending_since_ns = 0;
     if (index > replica->durable_index) {
         replica->durable_index = index;
@@ -117,6 +117,34 @@ static void note_commit(struct replica *replica)
     replica->commit_hint = replica->commit_index;
 }
 
+/* Hands leadership to the voter that should have it. */
+static void prefer_leader(struct replica *replica)
+{
+    uint64_t now_ns = replica->shared->now_ns;
+    uint16_t preferred = replica->options.preferred_leader;
+    struct raft_peer_progress progress;
+    bool is_known = raft_peer_progress(replica->raft, preferred, &progress);
+    if (!leadership_is_due(&replica->leadership, &replica->status, is_known ? &progress : NULL,
+                           now_ns))
+        return;
+    struct raft_event event = {
+        .type = RAFT_EVENT_TRANSFER, .now_ns = now_ns, .transfer_to = preferred};
+    if (replica_step(replica, &event, (struct span){0}) == OK)
+        replica->counters.transfers_to_preferred++;
+}
+
+/* True when no turn will do anything before the deadline, unless a message comes. */
+static bool is_quiet(const struct replica *replica)
+{
+    return !replica->is_persist_owed && replica->ticket_done >= replica->ticket_asked &&
+           log_is_quiet(replica->log) && replica->outbox_head == replica->outbox_tail &&
+           replica->commit_hint == replica->commit_index &&
+           engine_applied_index(replica->engine) == replica->commit_index &&
+           engine_counters(replica->engine)->retire_backlog == 0 &&
+           !raft_has_backlog(replica->raft) &&
+           (replica->journal == NULL || journal_is_quiet(replica->journal));
+}
+
 void replica_begin_turn(struct replica *replica)
 {
     replica->has_received = false;
@@ -130,6 +158,7 @@ void replica_propose(struct replica *replica)
     replica_forward_pending(replica);
     ask_reads(replica);
     tick(replica);
+    prefer_leader(replica);
 }
 
 enum replica_result replica_end_turn(struct replica *replica)
@@ -144,6 +173,7 @@ enum replica_result replica_end_turn(struct replica *replica)
     engine_end_turn(replica->engine);
     if (replica->is_log_exhausted)
         return REPLICA_LOG_EXHAUSTED;
-    return replica->has_received || replica->has_persisted || has_applied ? REPLICA_WORKED
-                                                                          : REPLICA_IDLE;
+    if (replica->has_received || replica->has_persisted || has_applied)
+        return REPLICA_WORKED;
+    return is_quiet(replica) ? REPLICA_ASLEEP : REPLICA_IDLE;
 }

@@ -174,6 +174,14 @@ static enum error packet_check_piece(struct wire_packet *packet)
     return packet->payload.size_bytes > packet->message_size_bytes ? ERR_TRAILING : OK;
 }
 
+bool wire_packet_shard(struct span packet, uint16_t *ret_shard)
+{
+    if (packet.size_bytes < PACKET_HEADER_SIZE_BYTES)
+        return false;
+    *ret_shard = le16_load(packet.data + OFFSET_SHARD);
+    return true;
+}
+
 enum error wire_packet_decode(struct span packet, const struct wire_keys *keys, uint64_t cluster_id,
                               struct wire_packet *ret_packet)
 {

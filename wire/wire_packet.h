@@ -84,6 +84,9 @@ uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
                            const struct wire_message_header *header, struct span body,
                            uint32_t piece);
 
+/* The shard that a packet's header names, nothing checked; false: too short for a header. */
+bool wire_packet_shard(struct span packet, uint16_t *ret_shard);
+
 /*
  * Checks and decodes one packet of cluster `cluster_id` under the key that `keys` holds. The shard
  * is the caller's to check. Errors, in the order of the checks: ERR_SHORT, ERR_TOO_LARGE,
