@@ -333,7 +333,7 @@ void raft_status(const struct raft *raft, struct raft_status *ret_status)
 bool raft_peer_progress(const struct raft *raft, uint16_t voter,
                         struct raft_peer_progress *ret_progress)
 {
-    uint32_t slot = raft_voter_slot(raft, voter);
+    uint32_t slot = raft_configuration_slot(&raft->configuration, voter);
     if (raft->role != RAFT_LEADER || slot == RAFT_SLOT_NONE || slot == raft->self_slot)
         return false;
     const struct raft_peer *peer = &raft->peers[slot];

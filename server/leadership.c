@@ -6,6 +6,21 @@
 #define SETTLE_TIMEOUTS 5
 #define RETRY_TIMEOUTS  20
 
+uint16_t leadership_preferred(const struct raft_options *raft, uint16_t shard, uint16_t shard_count)
+{
+    if (shard_count <= 1 || raft->voter_count == 0)
+        return 0;
+    uint32_t rank = shard % raft->voter_count;
+    for (uint32_t i = 0; i < raft->voter_count; i++) {
+        uint32_t below = 0;
+        for (uint32_t j = 0; j < raft->voter_count; j++)
+            below += raft->voters[j] < raft->voters[i];
+        if (below == rank)
+            return raft->voters[i];
+    }
+    return 0;
+}
+
 void leadership_init(struct leadership *leadership, const struct raft_options *raft,
                      uint16_t preferred)
 {

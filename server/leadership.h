@@ -29,7 +29,12 @@ struct leadership {
     uint64_t retry_after_ns; /* no attempt before; 0: none was made */
 };
 
-/* What one shard's timing is: the longest election timeout, and the shortest. */
+/* The voter that should lead the shard: each voter in turn, by rising id, so that every node finds
+ * the same one. 0, nobody in particular, with one shard. */
+uint16_t leadership_preferred(const struct raft_options *raft, uint16_t shard,
+                              uint16_t shard_count);
+
+/* Takes its times from the election timeouts. */
 void leadership_init(struct leadership *leadership, const struct raft_options *raft,
                      uint16_t preferred);
 

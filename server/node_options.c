@@ -2,6 +2,7 @@
 #include "server/node_options.h"
 
 #include "base/check.h"
+#include "server/leadership.h"
 
 #include <string.h>
 
@@ -74,6 +75,7 @@ static void fill_replica(const struct config *config, const struct node_start *s
         .medium_stall_ns = 4 * config->election_timeout_max_ns,
     };
     fill_raft(config, start->seed + shard, options);
+    options->preferred_leader = leadership_preferred(&options->raft, shard, config->shard_count);
     fill_engine(config, start->incarnation, options);
     node_log_name(config, shard, node->log_names[shard]);
     node_journal_name(config, shard, node->journal_names[shard]);
@@ -117,6 +119,7 @@ void node_options_fill(const struct config *config, const struct node_start *sta
     CHECK(config->lane_count >= 1 && config->lane_count <= config->shard_count);
     CHECK(config->shard_count <= SHARDS_MAX);
     *ret_options = (struct node_options){.lane_count = config->lane_count};
+    shard_directory_init(&ret_options->directory);
     struct replica_options *replicas = ret_options->replicas;
     for (uint16_t lane = 0; lane < config->lane_count; lane++) {
         ret_options->lanes[lane] = (struct lane_options){
@@ -124,6 +127,7 @@ void node_options_fill(const struct config *config, const struct node_start *sta
             .lane_count = config->lane_count,
             .shard_count = config->shard_count,
             .replicas = replicas,
+            .directory = config->lane_count > 1 ? &ret_options->directory : NULL,
             .port = port_options(config, lane, start->frames),
         };
         replicas += (config->shard_count - lane + config->lane_count - 1) / config->lane_count;

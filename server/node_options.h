@@ -10,6 +10,7 @@
 
 struct node_options {
     uint16_t lane_count;
+    struct shard_directory directory;
     struct lane_options lanes[LANES_MAX];
     /* Those of a lane lie beside each other, shards rising. */
     struct replica_options replicas[SHARDS_MAX];

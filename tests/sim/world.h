@@ -29,6 +29,7 @@ struct sim_lane {
 };
 
 struct sim_node {
+    struct shard_directory directory;
     uint32_t number;
     bool is_running;
     bool is_gone;    /* will not start again in this run: a file is lost or refused */

@@ -47,6 +47,7 @@ void node_init(struct world *world, uint32_t number)
 {
     struct sim_node *node = &world->nodes[number];
     *node = (struct sim_node){.number = number, .lane_count = lane_count_of(world, number)};
+    shard_directory_init(&node->directory);
     for (uint32_t i = 0; i < node->lane_count; i++)
         node->lanes[i] = (struct sim_lane){.node = number, .number = i};
     world->network.lane_counts[number] = node->lane_count;
@@ -108,6 +109,7 @@ static struct replica_options replica_options_of(struct world *world, const stru
                 .identity = {.cluster_id = world->cluster_id,
                              .node = (uint16_t)(node->number + 1)}},
         .journal = {.path = path, .size_bytes = LOG_BYTES},
+        .preferred_leader = draw->shards > 1 ? (uint16_t)(shard % draw->nodes + 1) : 0,
         .wall_ns = WALL_NS + world_now_ns(world),
         .medium_stall_ns = 4 * draw->election_max_ns};
     options.raft.seed = prng_next(&world->prng);
@@ -215,6 +217,7 @@ static enum error lane_boot(struct world *world, struct sim_lane *lane,
                                    .shard_count = (uint16_t)world->draw.shards,
                                    .replicas = replicas,
                                    .replica_count = replica_count,
+                                   .directory = &node->directory,
                                    .port = {.queue = lane->number,
                                             .queue_count = node->lane_count,
                                             .udp_port_count = (uint16_t)world->draw.shards,

@@ -138,6 +138,19 @@ static void test_leadership_waits_for_an_entry_of_the_term_and_for_other_transfe
     assert_false(stage_look(&stage, 0));
 }
 
+static void test_leadership_prefers_each_voter_in_turn_on_every_node(void **state)
+{
+    (void)state;
+    struct raft_options one = {.voters = {7, 3, 200}, .voter_count = 3};
+    struct raft_options other = {.voters = {200, 7, 3}, .voter_count = 3};
+    static const uint16_t expected[] = {3, 7, 200, 3};
+    for (uint16_t shard = 0; shard < 4; shard++) {
+        assert_int_equal(leadership_preferred(&one, shard, 4), expected[shard]);
+        assert_int_equal(leadership_preferred(&other, shard, 4), expected[shard]);
+    }
+    assert_int_equal(leadership_preferred(&one, 0, 1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_leadership_is_not_given_to_a_suspect),
         cmocka_unit_test(test_leadership_is_not_given_to_one_that_lags),
         cmocka_unit_test(test_leadership_is_not_given_to_one_that_was_not_heard),
+        cmocka_unit_test(test_leadership_prefers_each_voter_in_turn_on_every_node),
         cmocka_unit_test(test_leadership_waits_for_an_entry_of_the_term_and_for_other_transfers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
