@@ -3,8 +3,8 @@
 
 /* In longest election timeouts: a leader that was just elected has clients to take over and logs to
  * bring up to date, and two attempts may never follow each other faster than elections do. */
-#define SETTLE_TIMEOUTS 5
-#define RETRY_TIMEOUTS  20
+#define LEAD_TIMEOUTS  5
+#define RETRY_TIMEOUTS 20
 
 uint16_t leadership_preferred(const struct raft_options *raft, uint16_t shard, uint16_t shard_count)
 {
@@ -27,14 +27,14 @@ void leadership_init(struct leadership *leadership, const struct raft_options *r
     *leadership = (struct leadership){
         .options = {.self = raft->self,
                     .preferred = preferred,
-                    .settle_ns = SETTLE_TIMEOUTS * raft->election_timeout_max_ns,
+                    .lead_min_ns = LEAD_TIMEOUTS * raft->election_timeout_max_ns,
                     .retry_ns = RETRY_TIMEOUTS * raft->election_timeout_max_ns,
                     .heard_max_ns = raft->election_timeout_min_ns}};
 }
 
 /* Follows the role; true when this node has led for long enough. */
-static bool has_settled(struct leadership *leadership, const struct raft_status *status,
-                        uint64_t now_ns)
+static bool has_led_enough(struct leadership *leadership, const struct raft_status *status,
+                           uint64_t now_ns)
 {
     if (status->role != RAFT_LEADER) {
         leadership->term = 0;
@@ -44,8 +44,8 @@ static bool has_settled(struct leadership *leadership, const struct raft_status 
         leadership->term = status->term;
         leadership->led_since_ns = now_ns;
     }
-    return status->is_settled && !status->is_transferring &&
-           now_ns - leadership->led_since_ns >= leadership->options.settle_ns;
+    return status->has_own_commit && !status->is_transferring &&
+           now_ns - leadership->led_since_ns >= leadership->options.lead_min_ns;
 }
 
 static bool is_ready(const struct leadership *leadership, const struct raft_status *status,
@@ -62,7 +62,7 @@ bool leadership_is_due(struct leadership *leadership, const struct raft_status *
 {
     const struct leadership_options *options = &leadership->options;
     if (options->preferred == 0 || options->preferred == options->self ||
-        !has_settled(leadership, status, now_ns) || now_ns < leadership->retry_after_ns ||
+        !has_led_enough(leadership, status, now_ns) || now_ns < leadership->retry_after_ns ||
         !is_ready(leadership, status, peer, now_ns))
         return false;
     leadership->retry_after_ns = now_ns + options->retry_ns;

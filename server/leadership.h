@@ -1,8 +1,8 @@
 /*
- * Preferred leaders. The shards of a cluster should be led by different nodes, so each shard has one
- * voter that should lead it when it can. A replica that leads and is not that voter hands leadership
- * over, but only to a voter that can take it at once, and not often: a transfer stops writes for a
- * moment.
+ * Preferred leaders. The shards of a cluster should be led by different nodes, so each shard has
+ * one voter that should lead it when it can. A replica that leads and is not that voter hands
+ * leadership over, but only to a voter that can take it at once, and not often: a transfer stops
+ * writes for a moment.
  *
  * Pure. Owner: the replica.
  */
@@ -17,7 +17,7 @@
 struct leadership_options {
     uint16_t self;
     uint16_t preferred;    /* voter id; 0: nobody in particular */
-    uint64_t settle_ns;    /* a leader leads for so long before it hands over */
+    uint64_t lead_min_ns;  /* a leader leads for so long before it hands over */
     uint64_t retry_ns;     /* between two attempts */
     uint64_t heard_max_ns; /* the preferred voter has answered within this time */
 };

@@ -1,6 +1,6 @@
 /*
- * Which relaxed writes the journal may forget. An entry of the journal is *decided* when the log has
- * applied it or ruled it out. It may be forgotten only when the next start is sure to decide it
+ * Which relaxed writes the journal may forget. An entry of the journal is *decided* when the log
+ * has applied it or ruled it out. It may be forgotten only when the next start is sure to decide it
  * again before it answers anybody.
  *
  * A start applies the log up to the highest commit index that a record on its medium carries. So

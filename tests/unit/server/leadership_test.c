@@ -1,3 +1,4 @@
+/* When leadership is handed to the preferred voter, and when it is not. */
 #include "server/leadership.h"
 
 #include <setjmp.h>
@@ -28,7 +29,7 @@ static void stage_set(struct stage *stage, uint16_t preferred)
                                        .leader = 1,
                                        .last_index = 100,
                                        .commit_index = 100,
-                                       .is_settled = true},
+                                       .has_own_commit = true},
                             .peer = {.match_index = 100},
                             .now_ns = START_NS};
     leadership_init(&stage->leadership, &options, preferred);
@@ -126,9 +127,9 @@ static void test_leadership_waits_for_an_entry_of_the_term_and_for_other_transfe
     struct stage stage;
     stage_set(&stage, 2);
     stage_look(&stage, 0);
-    stage.status.is_settled = false;
+    stage.status.has_own_commit = false;
     assert_false(stage_look(&stage, SETTLED_NS));
-    stage.status.is_settled = true;
+    stage.status.has_own_commit = true;
     stage.status.is_transferring = true;
     assert_false(stage_look(&stage, 0));
     stage.status.is_transferring = false;

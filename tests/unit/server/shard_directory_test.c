@@ -1,3 +1,4 @@
+/* The directory: what was published is found, and nothing that was withdrawn. */
 #include "server/shard_directory.h"
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* What the journal may forget: only what the next start is sure to decide again. */
 #include "server/vouch.h"
 
 #include <setjmp.h>
