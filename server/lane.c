@@ -28,7 +28,7 @@ static size_t arena_bytes(const struct lane_options *options)
 {
     size_t bytes = reassembly_arena_bytes(LANE_PEER_SLOTS) +
                    reassembly_arena_bytes(LANE_CLIENT_SLOTS) + MESSAGE_SIZE_BYTES_MAX +
-                   4096; /* alignment of the parts */
+                   engine_reader_arena_bytes() + 4096; /* alignment of the parts */
     for (uint32_t i = 0; i < options->replica_count; i++)
         bytes += replica_arena_bytes(&options->replicas[i]);
     return bytes;
@@ -88,6 +88,7 @@ static enum error open_parts(struct lane *lane, const struct lane_options *optio
         return error;
     lane->from_peers = reassembly_init(arena, LANE_PEER_SLOTS);
     lane->from_clients = reassembly_init(arena, LANE_CLIENT_SLOTS);
+    lane_open_reader(lane, options);
     lane->shared.keys = wire_keys_none();
     lane->shared.message_data = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
     error =

@@ -54,6 +54,7 @@ struct lane_counters {
     uint64_t turns;
     uint64_t turns_worked;
     uint64_t rx_messages;
+    uint64_t reads_for_others; /* relaxed reads of shards of other lanes */
 #define X(name) uint64_t drop_##name;
     LANE_DROP_LIST(X)
 #undef X

@@ -28,6 +28,10 @@ struct lane {
     uint32_t awake_count;              /* replicas that take part */
     uint32_t awake[SHARDS_MAX];        /* their places in `replicas` */
     uint8_t place_of[SHARDS_MAX];      /* by shard; LANE_NOWHERE: of another lane */
+    struct engine_reader *reader;      /* of shards that live on other lanes */
+    uint16_t self;                     /* voter id of the node */
+    uint16_t read_shard;               /* of the read that is being answered */
+    uint64_t next_message_id;          /* of the reader's answers */
     struct lane_counters counters;
 };
 
@@ -36,6 +40,11 @@ void lane_wake(struct lane *lane, uint32_t place);
 
 /* lane_receive.c: one datagram from the port. */
 void lane_receive(struct lane *lane, const struct dp_datagram *datagram);
+
+/* lane_read.c: takes the reader's memory. */
+void lane_open_reader(struct lane *lane, const struct lane_options *options);
+/* Answers a packet for a shard of another lane. False: it is no relaxed read in one piece. */
+bool lane_answer_read(struct lane *lane, const struct dp_datagram *datagram, uint16_t shard);
 
 /* lane_status.c */
 void lane_answer_status(struct lane *lane, struct replica *replica, const struct address *to);

@@ -58,8 +58,9 @@ static void receive_packet(struct lane *lane, uint32_t place, const struct addre
 }
 
 /*
- * Gives the datagram to the lane where its shard lives; false: that is this lane, or none. Only the
- * shard is read here: the other lane checks the packet, and whatever is wrong is counted there.
+ * Gives the datagram to the lane where its shard lives, but for a relaxed read, which is answered
+ * here; false: that is this lane, or none. The other lane checks the packet, and whatever is wrong
+ * is counted there.
  */
 static bool hand_over(struct lane *lane, const struct dp_datagram *datagram)
 {
@@ -68,6 +69,8 @@ static bool hand_over(struct lane *lane, const struct dp_datagram *datagram)
         !wire_packet_shard(span_of(datagram->data, datagram->size_bytes), &shard) ||
         shard >= lane->shard_count || shard % lane->lane_count == lane->lane)
         return false;
+    if (lane_answer_read(lane, datagram, shard))
+        return true;
     /* Full: the port has counted it, and the sender sends again. */
     (void)!dp_port_hand_over(lane->shared.port, datagram, shard % lane->lane_count);
     return true;

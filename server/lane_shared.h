@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "dataplane/port.h"
 #include "raft/raft.h"
-#include "wire/wire_keys.h"
+#include "wire/wire_packet.h"
 
 struct lane_shared {
     struct arena arena;    /* of the lane and its replicas; sealed when all are open */
@@ -23,5 +23,9 @@ struct lane_shared {
     struct raft_entry entries[APPEND_ENTRIES_MAX]; /* of the message that is being received */
     struct raft_effects effects;                   /* of the step that is being carried out */
 };
+
+/* Sends one message, in as many packets as it takes, from the UDP port of its shard. */
+void lane_shared_send(struct lane_shared *shared, const struct wire_message_header *header,
+                      const struct address *to, struct span body);
 
 #endif

@@ -18,6 +18,7 @@ static void add_lane_counters(struct wire_writer *writer, const struct lane *lan
     add_lane_counter(writer, "lane_turns", counters->turns);
     add_lane_counter(writer, "lane_turns_worked", counters->turns_worked);
     add_lane_counter(writer, "lane_rx_messages", counters->rx_messages);
+    add_lane_counter(writer, "lane_reads_for_others", counters->reads_for_others);
     add_lane_counter(writer, "reassembly_evictions",
                      reassembly_evictions(lane->from_peers) +
                          reassembly_evictions(lane->from_clients));

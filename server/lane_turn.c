@@ -83,6 +83,7 @@ enum lane_result lane_turn(struct lane *lane, uint64_t now_ns)
 {
     lane->shared.now_ns = now_ns;
     lane->shared.is_flushed = false;
+    engine_reader_begin_turn(lane->reader, now_ns);
     wake_due(lane);
     uint32_t count = receive_burst(lane);
     enum lane_result result = run_replicas(lane);

@@ -19,14 +19,7 @@ void replica_send(struct replica *replica, const struct address *to, uint8_t wir
         .cluster_id = replica->options.cluster_id,
         .message_id = replica->next_message_id++,
     };
-    uint32_t piece_count = wire_piece_count(body.size_bytes, header.piece_size_bytes);
-    for (uint32_t piece = 0; piece < piece_count; piece++) {
-        uint8_t *packet = dp_port_tx_reserve(replica->shared->port, header.shard, to);
-        if (packet == NULL)
-            return; /* counted by the port; the message is lost and will be asked for again */
-        dp_port_tx_commit(replica->shared->port,
-                          wire_piece_encode(packet, &replica->shared->keys, &header, body, piece));
-    }
+    lane_shared_send(replica->shared, &header, to, body);
 }
 
 const struct address *replica_peer_address(const struct replica *replica, uint16_t voter)

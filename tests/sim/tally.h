@@ -39,6 +39,9 @@
     X(fault_journal_rot)                                                                           \
     X(fault_lost_journals)                                                                         \
     X(fault_residuals)                                                                             \
+    X(datagrams_handed_over)                                                                       \
+    X(reads_for_other_lanes)                                                                       \
+    X(transfers_to_preferred)                                                                      \
     X(turns)                                                                                       \
     X(boots)                                                                                       \
     X(recoveries_suspect)                                                                          \

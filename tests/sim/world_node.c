@@ -278,17 +278,26 @@ static void medium_die(struct world *world, const struct sim_node *node, enum de
     }
 }
 
-static void journal_entries_count(struct world *world, const struct sim_node *node)
+/* What the lanes and replicas of a node have counted in this life of the node. */
+static void counters_take(struct world *world, const struct sim_node *node)
 {
-    for (uint32_t shard = 0; shard < world->draw.shards && node->is_running; shard++)
-        world->tally->journal_entries +=
-            replica_counters(node_replica(node, shard))->journal_appended;
+    struct tally *tally = world->tally;
+    for (uint32_t i = 0; i < node->lane_count && node->is_running; i++) {
+        const struct lane *lane = node->lanes[i].lane;
+        tally->datagrams_handed_over += lane_port_counters(lane)->rx_handed_over;
+        tally->reads_for_other_lanes += lane_counters(lane)->reads_for_others;
+    }
+    for (uint32_t shard = 0; shard < world->draw.shards && node->is_running; shard++) {
+        const struct replica_counters *counters = replica_counters(node_replica(node, shard));
+        tally->journal_entries += counters->journal_appended;
+        tally->transfers_to_preferred += counters->transfers_to_preferred;
+    }
 }
 
 static void node_bury(struct world *world, struct sim_node *node, enum death death)
 {
     world->network.is_muted[node->number] = true;
-    journal_entries_count(world, node);
+    counters_take(world, node);
     for (uint32_t i = 0; i < node->lane_count; i++) {
         node->lanes[i].turn_stamp++;
         node->lanes[i].turn_at_ns = 0;
@@ -319,7 +328,7 @@ void node_crash(struct world *world, struct sim_node *node, enum death death, ui
 void node_end(struct world *world, struct sim_node *node)
 {
     world->network.is_muted[node->number] = true;
-    journal_entries_count(world, node);
+    counters_take(world, node);
     lanes_close(node);
 }
 

@@ -1,0 +1,48 @@
+/*
+ * Relaxed reads of shards that live on other lanes of the node. The lane that received such a read
+ * answers it at once, from the shard's index and pending writes: a read that came to the wrong
+ * queue waits for no other lane, not even for one that is busy.
+ */
+#include "server/lane_internal.h"
+
+static void reader_send(void *context, const struct address *to, uint8_t wire_type,
+                        struct span body)
+{
+    struct lane *lane = context;
+    struct wire_message_header header = {
+        .type = wire_type,
+        .shard = lane->read_shard,
+        .sender = lane->self,
+        .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+        .cluster_id = lane->cluster_id,
+        .message_id = lane->next_message_id++,
+    };
+    lane_shared_send(&lane->shared, &header, to, body);
+}
+
+void lane_open_reader(struct lane *lane, const struct lane_options *options)
+{
+    struct engine_sink sink = {.send = reader_send, .context = lane};
+    lane->reader = engine_reader_init(&lane->shared.arena, &sink);
+    lane->self = options->replicas[0].raft.self;
+    /* Far from the ids of this node's replicas, which begin at random numbers, too. */
+    lane->next_message_id = ~options->replicas[0].engine.incarnation;
+}
+
+bool lane_answer_read(struct lane *lane, const struct dp_datagram *datagram, uint16_t shard)
+{
+    struct wire_packet packet;
+    const struct engine *engine =
+        lane->directory != NULL ? shard_directory_find(lane->directory, shard) : NULL;
+    if (engine == NULL ||
+        wire_packet_decode(span_of(datagram->data, datagram->size_bytes), &lane->shared.keys,
+                           lane->cluster_id, &packet) != OK ||
+        packet.header.type != WIRE_READ || packet.piece_count != 1)
+        return false;
+    lane->read_shard = shard;
+    if (!engine_reader_read(lane->reader, engine, &datagram->from, packet.payload))
+        return false;
+    lane->counters.rx_messages++;
+    lane->counters.reads_for_others++;
+    return true;
+}
