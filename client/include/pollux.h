@@ -1,18 +1,20 @@
 /*
  * libpollux: the client of a Pollux cluster, over plain UDP sockets.
  *
- * One handle has one session in each shard that it writes to. A synchronous call takes the handle's
- * mutex, so threads that share a handle wait for each other: for parallelism open several handles,
- * or use plx_submit and plx_poll, which keep many operations in flight on one. Opening a handle,
- * naming its endpoints and closing it are the only calls that allocate.
+ * A handle opens one session in each shard that it writes to. A synchronous call takes the handle's
+ * mutex, so threads that share a handle wait for each other. For parallel calls open several
+ * handles, or keep many operations in flight on one handle with plx_submit and plx_poll. Only
+ * plx_open and plx_close allocate or free memory.
  *
  * Every operation ends in exactly one outcome. PLX_TIMEOUT is a statement: the operation did not
- * take effect and never will. How it is kept: an operation that was transmitted and is out of time
- * is fenced through the replicated log; only where no majority can be reached for that either,
- * until fence_wait_ns is over, is the outcome PLX_UNKNOWN, and it carries a token that plx_resolve,
- * in any process, at any later time at which the session still exists, turns into the truth.
+ * take effect and never will. The client makes sure of that. If an operation runs out of time after
+ * it was transmitted, the client writes a fence into the replicated log. An operation that was not
+ * executed before its fence is never executed afterwards. If no majority answers the fence within
+ * fence_wait_ns, the outcome is PLX_UNKNOWN, and the response has a token. plx_resolve turns the
+ * token into the outcome, in any process, as long as the session of the operation exists.
  *
- * Times are nanoseconds, sizes are bytes. Outputs are wholly written by every call.
+ * Times are in nanoseconds, sizes in bytes. Every call writes its outputs completely, unless its
+ * comment says otherwise.
  */
 #ifndef POLLUX_H
 #define POLLUX_H
@@ -42,8 +44,8 @@ extern "C" {
 /* ---- outcomes ---- */
 
 /*
- * X(name, exit code of the CLI, text). Those that begin with PLX_E_ were refused before anything
- * happened: the store is not modified by them, now or later.
+ * X(name, exit code of the CLI, text). The outcomes that begin with PLX_E_ are refusals: the
+ * operation was refused before anything happened, and it does not modify the store, now or later.
  */
 #define PLX_OUTCOME_LIST(X)                                                                        \
     X(PLX_OK, 0, "it took effect, or the value is the answer")                                     \
@@ -92,7 +94,7 @@ PLX_API struct plx_bytes plx_text(const char *text);
 
 /* ---- tokens ---- */
 
-/* Names one operation whose outcome is not known yet. All zero: no token. */
+/* Names one operation whose outcome is unknown. All fields zero: no token. */
 struct plx_token {
     uint64_t cluster_id;
     uint64_t session;
@@ -102,89 +104,95 @@ struct plx_token {
 
 #define PLX_TOKEN_TEXT_SIZE 72
 
-/* Writes the text form, terminated. Any thread. */
+/* Writes the text form, terminated by a zero byte. Any thread. */
 PLX_API void plx_token_format(const struct plx_token *token, char ret_text[PLX_TOKEN_TEXT_SIZE]);
-/* False, and *ret_token untouched, when the text is no token or was mistyped. Any thread. */
+/* Reads the text form. Returns false and leaves *ret_token as it is if the text is not a token or
+ * its checksum is wrong. Any thread. */
 PLX_API bool plx_token_parse(const char *text, struct plx_token *ret_token);
 
 /* ---- a handle ---- */
 
 struct plx_client;
 
-/* Fill with plx_options_init, then change what differs. */
+/* Fill with plx_options_init, then change what you need. The value that ends a comment is the
+ * default. */
 struct plx_options {
-    /* "host:port,host:port", IPv6 as [::1]:7400. Name all nodes, so that any of them may lead. */
+    /* "host:port,host:port"; IPv6 as [::1]:7400. Name all nodes, because any of them may lead. */
     const char *endpoints;
     const char *cluster; /* the cluster's name, as in the nodes' configuration */
-    uint64_t timeout_ns; /* of a call that is not blocking: 50 ms */
-    /* Longest wait beyond the timeout for a definite answer: 1 s, so that nodes with the default
-     * election timeouts elect a leader meanwhile, also when the first vote is split. */
+    uint64_t timeout_ns; /* of a call that is not blocking; 50 ms */
+    /* How long a call may go on after its timeout to get a definite answer; 1 s. In that time nodes
+     * with the default election timeouts can elect a leader, even if the first vote is split. */
     uint64_t fence_wait_ns;
-    uint64_t spin_ns; /* a waiting call spins so long before it sleeps: 50 us */
-    /* A session without an operation for so long is renewed by plx_poll: 1 s. It must be well below
-     * the nodes' session lifetime: a session that expires under an operation leaves it unknown. */
+    uint64_t spin_ns; /* how long a waiting call polls before it sleeps; 50 us */
+    /* plx_poll renews a session that had no operation for this time; 1 s. Keep it well below the
+     * nodes' session_ttl. If a session expires while an operation is under way, the outcome of the
+     * operation is unknown. */
     uint64_t keep_alive_ns;
-    uint64_t leader_fresh_ns; /* a leader silent for longer is greeted before a write: 100 ms */
-    uint64_t rto_min_ns;     /* a reply is this late at least before its request goes again: 2 ms */
-    uint32_t window;         /* operations in flight, 1 to PLX_WINDOW_MAX: 128 */
-    uint32_t packet_ops_max; /* operations in one packet, 1 to PLX_PACKET_OPS_MAX: 32 */
-    /* Whose node relaxed calls go to, from 0; -1: the first, in each shard another one once that is
-     * silent. */
+    /* A write waits for a hello from a leader that was silent for longer than this; 100 ms. */
+    uint64_t leader_fresh_ns;
+    uint64_t rto_min_ns;     /* shortest wait for a reply before a request is sent again; 2 ms */
+    uint32_t window;         /* operations in flight, 1 to PLX_WINDOW_MAX; 128 */
+    uint32_t packet_ops_max; /* operations in one packet, 1 to PLX_PACKET_OPS_MAX; 32 */
+    /* The endpoint, from 0, that gets the relaxed calls. -1, the default: the first endpoint; when
+     * its node is silent, the handle chooses another one, for each shard by itself. */
     int32_t preferred_endpoint;
-    /* Relaxed gets are never older than what the handle has seen of their shard: its own writes,
-     * and what it read that was replicated. PLX_E_TOO_STALE where the preferred node cannot promise
-     * that. */
+    /* A relaxed get is never older than what this handle has seen of the key's shard: its own
+     * writes, and replicated values that it has read. If the node cannot promise that, the outcome
+     * is PLX_E_TOO_STALE. */
     bool read_your_writes;
-    uint64_t max_age_ns; /* of relaxed gets that name none; 0: any */
-    /* Keys of relaxed writes that the handle remembers until they are replicated: 4096. */
+    uint64_t max_age_ns; /* for relaxed gets whose call sets none; 0: any age */
+    /* The handle remembers so many keys with relaxed writes that are not replicated yet; 4096. */
     uint32_t relaxed_keys_max;
-    uint64_t seed; /* of jitter; 0: from the kernel */
+    uint64_t seed; /* for jitter; 0: the kernel gives one */
 };
 
 PLX_API void plx_options_init(struct plx_options *options);
 
 /*
- * Opens a handle. Resolves host names; sends nothing: a cluster that is down is no error here.
- * PLX_OK, PLX_E_ARGUMENT, PLX_E_NO_MEMORY, PLX_E_IO; on failure ret_reason (reason_size bytes, may
- * be NULL) names the argument and what is wrong with it. Options and their strings may go
- * afterwards.
+ * Opens a handle. The call resolves host names and sends nothing, so it succeeds when the cluster
+ * is down. Returns PLX_OK, PLX_E_ARGUMENT, PLX_E_NO_MEMORY or PLX_E_IO. On failure ret_reason (of
+ * reason_size bytes; may be NULL) names the argument and what is wrong with it. The options and
+ * their strings are copied.
  */
 PLX_API enum plx_outcome plx_open(const struct plx_options *options, struct plx_client **ret_client,
                                   char *ret_reason, size_t reason_size);
 
 /*
- * Closes. Operations in flight end without their callback being called: cancel and poll first where
- * their outcomes matter. Each session is given back, unless tokens of it are outstanding: then it
- * expires by itself, and until then any process can resolve them. NULL is allowed. No other thread
- * may be in a call.
+ * Closes a handle; NULL is allowed. No other thread may be in a call on the handle. The callbacks
+ * of operations in flight are not called: if their outcomes matter, call plx_cancel and plx_poll
+ * first. A session is given back unless a token of it is outstanding. A session with tokens stays
+ * until it expires, and until then any process can resolve the tokens.
  */
 PLX_API void plx_close(struct plx_client *client);
 
 /* ---- calls ---- */
 
 /*
- * How one call is to be made. All zero, or a NULL pointer: consistent, not blocking, the defaults.
+ * How one call is made. All fields zero, or a NULL pointer: consistent, not blocking, defaults.
  *
- * Not blocking: ends within timeout_ns and, where something was transmitted that may have taken
- * effect, within fence_wait_ns beyond. A handle that another thread is using is waited for, and
- * that wait counts; but while it lasts the call cannot end.
+ * A call that does not block ends within timeout_ns. If a transmitted write may have taken effect,
+ * the call may take up to fence_wait_ns more. While another thread uses the handle, the call waits
+ * for the handle and cannot end; that wait counts towards the timeout.
  *
- * Blocking: waits through elections, restarts, lost quorums and nodes that are busy, and ends only
- * with the answer; with a refusal that waiting does not change (PLX_E_ARGUMENT, PLX_E_TOO_LARGE,
- * PLX_E_UNSUPPORTED, PLX_E_TOO_STALE, and PLX_E_OVERLOADED where store or log has no room); by
- * plx_cancel; or with PLX_UNKNOWN in the two cases where nobody can know any more: the session
- * expired because the cluster was out of reach for longer than sessions live, or the node that a
- * relaxed write was sent to has restarted, or was out of reach for half a minute, and does not know
- * it.
+ * A blocking call goes on through elections, restarts, lost quorums and busy nodes. It ends
+ * - with the answer;
+ * - with a refusal that waiting does not change: PLX_E_ARGUMENT, PLX_E_TOO_LARGE,
+ *   PLX_E_UNSUPPORTED, PLX_E_TOO_STALE, or PLX_E_OVERLOADED if the store or the log has no room;
+ * - when another thread calls plx_cancel;
+ * - with PLX_UNKNOWN if nobody can know the outcome any more. There are two such cases. The cluster
+ *   was out of reach for longer than a session lives, and the session has expired. Or a relaxed
+ *   write was sent to a node that restarted, or was out of reach for half a minute, and that node
+ *   does not know the write.
  */
 struct plx_call {
-    bool is_relaxed;  /* get: what the preferred node has. set, del: accepted by that node alone */
+    bool is_relaxed;  /* the preferred node alone answers the get, or accepts the set or delete */
     bool is_blocking; /* return only with the answer, however long it takes */
-    uint64_t timeout_ns;    /* from the call on; 0: the handle's. UINT64_MAX: no end */
-    uint64_t fence_wait_ns; /* beyond that, for a fence; 0: the handle's. UINT64_MAX: no end */
-    uint64_t min_index;  /* relaxed get: applied index, of the key's shard, at least this; 0: any */
-    uint64_t max_age_ns; /* relaxed get: contact with a quorum at most this long ago; 0: any */
-    void *buffer;        /* where the value is to be copied; NULL: the handle's own memory */
+    uint64_t timeout_ns;    /* from the call on. 0: the handle's; UINT64_MAX: for ever */
+    uint64_t fence_wait_ns; /* after the timeout. 0: the handle's; UINT64_MAX: for ever */
+    uint64_t min_index;     /* relaxed get: the node has applied this index of the shard; 0: any */
+    uint64_t max_age_ns;    /* relaxed get: greatest age of the node's contact with a quorum */
+    void *buffer;           /* receives the value; NULL: the value lies in the handle's memory */
     size_t buffer_size_bytes;
 };
 
@@ -192,80 +200,92 @@ struct plx_response {
     enum plx_outcome outcome;
     bool valid;        /* outcome is PLX_OK */
     bool timeout;      /* outcome is PLX_TIMEOUT */
-    bool has_value;    /* get: found. PLX_MISMATCH: something is stored */
-    bool is_pending;   /* relaxed: of that node alone, not replicated yet (get: or its absence) */
+    bool has_value;    /* get: the key exists. PLX_MISMATCH: `value` is what is stored */
+    bool is_pending;   /* relaxed: a write that only the answering node has. After a get the pending
+                          write may also be a delete, and then there is no value */
     bool is_truncated; /* `value` is only the beginning: the buffer, or the answer, was too small */
-    struct plx_bytes value;  /* in call.buffer; else valid until the next call on the handle (of a
-                                callback: until it returns) */
-    size_t value_size_bytes; /* of the whole value, also when truncated */
-    uint64_t version;        /* index in the log of the key's shard of the last write of the key;
-                                pending: of its node */
-    uint64_t applied_index;  /* of the key's shard on the node that answered */
-    uint64_t contact_age_ns; /* since that node last had contact with a quorum; UINT64_MAX: never */
-    uint16_t node;           /* that answered; 0: none did */
-    uint64_t incarnation;    /* of that node: another one after each of its starts */
-    struct plx_token token;  /* PLX_UNKNOWN */
+    struct plx_bytes value;  /* lies in call.buffer. Without a buffer: valid until the next call on
+                                the handle; in a callback: until the callback returns */
+    size_t value_size_bytes; /* of the whole value, even if `value` is truncated */
+    uint64_t version;        /* log index of the last write of the key, in the log of the key's
+                                shard. With is_pending: the journal seq at the answering node */
+    uint64_t applied_index;  /* of the key's shard at the answering node */
+    uint64_t contact_age_ns; /* since that node's last contact with a quorum; UINT64_MAX: never */
+    uint16_t node;           /* the node that answered; 0: none */
+    uint64_t incarnation;    /* of that node; each start of a node has another incarnation */
+    struct plx_token token;  /* set with PLX_UNKNOWN */
 };
 
 /*
- * The value of a key. Consistent: what a majority had when the call was made or later. PLX_OK,
- * PLX_NOT_FOUND, PLX_TIMEOUT, PLX_E_TOO_STALE, PLX_E_ARGUMENT (empty key), PLX_E_TOO_LARGE.
- * Waits; any thread (serialised on the handle); not from a callback (PLX_E_ARGUMENT).
+ * Gets the value of a key. A consistent get is linearizable: it returns a value that was current at
+ * some moment during the call. Returns PLX_OK, PLX_NOT_FOUND, PLX_TIMEOUT, PLX_E_TOO_STALE,
+ * PLX_E_ARGUMENT (empty key) or PLX_E_TOO_LARGE. Waits for its answer. Any thread; the calls on one
+ * handle run one after the other. Not from a callback (PLX_E_ARGUMENT).
  */
 PLX_API struct plx_response plx_get(struct plx_client *client, struct plx_bytes key,
                                     const struct plx_call *call);
 
 /*
- * Stores a value (absent: as plx_del). Exactly once; PLX_OK: durable on a majority before the
- * answer. PLX_OK, PLX_TIMEOUT, PLX_UNKNOWN, PLX_E_*. Threads as plx_get.
+ * Stores a value, exactly once. An absent value deletes the key, as plx_del does. PLX_OK means that
+ * the write is durable on a majority of the nodes. Returns PLX_OK, PLX_TIMEOUT, PLX_UNKNOWN or
+ * PLX_E_*. Threads as plx_get.
  *
- * Relaxed: accepted by the preferred node, with or without a quorum. PLX_OK: durable there, and
- * what that node's relaxed gets return; replicated exactly once when there is a quorum. A later
- * write of the key by the same handle, relaxed or not, through whatever node, is never overwritten
- * by it. PLX_E_OVERLOADED: the node's journal is full, or relaxed_keys_max keys are pending.
- * PLX_TIMEOUT: no node has it. PLX_UNKNOWN, without a token: the node that may have it does not
- * answer, or has restarted and does not know it; where it has it, it will be replicated.
+ * A relaxed set is accepted by the preferred node alone, with or without a quorum.
+ * - PLX_OK: the write is durable on that node, and that node's relaxed gets return it. When there
+ *   is a quorum, the write is replicated, exactly once. It never overwrites a later write of the
+ *   key by the same handle, whether the later write is relaxed or not and through whatever node.
+ * - PLX_TIMEOUT: no node has the write.
+ * - PLX_E_OVERLOADED: the node's journal is full, or the handle remembers relaxed_keys_max keys.
+ * - PLX_UNKNOWN, without a token: the node does not answer, or it has restarted and does not know
+ *   the write. If the node has the write after all, the write will be replicated.
  */
 PLX_API struct plx_response plx_set(struct plx_client *client, struct plx_bytes key,
                                     struct plx_bytes value, const struct plx_call *call);
 
-/* Removes the key; PLX_OK also where there was none. As plx_set. */
+/* Deletes a key. PLX_OK, too, if the key does not exist. Everything else as plx_set. */
 PLX_API struct plx_response plx_del(struct plx_client *client, struct plx_bytes key,
                                     const struct plx_call *call);
 
 /*
- * Stores new_value if old_value is what is stored, in one step; always consistent. old_value
- * absent: create only if missing; new_value absent: delete if equal. PLX_OK; PLX_MISMATCH: nothing
- * changed, and the stored value is returned; otherwise as plx_set. PLX_MISMATCH without a value:
- * none was stored, and `version` is 0; or the answer was lost and asked for again, the value that
- * had been found (of that `version`) is gone, and what is stored by now would match.
+ * Compare and swap: stores new_value if old_value is stored, in one step. Always consistent. An
+ * absent old_value creates the key only if it does not exist. An absent new_value deletes the key
+ * if old_value is stored. PLX_MISMATCH: nothing changed, and the response has the stored value. The
+ * other outcomes are those of plx_set.
+ *
+ * A mismatch comes without a value in two cases. Nothing was stored: `version` is 0. Or the first
+ * answer was lost, and when the client asked again the value that had caused the mismatch was
+ * already overwritten by old_value: `version` names the value that had caused the mismatch.
  */
 PLX_API struct plx_response plx_swap(struct plx_client *client, struct plx_bytes key,
                                      struct plx_bytes new_value, struct plx_bytes old_value,
                                      const struct plx_call *call);
 
 /*
- * The outcome of the operation that a PLX_UNKNOWN left open, and the end of it: what had not
- * happened yet never will. PLX_OK or PLX_MISMATCH: it had happened so. PLX_TIMEOUT: it never took
- * effect. PLX_UNKNOWN: still no majority, ask again. PLX_E_SESSION_EXPIRED: the session is gone and
- * with it the outcome; the operation cannot take effect any more, and the key's value says whether
- * it had. PLX_E_ARGUMENT: a token of another cluster. Any handle of the cluster, any process.
+ * Turns the token of a PLX_UNKNOWN into the outcome of its operation. If the operation has not
+ * happened yet, it never will. Any handle of the cluster, in any process, can resolve the token.
+ * - PLX_OK, PLX_MISMATCH: this was the outcome.
+ * - PLX_TIMEOUT: the operation never took effect.
+ * - PLX_UNKNOWN: no majority answered. Resolve the token again.
+ * - PLX_E_SESSION_EXPIRED: the session has expired, and the outcome is lost. The operation cannot
+ *   take effect any more. Read the key to see whether it had.
+ * - PLX_E_ARGUMENT: the token is of another cluster.
  */
 PLX_API struct plx_response plx_resolve(struct plx_client *client, const struct plx_token *token,
                                         const struct plx_call *call);
 
 /*
- * The caller has no more use for a token of this handle. While tokens are outstanding their session
- * is kept open; many of them make the handle open further sessions, of which the oldest expire.
+ * Gives up a token of this handle. Call it for a token that nobody will resolve. The handle keeps a
+ * session open as long as tokens of it are outstanding. With many outstanding tokens the handle
+ * opens further sessions, and the oldest ones expire.
  */
 PLX_API void plx_forget(struct plx_client *client, const struct plx_token *token);
 
 /*
- * Ends every operation of the handle that is in flight as if its time had run out: it is refused,
- * fenced, or unknown. For its fence a blocking one has the handle's fence_wait_ns; one that is
- * being fenced already is not hurried, but for plx_resolve, which ends as PLX_UNKNOWN. Ends a call
- * that waits, for whatever it waits, and wakes plx_poll. What is called later is not touched. Any
- * thread at any time; also from a signal handler.
+ * Cancels every operation of the handle that is in flight, as if its time had run out now. As after
+ * a timeout, a write that may have taken effect is fenced. A blocking write has the handle's
+ * fence_wait_ns for its fence. A write whose fence is already under way keeps its time. A
+ * plx_resolve ends with PLX_UNKNOWN. Every waiting call ends, and plx_poll returns. Operations that
+ * begin later are not cancelled. Any thread may call it at any time, and so may a signal handler.
  */
 PLX_API void plx_cancel(struct plx_client *client);
 
@@ -278,8 +298,9 @@ enum plx_op_type {
 };
 
 /*
- * Called in plx_poll, or in a synchronous call on the same handle, on that thread, once for each
- * operation accepted. May call plx_submit; no other call on the handle. The response is borrowed.
+ * Called once for each operation that plx_submit accepted. It runs inside plx_poll or inside a
+ * synchronous call on the same handle, on the thread of that call. It may call plx_submit and no
+ * other function on the handle. The response is valid until it returns.
  */
 typedef void plx_done(void *context, const struct plx_response *response);
 
@@ -294,62 +315,70 @@ struct plx_op {
 };
 
 /*
- * Accepts an operation; it leaves with the next plx_poll, plx_flush, or full packet. Operations in
- * flight have no order among them. PLX_OK: `done` will be called. PLX_E_FULL: the window is full,
- * poll first. PLX_E_ARGUMENT, PLX_E_TOO_LARGE. Never waits for the network; threads as plx_get.
+ * Accepts an operation. The operation is sent by the next plx_poll or plx_flush, or when a packet
+ * is full. Operations in flight have no order. PLX_OK: `done` will be called. PLX_E_FULL: the
+ * window is full; call plx_poll first. Also PLX_E_ARGUMENT and PLX_E_TOO_LARGE. Never waits for the
+ * network. Threads as plx_get.
  */
 PLX_API enum plx_outcome plx_submit(struct plx_client *client, const struct plx_op *op);
 
-/* Sends what was gathered. Threads as plx_get. */
+/* Sends the operations that were accepted and not sent yet. Threads as plx_get. */
 PLX_API void plx_flush(struct plx_client *client);
 
 /*
- * Sends, receives, retries, calls back; renews the session. Waits for at most max_wait_ns while
- * nothing ends; 0 does not wait. Returns how many operations ended; 0 also after plx_cancel.
- * Threads as plx_get.
+ * Sends, receives, sends again, renews sessions, and calls `done` for each operation that has
+ * ended. Waits until an operation ends, and at most max_wait_ns; 0 does not wait. Returns how many
+ * operations ended; after plx_cancel that may be 0. Threads as plx_get.
  */
 PLX_API size_t plx_poll(struct plx_client *client, uint64_t max_wait_ns);
 
-/* Operations accepted whose `done` has not been called. Threads as plx_get. */
+/* Returns how many accepted operations are still without their `done`. Threads as plx_get. */
 PLX_API size_t plx_in_flight(struct plx_client *client);
 
-/* A descriptor that becomes readable when plx_poll has something to receive; do not read it. */
+/* A descriptor for poll() or epoll: it is readable when plx_poll has something to receive. Do not
+ * read from it. */
 PLX_API int plx_descriptor(const struct plx_client *client);
 
 /* ---- logs: each of them handed out once ---- */
 
 /*
- * One server's logs, in the order of their timestamps, as its log file grows. A cursor under the
- * key "pollux/logs/NAME" says up to where they were handed out: the newest timestamp, and how many
- * logs with it. It moves by a swap, so that each log is handed out at most once, however many
- * callers run on any number of hosts; logs of one timestamp are told apart by their place.
+ * The logs of one server are a sequence that grows, like the lines of its log file. Timestamps
+ * never fall. Each log is handed out at most once, however many callers there are on any number of
+ * hosts.
  *
- * In one step the logs are the caller's when the call returns; should it die with them, nobody
- * gets them again. In two steps it takes a lease on them, processes them, and confirms; a lease
- * that is not confirmed in time returns the logs to the next caller.
+ * A cursor, stored under the key "pollux/logs/NAME", says up to where the logs were handed out: the
+ * newest timestamp, and how many logs with that timestamp. The number tells logs with one timestamp
+ * apart. The cursor moves by a swap, so of several callers only one gets a log.
  *
- * When a lease has ended is judged by the wall clocks of the callers' hosts, which are assumed to
- * agree within PLX_LOGS_SKEW_NS: a lease is taken over that long after its end. Where they differ
- * by more, logs may be leased a second time too early; but of two leases on the same logs only one
- * is ever confirmed.
+ * There are two ways to take logs.
+ * - In one step: the logs are the caller's when the call returns. If the caller dies before it has
+ *   processed them, nobody gets them again.
+ * - In two steps: the caller takes a lease on the logs, processes them, and confirms the lease. If
+ *   the lease is not confirmed in time, the next caller gets the logs.
+ *
+ * The wall clocks of the callers' hosts decide when a lease has ended. They are assumed to agree
+ * within PLX_LOGS_SKEW_NS, so a lease is taken over only that long after its end. If the clocks
+ * differ by more, logs may be leased again too early and processed twice. Even then only one of the
+ * two leases can be confirmed.
  */
 #define PLX_LOGS_SERVER_SIZE_BYTES_MAX 256
-#define PLX_LOGS_REMEMBERED            16 /* hand-outs whose ids the cursor still knows */
+#define PLX_LOGS_REMEMBERED            16 /* the cursor knows the ids of so many hand-outs */
 #define PLX_LOGS_SKEW_NS               (UINT64_C(500) * 1000 * 1000)
 
 struct plx_log {
-    int64_t timestamp; /* of any unit; never smaller than that of the log before it */
+    int64_t timestamp; /* in any unit; never smaller than the timestamp of the log before */
     const void *payload;
     size_t payload_size_bytes;
 };
 
-/* A place between logs: behind the `count`th log with this timestamp. Count 0: before all logs. */
+/* A position in the logs: directly behind the `count`th log with this timestamp. Count 0: before
+ * the first log. */
 struct plx_logs_position {
     int64_t timestamp;
     uint64_t count;
 };
 
-/* Names one hand-out or lease. Serial 0: none. */
+/* Names one hand-out or one lease. Serial 0: none. */
 struct plx_logs_id {
     uint64_t serial;
     uint64_t nonce;
@@ -357,16 +386,16 @@ struct plx_logs_id {
 
 #define PLX_LOGS_ID_TEXT_SIZE 40
 
-/* Writes the text form, terminated. Any thread. */
+/* Writes the text form, terminated by a zero byte. Any thread. */
 PLX_API void plx_logs_id_format(const struct plx_logs_id *id, char ret_text[PLX_LOGS_ID_TEXT_SIZE]);
-/* False, and *ret_id untouched, when the text is none. Any thread. */
+/* Reads the text form. Returns false, *ret_id as it was, if the text is no id. Any thread. */
 PLX_API bool plx_logs_id_parse(const char *text, struct plx_logs_id *ret_id);
 
-/* The timestamp that begins a line of the text form; a space, a tab or the end follows it (LF or CR
- * LF). What else is on the line is no concern of the cursor, not even NUL bytes. */
+/* In the text form each line is a log and begins with its timestamp. A space, a tab or the end of
+ * the line (LF or CR LF) follows the timestamp. The rest of the line may be any bytes but LF. */
 enum plx_logs_format {
-    PLX_LOGS_RFC3339, /* 2026-01-31T23:59:59.123456789Z or +01:00: nanoseconds since 1970 */
-    PLX_LOGS_INTEGER, /* decimal, of any unit, possibly negative */
+    PLX_LOGS_RFC3339, /* 2026-01-31T23:59:59.123456789Z or +01:00; read as nanoseconds since 1970 */
+    PLX_LOGS_INTEGER, /* a decimal number in any unit; may be negative */
 };
 
 /* Why logs were refused (outcome PLX_E_ARGUMENT). */
@@ -375,52 +404,56 @@ enum plx_logs_fault {
     PLX_LOGS_MALFORMED, /* a line does not begin with a timestamp of the format */
     PLX_LOGS_BACKWARD,  /* a timestamp is smaller than the one before it */
     PLX_LOGS_NAME,      /* the server's name is empty or too long */
-    PLX_LOGS_FOREIGN,   /* what is stored under the key is no cursor */
+    PLX_LOGS_FOREIGN,   /* the value under the cursor's key is not a cursor */
 };
 
-/* How to take logs. All zero, or a NULL pointer: in one step, not blocking, the defaults. */
+/* How to take logs. All fields zero, or a NULL pointer: in one step, not blocking, defaults. */
 struct plx_logs_how {
-    bool is_blocking;       /* as of struct plx_call, for the whole of it */
+    bool is_blocking;       /* as in struct plx_call, for the whole call */
     uint64_t timeout_ns;    /* 0: the handle's */
     uint64_t fence_wait_ns; /* 0: the handle's */
-    uint64_t lease_ns;      /* 0: one step. Else two: how long the logs are leased */
-    /* Where the logs given are only the end of all: where that begins (`end` of an earlier call).
-     * Without it logs that share the cursor's timestamp must all be given. */
+    uint64_t lease_ns;      /* 0: one step. Otherwise two steps, and the length of the lease */
+    /* If the call gives only the last logs of the server: the position before the first of them.
+     * The `end` of an earlier call is such a position. If the position is left out, the call must
+     * give all logs that have the cursor's timestamp. */
     struct plx_logs_position before;
 };
 
 struct plx_logs_result {
     enum plx_outcome outcome;
-    size_t first;        /* of the logs given, from 0: the first handed out; count 0: none is new */
-    size_t count;        /* how many from there on, to the last */
-    size_t offset_bytes; /* text: where they begin, and their size */
-    size_t size_bytes;
+    size_t first;        /* the first log handed out: its place, from 0, among the logs given */
+    size_t count;        /* how many logs were handed out; 0: none is new */
+    size_t offset_bytes; /* text: where the logs handed out begin, */
+    size_t size_bytes;   /* and their size */
     struct plx_logs_position end; /* behind the last log given */
-    struct plx_logs_id id;        /* of the lease, or of the hand-out */
-    bool is_leased;               /* nothing was handed out: somebody else has a lease */
-    uint64_t lease_left_ns;       /* of one's own lease, or until that of somebody else is over */
+    struct plx_logs_id id;        /* of the lease or hand-out */
+    bool is_leased;               /* nothing was handed out, because another caller has a lease */
+    uint64_t lease_left_ns;       /* how long the caller's or the other caller's lease lasts */
     enum plx_logs_fault fault;    /* with PLX_E_ARGUMENT */
-    size_t line;                  /* from 1: the log or line at fault */
-    struct plx_token token;       /* PLX_UNKNOWN */
+    size_t line;                  /* with a fault: the log or line, from 1 */
+    struct plx_token token;       /* set with PLX_UNKNOWN */
 };
 
 /*
- * Hands out, or leases, those of `logs` that were not handed out before: always a suffix.
- *
- * PLX_OK: logs[first] to the end are the caller's. PLX_TIMEOUT: nothing was handed out.
- * PLX_UNKNOWN: it cannot be learnt now; keep the logs, plx_resolve(token) says PLX_OK where they
- * are the caller's and PLX_TIMEOUT or PLX_MISMATCH where not; once it says PLX_E_SESSION_EXPIRED
- * plx_logs_confirm(id) says it. PLX_UNKNOWN without a token: both are gone, its session and what
- * the cursor remembers of PLX_LOGS_REMEMBERED hand-outs; nobody knows any more, and nobody else is
- * given these logs where they were taken. PLX_E_*: refused, nothing was moved. Threads as plx_get.
+ * Hands out, or leases, the logs that were not handed out before. They are always the last ones of
+ * `logs`. Threads as plx_get.
+ * - PLX_OK: the logs from logs[first] on are the caller's.
+ * - PLX_TIMEOUT: nothing was handed out.
+ * - PLX_E_*: refused; the cursor did not move.
+ * - PLX_UNKNOWN with a token: nobody can tell yet. Keep the logs and call plx_resolve with the
+ *   token. PLX_OK then means that the logs are the caller's; PLX_TIMEOUT and PLX_MISMATCH mean that
+ *   they are not. If plx_resolve returns PLX_E_SESSION_EXPIRED, call plx_logs_confirm with the id.
+ * - PLX_UNKNOWN without a token: nobody can tell any more. The session has expired, and more than
+ *   PLX_LOGS_REMEMBERED hand-outs have followed. If the logs were handed out to this caller, nobody
+ *   else gets them.
  */
 PLX_API struct plx_logs_result plx_logs_take(struct plx_client *client, const char *server,
                                              const struct plx_log *logs, size_t count,
                                              const struct plx_logs_how *how);
 
 /*
- * The same with one log on each line of a text. A last line without a newline is still being
- * written: it is left for a later call. Every line is checked before anything is moved.
+ * Like plx_logs_take, for a text with one log on each line. A last line without a newline counts as
+ * not finished and is left for a later call. Every line is checked before the cursor moves.
  */
 PLX_API struct plx_logs_result plx_logs_take_text(struct plx_client *client, const char *server,
                                                   struct plx_bytes text,
@@ -428,11 +461,13 @@ PLX_API struct plx_logs_result plx_logs_take_text(struct plx_client *client, con
                                                   const struct plx_logs_how *how);
 
 /*
- * Confirms a lease: its logs are never handed out again. PLX_OK, also where it was confirmed
- * before; PLX_MISMATCH: it was lost to somebody else, and never confirmed. PLX_TIMEOUT: not
- * confirmed by this call; PLX_UNKNOWN: ask again, with the same id. PLX_UNKNOWN without a token:
- * PLX_LOGS_REMEMBERED hand-outs or more have happened since, nobody knows any more. Threads as
- * plx_get.
+ * Confirms a lease: its logs are never handed out again. Threads as plx_get.
+ * - PLX_OK: the lease is confirmed, by this call or by an earlier one.
+ * - PLX_MISMATCH: another caller took the lease over before it was confirmed.
+ * - PLX_TIMEOUT: this call did not confirm the lease.
+ * - PLX_UNKNOWN with a token: call again with the same id.
+ * - PLX_UNKNOWN without a token: at least PLX_LOGS_REMEMBERED hand-outs have followed, and nobody
+ *   can tell any more.
  */
 PLX_API struct plx_response plx_logs_confirm(struct plx_client *client, const char *server,
                                              const struct plx_logs_id *id,
@@ -440,17 +475,17 @@ PLX_API struct plx_response plx_logs_confirm(struct plx_client *client, const ch
 
 /* Where a server's cursor stands. */
 struct plx_logs_state {
-    struct plx_logs_position position; /* handed out up to here */
-    uint64_t handed_out;               /* logs, since the beginning */
-    uint64_t serial;                   /* changes of the cursor, since the beginning */
-    struct plx_logs_id lease;          /* serial 0: none */
-    struct plx_logs_position lease_end;
-    uint64_t leased;        /* logs under the lease */
-    uint64_t lease_left_ns; /* until somebody else may take them; 0: now */
+    struct plx_logs_position position;  /* the logs up to here were handed out */
+    uint64_t handed_out;                /* how many logs were ever handed out */
+    uint64_t serial;                    /* how often the cursor ever changed */
+    struct plx_logs_id lease;           /* serial 0: there is no lease */
+    struct plx_logs_position lease_end; /* the lease covers the logs up to here */
+    uint64_t leased;                    /* how many logs the lease covers */
+    uint64_t lease_left_ns;             /* until another caller may take them; 0: now */
 };
 
-/* PLX_OK, PLX_NOT_FOUND (nothing was ever handed out), PLX_TIMEOUT, PLX_E_*; *ret_state is all zero
- * but with PLX_OK. Threads as plx_get. */
+/* Reads a server's cursor. Returns PLX_OK, PLX_NOT_FOUND (nothing was ever handed out), PLX_TIMEOUT
+ * or PLX_E_*. Unless the outcome is PLX_OK, *ret_state is all zero. Threads as plx_get. */
 PLX_API struct plx_response plx_logs_cursor(struct plx_client *client, const char *server,
                                             const struct plx_call *call,
                                             struct plx_logs_state *ret_state);
@@ -459,7 +494,7 @@ PLX_API struct plx_response plx_logs_cursor(struct plx_client *client, const cha
 
 enum plx_role { PLX_FOLLOWER, PLX_PRE_CANDIDATE, PLX_CANDIDATE, PLX_LEADER };
 
-/* Media of a node's log, by how durability is reached there. */
+/* How large a piece the medium of a node's log makes durable at a time. */
 enum plx_granularity { PLX_BYTE, PLX_CACHE_LINE, PLX_PAGE };
 
 struct plx_counter {
@@ -467,42 +502,42 @@ struct plx_counter {
     uint64_t value;
 };
 
-/* One shard of one node. Role, leader, term, indices, contact and suspicion are the shard's:
- * another shard of the same node has others. */
+/* What a node says about one of its shards. Role, leader, term, indices, contact and suspicion
+ * belong to this shard; the node's other shards have their own. */
 struct plx_node {
     uint16_t node;
-    uint16_t leader; /* that this node follows; 0: none known */
+    uint16_t leader; /* the leader that this node follows; 0: it knows none */
     uint16_t node_count;
-    uint16_t shard;       /* that was asked about */
+    uint16_t shard;       /* the shard that was asked about */
     uint16_t shard_count; /* of the cluster */
-    uint16_t lane;        /* of this node, which the shard lives on */
+    uint16_t lane;        /* the lane of this node that serves the shard */
     uint16_t lane_count;  /* of this node */
     uint8_t role;         /* enum plx_role */
     uint8_t granularity;  /* enum plx_granularity */
     bool has_fresh_quorum;
-    bool is_suspect;  /* its log may lack acknowledged records; see the glossary */
-    bool is_emulated; /* its medium is not durable against power loss */
+    bool is_suspect;  /* the log may lack acknowledged records: docs/glossary.md, "suspect" */
+    bool is_emulated; /* the medium only looks durable and does not survive a power loss */
     uint64_t incarnation;
     uint64_t term;
     uint64_t applied_index;
     uint64_t commit_index;
     uint64_t last_index;
-    uint64_t contact_age_ns; /* since it last had contact with a quorum; UINT64_MAX: never */
+    uint64_t contact_age_ns; /* since the last contact with a quorum; UINT64_MAX: never */
     uint64_t round_trip_ns;
-    uint32_t counter_count; /* plx_status only */
+    uint32_t counter_count; /* 0 after plx_ping */
     struct plx_counter counters[PLX_COUNTERS_MAX];
 };
 
-/* Endpoints as given to plx_open, in that order. plx_endpoint_name: NULL past the last. Any
- * thread. */
+/* The endpoints that were given to plx_open, in that order, from 0. plx_endpoint_name returns NULL
+ * for an endpoint that does not exist. Any thread. */
 PLX_API size_t plx_endpoint_count(const struct plx_client *client);
 PLX_API const char *plx_endpoint_name(const struct plx_client *client, size_t endpoint);
 
 /*
- * What one node says of one of its shards: plx_ping asks for the head only, plx_status for its
- * counters too. Shard 0 is in every cluster, and `shard_count` of its answer says how many there
- * are. timeout_ns 0: the handle's. PLX_OK, PLX_E_UNREACHABLE, PLX_E_ARGUMENT (no such endpoint or
- * shard); *ret_node is written with PLX_OK. Threads as plx_get.
+ * Asks one node about one of its shards. plx_status also asks for the counters; plx_ping does not.
+ * Every cluster has a shard 0; `shard_count` in the answer says how many shards there are.
+ * timeout_ns 0: the handle's. Returns PLX_OK, PLX_E_UNREACHABLE or PLX_E_ARGUMENT (no such endpoint
+ * or shard). *ret_node is written only with PLX_OK. Threads as plx_get.
  */
 PLX_API enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint16_t shard,
                                   uint64_t timeout_ns, struct plx_node *ret_node);
@@ -510,20 +545,22 @@ PLX_API enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, 
                                     uint64_t timeout_ns, struct plx_node *ret_node);
 
 /*
- * Asks the leader of a shard to hand its leadership to node `target` (0: whoever is furthest).
- * PLX_OK: it has begun; ask plx_ping who leads. PLX_TIMEOUT: nobody led in time, so it has not
- * begun and will not. PLX_E_UNREACHABLE: the leader was asked and did not answer; it may have
- * begun. PLX_E_ARGUMENT: no such shard or node, or it leads already. PLX_E_OVERLOADED: another
- * transfer is under way. Threads as plx_get.
+ * Asks the leader of a shard to transfer its leadership to node `target`. Target 0: the node whose
+ * log is furthest. Threads as plx_get.
+ * - PLX_OK: the transfer has begun. plx_ping tells who leads.
+ * - PLX_TIMEOUT: there was no leader in time. The transfer has not begun and will not.
+ * - PLX_E_UNREACHABLE: the leader did not answer. The transfer may have begun.
+ * - PLX_E_ARGUMENT: there is no such shard or node, or the node leads already.
+ * - PLX_E_OVERLOADED: another transfer is under way.
  */
 PLX_API enum plx_outcome plx_transfer(struct plx_client *client, uint16_t shard, uint16_t target,
                                       uint64_t timeout_ns);
 
 /*
- * The shard of a key, in a cluster of so many shards (from struct plx_node): every key belongs to
- * one, and different shards share nothing. Where a key has a part in braces that is not empty, as
- * in "{user7}/name", only that part counts: keys with the same one are of the same shard. Any
- * thread.
+ * Returns the shard of a key in a cluster of shard_count shards (see struct plx_node). Every key
+ * belongs to exactly one shard, and shards share nothing. If a key has a part in braces that is not
+ * empty, as in "{user7}/name", only that part decides. So "{user7}/name" and "{user7}/limit" are in
+ * the same shard. Any thread.
  */
 PLX_API uint16_t plx_shard_of_key(struct plx_bytes key, uint16_t shard_count);
 
@@ -532,7 +569,7 @@ PLX_API uint16_t plx_shard_of_key(struct plx_bytes key, uint16_t shard_count);
 #define PLX_STATISTICS_LIST(X)                                                                     \
     X(packets_sent)                                                                                \
     X(packets_received)                                                                            \
-    X(packets_dropped) /* of another cluster, broken, or from a stranger */                        \
+    X(packets_dropped) /* of another cluster, damaged, or not from an endpoint */                  \
     X(send_failures)   /* packets that the kernel did not take; they are sent again */             \
     X(hellos)                                                                                      \
     X(transmissions)          /* requests, each of one or more operations */                       \
