@@ -10,6 +10,7 @@
     X(ERR_ARGUMENT, "invalid argument")                                                            \
     X(ERR_NO_MEMORY, "out of memory")                                                              \
     X(ERR_FULL, "no room")                                                                         \
+    X(ERR_NOT_YET, "no room at the moment")                                                        \
     X(ERR_NOT_FOUND, "not found")                                                                  \
     X(ERR_EXISTS, "already exists")                                                                \
     X(ERR_BUSY, "in use by another process")                                                       \

@@ -88,7 +88,7 @@ void load_init(struct load *load, uint64_t keys)
     CHECK(load->request != NULL && load->body != NULL && load->samples != NULL);
     load->view = (struct engine_view){.now_ns = 1,
                                       .is_leader = true,
-                                      .is_settled = true,
+                                      .has_own_commit = true,
                                       .has_fresh_quorum = true,
                                       .leader = 1,
                                       .term = 1,

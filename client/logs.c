@@ -91,7 +91,7 @@ static struct plx_response turn_read(struct turn *turn)
 }
 
 /*
- * Settles a swap whose outcome is unknown: by its token, or by the id that the swap would have left
+ * Resolves a swap whose outcome is unknown: by its token, or by the id that the swap would have left
  * in the cursor. A blocking swap is unknown only when its session is gone, which its token tells at
  * once, or when it was cancelled, and with it whatever the call would still ask.
  */

@@ -43,8 +43,9 @@ struct engine_sink {
 
 /*
  * Takes one entry of relaxed writes for the journal; `seq` rises from call to call. Durable later:
- * engine_journal_durable. ERR_FULL: no room, nothing was taken. `append` NULL: no journal, relaxed
- * writes are refused (UNSUPPORTED).
+ * engine_journal_durable. It must not call back into the engine. ERR_NOT_YET: no room before the
+ * next turn; ERR_FULL: no room. Nothing was taken then. `append` NULL: no journal, relaxed writes
+ * are refused (UNSUPPORTED).
  */
 struct engine_journal {
     enum error (*append)(void *context, uint64_t seq, struct span payload);
@@ -140,7 +141,7 @@ struct engine_counters {
 struct engine_view {
     uint64_t now_ns;
     bool is_leader;
-    bool is_settled;       /* leader with an entry of its own term committed */
+    bool has_own_commit;   /* leader with an entry of its own term committed */
     bool has_fresh_quorum; /* raft_has_fresh_quorum */
     bool is_transferring;
     uint16_t leader; /* 0: unknown */

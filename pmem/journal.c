@@ -35,6 +35,9 @@ void journal_close(struct journal *journal)
         log_close(journal->banks[i].log);
 }
 
+/* What a burst of packets may bring: an entry for each, with its record. */
+#define BURST_ROOM_BYTES ((size_t)RX_BURST_MAX * (PACKET_SIZE_BYTES_MAX + 2 * RECORD_ALIGN_BYTES))
+
 static size_t active_room_bytes(const struct journal *journal)
 {
     const struct journal_bank *active = &journal->banks[journal->active];
@@ -139,19 +142,38 @@ static void move(struct journal *journal)
     journal->wiped_part = size_bytes / (log_room_bytes(to->log) + 1) + 1;
 }
 
-/* Moves if that makes such room. What is not needed is looked for only after something has become
- * durable since that was last in vain: nothing is taken over before. */
-static bool make_room(struct journal *journal, size_t room_bytes)
+/* What is not needed is looked for only after something has become durable since that was last in
+ * vain: nothing is taken over before. */
+static bool may_find_unneeded(const struct journal *journal)
 {
-    if (room_bytes > move_room_bytes(journal, journal->live_bytes)) {
-        if (journal->next_needed == NULL || journal->walked_durable_seq == journal->durable_seq)
-            return false;
+    return journal->next_needed != NULL && journal->walked_durable_seq != journal->durable_seq;
+}
+
+/* True when a move makes such room, as far as is known without a look at what is needed. */
+static bool move_makes_room(const struct journal *journal, size_t room_bytes)
+{
+    return room_bytes <= move_room_bytes(journal, journal->live_bytes);
+}
+
+void journal_make_room(struct journal *journal)
+{
+    size_t wanted_bytes = journal->wanted_bytes;
+    journal->wanted_bytes = 0;
+    if (wanted_bytes == 0) {
+        /* Ahead of time, so that hardly any append has to wait; the walk is for need alone. */
+        if (active_room_bytes(journal) < BURST_ROOM_BYTES &&
+            move_makes_room(journal, BURST_ROOM_BYTES))
+            move(journal);
+        return;
+    }
+    if (!move_makes_room(journal, wanted_bytes)) {
+        if (!may_find_unneeded(journal))
+            return;
         journal->walked_durable_seq = journal->durable_seq;
-        if (room_bytes > move_room_bytes(journal, needed_bytes(journal)))
-            return false;
+        if (wanted_bytes > move_room_bytes(journal, needed_bytes(journal)))
+            return;
     }
     move(journal);
-    return true;
 }
 
 enum error journal_append(struct journal *journal, uint64_t seq, struct span payload)
@@ -161,8 +183,13 @@ enum error journal_append(struct journal *journal, uint64_t seq, struct span pay
     size_t size_bytes = payload.size_bytes + JOURNAL_SEQ_BYTES;
     size_t room_bytes = journal_entry_room_bytes(payload.size_bytes);
 
-    if (room_bytes > active_room_bytes(journal) && !make_room(journal, room_bytes))
-        return ERR_FULL;
+    if (room_bytes > active_room_bytes(journal)) {
+        if (!move_makes_room(journal, room_bytes) && !may_find_unneeded(journal))
+            return ERR_FULL;
+        if (journal->wanted_bytes < room_bytes)
+            journal->wanted_bytes = room_bytes;
+        return ERR_NOT_YET;
+    }
     le64_store(journal->entry, seq);
     if (payload.size_bytes > 0)
         memcpy(journal->entry + JOURNAL_SEQ_BYTES, payload.data, payload.size_bytes);

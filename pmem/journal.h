@@ -67,11 +67,18 @@ void journal_close(struct journal *journal);
 
 /*
  * Appends an entry. `seq` rises with every call and is above journal_recovery.last_seq; the payload
- * is at most JOURNAL_ENTRY_SIZE_BYTES_MAX (CHECK). Moves to the other bank by itself when this one
- * is full. ERR_FULL: the live entries leave no room (or the other bank is not wiped yet): refuse,
- * lose nothing.
+ * is at most JOURNAL_ENTRY_SIZE_BYTES_MAX (CHECK). Calls nobody back. ERR_NOT_YET: the bank is full,
+ * but the next journal_make_room may help. ERR_FULL: the live entries leave no room (or the other
+ * bank is not wiped yet). Either way nothing was taken and nothing is lost.
  */
 MUST_USE enum error journal_append(struct journal *journal, uint64_t seq, struct span payload);
+
+/*
+ * Moves to the other bank if this one has not enough room for a burst of packets, or for what
+ * journal_append could not take, and if the move makes such room. Asks `next_needed`: call it once a
+ * turn, when whoever answers that is not in the middle of anything.
+ */
+void journal_make_room(struct journal *journal);
 
 /* Entries up to `seq` are applied through the log and need not be kept. Not durable: until a move
  * leaves them behind, the next start finds them again. */
@@ -92,8 +99,8 @@ void journal_persist(struct journal *journal);
 /* Highest seq whose entry is durable. ERR_SYNC for ever after a failed sync. */
 MUST_USE enum error journal_persisted(struct journal *journal, uint64_t *ret_seq);
 
-/* An entry is taken as long as its room (journal_entry_room_bytes) is at most this; more where a
- * move finds entries that are not needed. */
+/* An entry is taken, now or after journal_make_room, as long as its room (journal_entry_room_bytes)
+ * is at most this; more where a move finds entries that are not needed. */
 size_t journal_room_bytes(const struct journal *journal);
 size_t journal_entry_room_bytes(size_t payload_size_bytes);
 

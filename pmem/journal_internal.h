@@ -44,6 +44,7 @@ struct journal {
     uint64_t forgotten_seq;
     uint64_t live_first; /* record of the active bank: no live entry lies before it */
     size_t live_bytes;   /* room that the live entries take */
+    size_t wanted_bytes; /* room that an append did not find since the last journal_make_room */
     uint64_t (*next_needed)(void *context, uint64_t seq); /* options */
     void *context;
     uint64_t walked_durable_seq; /* when a walk over the live entries last found too few to leave */

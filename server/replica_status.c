@@ -24,7 +24,7 @@ static void refresh_view(struct replica *replica)
     replica->view = (struct engine_view){
         .now_ns = replica->shared->now_ns,
         .is_leader = status->role == RAFT_LEADER,
-        .is_settled = status->has_own_commit,
+        .has_own_commit = status->has_own_commit,
         .has_fresh_quorum = raft_has_fresh_quorum(replica->raft, replica->shared->now_ns),
         .is_transferring = status->is_transferring,
         .leader = status->leader,

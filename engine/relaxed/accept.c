@@ -205,8 +205,10 @@ static enum wire_status accept_unknown(struct engine *engine, const struct relax
     CHECK(last_seq <= SEQ_MAX);
     struct request entry = entry_encode(engine, arrival);
     const struct engine_journal *journal = &engine->options.journal;
-    if (journal->append(journal->context, last_seq, span_of(entry.bytes, entry.size_bytes)) != OK)
-        return WIRE_STATUS_OVERLOADED;
+    enum error error =
+        journal->append(journal->context, last_seq, span_of(entry.bytes, entry.size_bytes));
+    if (error != OK)
+        return error == ERR_NOT_YET ? WIRE_STATUS_PENDING : WIRE_STATUS_OVERLOADED;
     entry_queue(engine, &entry, session);
     relaxed->next_seq = last_seq + 1;
     engine->counters.relaxed_accepted += arrival->need.ops;

@@ -126,7 +126,7 @@ enum wire_status admission_readiness(const struct engine *engine)
     const struct engine_view *view = &engine->view;
     if (!view->is_leader)
         return WIRE_STATUS_NOT_LEADER;
-    if (!view->is_settled || !view->has_fresh_quorum || view->is_transferring ||
+    if (!view->has_own_commit || !view->has_fresh_quorum || view->is_transferring ||
         engine->clock.term != view->term)
         return WIRE_STATUS_NO_QUORUM;
     return WIRE_STATUS_OK;

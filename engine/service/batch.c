@@ -148,7 +148,7 @@ void batch_anchor_clock(struct engine *engine)
     }
     /* From an own entry applied on, no record of an earlier term is unapplied, and none of this
      * term was proposed: the machine's log time is the newest there is. */
-    if (!view->is_leader || clock->term == view->term || !view->is_settled ||
+    if (!view->is_leader || clock->term == view->term || !view->has_own_commit ||
         engine->machine.applied_index < view->commit_index)
         return;
     *clock = (struct log_clock){.term = view->term,

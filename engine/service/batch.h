@@ -99,7 +99,7 @@ const struct batch_request *batch_record_request(const struct engine *engine,
 const struct op *batch_record_ops(const struct engine *engine, const struct pending_record *record);
 /* Refuses the requests whose time ran out. */
 void batch_expire(struct engine *engine);
-/* Anchors log time when leadership has settled. */
+/* Anchors log time when an entry of the own term is committed. */
 void batch_anchor_clock(struct engine *engine);
 void batch_check_invariants(const struct engine *engine);
 

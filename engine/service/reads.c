@@ -184,7 +184,7 @@ static void receive_consistent(struct engine *engine, const struct address *from
         read->timeout_us == 0 ? UINT64_MAX : view->now_ns + (uint64_t)read->timeout_us * 1000;
     if (!view->is_leader)
         status = WIRE_STATUS_NOT_LEADER;
-    else if (!view->is_settled || !view->has_fresh_quorum)
+    else if (!view->has_own_commit || !view->has_fresh_quorum)
         status = WIRE_STATUS_NO_QUORUM;
     else if (!reads_wait(engine, from, body, deadline_ns))
         status = WIRE_STATUS_OVERLOADED;

@@ -55,6 +55,10 @@ bool journal_model_append(struct journal_model *model, struct journal_subject *s
         journal_entry_room_bytes(payload.size_bytes) <= journal_room_bytes(subject->journal);
     CHECK(seq < MODEL_SEQS_MAX);
     enum error error = journal_append(subject->journal, seq, payload);
+    if (error == ERR_NOT_YET) {
+        journal_make_room(subject->journal);
+        error = journal_append(subject->journal, seq, payload);
+    }
     CHECK(error == (has_room ? OK : ERR_FULL));
     if (error != OK)
         return false;

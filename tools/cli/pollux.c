@@ -19,7 +19,7 @@ static const char help[] =
     "  swap KEY NEW OLD    store NEW if OLD is stored; --expect-absent: if nothing is (leave out\n"
     "                      OLD); --absent: delete instead (leave out NEW)\n"
     "  del KEY             remove the key\n"
-    "  resolve TOKEN       learn, and settle, the outcome that was unknown\n"
+    "  resolve TOKEN       learn, for good, the outcome that was unknown\n"
     "  load FILE           store every line KEY<TAB>VALUE (- is standard input)\n"
     "  check FILE          compare every line KEY<TAB>VALUE with what is stored\n"
     "Commands on logs, each line of which is handed out once:\n"

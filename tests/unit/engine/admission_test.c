@@ -62,11 +62,11 @@ static void test_admission_refuses_without_a_quorum(void **state)
     expect_refused(f, &write, op_set(1, "a", "x"), WIRE_STATUS_NO_QUORUM);
     f->view.is_transferring = false;
     f->view.term = 2;
-    f->view.is_settled = false;
+    f->view.has_own_commit = false;
     fixture_begin(f);
     expect_refused(f, &write, op_set(1, "a", "x"), WIRE_STATUS_NO_QUORUM);
     /* Settled, but its no-op is not applied: the newest log time is not known yet. */
-    f->view.is_settled = true;
+    f->view.has_own_commit = true;
     f->view.commit_index = f->record_count + 1;
     fixture_begin(f);
     expect_refused(f, &write, op_set(1, "a", "x"), WIRE_STATUS_NO_QUORUM);

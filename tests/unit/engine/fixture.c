@@ -84,7 +84,7 @@ struct fixture *fixture_new(const struct engine_options *options)
     arena_seal(&f->arena);
     f->view = (struct engine_view){.now_ns = 1000 * (uint64_t)FIXTURE_MS,
                                    .is_leader = true,
-                                   .is_settled = true,
+                                   .has_own_commit = true,
                                    .has_fresh_quorum = true,
                                    .leader = f->options.self,
                                    .term = 1,
@@ -297,7 +297,7 @@ void fixture_follow(struct fixture *f, uint16_t leader, uint64_t term)
 {
     engine_end_turn(f->engine);
     f->view.is_leader = leader == f->options.self;
-    f->view.is_settled = f->view.is_leader;
+    f->view.has_own_commit = f->view.is_leader;
     f->view.has_fresh_quorum = f->view.is_leader;
     f->view.leader = leader;
     f->view.term = term;

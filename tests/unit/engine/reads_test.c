@@ -127,7 +127,7 @@ static void test_reads_consistent_need_a_settled_leader(void **state)
     read_consistent(f, 1, 0);
     expect_status(f, 1, WIRE_STATUS_NO_QUORUM);
     f->view.has_fresh_quorum = true;
-    f->view.is_settled = false;
+    f->view.has_own_commit = false;
     fixture_begin(f);
     read_consistent(f, 2, 0);
     expect_status(f, 2, WIRE_STATUS_NO_QUORUM);
