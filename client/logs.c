@@ -91,9 +91,9 @@ static struct plx_response turn_read(struct turn *turn)
 }
 
 /*
- * Resolves a swap whose outcome is unknown: by its token, or by the id that the swap would have left
- * in the cursor. A blocking swap is unknown only when its session is gone, which its token tells at
- * once, or when it was cancelled, and with it whatever the call would still ask.
+ * Resolves a swap whose outcome is unknown: by its token, or by the id that the swap would have
+ * left in the cursor. A blocking swap is unknown only when its session is gone, which its token
+ * tells at once, or when it was cancelled, and with it whatever the call would still ask.
  */
 static enum plx_outcome turn_resolve(struct turn *turn, const struct plx_token *token,
                                      const struct plx_logs_id *id)

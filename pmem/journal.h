@@ -67,16 +67,16 @@ void journal_close(struct journal *journal);
 
 /*
  * Appends an entry. `seq` rises with every call and is above journal_recovery.last_seq; the payload
- * is at most JOURNAL_ENTRY_SIZE_BYTES_MAX (CHECK). Calls nobody back. ERR_NOT_YET: the bank is full,
- * but the next journal_make_room may help. ERR_FULL: the live entries leave no room (or the other
- * bank is not wiped yet). Either way nothing was taken and nothing is lost.
+ * is at most JOURNAL_ENTRY_SIZE_BYTES_MAX (CHECK). Calls nobody back. ERR_NOT_YET: the bank is
+ * full, but the next journal_make_room may help. ERR_FULL: the live entries leave no room (or the
+ * other bank is not wiped yet). Either way nothing was taken and nothing is lost.
  */
 MUST_USE enum error journal_append(struct journal *journal, uint64_t seq, struct span payload);
 
 /*
  * Moves to the other bank if this one has not enough room for a burst of packets, or for what
- * journal_append could not take, and if the move makes such room. Asks `next_needed`: call it once a
- * turn, when whoever answers that is not in the middle of anything.
+ * journal_append could not take, and if the move makes such room. Asks `next_needed`: call it once
+ * a turn, when whoever answers that is not in the middle of anything.
  */
 void journal_make_room(struct journal *journal);
 

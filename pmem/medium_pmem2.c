@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <sys/stat.h>
@@ -30,6 +31,7 @@ struct medium {
     pmem2_flush_fn flush;
     pmem2_drain_fn drain;
     struct pmem2_map *map;
+    bool is_own_mapping; /* by this file, not by pmem2_map_new */
     struct pmem2_source *source;
     struct syncer *syncer; /* PAGE only */
 };
@@ -54,8 +56,17 @@ static enum medium_granularity granularity_of(const struct pmem2_map *map)
     return MEDIUM_PAGE;
 }
 
-static enum error medium_map(struct medium *medium, const char *path, char *ret_reason,
-                             size_t reason_size)
+/* Whether the file takes MAP_SYNC, which is to say: lies on persistent memory (mmap(2)). */
+static bool has_map_sync(int fd)
+{
+    size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+    void *page =
+        mmap(NULL, page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0);
+    return page != MAP_FAILED && munmap(page, page_bytes) == 0;
+}
+
+/* Persistent memory: libpmem2 chooses the address, for large pages, and finds the granularity. */
+static int map_by_pmem2(struct medium *medium)
 {
     struct pmem2_config *config = NULL;
     int status = pmem2_config_new(&config);
@@ -64,11 +75,51 @@ static enum error medium_map(struct medium *medium, const char *path, char *ret_
     if (status == 0)
         status = pmem2_config_set_length(config, medium->size_bytes);
     if (status == 0)
-        status = pmem2_source_from_fd(&medium->source, medium->fd);
-    if (status == 0)
         status = pmem2_map_new(&medium->map, config, medium->source);
     if (config != NULL)
         pmem2_config_delete(&config);
+    return status;
+}
+
+/* Of a file that is not on persistent memory: as pmem2_map_new would have it, PAGE unless the
+ * environment asks for an emulation (PMEM2_FORCE_GRANULARITY, libpmem2(7)). */
+static enum pmem2_granularity granularity_of_file(void)
+{
+    const char *forced = getenv("PMEM2_FORCE_GRANULARITY");
+    if (forced != NULL && strcasecmp(forced, "BYTE") == 0)
+        return PMEM2_GRANULARITY_BYTE;
+    if (forced != NULL &&
+        (strcasecmp(forced, "CACHE_LINE") == 0 || strcasecmp(forced, "CACHELINE") == 0))
+        return PMEM2_GRANULARITY_CACHE_LINE;
+    return PMEM2_GRANULARITY_PAGE;
+}
+
+/*
+ * An ordinary file is mapped here and handed to libpmem2. pmem2_map_new would try MAP_SYNC first,
+ * over a place that it has reserved (MAP_FIXED); the file system refuses only after the kernel has
+ * taken the reservation away. What another thread maps at that moment comes to lie there, and
+ * pmem2_map_new maps over it: two lanes that opened their logs together got one address for two
+ * files.
+ */
+static int map_by_hand(struct medium *medium)
+{
+    void *data = mmap(NULL, medium->size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, medium->fd, 0);
+    if (data == MAP_FAILED)
+        return -errno;
+    int status = pmem2_map_from_existing(&medium->map, medium->source, data, medium->size_bytes,
+                                         granularity_of_file());
+    medium->is_own_mapping = status == 0;
+    if (status != 0)
+        munmap(data, medium->size_bytes);
+    return status;
+}
+
+static enum error medium_map(struct medium *medium, const char *path, char *ret_reason,
+                             size_t reason_size)
+{
+    int status = pmem2_source_from_fd(&medium->source, medium->fd);
+    if (status == 0)
+        status = has_map_sync(medium->fd) ? map_by_pmem2(medium) : map_by_hand(medium);
     if (status != 0)
         return map_refuse(path, ret_reason, reason_size);
     medium->data = pmem2_map_get_address(medium->map);
@@ -138,6 +189,8 @@ void medium_close(struct medium *medium)
         syncer_close(medium->syncer);
     if (medium->map != NULL)
         pmem2_map_delete(&medium->map);
+    if (medium->is_own_mapping) /* which pmem2_map_delete leaves alone */
+        munmap(medium->data, medium->size_bytes);
     if (medium->source != NULL)
         pmem2_source_delete(&medium->source);
     if (medium->fd >= 0)
