@@ -113,7 +113,8 @@
     X(stray_chance)                                                                                \
     X(hold_weight)                                                                                 \
     X(spread_keys)                                                                                 \
-    X(is_tagged)
+    X(is_tagged)                                                                                   \
+    X(is_read_apart)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */

@@ -27,8 +27,19 @@ void draw_shards(struct draw *draw, uint64_t seed)
     draw->hold_weight = ONE_OF(&prng, 0, 0, 2, 8);
     draw->spread_keys = ONE_OF(&prng, 0, 0, 4, 8, 12);
     draw->is_tagged = ONE_OF(&prng, 0, 0, 1);
+    draw->is_read_apart = ONE_OF(&prng, 0, 0, 0, 1);
     if (draw->nodes >= NODES_OF_MANY_FILES && draw->shards > 2)
         draw->shards = 2;
+}
+
+/* Relaxed reads, most of them with bounds, that other lanes answer than their shard's. */
+static void aim_at_other_lanes(struct draw *draw)
+{
+    draw->stray_chance = 1000000;
+    draw->relaxed_get_weight = 20;
+    draw->relaxed_set_weight += 3;
+    draw->max_age_chance = 500000;
+    draw->min_index_chance = 300000;
 }
 
 void draw_fit_shards(struct draw *draw)
@@ -41,4 +52,6 @@ void draw_fit_shards(struct draw *draw)
         draw->is_tagged = 0;
     if (draw->shards > 1 && draw->keys < draw->spread_keys)
         draw->keys = draw->spread_keys;
+    if (draw->is_read_apart != 0 && draw->lanes > 1)
+        aim_at_other_lanes(draw);
 }
