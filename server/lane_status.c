@@ -6,6 +6,15 @@
 
 #include <stdio.h>
 
+/* Counters of lane, port and replica that are not of a list. */
+#define SINGLE_COUNTERS_MAX 32
+#define X(...)              +1
+static_assert(SINGLE_COUNTERS_MAX + (0 LANE_DROP_LIST(X)) + (0 REPLICA_DROP_LIST(X)) +
+                      (0 ENGINE_COUNTER_LIST(X)) + DP_DROP_COUNT <=
+                  WIRE_COUNTERS_MAX,
+              "a status reply has room for all counters");
+#undef X
+
 static void add_lane_counter(struct wire_writer *writer, const char *name, uint64_t value)
 {
     struct wire_counter counter = {.name = name, .value = value};
