@@ -35,11 +35,13 @@ struct dp_frame; /* an mbuf */
 struct dp_frame_port;
 
 struct dp_frame_port_options {
-    const char *name;     /* "net_memif0", "0000:03:00.0", ... */
-    uint32_t queue_count; /* rx and tx queues, one pair a lane */
-    uint32_t ring_size;   /* descriptors a queue */
-    uint32_t pool_size;   /* mbufs a queue's pool */
-    uint16_t mtu_bytes;   /* 0: 1500 */
+    const char *name;        /* "net_memif0", "0000:03:00.0", ... */
+    uint32_t queue_count;    /* rx and tx queues, one pair a lane */
+    uint32_t ring_size;      /* descriptors a queue */
+    uint32_t pool_size;      /* mbufs a queue's pool */
+    uint16_t mtu_bytes;      /* 0: 1500 */
+    uint16_t udp_port_first; /* with several queues: UDP port first + s is steered to queue */
+    uint16_t udp_port_count; /* s % queue_count, where the port can; 0: not steered */
 };
 
 MUST_USE enum error dp_frame_port_open(const struct dp_frame_port_options *options,
@@ -49,6 +51,9 @@ void dp_frame_port_close(struct dp_frame_port *port);
 
 void dp_frame_port_mac(const struct dp_frame_port *port, uint8_t ret_mac[6]);
 bool dp_frame_port_is_up(const struct dp_frame_port *port);
+/* Whether the port itself steers each UDP port of its options to the queue of that port. Where it
+ * does not, a datagram may come to any queue. */
+bool dp_frame_port_is_steered(const struct dp_frame_port *port);
 
 /* At most `max` (<= DP_FRAME_BURST_MAX) frames; the caller owns them. */
 uint32_t dp_frame_rx(struct dp_frame_port *port, uint32_t queue, struct dp_frame **ret_frames,

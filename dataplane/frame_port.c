@@ -239,6 +239,9 @@ enum error dp_frame_port_open(const struct dp_frame_port_options *options,
     if (error == OK) {
         error = port_start(port, options->name, ret_reason, reason_size);
     }
+    if (error == OK) {
+        port->is_steered = frame_steer_open(port, options->udp_port_first, options->udp_port_count);
+    }
     if (error != OK) {
         port_release(port);
         return error;
@@ -259,6 +262,11 @@ void dp_frame_port_close(struct dp_frame_port *port)
 void dp_frame_port_mac(const struct dp_frame_port *port, uint8_t ret_mac[6])
 {
     memcpy(ret_mac, port->mac, sizeof(port->mac));
+}
+
+bool dp_frame_port_is_steered(const struct dp_frame_port *port)
+{
+    return port->is_steered;
 }
 
 uint32_t frame_port_queue_count(const struct dp_frame_port *port)

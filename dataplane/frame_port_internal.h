@@ -23,6 +23,7 @@ struct dp_frame_port {
     uint16_t queue_count;
     bool is_memif;
     bool is_memif_client;
+    bool is_steered;              /* set once, before the first burst */
     atomic_bool is_started;       /* written while the queues are held off */
     atomic_bool is_held;          /* pairs with each queue's guard: see port_hold */
     atomic_bool is_alarm_pending; /* release at the end of the alarm, acquire in who waits for it */
@@ -41,6 +42,12 @@ void frame_link_close(struct dp_frame_port *port);
 /* Looks at an idle memif client's link and has the port started anew while it is down. Owner of
  * queue 0. */
 void frame_link_look(struct dp_frame_port *port);
+
+/* frame_steer.c */
+
+/* Asks the started port for a flow rule for each UDP port; false: it has none, and keeps none. */
+bool frame_steer_open(const struct dp_frame_port *port, uint16_t udp_port_first,
+                      uint16_t udp_port_count);
 
 /* frame_handover.c */
 

@@ -68,6 +68,8 @@ static enum error open_port(struct node *node, const char *program)
         .ring_size = config->ring_size,
         .pool_size = 8 * config->ring_size,
         .mtu_bytes = config->mtu_bytes,
+        .udp_port_first = config_self(config)->address.port,
+        .udp_port_count = config->shard_count,
     };
     return dp_frame_port_open(&port, &node->frames, node->reason, sizeof(node->reason));
 }
@@ -107,6 +109,10 @@ static void tell_replica(const struct node *node, struct replica *replica)
 
 static void tell_start(const struct node *node)
 {
+    if (node->thread_count > 1)
+        log_event_line("info", "lanes node=%u count=%u steering=%s", node->config.id,
+                       node->thread_count,
+                       dp_frame_port_is_steered(node->frames) ? "flow" : "handover");
     for (uint32_t i = 0; i < node->thread_count; i++) {
         struct lane *lane = lane_thread_lane(node->threads[i]);
         for (uint32_t j = 0; j < lane_replica_count(lane); j++)

@@ -42,8 +42,12 @@ static struct dp_frame_port *frames_open(const char *name)
 {
     char reason[512] = "";
     struct dp_frame_port *frames = NULL;
-    struct dp_frame_port_options options = {
-        .name = name, .queue_count = QUEUES, .ring_size = 512, .pool_size = POOL_FRAMES};
+    struct dp_frame_port_options options = {.name = name,
+                                            .queue_count = QUEUES,
+                                            .ring_size = 512,
+                                            .pool_size = POOL_FRAMES,
+                                            .udp_port_first = FIRST_PORT,
+                                            .udp_port_count = SHARDS};
     if (dp_frame_port_open(&options, &frames, reason, sizeof(reason)) != OK) {
         print_error("%s: %s\n", name, reason);
     }
@@ -379,6 +383,13 @@ static void test_handover_between_threads_returns_every_buffer(void **state)
     assert_int_equal(dp_port_counters(lanes[0])->drops[DP_DROP_POOL_EMPTY], 0);
 }
 
+/* memif has no flow rules: the port says so, and works without. */
+static void test_handover_port_without_flow_rules_is_not_steered(void **state)
+{
+    (void)state;
+    assert_false(dp_frame_port_is_steered(node_frames));
+}
+
 static void test_handover_announces_a_new_link_once(void **state)
 {
     struct dp_frame *left[DP_FRAME_BURST_MAX];
@@ -404,6 +415,7 @@ int main(void)
         HANDOVER_TEST(test_handover_shares_a_burst_with_the_queue),
         HANDOVER_TEST(test_handover_neighbour_answers_reach_every_lane),
         HANDOVER_TEST(test_handover_between_threads_returns_every_buffer),
+        HANDOVER_TEST(test_handover_port_without_flow_rules_is_not_steered),
         HANDOVER_TEST(test_handover_announces_a_new_link_once),
     };
     return cmocka_run_group_tests(tests, link_setup, link_teardown);
