@@ -28,7 +28,7 @@ static const char usage[] =
     "exit status: 0 stopped as asked; 2 usage; 3 configuration; 4 port; 5 log file or memory;\n"
     "             6 a sync of the log failed; 7 log exhausted; 8 internal\n";
 
-static enum node_exit run(const struct config *config, const char *program)
+static enum node_exit run_node(const struct config *config, const char *program)
 {
     sigset_t signals;
     sigemptyset(&signals);
@@ -90,5 +90,5 @@ int main(int argc, char **argv)
         printf("%s: good\n", path);
         return NODE_EXIT_OK;
     }
-    return run(&config, argv[0]);
+    return run_node(&config, argv[0]);
 }

@@ -3,7 +3,7 @@
 
 #define POLL_WAIT_NS 10000000
 
-static void on_done(void *context, const struct plx_response *response)
+static void on_batch_done(void *context, const struct plx_response *response)
 {
     struct batch_slot *slot = context;
     struct batch *batch = slot->batch;
@@ -16,7 +16,7 @@ static bool fill(struct batch *batch)
 {
     while (batch->free_count > 0 && batch->next < batch->count) {
         struct batch_slot *slot = batch->free[batch->free_count - 1];
-        struct plx_op op = {.done = on_done, .context = slot};
+        struct plx_op op = {.done = on_batch_done, .context = slot};
         slot->number = batch->next;
         batch->prepare(batch->context, slot, &op);
         enum plx_outcome outcome = plx_submit(batch->client, &op);

@@ -98,7 +98,7 @@ static struct check check_at(const struct verify *verify, uint64_t number)
     return (struct check){worker, JOURNAL_SET, within - 2};
 }
 
-static void prepare(void *context, struct batch_slot *slot, struct plx_op *op)
+static void prepare_journal(void *context, struct batch_slot *slot, struct plx_op *op)
 {
     const struct verify *verify = context;
     struct check check = check_at(verify, slot->number);
@@ -153,8 +153,11 @@ bool journal_verify(const struct journal *journal, struct plx_client *client, bo
         count += checks_of(&journal->workers[i]);
         verify.ends[i] = count;
     }
-    batch = (struct batch){
-        .client = client, .count = count, .prepare = prepare, .judge = judge, .context = &verify};
+    batch = (struct batch){.client = client,
+                           .count = count,
+                           .prepare = prepare_journal,
+                           .judge = judge,
+                           .context = &verify};
     bool is_good = batch_run(&batch);
     *ret_verdict = verify.verdict;
     return is_good;

@@ -53,7 +53,7 @@ struct command {
     int (*run)(const struct arguments *arguments, struct plx_client *client);
 };
 
-static uint64_t clock_ns(void)
+static uint64_t drill_clock_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -66,10 +66,10 @@ static int store_or_compare(const struct arguments *arguments, struct plx_client
     struct pairs *pairs = pairs_read(arguments->words[0]);
     if (pairs == NULL)
         return EXIT_USAGE;
-    uint64_t begin_ns = clock_ns();
+    uint64_t begin_ns = drill_clock_ns();
     bool is_good = is_store ? pairs_store(pairs, client)
                             : pairs_compare(pairs, client, arguments->preferred != 0);
-    double elapsed_ms = (double)(clock_ns() - begin_ns) / NS_PER_MS;
+    double elapsed_ms = (double)(drill_clock_ns() - begin_ns) / NS_PER_MS;
     printf("pairs=%u wrong=%u ms=%.1f\n", pairs->count, pairs->wrong_count, elapsed_ms);
     is_good = is_good && pairs->wrong_count == 0;
     pairs_free(pairs);
@@ -119,11 +119,11 @@ static int run_swaps(const struct arguments *arguments, struct plx_client *clien
 static int run_set(const struct arguments *arguments, struct plx_client *client)
 {
     struct plx_call call = {.timeout_ns = arguments->timeout_ms * 1000000};
-    uint64_t begin_ns = clock_ns();
+    uint64_t begin_ns = drill_clock_ns();
     struct plx_response response =
         plx_set(client, plx_text(arguments->words[0]), plx_text(arguments->words[1]), &call);
     printf("outcome=%s ms=%.1f\n", plx_outcome_name(response.outcome),
-           (double)(clock_ns() - begin_ns) / NS_PER_MS);
+           (double)(drill_clock_ns() - begin_ns) / NS_PER_MS);
     return response.outcome == PLX_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -240,7 +240,7 @@ static const struct command commands[] = {
     {"get", 1, run_get},     {"leader", 0, run_leader},   {"nodes", 0, run_nodes},
 };
 
-static bool parse_number(const char *text, uint64_t high, uint64_t *ret_number)
+static bool parse_count(const char *text, uint64_t high, uint64_t *ret_number)
 {
     char *end = NULL;
     unsigned long long number = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
@@ -259,20 +259,20 @@ static bool store_option(int id, const char *text, struct arguments *arguments)
         arguments->options.cluster = text;
         return true;
     }
-    if (id == 'h' && parse_number(text, PLX_ENDPOINTS_MAX, &number)) {
+    if (id == 'h' && parse_count(text, PLX_ENDPOINTS_MAX, &number)) {
         arguments->preferred = (uint32_t)number;
         arguments->options.preferred_endpoint = (int32_t)number - 1;
         return true;
     }
-    if (id == 'w' && parse_number(text, JOURNAL_WORKERS_MAX, &number)) {
+    if (id == 'w' && parse_count(text, JOURNAL_WORKERS_MAX, &number)) {
         arguments->workers = (uint32_t)number;
         return true;
     }
-    if (id == 'r' && parse_number(text, 1000000, &number)) {
+    if (id == 'r' && parse_count(text, 1000000, &number)) {
         arguments->rate = (uint32_t)number;
         return true;
     }
-    return id == 't' && parse_number(text, 600000, &arguments->timeout_ms);
+    return id == 't' && parse_count(text, 600000, &arguments->timeout_ms);
 }
 
 /* The command that the words name; NULL when there is none. */

@@ -10,7 +10,7 @@
 #define RELAXED_TIMEOUT_NS                                                                         \
     1000000000 /* a node that is there answers at once, unless it is starved */
 
-static bool split(struct pairs *pairs, const char *path)
+static bool split_pair(struct pairs *pairs, const char *path)
 {
     char *line = pairs->text;
     while (*line != '\0') {
@@ -48,7 +48,7 @@ struct pairs *pairs_read(const char *path)
         fprintf(stderr, "%s: cannot be read, or larger than 32 MiB\n", path);
         goto out;
     }
-    if (split(pairs, path)) {
+    if (split_pair(pairs, path)) {
         fclose(file);
         return pairs;
     }

@@ -49,16 +49,17 @@ static void on_mark(int number)
     marks_count = marks_count + 1;
 }
 
-static uint64_t clock_ns(void)
+static uint64_t steady_clock_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
 }
 
-static void acknowledge(struct load *load, struct journal_worker *record, enum journal_kind kind)
+static void steady_acknowledge(struct load *load, struct journal_worker *record,
+                               enum journal_kind kind)
 {
-    uint64_t now_ns = clock_ns();
+    uint64_t now_ns = steady_clock_ns();
     uint64_t pause_ns = now_ns - load->acknowledged_ns;
     if (pause_ns > load->pause_max_ns)
         load->pause_max_ns = pause_ns;
@@ -67,7 +68,7 @@ static void acknowledge(struct load *load, struct journal_worker *record, enum j
     record->done[kind]++;
 }
 
-static void on_done(void *context, const struct plx_response *response)
+static void on_steady_done(void *context, const struct plx_response *response)
 {
     struct worker *worker = context;
     struct load *load = worker->load;
@@ -76,7 +77,7 @@ static void on_done(void *context, const struct plx_response *response)
     worker->is_outstanding = false;
     record->open = -1;
     if (response->outcome == PLX_OK) {
-        acknowledge(load, record, kind);
+        steady_acknowledge(load, record, kind);
         worker->kind = (worker->kind + 1) % JOURNAL_KINDS;
     } else if (response->outcome == PLX_UNKNOWN) {
         load->report->unknown_count++;
@@ -100,7 +101,7 @@ static void begin(struct load *load, struct worker *worker, uint64_t now_ns)
     uint64_t done = record->done[kind];
     struct plx_op op = {.type = kind == JOURNAL_COUNTER ? PLX_OP_SWAP : PLX_OP_SET,
                         .call = {.is_blocking = true},
-                        .done = on_done,
+                        .done = on_steady_done,
                         .context = worker};
     op.key.data = worker->key;
     op.key.size_bytes = journal_key(journal, worker->number, kind, done, worker->key);
@@ -159,8 +160,8 @@ static void take_marks(struct load *load)
 /* Lets what is outstanding end; cancels it when that takes too long. */
 static void drain(struct load *load)
 {
-    uint64_t limit_ns = clock_ns() + DRAIN_WAIT_NS;
-    while (plx_in_flight(load->client) > 0 && clock_ns() < limit_ns)
+    uint64_t limit_ns = steady_clock_ns() + DRAIN_WAIT_NS;
+    while (plx_in_flight(load->client) > 0 && steady_clock_ns() < limit_ns)
         plx_poll(load->client, POLL_WAIT_NS_MAX);
     if (plx_in_flight(load->client) > 0)
         plx_cancel(load->client);
@@ -168,7 +169,7 @@ static void drain(struct load *load)
         plx_poll(load->client, POLL_WAIT_NS_MAX);
 }
 
-static void prepare(struct load *load, uint64_t now_ns)
+static void prepare_steady(struct load *load, uint64_t now_ns)
 {
     struct journal *journal = &load->report->journal;
     snprintf(journal->run, sizeof(journal->run), "%s", load->options->run);
@@ -191,18 +192,18 @@ void steady_run(struct plx_client *client, const struct steady_options *options,
     sigaction(SIGUSR1, &mark, NULL);
     *ret_report = (struct steady_report){0};
     load = (struct load){.client = client, .options = options, .report = ret_report};
-    uint64_t begin_ns = clock_ns();
-    prepare(&load, begin_ns);
+    uint64_t begin_ns = steady_clock_ns();
+    prepare_steady(&load, begin_ns);
     uint64_t now_ns = begin_ns;
     while (!is_stopping &&
            (options->duration_ns == 0 || now_ns < begin_ns + options->duration_ns)) {
         uint64_t next_ns = begin_due(&load, now_ns);
         take_marks(&load);
         plx_poll(client, next_ns - now_ns);
-        now_ns = clock_ns();
+        now_ns = steady_clock_ns();
     }
     drain(&load);
     take_marks(&load);
     next_outage(&load);
-    ret_report->elapsed_ns = clock_ns() - begin_ns;
+    ret_report->elapsed_ns = steady_clock_ns() - begin_ns;
 }

@@ -221,7 +221,7 @@ static enum error parse_arguments(const struct parser *parser, const char *shape
 }
 
 /* Cuts the line into words in place; false: too many. */
-static bool split(char *line, struct parser *parser)
+static bool split_words(char *line, struct parser *parser)
 {
     char *rest = NULL;
     for (char *word = strtok_r(line, " \t\r\n", &rest); word != NULL;
@@ -246,7 +246,7 @@ enum error command_parse(const char *line, uint32_t port_count, struct command *
         return ERR_SYNTAX;
     }
     memcpy(text, line, strlen(line) + 1);
-    if (!split(text, &parser)) {
+    if (!split_words(text, &parser)) {
         snprintf(ret_reason, reason_size, "line empty or of more than %d words; try help",
                  COMMAND_WORDS_MAX);
         return ERR_SYNTAX;

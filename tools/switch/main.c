@@ -52,7 +52,7 @@ static void on_signal(int number)
     is_stopping = 1;
 }
 
-static uint64_t clock_ns(clockid_t id)
+static uint64_t switch_clock_ns(clockid_t id)
 {
     struct timespec time;
     clock_gettime(id, &time);
@@ -140,8 +140,8 @@ static enum error control_start(struct program *program)
     struct control_options options = {.socket_path = path,
                                       .run_dir = program->dir.path,
                                       .fabric = program->fabric,
-                                      .epoch_ns =
-                                          clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC),
+                                      .epoch_ns = switch_clock_ns(CLOCK_REALTIME) -
+                                                  switch_clock_ns(CLOCK_MONOTONIC),
                                       .epoll_fd = program->epoll_fd,
                                       .epoll_tag = CONTROL_TAG};
     return control_open(&options, &program->control, program->reason, sizeof(program->reason));
@@ -175,7 +175,7 @@ static void poll_until_stopped(struct program *program)
             wait_ns = 0;
         }
         sockets_poll(program, wait_ns);
-        uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+        uint64_t now_ns = switch_clock_ns(CLOCK_MONOTONIC);
         wait_ns = 0;
         if (fabric_turn(program->fabric, now_ns)) {
             idle_reset(&idle);

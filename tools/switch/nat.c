@@ -56,7 +56,7 @@ uint16_t nat_fold(uint64_t sum)
 }
 
 /* Checksum of a UDP datagram with its pseudo header, in memory order; 0 if it is right as it is. */
-static uint16_t udp_checksum(const uint8_t *ip, uint16_t udp_size_bytes)
+static uint16_t nat_udp_checksum(const uint8_t *ip, uint16_t udp_size_bytes)
 {
     uint64_t sum = nat_sum(0, ip + 12, 8);
     sum += htons(IP_PROTOCOL_UDP);
@@ -93,7 +93,7 @@ void nat_header_write(uint8_t *frame, const struct nat_flow *flow, uint32_t payl
     store16(udp + 2, flow->destination_port);
     store16(udp + 4, udp_bytes);
     store16(udp + 6, 0);
-    uint16_t checksum = udp_checksum(frame + IP_OFFSET, udp_bytes);
+    uint16_t checksum = nat_udp_checksum(frame + IP_OFFSET, udp_bytes);
     checksum = checksum == 0 ? 0xffff : checksum; /* 0 would say "no checksum" */
     memcpy(udp + 6, &checksum, sizeof(checksum));
 }
@@ -143,7 +143,7 @@ enum error nat_frame_read(struct span frame, struct nat_flow *ret_flow, struct s
     if (load16(udp + 4) != total_bytes - IP_HEADER_BYTES) {
         return ERR_CORRUPT;
     }
-    if (load16(udp + 6) != 0 && udp_checksum(ip, load16(udp + 4)) != 0) {
+    if (load16(udp + 6) != 0 && nat_udp_checksum(ip, load16(udp + 4)) != 0) {
         return ERR_CHECKSUM;
     }
     memcpy(ret_flow->destination_mac, frame.data, 6);

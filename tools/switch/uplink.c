@@ -58,7 +58,8 @@ static void count_drop(struct uplink *uplink, enum switch_drop drop)
     uplink->options.counters->drops[drop]++;
 }
 
-static enum error socket_open(uint16_t port, int *ret_fd, char *ret_reason, size_t reason_size)
+static enum error uplink_socket_open(uint16_t port, int *ret_fd, char *ret_reason,
+                                     size_t reason_size)
 {
     struct sockaddr_in own = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -87,7 +88,7 @@ static enum error sockets_open(struct uplink *uplink, char *ret_reason, size_t r
     for (uint32_t i = 0; i < count; i++) {
         struct uplink_socket *socket = &uplink->sockets[i];
         uint32_t port = options->udp_base + options->shard_count + i;
-        enum error error = socket_open((uint16_t)port, &socket->fd, ret_reason, reason_size);
+        enum error error = uplink_socket_open((uint16_t)port, &socket->fd, ret_reason, reason_size);
         if (error != OK) {
             return error;
         }
@@ -299,7 +300,7 @@ static void arp_receive(struct uplink *uplink, const struct nat_arp *arp)
     }
 }
 
-static void socket_flush(struct uplink *uplink, struct uplink_socket *socket)
+static void uplink_socket_flush(struct uplink *uplink, struct uplink_socket *socket)
 {
     uint32_t done = 0;
     while (done < socket->tx_count) {
@@ -341,7 +342,7 @@ static void datagram_queue(struct uplink *uplink, struct uplink_socket *socket,
                            struct dp_frame *frame, struct span payload, uint16_t client_port)
 {
     if (socket->tx_count == UPLINK_BURST_MAX) {
-        socket_flush(uplink, socket);
+        uplink_socket_flush(uplink, socket);
     }
     uint32_t i = socket->tx_count++;
     socket->tx_frames[i] = frame;
@@ -382,7 +383,7 @@ void uplink_flush(struct uplink *uplink)
 {
     for (uint32_t i = 0; i < uplink->socket_count; i++) {
         if (uplink->sockets[i].tx_count > 0) {
-            socket_flush(uplink, &uplink->sockets[i]);
+            uplink_socket_flush(uplink, &uplink->sockets[i]);
         }
     }
 }
