@@ -30,6 +30,12 @@ void node_plan_turns(struct world *world, struct sim_node *node, uint64_t at_ns)
         node_plan_turn(world, &node->lanes[i], at_ns);
 }
 
+/* A sole voter has led every term, also those that the ledger has forgotten. */
+static uint16_t leader_of(const struct world *world, struct ledger *ledger, uint64_t term)
+{
+    return world->draw.nodes == 1 ? 1 : (uint16_t)*ledger_leader(ledger, term);
+}
+
 /* What the log has of each write that the lane applied just now. */
 void node_notes_take(struct world *world, const struct sim_node *node)
 {
@@ -40,7 +46,7 @@ void node_notes_take(struct world *world, const struct sim_node *node)
         uint64_t term = raft_term_at(replica_raft(node_replica(node, note->shard)), note->index);
         struct history_place place = {.index = note->index,
                                       .within = note->within,
-                                      .leader = (uint16_t)*ledger_leader(&overseer->ledger, term)};
+                                      .leader = leader_of(world, &overseer->ledger, term)};
         if (world->history.ops[note->op].shard != note->shard)
             verdict_break(&world->verdict, RULE_SHARD,
                           "op %u of shard %u is in the log of shard %u", note->op,
