@@ -63,17 +63,18 @@
 #define APPEND_ENTRIES_MAX            64
 #define APPEND_SIZE_BYTES_SOFT        (32 * 1024)
 
-/* What the configuration may give one shard: more blocks or pending relaxed writes than these hold
- * the engine cannot number. */
+/* The most that the configuration may give one shard. The engine has no numbers for more blocks or
+ * more pending writes than fit into these. */
 #define STORE_SIZE_BYTES_MAX   (UINT64_C(1) << 37)
 #define RELAXED_SIZE_BYTES_MAX (UINT64_C(384) << 20)
 
 /* Sessions: operations in flight whose outcome is remembered. */
 #define SESSION_WINDOW 128
 
-/* Relaxed writes: a node may forget an identity that was silent for so long, and with it that it
- * has executed its writes; so a client transmits one, to be executed, no longer than that after the
- * first time. What lies between is the time that a packet may take. */
+/* Relaxed writes. A node may forget a relaxed session that was silent for RELAXED_SESSION_IDLE_NS,
+ * and then does not know its writes any more. So a client transmits a write, to be executed, for
+ * RELAXED_RETRY_NS after the first transmission at most. The difference is the time that a packet
+ * may take. */
 #define RELAXED_SESSION_IDLE_NS UINT64_C(60000000000)
 #define RELAXED_RETRY_NS        UINT64_C(30000000000)
 

@@ -13,9 +13,11 @@
  *   16       the requests, each after its size (u32), verbatim as wire/wire_request.h encodes it,
  *            and padded to 8
  *
- * Relaxed writes: accepted whatever the node's role and handed to the journal; durable there, they
- * are answered and lie in the pending writes, over the index, until they have been applied through
- * the log, to which this node forwards them. One name each: (node, journal seq), exactly once.
+ * Relaxed writes are accepted whatever the node's role. A relaxed write gets a journal seq and goes
+ * to the journal. Once durable there, it is answered and becomes a pending write: relaxed reads see
+ * it before they see the index. This node forwards its pending writes to the leader. A write stops
+ * being pending when the log has decided it. Node and journal seq name a write for ever, so it
+ * applies exactly once.
  *
  * A turn of the lane, in order: engine_begin_turn, engine_receive for each message, then
  * engine_batch / engine_reads_wanted, engine_forward, engine_journal_durable, engine_apply for what
@@ -42,10 +44,10 @@ struct engine_sink {
 };
 
 /*
- * Takes one entry of relaxed writes for the journal; `seq` rises from call to call. Durable later:
- * engine_journal_durable. It must not call back into the engine. ERR_NOT_YET: no room before the
- * next turn; ERR_FULL: no room. Nothing was taken then. `append` NULL: no journal, relaxed writes
- * are refused (UNSUPPORTED).
+ * Takes one entry of relaxed writes for the journal. `seq` rises from call to call. The caller says
+ * later that the entry is durable: engine_journal_durable. The function must not call back into the
+ * engine. On an error nothing was taken: ERR_NOT_YET, no room before the next turn; ERR_FULL, no
+ * room. `append` NULL: there is no journal, and relaxed writes are refused (UNSUPPORTED).
  */
 struct engine_journal {
     enum error (*append)(void *context, uint64_t seq, struct span payload);

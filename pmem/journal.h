@@ -1,18 +1,25 @@
 /*
- * The relaxed journal of one node: what it accepted without a quorum, durable before the answer and
- * kept until it has been applied through the log, or a newer entry has taken its place. Two banks,
- * each a log file of its own (pmem/log.h), hold it in turns: records are appended to the active
- * bank; when that is full, the live ones are copied into the other, which becomes active once it
- * says that it is complete, and the old one is wiped in small steps. So the journal is bounded,
- * nothing acknowledged is ever overwritten, and recovery is the log's.
+ * The journal of one replica: the relaxed writes that the node has accepted. An entry is durable
+ * before its client is answered. The entry is kept until the log has decided it, or until a newer
+ * entry has taken its place.
  *
- * A record of a bank: kind JOURNAL_OPEN (generation u64, highest seq ever u64), kind JOURNAL_READY
- * (highest seq u64: the copies before it are all there; a second one says that the first is
- * durable), kind JOURNAL_ENTRY (seq u64, then the caller's bytes). The bank with the highest
- * generation that has its READY is active; an unfinished one is wiped.
+ * The journal has two banks. Each bank is a log file of its own (pmem/log.h), so recovery is the
+ * log's. Entries are appended to the active bank. When the active bank is full, the entries that
+ * are still needed are copied into the other bank. The other bank becomes active once it says that
+ * it is complete; the old bank is then wiped in small steps. So the journal is bounded, and nothing
+ * acknowledged is ever overwritten.
  *
- * What power loss tore was not acknowledged, and is dropped. Suspect marks mean nothing here: no
- * quorum knows what a journal held. What rotted is told, and the rest kept.
+ * A record of a bank is of one of these kinds:
+ *    JOURNAL_OPEN   generation u64, highest seq ever u64
+ *    JOURNAL_READY  highest seq u64. The first: all copies are before it. The second: the first is
+ *                   durable.
+ *    JOURNAL_ENTRY  seq u64, then the caller's bytes
+ * Of the banks with a READY, the one with the highest generation is active. A bank without a READY
+ * is wiped.
+ *
+ * A torn tail was not acknowledged, and is dropped. Rot is told to the operator, and the rest of
+ * the entries is kept. The suspect mark of a bank means nothing: no quorum knows what a journal
+ * held.
  *
  * Owner: one thread (the lane).
  */
@@ -32,10 +39,10 @@ struct journal_options {
     size_t size_bytes; /* of one bank, as log_options.size_bytes */
     struct log_identity identity;
     /*
-     * The first set, from seq `seq` on, that is still needed; an entry holds the sets from the seq
-     * behind that of the entry before it up to its own. What is not needed a move leaves behind, as
-     * what was forgotten. Never answers less than it did before for what was not appended since.
-     * NULL: all are needed.
+     * Returns the seq of the first set, from `seq` on, that is still needed. (An entry holds the
+     * sets with the seqs above that of the entry before it, up to its own.) A move leaves behind
+     * the entries of which no set is needed. For the same entries a later answer is never lower
+     * than an earlier one. NULL: all entries are needed.
      */
     uint64_t (*next_needed)(void *context, uint64_t seq);
     void *context;

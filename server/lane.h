@@ -1,7 +1,7 @@
 /*
- * A lane: one polling thread's whole world, from packet to medium and back: a port queue,
- * reassembly, and the replicas of some shards (server/replica.h). The only code that knows all
- * layers, the same object in polluxd and in the simulator (which links other ports and media).
+ * A lane: one polling thread with a port queue, reassembly, and the replicas of some shards
+ * (server/replica.h). This is the only code that knows all layers. The simulator runs the same
+ * object code as polluxd and links other ports and media.
  *
  * One turn (lane_turn), data flowing one way round:
  *   receive a burst -> decode -> engine and raft of the packet's shard -> append -> transmit what

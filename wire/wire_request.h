@@ -53,17 +53,17 @@ struct wire_op {
 };
 #define WIRE_OP_HEADER_SIZE_BYTES 24
 
-/* Tells the writes of one client, which relaxed ones know by their identity, from those of
- * others. */
-static inline uint32_t wire_tag(uint64_t identity)
+/* The tag of a relaxed session: tells the pending writes of one client from those of others. */
+static inline uint32_t wire_tag(uint64_t session)
 {
-    uint32_t tag = (uint32_t)(identity >> 32) ^ (uint32_t)identity;
+    uint32_t tag = (uint32_t)(session >> 32) ^ (uint32_t)session;
     return tag != 0 ? tag : 1;
 }
 
 /*
- * The replicated part of a write: copied verbatim into the log record. `floor`: every seq below it
- * is finished for the client; its outcome may be forgotten, and such an op is never executed again.
+ * The replicated part of a write, copied verbatim into the log record. The client has finished
+ * every seq below `floor`: the outcome of such an op may be forgotten, and the op is never executed
+ * again.
  */
 struct wire_request {
     uint64_t session;
@@ -74,25 +74,26 @@ struct wire_request {
 #define WIRE_REQUEST_HEADER_SIZE_BYTES 24
 
 /*
- * The session under which node `id` forwards its pending relaxed writes: sets whose seq is their
- * journal seq, rising, each with its client's tag and perhaps after its cancels; `floor` is the
- * journal seq that must be done before. A fence decides all up to its seq: what a lost journal had
- * accepted. Clients never use such an id for a consistent write.
+ * The session under which node `id` forwards its pending relaxed writes. The request holds sets.
+ * The seq of a set is its journal seq, and the seqs rise. Each set has its client's tag, and its
+ * cancels stand directly before it. `floor` is the journal seq up to which everything must be
+ * decided before the request may apply. A fence in place of the sets decides everything up to its
+ * seq: whatever a lost journal had accepted. Clients never use such an id for a consistent write.
  */
 #define WIRE_NODE_SESSION_FLAG (UINT64_C(1) << 63)
 #define WIRE_NODE_SESSION(id)  (WIRE_NODE_SESSION_FLAG | (uint64_t)(id))
 
 /*
- * WIRE_WRITE. `packet_number` rises with every transmission of the session, so that a node can tell
- * a duplicated packet from a retry; `incarnation` is the addressed node's (from its hello reply),
- * so that a packet delayed across its restart is told apart too. Together they make a refusal
- * definite.
+ * WIRE_WRITE. Two numbers make a refusal definite. `packet_number` rises with every transmission of
+ * the session: a node tells a packet that the network copied from a retry. `incarnation` is that of
+ * the addressed node (from its hello reply): a node that has restarted knows a packet that was
+ * meant for its earlier start.
  *
- * Relaxed: the ops are sets and cancels; `session` is an identity that the client draws at random
- * for its whole life, not 0, and the seqs are its own: a retry with the same identity and seqs to
- * the same incarnation of the node is never executed twice. After a restart of the node nobody can
- * promise that, so that a retry there sets `is_recall`: it is answered as before if the node still
- * knows it, and else refused (UNKNOWN), never executed.
+ * Relaxed: the ops are sets and cancels. `session` is the relaxed session, a number that the client
+ * draws at random for its whole life; it is not 0. The seqs are the client's own. A node never
+ * executes a retry of the same session and seq twice, as long as it does not restart. After a
+ * restart the client sends the write with `is_recall`. The node answers as before if it knows the
+ * write, and else refuses (UNKNOWN). A recall is never executed.
  */
 struct wire_write {
     uint64_t packet_number;

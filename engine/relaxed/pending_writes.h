@@ -3,15 +3,16 @@
  * their journal seqs, and an index over the newest of each key that is durable here. Relaxed reads
  * look here before they look at the applied state.
  *
- * A queue of ops, positions ever rising: [head, shown) are durable, [shown, tail) wait for the
- * journal. A newer op of a key takes the place of an older one that was never forwarded and carries
- * no cancels: the older one is dropped and leaves a gap in the queue. One that was forwarded stays
- * until it is decided, behind the newer one. One that was overruled (a cancel of it has applied)
- * stays, too, for its number must be decided; but it is shown no more. Gaps are closed when they
- * are half of a full queue.
+ * The writes form a queue whose positions only rise. Those of [head, shown) are durable; those of
+ * [shown, tail) wait for the journal. What happens to the older of two writes of one key:
+ *  - never forwarded, no cancels: it is dropped and leaves a gap. When half of a full queue is
+ *    gaps, the gaps are closed.
+ *  - forwarded, or with cancels: it stays until it is decided, and the newer one is shown.
+ *  - overruled (a cancel of it has applied): it stays, for its number must be decided, and is shown
+ *    no more.
  *
- * A restart may find more than was pending: what the log had decided, but not durably so here. So
- * there is room for a quarter more than is ever accepted.
+ * A restart may find more writes than were pending: the log had decided some, but the commit was
+ * not durable on this node. So there is room for a quarter more than is ever accepted.
  *
  * Owner writes; any thread looks up inside its RCU turn (engine/state/rcu.h).
  */

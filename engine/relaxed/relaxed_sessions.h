@@ -1,11 +1,13 @@
 /*
- * Identities of clients that write relaxed, and the journal seq of each of their last writes: what
- * a retry is answered from, so that it never executes twice at this node. Local, bounded, and built
- * again from the journal at a start. A session gives way to a new one only after it has been
- * silent for RELAXED_SESSION_IDLE_NS.
+ * Relaxed sessions: which relaxed writes this node has accepted from each client. A session holds
+ * the journal seqs of the client's last SESSION_WINDOW writes. A retry is answered from there, so
+ * it never executes twice on this node. The table is local and bounded, and is built again from the
+ * journal at a start. A session gives way to a new one only after RELAXED_SESSION_IDLE_NS of
+ * silence.
  *
- * Packets seen are remembered with it, so that a refusal holds: no copy of the refused packet is
- * taken later. What was refused because no session was free is remembered apart.
+ * A session also remembers the packets that it has seen, so that a refusal holds: no copy of the
+ * refused packet is taken later. A client that was refused because no session was free is a
+ * stranger; the packets of strangers are remembered in a ring of their own.
  *
  * Owner: one thread.
  */
@@ -21,8 +23,8 @@
 
 #define RELAXED_SESSIONS_MAX 1024
 
-/* Refusals of clients without a session that are remembered, and for how long: no copy of a
- * packet comes later. */
+/* Refused packets of strangers that are remembered, and for how long. No copy of a packet is
+ * assumed to arrive later than that. */
 #define STRANGERS_MAX        256
 #define STRANGER_REMEMBER_NS UINT64_C(10000000000)
 

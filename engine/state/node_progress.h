@@ -21,11 +21,13 @@
 #include <stdint.h>
 
 /*
- * Cancels of writes of one node that are not decided. A client's write that would make
- * them more is refused (STORE_FULL). A relaxed write was acknowledged and must apply whatever
- * happens, so each node accepts only as many as keep its own share below the same limit: behind its
- * client's back nothing is refused, and a node that stays away for long cannot block the backlogs
- * of others.
+ * Bounds of the cancels that one node's progress remembers.
+ *
+ * A consistent write whose cancels would exceed NODE_CANCELS_MAX is refused (STORE_FULL); its
+ * client learns that. A forwarded relaxed write must not be refused: it was acknowledged already.
+ * So each node checks before it accepts a relaxed write, and keeps its own share below
+ * NODE_CANCELS_MAX. The consistent writes and NODES_MAX nodes together thus fit into
+ * NODE_CANCELS_CAPACITY, even if the node whose writes are cancelled stays away for long.
  */
 #define NODE_CANCELS_MAX      1024
 #define NODE_CANCELS_CAPACITY ((NODES_MAX + 1) * NODE_CANCELS_MAX)

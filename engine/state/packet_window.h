@@ -1,6 +1,7 @@
 /*
- * Which packets of one sender were seen: why a refusal holds. Packet numbers rise with every
- * transmission, so that a copy of a packet that was refused, or taken, is told from a retry.
+ * Which packets of one sender were seen. This is why a refusal holds: a copy of a refused packet
+ * has a number that was seen, and is dropped. A retry has a new number, for packet numbers rise
+ * with every transmission.
  */
 #ifndef POLLUX_ENGINE_STATE_PACKET_WINDOW_H
 #define POLLUX_ENGINE_STATE_PACKET_WINDOW_H

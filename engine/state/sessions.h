@@ -1,16 +1,18 @@
 /*
- * Sessions of clients: why a retried or duplicated request never applies twice. A fixed table; each
- * session remembers the outcomes of the SESSION_WINDOW sequence numbers from its floor on. A
+ * Sessions of clients: why a retried or duplicated request never applies twice. The table is fixed.
+ * Each session remembers the outcomes of the SESSION_WINDOW sequence numbers from its floor on. A
  * sequence number below the floor is finished for its client and is never executed again.
  *
- * The replicated part depends on the applied records only. A session ends by request, or by log
- * time (session_ttl_ns without a request); live ones are never evicted. Ids are never reused: they
- * name the record that opened the session, so that a node can tell an id that is dead for ever from
- * one that it has not applied yet (sessions_is_future). A session is known by the nonce it was
- * registered with, too, so that a retry of the registration finds it instead of opening another.
+ * The replicated part depends on the applied records only. A session ends when its client says so,
+ * or after session_ttl_ns of log time without a request. A living session is never evicted.
  *
- * The local part (packets seen) serves this node's intake: a packet that the network duplicated is
- * told from a retry, so that a refusal holds for every copy of the refused packet.
+ * An id is never used again: it names the record that opened the session. So a node can tell an id
+ * that is dead for ever from an id whose record it has not applied yet (sessions_is_future). A
+ * session is also found by the nonce that it was registered with, so a retry of the registration
+ * opens no second session.
+ *
+ * The local part (packets seen) serves this node's admission. It tells a packet that the network
+ * copied from a retry, so that a refusal holds for every copy of the refused packet.
  *
  * Owner: one thread.
  */
