@@ -1,4 +1,4 @@
-/* The overlay of pending writes: order, gaps, room, and what readers find. */
+/* Pending writes: order, gaps, room, and what readers find. */
 #include "tests/unit/engine/fixture.h"
 
 #include "engine/state/key_hash.h"
