@@ -7,9 +7,6 @@
 
 #define LARGEST_ENTRY_BLOCKS ((KEY_SIZE_BYTES_MAX + VALUE_SIZE_BYTES_MAX) / STORE_PIECE_BYTES + 2)
 
-/* So many entries before it is recycled, one is fetched. */
-#define RECYCLE_AHEAD 8
-
 static_assert(STORE_SLACK_BLOCKS >= 2 * LARGEST_ENTRY_BLOCKS,
               "the old and the new value of one key fit beside a full store");
 
@@ -70,21 +67,9 @@ void store_deinit(struct store *store)
     store->grace = NULL;
 }
 
-/* Retired entries are long out of the caches: fetches one that will be recycled soon. */
-static void fetch_retired(const struct store *store)
-{
-    uint64_t at = store->retired_head + RECYCLE_AHEAD;
-    if (at >= store->retired_ready)
-        return;
-    const uint8_t *entry = block_at(store, store->retired[at & store->retired_mask]);
-    __builtin_prefetch(entry, 1);
-    __builtin_prefetch(entry + 64, 1);
-}
-
 /* Gives the chain of the oldest ready entry to the free blocks. */
 static void entry_recycle(struct store *store)
 {
-    fetch_retired(store);
     uint32_t number = store->retired[store->retired_head++ & store->retired_mask];
     struct store_entry *entry = block_at(store, number);
     uint32_t count = store_entry_blocks(store_entry_key_size(entry), entry->value_size_bytes);
