@@ -71,6 +71,23 @@ static void decided_note(struct acceptance *acceptance, uint32_t number)
         timeline_add(&acceptance->of_leader, &note);
 }
 
+/*
+ * A relaxed write that a consistent one through its server overruled never comes into the log, but
+ * it had overruled what its client wrote before: the cancels that it carried went into the log with
+ * the consistent write.
+ */
+static void overruled_note(struct acceptance *acceptance, uint32_t number)
+{
+    const struct history_op *op = &acceptance->history->ops[number];
+    const struct timeline_note *server = timeline_greatest(
+        &acceptance->of_leader, timeline_group(op->key, op->node, 0), UINT64_MAX - op->invoke_ns);
+    if (server == NULL)
+        return;
+    timeline_add(&acceptance->of_client,
+                 &(struct timeline_note){timeline_group(op->key, op->client, op->life),
+                                         UINT64_MAX - op->return_ns, server->value, number, 0});
+}
+
 void acceptance_init(struct acceptance *acceptance, const struct history *history)
 {
     *acceptance = (struct acceptance){.history = history};
@@ -93,8 +110,12 @@ void acceptance_init(struct acceptance *acceptance, const struct history *histor
     timeline_seal(&acceptance->newest);
     timeline_seal(&acceptance->known);
     timeline_seal(&acceptance->doubtful);
-    timeline_seal(&acceptance->of_client);
     timeline_seal(&acceptance->of_leader);
+    for (uint32_t i = 0; i < history->count; i++) {
+        if (acceptance_is_sure(&history->ops[i]) && history->ops[i].place.index == 0)
+            overruled_note(acceptance, i);
+    }
+    timeline_seal(&acceptance->of_client);
 }
 
 void acceptance_deinit(struct acceptance *acceptance)

@@ -70,6 +70,28 @@ static void test_relaxed_check_passes_what_a_write_through_its_server_overruled(
     assert_int_equal(story_judge(story), RULE_NONE);
 }
 
+/* Node 1 took the client's later write, then appended another client's: that carries the cancel. */
+static void test_relaxed_check_passes_what_an_overruled_write_overruled(void **state)
+{
+    struct story *story = *state;
+    story_relaxed(story, 3, 10);
+    story_relaxed(story, 1, 20);
+    uint32_t last = story_set(story, 2, 6); /* appended by node 1 */
+    story_get_relaxed(story, 3, 6, last);
+    assert_int_equal(story_judge(story), RULE_NONE);
+}
+
+/* The client's later write came to the server when the consistent one was over. */
+static void test_relaxed_check_breaks_on_a_write_overruled_by_none_that_was(void **state)
+{
+    struct story *story = *state;
+    story_relaxed(story, 3, 10);
+    story_set(story, 2, 6); /* appended by node 1 */
+    uint32_t later = story_relaxed(story, 1, 20);
+    story_get_pending(story, 1, 6, later);
+    assert_int_equal(story_judge(story), RULE_RELAXED_DECIDED);
+}
+
 static void test_relaxed_check_passes_the_older_write_of_another_client_again(void **state)
 {
     struct story *story = *state;
@@ -359,6 +381,8 @@ int main(void)
         TEST(test_relaxed_check_passes_coalesced_writes),
         TEST(test_relaxed_check_passes_what_its_client_overruled),
         TEST(test_relaxed_check_passes_what_a_write_through_its_server_overruled),
+        TEST(test_relaxed_check_passes_what_an_overruled_write_overruled),
+        TEST(test_relaxed_check_breaks_on_a_write_overruled_by_none_that_was),
         TEST(test_relaxed_check_passes_the_older_write_of_another_client_again),
         TEST(test_relaxed_check_breaks_on_the_older_write_before_the_newer_is_overruled),
         TEST(test_relaxed_check_passes_what_was_lost_with_the_journal),
