@@ -123,6 +123,7 @@ struct engine_options {
     X(retire_backlog)                                                                              \
     X(relaxed_accepted)                                                                            \
     X(relaxed_refused)                                                                             \
+    X(relaxed_postponed)                                                                           \
     X(relaxed_recalled)                                                                            \
     X(relaxed_coalesced)                                                                           \
     X(relaxed_pending)                                                                             \

@@ -339,7 +339,10 @@ void relaxed_write(struct engine *engine, const struct address *from,
         status = decide_arrival(engine, &arrival);
     if (status != WIRE_STATUS_OK) {
         engine->counters.writes_refused++;
-        engine->counters.relaxed_refused++;
+        if (status == WIRE_STATUS_PENDING)
+            engine->counters.relaxed_postponed++;
+        else
+            engine->counters.relaxed_refused++;
         answer_refuse(engine, from, WIRE_WRITE_REPLY, write->packet_number, status);
         return;
     }

@@ -17,6 +17,8 @@ void fixture_sent(void *context, const struct address *to, uint8_t type, struct 
 enum error fixture_append(void *context, uint64_t seq, struct span payload)
 {
     struct fixture *f = context;
+    if (f->is_journal_moving)
+        return ERR_NOT_YET;
     if (f->entry_count == f->entries_max)
         return ERR_FULL;
     assert_true(f->entry_count == 0 || f->entries[f->entry_count - 1].seq < seq);

@@ -58,6 +58,7 @@ struct fixture {
     uint32_t message_count;
     struct fixture_record records[FIXTURE_RECORDS_MAX];
     uint64_t record_count;
+    bool is_journal_moving;
     uint64_t packet_number;
     uint64_t nonce;  /* of the last registration */
     uint8_t *buffer; /* a request, then the write around it */
@@ -65,7 +66,8 @@ struct fixture {
 
 /* The sink of its engine: keeps the message. */
 void fixture_sent(void *context, const struct address *to, uint8_t type, struct span body);
-/* The journal of its engine: keeps the entry. ERR_FULL beyond `entries_max`. */
+/* The journal of its engine: keeps the entry. ERR_FULL beyond `entries_max`, ERR_NOT_YET while it
+ * is said to move. */
 enum error fixture_append(void *context, uint64_t seq, struct span payload);
 void fixture_forget_messages(struct fixture *f);
 struct address fixture_client(void);

@@ -294,6 +294,22 @@ static void test_relaxed_backlog_is_bounded(void **state)
     assert_int_equal(engine_counters(f->engine)->relaxed_refused, 1);
 }
 
+/* A journal that is about to move says "not yet": nothing was refused, and the retry is taken. */
+static void test_relaxed_write_is_postponed_while_the_journal_moves(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture_write write = {.session = 77, .is_relaxed = true};
+    f->is_journal_moving = true;
+    expect_status(f, &write, op_set(1, "k", "x"), WIRE_STATUS_PENDING);
+    assert_int_equal(engine_counters(f->engine)->relaxed_postponed, 1);
+    assert_int_equal(engine_counters(f->engine)->relaxed_refused, 0);
+    f->is_journal_moving = false;
+    fixture_pend(f, 1, "k", "x");
+    struct wire_reply_op got = fixture_get(f, "k");
+    assert_value(&got, "x");
+    assert_int_equal(engine_counters(f->engine)->relaxed_postponed, 1);
+}
+
 static void test_relaxed_blocks_are_bounded(void **state)
 {
     struct fixture *f = *state;
@@ -462,6 +478,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_backlog_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_relaxed_write_is_postponed_while_the_journal_moves, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_blocks_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_identities_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_identity_that_retries_does_not_give_way, setup,
