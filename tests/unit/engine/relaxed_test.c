@@ -478,8 +478,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_backlog_is_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(
-            test_relaxed_write_is_postponed_while_the_journal_moves, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_write_is_postponed_while_the_journal_moves,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_blocks_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_identities_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_identity_that_retries_does_not_give_way, setup,
