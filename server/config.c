@@ -371,7 +371,7 @@ static void set_defaults(struct config *config)
         .memory_mib = 64,
         .shard_count = 1,
         .lane_count = 1,
-        .idle_spin_turns = 100,
+        .idle_spin_turns = 0,
         .idle_yield_turns = 2000,
         .idle_sleep_max_ns = 100000,
     };
