@@ -19,38 +19,53 @@ static_assert((int)RAFT_PRE_CANDIDATE == WIRE_ROLE_PRE_CANDIDATE, "roles are tol
 static_assert((int)RAFT_CANDIDATE == WIRE_ROLE_CANDIDATE, "roles are told by value");
 static_assert((int)RAFT_LEADER == WIRE_ROLE_LEADER, "roles are told by value");
 
+/* The fields of each body, by one name in both layers. A list counts for both directions. */
+#define VOTE_REQUEST_FIELDS(X)                                                                     \
+    X(vote_request, last_index)                                                                    \
+    X(vote_request, last_term)                                                                     \
+    X(vote_request, is_pre_vote)                                                                   \
+    X(vote_request, is_transfer)
+
+#define VOTE_REPLY_FIELDS(X)                                                                       \
+    X(vote_reply, is_granted)                                                                      \
+    X(vote_reply, is_pre_vote)                                                                     \
+    X(vote_reply, is_suspect)
+
+#define APPEND_REQUEST_FIELDS(X)                                                                   \
+    X(append_request, previous_index)                                                              \
+    X(append_request, previous_term)                                                               \
+    X(append_request, commit_index)                                                                \
+    X(append_request, round)                                                                       \
+    X(append_request, quorum_age_ns)                                                               \
+    X(append_request, entry_count)                                                                 \
+    X(append_request, suspicion)
+
+#define APPEND_REPLY_FIELDS(X)                                                                     \
+    X(append_reply, match_index)                                                                   \
+    X(append_reply, round)                                                                         \
+    X(append_reply, conflict_term)                                                                 \
+    X(append_reply, conflict_index)                                                                \
+    X(append_reply, rejected_index)                                                                \
+    X(append_reply, suspicion)                                                                     \
+    X(append_reply, is_success)
+
+#define COPY(body, field) to->body.field = (typeof(to->body.field))from->body.field;
+
 static void fields_to_wire(const struct raft_message *from, struct wire_peer_message *to)
 {
     switch (from->type) {
     case RAFT_VOTE_REQUEST:
-        to->vote_request.last_index = from->vote_request.last_index;
-        to->vote_request.last_term = from->vote_request.last_term;
-        to->vote_request.is_pre_vote = from->vote_request.is_pre_vote;
-        to->vote_request.is_transfer = from->vote_request.is_transfer;
+        VOTE_REQUEST_FIELDS(COPY)
         return;
     case RAFT_VOTE_REPLY:
-        to->vote_reply.is_granted = from->vote_reply.is_granted;
-        to->vote_reply.is_pre_vote = from->vote_reply.is_pre_vote;
-        to->vote_reply.is_suspect = from->vote_reply.is_suspect;
+        VOTE_REPLY_FIELDS(COPY)
         return;
     case RAFT_APPEND_REQUEST:
         CHECK(from->append_request.entry_count <= APPEND_ENTRIES_MAX);
-        to->append_request.previous_index = from->append_request.previous_index;
-        to->append_request.previous_term = from->append_request.previous_term;
-        to->append_request.commit_index = from->append_request.commit_index;
-        to->append_request.round = from->append_request.round;
-        to->append_request.quorum_age_ns = from->append_request.quorum_age_ns;
-        to->append_request.entry_count = (uint16_t)from->append_request.entry_count;
-        to->append_request.suspicion = from->append_request.suspicion;
+        APPEND_REQUEST_FIELDS(COPY)
         return;
     case RAFT_APPEND_REPLY:
-        to->append_reply.match_index = from->append_reply.match_index;
-        to->append_reply.round = from->append_reply.round;
-        to->append_reply.conflict_term = from->append_reply.conflict_term;
-        to->append_reply.conflict_index = from->append_reply.conflict_index;
-        to->append_reply.rejected_index = from->append_reply.rejected_index;
-        to->append_reply.suspicion = from->append_reply.suspicion;
-        to->append_reply.is_success = from->append_reply.is_success;
+        APPEND_REPLY_FIELDS(COPY)
         return;
     case RAFT_TIMEOUT_NOW:
     case RAFT_MESSAGE_TYPE_END:
@@ -62,33 +77,16 @@ static void fields_from_wire(const struct wire_peer_message *from, struct raft_m
 {
     switch ((enum wire_peer_type)from->type) {
     case WIRE_PEER_VOTE_REQUEST:
-        to->vote_request.last_index = from->vote_request.last_index;
-        to->vote_request.last_term = from->vote_request.last_term;
-        to->vote_request.is_pre_vote = from->vote_request.is_pre_vote;
-        to->vote_request.is_transfer = from->vote_request.is_transfer;
+        VOTE_REQUEST_FIELDS(COPY)
         return;
     case WIRE_PEER_VOTE_REPLY:
-        to->vote_reply.is_granted = from->vote_reply.is_granted;
-        to->vote_reply.is_pre_vote = from->vote_reply.is_pre_vote;
-        to->vote_reply.is_suspect = from->vote_reply.is_suspect;
+        VOTE_REPLY_FIELDS(COPY)
         return;
     case WIRE_PEER_APPEND_REQUEST:
-        to->append_request.previous_index = from->append_request.previous_index;
-        to->append_request.previous_term = from->append_request.previous_term;
-        to->append_request.commit_index = from->append_request.commit_index;
-        to->append_request.round = from->append_request.round;
-        to->append_request.quorum_age_ns = from->append_request.quorum_age_ns;
-        to->append_request.entry_count = from->append_request.entry_count;
-        to->append_request.suspicion = from->append_request.suspicion;
+        APPEND_REQUEST_FIELDS(COPY)
         return;
     case WIRE_PEER_APPEND_REPLY:
-        to->append_reply.match_index = from->append_reply.match_index;
-        to->append_reply.round = from->append_reply.round;
-        to->append_reply.conflict_term = from->append_reply.conflict_term;
-        to->append_reply.conflict_index = from->append_reply.conflict_index;
-        to->append_reply.rejected_index = from->append_reply.rejected_index;
-        to->append_reply.suspicion = from->append_reply.suspicion;
-        to->append_reply.is_success = from->append_reply.is_success;
+        APPEND_REPLY_FIELDS(COPY)
         return;
     case WIRE_PEER_TIMEOUT_NOW:
     case WIRE_PEER_TYPE_END:

@@ -18,6 +18,7 @@ void relaxed_sessions_init(struct relaxed_sessions *sessions, struct arena *aren
     *sessions = (struct relaxed_sessions){
         .slots = arena_take(arena, (RELAXED_SESSIONS_MAX + 1) * sizeof(struct relaxed_session), 64),
         .buckets = arena_take(arena, BUCKETS * sizeof(uint32_t), 64)};
+    TAILQ_INIT(&sessions->order);
 }
 
 static uint32_t *relaxed_bucket(const struct relaxed_sessions *sessions, uint64_t id)
@@ -34,50 +35,20 @@ struct relaxed_session *relaxed_sessions_find(const struct relaxed_sessions *ses
     return slot == 0 ? NULL : &sessions->slots[slot];
 }
 
-static uint32_t relaxed_slot(const struct relaxed_sessions *sessions,
-                             const struct relaxed_session *session)
-{
-    return (uint32_t)(session - sessions->slots);
-}
-
-static void relaxed_order_append(struct relaxed_sessions *sessions, struct relaxed_session *session)
-{
-    uint32_t slot = relaxed_slot(sessions, session);
-    session->older = sessions->newest;
-    session->newer = 0;
-    if (sessions->newest != 0)
-        sessions->slots[sessions->newest].newer = slot;
-    else
-        sessions->oldest = slot;
-    sessions->newest = slot;
-}
-
-static void relaxed_order_remove(struct relaxed_sessions *sessions, struct relaxed_session *session)
-{
-    if (session->older != 0)
-        sessions->slots[session->older].newer = session->newer;
-    else
-        sessions->oldest = session->newer;
-    if (session->newer != 0)
-        sessions->slots[session->newer].older = session->older;
-    else
-        sessions->newest = session->older;
-}
-
 /* The one that was silent longest gives its slot back, if it was so for long enough. */
 static uint32_t relaxed_slot_reclaim(struct relaxed_sessions *sessions, uint64_t now_ns)
 {
-    struct relaxed_session *session = &sessions->slots[sessions->oldest];
+    struct relaxed_session *session = TAILQ_FIRST(&sessions->order);
     if (now_ns - session->touched_ns < RELAXED_SESSION_IDLE_NS)
         return 0;
-    uint32_t slot = sessions->oldest;
+    uint32_t slot = (uint32_t)(session - sessions->slots);
     uint32_t *link = relaxed_bucket(sessions, session->id);
     while (*link != slot) {
         CHECK(*link != 0);
         link = &sessions->slots[*link].next;
     }
     *link = session->next;
-    relaxed_order_remove(sessions, session);
+    TAILQ_REMOVE(&sessions->order, session, order);
     sessions->count--;
     return slot;
 }
@@ -99,7 +70,7 @@ struct relaxed_session *relaxed_sessions_take(struct relaxed_sessions *sessions,
     CHECK(id != 0);
     struct relaxed_session *session = relaxed_sessions_find(sessions, id);
     if (session != NULL) {
-        relaxed_order_remove(sessions, session);
+        TAILQ_REMOVE(&sessions->order, session, order);
     } else {
         uint32_t slot = sessions->count < RELAXED_SESSIONS_MAX
                             ? sessions->count + 1
@@ -113,7 +84,7 @@ struct relaxed_session *relaxed_sessions_take(struct relaxed_sessions *sessions,
         recall_refusals(sessions, session);
     }
     session->touched_ns = now_ns;
-    relaxed_order_append(sessions, session);
+    TAILQ_INSERT_TAIL(&sessions->order, session, order);
     return session;
 }
 

@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #define RELAXED_SESSIONS_MAX 1024
 
@@ -37,8 +38,7 @@ struct relaxed_session {
     uint64_t id; /* 0: free */
     uint64_t touched_ns;
     uint32_t next; /* in its bucket; 0: none */
-    uint32_t newer;
-    uint32_t older;
+    TAILQ_ENTRY(relaxed_session) order;
     struct packet_window packets;
     struct relaxed_session_write writes[SESSION_WINDOW]; /* at seq mod SESSION_WINDOW */
 };
@@ -53,8 +53,7 @@ struct relaxed_sessions {
     struct relaxed_session *slots; /* slot 0 is never used */
     uint32_t *buckets;
     uint32_t count;
-    uint32_t oldest;
-    uint32_t newest;
+    TAILQ_HEAD(, relaxed_session) order; /* by touched_ns, from the oldest */
     struct stranger strangers[STRANGERS_MAX]; /* a ring */
     uint64_t strangers_tail;
 };

@@ -31,6 +31,7 @@ void sessions_init(struct sessions *sessions, struct arena *arena, uint32_t sess
         .untouched = 1,
         .capacity = sessions_max,
     };
+    TAILQ_INIT(&sessions->order);
 }
 
 static uint32_t bucket_at(const struct sessions *sessions, uint64_t key)
@@ -84,30 +85,6 @@ void sessions_set_nonce(struct sessions *sessions, struct session *session, uint
     *bucket = session_slot(sessions, session);
 }
 
-static void session_order_append(struct sessions *sessions, struct session *session)
-{
-    uint32_t slot = session_slot(sessions, session);
-    session->older = sessions->newest;
-    session->newer = 0;
-    if (sessions->newest != 0)
-        sessions->slots[sessions->newest].newer = slot;
-    else
-        sessions->oldest = slot;
-    sessions->newest = slot;
-}
-
-static void session_order_remove(struct sessions *sessions, struct session *session)
-{
-    if (session->older != 0)
-        sessions->slots[session->older].newer = session->newer;
-    else
-        sessions->oldest = session->newer;
-    if (session->newer != 0)
-        sessions->slots[session->newer].older = session->older;
-    else
-        sessions->newest = session->older;
-}
-
 static uint32_t slot_take(struct sessions *sessions)
 {
     if (sessions->free_first == 0)
@@ -130,7 +107,7 @@ struct session *sessions_open(struct sessions *sessions, uint64_t id, uint64_t l
     *session =
         (struct session){.id = id, .floor = 1, .last_active_ns = log_time_ns, .next = *bucket};
     *bucket = slot;
-    session_order_append(sessions, session);
+    TAILQ_INSERT_TAIL(&sessions->order, session, order);
     sessions->count++;
     return session;
 }
@@ -159,7 +136,7 @@ void sessions_close(struct sessions *sessions, struct session *session)
     }
     *link = session->next;
     forget_nonce(sessions, session);
-    session_order_remove(sessions, session);
+    TAILQ_REMOVE(&sessions->order, session, order);
     session->id = 0;
     session->next = sessions->free_first;
     sessions->free_first = slot;
@@ -170,17 +147,17 @@ void sessions_touch(struct sessions *sessions, struct session *session, uint64_t
 {
     CHECK(log_time_ns >= session->last_active_ns);
     session->last_active_ns = log_time_ns;
-    if (sessions->newest == session_slot(sessions, session))
+    if (TAILQ_NEXT(session, order) == NULL)
         return;
-    session_order_remove(sessions, session);
-    session_order_append(sessions, session);
+    TAILQ_REMOVE(&sessions->order, session, order);
+    TAILQ_INSERT_TAIL(&sessions->order, session, order);
 }
 
 uint32_t sessions_expire(struct sessions *sessions, uint64_t oldest_ns, uint32_t count_max)
 {
     uint32_t count = 0;
-    while (count < count_max && sessions->oldest != 0) {
-        struct session *session = &sessions->slots[sessions->oldest];
+    while (count < count_max && !TAILQ_EMPTY(&sessions->order)) {
+        struct session *session = TAILQ_FIRST(&sessions->order);
         if (session->last_active_ns >= oldest_ns)
             break;
         sessions_close(sessions, session);
@@ -220,8 +197,9 @@ static uint64_t session_state_hash(const struct session *session)
 uint64_t sessions_state_hash(const struct sessions *sessions)
 {
     uint64_t hash = sessions->count;
-    for (uint32_t slot = sessions->oldest; slot != 0; slot = sessions->slots[slot].newer)
-        hash += session_state_hash(&sessions->slots[slot]);
+    for (const struct session *session = TAILQ_FIRST(&sessions->order); session != NULL;
+         session = TAILQ_NEXT(session, order))
+        hash += session_state_hash(session);
     return hash;
 }
 
@@ -229,8 +207,8 @@ void sessions_check_invariants(const struct sessions *sessions, uint64_t log_tim
 {
     uint32_t count = 0;
     uint64_t last_ns = 0;
-    for (uint32_t slot = sessions->oldest; slot != 0; slot = sessions->slots[slot].newer) {
-        const struct session *session = &sessions->slots[slot];
+    for (const struct session *session = TAILQ_FIRST(&sessions->order); session != NULL;
+         session = TAILQ_NEXT(session, order)) {
         CHECK(++count <= sessions->capacity);
         CHECK(session->id != 0 && sessions_find(sessions, session->id) == session);
         CHECK(session->nonce == 0 || sessions_find_nonce(sessions, session->nonce) == session);

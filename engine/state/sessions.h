@@ -25,6 +25,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #define SESSIONS_MAX (1u << 20)
 
@@ -47,8 +48,7 @@ struct session {
     bool is_used;            /* an outcome was remembered: its client has learned its id */
     uint32_t next;           /* in its bucket, or among the free; 0: none */
     uint32_t next_of_nonce;  /* in the bucket of its nonce */
-    uint32_t newer;          /* in the order of last_active_ns */
-    uint32_t older;
+    TAILQ_ENTRY(session) order;
     struct session_outcome outcomes[SESSION_WINDOW]; /* at seq mod SESSION_WINDOW */
     struct packet_window packets;                    /* local */
 };
@@ -62,8 +62,7 @@ struct sessions {
     uint32_t untouched;
     uint32_t capacity;
     uint32_t count;
-    uint32_t oldest;
-    uint32_t newest;
+    TAILQ_HEAD(, session) order; /* by last_active_ns, from the oldest */
 };
 
 size_t sessions_arena_bytes(uint32_t sessions_max);

@@ -56,8 +56,7 @@ static void test_sessions_opens_finds_and_closes(void **state)
             assert_null(sessions_find(sessions, sessions_id(round + 1, i)));
         }
         assert_int_equal(sessions->count, 0);
-        assert_int_equal(sessions->oldest, 0);
-        assert_int_equal(sessions->newest, 0);
+        assert_true(TAILQ_EMPTY(&sessions->order));
     }
 }
 
