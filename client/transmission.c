@@ -8,6 +8,8 @@
  */
 #include "client/client_internal.h"
 
+#include <string.h>
+
 #define JITTER_SHARE 4
 
 uint64_t round_trip_timeout_ns(struct plx_client *client, const struct shard_state *shard,
@@ -58,8 +60,11 @@ struct transmission *transmission_new(struct plx_client *client, struct shard_st
     uint64_t number = ++shard->packet_number;
     /* The oldest gives way; operations in it stay unanswered, which is the careful side. */
     struct transmission *transmission = &shard->transmissions[number % TRANSMISSIONS_MAX];
-    *transmission = (struct transmission){
-        .number = number, .sent_ns = client->now_ns, .endpoint = (uint8_t)endpoint};
+    /* Most hold one operation: what the arrays held is not worth clearing. */
+    memset(transmission, 0, offsetof(struct transmission, ops));
+    transmission->number = number;
+    transmission->sent_ns = client->now_ns;
+    transmission->endpoint = (uint8_t)endpoint;
     client->statistics.transmissions++;
     return transmission;
 }

@@ -6,11 +6,12 @@
  * Granularity decides how durability is reached and is published by every node:
  *  - BYTE, CACHE_LINE (persistent memory): medium_write stores with non-temporal copies and
  *    medium_persist drains before it returns.
- *  - PAGE (an ordinary file): medium_persist only asks; a helper thread syncs and group-commits,
+ *  - PAGE (an ordinary file): medium_write writes to the file, and the mapping shows it at once
+ *    (both are the page cache). medium_persist only asks; a helper thread syncs and group-commits,
  *    and medium_persisted reports how far. libpmem2's own page flush aborts the process on an
- *    error, so the sync is our own fdatasync. After one failed sync nothing is ever acknowledged
- *    again: the page cache may have dropped the bytes (Rebello et al., "Can Applications Recover
- *    from fsync Failures?", ATC'20).
+ *    error, so the sync is our own fdatasync. After one failed write or sync nothing is ever
+ *    acknowledged again: the page cache may have dropped the bytes (Rebello et al., "Can
+ *    Applications Recover from fsync Failures?", ATC'20).
  *
  * Persistence model: aligned 8-byte stores are atomic against power loss; whatever was written and
  * not yet persisted may survive word by word, in any order.
@@ -67,7 +68,7 @@ const uint8_t *medium_data(const struct medium *medium);
 size_t medium_size_bytes(const struct medium *medium);
 
 /* Stores bytes at `offset`; visible to reads at once, durable only after a persist. In range
- * (CHECK). */
+ * (CHECK). On PAGE a write may fail; medium_persisted tells. */
 void medium_write(struct medium *medium, size_t offset, const void *data, size_t size_bytes);
 
 /* Stores one aligned 8-byte word, atomically against power loss. */
@@ -77,7 +78,7 @@ void medium_write_word(struct medium *medium, size_t offset, uint64_t word);
  * on PAGE; done on return on the others. */
 uint64_t medium_persist(struct medium *medium);
 
-/* Highest ticket whose writes are durable. ERR_SYNC for ever after one sync has failed. */
+/* Highest ticket whose writes are durable. ERR_SYNC for ever after one write or sync has failed. */
 MUST_USE enum error medium_persisted(struct medium *medium, uint64_t *ret_ticket);
 
 /* Blocks until everything written so far is durable. Start, stop and recovery only. */

@@ -1,7 +1,7 @@
 /*
  * The real medium: a libpmem2 mapping (libpmem2(7)). On BYTE and CACHE_LINE its non-temporal copies
- * and its drain; on PAGE plain stores and the sync thread, because pmem2_persist there is an msync
- * that aborts the process on an error. The only file that names pmem2_*.
+ * and its drain; on PAGE write(2) and the sync thread, because pmem2_persist there is an msync that
+ * aborts the process on an error. The only file that names pmem2_*.
  */
 #include "base/check.h"
 #include "pmem/backing_file_internal.h"
@@ -34,6 +34,7 @@ struct medium {
     bool is_own_mapping; /* by this file, not by pmem2_map_new */
     struct pmem2_source *source;
     struct syncer *syncer; /* PAGE only */
+    bool has_write_failed; /* PAGE only */
 };
 
 static enum error map_refuse(const char *path, char *ret_reason, size_t reason_size)
@@ -223,12 +224,29 @@ size_t medium_size_bytes(const struct medium *medium)
     return medium->size_bytes;
 }
 
+/* Through the file and not through the mapping, which shows it at once. A store to a clean page costs
+ * a fault, its sync an interrupt at every core, and where the page cache holds large folios (ext4
+ * since Linux 6.16) the sync writes the whole folio. */
+static void file_write(struct medium *medium, size_t offset, const uint8_t *data, size_t size_bytes)
+{
+    while (size_bytes > 0 && !medium->has_write_failed) {
+        ssize_t written_bytes = pwrite(medium->fd, data, size_bytes, (off_t)offset);
+        if (written_bytes < 0) {
+            medium->has_write_failed = errno != EINTR;
+            continue;
+        }
+        data += written_bytes;
+        offset += (size_t)written_bytes;
+        size_bytes -= (size_t)written_bytes;
+    }
+}
+
 void medium_write(struct medium *medium, size_t offset, const void *data, size_t size_bytes)
 {
     CHECK(size_bytes <= medium->size_bytes);
     CHECK(offset <= medium->size_bytes - size_bytes);
     if (medium->granularity == MEDIUM_PAGE)
-        memcpy(medium->data + offset, data, size_bytes);
+        file_write(medium, offset, data, size_bytes);
     else
         medium->copy(medium->data + offset, data, size_bytes,
                      PMEM2_F_MEM_NODRAIN | PMEM2_F_MEM_NONTEMPORAL);
@@ -238,11 +256,17 @@ void medium_write_word(struct medium *medium, size_t offset, uint64_t word)
 {
     CHECK(offset % sizeof(word) == 0);
     CHECK(offset <= medium->size_bytes - sizeof(word));
+    uint64_t stored = htole64(word);
+    if (medium->granularity == MEDIUM_PAGE) {
+        /* Never torn: it lies in one sector, and no sync runs into the middle of a copy that has
+         * the page locked. */
+        file_write(medium, offset, (const uint8_t *)&stored, sizeof(stored));
+        return;
+    }
     /* The mapping is page-aligned, so the word is aligned; one store, never torn. */
     uint64_t *target = (uint64_t *)(void *)(medium->data + offset);
-    __atomic_store_n(target, htole64(word), __ATOMIC_RELAXED);
-    if (medium->granularity != MEDIUM_PAGE)
-        medium->flush(target, sizeof(word));
+    __atomic_store_n(target, stored, __ATOMIC_RELAXED);
+    medium->flush(target, sizeof(stored));
 }
 
 uint64_t medium_persist(struct medium *medium)
@@ -255,6 +279,8 @@ uint64_t medium_persist(struct medium *medium)
 
 enum error medium_persisted(struct medium *medium, uint64_t *ret_ticket)
 {
+    if (medium->has_write_failed)
+        return ERR_SYNC;
     if (medium->syncer != NULL)
         return syncer_completed(medium->syncer, ret_ticket);
     *ret_ticket = medium->ticket;
@@ -264,5 +290,7 @@ enum error medium_persisted(struct medium *medium, uint64_t *ret_ticket)
 enum error medium_persist_wait(struct medium *medium)
 {
     uint64_t ticket = medium_persist(medium);
+    if (medium->has_write_failed)
+        return ERR_SYNC;
     return medium->syncer != NULL ? syncer_wait(medium->syncer, ticket) : OK;
 }

@@ -317,6 +317,45 @@ static void test_medium_acknowledges_nothing_after_a_failed_sync(void **state)
     assert_int_equal(sync_count, failed_count); /* none was tried again */
 }
 
+static void test_medium_acknowledges_nothing_after_a_failed_write(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t ticket = 0;
+    struct rlimit before;
+    assert_int_equal(fixture_open(fixture, true), OK);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit low = {.rlim_cur = FILE_BYTES / 2, .rlim_max = before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    medium_write(fixture->medium, FILE_BYTES / 2 - 2, "good", 4); /* half of it fits */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(medium_persisted(fixture->medium, &ticket), ERR_SYNC);
+    medium_write(fixture->medium, 0, "good", 4);
+    medium_write_word(fixture->medium, 8, 1);
+    medium_persist(fixture->medium);
+    assert_int_equal(medium_persist_wait(fixture->medium), ERR_SYNC);
+    assert_int_equal(medium_persisted(fixture->medium, &ticket), ERR_SYNC);
+    medium_close(fixture->medium);
+}
+
+/* Through the file or through the mapping: readers see it before any sync. */
+static void test_medium_shows_what_was_written_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    uint8_t bytes[3 * 4096];
+    memset(bytes, 0x5a, sizeof(bytes));
+    assert_int_equal(fixture_open(fixture, true), OK);
+    pthread_mutex_lock(&gate); /* no sync until it is read */
+    medium_write(fixture->medium, 100, bytes, sizeof(bytes));
+    medium_write_word(fixture->medium, FILE_BYTES - 8, 0x0102030405060708);
+    assert_memory_equal(medium_data(fixture->medium) + 100, bytes, sizeof(bytes));
+    assert_int_equal(medium_data(fixture->medium)[99], 0);
+    assert_int_equal(medium_data(fixture->medium)[FILE_BYTES - 8], 8);
+    assert_int_equal(medium_data(fixture->medium)[FILE_BYTES - 1], 1);
+    pthread_mutex_unlock(&gate);
+    medium_close(fixture->medium);
+}
+
 int main(void)
 {
 #define TEST(name)          cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -336,6 +375,9 @@ int main(void)
         TEST(test_medium_refuses_what_is_no_file),
         TEST(test_medium_shares_one_sync_among_many_requests),
         TEST(test_medium_acknowledges_nothing_after_a_failed_sync),
+        TEST(test_medium_acknowledges_nothing_after_a_failed_write),
+        TEST(test_medium_shows_what_was_written_at_once),
+        TEST_EMULATED(test_medium_shows_what_was_written_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
