@@ -97,9 +97,9 @@ static void node_fill_counters(struct span body, size_t cursor, struct plx_node 
         if (wire_counter_decode(body, &cursor, &counter) != OK)
             return;
         struct plx_counter *to = &ret_node->counters[ret_node->counter_count++];
-        CHECK(counter.name_span.size_bytes < sizeof(to->name));
-        memcpy(to->name, counter.name_span.data, counter.name_span.size_bytes);
-        to->name[counter.name_span.size_bytes] = '\0';
+        CHECK(counter.name.size_bytes < sizeof(to->name));
+        memcpy(to->name, counter.name.data, counter.name.size_bytes);
+        to->name[counter.name.size_bytes] = '\0';
         to->value = counter.value;
     }
 }

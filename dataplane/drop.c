@@ -1,16 +1,10 @@
-/* Names and texts of the drop reasons, from the one list. */
+/* Names of the drop reasons, from the one list. */
 #include "dataplane/port.h"
 
 #include <ctype.h>
 #include <pthread.h>
 
 #define DROP_NAME_SIZE_BYTES 24
-
-static const char *const drop_texts[DP_DROP_COUNT] = {
-#define X(name, text) [DP_DROP_##name] = text,
-    DP_DROP_LIST(X)
-#undef X
-};
 
 /* Written once in upper case by the compiler, and once in lower case before the first use. */
 static char drop_names[DP_DROP_COUNT][DROP_NAME_SIZE_BYTES] = {
@@ -33,9 +27,4 @@ const char *dp_drop_name(enum dp_drop drop)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, drop_names_lower);
     return (unsigned)drop < DP_DROP_COUNT ? drop_names[drop] : "unknown";
-}
-
-const char *dp_drop_text(enum dp_drop drop)
-{
-    return (unsigned)drop < DP_DROP_COUNT ? drop_texts[drop] : "unknown reason";
 }

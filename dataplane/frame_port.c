@@ -283,8 +283,3 @@ uint64_t frame_port_tx_offloads(const struct dp_frame_port *port)
 {
     return port->tx_offloads;
 }
-
-uint64_t frame_port_rx_offloads(const struct dp_frame_port *port)
-{
-    return port->rx_offloads;
-}

@@ -29,8 +29,7 @@ void frame_port_release(struct dp_frame_port *port, uint32_t queue, struct rte_m
 /* Received frames that were larger than a buffer, in sum. Owner of the queue only. */
 uint64_t frame_port_rx_oversized(const struct dp_frame_port *port, uint32_t queue);
 
-/* RTE_ETH_TX_OFFLOAD_* and RTE_ETH_RX_OFFLOAD_* that are turned on. */
+/* RTE_ETH_TX_OFFLOAD_* that are turned on. */
 uint64_t frame_port_tx_offloads(const struct dp_frame_port *port);
-uint64_t frame_port_rx_offloads(const struct dp_frame_port *port);
 
 #endif

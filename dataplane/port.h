@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Why a frame was dropped. The texts are for the reader of this list. */
 #define DP_DROP_LIST(X)                                                                            \
     X(FRAME_SHORT, "frame ends inside a header")                                                   \
     X(FRAME_LONG, "frame larger than a buffer")                                                    \
@@ -63,9 +64,8 @@ struct dp_counters {
     uint64_t drops[DP_DROP_COUNT];
 };
 
-/* Short name ("udp_checksum") and text of a drop reason. */
+/* Short name ("udp_checksum") of a drop reason. */
 const char *dp_drop_name(enum dp_drop drop);
-const char *dp_drop_text(enum dp_drop drop);
 
 struct dp_frame_port;
 struct dp_port;

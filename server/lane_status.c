@@ -15,42 +15,36 @@ static_assert(SINGLE_COUNTERS_MAX + (0 LANE_DROP_LIST(X)) + (0 REPLICA_DROP_LIST
               "a status reply has room for all counters");
 #undef X
 
-static void add_lane_counter(struct wire_writer *writer, const char *name, uint64_t value)
-{
-    struct wire_counter counter = {.name = name, .value = value};
-    wire_counter_add(writer, &counter);
-}
-
 static void add_lane_counters(struct wire_writer *writer, const struct lane *lane)
 {
     const struct lane_counters *counters = &lane->counters;
-    add_lane_counter(writer, "lane_turns", counters->turns);
-    add_lane_counter(writer, "lane_turns_worked", counters->turns_worked);
-    add_lane_counter(writer, "lane_rx_messages", counters->rx_messages);
-    add_lane_counter(writer, "lane_reads_for_others", counters->reads_for_others);
-    add_lane_counter(writer, "reassembly_evictions",
+    wire_counter_add(writer, "lane_turns", counters->turns);
+    wire_counter_add(writer, "lane_turns_worked", counters->turns_worked);
+    wire_counter_add(writer, "lane_rx_messages", counters->rx_messages);
+    wire_counter_add(writer, "lane_reads_for_others", counters->reads_for_others);
+    wire_counter_add(writer, "reassembly_evictions",
                      reassembly_evictions(lane->from_peers) +
                          reassembly_evictions(lane->from_clients));
-#define X(name) add_lane_counter(writer, "drop_" #name, counters->drop_##name);
+#define X(name) wire_counter_add(writer, "drop_" #name, counters->drop_##name);
     LANE_DROP_LIST(X)
 #undef X
 }
 
 static void add_port_counters(struct wire_writer *writer, const struct dp_counters *counters)
 {
-    add_lane_counter(writer, "port_rx_packets", counters->rx_packets);
-    add_lane_counter(writer, "port_rx_bytes", counters->rx_bytes);
-    add_lane_counter(writer, "port_rx_handed_over", counters->rx_handed_over);
-    add_lane_counter(writer, "port_rx_taken_over", counters->rx_taken_over);
-    add_lane_counter(writer, "port_tx_packets", counters->tx_packets);
-    add_lane_counter(writer, "port_tx_bytes", counters->tx_bytes);
-    add_lane_counter(writer, "port_arp_answers", counters->arp_answers);
-    add_lane_counter(writer, "port_neighbour_answers", counters->neighbour_answers);
-    add_lane_counter(writer, "port_echo_answers", counters->echo_answers);
+    wire_counter_add(writer, "port_rx_packets", counters->rx_packets);
+    wire_counter_add(writer, "port_rx_bytes", counters->rx_bytes);
+    wire_counter_add(writer, "port_rx_handed_over", counters->rx_handed_over);
+    wire_counter_add(writer, "port_rx_taken_over", counters->rx_taken_over);
+    wire_counter_add(writer, "port_tx_packets", counters->tx_packets);
+    wire_counter_add(writer, "port_tx_bytes", counters->tx_bytes);
+    wire_counter_add(writer, "port_arp_answers", counters->arp_answers);
+    wire_counter_add(writer, "port_neighbour_answers", counters->neighbour_answers);
+    wire_counter_add(writer, "port_echo_answers", counters->echo_answers);
     for (int drop = 0; drop < DP_DROP_COUNT; drop++) {
         char name[64];
         snprintf(name, sizeof(name), "port_drop_%s", dp_drop_name((enum dp_drop)drop));
-        add_lane_counter(writer, name, counters->drops[drop]);
+        wire_counter_add(writer, name, counters->drops[drop]);
     }
 }
 

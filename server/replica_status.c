@@ -50,35 +50,29 @@ void replica_refresh_status(struct replica *replica)
     refresh_view(replica);
 }
 
-static void add_shard_counter(struct wire_writer *writer, const char *name, uint64_t value)
-{
-    struct wire_counter counter = {.name = name, .value = value};
-    wire_counter_add(writer, &counter);
-}
-
 static void add_replica_counters(struct wire_writer *writer, const struct replica *replica)
 {
     const struct replica_counters *counters = &replica->counters;
-    add_shard_counter(writer, "raft_rx", counters->raft_rx);
-    add_shard_counter(writer, "raft_tx", counters->raft_tx);
-    add_shard_counter(writer, "log_records_appended", counters->records_appended);
-    add_shard_counter(writer, "log_bytes_appended", counters->bytes_appended);
-    add_shard_counter(writer, "log_persists", counters->persists);
-    add_shard_counter(writer, "log_room_bytes", log_room_bytes(replica->log));
-    add_shard_counter(writer, "journal_appended", counters->journal_appended);
+    wire_counter_add(writer, "raft_rx", counters->raft_rx);
+    wire_counter_add(writer, "raft_tx", counters->raft_tx);
+    wire_counter_add(writer, "log_records_appended", counters->records_appended);
+    wire_counter_add(writer, "log_bytes_appended", counters->bytes_appended);
+    wire_counter_add(writer, "log_persists", counters->persists);
+    wire_counter_add(writer, "log_room_bytes", log_room_bytes(replica->log));
+    wire_counter_add(writer, "journal_appended", counters->journal_appended);
     if (replica->journal != NULL)
-        add_shard_counter(writer, "journal_room_bytes", journal_room_bytes(replica->journal));
-    add_shard_counter(writer, "elections_won", counters->elections_won);
-    add_shard_counter(writer, "leader_changes", counters->leader_changes);
-    add_shard_counter(writer, "transfers_to_preferred", counters->transfers_to_preferred);
-#define X(name) add_shard_counter(writer, "drop_" #name, counters->drop_##name);
+        wire_counter_add(writer, "journal_room_bytes", journal_room_bytes(replica->journal));
+    wire_counter_add(writer, "elections_won", counters->elections_won);
+    wire_counter_add(writer, "leader_changes", counters->leader_changes);
+    wire_counter_add(writer, "transfers_to_preferred", counters->transfers_to_preferred);
+#define X(name) wire_counter_add(writer, "drop_" #name, counters->drop_##name);
     REPLICA_DROP_LIST(X)
 #undef X
 }
 
 static void add_engine_counters(struct wire_writer *writer, const struct engine_counters *counters)
 {
-#define X(name) add_shard_counter(writer, "engine_" #name, counters->name);
+#define X(name) wire_counter_add(writer, "engine_" #name, counters->name);
     ENGINE_COUNTER_LIST(X)
 #undef X
 }

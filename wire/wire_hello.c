@@ -143,16 +143,16 @@ enum error wire_hello_reply_decode(struct span bytes, size_t *ret_end,
     return OK;
 }
 
-void wire_counter_add(struct wire_writer *writer, const struct wire_counter *counter)
+void wire_counter_add(struct wire_writer *writer, const char *name, uint64_t value)
 {
-    size_t name_bytes = strlen(counter->name);
+    size_t name_bytes = strlen(name);
     CHECK(name_bytes > 0 && name_bytes <= COUNTER_NAME_BYTES_MAX);
     uint8_t *to = wire_writer_grow(writer, COUNTER_HEADER_SIZE_BYTES + name_bytes);
     if (to == NULL)
         return;
-    le64_store(to, counter->value);
+    le64_store(to, value);
     to[8] = (uint8_t)name_bytes;
-    memcpy(to + COUNTER_HEADER_SIZE_BYTES, counter->name, name_bytes);
+    memcpy(to + COUNTER_HEADER_SIZE_BYTES, name, name_bytes);
 }
 
 /* Names reach terminals: nothing but printable ASCII without spaces. */
@@ -181,7 +181,7 @@ enum error wire_counter_decode(struct span bytes, size_t *cursor, struct wire_co
     if (!name_is_printable(name))
         return ERR_RANGE;
     *cursor += COUNTER_HEADER_SIZE_BYTES + name_bytes;
-    *ret_counter = (struct wire_counter){.name_span = name, .value = le64_load(from)};
+    *ret_counter = (struct wire_counter){.name = name, .value = le64_load(from)};
     return OK;
 }
 

@@ -49,8 +49,7 @@ struct wire_hello_reply {
 
 /* WIRE_STATUS has an empty body; the reply is a hello reply followed by named counters. */
 struct wire_counter {
-    const char *name; /* encoding: at most 63 bytes. Decoding borrows: see name_span */
-    struct span name_span;
+    struct span name; /* in the decoded bytes */
     uint64_t value;
 };
 
@@ -59,7 +58,8 @@ MUST_USE enum error wire_hello_decode(struct span bytes, struct wire_hello *ret_
 void wire_hello_reply_encode(struct wire_writer *writer, const struct wire_hello_reply *reply);
 MUST_USE enum error wire_hello_reply_decode(struct span bytes, size_t *ret_end,
                                             struct wire_hello_reply *ret_reply);
-void wire_counter_add(struct wire_writer *writer, const struct wire_counter *counter);
+/* `name` has 1 .. 63 characters (CHECK). */
+void wire_counter_add(struct wire_writer *writer, const char *name, uint64_t value);
 MUST_USE enum error wire_counter_decode(struct span bytes, size_t *cursor,
                                         struct wire_counter *ret_counter);
 

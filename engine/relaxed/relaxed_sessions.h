@@ -53,7 +53,7 @@ struct relaxed_sessions {
     struct relaxed_session *slots; /* slot 0 is never used */
     uint32_t *buckets;
     uint32_t count;
-    TAILQ_HEAD(, relaxed_session) order; /* by touched_ns, from the oldest */
+    TAILQ_HEAD(, relaxed_session) order;      /* by touched_ns, from the oldest */
     struct stranger strangers[STRANGERS_MAX]; /* a ring */
     uint64_t strangers_tail;
 };

@@ -130,11 +130,10 @@ static void fuzz_status(struct span bytes)
     wire_hello_reply_encode(&writer, &reply);
     while (wire_counter_decode(bytes, &cursor, &counter) == OK) {
         char name[64];
-        CHECK(counter.name_span.size_bytes < sizeof(name));
-        memcpy(name, counter.name_span.data, counter.name_span.size_bytes);
-        name[counter.name_span.size_bytes] = '\0';
-        counter.name = name;
-        wire_counter_add(&writer, &counter);
+        CHECK(counter.name.size_bytes < sizeof(name));
+        memcpy(name, counter.name.data, counter.name.size_bytes);
+        name[counter.name.size_bytes] = '\0';
+        wire_counter_add(&writer, name, counter.value);
     }
     check_equal(&writer, span_of(bytes.data, cursor));
 }

@@ -43,16 +43,6 @@ const char *dp_drop_name(enum dp_drop drop)
     return drop < DP_DROP_COUNT ? names[drop] : "?";
 }
 
-const char *dp_drop_text(enum dp_drop drop)
-{
-    static const char *const texts[] = {
-#define X(name, text) text,
-        DP_DROP_LIST(X)
-#undef X
-    };
-    return drop < DP_DROP_COUNT ? texts[drop] : "?";
-}
-
 enum error dp_port_open(const struct dp_port_options *options, struct dp_port **ret_port,
                         char *ret_reason, size_t reason_size)
 {

@@ -87,8 +87,14 @@ static void test_load_options_reads_all(void **state)
 static void test_load_options_reads_those_of_relaxed_sets(void **state)
 {
     (void)state;
-    const char *const words[] = {"b",        "--servers=a:1", "--op=relaxed-set", "--distinct",
-                                 "--preferred=2", "--prefix=p/",   "--record=f",       NULL};
+    const char *const words[] = {"b",
+                                 "--servers=a:1",
+                                 "--op=relaxed-set",
+                                 "--distinct",
+                                 "--preferred=2",
+                                 "--prefix=p/",
+                                 "--record=f",
+                                 NULL};
     struct load_options options;
     assert_int_equal(parse(words, &options), OK);
     assert_int_equal(options.op, LOAD_RELAXED_SET);

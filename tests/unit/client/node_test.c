@@ -37,8 +37,8 @@ static void live_answer_status(struct fake *fake)
                                      .granularity = PLX_PAGE,
                                      .is_emulated = true};
     wire_hello_reply_encode(&writer, &reply);
-    wire_counter_add(&writer, &(struct wire_counter){.name = "keys", .value = 10});
-    wire_counter_add(&writer, &(struct wire_counter){.name = "drops", .value = 20});
+    wire_counter_add(&writer, "keys", 10);
+    wire_counter_add(&writer, "drops", 20);
     fake_send(fake, WIRE_STATUS_REPLY, span_of(body, writer.size_bytes));
 }
 
