@@ -224,9 +224,9 @@ size_t medium_size_bytes(const struct medium *medium)
     return medium->size_bytes;
 }
 
-/* Through the file and not through the mapping, which shows it at once. A store to a clean page costs
- * a fault, its sync an interrupt at every core, and where the page cache holds large folios (ext4
- * since Linux 6.16) the sync writes the whole folio. */
+/* Through the file and not through the mapping, which shows it at once. A store to a clean page
+ * costs a fault, and its sync an interrupt at every core. Where the page cache has large folios
+ * (ext4 since Linux 6.16) that sync writes the whole folio. */
 static void file_write(struct medium *medium, size_t offset, const uint8_t *data, size_t size_bytes)
 {
     while (size_bytes > 0 && !medium->has_write_failed) {

@@ -29,7 +29,7 @@ _SETTING = re.compile(r'\{"(\w+)", "(\w+)", KEY_')
 _SPECIAL = re.compile(r'(?:strcmp\(section, "(\w+)"\) == 0 && )?strcmp\(name, "(\w+)"\) == 0')
 _EXIT = re.compile(r"\bNODE_EXIT_(\w+) = (\d+)")
 _EVENT = re.compile(r'"([a-z][a-z ]*) node=%u')
-_COUNTER = re.compile(r'\badd_\w*counter\w*\(\s*\w+(?:,\s*\w+)*,\s*"(\w+)",')
+_COUNTER = re.compile(r'\bwire_counter_add\(\s*\w+,\s*"(\w+)",')
 _COUNTERS = re.compile(r'#define X\(name[^)]*\)[^\n]*?"(\w+_)" #name[^\n]*\n'
                        r'(?:[^\n]*\n)??\s*(\w+_LIST)\(X\)')
 _DROPS = re.compile(r'"(\w+_)%s",\s*dp_drop_name')

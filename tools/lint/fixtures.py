@@ -11,7 +11,7 @@ import tree
 GUARDED = "/* A thing. */\n#ifndef {guard}\n#define {guard}\n{body}#endif\n"
 GLOSSARY = "# Glossary\n\n" + "".join(f"**{word}**: a thing.\n" for word in documents.WORDS)
 CONFIG = "/* A thing. */\nstatic const int keys[] = {\n    {\"node\", \"id\", KEY_U16},\n};\n"
-STATUS = ("/* A thing. */\n#define X(name) add_counter(writer, \"drop_\" #name, 1);\n"
+STATUS = ("/* A thing. */\n#define X(name) wire_counter_add(writer, \"drop_\" #name, 1);\n"
           "    LANE_LIST(X)\n"
           "/* */ static const char *const text = \"started node=%u\";\n")
 OPERATING = ("# O\n\n## Settings\n\n| `[node] id` | 1 |\n\n## Exit statuses\n\n| `3` | config |\n\n"
