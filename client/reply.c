@@ -80,7 +80,7 @@ static void reply_take(struct plx_client *client, struct shard_state *shard,
         } else if (wire.seq < transmission->op_count) {
             at = (uint32_t)wire.seq;
             op = transmission_op(client, transmission, at);
-            if (op != NULL && !is_next_chunk(op, transmission->offsets[at], &wire))
+            if (op != NULL && !is_next_chunk(op, transmission->ops[at].offset, &wire))
                 op = NULL;
         }
         if (op == NULL) {

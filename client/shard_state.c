@@ -6,16 +6,20 @@
 size_t shards_arena_bytes(void)
 {
     return SHARDS_MAX *
-               (sizeof(struct shard_state) + TRANSMISSIONS_MAX * sizeof(struct transmission) + 64) +
+               (sizeof(struct shard_state) + TRANSMISSIONS_MAX * sizeof(struct transmission) +
+                TRANSMISSION_OPS_MAX * sizeof(struct transmission_op) + 128) +
            64;
 }
 
 struct shard_state *shards_take(struct arena *arena)
 {
     struct shard_state *shards = arena_take(arena, SHARDS_MAX * sizeof(*shards), 64);
-    for (uint32_t i = 0; i < SHARDS_MAX; i++)
+    for (uint32_t i = 0; i < SHARDS_MAX; i++) {
         shards[i].transmissions =
             arena_take(arena, TRANSMISSIONS_MAX * sizeof(struct transmission), 64);
+        shards[i].transmission_ops =
+            arena_take(arena, TRANSMISSION_OPS_MAX * sizeof(struct transmission_op), 64);
+    }
     return shards;
 }
 
@@ -32,13 +36,15 @@ struct shard_state *shard_open(struct plx_client *client, uint16_t number)
         return shard;
     int32_t preferred = client->options.preferred_endpoint;
     struct transmission *transmissions = shard->transmissions;
+    struct transmission_op *transmission_ops = shard->transmission_ops;
     *shard = (struct shard_state){.number = number,
                                   .is_open = true,
                                   .preferred = preferred < 0 ? 0 : (uint32_t)preferred,
                                   .last_leader = -1,
                                   .relaxed_identity = prng_next(&client->names) | 1,
                                   .packet_number = clock_realtime_us(),
-                                  .transmissions = transmissions};
+                                  .transmissions = transmissions,
+                                  .transmission_ops = transmission_ops};
     pending_orders_init(shard->pending_orders);
     for (uint32_t class = 0; class < CLASS_COUNT; class ++)
         shard->due_first[class] = OP_NONE;

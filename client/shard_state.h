@@ -42,8 +42,10 @@ struct shard_state {
     /* Rises by one with each packet of the shard, so that the window in which nodes tell repeated
      * packets from new ones is never left because of other shards. */
     uint64_t packet_number;
-    struct transmission *transmissions; /* TRANSMISSIONS_MAX */
-    struct round_trip round_trips[2];   /* of writes, of reads */
+    struct transmission *transmissions;       /* TRANSMISSIONS_MAX */
+    struct transmission_op *transmission_ops; /* TRANSMISSION_OPS_MAX */
+    uint64_t transmission_ops_end;            /* position behind the newest */
+    struct round_trip round_trips[2];         /* of writes, of reads */
 
     uint32_t due_first[CLASS_COUNT]; /* transmit_due: operations to be sent; OP_NONE: none */
     uint32_t due_last[CLASS_COUNT];

@@ -8,8 +8,6 @@
  */
 #include "client/client_internal.h"
 
-#include <string.h>
-
 #define JITTER_SHARE 4
 
 uint64_t round_trip_timeout_ns(struct plx_client *client, const struct shard_state *shard,
@@ -54,17 +52,27 @@ void round_trip_sample(const struct plx_client *client, struct shard_state *shar
     round_trip->smoothed_ns = (7 * round_trip->smoothed_ns + sample_ns) / 8;
 }
 
+/* The first position, at `end` or behind it, from which the ops of a packet lie side by side. */
+static uint64_t ops_begin_behind(uint64_t end)
+{
+    uint64_t left = TRANSMISSION_OPS_MAX - end % TRANSMISSION_OPS_MAX;
+    return left < REQUEST_OPS_MAX ? end + left : end;
+}
+
 struct transmission *transmission_new(struct plx_client *client, struct shard_state *shard,
                                       uint32_t endpoint)
 {
     uint64_t number = ++shard->packet_number;
     /* The oldest gives way; operations in it stay unanswered, which is the careful side. */
     struct transmission *transmission = &shard->transmissions[number % TRANSMISSIONS_MAX];
-    /* Most hold one operation: what the arrays held is not worth clearing. */
-    memset(transmission, 0, offsetof(struct transmission, ops));
-    transmission->number = number;
-    transmission->sent_ns = client->now_ns;
-    transmission->endpoint = (uint8_t)endpoint;
+    uint64_t begin = ops_begin_behind(shard->transmission_ops_end);
+    *transmission =
+        (struct transmission){.number = number,
+                              .sent_ns = client->now_ns,
+                              .endpoint = (uint8_t)endpoint,
+                              .ops_begin = begin,
+                              .ops = &shard->transmission_ops[begin % TRANSMISSION_OPS_MAX]};
+    shard->transmission_ops_end = begin;
     client->statistics.transmissions++;
     return transmission;
 }
@@ -72,9 +80,11 @@ struct transmission *transmission_new(struct plx_client *client, struct shard_st
 void transmission_add(struct plx_client *client, struct transmission *transmission, struct op *op)
 {
     uint16_t at = transmission->op_count++;
-    transmission->ops[at] = (uint16_t)(op - client->ops);
-    transmission->generations[at] = op->generation;
-    transmission->offsets[at] = op->value_received_bytes;
+    CHECK(transmission->ops_begin + at == op->shard->transmission_ops_end);
+    op->shard->transmission_ops_end++;
+    transmission->ops[at] = (struct transmission_op){.place = (uint16_t)(op - client->ops),
+                                                     .generation = op->generation,
+                                                     .offset = op->value_received_bytes};
     if (op->attempts > 0)
         client->statistics.retransmissions++;
     op->is_sent = true;
@@ -93,7 +103,8 @@ void transmission_add(struct plx_client *client, struct transmission *transmissi
 struct transmission *transmission_find(struct shard_state *shard, uint64_t number)
 {
     struct transmission *transmission = &shard->transmissions[number % TRANSMISSIONS_MAX];
-    if (number == 0 || transmission->number != number)
+    if (number == 0 || transmission->number != number ||
+        shard->transmission_ops_end - transmission->ops_begin > TRANSMISSION_OPS_MAX)
         return NULL;
     return transmission;
 }
@@ -101,8 +112,9 @@ struct transmission *transmission_find(struct shard_state *shard, uint64_t numbe
 struct op *transmission_op(struct plx_client *client, const struct transmission *transmission,
                            uint32_t at)
 {
-    struct op *op = &client->ops[transmission->ops[at]];
-    if (op->phase == PHASE_DONE || op->generation != transmission->generations[at] ||
+    const struct transmission_op *sent = &transmission->ops[at];
+    struct op *op = &client->ops[sent->place];
+    if (op->phase == PHASE_DONE || op->generation != sent->generation ||
         (transmission->answered >> at & 1) != 0)
         return NULL;
     /* An op that began anew in another session has nothing to do with its former transmissions. */

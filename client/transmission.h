@@ -8,7 +8,10 @@
 #include "base/limits.h"
 #include "client/include/pollux.h"
 
-#define TRANSMISSIONS_MAX 1024 /* remembered in a shard; a power of two */
+/* Remembered in a shard: transmissions, and operations in them. A handle has at most SESSION_WINDOW
+ * operations in flight, so each is remembered for its last 32 attempts. */
+#define TRANSMISSIONS_MAX    1024
+#define TRANSMISSION_OPS_MAX (32 * SESSION_WINDOW)
 
 #define RTO_INITIAL_NS (10 * 1000 * 1000)
 #define RTO_MAX_NS     (100 * 1000 * 1000)
@@ -19,6 +22,13 @@ struct op;
 struct shard_state;
 
 enum transmission_kind { TRANSMISSION_NONE, TRANSMISSION_OPS, TRANSMISSION_SESSION };
+
+/* An operation as it went out. */
+struct transmission_op {
+    uint16_t place; /* in client->ops */
+    uint32_t generation;
+    uint32_t offset; /* reads: where in the value the chunk asked for begins */
+};
 
 struct transmission {
     uint64_t number;
@@ -31,10 +41,9 @@ struct transmission {
     uint8_t endpoint;
     bool has_cancels; /* which are answered, too */
     uint16_t op_count;
-    uint64_t answered; /* a bit for each op */
-    uint16_t ops[REQUEST_OPS_MAX];
-    uint32_t generations[REQUEST_OPS_MAX];
-    uint32_t offsets[REQUEST_OPS_MAX]; /* reads: where in the value the chunk asked for begins */
+    uint64_t answered;           /* a bit for each op */
+    uint64_t ops_begin;          /* position of the first op in the shard's ring */
+    struct transmission_op *ops; /* there, side by side */
 };
 static_assert(REQUEST_OPS_MAX <= 64, "one bit of `answered` for each op");
 
@@ -50,7 +59,7 @@ uint64_t round_trip_timeout_ns(struct plx_client *client, const struct shard_sta
 /* A reply to the transmission came now. */
 void round_trip_sample(const struct plx_client *client, struct shard_state *shard,
                        struct transmission *transmission);
-/* Under the next number of the shard. */
+/* Under the next number of the shard; its ops are added before the next one is made. */
 struct transmission *transmission_new(struct plx_client *client, struct shard_state *shard,
                                       uint32_t endpoint);
 /* The operation goes out with it, now. */
