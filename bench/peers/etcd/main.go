@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"sort"
 	"strings"
@@ -35,18 +36,24 @@ type options struct {
 }
 
 type report struct {
-	System    string  `json:"system"`
-	Op        string  `json:"op"`
-	Clients   int     `json:"clients"`
-	Rate      int     `json:"rate"`
-	Seconds   float64 `json:"seconds"`
-	Finished  int     `json:"finished"`
-	OwnSecond int     `json:"finished_in_own_second"`
-	Errors    int64   `json:"errors"`
-	PerSecond float64 `json:"per_second"`
-	P50       float64 `json:"p50_us"`
-	P99       float64 `json:"p99_us"`
-	Max       float64 `json:"max_us"`
+	System    string   `json:"system"`
+	Op        string   `json:"op"`
+	Clients   int      `json:"clients"`
+	Rate      int      `json:"rate"`
+	Seconds   float64  `json:"seconds"`
+	Finished  int      `json:"finished"`
+	OwnSecond int      `json:"finished_in_own_second"`
+	Errors    int64    `json:"errors"`
+	PerSecond float64  `json:"per_second"`
+	P50       float64  `json:"p50_us"`
+	P99       float64  `json:"p99_us"`
+	Max       float64  `json:"max_us"`
+	Series    []second `json:"series"`
+}
+
+// second is what finished in it, whenever it was due.
+type second struct {
+	Finished int `json:"finished"`
 }
 
 // sample is one finished operation: when it was due and when it ended, from the start of measuring.
@@ -205,10 +212,14 @@ func (b *bench) run() report {
 	result := report{System: "etcd", Op: b.op, Clients: b.clients, Rate: b.rate,
 		Seconds: b.seconds, Errors: b.errors}
 	var latencies []float64
+	result.Series = make([]second, int(math.Ceil(b.seconds)))
 	for _, of := range samples {
 		for _, s := range of {
 			if s.end.Seconds() <= b.seconds {
 				result.Finished++
+			}
+			if at := int(s.end.Seconds()); at >= 0 && at < len(result.Series) {
+				result.Series[at].Finished++
 			}
 			if int(s.end.Seconds()) == int(s.due.Seconds()) {
 				result.OwnSecond++

@@ -1,0 +1,66 @@
+"""Pictures: gnuplot draws each figure from its data file, as SVG and as PNG."""
+
+import csv
+import pathlib
+import subprocess
+
+STYLE = """
+set datafile separator comma
+set key outside bottom center horizontal samplen 2
+set grid lc rgb '#dddddd'
+set border 3 lc rgb '#444444'
+set tics nomirror
+set style line 1 lc rgb '#0b6e99' lw 2 pt 7 ps 0.6
+set style line 2 lc rgb '#d9730d' lw 2 pt 5 ps 0.6
+set style line 3 lc rgb '#0f7b6c' lw 2 pt 9 ps 0.7
+set style line 4 lc rgb '#ad1a72' lw 2 pt 11 ps 0.7
+set style line 5 lc rgb '#6940a5' lw 2 pt 13 ps 0.7
+set style line 6 lc rgb '#9b9a97' lw 2 pt 4 ps 0.6
+set style line 7 lc rgb '#dfab01' lw 2 pt 6 ps 0.6
+set style line 8 lc rgb '#e03e3e' lw 2 pt 8 ps 0.6
+set style increment user
+"""
+
+
+class Picture:
+    """Lines over one axis. `lines` holds a name and its points for each."""
+
+    def __init__(self, name, title, x_label, y_label, lines, settings=(), style="lines"):
+        self.name, self.title = name, title
+        self.x_label, self.y_label = x_label, y_label
+        self.lines, self.settings, self.style = lines, settings, style
+
+    def write_data(self, folder):
+        path = folder / f"{self.name}.csv"
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(["line", self.x_label, self.y_label])
+            for name, points in self.lines:
+                table.writerows([name, x, y] for x, y in points)
+        return path
+
+    def _script(self, terminal, output):
+        blocks = []
+        for at, (_, points) in enumerate(self.lines):
+            rows = "\n".join(f"{x},{y}" for x, y in points)
+            blocks.append(f"$line{at} << END\n{rows}\nEND")
+        drawn = ", ".join(f"$line{at} using 1:2 with {self.style} ls {at % 8 + 1} title {_quoted(name)}"
+                          for at, (name, _) in enumerate(self.lines))
+        return "\n".join([f"set terminal {terminal}", f"set output {_quoted(str(output))}", STYLE,
+                          f"set title {_quoted(self.title)}", f"set xlabel {_quoted(self.x_label)}",
+                          f"set ylabel {_quoted(self.y_label)}", *self.settings, *blocks,
+                          f"plot {drawn}", ""])
+
+    def draw(self, folder):
+        self.write_data(folder)
+        for terminal, ending in (("svg size 860,440 dynamic enhanced font 'sans,13' background '#ffffff'", "svg"),
+                                 ("pngcairo size 860,440 noenhanced font 'sans,11'", "png")):
+            output = pathlib.Path(folder) / f"{self.name}.{ending}"
+            done = subprocess.run(["gnuplot"], input=self._script(terminal, output), text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            if done.returncode != 0:
+                raise RuntimeError(f"gnuplot: {self.name}: {done.stdout}")
+
+
+def _quoted(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("_", "-") + '"'

@@ -1,0 +1,273 @@
+"""Figures of loads on real clusters, and of their peers beside them."""
+
+import statistics
+import subprocess
+import time
+
+from draw import Picture
+from systems import BUILD, MEDIA, Etcd, Pollux, Redis, running
+
+HERE = "memif, UDP over loopback"
+ONE = ("--clients", 64, "--outstanding", 4, "--packet-ops", 1)
+SIXTEEN = ("--clients", 64, "--outstanding", 16, "--packet-ops", 16)
+
+
+def interval(values):
+    return [round(min(values), 3), round(statistics.median(values), 3), round(max(values), 3)]
+
+
+def steps(run):
+    """Throughput over time under three steps of offered load."""
+    seconds = run.size(30, 2)
+    lines = []
+    kept = {}
+    for factor in (1, 100):
+        rates = [rate * factor for rate in (2500, 5000, 10000)]
+        with running(Pollux("memory")) as pollux:
+            results = pollux.loads("--rate", ",".join(map(str, rates)), "--seconds", seconds,
+                                   "--clients", 64, "--packet-ops", 1 if factor == 1 else 16)
+        kept[f"pollux x{factor}"] = results
+        points = [second["finished"] for result in results for second in result["series"]]
+        lines.append((factor, "Pollux", list(enumerate(points))))
+        with running(Etcd("memory")) as etcd:
+            series = []
+            for rate in rates if factor == 1 else rates[:1]:
+                series += etcd.load("put", 256, seconds, rate)["series"]
+        lines.append((factor, "etcd", list(enumerate(second["finished"] for second in series))))
+    run.keep("steps", kept)
+    for factor, name in ((1, "steps"), (100, "steps-100")):
+        offered = ", ".join(f"{rate * factor:,}" for rate in (2500, 5000, 10000))
+        run.draw(Picture(name, f"Sets finished a second, offered {offered}", "second",
+                         "sets finished in it",
+                         [(system, points) for of, system, points in lines if of == factor],
+                         ("set yrange [0:*]", "set format y '%.0f'")),
+                 f"five nodes, {MEDIA['memory']} (etcd on tmpfs), {HERE}")
+    plain = kept["pollux x1"]
+    late = sum(result["offered"] - result["finished_in_own_second"] for result in plain)
+    p99 = max(result["p99_us"] for result in plain)
+    run.goal("steps", round(p99 / 1000, 3), f"ms, worst p99; {late} sets not in their own second",
+             met=p99 < 1000 and late == 0, medium=MEDIA["memory"], transport=HERE)
+
+
+def beside(run, goal, target, pollux_load, peer_load, medium, unit):
+    """Pollux and a peer in turn, as often as there are rounds."""
+    ratios, ours, theirs = [], [], []
+    for _ in range(run.size(5, 1)):
+        theirs.append(peer_load())
+        ours.append(pollux_load())
+        ratios.append(ours[-1] / theirs[-1])
+    ratio = statistics.median(ratios)
+    run.keep(goal, {"pollux": interval(ours), "peer": interval(theirs), "ratio": interval(ratios)})
+    run.goal(goal, round(statistics.median(ours), 1), unit, peer=round(statistics.median(theirs), 1),
+             ratio=round(ratio, 3), met=ratio >= target, medium=MEDIA[medium], transport=HERE)
+
+
+def pollux_rate(medium, seconds, *options):
+    with running(Pollux(medium)) as pollux:
+        return pollux.load("--seconds", seconds, *options)["per_second"]
+
+
+def etcd_rate(medium, operation, seconds):
+    with running(Etcd(medium)) as etcd:
+        return etcd.load(operation, 256, seconds)["per_second"]
+
+
+def redis_rate(pipeline, seconds):
+    with running(Redis()) as redis:
+        return redis.sets_per_second(pipeline, seconds)
+
+
+def peers(run):
+    seconds = run.size(3, 1)
+    beside(run, "set-1op", 100, lambda: pollux_rate("memory", seconds, "--op", "set", *ONE),
+           lambda: etcd_rate("memory", "put", seconds), "memory", "sets a second; peer: etcd on tmpfs")
+    beside(run, "set-16op", 1, lambda: pollux_rate("memory", seconds, "--op", "set", *SIXTEEN),
+           lambda: redis_rate(16, seconds), "memory", "sets a second; peer: one unreplicated Redis")
+    beside(run, "set-disk", 50, lambda: pollux_rate("disk", seconds, "--op", "set", *ONE),
+           lambda: etcd_rate("disk", "put", seconds), "disk", "sets a second; peer: etcd")
+    beside(run, "relaxed-get", 100,
+           lambda: pollux_rate("memory", seconds, "--op", "relaxed-get", *ONE),
+           lambda: etcd_rate("memory", "get-serializable", seconds), "memory",
+           "gets a second; peer: etcd's serializable gets on tmpfs")
+
+
+def latency_one(run):
+    """One client with one set outstanding; the ratio is etcd's p50 over ours, or p99 if worse."""
+    seconds = run.size(5, 1)
+    kept = {}
+    for medium in ("memory", "disk"):
+        ratios = []
+        for _ in range(run.size(5, 1)):
+            with running(Etcd(medium)) as etcd:
+                theirs = etcd.load("put", 1, seconds)
+            with running(Pollux(medium)) as pollux:
+                ours = pollux.load("--op", "set", "--clients", 1, "--seconds", seconds)
+            ratios.append((min(theirs[key] / ours[key] for key in ("p50_us", "p99_us")),
+                           ours["p50_us"], theirs["p50_us"]))
+        kept[medium] = [interval(column) for column in zip(*ratios)]
+    run.keep("latency-1", {medium: dict(zip(("ratio", "pollux_p50_us", "etcd_p50_us"), of))
+                           for medium, of in kept.items()})
+    memory, disk = kept["memory"], kept["disk"]
+    run.goal("latency-1", memory[1][1], "us, p50; peer: etcd on tmpfs", peer=memory[2][1],
+             ratio=memory[0][1], met=memory[0][1] >= 20 and disk[0][1] >= 10,
+             medium=MEDIA["memory"], transport=HERE)
+
+
+def latency(run):
+    """Latency against offered load, up to saturation."""
+    seconds = run.size(5, 1)
+    rates = (2000, 5000, 10000, 20000, 40000, 60000, 80000, 100000, 120000, 140000, 160000)
+    lines = {"p50": [], "p99": [], "p99.9": []}
+    for rate in rates if not run.is_quick else rates[::5]:
+        with running(Pollux("memory")) as pollux:
+            result = pollux.load("--rate", rate, "--seconds", seconds, "--clients", 64)
+        for name, key in (("p50", "p50_us"), ("p99", "p99_us"), ("p99.9", "p999_us")):
+            lines[name].append((rate, result[key]))
+    run.draw(Picture("latency", "Latency of sets against offered load", "sets offered a second",
+                     "us", list(lines.items()), ("set logscale y", "set format x '%.0f'"),
+                     "linespoints"),
+             f"five nodes, {MEDIA['memory']}, {HERE}; counted from when a set was due")
+
+
+def lanes_and_shards(run):
+    seconds = run.size(3, 1)
+    lines = []
+    for medium in ("memory", "disk"):
+        for lanes in (1, 2):
+            points = []
+            for shards in (1, 2, 4, 8) if not run.is_quick else (1, 4):
+                if shards >= lanes:
+                    with running(Pollux(medium, shards=shards, lanes=lanes)) as pollux:
+                        points.append((shards, pollux.load("--op", "set", "--seconds", seconds,
+                                                           *ONE)["per_second"]))
+            lines.append((f"{medium}, {lanes} lane{'s' * (lanes > 1)}", points))
+    run.draw(Picture("shards", "Sets a second against shards and lanes", "shards", "sets a second",
+                     lines, ("set yrange [0:*]", "set format y '%.0f'"), "linespoints"),
+             f"five nodes, all lanes of all nodes on this machine's cores; memory: "
+             f"{MEDIA['memory']}; {HERE}")
+
+
+def nodes(run):
+    seconds = run.size(3, 1)
+    lines = {"one op a packet": [], "16 ops a packet": []}
+    for count in (1, 3, 5, 7, 9) if not run.is_quick else (1, 5):
+        for name, options in zip(lines, (ONE, SIXTEEN)):
+            with running(Pollux("memory", nodes=count)) as pollux:
+                result = pollux.load("--op", "set", "--seconds", seconds, *options)
+            lines[name].append((count, result["per_second"]))
+    run.draw(Picture("nodes", "The price of consensus: sets a second against nodes", "nodes",
+                     "sets a second", list(lines.items()),
+                     ("set yrange [0:*]", "set format y '%.0f'", "set xtics (1,3,5,7,9)"),
+                     "linespoints"),
+             f"all nodes on this machine's cores, {MEDIA['memory']}, {HERE}")
+
+
+def readers(run):
+    """Gets while somebody writes at a steady rate."""
+    seconds = run.size(3, 1)
+    lines = {"relaxed gets": [], "consistent gets": []}
+    for rate in (0, 1000, 5000, 20000, 50000) if not run.is_quick else (0, 5000):
+        for name, operation in zip(lines, ("relaxed-get", "get")):
+            with running(Pollux("memory")) as pollux:
+                writer = None
+                if rate > 0:
+                    writer = subprocess.Popen(
+                        [BUILD / "bench/pollux-bench", "--servers", pollux.servers, "--cluster",
+                         "figures", "--rate", str(rate), "--seconds", str(seconds + 4)],
+                        stdout=subprocess.DEVNULL)
+                result = pollux.load("--op", operation, "--seconds", seconds, *ONE)
+                if writer is not None:
+                    writer.wait()
+            lines[name].append((rate, result["per_second"]))
+    run.draw(Picture("readers", "Gets a second beside writers", "sets offered a second",
+                     "gets a second", list(lines.items()),
+                     ("set yrange [0:*]", "set format y '%.0f'", "set format x '%.0f'"),
+                     "linespoints"), f"five nodes, {MEDIA['memory']}, {HERE}")
+
+
+def values(run):
+    seconds = run.size(3, 1)
+    sizes = (8, 64, 512, 4096, 32768, 262144, 1048576)
+    points = []
+    for size in sizes if not run.is_quick else sizes[::3]:
+        with running(Pollux("memory", CLUSTER_LOG_SIZE="2GiB")) as pollux:
+            result = pollux.load("--op", "set", "--size", size, "--seconds", seconds, "--keys", 100,
+                                 "--clients", 8, "--outstanding", 4)
+        points.append((size, round(result["per_second"] * size / 1e6, 3)))
+    run.draw(Picture("values", "Bytes stored against the size of a value", "bytes of a value",
+                     "MB a second", [("sets, 32 in flight", points)],
+                     ("set logscale xy", "set format x '%.0f'"), "linespoints"),
+             f"five nodes, {MEDIA['memory']}, {HERE}")
+
+
+def growth(run):
+    """Does anything grow with keys or clients that should not?"""
+    seconds = run.size(3, 1)
+    keys = []
+    for count in (10_000, 100_000, 1_000_000) if not run.is_quick else (10_000,):
+        with running(Pollux("memory", CLUSTER_LOG_SIZE="2GiB",
+                            CLUSTER_EXTRA="keys_max = 2000000\nstore_size = 1GiB")) as pollux:
+            result = pollux.load("--op", "relaxed-get", "--keys", count, "--seconds", seconds, *ONE)
+        keys.append((count, result["per_second"]))
+    clients = []
+    for count in (1, 10, 100, 900) if not run.is_quick else (1, 100):
+        with running(Pollux("memory")) as pollux:
+            result = pollux.load("--op", "set", "--clients", count, "--seconds", seconds)
+        clients.append((count, result["per_second"]))
+    run.draw(Picture("growth-keys", "Relaxed gets a second against keys", "keys", "gets a second",
+                     [("relaxed gets", keys)],
+                     ("set logscale x", "set yrange [0:*]", "set format xy '%.0f'"), "linespoints"),
+             f"five nodes, {MEDIA['memory']}, {HERE}")
+    run.draw(Picture("growth-clients", "Sets a second against clients, one set of each in flight",
+                     "clients", "sets a second", [("sets", clients)],
+                     ("set logscale x", "set yrange [0:*]", "set format xy '%.0f'"), "linespoints"),
+             f"five nodes, {MEDIA['memory']}, {HERE}")
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def idle(run):
+    seconds = run.size(10, 2)
+    with running(Pollux("memory")) as pollux:
+        time.sleep(2)
+        pids = pollux.pids()
+        before = [cpu_seconds(pid) for pid in pids]
+        time.sleep(seconds)
+        shares = [(cpu_seconds(pid) - was) / seconds * 100 for pid, was in zip(pids, before)]
+        lonely = pollux.load("--op", "set", "--rate", 10, "--clients", 1, "--seconds", seconds)
+        busy = pollux.load("--op", "set", "--clients", 1, "--seconds", seconds)
+    worst = round(max(shares), 2)
+    ratio = round(lonely["p50_us"] / busy["p50_us"], 2)
+    run.goal("idle-cpu", worst, f"% of a core, the busiest of five idle nodes; a single set's p50 is "
+             f"{ratio} times that of a busy node", ratio=ratio, met=worst < 2 and ratio < 2,
+             medium=MEDIA["memory"], transport=HERE)
+
+
+def restart(run):
+    keys = run.size(1_000_000, 20_000)
+    with running(Pollux("memory", CLUSTER_LOG_SIZE="2GiB",
+                        CLUSTER_EXTRA="keys_max = 2000000\nstore_size = 1GiB")) as pollux:
+        pollux.load("--op", "get", "--keys", keys, "--seconds", 1, *SIXTEEN)
+        pollux.tell("kill-all")
+        begin = time.monotonic()
+        pollux.tell("start-all")
+        pollux.load("--op", "set", "--clients", 1, "--seconds", 1, "--warmup-ms", 0, "--keys", 1)
+        took = time.monotonic() - begin - 1
+    run.goal("restart", round(took, 2), f"s from start to the first set, {keys:,} keys of 64 bytes",
+             met=took < 1 and keys >= 1_000_000, medium=MEDIA["memory"], transport=HERE)
+
+
+def inside(run):
+    """One lane's relaxed gets without a network."""
+    keys = run.size(1_000_000, 20_000)
+    done = subprocess.run([BUILD / "bench/engine_get", str(keys), str(keys * 4)],
+                          stdout=subprocess.PIPE, text=True, check=True)
+    run.keep("engine-get", done.stdout.splitlines())
+    rate = next(float(line.split("M/s")[0].split()[-1]) for line in done.stdout.splitlines()
+                if line.startswith("request of 1 gets"))
+    run.goal("relaxed-get-lane", rate, f"million gets a second of one lane, {keys:,} keys, one get "
+             "a request", met=rate > 10, medium="memory", transport="none: inside the process")
