@@ -46,7 +46,7 @@ struct settings {
     bool is_pre_vote_off;
 };
 
-/* A message on its way, or one that waits for its sender's write, or (type 0) the end of a write. */
+/* A message on its way, or (type 0) the end of a node's write. */
 struct arrival {
     uint64_t at_ns;
     uint64_t durable_index;
@@ -67,11 +67,11 @@ struct trial {
     uint32_t arrival_count;
     uint64_t now_ns;
     uint64_t crash_ns;
-    uint64_t elected_ns;  /* 0: not yet, as the others */
-    uint64_t heard_ns;    /* the first append of the new leader arrived */
-    uint64_t commit_ns;   /* its first record is committed: a write could be acknowledged */
-    uint32_t timers;      /* that ran out before somebody was elected */
-    uint32_t packets;     /* requests sent and answers received before somebody was elected */
+    uint64_t elected_ns; /* 0: not yet, as the others */
+    uint64_t heard_ns;   /* the first append of the new leader arrived */
+    uint64_t commit_ns;  /* its first record is committed: a write could be acknowledged */
+    uint32_t timers;     /* that ran out before somebody was elected */
+    uint32_t packets;    /* requests sent and answers received before somebody was elected */
     uint16_t leader;
 };
 
@@ -116,10 +116,10 @@ static void carry_out(struct trial *trial, uint16_t id, const struct raft_effect
     for (uint32_t i = 0; i < effects->after_count; i++)
         send(trial, &effects->after[i], node->written_ns);
     if (effects->append_count > 0)
-        arrive(trial, (struct arrival){
-                          .at_ns = node->written_ns,
-                          .durable_index = effects->append_first + effects->append_count - 1,
-                          .message = {.to = id}});
+        arrive(trial,
+               (struct arrival){.at_ns = node->written_ns,
+                                .durable_index = effects->append_first + effects->append_count - 1,
+                                .message = {.to = id}});
 }
 
 static void note_leader(struct trial *trial, uint16_t id)
@@ -387,10 +387,14 @@ static bool parse_option(int option, struct settings *settings)
 static bool parse(int argc, char **argv, struct settings *settings)
 {
     static const struct option options[] = {
-        {"timeout", required_argument, NULL, 't'},   {"delay", required_argument, NULL, 'd'},
-        {"write", required_argument, NULL, 'w'},     {"heartbeat", required_argument, NULL, 'h'},
-        {"nodes", required_argument, NULL, 'n'},     {"trials", required_argument, NULL, 'c'},
-        {"no-pre-vote", no_argument, NULL, 'p'},     {"seed", required_argument, NULL, 's'},
+        {"timeout", required_argument, NULL, 't'},
+        {"delay", required_argument, NULL, 'd'},
+        {"write", required_argument, NULL, 'w'},
+        {"heartbeat", required_argument, NULL, 'h'},
+        {"nodes", required_argument, NULL, 'n'},
+        {"trials", required_argument, NULL, 'c'},
+        {"no-pre-vote", no_argument, NULL, 'p'},
+        {"seed", required_argument, NULL, 's'},
         {NULL, 0, NULL, 0},
     };
     int place = 0;

@@ -1,6 +1,7 @@
 """Pictures: gnuplot draws each figure from its data file, as SVG and as PNG."""
 
 import csv
+import os
 import pathlib
 import subprocess
 
@@ -20,6 +21,12 @@ set style line 7 lc rgb '#dfab01' lw 2 pt 6 ps 0.6
 set style line 8 lc rgb '#e03e3e' lw 2 pt 8 ps 0.6
 set style increment user
 """
+
+
+TERMINALS = (
+    ("svg", "svg size 860,440 dynamic enhanced font 'sans,13' background '#ffffff'"),
+    ("png", "pngcairo size 860,440 noenhanced font 'sans,11'"),
+)
 
 
 class Picture:
@@ -44,8 +51,9 @@ class Picture:
         for at, (_, points) in enumerate(self.lines):
             rows = "\n".join(f"{x},{y}" for x, y in points)
             blocks.append(f"$line{at} << END\n{rows}\nEND")
-        drawn = ", ".join(f"$line{at} using 1:2 with {self.style} ls {at % 8 + 1} title {_quoted(name)}"
-                          for at, (name, _) in enumerate(self.lines))
+        drawn = ", ".join(
+            f"$line{at} using 1:2 with {self.style} ls {at % 8 + 1} title {_quoted(name)}"
+            for at, (name, _) in enumerate(self.lines))
         return "\n".join([f"set terminal {terminal}", f"set output {_quoted(str(output))}", STYLE,
                           f"set title {_quoted(self.title)}", f"set xlabel {_quoted(self.x_label)}",
                           f"set ylabel {_quoted(self.y_label)}", *self.settings, *blocks,
@@ -53,13 +61,19 @@ class Picture:
 
     def draw(self, folder):
         self.write_data(folder)
-        for terminal, ending in (("svg size 860,440 dynamic enhanced font 'sans,13' background '#ffffff'", "svg"),
-                                 ("pngcairo size 860,440 noenhanced font 'sans,11'", "png")):
+        for ending, terminal in TERMINALS:
             output = pathlib.Path(folder) / f"{self.name}.{ending}"
             done = subprocess.run(["gnuplot"], input=self._script(terminal, output), text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                                  env=_environment())
             if done.returncode != 0:
-                raise RuntimeError(f"gnuplot: {self.name}: {done.stdout}")
+                raise RuntimeError(f"gnuplot: {self.name}: status {done.returncode}: "
+                                   f"{done.stdout}")
+
+
+def _environment():
+    """Without what tests set to find uninitialised memory: gnuplot 5.4 crashes of it."""
+    return {key: value for key, value in os.environ.items() if key != "MALLOC_PERTURB_"}
 
 
 def _quoted(text):

@@ -1,4 +1,4 @@
-"""report.html: all figures in one file that needs nothing else, for screens of any width and paper."""
+"""report.html: all figures in one file that needs nothing else, for any screen and for paper."""
 
 import datetime
 import html
@@ -21,9 +21,9 @@ td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 
 # What each picture shows, in two sentences.
 TEXTS = {
-    "failover-thesis": "The time from the crash of a leader until its successor is first heard, for "
-                       "the ranges of the Raft thesis. Steps are split votes: the wider the range of "
-                       "timeouts, the fewer there are.",
+    "failover-thesis": "The time from the crash of a leader until its successor is first heard, "
+                       "for the ranges of the Raft thesis. Steps are split votes: the wider the "
+                       "range of timeouts, the fewer there are.",
     "failover-low": "The same for lower timeouts. Below the time that a vote takes (own write, "
                     "request, voter's write, answer: about 25 ms here) elections collide again and "
                     "again.",
@@ -43,23 +43,27 @@ TEXTS = {
               "share, more groups mean smaller batches for the same cores.",
     "nodes": "What each further node costs. All of them run on the same cores here, so this is the "
              "cost in CPU and not in round trips.",
-    "readers": "Gets of 64 clients beside a steady stream of sets. Relaxed gets ask one node alone.",
+    "readers": "Gets of 64 clients beside a steady stream of sets. Relaxed gets ask one node "
+               "alone.",
     "values": "How many bytes a second are stored as values grow. Small ones cost packets, large "
               "ones cost copies.",
-    "growth-keys": "Relaxed gets as keys grow. A flat line means that nothing depends on the number.",
+    "growth-keys": "Relaxed gets as keys grow. A flat line means that nothing depends on their "
+                   "number.",
     "growth-clients": "Sets as clients grow, one of each in flight. More clients mean larger "
                       "batches.",
 }
 
 
 def _goal_row(goal):
-    measured = "not measured" if goal["measured"] is None else f"{goal['measured']:,} {goal['unit']}"
+    measured = "not measured"
+    if goal["measured"] is not None:
+        measured = f"{goal['measured']:,} {goal['unit']}"
     peer = "" if goal["peer"] is None else f"{goal['peer']:,}"
     ratio = "" if goal["ratio"] is None else f"{goal['ratio']}"
-    word, kind = {True: ("met", "met"), False: ("missed", "missed")}.get(goal["met"], ("open", "open"))
+    word = {True: "met", False: "missed"}.get(goal["met"], "open")
     cells = [goal["id"], goal["target"], measured, peer, ratio]
     return ("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) +
-            f'<td class="{kind}">{word}</td></tr>')
+            f'<td class="{word}">{word}</td></tr>')
 
 
 def _svg(path):
@@ -75,7 +79,8 @@ def _svg(path):
 
 def _figure(run, picture, setting):
     text = TEXTS.get(picture.name, "")
-    return (f"<h2>{html.escape(picture.title)}</h2>\n<figure>{_svg(run.folder / (picture.name + '.svg'))}"
+    drawing = _svg(run.folder / f"{picture.name}.svg")
+    return (f"<h2>{html.escape(picture.title)}</h2>\n<figure>{drawing}"
             f"<figcaption>{html.escape(text)}</figcaption></figure>\n"
             f'<p class="setting">{html.escape(setting)} Data: {picture.name}.csv.</p>')
 

@@ -1,6 +1,7 @@
 """The systems that are measured: Pollux, etcd and Redis, each started, loaded and stopped here."""
 
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -61,7 +62,19 @@ class Pollux:
         self.process.wait()
 
 
+class Missing(RuntimeError):
+    """A peer that this machine does not have."""
+
+
+def _need(*programs):
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        raise Missing(f"{', '.join(missing)}: not installed")
+
+
+@functools.cache
 def etcd_driver():
+    _need("etcd", "go")
     driver = BUILD / "bench/etcd-bench"
     subprocess.run([ROOT / "bench/peers/etcd/build", driver], check=True)
     return driver
@@ -69,11 +82,11 @@ def etcd_driver():
 
 class Etcd:
     def __init__(self, medium):
+        self.driver = etcd_driver()
         self.folder = tempfile.mkdtemp(prefix="pollux-figures-etcd-", dir=folder_of(medium))
         started = subprocess.run([ROOT / "bench/peers/etcd/cluster", "start", self.folder],
                                  stdout=subprocess.PIPE, text=True, check=True)
         self.endpoints = started.stdout.strip()
-        self.driver = etcd_driver()
         self._run("-op", "ready")
 
     def _run(self, *options):
@@ -101,6 +114,7 @@ class Redis:
     """One server, in memory, replicated nowhere: what a set costs without consensus."""
 
     def __init__(self):
+        _need("redis-server", "redis-benchmark")
         self.port = str(_free_port())
         self.process = subprocess.Popen(
             ["redis-server", "--port", self.port, "--save", "", "--appendonly", "no",
