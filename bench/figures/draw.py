@@ -1,7 +1,6 @@
 """Pictures: gnuplot draws each figure from its data file, as SVG and as PNG."""
 
 import csv
-import os
 import pathlib
 import subprocess
 
@@ -64,17 +63,11 @@ class Picture:
         for ending, terminal in TERMINALS:
             output = pathlib.Path(folder) / f"{self.name}.{ending}"
             done = subprocess.run(["gnuplot"], input=self._script(terminal, output), text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-                                  env=_environment())
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
             if done.returncode != 0:
                 raise RuntimeError(f"gnuplot: {self.name}: status {done.returncode}: "
                                    f"{done.stdout}")
 
 
-def _environment():
-    """Without what tests set to find uninitialised memory: gnuplot 5.4 crashes of it."""
-    return {key: value for key, value in os.environ.items() if key != "MALLOC_PERTURB_"}
-
-
 def _quoted(text):
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("_", "-") + '"'
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
