@@ -20,6 +20,27 @@ void load_record_value(uint64_t number, uint8_t *ret_value)
     memcpy(ret_value, text, LOAD_NUMBER_BYTES);
 }
 
+bool load_record_number(const uint8_t *value, size_t size_bytes, uint64_t *ret_number)
+{
+    uint64_t number = 0;
+    if (size_bytes < LOAD_NUMBER_BYTES) {
+        return false;
+    }
+    for (size_t i = 0; i < LOAD_NUMBER_BYTES; i++) {
+        if (value[i] < '0' || value[i] > '9') {
+            return false;
+        }
+        number = number * 10 + (uint64_t)(value[i] - '0');
+    }
+    for (size_t i = LOAD_NUMBER_BYTES; i < size_bytes; i++) {
+        if (value[i] != 'v') {
+            return false;
+        }
+    }
+    *ret_number = number;
+    return true;
+}
+
 void load_record_note(struct load_record *record, uint64_t value_number,
                       const struct plx_response *response)
 {

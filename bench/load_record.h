@@ -25,8 +25,11 @@ struct load_record {
 /* The key's text, terminated; returns its length. */
 int load_record_key(const char *prefix, uint64_t number, char *ret_key, size_t size_bytes);
 
-/* The first LOAD_NUMBER_BYTES of a value. */
+/* Writes the first LOAD_NUMBER_BYTES of a value. */
 void load_record_value(uint64_t number, uint8_t *ret_value);
+
+/* The number of a value whose other bytes are as the load writes them; false: it is not. */
+bool load_record_number(const uint8_t *value, size_t size_bytes, uint64_t *ret_number);
 
 /* Notes the outcome of one write. */
 void load_record_note(struct load_record *record, uint64_t value_number,

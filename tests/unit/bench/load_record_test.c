@@ -55,6 +55,20 @@ static void test_load_record_writes_pairs(void **state)
     unlink(path);
 }
 
+static void test_load_record_reads_the_number_of_a_value(void **state)
+{
+    (void)state;
+    uint8_t value[LOAD_NUMBER_BYTES + 2] = {0};
+    uint64_t number = 0;
+    load_record_value(17, value);
+    assert_false(load_record_number(value, sizeof(value), &number)); /* the rest is not 'v' */
+    assert_false(load_record_number(value, LOAD_NUMBER_BYTES - 1, &number));
+    assert_true(load_record_number(value, LOAD_NUMBER_BYTES, &number));
+    assert_int_equal(number, 17);
+    value[3] = 'x';
+    assert_false(load_record_number(value, LOAD_NUMBER_BYTES, &number));
+}
+
 static void test_load_record_says_when_it_cannot_write(void **state)
 {
     (void)state;
@@ -69,6 +83,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_load_record_keeps_the_newest_acknowledged),
         cmocka_unit_test(test_load_record_writes_pairs),
+        cmocka_unit_test(test_load_record_reads_the_number_of_a_value),
         cmocka_unit_test(test_load_record_says_when_it_cannot_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
