@@ -21,8 +21,7 @@ static uint32_t bucket_of(uint64_t value)
     return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
 }
 
-/* The largest value that counts in the bucket; the last one takes all that is beyond. */
-static uint64_t bucket_end(uint32_t bucket)
+uint64_t histogram_bucket_end(uint32_t bucket)
 {
     if (bucket == HISTOGRAM_BUCKETS - 1) {
         return UINT64_MAX;
@@ -44,6 +43,9 @@ void histogram_record(struct histogram *histogram, uint64_t value)
 
 void histogram_merge(struct histogram *histogram, const struct histogram *from)
 {
+    if (from->total == 0) {
+        return; /* leaves memory untouched that the kernel has not given out yet */
+    }
     for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
         histogram->counts[i] += from->counts[i];
     }
@@ -62,7 +64,7 @@ uint64_t histogram_quantile(const struct histogram *histogram, uint32_t per_mill
     for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += histogram->counts[i];
         if (seen >= rank && seen > 0) {
-            uint64_t end = bucket_end(i);
+            uint64_t end = histogram_bucket_end(i);
             return end < histogram->max ? end : histogram->max;
         }
     }

@@ -26,6 +26,10 @@ void histogram_record(struct histogram *histogram, uint64_t value);
 /* Adds what `from` has counted. */
 void histogram_merge(struct histogram *histogram, const struct histogram *from);
 
+/* The largest value that counts in bucket 0..HISTOGRAM_BUCKETS-1 of `counts`; the last bucket takes
+ * all that is beyond. */
+uint64_t histogram_bucket_end(uint32_t bucket);
+
 /* The value that `per_million` of a million recorded ones do not exceed (0 when none is
  * recorded). */
 uint64_t histogram_quantile(const struct histogram *histogram, uint32_t per_million);

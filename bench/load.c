@@ -1,206 +1,192 @@
-/* Handles opened, phases run on all threads, results added up. */
+/* Phases run on all threads, results added up. */
 #include "bench/load.h"
 
+#include "base/check.h"
 #include "bench/load_worker.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #define NS_PER_SECOND 1000000000ULL
 #define NS_PER_MS     1000000ULL
 #define STATUS_NS     NS_PER_SECOND
+#define NEVER         UINT64_MAX
 
-static enum error client_open(struct load_worker *worker, uint32_t index, char *ret_reason,
-                              size_t reason_size)
-{
-    const struct load_options *options = worker->options;
-    struct plx_options client;
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = index};
-    plx_options_init(&client);
-    client.endpoints = options->servers;
-    client.cluster = options->cluster;
-    client.timeout_ns = options->timeout_ns;
-    client.window = options->outstanding;
-    client.packet_ops_max = options->packet_ops;
-    client.preferred_endpoint = (int32_t)options->preferred - 1;
-    if (options->op == LOAD_RELAXED_SET) {
-        client.relaxed_keys_max = options->keys / options->clients;
-    }
-    enum plx_outcome outcome = plx_open(&client, &worker->clients[index], ret_reason, reason_size);
-    if (outcome != PLX_OK) {
-        return outcome == PLX_E_ARGUMENT ? ERR_ARGUMENT : ERR_IO;
-    }
-    worker->client_count = index + 1;
-    if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, plx_descriptor(worker->clients[index]),
-                  &event) != 0) {
-        snprintf(ret_reason, reason_size, "epoll refuses another client");
-        return ERR_IO;
-    }
-    return OK;
-}
+/* What the workers of one load share. */
+struct crew {
+    const struct load_options *options;
+    struct load_worker *workers;
+    struct load_record *records;
+    struct load_check *checks;
+    struct key_growth growth;
+    struct load_progress progress;
+    char *reason;
+};
 
-static void slots_init(struct load_worker *worker, uint32_t index)
+static enum error crew_fail(struct crew *crew, enum error error, const char *reason)
 {
-    uint32_t outstanding = worker->options->outstanding;
-    uint32_t size = worker->options->value_size;
-    for (uint32_t i = 0; i < worker->slot_count; i++) {
-        struct load_slot *slot = &worker->slots[i];
-        /* Neighbours in the ring belong to different clients: the load spreads over all. */
-        slot->client = i % (worker->slot_count / outstanding);
-        slot->worker = worker;
-        slot->value = worker->memory + (size_t)i * 2 * size;
-        slot->old_value = slot->value + size;
-        memset(slot->value, 'v', size);
-        int key =
-            snprintf(slot->key, sizeof(slot->key), "swap/%" PRIx64 "/%u/%u", worker->run, index, i);
-        slot->key_size_bytes = (size_t)key;
-        load_slot_idle(slot);
-    }
-}
-
-static enum error worker_open(struct load_worker *worker, uint32_t index, uint32_t clients,
-                              char *ret_reason, size_t reason_size)
-{
-    const struct load_options *options = worker->options;
-    worker->slot_count = clients * options->outstanding;
-    worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    worker->result = calloc(1, sizeof(*worker->result));
-    worker->clients = calloc(clients, sizeof(struct plx_client *));
-    worker->is_dirty = calloc(clients, sizeof(bool));
-    worker->slots = calloc(worker->slot_count, sizeof(struct load_slot));
-    worker->keys_used = calloc(clients, sizeof(uint32_t));
-    worker->idle = calloc(worker->slot_count, sizeof(struct load_slot *));
-    worker->memory = calloc(worker->slot_count, (size_t)2 * options->value_size);
-    if (worker->epoll_fd < 0 || worker->result == NULL || worker->clients == NULL ||
-        worker->is_dirty == NULL || worker->slots == NULL || worker->idle == NULL ||
-        worker->memory == NULL || worker->keys_used == NULL) {
-        snprintf(ret_reason, reason_size, "out of memory");
-        return ERR_NO_MEMORY;
-    }
-    prng_init(&worker->prng, options->seed + index);
-    histogram_init(&worker->result->latencies);
-    worker->result->second_count = options->seconds;
-    slots_init(worker, index);
-    enum error error = OK;
-    for (uint32_t i = 0; i < clients && error == OK; i++) {
-        error = client_open(worker, i, ret_reason, reason_size);
-    }
+    snprintf(crew->reason, LOAD_REASON_BYTES, "%s", reason);
     return error;
 }
 
-static void statistics_add(struct plx_statistics *to, const struct plx_statistics *from)
-{
-#define X(name) to->name += from->name;
-    PLX_STATISTICS_LIST(X)
-#undef X
-}
-
-static void worker_close(struct load_worker *worker)
-{
-    for (uint32_t i = 0; i < worker->client_count; i++) {
-        plx_close(worker->clients[i]);
-    }
-    if (worker->epoll_fd >= 0) {
-        close(worker->epoll_fd);
-    }
-    free(worker->result);
-    free(worker->clients);
-    free(worker->is_dirty);
-    free(worker->keys_used);
-    free(worker->slots);
-    free(worker->idle);
-    free(worker->memory);
-}
-
-static void result_add(struct load_result *to, const struct load_worker *worker)
-{
-    const struct load_result *from = worker->result;
-    histogram_merge(&to->latencies, &from->latencies);
-    to->offered += from->offered;
-    to->finished += from->finished;
-    to->own_second += from->own_second;
-    to->checksum += from->checksum;
-    to->unfinished += worker->slot_count - worker->idle_count;
-    for (uint32_t i = 0; i < PLX_OUTCOME_COUNT; i++) {
-        to->outcomes[i] += from->outcomes[i];
-    }
-    for (uint32_t i = 0; i < to->second_count; i++) {
-        to->seconds[i].offered += from->seconds[i].offered;
-        to->seconds[i].finished += from->seconds[i].finished;
-        to->seconds[i].own_second += from->seconds[i].own_second;
-        if (from->seconds[i].max_ns > to->seconds[i].max_ns) {
-            to->seconds[i].max_ns = from->seconds[i].max_ns;
-        }
-    }
-    for (uint32_t i = 0; i < worker->client_count; i++) {
-        struct plx_statistics statistics;
-        plx_statistics(worker->clients[i], &statistics);
-        statistics_add(&to->statistics, &statistics);
-    }
-}
-
 /* Runs the phase on all threads. */
-static enum error phase_run(struct load_worker *workers, uint32_t count, char *ret_reason,
-                            size_t reason_size)
+static enum error phase_run(struct crew *crew)
 {
     pthread_t threads[LOAD_THREADS_MAX];
+    uint32_t count = crew->options->threads;
     uint32_t started = 0;
+    load_progress_begin(&crew->progress);
     while (started < count &&
-           pthread_create(&threads[started], NULL, load_worker_run, &workers[started]) == 0) {
+           pthread_create(&threads[started], NULL, load_worker_run, &crew->workers[started]) == 0) {
         started++;
     }
     for (uint32_t i = 0; i < started; i++) {
         (void)pthread_join(threads[i], NULL);
     }
-    if (started < count) {
-        snprintf(ret_reason, reason_size, "cannot start %u threads", count);
-        return ERR_NO_MEMORY;
-    }
-    return OK;
+    return started == count ? OK
+                            : crew_fail(crew, ERR_NO_MEMORY, "--threads: cannot start so many");
 }
 
-static enum error fill(struct load_worker *workers, const struct load_options *options,
-                       char *ret_reason, size_t reason_size)
+/* Divides the keys among the workers, for a phase that goes through all of them. */
+static void keys_divide(struct crew *crew, enum load_phase phase)
 {
-    if (options->is_unfilled || (options->op != LOAD_GET && options->op != LOAD_RELAXED_GET)) {
+    const struct load_options *options = crew->options;
+    for (uint32_t i = 0; i < options->threads; i++) {
+        struct load_worker *worker = &crew->workers[i];
+        worker->phase = phase;
+        worker->key_next = (uint32_t)((uint64_t)options->keys * i / options->threads);
+        worker->key_end = (uint32_t)((uint64_t)options->keys * (i + 1) / options->threads);
+        worker->pulse_begin_ns = NEVER;
+    }
+}
+
+/* Keys of the fill that are not stored. */
+static uint64_t fill_left(const struct crew *crew)
+{
+    uint64_t left = 0;
+    for (uint32_t i = 0; i < crew->options->threads; i++) {
+        const struct load_worker *worker = &crew->workers[i];
+        left += worker->key_end - worker->key_next + worker->missing_count;
+        left += load_worker_in_flight(worker);
+    }
+    return left;
+}
+
+/* Stores the keys before the load reads them. */
+static enum error fill_first(struct crew *crew)
+{
+    const struct load_options *options = crew->options;
+    if (options->is_unfilled || !op_mix_has_reads(&options->mix)) {
         return OK;
     }
-    for (uint32_t i = 0; i < options->threads; i++) {
-        workers[i].phase = PHASE_FILL;
-        workers[i].fill_next = (uint32_t)((uint64_t)options->keys * i / options->threads);
-        workers[i].fill_end = (uint32_t)((uint64_t)options->keys * (i + 1) / options->threads);
-    }
-    enum error error = phase_run(workers, options->threads, ret_reason, reason_size);
-    for (uint32_t i = 0; i < options->threads && error == OK; i++) {
-        if (workers[i].fill_next != workers[i].fill_end ||
-            workers[i].idle_count != workers[i].slot_count) {
-            snprintf(ret_reason, reason_size, "the keys could not be stored in time");
-            error = ERR_TIMEOUT;
-        }
+    keys_divide(crew, PHASE_FILL);
+    enum error error = phase_run(crew);
+    if (error == OK && fill_left(crew) > 0) {
+        error = crew_fail(crew, ERR_TIMEOUT,
+                          "the keys could not be stored before the load: see 'pollux status', or "
+                          "leave the keys out with --no-fill");
     }
     return error;
 }
 
-static enum error measure(struct load_worker *workers, const struct load_options *options,
-                          uint32_t rate, char *ret_reason, size_t reason_size)
+/* The fill is the load. */
+static enum error measure_fill(struct crew *crew)
 {
-    uint64_t start_ns = load_clock_ns();
+    const struct load_options *options = crew->options;
+    uint64_t begin_ns = load_clock_ns();
+    keys_divide(crew, PHASE_FILL);
     for (uint32_t i = 0; i < options->threads; i++) {
-        struct load_worker *worker = &workers[i];
-        double interval_ns = rate == 0 ? 0 : (double)NS_PER_SECOND / rate;
+        struct load_worker *worker = &crew->workers[i];
+        worker->result.begin_ns = begin_ns;
+        worker->result.end_ns = NEVER;
+        worker->pulse_begin_ns = begin_ns;
+    }
+    enum error error = phase_run(crew);
+    uint64_t end_ns = begin_ns + 1;
+    for (uint32_t i = 0; i < options->threads; i++) {
+        struct load_worker *worker = &crew->workers[i];
+        uint64_t stored_ns = worker->stored_ns;
+        worker->result.unfinished = worker->key_end - worker->key_next + worker->missing_count;
+        worker->result.unfinished += load_worker_in_flight(worker);
+        end_ns = stored_ns > end_ns ? stored_ns : end_ns;
+    }
+    uint64_t seconds = (end_ns - begin_ns + NS_PER_SECOND - 1) / NS_PER_SECOND;
+    for (uint32_t i = 0; i < options->threads; i++) {
+        struct load_result *result = &crew->workers[i].result;
+        result->elapsed_ns = end_ns - begin_ns;
+        result->second_count = seconds < LOAD_SECONDS_MAX ? (uint32_t)seconds : LOAD_SECONDS_MAX;
+    }
+    return error;
+}
+
+static enum error measure(struct crew *crew, uint32_t rate)
+{
+    const struct load_options *options = crew->options;
+    uint64_t start_ns = load_clock_ns();
+    double interval_ns = rate == 0 ? 0 : (double)NS_PER_SECOND / rate;
+    if (load_options_is_fill(options)) {
+        return measure_fill(crew);
+    }
+    for (uint32_t i = 0; i < options->threads; i++) {
+        struct load_worker *worker = &crew->workers[i];
         worker->phase = PHASE_MEASURE;
-        worker->begin_ns = start_ns + options->warmup_ms * NS_PER_MS;
-        worker->end_ns = worker->begin_ns + options->seconds * NS_PER_SECOND;
+        worker->result.begin_ns = start_ns + options->warmup_ms * NS_PER_MS;
+        worker->result.elapsed_ns = options->seconds * NS_PER_SECOND;
+        worker->result.end_ns = worker->result.begin_ns + worker->result.elapsed_ns;
+        worker->pulse_begin_ns = worker->result.begin_ns;
         /* Threads take turns, so that together they offer evenly. */
         worker->interval_ns = interval_ns * options->threads;
         worker->first_ns = start_ns + (uint64_t)(interval_ns * i);
     }
-    return phase_run(workers, options->threads, ret_reason, reason_size);
+    enum error error = phase_run(crew);
+    for (uint32_t i = 0; i < options->threads; i++) {
+        crew->workers[i].result.unfinished += load_worker_unfinished(&crew->workers[i]);
+    }
+    return error;
+}
+
+/* What is still in flight may take effect or not. */
+static enum error record_write(struct crew *crew, struct load_result *result)
+{
+    const struct load_options *options = crew->options;
+    if (crew->records == NULL) {
+        return OK;
+    }
+    for (uint32_t i = 0; i < options->threads; i++) {
+        for (uint32_t k = 0; k < crew->workers[i].slot_count; k++) {
+            const struct load_slot *slot = &crew->workers[i].slots[k];
+            crew->records[slot->key_number].is_open |= slot->is_in_flight;
+        }
+    }
+    enum error error = load_record_write(crew->records, options, &result->recorded);
+    return error == OK ? OK : crew_fail(crew, error, "--record: the file cannot be written");
+}
+
+/* Reads back what was acknowledged. */
+static enum error check_all(struct crew *crew)
+{
+    const struct load_options *options = crew->options;
+    if (crew->checks == NULL) {
+        return OK;
+    }
+    for (uint32_t i = 0; i < options->keys; i++) {
+        load_check_close(&crew->checks[i]);
+    }
+    keys_divide(crew, PHASE_CHECK);
+    enum error error = phase_run(crew);
+    for (uint32_t i = 0; i < options->threads; i++) {
+        struct load_worker *worker = &crew->workers[i];
+        struct load_verdict *verdict = &worker->result.verdict;
+        verdict->unread += worker->reading_count;
+        for (; worker->key_next < worker->key_end; worker->key_next++) {
+            bool is_due = load_check_is_due(&crew->checks[worker->key_next]);
+            verdict->checked += is_due;
+            verdict->unread += is_due;
+        }
+    }
+    return error;
 }
 
 static void node_ask(const struct load_worker *worker, struct plx_node *ret_node)
@@ -217,66 +203,101 @@ static void node_ask(const struct load_worker *worker, struct plx_node *ret_node
     }
 }
 
-/* What is still in flight may take effect or not. */
-static enum error record_write(struct load_worker *workers, const struct load_options *options,
-                               struct load_result *result, char *ret_reason, size_t reason_size)
+static void statistics_add(struct plx_statistics *to, const struct load_worker *worker)
 {
-    for (uint32_t i = 0; i < options->threads; i++) {
-        for (uint32_t k = 0; k < workers[i].slot_count; k++) {
-            const struct load_slot *slot = &workers[i].slots[k];
-            workers[i].records[slot->key_number].is_open |= slot->is_in_flight;
-        }
+    for (uint32_t i = 0; i < worker->client_count; i++) {
+        struct plx_statistics from;
+        plx_statistics(worker->clients[i], &from);
+#define X(name) to->name += from.name;
+        PLX_STATISTICS_LIST(X)
+#undef X
     }
-    enum error error = load_record_write(workers[0].records, options, &result->recorded);
-    if (error != OK) {
-        snprintf(ret_reason, reason_size, "%s: cannot be written", options->record);
+}
+
+static enum error result_collect(struct crew *crew, struct load_result *result)
+{
+    const struct load_result *first = &crew->workers[0].result;
+    uint32_t in_flight_count = 0;
+    if (load_result_init(result, first->second_count) != OK) {
+        return crew_fail(crew, ERR_NO_MEMORY, "out of memory");
+    }
+    result->begin_ns = first->begin_ns;
+    result->end_ns = first->end_ns;
+    result->elapsed_ns = first->elapsed_ns;
+    for (uint32_t i = 0; i < crew->options->threads; i++) {
+        load_result_add(result, &crew->workers[i].result);
+        statistics_add(&result->statistics, &crew->workers[i]);
+        in_flight_count += load_worker_in_flight(&crew->workers[i]);
+    }
+    if (in_flight_count == 0) {
+        node_ask(&crew->workers[0], &result->node);
+    }
+    return OK;
+}
+
+static enum error crew_open(struct crew *crew, bool has_progress)
+{
+    const struct load_options *options = crew->options;
+    uint64_t run = load_clock_ns();
+    bool is_inserting = op_mix_has(&options->mix, LOAD_INSERT);
+    crew->records = options->record != NULL ? calloc(options->keys, sizeof(*crew->records)) : NULL;
+    crew->checks = options->is_checked ? calloc(options->keys, sizeof(*crew->checks)) : NULL;
+    if ((options->record != NULL && crew->records == NULL) ||
+        (options->is_checked && crew->checks == NULL) ||
+        (is_inserting && key_growth_init(&crew->growth, options->keys) != OK)) {
+        return crew_fail(crew, ERR_NO_MEMORY, "out of memory: lower --keys");
+    }
+    enum error error = OK;
+    for (uint32_t i = 0; i < options->threads && error == OK; i++) {
+        struct load_worker *worker = &crew->workers[i];
+        uint32_t first = options->clients * i / options->threads;
+        uint32_t end = options->clients * (i + 1) / options->threads;
+        worker->options = options;
+        worker->run = run;
+        worker->number = run; /* no value is that of another run */
+        worker->first_client = first;
+        worker->records = crew->records;
+        worker->checks = crew->checks;
+        worker->growth = is_inserting ? &crew->growth : NULL;
+        worker->progress = has_progress ? &crew->progress : NULL;
+        error = load_worker_open(worker, i, end - first, crew->reason, LOAD_REASON_BYTES);
     }
     return error;
 }
 
-enum error load_run(const struct load_options *options, uint32_t rate,
-                    struct load_result *ret_result, char *ret_reason, size_t reason_size)
+static void crew_close(struct crew *crew)
+{
+    for (uint32_t i = 0; i < crew->options->threads; i++) {
+        load_worker_close(&crew->workers[i]);
+    }
+    key_growth_deinit(&crew->growth);
+    load_progress_deinit(&crew->progress);
+    free(crew->records);
+    free(crew->checks);
+}
+
+enum error load_run(const struct load_options *options, uint32_t rate, FILE *progress,
+                    struct load_result *ret_result, char *ret_reason)
 {
     static struct load_worker workers[LOAD_THREADS_MAX];
-    struct load_record *records = NULL;
-    enum error error = OK;
-    uint64_t run = load_clock_ns();
+    static struct crew crew;
     memset(workers, 0, sizeof(workers));
+    crew = (struct crew){.options = options, .workers = workers, .reason = ret_reason};
+    load_progress_init(&crew.progress, progress, options->threads);
     for (uint32_t i = 0; i < options->threads; i++) {
         workers[i].epoll_fd = -1;
     }
-    if (options->record != NULL) {
-        records = calloc(options->keys, sizeof(*records));
-        error = records == NULL ? ERR_NO_MEMORY : OK;
-    }
-    for (uint32_t i = 0; i < options->threads && error == OK; i++) {
-        uint32_t first = options->clients * i / options->threads;
-        uint32_t end = options->clients * (i + 1) / options->threads;
-        workers[i].options = options;
-        workers[i].run = run;
-        workers[i].number = run; /* no value is that of another run */
-        workers[i].first_client = first;
-        workers[i].records = records;
-        error = worker_open(&workers[i], i, end - first, ret_reason, reason_size);
-    }
-    error = error == OK ? fill(workers, options, ret_reason, reason_size) : error;
-    error = error == OK ? measure(workers, options, rate, ret_reason, reason_size) : error;
+    enum error error = crew_open(&crew, progress != NULL);
+    error = error == OK ? fill_first(&crew) : error;
+    error = error == OK ? measure(&crew, rate) : error;
+    error = error == OK ? check_all(&crew) : error;
+    error = error == OK ? result_collect(&crew, ret_result) : error;
     if (error == OK) {
-        memset(ret_result, 0, sizeof(*ret_result));
-        ret_result->second_count = options->seconds;
-        for (uint32_t i = 0; i < options->threads; i++) {
-            result_add(ret_result, &workers[i]);
-        }
-        if (ret_result->unfinished == 0) {
-            node_ask(&workers[0], &ret_result->node);
+        error = record_write(&crew, ret_result);
+        if (error != OK) {
+            load_result_deinit(ret_result);
         }
     }
-    if (error == OK && records != NULL) {
-        error = record_write(workers, options, ret_result, ret_reason, reason_size);
-    }
-    for (uint32_t i = 0; i < options->threads; i++) {
-        worker_close(&workers[i]);
-    }
-    free(records);
+    crew_close(&crew);
     return error;
 }

@@ -3,6 +3,8 @@
 #define POLLUX_BENCH_LOAD_OPTIONS_H
 
 #include "base/error.h"
+#include "bench/key_chooser.h"
+#include "bench/op_mix.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,21 +17,19 @@
 #define LOAD_PREFIX_BYTES_MAX 40
 #define LOAD_NUMBER_BYTES     20 /* that a value of a relaxed set begins with, as text */
 
-enum load_op {
-    LOAD_SET,
-    LOAD_GET,
-    LOAD_RELAXED_GET,
-    LOAD_RELAXED_SET,
-    LOAD_SWAP,
-    LOAD_OP_COUNT,
-};
-
 struct load_options {
     const char *servers;
     const char *cluster;
-    const char *prefix; /* of the keys */
-    const char *record; /* relaxed-set: file of what was acknowledged; NULL: none */
-    enum load_op op;
+    const char *prefix;  /* of the keys */
+    const char *record;  /* relaxed-set: file of what was acknowledged; NULL: none */
+    const char *csv;     /* file of the seconds; NULL: none */
+    const char *hgrm;    /* file of the percentiles; NULL: none */
+    const char *load;    /* what the report calls the load: an op, a workload, or "mix" */
+    enum load_op op;     /* of --op */
+    struct op_mix mix;   /* of --op, --mix or --workload */
+    uint32_t load_count; /* how many of these three were given */
+    enum key_distribution distribution;
+    double zipf_theta;
     uint32_t clients;     /* handles, one session each */
     uint32_t outstanding; /* operations of each in flight */
     uint32_t threads;
@@ -47,14 +47,19 @@ struct load_options {
     bool is_table;
     bool is_unfilled; /* gets find what is there, if anything */
     bool is_distinct; /* relaxed-set: no key twice */
+    bool is_relaxed_reads;
+    bool is_checked;
+    bool has_distribution; /* --distribution was given */
+    bool is_progress;      /* even if standard error is no terminal */
+    bool is_quiet;         /* not even then */
     bool is_help;
 };
 
-/* ERR_ARGUMENT; ret_reason names the option. */
+/* ERR_ARGUMENT; ret_reason names the option and what it takes. */
 MUST_USE enum error load_options_parse(int argc, char **argv, struct load_options *ret_options,
                                        char *ret_reason, size_t reason_size);
 
-const char *load_options_help(void);
-const char *load_op_name(enum load_op op);
+/* The load is nothing but a fill. */
+bool load_options_is_fill(const struct load_options *options);
 
 #endif

@@ -2,7 +2,8 @@
 #ifndef POLLUX_BENCH_LOAD_REPORT_H
 #define POLLUX_BENCH_LOAD_REPORT_H
 
-#include "bench/load.h"
+#include "bench/load_options.h"
+#include "bench/load_result.h"
 
 #include <stdio.h>
 
@@ -10,8 +11,5 @@ void load_report_json(FILE *to, const struct load_options *options, uint32_t rat
                       const struct load_result *result);
 void load_report_table(FILE *to, const struct load_options *options, uint32_t rate,
                        const struct load_result *result);
-
-/* Operations that had an outcome other than success, or none. */
-uint64_t load_report_errors(const struct load_result *result);
 
 #endif

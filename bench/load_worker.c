@@ -1,23 +1,26 @@
-/* Slots and the loop. Callbacks of the library run inside plx_poll and refill their own slot. */
+/* Handles and slots opened, and the loop. Callbacks of the library run inside plx_poll. */
 #include "bench/load_worker.h"
 
 #include "base/check.h"
-#include "base/crc32c.h"
-#include "base/le.h"
 #include "server/idle.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NS_PER_SECOND 1000000000ULL
 #define NS_PER_MS     1000000ULL
 #define EVENTS_MAX    64
-#define FILL_NS_MAX   (120 * NS_PER_SECOND)
+#define FILL_STALL_NS (60 * NS_PER_SECOND) /* without a key stored: the fill is given up */
 #define DRAIN_NS_MAX  (5 * NS_PER_SECOND)
+#define REREAD_NS     (30 * NS_PER_SECOND) /* what was not found as expected is read again */
+#define CHECK_NS_MAX  (60 * NS_PER_SECOND) /* behind that the check is given up */
 #define SWEEP_NS_EACH 16000 /* handles are looked at in turn: retries need a clock, not a packet */
 #define NEVER         UINT64_MAX
 
@@ -28,13 +31,122 @@ uint64_t load_clock_ns(void)
     return (uint64_t)time.tv_sec * NS_PER_SECOND + (uint64_t)time.tv_nsec;
 }
 
-void load_slot_idle(struct load_slot *slot)
+void load_worker_rest(struct load_worker *worker, struct load_slot *slot)
 {
-    struct load_worker *worker = slot->worker;
     uint32_t tail = (worker->idle_head + worker->idle_count) % worker->slot_count;
     CHECK(worker->idle_count < worker->slot_count);
     worker->idle[tail] = slot;
     worker->idle_count++;
+}
+
+uint32_t load_worker_in_flight(const struct load_worker *worker)
+{
+    return worker->slot_count - worker->idle_count;
+}
+
+uint32_t load_worker_unfinished(const struct load_worker *worker)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < worker->slot_count; i++) {
+        const struct load_slot *slot = &worker->slots[i];
+        count += slot->is_in_flight && load_result_is_measured(&worker->result, slot->due_ns);
+    }
+    return count;
+}
+
+static enum error client_open(struct load_worker *worker, uint32_t index, char *ret_reason,
+                              size_t reason_size)
+{
+    const struct load_options *options = worker->options;
+    struct plx_options client;
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = index};
+    plx_options_init(&client);
+    client.endpoints = options->servers;
+    client.cluster = options->cluster;
+    client.timeout_ns = options->timeout_ns;
+    client.window = options->outstanding;
+    client.packet_ops_max = options->packet_ops;
+    client.preferred_endpoint = (int32_t)options->preferred - 1;
+    if (op_mix_has(&options->mix, LOAD_RELAXED_SET)) {
+        client.relaxed_keys_max = options->keys / options->clients;
+    }
+    enum plx_outcome outcome = plx_open(&client, &worker->clients[index], ret_reason, reason_size);
+    if (outcome != PLX_OK) {
+        return outcome == PLX_E_ARGUMENT ? ERR_ARGUMENT : ERR_IO;
+    }
+    worker->client_count = index + 1;
+    if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, plx_descriptor(worker->clients[index]),
+                  &event) != 0) {
+        snprintf(ret_reason, reason_size, "epoll refuses another client");
+        return ERR_IO;
+    }
+    return OK;
+}
+
+static void slots_init(struct load_worker *worker, uint32_t index)
+{
+    uint32_t outstanding = worker->options->outstanding;
+    uint32_t size = worker->options->value_size;
+    for (uint32_t i = 0; i < worker->slot_count; i++) {
+        struct load_slot *slot = &worker->slots[i];
+        /* Neighbours in the ring belong to different clients: the load spreads over all. */
+        slot->client = i % (worker->slot_count / outstanding);
+        slot->worker = worker;
+        slot->value = worker->memory + (size_t)i * 2 * size;
+        slot->old_value = slot->value + size;
+        memset(slot->value, 'v', size);
+        int key = snprintf(slot->swap_key, sizeof(slot->swap_key), "swap/%" PRIx64 "/%u/%u",
+                           worker->run, index, i);
+        slot->swap_key_size_bytes = (size_t)key;
+        load_worker_rest(worker, slot);
+    }
+}
+
+enum error load_worker_open(struct load_worker *worker, uint32_t index, uint32_t clients,
+                            char *ret_reason, size_t reason_size)
+{
+    const struct load_options *options = worker->options;
+    worker->slot_count = clients * options->outstanding;
+    worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    worker->clients = calloc(clients, sizeof(struct plx_client *));
+    worker->is_dirty = calloc(clients, sizeof(bool));
+    worker->slots = calloc(worker->slot_count, sizeof(struct load_slot));
+    worker->keys_used = calloc(clients, sizeof(uint32_t));
+    worker->idle = calloc(worker->slot_count, sizeof(struct load_slot *));
+    worker->memory = calloc(worker->slot_count, (size_t)2 * options->value_size);
+    if (worker->epoll_fd < 0 || worker->clients == NULL || worker->is_dirty == NULL ||
+        worker->slots == NULL || worker->idle == NULL || worker->memory == NULL ||
+        worker->keys_used == NULL ||
+        load_result_init(&worker->result, load_options_is_fill(options) ? LOAD_SECONDS_MAX
+                                                                        : options->seconds) != OK) {
+        snprintf(ret_reason, reason_size, "out of memory");
+        return ERR_NO_MEMORY;
+    }
+    prng_init(&worker->prng, options->seed + index);
+    key_chooser_init(&worker->chooser, options->distribution, options->zipf_theta);
+    slots_init(worker, index);
+    enum error error = OK;
+    for (uint32_t i = 0; i < clients && error == OK; i++) {
+        error = client_open(worker, i, ret_reason, reason_size);
+    }
+    return error;
+}
+
+void load_worker_close(struct load_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->client_count; i++) {
+        plx_close(worker->clients[i]);
+    }
+    if (worker->epoll_fd >= 0) {
+        close(worker->epoll_fd);
+    }
+    load_result_deinit(&worker->result);
+    free(worker->clients);
+    free(worker->is_dirty);
+    free(worker->keys_used);
+    free(worker->slots);
+    free(worker->idle);
+    free(worker->memory);
 }
 
 static struct load_slot *slot_take(struct load_worker *worker)
@@ -48,219 +160,67 @@ static struct load_slot *slot_take(struct load_worker *worker)
     return slot;
 }
 
-static bool is_due_counted(const struct load_worker *worker, uint64_t due_ns)
+void load_worker_pulse(struct load_worker *worker, uint64_t due_ns, uint64_t now_ns,
+                       enum plx_outcome outcome)
 {
-    return worker->phase == PHASE_MEASURE && due_ns >= worker->begin_ns && due_ns < worker->end_ns;
-}
-
-static struct load_second *second_at(struct load_worker *worker, uint64_t at_ns)
-{
-    uint64_t second = (at_ns - worker->begin_ns) / NS_PER_SECOND;
-    return second < worker->result->second_count ? &worker->result->seconds[second] : NULL;
-}
-
-static void count_success(struct load_worker *worker, uint64_t due_ns, uint64_t now_ns)
-{
-    struct load_result *result = worker->result;
-    struct load_second *due = second_at(worker, due_ns);
-    struct load_second *now = second_at(worker, now_ns);
-    uint64_t latency_ns = now_ns - due_ns;
-    histogram_record(&result->latencies, latency_ns);
-    if (due != NULL && latency_ns > due->max_ns) {
-        due->max_ns = latency_ns;
+    if (worker->progress == NULL || now_ns < worker->pulse_begin_ns) {
+        return;
     }
-    if (now != NULL) {
-        result->finished++;
-        now->finished++;
-        result->own_second += now == due;
-        now->own_second += now == due;
-    }
-}
-
-static void count_offered(struct load_worker *worker, uint64_t due_ns)
-{
-    struct load_second *second = second_at(worker, due_ns);
-    worker->result->offered++;
-    if (second != NULL) {
-        second->offered++;
-    }
-}
-
-/* What the next swap has to expect. */
-static void swap_learn(struct load_slot *slot, const struct plx_response *response)
-{
-    uint32_t value_size = slot->worker->options->value_size;
-    if (response->outcome == PLX_OK) {
-        memcpy(slot->old_value, slot->value, value_size);
-        slot->old_size_bytes = value_size;
-    } else if (response->outcome == PLX_MISMATCH && response->has_value &&
-               response->value.size_bytes <= value_size) {
-        memcpy(slot->old_value, response->value.data, response->value.size_bytes);
-        slot->old_size_bytes = response->value.size_bytes;
-    } else if (response->outcome == PLX_MISMATCH) {
-        slot->old_size_bytes = 0;
-    }
-}
-
-/* Each client has its own keys, so that of each key the order of the writes is known. False: none
- * is left. */
-static bool key_choose_own(struct load_slot *slot)
-{
-    struct load_worker *worker = slot->worker;
-    const struct load_options *options = worker->options;
-    uint32_t share = options->keys / options->clients;
-    uint64_t at = worker->keys_used[slot->client];
-    if (!options->is_distinct) {
-        at = prng_range(&worker->prng, 0, share - 1);
-    } else if (at == share) {
-        return false;
+    if (outcome == PLX_OK) {
+        worker->pulse.finished++;
+        histogram_record(&worker->pulse.latencies, now_ns - due_ns);
     } else {
-        worker->keys_used[slot->client]++;
+        worker->pulse.errors++;
     }
-    slot->key_number = worker->first_client + slot->client + at * options->clients;
-    return true;
 }
 
-/* False: there is no key left for the slot's client. */
-static bool key_choose(struct load_slot *slot)
+/* In an open loop what was due in a second, whether or not it could be begun. */
+static uint64_t due_in(const struct load_worker *worker, uint64_t from_ns, uint64_t to_ns)
 {
-    struct load_worker *worker = slot->worker;
-    const struct load_options *options = worker->options;
-    if (worker->phase == PHASE_MEASURE && options->op == LOAD_SWAP) {
-        return true; /* each slot has its own key */
-    }
-    if (worker->phase == PHASE_MEASURE && options->op == LOAD_RELAXED_SET) {
-        if (!key_choose_own(slot)) {
-            return false;
-        }
-    } else if (worker->phase == PHASE_MEASURE) {
-        slot->key_number = prng_range(&worker->prng, 0, options->keys - 1);
-    }
-    int size = load_record_key(options->prefix, slot->key_number, slot->key, sizeof(slot->key));
-    slot->key_size_bytes = (size_t)size;
-    return true;
+    double from = (double)(from_ns - worker->first_ns) / worker->interval_ns;
+    double to = (double)(to_ns - worker->first_ns) / worker->interval_ns;
+    return (uint64_t)ceil(to) - (uint64_t)ceil(from);
 }
 
-static void value_choose(struct load_slot *slot)
+/* Hands the pulse over when its second is over. */
+static void pulse_turn(struct load_worker *worker, uint64_t now_ns)
 {
-    uint8_t number[8];
-    uint32_t size = slot->worker->options->value_size;
-    slot->value_number = ++slot->worker->number;
-    if (slot->worker->options->op == LOAD_RELAXED_SET) {
-        load_record_value(slot->value_number, slot->value);
+    if (worker->progress == NULL) {
         return;
     }
-    le64_store(number, slot->value_number);
-    memcpy(slot->value, number, size < sizeof(number) ? size : sizeof(number));
-}
-
-static void slot_done(void *context, const struct plx_response *response);
-
-/* Hands the slot's next operation, due at `due_ns`, to the library; false: it was refused. */
-static bool slot_submit(struct load_slot *slot, uint64_t due_ns)
-{
-    struct load_worker *worker = slot->worker;
-    const struct load_options *options = worker->options;
-    bool is_read = worker->phase == PHASE_MEASURE &&
-                   (options->op == LOAD_GET || options->op == LOAD_RELAXED_GET);
-    struct plx_op op = {
-        .type = is_read ? PLX_OP_GET : PLX_OP_SET, .done = slot_done, .context = slot};
-    if (!key_choose(slot)) {
-        return false;
-    }
-    op.key = (struct plx_bytes){slot->key, slot->key_size_bytes};
-    op.call.is_relaxed = worker->phase == PHASE_MEASURE &&
-                         (options->op == LOAD_RELAXED_GET || options->op == LOAD_RELAXED_SET);
-    if (!is_read) {
-        value_choose(slot);
-        op.value = (struct plx_bytes){slot->value, options->value_size};
-    }
-    if (worker->phase == PHASE_MEASURE && options->op == LOAD_SWAP) {
-        op.type = PLX_OP_SWAP;
-        op.old_value = slot->old_size_bytes == 0
-                           ? PLX_ABSENT
-                           : (struct plx_bytes){slot->old_value, slot->old_size_bytes};
-    }
-    slot->due_ns = due_ns;
-    enum plx_outcome outcome = plx_submit(worker->clients[slot->client], &op);
-    if (outcome != PLX_OK) {
-        worker->result->outcomes[outcome] += is_due_counted(worker, due_ns);
-        return false;
-    }
-    slot->is_in_flight = true;
-    worker->is_dirty[slot->client] = true;
-    return true;
-}
-
-/* Gives the slot its next operation if there is one, else it is idle. */
-static void slot_continue(struct load_slot *slot, uint64_t now_ns)
-{
-    struct load_worker *worker = slot->worker;
-    if (worker->phase == PHASE_FILL) {
-        if (worker->fill_next < worker->fill_end) {
-            slot->key_number = worker->fill_next++;
-            if (slot_submit(slot, now_ns)) {
-                return;
-            }
-            worker->fill_next--;
-        }
-    } else if (worker->interval_ns == 0 && now_ns < worker->end_ns) {
-        if (slot_submit(slot, now_ns)) {
-            if (is_due_counted(worker, now_ns)) {
-                count_offered(worker, now_ns);
-            }
-            return;
-        }
-    }
-    load_slot_idle(slot);
-}
-
-static void slot_done(void *context, const struct plx_response *response)
-{
-    struct load_slot *slot = context;
-    struct load_worker *worker = slot->worker;
-    uint64_t now_ns = load_clock_ns();
-    slot->is_in_flight = false;
-    if (worker->phase == PHASE_FILL && response->outcome != PLX_OK) {
-        if (!slot_submit(slot, now_ns)) { /* the same key again */
-            load_slot_idle(slot);
-        }
+    if (now_ns < worker->pulse_begin_ns) {
+        worker->pulse.offered = 0; /* before the measured time */
         return;
     }
-    if (worker->phase == PHASE_MEASURE && worker->options->op == LOAD_SWAP) {
-        swap_learn(slot, response);
-    }
-    if (worker->records != NULL) {
-        load_record_note(&worker->records[slot->key_number], slot->value_number, response);
-    }
-    if (is_due_counted(worker, slot->due_ns)) {
-        worker->result->outcomes[response->outcome]++;
-        worker->result->checksum +=
-            response->has_value ? crc32c(0, response->value.data, response->value.size_bytes)
-                                : response->outcome == PLX_OK;
-        if (response->outcome == PLX_OK) {
-            count_success(worker, slot->due_ns, now_ns);
+    uint64_t second = (now_ns - worker->pulse_begin_ns) / NS_PER_SECOND;
+    bool is_measured = now_ns < worker->result.end_ns + NS_PER_SECOND;
+    if (second != worker->pulse_second && is_measured) {
+        if (worker->phase == PHASE_MEASURE && worker->interval_ns > 0) {
+            uint64_t from_ns = worker->pulse_begin_ns + worker->pulse_second * NS_PER_SECOND;
+            worker->pulse.offered = due_in(worker, from_ns, from_ns + NS_PER_SECOND);
         }
+        load_progress_hand_over(worker->progress, worker->pulse_second, &worker->pulse);
+        memset(&worker->pulse, 0, sizeof(worker->pulse));
     }
-    slot_continue(slot, now_ns);
+    worker->pulse_second = second;
 }
 
 static uint64_t next_due_ns(const struct load_worker *worker)
 {
-    if (worker->phase == PHASE_FILL || worker->interval_ns == 0) {
+    if (worker->phase != PHASE_MEASURE || worker->interval_ns == 0) {
         return NEVER;
     }
     uint64_t due_ns = worker->first_ns + (uint64_t)((double)worker->issued * worker->interval_ns);
-    return due_ns < worker->end_ns ? due_ns : NEVER;
+    return due_ns < worker->result.end_ns ? due_ns : NEVER;
 }
 
 /* Starts what is due and has a slot. */
 static void issue(struct load_worker *worker, uint64_t now_ns)
 {
-    if (worker->phase == PHASE_FILL || worker->interval_ns == 0) {
+    if (worker->phase != PHASE_MEASURE || worker->interval_ns == 0) {
         uint32_t count = worker->idle_count;
         for (uint32_t i = 0; i < count; i++) {
-            slot_continue(slot_take(worker), now_ns);
+            load_slot_continue(slot_take(worker), now_ns);
         }
         return;
     }
@@ -270,12 +230,9 @@ static void issue(struct load_worker *worker, uint64_t now_ns)
         if (slot == NULL) {
             return;
         }
-        if (!slot_submit(slot, due_ns)) {
-            load_slot_idle(slot);
+        if (!load_slot_submit(slot, due_ns)) {
+            load_worker_rest(worker, slot);
             return; /* stays due */
-        }
-        if (is_due_counted(worker, due_ns)) {
-            count_offered(worker, due_ns);
         }
         worker->issued++;
     }
@@ -321,18 +278,27 @@ static void sweep(struct load_worker *worker, uint64_t now_ns)
 static bool is_finished(const struct load_worker *worker, uint64_t now_ns)
 {
     bool is_all_idle = worker->idle_count == worker->slot_count;
-    if (worker->phase == PHASE_FILL) {
-        return is_all_idle && worker->fill_next == worker->fill_end;
+    bool is_through = worker->key_next == worker->key_end;
+    switch (worker->phase) {
+    case PHASE_FILL:
+        return (is_through && is_all_idle) || now_ns >= worker->stored_ns + FILL_STALL_NS;
+    case PHASE_CHECK:
+        return (is_through && worker->reading_count == 0) ||
+               now_ns >= worker->reread_until_ns + CHECK_NS_MAX;
+    case PHASE_MEASURE:
+        break;
     }
-    return now_ns >= worker->end_ns && (is_all_idle || now_ns >= worker->end_ns + DRAIN_NS_MAX);
+    uint64_t end_ns = worker->result.end_ns;
+    bool is_done = is_all_idle && next_due_ns(worker) == NEVER;
+    return now_ns >= end_ns && (is_done || now_ns >= end_ns + DRAIN_NS_MAX);
 }
 
-/* One phase, until its work is done or `limit_ns`. */
-static void worker_loop(struct load_worker *worker, uint64_t limit_ns)
+/* One phase, until its work is done. */
+static void worker_loop(struct load_worker *worker)
 {
     uint64_t now_ns = load_clock_ns();
     uint64_t worked_ns = now_ns;
-    while (now_ns < limit_ns && !is_finished(worker, now_ns)) {
+    while (!is_finished(worker, now_ns)) {
         uint64_t wait_ns = 0;
         issue(worker, now_ns);
         flush(worker);
@@ -353,6 +319,17 @@ static void worker_loop(struct load_worker *worker, uint64_t limit_ns)
         }
         now_ns = load_clock_ns();
         sweep(worker, now_ns);
+        pulse_turn(worker, now_ns);
+    }
+}
+
+/* What was due and could not be begun before waiting was given up was offered all the same. */
+static void count_undone(struct load_worker *worker)
+{
+    for (uint64_t due_ns = next_due_ns(worker); due_ns != NEVER; due_ns = next_due_ns(worker)) {
+        load_result_offer(&worker->result, due_ns);
+        worker->result.unfinished += load_result_is_measured(&worker->result, due_ns);
+        worker->issued++;
     }
 }
 
@@ -360,6 +337,9 @@ void *load_worker_run(void *context)
 {
     struct load_worker *worker = context;
     idle_thread_begin();
-    worker_loop(worker, worker->phase == PHASE_FILL ? load_clock_ns() + FILL_NS_MAX : NEVER);
+    worker->stored_ns = load_clock_ns();
+    worker->reread_until_ns = worker->stored_ns + REREAD_NS;
+    worker_loop(worker);
+    count_undone(worker);
     return NULL;
 }

@@ -1,20 +1,50 @@
 /* pollux-bench: the load generator. One load for each rate asked for, or one closed loop. */
 #include "bench/load.h"
+#include "bench/load_help.h"
 #include "bench/load_options.h"
 #include "bench/load_report.h"
+#include "bench/load_series.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#define EXIT_USAGE   2
-#define REASON_BYTES 512
+#define EXIT_USAGE 2
+
+/* Writes the files that were asked for; false: one cannot be written, and its name was printed. */
+static bool files_write(const struct load_options *options, uint32_t step,
+                        const struct load_result *result)
+{
+    char path[PATH_MAX];
+    uint64_t first_second = (uint64_t)step * result->second_count;
+    if (options->csv != NULL && load_series_write_csv(options->csv, first_second, result) != OK) {
+        fprintf(stderr, "pollux-bench: error: --csv: '%s' cannot be written\n", options->csv);
+        return false;
+    }
+    if (options->hgrm == NULL) {
+        return true;
+    }
+    if (options->rate_count > 1) {
+        snprintf(path, sizeof(path), "%s.%u", options->hgrm, options->rates[step]);
+    } else {
+        snprintf(path, sizeof(path), "%s", options->hgrm);
+    }
+    if (load_series_write_hgrm(path, &result->latencies) != OK) {
+        fprintf(stderr, "pollux-bench: error: --hdr: '%s' cannot be written\n", path);
+        return false;
+    }
+    return true;
+}
 
 /* Runs and reports one load; the exit status. */
-static int step(const struct load_options *options, uint32_t rate)
+static int step_run(const struct load_options *options, uint32_t step)
 {
     static struct load_result result;
-    char reason[REASON_BYTES] = "";
-    enum error error = load_run(options, rate, &result, reason, sizeof(reason));
+    char reason[LOAD_REASON_BYTES] = "";
+    uint32_t rate = options->rate_count == 0 ? 0 : options->rates[step];
+    bool has_progress = options->is_progress || (!options->is_quiet && isatty(STDERR_FILENO) == 1);
+    enum error error = load_run(options, rate, has_progress ? stderr : NULL, &result, reason);
     if (error != OK) {
         fprintf(stderr, "pollux-bench: error: %s\n", reason);
         return error == ERR_ARGUMENT ? EXIT_USAGE : EXIT_FAILURE;
@@ -25,27 +55,27 @@ static int step(const struct load_options *options, uint32_t rate)
         load_report_json(stdout, options, rate, &result);
     }
     fflush(stdout);
-    return result.finished > 0 && load_report_errors(&result) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    bool is_good = files_write(options, step, &result) && load_result_is_good(&result);
+    load_result_deinit(&result);
+    return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
     struct load_options options;
-    char reason[REASON_BYTES] = "";
+    char reason[LOAD_REASON_BYTES] = "";
     if (load_options_parse(argc, argv, &options, reason, sizeof(reason)) != OK) {
         fprintf(stderr, "pollux-bench: error: %s; try --help\n", reason);
         return EXIT_USAGE;
     }
     if (options.is_help) {
-        fputs(load_options_help(), stdout);
+        load_help_print(stdout);
         return EXIT_SUCCESS;
     }
-    if (options.rate_count == 0) {
-        return step(&options, 0);
-    }
+    uint32_t step_count = options.rate_count == 0 ? 1 : options.rate_count;
     int status = EXIT_SUCCESS;
-    for (uint32_t i = 0; i < options.rate_count; i++) {
-        int of_step = step(&options, options.rates[i]);
+    for (uint32_t i = 0; i < step_count; i++) {
+        int of_step = step_run(&options, i);
         status = of_step > status ? of_step : status;
     }
     return status;

@@ -120,8 +120,46 @@ static void test_load_options_fits_defaults_to_the_load(void **state)
     assert_int_equal(options.outstanding, 16);
     assert_int_equal(parse(help, &options), OK);
     assert_true(options.is_help);
-    assert_non_null(strstr(load_options_help(), "--packet-ops"));
-    assert_string_equal(load_op_name(LOAD_SWAP), "swap");
+}
+
+static void test_load_options_reads_mixes(void **state)
+{
+    (void)state;
+    const char *const mix[] = {"b", "--servers=a:1", "--mix=get=3,set=1", "--check", NULL};
+    const char *const ycsb[] = {"b",
+                                "--servers=a:1",
+                                "--distribution=uniform",
+                                "--workload=ycsb-d",
+                                "--relaxed-reads",
+                                "--zipf-theta=0.5",
+                                "--csv=c",
+                                "--hdr=h",
+                                "--progress",
+                                NULL};
+    struct load_options options;
+    assert_int_equal(parse(mix, &options), OK);
+    assert_string_equal(options.load, "mix");
+    assert_int_equal(options.mix.total, 4);
+    assert_int_equal(options.distribution, KEYS_UNIFORM);
+    assert_true(options.is_checked);
+    assert_int_equal(parse(ycsb, &options), OK);
+    assert_string_equal(options.load, "ycsb-d");
+    assert_int_equal(options.distribution, KEYS_UNIFORM); /* an explicit choice wins */
+    assert_int_equal(options.mix.parts[LOAD_RELAXED_GET], 95);
+    assert_true(options.zipf_theta == 0.5);
+    assert_string_equal(options.csv, "c");
+    assert_string_equal(options.hgrm, "h");
+    assert_true(options.is_progress);
+}
+
+static void test_load_options_takes_the_distribution_of_the_workload(void **state)
+{
+    (void)state;
+    const char *const words[] = {"b", "--servers=a:1", "--workload=ycsb-a", NULL};
+    struct load_options options;
+    assert_int_equal(parse(words, &options), OK);
+    assert_int_equal(options.distribution, KEYS_ZIPF);
+    assert_true(options.zipf_theta == 0.99);
 }
 
 static void assert_refused(const char *option, const char *naming)
@@ -153,6 +191,12 @@ static void test_load_options_refuses_by_name(void **state)
     assert_refused("--keys=x", "--keys: 'x'");
     assert_refused("--timeout-ms=0", "--timeout-ms");
     assert_refused("--output=xml", "--output: 'xml'");
+    assert_refused("--mix=get", "--mix: 'get' is wrong: give parts such as get=95,set=5");
+    assert_refused("--workload=ycsb-e", "give ycsb-a");
+    assert_refused("--distribution=normal", "--distribution: 'normal'");
+    assert_refused("--zipf-theta=1", "--zipf-theta: '1' is wrong: give a number above 0");
+    assert_refused("--zipf-theta=nan", "--zipf-theta");
+    assert_refused("--clients=x", "give a whole number from 1 to 900");
     assert_refused("--what", "'--what'");
     assert_refused("more", "'more'");
 }
@@ -173,6 +217,8 @@ int main(void)
         cmocka_unit_test(test_load_options_reads_all),
         cmocka_unit_test(test_load_options_reads_those_of_relaxed_sets),
         cmocka_unit_test(test_load_options_fits_defaults_to_the_load),
+        cmocka_unit_test(test_load_options_reads_mixes),
+        cmocka_unit_test(test_load_options_takes_the_distribution_of_the_workload),
         cmocka_unit_test(test_load_options_refuses_by_name),
         cmocka_unit_test(test_load_options_needs_servers),
     };
