@@ -5,12 +5,50 @@
 #include "bench/load_report.h"
 #include "bench/load_series.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define EXIT_USAGE 2
+
+/* The file of a step's percentiles. */
+static void hgrm_path(const struct load_options *options, uint32_t step, char ret_path[PATH_MAX])
+{
+    if (options->rate_count > 1) {
+        snprintf(ret_path, PATH_MAX, "%s.%u", options->hgrm, options->rates[step]);
+    } else {
+        snprintf(ret_path, PATH_MAX, "%s", options->hgrm);
+    }
+}
+
+/* Says beforehand that a file cannot be written, rather than after minutes of load. */
+static bool is_writable(const char *option, const char *path)
+{
+    FILE *file = path == NULL ? NULL : fopen(path, "ae");
+    if (file != NULL) {
+        fclose(file);
+    } else if (path != NULL) {
+        fprintf(stderr, "pollux-bench: error: %s: '%s' cannot be written: %s\n", option, path,
+                strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static bool files_are_writable(const struct load_options *options, uint32_t step_count)
+{
+    char path[PATH_MAX];
+    for (uint32_t i = 0; i < step_count && options->hgrm != NULL; i++) {
+        hgrm_path(options, i, path);
+        if (!is_writable("--hdr", path)) {
+            return false;
+        }
+    }
+    return is_writable("--csv", options->csv) && is_writable("--record", options->record);
+}
 
 /* Writes the files that were asked for; false: one cannot be written, and its name was printed. */
 static bool files_write(const struct load_options *options, uint32_t step,
@@ -25,11 +63,7 @@ static bool files_write(const struct load_options *options, uint32_t step,
     if (options->hgrm == NULL) {
         return true;
     }
-    if (options->rate_count > 1) {
-        snprintf(path, sizeof(path), "%s.%u", options->hgrm, options->rates[step]);
-    } else {
-        snprintf(path, sizeof(path), "%s", options->hgrm);
-    }
+    hgrm_path(options, step, path);
     if (load_series_write_hgrm(path, &result->latencies) != OK) {
         fprintf(stderr, "pollux-bench: error: --hdr: '%s' cannot be written\n", path);
         return false;
@@ -74,6 +108,9 @@ int main(int argc, char **argv)
     }
     uint32_t step_count = options.rate_count == 0 ? 1 : options.rate_count;
     int status = EXIT_SUCCESS;
+    if (!files_are_writable(&options, step_count)) {
+        return EXIT_USAGE;
+    }
     for (uint32_t i = 0; i < step_count; i++) {
         int of_step = step_run(&options, i);
         status = of_step > status ? of_step : status;
