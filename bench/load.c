@@ -138,6 +138,7 @@ static enum error measure(struct crew *crew, uint32_t rate)
         worker->pulse_begin_ns = worker->result.begin_ns;
         /* Threads take turns, so that together they offer evenly. */
         worker->interval_ns = interval_ns * options->threads;
+        worker->is_open_loop = rate > 0;
         worker->first_ns = start_ns + (uint64_t)(interval_ns * i);
     }
     enum error error = phase_run(crew);

@@ -244,7 +244,7 @@ void load_slot_continue(struct load_slot *slot, uint64_t now_ns)
         is_begun = fill_continue(slot, now_ns);
         break;
     case PHASE_MEASURE:
-        is_begun = worker->interval_ns == 0 && now_ns < worker->result.end_ns &&
+        is_begun = !worker->is_open_loop && now_ns < worker->result.end_ns &&
                    load_slot_submit(slot, now_ns);
         break;
     case PHASE_CHECK:

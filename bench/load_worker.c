@@ -195,7 +195,7 @@ static void pulse_turn(struct load_worker *worker, uint64_t now_ns)
     uint64_t second = (now_ns - worker->pulse_begin_ns) / NS_PER_SECOND;
     bool is_measured = now_ns < worker->result.end_ns + NS_PER_SECOND;
     if (second != worker->pulse_second && is_measured) {
-        if (worker->phase == PHASE_MEASURE && worker->interval_ns > 0) {
+        if (worker->phase == PHASE_MEASURE && worker->is_open_loop) {
             uint64_t from_ns = worker->pulse_begin_ns + worker->pulse_second * NS_PER_SECOND;
             worker->pulse.offered = due_in(worker, from_ns, from_ns + NS_PER_SECOND);
         }
@@ -207,7 +207,7 @@ static void pulse_turn(struct load_worker *worker, uint64_t now_ns)
 
 static uint64_t next_due_ns(const struct load_worker *worker)
 {
-    if (worker->phase != PHASE_MEASURE || worker->interval_ns == 0) {
+    if (worker->phase != PHASE_MEASURE || !worker->is_open_loop) {
         return NEVER;
     }
     uint64_t due_ns = worker->first_ns + (uint64_t)((double)worker->issued * worker->interval_ns);
@@ -217,7 +217,7 @@ static uint64_t next_due_ns(const struct load_worker *worker)
 /* Starts what is due and has a slot. */
 static void issue(struct load_worker *worker, uint64_t now_ns)
 {
-    if (worker->phase != PHASE_MEASURE || worker->interval_ns == 0) {
+    if (worker->phase != PHASE_MEASURE || !worker->is_open_loop) {
         uint32_t count = worker->idle_count;
         for (uint32_t i = 0; i < count; i++) {
             load_slot_continue(slot_take(worker), now_ns);

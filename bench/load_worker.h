@@ -44,7 +44,8 @@ struct load_worker {
     uint32_t reading_count;   /* check: keys being read */
     uint64_t stored_ns;       /* fill: when a key was last stored */
     uint64_t reread_until_ns; /* check */
-    double interval_ns;       /* open loop */
+    bool is_open_loop;
+    double interval_ns; /* open loop */
     uint64_t issued;
     uint64_t first_ns; /* of the open loop's clock */
     uint64_t swept_ns;

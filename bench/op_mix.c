@@ -61,7 +61,7 @@ bool load_op_parse(const char *text, enum load_op *ret_op)
 
 void op_mix_init(struct op_mix *mix, enum load_op op)
 {
-    *mix = (struct op_mix){.total = 1};
+    *mix = (struct op_mix){.total = 1, .first = op};
     mix->parts[op] = 1;
 }
 
@@ -84,6 +84,7 @@ bool op_mix_parse(const char *text, struct op_mix *ret_mix)
         }
         mix.parts[op] = (uint32_t)parts;
         mix.total += (uint32_t)parts;
+        mix.first = i == 0 ? op : mix.first;
         if (*rest == '\0') {
             *ret_mix = mix;
             return true;
@@ -112,6 +113,7 @@ void op_mix_relax(struct op_mix *mix)
 {
     mix->parts[LOAD_RELAXED_GET] += mix->parts[LOAD_GET];
     mix->parts[LOAD_GET] = 0;
+    mix->first = mix->first == LOAD_GET ? LOAD_RELAXED_GET : mix->first;
 }
 
 bool op_mix_has(const struct op_mix *mix, enum load_op op)
@@ -127,6 +129,9 @@ bool op_mix_has_reads(const struct op_mix *mix)
 
 enum load_op op_mix_next(const struct op_mix *mix, struct prng *prng)
 {
+    if (mix->parts[mix->first] == mix->total) {
+        return mix->first; /* the only kind: no draw */
+    }
     uint64_t at = prng_range(prng, 0, mix->total - 1);
     for (int op = 0; op < LOAD_OP_COUNT; op++) {
         if (at < mix->parts[op]) {

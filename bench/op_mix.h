@@ -25,6 +25,7 @@ enum load_op {
 struct op_mix {
     uint32_t parts[LOAD_OP_COUNT];
     uint32_t total;
+    enum load_op first; /* the kind that was named first; it has parts */
 };
 
 const char *load_op_name(enum load_op op);

@@ -77,7 +77,9 @@ static void test_op_mix_relaxes_gets(void **state)
     assert_int_equal(mix.parts[LOAD_RELAXED_GET], 5);
     assert_false(op_mix_has(&mix, LOAD_GET));
     assert_true(op_mix_has_reads(&mix));
+    assert_int_equal(mix.first, LOAD_RELAXED_GET);
     op_mix_init(&mix, LOAD_SWAP);
+    assert_int_equal(op_mix_next(&mix, NULL), LOAD_SWAP); /* nothing to draw */
     assert_false(op_mix_has_reads(&mix));
     assert_int_equal(mix.total, 1);
 }
