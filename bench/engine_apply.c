@@ -24,11 +24,11 @@ static void set_group(struct load *load, uint32_t op_count, struct span value)
     uint64_t keys[GROUP];
     for (uint32_t i = 0; i < GROUP; i++)
         keys[i] = prng_range(&load->prng, 0, load->keys - 1);
-    uint64_t begin_ns = load_clock_ns();
+    uint64_t begin_ns = samples_clock_ns();
     for (uint32_t i = 0; i < GROUP; i += op_count)
         load_set(load, keys + i, op_count, value);
     load_commit(load);
-    load_sample(load, load_clock_ns() - begin_ns, GROUP);
+    samples_add(&load->samples, samples_clock_ns() - begin_ns, GROUP);
 }
 
 int main(int argc, char **argv)
@@ -48,12 +48,12 @@ int main(int argc, char **argv)
     load_fill(&load, value);
     for (uint32_t i = 0; i < sizeof(op_counts) / sizeof(op_counts[0]); i++) {
         char name[64];
-        uint64_t begin_ns = load_clock_ns();
+        uint64_t begin_ns = samples_clock_ns();
         for (uint64_t done = 0; done < sets; done += GROUP)
             set_group(&load, op_counts[i], value);
-        uint64_t elapsed_ns = load_clock_ns() - begin_ns;
+        uint64_t elapsed_ns = samples_clock_ns() - begin_ns;
         snprintf(name, sizeof(name), "request of %u sets", op_counts[i]);
-        load_print(&load, name);
+        samples_print(&load.samples, name, load.answer_sum);
         printf("%-28s %.1f ns an op, clients' encoding included\n", "", /* all of it */
                (double)elapsed_ns / (double)(sets / GROUP * GROUP));
     }

@@ -23,7 +23,7 @@ static void get_lookups(struct load *load, uint64_t gets)
         uint8_t keys[GROUP][LOAD_KEY_SIZE_BYTES];
         for (uint32_t i = 0; i < GROUP; i++)
             load_key(keys[i], prng_range(&load->prng, 0, load->keys - 1));
-        uint64_t begin_ns = load_clock_ns();
+        uint64_t begin_ns = samples_clock_ns();
         for (uint32_t i = 0; i < GROUP; i++) {
             uint8_t value[64];
             struct engine_found found;
@@ -31,10 +31,10 @@ static void get_lookups(struct load *load, uint64_t gets)
             CHECK(engine_lookup(load->engine, key, value, sizeof(value), &found) == OK);
             load->answer_sum += found.version + value[0];
         }
-        load_sample(load, load_clock_ns() - begin_ns, GROUP);
+        samples_add(&load->samples, samples_clock_ns() - begin_ns, GROUP);
         rcu_turn();
     }
-    load_print(load, "lookup");
+    samples_print(&load->samples, "lookup", load->answer_sum);
 }
 
 /* One group of requests of `op_count` ops each, encoded beforehand. */
@@ -57,10 +57,10 @@ static void get_group(struct load *load, uint32_t op_count)
         CHECK(!writer.is_overflow);
         sizes[i] = writer.size_bytes;
     }
-    uint64_t begin_ns = load_clock_ns();
+    uint64_t begin_ns = samples_clock_ns();
     for (uint32_t i = 0; i < requests; i++)
         engine_receive(load->engine, &from, WIRE_READ, span_of(bodies[i], sizes[i]));
-    load_sample(load, load_clock_ns() - begin_ns, GROUP);
+    samples_add(&load->samples, samples_clock_ns() - begin_ns, GROUP);
     engine_end_turn(load->engine);
     engine_begin_turn(load->engine, &load->view);
 }
@@ -85,7 +85,7 @@ int main(int argc, char **argv)
         for (uint64_t done = 0; done < gets; done += GROUP)
             get_group(&load, op_counts[i]);
         snprintf(name, sizeof(name), "request of %u gets", op_counts[i]);
-        load_print(&load, name);
+        samples_print(&load.samples, name, load.answer_sum);
     }
     CHECK(engine_counters(load.engine)->reads_refused == 0);
     load_deinit(&load);

@@ -5,18 +5,8 @@
 #include "base/le.h"
 #include "engine/state/rcu.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-uint64_t load_clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void sum_answer(void *context, const struct address *to, uint8_t type, struct span body)
 {
@@ -84,8 +74,8 @@ void load_init(struct load *load, uint64_t keys)
     arena_seal(&load->arena);
     load->request = malloc(MESSAGE_SIZE_BYTES_MAX);
     load->body = malloc(MESSAGE_SIZE_BYTES_MAX);
-    load->samples = malloc(LOAD_GROUPS_MAX * sizeof(*load->samples));
-    CHECK(load->request != NULL && load->body != NULL && load->samples != NULL);
+    CHECK(load->request != NULL && load->body != NULL);
+    samples_init(&load->samples);
     load->view = (struct engine_view){.now_ns = 1,
                                       .is_leader = true,
                                       .has_own_commit = true,
@@ -104,7 +94,7 @@ void load_deinit(struct load *load)
     arena_deinit(&load->arena);
     free(load->request);
     free(load->body);
-    free(load->samples);
+    samples_deinit(&load->samples);
 }
 
 void load_set(struct load *load, const uint64_t *keys, uint32_t op_count, struct span value)
@@ -149,34 +139,4 @@ void load_fill(struct load *load, struct span value)
         load_commit(load);
     }
     CHECK(engine_counters(load->engine)->keys == load->keys);
-}
-
-void load_sample(struct load *load, uint64_t elapsed_ns, uint32_t op_count)
-{
-    if (load->sample_count < LOAD_GROUPS_MAX)
-        load->samples[load->sample_count++] = elapsed_ns * 10 / op_count;
-}
-
-static int compare(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a;
-    uint64_t right = *(const uint64_t *)b;
-    return left < right ? -1 : left > right;
-}
-
-void load_print(struct load *load, const char *name)
-{
-    uint32_t count = load->sample_count;
-    uint64_t *samples = load->samples;
-    CHECK(count > 0);
-    double sum = 0;
-    for (uint32_t i = 0; i < count; i++)
-        sum += (double)samples[i] / 10;
-    qsort(samples, count, sizeof(*samples), compare);
-    double mean = sum / count;
-    printf("%-28s mean %7.1f ns  %6.2f M/s  p50 %7.1f  p99 %7.1f  max %9.1f  sum %016" PRIx64 "\n",
-           name, mean, 1000 / mean, (double)samples[count / 2] / 10,
-           (double)samples[(uint64_t)count * 99 / 100] / 10, (double)samples[count - 1] / 10,
-           load->answer_sum);
-    load->sample_count = 0;
 }

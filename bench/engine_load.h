@@ -6,11 +6,11 @@
 #define POLLUX_BENCH_ENGINE_LOAD_H
 
 #include "base/prng.h"
+#include "bench/samples.h"
 #include "engine/engine.h"
 
 #include <stdint.h>
 
-#define LOAD_GROUPS_MAX     (1u << 20)
 #define LOAD_KEY_SIZE_BYTES 16
 #define LOAD_INCARNATION    1u
 
@@ -27,8 +27,7 @@ struct load {
     uint64_t answer_sum; /* of the sizes and last bytes: the checksum of what was answered */
     uint8_t *request;    /* MESSAGE_SIZE_BYTES_MAX each */
     uint8_t *body;
-    uint64_t *samples; /* ns an op, one a timed group */
-    uint32_t sample_count;
+    struct samples samples;
 };
 
 /* An engine for `keys` keys, leader and settled, with one session. Exits with a message on
@@ -47,14 +46,5 @@ void load_commit(struct load *load);
 
 /* Sets every key once. */
 void load_fill(struct load *load, struct span value);
-
-/* Monotonic nanoseconds. */
-uint64_t load_clock_ns(void);
-
-/* A group of `op_count` ops took `elapsed_ns`. */
-void load_sample(struct load *load, uint64_t elapsed_ns, uint32_t op_count);
-
-/* Prints one line: mean and rate over all samples, p50, p99, max of the groups; begins anew. */
-void load_print(struct load *load, const char *name);
 
 #endif
