@@ -3,10 +3,12 @@
 import csv
 import pathlib
 import subprocess
+import textwrap
 
 STYLE = """
 set datafile separator comma
-set key outside bottom center horizontal samplen 2
+set key outside right top vertical samplen 1.5
+set bmargin 7
 set grid lc rgb '#dddddd'
 set border 3 lc rgb '#444444'
 set tics nomirror
@@ -23,13 +25,16 @@ set style increment user
 
 
 TERMINALS = (
-    ("svg", "svg size 860,440 dynamic enhanced font 'sans,13' background '#ffffff'"),
-    ("png", "pngcairo size 860,440 noenhanced font 'sans,11'"),
+    ("svg", "svg size 900,560 dynamic noenhanced font 'sans,18' background '#ffffff'"),
+    ("png", "pngcairo size 900,560 noenhanced font 'sans,14'"),
 )
 
 
 class Picture:
-    """Lines over one axis. `lines` holds a name and its points for each."""
+    """Lines over one axis. `lines` holds a name and its points for each; `setting` names medium,
+    transport, machine and what is simulated."""
+
+    setting = ""
 
     def __init__(self, name, title, x_label, y_label, lines, settings=(), style="lines"):
         self.name, self.title = name, title
@@ -53,8 +58,11 @@ class Picture:
         drawn = ", ".join(
             f"$line{at} using 1:2 with {self.style} ls {at % 8 + 1} title {_quoted(name)}"
             for at, (name, _) in enumerate(self.lines))
+        small = "\n".join(textwrap.wrap(self.setting, 120))
         return "\n".join([f"set terminal {terminal}", f"set output {_quoted(str(output))}", STYLE,
-                          f"set title {_quoted(self.title)}", f"set xlabel {_quoted(self.x_label)}",
+                          f"set title {_quoted(self.title)} font 'sans,15'",
+                          f"set label {_quoted(small)} at screen 0.02,0.055 font 'sans,10'",
+                          f"set xlabel {_quoted(self.x_label)}",
                           f"set ylabel {_quoted(self.y_label)}", *self.settings, *blocks,
                           f"plot {drawn}", ""])
 
@@ -70,4 +78,4 @@ class Picture:
 
 
 def _quoted(text):
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

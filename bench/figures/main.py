@@ -7,7 +7,8 @@ usage: ./dev figures --out DIR [--quick] [--only NAME,...]
   --list    prints the names
 
 DIR gets report.html, a picture (SVG, PNG) and the data (CSV) of each figure, figures.json with the
-goals, and details.json with all numbers. Exit status 0 whatever the figures say.
+goals, history.md with the same as a section of bench/HISTORY.md, and details.json with all numbers.
+Exit status 0 whatever the figures say.
 """
 
 import argparse
@@ -64,8 +65,10 @@ class Run:
 
     def draw(self, picture, setting):
         """`setting` names medium, transport and what is simulated."""
+        setting = setting[0].upper() + setting[1:]
+        picture.setting = f"{setting}. {self.machine}, load average {load_average()}."
         picture.draw(self.folder)
-        self.pictures.append((picture, f"{setting}. Load average {load_average()}."))
+        self.pictures.append(picture)
 
     def write(self):
         with open(self.folder / "figures.json", "w", encoding="utf-8") as file:
@@ -75,6 +78,7 @@ class Run:
             json.dump(self.details, file, indent=1)
             file.write("\n")
         report.write(self)
+        report.write_history(self)
 
 
 def parse():

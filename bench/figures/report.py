@@ -3,6 +3,9 @@
 import datetime
 import html
 import re
+import subprocess
+
+from systems import ROOT, load_average
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 0 auto;
@@ -77,12 +80,31 @@ def _svg(path):
     return re.sub(r"url\(#", f"url(#{prefix}", text)
 
 
-def _figure(run, picture, setting):
+def _figure(run, picture):
     text = TEXTS.get(picture.name, "")
     drawing = _svg(run.folder / f"{picture.name}.svg")
     return (f"<h2>{html.escape(picture.title)}</h2>\n<figure>{drawing}"
             f"<figcaption>{html.escape(text)}</figcaption></figure>\n"
-            f'<p class="setting">{html.escape(setting)} Data: {picture.name}.csv.</p>')
+            f'<p class="setting">{html.escape(picture.setting)} Data: {picture.name}.csv.</p>')
+
+
+def _tree():
+    done = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    return done.stdout.strip() or "a tree without git"
+
+
+def write_history(run):
+    """history.md: this run's goals as a section of bench/HISTORY.md."""
+    day = datetime.date.today().isoformat()
+    lines = [f"## {day}, {_tree()}", "", f"{run.machine}; load average {load_average()}.", "",
+             "| goal | measured | peer | ratio | |", "| --- | --- | --- | --- | --- |"]
+    for goal in run.goals.values():
+        measured = "–" if goal["measured"] is None else f"{goal['measured']:,} {goal['unit']}"
+        peer, ratio = ("" if goal[key] is None else f"{goal[key]:,}" for key in ("peer", "ratio"))
+        word = {True: "met", False: "missed"}.get(goal["met"], "not measured")
+        lines.append(f"| {goal['id']} | {measured} | {peer} | {ratio} | {word} |")
+    (run.folder / "history.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def write(run):
@@ -96,6 +118,6 @@ def write(run):
         '<h2>Goals</h2><div class="table"><table><tr><th>goal</th><th>target</th><th>measured</th>'
         "<th>peer</th><th>ratio</th><th></th></tr>",
         *(_goal_row(goal) for goal in run.goals.values()), "</table></div>",
-        *(_figure(run, picture, setting) for picture, setting in run.pictures),
+        *(_figure(run, picture) for picture in run.pictures),
         "</body></html>", ""]
     (run.folder / "report.html").write_text("\n".join(parts), encoding="utf-8")
