@@ -26,6 +26,7 @@ MEASURES = {
     "elections": elections.simulated,
     "packets": elections.packets,
     "inside": loads.inside,
+    "gauge": loads.gauge,
     "steps": loads.steps,
     "killed": elections.killed,
     "latency": loads.latency,
@@ -60,7 +61,7 @@ class Run:
         self.details[name] = value
 
     def goal(self, name, measured, unit, met, medium, transport, peer=None, ratio=None):
-        self.goals[name].update(measured=measured, unit=unit, peer=peer, ratio=ratio, met=bool(met),
+        self.goals[name].update(measured=measured, unit=unit, peer=peer, ratio=ratio, met=met,
                                 medium=medium, transport=transport)
 
     def draw(self, picture, setting):

@@ -102,7 +102,7 @@ def write_history(run):
     for goal in run.goals.values():
         measured = "–" if goal["measured"] is None else f"{goal['measured']:,} {goal['unit']}"
         peer, ratio = ("" if goal[key] is None else f"{goal[key]:,}" for key in ("peer", "ratio"))
-        word = {True: "met", False: "missed"}.get(goal["met"], "not measured")
+        word = {True: "met", False: "missed"}.get(goal["met"], "open")
         lines.append(f"| {goal['id']} | {measured} | {peer} | {ratio} | {word} |")
     (run.folder / "history.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

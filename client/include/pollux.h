@@ -44,8 +44,8 @@ extern "C" {
 /* ---- outcomes ---- */
 
 /*
- * X(name, exit code of the CLI, text). The outcomes that begin with PLX_E_ are refusals: the
- * operation was refused before anything happened, and it does not modify the store, now or later.
+ * X(name, exit code of the CLI, text). The outcomes that begin with PLX_E_ are refusals: nothing
+ * happened, now or later (plx_resolve's PLX_E_SESSION_EXPIRED: nobody knows any more).
  */
 #define PLX_OUTCOME_LIST(X)                                                                        \
     X(PLX_OK, 0, "it took effect, or the value is the answer")                                     \
