@@ -22,14 +22,14 @@ static double second_us(const struct load_second *second, uint32_t per_million)
     return (double)histogram_quantile(&second->latencies, per_million) / NS_PER_US;
 }
 
-enum error load_series_write_csv(const char *path, uint64_t first_second,
-                                 const struct load_result *result)
+enum error load_series_append_csv(const char *path, uint64_t first_second,
+                                  const struct load_result *result)
 {
-    FILE *file = fopen(path, first_second == 0 ? "we" : "ae");
+    FILE *file = fopen(path, "ae");
     if (file == NULL) {
         return ERR_IO;
     }
-    if (first_second == 0) {
+    if (fseek(file, 0, SEEK_END) == 0 && ftell(file) == 0) {
         fprintf(file, "second,offered,finished,own_second,p50_us,p99_us,max_us\n");
     }
     for (uint32_t i = 0; i < result->second_count; i++) {

@@ -15,10 +15,10 @@
 
 #include <stdint.h>
 
-/* Writes the rows. `first_second` is the number of the first row; with 0 the file is written anew,
- * otherwise the rows are appended. ERR_IO. */
-MUST_USE enum error load_series_write_csv(const char *path, uint64_t first_second,
-                                          const struct load_result *result);
+/* Appends the rows, behind a line of titles if the file is empty. `first_second` is the number of
+ * the first row. ERR_IO. */
+MUST_USE enum error load_series_append_csv(const char *path, uint64_t first_second,
+                                           const struct load_result *result);
 
 /* Writes the percentiles of all operations. ERR_IO. */
 MUST_USE enum error load_series_write_hgrm(const char *path, const struct histogram *histogram);

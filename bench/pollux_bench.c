@@ -24,10 +24,10 @@ static void hgrm_path(const struct load_options *options, uint32_t step, char re
     }
 }
 
-/* Says beforehand that a file cannot be written, rather than after minutes of load. */
-static bool is_writable(const char *option, const char *path)
+/* Empties a file, or says that it cannot be written: before the load rather than after minutes. */
+static bool file_empty(const char *option, const char *path)
 {
-    FILE *file = path == NULL ? NULL : fopen(path, "ae");
+    FILE *file = path == NULL ? NULL : fopen(path, "we");
     if (file != NULL) {
         fclose(file);
     } else if (path != NULL) {
@@ -38,16 +38,16 @@ static bool is_writable(const char *option, const char *path)
     return true;
 }
 
-static bool files_are_writable(const struct load_options *options, uint32_t step_count)
+static bool files_empty(const struct load_options *options, uint32_t step_count)
 {
     char path[PATH_MAX];
     for (uint32_t i = 0; i < step_count && options->hgrm != NULL; i++) {
         hgrm_path(options, i, path);
-        if (!is_writable("--hdr", path)) {
+        if (!file_empty("--hdr", path)) {
             return false;
         }
     }
-    return is_writable("--csv", options->csv) && is_writable("--record", options->record);
+    return file_empty("--csv", options->csv) && file_empty("--record", options->record);
 }
 
 /* Writes the files that were asked for; false: one cannot be written, and its name was printed. */
@@ -56,7 +56,7 @@ static bool files_write(const struct load_options *options, uint32_t step,
 {
     char path[PATH_MAX];
     uint64_t first_second = (uint64_t)step * result->second_count;
-    if (options->csv != NULL && load_series_write_csv(options->csv, first_second, result) != OK) {
+    if (options->csv != NULL && load_series_append_csv(options->csv, first_second, result) != OK) {
         fprintf(stderr, "pollux-bench: error: --csv: '%s' cannot be written\n", options->csv);
         return false;
     }
@@ -108,7 +108,7 @@ int main(int argc, char **argv)
     }
     uint32_t step_count = options.rate_count == 0 ? 1 : options.rate_count;
     int status = EXIT_SUCCESS;
-    if (!files_are_writable(&options, step_count)) {
+    if (!files_empty(&options, step_count)) {
         return EXIT_USAGE;
     }
     for (uint32_t i = 0; i < step_count; i++) {

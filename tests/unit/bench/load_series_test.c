@@ -42,8 +42,8 @@ static void test_load_series_has_a_row_a_second(void **state)
     assert_int_equal(load_result_init(&result, 2), OK);
     result.seconds[0] = (struct load_second){.offered = 5, .finished = 4, .own_second = 3};
     histogram_record(&result.seconds[0].latencies, 8000);
-    assert_int_equal(load_series_write_csv(path, 0, &result), OK);
-    assert_int_equal(load_series_write_csv(path, 2, &result), OK);
+    assert_int_equal(load_series_append_csv(path, 0, &result), OK);
+    assert_int_equal(load_series_append_csv(path, 2, &result), OK);
     text_read();
     assert_string_equal(text, "second,offered,finished,own_second,p50_us,p99_us,max_us\n"
                               "0,5,4,3,8.0,8.0,8.0\n"
@@ -100,7 +100,7 @@ static void test_load_series_says_when_it_cannot_write(void **state)
     struct histogram histogram;
     struct load_result result = {.second_count = 0};
     histogram_init(&histogram);
-    assert_int_equal(load_series_write_csv("/nonexistent/file", 0, &result), ERR_IO);
+    assert_int_equal(load_series_append_csv("/nonexistent/file", 0, &result), ERR_IO);
     assert_int_equal(load_series_write_hgrm("/nonexistent/file", &histogram), ERR_IO);
 }
 
