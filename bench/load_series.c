@@ -29,7 +29,7 @@ enum error load_series_append_csv(const char *path, uint64_t first_second,
     if (file == NULL) {
         return ERR_IO;
     }
-    if (fseek(file, 0, SEEK_END) == 0 && ftell(file) == 0) {
+    if (fseek(file, 0, SEEK_END) != 0 || ftell(file) == 0) { /* a pipe has no position */
         fprintf(file, "second,offered,finished,own_second,p50_us,p99_us,max_us\n");
     }
     for (uint32_t i = 0; i < result->second_count; i++) {
