@@ -49,7 +49,7 @@ static_assert((int)RAFT_LEADER == WIRE_ROLE_LEADER, "roles are told by value");
     X(append_reply, suspicion)                                                                     \
     X(append_reply, is_success)
 
-#define COPY(body, field) to->body.field = (typeof(to->body.field))from->body.field;
+#define COPY(body, field) to->body.field = (__typeof__(to->body.field))from->body.field;
 
 static void fields_to_wire(const struct raft_message *from, struct wire_peer_message *to)
 {

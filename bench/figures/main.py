@@ -14,6 +14,7 @@ Exit status 0 whatever the figures say.
 import argparse
 import json
 import pathlib
+import subprocess
 import sys
 
 import elections
@@ -110,7 +111,7 @@ def main():
         print(f"figures: {name}", file=sys.stderr, flush=True)
         try:
             MEASURES[name](run)
-        except (RuntimeError, OSError) as reason:
+        except (RuntimeError, OSError, subprocess.SubprocessError) as reason:
             print(f"figures: {name}: failed: {reason}", file=sys.stderr)
             run.keep(f"{name}-failed", str(reason))
         run.write()

@@ -37,7 +37,7 @@ TEXTS = {
     "steps": "Sets finished in each second while 2500, then 5000, then 10000 are offered. What "
              "stays below the offer falls behind.",
     "steps-100": "The same with a hundred times as much offered to Pollux, 16 sets a packet. etcd "
-                 "is offered the first step only.",
+                 "would need minutes to answer what it is offered in a second.",
     "failover-real": "Leaders of real processes killed under load: how long no write was "
                      "acknowledged. All processes share this machine's cores.",
     "latency": "How long a set takes, from when it was due, as more is offered. Beyond saturation "
