@@ -278,8 +278,9 @@ def restart(run):
         pollux.tell("kill-all")
         begin = time.monotonic()
         pollux.tell("start-all")
-        pollux.load("--op", "set", "--clients", 1, "--seconds", 1, "--warmup-ms", 0, "--keys", 1)
-        took = time.monotonic() - begin - 1
+        subprocess.run([BUILD / "tools/pollux", "--endpoints", pollux.servers, "--cluster",
+                        "figures", "--blocking", "set", "restarted", "yes"], check=True)
+        took = time.monotonic() - begin
     run.goal("restart", round(took, 2), f"s from start to the first set, {keys:,} keys of 64 bytes",
              met=took < 1 and keys >= 1_000_000, medium=MEDIA["memory"], transport=HERE)
 
