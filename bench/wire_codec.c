@@ -160,7 +160,7 @@ int main(int argc, char **argv)
     static struct codec codec;
     static const struct kind kinds[] = {
         {"write of 1 set", write_encode, write_decode, 0},
-        {"packet of 152 B", packet_encode, packet_decode, 0},
+        {"packet with 152 B of body", packet_encode, packet_decode, 0},
         {"append of 1 record", append_encode, append_decode, 1},
         {"append of 32 records", append_encode, append_decode, RECORDS_MANY},
     };

@@ -61,6 +61,10 @@ static int zeros_write(int fd, size_t size_bytes)
         ssize_t written_bytes = pwrite(fd, zeros, step_bytes, (off_t)done_bytes);
         if (written_bytes < 0 && errno != EINTR)
             return -1;
+        if (written_bytes == 0) { /* would be for ever */
+            errno = EIO;
+            return -1;
+        }
         if (written_bytes > 0)
             done_bytes += (size_t)written_bytes;
     }

@@ -231,8 +231,8 @@ static void file_write(struct medium *medium, size_t offset, const uint8_t *data
 {
     while (size_bytes > 0 && !medium->has_write_failed) {
         ssize_t written_bytes = pwrite(medium->fd, data, size_bytes, (off_t)offset);
-        if (written_bytes < 0) {
-            medium->has_write_failed = errno != EINTR;
+        if (written_bytes <= 0) { /* 0 would be for ever */
+            medium->has_write_failed = written_bytes == 0 || errno != EINTR;
             continue;
         }
         data += written_bytes;

@@ -4,8 +4,8 @@
  *
  * Orders: `requested` (owner) and `is_sleeping` (thread) are sequentially consistent, each side
  * storing its own and then loading the other's, so at least one of them sees that there is work:
- * the owner wakes, or the thread does not sleep. That order also makes the owner's stores to the
- * mapping visible to the sync. `completed` and `is_failed` are released by the thread after
+ * the owner wakes, or the thread does not sleep. The owner's writes are in the page cache when it
+ * asks, so the sync finds them. `completed` and `is_failed` are released by the thread after
  * fdatasync and acquired by the owner.
  */
 #include "base/check.h"
