@@ -101,7 +101,7 @@ static void client_init(struct plx_client *client, const struct plx_options *opt
     client->cluster_id = wire_cluster_id(client->cluster);
     client->keys = wire_keys_none();
     client->socket_fd = -1;
-    client->wake_fd = -1;
+    atomic_init(&client->wake_fd, -1);
     client->now_ns = clock_monotonic_ns();
     prng_init(&client->prng, options->seed != 0 ? options->seed : entropy_draw());
     prng_init(&client->names, entropy_draw());

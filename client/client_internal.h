@@ -34,7 +34,7 @@ struct plx_client {
     uint64_t cluster_id;
     struct wire_keys keys; /* of packets, in and out */
     int socket_fd;
-    int wake_fd;
+    _Atomic int wake_fd;           /* -1 until the handle sleeps for the first time: socket.c */
     bool is_ipv6;                  /* the socket: all addresses are given in that form */
     _Atomic uint32_t cancel_epoch; /* bumped by plx_cancel (release), read by calls (acquire) */
     uint32_t cancel_seen;          /* what came later has cancelled something yet to be ended */

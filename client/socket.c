@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BLIND_SLEEP_NS_MAX  1000000           /* where plx_cancel cannot wake the sleeper */
 #define SOCKET_BUFFER_BYTES (4 * 1024 * 1024) /* asked for; the kernel gives what it allows */
 
 static uint64_t clock_ns(clockid_t id)
@@ -80,8 +81,7 @@ enum plx_outcome socket_open(struct plx_client *client, char *ret_reason, size_t
     sa_family_t family = socket_family(client);
     client->is_ipv6 = family == AF_INET6;
     client->socket_fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    client->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (client->socket_fd < 0 || client->wake_fd < 0) {
+    if (client->socket_fd < 0) {
         reason_write(ret_reason, reason_size, "cannot open a UDP socket: %s", strerror(errno));
         return PLX_E_IO;
     }
@@ -99,8 +99,9 @@ void socket_close(struct plx_client *client)
 {
     if (client->socket_fd >= 0)
         close(client->socket_fd);
-    if (client->wake_fd >= 0)
-        close(client->wake_fd);
+    int wake_fd = atomic_load_explicit(&client->wake_fd, memory_order_relaxed);
+    if (wake_fd >= 0)
+        close(wake_fd);
 }
 
 void socket_flush(struct plx_client *client)
@@ -189,9 +190,26 @@ void socket_receive(struct plx_client *client)
 void socket_wake(struct plx_client *client)
 {
     uint64_t one = 1;
+    /* Pairs with the fence in wake_open: whoever opens the descriptor too late to be written to
+     * here sees what the caller has done before. */
+    atomic_thread_fence(memory_order_seq_cst);
+    int wake_fd = atomic_load_explicit(&client->wake_fd, memory_order_acquire);
+    if (wake_fd < 0)
+        return; /* nobody has ever slept */
     /* A counter that is full wakes just as well. */
-    ssize_t size = write(client->wake_fd, &one, sizeof(one));
+    ssize_t size = write(wake_fd, &one, sizeof(one));
     (void)size;
+}
+
+/* A handle that never sleeps, as one of thousands behind one epoll, has one descriptor only. Where
+ * the process has no descriptor left, sleeps are short instead. */
+static int wake_open(struct plx_client *client)
+{
+    int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    atomic_store_explicit(&client->wake_fd, wake_fd, memory_order_release);
+    /* Pairs with the fence in socket_wake. */
+    atomic_thread_fence(memory_order_seq_cst);
+    return wake_fd;
 }
 
 void socket_wait(struct plx_client *client, uint64_t until_ns)
@@ -204,16 +222,24 @@ void socket_wait(struct plx_client *client, uint64_t until_ns)
         sched_yield();
         return;
     }
+    int wake_fd = atomic_load_explicit(&client->wake_fd, memory_order_relaxed);
+    if (wake_fd < 0) {
+        wake_fd = wake_open(client);
+        if (wake_fd >= 0)
+            return; /* a short wait: the caller looks whether it was cancelled meanwhile */
+    }
     uint64_t left_ns = until_ns - now_ns;
+    if (wake_fd < 0 && left_ns > BLIND_SLEEP_NS_MAX)
+        left_ns = BLIND_SLEEP_NS_MAX;
     struct timespec timeout = {.tv_sec = (time_t)(left_ns / 1000000000u),
                                .tv_nsec = (long)(left_ns % 1000000000u)};
     struct pollfd fds[2] = {{.fd = client->socket_fd, .events = POLLIN},
-                            {.fd = client->wake_fd, .events = POLLIN}};
+                            {.fd = wake_fd, .events = POLLIN}};
     /* An interrupted wait is a short wait: the caller looks at its times anyway. */
     int ready = ppoll(fds, 2, &timeout, NULL);
     if (ready > 0 && (fds[1].revents & POLLIN) != 0) {
         uint64_t count;
-        ssize_t size = read(client->wake_fd, &count, sizeof(count));
+        ssize_t size = read(wake_fd, &count, sizeof(count));
         (void)size;
     }
 }

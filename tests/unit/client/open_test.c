@@ -1,7 +1,10 @@
 /* Opening: every option out of its range is refused by name; nothing is sent. */
 #include "tests/unit/client/fake_node.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+
+#define SLEEP_NS 3000000
 
 static struct plx_options good_options(void)
 {
@@ -120,6 +123,52 @@ static void test_open_fails_cleanly_without_descriptors(void **state)
     assert_non_null(strstr(reason, "socket"));
 }
 
+static uint32_t descriptor_count(void)
+{
+    uint32_t count = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) != -1;
+    return count;
+}
+
+static void test_open_takes_one_descriptor_and_sleeping_another(void **state)
+{
+    (void)state;
+    struct plx_options options = good_options();
+    options.endpoints = "127.0.0.1:7400";
+    options.spin_ns = 0;
+    struct plx_client *client;
+    uint32_t before = descriptor_count();
+    assert_int_equal(plx_open(&options, &client, NULL, 0), PLX_OK);
+    assert_int_equal(plx_poll(client, 0), 0);
+    plx_cancel(client); /* nobody sleeps, nobody has slept */
+    assert_int_equal(descriptor_count(), before + 1);
+    assert_int_equal(plx_poll(client, SLEEP_NS), 0);
+    assert_int_equal(descriptor_count(), before + 2);
+    plx_close(client);
+    assert_int_equal(descriptor_count(), before);
+}
+
+static void test_open_sleeps_without_a_descriptor_left(void **state)
+{
+    (void)state;
+    struct plx_options options = good_options();
+    options.endpoints = "127.0.0.1:7400";
+    options.spin_ns = 0;
+    struct rlimit before;
+    struct plx_client *client;
+    uint32_t count = descriptor_count();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit none = {.rlim_cur = 3, .rlim_max = before.rlim_max};
+    assert_int_equal(plx_open(&options, &client, NULL, 0), PLX_OK);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    size_t ended = plx_poll(client, SLEEP_NS);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(ended, 0);
+    assert_int_equal(descriptor_count(), count + 1);
+    plx_close(client);
+}
+
 static void test_open_fails_cleanly_without_memory(void **state)
 {
     (void)state;
@@ -143,6 +192,8 @@ int main(void)
         cmocka_unit_test(test_open_refuses_options_out_of_range),
         cmocka_unit_test(test_open_takes_names_ipv4_and_ipv6),
         cmocka_unit_test(test_open_fails_cleanly_without_descriptors),
+        cmocka_unit_test(test_open_takes_one_descriptor_and_sleeping_another),
+        cmocka_unit_test(test_open_sleeps_without_a_descriptor_left),
         cmocka_unit_test(test_open_fails_cleanly_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
