@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KEY_GROWTH_WINDOW (1U << 17) /* from the oldest insert in flight to the newest */
+#define KEY_GROWTH_WINDOW (1U << 21) /* from the oldest insert in flight to the newest */
 
 struct key_growth {
     pthread_mutex_t mutex; /* of all but `present` */

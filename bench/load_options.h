@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOAD_CLIENTS_MAX      900 /* a descriptor each, below the usual limit of 1024 */
+#define LOAD_CLIENTS_MAX      10000 /* a descriptor each: load_descriptors.h */
 #define LOAD_SECONDS_MAX      3600
 #define LOAD_STEPS_MAX        8
 #define LOAD_THREADS_MAX      16

@@ -138,7 +138,7 @@ static enum plx_outcome slot_send(struct load_slot *slot)
     enum plx_outcome outcome = plx_submit(worker->clients[slot->client], &op);
     if (outcome == PLX_OK) {
         slot->is_in_flight = true;
-        worker->is_dirty[slot->client] = true;
+        load_worker_touch(worker, slot->client);
     }
     return outcome;
 }

@@ -39,6 +39,14 @@ void load_worker_rest(struct load_worker *worker, struct load_slot *slot)
     worker->idle_count++;
 }
 
+void load_worker_touch(struct load_worker *worker, uint32_t client)
+{
+    if (!worker->is_dirty[client]) {
+        worker->is_dirty[client] = true;
+        worker->dirty[worker->dirty_count++] = client;
+    }
+}
+
 uint32_t load_worker_in_flight(const struct load_worker *worker)
 {
     return worker->slot_count - worker->idle_count;
@@ -110,13 +118,14 @@ enum error load_worker_open(struct load_worker *worker, uint32_t index, uint32_t
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     worker->clients = calloc(clients, sizeof(struct plx_client *));
     worker->is_dirty = calloc(clients, sizeof(bool));
+    worker->dirty = calloc(clients, sizeof(uint32_t));
     worker->slots = calloc(worker->slot_count, sizeof(struct load_slot));
     worker->keys_used = calloc(clients, sizeof(uint32_t));
     worker->idle = calloc(worker->slot_count, sizeof(struct load_slot *));
     worker->memory = calloc(worker->slot_count, (size_t)2 * options->value_size);
     if (worker->epoll_fd < 0 || worker->clients == NULL || worker->is_dirty == NULL ||
-        worker->slots == NULL || worker->idle == NULL || worker->memory == NULL ||
-        worker->keys_used == NULL ||
+        worker->dirty == NULL || worker->slots == NULL || worker->idle == NULL ||
+        worker->memory == NULL || worker->keys_used == NULL ||
         load_result_init(&worker->result, load_options_is_fill(options) ? LOAD_SECONDS_MAX
                                                                         : options->seconds) != OK) {
         snprintf(ret_reason, reason_size, "out of memory");
@@ -143,6 +152,7 @@ void load_worker_close(struct load_worker *worker)
     load_result_deinit(&worker->result);
     free(worker->clients);
     free(worker->is_dirty);
+    free(worker->dirty);
     free(worker->keys_used);
     free(worker->slots);
     free(worker->idle);
@@ -240,12 +250,12 @@ static void issue(struct load_worker *worker, uint64_t now_ns)
 
 static void flush(struct load_worker *worker)
 {
-    for (uint32_t i = 0; i < worker->client_count; i++) {
-        if (worker->is_dirty[i]) {
-            worker->is_dirty[i] = false;
-            plx_flush(worker->clients[i]);
-        }
+    /* A flush runs no callback, so that none is touched meanwhile. */
+    for (uint32_t i = 0; i < worker->dirty_count; i++) {
+        worker->is_dirty[worker->dirty[i]] = false;
+        plx_flush(worker->clients[worker->dirty[i]]);
     }
+    worker->dirty_count = 0;
 }
 
 /* Receives where something arrived, waiting for it at most `wait_ns`; true if anything did. */

@@ -29,7 +29,9 @@ struct load_worker {
     struct load_slot **idle; /* a ring of slots without an operation */
     uint32_t idle_head;
     uint32_t idle_count;
-    bool *is_dirty;              /* by client: has operations to be sent */
+    bool *is_dirty;  /* by client: has operations to be sent */
+    uint32_t *dirty; /* these clients */
+    uint32_t dirty_count;
     uint32_t *keys_used;         /* by client: of its share, where no key is used twice */
     uint32_t first_client;       /* number of its first client among all */
     struct load_record *records; /* by key, of all workers; NULL: nothing is recorded */
@@ -68,6 +70,9 @@ uint64_t load_clock_ns(void);
 MUST_USE enum error load_worker_open(struct load_worker *worker, uint32_t index, uint32_t clients,
                                      char *ret_reason, size_t reason_size);
 void load_worker_close(struct load_worker *worker);
+
+/* The client has operations to be sent. */
+void load_worker_touch(struct load_worker *worker, uint32_t client);
 
 /* The slot has no operation from now on. */
 void load_worker_rest(struct load_worker *worker, struct load_slot *slot);

@@ -1,5 +1,6 @@
 /* pollux-bench: the load generator. One load for each rate asked for, or one closed loop. */
 #include "bench/load.h"
+#include "bench/load_descriptors.h"
 #include "bench/load_help.h"
 #include "bench/load_options.h"
 #include "bench/load_report.h"
@@ -105,6 +106,10 @@ int main(int argc, char **argv)
     if (options.is_help) {
         load_help_print(stdout);
         return EXIT_SUCCESS;
+    }
+    if (load_descriptors_raise(options.clients, reason, sizeof(reason)) != OK) {
+        fprintf(stderr, "pollux-bench: error: %s\n", reason);
+        return EXIT_USAGE;
     }
     uint32_t step_count = options.rate_count == 0 ? 1 : options.rate_count;
     int status = EXIT_SUCCESS;

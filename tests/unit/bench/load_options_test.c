@@ -175,7 +175,7 @@ static void test_load_options_refuses_by_name(void **state)
     (void)state;
     assert_refused("--op=put", "--op: 'put'");
     assert_refused("--clients=0", "--clients: '0'");
-    assert_refused("--clients=901", "--clients");
+    assert_refused("--clients=10001", "--clients");
     assert_refused("--outstanding=129", "--outstanding");
     assert_refused("--packet-ops=65", "--packet-ops");
     assert_refused("--threads=2", "--threads");
@@ -196,7 +196,7 @@ static void test_load_options_refuses_by_name(void **state)
     assert_refused("--distribution=normal", "--distribution: 'normal'");
     assert_refused("--zipf-theta=1", "--zipf-theta: '1' is wrong: give a number above 0");
     assert_refused("--zipf-theta=nan", "--zipf-theta");
-    assert_refused("--clients=x", "give a whole number from 1 to 900");
+    assert_refused("--clients=x", "give a whole number from 1 to 10000");
     assert_refused("--what", "'--what'");
     assert_refused("more", "'more'");
 }
