@@ -16,7 +16,8 @@
 # Settings, read by cluster_init: CLUSTER_LOG_DIR (default DIR/logs), CLUSTER_LOG_SIZE (64MiB),
 # CLUSTER_UDP_BASE (a free range), CLUSTER_SWITCH_OPTIONS (for pollux-switch), CLUSTER_NODE,
 # CLUSTER_EXTRA and CLUSTER_LANE (lines for [node], [cluster] and [lane]), CLUSTER_SHARDS and
-# CLUSTER_LANES (1 each), CLUSTER_STOP_SECONDS (that a stop may take: 5).
+# CLUSTER_LANES (1 each), CLUSTER_START_SECONDS (until a leader serves: 20; large logs take longer
+# to make), CLUSTER_STOP_SECONDS (that a stop may take: 5).
 # Nodes inherit the environment: PMEM2_FORCE_GRANULARITY=CACHE_LINE emulates persistent memory.
 #
 # POLLUX_BUILD is the build folder. cluster_servers is the list that clients take.
@@ -175,9 +176,9 @@ cluster_start() {
     for ((id = 1; id <= cluster_nodes; id++)); do
         cluster_node_start "$id"
     done
-    cluster_until 20 cluster_leader || {
+    cluster_until "${CLUSTER_START_SECONDS:-20}" cluster_leader || {
         tail -n 3 "$cluster_dir"/node*.out >&2
-        cluster_fail "no leader within 20 s"
+        cluster_fail "no leader within ${CLUSTER_START_SECONDS:-20} s"
     }
 }
 

@@ -239,28 +239,60 @@ def values(run):
              f"five nodes, {MEDIA['memory']}, {HERE}")
 
 
+# Keys, medium of the logs and size of each, keys_max, store_size. The logs of 10 M keys would not
+# fit into memory beside the stores of five nodes.
+GROWTH_KEYS = ((10_000, "memory", "2GiB", 2_000_000, "1GiB"),
+               (100_000, "memory", "2GiB", 2_000_000, "1GiB"),
+               (1_000_000, "memory", "2GiB", 2_000_000, "1GiB"),
+               (10_000_000, "disk", "2GiB", 20_000_000, "1536MiB"))
+GROWTH_CLIENTS = (1, 10, 100, 1000, 10_000)
+
+
 def growth(run):
     """Does anything grow with keys or clients that should not?"""
     seconds = run.size(3, 1)
-    keys = []
-    for count in (10_000, 100_000, 1_000_000) if not run.is_quick else (10_000,):
-        with running(Pollux("memory", CLUSTER_LOG_SIZE="2GiB",
-                            CLUSTER_EXTRA="keys_max = 2000000\nstore_size = 1GiB")) as pollux:
-            result = pollux.load("--op", "relaxed-get", "--keys", count, "--seconds", seconds, *ONE)
-        keys.append((count, result["per_second"]))
-    clients = []
-    for count in (1, 10, 100, 900) if not run.is_quick else (1, 100):
-        with running(Pollux("memory")) as pollux:
-            result = pollux.load("--op", "set", "--clients", count, "--seconds", seconds)
-        clients.append((count, result["per_second"]))
+    keys = [gets_of_keys(seconds, *of) for of in GROWTH_KEYS[:run.size(len(GROWTH_KEYS), 1)]]
+    clients = [sets_of_clients(seconds, count)
+               for count in (GROWTH_CLIENTS if not run.is_quick else (1, 100))]
+    run.keep("growth", {"keys": keys, "clients": clients})
     run.draw(Picture("growth-keys", "Relaxed gets a second against keys", "keys", "gets a second",
-                     [("relaxed gets", keys)],
+                     [("relaxed gets", [(of["keys"], of["per_second"]) for of in keys])],
                      ("set logscale x", "set yrange [0:*]", "set format xy '%.0f'"), "linespoints"),
-             f"five nodes, {MEDIA['memory']}, {HERE}")
+             f"five nodes, {HERE}; logs of 10 M keys on disk (gets do not touch them), of fewer "
+             f"keys on {MEDIA['memory']}")
     run.draw(Picture("growth-clients", "Sets a second against clients, one set of each in flight",
-                     "clients", "sets a second", [("sets", clients)],
+                     "clients", "sets a second",
+                     [("sets", [(of["clients"], of["per_second"]) for of in clients])],
                      ("set logscale x", "set yrange [0:*]", "set format xy '%.0f'"), "linespoints"),
-             f"five nodes, {MEDIA['memory']}, {HERE}")
+             f"five nodes, {MEDIA['memory']}, {HERE}; all clients in one process")
+
+
+def gets_of_keys(seconds, count, medium, log_size, keys_max, store_size):
+    with running(Pollux(medium, CLUSTER_LOG_SIZE=log_size, CLUSTER_START_SECONDS="300",
+                        CLUSTER_EXTRA=f"keys_max = {keys_max}\nstore_size = {store_size}"
+                        )) as pollux:
+        fill = pollux.load("--op", "fill", "--keys", count, *SIXTEEN)
+        result = pollux.load("--op", "relaxed-get", "--no-fill", "--keys", count, "--seconds",
+                             seconds, *ONE)
+        memory = max(private_mib(pid) for pid in pollux.pids())
+    return {"keys": count, "medium": medium, "per_second": result["per_second"],
+            "errors": result["errors"], "fill_per_second": fill["per_second"],
+            "fill_errors": fill["errors"], "node_mib_without_log": memory}
+
+
+def sets_of_clients(seconds, count):
+    """Each client says hello to each node and opens a session before its first set: the warm-up is
+    long enough for all of them."""
+    with running(Pollux("memory", CLUSTER_EXTRA="sessions_max = 16384")) as pollux:
+        result = pollux.load("--op", "set", "--clients", count, "--seconds", seconds,
+                             "--keys", max(count, 10_000), "--warmup-ms", max(1000, count))
+    return {key: result[key] for key in ("clients", "per_second", "p50_us", "p99_us", "errors")}
+
+
+def private_mib(pid):
+    """Memory of a node that no file backs."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return next(int(line.split()[1]) // 1024 for line in file if line.startswith("RssAnon"))
 
 
 def cpu_seconds(pid):
