@@ -14,12 +14,15 @@
 #define STATUS_NS     NS_PER_SECOND
 #define NEVER         UINT64_MAX
 
+#define VALUE_THREAD_SHIFT 58 /* a run begins below: nine years after the machine's start */
+
 /* What the workers of one load share. */
 struct crew {
     const struct load_options *options;
     struct load_worker *workers;
     struct load_record *records;
     struct load_check *checks;
+    struct load_history *histories;
     struct key_growth growth;
     struct load_progress progress;
     char *reason;
@@ -165,6 +168,21 @@ static enum error record_write(struct crew *crew, struct load_result *result)
     return error == OK ? OK : crew_fail(crew, error, "--record: the file cannot be written");
 }
 
+static enum error history_write(struct crew *crew)
+{
+    const struct load_options *options = crew->options;
+    if (crew->histories == NULL) {
+        return OK;
+    }
+    enum error error = load_history_write(crew->histories, options->threads, options->history);
+    if (error == OK) {
+        return OK;
+    }
+    return crew_fail(crew, error,
+                     error == ERR_IO ? "--history: the file cannot be written"
+                                     : "--history: out of memory: shorten the load");
+}
+
 /* Reads back what was acknowledged. */
 static enum error check_all(struct crew *crew)
 {
@@ -236,6 +254,20 @@ static enum error result_collect(struct crew *crew, struct load_result *result)
     return OK;
 }
 
+static enum error histories_open(struct crew *crew)
+{
+    const struct load_options *options = crew->options;
+    if (options->history == NULL) {
+        return OK;
+    }
+    crew->histories = calloc(options->threads, sizeof(*crew->histories));
+    bool is_open = crew->histories != NULL;
+    for (uint32_t i = 0; i < options->threads && is_open; i++) {
+        is_open = load_history_init(&crew->histories[i]) == OK;
+    }
+    return is_open ? OK : crew_fail(crew, ERR_NO_MEMORY, "--history: out of memory");
+}
+
 static enum error crew_open(struct crew *crew, bool has_progress)
 {
     const struct load_options *options = crew->options;
@@ -248,17 +280,19 @@ static enum error crew_open(struct crew *crew, bool has_progress)
         (is_inserting && key_growth_init(&crew->growth, options->keys) != OK)) {
         return crew_fail(crew, ERR_NO_MEMORY, "out of memory: lower --keys");
     }
-    enum error error = OK;
+    enum error error = histories_open(crew);
     for (uint32_t i = 0; i < options->threads && error == OK; i++) {
         struct load_worker *worker = &crew->workers[i];
         uint32_t first = options->clients * i / options->threads;
         uint32_t end = options->clients * (i + 1) / options->threads;
         worker->options = options;
         worker->run = run;
-        worker->number = run; /* no value is that of another run */
+        /* No value is that of another run or thread. */
+        worker->number = run + ((uint64_t)i << VALUE_THREAD_SHIFT);
         worker->first_client = first;
         worker->records = crew->records;
         worker->checks = crew->checks;
+        worker->history = crew->histories == NULL ? NULL : &crew->histories[i];
         worker->growth = is_inserting ? &crew->growth : NULL;
         worker->progress = has_progress ? &crew->progress : NULL;
         error = load_worker_open(worker, i, end - first, crew->reason, LOAD_REASON_BYTES);
@@ -270,7 +304,11 @@ static void crew_close(struct crew *crew)
 {
     for (uint32_t i = 0; i < crew->options->threads; i++) {
         load_worker_close(&crew->workers[i]);
+        if (crew->histories != NULL) {
+            load_history_deinit(&crew->histories[i]);
+        }
     }
+    free(crew->histories);
     key_growth_deinit(&crew->growth);
     load_progress_deinit(&crew->progress);
     free(crew->records);
@@ -295,6 +333,7 @@ enum error load_run(const struct load_options *options, uint32_t rate, FILE *pro
     error = error == OK ? result_collect(&crew, ret_result) : error;
     if (error == OK) {
         error = record_write(&crew, ret_result);
+        error = error == OK ? history_write(&crew) : error;
         if (error != OK) {
             load_result_deinit(ret_result);
         }

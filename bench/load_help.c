@@ -63,6 +63,7 @@ static const char options_text[] =
     "  --check             afterwards read back what was acknowledged. Each key then belongs to\n"
     "                      one client, which writes it once at a time; nobody else may write the\n"
     "                      keys meanwhile\n"
+    "  --history=FILE      every operation, as 'pollux-chaos judge' reads it; see the manual page\n"
     "  -h, --help          this text\n"
     "\n"
     "Exit status: 0 operations finished, none failed and nothing is lost; 1 not so; 2 wrong "

@@ -38,6 +38,7 @@ enum option_id {
     OPTION_PREFERRED,
     OPTION_RECORD,
     OPTION_CHECK,
+    OPTION_HISTORY,
     OPTION_CSV,
     OPTION_HDR,
     OPTION_PROGRESS,
@@ -71,6 +72,7 @@ static const struct option long_options[] = {
     {"preferred", required_argument, NULL, OPTION_PREFERRED},
     {"record", required_argument, NULL, OPTION_RECORD},
     {"check", no_argument, NULL, OPTION_CHECK},
+    {"history", required_argument, NULL, OPTION_HISTORY},
     {"csv", required_argument, NULL, OPTION_CSV},
     {"hdr", required_argument, NULL, OPTION_HDR},
     {"progress", no_argument, NULL, OPTION_PROGRESS},
@@ -277,6 +279,9 @@ static bool name_store(int id, const char *text, struct load_options *options)
         break;
     case OPTION_RECORD:
         to = &options->record;
+        break;
+    case OPTION_HISTORY:
+        to = &options->history;
         break;
     case OPTION_CSV:
         to = &options->csv;

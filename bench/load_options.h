@@ -22,6 +22,7 @@ struct load_options {
     const char *cluster;
     const char *prefix;  /* of the keys */
     const char *record;  /* relaxed-set: file of what was acknowledged; NULL: none */
+    const char *history; /* file of every operation; NULL: none */
     const char *csv;     /* file of the seconds; NULL: none */
     const char *hgrm;    /* file of the percentiles; NULL: none */
     const char *load;    /* what the report calls the load: an op, a workload, or "mix" */

@@ -79,11 +79,34 @@ static const char *rule_of_check(const struct load_options *options)
     return NULL;
 }
 
+/* What the judge needs: keys that are absent at first and written by this load only, values that
+ * name their write. */
+static const char *rule_of_history(const struct load_options *options)
+{
+    if (options->history == NULL) {
+        return NULL;
+    }
+    if (op_mix_has(&options->mix, LOAD_RELAXED_SET)) {
+        return "--history covers all operations but relaxed-set: leave relaxed-set out";
+    }
+    if (options->is_checked || options->is_unfilled) {
+        return "--history goes with neither --check nor --no-fill: leave them out";
+    }
+    if (options->rate_count > 1) {
+        return "--history is that of one load: give one --rate";
+    }
+    if (options->value_size < LOAD_NUMBER_BYTES) {
+        return "--history needs values of 20 bytes or more: raise --size";
+    }
+    return NULL;
+}
+
 static const char *rule_broken(const struct load_options *options)
 {
     const char *broken = rule_of_load(options);
     broken = broken == NULL ? rule_of_relaxed_sets(options) : broken;
     broken = broken == NULL ? rule_of_check(options) : broken;
+    broken = broken == NULL ? rule_of_history(options) : broken;
     if (broken == NULL && options->threads > options->clients) {
         broken = "--threads: there are more threads than clients: lower --threads or raise "
                  "--clients";

@@ -103,7 +103,8 @@ static void value_choose(struct load_slot *slot)
     uint8_t number[8];
     uint32_t size = worker->options->value_size;
     slot->value_number = ++slot->worker->number;
-    if (worker->checks != NULL || op_mix_has(&worker->options->mix, LOAD_RELAXED_SET)) {
+    if (worker->checks != NULL || worker->history != NULL ||
+        op_mix_has(&worker->options->mix, LOAD_RELAXED_SET)) {
         load_record_value(slot->value_number, slot->value);
         return;
     }
@@ -112,6 +113,38 @@ static void value_choose(struct load_slot *slot)
 }
 
 static void slot_done(void *context, const struct plx_response *response);
+
+/* Notes in the history that the slot's operation begins. */
+static void history_begin(struct load_slot *slot, const struct plx_op *op)
+{
+    const struct load_worker *worker = slot->worker;
+    uint32_t number = worker->first_client * worker->options->outstanding;
+    number += (uint32_t)(slot - worker->slots);
+    struct load_history_op asked = {
+        .key = (uint32_t)slot->key_number, .process = number, .kind = LOAD_HISTORY_SET};
+    if (op->type == PLX_OP_GET) {
+        asked.kind = op->call.is_relaxed ? LOAD_HISTORY_RELAXED_GET : LOAD_HISTORY_GET;
+    } else {
+        asked.value = slot->value_number;
+    }
+    if (op->type == PLX_OP_SWAP) {
+        asked.kind = LOAD_HISTORY_SWAP;
+        asked.key = LOAD_HISTORY_SWAPS + number;
+        if (slot->old_size_bytes > 0) {
+            (void)load_record_number(slot->old_value, slot->old_size_bytes, &asked.old);
+        }
+    }
+    asked.invoke_ns = load_clock_ns();
+    slot->history_number = load_history_begin(worker->history, &asked);
+}
+
+static void history_end(struct load_slot *slot, uint64_t now_ns,
+                        const struct plx_response *response)
+{
+    if (slot->worker->history != NULL) {
+        load_history_end(slot->worker->history, slot->history_number, now_ns, response);
+    }
+}
 
 /* Hands the slot's operation to the library. */
 static enum plx_outcome slot_send(struct load_slot *slot)
@@ -135,8 +168,13 @@ static enum plx_outcome slot_send(struct load_slot *slot)
                            ? PLX_ABSENT
                            : (struct plx_bytes){slot->old_value, slot->old_size_bytes};
     }
+    if (worker->history != NULL) {
+        history_begin(slot, &op);
+    }
     enum plx_outcome outcome = plx_submit(worker->clients[slot->client], &op);
-    if (outcome == PLX_OK) {
+    if (outcome != PLX_OK) {
+        history_end(slot, load_clock_ns(), &(struct plx_response){.outcome = outcome});
+    } else {
         slot->is_in_flight = true;
         load_worker_touch(worker, slot->client);
     }
@@ -281,8 +319,11 @@ static bool fill_done(struct load_slot *slot, uint64_t now_ns, const struct plx_
     struct load_worker *worker = slot->worker;
     if (response->outcome != PLX_OK) {
         slot->is_doubtful = slot->is_doubtful || response->outcome == PLX_UNKNOWN;
+        if (worker->history != NULL) {
+            value_choose(slot); /* a value names one operation */
+        }
         if (slot_send(slot) == PLX_OK) {
-            return true; /* the same key and value */
+            return true; /* the same key and, without a history, the same value */
         }
         worker->missing_count++;
         return false;
@@ -346,6 +387,7 @@ static void slot_done(void *context, const struct plx_response *response)
     uint64_t now_ns = load_clock_ns();
     bool is_going_on = false;
     slot->is_in_flight = false;
+    history_end(slot, now_ns, response);
     if (slot->phase != worker->phase) {
         load_slot_continue(slot, now_ns); /* an answer nobody waited for any more */
         return;

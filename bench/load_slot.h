@@ -30,6 +30,7 @@ struct load_slot {
     uint64_t key_number;
     uint64_t value_number;
     uint64_t due_ns;
+    uint32_t history_number; /* of the operation in flight */
     uint8_t *value;
     uint8_t *old_value;    /* of the slot's own swap key */
     size_t old_size_bytes; /* 0: none */

@@ -9,6 +9,7 @@
 #include "base/prng.h"
 #include "bench/key_growth.h"
 #include "bench/load_check.h"
+#include "bench/load_history.h"
 #include "bench/load_options.h"
 #include "bench/load_progress.h"
 #include "bench/load_record.h"
@@ -32,11 +33,12 @@ struct load_worker {
     bool *is_dirty;  /* by client: has operations to be sent */
     uint32_t *dirty; /* these clients */
     uint32_t dirty_count;
-    uint32_t *keys_used;         /* by client: of its share, where no key is used twice */
-    uint32_t first_client;       /* number of its first client among all */
-    struct load_record *records; /* by key, of all workers; NULL: nothing is recorded */
-    struct load_check *checks;   /* by key, of all workers; NULL: nothing is checked */
-    struct key_growth *growth;   /* of all workers; NULL: nothing is inserted */
+    uint32_t *keys_used;          /* by client: of its share, where no key is used twice */
+    uint32_t first_client;        /* number of its first client among all */
+    struct load_record *records;  /* by key, of all workers; NULL: nothing is recorded */
+    struct load_check *checks;    /* by key, of all workers; NULL: nothing is checked */
+    struct load_history *history; /* its own; NULL: none */
+    struct key_growth *growth;    /* of all workers; NULL: nothing is inserted */
     struct key_chooser chooser;
     int epoll_fd;
     enum load_phase phase;
@@ -65,7 +67,8 @@ struct load_worker {
 uint64_t load_clock_ns(void);
 
 /* Opens `clients` handles for the thread `index`. Before, the caller sets the worker to zero and
- * then options, epoll_fd (-1), run, number, first_client, records, checks, growth and progress.
+ * then options, epoll_fd (-1), run, number, first_client, records, checks, history, growth and
+ * progress.
  * ERR_ARGUMENT, ERR_NO_MEMORY, ERR_IO; ret_reason says what. The worker is to be closed even so. */
 MUST_USE enum error load_worker_open(struct load_worker *worker, uint32_t index, uint32_t clients,
                                      char *ret_reason, size_t reason_size);

@@ -48,7 +48,8 @@ static bool files_empty(const struct load_options *options, uint32_t step_count)
             return false;
         }
     }
-    return file_empty("--csv", options->csv) && file_empty("--record", options->record);
+    return file_empty("--csv", options->csv) && file_empty("--record", options->record) &&
+           file_empty("--history", options->history);
 }
 
 /* Writes the files that were asked for; false: one cannot be written, and its name was printed. */

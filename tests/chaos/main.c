@@ -2,6 +2,7 @@
  * pollux-chaos: draws an attack, loads a cluster while somebody carries it out, and judges what the
  * clients were told. tests/chaos/run is that somebody.
  */
+#include "tests/chaos/history_file.h"
 #include "tests/chaos/report.h"
 #include "tests/chaos/schedule.h"
 #include "tests/chaos/worker.h"
@@ -32,11 +33,13 @@ static const char usage[] =
     "usage: pollux-chaos schedule --seed=N --seconds=N --nodes=N\n"
     "       pollux-chaos leader --servers=HOST:PORT,... --cluster=NAME\n"
     "       pollux-chaos load --servers=... --cluster=NAME --dir=DIR [OPTIONS]\n"
+    "       pollux-chaos judge --history=FILE\n"
     "\n"
     "  schedule   prints what is to be done to the cluster, and when\n"
     "  leader     prints the number of the node that leads, as far as anybody says so\n"
     "  load       many clients until SIGTERM; then everything must be whole: resolves what is\n"
     "             unknown, waits for the nodes to agree, judges; DIR/events says what was done\n"
+    "  judge      judges a history in a file, such as pollux-bench --history writes\n"
     "\n"
     "  --seconds=N  expected length (default 60)    --rate=N  operations a second (default 800)\n"
     "  --handles=N  threads of clients (default 6)  --clients=N  of each (default 8)\n"
@@ -48,6 +51,7 @@ static const char usage[] =
 struct arguments {
     struct plx_options options;
     const char *folder;
+    const char *history;
     uint64_t seed;
     uint64_t seconds;
     uint64_t node_count;
@@ -268,6 +272,31 @@ static int run_load(const struct arguments *arguments)
     return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* ---- judge ---- */
+
+static int run_judge(const char *path)
+{
+    char reason[128] = "";
+    struct history history;
+    struct judge judge;
+    uint32_t key_count = 0;
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        perror(path);
+        return EXIT_USAGE;
+    }
+    bool is_read = history_file_read(file, &history, &key_count, reason, sizeof(reason));
+    fclose(file);
+    if (!is_read) {
+        fprintf(stderr, "pollux-chaos: '%s' is no history: %s\n", path, reason);
+        return EXIT_USAGE;
+    }
+    judge_history(&history, key_count, &judge);
+    bool is_good = report_history(&history, &judge);
+    history_deinit(&history);
+    return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 /* ---- arguments ---- */
 
 static bool parse_number(const char *text, uint64_t high, uint64_t *ret_number)
@@ -289,6 +318,9 @@ static bool store_option(int id, const char *text, struct arguments *arguments)
         return true;
     case 'd':
         arguments->folder = text;
+        return true;
+    case 'H':
+        arguments->history = text;
         return true;
     case 'S':
         return parse_number(text, UINT32_MAX, &arguments->seed);
@@ -313,13 +345,19 @@ static bool store_option(int id, const char *text, struct arguments *arguments)
 
 static const char *parse(int argc, char **argv, struct arguments *arguments)
 {
-    static const struct option options[] = {
-        {"servers", required_argument, NULL, 's'},    {"cluster", required_argument, NULL, 'c'},
-        {"dir", required_argument, NULL, 'd'},        {"seed", required_argument, NULL, 'S'},
-        {"seconds", required_argument, NULL, 't'},    {"nodes", required_argument, NULL, 'n'},
-        {"rate", required_argument, NULL, 'r'},       {"handles", required_argument, NULL, 'h'},
-        {"fence-wait", required_argument, NULL, 'f'}, {"swaps", required_argument, NULL, 'w'},
-        {"clients", required_argument, NULL, 'C'},    {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"servers", required_argument, NULL, 's'},
+                                            {"cluster", required_argument, NULL, 'c'},
+                                            {"dir", required_argument, NULL, 'd'},
+                                            {"seed", required_argument, NULL, 'S'},
+                                            {"seconds", required_argument, NULL, 't'},
+                                            {"nodes", required_argument, NULL, 'n'},
+                                            {"rate", required_argument, NULL, 'r'},
+                                            {"handles", required_argument, NULL, 'h'},
+                                            {"fence-wait", required_argument, NULL, 'f'},
+                                            {"swaps", required_argument, NULL, 'w'},
+                                            {"clients", required_argument, NULL, 'C'},
+                                            {"history", required_argument, NULL, 'H'},
+                                            {NULL, 0, NULL, 0}};
     int id;
     while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (!store_option(id, optarg, arguments))
@@ -349,6 +387,8 @@ int main(int argc, char **argv)
         return run_leader(&arguments);
     if (command != NULL && strcmp(command, "load") == 0)
         return run_load(&arguments);
+    if (command != NULL && strcmp(command, "judge") == 0 && arguments.history != NULL)
+        return run_judge(arguments.history);
     fputs(usage, stderr);
     return EXIT_USAGE;
 }

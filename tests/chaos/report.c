@@ -128,6 +128,22 @@ static bool print_checks(const struct report *report)
     return is_good;
 }
 
+bool report_history(const struct history *history, const struct judge *judge)
+{
+    bool is_good = history->count > 0;
+    for (enum judge_rule rule = 0; rule < JUDGE_RULES; rule++) {
+        if (rule == JUDGE_ended) {
+            printf("  operations: %u, of these without a known outcome %" PRIu64 "\n",
+                   history->count, judge->broken_counts[rule]);
+            continue;
+        }
+        is_good &= print_check(judge->broken_counts[rule] == 0, judge_rule_text(rule),
+                               judge->checked_counts[rule], judge->texts[rule]);
+    }
+    printf("verdict: %s\n", is_good ? "linearizable, nothing is wrong" : "BROKEN");
+    return is_good;
+}
+
 bool report_print(const struct report *report)
 {
     struct counts counts;

@@ -26,6 +26,9 @@ struct report {
     uint64_t expired_count;
 };
 
+/* Prints what was found in a history alone, in which outcomes may have stayed unknown. */
+bool report_history(const struct history *history, const struct judge *judge);
+
 /* Prints all of it, the verdict last; true when nothing is wrong. */
 bool report_print(const struct report *report);
 

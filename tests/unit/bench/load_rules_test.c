@@ -73,6 +73,26 @@ static void test_load_rules_of_check(void **state)
     assert_int_equal(load_rules_apply(&options, reason, sizeof(reason)), OK);
 }
 
+static void test_load_rules_of_history(void **state)
+{
+    (void)state;
+    struct load_options options = options_of(LOAD_RELAXED_SET);
+    options.history = "file";
+    assert_refused(options, "--history", "leave relaxed-set out");
+    options = options_of(LOAD_SWAP);
+    options.history = "file";
+    options.is_unfilled = true;
+    assert_refused(options, "--history", "--no-fill");
+    options.is_unfilled = false;
+    options.rate_count = 2;
+    assert_refused(options, "--history", "give one --rate");
+    options.rate_count = 1;
+    options.value_size = LOAD_NUMBER_BYTES - 1;
+    assert_refused(options, "--history", "raise --size");
+    options.value_size = LOAD_NUMBER_BYTES;
+    assert_int_equal(load_rules_apply(&options, reason, sizeof(reason)), OK);
+}
+
 static void test_load_rules_complete_the_options(void **state)
 {
     (void)state;
@@ -93,6 +113,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_load_rules_refuse_what_does_not_go_together),
         cmocka_unit_test(test_load_rules_of_check),
+        cmocka_unit_test(test_load_rules_of_history),
         cmocka_unit_test(test_load_rules_complete_the_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
