@@ -8,14 +8,20 @@
  * Fixed seeds, keys and times: see bench/gauge_cluster.h. The log is a file in `folder`; with
  * PMEM2_FORCE_GRANULARITY=CACHE_LINE its medium is emulated persistent memory.
  *
+ * With --time only bench/gauge_batch.h runs, and says how long the batches took: that is for a run
+ * without callgrind.
+ *
  * Usage: gauge FOLDER [OPERATIONS]
+ *        gauge --time FOLDER [BATCHES]
  */
 #include "bench/engine_load.h"
+#include "bench/gauge_batch.h"
 #include "bench/gauge_cluster.h"
 
 #include "base/check.h"
 #include "base/le.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,12 +29,15 @@
 
 #define OPERATIONS      1000
 #define OPERATIONS_MAX  100000
+#define BATCHES_MAX     12500 /* what the leader's log has room for */
 #define KEYS            1000
 #define VALUE_BYTES     64
 #define KEY_BYTES       16
 #define APPEND_RECORDS  32
 #define RECORD_BYTES    128
 #define LOG_BYTES       (UINT64_C(64) << 20)
+#define BATCH_PORT      4 /* behind the ports of the three nodes and their client */
+#define BATCH_SHARE     8 /* a batch for so many operations */
 #define APPEND_COUNT(n) ((n) < 1000 ? (n) : 1000) /* what the log has room for */
 
 /* Calls of the functions below: a count of their own keeps each of them a function of its own. */
@@ -104,7 +113,7 @@ static void set_key(struct gauge_cluster *cluster, uint64_t number, bool is_coun
     uint8_t key[KEY_BYTES];
     uint8_t value[VALUE_BYTES] = {0};
     le64_store(value, cluster->number);
-    gauge_cluster_send_set(cluster, key_of(number, key), span_of(value, sizeof(value)));
+    gauge_cluster_send_set(cluster, 0, key_of(number, key), span_of(value, sizeof(value)));
     for (uint32_t turn = 0; turn < 2; turn++) {
         if (is_counted)
             gauge_set_leader(cluster);
@@ -142,7 +151,8 @@ static void cluster_run(const char *folder, uint64_t operations)
     static struct gauge_cluster cluster;
     struct prng prng;
     prng_init(&prng, 42);
-    gauge_cluster_open(&cluster, folder);
+    gauge_cluster_open(
+        &cluster, &(struct gauge_options){.folder = folder, .node_count = 3, .session_count = 1});
     for (uint64_t key = 0; key < KEYS; key++)
         set_key(&cluster, key, false);
     for (uint64_t i = 0; i < operations; i++)
@@ -204,20 +214,39 @@ static void apply_run(uint64_t operations)
     load_deinit(&follower);
 }
 
-int main(int argc, char **argv)
+static void count_run(const char *folder, uint64_t operations)
 {
-    uint64_t operations = argc > 2 ? strtoull(argv[2], NULL, 10) : OPERATIONS;
-    if (argc < 2 || operations < 1 || operations > OPERATIONS_MAX) {
-        fprintf(stderr, "usage: gauge FOLDER [OPERATIONS (1 to %d)]\n", OPERATIONS_MAX);
-        return 2;
-    }
-    cluster_run(argv[1], operations);
-    log_run(argv[1], APPEND_COUNT(operations));
+    cluster_run(folder, operations);
+    gauge_batch_count(folder, BATCH_PORT, (operations + BATCH_SHARE - 1) / BATCH_SHARE);
+    log_run(folder, APPEND_COUNT(operations));
     apply_run(operations);
     printf("gauge_set_leader %" PRIu64 "\n", operations);
     printf("gauge_set_follower %" PRIu64 "\n", calls.set_follower);
     printf("gauge_get_relaxed %" PRIu64 "\n", calls.get_relaxed);
     printf("gauge_log_append %" PRIu64 "\n", calls.log_append);
     printf("gauge_apply %" PRIu64 "\n", calls.apply);
+}
+
+static_assert(OPERATIONS_MAX / BATCH_SHARE <= BATCHES_MAX, "the leader's log");
+
+int main(int argc, char **argv)
+{
+    bool is_timed = argc > 1 && strcmp(argv[1], "--time") == 0;
+    char **words = argv + is_timed;
+    int count = argc - is_timed;
+    uint64_t operations = count > 2 ? strtoull(words[2], NULL, 10) : OPERATIONS;
+    if (count < 2 || operations < 1 || operations > (is_timed ? BATCHES_MAX : OPERATIONS_MAX)) {
+        fprintf(stderr,
+                "usage: gauge FOLDER [OPERATIONS (1 to %d)]\n"
+                "       gauge --time FOLDER [BATCHES (1 to %d)]\n",
+                OPERATIONS_MAX, BATCHES_MAX);
+        return 2;
+    }
+    gauge_network_begin();
+    if (is_timed)
+        gauge_batch_time(words[1], BATCH_PORT, operations);
+    else
+        count_run(words[1], operations);
+    gauge_network_end();
     return 0;
 }

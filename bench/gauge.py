@@ -28,6 +28,7 @@ RENEW = "./dev gauge --write"
 # What the program calls an operation, and what the file calls it.
 NAMES = {
     "gauge_set_leader": "set_at_leader",
+    "gauge_set_leader_of_32": "set_at_leader_of_32",
     "gauge_set_follower": "set_at_follower",
     "gauge_get_relaxed": "get_relaxed",
     "gauge_log_append": "append_32_records",
@@ -191,6 +192,7 @@ def main():
     if arguments.self_test:
         return self_test()
     if arguments.tiny:
+        run([arguments.gauge, "--time"], "10")
         return 0 if len(run([arguments.gauge], "10")) == len(NAMES) else 1
     if arguments.output is None:
         parser.error("which counts to compare with, and where may callgrind write?")

@@ -16,6 +16,7 @@
 #define LOG_BYTES       (UINT64_C(64) << 20)
 #define JOURNAL_BYTES   LOG_SIZE_BYTES_MIN
 #define REQUEST_BYTES   512
+#define PORT_NAME_BYTES 16
 #define ETHERNET_BYTES  14
 #define IPV4_TO_OFFSET  (ETHERNET_BYTES + 16)
 #define ARP_TO_OFFSET   (ETHERNET_BYTES + 24)
@@ -37,20 +38,32 @@ static struct address host_address(uint32_t host)
 
 /* ---- the network ---- */
 
-static void ports_open(struct gauge_cluster *cluster)
+void gauge_network_begin(void)
 {
+    static char names[GAUGE_PORTS][PORT_NAME_BYTES];
     char reason[512] = "";
     char prefix[64];
     snprintf(prefix, sizeof(prefix), "pollux_gauge_%d", getpid());
     struct dp_environment_options environment = {
-        .program = "gauge",
-        .file_prefix = prefix,
-        .vdevs = {"net_ring0", "net_ring1", "net_ring2", "net_ring3"},
-        .vdev_count = GAUGE_HOSTS};
+        .program = "gauge", .file_prefix = prefix, .vdev_count = GAUGE_PORTS};
+    for (uint32_t i = 0; i < GAUGE_PORTS; i++) {
+        snprintf(names[i], sizeof(names[i]), "net_ring%u", i);
+        environment.vdevs[i] = names[i];
+    }
     need(dp_start(&environment, reason, sizeof(reason)), reason);
-    for (uint32_t host = 0; host < GAUGE_HOSTS; host++) {
-        char name[16];
-        snprintf(name, sizeof(name), "net_ring%u", host);
+}
+
+void gauge_network_end(void)
+{
+    dp_stop();
+}
+
+static void ports_open(struct gauge_cluster *cluster, uint32_t first_port)
+{
+    char reason[512] = "";
+    for (uint32_t host = 0; host < cluster->host_count; host++) {
+        char name[PORT_NAME_BYTES];
+        snprintf(name, sizeof(name), "net_ring%u", first_port + host);
         struct dp_frame_port_options options = {
             .name = name, .queue_count = 1, .ring_size = 512, .pool_size = 2048};
         need(dp_frame_port_open(&options, &cluster->frames[host], reason, sizeof(reason)), reason);
@@ -78,7 +91,7 @@ void gauge_cluster_route(struct gauge_cluster *cluster, uint32_t host)
     uint32_t count = dp_frame_rx(cluster->frames[host], 0, sent, DP_FRAME_BURST_MAX);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t to = frame_host(sent[i]);
-        if (to >= GAUGE_HOSTS || to == host) /* a host that announces itself */
+        if (to >= cluster->host_count || to == host) /* a host that announces itself */
             dp_frame_free(sent[i]);
         else
             CHECK(dp_frame_tx(cluster->frames[to], 0, &sent[i], 1) == 1);
@@ -88,12 +101,13 @@ void gauge_cluster_route(struct gauge_cluster *cluster, uint32_t host)
 
 /* ---- the nodes ---- */
 
-static struct replica_options replica_options_of(uint32_t host, const char *path)
+static struct replica_options replica_options_of(uint32_t host, uint32_t node_count,
+                                                 const char *path)
 {
     struct replica_options options = {
         .cluster_id = CLUSTER_ID,
         .raft = {.self = (uint16_t)(host + 1),
-                 .voter_count = GAUGE_NODES,
+                 .voter_count = node_count,
                  .election_timeout_min_ns = UINT64_C(150000000),
                  .election_timeout_max_ns = UINT64_C(300000000),
                  .heartbeat_interval_ns = UINT64_C(50000000),
@@ -119,19 +133,20 @@ static struct replica_options replica_options_of(uint32_t host, const char *path
         .journal = {.path = path, .size_bytes = JOURNAL_BYTES},
         .wall_ns = UINT64_C(1700000000000000000),
         .medium_stall_ns = UINT64_C(1) << 60};
-    for (uint32_t i = 0; i < GAUGE_NODES; i++) {
+    for (uint32_t i = 0; i < node_count; i++) {
         options.raft.voters[i] = (uint16_t)(i + 1);
         options.peers[i] = host_address(i);
     }
     return options;
 }
 
-static void node_open(struct gauge_cluster *cluster, uint32_t host, const char *folder)
+static void node_open(struct gauge_cluster *cluster, uint32_t host,
+                      const struct gauge_options *gauge)
 {
     char path[256];
     struct lane_report report;
-    snprintf(path, sizeof(path), "%s/node%u", folder, host + 1);
-    struct replica_options replica = replica_options_of(host, path);
+    snprintf(path, sizeof(path), "%s/port%u", gauge->folder, gauge->first_port + host);
+    struct replica_options replica = replica_options_of(host, cluster->node_count, path);
     struct lane_options options = {.lane_count = 1,
                                    .shard_count = 1,
                                    .replicas = &replica,
@@ -157,7 +172,7 @@ static bool is_settled(const struct gauge_cluster *cluster, uint32_t host)
 /* Each host runs once, and what it sends arrives. */
 static void round_run(struct gauge_cluster *cluster)
 {
-    for (uint32_t host = 0; host < GAUGE_NODES; host++) {
+    for (uint32_t host = 0; host < cluster->node_count; host++) {
         gauge_cluster_turn(cluster, host);
         gauge_cluster_route(cluster, host);
     }
@@ -165,17 +180,17 @@ static void round_run(struct gauge_cluster *cluster)
 
 static void elect(struct gauge_cluster *cluster)
 {
-    uint32_t leader = GAUGE_NODES;
-    for (uint32_t i = 0; i < SETTLE_ROUNDS && leader == GAUGE_NODES; i++) {
+    uint32_t leader = cluster->node_count;
+    for (uint32_t i = 0; i < SETTLE_ROUNDS && leader == cluster->node_count; i++) {
         cluster->now_ns += SETTLE_NS;
         round_run(cluster);
-        for (uint32_t host = 0; host < GAUGE_NODES; host++)
+        for (uint32_t host = 0; host < cluster->node_count; host++)
             leader = is_settled(cluster, host) ? host : leader;
     }
-    CHECK(leader < GAUGE_NODES);
+    CHECK(leader < cluster->node_count);
     cluster->leader = leader;
-    for (uint32_t i = 0; i < GAUGE_NODES - 1; i++)
-        cluster->followers[i] = (leader + 1 + i) % GAUGE_NODES;
+    for (uint32_t i = 0; i < cluster->node_count - 1; i++)
+        cluster->followers[i] = (leader + 1 + i) % cluster->node_count;
 }
 
 /* ---- the client ---- */
@@ -193,7 +208,7 @@ static void client_send(struct gauge_cluster *cluster, uint32_t host, uint8_t ty
     if (room != NULL) /* else a query for the route has left */
         dp_port_tx_commit(cluster->client, wire_piece_encode(room, &keys, &header, body, 0));
     dp_port_tx_flush(cluster->client);
-    gauge_cluster_route(cluster, GAUGE_NODES);
+    gauge_cluster_route(cluster, cluster->node_count);
 }
 
 static void send_write(struct gauge_cluster *cluster, const struct wire_op *op, uint64_t session)
@@ -212,11 +227,13 @@ static void send_write(struct gauge_cluster *cluster, const struct wire_op *op, 
     client_send(cluster, cluster->leader, WIRE_WRITE, span_of(body, writer.size_bytes));
 }
 
-void gauge_cluster_send_set(struct gauge_cluster *cluster, struct span key, struct span value)
+void gauge_cluster_send_set(struct gauge_cluster *cluster, uint32_t session, struct span key,
+                            struct span value)
 {
+    struct gauge_session *of = &cluster->sessions[session];
     struct wire_op op = {
-        .type = WIRE_OP_SET, .has_value = true, .seq = ++cluster->seq, .key = key, .value = value};
-    send_write(cluster, &op, cluster->session);
+        .type = WIRE_OP_SET, .has_value = true, .seq = ++of->seq, .key = key, .value = value};
+    send_write(cluster, &op, of->id);
 }
 
 void gauge_cluster_send_get(struct gauge_cluster *cluster, uint32_t host, struct span key)
@@ -231,24 +248,31 @@ void gauge_cluster_send_get(struct gauge_cluster *cluster, uint32_t host, struct
     client_send(cluster, host, WIRE_READ, span_of(body, writer.size_bytes));
 }
 
-static bool take_answer(struct gauge_cluster *cluster)
+/* Decodes one answer; returns the number of its request. */
+static uint64_t answer_decode(struct gauge_cluster *cluster, const struct dp_datagram *got)
 {
-    struct dp_datagram got[RX_BURST_MAX];
     struct wire_keys keys = wire_keys_none();
     struct wire_packet packet;
     struct wire_reply reply;
     size_t cursor = 0;
+    CHECK(wire_packet_decode(span_of(got->data, got->size_bytes), &keys, CLUSTER_ID, &packet) ==
+          OK);
+    CHECK(wire_reply_decode(packet.payload, &reply) == OK);
+    CHECK(reply.status == WIRE_STATUS_OK);
+    CHECK(wire_reply_op_decode(reply.ops, &cursor, &cluster->answer) == OK);
+    return reply.number;
+}
+
+static bool take_answer(struct gauge_cluster *cluster)
+{
+    struct dp_datagram got[RX_BURST_MAX];
     uint32_t count = dp_port_rx(cluster->client, cluster->now_ns, got, RX_BURST_MAX);
     dp_port_tx_flush(cluster->client);
-    gauge_cluster_route(cluster, GAUGE_NODES);
+    gauge_cluster_route(cluster, cluster->node_count);
     if (count == 0)
         return false;
     CHECK(count == 1);
-    CHECK(wire_packet_decode(span_of(got[0].data, got[0].size_bytes), &keys, CLUSTER_ID, &packet) ==
-          OK);
-    CHECK(wire_reply_decode(packet.payload, &reply) == OK);
-    CHECK(reply.number == cluster->number && reply.status == WIRE_STATUS_OK);
-    CHECK(wire_reply_op_decode(reply.ops, &cursor, &cluster->answer) == OK);
+    CHECK(answer_decode(cluster, &got[0]) == cluster->number);
     return true;
 }
 
@@ -258,10 +282,30 @@ void gauge_cluster_take_answer(struct gauge_cluster *cluster)
     CHECK(cluster->answer.outcome == WIRE_OUTCOME_OK);
 }
 
-/* The first packets find no route: they are sent again until an answer comes. */
-static void open_session(struct gauge_cluster *cluster)
+void gauge_cluster_take_answers(struct gauge_cluster *cluster, uint32_t count)
 {
-    struct wire_op op = {.type = WIRE_OP_REGISTER, .seq = 4711};
+    struct dp_datagram got[RX_BURST_MAX];
+    bool has_answer[RX_BURST_MAX] = {false};
+    CHECK(dp_port_rx(cluster->client, cluster->now_ns, got, RX_BURST_MAX) == count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t back = cluster->number - answer_decode(cluster, &got[i]);
+        CHECK(back < count && !has_answer[back]);
+        CHECK(cluster->answer.outcome == WIRE_OUTCOME_OK);
+        has_answer[back] = true;
+    }
+}
+
+uint64_t gauge_cluster_last_index(const struct gauge_cluster *cluster)
+{
+    struct raft_status status;
+    replica_raft_status(lane_replica(cluster->lanes[cluster->leader], 0), &status);
+    return status.last_index;
+}
+
+/* The first packets find no route: they are sent again until an answer comes. */
+static void open_session(struct gauge_cluster *cluster, uint32_t session)
+{
+    struct wire_op op = {.type = WIRE_OP_REGISTER, .seq = 4711 + session};
     bool is_open = false;
     for (uint32_t i = 0; i < SETTLE_ROUNDS && !is_open; i++) {
         send_write(cluster, &op, 0);
@@ -270,7 +314,7 @@ static void open_session(struct gauge_cluster *cluster)
         is_open = take_answer(cluster);
     }
     CHECK(is_open && cluster->answer.outcome == WIRE_OUTCOME_OK);
-    cluster->session = cluster->answer.version;
+    cluster->sessions[session].id = cluster->answer.version;
 }
 
 /* Client and host learn the way to each other; whatever is stored there. */
@@ -285,27 +329,30 @@ static void introduce(struct gauge_cluster *cluster, uint32_t host)
     CHECK(is_known);
 }
 
-void gauge_cluster_open(struct gauge_cluster *cluster, const char *folder)
+void gauge_cluster_open(struct gauge_cluster *cluster, const struct gauge_options *gauge)
 {
     char reason[512] = "";
-    *cluster = (struct gauge_cluster){.now_ns = 1000000000};
-    ports_open(cluster);
-    for (uint32_t host = 0; host < GAUGE_NODES; host++)
-        node_open(cluster, host, folder);
-    struct dp_port_options options = port_options(cluster, GAUGE_NODES);
+    CHECK(gauge->node_count <= GAUGE_NODES_MAX && gauge->session_count <= GAUGE_SESSIONS_MAX);
+    CHECK(gauge->first_port + gauge->node_count + 1 <= GAUGE_PORTS);
+    *cluster = (struct gauge_cluster){
+        .node_count = gauge->node_count, .host_count = gauge->node_count + 1, .now_ns = 1000000000};
+    ports_open(cluster, gauge->first_port);
+    for (uint32_t host = 0; host < cluster->node_count; host++)
+        node_open(cluster, host, gauge);
+    struct dp_port_options options = port_options(cluster, cluster->node_count);
     need(dp_port_open(&options, &cluster->client, reason, sizeof(reason)), reason);
     elect(cluster);
-    open_session(cluster);
-    for (uint32_t host = 0; host < GAUGE_NODES; host++)
+    for (uint32_t session = 0; session < gauge->session_count; session++)
+        open_session(cluster, session);
+    for (uint32_t host = 0; host < cluster->node_count; host++)
         introduce(cluster, host);
 }
 
 void gauge_cluster_close(struct gauge_cluster *cluster)
 {
-    for (uint32_t host = 0; host < GAUGE_NODES; host++)
+    for (uint32_t host = 0; host < cluster->node_count; host++)
         lane_close(cluster->lanes[host]);
     dp_port_close(cluster->client);
-    for (uint32_t host = 0; host < GAUGE_HOSTS; host++)
+    for (uint32_t host = 0; host < cluster->host_count; host++)
         dp_frame_port_close(cluster->frames[host]);
-    dp_stop();
 }

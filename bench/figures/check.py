@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 PICTURES = {"elections": ("failover-thesis", "failover-low", "failover-own"),
-            "packets": ("packets",), "inside": (), "nodes": ("nodes",)}
+            "packets": ("packets",), "inside": (), "gauge": (), "nodes": ("nodes",)}
 
 
 def expect(is_so, what):
@@ -25,7 +25,7 @@ def check(folder):
     expect(not failed, f"{failed}: {[details[name] for name in failed]}")
     expect(len(goals) == 15, f"{len(goals)} goals instead of 15")
     expect(goals["packets"]["measured"] == 6, f"{goals['packets']['measured']} packets, not 6")
-    for name in ("elections", "relaxed-get-lane"):
+    for name in ("elections", "relaxed-get-lane", "leader-cpu"):
         expect(goals[name]["measured"] is not None, f"{name} was not measured")
     expect(goals["restart"]["measured"] is None, "restart was measured without being asked for")
     rates = [float(line.split(",")[2]) for line in
