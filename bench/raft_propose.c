@@ -73,15 +73,18 @@ static void step(struct leader *leader, struct raft_event *event)
     leader->checksum += leader->effects.commit_index;
     answer(leader, leader->effects.now, leader->effects.now_count);
     answer(leader, leader->effects.after, leader->effects.after_count);
-    if (leader->effects.append_count == 0)
-        return;
-    struct raft_event durable = {.type = RAFT_EVENT_DURABLE,
-                                 .now_ns = leader->now_ns += EVENT_NS,
-                                 .durable_index = leader->effects.append_first +
-                                                  leader->effects.append_count - 1};
-    CHECK(raft_step(leader->raft, &durable, &leader->effects) == OK);
-    answer(leader, leader->effects.now, leader->effects.now_count);
-    answer(leader, leader->effects.after, leader->effects.after_count);
+    while (leader->effects.append_count > 0 || leader->effects.hard_state_changed) {
+        struct raft_event durable = {
+            .type = RAFT_EVENT_DURABLE,
+            .now_ns = leader->now_ns += EVENT_NS,
+            .durable = {.index = leader->effects.append_first + leader->effects.append_count - 1,
+                        .hard_state = leader->effects.hard_state}};
+        if (leader->effects.append_count == 0)
+            durable.durable.index = 0;
+        CHECK(raft_step(leader->raft, &durable, &leader->effects) == OK);
+        answer(leader, leader->effects.now, leader->effects.now_count);
+        answer(leader, leader->effects.after, leader->effects.after_count);
+    }
 }
 
 /* The replies that wait arrive; those that they cause wait then. */

@@ -196,6 +196,7 @@ void raft_handle_append_request(struct raft *raft, const struct raft_message *me
     if (raft->role != RAFT_FOLLOWER || raft->leader != message->from)
         raft_become_follower(raft, raft->hard_state.term, message->from);
     raft->leader_contact_ns = raft->now_ns;
+    raft->votes_in_vain = 0;
     note_quorum_contact(raft, message);
     raft_reset_election_timer(raft);
     if (!raft->plan.is_match) {

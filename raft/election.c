@@ -26,8 +26,12 @@ static void count_grant(struct raft *raft, uint32_t slot, bool is_suspect)
         raft->votes_clean |= voter_bit(slot);
 }
 
+/* Other votes may suffice, but a candidate whose term a crash could take back must not lead in it:
+ * it could lead in it once more, with other records under the same index and term. */
 static bool is_won(const struct raft *raft)
 {
+    if (raft->role == RAFT_CANDIDATE && !raft_hard_state_is_durable(raft))
+        return false;
     return count_votes(raft->votes_clean) >= raft_configuration_majority(&raft->configuration) ||
            count_votes(raft->votes_granted) == raft->configuration.voter_count;
 }
@@ -38,16 +42,17 @@ static bool is_lost(const struct raft *raft)
            raft_configuration_majority(&raft->configuration);
 }
 
-/* Pre-vote requests promise nothing and leave at once; a vote request says that this node's vote in
- * this term is its own, which must be durable before anybody counts it. */
+/*
+ * They leave at once and promise nothing. A candidate that crashes before its term is durable may
+ * vote for another node in that term: its own vote was not counted, so nobody was elected with it.
+ */
 static void send_vote_requests(struct raft *raft, bool is_pre_vote, bool is_transfer)
 {
     for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
         if (slot == raft->self_slot)
             continue;
         uint16_t to = raft->configuration.voters[slot];
-        struct raft_message *message = is_pre_vote ? raft_emit_now(raft, RAFT_VOTE_REQUEST, to)
-                                                   : raft_emit_after(raft, RAFT_VOTE_REQUEST, to);
+        struct raft_message *message = raft_emit_now(raft, RAFT_VOTE_REQUEST, to);
         if (is_pre_vote)
             message->term = raft->hard_state.term + 1;
         message->vote_request.last_index = raft->trail.last_index;
@@ -60,11 +65,7 @@ static void send_vote_requests(struct raft *raft, bool is_pre_vote, bool is_tran
 static void start_vote(struct raft *raft, bool is_transfer)
 {
     raft_become_candidate(raft);
-    count_grant(raft, raft->self_slot, raft_is_suspect(raft));
-    if (is_won(raft)) /* the only voter */
-        raft_become_leader(raft);
-    else
-        send_vote_requests(raft, false, is_transfer);
+    send_vote_requests(raft, false, is_transfer);
 }
 
 static void start_pre_vote(struct raft *raft)
@@ -95,10 +96,16 @@ void raft_start_election(struct raft *raft, bool is_transfer)
         start_pre_vote(raft);
 }
 
+/* A node whose vote is still on its way to the medium could not be elected any sooner by asking
+ * again: it waits for the election that is under way. */
 void raft_check_election_timeout(struct raft *raft)
 {
-    if (raft->role != RAFT_LEADER && raft->now_ns >= raft->election_deadline_ns)
+    if (raft->role == RAFT_LEADER || raft->now_ns < raft->election_deadline_ns)
+        return;
+    if (raft_hard_state_is_durable(raft))
         raft_start_election(raft, false);
+    else
+        raft_reset_election_timer(raft);
 }
 
 enum error raft_check_vote_request(const struct raft_message *message)
@@ -144,9 +151,12 @@ static void refuse_vote(struct raft *raft, const struct raft_message *message)
     reply->vote_reply.is_pre_vote = message->vote_request.is_pre_vote;
 }
 
+/* Nor does one whose vote is still on its way to the medium help to raise the term: an election is
+ * under way, and no vote of the next term could be given before this one is durable. */
 static void handle_pre_vote_request(struct raft *raft, const struct raft_message *message)
 {
-    if (is_leased(raft) || !is_vote_free(raft, message) || !is_up_to_date(raft, message)) {
+    if (is_leased(raft) || !raft_hard_state_is_durable(raft) || !is_vote_free(raft, message) ||
+        !is_up_to_date(raft, message)) {
         refuse_vote(raft, message);
         return;
     }
@@ -174,19 +184,47 @@ void raft_handle_vote_request(struct raft *raft, const struct raft_message *mess
         refuse_vote(raft, message);
         return;
     }
+    if (raft->hard_state.vote == 0)
+        raft->votes_in_vain++;
     raft->hard_state.vote = message->from;
     raft_reset_election_timer(raft);
     /* Also when the vote was given in an earlier step: that step may not be durable yet. */
     struct raft_message *reply = raft_emit_after(raft, RAFT_VOTE_REPLY, message->from);
+    reply->vote_reply.last_index = message->vote_request.last_index;
+    reply->vote_reply.last_term = message->vote_request.last_term;
     reply->vote_reply.is_granted = true;
     reply->vote_reply.is_suspect = raft_is_suspect(raft);
+}
+
+enum error raft_check_vote_reply(const struct raft_message *message)
+{
+    uint64_t last_index = message->vote_reply.last_index;
+    uint64_t last_term = message->vote_reply.last_term;
+    bool is_vote = message->vote_reply.is_granted && !message->vote_reply.is_pre_vote;
+    if (last_index > INDEX_MAX || (last_index == 0) != (last_term == 0) ||
+        (!is_vote && last_index != 0))
+        return ERR_RANGE;
+    return last_term < message->term ? OK : ERR_RANGE;
+}
+
+/*
+ * A crash may have taken the term of an earlier candidacy, and records with it: then this node asks
+ * in that term once more, with another log. A vote for the earlier log says nothing about this one.
+ * The same last index and term are the same log (paper 5.3).
+ */
+static bool is_for_this_log(const struct raft *raft, const struct raft_message *message)
+{
+    return !message->vote_reply.is_granted ||
+           (message->vote_reply.last_index == raft->trail.last_index &&
+            message->vote_reply.last_term == raft_last_term(raft));
 }
 
 /* True if the reply answers the election that this node holds now. */
 static bool is_awaited(const struct raft *raft, const struct raft_message *message)
 {
     if (!message->vote_reply.is_pre_vote)
-        return raft->role == RAFT_CANDIDATE && message->term == raft->hard_state.term;
+        return raft->role == RAFT_CANDIDATE && message->term == raft->hard_state.term &&
+               is_for_this_log(raft, message);
     if (raft->role != RAFT_PRE_CANDIDATE)
         return false;
     uint64_t grant_term = raft->hard_state.term + 1;
@@ -211,5 +249,24 @@ void raft_handle_vote_reply(struct raft *raft, const struct raft_message *messag
     if (raft->role == RAFT_PRE_CANDIDATE)
         start_vote(raft, false);
     else
+        raft_become_leader(raft);
+}
+
+/* The candidate's own vote counts from here on, like one that a voter answered. A voter, too, waits
+ * for the outcome from here on: the leader of this term cannot have been elected much sooner. */
+void raft_handle_vote_durable(struct raft *raft, struct raft_hard_state hard_state)
+{
+    if (raft_hard_state_is_durable(raft) || hard_state.term != raft->hard_state.term ||
+        hard_state.vote != raft->hard_state.vote)
+        return; /* nothing new, or outdated by a later change */
+    raft->durable_hard_state = hard_state;
+    if (hard_state.vote == 0 || raft->role == RAFT_LEADER || raft->leader != 0)
+        return;
+    raft->vote_write_ns = raft->now_ns - raft->hard_state_ns;
+    raft_reset_election_timer(raft);
+    if (raft->role != RAFT_CANDIDATE)
+        return;
+    count_grant(raft, raft->self_slot, raft_is_suspect(raft));
+    if (is_won(raft))
         raft_become_leader(raft);
 }

@@ -30,6 +30,7 @@ static void check_indexes(const struct raft *raft)
     CHECK(raft->verified_index <= raft->trail.last_index);
     CHECK(raft->hard_state.term <= TERM_MAX);
     CHECK(raft->hard_state.term > 0 || raft->hard_state.vote == 0);
+    CHECK(raft->durable_hard_state.term <= raft->hard_state.term);
 }
 
 static void check_role(const struct raft *raft)
@@ -71,6 +72,7 @@ static void check_peer(const struct raft *raft, const struct raft_peer *peer)
 static void check_leader_state(const struct raft *raft)
 {
     CHECK(!raft_is_suspect(raft));
+    CHECK(raft_hard_state_is_durable(raft)); /* its own vote was counted */
     CHECK(raft_term_at(raft, raft->noop_index) == raft->hard_state.term);
     CHECK(raft_term_at(raft, raft->noop_index - 1) < raft->hard_state.term);
     CHECK(raft_last_term(raft) == raft->hard_state.term);

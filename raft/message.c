@@ -30,7 +30,7 @@ enum error raft_check_message(struct raft *raft, const struct raft_message *mess
     case RAFT_VOTE_REQUEST:
         return raft_check_vote_request(message);
     case RAFT_VOTE_REPLY:
-        return OK;
+        return raft_check_vote_reply(message);
     case RAFT_APPEND_REQUEST:
         if (is_second_leader(raft, message))
             return ERR_RANGE;

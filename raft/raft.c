@@ -91,6 +91,7 @@ enum error raft_init(void *memory, const struct raft_options *options,
         trail_begin(&raft->trail, restored->first_index, restored->term_before);
     raft->durable_index = raft->trail.last_index;
     raft->hard_state = restored->hard_state;
+    raft->durable_hard_state = restored->hard_state;
     raft->commit_index = restored->commit_index;
     raft->now_ns = now_ns;
     prng_init(&raft->prng, options->seed);
@@ -186,7 +187,8 @@ static void handle_event(struct raft *raft, const struct raft_event *event)
         raft_append_own(raft, false);
         break;
     case RAFT_EVENT_DURABLE:
-        raft_handle_durable(raft, event->durable_index);
+        raft_handle_durable(raft, event->durable.index);
+        raft_handle_vote_durable(raft, event->durable.hard_state);
         break;
     case RAFT_EVENT_READ:
         raft_handle_read(raft, event->read_id);
@@ -220,6 +222,8 @@ static void end_step(struct raft *raft)
     struct raft_effects *effects = raft->effects;
     effects->hard_state = raft->hard_state;
     effects->hard_state_changed = raft_hard_state_is_dirty(raft);
+    if (effects->hard_state_changed)
+        raft->hard_state_ns = raft->now_ns;
     effects->commit_index = raft->commit_index;
     effects->read_released_id = raft->read_released_id;
     effects->read_released_index = raft->read_released_index;

@@ -20,7 +20,8 @@
  *  3. Make everything of duty 1 durable, of this step and of all earlier ones. Only then send the
  *     messages in `after`. Steps may share one drain. A message may be lost at any time, but never
  *     sent early.
- *  4. When records up to n are durable, say so: RAFT_EVENT_DURABLE.
+ *  4. When records up to n, or a hard state, are durable, say so: RAFT_EVENT_DURABLE. A candidate
+ *     counts its own vote only then (docs/consensus.md, "Elections on slow media").
  *  5. Apply the records up to `commit_index`, in order.
  *  6. Serve every read with an id up to `read_released_id` once `read_released_index` is applied.
  *  7. Step again no later than raft_deadline_ns, with RAFT_EVENT_TICK if nothing else happened.
@@ -89,6 +90,8 @@ struct raft_message {
             bool is_transfer; /* overrides the lease of check-quorum: thesis 4.2.3 */
         } vote_request;
         struct {
+            uint64_t last_index; /* granted, no pre-vote: of the log that the vote was asked for, */
+            uint64_t last_term;  /* as in the request; else 0 */
             bool is_granted;
             bool is_pre_vote;
             bool is_suspect; /* the log of who grants may lack acknowledged records */
@@ -158,7 +161,8 @@ enum raft_event_type {
     RAFT_EVENT_TICK,
     RAFT_EVENT_RECEIVE,   /* `message`, and `entries` for an append request */
     RAFT_EVENT_PROPOSE,   /* one record of the engine; leader only */
-    RAFT_EVENT_DURABLE,   /* this node's records are durable up to `durable_index` */
+    RAFT_EVENT_DURABLE,   /* this node's records are durable up to `durable.index`, and so is its
+                             `durable.hard_state` (term 0: nothing new of it is known) */
     RAFT_EVENT_READ,      /* consistent reads up to `read_id` want an index; leader only */
     RAFT_EVENT_TRANSFER,  /* hand leadership to `transfer_to` */
     RAFT_EVENT_STEP_DOWN, /* the medium stalls or failed: lead no longer (no-op on others) */
@@ -172,7 +176,10 @@ struct raft_event {
             const struct raft_message *message;
             const struct raft_entry *entries; /* append_request.entry_count of them */
         } receive;
-        uint64_t durable_index;
+        struct {
+            uint64_t index;
+            struct raft_hard_state hard_state; /* one that a step asked to be written */
+        } durable;
         uint64_t read_id; /* rises with every event */
         uint16_t transfer_to;
     };

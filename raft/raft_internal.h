@@ -67,6 +67,8 @@ struct raft {
     uint32_t self_slot; /* of this node in the configuration */
 
     struct raft_hard_state hard_state;
+    struct raft_hard_state durable_hard_state; /* equal: the vote may be counted */
+    uint64_t hard_state_ns;                    /* when the hard state last changed */
     enum raft_role role;
     uint16_t leader;
     struct trail trail;
@@ -79,6 +81,8 @@ struct raft {
     struct prng prng;
     uint64_t now_ns;
     uint64_t election_deadline_ns;
+    uint64_t vote_write_ns;     /* that the last vote took to become durable; 0: none has yet */
+    uint32_t votes_in_vain;     /* terms voted in since this node last heard a leader, or led */
     uint64_t leader_contact_ns; /* last valid append request, or quorum while leading; 0: none */
     uint64_t quorum_contact_ns; /* the leader's, as it told; or this one's, until it led no more */
     uint32_t votes_granted;     /* masks over the slots of the configuration */
@@ -115,6 +119,13 @@ static inline bool raft_hard_state_is_dirty(const struct raft *raft)
            raft->hard_state.vote != raft->before_hard_state.vote;
 }
 
+/* False: this node's term or vote is still on its way to the medium. */
+static inline bool raft_hard_state_is_durable(const struct raft *raft)
+{
+    return raft->hard_state.term == raft->durable_hard_state.term &&
+           raft->hard_state.vote == raft->durable_hard_state.vote;
+}
+
 static inline bool raft_is_suspect(const struct raft *raft)
 {
     return raft->suspicion != 0;
@@ -149,7 +160,9 @@ void raft_start_election(struct raft *raft, bool is_transfer);
 void raft_check_election_timeout(struct raft *raft);
 MUST_USE enum error raft_check_vote_request(const struct raft_message *message);
 void raft_handle_vote_request(struct raft *raft, const struct raft_message *message);
+MUST_USE enum error raft_check_vote_reply(const struct raft_message *message);
 void raft_handle_vote_reply(struct raft *raft, const struct raft_message *message);
+void raft_handle_vote_durable(struct raft *raft, struct raft_hard_state hard_state);
 
 /* append.c: the follower's side. */
 MUST_USE enum error raft_check_append_request(struct raft *raft, const struct raft_message *message,

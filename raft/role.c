@@ -4,12 +4,32 @@
  */
 #include "raft/raft_internal.h"
 
+/* How far elections in vain stretch the wait: in doublings of the time that a vote was written, and
+ * in longest election timeouts. */
+#define BACK_OFF_DOUBLINGS_MAX 4
+#define BACK_OFF_TIMEOUTS_MAX  16
+
+/* An election takes as long as the slowest of its votes is written. Where several elections in a
+ * row came to nothing, the nodes' waits must lie further apart than that: the range grows by the
+ * time that a vote was written, doubled with each election. On a fast medium that is nothing. */
+static uint64_t back_off_ns(const struct raft *raft)
+{
+    uint64_t limit_ns = BACK_OFF_TIMEOUTS_MAX * raft->options.election_timeout_max_ns;
+    if (raft->votes_in_vain < 2)
+        return 0;
+    uint32_t doublings = raft->votes_in_vain - 2;
+    uint64_t vote_ns = raft->vote_write_ns < limit_ns ? raft->vote_write_ns : limit_ns;
+    if (doublings > BACK_OFF_DOUBLINGS_MAX)
+        doublings = BACK_OFF_DOUBLINGS_MAX;
+    return vote_ns << doublings < limit_ns ? vote_ns << doublings : limit_ns;
+}
+
 /* Random and anew for each wait, so that split votes are rare and do not repeat (paper 5.2). */
 void raft_reset_election_timer(struct raft *raft)
 {
     raft->election_deadline_ns =
         raft->now_ns + prng_range(&raft->prng, raft->options.election_timeout_min_ns,
-                                  raft->options.election_timeout_max_ns);
+                                  raft->options.election_timeout_max_ns + back_off_ns(raft));
 }
 
 /* A new term knows no leader yet, and what an older leader's log verified says nothing about
@@ -64,6 +84,7 @@ void raft_become_candidate(struct raft *raft)
     leave_role(raft);
     enter_term(raft, raft->hard_state.term + 1, raft->options.self);
     raft->role = RAFT_CANDIDATE;
+    raft->votes_in_vain++;
     raft_reset_election_timer(raft);
     for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++)
         raft->peers[slot].contact_ns = 0;
@@ -75,6 +96,7 @@ void raft_become_leader(struct raft *raft)
 {
     CHECK(raft->role == RAFT_CANDIDATE);
     leave_role(raft);
+    raft->votes_in_vain = 0;
     raft->role = RAFT_LEADER;
     raft->leader = raft->options.self;
     raft->suspicion = 0; /* it won by the rule that no acknowledged record escapes */

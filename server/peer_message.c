@@ -27,6 +27,8 @@ static_assert((int)RAFT_LEADER == WIRE_ROLE_LEADER, "roles are told by value");
     X(vote_request, is_transfer)
 
 #define VOTE_REPLY_FIELDS(X)                                                                       \
+    X(vote_reply, last_index)                                                                      \
+    X(vote_reply, last_term)                                                                       \
     X(vote_reply, is_granted)                                                                      \
     X(vote_reply, is_pre_vote)                                                                     \
     X(vote_reply, is_suspect)

@@ -3,6 +3,7 @@
 #define POLLUX_SERVER_REPLICA_INTERNAL_H
 
 #include "server/leadership.h"
+#include "server/medium_watch.h"
 #include "server/replica.h"
 #include "server/vouch.h"
 
@@ -16,7 +17,7 @@
 /* Follow-up steps in one turn while raft has a backlog of appends. */
 #define REPLICA_BACKLOG_STEPS_MAX 8
 
-/* No persist has been asked for yet on behalf of a waiting message. */
+/* No persist has been asked for yet on behalf of a waiting message, or hard state. */
 #define REPLICA_UNSTAMPED UINT64_MAX
 
 struct replica_outgoing {
@@ -39,13 +40,13 @@ struct replica {
     uint64_t outbox_head;
     uint64_t outbox_tail;
 
-    bool has_received;     /* a message, in this turn */
-    bool has_persisted;    /* in this turn */
-    bool is_persist_owed;  /* something was written since the last persist */
-    uint64_t ticket_asked; /* newest persist ticket */
-    uint64_t ticket_done;
-    uint64_t durable_index;    /* told to raft */
-    uint64_t pending_since_ns; /* when the oldest unfinished persist was asked for; 0: none */
+    bool has_received;                 /* a message, in this turn */
+    bool has_persisted;                /* in this turn */
+    bool is_persist_owed;              /* something was written since the last persist */
+    struct medium_watch watch;         /* of the log's persists */
+    uint64_t durable_index;            /* told to raft */
+    struct raft_hard_state hard_state; /* newest that was written */
+    uint64_t hard_state_ticket;        /* of its persist, UNSTAMPED before; 0: raft was told */
     uint64_t commit_index;
     uint64_t commit_hint;
     struct vouch vouch; /* what the journal may forget */

@@ -106,7 +106,7 @@ void replica_flush_outbox(struct replica *replica)
     while (replica->outbox_head < replica->outbox_tail) {
         const struct replica_outgoing *outgoing =
             &replica->outbox[replica->outbox_head % REPLICA_OUTBOX_MAX];
-        if (outgoing->ticket > replica->ticket_done)
+        if (outgoing->ticket > replica->watch.ticket_done)
             return;
         replica_send_raft(replica, &outgoing->message);
         replica->outbox_head++;

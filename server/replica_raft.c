@@ -35,6 +35,8 @@ static void write_effects(struct replica *replica, const struct raft_event *even
     const struct raft_effects *effects = &replica->shared->effects;
     if (effects->hard_state_changed) {
         log_write_hard_state(replica->log, effects->hard_state.term, effects->hard_state.vote);
+        replica->hard_state = effects->hard_state;
+        replica->hard_state_ticket = REPLICA_UNSTAMPED;
         replica->is_persist_owed = true;
     }
     if (effects->truncate_from != 0) {

@@ -48,18 +48,37 @@ void replica_persist(struct replica *replica)
     if (replica->journal != NULL)
         journal_persist(replica->journal);
     if (!replica->is_persist_owed) {
-        replica_stamp_outbox(replica, replica->ticket_asked); /* owed to an earlier persist */
+        replica_stamp_outbox(replica, replica->watch.ticket_asked); /* owed to an earlier persist */
         return;
     }
     if (!replica->shared->is_flushed)
         dp_port_tx_flush(replica->shared->port); /* peers write while this node does */
     replica->shared->is_flushed = true;
-    replica->ticket_asked = log_persist(replica->log);
+    uint64_t ticket = log_persist(replica->log);
+    medium_watch_ask(&replica->watch, ticket, replica->shared->now_ns);
     replica->is_persist_owed = false;
+    if (replica->hard_state_ticket == REPLICA_UNSTAMPED)
+        replica->hard_state_ticket = ticket;
     replica->counters.persists++;
-    if (replica->pending_since_ns == 0)
-        replica->pending_since_ns = replica->shared->now_ns;
-    replica_stamp_outbox(replica, replica->ticket_asked);
+    replica_stamp_outbox(replica, ticket);
+}
+
+/* Raft learns of records and of its vote. The vote may make this node the leader. */
+static void tell_durable(struct replica *replica, uint64_t index)
+{
+    struct raft_event event = {
+        .type = RAFT_EVENT_DURABLE, .now_ns = replica->shared->now_ns, .durable = {.index = index}};
+    bool has_hard_state =
+        replica->hard_state_ticket != 0 && replica->hard_state_ticket <= replica->watch.ticket_done;
+    if (has_hard_state) {
+        event.durable.hard_state = replica->hard_state;
+        replica->hard_state_ticket = 0;
+    }
+    if (!has_hard_state && index <= replica->durable_index)
+        return;
+    if (index > replica->durable_index)
+        replica->durable_index = index;
+    (void)!replica_step(replica, &event, (struct span){0});
 }
 
 static enum error collect_durable(struct replica *replica)
@@ -69,27 +88,19 @@ static enum error collect_durable(struct replica *replica)
     enum error error = log_persisted(replica->log, &ticket, &index);
     if (error != OK)
         return error;
-    if (ticket != replica->ticket_done)
-        replica->pending_since_ns = replica->shared->now_ns;
-    replica->ticket_done = ticket;
-    if (ticket >= replica->ticket_asked)
-        replica->pending_since_ns = 0;
-    if (index > replica->durable_index) {
-        replica->durable_index = index;
-        struct raft_event event = {
-            .type = RAFT_EVENT_DURABLE, .now_ns = replica->shared->now_ns, .durable_index = index};
-        (void)!replica_step(replica, &event, (struct span){0});
-    }
+    medium_watch_collect(&replica->watch, ticket, replica->shared->now_ns);
+    tell_durable(replica, index);
     return OK;
 }
 
 /* A leader whose medium has stalled makes way for one whose has not. */
 static void watch_medium(struct replica *replica)
 {
-    if (replica->pending_since_ns == 0 || replica->status.role != RAFT_LEADER ||
-        replica->shared->now_ns - replica->pending_since_ns < replica->options.medium_stall_ns)
+    uint64_t now_ns = replica->shared->now_ns;
+    if (replica->status.role != RAFT_LEADER ||
+        !medium_watch_is_stalled(&replica->watch, now_ns, replica->options.medium_stall_ns))
         return;
-    struct raft_event event = {.type = RAFT_EVENT_STEP_DOWN, .now_ns = replica->shared->now_ns};
+    struct raft_event event = {.type = RAFT_EVENT_STEP_DOWN, .now_ns = now_ns};
     (void)!replica_step(replica, &event, (struct span){0});
     replica->counters.medium_stalls++;
 }
@@ -136,7 +147,7 @@ static void prefer_leader(struct replica *replica)
 /* True when no turn will do anything before the deadline, unless a message comes. */
 static bool is_quiet(const struct replica *replica)
 {
-    return !replica->is_persist_owed && replica->ticket_done >= replica->ticket_asked &&
+    return !replica->is_persist_owed && medium_watch_is_idle(&replica->watch) &&
            log_is_quiet(replica->log) && replica->outbox_head == replica->outbox_tail &&
            replica->commit_hint == replica->commit_index &&
            engine_applied_index(replica->engine) == replica->commit_index &&

@@ -14,7 +14,7 @@
  *
  * The fields of each type, and the flags that it may have:
  *    vote request    last index, last term                                   1, 2
- *    vote reply      none                                                    1, 4, 8
+ *    vote reply      last index, last term                                   1, 4, 8
  *    append request  previous index, previous term, commit index, round,     none
  *                    quorum age (ns); then the entries
  *    append reply    match index, round, conflict term, conflict index,      16
@@ -52,7 +52,7 @@ static void peer_type_shape(uint8_t type, uint32_t *ret_field_count, uint8_t *re
         uint8_t flags;
     } shapes[WIRE_PEER_TYPE_END] = {
         [WIRE_PEER_VOTE_REQUEST] = {2, FLAG_PRE_VOTE | FLAG_TRANSFER},
-        [WIRE_PEER_VOTE_REPLY] = {0, FLAG_PRE_VOTE | FLAG_GRANTED | FLAG_SUSPECT},
+        [WIRE_PEER_VOTE_REPLY] = {2, FLAG_PRE_VOTE | FLAG_GRANTED | FLAG_SUSPECT},
         [WIRE_PEER_APPEND_REQUEST] = {5, 0},
         [WIRE_PEER_APPEND_REPLY] = {5, FLAG_SUCCESS},
         [WIRE_PEER_TIMEOUT_NOW] = {0, 0},
@@ -89,6 +89,9 @@ static void peer_fields(const struct wire_peer_message *message, uint64_t ret_fi
     if (message->type == WIRE_PEER_VOTE_REQUEST) {
         ret_fields[0] = message->vote_request.last_index;
         ret_fields[1] = message->vote_request.last_term;
+    } else if (message->type == WIRE_PEER_VOTE_REPLY) {
+        ret_fields[0] = message->vote_reply.last_index;
+        ret_fields[1] = message->vote_reply.last_term;
     } else if (message->type == WIRE_PEER_APPEND_REQUEST) {
         ret_fields[0] = message->append_request.previous_index;
         ret_fields[1] = message->append_request.previous_term;
@@ -254,6 +257,8 @@ static void peer_message_load(const uint8_t *from, struct span entries,
         ret_message->vote_request.is_pre_vote = (flags & FLAG_PRE_VOTE) != 0;
         ret_message->vote_request.is_transfer = (flags & FLAG_TRANSFER) != 0;
     } else if (ret_message->type == WIRE_PEER_VOTE_REPLY) {
+        ret_message->vote_reply.last_index = le64_load(fields);
+        ret_message->vote_reply.last_term = le64_load(fields + 8);
         ret_message->vote_reply.is_granted = (flags & FLAG_GRANTED) != 0;
         ret_message->vote_reply.is_pre_vote = (flags & FLAG_PRE_VOTE) != 0;
         ret_message->vote_reply.is_suspect = (flags & FLAG_SUSPECT) != 0;

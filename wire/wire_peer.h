@@ -50,6 +50,8 @@ struct wire_peer_message {
             bool is_transfer;
         } vote_request;
         struct {
+            uint64_t last_index;
+            uint64_t last_term;
             bool is_granted;
             bool is_pre_vote;
             bool is_suspect;

@@ -260,7 +260,7 @@ static bool do_durable(struct stage *stage, const struct words *words)
     if (!live_node(stage, words, &id))
         return false;
     if (words->count > 2)
-        return number(words, 2, &event.durable_index) &&
+        return number(words, 2, &event.durable.index) &&
                told(stage, cluster_step(stage->cluster, id, event));
     const struct cluster_node *at = &stage->cluster->nodes[id];
     for (uint32_t i = 0; i < at->after_count; i++) {

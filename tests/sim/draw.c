@@ -442,6 +442,7 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_faults(draw, &prng);
     uint64_t aim = draw_aim(draw, &prng);
     draw_patience(draw, &prng);
+    draw_slow_media(draw, seed);
     draw_contract(draw, &prng, aim);
     draw_shards(draw, seed);
 }

@@ -137,6 +137,8 @@ struct draw {
 void draw_make(struct draw *draw, uint64_t seed);
 /* The part of draw_make that is about shards and lanes. */
 void draw_shards(struct draw *draw, uint64_t seed);
+/* The part of draw_make that makes some runs' media as slow as an election timeout. */
+void draw_slow_media(struct draw *draw, uint64_t seed);
 /* After overrides: takes back what needs more shards or lanes than there are. */
 void draw_fit_shards(struct draw *draw);
 

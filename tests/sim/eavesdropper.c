@@ -44,6 +44,15 @@ static void hear_vote(struct overseer *overseer, uint32_t node, const struct raf
     *vote = candidate;
 }
 
+/* A candidate's requests vouch for nothing. A leader's vote for itself was counted, so the vote is
+ * durable when the first request leaves; what the medium loses later is judged elsewhere. */
+static void hear_lead(struct overseer *overseer, uint32_t node, const struct raft_message *message)
+{
+    if (!overseer->nodes[node].is_damaged &&
+        *ledger_vote(&overseer->ledger, message->term, node) != message->from)
+        hear_vote(overseer, node, message, message->from);
+}
+
 /* Whether record `index`, as the lane shows it, lies on the medium. */
 static bool is_record_durable(const struct overseer *overseer, uint32_t node,
                               struct replica *replica, uint64_t index)
@@ -87,8 +96,8 @@ void eavesdropper_hear(struct overseer *overseer, uint32_t node, struct replica 
     uint32_t fingerprint;
     if (peer_message_decode(packet->payload, &fingerprint, &message, entries) != OK)
         return;
-    if (message.type == RAFT_VOTE_REQUEST && !message.vote_request.is_pre_vote)
-        hear_vote(overseer, node, &message, message.from);
+    if (message.type == RAFT_APPEND_REQUEST)
+        hear_lead(overseer, node, &message);
     if (message.type == RAFT_VOTE_REPLY && !message.vote_reply.is_pre_vote &&
         message.vote_reply.is_granted)
         hear_vote(overseer, node, &message, message.to);

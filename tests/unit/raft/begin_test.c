@@ -181,8 +181,14 @@ static void lead(void)
         struct raft_message vote = {.type = RAFT_VOTE_REPLY, .from = 2, .to = 1, .term = 6};
         vote.vote_reply.is_granted = true;
         vote.vote_reply.is_pre_vote = is_pre_vote;
+        vote.vote_reply.last_index = is_pre_vote ? 0 : 12;
+        vote.vote_reply.last_term = is_pre_vote ? 0 : raft_term_at(raft, 12);
         assert_int_equal(receive(&vote, NULL), OK);
     }
+    struct raft_event durable = {.type = RAFT_EVENT_DURABLE,
+                                 .now_ns = now_ns,
+                                 .durable = {.hard_state = {.term = 6, .vote = 1}}};
+    assert_int_equal(step(&durable), OK);
     struct raft_status status;
     raft_status(raft, &status);
     assert_int_equal(status.role, RAFT_LEADER);

@@ -235,6 +235,13 @@ static void check_reads(const struct cluster_node *node)
         CHECK(node->effects.read_released_index >= node->read_floor[id % (CLUSTER_READS_MAX / 64)]);
 }
 
+static bool is_drain_owed(const struct cluster_node *node)
+{
+    return node->dirty_from != 0 || node->after_count > 0 ||
+           node->durable->hard_state.term != node->written->hard_state.term ||
+           node->durable->hard_state.vote != node->written->hard_state.vote;
+}
+
 enum error cluster_step(struct cluster *cluster, uint16_t id, struct raft_event event)
 {
     struct cluster_node *node = &cluster->nodes[id];
@@ -252,10 +259,10 @@ enum error cluster_step(struct cluster *cluster, uint16_t id, struct raft_event 
     check_leadership(cluster, node);
     check_commits(cluster, node);
     check_reads(node);
-    bool must_drain = node->dirty_from != 0 || node->after_count > 0;
-    if (!node->is_manual && must_drain && event.type != RAFT_EVENT_DURABLE) {
+    if (!node->is_manual && event.type != RAFT_EVENT_DURABLE) {
         struct raft_effects effects = node->effects;
-        cluster_drain(cluster, id);
+        while (is_drain_owed(node)) /* twice where the vote that became durable elects the node */
+            cluster_drain(cluster, id);
         node->effects = effects; /* a test asks what the event did, not its drain */
     }
     return OK;
@@ -275,7 +282,9 @@ void cluster_drain(struct cluster *cluster, uint16_t id)
     node->after_count = 0;
     for (uint32_t i = 0; i < count; i++)
         network_add(cluster, &node->after[i]);
-    struct raft_event event = {.type = RAFT_EVENT_DURABLE, .durable_index = node->durable->last};
+    struct raft_event event = {
+        .type = RAFT_EVENT_DURABLE,
+        .durable = {.index = node->durable->last, .hard_state = node->durable->hard_state}};
     CHECK(cluster_step(cluster, id, event) == OK);
 }
 

@@ -32,10 +32,10 @@ static void test_transfer_campaigns_without_pre_vote(void **state)
     assert_int_equal(cluster_receive(cluster, message, NULL), OK);
     const struct raft_effects *effects = &cluster->nodes[2].effects;
     assert_int_equal(cluster_status(cluster, 2).role, RAFT_CANDIDATE);
-    assert_int_equal(effects->now_count, 0);
-    assert_int_equal(effects->after_count, 2);
-    assert_true(effects->after[0].vote_request.is_transfer);
-    assert_false(effects->after[0].vote_request.is_pre_vote);
+    assert_int_equal(effects->now_count, 2);
+    assert_int_equal(effects->after_count, 0);
+    assert_true(effects->now[0].vote_request.is_transfer);
+    assert_false(effects->now[0].vote_request.is_pre_vote);
     /* The message twice: the term has moved on. */
     assert_int_equal(cluster_receive(cluster, message, NULL), OK);
     assert_int_equal(cluster_status(cluster, 2).term, 2);

@@ -39,10 +39,13 @@ static void test_peer_message_votes_round_trip(void **state)
         assert_int_equal(ret.vote_request.is_pre_vote, message.vote_request.is_pre_vote);
         assert_int_equal(ret.vote_request.is_transfer, message.vote_request.is_transfer);
         message = (struct raft_message){.type = RAFT_VOTE_REPLY, .from = 2, .to = 1, .term = 8};
+        message.vote_reply.last_index = 11;
+        message.vote_reply.last_term = 6;
         message.vote_reply.is_granted = bits & 1;
         message.vote_reply.is_pre_vote = bits & 2;
         message.vote_reply.is_suspect = bits & 4;
         ret = round_trip(&message);
+        assert_true(ret.vote_reply.last_index == 11 && ret.vote_reply.last_term == 6);
         assert_int_equal(ret.vote_reply.is_granted, message.vote_reply.is_granted);
         assert_int_equal(ret.vote_reply.is_pre_vote, message.vote_reply.is_pre_vote);
         assert_int_equal(ret.vote_reply.is_suspect, message.vote_reply.is_suspect);

@@ -59,10 +59,13 @@ static void test_wire_peer_votes_round_trip(void **state)
                                           .from = 2,
                                           .to = 1,
                                           .term = 8,
-                                          .vote_reply = {.is_granted = bits & 1,
+                                          .vote_reply = {.last_index = 11,
+                                                         .last_term = 6,
+                                                         .is_granted = bits & 1,
                                                          .is_pre_vote = bits & 2,
                                                          .is_suspect = bits & 4}};
         ret = round_trip(&reply);
+        assert_true(ret.vote_reply.last_index == 11 && ret.vote_reply.last_term == 6);
         assert_int_equal(ret.vote_reply.is_granted, reply.vote_reply.is_granted);
         assert_int_equal(ret.vote_reply.is_pre_vote, reply.vote_reply.is_pre_vote);
         assert_int_equal(ret.vote_reply.is_suspect, reply.vote_reply.is_suspect);
