@@ -6,6 +6,7 @@
  * the place of the one before; nothing at or behind append_offset has ever been written.
  */
 #include "base/check.h"
+#include "base/le.h"
 #include "pmem/log_internal.h"
 
 void log_close(struct log *log)
@@ -93,6 +94,13 @@ void log_write_hard_state(struct log *log, uint64_t term, uint16_t vote)
     log->term = term;
     log->vote = vote;
     hard_state_store(log);
+}
+
+enum error log_probe(struct log *log)
+{
+    uint64_t word = le64_load(log->data + LOG_HINT_OFFSET);
+    medium_write_word(log->medium, LOG_HINT_OFFSET, word);
+    return medium_persist_wait(log->medium);
 }
 
 void log_write_commit_hint(struct log *log, uint64_t commit_index)

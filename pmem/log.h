@@ -121,6 +121,10 @@ void log_truncate(struct log *log, uint64_t index);
 void log_read(const struct log *log, uint64_t index, struct log_record *ret_record);
 uint32_t log_payload_size_bytes(const struct log *log, uint64_t index);
 
+/* Stores one word of the file again as it is, and waits until that is durable: for whoever times
+ * it. At the start only. ERR_SYNC as log_persisted. */
+MUST_USE enum error log_probe(struct log *log);
+
 /* Stores term and vote, at most TERM_MAX and VOTER_ID_MAX; durable with the next persist. */
 void log_write_hard_state(struct log *log, uint64_t term, uint16_t vote);
 

@@ -38,6 +38,10 @@ const struct lane_report *lane_thread_report(const struct lane_thread *thread);
 /* The lane, for what it found when it opened; until lane_thread_stop. NULL: it did not open. */
 struct lane *lane_thread_lane(const struct lane_thread *thread);
 
+/* How long a small write of this lane took to become durable at the start; 0: not known. After
+ * lane_thread_await. */
+uint64_t lane_thread_sync_ns(const struct lane_thread *thread);
+
 /* The next log event; false: none waits. */
 bool lane_thread_event(struct lane_thread *thread, struct log_event *ret_event);
 

@@ -5,6 +5,7 @@
 #include "dataplane/frame.h"
 #include "server/lane_thread.h"
 #include "server/log_event.h"
+#include "server/medium_watch.h"
 #include "server/node_options.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define REASON_MAX 512
+#define MS_NS      UINT64_C(1000000)
 
 /* Events written at one call of node_poll, of each lane. */
 #define POLL_EVENTS_MAX 1024
@@ -107,6 +109,25 @@ static void tell_replica(const struct node *node, struct replica *replica)
                    (unsigned long)recovery->term);
 }
 
+/* Elections wait for votes to be written. */
+static void tell_slow_medium(const struct node *node, const struct lane_thread *thread)
+{
+    uint64_t sync_ns = lane_thread_sync_ns(thread);
+    uint64_t timeout_ms = medium_watch_timeout_ns(sync_ns) / MS_NS;
+    uint64_t configured_ms = node->config.election_timeout_min_ns / MS_NS;
+    uint16_t shard = replica_shard(lane_replica(lane_thread_lane(thread), 0));
+    if (sync_ns == 0 || timeout_ms <= configured_ms)
+        return;
+    log_event_line("warning",
+                   "slow medium node=%u file=%s sync=%.1fms election_timeout_min=%lums: a small "
+                   "write takes so long to become durable that elections are slow; use a faster "
+                   "medium, or set election_timeout_min = %lums and election_timeout_max = %lums "
+                   "on all nodes",
+                   node->config.id, node->options.log_names[shard], (double)sync_ns / (double)MS_NS,
+                   (unsigned long)configured_ms, (unsigned long)timeout_ms,
+                   (unsigned long)(2 * timeout_ms));
+}
+
 static void tell_start(const struct node *node)
 {
     if (node->thread_count > 1)
@@ -117,6 +138,7 @@ static void tell_start(const struct node *node)
         struct lane *lane = lane_thread_lane(node->threads[i]);
         for (uint32_t j = 0; j < lane_replica_count(lane); j++)
             tell_replica(node, lane_replica(lane, j));
+        tell_slow_medium(node, node->threads[i]);
     }
 }
 
