@@ -190,10 +190,9 @@ void socket_receive(struct plx_client *client)
 void socket_wake(struct plx_client *client)
 {
     uint64_t one = 1;
-    /* Pairs with the fence in wake_open: whoever opens the descriptor too late to be written to
-     * here sees what the caller has done before. */
-    atomic_thread_fence(memory_order_seq_cst);
-    int wake_fd = atomic_load_explicit(&client->wake_fd, memory_order_acquire);
+    /* Changes nothing, but has a place among the changes: wake_open either comes first, and its
+     * descriptor is seen here, or it comes later and sees what the caller has done before. */
+    int wake_fd = atomic_fetch_add_explicit(&client->wake_fd, 0, memory_order_acq_rel);
     if (wake_fd < 0)
         return; /* nobody has ever slept */
     /* A counter that is full wakes just as well. */
@@ -206,9 +205,8 @@ void socket_wake(struct plx_client *client)
 static int wake_open(struct plx_client *client)
 {
     int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    atomic_store_explicit(&client->wake_fd, wake_fd, memory_order_release);
-    /* Pairs with the fence in socket_wake. */
-    atomic_thread_fence(memory_order_seq_cst);
+    /* Pairs with the addition in socket_wake. */
+    (void)atomic_exchange_explicit(&client->wake_fd, wake_fd, memory_order_acq_rel);
     return wake_fd;
 }
 
