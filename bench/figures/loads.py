@@ -260,8 +260,7 @@ def growth(run):
     run.draw(Picture("growth-keys", "Relaxed gets a second against keys", "keys", "gets a second",
                      [("relaxed gets", [(of["keys"], of["per_second"]) for of in keys])],
                      ("set logscale x", "set yrange [0:*]", "set format xy '%.0f'"), "linespoints"),
-             f"five nodes, {HERE}; logs of 10 M keys on disk (gets do not touch them), of fewer "
-             f"keys on {MEDIA['memory']}")
+             f"five nodes, {MEDIA['memory']} (10 M keys: logs on disk), {HERE}")
     run.draw(Picture("growth-clients", "Sets a second against clients, one set of each in flight",
                      "clients", "sets a second",
                      [("sets", [(of["clients"], of["per_second"]) for of in clients])],
