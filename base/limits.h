@@ -43,6 +43,12 @@
 #define MESSAGE_PIECES_MAX                                                                         \
     ((MESSAGE_SIZE_BYTES_MAX + PIECE_SIZE_BYTES_MIN - 1) / PIECE_SIZE_BYTES_MIN)
 
+/* Runs of missing pieces that one request for them names. */
+#define MISSING_RANGES_MAX          64
+#define WIRE_MISSING_SIZE_BYTES_MAX (16 + 4 * MISSING_RANGES_MAX)
+/* Pieces that a node sends again for one such request; the receiver asks for the rest again. */
+#define PIECES_AGAIN_MAX 256
+
 /*
  * One value chunk in a reply: larger values are read on by range, so that no reply is a long burst.
  */
@@ -125,6 +131,7 @@ static_assert(LANES_MAX <= SHARDS_MAX, "a lane has at least one shard");
 static_assert(PIECE_SIZE_BYTES_MIN <= PACKET_PAYLOAD_SIZE_BYTES_MAX, "a piece fits its packet");
 static_assert(PACKET_PAYLOAD_SIZE_BYTES_MAX <= UINT16_MAX, "a piece size is kept in 16 bits");
 static_assert(MESSAGE_PIECES_MAX <= 65535, "the piece number is 16 bits on the wire");
+static_assert(WIRE_MISSING_SIZE_BYTES_MAX <= PIECE_SIZE_BYTES_MIN, "asking takes one packet");
 static_assert(RECORD_PAYLOAD_SIZE_BYTES_MAX >= 2 * VALUE_SIZE_BYTES_MAX + KEY_SIZE_BYTES_MAX + 4096,
               "the largest swap must fit one record");
 static_assert(BATCH_SIZE_BYTES_SOFT + 2 * VALUE_SIZE_BYTES_MAX + 8192 > BATCH_SIZE_BYTES_SOFT,

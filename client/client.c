@@ -184,6 +184,7 @@ void client_turn(struct plx_client *client)
         sessions_turn(client, shard_at(client, i));
         members_turn(client, shard_at(client, i));
     }
+    packets_ask_missing(client);
     op_wake_at(client, large_turn(client));
     socket_flush(client);
 }
@@ -191,6 +192,7 @@ void client_turn(struct plx_client *client)
 void client_wait(struct plx_client *client, uint64_t until_ns)
 {
     until_ns = earlier_ns(until_ns, client->timer_ns);
+    until_ns = earlier_ns(until_ns, reassembly_ask_ns(client->reassembly));
     for (uint32_t i = 0; i < client->open_count; i++) {
         const struct shard_state *shard = shard_at(client, i);
         if (member_is_sought(client, shard))

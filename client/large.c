@@ -1,8 +1,8 @@
 /*
  * Requests of several packets: sent in bursts with pauses between them, so that no queue on the way
- * overflows. Silence is first answered by sending the same message again, which fills the holes at
- * the receiver; only then does the request get a new packet number, behind those that wait for its
- * place.
+ * overflows. The node asks for pieces that it lacks. Silence is first answered by the first piece
+ * of the same message, upon which the node asks, or answers; only then does the request get a new
+ * packet number, behind those that wait for its place.
  */
 #include "client/client_internal.h"
 
@@ -22,6 +22,14 @@ void large_release(struct op *op)
     if (op->large != NULL)
         op->large->op = OP_NONE;
     op->large = NULL;
+}
+
+/* The first pieces are to be sent. */
+static void large_want(struct large_send *large, uint32_t count)
+{
+    large->range = 0;
+    large->wanted.range_count = 1;
+    large->wanted.ranges[0] = (struct wire_piece_range){.first = 0, .count = (uint16_t)count};
 }
 
 /* A message of its own under a new packet number. */
@@ -49,6 +57,7 @@ static void large_encode(struct plx_client *client, struct op *op, struct large_
     large->piece_count = wire_piece_count(writer.size_bytes, PACKET_PAYLOAD_SIZE_BYTES_MAX);
     large->message_id = message_id_next(client);
     large->resends = 0;
+    large_want(large, large->piece_count);
     transmission_add(client, transmission, op);
 }
 
@@ -64,6 +73,7 @@ void large_begin(struct plx_client *client, struct op *op, uint32_t endpoint)
                    large->is_recall == op_is_recall(client, op);
     if (is_same && op->unanswered > 0 && large->resends < LARGE_RESENDS_MAX) {
         large->resends++;
+        large_want(large, 1);
         op->attempts++;
         client->statistics.retransmissions++;
         op->is_sent = true;
@@ -80,8 +90,54 @@ void large_begin(struct plx_client *client, struct op *op, uint32_t endpoint)
         large_encode(client, op, large);
     }
     op->due_ns = UINT64_MAX; /* counted from the last piece */
-    large->pieces_sent = 0;
     large->due_ns = client->now_ns;
+}
+
+static struct large_send *large_find(struct plx_client *client, const struct source *from,
+                                     uint64_t message_id)
+{
+    for (uint32_t i = 0; i < LARGE_SENDS_MAX; i++) {
+        struct large_send *large = &client->large[i];
+        if (large->op != OP_NONE && large->message_id == message_id &&
+            large->endpoint == from->endpoint &&
+            client->ops[large->op].shard->number == from->shard)
+            return large;
+    }
+    return NULL;
+}
+
+bool large_missing(struct plx_client *client, const struct source *from, struct span body)
+{
+    struct wire_missing missing;
+    if (wire_missing_decode(body, &missing) != OK)
+        return false;
+    struct wire_piece_range last = missing.ranges[missing.range_count - 1];
+    struct large_send *large = large_find(client, from, missing.message_id);
+    if (large == NULL || !client->ops[large->op].is_sent)
+        return true; /* it has ended, or is to go elsewhere */
+    if ((uint32_t)last.first + last.count > large->piece_count)
+        return false;
+    large->resends = 0; /* the node is at it */
+    if (large->due_ns != UINT64_MAX)
+        return true; /* asked too early: pieces are on their way out */
+    large->wanted = missing;
+    large->range = 0;
+    large->due_ns = client->now_ns;
+    client->ops[large->op].due_ns = UINT64_MAX; /* counted from the last piece */
+    client->statistics.retransmissions++;
+    return true;
+}
+
+/* The next piece that is wanted; false: none any more. */
+static bool large_next(struct large_send *large, uint32_t *ret_piece)
+{
+    if (large->range == large->wanted.range_count)
+        return false;
+    struct wire_piece_range *range = &large->wanted.ranges[large->range];
+    *ret_piece = range->first++;
+    if (--range->count == 0)
+        large->range++;
+    return true;
 }
 
 static void large_burst(struct plx_client *client, struct large_send *large)
@@ -93,9 +149,10 @@ static void large_burst(struct plx_client *client, struct large_send *large)
                                          .cluster_id = client->cluster_id,
                                          .message_id = large->message_id};
     struct span body = span_of(large->body, large->body_size_bytes);
-    for (uint32_t i = 0; i < LARGE_BURST_PIECES && large->pieces_sent < large->piece_count; i++)
-        packet_send_piece(client, large->endpoint, &header, body, large->pieces_sent++);
-    if (large->pieces_sent < large->piece_count) {
+    uint32_t piece;
+    for (uint32_t i = 0; i < LARGE_BURST_PIECES && large_next(large, &piece); i++)
+        packet_send_piece(client, large->endpoint, &header, body, piece);
+    if (large->range < large->wanted.range_count) {
         large->due_ns = client->now_ns + LARGE_PAUSE_NS;
         return;
     }

@@ -5,10 +5,11 @@
 #define POLLUX_CLIENT_LARGE_H
 
 #include "client/include/pollux.h"
+#include "client/packet.h"
 
 #define LARGE_SENDS_MAX    4 /* under way */
 #define LARGE_BURST_PIECES 32
-#define LARGE_RESENDS_MAX  2 /* of the same message, to fill holes, before it gets a new number */
+#define LARGE_RESENDS_MAX  2 /* unanswered repeats of a message, before it gets a new number */
 #define LARGE_PAUSE_NS     (100 * 1000) /* between bursts of pieces */
 
 struct op;
@@ -19,9 +20,10 @@ struct large_send {
     bool is_recall;
     uint64_t incarnation;
     uint64_t message_id;
-    uint32_t pieces_sent;
     uint32_t piece_count;
     uint32_t resends;
+    struct wire_missing wanted; /* pieces to send now; those of the ranges before `range` are */
+    uint32_t range;
     uint64_t due_ns; /* of the next burst; UINT64_MAX: all sent */
     size_t body_size_bytes;
     uint8_t *body; /* MESSAGE_SIZE_BYTES_MAX */
@@ -29,6 +31,8 @@ struct large_send {
 
 /* The operation is due, to that endpoint: begins to send it, or sends it again. */
 void large_begin(struct plx_client *client, struct op *op, uint32_t endpoint);
+/* A node lacks pieces of a request that it was sent. */
+bool large_missing(struct plx_client *client, const struct source *from, struct span body);
 /* Its place is free for another. */
 void large_release(struct op *op);
 /* Sends what is due; when it has something to do next, UINT64_MAX: never. */

@@ -29,6 +29,21 @@ void packet_send(struct plx_client *client, const struct source *to, uint8_t wir
     packet_send_piece(client, to->endpoint, &header, body, 0);
 }
 
+void packets_ask_missing(struct plx_client *client)
+{
+    struct reassembly_ask ask;
+    while (reassembly_ask(client->reassembly, client->now_ns, &ask)) {
+        uint8_t body[WIRE_MISSING_SIZE_BYTES_MAX];
+        struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
+        wire_missing_encode(&writer, &ask.missing);
+        CHECK(!writer.is_overflow);
+        int32_t endpoint = endpoint_find(client, &ask.to, ask.shard);
+        CHECK(endpoint >= 0); /* pieces of nobody else are kept */
+        packet_send(client, &(struct source){(uint32_t)endpoint, ask.shard}, WIRE_MISSING,
+                    span_of(writer.data, writer.size_bytes));
+    }
+}
+
 void packet_receive(struct plx_client *client, const struct address *from, struct span bytes)
 {
     struct wire_packet packet;

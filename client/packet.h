@@ -39,6 +39,8 @@ void packet_send_piece(struct plx_client *client, uint32_t endpoint,
 /* A message of one packet under a fresh message id. */
 void packet_send(struct plx_client *client, const struct source *to, uint8_t wire_type,
                  struct span body);
+/* Asks for pieces of replies that have not come. */
+void packets_ask_missing(struct plx_client *client);
 /* A packet arrived; a message that it completes goes to receive_message. */
 void packet_receive(struct plx_client *client, const struct address *from, struct span bytes);
 

@@ -40,6 +40,8 @@ void receive_message(struct plx_client *client, const struct source *from, uint8
     else if (wire_type == WIRE_WRITE_REPLY || wire_type == WIRE_READ_REPLY ||
              wire_type == WIRE_TRANSFER_REPLY)
         is_taken = receive_reply(client, from, wire_type, body);
+    else if (wire_type == WIRE_MISSING)
+        is_taken = large_missing(client, from, body);
     if (!is_taken)
         client->statistics.packets_dropped++;
 }

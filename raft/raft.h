@@ -102,6 +102,8 @@ struct raft_message {
             uint64_t commit_index;
             uint64_t round;         /* echoed; confirms leadership for ReadIndex */
             uint64_t quorum_age_ns; /* since a majority last answered the leader */
+            uint64_t round_min;     /* not sent: answers to requests of rounds before this one
+                                       count for nothing, so none of those may stand for this */
             uint32_t entry_count;   /* entries previous_index + 1 and on */
             uint32_t suspicion; /* the receiver's (see append_reply): the leader knows of it, and
                                    has forgotten what was acknowledged before; 0: of none */

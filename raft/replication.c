@@ -92,6 +92,7 @@ static void send_append(struct raft *raft, struct raft_peer *peer, uint64_t prev
     message->append_request.previous_term = trail_term_at(&raft->trail, previous);
     message->append_request.commit_index = raft->commit_index;
     message->append_request.round = raft->round;
+    message->append_request.round_min = peer->round_min;
     message->append_request.entry_count = entry_count;
     message->append_request.suspicion = peer->suspicion;
     message->append_request.quorum_age_ns =

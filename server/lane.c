@@ -28,7 +28,8 @@ static size_t arena_bytes(const struct lane_options *options)
 {
     size_t bytes = reassembly_arena_bytes(LANE_PEER_SLOTS) +
                    reassembly_arena_bytes(LANE_CLIENT_SLOTS) + MESSAGE_SIZE_BYTES_MAX +
-                   engine_reader_arena_bytes() + 4096; /* alignment of the parts */
+                   sent_messages_arena_bytes() + engine_reader_arena_bytes() +
+                   4096; /* alignment of the parts */
     for (uint32_t i = 0; i < options->replica_count; i++)
         bytes += replica_arena_bytes(&options->replicas[i]);
     return bytes;
@@ -89,6 +90,7 @@ static enum error open_parts(struct lane *lane, const struct lane_options *optio
     lane->from_peers = reassembly_init(arena, LANE_PEER_SLOTS);
     lane->from_clients = reassembly_init(arena, LANE_CLIENT_SLOTS);
     lane_open_reader(lane, options);
+    lane->shared.sent = sent_messages_init(arena);
     lane->shared.keys = wire_keys_none();
     lane->shared.message_data = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
     error =
@@ -144,7 +146,7 @@ void lane_close(struct lane *lane)
 
 uint64_t lane_deadline_ns(const struct lane *lane)
 {
-    uint64_t earliest_ns = UINT64_MAX;
+    uint64_t earliest_ns = lane_ask_ns(lane);
     for (uint32_t i = 0; i < lane->replica_count; i++) {
         if (lane->deadlines_ns[i] < earliest_ns)
             earliest_ns = lane->deadlines_ns[i];

@@ -31,7 +31,7 @@ struct lane {
     struct engine_reader *reader;      /* of shards that live on other lanes */
     uint16_t self;                     /* voter id of the node */
     uint16_t read_shard;               /* of the read that is being answered */
-    uint64_t next_message_id;          /* of the reader's answers */
+    uint64_t next_message_id;          /* of what no replica sends */
     struct lane_counters counters;
 };
 
@@ -41,7 +41,14 @@ void lane_wake(struct lane *lane, uint32_t place);
 /* lane_receive.c: one datagram from the port. */
 void lane_receive(struct lane *lane, const struct dp_datagram *datagram);
 
-/* lane_read.c: takes the reader's memory. */
+/* lane_missing.c: asks the senders of unfinished messages for what has not come. */
+void lane_ask_missing(struct lane *lane);
+uint64_t lane_ask_ns(const struct lane *lane);
+
+/* lane_read.c: of a message of the lane itself, under a fresh id. */
+struct wire_message_header lane_message_header(struct lane *lane, uint8_t wire_type,
+                                               uint16_t shard);
+/* Takes the reader's memory. */
 void lane_open_reader(struct lane *lane, const struct lane_options *options);
 /* Answers a packet for a shard of another lane. False: it is no relaxed read in one piece. */
 bool lane_answer_read(struct lane *lane, const struct dp_datagram *datagram, uint16_t shard);

@@ -5,19 +5,26 @@
  */
 #include "server/lane_internal.h"
 
+#define LANE_ID_SHIFT 56
+static_assert(LANES_MAX <= 1 << (64 - LANE_ID_SHIFT), "each lane has message ids of its own");
+
+struct wire_message_header lane_message_header(struct lane *lane, uint8_t wire_type, uint16_t shard)
+{
+    return (struct wire_message_header){.type = wire_type,
+                                        .shard = shard,
+                                        .sender = lane->self,
+                                        .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                        .cluster_id = lane->cluster_id,
+                                        .message_id = lane->next_message_id++};
+}
+
 static void reader_send(void *context, const struct address *to, uint8_t wire_type,
                         struct span body)
 {
     struct lane *lane = context;
-    struct wire_message_header header = {
-        .type = wire_type,
-        .shard = lane->read_shard,
-        .sender = lane->self,
-        .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
-        .cluster_id = lane->cluster_id,
-        .message_id = lane->next_message_id++,
-    };
-    lane_shared_send(&lane->shared, &header, to, body);
+    struct lane_message message = {
+        .header = lane_message_header(lane, wire_type, lane->read_shard), .to = *to, .body = body};
+    lane_shared_send(&lane->shared, &message);
 }
 
 void lane_open_reader(struct lane *lane, const struct lane_options *options)
@@ -25,8 +32,10 @@ void lane_open_reader(struct lane *lane, const struct lane_options *options)
     struct engine_sink sink = {.send = reader_send, .context = lane};
     lane->reader = engine_reader_init(&lane->shared.arena, &sink);
     lane->self = options->replicas[0].raft.self;
-    /* Far from the ids of this node's replicas, which begin at random numbers, too. */
+    /* Far from the ids of this node's replicas, which begin at the incarnation, and from those of
+     * the other lanes, which answer reads of the same shards. */
     lane->next_message_id = ~options->replicas[0].engine.incarnation;
+    lane->next_message_id ^= (uint64_t)options->lane << LANE_ID_SHIFT;
 }
 
 bool lane_answer_read(struct lane *lane, const struct dp_datagram *datagram, uint16_t shard)

@@ -34,21 +34,23 @@ static void receive_packet(struct lane *lane, uint32_t place, const struct addre
 {
     struct replica *replica = lane->replicas[place];
     uint8_t type = packet->header.type;
-    bool is_from_peer = type == WIRE_RAFT || type == WIRE_FORWARD;
+    bool is_from_peer = type == WIRE_RAFT || type == WIRE_FORWARD ||
+                        (type == WIRE_MISSING && packet->header.sender != 0);
     if (is_from_peer && !replica_is_peer(replica, from, packet->header.sender)) {
         lane->counters.drop_sender++;
         return;
     }
     struct replica_message message = {.from = *from, .type = type};
     message.sender = is_from_peer ? packet->header.sender : 0;
-    enum error error = reassembly_add(is_from_peer ? lane->from_peers : lane->from_clients, from,
-                                      packet, lane->shared.now_ns, &message.body);
+    struct reassembly *reassembly = is_from_peer ? lane->from_peers : lane->from_clients;
+    enum error error = reassembly_add(reassembly, from, packet, lane->shared.now_ns, &message.body);
     if (error != OK) {
         lane->counters.drop_piece++;
         return;
     }
     if (message.body.data == NULL)
         return;
+    message.begun_ns = reassembly_begun_ns(reassembly);
     lane->counters.rx_messages++;
     lane_wake(lane, place);
     if (type == WIRE_STATUS)

@@ -1,15 +1,53 @@
 /* Messages out of a lane, whichever shard they are of: cut straight into the port's buffers. */
 #include "server/lane_shared.h"
 
-void lane_shared_send(struct lane_shared *shared, const struct wire_message_header *header,
-                      const struct address *to, struct span body)
+static void piece_send(struct lane_shared *shared, const struct lane_message *message,
+                       uint32_t piece)
 {
-    uint32_t piece_count = wire_piece_count(body.size_bytes, header->piece_size_bytes);
-    for (uint32_t piece = 0; piece < piece_count; piece++) {
-        uint8_t *packet = dp_port_tx_reserve(shared->port, header->shard, to);
-        if (packet == NULL)
-            return; /* counted by the port; the message is lost and will be asked for again */
-        dp_port_tx_commit(shared->port,
-                          wire_piece_encode(packet, &shared->keys, header, body, piece));
+    uint8_t *packet = dp_port_tx_reserve(shared->port, message->header.shard, &message->to);
+    if (packet == NULL)
+        return; /* counted by the port; what is lost will be asked for again */
+    dp_port_tx_commit(shared->port, wire_piece_encode(packet, &shared->keys, &message->header,
+                                                      message->body, piece));
+}
+
+void lane_shared_send_pieces(struct lane_shared *shared, const struct lane_message *message,
+                             uint32_t first, uint32_t count)
+{
+    const uint64_t *full = &dp_port_counters(shared->port)->drops[DP_DROP_TX_FULL];
+    uint64_t full_before = *full;
+    /* A full ring would take none of the rest: it is better asked for in a moment. */
+    for (uint32_t piece = first; piece < first + count && *full == full_before; piece++)
+        piece_send(shared, message, piece);
+}
+
+uint32_t lane_shared_send_again(struct lane_shared *shared, const struct lane_message *message,
+                                const struct wire_missing *missing, uint32_t pieces_max)
+{
+    uint32_t piece_count =
+        wire_piece_count(message->body.size_bytes, message->header.piece_size_bytes);
+    uint32_t left = pieces_max < PIECES_AGAIN_MAX ? pieces_max : PIECES_AGAIN_MAX;
+    uint32_t most = left;
+    for (uint32_t i = 0; i < missing->range_count; i++) {
+        struct wire_piece_range range = missing->ranges[i];
+        uint32_t count = range.count < left ? range.count : left;
+        if ((uint32_t)range.first + range.count > piece_count)
+            break; /* not of this message */
+        lane_shared_send_pieces(shared, message, range.first, count);
+        left -= count;
     }
+    shared->pieces_again += most - left;
+    return most - left;
+}
+
+void lane_shared_send(struct lane_shared *shared, const struct lane_message *message)
+{
+    uint32_t piece_count =
+        wire_piece_count(message->body.size_bytes, message->header.piece_size_bytes);
+    if (piece_count == 1) {
+        piece_send(shared, message, 0);
+        return;
+    }
+    lane_shared_send_pieces(shared, message, 0, piece_count);
+    sent_messages_keep(shared->sent, &message->header, &message->to, message->body);
 }

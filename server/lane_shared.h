@@ -11,21 +11,40 @@
 #include "base/limits.h"
 #include "dataplane/port.h"
 #include "raft/raft.h"
+#include "server/sent_messages.h"
+#include "wire/wire_missing.h"
 #include "wire/wire_packet.h"
 
 struct lane_shared {
-    struct arena arena;    /* of the lane and its replicas; sealed when all are open */
-    struct dp_port *port;  /* NULL while the lane opens */
-    struct wire_keys keys; /* of packets, in and out */
-    uint64_t now_ns;       /* of this turn */
-    bool is_flushed;       /* what the replicas sent in this turn so far has left */
-    uint8_t *message_data; /* MESSAGE_SIZE_BYTES_MAX: one outgoing message at a time */
+    struct arena arena;         /* of the lane and its replicas; sealed when all are open */
+    struct dp_port *port;       /* NULL while the lane opens */
+    struct wire_keys keys;      /* of packets, in and out */
+    uint64_t now_ns;            /* of this turn */
+    bool is_flushed;            /* what the replicas sent in this turn so far has left */
+    struct sent_messages *sent; /* of several packets, while they may be asked for */
+    uint64_t pieces_again;      /* sent because they were asked for */
+    uint8_t *message_data;      /* MESSAGE_SIZE_BYTES_MAX: one outgoing message at a time */
     struct raft_entry entries[APPEND_ENTRIES_MAX]; /* of the message that is being received */
     struct raft_effects effects;                   /* of the step that is being carried out */
 };
 
-/* Sends one message, in as many packets as it takes, from the UDP port of its shard. */
-void lane_shared_send(struct lane_shared *shared, const struct wire_message_header *header,
-                      const struct address *to, struct span body);
+struct lane_message {
+    struct wire_message_header header;
+    struct address to;
+    struct span body;
+};
+
+/* Sends a message, in as many packets as it takes, from the UDP port of its shard. If they are
+ * several, the message is kept for those who ask for pieces of it. */
+void lane_shared_send(struct lane_shared *shared, const struct lane_message *message);
+
+/* Sends some of its pieces. */
+void lane_shared_send_pieces(struct lane_shared *shared, const struct lane_message *message,
+                             uint32_t first, uint32_t count);
+
+/* Sends pieces that are missing at its receiver, at most `pieces_max` and PIECES_AGAIN_MAX; returns
+ * how many. Ranges that the message does not have are not looked at. */
+uint32_t lane_shared_send_again(struct lane_shared *shared, const struct lane_message *message,
+                                const struct wire_missing *missing, uint32_t pieces_max);
 
 #endif

@@ -86,6 +86,9 @@ enum lane_result lane_turn(struct lane *lane, uint64_t now_ns)
     engine_reader_begin_turn(lane->reader, now_ns);
     wake_due(lane);
     uint32_t count = receive_burst(lane);
+    /* After a full burst, what seems to be missing may be waiting in the queue. */
+    if (count < RX_BURST_MAX && lane_ask_ns(lane) <= now_ns)
+        lane_ask_missing(lane);
     enum lane_result result = run_replicas(lane);
     if (result == LANE_SYNC_FAILED)
         return result;

@@ -43,6 +43,7 @@ size_t replica_arena_bytes(const struct replica_options *options)
     return sizeof(struct replica) + log_arena_bytes(log_file_size_bytes(&options->log)) +
            replica_journal_arena_bytes(options) + engine_arena_bytes(&sized.options.engine) +
            raft_size(&options->raft) + REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing) +
+           sent_appends_arena_bytes(options->raft.voter_count) +
            (size_t)64 * 1024; /* alignment of the parts */
 }
 
@@ -114,6 +115,8 @@ static enum error replica_open_parts(struct replica *replica, char *ret_reason, 
     }
     replica->fingerprint = engine_fingerprint(&replica->options.engine);
     replica->outbox = arena_take(arena, REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing), 64);
+    replica->sent_appends = sent_appends_init(arena, replica->options.raft.voter_count,
+                                              replica->options.raft.election_timeout_min_ns);
     return replica_restore_pending(replica, ret_reason, reason_size);
 }
 

@@ -103,6 +103,7 @@ struct replica_message {
     uint16_t sender; /* voter id; 0: a client */
     uint8_t type;    /* enum wire_type */
     struct span body;
+    uint64_t begun_ns; /* when its first piece came */
 };
 
 /* The head of a status reply and the counters of this shard; the lane adds its own. */

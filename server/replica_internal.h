@@ -5,6 +5,7 @@
 #include "server/leadership.h"
 #include "server/medium_watch.h"
 #include "server/replica.h"
+#include "server/sent_appends.h"
 #include "server/vouch.h"
 
 /* Messages that wait for durability. When full the newest is dropped: Raft survives a lost
@@ -35,6 +36,7 @@ struct replica {
     struct replica_recovery recovery;
     uint32_t fingerprint;
     uint64_t next_message_id;
+    struct sent_appends *sent_appends;
 
     struct replica_outgoing *outbox; /* a ring of REPLICA_OUTBOX_MAX */
     uint64_t outbox_head;
@@ -67,6 +69,10 @@ enum error replica_step(struct replica *replica, const struct raft_event *event,
 
 /* NULL: no voter of this shard. */
 const struct address *replica_peer_address(const struct replica *replica, uint16_t voter);
+struct wire_message_header replica_message_header(const struct replica *replica, uint8_t wire_type,
+                                                  uint64_t message_id);
+/* In the lane's message_data. */
+struct span replica_encode_raft(struct replica *replica, const struct raft_message *message);
 void replica_send_raft(struct replica *replica, const struct raft_message *message);
 /* Keeps a message until what was written so far is durable. */
 void replica_push_outbox(struct replica *replica, const struct raft_message *message);
@@ -74,6 +80,14 @@ void replica_push_outbox(struct replica *replica, const struct raft_message *mes
 void replica_stamp_outbox(struct replica *replica, uint64_t ticket);
 /* Sends the waiting messages whose ticket is durable. */
 void replica_flush_outbox(struct replica *replica);
+
+/* replica_missing.c */
+
+/* An append request of several packets, encoded: sent, or repeated if it is under way. */
+void replica_send_append(struct replica *replica, const struct raft_message *message,
+                         struct span body);
+/* Sends again what the sender of that message lacks of an earlier one. */
+void replica_receive_missing(struct replica *replica, const struct replica_message *message);
 
 /* replica_journal.c */
 

@@ -8,18 +8,25 @@
 #include "base/check.h"
 #include "wire/wire.h"
 
+struct wire_message_header replica_message_header(const struct replica *replica, uint8_t wire_type,
+                                                  uint64_t message_id)
+{
+    return (struct wire_message_header){.type = wire_type,
+                                        .shard = replica->options.shard,
+                                        .sender = replica->options.raft.self,
+                                        .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                        .cluster_id = replica->options.cluster_id,
+                                        .message_id = message_id};
+}
+
 void replica_send(struct replica *replica, const struct address *to, uint8_t wire_type,
                   struct span body)
 {
-    struct wire_message_header header = {
-        .type = wire_type,
-        .shard = replica->options.shard,
-        .sender = replica->options.raft.self,
-        .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
-        .cluster_id = replica->options.cluster_id,
-        .message_id = replica->next_message_id++,
-    };
-    lane_shared_send(replica->shared, &header, to, body);
+    struct lane_message message = {
+        .header = replica_message_header(replica, wire_type, replica->next_message_id++),
+        .to = *to,
+        .body = body};
+    lane_shared_send(replica->shared, &message);
 }
 
 const struct address *replica_peer_address(const struct replica *replica, uint16_t voter)
@@ -48,17 +55,26 @@ static void add_entries(const struct replica *replica, struct wire_writer *write
     }
 }
 
-void replica_send_raft(struct replica *replica, const struct raft_message *message)
+struct span replica_encode_raft(struct replica *replica, const struct raft_message *message)
 {
-    const struct address *to = replica_peer_address(replica, message->to);
-    CHECK(to != NULL);
     struct wire_writer writer = {.data = replica->shared->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     peer_message_encode(&writer, message, replica->fingerprint);
     if (message->type == RAFT_APPEND_REQUEST)
         add_entries(replica, &writer, message);
     CHECK(!writer.is_overflow);
-    replica_send(replica, to, WIRE_RAFT, span_of(writer.data, writer.size_bytes));
+    return span_of(writer.data, writer.size_bytes);
+}
+
+void replica_send_raft(struct replica *replica, const struct raft_message *message)
+{
+    const struct address *to = replica_peer_address(replica, message->to);
+    CHECK(to != NULL);
+    struct span body = replica_encode_raft(replica, message);
+    if (message->type == RAFT_APPEND_REQUEST && body.size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
+        replica_send_append(replica, message, body);
+    else
+        replica_send(replica, to, WIRE_RAFT, body);
     replica->counters.raft_tx++;
 }
 

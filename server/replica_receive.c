@@ -27,11 +27,21 @@ static void fit_entries(struct replica *replica, struct raft_message *message)
     message->append_request.entry_count = count;
 }
 
-static void receive_raft(struct replica *replica, uint16_t sender, struct span body)
+/* While its pieces were put together, what the leader says of the time has become older. */
+static void add_age(const struct replica *replica, const struct replica_message *received,
+                    struct raft_message *message)
+{
+    uint64_t age_ns = replica->shared->now_ns - received->begun_ns;
+    uint64_t *quorum_age_ns = &message->append_request.quorum_age_ns;
+    *quorum_age_ns = *quorum_age_ns > UINT64_MAX - age_ns ? UINT64_MAX : *quorum_age_ns + age_ns;
+}
+
+static void receive_raft(struct replica *replica, const struct replica_message *received)
 {
     struct raft_message message;
     uint32_t fingerprint;
-    if (peer_message_decode(body, &fingerprint, &message, replica->shared->entries) != OK) {
+    if (peer_message_decode(received->body, &fingerprint, &message, replica->shared->entries) !=
+        OK) {
         replica->counters.drop_body++;
         return;
     }
@@ -39,12 +49,14 @@ static void receive_raft(struct replica *replica, uint16_t sender, struct span b
         replica->counters.drop_fingerprint++;
         return;
     }
-    if (message.from != sender || message.to != replica->options.raft.self) {
+    if (message.from != received->sender || message.to != replica->options.raft.self) {
         replica->counters.drop_body++; /* contradicts its packet */
         return;
     }
-    if (message.type == RAFT_APPEND_REQUEST)
+    if (message.type == RAFT_APPEND_REQUEST) {
+        add_age(replica, received, &message);
         fit_entries(replica, &message);
+    }
     struct raft_event event = {
         .type = RAFT_EVENT_RECEIVE,
         .now_ns = replica->shared->now_ns,
@@ -59,7 +71,7 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
     replica->has_received = true;
     switch (message->type) {
     case WIRE_RAFT:
-        receive_raft(replica, message->sender, message->body);
+        receive_raft(replica, message);
         return;
     case WIRE_FORWARD:
         engine_receive_forward(replica->engine, message->sender, message->body);
@@ -68,6 +80,9 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
     case WIRE_WRITE:
     case WIRE_READ:
         engine_receive(replica->engine, &message->from, message->type, message->body);
+        return;
+    case WIRE_MISSING:
+        replica_receive_missing(replica, message);
         return;
     case WIRE_TRANSFER:
         replica_answer_transfer(replica, &message->from, message->body);

@@ -47,6 +47,7 @@ enum wire_type {
     WIRE_TRANSFER, /* operator: hand leadership over */
     WIRE_TRANSFER_REPLY,
     WIRE_FORWARD, /* node to leader: its pending relaxed writes, an encoded wire_request */
+    WIRE_MISSING, /* to the sender of a message: pieces that have not come */
 };
 
 /* What all packets of one message have in common. */
@@ -61,7 +62,7 @@ struct wire_message_header {
      */
     uint16_t piece_size_bytes;
     uint64_t cluster_id;
-    uint64_t message_id; /* the sender's; not reused */
+    uint64_t message_id; /* the sender's; never of two messages that differ */
 };
 
 struct wire_packet {

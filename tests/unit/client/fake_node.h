@@ -46,6 +46,7 @@ struct fake {
     uint64_t applied_index; /* as it says in every answer */
     uint64_t contact_age_us;
     uint64_t message_id;
+    uint32_t lost_piece; /* of the next message that it sends; 0: none */
     struct arena arena;
     struct reassembly *reassembly;
     /* The message that fake_expect returned. */
@@ -53,6 +54,7 @@ struct fake {
     uint16_t shard; /* that it was for; what is sent is of this shard, too */
     uint8_t type;
     uint32_t packets; /* seen, of any kind */
+    uint32_t pieces;  /* of messages of several packets among them */
     struct wire_write write;
     struct wire_request request;
     struct wire_op ops[REQUEST_OPS_MAX];

@@ -230,9 +230,34 @@ static void test_value_large_is_written_in_pieces(void **state)
     fake_close(&fake);
 }
 
-/* One packet is lost: it comes again in the same message; then, unanswered, in a new
- * transmission. */
-static void test_value_large_fills_holes_before_it_is_sent_anew(void **state)
+/* True when one more piece has reached the node. */
+static bool fake_piece(struct fake *fake)
+{
+    uint32_t before = fake->pieces;
+    assert_false(fake_receive(fake) && !fake_is_routine(fake));
+    return fake->pieces > before;
+}
+
+/* Loses the piece of the large set that comes next but `skip`. */
+static void lose_piece(struct fake *fake, struct plx_client *client, uint32_t skip)
+{
+    bool is_lost = false;
+    for (uint32_t i = 0; i < FAKE_POLLS_MAX && !is_lost; i++) {
+        uint8_t byte;
+        (void)plx_poll(client, FAKE_POLL_NS);
+        if (fake->registrations == 1 && skip == 0)
+            is_lost = recv(fake->fds[0], &byte, 1, 0) == 1;
+        else if (fake->registrations == 1)
+            skip -= fake_piece(fake);
+        else
+            (void)fake_try(fake);
+    }
+    assert_true(is_lost);
+}
+
+/* The first piece is lost: it comes again after a silence; then, unanswered, the message is
+ * repeated by it; and then comes a new transmission. */
+static void test_value_large_is_repeated_before_it_is_sent_anew(void **state)
 {
     (void)state;
     struct fake fake;
@@ -242,27 +267,96 @@ static void test_value_large_fills_holes_before_it_is_sent_anew(void **state)
     struct ending ending = {0};
     large_set(client, &ending);
     const uint32_t pieces = wire_piece_count(sizeof(value) + 200, PACKET_PAYLOAD_SIZE_BYTES_MAX);
-    bool is_lost = false;
-    for (uint32_t i = 0; i < FAKE_POLLS_MAX && !is_lost; i++) {
-        (void)plx_poll(client, FAKE_POLL_NS);
-        uint32_t before = fake.packets;
-        if (fake.registrations == 1) {
-            uint8_t byte;
-            is_lost = recv(fake.fds[0], &byte, 1, 0) == 1; /* the first piece that came */
-        } else {
-            (void)fake_try(&fake);
-        }
-        assert_true(fake.packets >= before);
-    }
+    lose_piece(&fake, client, 0);
+    uint32_t before = fake.pieces;
     fake_expect(&fake, client, WIRE_WRITE);
-    uint64_t number = fake.write.packet_number;
     assert_memory_equal(fake.ops[0].value.data, value, sizeof(value));
-    assert_true(fake.packets > pieces); /* some of them twice */
+    assert_int_equal(fake.pieces - before, pieces); /* one of them behind the others */
+    uint64_t number = fake.write.packet_number;
+    before = fake.pieces;
+    fake_expect(&fake, client, WIRE_WRITE);
+    assert_true(fake.write.packet_number == number);
+    assert_int_equal(fake.pieces - before, 1);
     fake_expect(&fake, client, WIRE_WRITE);
     assert_true(fake.write.packet_number > number && fake.ops[0].seq == 1);
     fake_outcome_all(&fake, WIRE_OUTCOME_OK);
     fake_finish(&fake, client, &ending);
     assert_int_equal(ending.response.outcome, PLX_OK);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+/* The node asks for what it lacks. */
+static void fake_ask(struct fake *fake)
+{
+    uint8_t body[WIRE_MISSING_SIZE_BYTES_MAX];
+    struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
+    struct reassembly_ask ask;
+    assert_true(reassembly_ask(fake->reassembly, UINT64_MAX - 1, &ask));
+    wire_missing_encode(&writer, &ask.missing);
+    fake_send(fake, WIRE_MISSING, span_of(body, writer.size_bytes));
+}
+
+static void test_value_large_sends_the_pieces_that_are_asked_for(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    options.rto_min_ns = 90 * 1000 * 1000; /* it is silent for long */
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    large_set(client, &ending);
+    const uint32_t pieces = wire_piece_count(sizeof(value) + 200, PACKET_PAYLOAD_SIZE_BYTES_MAX);
+    lose_piece(&fake, client, 3);
+    lose_piece(&fake, client, 5);
+    for (uint32_t i = 0; i < FAKE_POLLS_MAX && fake.pieces < pieces - 2; i++) {
+        (void)plx_poll(client, FAKE_POLL_NS);
+        assert_false(fake_try(&fake));
+    }
+    assert_int_equal(fake.pieces, pieces - 2);
+    fake_ask(&fake);
+    fake_expect(&fake, client, WIRE_WRITE);
+    assert_int_equal(fake.pieces, pieces);
+    assert_memory_equal(fake.ops[0].value.data, value, sizeof(value));
+    fake_outcome_all(&fake, WIRE_OUTCOME_OK);
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+/* A piece of a reply is lost: the client asks for it, and for no more. */
+static void test_value_asks_for_the_missing_piece_of_a_reply(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    options.rto_min_ns = 90 * 1000 * 1000;
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op op = get_op("key", &ending);
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    fake_expect(&fake, client, WIRE_READ);
+    const struct wire_reply_op answer = {.outcome = WIRE_OUTCOME_OK,
+                                         .version = 9,
+                                         .has_value = true,
+                                         .value_size_bytes = 5000,
+                                         .chunk = span_of(value, 5000)};
+    fake.lost_piece = 2;
+    fake_answer(&fake, WIRE_READ_REPLY, fake.read.request_number, &answer);
+    fake_expect(&fake, client, WIRE_MISSING);
+    struct wire_missing missing;
+    assert_int_equal(wire_missing_decode(fake.body, &missing), OK);
+    assert_true(missing.message_id == fake.message_id && missing.range_count == 1);
+    assert_int_equal(missing.ranges[0].first, 2);
+    assert_int_equal(missing.ranges[0].count, 1);
+    fake.message_id--; /* the same message */
+    fake_answer(&fake, WIRE_READ_REPLY, fake.read.request_number, &answer);
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    assert_int_equal(ending.response.value_size_bytes, 5000);
     plx_close(client);
     fake_close(&fake);
 }
@@ -408,7 +502,9 @@ int main(void)
         cmocka_unit_test(test_value_that_changed_is_read_from_the_beginning),
         cmocka_unit_test(test_value_fills_the_buffer_of_the_caller_and_no_more),
         cmocka_unit_test(test_value_large_is_written_in_pieces),
-        cmocka_unit_test(test_value_large_fills_holes_before_it_is_sent_anew),
+        cmocka_unit_test(test_value_large_is_repeated_before_it_is_sent_anew),
+        cmocka_unit_test(test_value_large_sends_the_pieces_that_are_asked_for),
+        cmocka_unit_test(test_value_asks_for_the_missing_piece_of_a_reply),
         cmocka_unit_test(test_value_large_passes_those_to_a_silent_node),
         cmocka_unit_test(test_value_mismatch_returns_what_is_stored),
         cmocka_unit_test(test_value_may_be_absent_on_either_side),

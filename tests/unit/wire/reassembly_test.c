@@ -117,9 +117,21 @@ static void test_reassembly_refuses_a_piece_twice(void **state)
     assert_int_equal(add(&message, 1, 2, &whole), ERR_REPLAYED);
     assert_whole(&message, 0, 3);
     /* Done is remembered: a late copy does not begin the message again. */
-    assert_int_equal(add(&message, 0, 4, &whole), ERR_REPLAYED);
     assert_int_equal(add(&message, 1, 4, &whole), ERR_REPLAYED);
     assert_int_equal(whole.size_bytes, 1);
+}
+
+static void test_reassembly_gives_out_again_what_its_first_piece_repeats(void **state)
+{
+    (void)state;
+    struct message message = {&alice, 4, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    assert_missing(&message, 0, 11);
+    assert_whole(&message, 1, 12);
+    assert_true(reassembly_begun_ns(reassembly) == 11);
+    assert_whole(&message, 0, 50);
+    assert_true(reassembly_begun_ns(reassembly) == 11); /* it says how old the message is */
+    assert_true(reassembly_ask_ns(reassembly) == UINT64_MAX ||
+                !reassembly_ask(reassembly, UINT64_MAX - 1, &(struct reassembly_ask){0}));
 }
 
 static void test_reassembly_refuses_a_contradiction_and_keeps_what_was_there(void **state)
@@ -205,6 +217,97 @@ static void test_reassembly_refuses_a_piece_of_another_size(void **state)
     assert_null(whole.data);
 }
 
+#define WAIT_NS UINT64_C(1000000) /* for a new piece, before the missing ones are asked for */
+
+static void test_reassembly_asks_for_what_is_missing(void **state)
+{
+    (void)state;
+    struct message message = {&alice, 10, 8 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct reassembly_ask ask = {0};
+    assert_true(reassembly_ask_ns(reassembly) == UINT64_MAX);
+    assert_missing(&message, 1, 5000);
+    assert_missing(&message, 3, 6000);
+    assert_missing(&message, 4, 7000);
+    assert_true(reassembly_ask_ns(reassembly) <= 7000 + WAIT_NS);
+    assert_false(reassembly_ask(reassembly, 7000 + WAIT_NS - 1, &ask));
+    assert_true(reassembly_ask(reassembly, 7000 + WAIT_NS, &ask));
+    assert_true(address_is_equal(&ask.to, &alice));
+    assert_true(ask.missing.message_id == 10 && ask.missing.age_us == (2000 + WAIT_NS) / 1000);
+    static const struct wire_piece_range gaps[] = {{0, 1}, {2, 1}, {5, 3}};
+    assert_int_equal(ask.missing.range_count, 3);
+    assert_memory_equal(ask.missing.ranges, gaps, sizeof(gaps));
+    assert_false(reassembly_ask(reassembly, 7000 + WAIT_NS, &ask));
+    assert_int_equal(reassembly_asks(reassembly), 1);
+}
+
+/* Each time in vain the wait doubles, and there is an end to it; a new piece begins anew. */
+static void test_reassembly_asks_less_often_in_vain(void **state)
+{
+    (void)state;
+    struct message message = {&alice, 11, 20 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct reassembly_ask ask;
+    for (uint32_t piece = 0; piece < 18; piece++)
+        assert_missing(&message, piece, 0);
+    uint64_t now_ns = 0;
+    uint64_t wait_ns = WAIT_NS;
+    for (uint32_t i = 0; i < 8; i++) {
+        now_ns += wait_ns;
+        assert_false(reassembly_ask(reassembly, now_ns - 1, &ask));
+        assert_true(reassembly_ask(reassembly, now_ns, &ask));
+        wait_ns *= i < 5 ? 2 : 1;
+    }
+    assert_true(reassembly_ask_ns(reassembly) == UINT64_MAX);
+    assert_missing(&message, 18, now_ns);
+    assert_true(reassembly_ask(reassembly, now_ns + WAIT_NS, &ask));
+    assert_int_equal(ask.missing.range_count, 1);
+    assert_int_equal(ask.missing.ranges[0].first, 19);
+}
+
+/* What a stranger sends in the name of another brings that one no more packets than it took. */
+static void test_reassembly_asks_no_more_often_than_pieces_came(void **state)
+{
+    (void)state;
+    struct message message = {&alice, 12, 9 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct reassembly_ask ask;
+    assert_missing(&message, 3, 0);
+    assert_missing(&message, 5, 0);
+    assert_true(reassembly_ask(reassembly, WAIT_NS, &ask));
+    assert_true(reassembly_ask(reassembly, 10 * WAIT_NS, &ask));
+    assert_true(reassembly_ask_ns(reassembly) == UINT64_MAX);
+    assert_false(reassembly_ask(reassembly, 1000 * WAIT_NS, &ask));
+}
+
+/* The sender repeats the message by its first piece: that pays for one more question. */
+static void test_reassembly_asks_again_when_the_first_piece_comes_again(void **state)
+{
+    (void)state;
+    struct message message = {&alice, 13, 3 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct reassembly_ask ask;
+    struct span whole = {.data = NULL};
+    assert_missing(&message, 0, 0);
+    assert_true(reassembly_ask(reassembly, WAIT_NS, &ask));
+    assert_true(reassembly_ask_ns(reassembly) == UINT64_MAX);
+    assert_int_equal(add(&message, 0, 20 * WAIT_NS, &whole), ERR_REPLAYED);
+    assert_true(reassembly_ask(reassembly, 21 * WAIT_NS, &ask));
+    assert_int_equal(ask.missing.ranges[0].first, 1);
+    assert_int_equal(ask.missing.ranges[0].count, 2);
+    assert_missing(&message, 2, 22 * WAIT_NS);
+    assert_whole(&message, 1, 22 * WAIT_NS);
+    assert_false(reassembly_ask(reassembly, 1000 * WAIT_NS, &ask));
+}
+
+static void test_reassembly_asks_for_the_first_gaps_of_many(void **state)
+{
+    (void)state;
+    struct message message = {&alice, 14, 300 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct reassembly_ask ask;
+    for (uint32_t piece = 0; piece < 300; piece += 2)
+        assert_missing(&message, piece, 0);
+    assert_true(reassembly_ask(reassembly, WAIT_NS, &ask));
+    assert_int_equal(ask.missing.range_count, MISSING_RANGES_MAX);
+    assert_int_equal(ask.missing.ranges[MISSING_RANGES_MAX - 1].first, 2 * MISSING_RANGES_MAX - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +315,16 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_reassembly_joins_pieces_in_any_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reassembly_refuses_a_piece_twice, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_reassembly_gives_out_again_what_its_first_piece_repeats, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reassembly_asks_for_what_is_missing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reassembly_asks_less_often_in_vain, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reassembly_asks_no_more_often_than_pieces_came, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_reassembly_asks_again_when_the_first_piece_comes_again,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reassembly_asks_for_the_first_gaps_of_many, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(
             test_reassembly_refuses_a_contradiction_and_keeps_what_was_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reassembly_tells_senders_apart, setup, teardown),

@@ -1,0 +1,101 @@
+/*
+ * Messages of several packets that a replica has sent: repeated, and pieces of them sent again when
+ * the receiver asks. The bytes of an append request are made anew from the log for that. They are
+ * the same bytes as long as this node leads in the term of the message.
+ */
+#include "server/replica_internal.h"
+
+#include "base/check.h"
+
+static uint32_t peer_number(const struct replica *replica, uint16_t voter)
+{
+    uint32_t number = 0;
+    while (number < replica->options.raft.voter_count &&
+           replica->options.raft.voters[number] != voter)
+        number++;
+    CHECK(number < replica->options.raft.voter_count);
+    return number;
+}
+
+/* The message as it was sent, encoded again. */
+static struct lane_message append_again(struct replica *replica, const struct sent_append *append)
+{
+    struct lane_message message = {
+        .header = replica_message_header(replica, WIRE_RAFT, append->message_id),
+        .to = *replica_peer_address(replica, append->message.to),
+        .body = replica_encode_raft(replica, &append->message)};
+    return message;
+}
+
+/*
+ * The peer may have most of the pieces already, and asks for what it lacks when the first one comes
+ * again. The request without entries brings what is new since: round, commit index, and that a
+ * quorum has answered.
+ */
+static void repeat_append(struct replica *replica, const struct raft_message *message,
+                          struct sent_append *append)
+{
+    struct raft_message news = *message;
+    news.append_request.entry_count = 0;
+    replica_send(replica, replica_peer_address(replica, message->to), WIRE_RAFT,
+                 replica_encode_raft(replica, &news));
+    struct lane_message again = append_again(replica, append);
+    lane_shared_send_pieces(replica->shared, &again, 0, 1);
+    append->pieces_left--;
+}
+
+void replica_send_append(struct replica *replica, const struct raft_message *message,
+                         struct span body)
+{
+    uint64_t now_ns = replica->shared->now_ns;
+    uint32_t peer = peer_number(replica, message->to);
+    struct sent_append *same = sent_appends_same(replica->sent_appends, peer, message, now_ns);
+    if (same != NULL) {
+        repeat_append(replica, message, same);
+        return;
+    }
+    struct sent_append append = {
+        .message = *message, .message_id = replica->next_message_id++, .sent_ns = now_ns};
+    struct lane_message whole = {.header =
+                                     replica_message_header(replica, WIRE_RAFT, append.message_id),
+                                 .to = *replica_peer_address(replica, message->to),
+                                 .body = body};
+    uint32_t piece_count = wire_piece_count(body.size_bytes, whole.header.piece_size_bytes);
+    lane_shared_send_pieces(replica->shared, &whole, 0, piece_count);
+    sent_appends_keep(replica->sent_appends, peer, &append, piece_count);
+}
+
+/* False: it is no append request that this node, as it leads now, has sent. */
+static bool send_append_again(struct replica *replica, uint16_t sender,
+                              const struct wire_missing *missing)
+{
+    struct sent_append *append = sent_appends_asked(
+        replica->sent_appends, peer_number(replica, sender), missing, replica->shared->now_ns);
+    if (append == NULL || replica->status.role != RAFT_LEADER ||
+        replica->status.term != append->message.term)
+        return false;
+    struct lane_message message = append_again(replica, append);
+    append->pieces_left -=
+        lane_shared_send_again(replica->shared, &message, missing, append->pieces_left);
+    return true;
+}
+
+void replica_receive_missing(struct replica *replica, const struct replica_message *message)
+{
+    struct wire_missing missing;
+    if (wire_missing_decode(message->body, &missing) != OK) {
+        replica->counters.drop_body++;
+        return;
+    }
+    if (message->sender != 0 && send_append_again(replica, message->sender, &missing))
+        return;
+    struct lane_message again = {.to = message->from};
+    struct sent_message *sent =
+        sent_messages_find(replica->shared->sent, &message->from, replica->options.shard,
+                           missing.message_id, &again.body);
+    if (sent == NULL)
+        return; /* too long ago: the message will come anew, under another id */
+    again.header = sent->header;
+    sent->pieces_left -=
+        lane_shared_send_again(replica->shared, &again, &missing, sent->pieces_left);
+}
