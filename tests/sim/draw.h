@@ -114,7 +114,9 @@
     X(hold_weight)                                                                                 \
     X(spread_keys)                                                                                 \
     X(is_tagged)                                                                                   \
-    X(is_read_apart)
+    X(is_read_apart)                                                                               \
+    X(log_bytes)                                                                                   \
+    X(lasting_loss_chance)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */
@@ -139,6 +141,8 @@ void draw_make(struct draw *draw, uint64_t seed);
 void draw_shards(struct draw *draw, uint64_t seed);
 /* The part of draw_make that makes some runs' media as slow as an election timeout. */
 void draw_slow_media(struct draw *draw, uint64_t seed);
+/* The part of it that is about large values. */
+void draw_large(struct draw *draw, uint64_t seed);
 /* After overrides: takes back what needs more shards or lanes than there are. */
 void draw_fit_shards(struct draw *draw);
 

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OVERRIDES_MAX 32
+#define OVERRIDES_MAX 64
 
 enum exit_code { EXIT_CLEAN = 0, EXIT_BROKEN = 1, EXIT_USAGE = 2 };
 

@@ -2,6 +2,7 @@
 #include "tests/sim/network.h"
 
 #include "base/check.h"
+#include "base/le.h"
 #include "tests/sim/value.h"
 
 #include <stdlib.h>
@@ -17,6 +18,7 @@ void network_init(struct network *network, uint64_t seed)
 {
     prng_init(&network->prng, seed ^ 0x6e6574776f726bu);
     network->sent = 0;
+    memset(network->seen, 0, sizeof(network->seen));
     for (uint32_t node = 0; node < NODES_MAX; node++) {
         network->ports[node] = NETWORK_UDP_PORT;
         network->lane_counts[node] = 1;
@@ -180,6 +182,25 @@ static void traffic_look(const struct network *network)
                       (unsigned long long)network->sent, (unsigned long long)unit);
 }
 
+/* A message id stands for the same bytes each time: whoever puts pieces together relies on it. */
+static void piece_look(struct network *network, struct network_sender from, struct span packet)
+{
+    const uint8_t *data = packet.data;
+    if (packet.size_bytes < PACKET_HEADER_SIZE_BYTES || le16_load(data + 22) < 2)
+        return;
+    uint64_t port = (uint64_t)network->ports[from.host] + from.port_offset;
+    uint64_t name = digest_word(digest_word(from.host, port), le64_load(data + 24));
+    name = digest_word(name, le16_load(data + 20)) | 1;
+    struct seen_piece *seen = &network->seen[name / 2 % SEEN_PIECES];
+    uint32_t crc = le32_load(data + 4);
+    if (seen->name == name && seen->crc != crc)
+        verdict_break(network->verdict, RULE_MESSAGE_ID,
+                      "host %u sends two pieces %u of message %llx, of type %u, that differ",
+                      from.host, le16_load(data + 20), (unsigned long long)le64_load(data + 24),
+                      data[3]);
+    *seen = (struct seen_piece){.name = name, .crc = crc};
+}
+
 void network_send(struct network *network, struct network_sender from, const struct address *to,
                   struct span bytes)
 {
@@ -188,6 +209,7 @@ void network_send(struct network *network, struct network_sender from, const str
     CHECK(to_host < HOSTS_MAX && bytes.size_bytes <= PACKET_SIZE_BYTES_MAX);
     if (from_host < NODES_MAX && network->is_muted[from_host])
         return;
+    piece_look(network, from, bytes);
     network->tally->packets_sent++;
     if (++network->sent % TRAFFIC_INTERVAL == 0)
         traffic_look(network);
@@ -195,7 +217,10 @@ void network_send(struct network *network, struct network_sender from, const str
         network->tally->fault_packets_cut++;
         return;
     }
-    if (!network->is_healed && prng_chance(&network->prng, (uint32_t)network->draw->loss_chance)) {
+    const struct draw *draw = network->draw;
+    uint64_t loss_chance = network->is_healed ? draw->lasting_loss_chance : draw->loss_chance;
+    bool has_loss = !network->is_healed || loss_chance > 0;
+    if (has_loss && prng_chance(&network->prng, (uint32_t)loss_chance)) {
         network->tally->fault_packets_lost++;
         return;
     }

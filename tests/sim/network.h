@@ -38,6 +38,14 @@ struct inbox {
     uint32_t count;
 };
 
+/* Pieces of which the checksum is known, the latest of those that share a place. */
+#define SEEN_PIECES 65536
+
+struct seen_piece {
+    uint64_t name; /* of its sender, its message id and its number; 0: none */
+    uint32_t crc;  /* of the packet, as it says itself */
+};
+
 struct network {
     struct agenda *agenda;
     struct verdict *verdict;
@@ -57,6 +65,7 @@ struct network {
     bool is_open[NODES_MAX][SIM_LANES_MAX];
     bool is_muted[NODES_MAX]; /* dying inside a turn: nothing leaves any more */
     bool is_healed;
+    struct seen_piece seen[SEEN_PIECES];
 };
 
 void network_init(struct network *network, uint64_t seed);

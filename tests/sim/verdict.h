@@ -47,7 +47,8 @@
     X(LIVENESS_CONVERGENCE, "once healed, all nodes reach one state")                              \
     X(CHECKER_GAVE_UP, "the checker decides each history within its bound")                        \
     X(BUSY_LOOP, "an idle lane asks for a later turn")                                             \
-    X(TRAFFIC, "packets are bounded by time, nodes, clients and operations")
+    X(TRAFFIC, "packets are bounded by time, nodes, clients and operations")                       \
+    X(MESSAGE_ID, "a sender uses a message id for one message only")
 
 enum rule {
 #define X(name, text) RULE_##name,

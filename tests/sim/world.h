@@ -42,6 +42,7 @@ struct sim_node {
     uint32_t lane_count;
     struct sim_lane lanes[SIM_LANES_MAX];
     uint32_t boots;
+    uint64_t incarnation; /* of its latest start */
     uint64_t boot_stamp;
     /* The clock: local = base_local + (1 + drift / 1e6) * (virtual - base_virtual). */
     uint64_t base_local_ns;

@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 
-#define LOG_BYTES   LOG_SIZE_BYTES_MIN
 #define PENDING_MAX 2048 /* more than all clients write: a smaller index to build */
 #define WALL_NS     1700000000000000000ull
 
@@ -104,11 +103,11 @@ static struct replica_options replica_options_of(struct world *world, const stru
                    .pending_max = PENDING_MAX,
                    .hooks = witness_hooks(&world->witness, shard)},
         .log = {.path = path,
-                .size_bytes = LOG_BYTES,
+                .size_bytes = draw->log_bytes,
                 .is_created = node->boots == 0 || node->is_recreated[shard],
                 .identity = {.cluster_id = world->cluster_id,
                              .node = (uint16_t)(node->number + 1)}},
-        .journal = {.path = path, .size_bytes = LOG_BYTES},
+        .journal = {.path = path, .size_bytes = draw->log_bytes},
         .preferred_leader = draw->shards > 1 ? (uint16_t)(shard % draw->nodes + 1) : 0,
         .wall_ns = WALL_NS + world_now_ns(world),
         .medium_stall_ns = 4 * draw->election_max_ns};
@@ -212,6 +211,11 @@ static enum error lane_boot(struct world *world, struct sim_lane *lane,
     uint32_t replica_count = 0;
     for (uint32_t shard = lane->number; shard < world->draw.shards; shard += node->lane_count)
         replicas[replica_count++] = replica_options_of(world, node, shard);
+    /* One for the whole node, as in production. */
+    if (lane->number == 0)
+        node->incarnation = replicas[0].engine.incarnation;
+    for (uint32_t i = 0; i < replica_count; i++)
+        replicas[i].engine.incarnation = node->incarnation;
     struct lane_options options = {.lane = (uint16_t)lane->number,
                                    .lane_count = (uint16_t)node->lane_count,
                                    .shard_count = (uint16_t)world->draw.shards,
