@@ -4,6 +4,7 @@
  */
 #include "tests/sim/draw.h"
 
+#include "base/limits.h"
 #include "base/prng.h"
 #include "pmem/medium.h"
 
@@ -23,4 +24,7 @@ void draw_slow_media(struct draw *draw, uint64_t seed)
     draw->heartbeat_ns = draw->election_min_ns / prng_range(&prng, 3, 8);
     /* A sync takes up to half as long again, and a leader steps down after four timeouts. */
     draw->sync_ns = prng_range(&prng, draw->election_max_ns / 2, 2 * draw->election_max_ns);
+    /* With a record or two for each sync no backlog is ever caught up. */
+    draw->append_entries_max = APPEND_ENTRIES_MAX;
+    draw->append_size_soft = APPEND_SIZE_BYTES_SOFT;
 }
