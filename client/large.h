@@ -9,7 +9,7 @@
 
 #define LARGE_SENDS_MAX    4 /* under way */
 #define LARGE_BURST_PIECES 32
-#define LARGE_RESENDS_MAX  2 /* unanswered repeats of a message, before it gets a new number */
+#define LARGE_RESENDS_MAX  1 /* unanswered repeats of a message, before it gets a new number */
 #define LARGE_PAUSE_NS     (100 * 1000) /* between bursts of pieces */
 
 struct op;

@@ -255,8 +255,8 @@ static void lose_piece(struct fake *fake, struct plx_client *client, uint32_t sk
     assert_true(is_lost);
 }
 
-/* The first piece is lost: it comes again after a silence; then, unanswered, the message is
- * repeated by it; and then comes a new transmission. */
+/* The first piece is lost: it comes again after a silence, alone; and then, unanswered, comes a new
+ * transmission. */
 static void test_value_large_is_repeated_before_it_is_sent_anew(void **state)
 {
     (void)state;
@@ -273,10 +273,6 @@ static void test_value_large_is_repeated_before_it_is_sent_anew(void **state)
     assert_memory_equal(fake.ops[0].value.data, value, sizeof(value));
     assert_int_equal(fake.pieces - before, pieces); /* one of them behind the others */
     uint64_t number = fake.write.packet_number;
-    before = fake.pieces;
-    fake_expect(&fake, client, WIRE_WRITE);
-    assert_true(fake.write.packet_number == number);
-    assert_int_equal(fake.pieces - before, 1);
     fake_expect(&fake, client, WIRE_WRITE);
     assert_true(fake.write.packet_number > number && fake.ops[0].seq == 1);
     fake_outcome_all(&fake, WIRE_OUTCOME_OK);
