@@ -5,6 +5,8 @@
 
 struct sent_ring {
     uint64_t count; /* kept since the start */
+    uint64_t term;  /* of the newest */
+    uint64_t end;   /* index of the last entry that any message of that term had */
     struct sent_append appends[SENT_APPENDS_PER_PEER];
 };
 
@@ -34,6 +36,11 @@ void sent_appends_keep(struct sent_appends *appends, uint32_t peer,
 {
     CHECK(peer < appends->peer_count && append->message.type == RAFT_APPEND_REQUEST);
     struct sent_ring *ring = &appends->rings[peer];
+    uint64_t end =
+        append->message.append_request.previous_index + append->message.append_request.entry_count;
+    if (append->message.term != ring->term || end > ring->end)
+        ring->end = end;
+    ring->term = append->message.term;
     struct sent_append *kept = &ring->appends[ring->count++ % SENT_APPENDS_PER_PEER];
     *kept = *append;
     kept->useful_ns = append->sent_ns;
@@ -60,6 +67,9 @@ struct sent_append *sent_appends_same(struct sent_appends *appends, uint32_t pee
 {
     CHECK(peer < appends->peer_count);
     struct sent_ring *ring = &appends->rings[peer];
+    /* Most messages carry what was never sent. */
+    if (message->term != ring->term || message->append_request.previous_index >= ring->end)
+        return NULL;
     for (uint32_t i = 0; i < SENT_APPENDS_PER_PEER; i++) {
         struct sent_append *append = newest(ring, i);
         if (append == NULL)
