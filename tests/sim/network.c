@@ -186,7 +186,7 @@ static void traffic_look(const struct network *network)
 static void piece_look(struct network *network, struct network_sender from, struct span packet)
 {
     const uint8_t *data = packet.data;
-    if (packet.size_bytes < PACKET_HEADER_SIZE_BYTES || le16_load(data + 22) < 2)
+    if (packet.size_bytes < PACKET_HEADER_SIZE_BYTES)
         return;
     uint64_t port = (uint64_t)network->ports[from.host] + from.port_offset;
     uint64_t name = digest_word(digest_word(from.host, port), le64_load(data + 24));
