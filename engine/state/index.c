@@ -163,6 +163,38 @@ void index_remove(struct index *index, struct store_entry *entry)
     count_passed(index, index_home_line(index, entry->hash), line, -1);
 }
 
+static_assert(INDEX_PLACES_PER_LINE >= INDEX_LINE_SLOTS, "a place for each slot");
+
+uint64_t index_place(const struct index *index, const struct store_entry *entry)
+{
+    struct index_line *line;
+    const _Atomic uint64_t *slot = place_of_entry(index, entry, &line);
+    return (uint64_t)(line - index->lines) * INDEX_PLACES_PER_LINE + (uint64_t)(slot - line->slots);
+}
+
+struct store_entry *index_entry_at(const struct index *index, uint64_t place)
+{
+    uint64_t slot = place % INDEX_PLACES_PER_LINE;
+    if (slot >= INDEX_LINE_SLOTS)
+        return NULL;
+    const struct index_line *line = &index->lines[place / INDEX_PLACES_PER_LINE];
+    uint32_t number = (uint32_t)atomic_load_explicit(&line->slots[slot], memory_order_relaxed);
+    return number == 0 ? NULL : store_at(index->store, number);
+}
+
+void index_fetch_place(const struct index *index, uint64_t place)
+{
+    if (place >= index_place_end(index))
+        return;
+    const struct index_line *line = &index->lines[place / INDEX_PLACES_PER_LINE];
+    for (uint32_t i = 0; i < INDEX_LINE_SLOTS; i++) {
+        uint64_t slot = atomic_load_explicit(&line->slots[i], memory_order_relaxed);
+        const uint8_t *entry = (const uint8_t *)store_at(index->store, (uint32_t)slot);
+        __builtin_prefetch(entry);
+        __builtin_prefetch(entry + 64);
+    }
+}
+
 void index_walk(const struct index *index,
                 void (*visit)(void *context, const struct store_entry *entry), void *context)
 {

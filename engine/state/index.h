@@ -73,6 +73,25 @@ void index_replace(struct index *index, struct store_entry *old, struct store_en
 /* Hides `entry`. Owner. */
 void index_remove(struct index *index, struct store_entry *entry);
 
+/*
+ * Places, for a walk in slices. An entry stays in its place as long as the index shows it, and the
+ * next entry of its key takes that place: the walk comes to it or has passed it for good. Owner.
+ */
+#define INDEX_PLACES_PER_LINE 8 /* the last one of a line is never taken */
+
+/* Places are below it. */
+static inline uint64_t index_place_end(const struct index *index)
+{
+    return index->line_count * INDEX_PLACES_PER_LINE;
+}
+
+/* The place of an entry of the index. */
+uint64_t index_place(const struct index *index, const struct store_entry *entry);
+/* The entry at a place; NULL: none. */
+struct store_entry *index_entry_at(const struct index *index, uint64_t place);
+/* Fetches ahead the entries of the line that begins at this place, if it is one of the table. */
+void index_fetch_place(const struct index *index, uint64_t place);
+
 /* Calls `visit` for every entry. Owner. */
 void index_walk(const struct index *index,
                 void (*visit)(void *context, const struct store_entry *entry), void *context);

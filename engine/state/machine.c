@@ -10,9 +10,17 @@
 #include "base/le.h"
 #include "engine/state/key_hash.h"
 
+/* The store's own account is larger than the logical one: a snapshot keeps entries. */
+static uint32_t store_blocks_of(const struct machine_options *options)
+{
+    return options->blocks_max + snapshot_reserve_blocks(options->blocks_max);
+}
+
 size_t machine_arena_bytes(const struct machine_options *options)
 {
-    return store_arena_bytes(options->blocks_max) + index_arena_bytes(options->keys_max) +
+    return store_arena_bytes(store_blocks_of(options)) +
+           snapshot_arena_bytes(options->sessions_max) +
+           install_arena_bytes(options->sessions_max) + index_arena_bytes(options->keys_max) +
            sessions_arena_bytes(options->sessions_max) + nodes_progress_arena_bytes();
 }
 
@@ -24,7 +32,9 @@ enum error machine_init(struct machine *machine, const struct machine_options *o
                                 .session_ttl_ns = options->session_ttl_ns};
     sessions_init(&machine->sessions, arena, options->sessions_max);
     nodes_progress_init(&machine->nodes, arena);
-    enum error error = store_init(&machine->store, arena, options->blocks_max);
+    snapshot_init(&machine->snapshot, arena, options->sessions_max);
+    install_init(&machine->install, arena, options->sessions_max);
+    enum error error = store_init(&machine->store, arena, store_blocks_of(options));
     if (error != OK)
         return error;
     index_init(&machine->index, arena, &machine->store, options->keys_max);
@@ -47,6 +57,7 @@ uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t 
 {
     CHECK(index == machine->applied_index + 1);
     CHECK(log_time_ns >= machine->log_time_ns);
+    CHECK(machine->snapshot.phase == SNAPSHOT_IDLE || !snapshot_must_wait(machine));
     machine->applied_index = index;
     machine->log_time_ns = log_time_ns;
     return sessions_expire(&machine->sessions, expiry_ns(machine), EXPIRE_MAX);
@@ -88,12 +99,22 @@ static uint32_t entry_blocks(const struct store_entry *entry)
     return store_entry_blocks(store_entry_key_size(entry), entry->value_size_bytes);
 }
 
+/* The entry has left the index. */
+static void entry_retire(struct machine *machine, struct store_entry *old, bool is_wanted)
+{
+    if (is_wanted)
+        snapshot_keep(machine, old);
+    else
+        store_retire(&machine->store, old);
+}
+
 static void entry_delete(struct machine *machine, struct store_entry *old)
 {
     machine->keys--;
     machine->blocks -= entry_blocks(old);
+    bool is_wanted = snapshot_is_walking(&machine->snapshot) && snapshot_wants(machine, old);
     index_remove(&machine->index, old);
-    store_retire(&machine->store, old);
+    entry_retire(machine, old, is_wanted);
 }
 
 /* Blocks in use once the content is stored in place of `old` (NULL: none). */
@@ -132,8 +153,9 @@ static enum wire_outcome entry_write(struct machine *machine, struct store_entry
         machine->keys++;
         index_add(&machine->index, entry);
     } else {
+        bool is_wanted = snapshot_is_walking(&machine->snapshot) && snapshot_wants(machine, old);
         index_replace(&machine->index, old, entry);
-        store_retire(&machine->store, old);
+        entry_retire(machine, old, is_wanted);
     }
     return WIRE_OUTCOME_OK;
 }
@@ -383,7 +405,8 @@ void machine_check_invariants(const struct machine *machine)
     index_walk(&machine->index, count_entry, &count);
     CHECK(count.keys == machine->keys && machine->keys <= machine->keys_max);
     CHECK(count.blocks == machine->blocks && machine->blocks <= machine->blocks_max);
-    store_check_invariants(&machine->store, machine->blocks);
+    store_check_invariants(&machine->store, machine->blocks + machine->snapshot.kept_blocks);
+    snapshot_check_invariants(machine);
     sessions_check_invariants(&machine->sessions, machine->log_time_ns);
     nodes_progress_check_invariants(&machine->nodes);
 }

@@ -10,9 +10,11 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "engine/state/index.h"
+#include "engine/state/install.h"
 #include "engine/state/node_progress.h"
 #include "engine/state/request.h"
 #include "engine/state/sessions.h"
+#include "engine/state/snapshot.h"
 #include "engine/state/store.h"
 
 /* Sessions that one record may expire: bounds the work of a record. */
@@ -39,6 +41,8 @@ struct machine {
     uint32_t keys_max;
     uint32_t blocks_max;
     uint64_t session_ttl_ns;
+    struct snapshot snapshot;
+    struct install install;
     /* Of the request that is being applied. */
     const struct request *request;
     uint16_t origin; /* node whose relaxed writes these are; 0: a client's request */
@@ -59,7 +63,8 @@ MUST_USE enum error machine_init(struct machine *machine, const struct machine_o
                                  struct arena *arena);
 void machine_deinit(struct machine *machine);
 
-/* Log time of a record begins; expires sessions, returns how many. */
+/* Log time of a record begins; expires sessions, returns how many. The caller has asked
+ * snapshot_must_wait (CHECK). */
 uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t log_time_ns);
 
 /* The session of a request, renewed and with its floor raised; NULL: none (or session 0). The

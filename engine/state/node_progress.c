@@ -102,6 +102,26 @@ void node_progress_advance(struct node_progress *progress, uint64_t seq)
     cancels_forget(progress, 0, cancel_place(progress, seq + 1));
 }
 
+void node_progress_reset(struct node_progress *progress, uint64_t last_seq)
+{
+    progress->last_seq = last_seq;
+    progress->cancel_count = 0;
+}
+
+enum error node_progress_restore(struct node_progress *progress, const struct node_cancel *cancel)
+{
+    uint32_t count = progress->cancel_count;
+    uint64_t previous = count == 0 ? progress->last_seq + 1 : progress->cancels[count - 1].seq;
+    if (count == NODE_CANCELS_CAPACITY || cancel->seq < previous ||
+        progress->last_seq == UINT64_MAX)
+        return ERR_CORRUPT;
+    if (cancel_place_of_name(progress, 0, cancel->name) < count)
+        return ERR_CORRUPT;
+    progress->cancels[count] = *cancel;
+    progress->cancel_count = count + 1;
+    return OK;
+}
+
 static uint64_t progress_state_hash(const struct node_progress *progress, uint16_t node)
 {
     uint8_t words[24];

@@ -15,6 +15,7 @@
 #define POLLUX_ENGINE_STATE_NODE_PROGRESS_H
 
 #include "base/arena.h"
+#include "base/error.h"
 #include "base/limits.h"
 
 #include <stdbool.h>
@@ -68,6 +69,13 @@ void node_progress_cancel(struct node_progress *progress, uint64_t seq, uint64_t
 
 /* Everything up to `seq` (above last_seq, CHECK) is decided. */
 void node_progress_advance(struct node_progress *progress, uint64_t seq);
+
+/* Nothing is decided of the node but what is up to `last_seq`; nothing is cancelled. */
+void node_progress_reset(struct node_progress *progress, uint64_t last_seq);
+/* Puts back what a snapshot says of a cancel; they come in order of seq. ERR_CORRUPT: this one
+ * cannot stand where it is. */
+MUST_USE enum error node_progress_restore(struct node_progress *progress,
+                                          const struct node_cancel *cancel);
 
 uint64_t nodes_progress_state_hash(const struct nodes_progress *all);
 /* Aborts (CHECK) where the progress of a node contradicts itself. */

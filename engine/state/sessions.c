@@ -85,6 +85,25 @@ void sessions_set_nonce(struct sessions *sessions, struct session *session, uint
     *bucket = session_slot(sessions, session);
 }
 
+void sessions_watch_begin(struct sessions *sessions, const struct sessions_watch *watch)
+{
+    CHECK(sessions->watch.before_change == NULL);
+    sessions->watch = *watch;
+    sessions->epoch++;
+}
+
+void sessions_watch_end(struct sessions *sessions)
+{
+    sessions->watch.before_change = NULL;
+}
+
+/* Every change of a session begins with its activity or is its end: both come here first. */
+static inline void will_change(const struct sessions *sessions, struct session *session)
+{
+    if (sessions->watch.before_change != NULL && sessions_is_unseen(sessions, session))
+        sessions->watch.before_change(sessions->watch.context, session);
+}
+
 static uint32_t slot_take(struct sessions *sessions)
 {
     if (sessions->free_first == 0)
@@ -104,8 +123,12 @@ struct session *sessions_open(struct sessions *sessions, uint64_t id, uint64_t l
     CHECK(slot <= sessions->capacity);
     uint32_t *bucket = session_bucket(sessions, id);
     struct session *session = &sessions->slots[slot];
-    *session =
-        (struct session){.id = id, .floor = 1, .last_active_ns = log_time_ns, .next = *bucket};
+    *session = (struct session){.id = id,
+                                .floor = 1,
+                                .last_active_ns = log_time_ns,
+                                .rank = sessions->next_rank++,
+                                .epoch = sessions->epoch,
+                                .next = *bucket};
     *bucket = slot;
     TAILQ_INSERT_TAIL(&sessions->order, session, order);
     sessions->count++;
@@ -128,6 +151,7 @@ static void forget_nonce(struct sessions *sessions, struct session *session)
 
 void sessions_close(struct sessions *sessions, struct session *session)
 {
+    will_change(sessions, session);
     uint32_t slot = session_slot(sessions, session);
     uint32_t *link = session_bucket(sessions, session->id);
     while (*link != slot) {
@@ -143,14 +167,26 @@ void sessions_close(struct sessions *sessions, struct session *session)
     sessions->count--;
 }
 
-void sessions_touch(struct sessions *sessions, struct session *session, uint64_t log_time_ns)
+static void order_last(struct sessions *sessions, struct session *session)
 {
-    CHECK(log_time_ns >= session->last_active_ns);
-    session->last_active_ns = log_time_ns;
     if (TAILQ_NEXT(session, order) == NULL)
         return;
     TAILQ_REMOVE(&sessions->order, session, order);
     TAILQ_INSERT_TAIL(&sessions->order, session, order);
+}
+
+void sessions_touch(struct sessions *sessions, struct session *session, uint64_t log_time_ns)
+{
+    CHECK(log_time_ns >= session->last_active_ns);
+    will_change(sessions, session);
+    session->last_active_ns = log_time_ns;
+    session->rank = sessions->next_rank++;
+    order_last(sessions, session);
+}
+
+void sessions_move_to_end(struct sessions *sessions, struct session *session)
+{
+    order_last(sessions, session);
 }
 
 uint32_t sessions_expire(struct sessions *sessions, uint64_t oldest_ns, uint32_t count_max)
@@ -175,12 +211,13 @@ void session_remember(struct session *session, const struct session_outcome *out
 
 static uint64_t session_state_hash(const struct session *session)
 {
-    uint8_t words[40];
+    uint8_t words[48];
     le64_store(words, session->id);
     le64_store(words + 8, session->floor);
     le64_store(words + 16, session->last_active_ns);
     le64_store(words + 24, session->nonce);
     le64_store(words + 32, session->is_used);
+    le64_store(words + 40, session->rank);
     uint64_t hash = key_hash(span_of(words, sizeof(words)));
     for (uint32_t i = 0; i < SESSION_WINDOW; i++) {
         const struct session_outcome *outcome = &session->outcomes[i];
@@ -196,7 +233,7 @@ static uint64_t session_state_hash(const struct session *session)
 
 uint64_t sessions_state_hash(const struct sessions *sessions)
 {
-    uint64_t hash = sessions->count;
+    uint64_t hash = sessions->count + sessions->next_rank * 3;
     for (const struct session *session = TAILQ_FIRST(&sessions->order); session != NULL;
          session = TAILQ_NEXT(session, order))
         hash += session_state_hash(session);
@@ -207,6 +244,7 @@ void sessions_check_invariants(const struct sessions *sessions, uint64_t log_tim
 {
     uint32_t count = 0;
     uint64_t last_ns = 0;
+    uint64_t rank_min = 0;
     for (const struct session *session = TAILQ_FIRST(&sessions->order); session != NULL;
          session = TAILQ_NEXT(session, order)) {
         CHECK(++count <= sessions->capacity);
@@ -214,6 +252,8 @@ void sessions_check_invariants(const struct sessions *sessions, uint64_t log_tim
         CHECK(session->nonce == 0 || sessions_find_nonce(sessions, session->nonce) == session);
         CHECK(session->last_active_ns >= last_ns && session->last_active_ns <= log_time_ns);
         last_ns = session->last_active_ns;
+        CHECK(session->rank >= rank_min && session->rank < sessions->next_rank);
+        rank_min = session->rank + 1;
     }
     CHECK(count == sessions->count);
 }

@@ -45,12 +45,23 @@ struct session {
     uint64_t nonce; /* 0: none */
     uint64_t floor;
     uint64_t last_active_ns; /* log time */
+    uint64_t rank;           /* its place in the order of expiry: rises with each activity */
     bool is_used;            /* an outcome was remembered: its client has learned its id */
     uint32_t next;           /* in its bucket, or among the free; 0: none */
     uint32_t next_of_nonce;  /* in the bucket of its nonce */
+    uint32_t epoch;          /* local: of the watch that has it already */
     TAILQ_ENTRY(session) order;
     struct session_outcome outcomes[SESSION_WINDOW]; /* at seq mod SESSION_WINDOW */
     struct packet_window packets;                    /* local */
+};
+
+/*
+ * Who must see each session as it was when the watch began: called just before its first change
+ * since then (activity, floor, outcome, end). A session that was opened since is not shown.
+ */
+struct sessions_watch {
+    void (*before_change)(void *context, struct session *session);
+    void *context;
 };
 
 struct sessions {
@@ -62,6 +73,9 @@ struct sessions {
     uint32_t untouched;
     uint32_t capacity;
     uint32_t count;
+    uint32_t epoch;              /* of the last watch */
+    struct sessions_watch watch; /* before_change NULL: nobody watches */
+    uint64_t next_rank;
     TAILQ_HEAD(, session) order; /* by last_active_ns, from the oldest */
 };
 
@@ -87,6 +101,26 @@ void sessions_touch(struct sessions *sessions, struct session *session, uint64_t
 /* Closes sessions that were active last before `oldest_ns`, at most `count_max`; returns how
  * many. */
 uint32_t sessions_expire(struct sessions *sessions, uint64_t oldest_ns, uint32_t count_max);
+
+/* A watch begins, after the last one has ended (CHECK), and ends. */
+void sessions_watch_begin(struct sessions *sessions, const struct sessions_watch *watch);
+void sessions_watch_end(struct sessions *sessions);
+
+/* True when the session is still to be shown to the watch that runs; and not any more. */
+static inline bool sessions_is_unseen(const struct sessions *sessions,
+                                      const struct session *session)
+{
+    return session->epoch != sessions->epoch;
+}
+
+static inline void sessions_set_seen(const struct sessions *sessions, struct session *session)
+{
+    session->epoch = sessions->epoch;
+}
+
+/* Puts the session at the end of the order of expiry, its rank and time being the caller's to set:
+ * for sessions that come out of a snapshot. */
+void sessions_move_to_end(struct sessions *sessions, struct session *session);
 
 /* Id of the session that op `ordinal` of record `index` opens. Never 0. */
 static inline uint64_t sessions_id(uint64_t index, uint32_t ordinal)

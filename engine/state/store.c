@@ -32,7 +32,7 @@ static uint32_t retired_capacity(uint32_t blocks_total)
 
 static uint32_t blocks_total_of(uint32_t blocks_max)
 {
-    CHECK(blocks_max <= STORE_BLOCKS_MAX);
+    CHECK(blocks_max <= UINT32_MAX / 2 - STORE_SLACK_BLOCKS - 1); /* the ring's capacity */
     return blocks_max + STORE_SLACK_BLOCKS + 1;
 }
 
@@ -278,6 +278,46 @@ struct span store_value(const struct store *store, const struct store_entry *ent
         return span_of(NULL, 0);
     return entry_bytes(store, entry, store_entry_key_size(entry) + offset_bytes, size_bytes,
                        scratch);
+}
+
+struct store_cursor store_cursor_of(const struct store_entry *entry)
+{
+    struct store_run run = first_run(entry);
+    return (struct store_cursor){.data = run.data,
+                                 .size_bytes = run.size_bytes,
+                                 .left_bytes =
+                                     (size_t)store_entry_key_size(entry) + entry->value_size_bytes,
+                                 .next = run.next};
+}
+
+/* The next block of the entry. */
+static void cursor_move_on(const struct store *store, struct store_cursor *cursor)
+{
+    const struct store_run run = {.next = cursor->next};
+    struct store_run next = next_run(store, &run);
+    cursor->data = next.data;
+    cursor->size_bytes =
+        next.size_bytes < cursor->left_bytes ? next.size_bytes : cursor->left_bytes;
+    cursor->next = next.next;
+}
+
+size_t store_cursor_copy(const struct store *store, struct store_cursor *cursor, uint8_t *to,
+                         size_t room_bytes)
+{
+    size_t done = 0;
+    while (done < room_bytes && cursor->left_bytes > 0) {
+        if (cursor->size_bytes == 0)
+            cursor_move_on(store, cursor);
+        size_t size = room_bytes - done;
+        if (size > cursor->size_bytes)
+            size = cursor->size_bytes;
+        memcpy(to + done, cursor->data, size);
+        cursor->data += size;
+        cursor->size_bytes -= size;
+        cursor->left_bytes -= size;
+        done += size;
+    }
+    return done;
 }
 
 uint64_t store_entry_state_hash(const struct store *store, const struct store_entry *entry)

@@ -4,6 +4,9 @@
  * chain. The old one is retired: its blocks are used again only after a grace period
  * (engine/state/rcu.h).
  *
+ * A snapshot may keep an entry that has left the index for some time, and retire it later
+ * (engine/state/snapshot.h).
+ *
  * Two accounts. Logical (store_entry_blocks, kept by the engine) depends on the applied records
  * only and decides when the store is full. Physical (here) has STORE_SLACK_BLOCKS more, for chains
  * that are retired but perhaps still read.
@@ -36,7 +39,8 @@
 struct store_entry {
     uint32_t next; /* block number, 0: none */
     uint32_t value_size_bytes;
-    uint8_t unused[16]; /* STORE_ENTRY_INLINE_BYTES is part of the replicated accounts */
+    uint32_t next_kept; /* the owner's, of an entry that a snapshot keeps: block number, 0: none */
+    uint8_t unused[12]; /* STORE_ENTRY_INLINE_BYTES is part of the replicated accounts */
     uint64_t version;
     uint64_t hash;
     uint32_t last; /* last block of the chain */
@@ -141,11 +145,24 @@ struct span store_value(const struct store *store, const struct store_entry *ent
 /* The entry's key as one span: in place, or in `scratch` (KEY_SIZE_BYTES_MAX). */
 struct span store_key(const struct store *store, const struct store_entry *entry, uint8_t *scratch);
 
+/* Reads an entry's bytes (key, then value) piece by piece. The entry must stay in use. */
+struct store_cursor {
+    const uint8_t *data;
+    size_t size_bytes; /* at `data`, in one block */
+    size_t left_bytes; /* of the entry */
+    uint32_t next;
+};
+
+struct store_cursor store_cursor_of(const struct store_entry *entry);
+/* Copies the next bytes, at most `room_bytes`; returns how many. Less: the entry has ended. */
+size_t store_cursor_copy(const struct store *store, struct store_cursor *cursor, uint8_t *to,
+                         size_t room_bytes);
+
 /* Hash over key, value and version, the same on every node. A walk. */
 uint64_t store_entry_state_hash(const struct store *store, const struct store_entry *entry);
 
-/* Walks the free chain and the ring: no block lost, none twice. Debug builds; bounded by the
- * blocks. */
+/* Walks the free chain and the ring: no block lost, none twice. `blocks_in_use` are those of the
+ * entries in the index and of those that a snapshot keeps. Debug builds; bounded by the blocks. */
 void store_check_invariants(const struct store *store, uint64_t blocks_in_use);
 
 #endif

@@ -170,12 +170,16 @@ static void test_sessions_hash_is_of_the_replicated_part(void **state)
     assert_true(sessions_state_hash(sessions) == hash);
     sessions_set_nonce(sessions, a, 7);
     assert_true(sessions_state_hash(sessions) != hash);
-    /* Another slot, the same state. */
+    /* Other slots, the same state. */
     sessions_close(sessions, a);
     sessions_close(sessions, sessions_find(sessions, 2000));
+    sessions->next_rank = 0;
+    assert_ptr_not_equal(sessions_open(sessions, 1000, 1), a);
     sessions_open(sessions, 2000, 1);
-    sessions_open(sessions, 1000, 1);
     assert_true(sessions_state_hash(sessions) == hash);
+    /* The order in which they would expire belongs to the state. */
+    sessions_touch(sessions, sessions_find(sessions, 1000), 1);
+    assert_true(sessions_state_hash(sessions) != hash);
 }
 
 int main(void)

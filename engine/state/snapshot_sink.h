@@ -1,0 +1,20 @@
+/* Where the stream of a snapshot goes: supplied by whoever asks for the snapshot. */
+#ifndef POLLUX_ENGINE_STATE_SNAPSHOT_SINK_H
+#define POLLUX_ENGINE_STATE_SNAPSHOT_SINK_H
+
+#include "base/span.h"
+
+#include <stddef.h>
+
+/* Bytes that a sink must be able to take at once. A sink with less room than this is full. */
+#define SNAPSHOT_ROOM_MIN 64
+
+struct snapshot_sink {
+    /* Bytes that `write` takes now. */
+    size_t (*room_bytes)(void *context);
+    /* The next bytes of the stream, no more than there is room for; borrowed for the call. */
+    void (*write)(void *context, struct span bytes);
+    void *context;
+};
+
+#endif
