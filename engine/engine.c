@@ -132,6 +132,8 @@ static void receive_hello(struct engine *engine, const struct address *from, str
 void engine_receive(struct engine *engine, const struct address *from, uint8_t wire_type,
                     struct span body)
 {
+    if (is_installing(engine))
+        return;
     switch (wire_type) {
     case WIRE_HELLO:
         receive_hello(engine, from, body);
@@ -207,6 +209,8 @@ enum error engine_lookup(const struct engine *engine, struct span key, uint8_t *
 {
     uint64_t hash = key_hash(key);
     const struct store *store = &engine->machine.store;
+    if (is_installing(engine))
+        return ERR_NOT_YET;
     const struct store_entry *entry = relaxed_lookup(engine, key, hash);
     bool is_pending = entry != NULL;
     if (is_pending)

@@ -35,6 +35,7 @@
 #include "wire/wire.h"
 
 struct engine;
+struct snapshot_sink;
 
 /* Sends one message to a client; `body` is borrowed for the call. Losing it is allowed: clients
  * retry. */
@@ -200,6 +201,44 @@ void engine_reads_released(struct engine *engine, uint64_t read_id, uint64_t ind
 void engine_apply(struct engine *engine, uint64_t index, uint64_t term, uint8_t kind,
                   struct span payload);
 
+/*
+ * A snapshot of the replicated state as of engine_applied_index, written to `sink`
+ * (engine/state/snapshot_sink.h) while records go on being applied. The stream is described in
+ * engine/state/snapshot_format.h. None runs yet (CHECK). Nothing is written before the first step.
+ */
+void engine_snapshot_begin(struct engine *engine, const struct snapshot_sink *sink);
+bool engine_snapshot_is_running(const struct engine *engine);
+
+/* True while no record may be applied (engine_apply: CHECK), because the sink was full for too
+ * long. Make room by steps, or abandon the snapshot. */
+bool engine_snapshot_must_wait(const struct engine *engine);
+
+/* Writes or looks at about `budget_bytes`, as far as the sink has room. False: none runs any more,
+ * and unless it was abandoned the sink has the whole stream. */
+bool engine_snapshot_step(struct engine *engine, size_t budget_bytes);
+
+/* The sink is not used any more. Further steps give back what the snapshot still holds. */
+void engine_snapshot_abandon(struct engine *engine);
+
+/*
+ * The state of a snapshot, of a later index, replaces the engine's: begin, clear until that is
+ * false, read the whole stream in chunks of any size, end until that is not ERR_NOT_YET. Meanwhile
+ * no snapshot is written (CHECK).
+ *
+ * From the beginning until the end is OK, no record may be applied (CHECK) and the view says that
+ * this node does not lead. The engine drops what it receives, for it knows neither what is stored
+ * nor which sessions live; clients ask again. Refusals given before stay true: what this node has
+ * seen of each session outlives the installation.
+ *
+ * Errors of read and end as snapshot_read and snapshot_read_end (engine/state/snapshot_read.h). The
+ * engine then holds no state: begin again, with another stream.
+ */
+void engine_install_begin(struct engine *engine);
+bool engine_install_clear(struct engine *engine, uint32_t visits_max);
+MUST_USE enum error engine_install_read(struct engine *engine, struct span chunk);
+MUST_USE enum error engine_install_end(struct engine *engine, uint32_t visits_max);
+bool engine_is_installing(const struct engine *engine);
+
 /* Leadership is gone: whoever waits here is told NOT_LEADER for reads, and nothing for writes
  * (their outcome is not known here; the client asks the next leader under the same seq). */
 void engine_leadership_lost(struct engine *engine);
@@ -278,7 +317,8 @@ struct engine_reader *engine_reader_init(struct arena *arena, const struct engin
 void engine_reader_begin_turn(struct engine_reader *reader, uint64_t now_ns);
 /*
  * Answers a WIRE_READ that is relaxed. False: it is not, so the engine's owner must have it. The
- * answer is what the owner would have given at the end of its last turn, or newer.
+ * answer is what the owner would have given at the end of its last turn, or newer. Also false: a
+ * snapshot is being installed.
  */
 bool engine_reader_read(struct engine_reader *reader, const struct engine *engine,
                         const struct address *from, struct span body);
@@ -294,7 +334,7 @@ struct engine_found {
 /*
  * Lock-free relaxed lookup from any thread that is registered with engine/state/rcu.h and in its
  * turn: copies at most `capacity_bytes` of the value, a pending one before the applied one.
- * ERR_NOT_FOUND: ret_found is not set.
+ * ERR_NOT_FOUND, ERR_NOT_YET (a snapshot is being installed): ret_found is not set.
  */
 MUST_USE enum error engine_lookup(const struct engine *engine, struct span key, uint8_t *to,
                                   size_t capacity_bytes, struct engine_found *ret_found);

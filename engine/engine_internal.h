@@ -13,6 +13,7 @@
 #include "engine/service/batch.h"
 #include "engine/service/reads.h"
 #include "engine/state/machine.h"
+#include "engine/state/snapshot_read.h"
 
 #include <stdatomic.h>
 
@@ -35,6 +36,8 @@ struct engine_published {
     _Atomic uint64_t contact_ns; /* when a quorum was last heard of; 0: never */
     _Atomic uint64_t journal_done_seq;
     _Atomic uint16_t leader;
+    /* Stored before readers of that time have left (rcu_wait), and only then the state goes. */
+    _Atomic bool is_installing;
 };
 
 struct engine {
@@ -50,10 +53,17 @@ struct engine {
     struct engine_counters counters;
     struct reply_buffers buffers;
     struct engine_published published;
+    struct snapshot_reader snapshot_reader;
     /* A record that is applied and was not proposed here, decoded. */
     struct request record_requests[BATCH_REQUESTS_MAX];
     struct op *record_ops; /* BATCH_OPS_MAX */
 };
+
+/* Any thread. Pairs with the releases in engine_install_begin and engine_install_end. */
+static inline bool is_installing(const struct engine *engine)
+{
+    return atomic_load_explicit(&engine->published.is_installing, memory_order_acquire);
+}
 
 /* Tells readers on other threads: at the beginning and end of a turn. */
 void engine_publish(struct engine *engine);

@@ -204,6 +204,7 @@ void engine_apply(struct engine *engine, uint64_t index, uint64_t term, uint8_t 
 {
     struct machine *machine = &engine->machine;
     CHECK(index == machine->applied_index + 1);
+    CHECK(!is_installing(engine));
     if (kind == RAFT_ENTRY_DATA) {
         apply_record(engine, index, term, payload);
     } else {

@@ -267,6 +267,14 @@ const struct pending_record *batch_take_record(struct engine *engine, uint64_t i
     return record->term == term ? record : NULL;
 }
 
+void batch_forget_records(struct engine *engine, uint64_t index)
+{
+    struct pending_records *records = &engine->records;
+    while (records->head != records->tail &&
+           pending_record_at(records, records->head)->index <= index)
+        records->head++;
+}
+
 const struct batch_request *batch_record_request(const struct engine *engine,
                                                  const struct pending_record *record, uint32_t i)
 {

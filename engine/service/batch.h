@@ -94,6 +94,8 @@ enum wire_status batch_add(struct engine *engine, const struct request *request,
  * next batch is proposed. */
 const struct pending_record *batch_take_record(struct engine *engine, uint64_t index,
                                                uint64_t term);
+/* Records up to `index` came with a snapshot, unseen: nobody is answered. */
+void batch_forget_records(struct engine *engine, uint64_t index);
 const struct batch_request *batch_record_request(const struct engine *engine,
                                                  const struct pending_record *record, uint32_t i);
 const struct op *batch_record_ops(const struct engine *engine, const struct pending_record *record);

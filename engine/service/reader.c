@@ -83,7 +83,7 @@ bool engine_reader_read(struct engine_reader *reader, const struct engine *engin
         reader->counters.requests_malformed++;
         return true;
     }
-    if (read.is_consistent)
+    if (read.is_consistent || is_installing(engine))
         return false;
     struct wire_reply head = reply_head_of(reader, engine, read.request_number);
     head.status = (uint8_t)reads_check(engine, &read, &head);
