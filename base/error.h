@@ -27,6 +27,7 @@
     X(ERR_NODE, "of another node")                                                                 \
     X(ERR_SHARD, "of another shard")                                                               \
     X(ERR_KEY, "of another key")                                                                   \
+    X(ERR_SNAPSHOT, "of another snapshot")                                                         \
     X(ERR_TYPE, "unknown type")                                                                    \
     X(ERR_RESERVED, "reserved bytes are not zero")                                                 \
     X(ERR_RANGE, "value out of its range")                                                         \

@@ -112,6 +112,17 @@
 #define LOG_FENCE_RESERVE_SIZE_BYTES (64u * 1024)
 #define JOURNAL_ENTRY_SIZE_BYTES_MAX (RECORD_PAYLOAD_SIZE_BYTES_MAX - 8)
 
+/* Snapshots: a stream of bytes, cut into blocks. A block and its header fill a slot of whole pages,
+ * so that writing one reads nothing first. The ring is what a lane may hand over ahead of the
+ * thread that writes. */
+#define SNAPSHOT_SLOT_BYTES         (64u * 1024)
+#define SNAPSHOT_BLOCK_HEADER_BYTES 64u
+#define SNAPSHOT_BLOCK_BYTES        (SNAPSHOT_SLOT_BYTES - SNAPSHOT_BLOCK_HEADER_BYTES)
+#define SNAPSHOT_RING_BLOCKS        16u
+#define SNAPSHOT_STREAM_BYTES_MAX   (UINT64_C(1) << 38)
+/* A path to one of the two files, with its end. */
+#define SNAPSHOT_PATH_SIZE 1024
+
 /* The replicated machine. Blocks of the store have 32-bit numbers; pending relaxed writes lie in a
  * ring. */
 #define STORE_BLOCKS_MAX       (1u << 30)
@@ -146,6 +157,12 @@ static_assert(LOG_NOOP_RESERVE_SIZE_BYTES + LOG_FENCE_RESERVE_SIZE_BYTES +
                       2 * RECORD_PAYLOAD_SIZE_BYTES_MAX <=
                   LOG_SIZE_BYTES_MIN,
               "the smallest log takes the largest write beside both reserves");
+static_assert(SNAPSHOT_SLOT_BYTES % 4096 == 0, "a slot is whole pages");
+static_assert((SNAPSHOT_RING_BLOCKS & (SNAPSHOT_RING_BLOCKS - 1)) == 0, "a ring has a mask");
+static_assert(SNAPSHOT_STREAM_BYTES_MAX / SNAPSHOT_BLOCK_BYTES < UINT32_MAX,
+              "the number of a block is 32 bits");
+static_assert(SNAPSHOT_STREAM_BYTES_MAX >= 2 * STORE_SIZE_BYTES_MAX,
+              "the largest store has a snapshot");
 static_assert(TERM_MAX << 24 >> 24 == TERM_MAX, "a term shares its word with vote and checksum");
 static_assert(VOTER_ID_MAX <= UINT8_MAX, "a vote shares its word with term and checksum");
 static_assert(INDEX_MAX <= UINT64_MAX - APPEND_ENTRIES_MAX,

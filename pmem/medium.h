@@ -84,4 +84,15 @@ MUST_USE enum error medium_persisted(struct medium *medium, uint64_t *ret_ticket
 /* Blocks until everything written so far is durable. Start, stop and recovery only. */
 MUST_USE enum error medium_persist_wait(struct medium *medium);
 
+/* Blocks until `ticket` is durable. For an owner that is no lane. */
+MUST_USE enum error medium_await(struct medium *medium, uint64_t ticket);
+
+/*
+ * On PAGE: forgets the cached copy of these bytes, whole pages that are durable, and reads them
+ * from the device again, so that medium_data shows what the device has. Nothing to do on the
+ * others. Blocks: for an owner that is no lane. ERR_IO: the device cannot read them; to touch them
+ * would end the process (SIGBUS).
+ */
+MUST_USE enum error medium_reread(struct medium *medium, size_t offset, size_t size_bytes);
+
 #endif

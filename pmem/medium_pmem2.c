@@ -10,6 +10,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libpmem2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -293,4 +294,25 @@ enum error medium_persist_wait(struct medium *medium)
     if (medium->has_write_failed)
         return ERR_SYNC;
     return medium->syncer != NULL ? syncer_wait(medium->syncer, ticket) : OK;
+}
+
+enum error medium_await(struct medium *medium, uint64_t ticket)
+{
+    if (medium->has_write_failed)
+        return ERR_SYNC;
+    return medium->syncer != NULL ? syncer_wait(medium->syncer, ticket) : OK;
+}
+
+/* The kernel keeps pages that are mapped: they are unmapped first. What it keeps all the same (a
+ * file system in memory) is read from there. */
+enum error medium_reread(struct medium *medium, size_t offset, size_t size_bytes)
+{
+    CHECK(offset % 4096 == 0 && size_bytes % 4096 == 0);
+    CHECK(size_bytes <= medium->size_bytes && offset <= medium->size_bytes - size_bytes);
+    if (medium->granularity != MEDIUM_PAGE)
+        return OK;
+    (void)madvise(medium->data + offset, size_bytes, MADV_DONTNEED);
+    (void)posix_fadvise(medium->fd, (off_t)offset, (off_t)size_bytes, POSIX_FADV_DONTNEED);
+    int status = madvise(medium->data + offset, size_bytes, MADV_POPULATE_READ);
+    return status == 0 || errno == EINVAL ? OK : ERR_IO; /* EINVAL: a kernel that cannot */
 }

@@ -443,3 +443,21 @@ enum error medium_persist_wait(struct medium *medium)
         sim_file_sync_end(file, &medium->sim->prng, medium->sim->now_ns);
     return file->is_failed ? ERR_SYNC : OK;
 }
+
+enum error medium_await(struct medium *medium, uint64_t ticket)
+{
+    struct sim_file *file = medium->file;
+    if (file == NULL)
+        return ERR_SYNC;
+    while (!file->is_failed && file->completed < ticket && file->is_syncing)
+        sim_file_sync_end(file, &medium->sim->prng, medium->sim->now_ns);
+    return file->is_failed ? ERR_SYNC : OK;
+}
+
+/* Rot is shown at once: nothing is cached. */
+enum error medium_reread(struct medium *medium, size_t offset, size_t size_bytes)
+{
+    CHECK(size_bytes <= medium->size_bytes);
+    CHECK(offset <= medium->size_bytes - size_bytes);
+    return OK;
+}

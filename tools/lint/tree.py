@@ -12,8 +12,8 @@ import source
 
 _QUOTED = re.compile(r"'([^'\n]*)'")
 _UNIT_TEST = re.compile(r"tests/unit/\w+/\w+_test\.c$")
-PACKAGES = ("libdpdk", "liburcu-qsbr", "libpmem2", "libisal", "jansson", "inih",
-            "cmocka")
+PACKAGES = ("libdpdk", "liburcu-qsbr", "libpmem2", "liblz4", "libisal", "jansson",
+            "inih", "cmocka")
 
 
 class Tree:

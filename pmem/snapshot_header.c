@@ -1,0 +1,175 @@
+/*
+ * The header of a snapshot file: magic, version and identity, in two copies within page 0, so that
+ * rot in one is repaired from the other. Place and meaning of magic, version and checksum hold for
+ * every version.
+ *
+ * Offset, size and meaning of each field:
+ *    0  u64  magic
+ *    8  u32  version
+ *   12  u32  crc32c of the 64 bytes with this field zero
+ *   16  u64  cluster
+ *   24  u16  node
+ *   26  u16  shard
+ *   28  u32  size of a slot
+ *   32  u64  slots
+ *   40  [24] zero
+ *
+ * The file appears under its name zeroed; the header follows. A power loss in between leaves zeros
+ * and words of our own header: that is a fresh file, begun again.
+ */
+#include "base/crc32c.h"
+#include "base/le.h"
+#include "pmem/snapshots_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define MAGIC   UINT64_C(0x504e5358554c4c50) /* "PLLUXSNP" */
+#define VERSION 1u
+
+#define AT_VERSION 8
+#define AT_CRC     12
+#define AT_CLUSTER 16
+#define AT_NODE    24
+#define AT_SHARD   26
+#define AT_SLOT    28
+#define AT_SLOTS   32
+
+struct whose {
+    const char *what;
+    int offset;
+    enum error error;
+    uint64_t found;
+    uint64_t wanted;
+};
+
+static uint32_t header_crc(const uint8_t *header)
+{
+    uint8_t copy[SNAPSHOT_HEADER_SIZE_BYTES];
+    memcpy(copy, header, sizeof(copy));
+    le32_store(copy + AT_CRC, 0);
+    return crc32c(0, copy, sizeof(copy));
+}
+
+static void header_compose(const struct log_identity *identity, uint32_t slots, uint8_t *header)
+{
+    memset(header, 0, SNAPSHOT_HEADER_SIZE_BYTES);
+    le64_store(header, MAGIC);
+    le32_store(header + AT_VERSION, VERSION);
+    le64_store(header + AT_CLUSTER, identity->cluster_id);
+    le16_store(header + AT_NODE, identity->node);
+    le16_store(header + AT_SHARD, identity->shard);
+    le32_store(header + AT_SLOT, SNAPSHOT_SLOT_BYTES);
+    le64_store(header + AT_SLOTS, slots);
+    le32_store(header + AT_CRC, header_crc(header));
+}
+
+static bool is_whole(const uint8_t *header)
+{
+    return le64_load(header) == MAGIC && le32_load(header + AT_CRC) == header_crc(header);
+}
+
+/* Only zeros and words of the header that we would write. */
+static bool is_unfinished(const struct snapshot_file *file, const struct log_identity *identity)
+{
+    uint8_t ours[SNAPSHOT_COMPLETION_OFFSET] = {0};
+    header_compose(identity, file->slots, ours);
+    memcpy(ours + SNAPSHOT_HEADER_COPY_OFFSET, ours, SNAPSHOT_HEADER_SIZE_BYTES);
+    for (size_t i = 0; i < sizeof(ours); i += 8) {
+        uint64_t word = le64_load(file->data + i);
+        if (word != 0 && word != le64_load(ours + i))
+            return false;
+    }
+    return true;
+}
+
+static enum error refuse_rotten(const struct snapshot_file *file, char *note, size_t note_size)
+{
+    if (le64_load(file->data) != MAGIC &&
+        le64_load(file->data + SNAPSHOT_HEADER_COPY_OFFSET) != MAGIC) {
+        snprintf(note, note_size,
+                 "%.160s: offset 0: not a snapshot file of Pollux; move the file away", file->path);
+        return ERR_MAGIC;
+    }
+    snprintf(note, note_size,
+             "%.160s: offsets 0 and %u: both copies of the header are damaged; move the file away; "
+             "the node then does without the snapshot in it",
+             file->path, SNAPSHOT_HEADER_COPY_OFFSET);
+    return ERR_CHECKSUM;
+}
+
+static enum error check_identity(const uint8_t *header, const struct snapshot_file *file,
+                                 const struct log_identity *identity, char *note, size_t note_size)
+{
+    const struct whose parts[] = {
+        {"cluster", AT_CLUSTER, ERR_CLUSTER, le64_load(header + AT_CLUSTER), identity->cluster_id},
+        {"node", AT_NODE, ERR_NODE, le16_load(header + AT_NODE), identity->node},
+        {"shard", AT_SHARD, ERR_SHARD, le16_load(header + AT_SHARD), identity->shard},
+    };
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        const struct whose *part = &parts[i];
+        if (part->found == part->wanted)
+            continue;
+        snprintf(note, note_size,
+                 "%.160s: offset %d: belongs to %s %" PRIx64 ", not %" PRIx64
+                 " (both hexadecimal); correct %s or file in the configuration",
+                 file->path, part->offset, part->what, part->found, part->wanted, part->what);
+        return part->error;
+    }
+    return OK;
+}
+
+static enum error check_layout(const uint8_t *header, const struct snapshot_file *file, char *note,
+                               size_t note_size)
+{
+    uint32_t version = le32_load(header + AT_VERSION);
+    uint64_t slots = le64_load(header + AT_SLOTS);
+    if (version != VERSION || le32_load(header + AT_SLOT) != SNAPSHOT_SLOT_BYTES) {
+        snprintf(
+            note, note_size,
+            "%.160s: offset %d: format version %u, this program knows %u; start the newer program",
+            file->path, AT_VERSION, version, VERSION);
+        return ERR_VERSION;
+    }
+    if (slots > file->slots) {
+        snprintf(note, note_size,
+                 "%.160s: offset %d: the header says %" PRIu64 " blocks, the file has room for %u; "
+                 "it was cut off: move it away; the node then does without the snapshot in it",
+                 file->path, AT_SLOTS, slots, file->slots);
+        return ERR_SHORT;
+    }
+    return OK;
+}
+
+void snapshot_header_write(const struct snapshot_file *file, const struct log_identity *identity)
+{
+    uint8_t header[SNAPSHOT_HEADER_SIZE_BYTES];
+    header_compose(identity, file->slots, header);
+    medium_write(file->medium, 0, header, sizeof(header));
+    medium_write(file->medium, SNAPSHOT_HEADER_COPY_OFFSET, header, sizeof(header));
+}
+
+enum error snapshot_header_check(struct snapshot_file *file, const struct log_identity *identity,
+                                 bool *ret_is_fresh, char *note, size_t note_size)
+{
+    const uint8_t *copy = file->data + SNAPSHOT_HEADER_COPY_OFFSET;
+    const uint8_t *header = is_whole(file->data) ? file->data : copy;
+
+    if (!is_whole(header) && !is_unfinished(file, identity))
+        return refuse_rotten(file, note, note_size);
+    *ret_is_fresh = !is_whole(header);
+    if (!is_whole(header))
+        return OK;
+    enum error error = check_layout(header, file, note, note_size);
+    if (error == OK)
+        error = check_identity(header, file, identity, note, note_size);
+    if (error != OK)
+        return error;
+    if (is_whole(file->data) != is_whole(copy))
+        snprintf(note, note_size,
+                 "%.160s: offsets 0 and %u: a damaged copy of the header was repaired from the "
+                 "other; check the medium",
+                 file->path, SNAPSHOT_HEADER_COPY_OFFSET);
+    file->slots = (uint32_t)le64_load(header + AT_SLOTS);
+    return OK;
+}
