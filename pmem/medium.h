@@ -88,11 +88,17 @@ MUST_USE enum error medium_persist_wait(struct medium *medium);
 MUST_USE enum error medium_await(struct medium *medium, uint64_t ticket);
 
 /*
- * On PAGE: forgets the cached copy of these bytes, whole pages that are durable, and reads them
- * from the device again, so that medium_data shows what the device has. Nothing to do on the
- * others. Blocks: for an owner that is no lane. ERR_IO: the device cannot read them; to touch them
- * would end the process (SIGBUS).
+ * On PAGE: lets go of the cached copy of all that is durable, so that medium_data shows what the
+ * device has. The whole file at once: the kernel keeps what it holds in one piece with bytes that
+ * stay. Nothing to do on the others. For an owner that is no lane.
  */
-MUST_USE enum error medium_reread(struct medium *medium, size_t offset, size_t size_bytes);
+void medium_drop_cache(struct medium *medium);
+
+/*
+ * On PAGE: reads these bytes, whole pages, from the device where they are not cached. Nothing to do
+ * on the others. Blocks: for an owner that is no lane. ERR_IO: the device cannot read them; to
+ * touch them would end the process (SIGBUS).
+ */
+MUST_USE enum error medium_fetch(struct medium *medium, size_t offset, size_t size_bytes);
 
 #endif

@@ -305,14 +305,20 @@ enum error medium_await(struct medium *medium, uint64_t ticket)
 
 /* The kernel keeps pages that are mapped: they are unmapped first. What it keeps all the same (a
  * file system in memory) is read from there. */
-enum error medium_reread(struct medium *medium, size_t offset, size_t size_bytes)
+void medium_drop_cache(struct medium *medium)
+{
+    if (medium->granularity != MEDIUM_PAGE)
+        return;
+    (void)madvise(medium->data, medium->size_bytes, MADV_DONTNEED);
+    (void)posix_fadvise(medium->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+enum error medium_fetch(struct medium *medium, size_t offset, size_t size_bytes)
 {
     CHECK(offset % 4096 == 0 && size_bytes % 4096 == 0);
     CHECK(size_bytes <= medium->size_bytes && offset <= medium->size_bytes - size_bytes);
     if (medium->granularity != MEDIUM_PAGE)
         return OK;
-    (void)madvise(medium->data + offset, size_bytes, MADV_DONTNEED);
-    (void)posix_fadvise(medium->fd, (off_t)offset, (off_t)size_bytes, POSIX_FADV_DONTNEED);
     int status = madvise(medium->data + offset, size_bytes, MADV_POPULATE_READ);
     return status == 0 || errno == EINVAL ? OK : ERR_IO; /* EINVAL: a kernel that cannot */
 }

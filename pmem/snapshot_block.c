@@ -38,7 +38,8 @@
 #define SLOT_RAW        24
 #define SLOT_STORED     28
 #define SLOT_RAW_CRC    32
-#define SAVED_PART      8u /* compressed where that saves at least one part of so many */
+#define SAVED_PART      8 /* compressed where that saves at least one part of so many */
+#define ACCELERATION    4 /* of LZ4: a fifth less time for a little less effect */
 
 static_assert(SNAPSHOT_SLOT_BYTES % PAGE_BYTES == 0, "a full slot has no page left over");
 static_assert(SNAPSHOT_BLOCK_BYTES <= LZ4_MAX_INPUT_SIZE, "LZ4 takes a block");
@@ -69,17 +70,28 @@ static uint32_t slot_crc(uint32_t seed, const struct snapshot_info *info, const 
                   SNAPSHOT_BLOCK_HEADER_BYTES - SLOT_NUMBER + stored_bytes);
 }
 
+/* Persistent memory takes bytes faster than LZ4 shortens them. Returns 0: it does not pay. */
+static uint32_t block_compress(const struct snapshots *snapshots,
+                               const struct snapshot_handover *block, uint8_t *stored)
+{
+    const struct medium *medium = snapshots->files[snapshots->job.file].medium;
+    int size_bytes = (int)block->size_bytes;
+    if (medium_granularity(medium) != MEDIUM_PAGE)
+        return 0;
+    int stored_bytes = LZ4_compress_fast_extState(
+        snapshots->worker.lz4_state, (const char *)block->bytes, (char *)stored, size_bytes,
+        size_bytes - size_bytes / SAVED_PART, ACCELERATION);
+    return stored_bytes > 0 && stored_bytes < size_bytes ? (uint32_t)stored_bytes : 0;
+}
+
 /* Leaves the stored bytes behind the header; returns their size. */
-static uint32_t block_store(const struct snapshot_worker *worker,
+static uint32_t block_store(const struct snapshots *snapshots,
                             const struct snapshot_handover *block)
 {
-    uint8_t *stored = worker->slot + SNAPSHOT_BLOCK_HEADER_BYTES;
-    int size_bytes = (int)block->size_bytes;
-    int stored_bytes =
-        LZ4_compress_fast_extState(worker->lz4_state, (const char *)block->bytes, (char *)stored,
-                                   size_bytes, size_bytes - size_bytes / (int)SAVED_PART, 1);
-    if (stored_bytes > 0 && stored_bytes < size_bytes)
-        return (uint32_t)stored_bytes;
+    uint8_t *stored = snapshots->worker.slot + SNAPSHOT_BLOCK_HEADER_BYTES;
+    uint32_t stored_bytes = block_compress(snapshots, block, stored);
+    if (stored_bytes > 0)
+        return stored_bytes;
     memcpy(stored, block->bytes, block->size_bytes);
     return block->size_bytes;
 }
@@ -90,7 +102,7 @@ size_t snapshot_block_encode(const struct snapshots *snapshots,
     const struct snapshot_worker *worker = &snapshots->worker;
     uint8_t *slot = worker->slot;
     CHECK(block->size_bytes > 0 && block->size_bytes <= SNAPSHOT_BLOCK_BYTES);
-    uint32_t stored_bytes = block_store(worker, block);
+    uint32_t stored_bytes = block_store(snapshots, block);
     size_t used_bytes = SNAPSHOT_BLOCK_HEADER_BYTES + stored_bytes;
     size_t written_bytes = (used_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 

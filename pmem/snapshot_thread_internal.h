@@ -30,7 +30,7 @@ MUST_USE enum error snapshot_thread_open(struct snapshot_work work,
 /* Ends and joins the thread; the step under way is waited for. */
 void snapshot_thread_close(struct snapshot_thread *thread);
 
-/* There is work. What was stored before is seen by the steps that follow. Never waits for a step. */
+/* There is work. The steps that follow see what was stored before. Never waits for a step. */
 void snapshot_thread_wake(struct snapshot_thread *thread);
 
 /* The owner is about to look at what was done. */

@@ -4,7 +4,7 @@
  * have to wait for the medium, and is tried again.
  *
  * The order of what becomes durable is told in snapshots.h; each phase waits for the ticket of the
- * one before. A sync that failed ends the job: nothing of it counts, and the lane stops the process.
+ * one before. A failed sync ends the job: nothing of it counts, and the lane stops the process.
  */
 #include "base/crc32c.h"
 #include "base/le.h"
@@ -138,16 +138,19 @@ static bool completion_write(struct snapshots *snapshots)
     return true;
 }
 
-static enum error chunk_reread(struct snapshots *snapshots)
+/* Everything is durable: what is read from here on comes from the device. */
+static enum error chunk_fetch(struct snapshots *snapshots)
 {
     const struct snapshot_worker *worker = &snapshots->worker;
+    struct medium *medium = job_file(snapshots)->medium;
     uint32_t first = worker->blocks_checked;
     uint32_t count = worker->info.block_count - first;
+    if (first == 0)
+        medium_drop_cache(medium);
     if (first % SNAPSHOT_SYNC_BLOCKS != 0)
         return OK;
     count = count < SNAPSHOT_SYNC_BLOCKS ? count : SNAPSHOT_SYNC_BLOCKS;
-    return medium_reread(job_file(snapshots)->medium, snapshot_slot_offset(first),
-                         (size_t)count * SNAPSHOT_SLOT_BYTES);
+    return medium_fetch(medium, snapshot_slot_offset(first), (size_t)count * SNAPSHOT_SLOT_BYTES);
 }
 
 static bool read_back_step(struct snapshots *snapshots)
@@ -158,7 +161,7 @@ static bool read_back_step(struct snapshots *snapshots)
     if (number == worker->info.block_count)
         return completion_write(snapshots);
     const uint8_t *slot = job_file(snapshots)->data + snapshot_slot_offset(number);
-    enum error error = chunk_reread(snapshots);
+    enum error error = chunk_fetch(snapshots);
     if (error == OK)
         error = snapshot_block_decode(snapshots, &worker->info, slot, number, worker->block);
     if (error != OK) {

@@ -18,7 +18,8 @@
  *      0  4096 bytes  header, in two copies: see snapshot_header.c
  *   4096    64 bytes  completion record: see snapshot_block.c
  *   8192              slots of SNAPSHOT_SLOT_BYTES. Slot n has block n: 64 bytes of header, then
- *                     the bytes, compressed (LZ4) where that saves an eighth. See snapshot_block.c.
+ *                     the bytes; on an ordinary file compressed (LZ4) where that saves an eighth.
+ *                     See snapshot_block.c.
  * The seed of a block's checksum is made of the file's identity, the generation, the snapshot's id
  * and the number of the block. So a block of another snapshot or of another place is never taken.
  *

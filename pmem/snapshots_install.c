@@ -1,7 +1,7 @@
 /*
  * Installing a snapshot of another node: its blocks come in any order, each is taken once, and the
- * worker writes them as it writes a stream. What has come is known until the process ends; a restart
- * begins anew.
+ * worker writes them as it writes a stream. What is here is known until the process ends: after a
+ * restart the installing begins anew.
  *
  * The label tells a piece of another snapshot. Two snapshots with one label and different bytes
  * cannot be told apart by it; content_crc shows them when everything is read back.

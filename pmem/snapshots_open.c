@@ -43,8 +43,8 @@ bool snapshots_file_path(const char *path, uint32_t file, char ret_path[SNAPSHOT
     return length >= 0 && length < (int)SNAPSHOT_PATH_SIZE;
 }
 
-static enum error options_check(const struct snapshots_options *options, char *note,
-                                size_t note_size)
+static enum error snapshots_options_check(const struct snapshots_options *options, char *note,
+                                          size_t note_size)
 {
     char path[SNAPSHOT_PATH_SIZE];
     if (!snapshots_file_path(options->path, 0, path)) {
@@ -62,8 +62,8 @@ static enum error options_check(const struct snapshots_options *options, char *n
     return OK;
 }
 
-static enum error file_open(const struct snapshots_options *options, uint32_t number,
-                            struct snapshot_file *file, char *note, size_t note_size)
+static enum error snapshot_file_open(const struct snapshots_options *options, uint32_t number,
+                                     struct snapshot_file *file, char *note, size_t note_size)
 {
     CHECK(snapshots_file_path(options->path, number, file->path));
     const struct medium_options medium_options = {
@@ -158,8 +158,8 @@ static enum error files_open(struct snapshots *snapshots, const struct snapshots
 {
     enum error error = OK;
     for (uint32_t i = 0; i < SNAPSHOT_FILES && error == OK; i++)
-        error = file_open(options, i, &snapshots->files[i], ret_recovery->note,
-                          sizeof(ret_recovery->note));
+        error = snapshot_file_open(options, i, &snapshots->files[i], ret_recovery->note,
+                                   sizeof(ret_recovery->note));
     if (error == OK)
         error = headers_open(snapshots, options, ret_recovery);
     return error == OK ? files_recover(snapshots, options, ret_recovery) : error;
@@ -186,7 +186,8 @@ enum error snapshots_open(const struct snapshots_options *options, struct arena 
                           struct snapshots **ret_snapshots, struct snapshots_recovery *ret_recovery)
 {
     memset(ret_recovery, 0, sizeof(*ret_recovery));
-    enum error error = options_check(options, ret_recovery->note, sizeof(ret_recovery->note));
+    enum error error =
+        snapshots_options_check(options, ret_recovery->note, sizeof(ret_recovery->note));
     if (error != OK)
         return error;
     struct snapshots *snapshots = arena_take(arena, sizeof(*snapshots), 64);

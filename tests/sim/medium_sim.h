@@ -21,7 +21,8 @@
 
 #include "pmem/medium.h"
 
-#define MEDIUM_SIM_FILES_MAX 128 /* a log and a journal of two banks: of 9 nodes, 4 shards */
+/* A log, a journal of two banks and two files of snapshots: of 9 nodes, 4 shards. */
+#define MEDIUM_SIM_FILES_MAX 192
 #define MEDIUM_SIM_PATH_MAX  128
 /* Sync delay that never ends by itself: a stalled device. */
 #define MEDIUM_SIM_STALLED UINT64_MAX

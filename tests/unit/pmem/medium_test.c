@@ -356,6 +356,61 @@ static void test_medium_shows_what_was_written_at_once(void **state)
     medium_close(fixture->medium);
 }
 
+/* Bytes that this process has had fetched from devices; -1: the kernel does not tell. */
+static long long bytes_fetched(void)
+{
+    char line[128];
+    long long bytes = -1;
+    FILE *file = fopen("/proc/self/io", "re");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+        if (sscanf(line, "read_bytes: %lld", &bytes) == 1)
+            break;
+    if (file != NULL)
+        fclose(file);
+    return bytes;
+}
+
+static void test_medium_reads_again_from_the_device(void **state)
+{
+    struct fixture *fixture = *state;
+    static uint8_t bytes[FILE_BYTES / 2];
+    memset(bytes, 0x5a, sizeof(bytes));
+    assert_int_equal(fixture_open(fixture, true), OK);
+    medium_write(fixture->medium, 4096, bytes, sizeof(bytes));
+    assert_int_equal(medium_await(fixture->medium, medium_persist(fixture->medium)), OK);
+    long long before = bytes_fetched();
+    medium_drop_cache(fixture->medium);
+    assert_int_equal(medium_fetch(fixture->medium, 4096, sizeof(bytes)), OK);
+    long long after = bytes_fetched();
+    bool has_device =
+        !medium_is_volatile(fixture->medium) && !medium_is_emulated(fixture->medium) && before >= 0;
+    assert_memory_equal(medium_data(fixture->medium) + 4096, bytes, sizeof(bytes));
+    medium_close(fixture->medium);
+    assert_true(!has_device || after - before >= (long long)sizeof(bytes));
+}
+
+/* To wait for one request is to wait for no later one. */
+static void test_medium_awaits_a_ticket(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t ticket = 0;
+    assert_int_equal(fixture_open(fixture, true), OK);
+    medium_write(fixture->medium, 0, "good", 4);
+    uint64_t asked = medium_persist(fixture->medium);
+    assert_int_equal(medium_await(fixture->medium, asked), OK);
+    assert_int_equal(medium_persisted(fixture->medium, &ticket), OK);
+    assert_true(ticket >= asked);
+    pthread_mutex_lock(&gate);
+    medium_persist(fixture->medium);
+    assert_int_equal(medium_await(fixture->medium, asked), OK);
+    sync_errno = EIO;
+    pthread_mutex_unlock(&gate);
+    enum error error = medium_await(fixture->medium, medium_persist(fixture->medium));
+    medium_close(fixture->medium);
+    sync_errno = 0;
+    assert_int_equal(error, ERR_SYNC);
+}
+
 int main(void)
 {
 #define TEST(name)          cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -378,6 +433,9 @@ int main(void)
         TEST(test_medium_acknowledges_nothing_after_a_failed_write),
         TEST(test_medium_shows_what_was_written_at_once),
         TEST_EMULATED(test_medium_shows_what_was_written_at_once),
+        TEST(test_medium_reads_again_from_the_device),
+        TEST_EMULATED(test_medium_reads_again_from_the_device),
+        TEST(test_medium_awaits_a_ticket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
