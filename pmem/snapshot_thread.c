@@ -7,15 +7,24 @@
  * signals, or the thread does not sleep. The thread loads `wakes` before its steps, so what was
  * stored before the wake that it has seen is visible to them; a wake in the middle of them makes it
  * look again.
+ *
+ * A thread inherits the core of the one that starts it. A lane may be pinned to a core that it
+ * polls on without a pause, so this thread takes the cores of the process, and steps back behind
+ * the lanes.
  */
 #include "base/check.h"
 #include "pmem/snapshot_thread_internal.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define NICE 5 /* a quarter of a core beside a lane that takes all it gets */
 
 struct snapshot_thread {
     struct snapshot_work work;
@@ -39,10 +48,21 @@ static bool wake_await(struct snapshot_thread *thread, uint64_t seen)
     return !atomic_load(&thread->is_ending);
 }
 
+/* What fails here only makes the thread a worse neighbour. The process id names the first thread,
+ * which no lane is (sched_setaffinity(2)); for a priority, 0 names this thread (setpriority(2)). */
+static void step_back(void)
+{
+    cpu_set_t cores;
+    if (sched_getaffinity(getpid(), sizeof(cores), &cores) == 0)
+        (void)sched_setaffinity(0, sizeof(cores), &cores);
+    (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE);
+}
+
 static void *thread_run(void *context)
 {
     struct snapshot_thread *thread = context;
     uint64_t seen = 0;
+    step_back();
     while (wake_await(thread, seen)) {
         seen = atomic_load(&thread->wakes);
         while (!atomic_load(&thread->is_ending) &&

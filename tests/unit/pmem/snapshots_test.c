@@ -4,6 +4,7 @@
  */
 #include "pmem/snapshots.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -393,6 +395,60 @@ static void test_snapshots_refuse_a_name_that_is_too_long(void **state)
     arena_deinit(&other.arena);
 }
 
+/* The id of the thread with this name; 0: there is none. */
+static pid_t thread_find(const char *name)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    pid_t found = 0;
+    assert_non_null(tasks);
+    for (struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
+        char path[300];
+        char comm[32] = "";
+        snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
+        FILE *file = fopen(path, "re");
+        if (file == NULL)
+            continue;
+        if (fgets(comm, sizeof(comm), file) != NULL && strncmp(comm, name, strlen(name)) == 0)
+            found = (pid_t)strtol(task->d_name, NULL, 10);
+        fclose(file);
+    }
+    closedir(tasks);
+    return found;
+}
+
+/* Pinned, as a lane may be. */
+static void *open_pinned(void *context)
+{
+    cpu_set_t cores;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    assert_int_equal(sched_getaffinity(0, sizeof(cores), &cores), 0);
+    for (size_t core = 0; core < CPU_SETSIZE && CPU_COUNT(&one) == 0; core++)
+        if (CPU_ISSET(core, &cores))
+            CPU_SET(core, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+    fixture_reopen(context);
+    return NULL;
+}
+
+static void test_snapshots_thread_leaves_the_core_of_its_lane(void **state)
+{
+    struct fixture *fixture = *state;
+    cpu_set_t cores;
+    cpu_set_t found;
+    pthread_t lane;
+    assert_int_equal(pthread_create(&lane, NULL, open_pinned, fixture), 0);
+    assert_int_equal(pthread_join(lane, NULL), 0);
+    write_good(fixture, 1, 800); /* the thread has begun */
+    pid_t thread = thread_find("pollux-snapshot");
+    assert_int_not_equal(thread, 0);
+    assert_int_equal(sched_getaffinity(getpid(), sizeof(cores), &cores), 0);
+    assert_int_equal(sched_getaffinity(thread, sizeof(found), &found), 0);
+    assert_true(CPU_EQUAL(&cores, &found));
+    int nice_wanted = getpriority(PRIO_PROCESS, 0) + 5;
+    assert_int_equal(getpriority(PRIO_PROCESS, (id_t)thread), nice_wanted < 19 ? nice_wanted : 19);
+}
+
 int main(void)
 {
 #define TEST(name)          cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -412,6 +468,7 @@ int main(void)
         TEST(test_snapshots_end_with_a_failed_sync),
         TEST(test_snapshots_are_not_opened_after_a_failed_sync),
         TEST(test_snapshots_refuse_a_name_that_is_too_long),
+        TEST(test_snapshots_thread_leaves_the_core_of_its_lane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
