@@ -181,6 +181,8 @@ bool snapshot_completion_decode(uint32_t seed, const uint8_t *record, uint32_t s
                                        .content_crc = le32_load(record + 48)};
     if (info.generation == 0 || le32_load(record) != completion_crc(seed, record))
         return false;
+    if (info.generation > INDEX_MAX || info.label.index > INDEX_MAX || info.label.term > TERM_MAX)
+        return false;
     if (info.stream_bytes > SNAPSHOT_STREAM_BYTES_MAX || info.block_count > slots ||
         info.block_count != snapshot_block_count(info.stream_bytes))
         return false;
