@@ -145,6 +145,11 @@ static enum error check_event(struct raft *raft, const struct raft_event *event)
     case RAFT_EVENT_TRANSFER:
         error = check_leader(raft, event->now_ns);
         return error == OK ? raft_check_transfer(raft, event->transfer_to) : error;
+    case RAFT_EVENT_INSTALLED:
+        return event->installed.index <= INDEX_MAX && event->installed.index > 0 &&
+                       event->installed.term > 0 && event->installed.term <= TERM_MAX
+                   ? OK
+                   : ERR_RANGE;
     case RAFT_EVENT_TICK:
     case RAFT_EVENT_DURABLE:
     case RAFT_EVENT_STEP_DOWN:
@@ -170,6 +175,7 @@ static void begin_step(struct raft *raft, uint64_t now_ns, struct raft_effects *
     effects->append_skip = 0;
     effects->append_is_noop = false;
     effects->behind_begin = 0;
+    effects->is_log_reset = false;
     effects->now_count = 0;
     effects->after_count = 0;
     raft->effects = effects;
@@ -195,6 +201,9 @@ static void handle_event(struct raft *raft, const struct raft_event *event)
         break;
     case RAFT_EVENT_TRANSFER:
         raft_handle_transfer(raft, event->transfer_to);
+        break;
+    case RAFT_EVENT_INSTALLED:
+        raft_handle_installed(raft, event->installed.index, event->installed.term);
         break;
     case RAFT_EVENT_STEP_DOWN:
         if (raft->role == RAFT_LEADER)

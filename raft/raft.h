@@ -167,6 +167,7 @@ enum raft_event_type {
                              `durable.hard_state` (term 0: nothing new of it is known) */
     RAFT_EVENT_READ,      /* consistent reads up to `read_id` want an index; leader only */
     RAFT_EVENT_TRANSFER,  /* hand leadership to `transfer_to` */
+    RAFT_EVENT_INSTALLED, /* the snapshot of a leader is durable here: see `installed` */
     RAFT_EVENT_STEP_DOWN, /* the medium stalls or failed: lead no longer (no-op on others) */
 };
 
@@ -184,6 +185,10 @@ struct raft_event {
         } durable;
         uint64_t read_id; /* rises with every event */
         uint16_t transfer_to;
+        struct {
+            uint64_t index; /* last record that it holds */
+            uint64_t term;  /* of that record */
+        } installed;
     };
 };
 
@@ -203,9 +208,10 @@ struct raft_effects {
     uint64_t read_released_id;    /* current value; 0 while none */
     uint64_t read_released_index; /* applied index at which those reads may be served */
     uint16_t behind_begin; /* a peer that needs records from before this leader's first, found
-                                     in this step; 0: none. Nothing helps it yet: it is sent
-                                     heartbeats, and stays where it is */
-    bool role_changed;     /* role, term or known leader: ask raft_status */
+                                     in this step; 0: none. It needs a snapshot; meanwhile it is
+                                     sent heartbeats */
+    bool is_log_reset; /* an installed snapshot: all records go, the next one is behind it */
+    bool role_changed; /* role, term or known leader: ask raft_status */
 };
 
 struct raft_status {
@@ -251,6 +257,13 @@ MUST_USE enum error raft_init(void *memory, const struct raft_options *options,
  * ERR_RANGE: not the successor of the last, a falling term, or a term above the hard state's.
  */
 MUST_USE enum error raft_restore_entry(struct raft *raft, uint64_t index, uint64_t term);
+
+/* The log now begins at `first_index`, at most commit index + 1: what lies before is in a durable
+ * snapshot. Not within a step. */
+void raft_log_dropped(struct raft *raft, uint64_t first_index);
+
+/* Whether a snapshot up to `index` would help: records up to there may not be committed here. */
+bool raft_needs_snapshot(const struct raft *raft, uint64_t index);
 
 /*
  * Takes one event. Fills *ret_effects wholly when it returns OK; other results change nothing:

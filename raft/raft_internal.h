@@ -179,6 +179,7 @@ void raft_replicate(struct raft *raft); /* fills every pipeline that has room */
 void raft_send_heartbeats(struct raft *raft,
                           uint64_t silence_ns); /* to whom we were silent so long */
 void raft_check_losses(struct raft *raft);
+void raft_replication_dropped(struct raft *raft); /* no peer is sent what is not there any more */
 bool raft_peer_can_send(const struct raft *raft, const struct raft_peer *peer);
 
 /* commit.c */
@@ -197,6 +198,9 @@ void raft_check_quorum(struct raft *raft);
 void raft_handle_read(struct raft *raft, uint64_t read_id);
 void raft_release_reads(struct raft *raft);
 void raft_drop_reads(struct raft *raft);
+
+/* snapshot.c */
+void raft_handle_installed(struct raft *raft, uint64_t index, uint64_t term);
 
 /* transfer.c */
 MUST_USE enum error raft_check_transfer(const struct raft *raft, uint16_t to);

@@ -45,6 +45,15 @@ static void enter_replicate(const struct raft *raft, struct raft_peer *peer)
     peer->inflight_count = 0;
 }
 
+void raft_replication_dropped(struct raft *raft)
+{
+    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
+        struct raft_peer *peer = &raft->peers[slot];
+        if (slot != raft->self_slot && peer->next_index < raft->trail.first_index)
+            enter_probe(raft, peer, raft->trail.first_index);
+    }
+}
+
 /* nextIndex starts just behind the leader's last record (paper, figure 2). */
 void raft_reset_peers(struct raft *raft)
 {

@@ -12,7 +12,7 @@
  *    "role":"follower","term":3,"vote":2,"leader":2,"last_index":7,"last_term":3,
  *    "commit_index":6,"durable_index":7,"truncate_from":0,"append_count":1}
  *
- * event: tick receive propose durable read transfer step_down; message: none vote_request
+ * event: tick receive propose durable read transfer installed step_down; message: none vote_request
  * vote_reply append_request append_reply timeout_now; role: follower pre_candidate candidate
  * leader. The lines of one node are in step order; those of several nodes are merged by whoever
  * orders them.

@@ -4,6 +4,7 @@
 #include "base/check.h"
 
 #include <stddef.h>
+#include <string.h>
 
 void trail_init(struct trail *trail, struct trail_run *runs, uint32_t runs_max)
 {
@@ -18,6 +19,29 @@ void trail_begin(struct trail *trail, uint64_t first_index, uint64_t term_before
     trail->first_index = first_index;
     trail->term_before = term_before;
     trail->last_index = first_index - 1;
+}
+
+void trail_drop(struct trail *trail, uint64_t first_index)
+{
+    CHECK(first_index > trail->first_index && first_index <= trail->last_index + 1);
+    trail->term_before = trail_term_at(trail, first_index - 1);
+    trail->first_index = first_index;
+    if (first_index > trail->last_index) {
+        trail->run_count = 0;
+        return;
+    }
+    uint32_t dropped = 0; /* at most runs_max - 1 */
+    while (dropped + 1 < trail->run_count && trail->runs[dropped + 1].first_index <= first_index)
+        dropped++;
+    trail->run_count -= dropped;
+    memmove(trail->runs, trail->runs + dropped, trail->run_count * sizeof(*trail->runs));
+    trail->runs[0].first_index = first_index;
+}
+
+void trail_reset(struct trail *trail, uint64_t first_index, uint64_t term_before)
+{
+    trail->run_count = 0;
+    trail_begin(trail, first_index, term_before);
 }
 
 /* The run that holds `index`, which is first .. last. */

@@ -38,6 +38,12 @@ void trail_init(struct trail *trail, struct trail_run *runs, uint32_t runs_max);
 /* An empty trail begins at `first_index` (above 1), behind a record of `term_before` (not 0). */
 void trail_begin(struct trail *trail, uint64_t first_index, uint64_t term_before);
 
+/* The records before `first_index` (first + 1 .. last + 1) are put away. */
+void trail_drop(struct trail *trail, uint64_t first_index);
+
+/* Empties the trail; it begins at `first_index` (above 1), behind a record of `term_before`. */
+void trail_reset(struct trail *trail, uint64_t first_index, uint64_t term_before);
+
 /* Term of `index`, which may be the one before the first; 0 for index 0, further before the first
  * and beyond the last. Constant time near the end, else a bisection. */
 uint64_t trail_term_at(const struct trail *trail, uint64_t index);

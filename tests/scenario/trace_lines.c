@@ -8,7 +8,7 @@
 static const char *event_name(enum raft_event_type event)
 {
     static const char *const names[] = {"tick", "receive",  "propose",  "durable",
-                                        "read", "transfer", "step_down"};
+                                        "read", "transfer", "installed", "step_down"};
     CHECK((unsigned)event < sizeof(names) / sizeof(names[0]));
     return names[event];
 }

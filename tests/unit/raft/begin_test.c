@@ -247,6 +247,97 @@ static void test_begin_leader_tells_who_needs_older_records(void **state)
     assert_null(append_to(3));
 }
 
+static void test_begin_can_move_up_to_the_commit_index(void **state)
+{
+    (void)state;
+    lead(); /* records 10 to 13 of terms 4 4 5 6, commit index 10 */
+    struct raft_message reply = {.type = RAFT_APPEND_REPLY, .from = 2, .to = 1, .term = 6};
+    reply.append_reply.is_success = true;
+    reply.append_reply.match_index = 13;
+    struct raft_event durable = {
+        .type = RAFT_EVENT_DURABLE, .now_ns = now_ns, .durable = {.index = 13}};
+    assert_int_equal(receive(&reply, NULL), OK);
+    assert_int_equal(step(&durable), OK);
+    assert_true(effects.commit_index == 13);
+    raft_log_dropped(raft, 12);
+    raft_check_invariants(raft);
+    assert_true(raft_term_at(raft, 10) == 0);
+    assert_true(raft_term_at(raft, 11) == 4);
+    assert_true(raft_term_at(raft, 12) == 5);
+    raft_log_dropped(raft, 14);
+    raft_check_invariants(raft);
+    assert_true(raft_term_at(raft, 13) == 6);
+    /* The other peer, which took nothing, is sent no record any more. */
+    reject_from(3, &(struct raft_message){.append_request.previous_index = 13}, 4);
+    assert_int_equal(effects.behind_begin, 3);
+    assert_null(append_to(3));
+}
+
+static enum error install(uint64_t index, uint64_t term)
+{
+    struct raft_event event = {
+        .type = RAFT_EVENT_INSTALLED, .now_ns = now_ns, .installed = {index, term}};
+    return step(&event);
+}
+
+static void test_snapshot_ahead_replaces_the_log(void **state)
+{
+    (void)state;
+    assert_true(raft_needs_snapshot(raft, 20));
+    assert_int_equal(install(20, 7), OK);
+    assert_true(effects.is_log_reset);
+    assert_true(effects.commit_index == 20);
+    assert_true(effects.hard_state_changed && effects.hard_state.term == 7);
+    struct raft_status status;
+    raft_status(raft, &status);
+    assert_true(status.last_index == 20 && status.durable_index == 20);
+    struct raft_message request = {.type = RAFT_APPEND_REQUEST, .from = 2, .to = 1, .term = 7};
+    request.append_request.previous_index = 20;
+    request.append_request.previous_term = 7;
+    request.append_request.entry_count = 1;
+    request.append_request.commit_index = 20;
+    const struct raft_entry entry = {.term = 7, .kind = RAFT_ENTRY_NOOP};
+    assert_int_equal(receive(&request, &entry), OK);
+    assert_true(effects.append_first == 21 && effects.append_count == 1);
+    assert_int_equal(install(20, 7), OK);
+    assert_false(effects.is_log_reset);
+}
+
+/* Record 11 of term 4 is in the log: what follows it is kept. */
+static void test_snapshot_of_a_record_in_the_log_keeps_what_follows(void **state)
+{
+    (void)state;
+    assert_int_equal(install(11, 4), OK);
+    assert_false(effects.is_log_reset);
+    assert_true(effects.commit_index == 11);
+    assert_true(raft_term_at(raft, 12) == 5);
+}
+
+static void test_snapshot_that_conflicts_replaces_the_log(void **state)
+{
+    (void)state;
+    assert_int_equal(install(11, 5), OK);
+    assert_true(effects.is_log_reset);
+    assert_true(raft_term_at(raft, 11) == 5);
+    assert_true(raft_term_at(raft, 12) == 0);
+    assert_int_equal(install(0, 5), ERR_RANGE);
+    assert_int_equal(install(30, 0), ERR_RANGE);
+}
+
+/* A leader has every committed record, and what is committed here is not taken back. */
+static void test_snapshot_that_helps_nobody_changes_nothing(void **state)
+{
+    (void)state;
+    assert_false(raft_needs_snapshot(raft, 10));
+    assert_int_equal(install(10, 4), OK);
+    assert_false(effects.is_log_reset);
+    lead();
+    assert_false(raft_needs_snapshot(raft, 20));
+    assert_int_equal(install(20, 6), OK);
+    assert_false(effects.is_log_reset);
+    assert_true(effects.commit_index == 10);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -259,6 +350,11 @@ int main(void)
         CASE(test_begin_follower_refuses_another_past),
         CASE(test_begin_leader_starts_a_peer_at_its_first_record),
         CASE(test_begin_leader_tells_who_needs_older_records),
+        CASE(test_begin_can_move_up_to_the_commit_index),
+        CASE(test_snapshot_ahead_replaces_the_log),
+        CASE(test_snapshot_of_a_record_in_the_log_keeps_what_follows),
+        CASE(test_snapshot_that_conflicts_replaces_the_log),
+        CASE(test_snapshot_that_helps_nobody_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
