@@ -99,16 +99,24 @@
 #define LOG_FILE_BYTES_MAX (UINT64_C(1) << 37)
 /* What the layout of a log needs: header, state, one page of records. Small logs serve tests. */
 #define LOG_FILE_BYTES_MIN (12u * 1024)
+/* Segments of one log: what the page of its table has words for. A log that is recycled needs one
+ * to append to, two made ready behind that, and one kept for a new begin. */
+#define LOG_SEGMENTS_MAX 64u
+#define LOG_SEGMENTS_MIN 4u
 /* A path to a bank of a journal, with its end. */
 #define JOURNAL_BANK_PATH_SIZE 1024
-/* What a node is to be configured with at least: room for a few records of the largest size. */
-#define LOG_SIZE_BYTES_MIN (8u * 1024 * 1024)
+/* What a shard is to be configured with at least: a log of as many segments as a row needs, each
+ * with room for a record of the largest size, and a journal with room for a few. */
+#define LOG_SIZE_BYTES_MIN     (16u * 1024 * 1024)
+#define JOURNAL_SIZE_BYTES_MIN (8u * 1024 * 1024)
 /*
  * The end of a log that is nearly full, one reserve behind the other. The last one is for no-ops of
  * new leaders alone: without room for them nobody could lead. The one before it is for fences and
  * for what ends or keeps a session as well, so that a client learns what became of its writes.
  */
-#define LOG_NOOP_RESERVE_SIZE_BYTES  (64u * 1024)
+#define LOG_NOOP_RESERVE_SIZE_BYTES (64u * 1024)
+/* Only no-ops take the end of a segment: they must not wait until the next segment is ready. */
+#define LOG_NOOP_TAIL_SIZE_BYTES     4096u
 #define LOG_FENCE_RESERVE_SIZE_BYTES (64u * 1024)
 #define JOURNAL_ENTRY_SIZE_BYTES_MAX (RECORD_PAYLOAD_SIZE_BYTES_MAX - 8)
 
@@ -120,6 +128,10 @@
 #define SNAPSHOT_BLOCK_BYTES        (SNAPSHOT_SLOT_BYTES - SNAPSHOT_BLOCK_HEADER_BYTES)
 #define SNAPSHOT_RING_BLOCKS        16u
 #define SNAPSHOT_STREAM_BYTES_MAX   (UINT64_C(1) << 38)
+/* Bytes that whoever takes the stream must be able to take at once; less room counts as none. */
+#define SNAPSHOT_ROOM_MIN 64
+/* Blocks that a node asks its leader for at a time. */
+#define SNAPSHOT_ASK_BLOCKS_MAX 2u
 /* A path to one of the two files, with its end. */
 #define SNAPSHOT_PATH_SIZE 1024
 
@@ -155,8 +167,13 @@ static_assert(LOG_FILE_BYTES_MAX / RECORD_ALIGN_BYTES <= UINT32_MAX, "a place is
 static_assert(LOG_FILE_BYTES_MIN <= LOG_SIZE_BYTES_MIN, "what is configured has a layout");
 static_assert(LOG_NOOP_RESERVE_SIZE_BYTES + LOG_FENCE_RESERVE_SIZE_BYTES +
                       2 * RECORD_PAYLOAD_SIZE_BYTES_MAX <=
-                  LOG_SIZE_BYTES_MIN,
+                  LOG_SIZE_BYTES_MIN / 2,
               "the smallest log takes the largest write beside both reserves");
+static_assert((LOG_SEGMENTS_MIN + 1) * (RECORD_PAYLOAD_SIZE_BYTES_MAX + 2u * 4096) <=
+                  LOG_SIZE_BYTES_MIN,
+              "the smallest log has enough segments of one largest record");
+static_assert(2 * RECORD_PAYLOAD_SIZE_BYTES_MAX <= JOURNAL_SIZE_BYTES_MIN,
+              "the smallest journal takes the largest write");
 static_assert(SNAPSHOT_SLOT_BYTES % 4096 == 0, "a slot is whole pages");
 static_assert((SNAPSHOT_RING_BLOCKS & (SNAPSHOT_RING_BLOCKS - 1)) == 0, "a ring has a mask");
 static_assert(SNAPSHOT_STREAM_BYTES_MAX / SNAPSHOT_BLOCK_BYTES < UINT32_MAX,

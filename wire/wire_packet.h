@@ -48,6 +48,7 @@ enum wire_type {
     WIRE_TRANSFER_REPLY,
     WIRE_FORWARD, /* node to leader: its pending relaxed writes, an encoded wire_request */
     WIRE_MISSING, /* to the sender of a message: pieces that have not come */
+    WIRE_SNAPSHOT, /* between nodes: wire_snapshot.h */
 };
 
 /* What all packets of one message have in common. */
