@@ -83,6 +83,7 @@ void load_init(struct load *load, uint64_t keys)
                                       .leader = 1,
                                       .term = 1,
                                       .log_room_bytes = (size_t)1 << 30,
+                                      .append_room_bytes = (size_t)1 << 30,
                                       .role = WIRE_ROLE_LEADER};
     engine_begin_turn(load->engine, &load->view);
     open_session(load);

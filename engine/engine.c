@@ -1,6 +1,8 @@
 /* The engine as a whole: start, turns, messages, what it publishes. */
 #include "engine/engine_internal.h"
 
+#include "engine/state/snapshot_format.h"
+
 #include "base/crc32c.h"
 #include "base/le.h"
 #include "engine/state/key_hash.h"
@@ -102,6 +104,20 @@ enum error engine_init(const struct engine_options *options, struct arena *arena
     }
     *ret_engine = engine;
     return OK;
+}
+
+/* An entry's item is no larger than its blocks: the first block has more than its head beside what
+ * it holds of key and value. */
+uint64_t engine_snapshot_bytes_max(const struct engine_options *options)
+{
+    static_assert(SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_ENTRY_BYTES + STORE_ENTRY_INLINE_BYTES <=
+                      ENGINE_BLOCK_SIZE_BYTES,
+                  "an entry's head fits beside the bytes of its first block");
+    uint64_t bytes = SNAPSHOT_ITEM_HEADER_BYTES * 2 + SNAPSHOT_HEAD_BYTES + SNAPSHOT_END_BYTES;
+    bytes += (uint64_t)options->blocks_max * ENGINE_BLOCK_SIZE_BYTES;
+    bytes += (uint64_t)options->sessions_max *
+             (SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_SESSION_BYTES_MAX);
+    return bytes + (uint64_t)NODES_MAX * (SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_NODE_BYTES_MAX);
 }
 
 void engine_deinit(struct engine *engine)

@@ -152,8 +152,9 @@ struct engine_view {
     uint64_t term;
     uint64_t commit_index;
     uint64_t last_index;
-    uint64_t contact_age_ns; /* since a leader with a quorum was heard of; UINT64_MAX: never */
-    size_t log_room_bytes;   /* largest payload that the log takes now; 0: full */
+    uint64_t contact_age_ns;  /* since a leader with a quorum was heard of; UINT64_MAX: never */
+    size_t log_room_bytes;    /* payload that the log has room for; 0: full */
+    size_t append_room_bytes; /* largest payload that can be appended in this turn */
     bool is_suspect;
     uint8_t granularity;
     bool is_emulated;
@@ -164,6 +165,8 @@ struct engine_view {
 uint32_t engine_fingerprint(const struct engine_options *options);
 
 size_t engine_arena_bytes(const struct engine_options *options);
+/* No snapshot of an engine with these limits has a longer stream. */
+uint64_t engine_snapshot_bytes_max(const struct engine_options *options);
 /* ERR_ARGUMENT: an option out of range; ERR_NO_MEMORY: no grace period of RCU could be made. */
 MUST_USE enum error engine_init(const struct engine_options *options, struct arena *arena,
                                 struct engine **ret_engine);

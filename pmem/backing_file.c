@@ -86,14 +86,14 @@ static int directory_sync(const char *path)
 }
 
 /* Space is asked for first, so that a disk too small is refused before it is filled. */
-static int file_fill(int fd, size_t size_bytes)
+static int file_fill(int fd, size_t size_bytes, bool is_unwritten)
 {
     int error_number = posix_fallocate(fd, 0, (off_t)size_bytes);
     if (error_number != 0 && error_number != EOPNOTSUPP && error_number != EINVAL) {
         errno = error_number;
         return -1;
     }
-    return zeros_write(fd, size_bytes);
+    return is_unwritten && error_number == 0 ? fsync(fd) : zeros_write(fd, size_bytes);
 }
 
 /* ERR_EXISTS: another process was faster. */
@@ -112,7 +112,7 @@ static enum error file_create(const struct medium_options *options, int *ret_fd,
     int fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0)
         return backing_file_refuse(path, "create", ret_reason, reason_size);
-    if (file_fill(fd, options->size_bytes) != 0)
+    if (file_fill(fd, options->size_bytes, options->is_unwritten) != 0)
         error = backing_file_refuse(path, "write", ret_reason, reason_size);
     else if (flock(fd, LOCK_EX | LOCK_NB) != 0)
         error = backing_file_refuse(path, "lock", ret_reason, reason_size);

@@ -12,6 +12,8 @@
  *
  * Settled mark: the same of the record that was the last when a quorum had settled the log. It
  * counts where recovery takes that record into the log, for then everything before it is there too.
+ *
+ * Begin mark: a word that says of a log whose first records were dropped that it was settled then.
  */
 #include "base/crc32c.h"
 #include "base/le.h"
@@ -75,15 +77,16 @@ static uint64_t hint_encode(const struct log *log, uint32_t unit)
 
 void commit_hint_store(struct log *log, uint64_t commit_index)
 {
-    CHECK(commit_index > 0 && commit_index <= log->last_index);
-    medium_write_word(log->medium, LOG_HINT_OFFSET, hint_encode(log, log->units[commit_index]));
+    CHECK(commit_index >= log->first_index && commit_index <= log->last_index);
+    medium_write_word(log->medium, LOG_HINT_OFFSET,
+                      hint_encode(log, *log_unit_at(log, commit_index)));
 }
 
 void settled_mark_store(struct log *log)
 {
-    CHECK(log->last_index > 0);
+    CHECK(log->last_index >= log->first_index);
     medium_write_word(log->medium, LOG_SETTLED_OFFSET,
-                      hint_encode(log, log->units[log->last_index]));
+                      hint_encode(log, *log_unit_at(log, log->last_index)));
 }
 
 bool settled_mark_is_at(const struct log *log, uint32_t unit)
@@ -99,9 +102,26 @@ uint64_t commit_hint_load(const struct log *log)
     size_t offset = log_unit_offset(unit);
     struct record_view view;
 
-    if (offset < LOG_RECORDS_OFFSET || offset >= log->append_offset ||
+    if (offset < log->records_offset || offset >= log->end_offset ||
+        log->segments[log_slot_at(log, offset)].state != LOG_SEGMENT_ROW ||
         word != hint_encode(log, unit) || !record_load(log, offset, &view))
         return 0;
     uint64_t index = view.record.index;
-    return index <= log->last_index && log->units[index] == unit ? index : 0;
+    bool is_part = index >= log->first_index && index <= log->last_index;
+    return is_part && *log_unit_at(log, index) == unit ? index : 0;
+}
+
+static uint64_t begin_mark_encode(const struct log *log)
+{
+    return (uint64_t)1 << 32 | crc32c(log->seed, "settled", 7);
+}
+
+void begin_mark_store(struct log *log, bool is_settled)
+{
+    medium_write_word(log->medium, LOG_BEGIN_OFFSET, is_settled ? begin_mark_encode(log) : 0);
+}
+
+bool begin_mark_is_settled(const struct log *log)
+{
+    return le64_load(log->data + LOG_BEGIN_OFFSET) == begin_mark_encode(log);
 }

@@ -11,7 +11,8 @@
  *   26  u16  shard
  *   28  u32  record alignment
  *   32  u64  file size
- *   40  [24] zero
+ *   40  u32  segment size in pages of 4096 bytes; 0: one segment, no table
+ *   44  [20] zero
  *
  * The file appears under its name zeroed; the header follows. A power loss in between leaves zeros
  * and words of our own header and nothing else: that is a fresh file, begun again.
@@ -31,6 +32,8 @@
 #define HEADER_SHARD   26
 #define HEADER_ALIGN   28
 #define HEADER_FILE    32
+#define HEADER_SEGMENT 40
+#define HEADER_PAGE    4096u
 
 static uint32_t header_crc(const uint8_t *header)
 {
@@ -40,8 +43,8 @@ static uint32_t header_crc(const uint8_t *header)
     return crc32c(crc, header + HEADER_CRC + 4, LOG_HEADER_SIZE_BYTES - HEADER_CRC - 4);
 }
 
-static void file_header_compose(const struct log_identity *identity, size_t file_bytes,
-                                uint8_t *header)
+static void file_header_compose(const struct log_identity *identity,
+                                const struct log_header_found *found, uint8_t *header)
 {
     memset(header, 0, LOG_HEADER_SIZE_BYTES);
     le64_store(header, HEADER_MAGIC);
@@ -50,7 +53,8 @@ static void file_header_compose(const struct log_identity *identity, size_t file
     le16_store(header + HEADER_NODE, identity->node);
     le16_store(header + HEADER_SHARD, identity->shard);
     le32_store(header + HEADER_ALIGN, RECORD_ALIGN_BYTES);
-    le64_store(header + HEADER_FILE, file_bytes);
+    le64_store(header + HEADER_FILE, found->file_bytes);
+    le32_store(header + HEADER_SEGMENT, (uint32_t)(found->segment_bytes / HEADER_PAGE));
     le32_store(header + HEADER_CRC, header_crc(header));
 }
 
@@ -63,10 +67,11 @@ uint32_t log_header_seed(const struct log_identity *identity)
     return crc32c(0, bytes, sizeof(bytes));
 }
 
-void log_header_write(struct medium *medium, const struct log_identity *identity, size_t file_bytes)
+void log_header_write(struct medium *medium, const struct log_identity *identity,
+                      const struct log_header_found *found)
 {
     uint8_t header[LOG_HEADER_SIZE_BYTES];
-    file_header_compose(identity, file_bytes, header);
+    file_header_compose(identity, found, header);
     medium_write(medium, 0, header, sizeof(header));
     medium_write(medium, LOG_HEADER_COPY_OFFSET, header, sizeof(header));
 }
@@ -78,20 +83,20 @@ static bool header_is_whole(const uint8_t *header)
 }
 
 /* Only zeros and words of the header that we would write: a creation that power loss cut short. */
-static bool header_is_unfinished(const struct medium *medium, const struct log_options *options)
+static bool header_is_unfinished(const struct medium *medium, const struct log_options *options,
+                                 const struct log_header_found *fresh)
 {
     const uint8_t *data = medium_data(medium);
-    size_t file_bytes = medium_size_bytes(medium);
     uint8_t ours[LOG_STATE_OFFSET] = {0};
 
-    file_header_compose(&options->identity, file_bytes, ours);
+    file_header_compose(&options->identity, fresh, ours);
     memcpy(ours + LOG_HEADER_COPY_OFFSET, ours, LOG_HEADER_SIZE_BYTES);
     for (size_t i = 0; i < LOG_STATE_OFFSET; i += 8) {
         uint64_t word = le64_load(data + i);
         if (word != 0 && word != le64_load(ours + i))
             return false;
     }
-    return recovery_is_zero(data, LOG_STATE_OFFSET, file_bytes);
+    return recovery_is_zero(data, LOG_STATE_OFFSET, fresh->file_bytes);
 }
 
 static enum error header_refuse_rotten(const uint8_t *data, const char *path, char *note,
@@ -156,6 +161,14 @@ static enum error header_check_layout(const uint8_t *header, size_t medium_bytes
             path, version, HEADER_VERSION);
         return ERR_VERSION;
     }
+    size_t segment_bytes = (size_t)le32_load(header + HEADER_SEGMENT) * HEADER_PAGE;
+    if (segment_bytes != 0 && !log_segments_fit(file_bytes, segment_bytes)) {
+        snprintf(note, note_size,
+                 "%.120s: offset %d: %" PRIu64 " bytes do not divide into segments of %zu; start "
+                 "the newer program",
+                 path, HEADER_SEGMENT, file_bytes, segment_bytes);
+        return ERR_VERSION;
+    }
     if (file_bytes > medium_bytes || file_bytes < LOG_FILE_BYTES_MIN || file_bytes % 4096 != 0) {
         snprintf(note, note_size,
                  "%.120s: offset %d: the header says %" PRIu64
@@ -183,11 +196,13 @@ enum error log_header_check(const struct medium *medium, const struct log_option
     is_first_whole = header_is_whole(data);
     is_second_whole = header_is_whole(data + LOG_HEADER_COPY_OFFSET);
     if (!is_first_whole && !is_second_whole) {
+        const struct log_header_found fresh = {.state = LOG_HEADER_FRESH,
+                                               .file_bytes = medium_bytes,
+                                               .segment_bytes = options->segment_size_bytes};
         if (medium_bytes < LOG_FILE_BYTES_MIN || !options->is_created ||
-            !header_is_unfinished(medium, options))
+            !header_is_unfinished(medium, options, &fresh))
             return header_refuse_rotten(data, options->path, note, note_size);
-        *ret_found =
-            (struct log_header_found){.state = LOG_HEADER_FRESH, .file_bytes = medium_bytes};
+        *ret_found = fresh;
         return OK;
     }
     const uint8_t *header = is_first_whole ? data : data + LOG_HEADER_COPY_OFFSET;
@@ -199,5 +214,6 @@ enum error log_header_check(const struct medium *medium, const struct log_option
     ret_found->state =
         is_first_whole && is_second_whole ? LOG_HEADER_GOOD : LOG_HEADER_DAMAGED_COPY;
     ret_found->file_bytes = le64_load(header + HEADER_FILE);
+    ret_found->segment_bytes = (size_t)le32_load(header + HEADER_SEGMENT) * HEADER_PAGE;
     return OK;
 }

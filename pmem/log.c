@@ -2,8 +2,9 @@
  * The log: append, truncate, read, and what is durable. Opening is in log_open.c, the bytes of a
  * record in record.c.
  *
- * Invariant: units[1 .. last_index] are the places of whole records of those indexes, each naming
- * the place of the one before; nothing at or behind append_offset has ever been written.
+ * Invariant: units of first_index to last_index are the places of whole records of those indexes,
+ * each naming the place of the one before; nothing at or behind append_offset in its segment, and
+ * nothing in the segments made ready, has been written since they were wiped.
  */
 #include "base/check.h"
 #include "base/le.h"
@@ -25,14 +26,49 @@ uint64_t log_last_index(const struct log *log)
     return log->last_index;
 }
 
-size_t log_room_bytes(const struct log *log)
+uint64_t log_first_index(const struct log *log)
 {
-    return log->end_offset - log->append_offset;
+    return log->first_index;
 }
 
 size_t log_record_room_bytes(size_t payload_size_bytes)
 {
     return record_room_bytes(payload_size_bytes);
+}
+
+/* A record at or below the base of the current segment begins the next one: see log.h. */
+struct log_space log_space_begin(const struct log *log, uint64_t index)
+{
+    uint32_t slot = log_slot_of(log, log->row.current);
+    bool is_below = log->segment_count > 1 && index <= log->segments[slot].base_index;
+    return (struct log_space){
+        .left_bytes = is_below ? 0 : log_slot_offset(log, slot + 1) - log->append_offset};
+}
+
+size_t log_capacity_bytes(const struct log *log)
+{
+    uint32_t count = log->segment_count == 1 ? 1 : log->segment_count - SEGMENTS_KEPT;
+    return count * log->segment_bytes;
+}
+
+size_t log_append_room_bytes(const struct log *log)
+{
+    struct log_space space = log_space_begin(log, log->last_index + 1);
+    bool has_next = log->segment_count > 1 && segments_can_advance(log, 1);
+    return has_next ? log->segment_bytes : space.left_bytes;
+}
+
+bool log_space_take(const struct log *log, struct log_space *space, size_t room_bytes)
+{
+    if (room_bytes > space->left_bytes) {
+        if (log->segment_count == 1 || room_bytes > log->segment_bytes ||
+            !segments_can_advance(log, space->steps + 1))
+            return false;
+        space->steps++;
+        space->left_bytes = log->segment_bytes;
+    }
+    space->left_bytes -= room_bytes;
+    return true;
 }
 
 enum error log_append(struct log *log, const struct log_record *record)
@@ -42,12 +78,14 @@ enum error log_append(struct log *log, const struct log_record *record)
     CHECK(record->kind != 0);
     CHECK(record->payload.size_bytes <= RECORD_PAYLOAD_SIZE_BYTES_MAX);
     size_t room_bytes = record_room_bytes(record->payload.size_bytes);
+    struct log_space space = log_space_begin(log, record->index);
 
-    if (room_bytes > log_room_bytes(log))
+    if (!log_space_take(log, &space, room_bytes))
         return ERR_FULL;
-    CHECK(record->index <= log->units_max);
+    if (space.steps > 0)
+        segments_advance(log);
     record_write(log, record);
-    log->units[record->index] = (uint32_t)(log->append_offset / RECORD_ALIGN_BYTES);
+    *log_unit_at(log, record->index) = (uint32_t)(log->append_offset / RECORD_ALIGN_BYTES);
     log->last_index = record->index;
     log->append_offset += room_bytes;
     if (log->is_suspect && log->last_index >= log->lost_through_index)
@@ -57,7 +95,7 @@ enum error log_append(struct log *log, const struct log_record *record)
 
 void log_truncate(struct log *log, uint64_t index)
 {
-    CHECK(index >= 1);
+    CHECK(index >= log->first_index);
     CHECK(index <= log->last_index + 1);
     log->last_index = index - 1;
     if (log->durable_index >= index)
@@ -72,9 +110,9 @@ void log_truncate(struct log *log, uint64_t index)
 
 void log_read(const struct log *log, uint64_t index, struct log_record *ret_record)
 {
-    CHECK(index >= 1);
+    CHECK(index >= log->first_index);
     CHECK(index <= log->last_index);
-    record_read(log, log_unit_offset(log->units[index]), ret_record);
+    record_read(log, log_unit_offset(*log_unit_at(log, index)), ret_record);
 }
 
 uint32_t log_payload_size_bytes(const struct log *log, uint64_t index)
@@ -107,7 +145,7 @@ void log_write_commit_hint(struct log *log, uint64_t commit_index)
 {
     if (commit_index > log->last_index)
         commit_index = log->last_index;
-    if (commit_index > 0)
+    if (commit_index >= log->first_index)
         commit_hint_store(log, commit_index);
 }
 
@@ -131,18 +169,24 @@ static void log_settle_mark(struct log *log)
     log->lost_through_index = 0;
     if (log->last_index == 0)
         return;
-    settled_mark_store(log);
+    if (log->last_index < log->first_index)
+        begin_mark_store(log, true);
+    else
+        settled_mark_store(log);
     (void)medium_persist(log->medium);
 }
 
 uint64_t log_persist(struct log *log)
 {
     uint64_t ticket = medium_persist(log->medium);
+    segments_stamp(log, ticket);
     if (log->pending_count < LOG_PENDING_MAX)
         log->pending_count++;
     uint32_t newest = log->pending_first + log->pending_count - 1;
-    log->pending[newest & (LOG_PENDING_MAX - 1)] = (struct log_pending){
-        .ticket = ticket, .index = log->last_index, .offset = log->append_offset};
+    log->pending[newest & (LOG_PENDING_MAX - 1)] =
+        (struct log_pending){.ticket = ticket,
+                             .index = log->last_index,
+                             .position = log_position(log, log->row.current, log->append_offset)};
     return ticket;
 }
 
@@ -154,10 +198,11 @@ enum error log_persisted(struct log *log, uint64_t *ret_ticket, uint64_t *ret_in
         return error;
     while (log->pending_count > 0 && log->pending[log->pending_first].ticket <= ticket) {
         log->durable_index = log->pending[log->pending_first].index;
-        log->durable_offset = log->pending[log->pending_first].offset;
+        log->durable_position = log->pending[log->pending_first].position;
         log->pending_first = (log->pending_first + 1) & (LOG_PENDING_MAX - 1);
         log->pending_count--;
     }
+    log->durable_ticket = ticket;
     if (log->settle_ticket != 0 && ticket >= log->settle_ticket)
         log_settle_mark(log);
     *ret_ticket = ticket;

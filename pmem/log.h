@@ -3,7 +3,10 @@
  *
  * The record area is append-only: a logical truncation writes nothing; the next record, whose index
  * is not the successor of the last, supersedes everything from its index on. So bytes that may have
- * been acknowledged are never overwritten. Every record names the place of the one before it in the
+ * been acknowledged are never overwritten while the log needs them. The area is divided into
+ * segments; the oldest are dropped, wiped and used again (segments.c). A record lies within one
+ * segment. The first record of a segment is behind its base: whatever is later than the base in the
+ * segments before is superseded. Every record names the place of the one before it in the
  * log (index - 1), so what was lost can never be passed over in silence: see recovery.c.
  *
  * A record validates itself: its crc32c (seeded with the file's identity) covers index, term, kind,
@@ -18,7 +21,8 @@
  * The file (little endian):
  *      0  4096 bytes  header: see header.c
  *   4096  4096 bytes  hard state, commit hint, settled mark: see hard_state.c
- *   8192              records, each aligned to RECORD_ALIGN_BYTES
+ *   8192  4096 bytes  table of segments: see segments.c; absent in a log of one segment
+ *                     records, each aligned to RECORD_ALIGN_BYTES
  *
  * A record, offset, size and meaning of each field:
  *    0  u32  crc32c
@@ -26,11 +30,11 @@
  *    8  u64  index
  *   16  u64  term
  *   24  u64  commit index
- *   32  u64  durable offset
+ *   32  u64  durable position: the bytes of the row up to there were durable
  *   40  u8   kind
  *   41  u8   flags
  *   42  [2]  zero
- *   44  u32  place of record index - 1, in units of RECORD_ALIGN_BYTES
+ *   44  u32  place of record index - 1 in the file, in units of RECORD_ALIGN_BYTES; 0: none
  *   48       payload, then zero up to the alignment
  *
  * The hard state is one 8-byte word: term (40 bits), vote (8), checksum (16). It lies in two slots;
@@ -60,14 +64,23 @@ struct log_options {
     /* Of a file to be created: a multiple of 4096, LOG_FILE_BYTES_MIN to LOG_FILE_BYTES_MAX. The
      * arena must have room for this size; an existing file may be smaller, not larger. */
     size_t size_bytes;
+    /* Of a file to be created: as log_segment_size_bytes. 0: one segment, which is only wiped as a
+     * whole. An existing file keeps its own. */
+    size_t segment_size_bytes;
     bool is_created; /* create when missing */
     struct log_identity identity;
+    /* The newest snapshot of what the log decides, durable and whole; index 0: none. A log that
+     * does not go on from there begins anew behind it. */
+    uint64_t snapshot_index;
+    uint64_t snapshot_term;
 };
 
 /* What opening found. `note` is for the operator: names file, offset and what was or is to be
  * done. */
 struct log_recovery {
     bool is_created;
+    bool is_reset;        /* begins anew behind the snapshot */
+    uint64_t first_index; /* of the records that are there; last_index + 1: none */
     uint64_t last_index;
     uint64_t term; /* hard state */
     uint16_t vote;
@@ -102,22 +115,58 @@ void log_close(struct log *log);
 
 struct medium *log_medium(struct log *log);
 
+/* A segment size that suits a file of this size: it takes the largest record. */
+size_t log_segment_size_bytes(size_t file_size_bytes);
+
+/* Records from the first to the last are there; none: first is last + 1. */
+uint64_t log_first_index(const struct log *log);
 uint64_t log_last_index(const struct log *log);
 
-/* Bytes that records (headers and padding included) may still take. */
+/* Bytes that records (headers and padding included) may still take, segments that are clean and
+ * not yet ready among them. Where a segment ends, less than one record of it is lost. */
 size_t log_room_bytes(const struct log *log);
+
+/* Whether records can be appended now, one behind the other: log_space_take for each. */
+struct log_space {
+    size_t left_bytes;
+    uint32_t steps;
+};
+/* Bytes that records can take in an empty log. */
+size_t log_capacity_bytes(const struct log *log);
+/* Room of the largest single record that can be appended now. */
+size_t log_append_room_bytes(const struct log *log);
+struct log_space log_space_begin(const struct log *log, uint64_t index);
+bool log_space_take(const struct log *log, struct log_space *space, size_t room_bytes);
 /* Room that a record of this payload takes. */
 size_t log_record_room_bytes(size_t payload_size_bytes);
 
 /* Copies the record behind the last; record->index is log_last_index + 1, term at most
  * TERM_MAX, kind not 0, payload at most RECORD_PAYLOAD_SIZE_BYTES_MAX (CHECK). ERR_FULL changes
- * nothing. */
+ * nothing: no room, or the next segment is not ready yet. */
 MUST_USE enum error log_append(struct log *log, const struct log_record *record);
 
-/* Forgets the records from `index` on (1 .. last + 1). Written by the next append. */
+/* Forgets the records from `index` on (first .. last + 1). Written by the next append. */
 void log_truncate(struct log *log, uint64_t index);
 
-/* Reads a record in place; the payload lives in the mapping until log_close. 1 .. last (CHECK). */
+/*
+ * The records up to `index` (at most the last) are in a durable snapshot, and the one before that
+ * is not needed either: segments that hold nothing later are dropped, and log_first_index rises.
+ * Not while the log is suspect: what it lost must stay visible.
+ */
+void log_drop(struct log *log, uint64_t index);
+
+/* Forgets all records; the next one is index + 1, behind a durable snapshot at `index`.
+ * ERR_NOT_YET: no segment is ready; log_recycle and a persist will help. */
+MUST_USE enum error log_reset(struct log *log, uint64_t index);
+bool log_can_reset(const struct log *log);
+
+/* One step of wiping what was dropped, at most `step_bytes` (a multiple of RECORD_ALIGN_BYTES): in
+ * every turn, until log_is_recycled. ERR_SYNC for ever after a failed sync. */
+MUST_USE enum error log_recycle(struct log *log, size_t step_bytes);
+bool log_is_recycled(const struct log *log);
+
+/* Reads a record in place; the payload lives in the mapping until its segment is dropped, or
+ * log_close. first .. last (CHECK). */
 void log_read(const struct log *log, uint64_t index, struct log_record *ret_record);
 uint32_t log_payload_size_bytes(const struct log *log, uint64_t index);
 
@@ -152,7 +201,7 @@ bool log_is_quiet(const struct log *log);
  * behind it is durably gone, so a start that finds it knows that a wipe was under way, and that the
  * next one must not stop where it sees zeros (a killed process may have left them in a cache).
  * When *ret_is_done, the log is as freshly created but for its hard state. Nothing else may be
- * called on the log before. ERR_SYNC for ever after a failed sync.
+ * called on the log before. ERR_SYNC for ever after a failed sync. Only for a log of one segment.
  */
 MUST_USE enum error log_wipe(struct log *log, size_t step_bytes, bool *ret_is_done);
 /* Nothing lies in the record area. */

@@ -16,13 +16,22 @@
 #define LOG_SLOTS              2u
 #define LOG_HINT_OFFSET        (LOG_STATE_OFFSET + 1024u)
 #define LOG_SETTLED_OFFSET     (LOG_STATE_OFFSET + 1536u)
-#define LOG_RECORDS_OFFSET     8192u
+#define LOG_BEGIN_OFFSET       (LOG_STATE_OFFSET + 2048u)
+#define LOG_RECORDS_OFFSET     8192u /* of a log of one segment; else the table lies here */
+#define LOG_TABLE_SIZE_BYTES   4096u
+#define LOG_TABLE_COPY_OFFSET  2048u /* of the second copy, from the table's begin */
 
 /* A record written while the log was suspect: it does not prove that what was lost is settled. */
 #define LOG_FLAG_SUSPECT 1u
+/* The first record of the log in its segment, behind the base. Whatever lies before it there was
+ * lost or superseded. */
+#define LOG_FLAG_BEGIN 2u
 
 /* What a log may have lost until something in it proves that a quorum settled it. */
 #define LOG_LOST_EVERYTHING UINT64_MAX
+
+/* Kept clean for a new begin (log_reset), which must not wait for a wipe. */
+#define SEGMENTS_KEPT 1u
 
 /* Persists asked for and not yet durable. When full the newest two merge, which only reports
  * later. */
@@ -35,7 +44,39 @@ static_assert((LOG_PENDING_MAX & (LOG_PENDING_MAX - 1)) == 0, "the ring is index
 struct log_pending {
     uint64_t ticket;
     uint64_t index;
-    size_t offset;
+    uint64_t position;
+};
+
+/* segments.c. DIRTY: to be wiped. CLEAN: durably zero. ROW: part of the row, or ready for it. */
+enum log_segment_state { LOG_SEGMENT_DIRTY, LOG_SEGMENT_CLEAN, LOG_SEGMENT_ROW };
+struct log_segment {
+    enum log_segment_state state;
+    uint64_t sequence;   /* ROW: its place in the row, from 1 */
+    uint64_t base_index; /* ROW, not behind the current one: the record before its first */
+    uint64_t ticket;     /* of the persist that made this state durable */
+};
+
+/* The segments in use, by sequence: first <= current <= last. Those from `oldest` to `first` are
+ * dropped and not yet wiped, those behind `current` are made ready. */
+struct log_row {
+    uint64_t oldest;
+    uint64_t first;
+    uint64_t current;
+    uint64_t last;
+};
+
+/* recycle.c: the segment that is being wiped. */
+enum log_recycle_phase {
+    LOG_RECYCLE_NONE,
+    LOG_RECYCLE_MARKED,
+    LOG_RECYCLE_ZEROING,
+    LOG_RECYCLE_END
+};
+struct log_recycle {
+    enum log_recycle_phase phase;
+    uint32_t slot;
+    size_t done_bytes;
+    uint64_t ticket;
 };
 
 /* wipe.c: what is under way, and the ticket that the next step waits for. */
@@ -52,15 +93,24 @@ struct log {
     const uint8_t *data;
     uint32_t seed; /* of every checksum in the file: identity */
     bool is_suspect;
-    size_t end_offset;    /* of the record area */
-    size_t append_offset; /* behind the last byte that is not zero, aligned */
-    size_t durable_offset;
+    size_t records_offset; /* of the record area */
+    size_t end_offset;     /* of the record area */
+    size_t append_offset;  /* behind the last byte that is not zero, aligned */
+    uint64_t durable_position;
+    uint64_t durable_ticket;
+    uint32_t segment_count;
+    size_t segment_bytes;
+    struct log_row row;
+    struct log_segment segments[LOG_SEGMENTS_MAX];
+    bool is_row_unstamped; /* segments were made ready since the last persist */
+    struct log_recycle recycle;
+    uint64_t first_index; /* records before it are gone */
     uint64_t last_index;
     uint64_t durable_index;
     uint64_t settle_ticket;      /* of the persist after which the log is settled; 0: none */
     uint64_t lost_through_index; /* highest index that may have been lost; 0: none; or everything */
-    uint32_t *units;             /* index -> offset / RECORD_ALIGN_BYTES; [0] is 0 */
-    uint64_t units_max;          /* highest index that fits */
+    uint32_t *units;             /* ring: index -> offset / RECORD_ALIGN_BYTES; that of 0 is 0 */
+    uint64_t units_max;          /* records that fit at a time */
     uint64_t term;
     uint16_t vote;
     uint32_t pending_first;
@@ -72,7 +122,7 @@ struct log {
 /* A record as read from the medium, all fields checked. */
 struct record_view {
     struct log_record record;
-    uint64_t durable_offset;
+    uint64_t durable_position;
     uint32_t previous_unit;
     uint8_t flags;
     size_t room_bytes;
@@ -82,6 +132,69 @@ static inline size_t log_unit_offset(uint32_t unit)
 {
     return (size_t)unit * RECORD_ALIGN_BYTES;
 }
+
+/* The place of record `index`, and of the one before the first. */
+static inline uint32_t *log_unit_at(const struct log *log, uint64_t index)
+{
+    return &log->units[index % (log->units_max + 1)];
+}
+
+static inline uint32_t log_slot_of(const struct log *log, uint64_t sequence)
+{
+    return (uint32_t)((sequence - 1) % log->segment_count);
+}
+
+static inline size_t log_slot_offset(const struct log *log, uint32_t slot)
+{
+    return log->records_offset + (size_t)slot * log->segment_bytes;
+}
+
+static inline uint32_t log_slot_at(const struct log *log, size_t offset)
+{
+    return (uint32_t)((offset - log->records_offset) / log->segment_bytes);
+}
+
+static inline struct log_segment *log_segment_of(struct log *log, uint64_t sequence)
+{
+    return &log->segments[log_slot_of(log, sequence)];
+}
+
+/*
+ * A position counts the bytes of the row since the log was made, so it rises for ever, while the
+ * offset of a segment comes again. In a log of one segment the two are the same. `sequence` is that
+ * of the segment that `offset` lies in (or ends).
+ */
+static inline uint64_t log_position(const struct log *log, uint64_t sequence, size_t offset)
+{
+    return (sequence - 1) * log->segment_bytes + log->records_offset +
+           (offset - log_slot_offset(log, log_slot_of(log, sequence)));
+}
+
+/* segments.c: which part of the file has which place in the row. */
+bool log_segments_fit(size_t file_bytes, size_t segment_bytes);
+void segments_layout(struct log *log, size_t file_bytes, size_t segment_bytes);
+/* Reads the table, changes nothing on the medium. ERR_CHECKSUM: both copies of a word are rotten.
+ * *ret_is_damaged: one is. */
+MUST_USE enum error segments_load(struct log *log, bool *ret_is_damaged);
+/* Of a file just created, which is all zero. */
+void segments_fresh(struct log *log);
+/* Of a log without a row: begins it. */
+void segments_begin(struct log *log);
+/* Writes the table as it is known. */
+void segments_store(struct log *log);
+/* Makes clean segments ready behind the last of the row; durable with the next persist. */
+void segments_prepare(struct log *log);
+void segments_stamp(struct log *log, uint64_t ticket);
+void segment_set(struct log *log, uint32_t slot, enum log_segment_state state, uint64_t sequence);
+/* True when the next segments, so many, can be appended to and the kept one remains. */
+bool segments_can_advance(const struct log *log, uint32_t steps);
+/* Whether a record of this index begins the current segment. */
+bool segments_is_begin(const struct log *log, uint64_t index);
+/* Goes on in the next segment, which is ready (CHECK). */
+void segments_advance(struct log *log);
+
+/* wipe.c: stores zeros. */
+void log_zero(struct log *log, size_t from, size_t to);
 
 /* record.c: one record as bytes. */
 size_t record_room_bytes(size_t payload_size_bytes);
@@ -95,14 +208,15 @@ enum log_header_state { LOG_HEADER_GOOD, LOG_HEADER_DAMAGED_COPY, LOG_HEADER_FRE
 uint32_t log_header_seed(const struct log_identity *identity);
 struct log_header_found {
     enum log_header_state state;
-    size_t file_bytes; /* as the header states */
+    size_t file_bytes;    /* as the header states */
+    size_t segment_bytes; /* as well; 0: one segment */
 };
 /* `note` is written on an error. */
 MUST_USE enum error log_header_check(const struct medium *medium, const struct log_options *options,
                                      struct log_header_found *ret_found, char *note,
                                      size_t note_size);
 void log_header_write(struct medium *medium, const struct log_identity *identity,
-                      size_t file_bytes);
+                      const struct log_header_found *found);
 
 /* hard_state.c: term, vote, commit hint. */
 MUST_USE enum error hard_state_load(struct log *log, bool *ret_is_damaged);
@@ -113,13 +227,19 @@ void commit_hint_store(struct log *log, uint64_t commit_index);
 /* Notes that the log up to its last record is settled; whether that was noted of this record. */
 void settled_mark_store(struct log *log);
 bool settled_mark_is_at(const struct log *log, uint32_t unit);
+/* Notes whether the log was settled when its begin was dropped: then there may be no record left
+ * that tells. */
+void begin_mark_store(struct log *log, bool is_settled);
+bool begin_mark_is_settled(const struct log *log);
 
 /* recovery.c: fills the log from the record area. Writes nothing. */
 struct recovery_scan {
     uint64_t commit_index;
-    size_t lost_offset;    /* where the bytes that are not part of the log begin; 0: none */
-    size_t valid_end;      /* end of the last whole record, part of the log or not */
-    size_t vouched_offset; /* up to where records say that the file was durable */
+    uint64_t lost_position;    /* where the bytes that are not part of the log begin; 0: none */
+    uint64_t valid_end;        /* position of the end of the last whole record, taken or not */
+    uint64_t vouched_position; /* up to where records say that the file was durable */
+    size_t lost_offset;        /* of lost_position */
+    uint64_t invalid_units;    /* since the last record taken: as many may be lost there */
 };
 void recovery_scan(struct log *log, struct recovery_scan *ret_scan);
 /* True when every byte of [from, to) is zero. */

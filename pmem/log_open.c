@@ -12,14 +12,26 @@ size_t log_arena_bytes(size_t file_size_bytes)
     return sizeof(struct log) + (file_size_bytes / RECORD_ALIGN_BYTES + 1) * sizeof(uint32_t) + 128;
 }
 
+size_t log_segment_size_bytes(size_t file_size_bytes)
+{
+    size_t largest_bytes =
+        record_room_bytes(RECORD_PAYLOAD_SIZE_BYTES_MAX) + LOG_NOOP_TAIL_SIZE_BYTES;
+    size_t wanted_bytes = file_size_bytes / (LOG_SEGMENTS_MAX / 2);
+    size_t segment_bytes = wanted_bytes > largest_bytes ? wanted_bytes : largest_bytes;
+    return (segment_bytes + 4095) / 4096 * 4096;
+}
+
 static enum error log_options_check(const struct log_options *options, char *note, size_t note_size)
 {
+    bool is_divided = options->segment_size_bytes == 0 ||
+                      log_segments_fit(options->size_bytes, options->segment_size_bytes);
     if (options->path != NULL && options->path[0] != '\0' &&
         options->size_bytes >= LOG_FILE_BYTES_MIN && options->size_bytes <= LOG_FILE_BYTES_MAX &&
-        options->size_bytes % 4096 == 0)
+        options->size_bytes % 4096 == 0 && is_divided)
         return OK;
-    snprintf(note, note_size, "log size %zu: must be a multiple of 4096 from %u on",
-             options->size_bytes, LOG_FILE_BYTES_MIN);
+    snprintf(note, note_size,
+             "log size %zu: must be a multiple of 4096 from %u on, and divide into segments of %zu",
+             options->size_bytes, LOG_FILE_BYTES_MIN, options->segment_size_bytes);
     return ERR_ARGUMENT;
 }
 
@@ -41,18 +53,18 @@ static enum error arena_check(const struct arena *arena, size_t file_bytes,
 static void recovery_describe(const struct log *log, const struct recovery_scan *scan,
                               const char *path, bool is_repaired, struct log_recovery *ret_recovery)
 {
-    size_t lost_end = log->append_offset;
+    uint64_t lost_end = log_position(log, log->row.current, log->append_offset);
 
-    if (scan->lost_offset == 0 && is_repaired) {
+    if (scan->lost_position == 0 && is_repaired) {
         snprintf(
             ret_recovery->note, sizeof(ret_recovery->note),
-            "%.120s: offsets 0 to %u: a damaged copy of header or hard state was repaired from "
-            "the other; check the medium",
-            path, LOG_RECORDS_OFFSET);
+            "%.120s: offsets 0 to %zu: a damaged copy of header, hard state or table was repaired "
+            "from the other; check the medium",
+            path, log->records_offset);
     }
-    if (scan->lost_offset == 0)
+    if (scan->lost_position == 0)
         return;
-    if (scan->vouched_offset > scan->lost_offset) {
+    if (scan->vouched_position > scan->lost_position) {
         ret_recovery->hole_first_index = log->last_index + 1;
         ret_recovery->torn_bytes = lost_end - scan->valid_end;
         snprintf(ret_recovery->note, sizeof(ret_recovery->note),
@@ -62,7 +74,7 @@ static void recovery_describe(const struct log *log, const struct recovery_scan 
                  path, scan->lost_offset, log->last_index + 1);
         return;
     }
-    ret_recovery->torn_bytes = lost_end - scan->lost_offset;
+    ret_recovery->torn_bytes = lost_end - scan->lost_position;
     snprintf(ret_recovery->note, sizeof(ret_recovery->note),
              "%.100s: offset %zu: %" PRIu64 " bytes behind record %" PRIu64
              " are torn, as power loss leaves them; until a quorum has settled the log, this "
@@ -85,21 +97,74 @@ static void rewrite(struct log *log, size_t from, size_t to)
     }
 }
 
-static enum error recovered_persist(struct log *log, const struct log_identity *identity,
-                                    size_t vouched_offset, uint64_t commit_index)
+/* The row from a position on. */
+static void rewrite_row(struct log *log, uint64_t position)
 {
-    log_header_write(log->medium, identity, log->end_offset);
+    for (uint64_t sequence = log->row.first; sequence <= log->row.current; sequence++) {
+        size_t begin = log_slot_offset(log, log_slot_of(log, sequence));
+        size_t end = sequence < log->row.current ? begin + log->segment_bytes : log->append_offset;
+        uint64_t at = log_position(log, sequence, begin);
+        if (position > at)
+            begin = position - at < end - begin ? begin + (size_t)(position - at) : end;
+        rewrite(log, begin, end);
+    }
+}
+
+/* `found` is the header; a new file gets its table when the header is durable, for without it a
+ * header that is not whole stands for a file that was never finished. */
+static enum error recovered_persist(struct log *log, const struct log_identity *identity,
+                                    const struct log_header_found *found, uint64_t vouched_position)
+{
+    log_header_write(log->medium, identity, found);
     if (log->term != 0)
         hard_state_store(log);
-    /* The node answers from this state at once, so that no later start may show an earlier one. */
-    log_write_commit_hint(log, commit_index);
-    rewrite(log, vouched_offset, log->append_offset);
-    enum error error = medium_persist_wait(log->medium);
+    enum error error = found->state == LOG_HEADER_FRESH ? medium_persist_wait(log->medium) : OK;
     if (error != OK)
         return error;
-    log->durable_offset = log->append_offset;
+    segments_store(log);
+    segments_prepare(log);
+    rewrite_row(log, vouched_position);
+    error = medium_persist_wait(log->medium);
+    if (error != OK)
+        return error;
+    segments_stamp(log, 0);
+    log->durable_position = log_position(log, log->row.current, log->append_offset);
     log->durable_index = log->last_index;
     return OK;
+}
+
+/* Where the log does not go on from the snapshot, it begins anew behind it. */
+static bool is_apart(const struct log *log, const struct log_options *options)
+{
+    uint64_t index = options->snapshot_index;
+    struct log_record record;
+    if (log->first_index > index + 1 || log->last_index < index)
+        return true;
+    if (index < log->first_index || index == 0)
+        return false;
+    log_read(log, index, &record);
+    return record.term != options->snapshot_term;
+}
+
+/* Gives up what is in the row, waiting for the medium. What was lost with it is not forgotten. */
+static enum error begin_anew(struct log *log, uint64_t index)
+{
+    if (log->first_index > index + 1) {
+        log->is_suspect = true;
+        log->lost_through_index = log->last_index;
+    }
+    enum error error = log_reset(log, index);
+    for (uint64_t i = 0; error == ERR_NOT_YET && i < 4 * LOG_SEGMENTS_MAX; i++) {
+        log->row.first = log->row.current; /* no room: at least that much is to be had */
+        error = log_recycle(log, log->segment_bytes);
+        if (error == OK)
+            error = medium_persist_wait(log->medium);
+        if (error == OK) {
+            segments_stamp(log, 0);
+            error = log_reset(log, index);
+        }
+    }
+    return error == OK ? medium_persist_wait(log->medium) : error;
 }
 
 /* Nothing is damaged, and yet something may be missing. */
@@ -129,11 +194,10 @@ static void doubt_describe(const struct log *log, const char *path,
 
 /* The walk, and what it means for the hard state: a vote for a term is durable before anything of
  * that term is answered, so a record of a later term shows that nothing of it was. */
-static void log_recover(struct log *log, const char *path, bool is_repaired,
-                        struct recovery_scan *ret_scan, struct log_recovery *ret_recovery)
+static void log_recover(struct log *log, struct recovery_scan *ret_scan)
 {
     recovery_scan(log, ret_scan);
-    if (log->last_index > 0) {
+    if (log->last_index >= log->first_index) {
         struct log_record last;
         log_read(log, log->last_index, &last);
         if (last.term > log->term) {
@@ -142,57 +206,94 @@ static void log_recover(struct log *log, const char *path, bool is_repaired,
         }
     }
     uint64_t hint = commit_hint_load(log);
-    uint64_t commit_index = hint > ret_scan->commit_index ? hint : ret_scan->commit_index;
-    log->is_suspect = ret_scan->lost_offset != 0 || log->last_index < log->lost_through_index;
+    if (hint > ret_scan->commit_index)
+        ret_scan->commit_index = hint;
+    log->is_suspect = ret_scan->lost_position != 0 || log->last_index < log->lost_through_index;
+}
+
+/* Everything found becomes durable, and a log apart from its snapshot begins anew. */
+static enum error log_found(struct log *log, const struct log_options *options,
+                            const struct log_header_found *header, const struct recovery_scan *scan,
+                            struct log_recovery *ret_recovery)
+{
+    uint64_t commit_index =
+        scan->commit_index < log->last_index ? scan->commit_index : log->last_index;
+    /* The node answers from this state at once, so that no later start may show an earlier one. */
+    log_write_commit_hint(log, commit_index);
+    enum error error = recovered_persist(log, &options->identity, header, scan->vouched_position);
+    ret_recovery->is_reset = is_apart(log, options);
+    if (error == OK && ret_recovery->is_reset)
+        error = begin_anew(log, options->snapshot_index);
+    ret_recovery->first_index = log->first_index;
     ret_recovery->last_index = log->last_index;
     ret_recovery->term = log->term;
     ret_recovery->vote = log->vote;
-    ret_recovery->commit_index = commit_index < log->last_index ? commit_index : log->last_index;
+    if (ret_recovery->is_reset || commit_index < options->snapshot_index)
+        commit_index = options->snapshot_index;
+    ret_recovery->commit_index = commit_index;
     ret_recovery->is_suspect = log->is_suspect;
-    recovery_describe(log, ret_scan, path, is_repaired, ret_recovery);
-    if (log->is_suspect && ret_recovery->note[0] == '\0')
-        doubt_describe(log, path, ret_recovery);
+    return error;
+}
+
+static void rotten_describe(const char *path, uint32_t offset, const char *what, char *note,
+                            size_t note_size)
+{
+    snprintf(
+        note, note_size,
+        "%.120s: offset %u: both copies of %s are damaged; move the file away and let the node "
+        "copy the log from its peers",
+        path, offset, what);
 }
 
 /* Everything that may fail before anything is taken or written. */
 static enum error log_check(const struct log_options *options, const struct arena *arena,
-                            struct log *log, bool *ret_is_repaired,
+                            struct log *log, struct log_header_found *ret_header,
                             struct log_recovery *ret_recovery)
 {
     char *note = ret_recovery->note;
     size_t note_size = sizeof(ret_recovery->note);
-    struct log_header_found found = {0};
     bool is_slot_damaged = false;
+    bool is_word_damaged = false;
 
-    enum error error = log_header_check(log->medium, options, &found, note, note_size);
+    enum error error = log_header_check(log->medium, options, ret_header, note, note_size);
     if (error == OK)
-        error = arena_check(arena, found.file_bytes, options, note, note_size);
+        error = arena_check(arena, ret_header->file_bytes, options, note, note_size);
     if (error != OK)
         return error;
     log->data = medium_data(log->medium);
     log->seed = log_header_seed(&options->identity);
-    log->end_offset = found.file_bytes;
-    log->units_max = (found.file_bytes - LOG_RECORDS_OFFSET) / RECORD_ALIGN_BYTES;
+    segments_layout(log, ret_header->file_bytes, ret_header->segment_bytes);
     error = hard_state_load(log, &is_slot_damaged);
     if (error != OK) {
-        snprintf(
-            note, note_size,
-            "%.120s: offset %u: both copies of term and vote are damaged; move the file away and "
-            "let the node copy the log from its peers",
-            options->path, LOG_STATE_OFFSET);
+        rotten_describe(options->path, LOG_STATE_OFFSET, "term and vote", note, note_size);
         return error;
     }
-    ret_recovery->is_created = found.state == LOG_HEADER_FRESH;
-    *ret_is_repaired = found.state == LOG_HEADER_DAMAGED_COPY || is_slot_damaged;
+    error = segments_load(log, &is_word_damaged);
+    if (error != OK) {
+        rotten_describe(options->path, LOG_RECORDS_OFFSET, "a segment's word", note, note_size);
+        return error;
+    }
+    ret_recovery->is_created = ret_header->state == LOG_HEADER_FRESH;
+    if (ret_header->state == LOG_HEADER_GOOD && (is_slot_damaged || is_word_damaged))
+        ret_header->state = LOG_HEADER_DAMAGED_COPY;
     return OK;
+}
+
+/* What the operator should know. */
+static void log_describe(const struct log *log, const char *path, bool is_repaired,
+                         const struct recovery_scan *scan, struct log_recovery *ret_recovery)
+{
+    recovery_describe(log, scan, path, is_repaired, ret_recovery);
+    if (log->is_suspect && ret_recovery->note[0] == '\0')
+        doubt_describe(log, path, ret_recovery);
 }
 
 enum error log_open(const struct log_options *options, struct arena *arena, struct log **ret_log,
                     struct log_recovery *ret_recovery)
 {
     struct log found = {0};
+    struct log_header_found header = {0};
     struct recovery_scan scan;
-    bool is_repaired = false;
 
     memset(ret_recovery, 0, sizeof(*ret_recovery));
     enum error error = log_options_check(options, ret_recovery->note, sizeof(ret_recovery->note));
@@ -205,7 +306,7 @@ enum error log_open(const struct log_options *options, struct arena *arena, stru
         medium_open(&medium_options, &found.medium, ret_recovery->note, sizeof(ret_recovery->note));
     if (error != OK)
         return error;
-    error = log_check(options, arena, &found, &is_repaired, ret_recovery);
+    error = log_check(options, arena, &found, &header, ret_recovery);
     if (error != OK) {
         medium_close(found.medium);
         return error;
@@ -213,9 +314,12 @@ enum error log_open(const struct log_options *options, struct arena *arena, stru
     struct log *log = arena_take(arena, sizeof(*log), 64);
     found.units = arena_take(arena, (found.units_max + 1) * sizeof(uint32_t), 64);
     *log = found;
-    log_recover(log, options->path, is_repaired, &scan, ret_recovery);
-    error =
-        recovered_persist(log, &options->identity, scan.vouched_offset, ret_recovery->commit_index);
+    if (header.state == LOG_HEADER_FRESH)
+        segments_fresh(log);
+    segments_begin(log);
+    log_recover(log, &scan);
+    log_describe(log, options->path, header.state == LOG_HEADER_DAMAGED_COPY, &scan, ret_recovery);
+    error = log_found(log, options, &header, &scan, ret_recovery);
     if (error != OK) {
         snprintf(ret_recovery->note, sizeof(ret_recovery->note),
                  "%.120s: the sync after recovery failed; check the medium", options->path);

@@ -44,6 +44,9 @@ struct medium_options {
     const char *path;
     size_t size_bytes; /* a multiple of 4096 */
     bool is_created;
+    /* Only the room is taken at creation, nothing is written or touched: the first write to a part
+     * of the file may wait for the file system. Not for a lane's own writes. */
+    bool is_unwritten;
 };
 MUST_USE enum error medium_open(const struct medium_options *options, struct medium **ret_medium,
                                 char *ret_reason, size_t reason_size);

@@ -116,14 +116,14 @@ static int map_by_hand(struct medium *medium)
     return status;
 }
 
-static enum error medium_map(struct medium *medium, const char *path, char *ret_reason,
-                             size_t reason_size)
+static enum error medium_map(struct medium *medium, const struct medium_options *options,
+                             char *ret_reason, size_t reason_size)
 {
     int status = pmem2_source_from_fd(&medium->source, medium->fd);
     if (status == 0)
         status = has_map_sync(medium->fd) ? map_by_pmem2(medium) : map_by_hand(medium);
     if (status != 0)
-        return map_refuse(path, ret_reason, reason_size);
+        return map_refuse(options->path, ret_reason, reason_size);
     medium->data = pmem2_map_get_address(medium->map);
     medium->granularity = granularity_of(medium->map);
     medium->copy = pmem2_get_memcpy_fn(medium->map);
@@ -132,7 +132,7 @@ static enum error medium_map(struct medium *medium, const char *path, char *ret_
     /* Page faults now and not in the first append to each page; a kernel that cannot is only
      * slower. Not for PAGE: every page would be dirty, and the first sync would write the whole
      * file. */
-    if (medium->granularity != MEDIUM_PAGE)
+    if (medium->granularity != MEDIUM_PAGE && !options->is_unwritten)
         (void)madvise(medium->data, medium->size_bytes, MADV_POPULATE_WRITE);
     medium->is_emulated =
         medium->granularity != MEDIUM_PAGE && getenv("PMEM2_FORCE_GRANULARITY") != NULL;
@@ -152,7 +152,7 @@ static enum error medium_init(struct medium *medium, const struct medium_options
         return error != OK ? error : ERR_SHORT;
     }
     medium->is_volatile = backing_file_is_volatile(medium->fd);
-    error = medium_map(medium, options->path, ret_reason, reason_size);
+    error = medium_map(medium, options, ret_reason, reason_size);
     if (error != OK || medium->granularity != MEDIUM_PAGE)
         return error;
     error = syncer_open(medium->fd, &medium->syncer);

@@ -47,11 +47,12 @@ static void record_header_compose(const struct log *log, const struct log_record
     le64_store(header + RECORD_INDEX, record->index);
     le64_store(header + RECORD_TERM, record->term);
     le64_store(header + RECORD_COMMIT, record->commit_index);
-    le64_store(header + RECORD_DURABLE, log->durable_offset);
+    le64_store(header + RECORD_DURABLE, log->durable_position);
     header[RECORD_KIND] = record->kind;
-    header[RECORD_FLAGS] = log->is_suspect ? LOG_FLAG_SUSPECT : 0;
+    header[RECORD_FLAGS] = (log->is_suspect ? LOG_FLAG_SUSPECT : 0) |
+                           (segments_is_begin(log, record->index) ? LOG_FLAG_BEGIN : 0);
     le16_store(header + RECORD_RESERVED, 0);
-    le32_store(header + RECORD_PREVIOUS, log->units[record->index - 1]);
+    le32_store(header + RECORD_PREVIOUS, *log_unit_at(log, record->index - 1));
     le32_store(header + RECORD_CRC,
                record_crc(log->seed, log->append_offset, header, record->payload));
 }
@@ -99,12 +100,15 @@ static bool record_is_plausible(const struct log *log, size_t offset, const uint
                                 const struct record_view *view)
 {
     size_t size_bytes = le32_load(header + RECORD_SIZE);
+    uint32_t slot = log_slot_at(log, offset);
+    uint64_t position = log_position(log, log->segments[slot].sequence, offset);
     return size_bytes <= RECORD_PAYLOAD_SIZE_BYTES_MAX &&
-           record_room_bytes(size_bytes) <= log->end_offset - offset && view->record.index > 0 &&
-           view->record.index <= log->units_max && view->record.term <= TERM_MAX &&
-           view->record.kind != 0 && view->flags <= LOG_FLAG_SUSPECT &&
-           le16_load(header + RECORD_RESERVED) == 0 && view->durable_offset <= offset &&
-           log_unit_offset(view->previous_unit) < offset;
+           record_room_bytes(size_bytes) <= log_slot_offset(log, slot + 1) - offset &&
+           view->record.index > 0 && view->record.index <= INDEX_MAX &&
+           view->record.term <= TERM_MAX && view->record.kind != 0 &&
+           view->flags <= (LOG_FLAG_SUSPECT | LOG_FLAG_BEGIN) &&
+           le16_load(header + RECORD_RESERVED) == 0 && view->durable_position <= position &&
+           log_unit_offset(view->previous_unit) < log->end_offset;
 }
 
 void record_read(const struct log *log, size_t offset, struct log_record *ret_record)
@@ -125,7 +129,7 @@ bool record_load(const struct log *log, size_t offset, struct record_view *ret_v
     CHECK(offset + RECORD_ALIGN_BYTES <= log->end_offset);
     const uint8_t *header = log->data + offset;
     struct record_view view = {
-        .durable_offset = le64_load(header + RECORD_DURABLE),
+        .durable_position = le64_load(header + RECORD_DURABLE),
         .previous_unit = le32_load(header + RECORD_PREVIOUS),
         .flags = header[RECORD_FLAGS],
     };

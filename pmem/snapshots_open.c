@@ -66,8 +66,10 @@ static enum error snapshot_file_open(const struct snapshots_options *options, ui
                                      struct snapshot_file *file, char *note, size_t note_size)
 {
     CHECK(snapshots_file_path(options->path, number, file->path));
-    const struct medium_options medium_options = {
-        .path = file->path, .size_bytes = options->size_bytes, .is_created = true};
+    const struct medium_options medium_options = {.path = file->path,
+                                                  .size_bytes = options->size_bytes,
+                                                  .is_created = true,
+                                                  .is_unwritten = true};
     enum error error = medium_open(&medium_options, &file->medium, note, note_size);
     if (error != OK)
         return error;

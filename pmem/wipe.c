@@ -1,5 +1,5 @@
 /*
- * Wiping a log. The order of the steps, each durable before the next begins:
+ * Wiping a log of one segment. The order of the steps, each durable before the next begins:
  *  1. the first word of the first record (checksum and size) becomes zero, in one atomic store: the
  *     record is gone, and with it the chain of all that follow it;
  *  2. everything behind the first line becomes zero;
@@ -8,12 +8,15 @@
  * can no longer be told then: what looks like zero may be so only in a cache. So all of it is
  * wiped.
  */
+#include "base/check.h"
 #include "base/le.h"
 #include "pmem/log_internal.h"
 
+#define ZERO_STEP_BYTES (64u * 1024)
+
 bool log_is_blank(const struct log *log)
 {
-    return log->append_offset == LOG_RECORDS_OFFSET;
+    return log->append_offset == log->records_offset;
 }
 
 bool log_is_wiping(const struct log *log)
@@ -21,9 +24,9 @@ bool log_is_wiping(const struct log *log)
     return !log_is_blank(log) && le64_load(log->data + LOG_RECORDS_OFFSET) == 0;
 }
 
-static void zero(struct log *log, size_t from, size_t to)
+void log_zero(struct log *log, size_t from, size_t to)
 {
-    static const uint8_t zeros[4096];
+    static const uint8_t zeros[ZERO_STEP_BYTES];
     for (size_t at = from; at < to; at += sizeof(zeros))
         medium_write(log->medium, at, zeros, to - at < sizeof(zeros) ? to - at : sizeof(zeros));
 }
@@ -31,6 +34,7 @@ static void zero(struct log *log, size_t from, size_t to)
 static void wipe_begin(struct log *log)
 {
     struct log_wipe *wipe = &log->wipe;
+    CHECK(log->segment_count == 1);
     wipe->end_offset = log_is_wiping(log) ? log->end_offset : log->append_offset;
     wipe->offset = LOG_RECORDS_OFFSET + RECORD_ALIGN_BYTES;
     log_truncate(log, 1);
@@ -46,7 +50,7 @@ static void wipe_rest(struct log *log, size_t step_bytes)
     struct log_wipe *wipe = &log->wipe;
     size_t left_bytes = wipe->end_offset > wipe->offset ? wipe->end_offset - wipe->offset : 0;
     size_t size_bytes = left_bytes < step_bytes ? left_bytes : step_bytes;
-    zero(log, wipe->offset, wipe->offset + size_bytes);
+    log_zero(log, wipe->offset, wipe->offset + size_bytes);
     wipe->offset += size_bytes;
     if (size_bytes < left_bytes)
         return;
@@ -56,7 +60,7 @@ static void wipe_rest(struct log *log, size_t step_bytes)
 
 static void wipe_first_line(struct log *log)
 {
-    zero(log, LOG_RECORDS_OFFSET, LOG_RECORDS_OFFSET + RECORD_ALIGN_BYTES);
+    log_zero(log, LOG_RECORDS_OFFSET, LOG_RECORDS_OFFSET + RECORD_ALIGN_BYTES);
     log->wipe.ticket = medium_persist(log->medium);
     log->wipe.phase = LOG_WIPE_END;
 }
@@ -66,7 +70,7 @@ static void wipe_end(struct log *log)
 {
     log->wipe = (struct log_wipe){0};
     log->append_offset = LOG_RECORDS_OFFSET;
-    log->durable_offset = LOG_RECORDS_OFFSET;
+    log->durable_position = LOG_RECORDS_OFFSET;
     log->durable_index = 0;
     log->pending_count = 0;
     log->settle_ticket = 0;

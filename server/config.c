@@ -35,11 +35,13 @@ struct key {
 static const struct key keys[] = {
     {"node", "id", KEY_U16, AT(id), 1, VOTER_ID_MAX, "1 to 255"},
     {"node", "log", KEY_TEXT, AT(log_path), 1, 0, "a file path"},
-    {"node", "log_size", KEY_SIZE, AT(log_size_bytes), 8 << 20, UINT64_C(1) << 37,
-     "8MiB to 128GiB, in whole 4KiB"},
+    {"node", "log_size", KEY_SIZE, AT(log_size_bytes), LOG_SIZE_BYTES_MIN, UINT64_C(1) << 37,
+     "16MiB to 128GiB, in whole 4KiB"},
     {"node", "relaxed_size", KEY_SIZE, AT(relaxed_size_bytes), 0,
      SHARDS_MAX *RELAXED_SIZE_BYTES_MAX,
      "0B (no relaxed writes), or 8MiB to 384MiB for each shard, in whole 4KiB"},
+    {"node", "snapshot_rate", KEY_SIZE, AT(snapshot_rate_bytes), 1 << 20, UINT64_C(1) << 40,
+     "1MiB to 1024GiB"},
     {"cluster", "shards", KEY_U16, AT(shard_count), 1, SHARDS_MAX, "1 to 64"},
     {"cluster", "name", KEY_TEXT, AT(cluster), 1, 0, "a name"},
     {"cluster", "election_timeout_min", KEY_DURATION, AT(election_timeout_min_ns), 500000,
@@ -357,6 +359,7 @@ static void set_defaults(struct config *config)
 {
     *config = (struct config){
         .log_size_bytes = UINT64_C(1) << 30,
+        .snapshot_rate_bytes = UINT64_C(64) << 20,
         .relaxed_size_bytes = RELAXED_SIZE_UNSET,
         .election_timeout_min_ns = UINT64_C(150000000),
         .election_timeout_max_ns = UINT64_C(300000000),
@@ -380,7 +383,7 @@ static void set_defaults(struct config *config)
 /* Enough for each shard to have a journal at all. */
 static uint64_t relaxed_size_default(uint16_t shard_count)
 {
-    uint64_t least = (uint64_t)shard_count * LOG_SIZE_BYTES_MIN;
+    uint64_t least = (uint64_t)shard_count * JOURNAL_SIZE_BYTES_MIN;
     return least > RELAXED_SIZE_DEFAULT ? least : RELAXED_SIZE_DEFAULT;
 }
 
@@ -403,12 +406,12 @@ static const char *contradiction(const struct config *config)
     if (config->log_size_bytes % 4096 != 0)
         return "[node] log_size must be in whole 4KiB";
     if (config->relaxed_size_bytes % 4096 != 0 ||
-        (config->relaxed_size_bytes != 0 && config->relaxed_size_bytes < 8 << 20))
+        (config->relaxed_size_bytes != 0 && config->relaxed_size_bytes < JOURNAL_SIZE_BYTES_MIN))
         return "[node] relaxed_size must be 0B, or at least 8MiB in whole 4KiB";
     if (config->log_size_bytes / config->shard_count < LOG_SIZE_BYTES_MIN)
-        return "[node] log_size must be at least 8MiB for each of the [cluster] shards";
+        return "[node] log_size must be at least 16MiB for each of the [cluster] shards";
     if (config->relaxed_size_bytes != 0 &&
-        config->relaxed_size_bytes / config->shard_count < LOG_SIZE_BYTES_MIN)
+        config->relaxed_size_bytes / config->shard_count < JOURNAL_SIZE_BYTES_MIN)
         return "[node] relaxed_size must be 0B, or at least 8MiB for each of the [cluster] shards";
     if (config->relaxed_size_bytes / config->shard_count > RELAXED_SIZE_BYTES_MAX)
         return "[node] relaxed_size must be at most 384MiB for each of the [cluster] shards";

@@ -25,8 +25,9 @@ struct config {
     /* [node] */
     uint16_t id;
     char log_path[CONFIG_TEXT_MAX];
-    uint64_t log_size_bytes;     /* of all shards' logs together */
-    uint64_t relaxed_size_bytes; /* of all shards' journals together; 0: no relaxed writes */
+    uint64_t log_size_bytes;      /* of all shards' logs together */
+    uint64_t snapshot_rate_bytes; /* a second, of each shard */
+    uint64_t relaxed_size_bytes;  /* of all shards' journals together; 0: no relaxed writes */
     /* [cluster] */
     char cluster[CONFIG_TEXT_MAX];
     uint64_t election_timeout_min_ns;

@@ -35,8 +35,7 @@ struct lane_options {
 enum lane_result {
     LANE_IDLE, /* nothing to do: back off until lane_deadline_ns */
     LANE_WORKED,
-    LANE_SYNC_FAILED,   /* a sync failed: nothing is acknowledged any more; stop the process */
-    LANE_LOG_EXHAUSTED, /* not even a leader's no-op fits the log: stop the process */
+    LANE_SYNC_FAILED, /* a sync failed: nothing is acknowledged any more; stop the process */
 };
 
 #define LANE_DROP_LIST(X)                                                                          \

@@ -112,9 +112,6 @@ static enum node_exit run_turns(struct lane_thread *thread)
         case LANE_SYNC_FAILED:
             tell(thread, &(struct log_event){.kind = LOG_EVENT_SYNC_FAILED});
             return NODE_EXIT_SYNC_FAILED;
-        case LANE_LOG_EXHAUSTED:
-            tell(thread, &(struct log_event){.kind = LOG_EVENT_LOG_EXHAUSTED});
-            return NODE_EXIT_LOG_EXHAUSTED;
         }
         for (uint32_t i = 0; i < replica_count; i++)
             tell_changes(thread, i);

@@ -45,8 +45,6 @@ static enum lane_result join_result(enum lane_result result, enum replica_result
         return result == LANE_IDLE ? LANE_WORKED : result;
     case REPLICA_SYNC_FAILED:
         return LANE_SYNC_FAILED;
-    case REPLICA_LOG_EXHAUSTED:
-        return LANE_LOG_EXHAUSTED;
     }
     return result;
 }
@@ -95,8 +93,6 @@ enum lane_result lane_turn(struct lane *lane, uint64_t now_ns)
     dp_port_tick(lane->shared.port, now_ns);
     dp_port_tx_flush(lane->shared.port);
     rcu_turn();
-    if (result == LANE_LOG_EXHAUSTED)
-        return result;
     lane->counters.turns++;
     if (count == 0 && result == LANE_IDLE)
         return LANE_IDLE;

@@ -60,8 +60,5 @@ void log_event_write(const struct log_event *event, uint16_t node)
                        "Replace or check the medium, then start again",
                        node);
         return;
-    case LOG_EVENT_LOG_EXHAUSTED:
-        log_event_line("error", "log exhausted node=%u: not even a leader's entry fits", node);
-        return;
     }
 }

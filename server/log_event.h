@@ -13,7 +13,6 @@ enum log_event_kind {
     LOG_EVENT_SUSPECT, /* its log may lack acknowledged records behind `value` */
     LOG_EVENT_SETTLED, /* a quorum has settled its log */
     LOG_EVENT_SYNC_FAILED,
-    LOG_EVENT_LOG_EXHAUSTED,
 };
 
 struct log_event {

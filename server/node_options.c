@@ -79,9 +79,12 @@ static void fill_replica(const struct config *config, const struct node_start *s
     fill_engine(config, start->incarnation, options);
     node_log_name(config, shard, node->log_names[shard]);
     node_journal_name(config, shard, node->journal_names[shard]);
+    node_snapshot_name(config, shard, node->snapshot_names[shard]);
+    size_t log_size_bytes = part_of(config->log_size_bytes, config->shard_count, FILE_STEP_BYTES);
     options->log = (struct log_options){
         .path = node->log_names[shard],
-        .size_bytes = part_of(config->log_size_bytes, config->shard_count, FILE_STEP_BYTES),
+        .size_bytes = log_size_bytes,
+        .segment_size_bytes = log_segment_size_bytes(log_size_bytes),
         .is_created = true,
         .identity = {.cluster_id = options->cluster_id, .node = config->id, .shard = shard},
     };
@@ -89,6 +92,11 @@ static void fill_replica(const struct config *config, const struct node_start *s
         .path = node->journal_names[shard],
         .size_bytes = part_of(config->relaxed_size_bytes, config->shard_count, FILE_STEP_BYTES),
     };
+    options->snapshots = (struct snapshots_options){
+        .path = node->snapshot_names[shard],
+        .size_bytes = snapshots_file_bytes(engine_snapshot_bytes_max(&options->engine)),
+    };
+    options->snapshot_rate = config->snapshot_rate_bytes;
 }
 
 static struct dp_port_options port_options(const struct config *config, uint16_t lane,

@@ -16,6 +16,7 @@ struct node_options {
     struct replica_options replicas[SHARDS_MAX];
     char log_names[SHARDS_MAX][NODE_FILE_NAME_BYTES]; /* by shard */
     char journal_names[SHARDS_MAX][NODE_FILE_NAME_BYTES];
+    char snapshot_names[SHARDS_MAX][NODE_FILE_NAME_BYTES];
 };
 
 /* What differs from start to start. */

@@ -26,6 +26,7 @@ static void replica_fill_options(struct replica *replica, const struct replica_o
         replica->options.peers[i].port = (uint16_t)(options->peers[i].port + options->shard);
     leadership_init(&replica->leadership, &options->raft, options->preferred_leader);
     replica->next_message_id = options->engine.incarnation;
+    replica->options.snapshots.identity = options->log.identity;
     replica_fill_journal_options(replica);
 }
 
@@ -41,15 +42,20 @@ size_t replica_arena_bytes(const struct replica_options *options)
     struct replica sized = {0}; /* for the options that a replica fills in */
     replica_fill_options(&sized, options);
     return sizeof(struct replica) + log_arena_bytes(log_file_size_bytes(&options->log)) +
-           replica_journal_arena_bytes(options) + engine_arena_bytes(&sized.options.engine) +
-           raft_size(&options->raft) + REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing) +
+           replica_snapshot_arena_bytes(&sized) + replica_journal_arena_bytes(options) +
+           engine_arena_bytes(&sized.options.engine) + raft_size(&options->raft) +
+           REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing) +
            sent_appends_arena_bytes(options->raft.voter_count) +
            (size_t)64 * 1024; /* alignment of the parts */
 }
 
-static enum error open_log(struct replica *replica, char *ret_reason, size_t reason_size)
+static enum error open_log(struct replica *replica, const struct snapshot_info *snapshot,
+                           char *ret_reason, size_t reason_size)
 {
     struct log_recovery *recovery = &replica->recovery.log;
+    replica->recovery.snapshot_index = snapshot->label.index;
+    replica->options.log.snapshot_index = snapshot->label.index;
+    replica->options.log.snapshot_term = snapshot->label.term;
     enum error error =
         log_open(&replica->options.log, &replica->shared->arena, &replica->log, recovery);
     if (error != OK)
@@ -57,10 +63,31 @@ static enum error open_log(struct replica *replica, char *ret_reason, size_t rea
     return error;
 }
 
-/* Fills raft's trail from the recovered records. */
-static enum error restore_trail(struct replica *replica, char *ret_reason, size_t reason_size)
+/*
+ * Where raft's log begins. It must know the term of the record before: of the snapshot's last
+ * record, or of the log's own first one, which raft then takes for put away.
+ */
+static void restore_begin(const struct replica *replica, struct raft_restored *restored)
 {
-    for (uint64_t index = 1; index <= replica->recovery.log.last_index; index++) {
+    const struct log_recovery *recovery = &replica->recovery.log;
+    const struct log_options *options = &replica->options.log;
+    restored->first_index = recovery->first_index;
+    if (recovery->first_index == 1)
+        return;
+    restored->term_before = options->snapshot_term;
+    if (recovery->first_index <= options->snapshot_index) {
+        struct log_record record;
+        log_read(replica->log, recovery->first_index, &record);
+        restored->term_before = record.term;
+        restored->first_index++;
+    }
+}
+
+/* Fills raft's trail from the recovered records. */
+static enum error restore_trail(struct replica *replica, uint64_t first_index, char *ret_reason,
+                                size_t reason_size)
+{
+    for (uint64_t index = first_index; index <= replica->recovery.log.last_index; index++) {
         struct log_record record;
         log_read(replica->log, index, &record);
         enum error error = raft_restore_entry(replica->raft, index, record.term);
@@ -82,6 +109,9 @@ static enum error open_raft(struct replica *replica, char *ret_reason, size_t re
         .commit_index = recovery->commit_index,
         .is_tail_suspect = recovery->is_suspect,
     };
+    restore_begin(replica, &restored);
+    if (restored.hard_state.term < restored.term_before)
+        restored.hard_state = (struct raft_hard_state){.term = restored.term_before};
     void *memory = arena_take(&shared->arena, raft_size(&replica->options.raft), 64);
     enum error error =
         raft_init(memory, &replica->options.raft, &restored, shared->now_ns, &replica->raft);
@@ -92,13 +122,16 @@ static enum error open_raft(struct replica *replica, char *ret_reason, size_t re
     replica->durable_index = recovery->last_index;
     replica->commit_index = recovery->commit_index;
     replica->commit_hint = recovery->commit_index;
-    return restore_trail(replica, ret_reason, reason_size);
+    return restore_trail(replica, restored.first_index, ret_reason, reason_size);
 }
 
 static enum error replica_open_parts(struct replica *replica, char *ret_reason, size_t reason_size)
 {
     struct arena *arena = &replica->shared->arena;
-    enum error error = open_log(replica, ret_reason, reason_size);
+    struct snapshot_info snapshot;
+    enum error error = replica_snapshot_open(replica, &snapshot, ret_reason, reason_size);
+    if (error == OK)
+        error = open_log(replica, &snapshot, ret_reason, reason_size);
     if (error != OK)
         return error;
     error = open_raft(replica, ret_reason, reason_size);
@@ -117,6 +150,11 @@ static enum error replica_open_parts(struct replica *replica, char *ret_reason, 
     replica->outbox = arena_take(arena, REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing), 64);
     replica->sent_appends = sent_appends_init(arena, replica->options.raft.voter_count,
                                               replica->options.raft.election_timeout_min_ns);
+    error = replica_snapshot_restore(replica, &snapshot, ret_reason, reason_size);
+    if (error != OK)
+        return error;
+    replica_snapshot_note_append(replica,
+                                 log_capacity_bytes(replica->log) - log_room_bytes(replica->log));
     return replica_restore_pending(replica, ret_reason, reason_size);
 }
 
@@ -140,6 +178,7 @@ void replica_close(struct replica *replica)
 {
     if (replica->engine != NULL)
         engine_deinit(replica->engine);
+    replica_snapshot_close(replica);
     if (replica->journal != NULL)
         journal_close(replica->journal);
     if (replica->log != NULL)
@@ -150,6 +189,9 @@ uint64_t replica_deadline_ns(const struct replica *replica)
 {
     uint64_t deadline_ns = raft_deadline_ns(replica->raft);
     uint64_t other_ns = engine_deadline_ns(replica->engine);
+    uint64_t snapshot_ns = replica_snapshot_deadline_ns(replica);
+    if (snapshot_ns < other_ns)
+        other_ns = snapshot_ns;
     return deadline_ns < other_ns ? deadline_ns : other_ns;
 }
 

@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "pmem/journal.h"
 #include "pmem/log.h"
+#include "pmem/snapshots.h"
 #include "raft/raft.h"
 #include "server/lane_shared.h"
 
@@ -27,9 +28,12 @@ struct replica_options {
                                      and pending writes are filled by the replica; a pending_max
                                      that is not 0 and below what the journal can hold stays */
     struct log_options log;
-    struct journal_options journal; /* `identity` is the log's; size 0: no relaxed writes */
-    uint64_t wall_ns;               /* wall clock at the start: where a new journal's seqs begin */
-    uint64_t medium_stall_ns;       /* a leader whose persist takes longer than this steps down */
+    struct journal_options journal;     /* `identity` is the log's; size 0: no relaxed writes */
+    struct snapshots_options snapshots; /* `identity` is the log's; size 0: none are kept, so the
+                                           log only grows. Needs a log of several segments */
+    uint64_t snapshot_rate;             /* bytes a second at which a copy is fetched; not 0 */
+    uint64_t wall_ns;          /* wall clock at the start: where a new journal's seqs begin */
+    uint64_t medium_stall_ns;  /* a leader whose persist takes longer than this steps down */
     uint16_t preferred_leader; /* voter that should lead when it can; 0: nobody in particular */
     struct address peers[NODES_MAX]; /* of raft.voters, same order, with their first UDP port: the
                                         replica adds the shard */
@@ -40,7 +44,8 @@ struct replica_options {
     X(type)                                                                                        \
     X(fingerprint)                                                                                 \
     X(raft_range)                                                                                  \
-    X(outbox_full)
+    X(outbox_full)                                                                                 \
+    X(no_room)
 
 struct replica_counters {
     uint64_t raft_rx;
@@ -53,6 +58,11 @@ struct replica_counters {
     uint64_t leader_changes;
     uint64_t medium_stalls;
     uint64_t transfers_to_preferred;
+    uint64_t snapshots_taken;
+    uint64_t snapshots_installed;
+    uint64_t snapshots_failed;
+    uint64_t snapshot_blocks_tx;
+    uint64_t snapshot_blocks_rx;
 #define X(name) uint64_t drop_##name;
     REPLICA_DROP_LIST(X)
 #undef X
@@ -62,6 +72,8 @@ struct replica_counters {
 struct replica_recovery {
     struct log_recovery log;
     struct journal_recovery journal;
+    struct snapshots_recovery snapshots;
+    uint64_t snapshot_index; /* of the one that was loaded; 0: none */
 };
 
 /* ---- for everybody on the lane's thread ---- */
@@ -116,8 +128,7 @@ enum replica_result {
     REPLICA_ASLEEP, /* nothing happened, and nothing will before a message or the deadline */
     REPLICA_IDLE,   /* nothing was received, written or applied */
     REPLICA_WORKED,
-    REPLICA_SYNC_FAILED,   /* a sync failed: nothing is acknowledged any more; stop the process */
-    REPLICA_LOG_EXHAUSTED, /* not even a leader's no-op fits the log: stop the process */
+    REPLICA_SYNC_FAILED, /* a sync failed: nothing is acknowledged any more; stop the process */
 };
 
 /* A turn, in this order. */

@@ -5,6 +5,7 @@
 #include "server/leadership.h"
 #include "server/medium_watch.h"
 #include "server/replica.h"
+#include "server/replica_snapshot.h"
 #include "server/sent_appends.h"
 #include "server/vouch.h"
 
@@ -53,10 +54,10 @@ struct replica {
     uint64_t commit_hint;
     struct vouch vouch; /* what the journal may forget */
     struct leadership leadership;
+    struct replica_snapshot snapshot;
     uint64_t read_released_id; /* told to the engine */
     struct engine_view view;
     struct raft_status status;
-    bool is_log_exhausted;
     struct replica_counters counters;
 };
 
@@ -103,10 +104,15 @@ void replica_forward_pending(struct replica *replica);
 /* What is durable and what is decided of the journal. ERR_SYNC. */
 enum error replica_follow_journal(struct replica *replica);
 
+/* replica_fetch.c: asks for what is missing of a copy. */
+void replica_fetch_step(struct replica *replica);
+
 /* replica_status.c */
 
 /* Asks raft anew; tells the log when it is settled, and the engine what it needs to know. */
 void replica_refresh_status(struct replica *replica);
+/* True when a leader's first entry can be appended, and a few more like it. */
+bool replica_can_lead(const struct replica *replica);
 void replica_answer_transfer(struct replica *replica, const struct address *to, struct span body);
 
 #endif

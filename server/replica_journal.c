@@ -78,7 +78,8 @@ enum error replica_open_journal(struct replica *replica, char *ret_reason, size_
 
 static void apply_log(struct replica *replica)
 {
-    for (uint64_t index = 1; index <= replica->commit_index; index++) {
+    uint64_t first_index = engine_applied_index(replica->engine) + 1;
+    for (uint64_t index = first_index; index <= replica->commit_index; index++) {
         struct log_record record;
         log_read(replica->log, index, &record);
         engine_apply(replica->engine, index, record.term, record.kind, record.payload);

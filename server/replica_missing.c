@@ -72,7 +72,8 @@ static bool send_append_again(struct replica *replica, uint16_t sender,
     struct sent_append *append = sent_appends_asked(
         replica->sent_appends, peer_number(replica, sender), missing, replica->shared->now_ns);
     if (append == NULL || replica->status.role != RAFT_LEADER ||
-        replica->status.term != append->message.term)
+        replica->status.term != append->message.term ||
+        append->message.append_request.previous_index + 1 < log_first_index(replica->log))
         return false;
     struct lane_message message = append_again(replica, append);
     append->pieces_left -=

@@ -39,6 +39,13 @@ static void write_effects(struct replica *replica, const struct raft_event *even
         replica->hard_state_ticket = REPLICA_UNSTAMPED;
         replica->is_persist_owed = true;
     }
+    if (effects->is_log_reset) {
+        CHECK(log_reset(replica->log, effects->commit_index) == OK); /* log_can_reset was asked */
+        replica->durable_index = effects->commit_index;
+        replica->commit_hint = effects->commit_index;
+        vouch_begin(&replica->vouch, effects->commit_index);
+        replica->is_persist_owed = true;
+    }
     if (effects->truncate_from != 0) {
         log_truncate(replica->log, effects->truncate_from);
         if (replica->durable_index >= effects->truncate_from)
@@ -46,16 +53,12 @@ static void write_effects(struct replica *replica, const struct raft_event *even
     }
     for (uint32_t i = 0; i < effects->append_count; i++) {
         struct log_record record = record_at(replica, event, payload, i);
-        enum error error = log_append(replica->log, &record);
-        if (error != OK) {
-            /* Only a no-op can meet a full log: everything else was measured before the step. */
-            CHECK(error == ERR_FULL && effects->append_is_noop);
-            replica->is_log_exhausted = true;
-            return;
-        }
+        /* Measured before the step; a no-op has the end of each segment for itself. */
+        CHECK(log_append(replica->log, &record) == OK);
         vouch_note_record(&replica->vouch, record.index, record.commit_index);
         replica->counters.records_appended++;
         replica->counters.bytes_appended += record.payload.size_bytes;
+        replica_snapshot_note_append(replica, log_record_room_bytes(record.payload.size_bytes));
         replica->is_persist_owed = true;
     }
 }
@@ -83,12 +86,12 @@ enum error replica_step(struct replica *replica, const struct raft_event *event,
     if (error != OK)
         return error;
     write_effects(replica, event, payload);
-    if (replica->is_log_exhausted)
-        return ERR_FULL;
     for (uint32_t i = 0; i < effects->now_count; i++)
         replica_send_raft(replica, &effects->now[i]);
     for (uint32_t i = 0; i < effects->after_count; i++)
         replica_push_outbox(replica, &effects->after[i]);
+    if (effects->behind_begin != 0)
+        replica_snapshot_offer(replica, effects->behind_begin);
     replica->commit_index = effects->commit_index;
     if (effects->read_released_id != replica->read_released_id) {
         replica->read_released_id = effects->read_released_id;

@@ -15,13 +15,18 @@ bool replica_is_peer(const struct replica *replica, const struct address *from, 
 /* A nearly full log takes the entries that fit; the leader will offer the rest again. */
 static void fit_entries(struct replica *replica, struct raft_message *message)
 {
-    size_t room = log_room_bytes(replica->log);
+    struct log_space space =
+        log_space_begin(replica->log, message->append_request.previous_index + 1);
     uint32_t count = 0;
     while (count < message->append_request.entry_count) {
-        size_t need = log_record_room_bytes(replica->shared->entries[count].size_bytes);
-        if (need > room)
+        const struct raft_entry *entry = &replica->shared->entries[count];
+        struct log_space after;
+        size_t tail = entry->kind == RAFT_ENTRY_NOOP ? 0 : LOG_NOOP_TAIL_SIZE_BYTES;
+        if (!log_space_take(replica->log, &space, log_record_room_bytes(entry->size_bytes)))
             break;
-        room -= need;
+        after = space;
+        if (tail > 0 && !log_space_take(replica->log, &after, tail))
+            break;
         count++;
     }
     message->append_request.entry_count = count;
@@ -53,6 +58,11 @@ static void receive_raft(struct replica *replica, const struct replica_message *
         replica->counters.drop_body++; /* contradicts its packet */
         return;
     }
+    /* Whoever cannot append its first entry does not become leader. */
+    if (message.type == RAFT_VOTE_REPLY && !replica_can_lead(replica)) {
+        replica->counters.drop_no_room++;
+        return;
+    }
     if (message.type == RAFT_APPEND_REQUEST) {
         add_age(replica, received, &message);
         fit_entries(replica, &message);
@@ -72,6 +82,9 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
     switch (message->type) {
     case WIRE_RAFT:
         receive_raft(replica, message);
+        return;
+    case WIRE_SNAPSHOT:
+        replica_snapshot_receive(replica, message->sender, message->body);
         return;
     case WIRE_FORWARD:
         engine_receive_forward(replica->engine, message->sender, message->body);

@@ -17,6 +17,20 @@ static size_t batch_room_bytes(const struct replica *replica)
     return room > kept ? room - kept : 0;
 }
 
+bool replica_can_lead(const struct replica *replica)
+{
+    return log_append_room_bytes(replica->log) >= LOG_NOOP_TAIL_SIZE_BYTES &&
+           !replica_snapshot_is_loading(replica);
+}
+
+/* Payload of the largest record that leaves room for the no-ops of new leaders. */
+static size_t append_room_bytes(const struct replica *replica)
+{
+    size_t room = log_append_room_bytes(replica->log);
+    size_t kept = LOG_NOOP_TAIL_SIZE_BYTES + log_record_room_bytes(0) + RECORD_ALIGN_BYTES;
+    return room > kept ? room - kept : 0;
+}
+
 static void refresh_view(struct replica *replica)
 {
     const struct raft_status *status = &replica->status;
@@ -33,6 +47,7 @@ static void refresh_view(struct replica *replica)
         .last_index = status->last_index,
         .contact_age_ns = contact_age_ns(replica),
         .log_room_bytes = batch_room_bytes(replica),
+        .append_room_bytes = append_room_bytes(replica),
         .is_suspect = status->is_tail_suspect,
         .granularity = (uint8_t)medium_granularity(medium),
         .is_emulated = medium_is_emulated(medium),
@@ -65,6 +80,12 @@ static void add_replica_counters(struct wire_writer *writer, const struct replic
     wire_counter_add(writer, "elections_won", counters->elections_won);
     wire_counter_add(writer, "leader_changes", counters->leader_changes);
     wire_counter_add(writer, "transfers_to_preferred", counters->transfers_to_preferred);
+    wire_counter_add(writer, "log_first_index", log_first_index(replica->log));
+    wire_counter_add(writer, "snapshots_taken", counters->snapshots_taken);
+    wire_counter_add(writer, "snapshots_installed", counters->snapshots_installed);
+    wire_counter_add(writer, "snapshots_failed", counters->snapshots_failed);
+    wire_counter_add(writer, "snapshot_blocks_tx", counters->snapshot_blocks_tx);
+    wire_counter_add(writer, "snapshot_blocks_rx", counters->snapshot_blocks_rx);
 #define X(name) wire_counter_add(writer, "drop_" #name, counters->drop_##name);
     REPLICA_DROP_LIST(X)
 #undef X

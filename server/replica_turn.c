@@ -1,15 +1,14 @@
 /* One turn of a replica, phase by phase: what it writes is made durable once. */
 #include "server/replica_internal.h"
 
+/* Zeros written in one turn: more than one turn appends on average, so that wiping keeps up. */
+#define RECYCLE_STEP_BYTES (64u * 1024)
+
 static void propose_batch(struct replica *replica)
 {
     struct span payload;
     if (!engine_batch(replica->engine, &payload))
         return;
-    if (log_record_room_bytes(payload.size_bytes) > log_room_bytes(replica->log)) {
-        engine_batch_refused(replica->engine, WIRE_STATUS_LOG_FULL);
-        return;
-    }
     struct raft_event event = {.type = RAFT_EVENT_PROPOSE, .now_ns = replica->shared->now_ns};
     enum error error = replica_step(replica, &event, payload);
     if (error == OK)
@@ -34,7 +33,8 @@ static void ask_reads(struct replica *replica)
 static void tick(struct replica *replica)
 {
     struct raft_event event = {.type = RAFT_EVENT_TICK, .now_ns = replica->shared->now_ns};
-    if (replica->shared->now_ns >= raft_deadline_ns(replica->raft))
+    bool may_begin = replica->status.role == RAFT_LEADER || replica_can_lead(replica);
+    if (may_begin && replica->shared->now_ns >= raft_deadline_ns(replica->raft))
         (void)!replica_step(replica, &event, (struct span){0});
     for (int i = 0; i < REPLICA_BACKLOG_STEPS_MAX && raft_has_backlog(replica->raft); i++)
         (void)!replica_step(replica, &event, (struct span){0});
@@ -107,12 +107,18 @@ static void watch_medium(struct replica *replica)
 
 static bool apply_committed(struct replica *replica)
 {
+    if (replica_snapshot_is_loading(replica))
+        return false;
     uint64_t applied = engine_applied_index(replica->engine);
     uint64_t end = replica->commit_index;
     if (end - applied > REPLICA_APPLY_MAX)
         end = applied + REPLICA_APPLY_MAX;
     for (uint64_t index = applied + 1; index <= end; index++) {
         struct log_record record;
+        if (engine_snapshot_must_wait(replica->engine)) {
+            end = index - 1; /* the snapshot goes first */
+            break;
+        }
         log_read(replica->log, index, &record);
         engine_apply(replica->engine, index, record.term, record.kind, record.payload);
     }
@@ -148,7 +154,8 @@ static void prefer_leader(struct replica *replica)
 static bool is_quiet(const struct replica *replica)
 {
     return !replica->is_persist_owed && medium_watch_is_idle(&replica->watch) &&
-           log_is_quiet(replica->log) && replica->outbox_head == replica->outbox_tail &&
+           log_is_quiet(replica->log) && log_is_recycled(replica->log) &&
+           replica_snapshot_is_quiet(replica) && replica->outbox_head == replica->outbox_tail &&
            replica->commit_hint == replica->commit_index &&
            engine_applied_index(replica->engine) == replica->commit_index &&
            engine_counters(replica->engine)->retire_backlog == 0 &&
@@ -176,7 +183,8 @@ void replica_propose(struct replica *replica)
 
 enum replica_result replica_end_turn(struct replica *replica)
 {
-    if (collect_durable(replica) != OK || replica_follow_journal(replica) != OK)
+    if (collect_durable(replica) != OK || replica_follow_journal(replica) != OK ||
+        log_recycle(replica->log, RECYCLE_STEP_BYTES) != OK || replica_snapshot_turn(replica) != OK)
         return REPLICA_SYNC_FAILED;
     watch_medium(replica);
     replica_flush_outbox(replica);
@@ -184,8 +192,6 @@ enum replica_result replica_end_turn(struct replica *replica)
     if (!replica->has_persisted && !replica->has_received)
         note_commit(replica);
     engine_end_turn(replica->engine);
-    if (replica->is_log_exhausted)
-        return REPLICA_LOG_EXHAUSTED;
     if (replica->has_received || replica->has_persisted || has_applied)
         return REPLICA_WORKED;
     return is_quiet(replica) ? REPLICA_ASLEEP : REPLICA_IDLE;

@@ -60,6 +60,7 @@ ${CLUSTER_NODE:-}
 [cluster]
 name = ${CLUSTER_NAME:-local}
 shards = ${CLUSTER_SHARDS:-1}
+$([[ ${CLUSTER_EXTRA:-} == *store_size* ]] || printf 'store_size = 128MiB\n')
 ${CLUSTER_EXTRA:-}
 [peers]
 INI

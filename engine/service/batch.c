@@ -196,7 +196,8 @@ bool engine_batch(struct engine *engine, struct span *ret_payload)
 {
     struct batch *batch = &engine->batch;
     batch_expire(engine);
-    if (batch->count == 0 || !has_inflight_room(engine))
+    if (batch->count == 0 || !has_inflight_room(engine) ||
+        batch->size_bytes > engine->view.append_room_bytes)
         return false;
     uint8_t *to = batch->data;
     memset(to, 0, RECORD_PREFIX_SIZE_BYTES);

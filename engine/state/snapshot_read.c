@@ -21,16 +21,7 @@ void snapshot_read_begin(struct snapshot_reader *reader, struct machine *machine
         .machine = machine, .item = memory, .heap = (uint32_t *)(void *)(memory + heap_at)};
 }
 
-static enum error read_limits(const struct machine *machine, const uint8_t *from)
-{
-    if (le32_load(from + 48) != machine->keys_max || le32_load(from + 52) != machine->blocks_max ||
-        le32_load(from + 56) != machine->sessions.capacity ||
-        le64_load(from + 64) != machine->session_ttl_ns)
-        return ERR_CLUSTER;
-    return OK;
-}
-
-static enum error check_head(const struct machine *machine, struct span body)
+static enum error check_head(struct span body)
 {
     const uint8_t *from = body.data;
     if (body.size_bytes < 12)
@@ -41,15 +32,13 @@ static enum error check_head(const struct machine *machine, struct span body)
         return ERR_VERSION;
     if (body.size_bytes != SNAPSHOT_HEAD_BYTES)
         return body.size_bytes < SNAPSHOT_HEAD_BYTES ? ERR_SHORT : ERR_TRAILING;
-    if (le32_load(from + 12) != 0)
-        return ERR_RESERVED;
-    return read_limits(machine, from);
+    return le32_load(from + 12) == 0 ? OK : ERR_RESERVED;
 }
 
 static enum error read_head(struct snapshot_reader *reader, struct span body)
 {
     const struct machine *machine = reader->machine;
-    enum error error = check_head(machine, body);
+    enum error error = check_head(body);
     if (error != OK)
         return error;
     uint64_t index = le64_load(body.data + 16);

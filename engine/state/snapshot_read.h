@@ -51,8 +51,8 @@ void snapshot_read_begin(struct snapshot_reader *reader, struct machine *machine
 /*
  * The next bytes of the stream. Work is bounded by the chunk and one item. Errors: ERR_MAGIC,
  * ERR_VERSION, ERR_TYPE, ERR_TOO_LARGE, ERR_SHORT, ERR_TRAILING, ERR_RESERVED, ERR_RANGE and
- * ERR_CORRUPT say what is wrong with the bytes; ERR_CLUSTER: of a machine with other limits. The
- * first error stays.
+ * ERR_CORRUPT say what is wrong with the bytes; ERR_RANGE also: the state does not fit into this
+ * machine. The first error stays.
  */
 MUST_USE enum error snapshot_read(struct snapshot_reader *reader, struct span chunk);
 

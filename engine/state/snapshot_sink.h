@@ -2,12 +2,10 @@
 #ifndef POLLUX_ENGINE_STATE_SNAPSHOT_SINK_H
 #define POLLUX_ENGINE_STATE_SNAPSHOT_SINK_H
 
+#include "base/limits.h"
 #include "base/span.h"
 
 #include <stddef.h>
-
-/* Bytes that a sink must be able to take at once. A sink with less room than this is full. */
-#define SNAPSHOT_ROOM_MIN 64
 
 struct snapshot_sink {
     /* Bytes that `write` takes now. */

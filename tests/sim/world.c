@@ -353,7 +353,7 @@ static bool is_store_full(struct replica *replica)
 /* A full log, or store, ends progress by design: then only safety is judged. */
 static bool is_full(const struct world *world)
 {
-    return world->is_log_exhausted || world->client_world.is_overload_met ||
+    return world->client_world.is_overload_met ||
            is_any_replica(world, is_log_full) || is_any_replica(world, is_store_full);
 }
 

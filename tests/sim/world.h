@@ -93,7 +93,6 @@ struct world {
     uint64_t fault_stamp;
     bool is_healed;
     bool is_residual; /* healed but for the residual fault */
-    bool is_log_exhausted;
 };
 
 /* Builds the world of a seed; `draw` says what it is made of. */

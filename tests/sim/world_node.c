@@ -104,6 +104,7 @@ static struct replica_options replica_options_of(struct world *world, const stru
                    .hooks = witness_hooks(&world->witness, shard)},
         .log = {.path = path,
                 .size_bytes = draw->log_bytes,
+                .segment_size_bytes = log_segment_size_bytes(draw->log_bytes),
                 .is_created = node->boots == 0 || node->is_recreated[shard],
                 .identity = {.cluster_id = world->cluster_id,
                              .node = (uint16_t)(node->number + 1)}},

@@ -108,12 +108,6 @@ static void after_turn(struct world *world, struct sim_lane *lane, enum lane_res
         verdict_say(&world->verdict, "n%u stops: its sync failed", node->number + 1);
         node_crash(world, node, DEATH_POWER, REBOOT_NS);
         break;
-    case LANE_LOG_EXHAUSTED:
-        verdict_say(&world->verdict, "n%u stops: its log is exhausted", node->number + 1);
-        world->is_log_exhausted = true;
-        node_give_up(world, node);
-        node_crash(world, node, DEATH_KILL, UINT64_MAX);
-        break;
     }
 }
 
@@ -149,7 +143,7 @@ void node_turn(struct world *world, struct sim_lane *lane)
         node_end_dead(world, node);
         return;
     }
-    if (result != LANE_SYNC_FAILED && result != LANE_LOG_EXHAUSTED)
+    if (result != LANE_SYNC_FAILED)
         shards_look(world, node, lane);
     node_notes_take(world, node);
     after_turn(world, lane, result);

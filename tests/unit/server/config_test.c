@@ -72,14 +72,14 @@ static void test_config_reads_shards_lanes_and_cores(void **state)
     struct config config;
     char text[2048];
     char reason[512] = "";
-    snprintf(text, sizeof(text), "%scount = 2\ncores = 2, 3\n[cluster]\nshards = 8\n", good);
+    snprintf(text, sizeof(text), "%scount = 2\ncores = 2, 3\n[cluster]\nshards = 4\n", good);
     assert_int_equal(read_text(text, &config, reason), OK);
-    assert_int_equal(config.shard_count, 8);
+    assert_int_equal(config.shard_count, 4);
     assert_int_equal(config.lane_count, 2);
     assert_int_equal(config.core_count, 2);
     assert_int_equal(config.cores[0], 2);
     assert_int_equal(config.cores[1], 3);
-    assert_int_equal(config.relaxed_size_bytes, 64u << 20); /* 8 MiB for each shard */
+    assert_int_equal(config.relaxed_size_bytes, 32u << 20); /* 8 MiB for each shard */
 }
 
 struct mistake {
@@ -106,7 +106,7 @@ static const struct mistake mistakes[] = {
      "at most 128GiB for each"},
     {"name = test\n", "name = test\nshards = 65\n", ERR_RANGE, ":7: [cluster] shards = 65"},
     {"name = test\n", "name = test\nshards = 9\n", ERR_ARGUMENT,
-     "log_size must be at least 8MiB for"},
+     "log_size must be at least 16MiB for"},
     {"[lane]\n", "[lane]\ncount = 33\n", ERR_RANGE, ":18: [lane] count = 33"},
     {"[lane]\n", "[lane]\ncount = 2\n", ERR_ARGUMENT, "[lane] count is above [cluster] shards"},
     {"[lane]\n", "[lane]\ncores = 2, x\n", ERR_RANGE, ":18: [lane] cores"},

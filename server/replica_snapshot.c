@@ -1,0 +1,311 @@
+/* Taking snapshots, and loading them: see replica_snapshot.h. */
+#include "base/check.h"
+#include "engine/state/snapshot_sink.h"
+#include "server/replica_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* A snapshot is due when the log has grown by this part of its size: the log has room for what two
+ * of them leave behind, and for what comes while one is taken. */
+#define LOG_PARTS 4u
+/* The engine's slice of a turn. */
+#define STEP_BYTES (16u * 1024)
+/* Entries that are given up, and sessions that are put in order, in one turn. */
+#define VISITS_MAX 512u
+/* Nobody's copy is overwritten while it is being fetched, unless the log runs out of room. */
+#define SERVED_RECENTLY_NS UINT64_C(1000000000)
+
+size_t replica_snapshot_arena_bytes(const struct replica *sized)
+{
+    if (sized->options.snapshots.size_bytes == 0)
+        return 0;
+    return snapshots_arena_bytes(&sized->options.snapshots) + SNAPSHOT_BLOCK_BYTES + 2 * 64;
+}
+
+/* True when every block of it can be read. */
+static bool is_readable(struct replica_snapshot *snapshot, const struct snapshot_info *info)
+{
+    for (uint32_t number = 0; number < info->block_count; number++) {
+        struct span raw;
+        if (snapshots_read_block(snapshot->files, info->generation, number, snapshot->block,
+                                 &raw) != OK)
+            return false;
+    }
+    return true;
+}
+
+enum error replica_snapshot_open(struct replica *replica, struct snapshot_info *ret_info,
+                                 char *ret_reason, size_t reason_size)
+{
+    struct replica_snapshot *snapshot = &replica->snapshot;
+    struct snapshots_recovery *recovery = &replica->recovery.snapshots;
+    *ret_info = (struct snapshot_info){0};
+    if (replica->options.snapshots.size_bytes == 0)
+        return OK;
+    enum error error = snapshots_open(&replica->options.snapshots, &replica->shared->arena,
+                                      &snapshot->files, recovery);
+    if (error != OK) {
+        snprintf(ret_reason, reason_size, "%s", recovery->note);
+        return error;
+    }
+    snapshot->block = arena_take(&replica->shared->arena, SNAPSHOT_BLOCK_BYTES, 64);
+    struct snapshot_info info;
+    while (
+        snapshots_newest(snapshot->files, &info)) { /* both files at most: a rotten one is gone */
+        if (is_readable(snapshot, &info)) {
+            *ret_info = info;
+            return OK;
+        }
+        snprintf(recovery->note, sizeof(recovery->note),
+                 "%.160s: the snapshot at record %" PRIu64
+                 " is damaged; the older one, or a peer's, "
+                 "takes its place; check the medium",
+                 replica->options.snapshots.path, info.label.index);
+    }
+    return OK;
+}
+
+enum error replica_snapshot_restore(struct replica *replica, const struct snapshot_info *info,
+                                    char *ret_reason, size_t reason_size)
+{
+    struct replica_snapshot *snapshot = &replica->snapshot;
+    enum error error = OK;
+    if (info->label.index == 0)
+        return OK;
+    engine_install_begin(replica->engine);
+    while (engine_install_clear(replica->engine, UINT32_MAX)) {
+    }
+    for (uint32_t number = 0; number < info->block_count && error == OK; number++) {
+        struct span raw;
+        error =
+            snapshots_read_block(snapshot->files, info->generation, number, snapshot->block, &raw);
+        if (error == OK)
+            error = engine_install_read(replica->engine, raw);
+    }
+    if (error == OK)
+        error = engine_install_end(replica->engine, UINT32_MAX);
+    if (error != OK)
+        snprintf(ret_reason, reason_size,
+                 "%.160s: the snapshot at record %" PRIu64 " cannot be loaded: %s; are keys_max, "
+                 "store_size and sessions_max lower than they were?",
+                 replica->options.snapshots.path, info->label.index, error_text(error));
+    return error;
+}
+
+void replica_snapshot_close(struct replica *replica)
+{
+    if (replica->snapshot.files != NULL)
+        snapshots_close(replica->snapshot.files);
+}
+
+void replica_snapshot_note_append(struct replica *replica, size_t size_bytes)
+{
+    replica->snapshot.appended_bytes += size_bytes;
+}
+
+/* ---- taking ---- */
+
+static size_t sink_room_bytes(void *context)
+{
+    return snapshots_room_bytes(context);
+}
+
+/* A stream that is too long is given up by the files; replica_snapshot_turn learns of it. */
+static void sink_write(void *context, struct span bytes)
+{
+    (void)!snapshots_write(context, bytes);
+}
+
+static bool is_due(const struct replica *replica)
+{
+    const struct replica_snapshot *snapshot = &replica->snapshot;
+    size_t capacity_bytes = log_capacity_bytes(replica->log);
+    struct snapshot_info newest;
+    if (snapshot->appended_bytes < capacity_bytes / LOG_PARTS ||
+        engine_snapshot_is_running(replica->engine))
+        return false;
+    if (snapshots_newest(snapshot->files, &newest) &&
+        newest.label.index >= engine_applied_index(replica->engine))
+        return false;
+    bool is_served = snapshot->served_ns != 0 &&
+                     replica->shared->now_ns - snapshot->served_ns < SERVED_RECENTLY_NS;
+    return !is_served || log_room_bytes(replica->log) < capacity_bytes / LOG_PARTS;
+}
+
+static enum error take_begin(struct replica *replica)
+{
+    struct replica_snapshot *snapshot = &replica->snapshot;
+    uint64_t index = engine_applied_index(replica->engine);
+    const struct snapshot_label label = {
+        .id = replica->options.engine.incarnation + index,
+        .index = index,
+        .term = raft_term_at(replica->raft, index),
+    };
+    CHECK(label.term != 0);
+    enum error error = snapshots_write_begin(snapshot->files, &label);
+    if (error != OK)
+        return error == ERR_NOT_YET ? OK : error;
+    const struct snapshot_sink sink = {
+        .room_bytes = sink_room_bytes, .write = sink_write, .context = snapshot->files};
+    engine_snapshot_begin(replica->engine, &sink);
+    snapshot->appended_bytes = 0;
+    snapshot->phase = REPLICA_SNAPSHOT_TAKING;
+    return OK;
+}
+
+static void take_step(struct replica *replica)
+{
+    if (engine_snapshot_step(replica->engine, STEP_BYTES))
+        return;
+    snapshots_write_end(replica->snapshot.files);
+    replica->snapshot.phase = REPLICA_SNAPSHOT_SAVING;
+}
+
+/* The log keeps what follows the older snapshot. */
+static void log_shorten(struct replica *replica)
+{
+    struct snapshot_info older;
+    if (!snapshots_older(replica->snapshot.files, &older) ||
+        older.label.index > log_last_index(replica->log))
+        return;
+    log_drop(replica->log, older.label.index);
+    raft_log_dropped(replica->raft, log_first_index(replica->log));
+}
+
+/* ---- loading a copy ---- */
+
+/* Raft takes the copy in place of the log; if the log has all of it, the log is enough. */
+static void install(struct replica *replica)
+{
+    struct replica_snapshot *snapshot = &replica->snapshot;
+    const struct snapshot_label *label = &snapshot->wanted.label;
+    if (!log_can_reset(replica->log))
+        return;
+    snapshot->phase = REPLICA_SNAPSHOT_NONE;
+    struct raft_event event = {.type = RAFT_EVENT_INSTALLED,
+                               .now_ns = replica->shared->now_ns,
+                               .installed = {.index = label->index, .term = label->term}};
+    if (replica_step(replica, &event, (struct span){0}) != OK ||
+        !replica->shared->effects.is_log_reset)
+        return;
+    replica->counters.snapshots_installed++;
+    engine_install_begin(replica->engine);
+    snapshot->next_block = 0;
+    snapshot->phase = REPLICA_SNAPSHOT_CLEARING;
+}
+
+static enum error load_block(struct replica *replica)
+{
+    struct replica_snapshot *snapshot = &replica->snapshot;
+    struct span raw;
+    if (snapshot->next_block == snapshot->wanted.block_count) {
+        snapshot->phase = REPLICA_SNAPSHOT_ENDING;
+        return OK;
+    }
+    enum error error = snapshots_read_block(snapshot->files, snapshot->wanted.generation,
+                                            snapshot->next_block++, snapshot->block, &raw);
+    return error == OK ? engine_install_read(replica->engine, raw) : error;
+}
+
+static enum error load_end(struct replica *replica)
+{
+    enum error error = engine_install_end(replica->engine, VISITS_MAX);
+    if (error == ERR_NOT_YET)
+        return OK;
+    if (error == OK)
+        replica->snapshot.phase = REPLICA_SNAPSHOT_NONE;
+    return error;
+}
+
+bool replica_snapshot_is_loading(const struct replica *replica)
+{
+    return replica->snapshot.phase >= REPLICA_SNAPSHOT_CLEARING;
+}
+
+/* ---- the turn ---- */
+
+static void become_good(struct replica *replica, const struct snapshots_progress *progress)
+{
+    struct replica_snapshot *snapshot = &replica->snapshot;
+    if (snapshot->phase == REPLICA_SNAPSHOT_COPIED) {
+        snapshot->wanted = progress->info;
+        snapshot->phase = REPLICA_SNAPSHOT_GOOD;
+        return;
+    }
+    snapshot->phase = REPLICA_SNAPSHOT_NONE;
+    replica->counters.snapshots_taken++;
+    log_shorten(replica);
+}
+
+static enum error follow_files(struct replica *replica)
+{
+    struct replica_snapshot *snapshot = &replica->snapshot;
+    struct snapshots_progress progress;
+    snapshots_poll(snapshot->files, &progress);
+    switch (progress.state) {
+    case SNAPSHOTS_IDLE:
+    case SNAPSHOTS_BUSY:
+        return OK;
+    case SNAPSHOTS_GOOD:
+        become_good(replica, &progress);
+        return OK;
+    case SNAPSHOTS_FAILED:
+        break;
+    }
+    if (progress.error == ERR_SYNC)
+        return ERR_SYNC;
+    replica->counters.snapshots_failed++;
+    if (snapshot->phase == REPLICA_SNAPSHOT_TAKING)
+        engine_snapshot_abandon(replica->engine);
+    snapshot->phase = REPLICA_SNAPSHOT_NONE;
+    return OK;
+}
+
+static enum error phase_step(struct replica *replica)
+{
+    struct replica_snapshot *snapshot = &replica->snapshot;
+    switch (snapshot->phase) {
+    case REPLICA_SNAPSHOT_NONE:
+        if (engine_snapshot_is_running(replica->engine)) /* one that was abandoned */
+            (void)!engine_snapshot_step(replica->engine, STEP_BYTES);
+        return is_due(replica) ? take_begin(replica) : OK;
+    case REPLICA_SNAPSHOT_TAKING:
+        take_step(replica);
+        return OK;
+    case REPLICA_SNAPSHOT_FETCHING:
+        replica_fetch_step(replica);
+        return OK;
+    case REPLICA_SNAPSHOT_SAVING:
+    case REPLICA_SNAPSHOT_COPIED:
+        return OK;
+    case REPLICA_SNAPSHOT_GOOD:
+        install(replica);
+        return OK;
+    case REPLICA_SNAPSHOT_CLEARING:
+        if (!engine_install_clear(replica->engine, VISITS_MAX))
+            snapshot->phase = REPLICA_SNAPSHOT_LOADING;
+        return OK;
+    case REPLICA_SNAPSHOT_LOADING:
+        return load_block(replica);
+    case REPLICA_SNAPSHOT_ENDING:
+        return load_end(replica);
+    }
+    return OK;
+}
+
+enum error replica_snapshot_turn(struct replica *replica)
+{
+    if (replica->snapshot.files == NULL)
+        return OK;
+    enum error error = follow_files(replica);
+    return error == OK ? phase_step(replica) : error;
+}
+
+bool replica_snapshot_is_quiet(const struct replica *replica)
+{
+    const struct replica_snapshot *snapshot = &replica->snapshot;
+    bool is_waiting = snapshot->phase == REPLICA_SNAPSHOT_NONE ||
+                      (snapshot->phase == REPLICA_SNAPSHOT_FETCHING && snapshot->asked_count > 0);
+    return snapshot->files == NULL || (is_waiting && !engine_snapshot_is_running(replica->engine));
+}

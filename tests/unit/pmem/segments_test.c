@@ -1,0 +1,485 @@
+/*
+ * The segments of a log on the simulated medium: used in turn, dropped, wiped and used again; what
+ * a power loss at any moment leaves; and a log that begins anew behind a snapshot.
+ */
+#include "base/le.h"
+#include "base/prng.h"
+#include "pmem/log.h"
+#include "tests/sim/medium_sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SEGMENT_BYTES 4096u
+#define SEGMENTS      6u
+#define FILE_BYTES    (12u * 1024 + SEGMENTS * SEGMENT_BYTES)
+#define TABLE_OFFSET  8192u
+#define PATH          "/media/one.log"
+#define STEP_BYTES    1024u
+#define INDEX_RUN_MAX 4096u
+
+struct fixture {
+    struct medium_sim *sim;
+    struct arena arena;
+    struct log *log;
+    struct log_recovery recovery;
+    uint64_t snapshot_index;
+    uint64_t snapshot_term;
+};
+
+static enum error fixture_open(struct fixture *fixture)
+{
+    const struct log_options options = {.path = PATH,
+                                        .size_bytes = FILE_BYTES,
+                                        .segment_size_bytes = SEGMENT_BYTES,
+                                        .is_created = true,
+                                        .identity = {.cluster_id = 7, .node = 2, .shard = 1},
+                                        .snapshot_index = fixture->snapshot_index,
+                                        .snapshot_term = fixture->snapshot_term};
+    if (fixture->arena.base != NULL)
+        arena_deinit(&fixture->arena);
+    assert_int_equal(arena_init(&fixture->arena, log_arena_bytes(FILE_BYTES)), OK);
+    return log_open(&options, &fixture->arena, &fixture->log, &fixture->recovery);
+}
+
+static void reopen(struct fixture *fixture)
+{
+    log_close(fixture->log);
+    assert_int_equal(fixture_open(fixture), OK);
+}
+
+static void lose_power(struct fixture *fixture, uint32_t survival_ppm)
+{
+    medium_sim_lose_power(fixture->sim, PATH, survival_ppm);
+    reopen(fixture);
+}
+
+/* A record says which it is: index and `number`. */
+static enum error try_append(struct fixture *fixture, uint64_t term, uint64_t number,
+                             size_t size_bytes)
+{
+    uint8_t payload[2048] = {0};
+    const struct log_record record = {.index = log_last_index(fixture->log) + 1,
+                                      .term = term,
+                                      .kind = 1,
+                                      .payload = span_of(payload, size_bytes)};
+    le64_store(payload, number);
+    return log_append(fixture->log, &record);
+}
+
+static void append(struct fixture *fixture, uint64_t term)
+{
+    assert_int_equal(try_append(fixture, term, log_last_index(fixture->log) + 1, 400), OK);
+}
+
+static uint64_t number_at(const struct fixture *fixture, uint64_t index)
+{
+    struct log_record record;
+    log_read(fixture->log, index, &record);
+    assert_int_equal(record.index, index);
+    return le64_load(record.payload.data);
+}
+
+static void collect(struct fixture *fixture)
+{
+    uint64_t ticket = 0;
+    uint64_t index = 0;
+    assert_int_equal(log_persisted(fixture->log, &ticket, &index), OK);
+}
+
+static void persist(struct fixture *fixture)
+{
+    log_persist(fixture->log);
+    assert_int_equal(medium_persist_wait(log_medium(fixture->log)), OK);
+    collect(fixture);
+}
+
+static void settle(struct fixture *fixture)
+{
+    log_settle(fixture->log);
+    persist(fixture);
+    persist(fixture);
+}
+
+static void recycle(struct fixture *fixture)
+{
+    for (uint32_t i = 0; !log_is_recycled(fixture->log); i++) {
+        assert_true(i < 1000);
+        assert_int_equal(log_recycle(fixture->log, STEP_BYTES), OK);
+        persist(fixture);
+    }
+    persist(fixture);
+}
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    const struct medium_sim_options options = {.seed = 5, .granularity = MEDIUM_PAGE};
+    fixture->sim = medium_sim_create(&options);
+    medium_sim_use(fixture->sim);
+    *state = fixture;
+    if (fixture_open(fixture) != OK)
+        return -1;
+    append(fixture, 1);
+    persist(fixture);
+    settle(fixture);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    log_close(fixture->log);
+    arena_deinit(&fixture->arena);
+    medium_sim_destroy(fixture->sim);
+    free(fixture);
+    return 0;
+}
+
+/* Appends until the log is full; each record durable. */
+static void fill(struct fixture *fixture, uint64_t term)
+{
+    for (uint32_t i = 0; try_append(fixture, term, log_last_index(fixture->log) + 1, 400) == OK;
+         i++) {
+        assert_true(i < 1000);
+        persist(fixture);
+    }
+}
+
+static void test_segments_are_used_in_turn_until_the_kept_one(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture, 1);
+    /* Records of 448 bytes: nine a segment. */
+    assert_int_equal(log_last_index(fixture->log), 9 * (SEGMENTS - 1));
+    reopen(fixture);
+    assert_int_equal(fixture->recovery.last_index, 9 * (SEGMENTS - 1));
+    assert_false(fixture->recovery.is_suspect);
+    for (uint64_t index = 1; index <= 9 * (SEGMENTS - 1); index++)
+        assert_int_equal(number_at(fixture, index), index);
+    assert_int_equal(try_append(fixture, 1, 0, 400), ERR_FULL);
+}
+
+static void test_drop_makes_room_again_and_again(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint32_t round = 0; round < 20; round++) {
+        fill(fixture, 1 + round);
+        uint64_t last = log_last_index(fixture->log);
+        fixture->snapshot_index = last - 10;
+        fixture->snapshot_term = 1 + round;
+        log_drop(fixture->log, fixture->snapshot_index);
+        assert_in_range(log_first_index(fixture->log), last - 19, last - 9);
+        recycle(fixture);
+        if (round % 3 == 0)
+            reopen(fixture);
+        assert_int_equal(log_last_index(fixture->log), last);
+        for (uint64_t index = log_first_index(fixture->log); index <= last; index++)
+            assert_int_equal(number_at(fixture, index), index);
+        assert_true(log_room_bytes(fixture->log) > 2 * SEGMENT_BYTES);
+    }
+    assert_true(log_last_index(fixture->log) > 400);
+    assert_false(fixture->recovery.is_suspect);
+}
+
+static void test_drop_keeps_what_is_later(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture, 1);
+    log_drop(fixture->log, 8);
+    assert_int_equal(log_first_index(fixture->log), 1);
+    log_drop(fixture->log, 9);
+    assert_int_equal(log_first_index(fixture->log), 10);
+    log_drop(fixture->log, log_last_index(fixture->log));
+    assert_int_equal(log_first_index(fixture->log), 9 * (SEGMENTS - 2) + 1);
+}
+
+static void test_suspect_log_drops_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    log_close(fixture->log);
+    medium_sim_remove(fixture->sim, PATH);
+    assert_int_equal(fixture_open(fixture), OK);
+    assert_true(fixture->recovery.is_suspect);
+    fill(fixture, 1);
+    log_drop(fixture->log, log_last_index(fixture->log));
+    assert_int_equal(log_first_index(fixture->log), 1);
+}
+
+/* A record below the base of its segment goes into the next one, so that what it supersedes can be
+ * dropped without it. */
+static void test_truncation_across_segments_survives_a_drop(void **state)
+{
+    struct fixture *fixture = *state;
+    while (log_last_index(fixture->log) < 24) { /* three segments */
+        append(fixture, 1);
+        persist(fixture);
+    }
+    log_truncate(fixture->log, 15); /* in the second */
+    for (uint64_t index = 15; index < 27; index++) {
+        assert_int_equal(try_append(fixture, 2, 1000 + index, 400), OK);
+        persist(fixture);
+    }
+    for (uint64_t drop = 9; drop <= 26; drop++) {
+        log_drop(fixture->log, drop);
+        recycle(fixture);
+        fixture->snapshot_index = drop;
+        fixture->snapshot_term = drop < 15 ? 1 : 2;
+        reopen(fixture);
+        assert_int_equal(fixture->recovery.last_index, 26);
+        assert_false(fixture->recovery.is_suspect);
+        assert_true(log_first_index(fixture->log) <= drop + 1);
+        for (uint64_t index = log_first_index(fixture->log); index <= 26; index++)
+            assert_int_equal(number_at(fixture, index), index < 15 ? index : 1000 + index);
+    }
+    assert_int_equal(log_first_index(fixture->log), 24);
+}
+
+static void test_reset_begins_behind_the_snapshot(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture, 1);
+    fixture->snapshot_index = 500;
+    fixture->snapshot_term = 7;
+    assert_int_equal(log_reset(fixture->log, 500), OK);
+    assert_int_equal(log_first_index(fixture->log), 501);
+    assert_int_equal(log_last_index(fixture->log), 500);
+    append(fixture, 8);
+    persist(fixture);
+    lose_power(fixture, 0);
+    assert_int_equal(fixture->recovery.first_index, 501);
+    assert_int_equal(fixture->recovery.last_index, 501);
+    assert_false(fixture->recovery.is_suspect);
+    recycle(fixture);
+    reopen(fixture);
+    assert_int_equal(fixture->recovery.last_index, 501);
+    assert_int_equal(number_at(fixture, 501), 501);
+    assert_false(fixture->recovery.is_suspect);
+}
+
+/* The snapshot became durable, and then the power went. */
+static void test_open_begins_anew_where_the_snapshot_is_ahead(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture, 1);
+    fixture->snapshot_index = 500;
+    fixture->snapshot_term = 7;
+    reopen(fixture);
+    assert_true(fixture->recovery.is_reset);
+    assert_int_equal(fixture->recovery.first_index, 501);
+    assert_int_equal(fixture->recovery.last_index, 500);
+    assert_int_equal(fixture->recovery.commit_index, 500);
+    lose_power(fixture, 0);
+    assert_int_equal(fixture->recovery.last_index, 500);
+    assert_false(fixture->recovery.is_suspect);
+    recycle(fixture);
+    append(fixture, 8);
+    persist(fixture);
+    reopen(fixture);
+    assert_int_equal(fixture->recovery.last_index, 501);
+    assert_false(fixture->recovery.is_suspect);
+}
+
+static void test_open_begins_anew_where_the_terms_differ(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture, 1);
+    fixture->snapshot_index = 20;
+    fixture->snapshot_term = 1;
+    reopen(fixture);
+    assert_false(fixture->recovery.is_reset);
+    fixture->snapshot_term = 2;
+    reopen(fixture);
+    assert_true(fixture->recovery.is_reset);
+    assert_int_equal(fixture->recovery.last_index, 20);
+}
+
+/* The snapshot is lost: what the log holds is of no use, and acknowledged records may be gone. */
+static void test_log_that_begins_behind_its_snapshot_is_suspect(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture, 1);
+    log_drop(fixture->log, 20);
+    recycle(fixture);
+    fixture->snapshot_index = 5;
+    fixture->snapshot_term = 1;
+    reopen(fixture);
+    assert_true(fixture->recovery.is_reset);
+    assert_int_equal(fixture->recovery.last_index, 5);
+    assert_true(fixture->recovery.is_suspect);
+    lose_power(fixture, 0);
+    assert_true(fixture->recovery.is_suspect);
+}
+
+static void test_word_of_the_table_is_repaired_from_its_copy(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture, 1);
+    log_close(fixture->log);
+    medium_sim_flip_bit(fixture->sim, PATH, TABLE_OFFSET + 8, 3);
+    assert_int_equal(fixture_open(fixture), OK);
+    assert_int_equal(fixture->recovery.last_index, 9 * (SEGMENTS - 1));
+    assert_non_null(strstr(fixture->recovery.note, "repaired"));
+    reopen(fixture);
+    assert_string_equal(fixture->recovery.note, "");
+    medium_sim_flip_bit(fixture->sim, PATH, TABLE_OFFSET + 8, 3);
+    medium_sim_flip_bit(fixture->sim, PATH, TABLE_OFFSET + 2048 + 8, 5);
+    log_close(fixture->log);
+    assert_int_equal(fixture_open(fixture), ERR_CHECKSUM);
+    assert_non_null(strstr(fixture->recovery.note, "segment's word"));
+    medium_sim_flip_bit(fixture->sim, PATH, TABLE_OFFSET + 8, 3);
+    assert_int_equal(fixture_open(fixture), OK);
+}
+
+/* ---- everything at once, with power losses ---- */
+
+/* What the log must hold: the number of each record, and up to where it was acknowledged. */
+struct model {
+    struct prng prng;
+    uint64_t numbers[INDEX_RUN_MAX];
+    uint64_t terms[INDEX_RUN_MAX];
+    uint64_t last_index;
+    uint64_t durable_index;
+    uint64_t next_number;
+    uint64_t term;
+};
+
+static void model_append(struct model *model, struct fixture *fixture)
+{
+    size_t size_bytes = (size_t)prng_range(&model->prng, 8, 1500);
+    uint64_t number = model->next_number;
+    if (model->last_index + 1 >= INDEX_RUN_MAX ||
+        try_append(fixture, model->term, number, size_bytes) != OK)
+        return;
+    model->next_number++;
+    model->last_index++;
+    model->numbers[model->last_index] = number;
+    model->terms[model->last_index] = model->term;
+}
+
+/* Only what is not committed is truncated: here, what is behind the snapshot. */
+static void model_truncate(struct model *model, struct fixture *fixture)
+{
+    uint64_t low = fixture->snapshot_index + 1;
+    if (low < log_first_index(fixture->log))
+        low = log_first_index(fixture->log);
+    if (low > model->last_index)
+        return;
+    uint64_t index = prng_range(&model->prng, low, model->last_index);
+    log_truncate(fixture->log, index);
+    model->term++;
+    model->last_index = index - 1;
+    if (model->durable_index >= index)
+        model->durable_index = index - 1;
+    model_append(model, fixture);
+}
+
+static void model_snapshot(struct model *model, struct fixture *fixture)
+{
+    if (model->durable_index == 0)
+        return;
+    fixture->snapshot_index =
+        prng_range(&model->prng, fixture->snapshot_index, model->durable_index);
+    fixture->snapshot_term = model->terms[fixture->snapshot_index];
+    if (prng_range(&model->prng, 0, 1) == 0)
+        log_drop(fixture->log, fixture->snapshot_index);
+}
+
+static void model_persist(struct model *model, struct fixture *fixture)
+{
+    persist(fixture);
+    model->durable_index = model->last_index;
+}
+
+/* The recovered log is the acknowledged one and perhaps some of what came behind it. A truncation
+ * that nothing followed was not written. */
+static void model_check(struct model *model, struct fixture *fixture)
+{
+    uint64_t last = fixture->recovery.last_index;
+    assert_true(last >= model->durable_index);
+    assert_true(fixture->recovery.first_index <= fixture->snapshot_index + 1);
+    for (uint64_t index = fixture->recovery.first_index; index <= last; index++) {
+        uint64_t number = number_at(fixture, index);
+        if (index <= model->durable_index)
+            assert_int_equal(number, model->numbers[index]);
+        struct log_record record;
+        log_read(fixture->log, index, &record);
+        model->numbers[index] = number;
+        model->terms[index] = record.term;
+    }
+    model->last_index = last;
+    model->durable_index = last;
+    model->term++;
+    if (fixture->recovery.is_suspect)
+        settle(fixture);
+}
+
+static void model_crash(struct model *model, struct fixture *fixture)
+{
+    lose_power(fixture, (uint32_t)prng_range(&model->prng, 0, 1000000));
+    model_check(model, fixture);
+}
+
+static void model_step(struct model *model, struct fixture *fixture)
+{
+    uint64_t roll = prng_range(&model->prng, 0, 99);
+    if (roll < 45) {
+        model_append(model, fixture);
+    } else if (roll < 65) {
+        model_persist(model, fixture);
+    } else if (roll < 85) {
+        assert_int_equal(log_recycle(fixture->log, STEP_BYTES), OK);
+    } else if (roll < 92) {
+        model_snapshot(model, fixture);
+    } else if (roll < 96) {
+        model_truncate(model, fixture);
+    } else {
+        model_crash(model, fixture);
+    }
+}
+
+static void test_rows_survive_power_losses(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t appended = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct model *model = calloc(1, sizeof(*model));
+        log_close(fixture->log);
+        medium_sim_remove(fixture->sim, PATH);
+        fixture->snapshot_index = 0;
+        fixture->snapshot_term = 0;
+        assert_int_equal(fixture_open(fixture), OK);
+        settle(fixture);
+        prng_init(&model->prng, seed);
+        model->term = 1;
+        for (uint32_t i = 0; i < 2000; i++)
+            model_step(model, fixture);
+        appended += model->last_index;
+        free(model);
+    }
+    /* Far more than the file has room for, or the row was never used again. */
+    assert_true(appended > 60 * 2 * FILE_BYTES / 750);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_segments_are_used_in_turn_until_the_kept_one),
+        TEST(test_drop_makes_room_again_and_again),
+        TEST(test_drop_keeps_what_is_later),
+        TEST(test_suspect_log_drops_nothing),
+        TEST(test_truncation_across_segments_survives_a_drop),
+        TEST(test_reset_begins_behind_the_snapshot),
+        TEST(test_open_begins_anew_where_the_snapshot_is_ahead),
+        TEST(test_open_begins_anew_where_the_terms_differ),
+        TEST(test_log_that_begins_behind_its_snapshot_is_suspect),
+        TEST(test_word_of_the_table_is_repaired_from_its_copy),
+        TEST(test_rows_survive_power_losses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
