@@ -51,6 +51,11 @@ size_t log_capacity_bytes(const struct log *log)
     return count * log->segment_bytes;
 }
 
+size_t log_record_room_max(const struct log *log)
+{
+    return log->segment_bytes;
+}
+
 size_t log_append_room_bytes(const struct log *log)
 {
     struct log_space space = log_space_begin(log, log->last_index + 1);

@@ -133,6 +133,8 @@ struct log_space {
 };
 /* Bytes that records can take in an empty log. */
 size_t log_capacity_bytes(const struct log *log);
+/* Room that the largest record may take, ever. */
+size_t log_record_room_max(const struct log *log);
 /* Room of the largest single record that can be appended now. */
 size_t log_append_room_bytes(const struct log *log);
 struct log_space log_space_begin(const struct log *log, uint64_t index);
@@ -150,8 +152,8 @@ void log_truncate(struct log *log, uint64_t index);
 
 /*
  * The records up to `index` (at most the last) are in a durable snapshot, and the one before that
- * is not needed either: segments that hold nothing later are dropped, and log_first_index rises.
- * Not while the log is suspect: what it lost must stay visible.
+ * is not needed either: segments that hold nothing later are dropped, and log_first_index rises. A
+ * log that is suspect stays so.
  */
 void log_drop(struct log *log, uint64_t index);
 

@@ -68,6 +68,7 @@ struct log_row {
 /* recycle.c: the segment that is being wiped. */
 enum log_recycle_phase {
     LOG_RECYCLE_NONE,
+    LOG_RECYCLE_DOUBT,
     LOG_RECYCLE_MARKED,
     LOG_RECYCLE_ZEROING,
     LOG_RECYCLE_END

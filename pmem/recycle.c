@@ -10,8 +10,6 @@ void log_drop(struct log *log, uint64_t index)
 {
     struct log_row *row = &log->row;
     CHECK(index <= log->last_index);
-    if (log->is_suspect)
-        return;
     while (row->first < row->current && log_segment_of(log, row->first + 1)->base_index <= index) {
         row->first++;
         uint64_t base_index = log_segment_of(log, row->first)->base_index;
@@ -36,9 +34,25 @@ static bool victim_find(const struct log *log, uint32_t *ret_slot)
     return false;
 }
 
+/*
+ * What shows that a log lost records may lie in the segment that goes. So a log that is suspect says
+ * so first, durably: what is left of it has the flag of a suspect log in every record.
+ */
+static bool doubt_is_noted(struct log *log)
+{
+    if (!log->is_suspect || !begin_mark_is_settled(log))
+        return true;
+    begin_mark_store(log, false);
+    log->recycle =
+        (struct log_recycle){.phase = LOG_RECYCLE_DOUBT, .ticket = medium_persist(log->medium)};
+    return false;
+}
+
 static void mark(struct log *log, uint32_t slot)
 {
     if (log->row.oldest < log->row.first) {
+        if (!doubt_is_noted(log))
+            return;
         log->row.oldest++;
         begin_mark_store(log, !log->is_suspect);
     }
@@ -73,6 +87,10 @@ enum error log_recycle(struct log *log, size_t step_bytes)
     case LOG_RECYCLE_NONE:
         if (victim_find(log, &slot))
             mark(log, slot);
+        break;
+    case LOG_RECYCLE_DOUBT:
+        if (ticket >= log->recycle.ticket)
+            log->recycle = (struct log_recycle){0};
         break;
     case LOG_RECYCLE_MARKED:
         if (ticket >= log->recycle.ticket)

@@ -23,6 +23,14 @@ bool replica_can_lead(const struct replica *replica)
            !replica_snapshot_is_loading(replica);
 }
 
+/* Payload of the largest record that an empty segment takes. */
+static size_t record_bytes_max(const struct replica *replica)
+{
+    size_t room = log_record_room_max(replica->log) - LOG_NOOP_TAIL_SIZE_BYTES -
+                  log_record_room_bytes(0) - RECORD_ALIGN_BYTES;
+    return room < RECORD_PAYLOAD_SIZE_BYTES_MAX ? room : RECORD_PAYLOAD_SIZE_BYTES_MAX;
+}
+
 /* Payload of the largest record that leaves room for the no-ops of new leaders. */
 static size_t append_room_bytes(const struct replica *replica)
 {
@@ -48,6 +56,7 @@ static void refresh_view(struct replica *replica)
         .contact_age_ns = contact_age_ns(replica),
         .log_room_bytes = batch_room_bytes(replica),
         .append_room_bytes = append_room_bytes(replica),
+        .record_bytes_max = record_bytes_max(replica),
         .is_suspect = status->is_tail_suspect,
         .granularity = (uint8_t)medium_granularity(medium),
         .is_emulated = medium_is_emulated(medium),

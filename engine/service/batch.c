@@ -66,7 +66,7 @@ enum wire_status batch_add(struct engine *engine, const struct request *request,
     size_t reserve = may_use_reserve ? 0 : LOG_FENCE_RESERVE_SIZE_BYTES;
     if (total + reserve > engine->view.log_room_bytes)
         return WIRE_STATUS_LOG_FULL;
-    if (!batch_has_room(engine) || total > RECORD_PAYLOAD_SIZE_BYTES_MAX)
+    if (!batch_has_room(engine) || total > engine->view.record_bytes_max)
         return WIRE_STATUS_OVERLOADED;
     uint8_t *to = batch->data + batch->size_bytes;
     le32_store(to, (uint32_t)request->size_bytes);

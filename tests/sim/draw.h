@@ -116,6 +116,8 @@
     X(is_tagged)                                                                                   \
     X(is_read_apart)                                                                               \
     X(log_bytes)                                                                                   \
+    X(segment_bytes)                                                                               \
+    X(snapshot_rate)                                                                               \
     X(lasting_loss_chance)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
@@ -143,6 +145,8 @@ void draw_shards(struct draw *draw, uint64_t seed);
 void draw_slow_media(struct draw *draw, uint64_t seed);
 /* The part of it that is about large values. */
 void draw_large(struct draw *draw, uint64_t seed);
+/* The sizes of logs, and the rate of copies. */
+void draw_log(struct draw *draw, uint64_t seed);
 /* After overrides: takes back what needs more shards or lanes than there are. */
 void draw_fit_shards(struct draw *draw);
 

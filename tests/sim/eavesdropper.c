@@ -80,7 +80,10 @@ static void hear_acknowledgement(struct overseer *overseer, uint32_t node, struc
     bool is_current = status.term == message->term && status.role == RAFT_FOLLOWER;
     if (!is_current || index == 0 || index > log_last_index(replica_log(replica)))
         return;
-    if (!is_record_durable(overseer, node, replica, index))
+    bool is_held = index < log_first_index(replica_log(replica))
+                       ? overseer_has_snapshot(overseer, node, index)
+                       : is_record_durable(overseer, node, replica, index);
+    if (!is_held)
         verdict_break(overseer->verdict, RULE_SENT_EARLY,
                       "node %u acknowledges record %llu, which is not on its medium", node + 1,
                       (unsigned long long)index);

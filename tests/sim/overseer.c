@@ -9,6 +9,11 @@
 
 #define SEEN_START 512
 
+/* Of a snapshot's file, as pmem/snapshots.h lays it out. */
+#define COMPLETION_OFFSET     4096u
+#define COMPLETION_GENERATION 8u
+#define COMPLETION_INDEX      24u
+
 static struct seen_record *seen_at(struct watched_node *watched, uint64_t index)
 {
     uint64_t wanted = watched->seen_capacity;
@@ -33,6 +38,9 @@ void overseer_init(struct overseer *overseer, uint32_t node_count, uint32_t shar
             snprintf(watched->path, sizeof(watched->path), "node%u", i + 1);
         else
             snprintf(watched->path, sizeof(watched->path), "node%u.%u", i + 1, shard);
+        snprintf(watched->snapshot_path, sizeof(watched->snapshot_path), "%s.snapshot",
+                 watched->path);
+        watched->begin = 1;
         watched->seen = calloc(SEEN_START, sizeof(*watched->seen));
         CHECK(watched->seen != NULL);
     }
@@ -52,6 +60,7 @@ void overseer_forget(struct overseer *overseer, uint32_t node)
     watched->commit_index = 0;
     watched->applied_index = 0;
     watched->led_term = 0;
+    watched->begin = 1;
     /* A sole voter may lead a term and lose it with its unwritten records: nobody has seen them. */
     if (overseer->node_count == 1)
         ledger_forget_uncommitted(&overseer->ledger);
@@ -88,19 +97,23 @@ static void record_enter(struct overseer *overseer, uint32_t node, struct replic
                                   .digest = seen->digest,
                                   .previous_term = raft_term_at(replica_raft(replica), index - 1)};
     const struct ledger_record *known = ledger_record(&overseer->ledger, &entry);
-    if (known->digest != entry.digest || known->previous_term != entry.previous_term)
+    /* After a start the term before the first record may not be known any more. */
+    bool is_same_past = known->previous_term == entry.previous_term ||
+                        (entry.previous_term == 0 && index > 1 && index == watched->begin);
+    if (known->digest != entry.digest || !is_same_past)
         verdict_break(overseer->verdict, RULE_LOG_MATCHING,
                       "node %u holds another record %llu of term %llu than one before it did",
                       node + 1, (unsigned long long)index, (unsigned long long)record.term);
 }
 
 /* First index whose record is new or differs in term from what was seen. By induction over turns,
- * equal terms at an index mean that nothing before it has changed either. */
+ * equal terms at an index mean that nothing before it has changed either. What lies before the
+ * log's begin is committed and in a snapshot: see snapshot_look. */
 static uint64_t first_changed(const struct watched_node *watched, const struct raft *raft,
                               uint64_t last_index)
 {
     uint64_t index = last_index;
-    while (index > 0 &&
+    while (index >= watched->begin &&
            (index > watched->seen_last || watched->seen[index].term != raft_term_at(raft, index)))
         index--;
     return index + 1;
@@ -121,10 +134,53 @@ static void removal_look(struct overseer *overseer, uint32_t node, uint64_t firs
     }
 }
 
+/* The newest snapshot that is complete on the node's medium holds the records up to this index. */
+static uint64_t snapshot_index(const struct overseer *overseer, uint32_t node)
+{
+    uint64_t newest = 0;
+    for (uint32_t file = 0; file < 2; file++) {
+        char path[MEDIUM_SIM_PATH_MAX];
+        snprintf(path, sizeof(path), "%s.%u", overseer->nodes[node].snapshot_path, file);
+        if (!medium_sim_exists(overseer->media, path))
+            continue;
+        const uint8_t *record = medium_sim_persisted(overseer->media, path) + COMPLETION_OFFSET;
+        uint64_t index = le64_load(record + COMPLETION_INDEX);
+        if (le64_load(record + COMPLETION_GENERATION) != 0 && index > newest)
+            newest = index;
+    }
+    return newest;
+}
+
+bool overseer_has_snapshot(const struct overseer *overseer, uint32_t node, uint64_t index)
+{
+    return overseer->nodes[node].is_damaged || index <= snapshot_index(overseer, node);
+}
+
+/* What the log no longer has is committed, and durable in a snapshot. */
+static void snapshot_look(struct overseer *overseer, uint32_t node, struct replica *replica)
+{
+    struct watched_node *watched = &overseer->nodes[node];
+    uint64_t begin = log_first_index(replica_log(replica));
+    if (begin == watched->begin)
+        return;
+    watched->begin = begin;
+    if (begin > 1 && begin - 1 > overseer->ledger.commit_highest)
+        verdict_break(overseer->verdict, RULE_DURABILITY,
+                      "node %u put records up to %llu away; %llu is committed", node + 1,
+                      (unsigned long long)begin - 1,
+                      (unsigned long long)overseer->ledger.commit_highest);
+    if (!overseer_has_snapshot(overseer, node, begin - 1))
+        verdict_break(overseer->verdict, RULE_DURABILITY,
+                      "node %u put records up to %llu away; its snapshots hold those up to %llu",
+                      node + 1, (unsigned long long)begin - 1,
+                      (unsigned long long)snapshot_index(overseer, node));
+}
+
 static void records_look(struct overseer *overseer, uint32_t node, struct replica *replica,
                          const struct raft_status *status)
 {
     struct watched_node *watched = &overseer->nodes[node];
+    snapshot_look(overseer, node, replica);
     uint64_t first = first_changed(watched, replica_raft(replica), status->last_index);
     bool is_same_lead = status->role == RAFT_LEADER && watched->led_term == status->term;
     if (is_same_lead && (first <= watched->led_last || status->last_index < watched->led_last))
@@ -154,7 +210,7 @@ static void completeness_look(struct overseer *overseer, uint32_t node, struct r
 {
     for (uint64_t i = 1; i <= overseer->ledger.commit_highest; i++) {
         const struct ledger_commit *commit = ledger_commit(&overseer->ledger, i);
-        if (commit->in_term >= status->term || commit->term == 0)
+        if (commit->in_term >= status->term || commit->term == 0 || i < overseer->nodes[node].begin)
             continue;
         if (raft_term_at(replica_raft(replica), i) != commit->term) {
             verdict_break(overseer->verdict, RULE_LEADER_COMPLETENESS,
@@ -214,15 +270,12 @@ static bool image_holds(const uint8_t *image, size_t offset_bytes, size_t size_b
 }
 
 /* Walks a whole image for a record that the node wrote in the turn in which it died. */
-static bool image_search(const struct overseer *overseer, const uint8_t *image,
-                         const struct ledger_record *record)
+static bool image_search(const uint8_t *image, size_t end, const struct ledger_record *record)
 {
-    (void)overseer;
-    for (size_t at = 8192; at + RECORD_ALIGN_BYTES <= LOG_SIZE_BYTES_MIN;
-         at += RECORD_ALIGN_BYTES) {
+    for (size_t at = 8192; at + RECORD_ALIGN_BYTES <= end; at += RECORD_ALIGN_BYTES) {
         size_t size = le32_load(image + at + 4);
         size_t payload = at + RECORD_HEADER_SIZE_BYTES;
-        if (le64_load(image + at + 8) == record->index && size <= LOG_SIZE_BYTES_MIN - payload &&
+        if (le64_load(image + at + 8) == record->index && size <= end - payload &&
             image_holds(image, payload, size, record))
             return true;
     }
@@ -233,13 +286,14 @@ static bool is_held(struct overseer *overseer, uint32_t node, const struct ledge
                     bool is_thorough)
 {
     const struct watched_node *watched = &overseer->nodes[node];
-    if (watched->is_damaged)
+    if (overseer_has_snapshot(overseer, node, record->index))
         return true;
     if (!medium_sim_exists(overseer->media, watched->path))
         return false;
     const uint8_t *image = medium_sim_persisted(overseer->media, watched->path);
     if (is_thorough)
-        return image_search(overseer, image, record);
+        return image_search(image, medium_sim_written_bytes(overseer->media, watched->path),
+                            record);
     const struct seen_record *seen = &watched->seen[record->index];
     return record->index <= watched->seen_last && seen->term == record->term &&
            image_holds(image, seen->offset_bytes, seen->size_bytes, record);
@@ -315,7 +369,9 @@ static void commit_look(struct overseer *overseer, uint32_t node, const struct r
         return;
     }
     commit_rule_look(overseer, node, status, was_leading);
-    for (uint64_t i = watched->commit_index + 1; i <= status->commit_index; i++)
+    uint64_t first =
+        watched->commit_index + 1 < watched->begin ? watched->begin : watched->commit_index + 1;
+    for (uint64_t i = first; i <= status->commit_index; i++)
         commit_enter(overseer, node, i, status);
     watched->commit_index = status->commit_index;
 }
@@ -347,6 +403,8 @@ static void applied_look(struct overseer *overseer, uint32_t node, struct replic
 {
     struct watched_node *watched = &overseer->nodes[node];
     uint64_t applied = engine_applied_index(replica_engine(replica));
+    if (engine_is_installing(replica_engine(replica)))
+        return;
     if (applied > watched->commit_index || applied < watched->applied_index)
         verdict_break(overseer->verdict, RULE_STATE_MACHINE_SAFETY,
                       "node %u applied %llu after %llu, committed %llu", node + 1,

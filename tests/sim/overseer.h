@@ -23,6 +23,8 @@ struct seen_record {
 
 struct watched_node {
     char path[32];
+    char snapshot_path[48];   /* .0 and .1 behind it */
+    uint64_t begin;           /* the first record that its log has */
     struct seen_record *seen; /* by index */
     uint64_t seen_capacity;
     uint64_t seen_last;
@@ -54,6 +56,10 @@ void overseer_forget(struct overseer *overseer, uint32_t node);
 
 /* After a turn of the node. */
 void overseer_look(struct overseer *overseer, uint32_t node, struct replica *replica);
+
+/* True when a durable snapshot of the node holds the records up to `index`, or its medium is
+ * damaged. */
+bool overseer_has_snapshot(const struct overseer *overseer, uint32_t node, uint64_t index);
 
 /* At the end: this node's state against the ledger, whatever its applied index. */
 void overseer_compare_state(struct overseer *overseer, uint32_t node, struct replica *replica);

@@ -38,6 +38,7 @@
     X(fault_client_pauses)                                                                         \
     X(fault_journal_rot)                                                                           \
     X(fault_lost_journals)                                                                         \
+    X(fault_snapshot_rot)                                                                          \
     X(fault_residuals)                                                                             \
     X(datagrams_handed_over)                                                                       \
     X(reads_for_other_lanes)                                                                       \
@@ -70,6 +71,9 @@
     X(logs_unknown)                                                                                \
     X(journal_entries)                                                                             \
     X(journal_entries_restored)                                                                    \
+    X(snapshots_taken)                                                                             \
+    X(snapshots_installed)                                                                         \
+    X(logs_shortened)                                                                              \
     X(journals_damaged)                                                                            \
     X(library_transmissions)                                                                       \
     X(library_retransmissions)                                                                     \

@@ -16,7 +16,6 @@ static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
 #define CALLS_BOUND_NS    (40000 * MS)
 #define CONVERGE_BOUND_NS (60000 * MS)
 /* A batch of the largest values of the workload, and what the engine keeps in reserve. */
-#define LOG_ROOM_BYTES_MIN (1024 * 1024)
 
 uint64_t world_now_ns(const struct world *world)
 {
@@ -338,23 +337,16 @@ static bool world_await(struct world *world, bool (*is_reached)(struct world *),
     return verdict_is_broken(&world->verdict) || is_reached(world);
 }
 
-/* The log has no room for what may come: then its node stays behind, or leads without progress. */
-static bool is_log_full(struct replica *replica)
-{
-    return log_room_bytes(replica_log(replica)) < LOG_ROOM_BYTES_MIN;
-}
-
 /* What its node had accepted did not fit into the store. */
 static bool is_store_full(struct replica *replica)
 {
     return engine_counters(replica_engine(replica))->relaxed_blocked > 0;
 }
 
-/* A full log, or store, ends progress by design: then only safety is judged. */
+/* A full store ends progress by design: then only safety is judged. */
 static bool is_full(const struct world *world)
 {
-    return world->client_world.is_overload_met ||
-           is_any_replica(world, is_log_full) || is_any_replica(world, is_store_full);
+    return world->client_world.is_overload_met || is_any_replica(world, is_store_full);
 }
 
 static bool is_suspect(struct replica *replica)

@@ -123,7 +123,8 @@ struct sim_node *node_leader(struct world *world, uint32_t shard);
 struct replica *node_replica(const struct sim_node *node, uint32_t shard);
 const char *node_path(const struct world *world, uint32_t number, uint32_t shard);
 /* Its files of a shard: the log, then the banks of the journal. */
-#define NODE_FILES 3
+#define NODE_FILES         5
+#define NODE_JOURNAL_FILES 2 /* 1 and 2 */
 struct node_file {
     char path[MEDIUM_SIM_PATH_MAX];
 };

@@ -1,6 +1,10 @@
 /* What happens to the media of a world's nodes: rot, lost files, syncs that stall or fail. */
 #include "tests/sim/world.h"
 
+/* How often a rotting log is not alone. */
+#define SNAPSHOT_ROT_CHANCE 400000
+#define SNAPSHOT_BEGIN      4096u /* its completion record, and what follows */
+
 /* End of what the node has written to the log of the shard, as far as was seen. */
 static size_t written_bytes(const struct world *world, const struct sim_node *node, uint32_t shard)
 {
@@ -26,7 +30,25 @@ static uint32_t file_draw(struct world *world)
 {
     if (!prng_chance(&world->fault_prng, (uint32_t)world->draw.journal_fault_chance))
         return 0;
-    return 1 + (uint32_t)faults_up_to(world, NODE_FILES - 2);
+    return 1 + (uint32_t)faults_up_to(world, NODE_JOURNAL_FILES - 1);
+}
+
+/* A snapshot of the shard that rots; what the node held by it cannot be looked up any more. */
+static void snapshot_rot(struct world *world, struct sim_node *node, uint32_t shard)
+{
+    uint32_t which = 1 + NODE_JOURNAL_FILES + (uint32_t)faults_up_to(world, 1);
+    struct node_file file = node_file(world, node->number, shard, which);
+    if (!medium_sim_exists(world->media, file.path) ||
+        !prng_chance(&world->fault_prng, SNAPSHOT_ROT_CHANCE))
+        return;
+    size_t end = medium_sim_written_bytes(world->media, file.path);
+    size_t offset = end <= SNAPSHOT_BEGIN
+                        ? faults_up_to(world, 127)
+                        : SNAPSHOT_BEGIN + faults_up_to(world, end - 1 - SNAPSHOT_BEGIN);
+    verdict_say(&world->verdict, "%s rots at %zu", file.path, offset);
+    medium_sim_flip_bit(world->media, file.path, offset, (uint32_t)faults_up_to(world, 7));
+    world->overseers[shard].nodes[node->number].is_damaged = true;
+    world->tally->fault_snapshot_rot++;
 }
 
 static size_t journal_rot_offset(struct world *world, const char *path)
@@ -55,6 +77,7 @@ void media_rot(struct world *world, struct sim_node *node)
         verdict_say(&world->verdict, "%s rots at %zu", file.path, offset);
         medium_sim_flip_bit(world->media, file.path, offset, (uint32_t)faults_up_to(world, 7));
     }
+    snapshot_rot(world, node, shard);
     node->is_rotten = true;
     node->is_journal_hurt[shard] |= which > 0;
     world->overseers[shard].nodes[node->number].is_damaged |= which == 0;
@@ -66,7 +89,7 @@ static void journal_lose(struct world *world, struct sim_node *node, uint32_t sh
     world->tally->fault_lost_journals++;
     node->is_journal_hurt[shard] = true;
     bool is_whole = faults_up_to(world, 1) == 0;
-    for (uint32_t i = 1; i < NODE_FILES; i++) {
+    for (uint32_t i = 1; i <= NODE_JOURNAL_FILES; i++) {
         struct node_file file = node_file(world, node->number, shard, i);
         if ((!is_whole && i != which) || !medium_sim_exists(world->media, file.path))
             continue;
@@ -91,6 +114,12 @@ void media_lose(struct world *world, struct sim_node *node)
     verdict_say(&world->verdict, "n%u loses %s", node->number + 1, path);
     world->overseers[shard].nodes[node->number].is_damaged = true;
     medium_sim_remove(world->media, path);
+    bool is_all_lost = faults_up_to(world, 1) == 0;
+    for (uint32_t i = 1 + NODE_JOURNAL_FILES; i < NODE_FILES && is_all_lost; i++) {
+        struct node_file file = node_file(world, node->number, shard, i);
+        if (medium_sim_exists(world->media, file.path))
+            medium_sim_remove(world->media, file.path);
+    }
     if (prng_chance(&world->fault_prng, (uint32_t)world->draw.recreate_chance))
         node->is_recreated[shard] = true;
 }

@@ -14,7 +14,7 @@
 struct node_file node_file(const struct world *world, uint32_t number, uint32_t shard,
                            uint32_t file)
 {
-    static const char *const suffixes[NODE_FILES] = {"", ".0", ".1"};
+    static const char *const suffixes[NODE_FILES] = {"", ".0", ".1", ".snapshot.0", ".snapshot.1"};
     struct node_file found;
     snprintf(found.path, sizeof(found.path), "%s%s", node_path(world, number, shard),
              suffixes[file]);
@@ -104,15 +104,18 @@ static struct replica_options replica_options_of(struct world *world, const stru
                    .hooks = witness_hooks(&world->witness, shard)},
         .log = {.path = path,
                 .size_bytes = draw->log_bytes,
-                .segment_size_bytes = log_segment_size_bytes(draw->log_bytes),
+                .segment_size_bytes = draw->segment_bytes,
                 .is_created = node->boots == 0 || node->is_recreated[shard],
                 .identity = {.cluster_id = world->cluster_id,
                              .node = (uint16_t)(node->number + 1)}},
-        .journal = {.path = path, .size_bytes = draw->log_bytes},
+        .journal = {.path = path, .size_bytes = JOURNAL_SIZE_BYTES_MIN},
+        .snapshots = {.path = world->overseers[shard].nodes[node->number].snapshot_path},
+        .snapshot_rate = draw->snapshot_rate,
         .preferred_leader = draw->shards > 1 ? (uint16_t)(shard % draw->nodes + 1) : 0,
         .wall_ns = WALL_NS + world_now_ns(world),
         .medium_stall_ns = 4 * draw->election_max_ns};
     options.raft.seed = prng_next(&world->prng);
+    options.snapshots.size_bytes = snapshots_file_bytes(engine_snapshot_bytes_max(&options.engine));
     for (uint32_t i = 0; i < draw->nodes; i++)
         options.peers[i] = network_address(i);
     return options;
@@ -296,6 +299,9 @@ static void counters_take(struct world *world, const struct sim_node *node)
         const struct replica_counters *counters = replica_counters(node_replica(node, shard));
         tally->journal_entries += counters->journal_appended;
         tally->transfers_to_preferred += counters->transfers_to_preferred;
+        tally->snapshots_taken += counters->snapshots_taken;
+        tally->snapshots_installed += counters->snapshots_installed;
+        tally->logs_shortened += log_first_index(replica_log(node_replica(node, shard))) > 1;
     }
 }
 

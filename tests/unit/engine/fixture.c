@@ -94,6 +94,7 @@ struct fixture *fixture_new(const struct engine_options *options)
                                    .last_index = 1,
                                    .log_room_bytes = (size_t)1 << 30,
                                    .append_room_bytes = (size_t)1 << 30,
+                                   .record_bytes_max = RECORD_PAYLOAD_SIZE_BYTES_MAX,
                                    .role = WIRE_ROLE_LEADER};
     f->records[f->record_count++] = (struct fixture_record){.term = 1, .kind = RAFT_ENTRY_NOOP};
     engine_apply(f->engine, 1, 1, RAFT_ENTRY_NOOP, span_of(NULL, 0));
