@@ -62,11 +62,12 @@ static void lose_power(struct fixture *fixture, uint32_t survival_ppm)
 static enum error try_append(struct fixture *fixture, uint64_t term, uint64_t number,
                              size_t size_bytes)
 {
-    uint8_t payload[2048] = {0};
+    uint8_t payload[2048];
     const struct log_record record = {.index = log_last_index(fixture->log) + 1,
                                       .term = term,
                                       .kind = 1,
                                       .payload = span_of(payload, size_bytes)};
+    memset(payload, 0xab, sizeof(payload));
     le64_store(payload, number);
     return log_append(fixture->log, &record);
 }
