@@ -463,7 +463,8 @@ static void model_step(struct model *model, struct fixture *fixture)
     } else if (roll < 65) {
         model_persist(model, fixture);
     } else if (roll < 85) {
-        assert_int_equal(log_recycle(fixture->log, STEP_BYTES), OK);
+        for (uint32_t i = 0; i < 4; i++)
+            assert_int_equal(log_recycle(fixture->log, STEP_BYTES), OK);
     } else if (roll < 92) {
         model_snapshot(model, fixture);
     } else if (roll < 96) {
