@@ -63,9 +63,9 @@ static bool is_walked(const struct log *log, uint32_t unit, uint64_t sequence)
 }
 
 /*
- * The first record of the log in a segment can begin the log anew: where the record before it was
- * dropped with its segment, so that what was walked until here is superseded or was lost; or where
- * the log was given up for a snapshot, and there is no record before it.
+ * The first record of the log in a segment can begin the log anew: where the record before it has
+ * been dropped since, so that what was walked until here is superseded or was lost; or where that
+ * record was dropped before, or the log was given up for a snapshot: then it names none.
  */
 static bool record_begins(const struct log *log, const struct record_view *view, uint64_t sequence)
 {
@@ -80,7 +80,7 @@ static void log_begin_at(struct log *log, const struct record_view *view)
 {
     log->first_index = view->record.index;
     log->last_index = view->record.index - 1;
-    *log_unit_at(log, log->last_index) = view->previous_unit;
+    *log_unit_at(log, log->last_index) = 0;
     if (begin_mark_is_settled(log) && log->lost_through_index == LOG_LOST_EVERYTHING)
         log->lost_through_index = 0;
 }
@@ -133,9 +133,10 @@ static void segment_scan(struct log *log, struct recovery_scan *scan, uint64_t s
         }
         if (view.durable_position > scan->vouched_position)
             scan->vouched_position = view.durable_position;
-        if (record_begins(log, &view, sequence))
+        bool is_begin = record_begins(log, &view, sequence);
+        if (is_begin)
             log_begin_at(log, &view);
-        if (record_continues(log, &view)) {
+        if (is_begin || record_continues(log, &view)) {
             record_take(log, scan, &view, offset);
             if ((view.flags & LOG_FLAG_BEGIN) != 0)
                 log_segment_of(log, sequence)->base_index = view.record.index - 1;

@@ -15,6 +15,8 @@ void log_drop(struct log *log, uint64_t index)
         uint64_t base_index = log_segment_of(log, row->first)->base_index;
         if (base_index >= log->first_index)
             log->first_index = base_index + 1;
+        /* Its place is used again: a record that follows it from here on names none. */
+        *log_unit_at(log, log->first_index - 1) = 0;
     }
 }
 
