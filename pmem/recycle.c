@@ -6,18 +6,33 @@
 #include "base/check.h"
 #include "pmem/log_internal.h"
 
+/* The lowest base in the row: the records up to there are dropped. Segments before that one, if any,
+ * hold what it superseded. */
+static uint64_t lowest_base(struct log *log)
+{
+    uint64_t lowest = UINT64_MAX;
+    for (uint64_t sequence = log->row.first; sequence <= log->row.current; sequence++) {
+        uint64_t base_index = log_segment_of(log, sequence)->base_index;
+        lowest = base_index < lowest ? base_index : lowest;
+    }
+    return lowest;
+}
+
 void log_drop(struct log *log, uint64_t index)
 {
     struct log_row *row = &log->row;
     CHECK(index <= log->last_index);
-    while (row->first < row->current && log_segment_of(log, row->first + 1)->base_index <= index) {
+    uint64_t before = row->first;
+    while (row->first < row->current && log_segment_of(log, row->first + 1)->base_index <= index)
         row->first++;
-        uint64_t base_index = log_segment_of(log, row->first)->base_index;
-        if (base_index >= log->first_index)
-            log->first_index = base_index + 1;
-        /* Its place is used again: a record that follows it from here on names none. */
-        *log_unit_at(log, log->first_index - 1) = 0;
-    }
+    if (row->first == before)
+        return;
+    uint64_t base_index = lowest_base(log);
+    if (base_index < log->first_index)
+        return;
+    log->first_index = base_index + 1;
+    /* Its place is used again: a record that follows it from here on names none. */
+    *log_unit_at(log, base_index) = 0;
 }
 
 /* A segment to be wiped: the oldest dropped, or a dirty one of a start before. False: none. */
