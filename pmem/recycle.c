@@ -6,8 +6,8 @@
 #include "base/check.h"
 #include "pmem/log_internal.h"
 
-/* The lowest base in the row: the records up to there are dropped. Segments before that one, if any,
- * hold what it superseded. */
+/* The lowest base in the row: the records up to there are dropped. Segments before that one, if
+ * any, hold what it superseded. */
 static uint64_t lowest_base(struct log *log)
 {
     uint64_t lowest = UINT64_MAX;
@@ -52,8 +52,8 @@ static bool victim_find(const struct log *log, uint32_t *ret_slot)
 }
 
 /*
- * What shows that a log lost records may lie in the segment that goes. So a log that is suspect says
- * so first, durably: what is left of it has the flag of a suspect log in every record.
+ * What shows that a log lost records may lie in the segment that goes. So a log that is suspect
+ * says so first, durably: what is left of it has the flag of a suspect log in every record.
  */
 static bool doubt_is_noted(struct log *log)
 {
