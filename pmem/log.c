@@ -39,10 +39,8 @@ size_t log_record_room_bytes(size_t payload_size_bytes)
 /* A record at or below the base of the current segment begins the next one: see log.h. */
 struct log_space log_space_begin(const struct log *log, uint64_t index)
 {
-    uint32_t slot = log_slot_of(log, log->row.current);
-    bool is_below = log->segment_count > 1 && index <= log->segments[slot].base_index;
-    return (struct log_space){
-        .left_bytes = is_below ? 0 : log_slot_offset(log, slot + 1) - log->append_offset};
+    bool is_below = index <= log->current_base;
+    return (struct log_space){.left_bytes = is_below ? 0 : log->current_end - log->append_offset};
 }
 
 size_t log_capacity_bytes(const struct log *log)
@@ -76,6 +74,12 @@ bool log_space_take(const struct log *log, struct log_space *space, size_t room_
     return true;
 }
 
+/* Nearly every record goes behind the one before it. */
+static bool is_in_current(const struct log *log, uint64_t index, size_t room_bytes)
+{
+    return index > log->current_base && room_bytes <= log->current_end - log->append_offset;
+}
+
 enum error log_append(struct log *log, const struct log_record *record)
 {
     CHECK(record->index == log->last_index + 1);
@@ -83,12 +87,13 @@ enum error log_append(struct log *log, const struct log_record *record)
     CHECK(record->kind != 0);
     CHECK(record->payload.size_bytes <= RECORD_PAYLOAD_SIZE_BYTES_MAX);
     size_t room_bytes = record_room_bytes(record->payload.size_bytes);
-    struct log_space space = log_space_begin(log, record->index);
 
-    if (!log_space_take(log, &space, room_bytes))
-        return ERR_FULL;
-    if (space.steps > 0)
+    if (!is_in_current(log, record->index, room_bytes)) {
+        struct log_space space = log_space_begin(log, record->index);
+        if (!log_space_take(log, &space, room_bytes))
+            return ERR_FULL;
         segments_advance(log);
+    }
     record_write(log, record);
     *log_unit_at(log, record->index) = (uint32_t)(log->append_offset / RECORD_ALIGN_BYTES);
     log->last_index = record->index;

@@ -103,6 +103,10 @@ struct log {
     size_t segment_bytes;
     struct log_row row;
     struct log_segment segments[LOG_SEGMENTS_MAX];
+    uint32_t clean_count;  /* segments in that state */
+    uint32_t dirty_count;  /* in that one */
+    size_t current_end;    /* offset of the end of the current segment */
+    uint64_t current_base; /* its base */
     bool is_row_unstamped; /* segments were made ready since the last persist */
     struct log_recycle recycle;
     uint64_t first_index; /* records before it are gone */
@@ -187,6 +191,10 @@ void segments_store(struct log *log);
 void segments_prepare(struct log *log);
 void segments_stamp(struct log *log, uint64_t ticket);
 void segment_set(struct log *log, uint32_t slot, enum log_segment_state state, uint64_t sequence);
+/* The current segment is another one, or has another base. */
+void segments_note_current(struct log *log);
+/* Counts states, after they were loaded. */
+void segments_count(struct log *log);
 /* True when the next segments, so many, can be appended to and the kept one remains. */
 bool segments_can_advance(const struct log *log, uint32_t steps);
 /* Whether a record of this index begins the current segment. */

@@ -317,6 +317,7 @@ enum error log_open(const struct log_options *options, struct arena *arena, stru
     if (header.state == LOG_HEADER_FRESH)
         segments_fresh(log);
     segments_begin(log);
+    segments_count(log);
     log_recover(log, &scan);
     log_describe(log, options->path, header.state == LOG_HEADER_DAMAGED_COPY, &scan, ret_recovery);
     error = log_found(log, options, &header, &scan, ret_recovery);

@@ -165,5 +165,6 @@ void recovery_scan(struct log *log, struct recovery_scan *ret_scan)
     log->lost_through_index = LOG_LOST_EVERYTHING;
     for (uint64_t sequence = log->row.first; sequence <= log->row.last; sequence++)
         segment_scan(log, &scan, sequence);
+    segments_note_current(log);
     *ret_scan = scan;
 }

@@ -42,7 +42,7 @@ static bool victim_find(const struct log *log, uint32_t *ret_slot)
         *ret_slot = log_slot_of(log, log->row.oldest);
         return true;
     }
-    for (uint32_t slot = 0; slot < log->segment_count; slot++) {
+    for (uint32_t slot = 0; log->dirty_count > 0 && slot < log->segment_count; slot++) {
         if (log->segments[slot].state == LOG_SEGMENT_DIRTY) {
             *ret_slot = slot;
             return true;
@@ -97,8 +97,10 @@ enum error log_recycle(struct log *log, size_t step_bytes)
     uint64_t ticket = 0;
     uint32_t slot = 0;
     CHECK(step_bytes > 0 && step_bytes % RECORD_ALIGN_BYTES == 0);
+    if (log_is_recycled(log))
+        return OK;
     enum error error = medium_persisted(log->medium, &ticket);
-    if (error != OK || log->segment_count == 1)
+    if (error != OK)
         return error;
     switch (log->recycle.phase) {
     case LOG_RECYCLE_NONE:
@@ -129,9 +131,8 @@ enum error log_recycle(struct log *log, size_t step_bytes)
 
 bool log_is_recycled(const struct log *log)
 {
-    uint32_t slot;
-    return log->segment_count == 1 ||
-           (log->recycle.phase == LOG_RECYCLE_NONE && !victim_find(log, &slot));
+    return log->segment_count == 1 || (log->recycle.phase == LOG_RECYCLE_NONE &&
+                                       log->row.oldest == log->row.first && log->dirty_count == 0);
 }
 
 bool log_can_reset(const struct log *log)

@@ -76,8 +76,21 @@ static void word_store(struct log *log, uint32_t slot)
         medium_write_word(log->medium, word_offset(slot, copy), word);
 }
 
+void segments_count(struct log *log)
+{
+    log->clean_count = 0;
+    log->dirty_count = 0;
+    for (uint32_t slot = 0; slot < log->segment_count; slot++) {
+        log->clean_count += log->segments[slot].state == LOG_SEGMENT_CLEAN;
+        log->dirty_count += log->segments[slot].state == LOG_SEGMENT_DIRTY;
+    }
+}
+
 void segment_set(struct log *log, uint32_t slot, enum log_segment_state state, uint64_t sequence)
 {
+    enum log_segment_state before = log->segments[slot].state;
+    log->clean_count += (state == LOG_SEGMENT_CLEAN) - (before == LOG_SEGMENT_CLEAN);
+    log->dirty_count += (state == LOG_SEGMENT_DIRTY) - (before == LOG_SEGMENT_DIRTY);
     log->segments[slot].state = state;
     log->segments[slot].sequence = sequence;
     word_store(log, slot);
@@ -195,10 +208,7 @@ void segments_stamp(struct log *log, uint64_t ticket)
 /* Clean segments, those made ready among them. */
 static uint32_t unused_count(const struct log *log)
 {
-    uint32_t count = (uint32_t)(log->row.last - log->row.current);
-    for (uint32_t slot = 0; slot < log->segment_count; slot++)
-        count += log->segments[slot].state == LOG_SEGMENT_CLEAN;
-    return count;
+    return (uint32_t)(log->row.last - log->row.current) + log->clean_count;
 }
 
 bool segments_can_advance(const struct log *log, uint32_t steps)
@@ -211,8 +221,14 @@ bool segments_can_advance(const struct log *log, uint32_t steps)
 
 bool segments_is_begin(const struct log *log, uint64_t index)
 {
+    return log->segment_count > 1 && index - 1 == log->current_base;
+}
+
+void segments_note_current(struct log *log)
+{
     uint32_t slot = log_slot_of(log, log->row.current);
-    return log->segment_count > 1 && index == log->segments[slot].base_index + 1;
+    log->current_end = log_slot_offset(log, slot + 1);
+    log->current_base = log->segments[slot].base_index;
 }
 
 void segments_advance(struct log *log)
@@ -221,13 +237,13 @@ void segments_advance(struct log *log)
     log->row.current++;
     log_segment_of(log, log->row.current)->base_index = log->last_index;
     log->append_offset = log_slot_offset(log, log_slot_of(log, log->row.current));
+    segments_note_current(log);
     segments_prepare(log);
 }
 
 size_t log_room_bytes(const struct log *log)
 {
-    uint32_t slot = log_slot_of(log, log->row.current);
-    size_t room_bytes = log_slot_offset(log, slot + 1) - log->append_offset;
+    size_t room_bytes = log->current_end - log->append_offset;
     if (log->segment_count == 1)
         return room_bytes;
     uint32_t unused = unused_count(log);

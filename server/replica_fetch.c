@@ -180,6 +180,7 @@ static void receive_offer(struct replica *replica, uint16_t sender,
         return;
     }
     snapshot->wanted = wanted;
+    snapshot->is_polled = true;
     snapshot->from = *replica_peer_address(replica, sender);
     snapshot->asked_count = 0;
     snapshot->asked_ns = replica->shared->now_ns;

@@ -150,6 +150,7 @@ static enum error take_begin(struct replica *replica)
         .room_bytes = sink_room_bytes, .write = sink_write, .context = snapshot->files};
     engine_snapshot_begin(replica->engine, &sink);
     snapshot->appended_bytes = 0;
+    snapshot->is_polled = true;
     snapshot->phase = REPLICA_SNAPSHOT_TAKING;
     return OK;
 }
@@ -243,6 +244,7 @@ static enum error follow_files(struct replica *replica)
     struct replica_snapshot *snapshot = &replica->snapshot;
     struct snapshots_progress progress;
     snapshots_poll(snapshot->files, &progress);
+    snapshot->is_polled = progress.state == SNAPSHOTS_BUSY;
     switch (progress.state) {
     case SNAPSHOTS_IDLE:
     case SNAPSHOTS_BUSY:
@@ -298,7 +300,7 @@ enum error replica_snapshot_turn(struct replica *replica)
 {
     if (replica->snapshot.files == NULL)
         return OK;
-    enum error error = follow_files(replica);
+    enum error error = replica->snapshot.is_polled ? follow_files(replica) : OK;
     return error == OK ? phase_step(replica) : error;
 }
 
