@@ -85,6 +85,13 @@ static bool can_lead(const struct raft *raft)
            trail_has_room(&raft->trail, raft->hard_state.term + 1);
 }
 
+void raft_wait_anew(struct raft *raft, uint64_t now_ns)
+{
+    CHECK(raft->role != RAFT_LEADER && now_ns >= raft->now_ns);
+    raft->now_ns = now_ns;
+    raft_reset_election_timer(raft);
+}
+
 /* The target of a transfer skips pre-vote: its leader asked for the election (thesis 3.10). */
 void raft_start_election(struct raft *raft, bool is_transfer)
 {

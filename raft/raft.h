@@ -262,6 +262,10 @@ MUST_USE enum error raft_restore_entry(struct raft *raft, uint64_t index, uint64
  * snapshot. Not within a step. */
 void raft_log_dropped(struct raft *raft, uint64_t first_index);
 
+/* This node cannot lead now, for reasons of its own: it waits for another election timeout before
+ * it campaigns. Not a leader (CHECK), not within a step. */
+void raft_wait_anew(struct raft *raft, uint64_t now_ns);
+
 /* Whether a snapshot up to `index` would help: records up to there may not be committed here. */
 bool raft_needs_snapshot(const struct raft *raft, uint64_t index);
 

@@ -5,6 +5,8 @@
 
 /* Silence after which blocks are asked for again. */
 #define ASK_AGAIN_NS UINT64_C(20000000)
+/* When to look again whether the files have room. */
+#define ROOM_AGAIN_NS UINT64_C(1000000)
 /* Silence after which another snapshot is fetched instead, if there is an offer. */
 #define GIVE_UP_NS UINT64_C(1000000000)
 #define NS_PER_S   UINT64_C(1000000000)
@@ -96,8 +98,10 @@ static void ask_blocks(struct replica *replica)
         count = SNAPSHOT_ASK_BLOCKS_MAX;
     if (count > room)
         count = room;
-    if (count == 0 || now_ns < snapshot->next_ask_ns)
+    if (count == 0) { /* the files' thread is behind */
+        snapshot->next_ask_ns = now_ns + ROOM_AGAIN_NS;
         return;
+    }
     struct wire_snapshot_message message =
         message_of(replica, WIRE_SNAPSHOT_ASK, &snapshot->wanted.label);
     message.ask.first_block = first;
@@ -109,6 +113,14 @@ static void ask_blocks(struct replica *replica)
         now_ns + count * SNAPSHOT_BLOCK_BYTES * NS_PER_S / replica->options.snapshot_rate;
 }
 
+/* When blocks are to be asked for: not before the rate allows, and not while some are on their way,
+ * unless they do not come. */
+static uint64_t ask_due_ns(const struct replica_snapshot *snapshot)
+{
+    uint64_t again_ns = snapshot->asked_count > 0 ? snapshot->asked_ns + ASK_AGAIN_NS : 0;
+    return again_ns > snapshot->next_ask_ns ? again_ns : snapshot->next_ask_ns;
+}
+
 void replica_fetch_step(struct replica *replica)
 {
     struct replica_snapshot *snapshot = &replica->snapshot;
@@ -118,8 +130,7 @@ void replica_fetch_step(struct replica *replica)
     } else if (!is_missing_any(snapshot)) {
         if (snapshots_install_end(snapshot->files) == OK)
             snapshot->phase = REPLICA_SNAPSHOT_COPIED;
-    } else if (snapshot->asked_count == 0 ||
-               replica->shared->now_ns - snapshot->asked_ns >= ASK_AGAIN_NS) {
+    } else if (replica->shared->now_ns >= ask_due_ns(snapshot)) {
         ask_blocks(replica);
     }
 }
@@ -129,7 +140,7 @@ uint64_t replica_snapshot_deadline_ns(const struct replica *replica)
     const struct replica_snapshot *snapshot = &replica->snapshot;
     if (snapshot->phase != REPLICA_SNAPSHOT_FETCHING)
         return UINT64_MAX;
-    return snapshot->asked_ns + ASK_AGAIN_NS;
+    return ask_due_ns(snapshot);
 }
 
 /* What is under way makes way for the offer: its own snapshot, or a copy that does not come. */

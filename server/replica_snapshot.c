@@ -308,6 +308,6 @@ bool replica_snapshot_is_quiet(const struct replica *replica)
 {
     const struct replica_snapshot *snapshot = &replica->snapshot;
     bool is_waiting = snapshot->phase == REPLICA_SNAPSHOT_NONE ||
-                      (snapshot->phase == REPLICA_SNAPSHOT_FETCHING && snapshot->asked_count > 0);
+                      snapshot->phase == REPLICA_SNAPSHOT_FETCHING; /* with a deadline */
     return snapshot->files == NULL || (is_waiting && !engine_snapshot_is_running(replica->engine));
 }

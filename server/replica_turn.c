@@ -33,8 +33,10 @@ static void ask_reads(struct replica *replica)
 static void tick(struct replica *replica)
 {
     struct raft_event event = {.type = RAFT_EVENT_TICK, .now_ns = replica->shared->now_ns};
-    bool may_begin = replica->status.role == RAFT_LEADER || replica_can_lead(replica);
-    if (may_begin && replica->shared->now_ns >= raft_deadline_ns(replica->raft))
+    bool is_due = replica->shared->now_ns >= raft_deadline_ns(replica->raft);
+    if (is_due && replica->status.role != RAFT_LEADER && !replica_can_lead(replica))
+        raft_wait_anew(replica->raft, replica->shared->now_ns);
+    else if (is_due)
         (void)!replica_step(replica, &event, (struct span){0});
     for (int i = 0; i < REPLICA_BACKLOG_STEPS_MAX && raft_has_backlog(replica->raft); i++)
         (void)!replica_step(replica, &event, (struct span){0});

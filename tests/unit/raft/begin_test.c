@@ -324,6 +324,18 @@ static void test_snapshot_that_conflicts_replaces_the_log(void **state)
     assert_int_equal(install(30, 0), ERR_RANGE);
 }
 
+static void test_wait_anew_puts_an_election_off(void **state)
+{
+    (void)state;
+    uint64_t deadline_ns = raft_deadline_ns(raft);
+    now_ns = deadline_ns;
+    raft_wait_anew(raft, now_ns);
+    assert_true(raft_deadline_ns(raft) == deadline_ns + 100 * MS);
+    struct raft_event tick = {.type = RAFT_EVENT_TICK, .now_ns = now_ns};
+    assert_int_equal(step(&tick), OK);
+    assert_int_equal(effects.now_count, 0);
+}
+
 /* A leader has every committed record, and what is committed here is not taken back. */
 static void test_snapshot_that_helps_nobody_changes_nothing(void **state)
 {
@@ -355,6 +367,7 @@ int main(void)
         CASE(test_snapshot_of_a_record_in_the_log_keeps_what_follows),
         CASE(test_snapshot_that_conflicts_replaces_the_log),
         CASE(test_snapshot_that_helps_nobody_changes_nothing),
+        CASE(test_wait_anew_puts_an_election_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
