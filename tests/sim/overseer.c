@@ -134,10 +134,16 @@ static void removal_look(struct overseer *overseer, uint32_t node, uint64_t firs
     }
 }
 
-/* The newest snapshot that is complete on the node's medium holds the records up to this index. */
-static uint64_t snapshot_index(const struct overseer *overseer, uint32_t node)
+/* The two snapshots that are complete on the node's medium hold the records up to these indexes; 0:
+ * there is none. */
+struct snapshot_indexes {
+    uint64_t newest;
+    uint64_t older;
+};
+
+static struct snapshot_indexes snapshots_find(const struct overseer *overseer, uint32_t node)
 {
-    uint64_t newest = 0;
+    struct snapshot_indexes found = {0};
     for (uint32_t file = 0; file < 2; file++) {
         char path[MEDIUM_SIM_PATH_MAX];
         snprintf(path, sizeof(path), "%s.%u", overseer->nodes[node].snapshot_path, file);
@@ -145,18 +151,21 @@ static uint64_t snapshot_index(const struct overseer *overseer, uint32_t node)
             continue;
         const uint8_t *record = medium_sim_persisted(overseer->media, path) + COMPLETION_OFFSET;
         uint64_t index = le64_load(record + COMPLETION_INDEX);
-        if (le64_load(record + COMPLETION_GENERATION) != 0 && index > newest)
-            newest = index;
+        if (le64_load(record + COMPLETION_GENERATION) == 0)
+            continue;
+        found.older = index > found.newest ? found.newest : index;
+        found.newest = index > found.newest ? index : found.newest;
     }
-    return newest;
+    return found;
 }
 
 bool overseer_has_snapshot(const struct overseer *overseer, uint32_t node, uint64_t index)
 {
-    return overseer->nodes[node].is_damaged || index <= snapshot_index(overseer, node);
+    return overseer->nodes[node].is_damaged || index <= snapshots_find(overseer, node).newest;
 }
 
-/* What the log no longer has is committed, and durable in a snapshot. */
+/* What the log no longer has is committed, and durable in both snapshots; a log that begins just
+ * behind the newest may have been given up for that one. */
 static void snapshot_look(struct overseer *overseer, uint32_t node, struct replica *replica)
 {
     struct watched_node *watched = &overseer->nodes[node];
@@ -169,11 +178,11 @@ static void snapshot_look(struct overseer *overseer, uint32_t node, struct repli
                       "node %u put records up to %llu away; %llu is committed", node + 1,
                       (unsigned long long)begin - 1,
                       (unsigned long long)overseer->ledger.commit_highest);
-    if (!overseer_has_snapshot(overseer, node, begin - 1))
+    struct snapshot_indexes found = snapshots_find(overseer, node);
+    if (!watched->is_damaged && begin - 1 > found.older && begin - 1 != found.newest)
         verdict_break(overseer->verdict, RULE_DURABILITY,
-                      "node %u put records up to %llu away; its snapshots hold those up to %llu",
-                      node + 1, (unsigned long long)begin - 1,
-                      (unsigned long long)snapshot_index(overseer, node));
+                      "node %u put records up to %llu away; its older snapshot holds those up to %llu",
+                      node + 1, (unsigned long long)begin - 1, (unsigned long long)found.older);
 }
 
 static void records_look(struct overseer *overseer, uint32_t node, struct replica *replica,
