@@ -181,7 +181,7 @@ static void snapshot_look(struct overseer *overseer, uint32_t node, struct repli
     struct snapshot_indexes found = snapshots_find(overseer, node);
     if (!watched->is_damaged && begin - 1 > found.older && begin - 1 != found.newest)
         verdict_break(overseer->verdict, RULE_DURABILITY,
-                      "node %u put records up to %llu away; its older snapshot holds those up to %llu",
+                      "node %u put records up to %llu away; its older snapshot ends at %llu",
                       node + 1, (unsigned long long)begin - 1, (unsigned long long)found.older);
 }
 
