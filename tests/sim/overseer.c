@@ -40,7 +40,6 @@ void overseer_init(struct overseer *overseer, uint32_t node_count, uint32_t shar
             snprintf(watched->path, sizeof(watched->path), "node%u.%u", i + 1, shard);
         snprintf(watched->snapshot_path, sizeof(watched->snapshot_path), "%s.snapshot",
                  watched->path);
-        watched->begin = 1;
         watched->seen = calloc(SEEN_START, sizeof(*watched->seen));
         CHECK(watched->seen != NULL);
     }
@@ -60,7 +59,7 @@ void overseer_forget(struct overseer *overseer, uint32_t node)
     watched->commit_index = 0;
     watched->applied_index = 0;
     watched->led_term = 0;
-    watched->begin = 1;
+    watched->begin = 0;
     /* A sole voter may lead a term and lose it with its unwritten records: nobody has seen them. */
     if (overseer->node_count == 1)
         ledger_forget_uncommitted(&overseer->ledger);
@@ -170,6 +169,7 @@ static void snapshot_look(struct overseer *overseer, uint32_t node, struct repli
 {
     struct watched_node *watched = &overseer->nodes[node];
     uint64_t begin = log_first_index(replica_log(replica));
+    bool is_start = watched->begin == 0;
     if (begin == watched->begin)
         return;
     watched->begin = begin;
@@ -178,11 +178,14 @@ static void snapshot_look(struct overseer *overseer, uint32_t node, struct repli
                       "node %u put records up to %llu away; %llu is committed", node + 1,
                       (unsigned long long)begin - 1,
                       (unsigned long long)overseer->ledger.commit_highest);
+    /* A crash may have left the older one half overwritten. */
     struct snapshot_indexes found = snapshots_find(overseer, node);
-    if (!watched->is_damaged && begin - 1 > found.older && begin - 1 != found.newest)
+    uint64_t held = is_start ? found.newest : found.older;
+    if (!watched->is_damaged && begin - 1 > held && begin - 1 != found.newest)
         verdict_break(overseer->verdict, RULE_DURABILITY,
-                      "node %u put records up to %llu away; its older snapshot ends at %llu",
-                      node + 1, (unsigned long long)begin - 1, (unsigned long long)found.older);
+                      "node %u put records up to %llu away; its snapshots end at %llu and %llu",
+                      node + 1, (unsigned long long)begin - 1, (unsigned long long)found.older,
+                      (unsigned long long)found.newest);
 }
 
 static void records_look(struct overseer *overseer, uint32_t node, struct replica *replica,

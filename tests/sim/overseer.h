@@ -24,7 +24,7 @@ struct seen_record {
 struct watched_node {
     char path[32];
     char snapshot_path[48];   /* .0 and .1 behind it */
-    uint64_t begin;           /* the first record that its log has */
+    uint64_t begin;           /* the first record of its log; 0: not looked at yet */
     struct seen_record *seen; /* by index */
     uint64_t seen_capacity;
     uint64_t seen_last;
