@@ -2,6 +2,7 @@
  * pollux-drill: what the demonstration and the tests with real processes ask of a cluster. Each
  * command prints one line of NAME=VALUE words for scripts.
  */
+#include "tools/drill/digest.h"
 #include "tools/drill/journal.h"
 #include "tools/drill/pairs.h"
 #include "tools/drill/steady.h"
@@ -17,6 +18,7 @@
 #define REASON_BYTES    256
 #define PING_TIMEOUT_NS 200000000
 #define NS_PER_MS       1e6
+#define DIGEST_KEYS_MAX 10000000
 
 static const char usage[] =
     "usage: pollux-drill --servers HOST:PORT,... --cluster NAME [OPTIONS] COMMAND\n"
@@ -28,10 +30,11 @@ static const char usage[] =
     "  get KEY            one consistent get; prints its outcome and value\n"
     "  steady RUN JOURNAL write under RUN/ until SIGTERM; SIGUSR1 marks a fault\n"
     "  verify JOURNAL     prove that everything acknowledged is there, once\n"
+    "  digest PREFIX N    a number for what the keys PREFIX00000000 and so on, N of them, have\n"
     "  leader             the node that a majority follows and that has a fresh quorum\n"
     "  nodes              one line for each node\n"
     "\n"
-    "  --preferred=N      relaxed reads of compare and verify, at the N-th server, from 1\n"
+    "  --preferred=N      relaxed reads of compare, digest and verify, at the N-th server, from 1\n"
     "  --workers=N        of steady, 1 to 64 (default 16)\n"
     "  --rate=N           operations a second of steady (default 1000)\n"
     "  --timeout-ms=N     of set (default 500)\n"
@@ -58,6 +61,14 @@ static uint64_t drill_clock_ns(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool parse_count(const char *text, uint64_t high, uint64_t *ret_number)
+{
+    char *end = NULL;
+    unsigned long long number = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
+    *ret_number = number;
+    return number >= 1 && number <= high && *end == '\0';
 }
 
 static int store_or_compare(const struct arguments *arguments, struct plx_client *client,
@@ -175,6 +186,18 @@ static int run_verify(const struct arguments *arguments, struct plx_client *clie
                : EXIT_FAILURE;
 }
 
+static int run_digest(const struct arguments *arguments, struct plx_client *client)
+{
+    struct digest digest = {.prefix = arguments->words[0], .is_relaxed = arguments->preferred != 0};
+    if (strlen(digest.prefix) > DIGEST_PREFIX_BYTES_MAX ||
+        !parse_count(arguments->words[1], DIGEST_KEYS_MAX, &digest.count))
+        return EXIT_USAGE;
+    bool is_good = digest_read(&digest, client);
+    printf("node=%u stored=%" PRIu64 " failed=%" PRIu64 " digest=%016" PRIx64 "\n", digest.node,
+           digest.stored_count, digest.failed_count, digest.sum);
+    return is_good && digest.failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 /* The node that a majority follows in a shard and that has a fresh quorum; 0: none. Sets how many
  * shards there are where a node tells. */
 static uint16_t leader_of_shard(struct plx_client *client, uint16_t shard, uint16_t *shard_count)
@@ -235,18 +258,11 @@ static int run_nodes(const struct arguments *arguments, struct plx_client *clien
 }
 
 static const struct command commands[] = {
-    {"store", 1, run_store}, {"compare", 1, run_compare}, {"swaps", 1, run_swaps},
-    {"set", 2, run_set},     {"steady", 2, run_steady},   {"verify", 1, run_verify},
-    {"get", 1, run_get},     {"leader", 0, run_leader},   {"nodes", 0, run_nodes},
+    {"store", 1, run_store},   {"compare", 1, run_compare}, {"swaps", 1, run_swaps},
+    {"set", 2, run_set},       {"steady", 2, run_steady},   {"verify", 1, run_verify},
+    {"get", 1, run_get},       {"leader", 0, run_leader},   {"nodes", 0, run_nodes},
+    {"digest", 2, run_digest},
 };
-
-static bool parse_count(const char *text, uint64_t high, uint64_t *ret_number)
-{
-    char *end = NULL;
-    unsigned long long number = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
-    *ret_number = number;
-    return number >= 1 && number <= high && *end == '\0';
-}
 
 static bool store_option(int id, const char *text, struct arguments *arguments)
 {
