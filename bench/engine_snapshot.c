@@ -73,7 +73,9 @@ static uint64_t take(struct load *load, struct stream *stream, size_t budget_byt
     uint64_t slices = 0;
     char name[64];
     stream->size_bytes = 0;
-    engine_snapshot_begin(load->engine, &sink);
+    uint64_t first_ns = samples_clock_ns();
+    engine_snapshot_begin(load->engine, &sink); /* a pause as well */
+    samples_add(&load->samples, samples_clock_ns() - first_ns, 1);
     for (bool is_running = true; is_running; slices++) {
         CHECK(!engine_snapshot_must_wait(load->engine));
         set_random(load, sets, span_of(other, sizeof(other)));
@@ -130,6 +132,8 @@ static void run(struct load *load, struct load *other, uint64_t sets)
     static const size_t budgets[] = {16 * 1024, 64 * 1024};
     struct stream stream;
     stream_open(&stream, load->keys);
+    /* A running node has replaced values before: the memory for that was touched. */
+    set_random(load, sets, span_of((const uint8_t *)"replaced", 8));
     for (uint32_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
         uint64_t hash = take(load, &stream, budgets[i], sets);
         install(other, &stream, budgets[i]);

@@ -40,6 +40,7 @@ MEASURES = {
     "latency-1": loads.latency_one,
     "idle": loads.idle,
     "restart": loads.restart,
+    "snapshot-pause": loads.snapshot_pause,
 }
 
 
