@@ -334,8 +334,8 @@ def restart(run):
         subprocess.run([BUILD / "tools/pollux", "--endpoints", pollux.servers, "--cluster",
                         "figures", "--blocking", "set", "restarted", "yes"], check=True)
         took = time.monotonic() - begin
-    run.goal("restart", round(took, 2), f"s from start to the first set, {keys:,} keys of 64 bytes; "
-             f"each node had taken {taken} snapshots or more",
+    run.goal("restart", round(took, 2), f"s from start to the first set, {keys:,} keys of 64 "
+             f"bytes; each node had taken {taken} snapshots or more",
              met=took < 1 and keys >= 1_000_000, medium=MEDIA["memory"], transport=HERE)
 
 
