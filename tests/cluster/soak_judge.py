@@ -15,7 +15,6 @@ MEMORY_GROWTH = 1.05
 MEMORY_SLACK_KIB = 16 * 1024
 THROUGHPUT_GOAL = 0.95
 LATENCY_GOAL = 2.0
-LOADS = ("without", "first", "middle", "last")
 
 
 class Verdict:
@@ -46,7 +45,8 @@ def judge_loads(verdict):
     results = {}
     print(f"soak: {'load':8}{'seconds':>9}{'sets/s':>11}{'p50 us':>10}{'p99 us':>10}"
           f"{'p99.9 us':>10}{'max us':>11}{'errors':>8}{'lost':>6}")
-    for name in LOADS:
+    middle = sorted(path.stem for path in verdict.folder.glob("middle*.json"))
+    for name in ("without", "first", *middle, "last"):
         with open(verdict.folder / f"{name}.json", encoding="utf-8") as file:
             result = json.load(file)
         results[name] = result

@@ -1,6 +1,6 @@
 /*
- * The digest of what is stored, on a node that is a table in memory: it does not depend on the order
- * of the answers, and changes with a value, a version and a key that is missing.
+ * The digest of what is stored, on a node that is a table in memory: it does not depend on the
+ * order of the answers, and changes with a value, a version and a key that is missing.
  */
 #include "tools/drill/digest.h"
 
