@@ -16,7 +16,6 @@ void plx_options_init(struct plx_options *options)
         .timeout_ns = 50 * MILLISECOND_NS,
         .fence_wait_ns = 1000 * MILLISECOND_NS,
         .spin_ns = 50 * 1000,
-        .keep_alive_ns = 1000 * MILLISECOND_NS,
         .leader_fresh_ns = 100 * MILLISECOND_NS,
         .rto_min_ns = 2 * MILLISECOND_NS,
         .window = PLX_WINDOW_MAX,
@@ -50,8 +49,6 @@ static enum plx_outcome client_options_check(const struct plx_options *options, 
         fault = "packet_ops_max: not 1 to 64";
     else if (options->timeout_ns == 0)
         fault = "timeout_ns: zero";
-    else if (options->keep_alive_ns == 0)
-        fault = "keep_alive_ns: zero";
     else if (options->rto_min_ns == 0 || options->rto_min_ns > RTO_MAX_NS)
         fault = "rto_min_ns: not 1 ns to 100 ms";
     else if (options->leader_fresh_ns == 0)

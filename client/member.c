@@ -151,6 +151,7 @@ void member_hello_reply(struct plx_client *client, struct shard_state *shard, ui
         return;
     }
     member->nonce = 0;
+    client->session_ttl_ns = reply->session_ttl_ns;
     shard_count_told(client, reply->shard_count);
     member_is_node(member, reply->node);
     member->incarnation = reply->incarnation;

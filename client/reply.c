@@ -69,7 +69,7 @@ static void reply_take(struct plx_client *client, struct shard_state *shard,
     size_t cursor = 0;
     struct session *session = session_find(shard, transmission->session);
     if (session != NULL && !transmission->is_read)
-        session->active_ns = client->now_ns;
+        session_answered(session, transmission->sent_ns);
     for (uint32_t i = 0; i < reply->op_count; i++) {
         struct wire_reply_op wire;
         struct op *op = NULL;

@@ -1,8 +1,12 @@
 /*
- * Sessions of a shard: opened when its first write needs one, renewed while the handle is used,
- * given back at the end. The floor tells the nodes which outcomes nobody will ask for any more. It
- * never passes a seq whose token is outstanding: when such seqs fill the window the session is
- * retired (kept alive for its tokens alone) and the next write opens another.
+ * Sessions of a shard: opened when its first write needs one, renewed while a seq of it is open,
+ * given back at the end. A seq is open while its operation is in flight or its token outstanding. A
+ * session without open seqs is left to expire. Where it may have, the next write gives it back and
+ * opens another: a write that is repeated under an expired session may end as unknown.
+ *
+ * The floor tells the nodes which outcomes nobody will ask for any more. It never passes an open
+ * seq: when seqs with tokens fill the window the session is retired (kept alive for its tokens
+ * alone) and the next write opens another.
  */
 #include "client/client_internal.h"
 
@@ -57,12 +61,37 @@ static void session_retire(struct shard_state *shard)
     *current = (struct session){.id = 0};
 }
 
-bool session_assign(struct op *op)
+uint64_t session_renewal_ns(const struct plx_client *client)
+{
+    uint64_t third_ns = client->session_ttl_ns / 3;
+    uint64_t wanted_ns = client->options.keep_alive_ns;
+    return wanted_ns != 0 && wanted_ns < third_ns ? wanted_ns : third_ns;
+}
+
+static bool session_is_open(const struct session *session)
+{
+    return session->next_seq > session->floor;
+}
+
+/* Half of the lifetime remains for the first operation after a pause, its repetitions, and the
+ * first renewal. Nothing of the session is in flight, so no request can follow the end of it. */
+static void session_end_stale(struct plx_client *client, struct shard_state *shard)
+{
+    struct session *session = session_current(shard);
+    if (session->id == 0 || session_is_open(session) ||
+        client->now_ns - session->active_ns < client->session_ttl_ns / 2)
+        return;
+    session_give_back(client, shard);
+    *session = (struct session){.id = 0};
+}
+
+bool session_assign(struct plx_client *client, struct op *op)
 {
     struct shard_state *shard = op->shard;
     struct session *session = session_current(shard);
     if (op->session != 0)
         return true;
+    session_end_stale(client, shard);
     if (session->id != 0 && session->next_seq - session->floor >= SESSION_WINDOW) {
         if (session->pins == 0)
             return false; /* operations in flight hold the window: they end */
@@ -125,6 +154,12 @@ void session_expired(struct shard_state *shard, uint64_t id)
         *session = (struct session){.is_wanted = session->is_wanted};
 }
 
+void session_answered(struct session *session, uint64_t sent_ns)
+{
+    if (session->active_ns < sent_ns)
+        session->active_ns = sent_ns;
+}
+
 static struct span request_of_one(uint8_t *buffer, size_t capacity_bytes, uint64_t session,
                                   const struct wire_op *op)
 {
@@ -160,13 +195,12 @@ static void session_send(struct plx_client *client, struct shard_state *shard,
 }
 
 static void session_opened(struct plx_client *client, struct shard_state *shard,
-                           const struct wire_reply_op *op)
+                           const struct wire_reply_op *op, uint64_t sent_ns)
 {
     struct session *session = session_current(shard);
     if (session->id != 0 || op->seq != session->nonce || op->version == 0)
         return;
-    *session =
-        (struct session){.id = op->version, .next_seq = 1, .floor = 1, .active_ns = client->now_ns};
+    *session = (struct session){.id = op->version, .next_seq = 1, .floor = 1, .active_ns = sent_ns};
     client->statistics.sessions++;
     op_wake_at(client, client->now_ns);
 }
@@ -189,7 +223,7 @@ void session_replied(struct plx_client *client, struct shard_state *shard,
     if (transmission->session == 0) {
         struct session *session = session_current(shard);
         if (op.outcome == WIRE_OUTCOME_OK)
-            session_opened(client, shard, &op);
+            session_opened(client, shard, &op, transmission->sent_ns);
         else if (op.outcome == WIRE_OUTCOME_SESSIONS_FULL && session->id == 0)
             session_table_full(client, session);
         else if (op.outcome == WIRE_OUTCOME_FORGOTTEN && op.seq == session->nonce)
@@ -203,7 +237,7 @@ void session_replied(struct plx_client *client, struct shard_state *shard,
         session_expired(shard, session->id);
         return;
     }
-    session->active_ns = client->now_ns;
+    session_answered(session, transmission->sent_ns);
     session->attempts = 0;
 }
 
@@ -222,11 +256,17 @@ static void session_open_turn(struct plx_client *client, struct shard_state *sha
                  &(struct wire_op){.type = WIRE_OP_REGISTER, .seq = session->nonce});
 }
 
+static uint64_t session_renewal_due_ns(const struct plx_client *client,
+                                       const struct session *session)
+{
+    uint64_t renewal_ns = time_after(session->active_ns, session_renewal_ns(client));
+    return renewal_ns > session->due_ns ? renewal_ns : session->due_ns;
+}
+
 static void session_renew_turn(struct plx_client *client, struct shard_state *shard,
                                struct session *session)
 {
-    if (client->now_ns - session->active_ns < client->options.keep_alive_ns ||
-        client->now_ns < session->due_ns)
+    if (!session_is_open(session) || client->now_ns < session_renewal_due_ns(client, session))
         return;
     if (leader_endpoint(client, shard) < 0)
         leader_wanted(client, shard);
@@ -254,11 +294,8 @@ uint64_t sessions_due_ns(const struct plx_client *client, const struct shard_sta
         due_ns = shard->sessions[0].due_ns;
     for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
         const struct session *session = &shard->sessions[i];
-        uint64_t renewal_ns = session->active_ns + client->options.keep_alive_ns;
-        if (renewal_ns < session->due_ns)
-            renewal_ns = session->due_ns;
-        if (session->id != 0 && renewal_ns < due_ns)
-            due_ns = renewal_ns;
+        if (session->id != 0 && session_is_open(session))
+            due_ns = earlier_ns(due_ns, session_renewal_due_ns(client, session));
     }
     return due_ns;
 }

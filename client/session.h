@@ -1,5 +1,5 @@
 /*
- * Sessions of a handle in one shard: the one in use, and those that are kept alive for their
+ * Sessions of a handle in one shard: the current one, and those that are kept alive for their
  * tokens. Owner: whoever holds the mutex of the handle.
  */
 #ifndef POLLUX_CLIENT_SESSION_H
@@ -31,19 +31,23 @@ struct session {
     uint64_t is_finished[SESSION_WINDOW / 64]; /* by seq modulo the window */
 };
 
+/* How long a session that is in use goes without a request: a third of its lifetime at most. */
+uint64_t session_renewal_ns(const struct plx_client *client);
 struct session *session_current(struct shard_state *shard);
 /* NULL: the shard has none of this id. */
 struct session *session_find(struct shard_state *shard, uint64_t id);
 /* Below it every seq of the session is finished; 0: none of this handle. */
 uint64_t session_floor(struct shard_state *shard, uint64_t id);
 /* Gives the op a seq of the session in use; false: there is none, or its window is full. */
-bool session_assign(struct op *op);
+bool session_assign(struct plx_client *client, struct op *op);
 /* The shard has no room for one more, as far as is known now. */
 bool session_is_refused(const struct plx_client *client, const struct shard_state *shard);
 void session_finish_seq(struct plx_client *client, struct shard_state *shard, uint64_t id,
                         uint64_t seq);
 void session_pin(struct shard_state *shard, uint64_t id);
 void session_expired(struct shard_state *shard, uint64_t id);
+/* What was sent then has been answered: the session was alive since. */
+void session_answered(struct session *session, uint64_t sent_ns);
 /* The reply to what was sent on a session itself. */
 void session_replied(struct plx_client *client, struct shard_state *shard,
                      const struct transmission *transmission, const struct wire_reply *reply);

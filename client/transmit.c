@@ -108,7 +108,7 @@ static bool relaxed_assign(struct plx_client *client, struct op *op)
 static bool op_may_leave(struct plx_client *client, struct op *op, struct departure *departure)
 {
     struct wire_op cancels[CANCELS_MAX];
-    if (op->class == CLASS_WRITE && !session_assign(op))
+    if (op->class == CLASS_WRITE && !session_assign(client, op))
         return false;
     if (op->class == CLASS_RELAXED_WRITE && op->unanswered == 0 &&
         !pending_has_room(client, op, op->shard->members[op->endpoint].node)) {

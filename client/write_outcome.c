@@ -84,7 +84,7 @@ void write_outcome(struct plx_client *client, struct op *op, const struct wire_r
 {
     bool is_fence = op_is_fence(op);
     if (wire->outcome == WIRE_OUTCOME_NO_SESSION) {
-        bool is_prompt = client->now_ns - sent_ns < client->options.keep_alive_ns;
+        bool is_prompt = client->now_ns - sent_ns < session_renewal_ns(client);
         if (!is_fence && op->unanswered > 0 && is_prompt)
             op->unanswered--;
         write_without_session(client, op);

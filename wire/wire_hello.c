@@ -23,7 +23,8 @@
  *   68  u16  lane
  *   70  u16  lane count
  *   72  u64  journal done seq
- *   80       end. In a status reply the counters follow, up to the end of the message.
+ *   80  u64  lifetime of a session (ns): not 0
+ *   88       end. In a status reply the counters follow, up to the end of the message.
  *
  * Counter:
  *    0  u64  value
@@ -39,7 +40,7 @@
 #include "wire/wire_hello.h"
 
 #define HELLO_SIZE_BYTES          8
-#define HELLO_REPLY_SIZE_BYTES    80
+#define HELLO_REPLY_SIZE_BYTES    88
 #define COUNTER_HEADER_SIZE_BYTES 9
 #define COUNTER_NAME_BYTES_MAX    63
 #define TRANSFER_SIZE_BYTES       16
@@ -88,6 +89,7 @@ void wire_hello_reply_encode(struct wire_writer *writer, const struct wire_hello
     le16_store(to + 68, reply->lane);
     le16_store(to + 70, reply->lane_count);
     le64_store(to + 72, reply->journal_done_seq);
+    le64_store(to + 80, reply->session_ttl_ns);
 }
 
 static enum error hello_reply_check(struct span bytes)
@@ -106,7 +108,7 @@ static enum error hello_reply_check(struct span bytes)
     uint16_t shard_count = le16_load(from + 66);
     uint16_t lane_count = le16_load(from + 70);
     if (shard_count == 0 || shard_count > SHARDS_MAX || lane_count == 0 || lane_count > LANES_MAX ||
-        le16_load(from + 68) >= lane_count)
+        le16_load(from + 68) >= lane_count || le64_load(from + 80) == 0)
         return ERR_RANGE;
     return OK;
 }
@@ -128,6 +130,7 @@ enum error wire_hello_reply_decode(struct span bytes, size_t *ret_end,
         .last_index = le64_load(from + 40),
         .contact_age_us = le64_load(from + 48),
         .journal_done_seq = le64_load(from + 72),
+        .session_ttl_ns = le64_load(from + 80),
         .node = le16_load(from + 56),
         .leader = le16_load(from + 58),
         .node_count = le16_load(from + 60),

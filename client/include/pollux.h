@@ -125,9 +125,9 @@ struct plx_options {
      * with the default election timeouts can elect a leader, even if the first vote is split. */
     uint64_t fence_wait_ns;
     uint64_t spin_ns; /* how long a waiting call polls before it sleeps; 50 us */
-    /* plx_poll renews a session that had no operation for this time; 1 s. Keep it well below the
-     * nodes' session_ttl. If a session expires while an operation is under way, the outcome of the
-     * operation is unknown. */
+    /* plx_poll renews a session with operations in flight or outstanding tokens after this time
+     * without a request. 0, the default, and more than a third of the nodes' session_ttl mean that
+     * third. Other sessions may expire; the next write opens a new one. */
     uint64_t keep_alive_ns;
     /* A write waits for a hello from a leader that was silent for longer than this; 100 ms. */
     uint64_t leader_fresh_ns;

@@ -133,6 +133,7 @@ void engine_hello(const struct engine *engine, uint64_t nonce, struct wire_hello
         .last_index = view->last_index,
         .contact_age_us = wire_age_us(engine->view.contact_age_ns),
         .journal_done_seq = engine_pending_done(engine),
+        .session_ttl_ns = engine->machine.session_ttl_ns,
         .node = engine->options.self,
         .leader = view->leader,
         .node_count = engine->options.node_count,

@@ -149,6 +149,7 @@ static void write_hello(const struct node *node, struct wire_writer *writer)
                                            .node_count = 3,
                                            .shard_count = 1,
                                            .lane_count = 1,
+                                           .session_ttl_ns = UINT64_C(3600000000000),
                                            .role = PLX_LEADER,
                                            .has_fresh_quorum = true};
     wire_hello_reply_encode(writer, &reply);

@@ -44,7 +44,8 @@ static void options_draw(struct client *client, struct plx_options *options)
     options->timeout_ns = draw->timeout_ns;
     options->fence_wait_ns = draw->fence_wait_ns;
     options->spin_ns = 0;
-    options->keep_alive_ns = draw->keep_alive_ns;
+    if (prng_chance(&client->prng, 500000))
+        options->keep_alive_ns = draw->keep_alive_ns;
     options->leader_fresh_ns = draw->leader_fresh_ns;
     options->rto_min_ns = draw->rto_min_ns;
     options->window = CLIENT_SLOTS_MAX + 1; /* and one for a call that waits */

@@ -46,6 +46,7 @@ void fake_open_shards(struct fake *fake, uint16_t id, uint16_t shard_count)
                           .incarnation = 1000u + id,
                           .session = FAKE_SESSION,
                           .contact_age_us = 9,
+                          .session_ttl_ns = FAKE_SESSION_TTL_NS,
                           .is_leader = true};
     assert_true(shard_count <= FAKE_SHARDS_MAX);
     for (uint32_t tries = 0; !ports_open(fake); tries++)
@@ -82,7 +83,6 @@ struct plx_options fake_options(const struct fake *fakes, size_t count)
     /* Long enough that a busy machine is not taken for a lost packet. */
     options.rto_min_ns = 25 * 1000 * 1000;
     options.timeout_ns = 5u * 1000 * 1000 * 1000; /* tests that want a timeout say so */
-    options.keep_alive_ns = UINT64_C(60) * 1000 * 1000 * 1000;
     options.leader_fresh_ns = UINT64_C(60) * 1000 * 1000 * 1000;
     return options;
 }
@@ -138,6 +138,7 @@ void fake_hello(struct fake *fake, uint64_t nonce)
                                      .node_count = 5,
                                      .shard_count = fake->shard_count,
                                      .lane_count = 1,
+                                     .session_ttl_ns = fake->session_ttl_ns,
                                      .role = is_leader ? WIRE_ROLE_LEADER : WIRE_ROLE_FOLLOWER,
                                      .has_fresh_quorum = is_leader};
     wire_hello_reply_encode(&writer, &reply);

@@ -28,6 +28,7 @@
 #define FAKE_SHARDS_MAX     4
 #define FAKE_PORT_TRIES_MAX 100
 #define FAKE_SESSION        UINT64_C(0x5E55)
+#define FAKE_SESSION_TTL_NS (UINT64_C(3600) * 1000 * 1000 * 1000)
 
 struct fake {
     uint16_t shard_count; /* it serves so many, each at a port of its own */
@@ -45,6 +46,7 @@ struct fake {
     uint64_t journal_done_seq;
     uint64_t applied_index; /* as it says in every answer */
     uint64_t contact_age_us;
+    uint64_t session_ttl_ns;
     uint64_t message_id;
     uint32_t lost_piece; /* of the next message that it sends; 0: none */
     struct arena arena;

@@ -32,6 +32,7 @@ static void live_answer_status(struct fake *fake)
                                      .node_count = 5,
                                      .shard_count = 1,
                                      .lane_count = 1,
+                                     .session_ttl_ns = FAKE_SESSION_TTL_NS,
                                      .role = WIRE_ROLE_LEADER,
                                      .has_fresh_quorum = true,
                                      .granularity = PLX_PAGE,

@@ -74,9 +74,6 @@ static void test_open_refuses_options_out_of_range(void **state)
     options.timeout_ns = 0;
     assert_refused(&options, "timeout_ns: ");
     options = good_options();
-    options.keep_alive_ns = 0;
-    assert_refused(&options, "keep_alive_ns: ");
-    options = good_options();
     options.rto_min_ns = 0;
     assert_refused(&options, "rto_min_ns: ");
     options = good_options();

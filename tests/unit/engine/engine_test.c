@@ -104,6 +104,7 @@ static void test_engine_answers_hello(void **state)
                      OK);
     assert_int_equal(end, f->messages[0].size_bytes);
     assert_int_equal(reply.nonce, 99);
+    assert_true(reply.session_ttl_ns == 1000 * (uint64_t)FIXTURE_MS);
     assert_int_equal(reply.incarnation, FIXTURE_INCARNATION);
     assert_int_equal(reply.applied_index, 1);
     assert_int_equal(reply.contact_age_us, 4);

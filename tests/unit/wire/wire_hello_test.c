@@ -18,6 +18,7 @@ static const struct wire_hello_reply hello_reply = {.nonce = 1,
                                                     .last_index = 6,
                                                     .contact_age_us = UINT64_MAX,
                                                     .journal_done_seq = 10,
+                                                    .session_ttl_ns = 11,
                                                     .node = 7,
                                                     .leader = 8,
                                                     .node_count = 9,
@@ -63,6 +64,7 @@ static void test_wire_hello_reply_round_trip_with_counters(void **state)
     assert_true(ret.nonce == 1 && ret.incarnation == 2 && ret.term == 3);
     assert_true(ret.applied_index == 4 && ret.commit_index == 5 && ret.last_index == 6);
     assert_true(ret.contact_age_us == UINT64_MAX && ret.journal_done_seq == 10);
+    assert_true(ret.session_ttl_ns == 11);
     assert_int_equal(ret.node, 7);
     assert_int_equal(ret.leader, 8);
     assert_int_equal(ret.node_count, 9);
@@ -99,8 +101,9 @@ static void test_wire_hello_reply_names_each_fault(void **state)
     (void)state;
     struct wire_hello_reply ret;
     size_t end;
-    assert_int_equal(wire_hello_reply_decode(span_of(buffer, 79), &end, &ret), ERR_SHORT);
+    assert_int_equal(wire_hello_reply_decode(span_of(buffer, 87), &end, &ret), ERR_SHORT);
     assert_int_equal(decode_changed(56, 7), OK);
+    assert_int_equal(decode_changed(80, 0), ERR_RANGE);
     assert_int_equal(decode_changed(56, 0), ERR_RANGE);
     assert_int_equal(decode_changed(56, VOTER_ID_MAX + 1), ERR_RANGE);
     assert_int_equal(decode_changed(58, VOTER_ID_MAX + 1), ERR_RANGE);
