@@ -36,6 +36,8 @@ struct engine_published {
     _Atomic uint64_t contact_ns; /* when a quorum was last heard of; 0: never */
     _Atomic uint64_t journal_done_seq;
     _Atomic uint16_t leader;
+    _Atomic bool
+        is_first_told; /* stored last: before, the values say nothing of a restored state */
     /* Stored before readers of that time have left (rcu_wait), and only then the state goes. */
     _Atomic bool is_installing;
 };

@@ -49,6 +49,7 @@ void engine_publish(struct engine *engine)
     atomic_store_explicit(&published->contact_ns, contact_ns, memory_order_release);
     atomic_store_explicit(&published->journal_done_seq, engine_pending_done(engine),
                           memory_order_release);
+    atomic_store_explicit(&published->is_first_told, true, memory_order_release);
 }
 
 /* Head of a reply, from what the owner has published. */
@@ -83,7 +84,10 @@ bool engine_reader_read(struct engine_reader *reader, const struct engine *engin
         reader->counters.requests_malformed++;
         return true;
     }
-    if (read.is_consistent || is_installing(engine))
+    /* Pairs with the release in engine_publish. Before an owner's first turn only the owner knows how
+     * far the state was restored. */
+    bool is_told = atomic_load_explicit(&engine->published.is_first_told, memory_order_acquire);
+    if (read.is_consistent || !is_told || is_installing(engine))
         return false;
     struct wire_reply head = reply_head_of(reader, engine, read.request_number);
     head.status = (uint8_t)reads_check(engine, &read, &head);
