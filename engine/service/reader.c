@@ -84,8 +84,8 @@ bool engine_reader_read(struct engine_reader *reader, const struct engine *engin
         reader->counters.requests_malformed++;
         return true;
     }
-    /* Pairs with the release in engine_publish. Before an owner's first turn only the owner knows how
-     * far the state was restored. */
+    /* Pairs with the release in engine_publish. Before its first turn only the owner knows how far
+     * the state was restored. */
     bool is_told = atomic_load_explicit(&engine->published.is_first_told, memory_order_acquire);
     if (read.is_consistent || !is_told || is_installing(engine))
         return false;
