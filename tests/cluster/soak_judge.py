@@ -49,7 +49,7 @@ def fields(words):
 
 def judge_loads(verdict):
     results = {}
-    print(f"soak: {'load':8}{'seconds':>9}{'sets/s':>11}{'p50 us':>10}{'p99 us':>10}"
+    print(f"soak: {'load':11}{'seconds':>9}{'sets/s':>11}{'p50 us':>10}{'p99 us':>10}"
           f"{'p99.9 us':>10}{'max us':>11}{'errors':>8}{'lost':>6}")
     middle = sorted(path.stem for path in verdict.folder.glob("middle*.json"))
     for name in ("without", "first", *middle, "last"):
@@ -58,7 +58,7 @@ def judge_loads(verdict):
         results[name] = result
         lost = result["check"]["lost"] + result["check"]["unread"]
         others = {key: n for key, n in result["outcomes"].items() if key != "PLX_OK"}
-        print(f"soak: {name:8}{result['seconds']:9}{result['per_second']:11.0f}"
+        print(f"soak: {name:11}{result['seconds']:9}{result['per_second']:11.0f}"
               f"{result['p50_us']:10.0f}{result['p99_us']:10.0f}{result['p999_us']:10.0f}"
               f"{result['max_us']:11.0f}{result['errors']:8}{lost:6} {others or ''}")
         verdict.require(result["errors"] == 0 and not others, f"{name}: sets failed: {others}")
