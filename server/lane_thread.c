@@ -30,6 +30,8 @@ struct lane_thread {
     struct idle idle;
     struct ring events;
     struct raft_status told[SHARDS_MAX]; /* of each replica: what the last event said */
+    uint64_t told_failed[SHARDS_MAX];    /* snapshots */
+    uint64_t told_installed[SHARDS_MAX];
     uint64_t sync_ns;                    /* written by the thread before `opened` */
     enum node_exit exit; /* written by the thread before `opened`, or before has_ended */
     /* Release and acquire pair the main thread's request with the lane's look at it, and the lane's
@@ -62,6 +64,25 @@ static struct log_event event_of(enum log_event_kind kind, uint16_t shard,
                               .value = value};
 }
 
+static void tell_snapshots(struct lane_thread *thread, uint32_t at, const struct replica *replica,
+                           const struct raft_status *status)
+{
+    const struct replica_counters *counters = replica_counters(replica);
+    uint16_t shard = replica_shard(replica);
+    if (counters->snapshots_failed != thread->told_failed[at]) {
+        struct log_event event =
+            event_of(LOG_EVENT_SNAPSHOT_FAILED, shard, status, counters->snapshots_failed);
+        tell(thread, &event);
+    }
+    if (counters->snapshots_installed != thread->told_installed[at]) {
+        struct log_event event =
+            event_of(LOG_EVENT_SNAPSHOT_INSTALLED, shard, status, status->commit_index);
+        tell(thread, &event);
+    }
+    thread->told_failed[at] = counters->snapshots_failed;
+    thread->told_installed[at] = counters->snapshots_installed;
+}
+
 static void tell_changes(struct lane_thread *thread, uint32_t at)
 {
     struct replica *replica = lane_replica(thread->lane, at);
@@ -84,6 +105,7 @@ static void tell_changes(struct lane_thread *thread, uint32_t at)
         tell(thread, &event);
     }
     *told = status;
+    tell_snapshots(thread, at, replica, &status);
 }
 
 static void back_off(struct lane_thread *thread, uint64_t now_ns)

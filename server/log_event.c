@@ -54,6 +54,20 @@ void log_event_write(const struct log_event *event, uint16_t node)
         log_event_line("info", "settled node=%u shard=%u last=%lu: a quorum has settled the log",
                        node, shard, value);
         return;
+    case LOG_EVENT_SNAPSHOT_FAILED:
+        log_event_line("warning",
+                       "snapshot failed node=%u shard=%u failures=%lu: its file is too small or "
+                       "could not be read back; the log grows until one succeeds. Check the medium "
+                       "of the .snapshot files; after keys_max, store_size or sessions_max were "
+                       "raised, stop the node, remove these files and start it",
+                       node, shard, value);
+        return;
+    case LOG_EVENT_SNAPSHOT_INSTALLED:
+        log_event_line("info",
+                       "snapshot installed node=%u shard=%u commit=%lu: the log was too far behind, "
+                       "and the leader's snapshot took its place",
+                       node, shard, value);
+        return;
     case LOG_EVENT_SYNC_FAILED:
         log_event_line("error",
                        "sync failed node=%u: the medium lost writes; nothing more is acknowledged. "

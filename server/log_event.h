@@ -13,6 +13,8 @@ enum log_event_kind {
     LOG_EVENT_SUSPECT, /* its log may lack acknowledged records behind `value` */
     LOG_EVENT_SETTLED, /* a quorum has settled its log */
     LOG_EVENT_SYNC_FAILED,
+    LOG_EVENT_SNAPSHOT_FAILED,    /* one was given up; value: how many since the start */
+    LOG_EVENT_SNAPSHOT_INSTALLED, /* one took the place of its log; value: its commit index */
 };
 
 struct log_event {
