@@ -63,10 +63,11 @@ void log_event_write(const struct log_event *event, uint16_t node)
                        node, shard, value);
         return;
     case LOG_EVENT_SNAPSHOT_INSTALLED:
-        log_event_line("info",
-                       "snapshot installed node=%u shard=%u commit=%lu: the log was too far behind, "
-                       "and the leader's snapshot took its place",
-                       node, shard, value);
+        log_event_line(
+            "info",
+            "snapshot installed node=%u shard=%u commit=%lu: the log was too far behind, "
+            "and the leader's snapshot took its place",
+            node, shard, value);
         return;
     case LOG_EVENT_SYNC_FAILED:
         log_event_line("error",
