@@ -18,7 +18,8 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0;
          border-bottom: 1px solid #ddd; }
 td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .met { color: #0f7b6c; } .missed { color: #c0341d; } .open { color: #777; }
-@media (max-width: 40rem) { th:nth-child(2), td:nth-child(2) { display: none; } }
+@media (max-width: 40rem) { th:nth-child(2), td:nth-child(2), th:nth-child(4), td:nth-child(4)
+       { display: none; } table { font-size: .85rem; } }
 @media print { body { max-width: none; padding: 0; } h2 { break-after: avoid; } }
 """
 
