@@ -117,20 +117,30 @@ static void sink_write(void *context, struct span bytes)
     (void)!snapshots_write(context, bytes);
 }
 
+/* Another snapshot would hold nothing new. A log that runs out of room wants both to be of now: it
+ * keeps what follows the older one, and no record comes to a full log that would make one due. */
+static bool has_both(const struct replica *replica, bool is_short)
+{
+    const struct snapshots *files = replica->snapshot.files;
+    uint64_t applied_index = engine_applied_index(replica->engine);
+    struct snapshot_info info;
+    bool is_held = is_short ? snapshots_older(files, &info) : snapshots_newest(files, &info);
+    return applied_index == 0 || (is_held && info.label.index >= applied_index);
+}
+
 static bool is_due(const struct replica *replica)
 {
     const struct replica_snapshot *snapshot = &replica->snapshot;
     size_t capacity_bytes = log_capacity_bytes(replica->log);
-    struct snapshot_info newest;
-    if (snapshot->appended_bytes < capacity_bytes / LOG_PARTS ||
+    bool is_short = log_room_bytes(replica->log) < capacity_bytes / LOG_PARTS;
+    if ((snapshot->appended_bytes < capacity_bytes / LOG_PARTS && !is_short) ||
         engine_snapshot_is_running(replica->engine))
         return false;
-    if (snapshots_newest(snapshot->files, &newest) &&
-        newest.label.index >= engine_applied_index(replica->engine))
+    if (has_both(replica, is_short))
         return false;
     bool is_served = snapshot->served_ns != 0 &&
                      replica->shared->now_ns - snapshot->served_ns < SERVED_RECENTLY_NS;
-    return !is_served || log_room_bytes(replica->log) < capacity_bytes / LOG_PARTS;
+    return !is_served || is_short;
 }
 
 static enum error take_begin(struct replica *replica)
