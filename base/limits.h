@@ -99,8 +99,8 @@
 #define LOG_FILE_BYTES_MAX (UINT64_C(1) << 37)
 /* What the layout of a log needs: header, state, one page of records. Small logs serve tests. */
 #define LOG_FILE_BYTES_MIN (12u * 1024)
-/* Segments of one log: what the page of its table has words for. A log that is recycled needs one
- * to append to, two made ready behind that, and one kept for a new begin. */
+/* Segments of one log. The most: what the page of its table has words for. The least: one to append
+ * to, two made ready behind it, and one kept for a new begin. */
 #define LOG_SEGMENTS_MAX 64u
 #define LOG_SEGMENTS_MIN 4u
 /* A path to a bank of a journal, with its end. */

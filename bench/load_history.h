@@ -1,8 +1,9 @@
 /*
  * Every operation of a load, as a judge of linearizability reads it: what was asked and answered,
- * and when. The operations stay in memory until the load is over, and are written then, as JSON
- * lines in the order of time, two for each operation: "invoke", then "ok" (it took effect, or this
- * is the answer), "fail" (it did not and never will) or "info" (unknown).
+ * and when. The operations stay in memory until the load is over. Then they are written as JSON
+ * lines in the order of time. Each operation has two lines. The first is "invoke". The second is
+ * "ok" (it took effect, or this is the answer), "fail" (it did not and never will) or "info"
+ * (unknown).
  * tests/chaos/history_file.h reads the lines.
  *
  * A key is its number; the key that a slot swaps has LOAD_HISTORY_SWAPS plus the slot's number. A

@@ -71,7 +71,8 @@ void log_event_write(const struct log_event *event, uint16_t node)
         return;
     case LOG_EVENT_SYNC_FAILED:
         log_event_line("error",
-                       "sync failed node=%u: the medium lost writes; nothing more is acknowledged. "
+                       "sync failed node=%u: the medium lost writes, or a snapshot that was good "
+                       "cannot be read any more; nothing more is acknowledged. "
                        "Replace or check the medium, then start again",
                        node);
         return;

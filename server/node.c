@@ -96,17 +96,24 @@ static void tell_replica(const struct node *node, struct replica *replica)
     uint16_t shard = replica_shard(replica);
     if (recovery->note[0] != '\0')
         log_event_line("warning", "%s", recovery->note);
+    if (found->snapshots.note[0] != '\0')
+        log_event_line("warning", "%s", found->snapshots.note);
+    if (recovery->is_reset)
+        log_event_line("warning",
+                       "%s: does not go on from the snapshot at record %lu; begins anew behind it",
+                       node->options.log_names[shard], (unsigned long)found->snapshot_index);
     if (found->journal.note[0] != '\0')
         log_event_line("warning", "%s", found->journal.note);
     log_event_line("info",
                    "started node=%u shard=%u cluster=%s device=%s log=%s medium=%s%s created=%d "
-                   "last=%lu commit=%lu term=%lu",
+                   "last=%lu commit=%lu term=%lu first=%lu snapshot=%lu",
                    config->id, shard, config->cluster, config->device,
                    node->options.log_names[shard],
                    medium_granularity_name(medium_granularity(medium)),
                    medium_is_emulated(medium) ? " (emulated)" : "", recovery->is_created,
                    (unsigned long)recovery->last_index, (unsigned long)recovery->commit_index,
-                   (unsigned long)recovery->term);
+                   (unsigned long)recovery->term, (unsigned long)recovery->first_index,
+                   (unsigned long)found->snapshot_index);
 }
 
 /* Elections wait for votes to be written. */

@@ -26,7 +26,7 @@ static const char usage[] =
     "      --version       version\n"
     "\n"
     "exit status: 0 stopped as asked; 2 usage; 3 configuration; 4 port; 5 log file or memory;\n"
-    "             6 a sync of the log failed; 7 log exhausted; 8 internal\n";
+    "             6 a medium failed; 8 internal\n";
 
 static enum node_exit run_node(const struct config *config, const char *program)
 {
