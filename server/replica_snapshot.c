@@ -148,7 +148,7 @@ static enum error take_begin(struct replica *replica)
     struct replica_snapshot *snapshot = &replica->snapshot;
     uint64_t index = engine_applied_index(replica->engine);
     const struct snapshot_label label = {
-        .id = replica->options.engine.incarnation + index,
+        .id = replica->options.engine.incarnation + snapshot->begun_count++,
         .index = index,
         .term = raft_term_at(replica->raft, index),
     };
