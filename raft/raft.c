@@ -360,3 +360,13 @@ uint64_t raft_term_at(const struct raft *raft, uint64_t index)
 {
     return trail_term_at(&raft->trail, index);
 }
+
+uint64_t raft_first_index(const struct raft *raft)
+{
+    return raft->trail.first_index;
+}
+
+uint32_t raft_terms_room(const struct raft *raft)
+{
+    return raft->trail.runs_max - raft->trail.run_count;
+}

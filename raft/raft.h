@@ -210,8 +210,8 @@ struct raft_effects {
     uint16_t behind_begin; /* a peer that needs records from before this leader's first, found
                                      in this step; 0: none. It needs a snapshot; meanwhile it is
                                      sent heartbeats */
-    bool is_log_reset; /* an installed snapshot: all records go, the next one is behind it */
-    bool role_changed; /* role, term or known leader: ask raft_status */
+    bool is_log_reset;     /* an installed snapshot: all records go, the next one is behind it */
+    bool role_changed;     /* role, term or known leader: ask raft_status */
 };
 
 struct raft_status {
@@ -259,7 +259,8 @@ MUST_USE enum error raft_init(void *memory, const struct raft_options *options,
 MUST_USE enum error raft_restore_entry(struct raft *raft, uint64_t index, uint64_t term);
 
 /* The log now begins at `first_index`, at most commit index + 1: what lies before is in a durable
- * snapshot. Not within a step. */
+ * snapshot. The caller may still have those records; peers are not sent them any more. Not within a
+ * step. */
 void raft_log_dropped(struct raft *raft, uint64_t first_index);
 
 /* This node cannot lead now, for reasons of its own: it waits for another election timeout before
@@ -301,6 +302,13 @@ bool raft_has_fresh_quorum(const struct raft *raft, uint64_t now_ns);
 /* Term of `index`; 0 for index 0 and for an index that is neither in the log nor the one before its
  * first. */
 uint64_t raft_term_at(const struct raft *raft, uint64_t index);
+
+/* The first record whose term is known: the log's begin, or later (raft_log_dropped). */
+uint64_t raft_first_index(const struct raft *raft);
+
+/* So many more terms can have records in the log. Without room for one more a node cannot lead;
+ * raft_log_dropped makes room. */
+uint32_t raft_terms_room(const struct raft *raft);
 
 /*
  * Walks the whole state; aborts (CHECK) where it contradicts itself. Debug, simulator, fuzz builds.

@@ -83,6 +83,14 @@ static void restore_begin(const struct replica *replica, struct raft_restored *r
     }
 }
 
+/* Raft begins later than the log where the log has records of too many terms: behind those that are
+ * restored so far, at most behind the snapshot. */
+static void forget_terms(struct replica *replica, uint64_t next_index)
+{
+    uint64_t index = replica->options.log.snapshot_index + 1;
+    raft_log_dropped(replica->raft, index < next_index ? index : next_index);
+}
+
 /* Fills raft's trail from the recovered records. */
 static enum error restore_trail(struct replica *replica, uint64_t first_index, char *ret_reason,
                                 size_t reason_size)
@@ -91,12 +99,18 @@ static enum error restore_trail(struct replica *replica, uint64_t first_index, c
         struct log_record record;
         log_read(replica->log, index, &record);
         enum error error = raft_restore_entry(replica->raft, index, record.term);
+        if (error == ERR_FULL) {
+            forget_terms(replica, index);
+            error = raft_restore_entry(replica->raft, index, record.term);
+        }
         if (error != OK) {
             snprintf(ret_reason, reason_size, "%s: record %lu: %s", replica->options.log.path,
                      (unsigned long)index, error_text(error));
             return error;
         }
     }
+    if (replica_snapshot_is_short_of_terms(replica))
+        forget_terms(replica, replica->recovery.log.last_index + 1);
     return OK;
 }
 

@@ -132,7 +132,8 @@ static bool is_due(const struct replica *replica)
 {
     const struct replica_snapshot *snapshot = &replica->snapshot;
     size_t capacity_bytes = log_capacity_bytes(replica->log);
-    bool is_short = log_room_bytes(replica->log) < capacity_bytes / LOG_PARTS;
+    bool is_short = log_room_bytes(replica->log) < capacity_bytes / LOG_PARTS ||
+                    replica_snapshot_is_short_of_terms(replica);
     if ((snapshot->appended_bytes < capacity_bytes / LOG_PARTS && !is_short) ||
         engine_snapshot_is_running(replica->engine))
         return false;
@@ -173,7 +174,13 @@ static void take_step(struct replica *replica)
     replica->snapshot.phase = REPLICA_SNAPSHOT_SAVING;
 }
 
-/* The log keeps what follows the older snapshot. */
+bool replica_snapshot_is_short_of_terms(const struct replica *replica)
+{
+    return raft_terms_room(replica->raft) < replica->options.raft.trail_runs_max / LOG_PARTS;
+}
+
+/* The log keeps what follows the older snapshot, and the rest of the segment before. Raft forgets
+ * that rest when it runs out of room for terms: a segment may hold the no-ops of more leaders. */
 static void log_shorten(struct replica *replica)
 {
     struct snapshot_info older;
@@ -182,6 +189,8 @@ static void log_shorten(struct replica *replica)
         return;
     log_drop(replica->log, older.label.index);
     raft_log_dropped(replica->raft, log_first_index(replica->log));
+    if (replica_snapshot_is_short_of_terms(replica))
+        raft_log_dropped(replica->raft, older.label.index + 1);
 }
 
 /* ---- loading a copy ---- */

@@ -67,6 +67,8 @@ void replica_snapshot_note_append(struct replica *replica, size_t size_bytes);
 MUST_USE enum error replica_snapshot_turn(struct replica *replica);
 /* True while the engine has no state to apply records to. */
 bool replica_snapshot_is_loading(const struct replica *replica);
+/* Raft has little room for the terms of more leaders (raft_terms_room): snapshots make some. */
+bool replica_snapshot_is_short_of_terms(const struct replica *replica);
 bool replica_snapshot_is_quiet(const struct replica *replica);
 uint64_t replica_snapshot_deadline_ns(const struct replica *replica);
 

@@ -163,12 +163,14 @@ bool overseer_has_snapshot(const struct overseer *overseer, uint32_t node, uint6
     return overseer->nodes[node].is_damaged || index <= snapshots_find(overseer, node).newest;
 }
 
-/* What the log no longer has is committed, and durable in both snapshots; a log that begins just
- * behind the newest may have been given up for that one. */
+/* What the log no longer has, or raft has put away, is committed, and durable in both snapshots; a
+ * log that begins just behind the newest may have been given up for that one. */
 static void snapshot_look(struct overseer *overseer, uint32_t node, struct replica *replica)
 {
     struct watched_node *watched = &overseer->nodes[node];
     uint64_t begin = log_first_index(replica_log(replica));
+    if (begin < raft_first_index(replica_raft(replica)))
+        begin = raft_first_index(replica_raft(replica));
     bool is_start = watched->begin == 0;
     if (begin == watched->begin)
         return;
@@ -220,9 +222,10 @@ static void records_look(struct overseer *overseer, uint32_t node, struct replic
 static void completeness_look(struct overseer *overseer, uint32_t node, struct replica *replica,
                               const struct raft_status *status)
 {
-    for (uint64_t i = 1; i <= overseer->ledger.commit_highest; i++) {
+    uint64_t begin = overseer->nodes[node].begin > 0 ? overseer->nodes[node].begin : 1;
+    for (uint64_t i = begin; i <= overseer->ledger.commit_highest; i++) {
         const struct ledger_commit *commit = ledger_commit(&overseer->ledger, i);
-        if (commit->in_term >= status->term || commit->term == 0 || i < overseer->nodes[node].begin)
+        if (commit->in_term >= status->term || commit->term == 0)
             continue;
         if (raft_term_at(replica_raft(replica), i) != commit->term) {
             verdict_break(overseer->verdict, RULE_LEADER_COMPLETENESS,

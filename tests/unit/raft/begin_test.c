@@ -280,6 +280,24 @@ static enum error install(uint64_t index, uint64_t term)
     return step(&event);
 }
 
+/* What is put away leaves room for the terms of later leaders. */
+static void test_begin_moves_and_makes_room_for_terms(void **state)
+{
+    (void)state;
+    struct raft_message message = append_request(12, 5, 0);
+    message.append_request.commit_index = 12;
+    assert_true(raft_first_index(raft) == 10);
+    assert_int_equal(raft_terms_room(raft), 8 - 2);
+    assert_int_equal(receive(&message, NULL), OK);
+    raft_log_dropped(raft, 12);
+    assert_true(raft_first_index(raft) == 12);
+    assert_int_equal(raft_terms_room(raft), 8 - 1);
+    raft_log_dropped(raft, 13);
+    assert_int_equal(raft_terms_room(raft), 8);
+    assert_int_equal(raft_term_at(raft, 12), 5);
+    raft_check_invariants(raft);
+}
+
 static void test_snapshot_ahead_replaces_the_log(void **state)
 {
     (void)state;
@@ -363,6 +381,7 @@ int main(void)
         CASE(test_begin_leader_starts_a_peer_at_its_first_record),
         CASE(test_begin_leader_tells_who_needs_older_records),
         CASE(test_begin_can_move_up_to_the_commit_index),
+        CASE(test_begin_moves_and_makes_room_for_terms),
         CASE(test_snapshot_ahead_replaces_the_log),
         CASE(test_snapshot_of_a_record_in_the_log_keeps_what_follows),
         CASE(test_snapshot_that_conflicts_replaces_the_log),
