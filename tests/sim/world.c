@@ -234,8 +234,7 @@ static void event_handle(struct world *world, const struct event *event)
     }
 }
 
-/* Runs up to `until_ns` or the first broken rule. */
-static void world_advance(struct world *world, uint64_t until_ns)
+void world_advance(struct world *world, uint64_t until_ns)
 {
     while (!verdict_is_broken(&world->verdict)) {
         struct event event;

@@ -102,6 +102,9 @@ void world_deinit(struct world *world);
 /* Runs all phases and all checks; the result is in world->verdict. */
 void world_run(struct world *world);
 
+/* Runs up to `until_ns` or the first broken rule. */
+void world_advance(struct world *world, uint64_t until_ns);
+
 uint64_t world_now_ns(const struct world *world);
 
 /* ---- world_node.c ---- */
