@@ -9,7 +9,7 @@
 #include "engine/state/rcu.h"
 
 /* Rises whenever the same log would be applied to another effect. */
-#define MACHINE_VERSION 4
+#define MACHINE_VERSION 5
 
 #define KEYS_MAX             (1u << 30)
 #define BATCHES_INFLIGHT_MAX (1u << 16)
@@ -51,13 +51,41 @@ static bool are_shards_valid(const struct engine_options *options)
            is_in_range(options->lane_count, LANES_MAX) && options->lane < options->lane_count;
 }
 
+static struct wire_limits limits_of(const struct engine_options *options)
+{
+    return (struct wire_limits){.keys_max = options->keys_max,
+                                .blocks_max = options->blocks_max,
+                                .sessions_max = options->sessions_max};
+}
+
+static struct wire_limits capacity_of(const struct engine_options *options)
+{
+    struct wire_limits capacity = limits_of(options);
+    if (options->keys_capacity != 0)
+        capacity.keys_max = options->keys_capacity;
+    if (options->blocks_capacity != 0)
+        capacity.blocks_max = options->blocks_capacity;
+    if (options->sessions_capacity != 0)
+        capacity.sessions_max = options->sessions_capacity;
+    return capacity;
+}
+
+static bool are_limits_valid(const struct engine_options *options)
+{
+    struct wire_limits capacity = capacity_of(options);
+    return is_in_range(capacity.keys_max, KEYS_MAX) &&
+           is_in_range(options->keys_max, capacity.keys_max) &&
+           is_in_range(capacity.blocks_max, STORE_BLOCKS_MAX) &&
+           is_in_range(options->blocks_max, capacity.blocks_max) &&
+           is_in_range(capacity.sessions_max, SESSIONS_MAX) &&
+           is_in_range(options->sessions_max, capacity.sessions_max);
+}
+
 static bool are_engine_options_valid(const struct engine_options *options)
 {
     return is_in_range(options->self, VOTER_ID_MAX) &&
            is_in_range(options->node_count, NODES_MAX) && are_shards_valid(options) &&
-           options->incarnation != 0 && is_in_range(options->keys_max, KEYS_MAX) &&
-           is_in_range(options->blocks_max, STORE_BLOCKS_MAX) &&
-           is_in_range(options->sessions_max, SESSIONS_MAX) && options->session_ttl_ns > 0 &&
+           options->incarnation != 0 && are_limits_valid(options) && options->session_ttl_ns > 0 &&
            is_in_range(options->batches_inflight_max, BATCHES_INFLIGHT_MAX) &&
            is_in_range(options->reads_pending_max, READS_PENDING_MAX) &&
            options->sink.send != NULL && are_pending_limits_valid(options);
@@ -65,9 +93,8 @@ static bool are_engine_options_valid(const struct engine_options *options)
 
 static struct machine_options machine_options_of(const struct engine_options *options)
 {
-    return (struct machine_options){.keys_max = options->keys_max,
-                                    .blocks_max = options->blocks_max,
-                                    .sessions_max = options->sessions_max,
+    return (struct machine_options){.limits = limits_of(options),
+                                    .capacity = capacity_of(options),
                                     .session_ttl_ns = options->session_ttl_ns};
 }
 
@@ -93,6 +120,7 @@ enum error engine_init(const struct engine_options *options, struct arena *arena
     enum error error = machine_init(&engine->machine, &machine, arena);
     if (error != OK)
         return error;
+    engine_count_limits(engine);
     batch_init(engine, arena);
     reads_init(engine, arena);
     reply_buffers_init(&engine->buffers, arena, &options->sink);
@@ -113,10 +141,11 @@ uint64_t engine_snapshot_bytes_max(const struct engine_options *options)
     static_assert(SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_ENTRY_BYTES + STORE_ENTRY_INLINE_BYTES <=
                       ENGINE_BLOCK_SIZE_BYTES,
                   "an entry's head fits beside the bytes of its first block");
+    struct wire_limits capacity = capacity_of(options);
     uint64_t bytes = SNAPSHOT_ITEM_HEADER_BYTES * 2 + SNAPSHOT_HEAD_BYTES + SNAPSHOT_END_BYTES;
-    bytes += (uint64_t)options->blocks_max * ENGINE_BLOCK_SIZE_BYTES;
-    bytes += (uint64_t)options->sessions_max *
-             (SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_SESSION_BYTES_MAX);
+    bytes += (uint64_t)capacity.blocks_max * ENGINE_BLOCK_SIZE_BYTES;
+    bytes +=
+        (uint64_t)capacity.sessions_max * (SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_SESSION_BYTES_MAX);
     return bytes + (uint64_t)NODES_MAX * (SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_NODE_BYTES_MAX);
 }
 

@@ -9,7 +9,7 @@
  * A record's payload, offset, size and meaning of each field:
  *    0  u64  log time (ns of leadership, monotone over the whole log)
  *    8  u32  request count
- *   12  u32  zero
+ *   12  u32  flags (1: a request may change the limits)
  *   16       the requests, each after its size (u32), verbatim as wire/wire_request.h encodes it,
  *            and padded to 8
  *
@@ -84,11 +84,16 @@ struct engine_options {
     uint16_t lane;        /* of this node, on which the shard lives: told to clients, no more */
     uint16_t lane_count;  /* of this node, 1 to LANES_MAX: told to clients, no more */
     uint64_t incarnation; /* random and new at each start */
-    /* Replicated limits: the same on all nodes, guarded by engine_fingerprint. */
+    /* Replicated limits: the same on all nodes, guarded by engine_fingerprint. In force until a
+     * record changes them. */
     uint32_t keys_max;
     uint32_t blocks_max; /* store blocks of ENGINE_BLOCK_SIZE_BYTES that keys and values may take */
     uint32_t sessions_max;
     uint64_t session_ttl_ns; /* of log time without a request */
+    /* What this node's memory is made for: no record can raise a limit above. 0: its limit. */
+    uint32_t keys_capacity;
+    uint32_t blocks_capacity;
+    uint32_t sessions_capacity;
     /* Local limits. */
     uint32_t batches_inflight_max; /* proposed, not yet applied */
     uint32_t reads_pending_max;
@@ -122,6 +127,13 @@ struct engine_options {
     X(blocks)                                                                                      \
     X(batches)                                                                                     \
     X(retire_backlog)                                                                              \
+    X(limits_number)                                                                               \
+    X(keys_max)                                                                                    \
+    X(blocks_max)                                                                                  \
+    X(sessions_max)                                                                                \
+    X(keys_capacity)                                                                               \
+    X(blocks_capacity)                                                                             \
+    X(sessions_capacity)                                                                           \
     X(relaxed_accepted)                                                                            \
     X(relaxed_refused)                                                                             \
     X(relaxed_postponed)                                                                           \
@@ -198,9 +210,33 @@ uint64_t engine_reads_wanted(struct engine *engine);
 /* Reads up to `read_id` may be served once `index` is applied. Repeating is harmless. */
 void engine_reads_released(struct engine *engine, uint64_t read_id, uint64_t index);
 
+enum engine_limit {
+    ENGINE_LIMIT_NONE,
+    ENGINE_LIMIT_KEYS,
+    ENGINE_LIMIT_BLOCKS,
+    ENGINE_LIMIT_SESSIONS
+};
+
+/* A limit above this node's capacity. */
+struct engine_lack {
+    enum engine_limit limit;
+    uint32_t wanted;
+    uint32_t capacity;
+};
+
+/* Whether the next committed record may be applied. False: the record sets a limit above this
+ * node's capacity. The engine can go no further; only a start with a larger capacity helps. */
+bool engine_can_apply(const struct engine *engine, uint8_t kind, struct span payload,
+                      struct engine_lack *ret_lack);
+/* Whether the snapshot whose stream begins with these bytes has no limit above this node's
+ * capacity. */
+bool engine_can_install(const struct engine *engine, struct span begin,
+                        struct engine_lack *ret_lack);
+
 /*
- * The next committed record (index = applied + 1, CHECK). A record that was valid at its leader
- * always applies; bytes that do not decode are a broken promise (the log validated them).
+ * The next committed record (index = applied + 1, CHECK; engine_can_apply, CHECK). A record that
+ * was valid at its leader always applies; bytes that do not decode are a broken promise (the log
+ * validated them).
  */
 void engine_apply(struct engine *engine, uint64_t index, uint64_t term, uint8_t kind,
                   struct span payload);

@@ -67,6 +67,9 @@ static inline bool is_installing(const struct engine *engine)
     return atomic_load_explicit(&engine->published.is_installing, memory_order_acquire);
 }
 
+/* The limits in force, and the capacity, as counters. */
+void engine_count_limits(struct engine *engine);
+
 /* Tells readers on other threads: at the beginning and end of a turn. */
 void engine_publish(struct engine *engine);
 

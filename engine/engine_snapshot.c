@@ -71,6 +71,7 @@ enum error engine_install_end(struct engine *engine, uint32_t visits_max)
     engine->counters.sessions_open = machine->sessions.count;
     engine->counters.keys = machine->keys;
     engine->counters.blocks = machine->blocks;
+    engine_count_limits(engine);
     engine_publish(engine);
     /* Pairs with the acquire in is_installing: who sees this sees the whole new state. */
     atomic_store_explicit(&engine->published.is_installing, false, memory_order_release);

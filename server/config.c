@@ -1,8 +1,5 @@
 /* Configuration: a table of keys, one parser a type, checks across keys at the end. */
-#include "server/config.h"
-
-#include "pmem/log.h"
-#include "server/node_files.h"
+#include "server/config_internal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum key_type { KEY_TEXT, KEY_U16, KEY_U32, KEY_BOOL, KEY_DURATION, KEY_SIZE, KEY_TURNS };
 
@@ -42,6 +38,10 @@ static const struct key keys[] = {
      "0B (no relaxed writes), or 8MiB to 384MiB for each shard, in whole 4KiB"},
     {"node", "snapshot_rate", KEY_SIZE, AT(snapshot_rate_bytes), 1 << 20, UINT64_C(1) << 40,
      "1MiB to 1024GiB"},
+    {"node", "keys_capacity", KEY_U32, AT(keys_capacity), 1, 1u << 30, "1 to 1073741824"},
+    {"node", "store_capacity", KEY_SIZE, AT(store_capacity_bytes), 1 << 20,
+     SHARDS_MAX *STORE_SIZE_BYTES_MAX, "1MiB to 128GiB for each shard"},
+    {"node", "sessions_capacity", KEY_U32, AT(sessions_capacity), 1, 1u << 20, "1 to 1048576"},
     {"cluster", "shards", KEY_U16, AT(shard_count), 1, SHARDS_MAX, "1 to 64"},
     {"cluster", "name", KEY_TEXT, AT(cluster), 1, 0, "a name"},
     {"cluster", "election_timeout_min", KEY_DURATION, AT(election_timeout_min_ns), 500000,
@@ -396,69 +396,6 @@ const struct config_peer *config_self(const struct config *config)
     return NULL;
 }
 
-/* What no single key can tell; NULL when all is well. */
-static const char *contradiction(const struct config *config)
-{
-    if (config->id == 0)
-        return "[node] id is missing";
-    if (config->log_path[0] == '\0')
-        return "[node] log is missing: the file that holds this node's log";
-    if (config->log_size_bytes % 4096 != 0)
-        return "[node] log_size must be in whole 4KiB";
-    if (config->relaxed_size_bytes % 4096 != 0 ||
-        (config->relaxed_size_bytes != 0 && config->relaxed_size_bytes < JOURNAL_SIZE_BYTES_MIN))
-        return "[node] relaxed_size must be 0B, or at least 8MiB in whole 4KiB";
-    if (config->log_size_bytes / config->shard_count < LOG_SIZE_BYTES_MIN)
-        return "[node] log_size must be at least 16MiB for each of the [cluster] shards";
-    if (config->relaxed_size_bytes != 0 &&
-        config->relaxed_size_bytes / config->shard_count < JOURNAL_SIZE_BYTES_MIN)
-        return "[node] relaxed_size must be 0B, or at least 8MiB for each of the [cluster] shards";
-    if (config->relaxed_size_bytes / config->shard_count > RELAXED_SIZE_BYTES_MAX)
-        return "[node] relaxed_size must be at most 384MiB for each of the [cluster] shards";
-    if (config->store_size_bytes / config->shard_count > STORE_SIZE_BYTES_MAX)
-        return "[cluster] store_size must be at most 128GiB for each of the [cluster] shards";
-    if (config->lane_count > config->shard_count)
-        return "[lane] count is above [cluster] shards: a lane without a shard has nothing to do";
-    if (config->core_count != 0 && config->core_count != config->lane_count)
-        return "[lane] cores must name one core for each of the [lane] count lanes";
-    if (config_self(config) != NULL &&
-        config_self(config)->address.port > UINT16_MAX - config->shard_count + 1)
-        return "[peers] the port of [node] id is too high: shard s has that port plus s";
-    if (config->cluster[0] == '\0')
-        return "[cluster] name is missing";
-    if (config->device[0] == '\0')
-        return "[port] device is missing: a PCI address or a vdev string";
-    if (config_self(config) == NULL)
-        return "[peers] has no entry for [node] id: list every node, this one included";
-    if (config->election_timeout_max_ns < config->election_timeout_min_ns)
-        return "[cluster] election_timeout_max is below election_timeout_min";
-    if (config->heartbeat_interval_ns * 2 > config->election_timeout_min_ns)
-        return "[cluster] heartbeat_interval must be at most half of election_timeout_min";
-    return NULL;
-}
-
-/* A journal that nobody opens would strand the acknowledged writes in it without a word. */
-static bool has_stranded_journal(const struct config *config, char *ret_reason, size_t reason_size)
-{
-    if (config->relaxed_size_bytes != 0)
-        return false;
-    for (uint32_t i = 0; i < 2u * config->shard_count; i++) {
-        char journal[NODE_FILE_NAME_BYTES];
-        char bank[NODE_FILE_NAME_BYTES + 16];
-        node_journal_name(config, (uint16_t)(i / 2), journal);
-        snprintf(bank, sizeof(bank), "%s.%u", journal, i % 2);
-        if (access(bank, F_OK) != 0)
-            continue;
-        snprintf(ret_reason, reason_size,
-                 "%s: may hold acknowledged relaxed writes, which [node] relaxed_size = 0B would "
-                 "strand: start with relaxed_size = 16MiB until relaxed_pending is 0 in the node's "
-                 "status, then stop it and remove %s.0 and .1",
-                 bank, journal);
-        return true;
-    }
-    return false;
-}
-
 enum error config_read(const char *path, struct config *ret_config, char *ret_reason,
                        size_t reason_size)
 {
@@ -482,12 +419,12 @@ enum error config_read(const char *path, struct config *ret_config, char *ret_re
         return reading.error;
     if (config.relaxed_size_bytes == RELAXED_SIZE_UNSET)
         config.relaxed_size_bytes = relaxed_size_default(config.shard_count);
-    const char *wrong = contradiction(&config);
+    const char *wrong = config_contradiction(&config);
     if (wrong != NULL) {
         snprintf(ret_reason, reason_size, "%s: %s", path, wrong);
         return ERR_ARGUMENT;
     }
-    if (has_stranded_journal(&config, ret_reason, reason_size))
+    if (config_has_stranded_journal(&config, ret_reason, reason_size))
         return ERR_ARGUMENT;
     *ret_config = config;
     return OK;

@@ -28,6 +28,10 @@ struct config {
     uint64_t log_size_bytes;      /* of all shards' logs together */
     uint64_t snapshot_rate_bytes; /* a second, of each shard */
     uint64_t relaxed_size_bytes;  /* of all shards' journals together; 0: no relaxed writes */
+    /* What the memory is made for; 0 where the file has none: the limit of [cluster]. */
+    uint32_t keys_capacity;        /* of all shards together */
+    uint64_t store_capacity_bytes; /* of all shards together */
+    uint32_t sessions_capacity;    /* of each shard */
     /* [cluster] */
     char cluster[CONFIG_TEXT_MAX];
     uint64_t election_timeout_min_ns;

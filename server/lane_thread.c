@@ -32,7 +32,8 @@ struct lane_thread {
     struct raft_status told[SHARDS_MAX]; /* of each replica: what the last event said */
     uint64_t told_failed[SHARDS_MAX];    /* snapshots */
     uint64_t told_installed[SHARDS_MAX];
-    uint64_t sync_ns;                    /* written by the thread before `opened` */
+    bool told_lack[SHARDS_MAX];
+    uint64_t sync_ns;    /* written by the thread before `opened` */
     enum node_exit exit; /* written by the thread before `opened`, or before has_ended */
     /* Release and acquire pair the main thread's request with the lane's look at it, and the lane's
      * end with the main thread's look at that. */
@@ -83,6 +84,19 @@ static void tell_snapshots(struct lane_thread *thread, uint32_t at, const struct
     thread->told_installed[at] = counters->snapshots_installed;
 }
 
+static void tell_lack(struct lane_thread *thread, uint32_t at, const struct replica *replica,
+                      const struct raft_status *status)
+{
+    const struct engine_lack *lack = replica_lack(replica);
+    if (lack->limit == ENGINE_LIMIT_NONE || thread->told_lack[at])
+        return;
+    struct log_event event = event_of(LOG_EVENT_LACKS_CAPACITY, replica_shard(replica), status,
+                                      thread->options.lane.shard_count);
+    event.lack = *lack;
+    tell(thread, &event);
+    thread->told_lack[at] = true;
+}
+
 static void tell_changes(struct lane_thread *thread, uint32_t at)
 {
     struct replica *replica = lane_replica(thread->lane, at);
@@ -106,6 +120,7 @@ static void tell_changes(struct lane_thread *thread, uint32_t at)
     }
     *told = status;
     tell_snapshots(thread, at, replica, &status);
+    tell_lack(thread, at, replica, &status);
 }
 
 static void back_off(struct lane_thread *thread, uint64_t now_ns)

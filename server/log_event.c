@@ -2,6 +2,7 @@
 #include "server/log_event.h"
 
 #include "raft/raft.h"
+#include "server/capacity.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,6 +28,16 @@ static const char *role_name(uint8_t role)
 {
     static const char *const names[] = {"follower", "pre-candidate", "candidate", "leader"};
     return role < sizeof(names) / sizeof(names[0]) ? names[role] : "?";
+}
+
+static void write_lack(const struct log_event *event, uint16_t node)
+{
+    char text[CAPACITY_TEXT_SIZE];
+    capacity_describe(&event->lack, event->shard, (uint16_t)event->value, text);
+    log_event_line("error",
+                   "lacks capacity node=%u shard=%u: %s; until then this node applies nothing more "
+                   "of the shard, and does not lead it",
+                   node, event->shard, text);
 }
 
 void log_event_write(const struct log_event *event, uint16_t node)
@@ -58,8 +69,8 @@ void log_event_write(const struct log_event *event, uint16_t node)
         log_event_line("warning",
                        "snapshot failed node=%u shard=%u failures=%lu: its file is too small or "
                        "could not be read back; the log grows until one succeeds. Check the medium "
-                       "of the .snapshot files; after keys_max, store_size or sessions_max were "
-                       "raised, stop the node, remove these files and start it",
+                       "of the .snapshot files; after the capacity was raised, "
+                       " stop the node, remove these files and start it",
                        node, shard, value);
         return;
     case LOG_EVENT_SNAPSHOT_INSTALLED:
@@ -68,6 +79,9 @@ void log_event_write(const struct log_event *event, uint16_t node)
             "snapshot installed node=%u shard=%u commit=%lu: the log was too far behind, "
             "and the leader's snapshot took its place",
             node, shard, value);
+        return;
+    case LOG_EVENT_LACKS_CAPACITY:
+        write_lack(event, node);
         return;
     case LOG_EVENT_SYNC_FAILED:
         log_event_line("error",

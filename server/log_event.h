@@ -5,6 +5,8 @@
 #ifndef POLLUX_SERVER_LOG_EVENT_H
 #define POLLUX_SERVER_LOG_EVENT_H
 
+#include "engine/engine.h"
+
 #include <stdint.h>
 
 enum log_event_kind {
@@ -15,6 +17,7 @@ enum log_event_kind {
     LOG_EVENT_SYNC_FAILED,
     LOG_EVENT_SNAPSHOT_FAILED,    /* one was given up; value: how many since the start */
     LOG_EVENT_SNAPSHOT_INSTALLED, /* one took the place of its log; value: its commit index */
+    LOG_EVENT_LACKS_CAPACITY,     /* a limit is above this node's capacity; value: the shards */
 };
 
 struct log_event {
@@ -24,6 +27,7 @@ struct log_event {
     uint16_t shard;
     uint16_t leader;
     uint8_t role; /* enum raft_role */
+    struct engine_lack lack;
 };
 
 /* One line at once. Main thread, or any thread at start and stop. */

@@ -46,6 +46,7 @@ static void fill_engine(const struct config *config, uint64_t incarnation,
 {
     uint16_t shards = config->shard_count;
     uint64_t blocks = config->store_size_bytes / ENGINE_BLOCK_SIZE_BYTES;
+    uint64_t blocks_capacity = config->store_capacity_bytes / ENGINE_BLOCK_SIZE_BYTES;
     options->engine = (struct engine_options){
         .shard = options->shard,
         .shard_count = shards,
@@ -55,6 +56,9 @@ static void fill_engine(const struct config *config, uint64_t incarnation,
         .keys_max = (uint32_t)part_of(config->keys_max, shards, 1),
         .blocks_max = (uint32_t)part_of(blocks, shards, 1),
         .sessions_max = config->sessions_max,
+        .keys_capacity = (uint32_t)part_of(config->keys_capacity, shards, 1),
+        .blocks_capacity = (uint32_t)part_of(blocks_capacity, shards, 1),
+        .sessions_capacity = config->sessions_capacity,
         .session_ttl_ns = config->session_ttl_ns,
         .batches_inflight_max = 4096,
         .reads_pending_max = 4096,

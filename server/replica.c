@@ -248,3 +248,8 @@ const struct replica_recovery *replica_recovery(const struct replica *replica)
 {
     return &replica->recovery;
 }
+
+const struct engine_lack *replica_lack(const struct replica *replica)
+{
+    return &replica->lack;
+}

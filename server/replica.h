@@ -86,6 +86,9 @@ struct log *replica_log(struct replica *replica);
 const struct journal *replica_journal(const struct replica *replica); /* NULL: none */
 const struct replica_counters *replica_counters(const struct replica *replica);
 const struct replica_recovery *replica_recovery(const struct replica *replica);
+/* A limit in force that is above this node's capacity: no record is applied any more. `limit` 0:
+ * none. */
+const struct engine_lack *replica_lack(const struct replica *replica);
 
 /* ---- for the lane ---- */
 
@@ -96,7 +99,7 @@ size_t replica_arena_bytes(const struct replica_options *options);
  * Opens the files, recovers, applies what is committed and restores what was pending. Options are
  * copied; `shared` must outlive the replica. On an error nothing stays open, and ret_reason tells
  * what failed, where, and what to do. Errors: those of log_open, journal_open, raft_init,
- * engine_init.
+ * engine_init; ERR_FULL: a limit in force is above this node's capacity.
  */
 MUST_USE enum error replica_open(const struct replica_options *options, struct lane_shared *shared,
                                  struct replica **ret_replica, char *ret_reason,

@@ -177,7 +177,8 @@ static void receive_offer(struct replica *replica, uint16_t sender,
 {
     struct replica_snapshot *snapshot = &replica->snapshot;
     if (sender != replica->status.leader || message->offer.leader_term != replica->status.term ||
-        !raft_needs_snapshot(replica->raft, message->index) || !make_way(replica, message))
+        replica_lacks_capacity(replica) || !raft_needs_snapshot(replica->raft, message->index) ||
+        !make_way(replica, message))
         return;
     struct snapshot_info wanted = {
         .label = {.id = message->id, .index = message->index, .term = message->record_term},

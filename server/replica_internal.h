@@ -55,6 +55,7 @@ struct replica {
     struct vouch vouch; /* what the journal may forget */
     struct leadership leadership;
     struct replica_snapshot snapshot;
+    struct engine_lack lack;   /* why no record is applied any more; none: limit is 0 */
     uint64_t read_released_id; /* told to the engine */
     struct engine_view view;
     struct raft_status status;
@@ -103,6 +104,20 @@ enum error replica_restore_pending(struct replica *replica, char *ret_reason, si
 void replica_forward_pending(struct replica *replica);
 /* What is durable and what is decided of the journal. ERR_SYNC. */
 enum error replica_follow_journal(struct replica *replica);
+
+/* replica_limits.c */
+
+bool replica_lacks_capacity(const struct replica *replica);
+/* Applies the next committed record. False: this node lacks capacity for it, now and until it is
+ * started again. */
+MUST_USE bool replica_apply(struct replica *replica, uint64_t index);
+/* ERR_FULL: this node lacks capacity for the snapshot; else as snapshots_read_block. */
+MUST_USE enum error replica_check_snapshot(struct replica *replica,
+                                           const struct snapshot_info *info);
+/* What is lacking, and what to do. */
+void replica_describe_lack(const struct replica *replica, char *ret_reason, size_t reason_size);
+/* A leader that lacks capacity makes way for one that does not. */
+void replica_leave_lead(struct replica *replica);
 
 /* replica_fetch.c: asks for what is missing of a copy. */
 void replica_fetch_step(struct replica *replica);

@@ -76,22 +76,26 @@ enum error replica_open_journal(struct replica *replica, char *ret_reason, size_
     return OK;
 }
 
-static void apply_log(struct replica *replica)
+/* False: this node lacks capacity for a record. */
+static bool apply_log(struct replica *replica)
 {
     uint64_t first_index = engine_applied_index(replica->engine) + 1;
     for (uint64_t index = first_index; index <= replica->commit_index; index++) {
-        struct log_record record;
-        log_read(replica->log, index, &record);
-        engine_apply(replica->engine, index, record.term, record.kind, record.payload);
+        if (!replica_apply(replica, index))
+            return false;
     }
     vouch_begin(&replica->vouch, replica->commit_index);
+    return true;
 }
 
 enum error replica_restore_pending(struct replica *replica, char *ret_reason, size_t reason_size)
 {
     if (replica->journal == NULL)
         return OK;
-    apply_log(replica);
+    if (!apply_log(replica)) {
+        replica_describe_lack(replica, ret_reason, reason_size);
+        return ERR_FULL;
+    }
     uint64_t cursor = 0;
     uint64_t seq;
     struct span payload;

@@ -58,8 +58,9 @@ static void receive_raft(struct replica *replica, const struct replica_message *
         replica->counters.drop_body++; /* contradicts its packet */
         return;
     }
-    /* Whoever cannot append its first entry does not become leader. */
-    if (message.type == RAFT_VOTE_REPLY && !replica_can_lead(replica)) {
+    /* Whoever cannot append its first entry, or not apply it, does not become leader. */
+    if ((message.type == RAFT_VOTE_REPLY || message.type == RAFT_TIMEOUT_NOW) &&
+        !replica_can_lead(replica)) {
         replica->counters.drop_no_room++;
         return;
     }

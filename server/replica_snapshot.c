@@ -70,9 +70,13 @@ enum error replica_snapshot_restore(struct replica *replica, const struct snapsh
                                     char *ret_reason, size_t reason_size)
 {
     struct replica_snapshot *snapshot = &replica->snapshot;
-    enum error error = OK;
     if (info->label.index == 0)
         return OK;
+    enum error error = replica_check_snapshot(replica, info);
+    if (error == ERR_FULL) {
+        replica_describe_lack(replica, ret_reason, reason_size);
+        return error;
+    }
     engine_install_begin(replica->engine);
     while (engine_install_clear(replica->engine, UINT32_MAX)) {
     }
@@ -135,7 +139,7 @@ static bool is_due(const struct replica *replica)
     bool is_short = log_room_bytes(replica->log) < capacity_bytes / LOG_PARTS ||
                     replica_snapshot_is_short_of_terms(replica);
     if ((snapshot->appended_bytes < capacity_bytes / LOG_PARTS && !is_short) ||
-        engine_snapshot_is_running(replica->engine))
+        engine_snapshot_is_running(replica->engine) || replica_lacks_capacity(replica))
         return false;
     if (has_both(replica, is_short))
         return false;
@@ -203,6 +207,9 @@ static void install(struct replica *replica)
     if (!log_can_reset(replica->log))
         return;
     snapshot->phase = REPLICA_SNAPSHOT_NONE;
+    /* Once raft has it there is no way back. One that rots before is fetched anew. */
+    if (replica_check_snapshot(replica, &snapshot->wanted) != OK)
+        return;
     struct raft_event event = {.type = RAFT_EVENT_INSTALLED,
                                .now_ns = replica->shared->now_ns,
                                .installed = {.index = label->index, .term = label->term}};

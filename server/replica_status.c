@@ -20,7 +20,7 @@ static size_t batch_room_bytes(const struct replica *replica)
 bool replica_can_lead(const struct replica *replica)
 {
     return log_append_room_bytes(replica->log) >= LOG_NOOP_TAIL_SIZE_BYTES &&
-           !replica_snapshot_is_loading(replica);
+           !replica_snapshot_is_loading(replica) && !replica_lacks_capacity(replica);
 }
 
 /* Payload of the largest record that an empty segment takes. */
@@ -95,6 +95,7 @@ static void add_replica_counters(struct wire_writer *writer, const struct replic
     wire_counter_add(writer, "snapshots_failed", counters->snapshots_failed);
     wire_counter_add(writer, "snapshot_blocks_tx", counters->snapshot_blocks_tx);
     wire_counter_add(writer, "snapshot_blocks_rx", counters->snapshot_blocks_rx);
+    wire_counter_add(writer, "lacks_capacity", replica_lacks_capacity(replica));
 #define X(name) wire_counter_add(writer, "drop_" #name, counters->drop_##name);
     REPLICA_DROP_LIST(X)
 #undef X

@@ -109,20 +109,18 @@ static void watch_medium(struct replica *replica)
 
 static bool apply_committed(struct replica *replica)
 {
-    if (replica_snapshot_is_loading(replica))
+    if (replica_snapshot_is_loading(replica) || replica_lacks_capacity(replica))
         return false;
     uint64_t applied = engine_applied_index(replica->engine);
     uint64_t end = replica->commit_index;
     if (end - applied > REPLICA_APPLY_MAX)
         end = applied + REPLICA_APPLY_MAX;
     for (uint64_t index = applied + 1; index <= end; index++) {
-        struct log_record record;
-        if (engine_snapshot_must_wait(replica->engine)) {
-            end = index - 1; /* the snapshot goes first */
+        /* A snapshot that is short of room goes first. */
+        if (engine_snapshot_must_wait(replica->engine) || !replica_apply(replica, index)) {
+            end = index - 1;
             break;
         }
-        log_read(replica->log, index, &record);
-        engine_apply(replica->engine, index, record.term, record.kind, record.payload);
     }
     return end > applied;
 }
@@ -159,7 +157,8 @@ static bool is_quiet(const struct replica *replica)
            log_is_quiet(replica->log) && log_is_recycled(replica->log) &&
            replica_snapshot_is_quiet(replica) && replica->outbox_head == replica->outbox_tail &&
            replica->commit_hint == replica->commit_index &&
-           engine_applied_index(replica->engine) == replica->commit_index &&
+           (replica_lacks_capacity(replica) ||
+            engine_applied_index(replica->engine) == replica->commit_index) &&
            engine_counters(replica->engine)->retire_backlog == 0 &&
            !raft_has_backlog(replica->raft) &&
            (replica->journal == NULL || journal_is_quiet(replica->journal));
@@ -189,6 +188,7 @@ enum replica_result replica_end_turn(struct replica *replica)
         log_recycle(replica->log, RECYCLE_STEP_BYTES) != OK || replica_snapshot_turn(replica) != OK)
         return REPLICA_SYNC_FAILED;
     watch_medium(replica);
+    replica_leave_lead(replica);
     replica_flush_outbox(replica);
     bool has_applied = apply_committed(replica);
     if (!replica->has_persisted && !replica->has_received)

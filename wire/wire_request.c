@@ -28,6 +28,12 @@
  *   22  u16  zero
  *   24       key, value, old
  *
+ * Limits, the value of an op:
+ *    0  u32  keys
+ *    4  u32  blocks of the store
+ *    8  u32  sessions
+ *   12  [4]  zero
+ *
  * A request that decodes holds exactly its op count of ops, each within every limit, so that
  * whoever walks it afterwards meets no surprise. Ops that carry no key (fence, register, ...) have
  * none. Only a cancel carries a node.
@@ -43,6 +49,7 @@
 
 static_assert(WIRE_OP_HEADER_SIZE_BYTES == 24, "the layout above");
 static_assert(WIRE_REQUEST_HEADER_SIZE_BYTES == 24, "the layout above");
+static_assert(WIRE_LIMITS_SIZE_BYTES == 16, "the layout above");
 static_assert(WIRE_WRITE_HEADER_SIZE_BYTES == 24, "the layout above");
 static_assert(KEY_SIZE_BYTES_MAX <= UINT16_MAX, "the key size is 16 bits on the wire");
 
@@ -98,9 +105,43 @@ void wire_request_add(struct wire_writer *writer, const struct wire_op *op)
     le32_store(writer->data + 20, (uint32_t)(writer->size_bytes - WIRE_REQUEST_HEADER_SIZE_BYTES));
 }
 
+void wire_limits_encode(uint8_t *to, const struct wire_limits *limits)
+{
+    le32_store(to, limits->keys_max);
+    le32_store(to + 4, limits->blocks_max);
+    le32_store(to + 8, limits->sessions_max);
+    le32_store(to + 12, 0);
+}
+
+enum error wire_limits_decode(struct span bytes, struct wire_limits *ret_limits)
+{
+    if (bytes.size_bytes != WIRE_LIMITS_SIZE_BYTES)
+        return bytes.size_bytes < WIRE_LIMITS_SIZE_BYTES ? ERR_SHORT : ERR_TRAILING;
+    if (le32_load(bytes.data + 12) != 0)
+        return ERR_RESERVED;
+    struct wire_limits limits = {.keys_max = le32_load(bytes.data),
+                                 .blocks_max = le32_load(bytes.data + 4),
+                                 .sessions_max = le32_load(bytes.data + 8)};
+    if (limits.keys_max == 0 || limits.blocks_max == 0 || limits.sessions_max == 0)
+        return ERR_RANGE;
+    *ret_limits = limits;
+    return OK;
+}
+
+static enum error op_check_limits(const struct wire_op *op)
+{
+    struct wire_limits limits;
+    if (op->key.size_bytes > 0 || op->has_old || op->node != 0 || !op->has_value || op->seq == 0 ||
+        op->seq > UINT32_MAX)
+        return ERR_RANGE;
+    return wire_limits_decode(op->value, &limits);
+}
+
 /* Which parts each type of op carries. */
 static enum error op_check_shape(const struct wire_op *op)
 {
+    if (op->type == WIRE_OP_LIMITS)
+        return op_check_limits(op);
     bool has_key = op->type == WIRE_OP_SET || op->type == WIRE_OP_SWAP;
     if (has_key != (op->key.size_bytes > 0))
         return ERR_RANGE;

@@ -21,6 +21,7 @@ enum wire_op_type {
     WIRE_OP_UNREGISTER, /* close the session */
     WIRE_OP_KEEP_ALIVE, /* renews the session's expiry */
     WIRE_OP_CANCEL,     /* relaxed writes that the next set or swap of the request overrules */
+    WIRE_OP_LIMITS,     /* session 0: sets the limits of the shard; seq is their number */
     WIRE_OP_TYPE_END
 };
 
@@ -39,6 +40,12 @@ enum wire_op_type {
  * what that node accepted for the key of that op from the client of this tag, up to this journal
  * seq, and what has not applied by then, never applies. It is not answered: its seq is of another
  * numbering. Without a set or swap after it the request is refused (BAD_REQUEST).
+ *
+ * WIRE_OP_LIMITS is the only operation of its request. Its value is an encoded wire_limits. The
+ * limits have a number: 0 as long as they are those of the configuration, and one more with each
+ * change. The operation takes effect (outcome OK) if its seq is the next number; else the outcome
+ * is MISMATCH. `version` of the answer is the number that is in force now. So a copy that comes
+ * late changes nothing.
  */
 struct wire_op {
     uint8_t type; /* enum wire_op_type */
@@ -52,6 +59,18 @@ struct wire_op {
     struct span old;
 };
 #define WIRE_OP_HEADER_SIZE_BYTES 24
+
+/* The limits of a shard: none is 0. */
+struct wire_limits {
+    uint32_t keys_max;
+    uint32_t blocks_max; /* of ENGINE_BLOCK_SIZE_BYTES */
+    uint32_t sessions_max;
+};
+#define WIRE_LIMITS_SIZE_BYTES 16
+
+/* `to` has room for WIRE_LIMITS_SIZE_BYTES. */
+void wire_limits_encode(uint8_t *to, const struct wire_limits *limits);
+MUST_USE enum error wire_limits_decode(struct span bytes, struct wire_limits *ret_limits);
 
 /* The tag of a relaxed session: tells the pending writes of one client from those of others. */
 static inline uint32_t wire_tag(uint64_t session)

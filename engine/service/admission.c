@@ -10,6 +10,7 @@
 /* Which ops a request holds. */
 struct request_shape {
     bool has_register;
+    bool has_limits;
     bool has_other;
     bool is_fence;         /* all of them are fences */
     bool has_value_op;     /* set or swap: what takes room in store and log */
@@ -26,6 +27,8 @@ static struct request_shape shape_of(const struct engine *engine, const struct r
             shape.is_fence = false;
         if (op->type == WIRE_OP_REGISTER)
             shape.has_register = true;
+        else if (op->type == WIRE_OP_LIMITS)
+            shape.has_limits = true;
         else
             shape.has_other = true;
         if (op->type == WIRE_OP_CANCEL)
@@ -139,20 +142,35 @@ static uint64_t write_deadline_ns(const struct engine *engine, uint32_t timeout_
     return engine->view.now_ns + (uint64_t)timeout_us * 1000;
 }
 
+/* A leader takes no limits that itself cannot hold; and one change at a time. */
+static enum wire_status limits_readiness(const struct engine *engine, const struct arrival *arrival)
+{
+    const struct request *request = &arrival->request;
+    struct wire_limits limits;
+    CHECK(wire_limits_decode(op_value(request, &request->ops[0]), &limits) == OK);
+    if (!machine_can_hold(&engine->machine, &limits))
+        return WIRE_STATUS_UNSUPPORTED;
+    return engine->batch.has_limits ? WIRE_STATUS_OVERLOADED : WIRE_STATUS_OK;
+}
+
 static enum wire_status admit_write(struct engine *engine, const struct arrival *arrival)
 {
     enum wire_status status = admission_readiness(engine);
     if (status != WIRE_STATUS_OK)
         return status;
     struct request request = arrival->request;
-    status = inbound_overrule(engine, &request);
+    bool has_limits = arrival->shape.has_limits;
+    status = has_limits ? limits_readiness(engine, arrival) : inbound_overrule(engine, &request);
     if (status != WIRE_STATUS_OK)
         return status;
     struct waiter waiter = {.from = *arrival->from,
                             .packet_number = arrival->write.packet_number,
                             .deadline_ns = write_deadline_ns(engine, arrival->write.timeout_us)};
     bool may_use_reserve = !arrival->shape.has_value_op && !arrival->shape.has_register;
-    return batch_add(engine, &request, &waiter, may_use_reserve);
+    status = batch_add(engine, &request, &waiter, may_use_reserve);
+    if (status == WIRE_STATUS_OK && has_limits)
+        engine->batch.has_limits = true;
+    return status;
 }
 
 /* A request that no node would ever accept. */
@@ -162,10 +180,14 @@ static bool is_bad(const struct arrival *arrival)
         arrival->shape.has_loose_cancel)
         return true;
     if (arrival->write.is_relaxed)
-        return arrival->request.session == 0 || arrival->shape.has_register;
+        return arrival->request.session == 0 || arrival->shape.has_register ||
+               arrival->shape.has_limits;
     if ((arrival->request.session & WIRE_NODE_SESSION_FLAG) != 0)
         return true;
-    return arrival->request.session == 0 ? arrival->shape.has_other : arrival->shape.has_register;
+    const struct request_shape *shape = &arrival->shape;
+    if (shape->has_limits)
+        return arrival->request.session != 0 || arrival->request.op_count != 1;
+    return arrival->request.session == 0 ? shape->has_other : shape->has_register;
 }
 
 void admission_write(struct engine *engine, const struct address *from, struct span body)

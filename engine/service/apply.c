@@ -119,19 +119,6 @@ static void apply_and_answer(struct applying *applying, const struct request *re
     answer_send(&answer);
 }
 
-/* The bytes of the request at *cursor of a record; advances over it and its padding. */
-static struct span next_request(struct span payload, size_t *cursor)
-{
-    CHECK(payload.size_bytes - *cursor >= REQUEST_PREFIX_SIZE_BYTES);
-    size_t size = le32_load(payload.data + *cursor);
-    size_t start = *cursor + REQUEST_PREFIX_SIZE_BYTES;
-    CHECK(size <= payload.size_bytes - start);
-    size_t end = (start + size + REQUEST_ALIGN_BYTES - 1) & ~(size_t)(REQUEST_ALIGN_BYTES - 1);
-    CHECK(end <= payload.size_bytes);
-    *cursor = end;
-    return span_of(payload.data + start, size);
-}
-
 /* A record that this node did not propose, or proposed before it last started: decoded here. */
 static void apply_decoded(struct applying *applying, uint32_t count)
 {
@@ -140,7 +127,7 @@ static void apply_decoded(struct applying *applying, uint32_t count)
     struct op *ops = engine->record_ops;
     size_t cursor = RECORD_PREFIX_SIZE_BYTES;
     for (uint32_t i = 0; i < count; i++) {
-        struct span bytes = next_request(applying->payload, &cursor);
+        struct span bytes = record_next_request(applying->payload, &cursor);
         CHECK(request_decode(bytes, &engine->machine.index, ops + applying->op_count,
                              &requests[i]) == OK);
         applying->op_count += requests[i].op_count;
@@ -168,7 +155,7 @@ static void apply_proposed(struct applying *applying, const struct pending_recor
         fetch_entry_of(applying, i);
     for (uint32_t i = 0; i < record->count; i++) {
         const struct batch_request *proposed = batch_record_request(engine, record, i);
-        struct span bytes = next_request(applying->payload, &cursor);
+        struct span bytes = record_next_request(applying->payload, &cursor);
         CHECK(bytes.data == applying->payload.data + proposed->offset &&
               bytes.size_bytes == proposed->size_bytes);
         struct request request = {.bytes = bytes.data,
@@ -189,6 +176,7 @@ static void apply_record(struct engine *engine, uint64_t index, uint64_t term, s
     uint64_t log_time_ns = le64_load(payload.data);
     uint32_t count = le32_load(payload.data + 8);
     CHECK(count > 0 && count <= BATCH_REQUESTS_MAX);
+    bool has_limits = (le32_load(payload.data + RECORD_FLAGS_OFFSET) & RECORD_FLAG_LIMITS) != 0;
     engine->counters.sessions_expired += machine_begin_record(&engine->machine, index, log_time_ns);
     struct applying applying = {.engine = engine, .payload = payload};
     const struct pending_record *record = batch_take_record(engine, index, term);
@@ -197,6 +185,8 @@ static void apply_record(struct engine *engine, uint64_t index, uint64_t term, s
         apply_proposed(&applying, record);
     else
         apply_decoded(&applying, count);
+    if (has_limits)
+        engine_count_limits(engine);
 }
 
 void engine_apply(struct engine *engine, uint64_t index, uint64_t term, uint8_t kind,
@@ -216,6 +206,6 @@ void engine_apply(struct engine *engine, uint64_t index, uint64_t term, uint8_t 
     engine->counters.sessions_open = machine->sessions.count;
     engine->counters.keys = machine->keys;
     engine->counters.blocks = machine->blocks;
-    DCHECK(machine->keys <= machine->keys_max);
-    DCHECK(machine->blocks <= machine->blocks_max);
+    DCHECK(machine->keys <= machine->capacity.keys_max);
+    DCHECK(machine->blocks <= machine->capacity.blocks_max);
 }

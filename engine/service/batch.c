@@ -15,6 +15,7 @@ static void batch_clear(struct batch *batch)
     batch->size_bytes = RECORD_PREFIX_SIZE_BYTES;
     batch->count = 0;
     batch->op_count = 0;
+    batch->has_limits = false;
     batch->deadline_ns = UINT64_MAX;
 }
 
@@ -41,6 +42,18 @@ bool batch_has_room(const struct engine *engine)
 {
     return engine->batch.count < BATCH_REQUESTS_MAX &&
            engine->batch.size_bytes < BATCH_SIZE_BYTES_SOFT;
+}
+
+struct span record_next_request(struct span payload, size_t *cursor)
+{
+    CHECK(payload.size_bytes - *cursor >= REQUEST_PREFIX_SIZE_BYTES);
+    size_t size = le32_load(payload.data + *cursor);
+    size_t start = *cursor + REQUEST_PREFIX_SIZE_BYTES;
+    CHECK(size <= payload.size_bytes - start);
+    size_t end = (start + size + REQUEST_ALIGN_BYTES - 1) & ~(size_t)(REQUEST_ALIGN_BYTES - 1);
+    CHECK(end <= payload.size_bytes);
+    *cursor = end;
+    return span_of(payload.data + start, size);
 }
 
 struct op *batch_next_ops(struct engine *engine)
@@ -125,7 +138,9 @@ void batch_expire(struct engine *engine)
         return;
     uint32_t count = batch->count;
     uint32_t op_from = 0;
+    bool has_limits = batch->has_limits;
     batch_clear(batch);
+    batch->has_limits = has_limits; /* or had: the flag says that a request may */
     for (uint32_t i = 0; i < count; i++) {
         struct batch_request request = batch->requests[i];
         if (request.waiter.deadline_ns <= now_ns) {
@@ -203,6 +218,7 @@ bool engine_batch(struct engine *engine, struct span *ret_payload)
     memset(to, 0, RECORD_PREFIX_SIZE_BYTES);
     le64_store(to, next_log_time_ns(engine));
     le32_store(to + 8, batch->count);
+    le32_store(to + RECORD_FLAGS_OFFSET, batch->has_limits ? RECORD_FLAG_LIMITS : 0);
     *ret_payload = span_of(to, batch->size_bytes);
     return true;
 }

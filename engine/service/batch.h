@@ -19,6 +19,8 @@ struct engine_options;
 /* A record's payload: header, then requests, each after its size and padded. */
 #define RECORD_PREFIX_SIZE_BYTES  16
 #define REQUEST_PREFIX_SIZE_BYTES 4
+#define RECORD_FLAGS_OFFSET       12
+#define RECORD_FLAG_LIMITS        1u
 #define REQUEST_ALIGN_BYTES       8
 
 #define BATCH_OPS_MAX (BATCH_REQUESTS_MAX * REQUEST_OPS_MAX)
@@ -56,6 +58,7 @@ struct batch {
     struct batch_request requests[BATCH_REQUESTS_MAX];
     struct op *ops; /* of all requests, in order; room for one request more than a batch takes */
     uint32_t op_count;
+    bool has_limits; /* a request that sets limits: one at most */
 };
 
 /* A record that this node proposed and has not applied yet. */
@@ -83,6 +86,8 @@ struct pending_records {
 
 size_t batch_arena_bytes(const struct engine_options *options);
 void batch_init(struct engine *engine, struct arena *arena);
+/* The bytes of the request at *cursor of a record; advances over it and its padding. */
+struct span record_next_request(struct span payload, size_t *cursor);
 /* False while not even the smallest request would join, however much room the log has. */
 bool batch_has_room(const struct engine *engine);
 /* Where the ops of a request may be decoded that then perhaps joins: room for REQUEST_OPS_MAX. */

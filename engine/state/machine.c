@@ -13,31 +13,36 @@
 /* The store's own account is larger than the logical one: a snapshot keeps entries. */
 static uint32_t store_blocks_of(const struct machine_options *options)
 {
-    return options->blocks_max + snapshot_reserve_blocks(options->blocks_max);
+    uint32_t blocks = options->capacity.blocks_max;
+    return blocks + snapshot_reserve_blocks(blocks);
 }
 
 size_t machine_arena_bytes(const struct machine_options *options)
 {
+    const struct wire_limits *capacity = &options->capacity;
     return store_arena_bytes(store_blocks_of(options)) +
-           snapshot_arena_bytes(options->sessions_max) +
-           install_arena_bytes(options->sessions_max) + index_arena_bytes(options->keys_max) +
-           sessions_arena_bytes(options->sessions_max) + nodes_progress_arena_bytes();
+           snapshot_arena_bytes(capacity->sessions_max) +
+           install_arena_bytes(capacity->sessions_max) + index_arena_bytes(capacity->keys_max) +
+           sessions_arena_bytes(capacity->sessions_max) + nodes_progress_arena_bytes();
 }
 
 enum error machine_init(struct machine *machine, const struct machine_options *options,
                         struct arena *arena)
 {
-    *machine = (struct machine){.keys_max = options->keys_max,
-                                .blocks_max = options->blocks_max,
+    const struct wire_limits *capacity = &options->capacity;
+    *machine = (struct machine){.limits = {.values = options->limits},
+                                .configured = options->limits,
+                                .capacity = *capacity,
                                 .session_ttl_ns = options->session_ttl_ns};
-    sessions_init(&machine->sessions, arena, options->sessions_max);
+    CHECK(machine_can_hold(machine, &options->limits));
+    sessions_init(&machine->sessions, arena, capacity->sessions_max);
     nodes_progress_init(&machine->nodes, arena);
-    snapshot_init(&machine->snapshot, arena, options->sessions_max);
-    install_init(&machine->install, arena, options->sessions_max);
+    snapshot_init(&machine->snapshot, arena, capacity->sessions_max);
+    install_init(&machine->install, arena, capacity->sessions_max);
     enum error error = store_init(&machine->store, arena, store_blocks_of(options));
     if (error != OK)
         return error;
-    index_init(&machine->index, arena, &machine->store, options->keys_max);
+    index_init(&machine->index, arena, &machine->store, capacity->keys_max);
     return OK;
 }
 
@@ -125,11 +130,15 @@ static uint64_t blocks_after(const struct machine *machine, const struct store_e
            store_entry_blocks(content->key.size_bytes, content->value.size_bytes);
 }
 
+/* What is in use may be above limits that were lowered: then a write may only make it less. */
 static bool has_room(const struct machine *machine, const struct store_entry *old,
                      const struct store_content *content)
 {
-    return (old != NULL || machine->keys < machine->keys_max) &&
-           blocks_after(machine, old, content) <= machine->blocks_max;
+    uint64_t blocks_max = machine->limits.values.blocks_max;
+    if (machine->blocks > blocks_max && old != NULL)
+        blocks_max = machine->blocks;
+    return (old != NULL || machine->keys < machine->limits.values.keys_max) &&
+           blocks_after(machine, old, content) <= blocks_max;
 }
 
 bool machine_has_room(const struct machine *machine, const struct store_content *content)
@@ -267,11 +276,34 @@ static struct op_result op_register(struct machine *machine, uint64_t nonce, uin
     if (session != NULL)
         sessions_close(sessions, session);
     uint64_t id = sessions_id(machine->applied_index, ordinal);
-    session = sessions_open(sessions, id, machine->log_time_ns);
-    if (session == NULL)
+    if (sessions->count >= machine->limits.values.sessions_max)
         return (struct op_result){.outcome = WIRE_OUTCOME_SESSIONS_FULL};
+    session = sessions_open(sessions, id, machine->log_time_ns);
+    CHECK(session != NULL); /* the capacity is not below the limit */
     sessions_set_nonce(sessions, session, nonce);
     return (struct op_result){.outcome = WIRE_OUTCOME_OK, .version = id};
+}
+
+bool machine_can_hold(const struct machine *machine, const struct wire_limits *limits)
+{
+    const struct wire_limits *capacity = &machine->capacity;
+    return limits->keys_max <= capacity->keys_max && limits->blocks_max <= capacity->blocks_max &&
+           limits->sessions_max <= capacity->sessions_max;
+}
+
+/* Whoever applies the record has asked before whether this node can hold the limits. */
+static struct op_result op_limits(struct machine *machine, const struct op *op)
+{
+    struct wire_limits limits;
+    CHECK(wire_limits_decode(op_value(machine->request, op), &limits) == OK);
+    struct op_result result = {.outcome = WIRE_OUTCOME_MISMATCH};
+    if (op->seq == (uint64_t)machine->limits.number + 1) {
+        CHECK(machine_can_hold(machine, &limits));
+        machine->limits = (struct machine_limits){.number = (uint32_t)op->seq, .values = limits};
+        result.outcome = WIRE_OUTCOME_OK;
+    }
+    result.version = machine->limits.number;
+    return result;
 }
 
 bool machine_recall(struct session *session, uint64_t seq, struct op_result *ret_result)
@@ -321,6 +353,8 @@ static struct op_result execute_of_client(struct machine *machine, struct sessio
 {
     if (op->type == WIRE_OP_REGISTER)
         return op_register(machine, op->seq, ordinal);
+    if (op->type == WIRE_OP_LIMITS)
+        return op_limits(machine, op);
     if (*session == NULL)
         return (struct op_result){.outcome = WIRE_OUTCOME_NO_SESSION};
     switch ((enum wire_op_type)op->type) {
@@ -336,6 +370,7 @@ static struct op_result execute_of_client(struct machine *machine, struct sessio
         return note_cancel(machine, op);
     case WIRE_OP_KEEP_ALIVE:
     case WIRE_OP_REGISTER:
+    case WIRE_OP_LIMITS:
     case WIRE_OP_TYPE_END:
         break;
     }
@@ -373,7 +408,7 @@ uint64_t machine_state_hash(const struct machine *machine)
 {
     struct entries_hash entries = {.store = &machine->store};
     index_walk(&machine->index, add_entry, &entries);
-    uint8_t words[56];
+    uint8_t words[72];
     le64_store(words, entries.sum);
     le64_store(words + 8, sessions_state_hash(&machine->sessions));
     le64_store(words + 16, machine->applied_index);
@@ -381,6 +416,10 @@ uint64_t machine_state_hash(const struct machine *machine)
     le64_store(words + 32, machine->keys);
     le64_store(words + 40, machine->blocks);
     le64_store(words + 48, nodes_progress_state_hash(&machine->nodes));
+    le32_store(words + 56, machine->limits.number);
+    le32_store(words + 60, machine->limits.values.keys_max);
+    le32_store(words + 64, machine->limits.values.blocks_max);
+    le32_store(words + 68, machine->limits.values.sessions_max);
     return key_hash(span_of(words, sizeof(words)));
 }
 
@@ -403,8 +442,9 @@ void machine_check_invariants(const struct machine *machine)
 {
     struct entries_count count = {.machine = machine};
     index_walk(&machine->index, count_entry, &count);
-    CHECK(count.keys == machine->keys && machine->keys <= machine->keys_max);
-    CHECK(count.blocks == machine->blocks && machine->blocks <= machine->blocks_max);
+    CHECK(count.keys == machine->keys && machine->keys <= machine->capacity.keys_max);
+    CHECK(count.blocks == machine->blocks && machine->blocks <= machine->capacity.blocks_max);
+    CHECK(machine_can_hold(machine, &machine->limits.values));
     store_check_invariants(&machine->store, machine->blocks + machine->snapshot.kept_blocks);
     snapshot_check_invariants(machine);
     sessions_check_invariants(&machine->sessions, machine->log_time_ns);

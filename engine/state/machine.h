@@ -20,11 +20,18 @@
 /* Sessions that one record may expire: bounds the work of a record. */
 #define EXPIRE_MAX 64
 
-/* The limits that decide outcomes: the same on all nodes. */
+/*
+ * The limits that decide outcomes: the same on all nodes. They begin as the configuration has them,
+ * and are state: a record changes them (WIRE_OP_LIMITS), and snapshots have them.
+ */
+struct machine_limits {
+    uint32_t number; /* of changes; 0: as the options have them */
+    struct wire_limits values;
+};
+
 struct machine_options {
-    uint32_t keys_max;
-    uint32_t blocks_max;
-    uint32_t sessions_max;
+    struct wire_limits limits;   /* number 0 */
+    struct wire_limits capacity; /* what this node's memory is made for; not below `limits` */
     uint64_t session_ttl_ns;
 };
 
@@ -38,8 +45,9 @@ struct machine {
     uint64_t log_time_ns;
     uint64_t keys;
     uint64_t blocks;
-    uint32_t keys_max;
-    uint32_t blocks_max;
+    struct machine_limits limits;
+    struct wire_limits configured; /* the limits number 0 */
+    struct wire_limits capacity;   /* this node's: the limits in force are never above */
     uint64_t session_ttl_ns;
     struct snapshot snapshot;
     struct install install;
@@ -81,6 +89,9 @@ bool machine_recall(struct session *session, uint64_t seq, struct op_result *ret
 
 /* Whether the content would fit into the store as it is now; only the size of its value counts. */
 bool machine_has_room(const struct machine *machine, const struct store_content *content);
+
+/* False: this node's memory is not made for these limits. */
+bool machine_can_hold(const struct machine *machine, const struct wire_limits *limits);
 
 /* Hash over the whole replicated state. A walk. */
 uint64_t machine_state_hash(const struct machine *machine);

@@ -88,14 +88,14 @@ static void encode_head(struct machine *machine)
     uint8_t *to = image_add(&machine->snapshot, SNAPSHOT_HEAD, SNAPSHOT_HEAD_BYTES);
     le64_store(to, SNAPSHOT_MAGIC);
     le32_store(to + 8, SNAPSHOT_VERSION);
-    le32_store(to + 12, 0);
+    le32_store(to + 12, machine->limits.number);
     le64_store(to + 16, machine->applied_index);
     le64_store(to + 24, machine->log_time_ns);
     le64_store(to + 32, machine->keys);
     le64_store(to + 40, machine->blocks);
-    le32_store(to + 48, machine->keys_max);
-    le32_store(to + 52, machine->blocks_max);
-    le32_store(to + 56, machine->sessions.capacity);
+    le32_store(to + 48, machine->limits.values.keys_max);
+    le32_store(to + 52, machine->limits.values.blocks_max);
+    le32_store(to + 56, machine->limits.values.sessions_max);
     le32_store(to + 60, machine->sessions.count);
     le64_store(to + 64, machine->session_ttl_ns);
     le64_store(to + 72, machine->sessions.next_rank);
@@ -214,9 +214,9 @@ bool snapshot_must_wait(const struct machine *machine)
     if (snapshot->phase == SNAPSHOT_IDLE)
         return false;
     /* Kept and in use together grow by what the record writes, SNAPSHOT_RECORD_BLOCKS_MAX at most:
-     * an entry that is kept was in use before. So they stay within blocks_max and the reserve. */
-    return machine->blocks + snapshot->kept_blocks >
-               machine->blocks_max + (uint64_t)machine->blocks_max / 8 ||
+     * an entry that is kept was in use before. So they stay within the capacity and the reserve. */
+    uint64_t blocks = machine->capacity.blocks_max;
+    return machine->blocks + snapshot->kept_blocks > blocks + blocks / 8 ||
            (snapshot->phase == SNAPSHOT_WALKING && !has_image_room(snapshot));
 }
 
@@ -237,8 +237,9 @@ void snapshot_keep(struct machine *machine, struct store_entry *entry)
 {
     struct snapshot *snapshot = &machine->snapshot;
     snapshot->kept_blocks += blocks_of(entry);
+    uint32_t blocks = machine->capacity.blocks_max;
     CHECK(machine->blocks + snapshot->kept_blocks <=
-          machine->blocks_max + (uint64_t)snapshot_reserve_blocks(machine->blocks_max));
+          blocks + (uint64_t)snapshot_reserve_blocks(blocks));
     if (entry == snapshot->entry) {
         CHECK(!snapshot->is_entry_kept);
         snapshot->is_entry_kept = true;

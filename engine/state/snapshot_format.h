@@ -12,12 +12,13 @@
  * Head:
  *    0  u64  magic
  *    8  u32  version of the format
- *   12  u32  zero
+ *   12  u32  number of the limits; 0: no record has changed them
  *   16  u64  index of the last record applied
  *   24  u64  log time of that record, ns
  *   32  u64  keys
  *   40  u64  blocks that they are charged for
- *   48  u32  keys_max, the limits of the machine that wrote it
+ *   48  u32  keys_max, the limits in force. Of number 0: those of the configuration, and whoever
+ *            reads them takes its own
  *   52  u32  blocks_max
  *   56  u32  sessions_max
  *   60  u32  sessions

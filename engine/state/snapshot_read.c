@@ -32,7 +32,29 @@ static enum error check_head(struct span body)
         return ERR_VERSION;
     if (body.size_bytes != SNAPSHOT_HEAD_BYTES)
         return body.size_bytes < SNAPSHOT_HEAD_BYTES ? ERR_SHORT : ERR_TRAILING;
-    return le32_load(from + 12) == 0 ? OK : ERR_RESERVED;
+    return OK;
+}
+
+/* The limits of a head; of number 0 they are those of the machine that reads. */
+static struct machine_limits head_limits(const uint8_t *head)
+{
+    return (struct machine_limits){.number = le32_load(head + 12),
+                                   .values = {.keys_max = le32_load(head + 48),
+                                              .blocks_max = le32_load(head + 52),
+                                              .sessions_max = le32_load(head + 56)}};
+}
+
+bool snapshot_read_limits(struct span begin, struct wire_limits *ret_limits)
+{
+    if (begin.size_bytes < SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_HEAD_BYTES ||
+        le32_load(begin.data) != SNAPSHOT_HEAD)
+        return false;
+    const uint8_t *head = begin.data + SNAPSHOT_ITEM_HEADER_BYTES;
+    struct machine_limits limits = head_limits(head);
+    if (check_head(span_of(head, SNAPSHOT_HEAD_BYTES)) != OK || limits.number == 0)
+        return false;
+    *ret_limits = limits.values;
+    return true;
 }
 
 static enum error read_head(struct snapshot_reader *reader, struct span body)
@@ -45,8 +67,15 @@ static enum error read_head(struct snapshot_reader *reader, struct span body)
     uint64_t keys = le64_load(body.data + 32);
     uint64_t blocks = le64_load(body.data + 40);
     uint32_t sessions = le32_load(body.data + 60);
-    if (index > INDEX_MAX || keys > machine->keys_max || blocks > machine->blocks_max ||
-        sessions > machine->sessions.capacity || le64_load(body.data + 72) > UINT64_MAX / 2)
+    struct machine_limits limits = head_limits(body.data);
+    if (limits.number == 0)
+        limits.values = machine->configured;
+    if (limits.values.keys_max == 0 || limits.values.blocks_max == 0 ||
+        limits.values.sessions_max == 0 || !machine_can_hold(machine, &limits.values))
+        return ERR_RANGE;
+    if (index > INDEX_MAX || keys > machine->capacity.keys_max ||
+        blocks > machine->capacity.blocks_max || sessions > machine->capacity.sessions_max ||
+        le64_load(body.data + 72) > UINT64_MAX / 2)
         return ERR_RANGE;
     reader->has_head = true;
     reader->index = index;
@@ -54,6 +83,7 @@ static enum error read_head(struct snapshot_reader *reader, struct span body)
     reader->keys = keys;
     reader->blocks = blocks;
     reader->sessions = sessions;
+    reader->limits = limits;
     reader->next_rank = le64_load(body.data + 72);
     return OK;
 }
@@ -391,6 +421,7 @@ enum error snapshot_read_end(struct snapshot_reader *reader, uint32_t visits_max
         return reader->error;
     reset_other_nodes(reader);
     machine->sessions.next_rank = reader->next_rank;
+    machine->limits = reader->limits;
     machine->applied_index = reader->index;
     machine->log_time_ns = reader->log_time_ns;
     return OK;

@@ -36,6 +36,7 @@ struct snapshot_reader {
     uint64_t blocks;
     uint64_t next_rank;
     uint32_t sessions;
+    struct machine_limits limits;
     bool has_node[VOTER_ID_MAX + 1]; /* the stream names it */
     /* Slots of the sessions, a heap with the smallest rank first; then the order is restored. */
     uint32_t *heap;
@@ -51,10 +52,14 @@ void snapshot_read_begin(struct snapshot_reader *reader, struct machine *machine
 /*
  * The next bytes of the stream. Work is bounded by the chunk and one item. Errors: ERR_MAGIC,
  * ERR_VERSION, ERR_TYPE, ERR_TOO_LARGE, ERR_SHORT, ERR_TRAILING, ERR_RESERVED, ERR_RANGE and
- * ERR_CORRUPT say what is wrong with the bytes; ERR_RANGE also: the state does not fit into this
- * machine. The first error stays.
+ * ERR_CORRUPT say what is wrong with the bytes; ERR_RANGE also: the state or its limits do not fit
+ * into this machine. The first error stays.
  */
 MUST_USE enum error snapshot_read(struct snapshot_reader *reader, struct span chunk);
+
+/* The limits that the stream which begins with these bytes has in force, if a record has changed
+ * them. False: none has, or these are not the first bytes of a stream. */
+bool snapshot_read_limits(struct span begin, struct wire_limits *ret_limits);
 
 /*
  * The stream has no more bytes. Puts the sessions in order, and gives them the packets that this

@@ -8,10 +8,11 @@
 
 struct machine_options history_options(void)
 {
-    return (struct machine_options){.keys_max = HISTORY_KEYS - 20,
-                                    .blocks_max = 60000,
-                                    .sessions_max = HISTORY_SESSIONS - 50,
-                                    .session_ttl_ns = HISTORY_TTL_NS};
+    const struct wire_limits limits = {.keys_max = HISTORY_KEYS - 20,
+                                       .blocks_max = 60000,
+                                       .sessions_max = HISTORY_SESSIONS - 50};
+    return (struct machine_options){
+        .limits = limits, .capacity = limits, .session_ttl_ns = HISTORY_TTL_NS};
 }
 
 struct world *world_new(const struct machine_options *options)
@@ -142,6 +143,24 @@ static void fill_registrations(struct history *history, struct request_builder *
     }
 }
 
+/* Limits, lower than the capacity and sometimes than what is in use; a few come too late. */
+static void fill_limits(struct history *history, struct request_builder *builder)
+{
+    struct wire_limits limits = history_options().limits;
+    uint8_t value[WIRE_LIMITS_SIZE_BYTES];
+    limits.keys_max -= draw(history, 0, 60);
+    limits.blocks_max = 30000;
+    limits.sessions_max -= draw(history, 0, 100);
+    wire_limits_encode(value, &limits);
+    bool is_late = history->limits_number > 0 && chance(history, 20);
+    struct wire_op op = {.type = WIRE_OP_LIMITS,
+                         .has_value = true,
+                         .seq = history->limits_number + (is_late ? 0 : 1),
+                         .value = span_of(value, sizeof(value))};
+    request_builder_begin(builder, 0, 0);
+    add_op(builder, &op);
+}
+
 static void fill_session(struct history *history, struct request_builder *builder)
 {
     static const uint8_t types[] = {WIRE_OP_SET, WIRE_OP_SET, WIRE_OP_SET, WIRE_OP_SWAP,
@@ -171,7 +190,9 @@ static void fill_request(struct history *history, struct history_request *to)
     struct request_builder builder = {
         .writer = {.data = history->building, .capacity_bytes = capacity}, .ops = to->ops};
     uint32_t kind = draw(history, 0, 9);
-    if (kind < 2)
+    if (chance(history, 2))
+        fill_limits(history, &builder);
+    else if (kind < 2)
         fill_registrations(history, &builder);
     else if (kind < 4)
         fill_forward(history, &builder);
@@ -188,6 +209,8 @@ static void fill_request(struct history *history, struct history_request *to)
 /* Remembers the id of a session that was opened, in place of some other one. */
 static void note_session(struct history *history, const struct op *op, struct op_result result)
 {
+    if (op->type == WIRE_OP_LIMITS)
+        history->limits_number = (uint32_t)result.version;
     if (op->type != WIRE_OP_REGISTER || result.outcome != WIRE_OUTCOME_OK)
         return;
     uint32_t place = draw(history, 0, HISTORY_SESSIONS - 1);

@@ -56,6 +56,7 @@ struct history {
     uint32_t value_bytes_max; /* of a large value */
     uint64_t log_time_ns;
     uint64_t nonce;
+    uint32_t limits_number;
     uint64_t seq[HISTORY_SESSIONS];     /* next of the session */
     uint64_t session[HISTORY_SESSIONS]; /* ids, the newest ones; 0: none */
     uint64_t node_seq[HISTORY_NODES + 1];

@@ -21,7 +21,7 @@ static int setup(void **state)
     struct machine_options options = history_options();
     struct reading *reading = calloc(1, sizeof(*reading));
     rcu_thread_begin();
-    reading->history = history_new(3, 300);
+    reading->history = history_new(6, 300);
     reading->world = world_new(&options);
     reading->other = world_new(&options);
     for (uint32_t i = 0; i < RECORDS; i++)
@@ -188,10 +188,12 @@ static void test_read_refuses_altered_fields(void **state)
         {SNAPSHOT_HEAD, 0, 4, SNAPSHOT_ENTRY, ERR_MAGIC},
         {SNAPSHOT_HEAD, 8, 8, 1, ERR_MAGIC},
         {SNAPSHOT_HEAD, 16, 4, SNAPSHOT_VERSION + 1, ERR_VERSION},
-        {SNAPSHOT_HEAD, 20, 4, 1, ERR_RESERVED},
         {SNAPSHOT_HEAD, 24, 8, INDEX_MAX + 1, ERR_RANGE},
         {SNAPSHOT_HEAD, 40, 8, HISTORY_KEYS, ERR_RANGE},
         {SNAPSHOT_HEAD, 48, 8, UINT64_MAX, ERR_RANGE},
+        {SNAPSHOT_HEAD, 56, 4, HISTORY_KEYS, ERR_RANGE},
+        {SNAPSHOT_HEAD, 60, 4, 0, ERR_RANGE},
+        {SNAPSHOT_HEAD, 64, 4, HISTORY_SESSIONS, ERR_RANGE},
         {SNAPSHOT_HEAD, 68, 4, HISTORY_SESSIONS, ERR_RANGE},
         {SNAPSHOT_HEAD, 80, 8, UINT64_MAX, ERR_RANGE},
         {SNAPSHOT_NODE, 0, 4, SNAPSHOT_END + 1, ERR_TYPE},

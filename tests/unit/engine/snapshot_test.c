@@ -129,7 +129,7 @@ static void test_snapshot_holds_records_back_before_the_reserve_ends(void **stat
 {
     (void)state;
     struct machine_options options = history_options();
-    options.blocks_max = 30000;
+    options.limits.blocks_max = options.capacity.blocks_max = 30000;
     struct history *history = history_new(5, 300000);
     struct world *world = world_new(&options);
     struct stream stream;
@@ -185,11 +185,11 @@ static void test_snapshot_holds_records_back_before_sessions_have_no_room(void *
 {
     (void)state;
     struct machine_options options = history_options();
-    options.sessions_max = 64 * 400;
+    options.limits.sessions_max = options.capacity.sessions_max = 64 * 400;
     struct world *world = world_new(&options);
     struct stream stream;
     struct snapshot_sink sink = stream_sink(&stream);
-    for (uint32_t i = 0; i < options.sessions_max; i += 64)
+    for (uint32_t i = 0; i < options.limits.sessions_max; i += 64)
         renew_sessions(world, i, true);
     /* Little more than one record may need: room for the encoded sessions of a few. */
     world->machine.snapshot.images_capacity =
@@ -197,12 +197,12 @@ static void test_snapshot_holds_records_back_before_sessions_have_no_room(void *
     uint64_t hash = machine_state_hash(&world->machine);
     snapshot_begin(&world->machine, &sink);
     uint32_t waits = 0;
-    for (uint32_t i = 0; i < options.sessions_max; i += 64) {
+    for (uint32_t i = 0; i < options.limits.sessions_max; i += 64) {
         for (; snapshot_must_wait(&world->machine); waits++) {
             stream.room_bytes = 100000;
             assert_true(snapshot_step(&world->machine, 100000));
         }
-        renew_sessions(world, options.sessions_max - 64 - i, false);
+        renew_sessions(world, options.limits.sessions_max - 64 - i, false);
     }
     assert_true(waits > 0);
     stream.room_bytes = SIZE_MAX;

@@ -97,12 +97,34 @@ static void test_node_options_divide_what_is_given_to_the_node(void **state)
     assert_true(bytes < replica_arena_bytes(&one.replicas[0]) * 3 / 2);
 }
 
+static void test_node_options_divide_the_capacity_as_the_limits(void **state)
+{
+    (void)state;
+    static struct node_options same;
+    static struct node_options larger;
+    struct config config = config_of(3, 1);
+    node_options_fill(&config, &start, &same);
+    config.keys_capacity = 2000000;
+    config.store_capacity_bytes = UINT64_C(1) << 30;
+    config.sessions_capacity = 100;
+    node_options_fill(&config, &start, &larger);
+    const struct engine_options *engine = &larger.replicas[0].engine;
+    assert_int_equal(engine->keys_max, same.replicas[0].engine.keys_max);
+    assert_int_equal(engine->keys_capacity, 666667);
+    assert_int_equal(engine->blocks_capacity, ((1u << 23) + 2) / 3);
+    assert_int_equal(engine->sessions_capacity, 100);
+    assert_int_equal(engine_fingerprint(engine), engine_fingerprint(&same.replicas[0].engine));
+    assert_true(larger.replicas[0].snapshots.size_bytes > same.replicas[0].snapshots.size_bytes);
+    assert_true(replica_arena_bytes(&larger.replicas[0]) > replica_arena_bytes(&same.replicas[0]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_node_options_put_each_shard_on_its_lane),
         cmocka_unit_test(test_node_options_keep_the_names_of_a_single_shard),
         cmocka_unit_test(test_node_options_divide_what_is_given_to_the_node),
+        cmocka_unit_test(test_node_options_divide_the_capacity_as_the_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,6 +185,42 @@ static void test_wire_op_refuses_parts_that_its_type_has_not(void **state)
     assert_int_equal(decode(request_of(&cancel)), ERR_RANGE);
 }
 
+static void test_wire_op_limits_carry_values_within_their_range(void **state)
+{
+    (void)state;
+    const struct wire_limits limits = {.keys_max = 7, .blocks_max = 8, .sessions_max = 9};
+    uint8_t value[WIRE_LIMITS_SIZE_BYTES + 1] = {0};
+    struct wire_limits told;
+    wire_limits_encode(value, &limits);
+    assert_int_equal(wire_limits_decode(span_of(value, WIRE_LIMITS_SIZE_BYTES), &told), OK);
+    assert_memory_equal(&told, &limits, sizeof(told));
+    assert_int_equal(wire_limits_decode(span_of(value, 15), &told), ERR_SHORT);
+    assert_int_equal(wire_limits_decode(span_of(value, 17), &told), ERR_TRAILING);
+    struct wire_op op = {.type = WIRE_OP_LIMITS,
+                         .has_value = true,
+                         .seq = 1,
+                         .value = span_of(value, WIRE_LIMITS_SIZE_BYTES)};
+    assert_int_equal(decode(request_of(&op)), OK);
+    op.seq = 0;
+    assert_int_equal(decode(request_of(&op)), ERR_RANGE);
+    op.seq = UINT64_C(1) << 32;
+    assert_int_equal(decode(request_of(&op)), ERR_RANGE);
+    op.seq = 1;
+    for (size_t field = 0; field < 12; field += 4) {
+        wire_limits_encode(value, &limits);
+        le32_store(value + field, 0);
+        assert_int_equal(decode(request_of(&op)), ERR_RANGE);
+    }
+    wire_limits_encode(value, &limits);
+    value[12] = 1;
+    assert_int_equal(decode(request_of(&op)), ERR_RESERVED);
+    op.has_value = false;
+    op.value = span_of(NULL, 0);
+    assert_int_equal(decode(request_of(&op)), ERR_RANGE);
+    op.key = set_op.key;
+    assert_int_equal(decode(request_of(&op)), ERR_RANGE);
+}
+
 static void test_wire_request_overflow_leaves_the_ops_before_whole(void **state)
 {
     (void)state;
@@ -263,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_wire_request_refuses_a_wrong_count_or_size),
         cmocka_unit_test(test_wire_op_names_each_fault),
         cmocka_unit_test(test_wire_op_refuses_parts_that_its_type_has_not),
+        cmocka_unit_test(test_wire_op_limits_carry_values_within_their_range),
         cmocka_unit_test(test_wire_request_overflow_leaves_the_ops_before_whole),
         cmocka_unit_test(test_wire_write_carries_a_request),
         cmocka_unit_test(test_wire_write_takes_a_request_that_lies_in_place),
