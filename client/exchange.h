@@ -19,6 +19,22 @@ struct exchange {
     uint8_t body[EXCHANGE_BYTES_MAX];
 };
 
+struct question {
+    struct source to;
+    uint8_t wire_type;
+    uint8_t reply_type;
+    uint64_t number;
+    struct span body;
+    uint32_t cancel_epoch; /* when the caller entered */
+};
+
+/* Asks again and again until the reply is there, the time is over, or plx_cancel; false then. The
+ * reply is in client->exchange. */
+bool exchange_run(struct plx_client *client, const struct question *question, uint64_t until_ns);
+
+/* When a question that begins now is given up; timeout_ns 0: the handle's. */
+uint64_t question_until_ns(struct plx_client *client, uint64_t timeout_ns);
+
 /* Whether that is the answer which is waited for; it is kept. `number`: of the reply, where its
  * type has one. */
 bool exchange_takes(struct plx_client *client, const struct source *from, uint8_t wire_type,

@@ -1,17 +1,9 @@
 /* Questions to one shard of one node, outside of any session: ping, status, transfer of
  * leadership. */
 #include "client/client_internal.h"
+#include "client/errand.h"
 
 #define EXCHANGE_RETRY_NS (10 * 1000 * 1000)
-
-struct question {
-    struct source to;
-    uint8_t wire_type;
-    uint8_t reply_type;
-    uint64_t number;
-    struct span body;
-    uint32_t cancel_epoch; /* when the caller entered */
-};
 
 bool exchange_takes(struct plx_client *client, const struct source *from, uint8_t wire_type,
                     uint64_t number, struct span body)
@@ -30,9 +22,7 @@ bool exchange_takes(struct plx_client *client, const struct source *from, uint8_
     return true;
 }
 
-/* Asks again and again until the reply is there, the time is over, or plx_cancel; false then. */
-static bool exchange_run(struct plx_client *client, const struct question *question,
-                         uint64_t until_ns)
+bool exchange_run(struct plx_client *client, const struct question *question, uint64_t until_ns)
 {
     struct exchange *exchange = &client->exchange;
     *exchange = (struct exchange){.is_active = true,
@@ -58,7 +48,7 @@ static bool exchange_run(struct plx_client *client, const struct question *quest
     return exchange->is_done;
 }
 
-static uint64_t question_until_ns(struct plx_client *client, uint64_t timeout_ns)
+uint64_t question_until_ns(struct plx_client *client, uint64_t timeout_ns)
 {
     client->now_ns = clock_monotonic_ns();
     if (timeout_ns == 0)
@@ -165,46 +155,20 @@ enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, uint16_t
     return outcome;
 }
 
-/* A transfer of leadership that somebody asks for. */
-struct transfer {
-    uint16_t shard;
-    uint16_t target;
-    uint64_t until_ns;
-    uint32_t epoch; /* when the caller entered */
-};
+/* ---- transfer ---- */
 
-static bool has_time(const struct plx_client *client, const struct transfer *transfer)
+static void transfer_encode(const struct errand *errand, uint64_t number, uint64_t incarnation,
+                            struct wire_writer *writer)
 {
-    return client->now_ns < transfer->until_ns && !is_cancelled_since(client, transfer->epoch);
+    (void)incarnation;
+    wire_transfer_encode(writer, number, *(const uint16_t *)errand->what);
 }
 
-/* Turns until the number of shards is known; false when the time is over, or by plx_cancel. */
-static bool shard_count_await(struct plx_client *client, const struct transfer *transfer)
-{
-    while (client->shard_count == 0 && has_time(client, transfer)) {
-        shard_count_wanted(client);
-        client_turn(client);
-        if (client->shard_count == 0)
-            client_wait(client, transfer->until_ns);
-    }
-    return client->shard_count != 0;
-}
+static enum plx_outcome transfer_outcome(const struct errand *errand,
+                                         const struct wire_reply *reply)
 
-/* Turns until somebody is known to lead; -1 when the time is over, or by plx_cancel. */
-static int32_t leader_await(struct plx_client *client, struct shard_state *shard,
-                            const struct transfer *transfer)
 {
-    while (leader_endpoint(client, shard) < 0 && has_time(client, transfer)) {
-        leader_wanted(client, shard);
-        client_turn(client);
-        if (leader_endpoint(client, shard) < 0)
-            client_wait(client, transfer->until_ns);
-    }
-    return leader_endpoint(client, shard);
-}
-
-static enum plx_outcome transfer_outcome(const struct wire_reply *reply)
-{
+    (void)errand;
     switch ((enum wire_status)reply->status) {
     case WIRE_STATUS_OK:
         return PLX_OK;
@@ -229,60 +193,14 @@ static enum plx_outcome transfer_outcome(const struct wire_reply *reply)
     return PLX_TIMEOUT;
 }
 
-/* One attempt at whoever leads now; PLX_TIMEOUT: nobody does, or who was asked does not. Whoever
- * does not answer may have begun. */
-static enum plx_outcome transfer_once(struct plx_client *client, const struct transfer *transfer)
-{
-    uint8_t bytes[16];
-    struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
-    struct shard_state *shard = shard_open(client, transfer->shard);
-    int32_t leader = leader_await(client, shard, transfer);
-    if (leader < 0)
-        return PLX_TIMEOUT;
-    uint64_t number = ++shard->packet_number;
-    wire_transfer_encode(&writer, number, transfer->target);
-    struct question question = {.to = {(uint32_t)leader, transfer->shard},
-                                .wire_type = WIRE_TRANSFER,
-                                .reply_type = WIRE_TRANSFER_REPLY,
-                                .number = number,
-                                .body = span_of(bytes, writer.size_bytes),
-                                .cancel_epoch = transfer->epoch};
-    if (!exchange_run(client, &question, transfer->until_ns))
-        return PLX_E_UNREACHABLE;
-    struct wire_reply reply;
-    CHECK(wire_reply_decode(span_of(client->exchange.body, client->exchange.size_bytes), &reply) ==
-          OK);
-    enum plx_outcome outcome = transfer_outcome(&reply);
-    if (outcome == PLX_TIMEOUT)
-        leader_lost(client, shard, (uint32_t)leader, reply.leader);
-    return outcome;
-}
-
-/* The mutex is held. */
-static enum plx_outcome transfer_run(struct plx_client *client, const struct transfer *transfer)
-{
-    if (!shard_count_await(client, transfer))
-        return PLX_TIMEOUT;
-    if (!shard_is_possible(client, transfer->shard))
-        return PLX_E_ARGUMENT;
-    enum plx_outcome outcome = PLX_TIMEOUT;
-    while (outcome == PLX_TIMEOUT && has_time(client, transfer)) {
-        outcome = transfer_once(client, transfer);
-        client->now_ns = clock_monotonic_ns();
-    }
-    return outcome;
-}
-
 enum plx_outcome plx_transfer(struct plx_client *client, uint16_t shard, uint16_t target,
                               uint64_t timeout_ns)
 {
-    struct transfer transfer = {.shard = shard, .target = target, .epoch = cancel_epoch_of(client)};
-    client_lock(client);
-    enum plx_outcome outcome = PLX_E_ARGUMENT;
-    if (!client->is_in_callback) {
-        transfer.until_ns = question_until_ns(client, timeout_ns);
-        outcome = transfer_run(client, &transfer);
-    }
-    client_unlock(client);
-    return outcome;
+    struct errand errand = {.shard = shard,
+                            .wire_type = WIRE_TRANSFER,
+                            .reply_type = WIRE_TRANSFER_REPLY,
+                            .what = &target,
+                            .encode = transfer_encode,
+                            .outcome = transfer_outcome};
+    return errand_run(client, &errand, timeout_ns);
 }

@@ -24,9 +24,9 @@ static bool receive_reply(struct plx_client *client, const struct source *from, 
     struct wire_reply reply;
     if (wire_reply_decode(body, &reply) != OK || reply.node == 0 || reply.node > VOTER_ID_MAX)
         return false;
-    if (wire_type == WIRE_TRANSFER_REPLY)
-        (void)exchange_takes(client, from, wire_type, reply.number, body);
-    else
+    bool is_taken =
+        wire_type != WIRE_READ_REPLY && exchange_takes(client, from, wire_type, reply.number, body);
+    if (!is_taken && wire_type != WIRE_TRANSFER_REPLY)
         reply_receive(client, from, wire_type == WIRE_READ_REPLY, &reply);
     return true;
 }

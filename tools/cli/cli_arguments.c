@@ -14,6 +14,7 @@ enum long_option {
     OPTION_ABSENT,
     OPTION_EXPECT_ABSENT,
     OPTION_RAW,
+    OPTION_FORCE,
     OPTION_FENCE_WAIT,
     OPTION_PREFERRED,
     OPTION_SHARD,
@@ -46,6 +47,7 @@ static const struct option long_options[] = {
     {"absent", no_argument, NULL, OPTION_ABSENT},
     {"expect-absent", no_argument, NULL, OPTION_EXPECT_ABSENT},
     {"raw", no_argument, NULL, OPTION_RAW},
+    {"force", no_argument, NULL, OPTION_FORCE},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -220,6 +222,7 @@ static bool option_alone(struct cli_arguments *arguments, int option)
                        : option == OPTION_ABSENT        ? &arguments->is_absent
                        : option == OPTION_EXPECT_ABSENT ? &arguments->is_expect_absent
                        : option == OPTION_RAW           ? &arguments->is_raw
+                       : option == OPTION_FORCE         ? &arguments->is_force
                                                         : NULL;
     if (flag != NULL)
         *flag = true;
@@ -284,6 +287,8 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
         return fail_argument(&reason, "--min-index: only of get --relaxed");
     if (arguments->shard != 0 && strcmp(arguments->command, "transfer") != 0)
         return fail_argument(&reason, "--shard: only of transfer");
+    if (arguments->is_force && strcmp(arguments->command, "config") != 0)
+        return fail_argument(&reason, "--force: only of config set");
     if (arguments->lease_ns != 0 && !is_logs)
         return fail_argument(&reason, "--lease: only of logs take and logs follow");
     return true;

@@ -1,78 +1,10 @@
 /* The commands on nodes: status, counters, ping, transfer. */
 #include "tools/cli/cli_commands.h"
 #include "tools/cli/cli_render.h"
+#include "tools/cli/cli_survey.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define NODE_TIMEOUT_NS (300u * 1000 * 1000)
-
-#define SHARDS_ASKED_MAX 64 /* as many as a cluster can have */
-#define SURVEY_ROWS_MAX  ((size_t)PLX_ENDPOINTS_MAX * SHARDS_ASKED_MAX)
-
-/* What every endpoint said, row by row: of one shard, or of each. */
-struct survey {
-    size_t count;
-    size_t answered;
-    uint64_t shards_led; /* a bit for each shard that has a leader with a fresh quorum */
-    uint16_t shard_count;
-    struct cli_node_row rows[SURVEY_ROWS_MAX];
-    struct plx_node nodes[SURVEY_ROWS_MAX];
-};
-
-struct survey_plan {
-    enum plx_outcome (*ask)(struct plx_client *client, size_t endpoint, uint16_t shard,
-                            uint64_t timeout_ns, struct plx_node *ret_node);
-    uint64_t timeout_ns;
-    uint16_t shards_max; /* so many of each node, where it has them */
-};
-
-/* One row; true: the node answered. */
-static bool survey_add(struct survey *survey, struct plx_client *client,
-                       const struct survey_plan *plan, size_t endpoint, uint16_t shard)
-{
-    struct plx_node *node = &survey->nodes[survey->count];
-    struct cli_node_row *row = &survey->rows[survey->count++];
-    *row =
-        (struct cli_node_row){.endpoint = plx_endpoint_name(client, endpoint),
-                              .shard = shard,
-                              .outcome = plan->ask(client, endpoint, shard, plan->timeout_ns, node),
-                              .node = node};
-    if (row->outcome != PLX_OK)
-        return false;
-    survey->answered++;
-    survey->shard_count = node->shard_count;
-    if (node->role == PLX_LEADER && node->has_fresh_quorum)
-        survey->shards_led |= UINT64_C(1) << shard;
-    return true;
-}
-
-/* Asks every endpoint. NULL: no memory; the caller frees. */
-static struct survey *survey_take(struct plx_client *client, const struct cli_arguments *arguments,
-                                  struct survey_plan plan)
-{
-    struct survey *survey = calloc(1, sizeof(*survey));
-    if (survey == NULL)
-        return NULL;
-    plan.timeout_ns = arguments->timeout_ns != 0 ? arguments->timeout_ns : NODE_TIMEOUT_NS;
-    for (size_t i = 0; i < plx_endpoint_count(client); i++) {
-        if (!survey_add(survey, client, &plan, i, 0))
-            continue;
-        for (uint16_t shard = 1; shard < survey->shard_count && shard < plan.shards_max; shard++)
-            (void)survey_add(survey, client, &plan, i, shard);
-    }
-    return survey;
-}
-
-/* Whether each shard has a leader. */
-static bool survey_has_leaders(const struct survey *survey)
-{
-    for (uint16_t shard = 0; shard < survey->shard_count; shard++) {
-        if ((survey->shards_led >> shard & 1) == 0)
-            return false;
-    }
-    return survey->shard_count > 0;
-}
 
 static int survey_exit_code(const struct survey *survey)
 {

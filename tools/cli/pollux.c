@@ -34,6 +34,9 @@ static const char help[] =
     "  counters            everything that each node counts\n"
     "  ping                which endpoints answer, and how fast\n"
     "  transfer [NODE]     hand the leadership of a shard over, to NODE or to whoever is furthest\n"
+    "  config get          the limits in force, and what each node's memory is made for\n"
+    "  config set NAME=VALUE...  change keys_max, store_size or sessions_max (of a node) on all "
+    "nodes\n"
     "  shard KEY           print the number of the shard that the key belongs to\n"
     "\n"
     "Options:\n"
@@ -48,6 +51,7 @@ static const char help[] =
     "      --max-age TIME             relaxed get: contact with a quorum at most this long ago\n"
     "      --min-index N              relaxed get: everything up to this log index is applied\n"
     "      --shard N                  transfer: of that shard, from 0; default: 0\n"
+    "      --force                    config set: although some node does not answer\n"
     "      --raw                      print a value without a newline behind it\n"
     "      --server NAME              logs: whose\n"
     "      --file FILE                logs: one on each line, timestamp first; again for the next\n"
@@ -67,7 +71,7 @@ static const struct cli_command commands[] = {
     {"del", 1, 1, cli_del},     {"resolve", 1, 1, cli_resolve},   {"load", 1, 1, cli_load},
     {"check", 1, 1, cli_check}, {"status", 0, 0, cli_status},     {"counters", 0, 0, cli_counters},
     {"ping", 0, 0, cli_ping},   {"transfer", 0, 1, cli_transfer}, {"logs", 1, 2, cli_logs},
-    {"shard", 1, 1, cli_shard},
+    {"shard", 1, 1, cli_shard}, {"config", 1, 4, cli_config},
 };
 
 int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)

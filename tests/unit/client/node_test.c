@@ -1,5 +1,6 @@
 /* Questions to nodes: ping, status, transfer; and the synchronous calls, against a node of its own
  * thread. */
+#include "client/include/pollux_limits.h"
 #include "tests/unit/client/fake_node.h"
 
 #include <pthread.h>
@@ -11,7 +12,12 @@ struct live_node {
     struct fake fake;
     enum wire_status transfer_status;
     uint16_t transfer_target;
-    bool is_transfer_lost;     /* the answer to it */
+    bool is_transfer_lost; /* the answer to it */
+    enum wire_status limits_status;
+    enum wire_outcome limits_outcome;
+    bool are_limits_lost; /* the answer to them */
+    struct wire_limits limits;
+    uint64_t limits_number;
     struct wire_op last_write; /* of keys; what it borrows is gone */
     atomic_bool is_stopped;    /* set once the client is done; relaxed: it orders nothing */
     pthread_t thread;
@@ -43,6 +49,23 @@ static void live_answer_status(struct fake *fake)
     fake_send(fake, WIRE_STATUS_REPLY, span_of(body, writer.size_bytes));
 }
 
+static void live_answer_limits(struct live_node *node)
+{
+    struct fake *fake = &node->fake;
+    assert_true(fake->request.session == 0 && fake->request.op_count == 1);
+    assert_true(fake->write.incarnation == fake->incarnation);
+    assert_int_equal(wire_limits_decode(fake->ops[0].value, &node->limits), OK);
+    node->limits_number = fake->ops[0].seq;
+    if (node->are_limits_lost)
+        return;
+    if (node->limits_status == WIRE_STATUS_OK)
+        fake_outcome_all(fake, node->limits_outcome);
+    else
+        fake_refuse(fake, WIRE_WRITE_REPLY, fake->write.packet_number, node->limits_status);
+    if (node->limits_status == WIRE_STATUS_NOT_LEADER)
+        fake->is_leader = false;
+}
+
 static void live_answer(struct live_node *node)
 {
     struct fake *fake = &node->fake;
@@ -55,6 +78,8 @@ static void live_answer(struct live_node *node)
             fake->is_leader = false; /* and says so from then on */
         if (!node->is_transfer_lost)
             fake_refuse(fake, WIRE_TRANSFER_REPLY, number, node->transfer_status);
+    } else if (fake->type == WIRE_WRITE && fake->ops[0].type == WIRE_OP_LIMITS) {
+        live_answer_limits(node);
     } else if (fake->type == WIRE_WRITE) {
         if (fake->ops[0].type != WIRE_OP_UNREGISTER)
             node->last_write = fake->ops[0];
@@ -185,6 +210,72 @@ static void test_node_transfer_answers_as_the_leader_did(void **state)
     }
 }
 
+static const struct plx_limits limits_wanted = {
+    .number = 3, .keys_max = 100, .store_size_bytes = 10 * 128 + 5, .sessions_max = 7};
+
+static void test_node_limits_end_as_the_leader_says(void **state)
+{
+    (void)state;
+    static const struct {
+        enum wire_status status;
+        enum wire_outcome outcome;
+        enum plx_outcome expected;
+    } cases[] = {{WIRE_STATUS_OK, WIRE_OUTCOME_OK, PLX_OK},
+                 {WIRE_STATUS_OK, WIRE_OUTCOME_MISMATCH, PLX_MISMATCH},
+                 {WIRE_STATUS_BAD_REQUEST, 0, PLX_E_ARGUMENT},
+                 {WIRE_STATUS_OVERLOADED, 0, PLX_E_OVERLOADED},
+                 {WIRE_STATUS_LOG_FULL, 0, PLX_E_OVERLOADED},
+                 {WIRE_STATUS_UNSUPPORTED, 0, PLX_E_UNSUPPORTED},
+                 {WIRE_STATUS_NOT_LEADER, 0, PLX_UNKNOWN}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct live_node node;
+        live_start(&node);
+        node.limits_status = cases[i].status;
+        node.limits_outcome = cases[i].outcome;
+        struct plx_options options = fake_options(&node.fake, 1);
+        struct plx_client *client = fake_client(&options);
+        uint64_t timeout_ns = cases[i].expected == PLX_UNKNOWN ? 20000000 : 0;
+        assert_int_equal(plx_limits_set(client, 0, &limits_wanted, timeout_ns), cases[i].expected);
+        plx_close(client);
+        live_stop(&node);
+        assert_true(node.limits_number == 3 && node.limits.keys_max == 100);
+        assert_true(node.limits.blocks_max == 10 && node.limits.sessions_max == 7);
+    }
+}
+
+/* Copies of the packet may be on their way: only the number rules them out. */
+static void test_node_limits_that_are_not_answered_are_unknown(void **state)
+{
+    (void)state;
+    struct live_node node;
+    live_start(&node);
+    node.are_limits_lost = true;
+    struct plx_options options = fake_options(&node.fake, 1);
+    struct plx_client *client = fake_client(&options);
+    assert_int_equal(plx_limits_set(client, 0, &limits_wanted, 50000000), PLX_UNKNOWN);
+    struct plx_limits bad = limits_wanted;
+    bad.number = 0;
+    assert_int_equal(plx_limits_set(client, 0, &bad, 0), PLX_E_ARGUMENT);
+    bad = limits_wanted;
+    bad.store_size_bytes = 127;
+    assert_int_equal(plx_limits_set(client, 0, &bad, 0), PLX_E_ARGUMENT);
+    assert_int_equal(plx_limits_set(client, 1, &limits_wanted, 0), PLX_E_ARGUMENT);
+    plx_close(client);
+    live_stop(&node);
+}
+
+static void test_node_limits_without_a_leader_time_out(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    assert_int_equal(plx_limits_set(client, 0, &limits_wanted, 15000000), PLX_TIMEOUT);
+    plx_close(client);
+    fake_close(&fake);
+}
+
 /* It may have begun: that is no timeout. */
 static void test_node_transfer_that_is_not_answered_is_unreachable(void **state)
 {
@@ -280,6 +371,9 @@ int main(void)
         cmocka_unit_test(test_node_ping_counts_from_the_first_packet),
         cmocka_unit_test(test_node_transfer_answers_as_the_leader_did),
         cmocka_unit_test(test_node_transfer_that_is_not_answered_is_unreachable),
+        cmocka_unit_test(test_node_limits_end_as_the_leader_says),
+        cmocka_unit_test(test_node_limits_that_are_not_answered_are_unknown),
+        cmocka_unit_test(test_node_limits_without_a_leader_time_out),
         cmocka_unit_test(test_node_serves_the_synchronous_calls),
         cmocka_unit_test(test_node_callbacks_may_submit_more),
     };

@@ -1,0 +1,38 @@
+/*
+ * What an operator asks of the leader of a shard: found, asked, and if it does not lead any more,
+ * whoever leads next.
+ *
+ * Owner: as of the handle.
+ */
+#ifndef POLLUX_CLIENT_ERRAND_H
+#define POLLUX_CLIENT_ERRAND_H
+
+#include "client/include/pollux.h"
+#include "wire/wire.h"
+
+#define ERRAND_BODY_BYTES_MAX 128
+
+struct errand {
+    uint16_t shard;
+    uint8_t wire_type;
+    uint8_t reply_type;
+    const void *what; /* for the functions */
+    /* One packet's body for a leader of that incarnation. */
+    void (*encode)(const struct errand *errand, uint64_t number, uint64_t incarnation,
+                   struct wire_writer *writer);
+    /* PLX_TIMEOUT: not this node, ask the next leader. */
+    enum plx_outcome (*outcome)(const struct errand *errand, const struct wire_reply *reply);
+    /* Filled by errand_run. */
+    uint64_t until_ns;
+    uint32_t epoch; /* when the caller entered */
+    bool is_asked;  /* at least one packet was sent */
+};
+
+/*
+ * Runs it, without the mutex. What `outcome` says, or: PLX_TIMEOUT: nobody did it in time;
+ * PLX_E_UNREACHABLE: the leader did not answer, and may have done it. PLX_E_ARGUMENT: no such
+ * shard, or from a callback.
+ */
+enum plx_outcome errand_run(struct plx_client *client, struct errand *errand, uint64_t timeout_ns);
+
+#endif
