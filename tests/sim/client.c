@@ -109,6 +109,22 @@ static void transfer_turn(struct client *client)
                 client->transfer_target, plx_outcome_name(outcome));
 }
 
+/* A number that is used up is not used again; one whose fate is open is. */
+static void limits_turn(struct client *client)
+{
+    if (!client->are_limits_wanted)
+        return;
+    client->are_limits_wanted = false;
+    uint32_t *number = &client->limits_number[client->limits_shard];
+    client->limits.number = *number + 1;
+    enum plx_outcome outcome =
+        plx_limits_set(client->handle, client->limits_shard, &client->limits, TRANSFER_NS);
+    *number += outcome == PLX_OK || outcome == PLX_MISMATCH;
+    client->world->tally->limits_changed += outcome == PLX_OK;
+    verdict_say(client->world->verdict, "c%u asked for limits %u of shard %u: %s", client->number,
+                client->limits.number, client->limits_shard, plx_outcome_name(outcome));
+}
+
 /* Whoever learns an outcome in place of the handle that has the token tells it so. */
 static void tokens_forget(struct client *client)
 {
@@ -149,6 +165,7 @@ static void program(void *argument)
         client_begin_ops(client);
         tokens_turn(client);
         transfer_turn(client);
+        limits_turn(client);
         if (client->world->is_winding_down && client_is_stranded(client))
             plx_cancel(client->handle);
         (void)plx_poll(client->handle, poll_ns(client));
@@ -187,6 +204,13 @@ void client_ask_transfer(struct client *client, uint16_t shard, uint16_t target)
     client->transfer_shard = shard;
     client->is_transfer_wanted = true;
     client->transfer_target = target;
+}
+
+void client_ask_limits(struct client *client, uint16_t shard, const struct plx_limits *limits)
+{
+    client->limits_shard = shard;
+    client->limits = *limits;
+    client->are_limits_wanted = true;
 }
 
 /* ---- life and death ---- */

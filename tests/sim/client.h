@@ -9,6 +9,7 @@
 #ifndef POLLUX_TESTS_SIM_CLIENT_H
 #define POLLUX_TESTS_SIM_CLIENT_H
 
+#include "client/include/pollux_limits.h"
 #include "tests/sim/history.h"
 #include "tests/sim/log_file.h"
 #include "tests/sim/logs_check.h"
@@ -70,6 +71,10 @@ struct client {
     bool is_transfer_wanted;
     uint16_t transfer_target;
     uint16_t transfer_shard;
+    bool are_limits_wanted;
+    uint16_t limits_shard;
+    struct plx_limits limits;
+    uint32_t limits_number[SIM_SHARDS_MAX]; /* so many changes, at least, that it knows of */
     uint64_t max_age_ns;                    /* of its handle */
     uint64_t last_values[HISTORY_KEYS_MAX]; /* last known value of each key: what swaps expect */
     uint64_t seen_index[SIM_SHARDS_MAX];    /* the newest index that an answer told of, by shard */
@@ -96,6 +101,9 @@ void client_describe(const struct client *client);
 void client_read_finally(struct client *client);
 /* Asks for leadership of a shard to be handed over, once it comes to that. */
 void client_ask_transfer(struct client *client, uint16_t shard, uint16_t target);
+
+/* Asks for the limits of a shard to be changed, once it comes to that; the number is its own. */
+void client_ask_limits(struct client *client, uint16_t shard, const struct plx_limits *limits);
 
 /* ---- between the files ---- */
 

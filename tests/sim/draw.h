@@ -14,6 +14,10 @@
 #define SIM_SHARDS_MAX 4
 #define SIM_LANES_MAX  3
 
+/* The limits of keys and sessions at the start; where they change, up to twice as many. */
+#define SIM_KEYS_MAX     256
+#define SIM_SESSIONS_MAX 128
+
 #define DRAW_LIST(X)                                                                               \
     X(nodes)                                                                                       \
     X(clients)                                                                                     \
@@ -118,7 +122,9 @@
     X(log_bytes)                                                                                   \
     X(segment_bytes)                                                                               \
     X(snapshot_rate)                                                                               \
-    X(lasting_loss_chance)
+    X(lasting_loss_chance)                                                                         \
+    X(limits_weight)                                                                               \
+    X(limits_keys_min)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */
@@ -147,6 +153,8 @@ void draw_slow_media(struct draw *draw, uint64_t seed);
 void draw_large(struct draw *draw, uint64_t seed);
 /* The sizes of logs, and the rate of copies. */
 void draw_log(struct draw *draw, uint64_t seed);
+/* Whether, and how far, limits change. */
+void draw_limits(struct draw *draw, uint64_t seed);
 /* After overrides: takes back what needs more shards or lanes than there are. */
 void draw_fit_shards(struct draw *draw);
 

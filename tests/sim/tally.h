@@ -29,6 +29,7 @@
     X(fault_slow_spells)                                                                           \
     X(fault_clock_steps)                                                                           \
     X(fault_transfers)                                                                             \
+    X(limits_changed)                                                                              \
     X(fault_sync_stalls)                                                                           \
     X(fault_sync_failures)                                                                         \
     X(fault_bit_rot)                                                                               \

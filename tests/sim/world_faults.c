@@ -27,6 +27,7 @@ enum fault_kind {
     FAULT_ROT,
     FAULT_LOST_FILE,
     FAULT_HOLD,
+    FAULT_LIMITS,
     FAULT_KIND_COUNT
 };
 
@@ -159,6 +160,26 @@ static void leader_transfer(struct world *world)
     client_ask_transfer(&world->clients[0], (uint16_t)shard, target);
 }
 
+static uint64_t limit_any(struct world *world, uint64_t low, uint64_t high)
+{
+    return low + faults_up_to(world, high - low);
+}
+
+static void limits_change(struct world *world)
+{
+    const struct draw *draw = &world->draw;
+    uint64_t keys_min = draw->limits_keys_min;
+    uint64_t blocks_min = keys_min < SIM_KEYS_MAX ? keys_min : draw->store_blocks;
+    struct plx_limits limits = {
+        .keys_max = (uint32_t)limit_any(world, keys_min, 2 * SIM_KEYS_MAX),
+        .store_size_bytes =
+            limit_any(world, blocks_min, 2 * draw->store_blocks) * ENGINE_BLOCK_SIZE_BYTES,
+        .sessions_max = (uint32_t)limit_any(world, SIM_SESSIONS_MAX, 2 * SIM_SESSIONS_MAX)};
+    if (keys_min < SIM_KEYS_MAX && faults_up_to(world, 1) == 0)
+        limits.keys_max = (uint32_t)limit_any(world, keys_min, 2 * keys_min);
+    client_ask_limits(&world->clients[0], (uint16_t)shard_any(world), &limits);
+}
+
 /* ---- the driver ---- */
 
 static enum fault_kind kind_draw(struct world *world)
@@ -170,7 +191,8 @@ static enum fault_kind kind_draw(struct world *world)
         draw->power_all_weight, draw->kill_weight,      draw->kill_leader_weight,
         draw->pause_weight,     draw->slow_weight,      draw->clock_step_weight,
         draw->transfer_weight,  draw->stall_weight,     draw->sync_fail_weight,
-        draw->rot_weight,       draw->lost_file_weight, draw->hold_weight};
+        draw->rot_weight,       draw->lost_file_weight, draw->hold_weight,
+        draw->limits_weight};
     uint64_t total = 0;
     for (uint32_t i = 0; i < FAULT_KIND_COUNT; i++)
         total += weights[i];
@@ -243,6 +265,9 @@ static void fault_apply(struct world *world, enum fault_kind kind)
         break;
     case FAULT_HOLD:
         lane_hold(world, node);
+        break;
+    case FAULT_LIMITS:
+        limits_change(world);
         break;
     case FAULT_KIND_COUNT:
         break;
