@@ -77,6 +77,17 @@
 /* Sessions: operations in flight whose outcome is remembered. */
 #define SESSION_WINDOW 128
 
+/* A session with nothing open ends after SESSION_IDLE_NS without a request, or after this share of
+ * its lifetime if that is shorter. Nodes and clients must agree on it. */
+#define SESSION_IDLE_NS    UINT64_C(30000000000)
+#define SESSION_IDLE_SHARE 4
+
+static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
+{
+    uint64_t share_ns = session_ttl_ns / SESSION_IDLE_SHARE;
+    return share_ns < SESSION_IDLE_NS ? share_ns : SESSION_IDLE_NS;
+}
+
 /* Relaxed writes. A node may forget a relaxed session that was silent for RELAXED_SESSION_IDLE_NS,
  * and then does not know its writes any more. So a client transmits a write, to be executed, for
  * RELAXED_RETRY_NS after the first transmission at most. The difference is the time that a packet

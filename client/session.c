@@ -1,8 +1,12 @@
 /*
  * Sessions of a shard: opened when its first write needs one, renewed while a seq of it is open,
- * given back at the end. A seq is open while its operation is in flight or its token outstanding. A
- * session without open seqs is left to expire. Where it may have, the next write gives it back and
- * opens another: a write that is repeated under an expired session may end as unknown.
+ * given back at the end. A seq is open while its operation is in flight or its token outstanding.
+ *
+ * A session without open seqs is idle, and is left to expire. The nodes do not know that the last
+ * outcome has arrived, so the leader is told, by a packet that nobody answers. This happens in the
+ * turn in which the last open seq ends, because nobody may call the handle again: it has no thread.
+ * Where the session may have expired, the next write gives it back and opens another: a write that
+ * is repeated under an expired session may end as unknown.
  *
  * The floor tells the nodes which outcomes nobody will ask for any more. It never passes an open
  * seq: when seqs with tokens fill the window the session is retired (kept alive for its tokens
@@ -73,13 +77,13 @@ static bool session_is_open(const struct session *session)
     return session->next_seq > session->floor;
 }
 
-/* Half of the lifetime remains for the first operation after a pause, its repetitions, and the
- * first renewal. Nothing of the session is in flight, so no request can follow the end of it. */
+/* Half of an idle session's life remains for the first operation after a pause, and its
+ * repetitions. Nothing of the session is in flight, so no request can follow the end of it. */
 static void session_end_stale(struct plx_client *client, struct shard_state *shard)
 {
     struct session *session = session_current(shard);
     if (session->id == 0 || session_is_open(session) ||
-        client->now_ns - session->active_ns < client->session_ttl_ns / 2)
+        client->now_ns - session->active_ns < session_idle_ns(client->session_ttl_ns) / 2)
         return;
     session_give_back(client, shard);
     *session = (struct session){.id = 0};
@@ -103,6 +107,7 @@ bool session_assign(struct plx_client *client, struct op *op)
     }
     op->session = session->id;
     op->seq = session->next_seq++;
+    session->is_told = false;
     seq_set_finished(session, op->seq, false);
     return true;
 }
@@ -141,8 +146,6 @@ void plx_forget(struct plx_client *client, const struct plx_token *token)
         !seq_is_finished(session, token->seq)) {
         session->pins--;
         session_finish_seq(client, shard, token->session, token->seq);
-        if (session->pins == 0 && session != session_current(shard))
-            session->id = 0;
     }
     client_unlock(client);
 }
@@ -160,36 +163,47 @@ void session_answered(struct session *session, uint64_t sent_ns)
         session->active_ns = sent_ns;
 }
 
-static struct span request_of_one(uint8_t *buffer, size_t capacity_bytes, uint64_t session,
-                                  const struct wire_op *op)
+/* Whoever leads, or led when that was last heard of; -1: nobody is known. */
+static int32_t session_endpoint(const struct plx_client *client, const struct shard_state *shard)
 {
-    struct wire_writer writer = {.data = buffer, .capacity_bytes = capacity_bytes};
-    wire_request_begin(&writer, session, 0);
+    int32_t leader = leader_endpoint(client, shard);
+    if (leader >= 0)
+        return leader;
+    bool is_known = shard->last_leader >= 0 && shard->members[shard->last_leader].incarnation != 0;
+    return is_known ? shard->last_leader : -1;
+}
+
+/* One operation on a session itself, as the packet of that number. */
+static void session_send_op(struct plx_client *client, const struct source *to, uint64_t number,
+                            const struct session *session, const struct wire_op *op)
+{
+    uint8_t request[128];
+    uint8_t body[256];
+    struct wire_writer writer = {.data = request, .capacity_bytes = sizeof(request)};
+    wire_request_begin(&writer, session->id, op->type == WIRE_OP_KEEP_ALIVE ? 0 : session->floor);
     wire_request_add(&writer, op);
     CHECK(!writer.is_overflow);
-    return span_of(buffer, writer.size_bytes);
+    struct wire_write write = {
+        .packet_number = number,
+        .incarnation = client->shards[to->shard].members[to->endpoint].incarnation,
+        .request = span_of(request, writer.size_bytes),
+    };
+    writer = (struct wire_writer){.data = body, .capacity_bytes = sizeof(body)};
+    wire_write_encode(&writer, &write);
+    packet_send(client, to, WIRE_WRITE, span_of(body, writer.size_bytes));
 }
 
 /* Sends one operation on a session itself; its reply comes to session_replied. */
 static void session_send(struct plx_client *client, struct shard_state *shard,
                          struct session *session, const struct wire_op *op)
 {
-    uint8_t request[128];
-    uint8_t body[256];
-    int32_t leader = leader_endpoint(client, shard);
+    int32_t leader = session_endpoint(client, shard);
     CHECK(leader >= 0);
     struct transmission *transmission = transmission_new(client, shard, (uint32_t)leader);
     transmission->kind = TRANSMISSION_SESSION;
     transmission->session = session->id;
-    struct wire_write write = {
-        .packet_number = transmission->number,
-        .incarnation = shard->members[leader].incarnation,
-        .request = request_of_one(request, sizeof(request), session->id, op),
-    };
-    struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
-    wire_write_encode(&writer, &write);
-    packet_send(client, &(struct source){(uint32_t)leader, shard->number}, WIRE_WRITE,
-                span_of(body, writer.size_bytes));
+    session_send_op(client, &(struct source){(uint32_t)leader, shard->number}, transmission->number,
+                    session, op);
     session->due_ns =
         client->now_ns + round_trip_timeout_ns(client, shard, false, session->attempts++);
 }
@@ -274,14 +288,55 @@ static void session_renew_turn(struct plx_client *client, struct shard_state *sh
         session_send(client, shard, session, &(struct wire_op){.type = WIRE_OP_KEEP_ALIVE});
 }
 
+/* When the leader may be told that the session is idle; UINT64_MAX: it is not, or was told, or
+ * there is nobody to tell. */
+static uint64_t session_notice_due_ns(const struct plx_client *client,
+                                      const struct shard_state *shard,
+                                      const struct session *session)
+{
+    if (session_is_open(session) || session->is_told || session->next_seq == 1 ||
+        leader_endpoint(client, shard) < 0)
+        return UINT64_MAX;
+    uint64_t next_ns = client->idle_notice_ns;
+    return next_ns > IDLE_NOTICE_BURST_NS ? next_ns - IDLE_NOTICE_BURST_NS : 0;
+}
+
+static void session_notice_turn(struct plx_client *client, struct shard_state *shard,
+                                struct session *session)
+{
+    if (client->now_ns < session_notice_due_ns(client, shard, session))
+        return;
+    if (client->idle_notice_ns < client->now_ns)
+        client->idle_notice_ns = client->now_ns;
+    client->idle_notice_ns += IDLE_NOTICE_SPACING_NS;
+    session->is_told = true;
+    struct source to = {(uint32_t)leader_endpoint(client, shard), shard->number};
+    session_send_op(client, &to, ++shard->packet_number, session,
+                    &(struct wire_op){.type = WIRE_OP_IDLE});
+}
+
+/* A retired session whose last token is gone serves nobody any more. */
+static void session_end_retired(struct plx_client *client, struct shard_state *shard,
+                                struct session *session)
+{
+    if (session_endpoint(client, shard) >= 0)
+        session_send(client, shard, session, &(struct wire_op){.type = WIRE_OP_UNREGISTER});
+    session->id = 0;
+}
+
 void sessions_turn(struct plx_client *client, struct shard_state *shard)
 {
     struct session *current = session_current(shard);
     if (current->id == 0)
         session_open_turn(client, shard, current);
+    else
+        session_notice_turn(client, shard, current);
     for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-        if (shard->sessions[i].id != 0)
-            session_renew_turn(client, shard, &shard->sessions[i]);
+        struct session *session = &shard->sessions[i];
+        if (session->id != 0 && i > 0 && !session_is_open(session))
+            session_end_retired(client, shard, session);
+        else if (session->id != 0)
+            session_renew_turn(client, shard, session);
     }
 }
 
@@ -294,6 +349,8 @@ uint64_t sessions_due_ns(const struct plx_client *client, const struct shard_sta
         due_ns = shard->sessions[0].due_ns;
     for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
         const struct session *session = &shard->sessions[i];
+        if (session->id != 0 && i == 0)
+            due_ns = earlier_ns(due_ns, session_notice_due_ns(client, shard, session));
         if (session->id != 0 && session_is_open(session))
             due_ns = earlier_ns(due_ns, session_renewal_due_ns(client, session));
     }
@@ -303,7 +360,7 @@ uint64_t sessions_due_ns(const struct plx_client *client, const struct shard_sta
 void session_give_back(struct plx_client *client, struct shard_state *shard)
 {
     struct session *session = session_current(shard);
-    if (session->id == 0 || session->pins > 0 || leader_endpoint(client, shard) < 0)
+    if (session->id == 0 || session->pins > 0 || session_endpoint(client, shard) < 0)
         return;
     session_send(client, shard, session, &(struct wire_op){.type = WIRE_OP_UNREGISTER});
 }

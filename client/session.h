@@ -13,6 +13,10 @@
 #define SESSIONS_MAX          (1 + SESSIONS_RETIRED_MAX)
 #define SESSIONS_FULL_WAIT_NS (1000 * 1000 * 1000) /* before another registration */
 
+/* Notices that a session is idle: a burst of them at once, then one in so long. */
+#define IDLE_NOTICE_SPACING_NS (1000 * 1000)
+#define IDLE_NOTICE_BURST_NS   (64 * IDLE_NOTICE_SPACING_NS)
+
 struct op;
 struct shard_state;
 struct transmission;
@@ -27,6 +31,7 @@ struct session {
     uint32_t attempts;
     uint32_t pins; /* seqs whose tokens are outstanding */
     bool is_wanted;
+    bool is_told;           /* the leader was told that nothing is open */
     uint64_t full_until_ns; /* the cluster has refused to open one more, and that is news */
     uint64_t is_finished[SESSION_WINDOW / 64]; /* by seq modulo the window */
 };
@@ -54,7 +59,8 @@ void session_replied(struct plx_client *client, struct shard_state *shard,
 void sessions_turn(struct plx_client *client, struct shard_state *shard);
 /* When sessions_turn has something to do next; UINT64_MAX: never. */
 uint64_t sessions_due_ns(const struct plx_client *client, const struct shard_state *shard);
-/* Gives the session in use back, unless tokens of it are outstanding. */
+/* Gives the session in use back, unless tokens of it are outstanding. Nobody waits for an answer:
+ * if the leader has changed, or the packet is lost, the session ends as an idle one does. */
 void session_give_back(struct plx_client *client, struct shard_state *shard);
 
 #endif

@@ -1,12 +1,15 @@
 /* Answers to writes and fences: an outcome ends its operation. */
 #include "client/client_internal.h"
 
-/* The session is gone. What was never executed begins anew in another; the rest nobody can know. */
-static void write_without_session(struct plx_client *client, struct op *op)
+/* The session is gone. What was never executed begins anew in another; the rest nobody can know.
+ * `is_undone`: nothing of the operation was executed, as the node remembers. */
+static void write_without_session(struct plx_client *client, struct op *op, bool is_undone)
 {
     session_expired(op->shard, op->session);
+    if (is_undone)
+        op->unanswered = 0;
     if (op->phase == PHASE_RESOLVE) {
-        op_finish_plain(client, op, PLX_E_SESSION_EXPIRED);
+        op_finish_plain(client, op, is_undone ? PLX_TIMEOUT : PLX_E_SESSION_EXPIRED);
     } else if (op->unanswered > 0) {
         client->statistics.unknowns_expired++;
         op_finish_plain(client, op, PLX_UNKNOWN);
@@ -77,7 +80,8 @@ static void write_decided(struct plx_client *client, struct op *op, const struct
 /*
  * NO_SESSION says that this copy of the packet was not executed. That none was follows only where
  * the answer is prompt: a session outlives its renewals, so it cannot have executed another copy
- * and have expired, too, in less time than passes between two of them.
+ * and have expired, too, in less time than passes between two of them. Where the session ended
+ * while it was idle, the node may remember that and say from which seq on nothing was executed.
  */
 void write_outcome(struct plx_client *client, struct op *op, const struct wire_reply *reply,
                    const struct wire_reply_op *wire, uint64_t sent_ns)
@@ -87,7 +91,7 @@ void write_outcome(struct plx_client *client, struct op *op, const struct wire_r
         bool is_prompt = client->now_ns - sent_ns < session_renewal_ns(client);
         if (!is_fence && op->unanswered > 0 && is_prompt)
             op->unanswered--;
-        write_without_session(client, op);
+        write_without_session(client, op, wire->version != 0 && op->seq >= wire->version);
     } else if (wire->outcome == WIRE_OUTCOME_WINDOW) {
         if (!is_fence && op->unanswered > 0)
             op->unanswered--;

@@ -9,7 +9,7 @@
 #include "engine/state/rcu.h"
 
 /* Rises whenever the same log would be applied to another effect. */
-#define MACHINE_VERSION 5
+#define MACHINE_VERSION 6
 
 #define KEYS_MAX             (1u << 30)
 #define BATCHES_INFLIGHT_MAX (1u << 16)
@@ -104,8 +104,9 @@ size_t engine_arena_bytes(const struct engine_options *options)
         return 0;
     struct machine_options machine = machine_options_of(options);
     return sizeof(struct engine) + machine_arena_bytes(&machine) + batch_arena_bytes(options) +
-           reads_arena_bytes(options) + relaxed_arena_bytes(options) + REPLY_SIZE_BYTES_MAX +
-           REPLY_CHUNK_SIZE_BYTES_MAX + BATCH_OPS_MAX * sizeof(struct op) + 4096;
+           idle_arena_bytes(machine.capacity.sessions_max) + reads_arena_bytes(options) +
+           relaxed_arena_bytes(options) + REPLY_SIZE_BYTES_MAX + REPLY_CHUNK_SIZE_BYTES_MAX +
+           BATCH_OPS_MAX * sizeof(struct op) + 4096;
 }
 
 enum error engine_init(const struct engine_options *options, struct arena *arena,
@@ -123,6 +124,7 @@ enum error engine_init(const struct engine_options *options, struct arena *arena
     engine_count_limits(engine);
     batch_init(engine, arena);
     reads_init(engine, arena);
+    idle_init(engine, arena);
     reply_buffers_init(&engine->buffers, arena, &options->sink);
     engine->record_ops = arena_take(arena, BATCH_OPS_MAX * sizeof(struct op), 64);
     error = relaxed_init(engine, arena);
@@ -221,7 +223,10 @@ uint64_t engine_deadline_ns(const struct engine *engine)
     uint64_t batch_ns = engine->batch.deadline_ns;
     uint64_t reads_ns = engine->reads.deadline_ns;
     uint64_t outbound_ns = outbound_deadline_ns(engine);
+    uint64_t idle_ns = idle_deadline_ns(engine);
     uint64_t earliest_ns = batch_ns < reads_ns ? batch_ns : reads_ns;
+    if (idle_ns < earliest_ns)
+        earliest_ns = idle_ns;
     return outbound_ns < earliest_ns ? outbound_ns : earliest_ns;
 }
 

@@ -11,6 +11,7 @@
 #include "engine/service/admission.h"
 #include "engine/service/answer.h"
 #include "engine/service/batch.h"
+#include "engine/service/idle.h"
 #include "engine/service/reads.h"
 #include "engine/state/machine.h"
 #include "engine/state/snapshot_read.h"
@@ -50,6 +51,7 @@ struct engine {
     struct batch batch;
     struct pending_records records;
     struct pending_reads reads;
+    struct idle_notices idle;
     struct relaxed relaxed;
     struct outbound outbound;
     struct engine_counters counters;

@@ -22,6 +22,7 @@ enum wire_op_type {
     WIRE_OP_KEEP_ALIVE, /* renews the session's expiry */
     WIRE_OP_CANCEL,     /* relaxed writes that the next set or swap of the request overrules */
     WIRE_OP_LIMITS,     /* session 0: sets the limits of the shard; seq is their number */
+    WIRE_OP_IDLE,       /* nothing of the session is open: it may end soon; not answered */
     WIRE_OP_TYPE_END
 };
 
@@ -32,6 +33,11 @@ enum wire_op_type {
  * at random for each session, from a source that no other client shares, and keeps it for all
  * retries. A copy that comes after the session has ended opens one that nobody uses, until that
  * expires.
+ *
+ * WIRE_OP_IDLE is the only op of its request. Its client has learned, or given up, every outcome
+ * below the floor of the request, and has given no operation a seq from the floor on. The leader
+ * keeps the notice for a moment, and drops it if a later packet of the session arrives: so a client
+ * at work costs the log nothing. A notice that is lost leaves the session its whole lifetime.
  *
  * WIRE_OP_CANCEL names a pending relaxed write by the node that accepted it and its journal seq,
  * both from the reply to it (wire_reply.node, wire_reply_op.version). It belongs to the first set

@@ -16,6 +16,8 @@ struct request_shape {
     bool has_value_op;     /* set or swap: what takes room in store and log */
     bool has_loose_cancel; /* a cancel with no set or swap after it */
     bool has_foreign_key;  /* a key of another shard */
+    bool has_idle;         /* a notice that nothing is open */
+    bool has_unregister;   /* the end of its session: nobody sends it twice */
 };
 
 static struct request_shape shape_of(const struct engine *engine, const struct request *request)
@@ -33,6 +35,10 @@ static struct request_shape shape_of(const struct engine *engine, const struct r
             shape.has_other = true;
         if (op->type == WIRE_OP_CANCEL)
             shape.has_loose_cancel = true;
+        if (op->type == WIRE_OP_IDLE)
+            shape.has_idle = true;
+        if (op->type == WIRE_OP_UNREGISTER)
+            shape.has_unregister = true;
         if (!op_is_set_or_swap(op))
             continue;
         shape.has_value_op = true;
@@ -177,7 +183,8 @@ static enum wire_status admit_write(struct engine *engine, const struct arrival 
 static bool is_bad(const struct arrival *arrival)
 {
     if (arrival->write.request.size_bytes > ADMISSION_REQUEST_SIZE_BYTES_MAX ||
-        arrival->shape.has_loose_cancel)
+        arrival->shape.has_loose_cancel ||
+        (arrival->shape.has_idle && (arrival->request.op_count > 1 || arrival->write.is_relaxed)))
         return true;
     if (arrival->write.is_relaxed)
         return arrival->request.session == 0 || arrival->shape.has_register ||
@@ -210,9 +217,13 @@ void admission_write(struct engine *engine, const struct address *from, struct s
         relaxed_write(engine, from, &arrival.write, &arrival.request);
     } else if (arrival.write.incarnation != engine->options.incarnation) {
         refuse_write(engine, &arrival, WIRE_STATUS_INCARNATION);
+    } else if (arrival.shape.has_idle) {
+        idle_receive(engine, arrival.write.packet_number, &arrival.request);
     } else if (!is_ended_by_session(engine, &arrival)) {
         enum wire_status status = admit_write(engine, &arrival);
         if (status != WIRE_STATUS_OK)
             refuse_write(engine, &arrival, status);
+        if (status != WIRE_STATUS_OK && arrival.shape.has_unregister)
+            idle_receive(engine, arrival.write.packet_number, &arrival.request);
     }
 }

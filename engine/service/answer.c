@@ -118,6 +118,8 @@ void answer_add_result(struct answer *answer, const struct machine *machine,
     const struct store_entry *entry = NULL;
     if (result->outcome == WIRE_OUTCOME_MISMATCH)
         entry = mismatch_entry(machine, request, op, &reply_op.version);
+    else if (result->outcome == WIRE_OUTCOME_NO_SESSION)
+        reply_op.version = machine_ended_floor(machine, request->session);
     answer_add(answer, &reply_op, &machine->store, entry, 0);
 }
 

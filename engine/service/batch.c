@@ -106,7 +106,8 @@ static void refuse_request(struct engine *engine, const struct waiter *waiter,
     /* A peer sends its batch again by itself; this node must be told that its own is still to
      * go. */
     if (waiter->is_silent) {
-        outbound_failed(engine);
+        if (!waiter->is_notice)
+            outbound_failed(engine);
         return;
     }
     engine->counters.writes_refused++;
@@ -211,6 +212,7 @@ bool engine_batch(struct engine *engine, struct span *ret_payload)
 {
     struct batch *batch = &engine->batch;
     batch_expire(engine);
+    idle_join(engine);
     if (batch->count == 0 || !has_inflight_room(engine) ||
         batch->size_bytes > engine->view.append_room_bytes)
         return false;

@@ -36,7 +36,8 @@ struct waiter {
     struct address from;
     uint64_t packet_number;
     uint64_t deadline_ns; /* UINT64_MAX: none */
-    bool is_silent;       /* a node's forwarded batch: nobody is answered */
+    bool is_silent;       /* a node's forwarded batch, or a notice: nobody is answered */
+    bool is_notice;       /* of an idle session: nobody is told that it was refused, either */
 };
 
 /* A request of a batch or a record: what is known of it beside its bytes and ops. */

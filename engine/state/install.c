@@ -51,8 +51,8 @@ bool install_clear_step(struct machine *machine, uint32_t visits_max)
     for (uint32_t i = 0; i < visits_max; i++) {
         if (install->place < index_place_end(&machine->index))
             clear_line(machine);
-        else if (!TAILQ_EMPTY(&sessions->order))
-            clear_session(machine, TAILQ_FIRST(&sessions->order));
+        else if (sessions->count > 0)
+            clear_session(machine, sessions_any(sessions));
         else
             break;
     }

@@ -33,7 +33,8 @@ enum error machine_init(struct machine *machine, const struct machine_options *o
     *machine = (struct machine){.limits = {.values = options->limits},
                                 .configured = options->limits,
                                 .capacity = *capacity,
-                                .session_ttl_ns = options->session_ttl_ns};
+                                .session_ttl_ns = options->session_ttl_ns,
+                                .session_idle_ns = session_idle_ns(options->session_ttl_ns)};
     CHECK(machine_can_hold(machine, &options->limits));
     sessions_init(&machine->sessions, arena, capacity->sessions_max);
     nodes_progress_init(&machine->nodes, arena);
@@ -51,11 +52,9 @@ void machine_deinit(struct machine *machine)
     store_deinit(&machine->store);
 }
 
-/* Log time before which a session must not have been active last to be alive still. */
-static uint64_t expiry_ns(const struct machine *machine)
+static uint64_t log_time_before(const struct machine *machine, uint64_t age_ns)
 {
-    uint64_t now = machine->log_time_ns;
-    return now > machine->session_ttl_ns ? now - machine->session_ttl_ns : 0;
+    return machine->log_time_ns > age_ns ? machine->log_time_ns - age_ns : 0;
 }
 
 uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t log_time_ns)
@@ -65,13 +64,34 @@ uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t 
     CHECK(machine->snapshot.phase == SNAPSHOT_IDLE || !snapshot_must_wait(machine));
     machine->applied_index = index;
     machine->log_time_ns = log_time_ns;
-    return sessions_expire(&machine->sessions, expiry_ns(machine), EXPIRE_MAX);
+    machine->oldest.active_ns = log_time_before(machine, machine->session_ttl_ns);
+    machine->oldest.idle_ns = log_time_before(machine, machine->session_idle_ns);
+    return sessions_expire(&machine->sessions, &machine->oldest, EXPIRE_MAX);
 }
 
 /* A backlog of expired sessions is worked off over several records; none of them answers again. */
 static bool has_expired(const struct machine *machine, const struct session *session)
 {
-    return session->last_active_ns < expiry_ns(machine);
+    return session_has_ended(session, &machine->oldest);
+}
+
+const struct session *machine_next_expiry(const struct machine *machine, uint64_t *ret_log_ns)
+{
+    const struct session *idle = TAILQ_FIRST(&machine->sessions.idle);
+    const struct session *active = TAILQ_FIRST(&machine->sessions.active);
+    uint64_t idle_ns = idle == NULL ? UINT64_MAX : idle->last_active_ns + machine->session_idle_ns;
+    uint64_t active_ns =
+        active == NULL ? UINT64_MAX : active->last_active_ns + machine->session_ttl_ns;
+    *ret_log_ns = idle_ns <= active_ns ? idle_ns : active_ns;
+    return idle_ns <= active_ns ? idle : active;
+}
+
+uint64_t machine_ended_floor(const struct machine *machine, uint64_t id)
+{
+    const struct session *session = sessions_find(&machine->sessions, id);
+    if (session != NULL)
+        return session->is_idle && has_expired(machine, session) ? session->floor : 0;
+    return sessions_ended_floor(&machine->sessions, id);
 }
 
 struct session *machine_begin_request(struct machine *machine, const struct request *request)
@@ -263,6 +283,7 @@ static struct op_result register_again(struct machine *machine, struct session *
     if (session->is_used)
         return (struct op_result){.outcome = WIRE_OUTCOME_FORGOTTEN, .is_duplicate = true};
     sessions_touch(&machine->sessions, session, machine->log_time_ns);
+    sessions_rest(&machine->sessions, session);
     return (struct op_result){
         .outcome = WIRE_OUTCOME_OK, .version = session->id, .is_duplicate = true};
 }
@@ -368,6 +389,9 @@ static struct op_result execute_of_client(struct machine *machine, struct sessio
         break;
     case WIRE_OP_CANCEL:
         return note_cancel(machine, op);
+    case WIRE_OP_IDLE:
+        sessions_rest(&machine->sessions, *session);
+        break;
     case WIRE_OP_KEEP_ALIVE:
     case WIRE_OP_REGISTER:
     case WIRE_OP_LIMITS:

@@ -49,6 +49,8 @@ struct machine {
     struct wire_limits configured; /* the limits number 0 */
     struct wire_limits capacity;   /* this node's: the limits in force are never above */
     uint64_t session_ttl_ns;
+    uint64_t session_idle_ns;
+    struct sessions_oldest oldest; /* as of the log time of the last record */
     struct snapshot snapshot;
     struct install install;
     /* Of the request that is being applied. */
@@ -79,6 +81,10 @@ uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t 
  * machine borrows the request until its last op is executed. */
 struct session *machine_begin_request(struct machine *machine, const struct request *request);
 
+/* A session that does not answer any more: the seq from which on nothing of it was ever executed;
+ * 0: this node does not know. */
+uint64_t machine_ended_floor(const struct machine *machine, uint64_t session);
+
 /* Executes one op of that request; `ordinal` is its place among the ops of the record; `session` as
  * above, set to NULL when the op closes it. */
 struct op_result machine_execute(struct machine *machine, struct session **session,
@@ -92,6 +98,9 @@ bool machine_has_room(const struct machine *machine, const struct store_content 
 
 /* False: this node's memory is not made for these limits. */
 bool machine_can_hold(const struct machine *machine, const struct wire_limits *limits);
+
+/* The session that ends next, NULL: there is none; and the log time after which it has ended. */
+const struct session *machine_next_expiry(const struct machine *machine, uint64_t *ret_log_ns);
 
 /* Hash over the whole replicated state. A walk. */
 uint64_t machine_state_hash(const struct machine *machine);

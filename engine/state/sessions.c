@@ -16,6 +16,7 @@ static uint32_t session_bucket_count(uint32_t sessions_max)
 size_t sessions_arena_bytes(uint32_t sessions_max)
 {
     return ((size_t)sessions_max + 1) * sizeof(struct session) +
+           SESSIONS_ENDED_MAX * sizeof(struct session_ended) + 64 +
            2 * (session_bucket_count(sessions_max) * sizeof(uint32_t) + 64) + 64;
 }
 
@@ -27,17 +28,35 @@ void sessions_init(struct sessions *sessions, struct arena *arena, uint32_t sess
         .slots = arena_take(arena, ((size_t)sessions_max + 1) * sizeof(struct session), 64),
         .buckets = arena_take(arena, buckets * sizeof(uint32_t), 64),
         .nonces = arena_take(arena, buckets * sizeof(uint32_t), 64),
+        .ended = arena_take(arena, SESSIONS_ENDED_MAX * sizeof(struct session_ended), 64),
         .buckets_mask = buckets - 1,
         .untouched = 1,
         .capacity = sessions_max,
     };
-    TAILQ_INIT(&sessions->order);
+    TAILQ_INIT(&sessions->active);
+    TAILQ_INIT(&sessions->idle);
+}
+
+static uint32_t session_hash(uint64_t key)
+{
+    uint64_t hash = key * 0x9e3779b97f4a7c15u;
+    return (uint32_t)(hash >> 32);
 }
 
 static uint32_t bucket_at(const struct sessions *sessions, uint64_t key)
 {
-    uint64_t hash = key * 0x9e3779b97f4a7c15u;
-    return (uint32_t)(hash >> 32) & sessions->buckets_mask;
+    return session_hash(key) & sessions->buckets_mask;
+}
+
+static struct session_ended *ended_at(const struct sessions *sessions, uint64_t id)
+{
+    return &sessions->ended[session_hash(id) % SESSIONS_ENDED_MAX];
+}
+
+uint64_t sessions_ended_floor(const struct sessions *sessions, uint64_t id)
+{
+    const struct session_ended *ended = ended_at(sessions, id);
+    return ended->id == id ? ended->floor : 0;
 }
 
 static uint32_t *session_bucket(const struct sessions *sessions, uint64_t id)
@@ -104,6 +123,11 @@ static inline void will_change(const struct sessions *sessions, struct session *
         sessions->watch.before_change(sessions->watch.context, session);
 }
 
+static struct session_order *order_of(struct sessions *sessions, const struct session *session)
+{
+    return session->is_idle ? &sessions->idle : &sessions->active;
+}
+
 static uint32_t slot_take(struct sessions *sessions)
 {
     if (sessions->free_first == 0)
@@ -127,10 +151,11 @@ struct session *sessions_open(struct sessions *sessions, uint64_t id, uint64_t l
                                 .floor = 1,
                                 .last_active_ns = log_time_ns,
                                 .rank = sessions->next_rank++,
+                                .is_idle = true,
                                 .epoch = sessions->epoch,
                                 .next = *bucket};
     *bucket = slot;
-    TAILQ_INSERT_TAIL(&sessions->order, session, order);
+    TAILQ_INSERT_TAIL(&sessions->idle, session, order);
     sessions->count++;
     return session;
 }
@@ -160,19 +185,18 @@ void sessions_close(struct sessions *sessions, struct session *session)
     }
     *link = session->next;
     forget_nonce(sessions, session);
-    TAILQ_REMOVE(&sessions->order, session, order);
+    TAILQ_REMOVE(order_of(sessions, session), session, order);
     session->id = 0;
     session->next = sessions->free_first;
     sessions->free_first = slot;
     sessions->count--;
 }
 
-static void order_last(struct sessions *sessions, struct session *session)
+void sessions_move_to_end(struct sessions *sessions, struct session *session, bool is_idle)
 {
-    if (TAILQ_NEXT(session, order) == NULL)
-        return;
-    TAILQ_REMOVE(&sessions->order, session, order);
-    TAILQ_INSERT_TAIL(&sessions->order, session, order);
+    TAILQ_REMOVE(order_of(sessions, session), session, order);
+    session->is_idle = is_idle;
+    TAILQ_INSERT_TAIL(order_of(sessions, session), session, order);
 }
 
 void sessions_touch(struct sessions *sessions, struct session *session, uint64_t log_time_ns)
@@ -181,25 +205,44 @@ void sessions_touch(struct sessions *sessions, struct session *session, uint64_t
     will_change(sessions, session);
     session->last_active_ns = log_time_ns;
     session->rank = sessions->next_rank++;
-    order_last(sessions, session);
+    if (session->is_idle || TAILQ_NEXT(session, order) != NULL)
+        sessions_move_to_end(sessions, session, false);
 }
 
-void sessions_move_to_end(struct sessions *sessions, struct session *session)
+void sessions_rest(struct sessions *sessions, struct session *session)
 {
-    order_last(sessions, session);
+    CHECK(session->rank + 1 == sessions->next_rank);
+    if (session->seq_highest < session->floor)
+        sessions_move_to_end(sessions, session, true);
 }
 
-uint32_t sessions_expire(struct sessions *sessions, uint64_t oldest_ns, uint32_t count_max)
+static inline uint32_t order_expire(struct sessions *sessions, struct session_order *order,
+                                    const struct sessions_oldest *oldest, uint32_t count_max)
 {
     uint32_t count = 0;
-    while (count < count_max && !TAILQ_EMPTY(&sessions->order)) {
-        struct session *session = TAILQ_FIRST(&sessions->order);
-        if (session->last_active_ns >= oldest_ns)
+    while (count < count_max && !TAILQ_EMPTY(order)) {
+        struct session *session = TAILQ_FIRST(order);
+        if (!session_has_ended(session, oldest))
             break;
+        if (session->is_idle)
+            *ended_at(sessions, session->id) = (struct session_ended){session->id, session->floor};
         sessions_close(sessions, session);
         count++;
     }
     return count;
+}
+
+uint32_t sessions_expire(struct sessions *sessions, const struct sessions_oldest *oldest,
+                         uint32_t count_max)
+{
+    uint32_t count = order_expire(sessions, &sessions->idle, oldest, count_max);
+    return count + order_expire(sessions, &sessions->active, oldest, count_max - count);
+}
+
+struct session *sessions_any(const struct sessions *sessions)
+{
+    struct session *session = TAILQ_FIRST(&sessions->active);
+    return session != NULL ? session : TAILQ_FIRST(&sessions->idle);
 }
 
 void session_remember(struct session *session, const struct session_outcome *outcome)
@@ -207,6 +250,8 @@ void session_remember(struct session *session, const struct session_outcome *out
     CHECK(outcome->seq >= session->floor && outcome->seq - session->floor < SESSION_WINDOW);
     session->outcomes[outcome->seq & (SESSION_WINDOW - 1)] = *outcome;
     session->is_used = true;
+    if (outcome->seq > session->seq_highest)
+        session->seq_highest = outcome->seq;
 }
 
 static uint64_t session_state_hash(const struct session *session)
@@ -216,7 +261,7 @@ static uint64_t session_state_hash(const struct session *session)
     le64_store(words + 8, session->floor);
     le64_store(words + 16, session->last_active_ns);
     le64_store(words + 24, session->nonce);
-    le64_store(words + 32, session->is_used);
+    le64_store(words + 32, session->is_used | (uint64_t)session->is_idle << 1);
     le64_store(words + 40, session->rank);
     uint64_t hash = key_hash(span_of(words, sizeof(words)));
     for (uint32_t i = 0; i < SESSION_WINDOW; i++) {
@@ -231,23 +276,33 @@ static uint64_t session_state_hash(const struct session *session)
     return hash;
 }
 
-uint64_t sessions_state_hash(const struct sessions *sessions)
+static uint64_t order_state_hash(const struct session_order *order)
 {
-    uint64_t hash = sessions->count + sessions->next_rank * 3;
-    for (const struct session *session = TAILQ_FIRST(&sessions->order); session != NULL;
+    uint64_t hash = 0;
+    for (const struct session *session = TAILQ_FIRST(order); session != NULL;
          session = TAILQ_NEXT(session, order))
         hash += session_state_hash(session);
     return hash;
 }
 
-void sessions_check_invariants(const struct sessions *sessions, uint64_t log_time_ns)
+uint64_t sessions_state_hash(const struct sessions *sessions)
+{
+    return sessions->count + sessions->next_rank * 3 + order_state_hash(&sessions->active) +
+           order_state_hash(&sessions->idle);
+}
+
+/* Returns how many there are. */
+static uint32_t order_check(const struct sessions *sessions, const struct session_order *order,
+                            uint64_t log_time_ns)
 {
     uint32_t count = 0;
     uint64_t last_ns = 0;
     uint64_t rank_min = 0;
-    for (const struct session *session = TAILQ_FIRST(&sessions->order); session != NULL;
+    for (const struct session *session = TAILQ_FIRST(order); session != NULL;
          session = TAILQ_NEXT(session, order)) {
         CHECK(++count <= sessions->capacity);
+        CHECK(session->is_idle == (order == &sessions->idle));
+        CHECK(!session->is_idle || session->seq_highest < session->floor);
         CHECK(session->id != 0 && sessions_find(sessions, session->id) == session);
         CHECK(session->nonce == 0 || sessions_find_nonce(sessions, session->nonce) == session);
         CHECK(session->last_active_ns >= last_ns && session->last_active_ns <= log_time_ns);
@@ -255,5 +310,11 @@ void sessions_check_invariants(const struct sessions *sessions, uint64_t log_tim
         CHECK(session->rank >= rank_min && session->rank < sessions->next_rank);
         rank_min = session->rank + 1;
     }
-    CHECK(count == sessions->count);
+    return count;
+}
+
+void sessions_check_invariants(const struct sessions *sessions, uint64_t log_time_ns)
+{
+    uint32_t count = order_check(sessions, &sessions->active, log_time_ns);
+    CHECK(count + order_check(sessions, &sessions->idle, log_time_ns) == sessions->count);
 }

@@ -160,7 +160,7 @@ static void encode_session(struct snapshot *snapshot, struct session *session)
     le64_store(to + 24, session->last_active_ns);
     le64_store(to + 32, session->rank);
     to[40] = session->is_used;
-    to[41] = 0;
+    to[41] = session->is_idle;
     le16_store(to + 42, (uint16_t)count);
     le32_store(to + 44, 0);
     encode_outcomes(to + SNAPSHOT_SESSION_BYTES, session);

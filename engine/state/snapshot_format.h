@@ -39,7 +39,7 @@
  *   24  u64  log time of its last activity, ns
  *   32  u64  rank
  *   40  u8   1: an outcome was remembered
- *   41  u8   zero
+ *   41  u8   1: idle, nothing is open
  *   42  u16  outcomes
  *   44  u32  zero
  *   48       the outcomes, rising by seq: u64 version, u8 outcome, u8 seq - floor

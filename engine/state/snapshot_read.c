@@ -128,13 +128,14 @@ static enum error check_session(const struct snapshot_reader *reader, struct spa
     uint64_t id = le64_load(from);
     uint64_t nonce = le64_load(from + 8);
     uint32_t count = le16_load(from + 42);
-    if (from[41] != 0 || le32_load(from + 44) != 0)
+    if (le32_load(from + 44) != 0)
         return ERR_RESERVED;
-    if (id == 0 || le64_load(from + 16) == 0 || from[40] > 1 || count > SESSION_WINDOW ||
-        le64_load(from + 16) > UINT64_MAX - SESSION_WINDOW ||
+    if (id == 0 || le64_load(from + 16) == 0 || from[40] > 1 || from[41] > 1 ||
+        count > SESSION_WINDOW || le64_load(from + 16) > UINT64_MAX - SESSION_WINDOW ||
         le64_load(from + 24) > reader->log_time_ns || le64_load(from + 32) >= reader->next_rank)
         return ERR_RANGE;
-    if (body.size_bytes != SNAPSHOT_SESSION_BYTES + (size_t)count * SNAPSHOT_OUTCOME_BYTES)
+    if (body.size_bytes != SNAPSHOT_SESSION_BYTES + (size_t)count * SNAPSHOT_OUTCOME_BYTES ||
+        (from[41] == 1 && count > 0))
         return ERR_CORRUPT;
     if (sessions->count == reader->sessions || sessions_is_future(id, reader->index) ||
         sessions_find(sessions, id) != NULL ||
@@ -217,6 +218,7 @@ static enum error read_session(struct snapshot_reader *reader, struct span body)
     heap_add(reader, (uint32_t)(session - sessions->slots));
     error = read_outcomes(session, from + SNAPSHOT_SESSION_BYTES, le16_load(from + 42));
     session->is_used = from[40] == 1;
+    sessions_move_to_end(sessions, session, from[41] == 1);
     return error;
 }
 
@@ -384,7 +386,7 @@ static enum error restore_order(struct snapshot_reader *reader)
         return ERR_CORRUPT;
     reader->rank_min = session->rank + 1;
     reader->active_ns = session->last_active_ns;
-    sessions_move_to_end(sessions, session);
+    sessions_move_to_end(sessions, session, session->is_idle);
     return OK;
 }
 

@@ -182,6 +182,8 @@ void client_begin_ops(struct client *client)
             return;
         client->ops_left--;
         client->next_op_ns = now_ns + prng_range(&client->prng, 0, 2 * draw->think_ns);
+        if (draw->rest_chance > 0 && prng_chance(&client->prng, (uint32_t)draw->rest_chance))
+            client->next_op_ns += prng_range(&client->prng, 0, draw->rest_ns_max);
         op_submit(client, slot);
     }
 }

@@ -124,7 +124,9 @@
     X(snapshot_rate)                                                                               \
     X(lasting_loss_chance)                                                                         \
     X(limits_weight)                                                                               \
-    X(limits_keys_min)
+    X(limits_keys_min)                                                                             \
+    X(rest_chance)                                                                                 \
+    X(rest_ns_max)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */
@@ -149,6 +151,8 @@ void draw_make(struct draw *draw, uint64_t seed);
 void draw_shards(struct draw *draw, uint64_t seed);
 /* The part of draw_make that makes some runs' media as slow as an election timeout. */
 void draw_slow_media(struct draw *draw, uint64_t seed);
+/* The part of it that is about clients that rest. */
+void draw_idle(struct draw *draw, uint64_t seed);
 /* The part of it that is about large values. */
 void draw_large(struct draw *draw, uint64_t seed);
 /* The sizes of logs, and the rate of copies. */

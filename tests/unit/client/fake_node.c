@@ -228,6 +228,24 @@ static ssize_t fake_take_packet(struct fake *fake, uint8_t *bytes, size_t capaci
     return -1;
 }
 
+/* True for a notice that a session is idle, which is counted. */
+static bool fake_take_notice(struct fake *fake, uint8_t type, struct span body)
+{
+    struct wire_write write;
+    struct wire_request request;
+    struct wire_op op;
+    size_t cursor = 0;
+    if (type != WIRE_WRITE || wire_write_decode(body, &write) != OK ||
+        wire_request_decode(write.request, &request) != OK ||
+        wire_op_decode(request.ops, &cursor, &op) != OK || op.type != WIRE_OP_IDLE)
+        return false;
+    assert_int_equal(request.op_count, 1);
+    fake->idle_notices++;
+    fake->idle_session = request.session;
+    fake->idle_floor = request.floor;
+    return true;
+}
+
 bool fake_receive(struct fake *fake)
 {
     static uint8_t bytes[PACKET_SIZE_BYTES_MAX + 1];
@@ -243,12 +261,14 @@ bool fake_receive(struct fake *fake)
     assert_int_equal(packet.header.shard, fake->shard);
     fake->packets++;
     fake->pieces += packet.piece_count > 1;
-    fake->type = packet.header.type;
     struct span body = {.data = NULL};
     enum error error = reassembly_add(fake->reassembly, &from, &packet, fake->packets, &body);
     assert_true(error == OK || error == ERR_REPLAYED);
     if (error != OK || body.data == NULL)
         return false;
+    if (fake_take_notice(fake, packet.header.type, body))
+        return false;
+    fake->type = packet.header.type;
     fake->body = body;
     fake_decode(fake);
     return true;

@@ -42,6 +42,9 @@ struct fake {
     bool is_mute;          /* hellos are not answered at all */
     uint32_t hellos;       /* seen */
     uint32_t registrations;
+    uint32_t idle_notices; /* seen; and what the last one said: */
+    uint64_t idle_session;
+    uint64_t idle_floor;
     uint32_t packets_of_shard[FAKE_SHARDS_MAX]; /* seen, of any kind */
     uint64_t journal_done_seq;
     uint64_t applied_index; /* as it says in every answer */
@@ -98,7 +101,8 @@ void fake_outcome_all(struct fake *fake, enum wire_outcome outcome);
 
 void fake_decode(struct fake *fake);
 
-/* One packet, if there is one; true when it completes a message. */
+/* One packet, if there is one; true when it completes a message, a notice that a session is idle
+ * excepted. */
 bool fake_receive(struct fake *fake);
 
 /* Hellos and registrations are answered by the way; true when that was what arrived. */

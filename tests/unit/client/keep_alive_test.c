@@ -189,11 +189,12 @@ static void test_keep_alive_idle_session_is_replaced_when_it_may_be_gone(void **
 {
     (void)state;
     struct keeper keeper;
-    keeper_open(&keeper, TTL_NS, 0);
+    const uint64_t ttl_ns = 8 * TTL_NS; /* an eighth is longer than two writes take */
+    keeper_open(&keeper, ttl_ns, 0);
     (void)write_ok(&keeper);
     (void)write_ok(&keeper);
     assert_true(keeper.session == FAKE_SESSION && keeper.seq == 2);
-    assert_int_equal(count_keep_alives(&keeper, TTL_NS / 2 + MILLISECOND_NS), 0);
+    assert_int_equal(count_keep_alives(&keeper, session_idle_ns(ttl_ns) / 2 + MILLISECOND_NS), 0);
     keeper.fake.session = 99;
     assert_int_equal(write_ok(&keeper), 1);
     assert_true(keeper.session == 99 && keeper.seq == 1);
@@ -217,6 +218,61 @@ static void test_keep_alive_session_with_a_token_is_not_replaced(void **state)
     keeper_close(&keeper);
 }
 
+/* The nodes cannot know that the last answer has arrived, and nobody may call the handle again. */
+static void test_keep_alive_idle_session_is_told_in_the_turn_of_the_answer(void **state)
+{
+    (void)state;
+    struct keeper keeper;
+    keeper_open(&keeper, FAKE_SESSION_TTL_NS, 0);
+    for (uint32_t i = 1; i < 10; i++) {
+        (void)write_ok(&keeper); /* its last poll has ended the operation */
+        fake_drain(&keeper.fake);
+        assert_int_equal(keeper.fake.idle_notices, i);
+        assert_true(keeper.fake.idle_session == FAKE_SESSION && keeper.fake.idle_floor == i + 1);
+    }
+    assert_int_equal(plx_poll(keeper.client, 20 * MILLISECOND_NS), 0);
+    fake_drain(&keeper.fake);
+    assert_int_equal(keeper.fake.idle_notices, 9);
+    keeper_close(&keeper);
+}
+
+static void test_keep_alive_notices_are_few_where_calls_are_many(void **state)
+{
+    (void)state;
+    struct keeper keeper;
+    keeper_open(&keeper, FAKE_SESSION_TTL_NS, 0);
+    uint64_t begin_ns = clock_ns();
+    for (uint32_t i = 0; i < 1000; i++)
+        (void)write_ok(&keeper);
+    uint64_t allowed = 64 + 2 + (clock_ns() - begin_ns) / MILLISECOND_NS;
+    fake_drain(&keeper.fake);
+    assert_true(keeper.fake.idle_notices >= 64 && keeper.fake.idle_notices <= allowed);
+    /* What was held back for that is sent as soon as it may be. */
+    (void)plx_poll(keeper.client, 20 * MILLISECOND_NS);
+    fake_drain(&keeper.fake);
+    assert_true(keeper.fake.idle_floor == 1001);
+    keeper_close(&keeper);
+}
+
+static void test_keep_alive_session_with_a_token_is_not_told_idle(void **state)
+{
+    (void)state;
+    struct keeper keeper;
+    keeper_open(&keeper, FAKE_SESSION_TTL_NS, 0);
+    (void)write_ok(&keeper);
+    struct plx_token token = leave_unknown(&keeper);
+    (void)write_ok(&keeper);
+    fake_drain(&keeper.fake);
+    assert_int_equal(keeper.fake.idle_notices, 1);
+    assert_true(keeper.fake.idle_floor == 2);
+    plx_forget(keeper.client, &token);
+    (void)plx_poll(keeper.client, 0);
+    fake_drain(&keeper.fake);
+    assert_int_equal(keeper.fake.idle_notices, 2);
+    assert_true(keeper.fake.idle_floor == 4);
+    keeper_close(&keeper);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +284,9 @@ int main(void)
         cmocka_unit_test(test_keep_alive_told_that_the_session_is_gone_opens_another),
         cmocka_unit_test(test_keep_alive_idle_session_is_replaced_when_it_may_be_gone),
         cmocka_unit_test(test_keep_alive_session_with_a_token_is_not_replaced),
+        cmocka_unit_test(test_keep_alive_idle_session_is_told_in_the_turn_of_the_answer),
+        cmocka_unit_test(test_keep_alive_notices_are_few_where_calls_are_many),
+        cmocka_unit_test(test_keep_alive_session_with_a_token_is_not_told_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,25 @@ static void test_session_is_opened_by_the_first_write_only(void **state)
     fake_close(&fake);
 }
 
+/* Nobody has said for a while that it leads, but it may still. */
+static void test_session_is_given_back_long_after_the_last_answer(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    options.leader_fresh_ns = 50 * MILLISECOND_NS;
+    struct plx_client *client = fake_client(&options);
+    write_ok(&fake, client);
+    assert_int_equal(plx_poll(client, 60 * MILLISECOND_NS), 0);
+    plx_close(client);
+    do {
+        assert_true(fake_try(&fake));
+    } while (fake.type != WIRE_WRITE || fake.ops[0].type != WIRE_OP_UNREGISTER);
+    assert_true(fake.request.session == FAKE_SESSION);
+    fake_close(&fake);
+}
+
 static void test_session_registration_repeats_its_nonce(void **state)
 {
     (void)state;
@@ -197,6 +216,58 @@ static void test_session_expiry_never_executes_twice(void **state)
     fake_close(&fake);
 }
 
+/* The client was cut off in an idle session, and the node says that nothing was executed in that
+ * from seq 2 on. */
+static void told_idle(struct fake *fake, uint64_t seq)
+{
+    fake_answer(
+        fake, WIRE_WRITE_REPLY, fake->write.packet_number,
+        &(struct wire_reply_op){.seq = seq, .outcome = WIRE_OUTCOME_NO_SESSION, .version = 2});
+}
+
+static void test_session_that_ended_idle_leaves_nothing_unknown(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    write_ok(&fake, client);
+    struct ending ending = {0};
+    submit(client, &ending, &(struct plx_call){.is_blocking = true});
+    fake_expect(&fake, client, WIRE_WRITE);
+    fake_expect(&fake, client, WIRE_WRITE); /* two transmissions, one answer */
+    fake.session = 99;
+    told_idle(&fake, 2);
+    fake_expect(&fake, client, WIRE_WRITE);
+    assert_true(fake.request.session == 99 && fake.ops[0].seq == 1);
+    fake_outcome(&fake, fake.write.packet_number, 1, WIRE_OUTCOME_OK);
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    assert_int_equal(fake_statistics(client).unknowns, 0);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+/* What the node says of later seqs is nothing about an earlier one. */
+static void test_session_that_ended_idle_vouches_for_no_earlier_seq(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    submit(client, &ending, &(struct plx_call){.is_blocking = true});
+    fake_expect(&fake, client, WIRE_WRITE);
+    fake_expect(&fake, client, WIRE_WRITE);
+    told_idle(&fake, 1);
+    fake_finish(NULL, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_UNKNOWN);
+    plx_close(client);
+    fake_close(&fake);
+}
+
 /* A copy of a packet, delayed in the network beyond the session's life, is refused long after
  * another copy may have been executed: such an answer proves nothing. */
 static void test_session_expiry_told_late_is_unknown(void **state)
@@ -257,6 +328,8 @@ static void test_session_is_retired_when_tokens_fill_its_window(void **state)
     assert_true(fake.request.session == 99 && fake.ops[0].seq == 1);
     assert_int_equal(fake_statistics(client).sessions, 2);
     plx_forget(client, &token);
+    fake_expect(&fake, client, WIRE_WRITE); /* the retired one serves nobody any more */
+    assert_true(fake.request.session == FAKE_SESSION && fake.ops[0].type == WIRE_OP_UNREGISTER);
     write_ok(&fake, client);
     assert_true(fake.request.session == 99 && fake.request.floor == 2);
     plx_close(client);
@@ -282,6 +355,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_session_is_opened_by_the_first_write_only),
+        cmocka_unit_test(test_session_is_given_back_long_after_the_last_answer),
+        cmocka_unit_test(test_session_that_ended_idle_leaves_nothing_unknown),
+        cmocka_unit_test(test_session_that_ended_idle_vouches_for_no_earlier_seq),
         cmocka_unit_test(test_session_registration_repeats_its_nonce),
         cmocka_unit_test(test_session_nonce_is_of_one_handle_alone),
         cmocka_unit_test(test_session_table_full_is_overloaded),

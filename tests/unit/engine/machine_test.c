@@ -323,9 +323,9 @@ static void test_machine_opens_one_session_for_all_copies_of_a_registration(void
         assert_true(again.version == id);
     }
     /* Each copy renews it, as any request does. */
-    fixture_turn(f, 900);
+    fixture_turn(f, 200);
     assert_true(fixture_do(f, 0, &op).version == id);
-    fixture_turn(f, 900);
+    fixture_turn(f, 200);
     expect_outcome(f, id, op_set(1, "a", "x"), WIRE_OUTCOME_OK);
     assert_int_equal(engine_counters(f->engine)->sessions_open, 1);
     engine_check_invariants(f->engine);

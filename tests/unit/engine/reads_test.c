@@ -137,6 +137,12 @@ static void test_reads_consistent_need_a_settled_leader(void **state)
     expect_status(f, 3, WIRE_STATUS_NOT_LEADER);
 }
 
+/* What is left is the end of the session that the values were written in. */
+static void expect_no_read_waits(struct fixture *f)
+{
+    assert_true(engine_deadline_ns(f->engine) > f->view.now_ns + 100 * (uint64_t)FIXTURE_MS);
+}
+
 static void test_reads_expire_in_any_order(void **state)
 {
     struct fixture *f = *state;
@@ -156,7 +162,7 @@ static void test_reads_expire_in_any_order(void **state)
     engine_reads_released(f->engine, id, 1);
     fixture_turn(f, 0);
     expect_status(f, 3, WIRE_STATUS_OK);
-    assert_int_equal(engine_deadline_ns(f->engine), UINT64_MAX);
+    expect_no_read_waits(f);
 }
 
 static void test_reads_are_refused_with_the_leadership(void **state)
@@ -334,7 +340,7 @@ static void test_reads_are_looked_through_once_in_a_while(void **state)
     fixture_begin(f);
     engine_end_turn(f->engine);
     expect_status(f, 2, WIRE_STATUS_EXPIRED);
-    assert_int_equal(engine_deadline_ns(f->engine), UINT64_MAX);
+    expect_no_read_waits(f);
 }
 
 int main(void)

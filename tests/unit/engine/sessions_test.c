@@ -56,7 +56,7 @@ static void test_sessions_opens_finds_and_closes(void **state)
             assert_null(sessions_find(sessions, sessions_id(round + 1, i)));
         }
         assert_int_equal(sessions->count, 0);
-        assert_true(TAILQ_EMPTY(&sessions->order));
+        assert_null(sessions_any(sessions));
     }
 }
 
@@ -81,23 +81,70 @@ static void test_sessions_finds_each_by_its_nonce_until_it_is_closed(void **stat
     }
 }
 
+static void touch_and_rest(struct sessions *sessions, uint32_t ordinal, uint64_t log_time_ns)
+{
+    struct session *session = sessions_find(sessions, sessions_id(1, ordinal));
+    sessions_touch(sessions, session, log_time_ns);
+    sessions_rest(sessions, session);
+}
+
 static void test_sessions_expires_the_idle_ones_first(void **state)
 {
     struct table *table = *state;
     struct sessions *sessions = &table->sessions;
     for (uint32_t i = 0; i < 10; i++)
         sessions_open(sessions, sessions_id(1, i), i);
-    sessions_touch(sessions, sessions_find(sessions, sessions_id(1, 0)), 10);
-    sessions_touch(sessions, sessions_find(sessions, sessions_id(1, 5)), 11);
-    sessions_touch(sessions, sessions_find(sessions, sessions_id(1, 5)), 12);
-    assert_int_equal(sessions_expire(sessions, 4, 2), 2);
-    assert_int_equal(sessions_expire(sessions, 4, 64), 1);
-    assert_int_equal(sessions_expire(sessions, 4, 64), 0);
+    touch_and_rest(sessions, 0, 10);
+    touch_and_rest(sessions, 5, 11);
+    touch_and_rest(sessions, 5, 12);
+    assert_int_equal(sessions_expire(sessions, &(struct sessions_oldest){.idle_ns = 4}, 2), 2);
+    assert_int_equal(sessions_expire(sessions, &(struct sessions_oldest){.idle_ns = 4}, 64), 1);
+    assert_int_equal(sessions_expire(sessions, &(struct sessions_oldest){.idle_ns = 4}, 64), 0);
     assert_null(sessions_find(sessions, sessions_id(1, 3)));
     assert_non_null(sessions_find(sessions, sessions_id(1, 4)));
-    assert_int_equal(sessions_expire(sessions, 12, 64), 6);
+    assert_int_equal(sessions_expire(sessions, &(struct sessions_oldest){.idle_ns = 12}, 64), 6);
     assert_non_null(sessions_find(sessions, sessions_id(1, 5)));
     assert_int_equal(sessions->count, 1);
+}
+
+/* Those that are idle end sooner, each kind from its oldest on. */
+static void test_sessions_expires_each_kind_by_its_own_time(void **state)
+{
+    struct table *table = *state;
+    struct sessions *sessions = &table->sessions;
+    const struct sessions_oldest oldest = {.active_ns = 3, .idle_ns = 14};
+    for (uint32_t i = 0; i < 10; i++)
+        sessions_open(sessions, sessions_id(1, i), 0);
+    for (uint32_t i = 0; i < 10; i++)
+        sessions_touch(sessions, sessions_find(sessions, sessions_id(1, i)), i);
+    for (uint32_t i = 5; i < 8; i++)
+        touch_and_rest(sessions, i, 8 + i);
+    sessions_check_invariants(sessions, 16);
+    assert_int_equal(sessions_expire(sessions, &oldest, 2), 2); /* 5, and 0 of the others */
+    assert_int_equal(sessions_expire(sessions, &oldest, 64), 2);
+    for (uint32_t i = 0; i < 10; i++)
+        assert_int_equal(sessions_find(sessions, sessions_id(1, i)) == NULL, i < 3 || i == 5);
+    sessions_check_invariants(sessions, 16);
+}
+
+/* An outcome from the floor on is open, whatever was said. */
+static void test_sessions_with_an_outcome_are_not_idle(void **state)
+{
+    struct table *table = *state;
+    struct sessions *sessions = &table->sessions;
+    struct session *session = sessions_open(sessions, sessions_id(1, 0), 0);
+    const struct session_outcome outcome = {.seq = 5, .outcome = 1};
+    assert_true(session->is_idle);
+    sessions_touch(sessions, session, 1);
+    session_remember(session, &outcome);
+    sessions_rest(sessions, session);
+    assert_false(session->is_idle);
+    session->floor = 5;
+    sessions_rest(sessions, session);
+    assert_false(session->is_idle);
+    session->floor = 6;
+    sessions_rest(sessions, session);
+    assert_true(session->is_idle);
 }
 
 static void test_sessions_outcomes_take_the_place_of_finished_ones(void **state)
@@ -190,6 +237,8 @@ int main(void)
         T(test_sessions_opens_finds_and_closes),
         T(test_sessions_finds_each_by_its_nonce_until_it_is_closed),
         T(test_sessions_expires_the_idle_ones_first),
+        T(test_sessions_expires_each_kind_by_its_own_time),
+        T(test_sessions_with_an_outcome_are_not_idle),
         T(test_sessions_outcomes_take_the_place_of_finished_ones),
         T(test_sessions_accept_each_packet_once),
         T(test_sessions_hash_is_of_the_replicated_part),
