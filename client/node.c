@@ -175,13 +175,13 @@ static enum plx_outcome transfer_outcome(const struct errand *errand,
     case WIRE_STATUS_BAD_REQUEST:
         return PLX_E_ARGUMENT;
     case WIRE_STATUS_OVERLOADED:
+    case WIRE_STATUS_LOG_FULL:
         return PLX_E_OVERLOADED;
     case WIRE_STATUS_UNSUPPORTED:
         return PLX_E_UNSUPPORTED;
     case WIRE_STATUS_NOT_LEADER:
     case WIRE_STATUS_NO_QUORUM:
     case WIRE_STATUS_EXPIRED:
-    case WIRE_STATUS_LOG_FULL:
     case WIRE_STATUS_INCARNATION:
     case WIRE_STATUS_TOO_STALE:
     case WIRE_STATUS_PENDING:

@@ -196,6 +196,23 @@ static void reply_refuse(struct plx_client *client, struct transmission *transmi
     transmission->answered = UINT64_MAX;
 }
 
+/* A registration found the log full. It was for the writes that wait for a session: nothing of them
+ * was sent. The next write tries anew, at once. */
+static void registration_refused(struct plx_client *client, struct shard_state *shard)
+{
+    struct session *session = session_current(shard);
+    uint32_t count = client->active_count; /* without those that a callback submits */
+    session->is_wanted = false;
+    session->attempts = 0;
+    session->due_ns = client->now_ns;
+    for (uint32_t i = 0; i < count; i++) {
+        struct op *op = &client->ops[client->active[i]];
+        if (op->shard == shard && op->class == CLASS_WRITE && op->phase == PHASE_SEND &&
+            op->session == 0)
+            op_finish_plain(client, op, PLX_E_OVERLOADED);
+    }
+}
+
 /* What the reply says about the node itself. */
 static void reply_note_node(struct plx_client *client, struct shard_state *shard, uint32_t at,
                             const struct wire_reply *reply, bool is_from_leader)
@@ -236,7 +253,10 @@ void reply_receive(struct plx_client *client, const struct source *from, bool is
     reply_note_node(client, shard, from->endpoint, reply, !is_read);
     if (reply->status != WIRE_STATUS_OK)
         client->statistics.refusals++;
-    if (transmission->kind == TRANSMISSION_SESSION)
+    if (transmission->kind == TRANSMISSION_SESSION && transmission->session == 0 &&
+        reply->status == WIRE_STATUS_LOG_FULL && session_current(shard)->id == 0)
+        registration_refused(client, shard);
+    else if (transmission->kind == TRANSMISSION_SESSION)
         session_replied(client, shard, transmission, reply);
     else if (reply->status == WIRE_STATUS_OK)
         reply_take(client, shard, transmission, reply);

@@ -178,7 +178,7 @@ PLX_API void plx_close(struct plx_client *client);
  * A blocking call goes on through elections, restarts, lost quorums and busy nodes. It ends
  * - with the answer;
  * - with a refusal that waiting does not change: PLX_E_ARGUMENT, PLX_E_TOO_LARGE,
- *   PLX_E_UNSUPPORTED, PLX_E_TOO_STALE, or PLX_E_OVERLOADED if the store or the log has no room;
+ *   PLX_E_UNSUPPORTED, PLX_E_TOO_STALE, or PLX_E_OVERLOADED if store or logs have no room;
  * - when another thread calls plx_cancel;
  * - with PLX_UNKNOWN if nobody can know the outcome any more. There are two such cases. The cluster
  *   was out of reach for longer than a session lives, and the session has expired. Or a relaxed

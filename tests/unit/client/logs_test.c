@@ -18,7 +18,8 @@ enum play {
     PLAY_DONE_UNKNOWN,   /* the swap happens, and its outcome is unknown */
     PLAY_UNDONE_UNKNOWN, /* it does not happen, and its outcome is unknown */
     PLAY_TIMEOUT,
-    PLAY_RACE, /* somebody else changes the cursor first */
+    PLAY_RACE,    /* somebody else changes the cursor first */
+    PLAY_NO_ROOM, /* the logs of a majority are full */
 };
 
 struct store {
@@ -104,8 +105,8 @@ static struct plx_response fake_swap(void *context, struct plx_bytes key,
     store->monotonic_ns += store->swap_takes_ns;
     if (play == PLAY_RACE)
         race(store);
-    enum plx_outcome outcome = PLX_TIMEOUT;
-    if (play != PLAY_TIMEOUT && play != PLAY_UNDONE_UNKNOWN)
+    enum plx_outcome outcome = play == PLAY_NO_ROOM ? PLX_E_OVERLOADED : PLX_TIMEOUT;
+    if (play != PLAY_TIMEOUT && play != PLAY_NO_ROOM && play != PLAY_UNDONE_UNKNOWN)
         outcome = swap_applies(store, new_value, old_value) ? PLX_OK : PLX_MISMATCH;
     struct plx_response response = answer(store, outcome, call);
     if (play == PLAY_DONE_UNKNOWN || play == PLAY_UNDONE_UNKNOWN) {
@@ -292,6 +293,19 @@ static void test_logs_begins_anew_where_somebody_was_first(void **state)
     struct plx_logs_result result = take_times(&store, times, 2, &plain);
     assert_true(result.outcome == PLX_OK && result.first == 1 && result.count == 1);
     assert_int_equal(fake.swaps, 2);
+}
+
+static void test_logs_without_room_are_not_handed_out(void **state)
+{
+    (void)state;
+    struct store fake;
+    struct logs_store store = open_store(&fake);
+    const int64_t times[] = {1, 2};
+    fake.play = PLAY_NO_ROOM;
+    struct plx_logs_result result = take_times(&store, times, 2, &plain);
+    assert_true(result.outcome == PLX_E_OVERLOADED && result.count == 0 && fake.swaps == 1);
+    result = take_times(&store, times, 2, &plain);
+    assert_true(result.outcome == PLX_OK && result.count == 2);
 }
 
 static void test_logs_settles_an_unknown_swap_before_it_decides(void **state)
@@ -541,6 +555,7 @@ int main(void)
         cmocka_unit_test(test_logs_names_the_line_at_fault_and_moves_nothing),
         cmocka_unit_test(test_logs_leaves_a_line_that_is_being_written),
         cmocka_unit_test(test_logs_begins_anew_where_somebody_was_first),
+        cmocka_unit_test(test_logs_without_room_are_not_handed_out),
         cmocka_unit_test(test_logs_settles_an_unknown_swap_before_it_decides),
         cmocka_unit_test(test_logs_settles_within_the_time_of_the_call),
         cmocka_unit_test(test_logs_lease_is_confirmed_once),

@@ -65,6 +65,7 @@ static void test_outcome_texts_are_whole(void **state)
     assert_string_equal(plx_outcome_text(PLX_OUTCOME_COUNT), "unknown outcome");
     assert_int_equal(plx_outcome_exit_code(PLX_OUTCOME_COUNT), 7);
     assert_string_equal(plx_outcome_name(PLX_TIMEOUT), "PLX_TIMEOUT");
+    assert_int_equal(plx_outcome_exit_code(PLX_E_OVERLOADED), 5); /* what the command ends with */
 }
 
 static void test_outcome_text_of_bytes(void **state)
