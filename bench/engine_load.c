@@ -83,6 +83,7 @@ void load_init(struct load *load, uint64_t keys)
                                       .leader = 1,
                                       .term = 1,
                                       .log_room_bytes = (size_t)1 << 30,
+                                      .data_room_bytes = (size_t)1 << 30,
                                       .append_room_bytes = (size_t)1 << 30,
                                       .record_bytes_max = RECORD_PAYLOAD_SIZE_BYTES_MAX,
                                       .role = WIRE_ROLE_LEADER};

@@ -165,7 +165,8 @@ struct engine_view {
     uint64_t commit_index;
     uint64_t last_index;
     uint64_t contact_age_ns;  /* since a leader with a quorum was heard of; UINT64_MAX: never */
-    size_t log_room_bytes;    /* payload that the log has room for; 0: full */
+    size_t log_room_bytes;    /* payload that the logs of a majority have room for; 0: full */
+    size_t data_room_bytes;   /* of it, what a record with data may take */
     size_t append_room_bytes; /* largest payload that can be appended in this turn */
     size_t record_bytes_max;  /* largest payload that the log ever takes */
     bool is_suspect;

@@ -125,6 +125,16 @@ void log_read(const struct log *log, uint64_t index, struct log_record *ret_reco
     record_read(log, log_unit_offset(*log_unit_at(log, index)), ret_record);
 }
 
+uint64_t log_position_behind(const struct log *log, uint64_t index)
+{
+    CHECK(index + 1 >= log->first_index);
+    CHECK(index <= log->last_index);
+    if (index == log->last_index)
+        return log_position(log, log->row.current, log->append_offset);
+    size_t offset = log_unit_offset(*log_unit_at(log, index + 1));
+    return log_position(log, log->segments[log_slot_at(log, offset)].sequence, offset);
+}
+
 uint32_t log_payload_size_bytes(const struct log *log, uint64_t index)
 {
     struct log_record record;

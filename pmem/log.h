@@ -126,6 +126,14 @@ uint64_t log_last_index(const struct log *log);
  * not yet ready among them. Where a segment ends, less than one record of it is lost. */
 size_t log_room_bytes(const struct log *log);
 
+/* Bytes that records can take in any case, whatever the ends of segments lose of them, and that
+ * leave `kept_bytes` of room. */
+size_t log_sure_room_bytes(const struct log *log, size_t kept_bytes);
+
+/* Place in the row behind record `index`, first - 1 .. last (CHECK). Two places differ by the bytes
+ * of the records between them, and what the ends of segments lost. */
+uint64_t log_position_behind(const struct log *log, uint64_t index);
+
 /* Whether records can be appended now, one behind the other: log_space_take for each. */
 struct log_space {
     size_t left_bytes;

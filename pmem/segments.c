@@ -241,11 +241,43 @@ void segments_advance(struct log *log)
     segments_prepare(log);
 }
 
+/* Of the segments behind the current one. */
+static size_t fresh_bytes(const struct log *log)
+{
+    if (log->segment_count == 1)
+        return 0;
+    uint32_t unused = unused_count(log);
+    return (unused > SEGMENTS_KEPT ? unused - SEGMENTS_KEPT : 0) * log->segment_bytes;
+}
+
 size_t log_room_bytes(const struct log *log)
 {
-    size_t room_bytes = log->current_end - log->append_offset;
-    if (log->segment_count == 1)
-        return room_bytes;
-    uint32_t unused = unused_count(log);
-    return room_bytes + (unused > SEGMENTS_KEPT ? unused - SEGMENTS_KEPT : 0) * log->segment_bytes;
+    return log->current_end - log->append_offset + fresh_bytes(log);
+}
+
+static size_t lesser(size_t one, size_t other)
+{
+    return one < other ? one : other;
+}
+
+static size_t greater(size_t one, size_t other)
+{
+    return one > other ? one : other;
+}
+
+/*
+ * Records that are not larger together than what is left of the current segment lose nothing. Those
+ * not larger than one segment lose no more than what is left of the current one: the rest of them
+ * fits the next. Of more than that each may lose at most its own size at the end of a segment.
+ */
+size_t log_sure_room_bytes(const struct log *log, size_t kept_bytes)
+{
+    size_t left = log_space_begin(log, log->last_index + 1).left_bytes;
+    size_t fresh = fresh_bytes(log);
+    if (left + fresh <= kept_bytes)
+        return 0;
+    size_t behind = fresh > kept_bytes ? fresh - kept_bytes : 0;
+    size_t in_one =
+        greater(lesser(left, left + fresh - kept_bytes), lesser(behind, log->segment_bytes));
+    return greater(in_one, behind / 2);
 }

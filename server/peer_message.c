@@ -97,14 +97,18 @@ static void fields_from_wire(const struct wire_peer_message *from, struct raft_m
 }
 
 void peer_message_encode(struct wire_writer *writer, const struct raft_message *message,
-                         uint32_t fingerprint)
+                         const struct peer_message_beside *beside)
 {
     struct wire_peer_message peer = {.type = (uint8_t)message->type,
                                      .from = message->from,
                                      .to = message->to,
-                                     .fingerprint = fingerprint,
+                                     .fingerprint = beside->fingerprint,
                                      .term = message->term};
     fields_to_wire(message, &peer);
+    if (message->type == RAFT_APPEND_REPLY) {
+        peer.append_reply.data_room_bytes = beside->room.data_bytes;
+        peer.append_reply.log_room_bytes = beside->room.log_bytes;
+    }
     wire_peer_encode(writer, &peer);
 }
 
@@ -116,7 +120,7 @@ void peer_message_add_entry(struct wire_writer *writer, const struct raft_entry 
                                           .kind = entry->kind});
 }
 
-enum error peer_message_decode(struct span bytes, uint32_t *ret_fingerprint,
+enum error peer_message_decode(struct span bytes, struct peer_message_beside *ret_beside,
                                struct raft_message *ret_message, struct raft_entry *ret_entries)
 {
     struct wire_peer_message peer;
@@ -135,7 +139,10 @@ enum error peer_message_decode(struct span bytes, uint32_t *ret_fingerprint,
                                              .size_bytes = (uint32_t)entry.payload.size_bytes,
                                              .kind = entry.kind};
     }
-    *ret_fingerprint = peer.fingerprint;
+    *ret_beside = (struct peer_message_beside){.fingerprint = peer.fingerprint};
+    if (peer.type == WIRE_PEER_APPEND_REPLY)
+        ret_beside->room = (struct record_room){.data_bytes = peer.append_reply.data_room_bytes,
+                                                .log_bytes = peer.append_reply.log_room_bytes};
     *ret_message = (struct raft_message){.type = (enum raft_message_type)peer.type,
                                          .from = peer.from,
                                          .to = peer.to,

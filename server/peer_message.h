@@ -9,19 +9,25 @@
 #define POLLUX_SERVER_PEER_MESSAGE_H
 
 #include "raft/raft.h"
+#include "server/majority_room.h"
 #include "wire/wire_peer.h"
 
-/* Entries of an append request follow: peer_message_add_entry, exactly entry_count times.
- * `fingerprint`: engine_fingerprint of this node. */
+/* What a message says besides: raft does not know it. */
+struct peer_message_beside {
+    uint32_t fingerprint;    /* engine_fingerprint of the sender */
+    struct record_room room; /* append reply: the sender's behind match_index; else 0 */
+};
+
+/* Entries of an append request follow: peer_message_add_entry, exactly entry_count times. */
 void peer_message_encode(struct wire_writer *writer, const struct raft_message *message,
-                         uint32_t fingerprint);
+                         const struct peer_message_beside *beside);
 void peer_message_add_entry(struct wire_writer *writer, const struct raft_entry *entry);
 
 /*
  * `ret_entries` has room for APPEND_ENTRIES_MAX; its payloads are borrowed from `bytes`. Errors are
  * those of wire_peer_decode; nothing is changed then.
  */
-MUST_USE enum error peer_message_decode(struct span bytes, uint32_t *ret_fingerprint,
+MUST_USE enum error peer_message_decode(struct span bytes, struct peer_message_beside *ret_beside,
                                         struct raft_message *ret_message,
                                         struct raft_entry *ret_entries);
 

@@ -3,6 +3,7 @@
 #define POLLUX_SERVER_REPLICA_INTERNAL_H
 
 #include "server/leadership.h"
+#include "server/majority_room.h"
 #include "server/medium_watch.h"
 #include "server/replica.h"
 #include "server/replica_snapshot.h"
@@ -24,7 +25,8 @@
 
 struct replica_outgoing {
     struct raft_message message;
-    uint64_t ticket; /* REPLICA_UNSTAMPED until the persist at the end of its turn */
+    struct record_room room; /* of an append reply, when it was made */
+    uint64_t ticket;         /* REPLICA_UNSTAMPED until the persist at the end of its turn */
 };
 
 struct replica {
@@ -54,6 +56,7 @@ struct replica {
     uint64_t commit_hint;
     struct vouch vouch; /* what the journal may forget */
     struct leadership leadership;
+    struct majority_room majority_room; /* of this leader's voters */
     struct replica_snapshot snapshot;
     struct engine_lack lack;   /* why no record is applied any more; none: limit is 0 */
     uint64_t read_released_id; /* told to the engine */
@@ -73,15 +76,31 @@ enum error replica_step(struct replica *replica, const struct raft_event *event,
 const struct address *replica_peer_address(const struct replica *replica, uint16_t voter);
 struct wire_message_header replica_message_header(const struct replica *replica, uint8_t wire_type,
                                                   uint64_t message_id);
-/* In the lane's message_data. */
-struct span replica_encode_raft(struct replica *replica, const struct raft_message *message);
-void replica_send_raft(struct replica *replica, const struct raft_message *message);
+/* In the lane's message_data. `room`: of an append reply; of others NULL. */
+struct span replica_encode_raft(struct replica *replica, const struct raft_message *message,
+                                const struct record_room *room);
+void replica_send_raft(struct replica *replica, const struct raft_message *message,
+                       const struct record_room *room);
 /* Keeps a message until what was written so far is durable. */
 void replica_push_outbox(struct replica *replica, const struct raft_message *message);
 /* Gives the messages of this turn the ticket of the persist that covers them. */
 void replica_stamp_outbox(struct replica *replica, uint64_t ticket);
 /* Sends the waiting messages whose ticket is durable. */
 void replica_flush_outbox(struct replica *replica);
+
+/* replica_room.c */
+
+/* Payload of the largest record that an empty segment takes. */
+size_t replica_record_bytes_max(const struct replica *replica);
+/* Of this node's log, behind its last record. */
+struct record_room replica_own_room(const struct replica *replica);
+/* The log wants snapshots more than anything else. */
+bool replica_is_short_of_room(const struct replica *replica);
+/* What a voter has said, once raft has taken the reply. */
+void replica_note_room(struct replica *replica, const struct raft_message *reply,
+                       const struct record_room *room);
+/* Payload of the next record that this node, as the leader, may append. */
+struct record_room replica_admissible_room(const struct replica *replica);
 
 /* replica_missing.c */
 

@@ -23,7 +23,7 @@ static struct lane_message append_again(struct replica *replica, const struct se
     struct lane_message message = {
         .header = replica_message_header(replica, WIRE_RAFT, append->message_id),
         .to = *replica_peer_address(replica, append->message.to),
-        .body = replica_encode_raft(replica, &append->message)};
+        .body = replica_encode_raft(replica, &append->message, NULL)};
     return message;
 }
 
@@ -38,7 +38,7 @@ static void repeat_append(struct replica *replica, const struct raft_message *me
     struct raft_message news = *message;
     news.append_request.entry_count = 0;
     replica_send(replica, replica_peer_address(replica, message->to), WIRE_RAFT,
-                 replica_encode_raft(replica, &news));
+                 replica_encode_raft(replica, &news, NULL));
     struct lane_message again = append_again(replica, append);
     lane_shared_send_pieces(replica->shared, &again, 0, 1);
     append->pieces_left--;

@@ -55,22 +55,27 @@ static void add_entries(const struct replica *replica, struct wire_writer *write
     }
 }
 
-struct span replica_encode_raft(struct replica *replica, const struct raft_message *message)
+struct span replica_encode_raft(struct replica *replica, const struct raft_message *message,
+                                const struct record_room *room)
 {
+    const struct peer_message_beside beside = {.fingerprint = replica->fingerprint,
+                                               .room =
+                                                   room == NULL ? (struct record_room){0} : *room};
     struct wire_writer writer = {.data = replica->shared->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
-    peer_message_encode(&writer, message, replica->fingerprint);
+    peer_message_encode(&writer, message, &beside);
     if (message->type == RAFT_APPEND_REQUEST)
         add_entries(replica, &writer, message);
     CHECK(!writer.is_overflow);
     return span_of(writer.data, writer.size_bytes);
 }
 
-void replica_send_raft(struct replica *replica, const struct raft_message *message)
+void replica_send_raft(struct replica *replica, const struct raft_message *message,
+                       const struct record_room *room)
 {
     const struct address *to = replica_peer_address(replica, message->to);
     CHECK(to != NULL);
-    struct span body = replica_encode_raft(replica, message);
+    struct span body = replica_encode_raft(replica, message, room);
     if (message->type == RAFT_APPEND_REQUEST && body.size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
         replica_send_append(replica, message, body);
     else
@@ -96,6 +101,7 @@ void replica_push_outbox(struct replica *replica, const struct raft_message *mes
             &replica->outbox[(replica->outbox_tail - 1) % REPLICA_OUTBOX_MAX];
         if (is_superseded(last, message)) {
             last->message = *message;
+            last->room = replica_own_room(replica);
             return;
         }
     }
@@ -103,8 +109,8 @@ void replica_push_outbox(struct replica *replica, const struct raft_message *mes
         replica->counters.drop_outbox_full++;
         return;
     }
-    replica->outbox[replica->outbox_tail++ % REPLICA_OUTBOX_MAX] =
-        (struct replica_outgoing){.message = *message, .ticket = REPLICA_UNSTAMPED};
+    replica->outbox[replica->outbox_tail++ % REPLICA_OUTBOX_MAX] = (struct replica_outgoing){
+        .message = *message, .room = replica_own_room(replica), .ticket = REPLICA_UNSTAMPED};
 }
 
 void replica_stamp_outbox(struct replica *replica, uint64_t ticket)
@@ -124,7 +130,7 @@ void replica_flush_outbox(struct replica *replica)
             &replica->outbox[replica->outbox_head % REPLICA_OUTBOX_MAX];
         if (outgoing->ticket > replica->watch.ticket_done)
             return;
-        replica_send_raft(replica, &outgoing->message);
+        replica_send_raft(replica, &outgoing->message, &outgoing->room);
         replica->outbox_head++;
     }
 }

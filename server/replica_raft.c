@@ -86,8 +86,12 @@ enum error replica_step(struct replica *replica, const struct raft_event *event,
     if (error != OK)
         return error;
     write_effects(replica, event, payload);
-    for (uint32_t i = 0; i < effects->now_count; i++)
-        replica_send_raft(replica, &effects->now[i]);
+    for (uint32_t i = 0; i < effects->now_count; i++) {
+        struct record_room room = {0};
+        if (effects->now[i].type == RAFT_APPEND_REPLY)
+            room = replica_own_room(replica);
+        replica_send_raft(replica, &effects->now[i], &room);
+    }
     for (uint32_t i = 0; i < effects->after_count; i++)
         replica_push_outbox(replica, &effects->after[i]);
     if (effects->behind_begin != 0)

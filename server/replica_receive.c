@@ -44,13 +44,12 @@ static void add_age(const struct replica *replica, const struct replica_message 
 static void receive_raft(struct replica *replica, const struct replica_message *received)
 {
     struct raft_message message;
-    uint32_t fingerprint;
-    if (peer_message_decode(received->body, &fingerprint, &message, replica->shared->entries) !=
-        OK) {
+    struct peer_message_beside beside;
+    if (peer_message_decode(received->body, &beside, &message, replica->shared->entries) != OK) {
         replica->counters.drop_body++;
         return;
     }
-    if (fingerprint != replica->fingerprint) {
+    if (beside.fingerprint != replica->fingerprint) {
         replica->counters.drop_fingerprint++;
         return;
     }
@@ -73,8 +72,11 @@ static void receive_raft(struct replica *replica, const struct replica_message *
         .now_ns = replica->shared->now_ns,
         .receive = {.message = &message, .entries = replica->shared->entries}};
     replica->counters.raft_rx++;
-    if (replica_step(replica, &event, (struct span){0}) == ERR_RANGE)
+    enum error error = replica_step(replica, &event, (struct span){0});
+    if (error == ERR_RANGE)
         replica->counters.drop_raft_range++;
+    else if (error == OK && message.type == RAFT_APPEND_REPLY)
+        replica_note_room(replica, &message, &beside.room);
 }
 
 void replica_receive(struct replica *replica, const struct replica_message *message)

@@ -136,8 +136,8 @@ static bool is_due(const struct replica *replica)
 {
     const struct replica_snapshot *snapshot = &replica->snapshot;
     size_t capacity_bytes = log_capacity_bytes(replica->log);
-    bool is_short = log_room_bytes(replica->log) < capacity_bytes / LOG_PARTS ||
-                    replica_snapshot_is_short_of_terms(replica);
+    bool is_short =
+        replica_is_short_of_room(replica) || replica_snapshot_is_short_of_terms(replica);
     if ((snapshot->appended_bytes < capacity_bytes / LOG_PARTS && !is_short) ||
         engine_snapshot_is_running(replica->engine) || replica_lacks_capacity(replica))
         return false;

@@ -10,25 +10,10 @@ static uint64_t contact_age_ns(const struct replica *replica)
                : 0;
 }
 
-static size_t batch_room_bytes(const struct replica *replica)
-{
-    size_t room = log_room_bytes(replica->log);
-    size_t kept = LOG_NOOP_RESERVE_SIZE_BYTES + log_record_room_bytes(0) + RECORD_ALIGN_BYTES;
-    return room > kept ? room - kept : 0;
-}
-
 bool replica_can_lead(const struct replica *replica)
 {
     return log_append_room_bytes(replica->log) >= LOG_NOOP_TAIL_SIZE_BYTES &&
            !replica_snapshot_is_loading(replica) && !replica_lacks_capacity(replica);
-}
-
-/* Payload of the largest record that an empty segment takes. */
-static size_t record_bytes_max(const struct replica *replica)
-{
-    size_t room = log_record_room_max(replica->log) - LOG_NOOP_TAIL_SIZE_BYTES -
-                  log_record_room_bytes(0) - RECORD_ALIGN_BYTES;
-    return room < RECORD_PAYLOAD_SIZE_BYTES_MAX ? room : RECORD_PAYLOAD_SIZE_BYTES_MAX;
 }
 
 /* Payload of the largest record that leaves room for the no-ops of new leaders. */
@@ -43,6 +28,7 @@ static void refresh_view(struct replica *replica)
 {
     const struct raft_status *status = &replica->status;
     struct medium *medium = log_medium(replica->log);
+    struct record_room room = replica_admissible_room(replica);
     replica->view = (struct engine_view){
         .now_ns = replica->shared->now_ns,
         .is_leader = status->role == RAFT_LEADER,
@@ -54,9 +40,10 @@ static void refresh_view(struct replica *replica)
         .commit_index = replica->commit_index,
         .last_index = status->last_index,
         .contact_age_ns = contact_age_ns(replica),
-        .log_room_bytes = batch_room_bytes(replica),
+        .log_room_bytes = room.log_bytes,
+        .data_room_bytes = room.data_bytes,
         .append_room_bytes = append_room_bytes(replica),
-        .record_bytes_max = record_bytes_max(replica),
+        .record_bytes_max = replica_record_bytes_max(replica),
         .is_suspect = status->is_tail_suspect,
         .granularity = (uint8_t)medium_granularity(medium),
         .is_emulated = medium_is_emulated(medium),
@@ -83,6 +70,7 @@ static void add_replica_counters(struct wire_writer *writer, const struct replic
     wire_counter_add(writer, "log_bytes_appended", counters->bytes_appended);
     wire_counter_add(writer, "log_persists", counters->persists);
     wire_counter_add(writer, "log_room_bytes", log_room_bytes(replica->log));
+    wire_counter_add(writer, "log_data_room_bytes", replica_own_room(replica).data_bytes);
     wire_counter_add(writer, "journal_appended", counters->journal_appended);
     if (replica->journal != NULL)
         wire_counter_add(writer, "journal_room_bytes", journal_room_bytes(replica->journal));

@@ -72,6 +72,8 @@ struct wire_peer_message {
             uint64_t conflict_term;
             uint64_t conflict_index;
             uint64_t rejected_index;
+            uint64_t data_room_bytes; /* behind match_index: what records of data may take, */
+            uint64_t log_room_bytes;  /* and all records but no-ops */
             uint32_t suspicion;
             bool is_success;
         } append_reply;

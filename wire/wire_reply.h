@@ -22,7 +22,7 @@ enum wire_status {
     WIRE_STATUS_NO_QUORUM,   /* a leader without a fresh quorum, or not settled in its term */
     WIRE_STATUS_EXPIRED,     /* the time left ran out in the queue */
     WIRE_STATUS_OVERLOADED,  /* queues full: slow down and retry */
-    WIRE_STATUS_LOG_FULL,    /* the log's medium is full */
+    WIRE_STATUS_LOG_FULL,    /* the logs of a majority have no room */
     WIRE_STATUS_INCARNATION, /* the node has restarted since: say hello again */
     WIRE_STATUS_BAD_REQUEST, /* malformed, too large, too many */
     WIRE_STATUS_TOO_STALE,   /* min_index or max_age cannot be promised here */

@@ -77,7 +77,8 @@ enum wire_status batch_add(struct engine *engine, const struct request *request,
     size_t size = padded(REQUEST_PREFIX_SIZE_BYTES + request->size_bytes);
     size_t total = batch->size_bytes + size;
     size_t reserve = may_use_reserve ? 0 : LOG_FENCE_RESERVE_SIZE_BYTES;
-    if (total + reserve > engine->view.log_room_bytes)
+    if (total + reserve > engine->view.log_room_bytes ||
+        (!may_use_reserve && total > engine->view.data_room_bytes))
         return WIRE_STATUS_LOG_FULL;
     if (!batch_has_room(engine) || total > engine->view.record_bytes_max)
         return WIRE_STATUS_OVERLOADED;

@@ -93,7 +93,8 @@ struct span record_next_request(struct span payload, size_t *cursor);
 bool batch_has_room(const struct engine *engine);
 /* Where the ops of a request may be decoded that then perhaps joins: room for REQUEST_OPS_MAX. */
 struct op *batch_next_ops(struct engine *engine);
-/* WIRE_STATUS_OK: the request joined. Else why not: OVERLOADED, LOG_FULL. */
+/* WIRE_STATUS_OK: the request joined. Else why not: OVERLOADED (a later batch will take it),
+ * LOG_FULL (not before a snapshot makes room). */
 enum wire_status batch_add(struct engine *engine, const struct request *request,
                            const struct waiter *waiter, bool may_use_reserve);
 /* The record `index`, if this node proposed it in `term`; NULL else. Once each; valid until the

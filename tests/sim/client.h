@@ -39,7 +39,6 @@ struct client_world {
     uint32_t nodes_gone;  /* ... or never again */
     bool is_residual;     /* all is healed but for one lasting fault */
     bool is_winding_down; /* no new operations */
-    bool is_overload_met; /* somebody was told that there is no room */
 };
 
 struct client;

@@ -293,7 +293,6 @@ static enum history_outcome outcome_of(struct client *client, const struct histo
     case PLX_UNKNOWN:
         return HISTORY_UNKNOWN;
     case PLX_E_OVERLOADED:
-        client->world->is_overload_met |= !history_is_relaxed_write(op);
         return HISTORY_REFUSED;
     case PLX_E_TOO_STALE:
         if (op->type == HISTORY_RELAXED_GET)

@@ -122,6 +122,7 @@
     X(log_bytes)                                                                                   \
     X(segment_bytes)                                                                               \
     X(snapshot_rate)                                                                               \
+    X(snapshots_held)                                                                              \
     X(lasting_loss_chance)                                                                         \
     X(limits_weight)                                                                               \
     X(limits_keys_min)                                                                             \

@@ -16,7 +16,25 @@
 /* Header, state and table. */
 #define LOG_HEAD_BYTES (12 * KIB)
 
-void draw_log(struct draw *draw, uint64_t seed)
+/* Logs that fill: the snapshots of some nodes, often of a majority, stand still until the end, and
+ * clients write more than such a log holds. */
+static void draw_full_logs(struct draw *draw, uint64_t seed)
+{
+    struct prng prng;
+    prng_init(&prng, seed ^ 0x66756c6cu);
+    if (!prng_chance(&prng, 60000) || draw->big_value_chance > 0 || draw->nodes < 3)
+        return;
+    draw->snapshots_held = prng_range(&prng, 1, draw->nodes);
+    draw->segment_bytes = (prng_chance(&prng, 500000) ? 32 : 64) * KIB;
+    draw->log_bytes = LOG_HEAD_BYTES + draw->segment_bytes * (8 * 64 * KIB / draw->segment_bytes);
+    draw->value_size_max = 6000;
+    draw->set_weight = 20;
+    draw->ops_per_client = 300;
+    draw->pipeline_max = 8;
+    draw->think_ns = draw->fault_phase_ns / draw->ops_per_client * 2;
+}
+
+static void draw_small_logs(struct draw *draw, uint64_t seed)
 {
     static const uint64_t segments[] = {16 * KIB, 32 * KIB, 64 * KIB, 256 * KIB};
     static const uint64_t rates[] = {1 << 20, 16 << 20, 1 << 30};
@@ -32,4 +50,10 @@ void draw_log(struct draw *draw, uint64_t seed)
         segment_bytes *= 2;
     draw->segment_bytes = segment_bytes;
     draw->log_bytes = LOG_HEAD_BYTES + segment_bytes * count;
+}
+
+void draw_log(struct draw *draw, uint64_t seed)
+{
+    draw_small_logs(draw, seed);
+    draw_full_logs(draw, seed);
 }

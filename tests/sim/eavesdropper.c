@@ -96,8 +96,8 @@ void eavesdropper_hear(struct overseer *overseer, uint32_t node, struct replica 
         return;
     struct raft_message message;
     struct raft_entry entries[APPEND_ENTRIES_MAX];
-    uint32_t fingerprint;
-    if (peer_message_decode(packet->payload, &fingerprint, &message, entries) != OK)
+    struct peer_message_beside beside;
+    if (peer_message_decode(packet->payload, &beside, &message, entries) != OK)
         return;
     if (message.type == RAFT_APPEND_REQUEST)
         hear_lead(overseer, node, &message);

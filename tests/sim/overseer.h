@@ -32,6 +32,7 @@ struct watched_node {
     uint64_t applied_index;
     uint64_t led_term; /* 0: does not lead */
     uint64_t led_last;
+    uint64_t room_seen; /* the last record that room_check.c looked at */
     uint64_t term;
     uint64_t cut_at_ns;       /* when its log was last cut; 0: never */
     bool is_at_turning_point; /* its last turn changed its term or role, or cut its log */

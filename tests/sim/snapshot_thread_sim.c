@@ -5,10 +5,13 @@
  */
 #include "pmem/snapshot_thread_internal.h"
 #include "tests/sim/sim_file.h"
+#include "tests/sim/snapshot_thread_sim.h"
 
 #include <stdlib.h>
 
 #define STEPS_PER_POLL 6u /* blocks; fewer than the ring holds, so that it fills */
+
+static bool is_held_now;
 
 struct snapshot_thread {
     struct snapshot_work work;
@@ -34,7 +37,12 @@ void snapshot_thread_wake(struct snapshot_thread *thread)
 
 void snapshot_thread_poll(struct snapshot_thread *thread)
 {
-    for (uint32_t i = 0; i < STEPS_PER_POLL; i++)
+    for (uint32_t i = 0; !is_held_now && i < STEPS_PER_POLL; i++)
         if (!thread->work.step(thread->work.context, false))
             return;
+}
+
+void snapshot_thread_sim_hold(bool is_held)
+{
+    is_held_now = is_held;
 }

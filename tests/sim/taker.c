@@ -90,7 +90,6 @@ static enum history_outcome confirm(struct client *client, const struct taking *
             handout->confirmed_ns = client_now_ns(client);
             return outcome;
         }
-        client->world->is_overload_met |= response.outcome == PLX_E_OVERLOADED;
         if (response.outcome == PLX_UNKNOWN)
             plx_forget(client->handle, &response.token);
         pause_for(client, wait_draw(client, ASK_WAIT_NS_MAX));
@@ -152,7 +151,6 @@ static enum history_outcome outcome_of(struct client *client, const struct plx_l
     case PLX_UNKNOWN:
         return HISTORY_UNKNOWN;
     case PLX_E_OVERLOADED:
-        client->world->is_overload_met = true;
         return HISTORY_REFUSED;
     default:
         verdict_break(client->world->verdict, RULE_PROTOCOL, "taking logs ends with %s, fault %d",

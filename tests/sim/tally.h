@@ -53,6 +53,7 @@
     X(elections_won)                                                                               \
     X(records_appended)                                                                            \
     X(records_checked)                                                                             \
+    X(records_with_room)                                                                           \
     X(records_committed)                                                                           \
     X(state_hashes_compared)                                                                       \
     X(ops_invoked)                                                                                 \

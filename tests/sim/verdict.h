@@ -20,6 +20,7 @@
     X(DURABILITY, "a committed record is durable on a majority")                                   \
     X(COMMIT_RULE, "a leader commits only records of its own term by counting (paper 5.4.2)")      \
     X(SENT_EARLY, "what a message vouches for is durable when it leaves")                          \
+    X(ROOM, "what a leader admits fits the logs of a majority, beside the reserves")               \
     X(SHARD, "a write is in the log of its key's shard and in no other")                           \
     X(STATE_HASH, "equal applied index means equal state")                                         \
     X(LINEARIZABILITY, "consistent operations on a key fit one order")                             \

@@ -342,10 +342,11 @@ static bool is_store_full(struct replica *replica)
     return engine_counters(replica_engine(replica))->relaxed_blocked > 0;
 }
 
-/* A full store ends progress by design: then only safety is judged. */
+/* A full store ends progress by design: then only safety is judged. A full log does not: what it
+ * has no room for is refused, and the next snapshot makes room. */
 static bool is_full(const struct world *world)
 {
-    return world->client_world.is_overload_met || is_any_replica(world, is_store_full);
+    return is_any_replica(world, is_store_full);
 }
 
 static bool is_suspect(struct replica *replica)

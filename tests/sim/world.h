@@ -52,6 +52,7 @@ struct sim_node {
     uint64_t paused_until_ns;
     uint64_t slow_until_ns;
     uint64_t slow_cost_ns;
+    bool is_snapshot_held; /* its snapshots make no progress */
     /* Death in the middle of a turn, after so many more stores and packets; 0: not planned. */
     uint32_t fuse;
     enum death fuse_death;

@@ -281,8 +281,16 @@ static void fault_plan(struct world *world)
                 &(struct event){.at_ns = world_now_ns(world) + wait_ns, .kind = EVENT_FAULT});
 }
 
+/* From the first node on: which node leads is for the elections to say. */
+static void snapshots_hold(struct world *world)
+{
+    for (uint32_t i = 0; i < world->draw.snapshots_held && i < world->draw.nodes; i++)
+        world->nodes[i].is_snapshot_held = true;
+}
+
 void faults_begin(struct world *world)
 {
+    snapshots_hold(world);
     uint64_t unlucky = (world->draw.nodes - 1) / 2;
     while (unlucky > 0) {
         struct sim_node *node = node_any(world);
@@ -316,6 +324,7 @@ void faults_heal(struct world *world)
         node->fuse = 0;
         node->slow_until_ns = 0;
         node->paused_until_ns = 0;
+        node->is_snapshot_held = false;
         for (uint32_t lane = 0; lane < node->lane_count; lane++)
             node->lanes[lane].held_until_ns = 0;
         if (!node->is_running)

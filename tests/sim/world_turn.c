@@ -1,5 +1,7 @@
 /* The turns of a node's lanes: when they run, and what follows from them. */
 #include "tests/sim/rcu_sim.h"
+#include "tests/sim/room_check.h"
+#include "tests/sim/snapshot_thread_sim.h"
 #include "tests/sim/world.h"
 
 #define IDLE_IN_A_ROW_MAX 1000
@@ -114,8 +116,10 @@ static void after_turn(struct world *world, struct sim_lane *lane, enum lane_res
 static void shards_look(struct world *world, const struct sim_node *node,
                         const struct sim_lane *lane)
 {
-    for (uint32_t shard = lane->number; shard < world->draw.shards; shard += node->lane_count)
+    for (uint32_t shard = lane->number; shard < world->draw.shards; shard += node->lane_count) {
         overseer_look(&world->overseers[shard], node->number, node_replica(node, shard));
+        room_look(world, node, shard);
+    }
 }
 
 void node_turn(struct world *world, struct sim_lane *lane)
@@ -131,6 +135,7 @@ void node_turn(struct world *world, struct sim_lane *lane)
     medium_sim_set_now(world->media, world_now_ns(world));
     witness_begin(&world->witness, (uint16_t)(node->number + 1));
     rcu_sim_run(node->number, lane->number);
+    snapshot_thread_sim_hold(node->is_snapshot_held);
     enum lane_result result = lane_turn(lane->lane, node_clock_ns(world, node));
     witness_end(&world->witness);
     if (result == LANE_IDLE)

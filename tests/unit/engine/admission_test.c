@@ -235,6 +235,28 @@ static void test_admission_keeps_log_room_for_fences(void **state)
     expect_refused(f, &stranger, op_of(WIRE_OP_REGISTER, 1), WIRE_STATUS_LOG_FULL);
 }
 
+/* The room for data may end before that for everything else does. */
+static void test_admission_refuses_data_that_a_majority_has_no_room_for(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t session = fixture_register(f);
+    struct fixture_write write = {.session = session};
+    struct fixture_write stranger = {.session = 0};
+    f->view.data_room_bytes = 64;
+    fixture_begin(f);
+    expect_refused(f, &write, op_set(1, "a", "some value that does not fit"), WIRE_STATUS_LOG_FULL);
+    f->view.data_room_bytes = 0;
+    fixture_begin(f);
+    expect_refused(f, &write, op_swap(1, "a", "x", "y"), WIRE_STATUS_LOG_FULL);
+    expect_refused(f, &stranger, op_of(WIRE_OP_REGISTER, 1), WIRE_STATUS_LOG_FULL);
+    struct wire_op fence = op_of(WIRE_OP_FENCE, 1);
+    assert_int_equal(fixture_do(f, session, &fence).outcome, WIRE_OUTCOME_FENCED);
+    f->view.data_room_bytes = 4096;
+    fixture_begin(f);
+    struct wire_op set = op_set(2, "a", "x");
+    assert_int_equal(fixture_do(f, session, &set).outcome, WIRE_OUTCOME_OK);
+}
+
 static void test_admission_bounds_the_requests_of_a_batch(void **state)
 {
     struct fixture *f = *state;
@@ -329,6 +351,7 @@ int main(void)
         T(test_admission_is_silent_about_sessions_it_may_not_know_yet),
         T(test_admission_answers_a_retry_from_the_window),
         T(test_admission_keeps_log_room_for_fences),
+        T(test_admission_refuses_data_that_a_majority_has_no_room_for),
         T(test_admission_bounds_the_requests_of_a_batch),
         T(test_admission_bounds_the_bytes_of_a_batch),
         T(test_admission_counts_what_does_not_decode),

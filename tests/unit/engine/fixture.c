@@ -93,6 +93,7 @@ struct fixture *fixture_new(const struct engine_options *options)
                                    .commit_index = 1,
                                    .last_index = 1,
                                    .log_room_bytes = (size_t)1 << 30,
+                                   .data_room_bytes = (size_t)1 << 30,
                                    .append_room_bytes = (size_t)1 << 30,
                                    .record_bytes_max = RECORD_PAYLOAD_SIZE_BYTES_MAX,
                                    .role = WIRE_ROLE_LEADER};

@@ -13,13 +13,18 @@ static struct raft_entry entries[APPEND_ENTRIES_MAX];
 static struct raft_message round_trip(const struct raft_message *message)
 {
     struct wire_writer writer = {.data = buffer, .capacity_bytes = sizeof(buffer)};
-    peer_message_encode(&writer, message, 0xF00DF00D);
+    const struct peer_message_beside said = {.fingerprint = 0xF00DF00D,
+                                             .room = {.data_bytes = 6, .log_bytes = UINT64_MAX}};
+    peer_message_encode(&writer, message, &said);
     assert_false(writer.is_overflow);
-    uint32_t fingerprint;
+    struct peer_message_beside beside;
     struct raft_message ret;
     assert_int_equal(
-        peer_message_decode(span_of(buffer, writer.size_bytes), &fingerprint, &ret, entries), OK);
-    assert_true(fingerprint == 0xF00DF00D);
+        peer_message_decode(span_of(buffer, writer.size_bytes), &beside, &ret, entries), OK);
+    assert_true(beside.fingerprint == 0xF00DF00D);
+    bool has_room = message->type == RAFT_APPEND_REPLY;
+    assert_true(beside.room.data_bytes == (has_room ? 6 : 0));
+    assert_true(beside.room.log_bytes == (has_room ? UINT64_MAX : 0));
     assert_true(ret.type == message->type && ret.term == message->term);
     assert_true(ret.from == message->from && ret.to == message->to);
     return ret;
@@ -85,7 +90,7 @@ static struct span append_of_two(void)
     message.append_request.entry_count = 2;
     message.append_request.suspicion = 3;
     struct wire_writer writer = {.data = buffer, .capacity_bytes = sizeof(buffer)};
-    peer_message_encode(&writer, &message, 5);
+    peer_message_encode(&writer, &message, &(struct peer_message_beside){.fingerprint = 5});
     peer_message_add_entry(&writer, &(struct raft_entry){.term = 8, .kind = RAFT_ENTRY_NOOP});
     peer_message_add_entry(&writer, &(struct raft_entry){.term = 9,
                                                          .payload = (const uint8_t *)"payload",
@@ -98,10 +103,10 @@ static struct span append_of_two(void)
 static void test_peer_message_append_request_carries_its_entries(void **state)
 {
     (void)state;
-    uint32_t fingerprint;
+    struct peer_message_beside beside;
     struct raft_message ret;
-    assert_int_equal(peer_message_decode(append_of_two(), &fingerprint, &ret, entries), OK);
-    assert_int_equal(fingerprint, 5);
+    assert_int_equal(peer_message_decode(append_of_two(), &beside, &ret, entries), OK);
+    assert_int_equal(beside.fingerprint, 5);
     assert_true(ret.append_request.previous_index == 10 && ret.append_request.previous_term == 8);
     assert_true(ret.append_request.commit_index == 7 && ret.append_request.round == 6);
     assert_true(ret.append_request.quorum_age_ns == UINT64_MAX);
@@ -118,13 +123,13 @@ static void test_peer_message_changes_nothing_on_a_fault(void **state)
 {
     (void)state;
     struct span bytes = append_of_two();
-    uint32_t fingerprint = 1;
+    struct peer_message_beside beside = {.fingerprint = 1};
     struct raft_message ret = {.term = 999};
     entries[0].term = 999;
     for (size_t size = 0; size < bytes.size_bytes; size++) {
         struct span cut = span_of(bytes.data, size);
-        assert_int_equal(peer_message_decode(cut, &fingerprint, &ret, entries), ERR_SHORT);
-        assert_true(ret.term == 999 && fingerprint == 1 && entries[0].term == 999);
+        assert_int_equal(peer_message_decode(cut, &beside, &ret, entries), ERR_SHORT);
+        assert_true(ret.term == 999 && beside.fingerprint == 1 && entries[0].term == 999);
     }
 }
 

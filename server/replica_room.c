@@ -1,0 +1,92 @@
+/*
+ * What a replica has room for, and what a leader may admit: no more than fits its own log and the
+ * logs of a majority (majority_room.h). What is admitted can be committed without waiting for
+ * anybody's snapshot.
+ */
+#include "server/replica_internal.h"
+
+/* A log with less room than this part of its size is short of it. */
+#define SHORT_PARTS 8u
+
+static struct room_voters voters_of(const struct replica *replica)
+{
+    const struct raft_options *options = &replica->options.raft;
+    return (struct room_voters){
+        .ids = options->voters, .count = options->voter_count, .self = options->self};
+}
+
+size_t replica_record_bytes_max(const struct replica *replica)
+{
+    size_t room = log_record_room_max(replica->log) - LOG_NOOP_TAIL_SIZE_BYTES -
+                  log_record_room_bytes(0) - RECORD_ALIGN_BYTES;
+    return room < RECORD_PAYLOAD_SIZE_BYTES_MAX ? room : RECORD_PAYLOAD_SIZE_BYTES_MAX;
+}
+
+/* What fits no log without the next snapshot must not be refused for ever: a log that is short of
+ * room takes snapshots until both hold all there is. */
+bool replica_is_short_of_room(const struct replica *replica)
+{
+    size_t largest = log_record_room_bytes(replica_record_bytes_max(replica));
+    return log_room_bytes(replica->log) < log_capacity_bytes(replica->log) / SHORT_PARTS ||
+           replica_own_room(replica).data_bytes < largest;
+}
+
+struct record_room replica_own_room(const struct replica *replica)
+{
+    size_t room = log_room_bytes(replica->log);
+    return (struct record_room){
+        .data_bytes = log_sure_room_bytes(replica->log, LOG_NOOP_RESERVE_SIZE_BYTES +
+                                                            LOG_FENCE_RESERVE_SIZE_BYTES),
+        .log_bytes = room > LOG_NOOP_RESERVE_SIZE_BYTES ? room - LOG_NOOP_RESERVE_SIZE_BYTES : 0};
+}
+
+/* A reply of an earlier term, or one that raft does not count, says nothing of this leader's log.
+ * Nor does one that names a record from before the log's first: that voter needs a snapshot. */
+void replica_note_room(struct replica *replica, const struct raft_message *reply,
+                       const struct record_room *room)
+{
+    const struct room_voters voters = voters_of(replica);
+    struct majority_room *majority = &replica->majority_room;
+    struct raft_peer_progress progress;
+    if (reply->term != replica->status.term ||
+        !raft_peer_progress(replica->raft, reply->from, &progress))
+        return;
+    if (majority->term != reply->term)
+        majority_room_begin(majority, reply->term, &voters);
+    majority_room_trust(majority, reply->from, progress.match_index, &voters);
+    uint64_t match_index = reply->append_reply.match_index;
+    if (!reply->append_reply.is_success || match_index > progress.match_index ||
+        match_index + 1 < log_first_index(replica->log))
+        return;
+    const struct room_report report = {.voter = reply->from,
+                                       .match_index = match_index,
+                                       .position = log_position_behind(replica->log, match_index),
+                                       .room = *room};
+    majority_room_note(majority, &report, &voters);
+}
+
+static size_t least(size_t one, uint64_t other)
+{
+    return one < other ? one : (size_t)other;
+}
+
+/* Payload of one record that takes so much. */
+static size_t payload_bytes(size_t room_bytes)
+{
+    size_t kept = log_record_room_bytes(0) + RECORD_ALIGN_BYTES;
+    return room_bytes > kept ? room_bytes - kept : 0;
+}
+
+struct record_room replica_admissible_room(const struct replica *replica)
+{
+    struct record_room own = replica_own_room(replica);
+    uint64_t end = log_position_behind(replica->log, log_last_index(replica->log));
+    struct record_room others = {0};
+    if (replica->options.raft.voter_count == 1)
+        others = (struct record_room){UINT64_MAX, UINT64_MAX};
+    else if (replica->majority_room.term == replica->status.term)
+        others = majority_room_behind(&replica->majority_room, end);
+    return (struct record_room){.data_bytes =
+                                    payload_bytes(least(own.data_bytes, others.data_bytes)),
+                                .log_bytes = payload_bytes(least(own.log_bytes, others.log_bytes))};
+}

@@ -1,0 +1,143 @@
+/* What a log of segments promises to have room for, and where its records lie in the row. */
+#include "pmem/log.h"
+#include "tests/sim/medium_sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SEGMENT_BYTES 4096u
+#define SEGMENTS      6u
+#define FILE_BYTES    (12u * 1024 + SEGMENTS * SEGMENT_BYTES)
+
+struct fixture {
+    struct medium_sim *sim;
+    struct arena arena;
+    struct log *log;
+};
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    const struct medium_sim_options medium = {.seed = 5, .granularity = MEDIUM_PAGE};
+    const struct log_options options = {.path = "/media/one.log",
+                                        .size_bytes = FILE_BYTES,
+                                        .segment_size_bytes = SEGMENT_BYTES,
+                                        .is_created = true,
+                                        .identity = {.cluster_id = 7, .node = 2, .shard = 1}};
+    struct log_recovery recovery;
+    fixture->sim = medium_sim_create(&medium);
+    medium_sim_use(fixture->sim);
+    assert_int_equal(arena_init(&fixture->arena, log_arena_bytes(FILE_BYTES)), OK);
+    assert_int_equal(log_open(&options, &fixture->arena, &fixture->log, &recovery), OK);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    log_close(fixture->log);
+    arena_deinit(&fixture->arena);
+    medium_sim_destroy(fixture->sim);
+    free(fixture);
+    return 0;
+}
+
+static void persist(struct fixture *fixture)
+{
+    uint64_t ticket = 0;
+    uint64_t index = 0;
+    log_persist(fixture->log);
+    assert_int_equal(medium_persist_wait(log_medium(fixture->log)), OK);
+    assert_int_equal(log_persisted(fixture->log, &ticket, &index), OK);
+}
+
+static enum error try_append(struct fixture *fixture, size_t size_bytes)
+{
+    static const uint8_t payload[2048] = {1};
+    const struct log_record record = {.index = log_last_index(fixture->log) + 1,
+                                      .term = 1,
+                                      .kind = 1,
+                                      .payload = span_of(payload, size_bytes)};
+    enum error error = log_append(fixture->log, &record);
+    persist(fixture);
+    return error;
+}
+
+static void fill(struct fixture *fixture)
+{
+    persist(fixture);
+    while (try_append(fixture, 400) == OK) {
+    }
+}
+
+/* Drops what lies before the current segment, and wipes it. */
+static void recycle(struct fixture *fixture)
+{
+    log_drop(fixture->log, log_last_index(fixture->log));
+    for (uint32_t i = 0; !log_is_recycled(fixture->log); i++) {
+        assert_true(i < 1000);
+        assert_int_equal(log_recycle(fixture->log, 1024), OK);
+        persist(fixture);
+    }
+    persist(fixture);
+}
+
+/* What is promised fits, however its records cut the segments; what is kept is there afterwards. */
+static void test_log_room_is_there_for_records_of_any_size(void **state)
+{
+    struct fixture *fixture = *state;
+    static const size_t payloads[] = {16, 400, 1300, 1900};
+    uint64_t filled = 1;
+    for (uint32_t round = 0; round < 60; round++, filled = filled % 37 + 1) {
+        recycle(fixture);
+        for (uint64_t i = 0; i < filled; i++)
+            (void)try_append(fixture, 400);
+        size_t room_bytes = log_sure_room_bytes(fixture->log, 1024);
+        assert_true(room_bytes + 1024 <= log_room_bytes(fixture->log));
+        size_t payload = payloads[round % 4];
+        for (; room_bytes >= log_record_room_bytes(payload);
+             room_bytes -= log_record_room_bytes(payload)) {
+            assert_int_equal(try_append(fixture, payload), OK);
+        }
+        assert_true(log_room_bytes(fixture->log) >= 1024);
+    }
+    fill(fixture);
+    assert_int_equal(log_sure_room_bytes(fixture->log, 1024), 0);
+}
+
+static void test_log_room_knows_the_bytes_between_two_records(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture);
+    uint64_t first = log_position_behind(fixture->log, 1);
+    for (uint64_t index = 2; index <= log_last_index(fixture->log); index++) {
+        /* Nine records a segment, whose end loses the rest of it. */
+        uint64_t lost = (index - 1) / 9 * (SEGMENT_BYTES - 9 * 448);
+        if (index % 9 == 0 && index < log_last_index(fixture->log))
+            lost += SEGMENT_BYTES - 9 * 448; /* up to the begin of the next one */
+        assert_true(log_position_behind(fixture->log, index) == first + (index - 1) * 448 + lost);
+    }
+    uint64_t last = log_last_index(fixture->log);
+    uint64_t position = log_position_behind(fixture->log, last);
+    log_drop(fixture->log, 9);
+    assert_true(log_position_behind(fixture->log, 9) == first - 448 + SEGMENT_BYTES);
+    recycle(fixture);
+    assert_int_equal(try_append(fixture, 400), OK);
+    assert_true(log_position_behind(fixture->log, last + 1) >= position + 448); /* rises for ever */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_log_room_is_there_for_records_of_any_size, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_log_room_knows_the_bytes_between_two_records, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
