@@ -28,7 +28,9 @@ static void refresh_view(struct replica *replica)
 {
     const struct raft_status *status = &replica->status;
     struct medium *medium = log_medium(replica->log);
-    struct record_room room = replica_admissible_room(replica);
+    struct record_room room = {0};
+    if (status->role == RAFT_LEADER)
+        room = replica_admissible_room(replica);
     replica->view = (struct engine_view){
         .now_ns = replica->shared->now_ns,
         .is_leader = status->role == RAFT_LEADER,
