@@ -25,6 +25,7 @@
     X(ERR_CHECKSUM, "checksum mismatch")                                                           \
     X(ERR_CLUSTER, "of another cluster")                                                           \
     X(ERR_NODE, "of another node")                                                                 \
+    X(ERR_STORAGE, "of another storage")                                                           \
     X(ERR_SHARD, "of another shard")                                                               \
     X(ERR_KEY, "of another key")                                                                   \
     X(ERR_SNAPSHOT, "of another snapshot")                                                         \

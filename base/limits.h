@@ -12,6 +12,15 @@
 #define NODES_MAX    9
 #define PEERS_MAX    (NODES_MAX - 1)
 #define VOTER_ID_MAX 255
+/* Births of a storage and of those it took the place of, that its node keeps in mind. */
+#define IDENTITY_BIRTHS_MAX 8
+/* Storages in a configuration: those of two halves that share none, and two that catch up. */
+#define RAFT_MEMBERS_MAX (2 * NODES_MAX + 2)
+/* An encoded configuration. */
+#define RAFT_CONFIGURATION_HEAD_BYTES   24
+#define RAFT_CONFIGURATION_MEMBER_BYTES 40
+#define RAFT_CONFIGURATION_BYTES_MAX                                                               \
+    (RAFT_CONFIGURATION_HEAD_BYTES + RAFT_MEMBERS_MAX * RAFT_CONFIGURATION_MEMBER_BYTES)
 
 /* Shards of a cluster, and lanes of a node. Shard s lives on lane s % lanes of each node. */
 #define SHARDS_MAX 64
@@ -103,7 +112,7 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 #define RAFT_INFLIGHT_MAX 4096
 /* Messages that one step can emit: appends to every peer, several each while a pipeline fills. */
 #define RAFT_STEP_APPENDS_PER_PEER_MAX 4
-#define RAFT_STEP_MESSAGES_MAX         (PEERS_MAX * (RAFT_STEP_APPENDS_PER_PEER_MAX + 1))
+#define RAFT_STEP_MESSAGES_MAX         (RAFT_MEMBERS_MAX * (RAFT_STEP_APPENDS_PER_PEER_MAX + 1))
 
 /* Media. Places in a log are counted in units of RECORD_ALIGN_BYTES, in 32 bits. An entry of the
  * journal is a record that begins with its number. */
@@ -160,6 +169,7 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 
 static_assert(NODES_MAX % 2 == 1, "an even cluster gains nothing over the odd one below it");
 static_assert(NODES_MAX <= VOTER_ID_MAX, "every node needs a voter id");
+static_assert(RAFT_MEMBERS_MAX <= 32, "sets of members are 32-bit masks");
 static_assert(SHARDS_MAX <= UINT16_MAX, "the shard is 16 bits on the wire");
 static_assert(LANES_MAX <= SHARDS_MAX, "a lane has at least one shard");
 static_assert(PIECE_SIZE_BYTES_MIN <= PACKET_PAYLOAD_SIZE_BYTES_MAX, "a piece fits its packet");

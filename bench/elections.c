@@ -90,6 +90,12 @@ static uint32_t record_size(const void *context, uint64_t index)
     return 64;
 }
 
+/* The birth of a node's storage is its id. */
+static struct raft_storage storage_of(uint16_t id)
+{
+    return (struct raft_storage){.birth = id, .id = id};
+}
+
 static void arrive(struct trial *trial, struct arrival arrival)
 {
     CHECK(trial->arrival_count < MESSAGES_MAX);
@@ -100,7 +106,7 @@ static void arrive(struct trial *trial, struct arrival arrival)
 static void send(struct trial *trial, const struct raft_message *message, uint64_t from_ns)
 {
     trial->packets += trial->elected_ns == 0 && message->type == RAFT_VOTE_REQUEST;
-    if (message->to == trial->settings->nodes)
+    if (message->to.id == trial->settings->nodes)
         return;
     arrive(trial, (struct arrival){.at_ns = from_ns + draw(&trial->prng, trial->settings->delay),
                                    .message = *message});
@@ -121,8 +127,9 @@ static void carry_out(struct trial *trial, uint16_t id, const struct raft_effect
         send(trial, &effects->after[i], node->written_ns);
     if (!is_written)
         return;
-    struct arrival arrival = {
-        .at_ns = node->written_ns, .hard_state = effects->hard_state, .message = {.to = id}};
+    struct arrival arrival = {.at_ns = node->written_ns,
+                              .hard_state = effects->hard_state,
+                              .message = {.to = storage_of(id)}};
     if (effects->append_count > 0)
         arrival.durable_index = effects->append_first + effects->append_count - 1;
     arrive(trial, arrival);
@@ -159,13 +166,13 @@ static void receive(struct trial *trial, const struct raft_message *message)
         for (uint32_t i = 0; i < message->append_request.entry_count; i++) {
             uint64_t index = message->append_request.previous_index + 1 + i;
             entries[i] = noop;
-            entries[i].term = raft_term_at(trial->nodes[message->from].raft, index);
+            entries[i].term = raft_term_at(trial->nodes[message->from.id].raft, index);
         }
-        if (trial->heard_ns == 0 && message->from != trial->settings->nodes)
+        if (trial->heard_ns == 0 && message->from.id != trial->settings->nodes)
             trial->heard_ns = trial->now_ns;
     }
     trial->packets += trial->elected_ns == 0 && message->type == RAFT_VOTE_REPLY;
-    step(trial, message->to,
+    step(trial, message->to.id,
          (struct raft_event){.type = RAFT_EVENT_RECEIVE,
                              .receive = {.message = message, .entries = entries}});
 }
@@ -179,7 +186,7 @@ static void take_arrival(struct trial *trial, uint32_t at)
     if (arrival.message.type != 0)
         receive(trial, &arrival.message);
     else
-        step(trial, arrival.message.to,
+        step(trial, arrival.message.to.id,
              (struct raft_event){
                  .type = RAFT_EVENT_DURABLE,
                  .durable = {.index = arrival.durable_index, .hard_state = arrival.hard_state}});
@@ -189,11 +196,11 @@ static void campaign(struct trial *trial, uint16_t id)
 {
     struct raft_status status;
     raft_status(trial->nodes[id].raft, &status);
-    struct raft_message message = {.type = RAFT_TIMEOUT_NOW,
-                                   .from = status.leader != 0 ? status.leader
-                                                              : (uint16_t)trial->settings->nodes,
-                                   .to = id,
-                                   .term = status.term};
+    struct raft_message message = {
+        .type = RAFT_TIMEOUT_NOW,
+        .from = storage_of(status.leader != 0 ? status.leader : (uint16_t)trial->settings->nodes),
+        .to = storage_of(id),
+        .term = status.term};
     step(trial, id,
          (struct raft_event){.type = RAFT_EVENT_RECEIVE, .receive = {.message = &message}});
 }
@@ -236,11 +243,22 @@ static void proceed(struct trial *trial)
         take_arrival(trial, next_arrival);
 }
 
+/* Every node is a voter. */
+static struct raft_configuration configuration_of(uint16_t nodes)
+{
+    struct raft_configuration configuration = {.cluster = 1};
+    for (uint16_t id = 1; id <= nodes; id++) {
+        const struct raft_member member = {.storage = storage_of(id), .membership = RAFT_VOTER};
+        CHECK(raft_configuration_add(&configuration, &member) == OK);
+    }
+    return configuration;
+}
+
 static struct raft_options node_options(const struct trial *trial, uint16_t id, uint64_t seed)
 {
     const struct settings *settings = trial->settings;
-    struct raft_options options = {.self = id,
-                                   .voter_count = settings->nodes,
+    struct raft_options options = {.self = storage_of(id),
+                                   .founder_count = settings->nodes,
                                    .election_timeout_min_ns = settings->timeout.min_ns,
                                    .election_timeout_max_ns = settings->timeout.max_ns,
                                    .heartbeat_interval_ns = settings->heartbeat_ns,
@@ -251,7 +269,7 @@ static struct raft_options node_options(const struct trial *trial, uint16_t id, 
                                    .seed = seed,
                                    .sizes = {.size_bytes = record_size}};
     for (uint16_t voter = 1; voter <= settings->nodes; voter++)
-        options.voters[voter - 1] = voter;
+        options.founders[voter - 1] = voter;
     return options;
 }
 
@@ -268,6 +286,7 @@ static void open_node(struct trial *trial, uint16_t id)
     struct node *node = &trial->nodes[id];
     struct raft_options options = node_options(trial, id, prng_next(&trial->prng));
     struct raft_restored restored = {.hard_state = {.term = 1}, .commit_index = LOG_SHORTEST};
+    restored.configuration = configuration_of((uint16_t)trial->settings->nodes);
     CHECK(posix_memalign(&node->memory, 64, raft_size(&options)) == 0);
     memset(node->memory, 0, raft_size(&options));
     CHECK(raft_init(node->memory, &options, &restored, trial->now_ns, &node->raft) == OK);
@@ -281,8 +300,8 @@ static void last_heartbeat(struct trial *trial)
 {
     for (uint16_t id = 1; id < trial->settings->nodes; id++) {
         struct raft_message message = {.type = RAFT_APPEND_REQUEST,
-                                       .from = (uint16_t)trial->settings->nodes,
-                                       .to = id,
+                                       .from = storage_of((uint16_t)trial->settings->nodes),
+                                       .to = storage_of(id),
                                        .term = 1,
                                        .append_request = {.previous_index = LOG_SHORTEST,
                                                           .previous_term = 1,

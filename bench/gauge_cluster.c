@@ -106,8 +106,8 @@ static struct replica_options replica_options_of(uint32_t host, uint32_t node_co
 {
     struct replica_options options = {
         .cluster_id = CLUSTER_ID,
-        .raft = {.self = (uint16_t)(host + 1),
-                 .voter_count = node_count,
+        .raft = {.self = {.id = (uint16_t)(host + 1)},
+                 .founder_count = node_count,
                  .election_timeout_min_ns = UINT64_C(150000000),
                  .election_timeout_max_ns = UINT64_C(300000000),
                  .heartbeat_interval_ns = UINT64_C(50000000),
@@ -129,12 +129,13 @@ static struct replica_options replica_options_of(uint32_t host, uint32_t node_co
         .log = {.path = path,
                 .size_bytes = LOG_BYTES,
                 .is_created = true,
+                .birth = host + 1,
                 .identity = {.cluster_id = CLUSTER_ID, .node = (uint16_t)(host + 1)}},
         .journal = {.path = path, .size_bytes = JOURNAL_BYTES},
         .wall_ns = UINT64_C(1700000000000000000),
         .medium_stall_ns = UINT64_C(1) << 60};
     for (uint32_t i = 0; i < node_count; i++) {
-        options.raft.voters[i] = (uint16_t)(i + 1);
+        options.raft.founders[i] = (uint16_t)(i + 1);
         options.peers[i] = host_address(i);
     }
     return options;

@@ -103,8 +103,8 @@ static void receive(struct leader *leader)
 
 static void leader_open(struct leader *leader, uint32_t voter_count)
 {
-    struct raft_options options = {.self = 1,
-                                   .voter_count = voter_count,
+    struct raft_options options = {.self = {.birth = 1, .id = 1},
+                                   .founder_count = voter_count,
                                    .election_timeout_min_ns = TIMEOUT_NS,
                                    .election_timeout_max_ns = 2 * TIMEOUT_NS,
                                    .heartbeat_interval_ns = TIMEOUT_NS / 3,
@@ -116,8 +116,13 @@ static void leader_open(struct leader *leader, uint32_t voter_count)
                                    .sizes = {.size_bytes = record_size}};
     struct raft_restored restored = {0};
     struct raft_status status = {0};
-    for (uint32_t i = 0; i < voter_count; i++)
-        options.voters[i] = (uint16_t)(i + 1);
+    restored.configuration.cluster = 1;
+    for (uint16_t id = 1; id <= voter_count; id++) {
+        const struct raft_member member = {.storage = {.birth = id, .id = id},
+                                           .membership = RAFT_VOTER};
+        options.founders[id - 1] = id;
+        CHECK(raft_configuration_add(&restored.configuration, &member) == OK);
+    }
     *leader = (struct leader){.now_ns = 1};
     leader->memory = aligned_alloc(64, (raft_size(&options) + 63) / 64 * 64);
     CHECK(leader->memory != NULL);

@@ -108,8 +108,8 @@ static void append_encode(struct codec *codec, uint32_t i)
     struct wire_writer writer = {.data = codec->bodies[i], .capacity_bytes = BODY_BYTES};
     struct wire_peer_message message = {
         .type = WIRE_PEER_APPEND_REQUEST,
-        .from = 1,
-        .to = 2,
+        .from = {.birth = 101, .id = 1},
+        .to = {.birth = 102, .id = 2},
         .term = 1,
         .append_request = {.previous_index = ++codec->number,
                            .previous_term = 1,

@@ -144,7 +144,8 @@ uint64_t engine_snapshot_bytes_max(const struct engine_options *options)
                       ENGINE_BLOCK_SIZE_BYTES,
                   "an entry's head fits beside the bytes of its first block");
     struct wire_limits capacity = capacity_of(options);
-    uint64_t bytes = SNAPSHOT_ITEM_HEADER_BYTES * 2 + SNAPSHOT_HEAD_BYTES + SNAPSHOT_END_BYTES;
+    uint64_t bytes = SNAPSHOT_ITEM_HEADER_BYTES * 3 + SNAPSHOT_HEAD_BYTES +
+                     SNAPSHOT_CHANGE_BYTES_MAX + SNAPSHOT_END_BYTES;
     bytes += (uint64_t)capacity.blocks_max * ENGINE_BLOCK_SIZE_BYTES;
     bytes +=
         (uint64_t)capacity.sessions_max * (SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_SESSION_BYTES_MAX);

@@ -277,6 +277,9 @@ void engine_snapshot_abandon(struct engine *engine);
 void engine_install_begin(struct engine *engine);
 bool engine_install_clear(struct engine *engine, uint32_t visits_max);
 MUST_USE enum error engine_install_read(struct engine *engine, struct span chunk);
+/* The configuration that a stream with this begin (a first block) brings. False: it brings none. */
+bool engine_snapshot_configuration(struct span begin, uint64_t *ret_index,
+                                   struct raft_configuration *ret_configuration);
 MUST_USE enum error engine_install_end(struct engine *engine, uint32_t visits_max);
 bool engine_is_installing(const struct engine *engine);
 

@@ -53,6 +53,12 @@ bool engine_install_clear(struct engine *engine, uint32_t visits_max)
     return false;
 }
 
+bool engine_snapshot_configuration(struct span begin, uint64_t *ret_index,
+                                   struct raft_configuration *ret_configuration)
+{
+    return snapshot_peek_configuration(begin, ret_index, ret_configuration);
+}
+
 enum error engine_install_read(struct engine *engine, struct span chunk)
 {
     CHECK(is_installing(engine));

@@ -6,6 +6,12 @@
  * differ, and the newest wins: the higher term, then the one that has a vote. (A word is atomic, so
  * an invalid one is rot, never a torn write.)
  *
+ * The vote is the place, from 1, of a birth in the table of births that this node has voted for:
+ * the birth in one word, a sequence (bits 32 to 63) and a checksum in the next. An entry becomes
+ * durable together with the word that names it, at the latest. If only the word survives, or the
+ * entry rots, the vote was given to a storage that nobody knows: this node votes for no one in that
+ * term.
+ *
  * Commit hint: place of the record known to be committed (unit, high half) and a checksum over that
  * record's header. The hint may become durable before records written earlier, so an index would
  * bless whatever older record has it, and a place alone whatever newer record comes to lie there.
@@ -24,7 +30,96 @@ static size_t slot_offset(uint32_t slot)
     return LOG_STATE_OFFSET + (size_t)slot * LOG_SLOT_STEP_BYTES;
 }
 
-static uint64_t slot_encode(uint32_t seed, uint64_t term, uint16_t vote)
+static size_t birth_offset(uint32_t place)
+{
+    return LOG_BIRTHS_OFFSET + (size_t)(place - 1) * 16;
+}
+
+static uint64_t birth_check(const struct log *log, uint32_t place, uint64_t birth,
+                            uint32_t sequence)
+{
+    uint8_t bytes[12];
+    le64_store(bytes, birth);
+    le32_store(bytes + 8, sequence);
+    return (uint64_t)sequence << 32 | crc32c(log->seed ^ place, bytes, sizeof(bytes));
+}
+
+/* The sequence of the entry; 0: there is no good one. */
+static uint32_t birth_load(const struct log *log, uint32_t place, uint64_t *ret_birth)
+{
+    const uint8_t *entry = log->data + birth_offset(place);
+    uint64_t birth = le64_load(entry);
+    uint64_t check = le64_load(entry + 8);
+    uint32_t sequence = (uint32_t)(check >> 32);
+    if (birth == 0 || check != birth_check(log, place, birth, sequence))
+        return 0;
+    *ret_birth = birth;
+    return sequence;
+}
+
+static void birth_write(struct log *log, uint32_t place, uint64_t birth, uint32_t sequence)
+{
+    medium_write_word(log->medium, birth_offset(place), birth);
+    medium_write_word(log->medium, birth_offset(place) + 8,
+                      birth_check(log, place, birth, sequence));
+}
+
+/* Where the last entry was put, and the entry that the vote names. */
+static void births_load(struct log *log)
+{
+    log->vote = log->vote_place != 0 ? LOG_VOTE_UNKNOWN : 0;
+    for (uint32_t place = 1; place <= LOG_BIRTHS_MAX; place++) {
+        uint64_t birth;
+        uint32_t sequence = birth_load(log, place, &birth);
+        if (sequence > log->birth_sequence) {
+            log->birth_sequence = sequence;
+            log->birth_place = place;
+        }
+        if (sequence != 0 && place == log->vote_place)
+            log->vote = birth;
+    }
+}
+
+/*
+ * The place of a birth, which is put there if it is new. New ones go round the table, so that a
+ * place is used again after all others: a word on the medium that an older vote left, and that may
+ * still count after a crash, never comes to name another birth.
+ */
+static uint8_t birth_store(struct log *log, uint64_t birth)
+{
+    for (uint32_t place = 1; place <= LOG_BIRTHS_MAX; place++) {
+        uint64_t there;
+        if (birth_load(log, place, &there) != 0 && there == birth)
+            return (uint8_t)place;
+    }
+    uint32_t place = log->birth_place % LOG_BIRTHS_MAX + 1;
+    if (place == log->vote_place)
+        place = place % LOG_BIRTHS_MAX + 1;
+    log->birth_place = place;
+    log->birth_sequence++;
+    birth_write(log, place, birth, log->birth_sequence);
+    return (uint8_t)place;
+}
+
+void hard_state_set(struct log *log, uint64_t term, uint64_t vote)
+{
+    log->term = term;
+    log->vote = vote;
+    log->vote_place = vote != 0 ? birth_store(log, vote) : 0;
+    hard_state_store(log);
+}
+
+void births_rewrite(struct log *log)
+{
+    for (uint32_t place = 1; place <= LOG_BIRTHS_MAX; place++) {
+        uint64_t birth;
+        uint32_t sequence = birth_load(log, place, &birth);
+        if (sequence != 0)
+            birth_write(log, place, birth, sequence);
+    }
+}
+
+static uint64_t slot_encode(uint32_t seed, uint64_t term, uint8_t vote)
 {
     uint8_t bytes[8];
     uint64_t word = term << 24 | (uint64_t)vote << 16;
@@ -35,7 +130,7 @@ static uint64_t slot_encode(uint32_t seed, uint64_t term, uint16_t vote)
 
 void hard_state_store(struct log *log)
 {
-    uint64_t word = slot_encode(log->seed, log->term, log->vote);
+    uint64_t word = slot_encode(log->seed, log->term, log->vote_place);
     for (uint32_t slot = 0; slot < LOG_SLOTS; slot++)
         medium_write_word(log->medium, slot_offset(slot), word);
 }
@@ -44,12 +139,12 @@ enum error hard_state_load(struct log *log, bool *ret_is_damaged)
 {
     uint32_t damaged_count = 0;
     uint64_t term = 0;
-    uint16_t vote = 0;
+    uint8_t vote = 0;
 
     for (uint32_t slot = 0; slot < LOG_SLOTS; slot++) {
         uint64_t word = le64_load(log->data + slot_offset(slot));
         uint64_t slot_term = word >> 24;
-        uint16_t slot_vote = (uint16_t)(word >> 16 & 0xff);
+        uint8_t slot_vote = (uint8_t)(word >> 16);
         if (word == 0)
             continue;
         if (word != slot_encode(log->seed, slot_term, slot_vote)) {
@@ -64,7 +159,8 @@ enum error hard_state_load(struct log *log, bool *ret_is_damaged)
     if (damaged_count == LOG_SLOTS)
         return ERR_CHECKSUM;
     log->term = term;
-    log->vote = vote;
+    log->vote_place = vote;
+    births_load(log);
     *ret_is_damaged = damaged_count > 0;
     return OK;
 }

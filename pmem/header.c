@@ -12,7 +12,9 @@
  *   28  u32  record alignment
  *   32  u64  file size
  *   40  u32  segment size in pages of 4096 bytes; 0: one segment, no table
- *   44  [20] zero
+ *   44  u32  zero
+ *   48  u64  birth of this storage: random, drawn when the file was made
+ *   56  u64  zero
  *
  * The file appears under its name zeroed; the header follows. A power loss in between leaves zeros
  * and words of our own header and nothing else: that is a fresh file, begun again.
@@ -25,7 +27,7 @@
 #include <stdio.h>
 
 #define HEADER_MAGIC   UINT64_C(0x474f4c58554c4c50) /* "PLLUXLOG" */
-#define HEADER_VERSION 1u
+#define HEADER_VERSION 2u
 #define HEADER_CRC     12
 #define HEADER_CLUSTER 16
 #define HEADER_NODE    24
@@ -33,6 +35,7 @@
 #define HEADER_ALIGN   28
 #define HEADER_FILE    32
 #define HEADER_SEGMENT 40
+#define HEADER_BIRTH   48
 #define HEADER_PAGE    4096u
 
 static uint32_t header_crc(const uint8_t *header)
@@ -55,6 +58,7 @@ static void file_header_compose(const struct log_identity *identity,
     le32_store(header + HEADER_ALIGN, RECORD_ALIGN_BYTES);
     le64_store(header + HEADER_FILE, found->file_bytes);
     le32_store(header + HEADER_SEGMENT, (uint32_t)(found->segment_bytes / HEADER_PAGE));
+    le64_store(header + HEADER_BIRTH, found->birth);
     le32_store(header + HEADER_CRC, header_crc(header));
 }
 
@@ -93,7 +97,14 @@ static bool header_is_unfinished(const struct medium *medium, const struct log_o
     memcpy(ours + LOG_HEADER_COPY_OFFSET, ours, LOG_HEADER_SIZE_BYTES);
     for (size_t i = 0; i < LOG_STATE_OFFSET; i += 8) {
         uint64_t word = le64_load(data + i);
-        if (word != 0 && word != le64_load(ours + i))
+        uint64_t our_word = le64_load(ours + i);
+        if (i % LOG_HEADER_COPY_OFFSET == HEADER_BIRTH)
+            continue;                          /* drawn anew */
+        if (i % LOG_HEADER_COPY_OFFSET == 8) { /* the checksum has the birth in it */
+            word &= UINT32_MAX;
+            our_word &= UINT32_MAX;
+        }
+        if (word != 0 && word != our_word)
             return false;
     }
     return recovery_is_zero(data, LOG_STATE_OFFSET, fresh->file_bytes);
@@ -198,7 +209,8 @@ enum error log_header_check(const struct medium *medium, const struct log_option
     if (!is_first_whole && !is_second_whole) {
         const struct log_header_found fresh = {.state = LOG_HEADER_FRESH,
                                                .file_bytes = medium_bytes,
-                                               .segment_bytes = options->segment_size_bytes};
+                                               .segment_bytes = options->segment_size_bytes,
+                                               .birth = options->birth};
         if (medium_bytes < LOG_FILE_BYTES_MIN || !options->is_created ||
             !header_is_unfinished(medium, options, &fresh))
             return header_refuse_rotten(data, options->path, note, note_size);
@@ -215,5 +227,6 @@ enum error log_header_check(const struct medium *medium, const struct log_option
         is_first_whole && is_second_whole ? LOG_HEADER_GOOD : LOG_HEADER_DAMAGED_COPY;
     ret_found->file_bytes = le64_load(header + HEADER_FILE);
     ret_found->segment_bytes = (size_t)le32_load(header + HEADER_SEGMENT) * HEADER_PAGE;
+    ret_found->birth = le64_load(header + HEADER_BIRTH);
     return OK;
 }

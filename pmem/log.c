@@ -142,16 +142,13 @@ uint32_t log_payload_size_bytes(const struct log *log, uint64_t index)
     return (uint32_t)record.payload.size_bytes;
 }
 
-void log_write_hard_state(struct log *log, uint64_t term, uint16_t vote)
+void log_write_hard_state(struct log *log, uint64_t term, uint64_t vote)
 {
     CHECK(term >= log->term);
     CHECK(term <= TERM_MAX);
-    CHECK(vote <= VOTER_ID_MAX);
     if (term == log->term && vote == log->vote)
         return;
-    log->term = term;
-    log->vote = vote;
-    hard_state_store(log);
+    hard_state_set(log, term, vote);
 }
 
 enum error log_probe(struct log *log)

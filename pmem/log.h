@@ -38,7 +38,7 @@
  *   48       payload, then zero up to the alignment
  *
  * The hard state is one 8-byte word: term (40 bits), vote (8), checksum (16). It lies in two slots;
- * every change writes both, so that either may rot.
+ * every change writes both, so that either may rot. The vote names an entry in a table of births.
  *
  * Owner: one thread.
  */
@@ -52,6 +52,9 @@
 #include "pmem/medium.h"
 
 struct log;
+
+/* As a vote: for a storage that is not known any more. No storage has this birth. */
+#define LOG_VOTE_UNKNOWN UINT64_MAX
 
 struct log_identity {
     uint64_t cluster_id;
@@ -68,6 +71,7 @@ struct log_options {
      * whole. An existing file keeps its own. */
     size_t segment_size_bytes;
     bool is_created; /* create when missing */
+    uint64_t birth;  /* of a file to be created: random, not 0 */
     struct log_identity identity;
     /* The newest snapshot of what the log decides, durable and whole; index 0: none. A log that
      * does not go on from there begins anew behind it. */
@@ -82,8 +86,9 @@ struct log_recovery {
     bool is_reset;        /* begins anew behind the snapshot */
     uint64_t first_index; /* of the records that are there; last_index + 1: none */
     uint64_t last_index;
-    uint64_t term; /* hard state */
-    uint16_t vote;
+    uint64_t birth; /* of this storage */
+    uint64_t term;  /* hard state */
+    uint64_t vote;
     uint64_t commit_index; /* highest commit index that records or hint vouch for, <= last_index */
     bool is_suspect;       /* records behind last_index may be missing: see raft_restored */
     uint64_t torn_bytes;
@@ -184,8 +189,8 @@ uint32_t log_payload_size_bytes(const struct log *log, uint64_t index);
  * it. At the start only. ERR_SYNC as log_persisted. */
 MUST_USE enum error log_probe(struct log *log);
 
-/* Stores term and vote, at most TERM_MAX and VOTER_ID_MAX; durable with the next persist. */
-void log_write_hard_state(struct log *log, uint64_t term, uint16_t vote);
+/* Stores term, at most TERM_MAX, and vote; durable with the next persist. */
+void log_write_hard_state(struct log *log, uint64_t term, uint64_t vote);
 
 /* Notes a commit index for the next start: a hint, never needed for safety, durable whenever. An
  * index above the last record counts as the last. */

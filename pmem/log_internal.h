@@ -17,6 +17,8 @@
 #define LOG_HINT_OFFSET        (LOG_STATE_OFFSET + 1024u)
 #define LOG_SETTLED_OFFSET     (LOG_STATE_OFFSET + 1536u)
 #define LOG_BEGIN_OFFSET       (LOG_STATE_OFFSET + 2048u)
+#define LOG_BIRTHS_OFFSET      (LOG_STATE_OFFSET + 2560u)
+#define LOG_BIRTHS_MAX         64u   /* that a node has voted for */
 #define LOG_RECORDS_OFFSET     8192u /* of a log of one segment; else the table lies here */
 #define LOG_TABLE_SIZE_BYTES   4096u
 #define LOG_TABLE_COPY_OFFSET  2048u /* of the second copy, from the table's begin */
@@ -116,8 +118,12 @@ struct log {
     uint64_t lost_through_index; /* highest index that may have been lost; 0: none; or everything */
     uint32_t *units;             /* ring: index -> offset / RECORD_ALIGN_BYTES; that of 0 is 0 */
     uint64_t units_max;          /* records that fit at a time */
+    uint64_t birth;
     uint64_t term;
-    uint16_t vote;
+    uint64_t vote;
+    uint8_t vote_place;      /* in the table of births; 0: no vote */
+    uint32_t birth_place;    /* where the last new one was put */
+    uint32_t birth_sequence; /* of that */
     uint32_t pending_first;
     uint32_t pending_count;
     struct log_pending pending[LOG_PENDING_MAX];
@@ -219,6 +225,7 @@ struct log_header_found {
     enum log_header_state state;
     size_t file_bytes;    /* as the header states */
     size_t segment_bytes; /* as well; 0: one segment */
+    uint64_t birth;       /* as well */
 };
 /* `note` is written on an error. */
 MUST_USE enum error log_header_check(const struct medium *medium, const struct log_options *options,
@@ -230,6 +237,9 @@ void log_header_write(struct medium *medium, const struct log_identity *identity
 /* hard_state.c: term, vote, commit hint. */
 MUST_USE enum error hard_state_load(struct log *log, bool *ret_is_damaged);
 void hard_state_store(struct log *log);
+void hard_state_set(struct log *log, uint64_t term, uint64_t vote);
+/* Stores what a start has found once more: a killed process may have left it in a cache. */
+void births_rewrite(struct log *log);
 /* Index of the record the hint names if that is part of the log; 0 otherwise. */
 uint64_t commit_hint_load(const struct log *log);
 void commit_hint_store(struct log *log, uint64_t commit_index);

@@ -118,6 +118,7 @@ static enum error recovered_persist(struct log *log, const struct log_identity *
     log_header_write(log->medium, identity, found);
     if (log->term != 0)
         hard_state_store(log);
+    births_rewrite(log);
     enum error error = found->state == LOG_HEADER_FRESH ? medium_persist_wait(log->medium) : OK;
     if (error != OK)
         return error;
@@ -175,10 +176,11 @@ static void doubt_describe(const struct log *log, const char *path,
     size_t note_size = sizeof(ret_recovery->note);
 
     if (ret_recovery->is_created)
-        snprintf(note, note_size,
-                 "%.100s: created; the cluster's first election needs every node; a node whose log "
-                 "was lost rejoins by itself",
-                 path);
+        snprintf(
+            note, note_size,
+            "%.100s: created; a cluster forms when all nodes of [peers] are there; where there "
+            "is one, its leader takes this storage in place of the one that the node had",
+            path);
     else if (log->lost_through_index == LOG_LOST_EVERYTHING)
         snprintf(note, note_size,
                  "%.100s: offset %zu: no quorum has settled this log since it was created; until "
@@ -203,6 +205,7 @@ static void log_recover(struct log *log, struct recovery_scan *ret_scan)
         if (last.term > log->term) {
             log->term = last.term;
             log->vote = 0;
+            log->vote_place = 0;
         }
     }
     uint64_t hint = commit_hint_load(log);
@@ -226,6 +229,7 @@ static enum error log_found(struct log *log, const struct log_options *options,
         error = begin_anew(log, options->snapshot_index);
     ret_recovery->first_index = log->first_index;
     ret_recovery->last_index = log->last_index;
+    ret_recovery->birth = log->birth;
     ret_recovery->term = log->term;
     ret_recovery->vote = log->vote;
     if (ret_recovery->is_reset || commit_index < options->snapshot_index)
@@ -262,6 +266,7 @@ static enum error log_check(const struct log_options *options, const struct aren
         return error;
     log->data = medium_data(log->medium);
     log->seed = log_header_seed(&options->identity);
+    log->birth = ret_header->birth;
     segments_layout(log, ret_header->file_bytes, ret_header->segment_bytes);
     error = hard_state_load(log, &is_slot_damaged);
     if (error != OK) {

@@ -61,12 +61,27 @@ static enum error check_room(const struct raft *raft, const struct raft_append_p
     return runs <= raft->trail.runs_max ? OK : ERR_FULL;
 }
 
+static enum error check_configurations(const struct raft_entry *entries, uint32_t entry_count)
+{
+    for (uint32_t i = 0; i < entry_count; i++) { /* APPEND_ENTRIES_MAX */
+        struct raft_configuration configuration;
+        if (entries[i].kind == RAFT_ENTRY_CONFIGURATION &&
+            raft_configuration_decode(entries[i].payload, entries[i].size_bytes, &configuration) !=
+                OK)
+            return ERR_RANGE;
+    }
+    return OK;
+}
+
 /* A committed record is in the log of every later leader (paper 5.4.3), and a leader never changes
- * its own log (5.3), so a request against either comes from no leader. */
+ * its own log (5.3), so a request against either comes from no leader. The configuration before the
+ * newest one is committed, also where the commit index does not tell (membership.c). */
 static bool is_against_promises(const struct raft *raft, const struct raft_message *message,
                                 const struct raft_append_plan *plan)
 {
     uint64_t fixed = raft->commit_index;
+    if (raft->previous_index > fixed)
+        fixed = raft->previous_index;
     if (message->term == raft->hard_state.term && raft->verified_index > fixed)
         fixed = raft->verified_index;
     if (!plan->is_match)
@@ -84,6 +99,8 @@ enum error raft_check_append_request(struct raft *raft, const struct raft_messag
         return ERR_RANGE;
     CHECK(count == 0 || entries != NULL);
     enum error error = check_terms(message, entries);
+    if (error == OK)
+        error = check_configurations(entries, count);
     if (error != OK)
         return error;
     if (message->term < raft->hard_state.term)
@@ -115,6 +132,16 @@ static void reject(struct raft *raft, const struct raft_message *message)
     reply->append_reply.conflict_index = first;
 }
 
+/* In force at once: the leader counts by it from the moment when it appended it, and committing it
+ * takes a majority of it (thesis 4.1). */
+static void adopt_configuration(struct raft *raft, const struct raft_entry *entry)
+{
+    struct raft_configuration configuration;
+    enum error error = raft_configuration_decode(entry->payload, entry->size_bytes, &configuration);
+    CHECK(error == OK); /* raft_check_append_request has decoded it */
+    raft_append_configuration(raft, &configuration, raft->trail.last_index);
+}
+
 static void write_log(struct raft *raft, const struct raft_append_plan *plan,
                       const struct raft_entry *entries)
 {
@@ -122,6 +149,7 @@ static void write_log(struct raft *raft, const struct raft_append_plan *plan,
     if (plan->truncate_from != 0) {
         CHECK(plan->truncate_from > raft->commit_index);
         trail_truncate(&raft->trail, plan->truncate_from);
+        raft_roll_back_configuration(raft, plan->truncate_from);
         effects->truncate_from = plan->truncate_from;
         /* What was durable from here on is of the old history. */
         if (raft->durable_index >= plan->truncate_from)
@@ -132,18 +160,22 @@ static void write_log(struct raft *raft, const struct raft_append_plan *plan,
     effects->append_first = raft->trail.last_index + 1;
     effects->append_count = plan->append_count;
     effects->append_skip = plan->skip;
-    for (uint32_t i = 0; i < plan->append_count; i++)
-        trail_append(&raft->trail, entries[plan->skip + i].term);
+    for (uint32_t i = 0; i < plan->append_count; i++) {
+        const struct raft_entry *entry = &entries[plan->skip + i];
+        trail_append(&raft->trail, entry->term);
+        if (entry->kind == RAFT_ENTRY_CONFIGURATION)
+            adopt_configuration(raft, entry);
+    }
 }
 
 /* Whom it voted for may have been lost with the records. It is the leader's supporter now: a second
  * leader of this term must not be elected with its help. */
 static void trust_log(struct raft *raft)
 {
-    CHECK(raft->leader != 0);
+    CHECK(raft->leader.birth != 0);
     raft->suspicion = 0;
     if (raft->hard_state.vote == 0)
-        raft->hard_state.vote = raft->leader;
+        raft->hard_state.vote = raft->leader.birth;
 }
 
 /*
@@ -193,7 +225,7 @@ void raft_handle_append_request(struct raft *raft, const struct raft_message *me
                                 const struct raft_entry *entries)
 {
     CHECK(raft->role != RAFT_LEADER);
-    if (raft->role != RAFT_FOLLOWER || raft->leader != message->from)
+    if (raft->role != RAFT_FOLLOWER || raft->leader.birth != message->from.birth)
         raft_become_follower(raft, raft->hard_state.term, message->from);
     raft->leader_contact_ns = raft->now_ns;
     raft->votes_in_vain = 0;

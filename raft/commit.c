@@ -4,14 +4,14 @@
  */
 #include "raft/raft_internal.h"
 
-/* One record of this term at the end of the leader's log. */
-void raft_append_own(struct raft *raft, bool is_noop)
+/* One record of this term at the end of the leader's log; kind 0: the event's. */
+void raft_append_own(struct raft *raft, enum raft_entry_kind kind)
 {
     CHECK(raft->role == RAFT_LEADER);
     trail_append(&raft->trail, raft->hard_state.term);
     raft->effects->append_first = raft->trail.last_index;
     raft->effects->append_count = 1;
-    raft->effects->append_is_noop = is_noop;
+    raft->effects->append_own = kind;
 }
 
 bool raft_has_own_commit(const struct raft *raft)
@@ -24,10 +24,11 @@ bool raft_has_own_commit(const struct raft *raft)
 void raft_advance_commit(struct raft *raft)
 {
     CHECK(raft->role == RAFT_LEADER);
-    uint64_t matches[NODES_MAX];
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++)
+    uint64_t matches[RAFT_MEMBERS_MAX];
+    for (uint32_t slot = 0; slot < raft->configuration.slot_count; slot++)
         matches[slot] = raft->peers[slot].match_index;
-    matches[raft->self_slot] = raft->durable_index;
+    if (raft->self_slot != RAFT_SLOT_NONE)
+        matches[raft->self_slot] = raft->durable_index;
     uint64_t index = raft_quorum_value(raft, matches);
     if (index <= raft->commit_index || trail_term_at(&raft->trail, index) != raft->hard_state.term)
         return;

@@ -1,11 +1,28 @@
 /*
- * The configuration: who votes. A value that the core reads wherever it counts nodes, so that a
- * later change of members exchanges one value and no code.
+ * The configuration: which storages count. It is a value in the log: the newest record of its kind
+ * is in force from the moment when it is appended (thesis 4.1), and the one before it again if a
+ * truncation takes that record away.
  *
- * A slot is a voter's place in the configuration, 0 to voter_count - 1. What is kept for each voter
- * is kept by slot.
+ * A member is a storage and not a node: its birth is a random number that was drawn when the
+ * storage was made. A node whose files were lost has a new birth, and is nobody that was counted.
  *
- * Owner: the core's thread.
+ * Members change by joint consensus (paper 6, thesis 4.3): a configuration in which some members
+ * are only coming and others only going has two halves, and needs a majority of each.
+ *
+ * A slot is a member's place, 0 to slot_count - 1. A member keeps its slot as long as it is a
+ * member, so what is kept for each member is kept by slot. A slot may be free.
+ *
+ * Encoded, little endian: a head of 24 bytes, then 40 bytes for each slot.
+ *
+ *   0  1  version, 1             0   8  birth, 0: the slot is free
+ *   1  1  slot_count             8   2  node id
+ *   2  6  zero                   10  1  membership
+ *   8  8  cluster                11  3  zero
+ *   16 8  era                    14  2  UDP port
+ *                                16 16  address, IPv6 or an IPv4-mapped one
+ *                                32  8  zero
+ *
+ * Owner: the caller. Pure.
  */
 #ifndef POLLUX_RAFT_CONFIGURATION_H
 #define POLLUX_RAFT_CONFIGURATION_H
@@ -14,24 +31,89 @@
 #include "base/limits.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define RAFT_SLOT_NONE UINT32_MAX
 
-struct raft_configuration {
-    uint16_t voters[NODES_MAX]; /* distinct ids, 1 to VOTER_ID_MAX */
-    uint32_t voter_count;       /* 1 to NODES_MAX */
+/* A storage, and the node that has it. */
+struct raft_storage {
+    uint64_t birth; /* not 0 */
+    uint16_t id;    /* 1 to VOTER_ID_MAX */
 };
 
-/* Copies `voter_count` ids. ERR_ARGUMENT: too few or too many, one out of its range, one twice. */
-MUST_USE enum error raft_configuration_init(struct raft_configuration *configuration,
-                                            const uint16_t *voters, uint32_t voter_count);
+#define RAFT_NOBODY ((struct raft_storage){0})
 
-/* Slot of the voter; RAFT_SLOT_NONE: it is no voter. */
-uint32_t raft_configuration_slot(const struct raft_configuration *configuration, uint16_t id);
-bool raft_configuration_contains(const struct raft_configuration *configuration, uint16_t id);
+enum raft_membership {
+    RAFT_NO_MEMBER,
+    RAFT_LEARNER,  /* is sent the log, and counts for nothing */
+    RAFT_VOTER,    /* counts, in both halves */
+    RAFT_INCOMING, /* counts in the new half */
+    RAFT_OUTGOING, /* counts in the old half */
+    RAFT_MEMBERSHIP_END
+};
 
-/* How many voters are more than half of them. */
-uint32_t raft_configuration_majority(const struct raft_configuration *configuration);
+struct raft_member {
+    struct raft_storage storage; /* birth 0: the slot is free */
+    enum raft_membership membership;
+    uint8_t address[16]; /* raft never looks at address and port */
+    uint16_t port;
+};
+
+struct raft_configuration {
+    uint64_t cluster; /* random, drawn when the cluster formed; 0: it has not formed */
+    uint64_t era;     /* rises where a cluster is put together anew by hand */
+    uint32_t slot_count;
+    struct raft_member members[RAFT_MEMBERS_MAX];
+};
+
+/* The halves as sets of slots, slot s as bit s. Not joint: they are equal. */
+struct raft_halves {
+    uint32_t old_half;
+    uint32_t new_half;
+};
+
+/*
+ * OK, or ERR_RANGE with nothing said about `configuration` any more: a half without a voter or with
+ * more than NODES_MAX, a birth or membership out of its range, a birth twice, an id twice in one
+ * half or twice among the learners, no cluster. An empty configuration (slot_count 0) is refused.
+ */
+MUST_USE enum error raft_configuration_check(const struct raft_configuration *configuration);
+
+/* Writes at most RAFT_CONFIGURATION_BYTES_MAX; returns how many. */
+size_t raft_configuration_encode(const struct raft_configuration *configuration, uint8_t *bytes);
+
+/* ERR_RANGE: not exactly what raft_configuration_encode makes of a good configuration. */
+MUST_USE enum error raft_configuration_decode(const uint8_t *bytes, size_t size_bytes,
+                                              struct raft_configuration *ret_configuration);
+
+/* Slot of the storage; RAFT_SLOT_NONE: it is no member. */
+uint32_t raft_configuration_slot(const struct raft_configuration *configuration, uint64_t birth);
+
+/* The member that the node `id` is reached by: a voter that stays, else a learner, else one that is
+ * going; NULL: the node has none. */
+const struct raft_member *raft_configuration_node(const struct raft_configuration *configuration,
+                                                  uint16_t id);
+
+struct raft_halves raft_configuration_halves(const struct raft_configuration *configuration);
+bool raft_configuration_is_joint(const struct raft_configuration *configuration);
+
+/* Whether the slots of `set` are more than half of those of `half`. */
+bool raft_is_majority(uint32_t set, uint32_t half);
+
+/* Adds a member in the first free slot. ERR_FULL: there is none. */
+MUST_USE enum error raft_configuration_add(struct raft_configuration *configuration,
+                                           const struct raft_member *member);
+
+/* A joint configuration as it is when its new half is in force alone. */
+void raft_configuration_leave_joint(const struct raft_configuration *joint,
+                                    struct raft_configuration *ret_configuration);
+
+/*
+ * Whether a leader may replace `before` by `after`: of one cluster, no member in another's slot,
+ * and either the voters are the same, or one half of one is a half of the other.
+ */
+bool raft_configuration_may_follow(const struct raft_configuration *before,
+                                   const struct raft_configuration *after);
 
 #endif

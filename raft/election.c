@@ -8,22 +8,42 @@
  */
 #include "raft/raft_internal.h"
 
-static uint32_t voter_bit(uint32_t slot)
+/* RAFT_SLOT_NONE: nobody's. */
+static uint32_t vote_of(uint32_t slot)
 {
-    return UINT32_C(1) << slot;
+    return slot < RAFT_MEMBERS_MAX ? UINT32_C(1) << slot : 0;
 }
 
-static uint32_t count_votes(uint32_t votes)
+/* Whose votes this node counts: the members', or, before a cluster forms, the founders'. */
+static const struct raft_configuration *electorate(const struct raft *raft)
 {
-    return (uint32_t)__builtin_popcount(votes);
+    return raft_is_formed(raft) ? &raft->configuration : &raft->draft;
+}
+
+static struct raft_halves voters(const struct raft *raft)
+{
+    if (raft_is_formed(raft))
+        return raft->halves;
+    uint32_t founders = (UINT32_C(1) << raft->draft.slot_count) - 1;
+    return (struct raft_halves){.old_half = founders, .new_half = founders};
+}
+
+static uint32_t own_slot(const struct raft *raft)
+{
+    return raft_is_formed(raft) ? raft->self_slot : raft_founder_slot(raft, raft->options.self.id);
 }
 
 /* Votes are kept by voter, so one that is delivered twice counts once. */
 static void count_grant(struct raft *raft, uint32_t slot, bool is_suspect)
 {
-    raft->votes_granted |= voter_bit(slot);
+    raft->votes_granted |= vote_of(slot);
     if (!is_suspect)
-        raft->votes_clean |= voter_bit(slot);
+        raft->votes_clean |= vote_of(slot);
+}
+
+static bool is_quorum(uint32_t votes, struct raft_halves halves)
+{
+    return raft_is_majority(votes, halves.old_half) && raft_is_majority(votes, halves.new_half);
 }
 
 /* Other votes may suffice, but a candidate whose term a crash could take back must not lead in it:
@@ -32,14 +52,16 @@ static bool is_won(const struct raft *raft)
 {
     if (raft->role == RAFT_CANDIDATE && !raft_hard_state_is_durable(raft))
         return false;
-    return count_votes(raft->votes_clean) >= raft_configuration_majority(&raft->configuration) ||
-           count_votes(raft->votes_granted) == raft->configuration.voter_count;
+    struct raft_halves halves = voters(raft);
+    bool have_all = (~raft->votes_granted & (halves.old_half | halves.new_half)) == 0;
+    return have_all || (raft_is_formed(raft) && is_quorum(raft->votes_clean, halves));
 }
 
 static bool is_lost(const struct raft *raft)
 {
-    return raft->configuration.voter_count - count_votes(raft->votes_refused) <
-           raft_configuration_majority(&raft->configuration);
+    if (!raft_is_formed(raft))
+        return raft->votes_refused != 0;
+    return !is_quorum(~raft->votes_refused, raft->halves);
 }
 
 /*
@@ -48,10 +70,12 @@ static bool is_lost(const struct raft *raft)
  */
 static void send_vote_requests(struct raft *raft, bool is_pre_vote, bool is_transfer)
 {
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
-        if (slot == raft->self_slot)
-            continue;
-        uint16_t to = raft->configuration.voters[slot];
+    struct raft_halves halves = voters(raft);
+    uint32_t left = (halves.old_half | halves.new_half);
+    for (; left != 0; left &= left - 1) { /* RAFT_MEMBERS_MAX */
+        struct raft_storage to = electorate(raft)->members[__builtin_ctz(left)].storage;
+        if (to.id == raft->options.self.id)
+            continue; /* itself, or the storage that this node had before */
         struct raft_message *message = raft_emit_now(raft, RAFT_VOTE_REQUEST, to);
         if (is_pre_vote)
             message->term = raft->hard_state.term + 1;
@@ -59,6 +83,7 @@ static void send_vote_requests(struct raft *raft, bool is_pre_vote, bool is_tran
         message->vote_request.last_term = raft_last_term(raft);
         message->vote_request.is_pre_vote = is_pre_vote;
         message->vote_request.is_transfer = is_transfer;
+        message->vote_request.formation = raft_is_formed(raft) ? 0 : raft->formation;
     }
 }
 
@@ -71,16 +96,20 @@ static void start_vote(struct raft *raft, bool is_transfer)
 static void start_pre_vote(struct raft *raft)
 {
     raft_become_pre_candidate(raft);
-    count_grant(raft, raft->self_slot, raft_is_suspect(raft));
+    raft_formation_begin(raft);
+    count_grant(raft, own_slot(raft), raft_is_suspect(raft));
     if (is_won(raft))
         start_vote(raft, false);
     else
         send_vote_requests(raft, true, false);
 }
 
-/* A leader that could not append its first entry would be no use. */
+/* A leader that could not append its first entry would be no use. Who has records has a cluster,
+ * also where it does not know the members yet, and forms no other. */
 static bool can_lead(const struct raft *raft)
 {
+    if (raft_is_formed(raft) ? !raft_may_campaign(raft) : raft->trail.last_index > 0)
+        return false;
     return raft->hard_state.term < TERM_MAX && raft->trail.last_index < INDEX_MAX &&
            trail_has_room(&raft->trail, raft->hard_state.term + 1);
 }
@@ -95,7 +124,7 @@ void raft_wait_anew(struct raft *raft, uint64_t now_ns)
 /* The target of a transfer skips pre-vote: its leader asked for the election (thesis 3.10). */
 void raft_start_election(struct raft *raft, bool is_transfer)
 {
-    if (!can_lead(raft))
+    if (!can_lead(raft) || (is_transfer && !raft_is_formed(raft)))
         raft_reset_election_timer(raft);
     else if (is_transfer)
         start_vote(raft, true);
@@ -121,6 +150,9 @@ enum error raft_check_vote_request(const struct raft_message *message)
     uint64_t last_term = message->vote_request.last_term;
     if (last_index > INDEX_MAX || (last_index == 0) != (last_term == 0))
         return ERR_RANGE;
+    if (message->vote_request.formation != 0 &&
+        (last_index != 0 || message->vote_request.is_transfer))
+        return ERR_RANGE;
     /* A candidate's term is one that no record can have yet. */
     return last_term < message->term ? OK : ERR_RANGE;
 }
@@ -130,7 +162,7 @@ static bool is_leased(const struct raft *raft)
 {
     if (raft->role == RAFT_LEADER)
         return raft_has_fresh_quorum(raft, raft->now_ns);
-    return raft->leader != 0 && raft->leader_contact_ns != 0 &&
+    return raft->leader.birth != 0 && raft->leader_contact_ns != 0 &&
            raft->now_ns - raft->leader_contact_ns < raft->options.election_timeout_min_ns;
 }
 
@@ -148,12 +180,24 @@ static bool is_vote_free(const struct raft *raft, const struct raft_message *mes
 {
     if (message->term > raft->hard_state.term)
         return true;
-    return raft->hard_state.vote == message->from ||
-           (raft->hard_state.vote == 0 && raft->leader == 0);
+    return raft->hard_state.vote == message->from.birth ||
+           (raft->hard_state.vote == 0 && raft->leader.birth == 0);
 }
 
+/* A cluster is formed by storages that belong to none, and of the same founders. */
+static bool may_vote_for(const struct raft *raft, const struct raft_message *message)
+{
+    uint32_t formation = message->vote_request.formation;
+    if (formation != 0 && (raft_is_formed(raft) || formation != raft->formation))
+        return false;
+    return is_vote_free(raft, message) && is_up_to_date(raft, message);
+}
+
+/* A storage that has seen no term has none to tell: it keeps silent (of other founders). */
 static void refuse_vote(struct raft *raft, const struct raft_message *message)
 {
+    if (raft->hard_state.term == 0)
+        return;
     struct raft_message *reply = raft_emit_reply(raft, RAFT_VOTE_REPLY, message->from);
     reply->vote_reply.is_pre_vote = message->vote_request.is_pre_vote;
 }
@@ -162,8 +206,7 @@ static void refuse_vote(struct raft *raft, const struct raft_message *message)
  * under way, and no vote of the next term could be given before this one is durable. */
 static void handle_pre_vote_request(struct raft *raft, const struct raft_message *message)
 {
-    if (is_leased(raft) || !raft_hard_state_is_durable(raft) || !is_vote_free(raft, message) ||
-        !is_up_to_date(raft, message)) {
+    if (is_leased(raft) || !raft_hard_state_is_durable(raft) || !may_vote_for(raft, message)) {
         refuse_vote(raft, message);
         return;
     }
@@ -186,14 +229,14 @@ void raft_handle_vote_request(struct raft *raft, const struct raft_message *mess
         return;
     }
     if (message->term > raft->hard_state.term)
-        raft_become_follower(raft, message->term, 0);
-    if (!is_vote_free(raft, message) || !is_up_to_date(raft, message)) {
+        raft_become_follower(raft, message->term, RAFT_NOBODY);
+    if (!may_vote_for(raft, message)) {
         refuse_vote(raft, message);
         return;
     }
     if (raft->hard_state.vote == 0)
         raft->votes_in_vain++;
-    raft->hard_state.vote = message->from;
+    raft->hard_state.vote = message->from.birth;
     raft_reset_election_timer(raft);
     /* Also when the vote was given in an earlier step: that step may not be durable yet. */
     struct raft_message *reply = raft_emit_after(raft, RAFT_VOTE_REPLY, message->from);
@@ -238,15 +281,36 @@ static bool is_awaited(const struct raft *raft, const struct raft_message *messa
     return message->term == (message->vote_reply.is_granted ? grant_term : raft->hard_state.term);
 }
 
+/*
+ * The slot whose vote this is. A storage that is no voter here counts for nothing, whatever its
+ * node's id. A founder's birth is the one that its pre-vote told, and no other founder's.
+ */
+static uint32_t voter_slot(struct raft *raft, const struct raft_message *message)
+{
+    if (raft_is_formed(raft))
+        return raft_configuration_slot(&raft->configuration, message->from.birth);
+    uint32_t slot = raft_founder_slot(raft, message->from.id);
+    if (slot == RAFT_SLOT_NONE)
+        return slot;
+    uint64_t *birth = &raft->draft.members[slot].storage.birth;
+    bool is_told = raft_configuration_slot(&raft->draft, message->from.birth) != RAFT_SLOT_NONE;
+    if (message->vote_reply.is_pre_vote && *birth == 0 && !is_told)
+        *birth = message->from.birth;
+    return *birth == message->from.birth ? slot : RAFT_SLOT_NONE;
+}
+
 void raft_handle_vote_reply(struct raft *raft, const struct raft_message *message)
 {
     if (!is_awaited(raft, message))
         return;
-    uint32_t slot = raft_configuration_slot(&raft->configuration, message->from);
+    uint32_t slot = voter_slot(raft, message);
+    struct raft_halves halves = voters(raft);
+    if (slot == RAFT_SLOT_NONE || ((halves.old_half | halves.new_half) >> slot & 1) == 0)
+        return;
     if (!message->vote_reply.is_granted) {
-        raft->votes_refused |= voter_bit(slot);
+        raft->votes_refused |= vote_of(slot);
         if (is_lost(raft))
-            raft_become_follower(raft, raft->hard_state.term, 0);
+            raft_become_follower(raft, raft->hard_state.term, RAFT_NOBODY);
         return;
     }
     count_grant(raft, slot, message->vote_reply.is_suspect);
@@ -267,13 +331,13 @@ void raft_handle_vote_durable(struct raft *raft, struct raft_hard_state hard_sta
         hard_state.vote != raft->hard_state.vote)
         return; /* nothing new, or outdated by a later change */
     raft->durable_hard_state = hard_state;
-    if (hard_state.vote == 0 || raft->role == RAFT_LEADER || raft->leader != 0)
+    if (hard_state.vote == 0 || raft->role == RAFT_LEADER || raft->leader.birth != 0)
         return;
     raft->vote_write_ns = raft->now_ns - raft->hard_state_ns;
     raft_reset_election_timer(raft);
     if (raft->role != RAFT_CANDIDATE)
         return;
-    count_grant(raft, raft->self_slot, raft_is_suspect(raft));
+    count_grant(raft, own_slot(raft), raft_is_suspect(raft));
     if (is_won(raft))
         raft_become_leader(raft);
 }

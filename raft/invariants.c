@@ -35,18 +35,17 @@ static void check_indexes(const struct raft *raft)
 
 static void check_role(const struct raft *raft)
 {
-    uint16_t self = raft->options.self;
+    uint64_t self = raft->options.self.birth;
     bool is_candidate = raft->role == RAFT_PRE_CANDIDATE || raft->role == RAFT_CANDIDATE;
-    CHECK((raft->role == RAFT_LEADER) == (raft->leader == self));
-    CHECK(!is_candidate || raft->leader == 0);
+    CHECK((raft->role == RAFT_LEADER) == (raft->leader.birth == self));
+    CHECK(!is_candidate || raft->leader.birth == 0);
     CHECK(is_candidate || raft->votes_granted == 0);
     CHECK((raft->votes_clean & ~raft->votes_granted) == 0);
-    CHECK(raft->votes_granted >> raft->configuration.voter_count == 0);
     if (raft->role == RAFT_CANDIDATE || raft->role == RAFT_LEADER)
         CHECK(raft->hard_state.vote == self);
     if (raft->role == RAFT_LEADER)
         return;
-    CHECK(raft->transfer_to == 0);
+    CHECK(raft->transfer_to.birth == 0);
     CHECK(raft->read_count == 0);
     CHECK(raft->read_released_id == 0);
 }
@@ -78,9 +77,9 @@ static void check_leader_state(const struct raft *raft)
         CHECK(raft_term_at(raft, raft->noop_index - 1) < raft->hard_state.term);
     }
     CHECK(raft_last_term(raft) == raft->hard_state.term);
-    CHECK(raft->transfer_to != raft->options.self);
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
-        if (slot != raft->self_slot)
+    CHECK(raft->transfer_to.birth != raft->options.self.birth);
+    for (uint32_t slot = 0; slot < raft->configuration.slot_count; slot++) {
+        if (raft_is_peer(raft, slot))
             check_peer(raft, &raft->peers[slot]);
     }
     uint64_t previous = 0;
@@ -91,10 +90,25 @@ static void check_leader_state(const struct raft *raft)
     }
 }
 
+static void check_configuration(const struct raft *raft)
+{
+    const struct raft_configuration *configuration = &raft->configuration;
+    CHECK(raft->configuration_index <= raft->trail.last_index);
+    CHECK(raft->previous_index <= raft->configuration_index); /* equal: it was rolled back to */
+    for (uint32_t slot = 0; slot < RAFT_MEMBERS_MAX; slot++) {
+        uint64_t birth =
+            slot < configuration->slot_count ? configuration->members[slot].storage.birth : 0;
+        CHECK(raft->peers[slot].storage.birth == birth);
+    }
+    if (raft_is_formed(raft))
+        CHECK(raft_configuration_check(configuration) == OK);
+}
+
 void raft_check_invariants(const struct raft *raft)
 {
     check_trail(raft);
     check_indexes(raft);
+    check_configuration(raft);
     check_role(raft);
     if (raft->role == RAFT_LEADER)
         check_leader_state(raft);

@@ -12,17 +12,33 @@
 /* Only the leader of a term sends these, and a term has at most one (paper 5.2). */
 static bool is_second_leader(const struct raft *raft, const struct raft_message *message)
 {
-    return message->term == raft->hard_state.term && raft->leader != 0 &&
-           raft->leader != message->from;
+    return message->term == raft->hard_state.term && raft->leader.birth != 0 &&
+           raft->leader.birth != message->from.birth;
 }
 
+/* Who would form a cluster asks the founders for their births. */
+static bool is_for_any_storage(const struct raft_message *message)
+{
+    return message->to.birth == 0 && message->type == RAFT_VOTE_REQUEST &&
+           message->vote_request.is_pre_vote && message->vote_request.formation != 0;
+}
+
+/*
+ * A request is judged by its term and log, and not by whether its sender is a member: a node whose
+ * log is behind may not know the newest members yet (thesis 4.1). Replies are counted by the
+ * configuration of who counts.
+ */
 enum error raft_check_message(struct raft *raft, const struct raft_message *message,
                               const struct raft_entry *entries)
 {
-    if (message->to != raft->options.self || message->from == raft->options.self)
+    const struct raft_storage *self = &raft->options.self;
+    if (message->to.id != self->id || message->from.id == self->id || message->from.id == 0 ||
+        message->from.id > VOTER_ID_MAX || message->from.birth == 0)
         return ERR_RANGE;
-    if (!raft_configuration_contains(&raft->configuration, message->from))
-        return ERR_RANGE;
+    if (message->to.birth != self->birth && !is_for_any_storage(message))
+        return ERR_STORAGE;
+    if (message->from.birth == self->birth)
+        return ERR_STORAGE; /* a copy of this storage */
     if (message->term == 0 || message->term > TERM_MAX)
         return ERR_RANGE;
 
@@ -76,7 +92,7 @@ void raft_handle_message(struct raft *raft, const struct raft_message *message,
         return;
     }
     if (message->term > raft->hard_state.term && is_term_adopted(message))
-        raft_become_follower(raft, message->term, 0);
+        raft_become_follower(raft, message->term, RAFT_NOBODY);
 
     switch (message->type) {
     case RAFT_VOTE_REQUEST:

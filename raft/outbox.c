@@ -5,7 +5,7 @@
 #include "raft/raft_internal.h"
 
 static void message_init(const struct raft *raft, struct raft_message *message,
-                         enum raft_message_type type, uint16_t to)
+                         enum raft_message_type type, struct raft_storage to)
 {
     *message = (struct raft_message){
         .type = type,
@@ -15,7 +15,8 @@ static void message_init(const struct raft *raft, struct raft_message *message,
     };
 }
 
-struct raft_message *raft_emit_now(struct raft *raft, enum raft_message_type type, uint16_t to)
+struct raft_message *raft_emit_now(struct raft *raft, enum raft_message_type type,
+                                   struct raft_storage to)
 {
     struct raft_effects *effects = raft->effects;
     CHECK(effects->now_count < RAFT_STEP_MESSAGES_MAX);
@@ -24,7 +25,8 @@ struct raft_message *raft_emit_now(struct raft *raft, enum raft_message_type typ
     return message;
 }
 
-struct raft_message *raft_emit_after(struct raft *raft, enum raft_message_type type, uint16_t to)
+struct raft_message *raft_emit_after(struct raft *raft, enum raft_message_type type,
+                                     struct raft_storage to)
 {
     struct raft_effects *effects = raft->effects;
     CHECK(effects->after_count < RAFT_STEP_MESSAGES_MAX);
@@ -33,7 +35,8 @@ struct raft_message *raft_emit_after(struct raft *raft, enum raft_message_type t
     return message;
 }
 
-struct raft_message *raft_emit_reply(struct raft *raft, enum raft_message_type type, uint16_t to)
+struct raft_message *raft_emit_reply(struct raft *raft, enum raft_message_type type,
+                                     struct raft_storage to)
 {
     return raft_hard_state_is_dirty(raft) ? raft_emit_after(raft, type, to)
                                           : raft_emit_now(raft, type, to);

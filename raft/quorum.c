@@ -4,25 +4,39 @@
  */
 #include "raft/raft_internal.h"
 
+static uint64_t half_value(const uint64_t *values, uint32_t half)
+{
+    uint64_t sorted[RAFT_MEMBERS_MAX];
+    uint32_t count = 0;
+    for (; half != 0; half &= half - 1) { /* RAFT_MEMBERS_MAX */
+        uint64_t value = values[__builtin_ctz(half)];
+        uint32_t at = count++;
+        for (; at > 0 && sorted[at - 1] < value; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = value;
+    }
+    CHECK(count > 0);
+    return sorted[count / 2];
+}
+
+/* A joint configuration needs a majority of each half (paper 6). */
 uint64_t raft_quorum_value(const struct raft *raft, const uint64_t *values)
 {
-    uint64_t sorted[NODES_MAX];
-    for (uint32_t count = 0; count < raft->configuration.voter_count; count++) {
-        uint32_t at = count;
-        for (; at > 0 && sorted[at - 1] < values[count]; at--)
-            sorted[at] = sorted[at - 1];
-        sorted[at] = values[count];
-    }
-    return sorted[raft_configuration_majority(&raft->configuration) - 1];
+    uint64_t value = half_value(values, raft->halves.new_half);
+    if (raft->halves.old_half == raft->halves.new_half)
+        return value;
+    uint64_t old_value = half_value(values, raft->halves.old_half);
+    return old_value < value ? old_value : value;
 }
 
 /* The latest time at which a majority, this node included, had answered. */
 uint64_t raft_quorum_contact_ns(const struct raft *raft, uint64_t now_ns)
 {
-    uint64_t contacts[NODES_MAX];
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++)
+    uint64_t contacts[RAFT_MEMBERS_MAX];
+    for (uint32_t slot = 0; slot < raft->configuration.slot_count; slot++)
         contacts[slot] = raft->peers[slot].contact_ns;
-    contacts[raft->self_slot] = now_ns;
+    if (raft->self_slot != RAFT_SLOT_NONE)
+        contacts[raft->self_slot] = now_ns;
     return raft_quorum_value(raft, contacts);
 }
 
@@ -47,7 +61,7 @@ void raft_check_quorum(struct raft *raft)
     if (raft->now_ns < raft->quorum_check_ns)
         return;
     if (raft_has_lost_quorum(raft, raft->now_ns))
-        raft_become_follower(raft, raft->hard_state.term, 0);
+        raft_become_follower(raft, raft->hard_state.term, RAFT_NOBODY);
     else
         raft->quorum_check_ns =
             raft_quorum_contact_ns(raft, raft->now_ns) + raft->options.election_timeout_max_ns;

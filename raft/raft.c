@@ -24,7 +24,7 @@ static size_t inflight_offset(const struct raft_options *options)
 size_t raft_size(const struct raft_options *options)
 {
     return inflight_offset(options) +
-           align_up((size_t)NODES_MAX * options->inflight_max * sizeof(uint64_t));
+           align_up((size_t)RAFT_MEMBERS_MAX * options->inflight_max * sizeof(uint64_t));
 }
 
 static enum error check_options(const struct raft_options *options)
@@ -44,8 +44,11 @@ static enum error check_options(const struct raft_options *options)
 static enum error check_restored(const struct raft_restored *restored)
 {
     const struct raft_hard_state *hard_state = &restored->hard_state;
-    if (hard_state->term > TERM_MAX || hard_state->vote > VOTER_ID_MAX ||
-        (hard_state->term == 0 && hard_state->vote != 0) || restored->commit_index > INDEX_MAX)
+    if (hard_state->term > TERM_MAX || (hard_state->term == 0 && hard_state->vote != 0) ||
+        restored->commit_index > INDEX_MAX)
+        return ERR_ARGUMENT;
+    if (restored->configuration.slot_count > 0 &&
+        raft_configuration_check(&restored->configuration) != OK)
         return ERR_ARGUMENT;
     if (restored->first_index <= 1)
         return restored->term_before == 0 ? OK : ERR_ARGUMENT;
@@ -58,23 +61,28 @@ static enum error check_restored(const struct raft_restored *restored)
 static void init_peers(struct raft *raft, uint8_t *memory)
 {
     uint64_t *inflight = (uint64_t *)(void *)(memory + inflight_offset(&raft->options));
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
-        raft->peers[slot].id = raft->configuration.voters[slot];
+    for (uint32_t slot = 0; slot < RAFT_MEMBERS_MAX; slot++)
         raft->peers[slot].inflight = inflight + (size_t)slot * raft->options.inflight_max;
-    }
-    raft->self_slot = raft_configuration_slot(&raft->configuration, raft->options.self);
+}
+
+static void init_log(struct raft *raft, uint8_t *memory, const struct raft_restored *restored)
+{
+    uint8_t *runs = memory + align_up(sizeof(struct raft));
+    trail_init(&raft->trail, (struct trail_run *)(void *)runs, raft->options.trail_runs_max);
+    if (restored->first_index > 1)
+        trail_begin(&raft->trail, restored->first_index, restored->term_before);
+    raft->durable_index = raft->trail.last_index;
+    raft->hard_state = restored->hard_state;
+    raft->durable_hard_state = restored->hard_state;
+    raft->commit_index = restored->commit_index;
+    raft_set_configuration(raft, &restored->configuration, restored->configuration_index);
 }
 
 enum error raft_init(void *memory, const struct raft_options *options,
                      const struct raft_restored *restored, uint64_t now_ns, struct raft **ret_raft)
 {
     CHECK((uintptr_t)memory % ALIGN_BYTES == 0);
-    struct raft_configuration configuration;
     enum error error = check_options(options);
-    if (error == OK)
-        error = raft_configuration_init(&configuration, options->voters, options->voter_count);
-    if (error == OK && !raft_configuration_contains(&configuration, options->self))
-        error = ERR_ARGUMENT;
     if (error == OK)
         error = check_restored(restored);
     if (error != OK)
@@ -83,17 +91,12 @@ enum error raft_init(void *memory, const struct raft_options *options,
     struct raft *raft = memory;
     memset(raft, 0, sizeof(*raft));
     raft->options = *options;
-    raft->configuration = configuration;
-    init_peers(raft, memory);
-    uint8_t *runs = (uint8_t *)memory + align_up(sizeof(struct raft));
-    trail_init(&raft->trail, (struct trail_run *)(void *)runs, options->trail_runs_max);
-    if (restored->first_index > 1)
-        trail_begin(&raft->trail, restored->first_index, restored->term_before);
-    raft->durable_index = raft->trail.last_index;
-    raft->hard_state = restored->hard_state;
-    raft->durable_hard_state = restored->hard_state;
-    raft->commit_index = restored->commit_index;
+    error = raft_formation_init(raft);
+    if (error != OK)
+        return error;
     raft->now_ns = now_ns;
+    init_peers(raft, memory);
+    init_log(raft, memory, restored);
     prng_init(&raft->prng, options->seed);
     if (restored->is_tail_suspect)
         raft->suspicion = (uint32_t)prng_next(&raft->prng) | 1;
@@ -115,6 +118,16 @@ enum error raft_restore_entry(struct raft *raft, uint64_t index, uint64_t term)
     return OK;
 }
 
+enum error raft_restore_configuration(struct raft *raft, const uint8_t *payload, size_t size_bytes)
+{
+    struct raft_configuration configuration;
+    if (raft_configuration_decode(payload, size_bytes, &configuration) != OK)
+        return ERR_RANGE;
+    if (raft->trail.last_index > raft->configuration_index) /* else a snapshot has brought it */
+        raft_append_configuration(raft, &configuration, raft->trail.last_index);
+    return OK;
+}
+
 /* A leader that has lost its quorum, but has not been woken to notice, takes nothing on any
  * more. */
 static enum error check_leader(const struct raft *raft, uint64_t now_ns)
@@ -126,7 +139,7 @@ static enum error check_leader(const struct raft *raft, uint64_t now_ns)
 
 static enum error check_propose(const struct raft *raft)
 {
-    if (raft->transfer_to != 0)
+    if (raft->transfer_to.birth != 0)
         return ERR_BUSY;
     return raft->trail.last_index < INDEX_MAX ? OK : ERR_FULL;
 }
@@ -146,10 +159,10 @@ static enum error check_event(struct raft *raft, const struct raft_event *event)
         error = check_leader(raft, event->now_ns);
         return error == OK ? raft_check_transfer(raft, event->transfer_to) : error;
     case RAFT_EVENT_INSTALLED:
-        return event->installed.index <= INDEX_MAX && event->installed.index > 0 &&
-                       event->installed.term > 0 && event->installed.term <= TERM_MAX
-                   ? OK
-                   : ERR_RANGE;
+        return raft_check_installed(event);
+    case RAFT_EVENT_RECONFIGURE:
+        error = check_leader(raft, event->now_ns);
+        return error == OK ? raft_check_reconfigure(raft, event->configuration) : error;
     case RAFT_EVENT_TICK:
     case RAFT_EVENT_DURABLE:
     case RAFT_EVENT_STEP_DOWN:
@@ -164,8 +177,8 @@ static void begin_step(struct raft *raft, uint64_t now_ns, struct raft_effects *
     raft->sized_index = raft->trail.last_index;
     raft->before_hard_state = raft->hard_state;
     raft->before_role = raft->role;
-    raft->before_leader = raft->leader;
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++)
+    raft->before_leader = raft->leader.id;
+    for (uint32_t slot = 0; slot < raft->configuration.slot_count; slot++)
         raft->peers[slot].step_appends = 0;
 
     /* The message arrays are left as they are: only counted ones are read. */
@@ -173,7 +186,9 @@ static void begin_step(struct raft *raft, uint64_t now_ns, struct raft_effects *
     effects->append_first = 0;
     effects->append_count = 0;
     effects->append_skip = 0;
-    effects->append_is_noop = false;
+    effects->append_own = (enum raft_entry_kind)0;
+    effects->append_payload = NULL;
+    effects->append_size_bytes = 0;
     effects->behind_begin = 0;
     effects->is_log_reset = false;
     effects->now_count = 0;
@@ -190,7 +205,7 @@ static void handle_event(struct raft *raft, const struct raft_event *event)
         raft_handle_message(raft, event->receive.message, event->receive.entries);
         break;
     case RAFT_EVENT_PROPOSE:
-        raft_append_own(raft, false);
+        raft_append_own(raft, (enum raft_entry_kind)0);
         break;
     case RAFT_EVENT_DURABLE:
         raft_handle_durable(raft, event->durable.index);
@@ -203,11 +218,14 @@ static void handle_event(struct raft *raft, const struct raft_event *event)
         raft_handle_transfer(raft, event->transfer_to);
         break;
     case RAFT_EVENT_INSTALLED:
-        raft_handle_installed(raft, event->installed.index, event->installed.term);
+        raft_handle_installed(raft, event);
         break;
     case RAFT_EVENT_STEP_DOWN:
         if (raft->role == RAFT_LEADER)
-            raft_become_follower(raft, raft->hard_state.term, 0);
+            raft_become_follower(raft, raft->hard_state.term, RAFT_NOBODY);
+        break;
+    case RAFT_EVENT_RECONFIGURE:
+        raft_handle_reconfigure(raft, event->configuration);
         break;
     }
 }
@@ -217,6 +235,8 @@ static void check_timeouts(struct raft *raft)
 {
     if (raft->role == RAFT_LEADER)
         raft_check_quorum(raft);
+    if (raft->role == RAFT_LEADER)
+        raft_check_membership(raft);
     raft_check_election_timeout(raft);
     if (raft->role != RAFT_LEADER)
         return;
@@ -237,7 +257,7 @@ static void end_step(struct raft *raft)
     effects->read_released_id = raft->read_released_id;
     effects->read_released_index = raft->read_released_index;
     effects->role_changed = raft->role != raft->before_role ||
-                            raft->leader != raft->before_leader ||
+                            raft->leader.id != raft->before_leader ||
                             raft->hard_state.term != raft->before_hard_state.term;
     raft->effects = NULL;
 }
@@ -246,13 +266,13 @@ static void trace_step(const struct raft *raft, const struct raft_event *event,
                        const struct raft_effects *effects)
 {
     struct raft_transition transition = {
-        .node = raft->options.self,
+        .node = raft->options.self.id,
         .now_ns = raft->now_ns,
         .event = event->type,
         .role = raft->role,
         .term = raft->hard_state.term,
         .vote = raft->hard_state.vote,
-        .leader = raft->leader,
+        .leader = raft->leader.id,
         .last_index = raft->trail.last_index,
         .last_term = raft_last_term(raft),
         .commit_index = raft->commit_index,
@@ -262,7 +282,7 @@ static void trace_step(const struct raft *raft, const struct raft_event *event,
     };
     if (event->type == RAFT_EVENT_RECEIVE) {
         transition.message = event->receive.message->type;
-        transition.from = event->receive.message->from;
+        transition.from = event->receive.message->from.id;
     }
     raft->options.trace(raft->options.trace_context, &transition);
 }
@@ -300,10 +320,10 @@ uint64_t raft_deadline_ns(const struct raft *raft)
     if (raft->role != RAFT_LEADER)
         return raft->election_deadline_ns;
     uint64_t deadline_ns = raft->quorum_check_ns;
-    if (raft->transfer_to != 0 && raft->transfer_deadline_ns < deadline_ns)
+    if (raft->transfer_to.birth != 0 && raft->transfer_deadline_ns < deadline_ns)
         deadline_ns = raft->transfer_deadline_ns;
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
-        if (slot == raft->self_slot)
+    for (uint32_t slot = 0; slot < raft->configuration.slot_count; slot++) {
+        if (!raft_is_peer(raft, slot))
             continue;
         uint64_t peer_ns = peer_deadline_ns(raft, &raft->peers[slot]);
         if (peer_ns < deadline_ns)
@@ -316,8 +336,8 @@ bool raft_has_backlog(const struct raft *raft)
 {
     if (raft->role != RAFT_LEADER)
         return false;
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
-        if (slot != raft->self_slot && raft_peer_can_send(raft, &raft->peers[slot]))
+    for (uint32_t slot = 0; slot < raft->configuration.slot_count; slot++) {
+        if (raft_is_peer(raft, slot) && raft_peer_can_send(raft, &raft->peers[slot]))
             return true;
     }
     return false;
@@ -329,7 +349,7 @@ void raft_status(const struct raft *raft, struct raft_status *ret_status)
     *ret_status = (struct raft_status){
         .role = raft->role,
         .term = raft->hard_state.term,
-        .leader = raft->leader,
+        .leader = raft->leader.id,
         .last_index = raft->trail.last_index,
         .commit_index = raft->commit_index,
         .durable_index = raft->durable_index,
@@ -339,21 +359,47 @@ void raft_status(const struct raft *raft, struct raft_status *ret_status)
             is_leader ? raft_quorum_contact_ns(raft, raft->now_ns) : raft->quorum_contact_ns,
         .is_tail_suspect = raft_is_suspect(raft),
         .has_own_commit = raft_has_own_commit(raft),
-        .is_transferring = raft->transfer_to != 0,
+        .is_transferring = raft->transfer_to.birth != 0,
+        .birth = raft->options.self.birth,
+        .is_formed = raft_is_formed(raft),
+        .membership = raft->self_slot != RAFT_SLOT_NONE
+                          ? raft->configuration.members[raft->self_slot].membership
+                          : RAFT_NO_MEMBER,
     };
 }
 
-bool raft_peer_progress(const struct raft *raft, uint16_t voter,
-                        struct raft_peer_progress *ret_progress)
+bool raft_storage_progress(const struct raft *raft, uint64_t birth,
+                           struct raft_peer_progress *ret_progress)
 {
-    uint32_t slot = raft_configuration_slot(&raft->configuration, voter);
+    uint32_t slot = raft_configuration_slot(&raft->configuration, birth);
     if (raft->role != RAFT_LEADER || slot == RAFT_SLOT_NONE || slot == raft->self_slot)
         return false;
     const struct raft_peer *peer = &raft->peers[slot];
-    *ret_progress = (struct raft_peer_progress){.match_index = peer->match_index,
-                                                .contact_ns = peer->contact_ns,
-                                                .is_suspect = peer->suspicion != 0};
+    *ret_progress =
+        (struct raft_peer_progress){.storage = peer->storage,
+                                    .membership = raft->configuration.members[slot].membership,
+                                    .match_index = peer->match_index,
+                                    .contact_ns = peer->contact_ns,
+                                    .is_suspect = peer->suspicion != 0};
     return true;
+}
+
+bool raft_peer_progress(const struct raft *raft, uint16_t id,
+                        struct raft_peer_progress *ret_progress)
+{
+    const struct raft_member *member = raft_configuration_node(&raft->configuration, id);
+    return member != NULL && raft_storage_progress(raft, member->storage.birth, ret_progress);
+}
+
+uint64_t raft_configuration_version(const struct raft *raft)
+{
+    return raft->configuration_version;
+}
+
+const struct raft_configuration *raft_configuration_of(const struct raft *raft, uint64_t *ret_index)
+{
+    *ret_index = raft->configuration_index;
+    return &raft->configuration;
 }
 
 uint64_t raft_term_at(const struct raft *raft, uint64_t index)

@@ -13,9 +13,9 @@
  *  1. Write, in this order, what the step asks for. None of it needs to be durable yet.
  *     - If `hard_state_changed`: `hard_state`.
  *     - If `truncate_from` is not 0: forget every record from there on.
- *     - The `append_count` records from `append_first` on. A leader's proposal or no-op is one
- *       record of term `hard_state.term`. A follower's records are the event's entries from
- *       `append_skip` on.
+ *     - The `append_count` records from `append_first` on. A leader's proposal, or raft's own no-op
+ *       or configuration (`append_own`), is one record of term `hard_state.term`. A follower's
+ *       records are the event's entries from `append_skip` on.
  *  2. Send the messages in `now`, at once: a leader replicates while its own medium writes.
  *  3. Make everything of duty 1 durable, of this step and of all earlier ones. Only then send the
  *     messages in `after`. Steps may share one drain. A message may be lost at any time, but never
@@ -33,6 +33,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "raft/configuration.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,10 +46,10 @@ enum raft_role {
     RAFT_LEADER,
 };
 
-/* What must survive a crash besides the log (paper, figure 2). vote 0: none in this term. */
+/* What must survive a crash besides the log (paper, figure 2). */
 struct raft_hard_state {
     uint64_t term;
-    uint16_t vote;
+    uint64_t vote; /* birth of the storage that has this node's vote in this term; 0: none */
 };
 
 enum raft_message_type {
@@ -60,7 +61,8 @@ enum raft_message_type {
     RAFT_MESSAGE_TYPE_END
 };
 
-/* One entry as it arrives; `payload` is borrowed for the one step, and raft never looks at it. */
+/* One entry as it arrives; `payload` is borrowed for the one step. Raft looks at it only where it
+ * is a configuration. */
 struct raft_entry {
     uint64_t term;
     const uint8_t *payload;
@@ -69,14 +71,15 @@ struct raft_entry {
 };
 
 enum raft_entry_kind {
-    RAFT_ENTRY_NOOP = 1, /* a leader's first entry; empty */
-    RAFT_ENTRY_DATA,     /* the engine's batch */
+    RAFT_ENTRY_NOOP = 1,      /* a leader's first entry; empty */
+    RAFT_ENTRY_DATA,          /* the engine's batch */
+    RAFT_ENTRY_CONFIGURATION, /* raft/configuration.h */
 };
 
 struct raft_message {
     enum raft_message_type type;
-    uint16_t from; /* voter id */
-    uint16_t to;   /* voter id */
+    struct raft_storage from;
+    struct raft_storage to; /* birth 0: whichever the node has; only before a cluster forms */
     /*
      * Sender's term, 1 to TERM_MAX. A pre-vote request carries the term it would campaign in,
      * and a granted pre-vote reply echoes that: neither makes its receiver change its own term.
@@ -87,7 +90,9 @@ struct raft_message {
             uint64_t last_index;
             uint64_t last_term;
             bool is_pre_vote;
-            bool is_transfer; /* overrides the lease of check-quorum: thesis 4.2.3 */
+            bool is_transfer;   /* overrides the lease of check-quorum: thesis 4.2.3 */
+            uint32_t formation; /* not 0: the sender belongs to no cluster and would form one of
+                                   the nodes that its configuration names; their checksum */
         } vote_request;
         struct {
             uint64_t last_index; /* granted, no pre-vote: of the log that the vote was asked for, */
@@ -133,9 +138,10 @@ struct raft_record_sizes {
 struct raft_transition; /* raft/trace.h */
 
 struct raft_options {
-    uint16_t self;
-    uint16_t voters[NODES_MAX]; /* distinct ids, 1 to VOTER_ID_MAX, self among them */
-    uint32_t voter_count;       /* 1 to NODES_MAX */
+    struct raft_storage self;
+    /* The nodes that a cluster forms of; of no meaning once there is one. */
+    uint16_t founders[NODES_MAX]; /* distinct ids, 1 to VOTER_ID_MAX, self among them */
+    uint32_t founder_count;       /* 1 to NODES_MAX */
     uint64_t election_timeout_min_ns;
     uint64_t election_timeout_max_ns; /* drawn uniformly and anew for each wait */
     uint64_t heartbeat_interval_ns;   /* below election_timeout_min_ns */
@@ -150,8 +156,11 @@ struct raft_options {
     void *trace_context;
 };
 
-/* What recovery found on the medium. */
+/* What recovery found on the medium, without the records. */
 struct raft_restored {
+    /* In force at record first_index - 1, from a snapshot; slot_count 0: none. */
+    struct raft_configuration configuration;
+    uint64_t configuration_index; /* of its record; at most first_index - 1 */
     struct raft_hard_state hard_state;
     uint64_t first_index;  /* where the log begins; 0 and 1: at the first record of all */
     uint64_t term_before;  /* term of record first_index - 1, which is committed; else 0 */
@@ -161,14 +170,15 @@ struct raft_restored {
 
 enum raft_event_type {
     RAFT_EVENT_TICK,
-    RAFT_EVENT_RECEIVE,   /* `message`, and `entries` for an append request */
-    RAFT_EVENT_PROPOSE,   /* one record of the engine; leader only */
-    RAFT_EVENT_DURABLE,   /* this node's records are durable up to `durable.index`, and so is its
+    RAFT_EVENT_RECEIVE,     /* `message`, and `entries` for an append request */
+    RAFT_EVENT_PROPOSE,     /* one record of the engine; leader only */
+    RAFT_EVENT_DURABLE,     /* this node's records are durable up to `durable.index`, and so is its
                              `durable.hard_state` (term 0: nothing new of it is known) */
-    RAFT_EVENT_READ,      /* consistent reads up to `read_id` want an index; leader only */
-    RAFT_EVENT_TRANSFER,  /* hand leadership to `transfer_to` */
-    RAFT_EVENT_INSTALLED, /* the snapshot of a leader is durable here: see `installed` */
-    RAFT_EVENT_STEP_DOWN, /* the medium stalls or failed: lead no longer (no-op on others) */
+    RAFT_EVENT_READ,        /* consistent reads up to `read_id` want an index; leader only */
+    RAFT_EVENT_TRANSFER,    /* hand leadership to `transfer_to` */
+    RAFT_EVENT_INSTALLED,   /* the snapshot of a leader is durable here: see `installed` */
+    RAFT_EVENT_STEP_DOWN,   /* the medium stalls or failed: lead no longer (no-op on others) */
+    RAFT_EVENT_RECONFIGURE, /* put `configuration` in force; leader only */
 };
 
 struct raft_event {
@@ -183,12 +193,15 @@ struct raft_event {
             uint64_t index;
             struct raft_hard_state hard_state; /* one that a step asked to be written */
         } durable;
-        uint64_t read_id; /* rises with every event */
-        uint16_t transfer_to;
+        uint64_t read_id;     /* rises with every event */
+        uint16_t transfer_to; /* node id */
         struct {
-            uint64_t index; /* last record that it holds */
-            uint64_t term;  /* of that record */
+            uint64_t index;                                 /* last record that it holds */
+            uint64_t term;                                  /* of that record */
+            const struct raft_configuration *configuration; /* in force at that record */
+            uint64_t configuration_index; /* of its record; 0: the snapshot holds none */
         } installed;
+        const struct raft_configuration *configuration;
     };
 };
 
@@ -199,7 +212,10 @@ struct raft_effects {
     uint64_t append_first;
     uint32_t append_count;
     uint32_t append_skip; /* entries of the event to pass over: already in the log */
-    bool append_is_noop;  /* the one record to append is a new leader's RAFT_ENTRY_NOOP */
+    /* The one record to append is raft's own: a no-op or a configuration; 0: it is not. */
+    enum raft_entry_kind append_own;
+    const uint8_t *append_payload; /* of a configuration; good until the next step */
+    uint32_t append_size_bytes;
     uint32_t now_count;
     uint32_t after_count;
     struct raft_message now[RAFT_STEP_MESSAGES_MAX];
@@ -229,10 +245,15 @@ struct raft_status {
     /* Leader: an entry of its own term is committed; reads are served from then on. */
     bool has_own_commit;
     bool is_transferring;
+    uint64_t birth;                  /* of this storage */
+    bool is_formed;                  /* a configuration is known */
+    enum raft_membership membership; /* of this storage; 0: it is no member */
 };
 
-/* What a leader knows of another voter. */
+/* What a leader knows of another node. */
 struct raft_peer_progress {
+    struct raft_storage storage;
+    enum raft_membership membership;
     uint64_t match_index; /* durable there and equal to the leader's log up to this */
     uint64_t contact_ns;  /* its last reply in this term; 0: none */
     bool is_suspect;      /* it may have lost records of this term */
@@ -258,6 +279,10 @@ MUST_USE enum error raft_init(void *memory, const struct raft_options *options,
  */
 MUST_USE enum error raft_restore_entry(struct raft *raft, uint64_t index, uint64_t term);
 
+/* The record that was restored last is this configuration. ERR_RANGE: it is none. */
+MUST_USE enum error raft_restore_configuration(struct raft *raft, const uint8_t *payload,
+                                               size_t size_bytes);
+
 /* The log now begins at `first_index`, at most commit index + 1: what lies before is in a durable
  * snapshot. The caller may still have those records; peers are not sent them any more. Not within a
  * step. */
@@ -272,9 +297,12 @@ bool raft_needs_snapshot(const struct raft *raft, uint64_t index);
 
 /*
  * Takes one event. Fills *ret_effects wholly when it returns OK; other results change nothing:
- * ERR_NOT_LEADER (propose, read, transfer), ERR_BUSY (propose or transfer during a transfer),
- * ERR_FULL (the trail is full), ERR_ARGUMENT (unknown transfer target), ERR_RANGE (a message whose
- * fields contradict each other or that names no voter: count it, drop it).
+ * ERR_NOT_LEADER (propose, read, transfer, reconfigure), ERR_BUSY (propose, transfer or reconfigure
+ * during a transfer; reconfigure before the configuration in force, and a record of this term, are
+ * committed), ERR_FULL (the trail is full), ERR_ARGUMENT (unknown transfer target, or a
+ * configuration that may not follow), ERR_STORAGE (a message to another storage than this one, or
+ * of a copy of it: count it, drop it), ERR_RANGE (a message whose fields contradict each other: the
+ * same).
  */
 MUST_USE enum error raft_step(struct raft *raft, const struct raft_event *event,
                               struct raft_effects *ret_effects);
@@ -290,9 +318,21 @@ bool raft_has_backlog(const struct raft *raft);
 
 void raft_status(const struct raft *raft, struct raft_status *ret_status);
 
-/* False: this node does not lead, or `voter` is itself or no voter. */
-bool raft_peer_progress(const struct raft *raft, uint16_t voter,
+/* Of the storage that the node `id` is reached by (raft_configuration_node). False: this node does
+ * not lead, or the node is itself or has no member. */
+bool raft_peer_progress(const struct raft *raft, uint16_t id,
                         struct raft_peer_progress *ret_progress);
+
+/* Of one storage. False: this node does not lead, or the storage is its own or no member. */
+bool raft_storage_progress(const struct raft *raft, uint64_t birth,
+                           struct raft_peer_progress *ret_progress);
+
+/* Another number whenever another configuration is in force. */
+uint64_t raft_configuration_version(const struct raft *raft);
+
+/* The configuration in force, of record *ret_index; slot_count 0: none. It may not be committed. */
+const struct raft_configuration *raft_configuration_of(const struct raft *raft,
+                                                       uint64_t *ret_index);
 
 /*
  * A leader to whom a majority (itself included) answered within election_timeout_min_ns before now.

@@ -4,7 +4,8 @@
  * Invariants (raft_check_invariants walks them): commit, durable and verified index are at most the
  * last index, and commit and durable index are at least that before the log's first; terms in the
  * trail rise and none is above the current term; a leader's peers have match < next <= last + 1,
- * and first <= next.
+ * and first <= next. The configuration in force is that of the newest such record in the log, and
+ * only that record may be uncommitted.
  */
 #ifndef POLLUX_RAFT_RAFT_INTERNAL_H
 #define POLLUX_RAFT_RAFT_INTERNAL_H
@@ -18,17 +19,16 @@
 /* Rounds of reads in flight that are told apart; more than this share the newest round. */
 #define RAFT_READ_ROUNDS_MAX 64
 
-static_assert(NODES_MAX <= 32, "sets of voters are 32-bit masks");
 static_assert(RAFT_STEP_APPENDS_PER_PEER_MAX >= 1, "a pipeline must be able to move");
 
-/* What a leader knows of one voter (thesis 3.5; states as in etcd-io/raft's tracker.Progress). */
+/* What a leader knows of one member (thesis 3.5; states as in etcd-io/raft's tracker.Progress). */
 enum raft_peer_state {
     RAFT_PEER_PROBE,     /* where the logs agree is not known: one request at a time */
     RAFT_PEER_REPLICATE, /* it is known: requests are pipelined */
 };
 
 struct raft_peer {
-    uint16_t id;
+    struct raft_storage storage; /* birth 0: the slot is free */
     enum raft_peer_state state;
     bool is_probe_sent;    /* probe: a request is on its way */
     uint32_t step_appends; /* append requests in this step's effects */
@@ -63,14 +63,22 @@ struct raft_append_plan {
 
 struct raft {
     struct raft_options options;
-    struct raft_configuration configuration;
-    uint32_t self_slot; /* of this node in the configuration */
+    struct raft_configuration configuration; /* in force; slot_count 0: none is known */
+    uint64_t configuration_index;            /* of its record */
+    uint64_t configuration_version;          /* rises whenever one is put in force */
+    struct raft_configuration previous;      /* in force again if that record is truncated */
+    uint64_t previous_index;
+    struct raft_halves halves;                     /* of the configuration */
+    uint32_t self_slot;                            /* of this storage in it, or RAFT_SLOT_NONE */
+    uint8_t encoded[RAFT_CONFIGURATION_BYTES_MAX]; /* of the one that this step appends */
+    uint32_t formation;                            /* checksum of the founders */
+    struct raft_configuration draft; /* the founders, with the births that they told this time */
 
     struct raft_hard_state hard_state;
     struct raft_hard_state durable_hard_state; /* equal: the vote may be counted */
     uint64_t hard_state_ns;                    /* when the hard state last changed */
     enum raft_role role;
-    uint16_t leader;
+    struct raft_storage leader; /* id 0: unknown */
     struct trail trail;
     uint64_t commit_index;
     uint64_t durable_index;
@@ -90,12 +98,12 @@ struct raft {
     uint32_t votes_refused;
 
     /* Leader only. */
-    struct raft_peer peers[NODES_MAX]; /* by slot; self's is unused */
-    uint64_t noop_index;               /* its first entry of this term */
-    uint64_t sized_index;              /* sizes are known up to here in this step */
+    struct raft_peer peers[RAFT_MEMBERS_MAX]; /* by slot; self's is unused */
+    uint64_t noop_index;                      /* its first entry of this term */
+    uint64_t sized_index;                     /* sizes are known up to here in this step */
     uint64_t quorum_check_ns;
     uint64_t transfer_deadline_ns;
-    uint16_t transfer_to; /* 0: none */
+    struct raft_storage transfer_to; /* birth 0: none */
 
     uint64_t round; /* rises for ever, so that no round is used in two terms of one run */
     struct raft_read_round reads[RAFT_READ_ROUNDS_MAX]; /* ring */
@@ -112,6 +120,18 @@ struct raft {
     enum raft_role before_role;
     uint16_t before_leader;
 };
+
+static inline bool raft_is_formed(const struct raft *raft)
+{
+    return raft->configuration.slot_count > 0;
+}
+
+/* Whether the slot is another node's member. This node's other storage, if it had one, is gone. */
+static inline bool raft_is_peer(const struct raft *raft, uint32_t slot)
+{
+    const struct raft_storage *storage = &raft->peers[slot].storage;
+    return storage->birth != 0 && storage->id != raft->options.self.id;
+}
 
 static inline bool raft_hard_state_is_dirty(const struct raft *raft)
 {
@@ -137,10 +157,13 @@ static inline uint64_t raft_last_term(const struct raft *raft)
 }
 
 /* outbox.c: room for one message, its addresses and term filled. */
-struct raft_message *raft_emit_now(struct raft *raft, enum raft_message_type type, uint16_t to);
-struct raft_message *raft_emit_after(struct raft *raft, enum raft_message_type type, uint16_t to);
+struct raft_message *raft_emit_now(struct raft *raft, enum raft_message_type type,
+                                   struct raft_storage to);
+struct raft_message *raft_emit_after(struct raft *raft, enum raft_message_type type,
+                                     struct raft_storage to);
 /* After when this step changed the hard state, else now. */
-struct raft_message *raft_emit_reply(struct raft *raft, enum raft_message_type type, uint16_t to);
+struct raft_message *raft_emit_reply(struct raft *raft, enum raft_message_type type,
+                                     struct raft_storage to);
 
 /* message.c: a message from outside. The check changes nothing but raft->plan. */
 MUST_USE enum error raft_check_message(struct raft *raft, const struct raft_message *message,
@@ -150,10 +173,29 @@ void raft_handle_message(struct raft *raft, const struct raft_message *message,
 
 /* role.c: the transitions between roles. */
 void raft_reset_election_timer(struct raft *raft);
-void raft_become_follower(struct raft *raft, uint64_t term, uint16_t leader);
+void raft_become_follower(struct raft *raft, uint64_t term, struct raft_storage leader);
 void raft_become_pre_candidate(struct raft *raft);
 void raft_become_candidate(struct raft *raft);
 void raft_become_leader(struct raft *raft);
+
+/* membership.c: which configuration is in force. */
+void raft_set_configuration(struct raft *raft, const struct raft_configuration *configuration,
+                            uint64_t index);
+void raft_append_configuration(struct raft *raft, const struct raft_configuration *configuration,
+                               uint64_t index);
+void raft_roll_back_configuration(struct raft *raft, uint64_t truncate_from);
+MUST_USE enum error raft_check_reconfigure(const struct raft *raft,
+                                           const struct raft_configuration *configuration);
+void raft_handle_reconfigure(struct raft *raft, const struct raft_configuration *configuration);
+void raft_check_membership(struct raft *raft);
+bool raft_is_voter(const struct raft *raft);
+bool raft_may_campaign(const struct raft *raft);
+
+/* formation.c: how a cluster begins. */
+MUST_USE enum error raft_formation_init(struct raft *raft);
+void raft_formation_begin(struct raft *raft); /* forgets the births of the last try */
+uint32_t raft_founder_slot(const struct raft *raft, uint16_t id);
+void raft_form(struct raft *raft); /* all founders have voted: makes the first record */
 
 /* election.c: timeouts and votes. */
 void raft_start_election(struct raft *raft, bool is_transfer);
@@ -172,6 +214,7 @@ void raft_handle_append_request(struct raft *raft, const struct raft_message *me
 
 /* replication.c: the leader's side. */
 void raft_reset_peers(struct raft *raft);
+void raft_reset_peer(struct raft *raft, struct raft_peer *peer);
 MUST_USE enum error raft_check_append_reply(const struct raft *raft,
                                             const struct raft_message *message);
 void raft_handle_append_reply(struct raft *raft, const struct raft_message *message);
@@ -183,7 +226,7 @@ void raft_replication_dropped(struct raft *raft); /* no peer is sent what is not
 bool raft_peer_can_send(const struct raft *raft, const struct raft_peer *peer);
 
 /* commit.c */
-void raft_append_own(struct raft *raft, bool is_noop);
+void raft_append_own(struct raft *raft, enum raft_entry_kind kind);
 void raft_handle_durable(struct raft *raft, uint64_t durable_index);
 void raft_advance_commit(struct raft *raft);
 bool raft_has_own_commit(const struct raft *raft);
@@ -200,7 +243,8 @@ void raft_release_reads(struct raft *raft);
 void raft_drop_reads(struct raft *raft);
 
 /* snapshot.c */
-void raft_handle_installed(struct raft *raft, uint64_t index, uint64_t term);
+MUST_USE enum error raft_check_installed(const struct raft_event *event);
+void raft_handle_installed(struct raft *raft, const struct raft_event *event);
 
 /* transfer.c */
 MUST_USE enum error raft_check_transfer(const struct raft *raft, uint16_t to);

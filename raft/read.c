@@ -28,10 +28,11 @@ void raft_release_reads(struct raft *raft)
 {
     if (raft->read_count == 0 || !raft_has_own_commit(raft))
         return;
-    uint64_t rounds[NODES_MAX];
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++)
+    uint64_t rounds[RAFT_MEMBERS_MAX];
+    for (uint32_t slot = 0; slot < raft->configuration.slot_count; slot++)
         rounds[slot] = raft->peers[slot].round_acked;
-    rounds[raft->self_slot] = raft->round;
+    if (raft->self_slot != RAFT_SLOT_NONE)
+        rounds[raft->self_slot] = raft->round;
     uint64_t confirmed = raft_quorum_value(raft, rounds);
     while (raft->read_count > 0 && raft->reads[raft->read_head].round <= confirmed) {
         raft->read_released_id = raft->reads[raft->read_head].read_id;

@@ -47,30 +47,33 @@ static void enter_replicate(const struct raft *raft, struct raft_peer *peer)
 
 void raft_replication_dropped(struct raft *raft)
 {
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
+    for (uint32_t slot = 0; slot < raft->configuration.slot_count; slot++) {
         struct raft_peer *peer = &raft->peers[slot];
-        if (slot != raft->self_slot && peer->next_index < raft->trail.first_index)
+        if (raft_is_peer(raft, slot) && peer->next_index < raft->trail.first_index)
             enter_probe(raft, peer, raft->trail.first_index);
     }
 }
 
 /* nextIndex starts just behind the leader's last record (paper, figure 2). */
+void raft_reset_peer(struct raft *raft, struct raft_peer *peer)
+{
+    enter_probe(raft, peer, raft->trail.last_index + 1);
+    peer->match_index = 0;
+    peer->round_acked = 0;
+    peer->round_min = 0;
+    peer->round_probe = 0;
+    peer->offered_ns = 0;
+    peer->suspicion = 0;
+    peer->step_appends = 0;
+    peer->sent_ns = raft->now_ns;
+    peer->progress_ns = raft->now_ns;
+    peer->retry_ns = raft->options.heartbeat_interval_ns;
+}
+
 void raft_reset_peers(struct raft *raft)
 {
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
-        struct raft_peer *peer = &raft->peers[slot];
-        enter_probe(raft, peer, raft->trail.last_index + 1);
-        peer->match_index = 0;
-        peer->round_acked = 0;
-        peer->round_min = 0;
-        peer->round_probe = 0;
-        peer->offered_ns = 0;
-        peer->suspicion = 0;
-        peer->step_appends = 0;
-        peer->sent_ns = raft->now_ns;
-        peer->progress_ns = raft->now_ns;
-        peer->retry_ns = raft->options.heartbeat_interval_ns;
-    }
+    for (uint32_t slot = 0; slot < raft->configuration.slot_count; slot++)
+        raft_reset_peer(raft, &raft->peers[slot]);
 }
 
 /* Records from `first` on for one message, at most. The size of a record that this very step
@@ -96,7 +99,7 @@ static void send_append(struct raft *raft, struct raft_peer *peer, uint64_t prev
                         uint32_t entry_count)
 {
     CHECK(previous <= raft->trail.last_index && previous + 1 >= raft->trail.first_index);
-    struct raft_message *message = raft_emit_now(raft, RAFT_APPEND_REQUEST, peer->id);
+    struct raft_message *message = raft_emit_now(raft, RAFT_APPEND_REQUEST, peer->storage);
     message->append_request.previous_index = previous;
     message->append_request.previous_term = trail_term_at(&raft->trail, previous);
     message->append_request.commit_index = raft->commit_index;
@@ -150,9 +153,9 @@ bool raft_peer_can_send(const struct raft *raft, const struct raft_peer *peer)
 
 void raft_replicate(struct raft *raft)
 {
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
+    for (uint32_t slot = 0; slot < raft->configuration.slot_count; slot++) {
         struct raft_peer *peer = &raft->peers[slot];
-        if (slot == raft->self_slot)
+        if (!raft_is_peer(raft, slot))
             continue;
         while (peer->step_appends < RAFT_STEP_APPENDS_PER_PEER_MAX &&
                raft_peer_can_send(raft, peer)) {
@@ -166,9 +169,9 @@ void raft_replicate(struct raft *raft)
 
 void raft_send_heartbeats(struct raft *raft, uint64_t silence_ns)
 {
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
+    for (uint32_t slot = 0; slot < raft->configuration.slot_count; slot++) {
         struct raft_peer *peer = &raft->peers[slot];
-        if (slot != raft->self_slot && peer->step_appends == 0 &&
+        if (raft_is_peer(raft, slot) && peer->step_appends == 0 &&
             raft->now_ns - peer->sent_ns >= silence_ns)
             send_heartbeat(raft, peer);
     }
@@ -184,9 +187,9 @@ static void recover_from_loss(struct raft *raft, struct raft_peer *peer)
 
 void raft_check_losses(struct raft *raft)
 {
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++) {
+    for (uint32_t slot = 0; slot < raft->configuration.slot_count; slot++) {
         struct raft_peer *peer = &raft->peers[slot];
-        if (slot != raft->self_slot && peer->step_appends == 0 && peer->inflight_count > 0 &&
+        if (raft_is_peer(raft, slot) && peer->step_appends == 0 && peer->inflight_count > 0 &&
             raft->now_ns - peer->progress_ns >= peer->retry_ns)
             recover_from_loss(raft, peer);
     }
@@ -301,7 +304,7 @@ static void note_behind_begin(struct raft *raft, struct raft_peer *peer, uint64_
     if (next >= raft->trail.first_index)
         return;
     peer->is_probe_sent = true;
-    raft->effects->behind_begin = peer->id;
+    raft->effects->behind_begin = peer->storage.id;
 }
 
 static void handle_rejection(struct raft *raft, struct raft_peer *peer,
@@ -332,10 +335,10 @@ static void handle_rejection(struct raft *raft, struct raft_peer *peer,
 
 void raft_handle_append_reply(struct raft *raft, const struct raft_message *message)
 {
-    if (raft->role != RAFT_LEADER)
-        return;
-    struct raft_peer *peer =
-        &raft->peers[raft_configuration_slot(&raft->configuration, message->from)];
+    uint32_t slot = raft_configuration_slot(&raft->configuration, message->from.birth);
+    if (raft->role != RAFT_LEADER || slot == RAFT_SLOT_NONE)
+        return; /* a storage that is no member counts for nothing */
+    struct raft_peer *peer = &raft->peers[slot];
     peer->contact_ns = raft->now_ns;
     if (message->append_reply.round > peer->round_acked) {
         peer->round_acked = message->append_reply.round;

@@ -34,11 +34,11 @@ void raft_reset_election_timer(struct raft *raft)
 
 /* A new term knows no leader yet, and what an older leader's log verified says nothing about
  * its. */
-static void enter_term(struct raft *raft, uint64_t term, uint16_t vote)
+static void enter_term(struct raft *raft, uint64_t term, uint64_t vote)
 {
     CHECK(term > raft->hard_state.term && term <= TERM_MAX);
     raft->hard_state = (struct raft_hard_state){.term = term, .vote = vote};
-    raft->leader = 0;
+    raft->leader = RAFT_NOBODY;
     raft->verified_index = 0;
 }
 
@@ -47,13 +47,13 @@ static void leave_role(struct raft *raft)
     raft->votes_granted = 0;
     raft->votes_clean = 0;
     raft->votes_refused = 0;
-    raft->transfer_to = 0;
+    raft->transfer_to = RAFT_NOBODY;
     raft_drop_reads(raft);
 }
 
 /* The vote of a term is kept when only the role changes: voting twice in a term elects two
  * leaders. */
-void raft_become_follower(struct raft *raft, uint64_t term, uint16_t leader)
+void raft_become_follower(struct raft *raft, uint64_t term, struct raft_storage leader)
 {
     bool was_leader = raft->role == RAFT_LEADER;
     if (was_leader) {
@@ -74,7 +74,7 @@ void raft_become_pre_candidate(struct raft *raft)
     CHECK(raft->role != RAFT_LEADER);
     leave_role(raft);
     raft->role = RAFT_PRE_CANDIDATE;
-    raft->leader = 0;
+    raft->leader = RAFT_NOBODY;
     raft_reset_election_timer(raft);
 }
 
@@ -82,11 +82,11 @@ void raft_become_candidate(struct raft *raft)
 {
     CHECK(raft->role != RAFT_LEADER);
     leave_role(raft);
-    enter_term(raft, raft->hard_state.term + 1, raft->options.self);
+    enter_term(raft, raft->hard_state.term + 1, raft->options.self.birth);
     raft->role = RAFT_CANDIDATE;
     raft->votes_in_vain++;
     raft_reset_election_timer(raft);
-    for (uint32_t slot = 0; slot < raft->configuration.voter_count; slot++)
+    for (uint32_t slot = 0; slot < raft->configuration.slot_count; slot++)
         raft->peers[slot].contact_ns = 0;
 }
 
@@ -102,6 +102,9 @@ void raft_become_leader(struct raft *raft)
     raft->suspicion = 0; /* it won by the rule that no acknowledged record escapes */
     raft->quorum_check_ns = raft->now_ns + raft->options.election_timeout_max_ns;
     raft_reset_peers(raft);
-    raft_append_own(raft, true);
+    if (raft_is_formed(raft))
+        raft_append_own(raft, RAFT_ENTRY_NOOP);
+    else
+        raft_form(raft);
     raft->noop_index = raft->trail.last_index;
 }

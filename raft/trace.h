@@ -12,10 +12,10 @@
  *    "role":"follower","term":3,"vote":2,"leader":2,"last_index":7,"last_term":3,
  *    "commit_index":6,"durable_index":7,"truncate_from":0,"append_count":1}
  *
- * event: tick receive propose durable read transfer installed step_down; message: none vote_request
- * vote_reply append_request append_reply timeout_now; role: follower pre_candidate candidate
- * leader. The lines of one node are in step order; those of several nodes are merged by whoever
- * orders them.
+ * event: tick receive propose durable read transfer installed step_down reconfigure; message: none
+ * vote_request vote_reply append_request append_reply timeout_now; role: follower pre_candidate
+ * candidate leader. The lines of one node are in step order; those of several nodes are merged by
+ * whoever orders them.
  */
 #ifndef POLLUX_RAFT_TRACE_H
 #define POLLUX_RAFT_TRACE_H
@@ -31,7 +31,7 @@ struct raft_transition {
     /* The state after the step. */
     enum raft_role role;
     uint64_t term;
-    uint16_t vote;
+    uint64_t vote;
     uint16_t leader;
     uint64_t last_index;
     uint64_t last_term;

@@ -31,7 +31,7 @@ void lane_open_reader(struct lane *lane, const struct lane_options *options)
 {
     struct engine_sink sink = {.send = reader_send, .context = lane};
     lane->reader = engine_reader_init(&lane->shared.arena, &sink);
-    lane->self = options->replicas[0].raft.self;
+    lane->self = options->replicas[0].raft.self.id;
     /* Far from the ids of this node's replicas, which begin at the incarnation, and from those of
      * the other lanes, which answer reads of the same shards. */
     lane->next_message_id = ~options->replicas[0].engine.incarnation;

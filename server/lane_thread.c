@@ -97,6 +97,22 @@ static void tell_lack(struct lane_thread *thread, uint32_t at, const struct repl
     thread->told_lack[at] = true;
 }
 
+/* RAFT_MEMBERSHIP_END: there is no cluster yet. */
+static uint8_t membership_of(const struct raft_status *status)
+{
+    return (uint8_t)(status->is_formed ? status->membership : RAFT_MEMBERSHIP_END);
+}
+
+static void tell_member(struct lane_thread *thread, uint16_t shard, const struct raft_status *told,
+                        const struct raft_status *status)
+{
+    if (told->birth != 0 && membership_of(told) == membership_of(status))
+        return;
+    struct log_event event = event_of(LOG_EVENT_MEMBER, shard, status, status->birth);
+    event.role = membership_of(status);
+    tell(thread, &event);
+}
+
 static void tell_changes(struct lane_thread *thread, uint32_t at)
 {
     struct replica *replica = lane_replica(thread->lane, at);
@@ -118,6 +134,7 @@ static void tell_changes(struct lane_thread *thread, uint32_t at)
                          &status, status.last_index);
         tell(thread, &event);
     }
+    tell_member(thread, shard, told, &status);
     *told = status;
     tell_snapshots(thread, at, replica, &status);
     tell_lack(thread, at, replica, &status);

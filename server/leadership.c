@@ -8,15 +8,15 @@
 
 uint16_t leadership_preferred(const struct raft_options *raft, uint16_t shard, uint16_t shard_count)
 {
-    if (shard_count <= 1 || raft->voter_count == 0)
+    if (shard_count <= 1 || raft->founder_count == 0)
         return 0;
-    uint32_t rank = shard % raft->voter_count;
-    for (uint32_t i = 0; i < raft->voter_count; i++) {
+    uint32_t rank = shard % raft->founder_count;
+    for (uint32_t i = 0; i < raft->founder_count; i++) {
         uint32_t below = 0;
-        for (uint32_t j = 0; j < raft->voter_count; j++)
-            below += raft->voters[j] < raft->voters[i];
+        for (uint32_t j = 0; j < raft->founder_count; j++)
+            below += raft->founders[j] < raft->founders[i];
         if (below == rank)
-            return raft->voters[i];
+            return raft->founders[i];
     }
     return 0;
 }
@@ -25,7 +25,7 @@ void leadership_init(struct leadership *leadership, const struct raft_options *r
                      uint16_t preferred)
 {
     *leadership = (struct leadership){
-        .options = {.self = raft->self,
+        .options = {.self = raft->self.id,
                     .preferred = preferred,
                     .lead_min_ns = LEAD_TIMEOUTS * raft->election_timeout_max_ns,
                     .retry_ns = RETRY_TIMEOUTS * raft->election_timeout_max_ns,

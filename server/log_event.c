@@ -40,6 +40,26 @@ static void write_lack(const struct log_event *event, uint16_t node)
                    node, event->shard, text);
 }
 
+static void write_member(const struct log_event *event, uint16_t node)
+{
+    static const struct {
+        const char *level;
+        const char *text;
+    } told[RAFT_MEMBERSHIP_END + 1] = {
+        [RAFT_NO_MEMBER] = {"warning", "is no member: it counts for nothing. A leader that has a "
+                                       "quorum takes it in if its node's earlier storage is one"},
+        [RAFT_LEARNER] = {"info", "is a learner: it gets the log, and counts for nothing yet"},
+        [RAFT_VOTER] = {"info", "is a voter"},
+        [RAFT_INCOMING] = {"info", "is a voter of the configuration that is to come"},
+        [RAFT_OUTGOING] = {"warning", "is a voter of the configuration that ends"},
+        [RAFT_MEMBERSHIP_END] = {"info", "belongs to no cluster: one forms when all nodes of "
+                                         "[peers] are there and none of them belongs to one"},
+    };
+    uint32_t membership = event->role <= RAFT_MEMBERSHIP_END ? event->role : RAFT_NO_MEMBER;
+    log_event_line(told[membership].level, "member node=%u shard=%u storage=%016lx: %s", node,
+                   event->shard, (unsigned long)event->value, told[membership].text);
+}
+
 void log_event_write(const struct log_event *event, uint16_t node)
 {
     unsigned long term = (unsigned long)event->term;
@@ -53,6 +73,9 @@ void log_event_write(const struct log_event *event, uint16_t node)
     case LOG_EVENT_LEADER:
         log_event_line("info", "leader node=%u shard=%u leader=%u term=%lu commit=%lu", node, shard,
                        event->leader, term, value);
+        return;
+    case LOG_EVENT_MEMBER:
+        write_member(event, node);
         return;
     case LOG_EVENT_SUSPECT:
         log_event_line("warning",

@@ -13,6 +13,7 @@ enum log_event_kind {
     LOG_EVENT_ROLE,    /* this node's role; value: its last index */
     LOG_EVENT_LEADER,  /* the leader it follows; value: its commit index */
     LOG_EVENT_SUSPECT, /* its log may lack acknowledged records behind `value` */
+    LOG_EVENT_MEMBER,  /* `role` is the membership, `value` the birth */
     LOG_EVENT_SETTLED, /* a quorum has settled its log */
     LOG_EVENT_SYNC_FAILED,
     LOG_EVENT_SNAPSHOT_FAILED,    /* one was given up; value: how many since the start */

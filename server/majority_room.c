@@ -37,6 +37,16 @@ static void find_end(struct majority_room *majority, const struct room_voters *v
     }
 }
 
+void majority_room_recount(struct majority_room *majority, const struct room_voters *voters,
+                           const bool *is_new)
+{
+    for (uint32_t i = 0; i < voters->count; i++) {
+        if (is_new[i])
+            memset(&majority->peers[voters->ids[i]], 0, sizeof(majority->peers[0]));
+    }
+    find_end(majority, voters);
+}
+
 void majority_room_begin(struct majority_room *majority, uint64_t term,
                          const struct room_voters *voters)
 {

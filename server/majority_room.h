@@ -34,7 +34,7 @@ struct record_room {
 
 /* The voters that have to have room beside the leader itself. */
 struct room_voters {
-    const uint16_t *ids; /* the leader's own may be among them */
+    uint16_t ids[NODES_MAX]; /* the leader's own may be among them */
     uint32_t count;
     uint16_t self;
 };
@@ -51,6 +51,11 @@ struct majority_room {
 /* A leadership begins: nobody has said anything. */
 void majority_room_begin(struct majority_room *majority, uint64_t term,
                          const struct room_voters *voters);
+
+/* The voters are others than before. `is_new`, for each: what its node said was of another
+ * storage. */
+void majority_room_recount(struct majority_room *majority, const struct room_voters *voters,
+                           const bool *is_new);
 
 /* `voter` has room for so much behind record `match_index`, whose end is at `position`. What it
  * said of an earlier record is kept instead of what it says of one before. */

@@ -23,6 +23,12 @@ void node_journal_name(const struct config *config, uint16_t shard,
     name(config, shard, NODE_JOURNAL_SUFFIX, ret_name);
 }
 
+void node_identity_name(const struct config *config, uint16_t shard,
+                        char ret_name[NODE_FILE_NAME_BYTES])
+{
+    name(config, shard, NODE_IDENTITY_SUFFIX, ret_name);
+}
+
 void node_snapshot_name(const struct config *config, uint16_t shard,
                         char ret_name[NODE_FILE_NAME_BYTES])
 {

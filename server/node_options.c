@@ -2,9 +2,12 @@
 #include "server/node_options.h"
 
 #include "base/check.h"
+#include "base/prng.h"
 #include "server/leadership.h"
 
 #include <string.h>
+
+#define BIRTH_SALT UINT64_C(0x6269727468)
 
 /* A whole number of pages, as log_open and journal_open take it. */
 #define FILE_STEP_BYTES UINT64_C(4096)
@@ -24,8 +27,8 @@ static uint64_t part_of(uint64_t whole, uint16_t shard_count, uint64_t step)
 static void fill_raft(const struct config *config, uint64_t seed, struct replica_options *options)
 {
     options->raft = (struct raft_options){
-        .self = config->id,
-        .voter_count = config->peer_count,
+        .self = {.id = config->id},
+        .founder_count = config->peer_count,
         .election_timeout_min_ns = config->election_timeout_min_ns,
         .election_timeout_max_ns = config->election_timeout_max_ns,
         .heartbeat_interval_ns = config->heartbeat_interval_ns,
@@ -36,7 +39,7 @@ static void fill_raft(const struct config *config, uint64_t seed, struct replica
         .seed = seed,
     };
     for (uint32_t i = 0; i < config->peer_count; i++) {
-        options->raft.voters[i] = config->peers[i].id;
+        options->raft.founders[i] = config->peers[i].id;
         options->peers[i] = config->peers[i].address;
     }
 }
@@ -65,6 +68,15 @@ static void fill_engine(const struct config *config, uint64_t incarnation,
     };
 }
 
+/* Of a storage that is made at this start. */
+static uint64_t birth(const struct node_start *start, uint16_t shard)
+{
+    struct prng prng;
+    prng_init(&prng, start->seed ^ ((uint64_t)shard << 48 | BIRTH_SALT));
+    uint64_t drawn = prng_next(&prng);
+    return drawn != 0 ? drawn : 1;
+}
+
 static void fill_replica(const struct config *config, const struct node_start *start,
                          uint16_t shard, struct node_options *node)
 {
@@ -84,12 +96,15 @@ static void fill_replica(const struct config *config, const struct node_start *s
     node_log_name(config, shard, node->log_names[shard]);
     node_journal_name(config, shard, node->journal_names[shard]);
     node_snapshot_name(config, shard, node->snapshot_names[shard]);
+    node_identity_name(config, shard, node->identity_names[shard]);
+    options->identity_path = node->identity_names[shard];
     size_t log_size_bytes = part_of(config->log_size_bytes, config->shard_count, FILE_STEP_BYTES);
     options->log = (struct log_options){
         .path = node->log_names[shard],
         .size_bytes = log_size_bytes,
         .segment_size_bytes = log_segment_size_bytes(log_size_bytes),
         .is_created = true,
+        .birth = birth(start, shard),
         .identity = {.cluster_id = options->cluster_id, .node = config->id, .shard = shard},
     };
     options->journal = (struct journal_options){

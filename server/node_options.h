@@ -17,6 +17,7 @@ struct node_options {
     char log_names[SHARDS_MAX][NODE_FILE_NAME_BYTES]; /* by shard */
     char journal_names[SHARDS_MAX][NODE_FILE_NAME_BYTES];
     char snapshot_names[SHARDS_MAX][NODE_FILE_NAME_BYTES];
+    char identity_names[SHARDS_MAX][NODE_FILE_NAME_BYTES];
 };
 
 /* What differs from start to start. */

@@ -14,6 +14,9 @@ static_assert((int)RAFT_MESSAGE_TYPE_END == WIRE_PEER_TYPE_END, "types are trans
 static_assert((int)RAFT_ENTRY_NOOP == WIRE_PEER_ENTRY_NOOP, "kinds are translated by value");
 static_assert((int)RAFT_ENTRY_DATA == WIRE_PEER_ENTRY_DATA, "kinds are translated by value");
 
+static_assert((int)RAFT_ENTRY_CONFIGURATION == WIRE_PEER_ENTRY_CONFIGURATION,
+              "kinds are translated by value");
+
 static_assert((int)RAFT_FOLLOWER == WIRE_ROLE_FOLLOWER, "roles are told by value");
 static_assert((int)RAFT_PRE_CANDIDATE == WIRE_ROLE_PRE_CANDIDATE, "roles are told by value");
 static_assert((int)RAFT_CANDIDATE == WIRE_ROLE_CANDIDATE, "roles are told by value");
@@ -24,7 +27,8 @@ static_assert((int)RAFT_LEADER == WIRE_ROLE_LEADER, "roles are told by value");
     X(vote_request, last_index)                                                                    \
     X(vote_request, last_term)                                                                     \
     X(vote_request, is_pre_vote)                                                                   \
-    X(vote_request, is_transfer)
+    X(vote_request, is_transfer)                                                                   \
+    X(vote_request, formation)
 
 #define VOTE_REPLY_FIELDS(X)                                                                       \
     X(vote_reply, last_index)                                                                      \
@@ -100,8 +104,8 @@ void peer_message_encode(struct wire_writer *writer, const struct raft_message *
                          const struct peer_message_beside *beside)
 {
     struct wire_peer_message peer = {.type = (uint8_t)message->type,
-                                     .from = message->from,
-                                     .to = message->to,
+                                     .from = {message->from.birth, message->from.id},
+                                     .to = {message->to.birth, message->to.id},
                                      .fingerprint = beside->fingerprint,
                                      .term = message->term};
     fields_to_wire(message, &peer);
@@ -144,8 +148,8 @@ enum error peer_message_decode(struct span bytes, struct peer_message_beside *re
         ret_beside->room = (struct record_room){.data_bytes = peer.append_reply.data_room_bytes,
                                                 .log_bytes = peer.append_reply.log_room_bytes};
     *ret_message = (struct raft_message){.type = (enum raft_message_type)peer.type,
-                                         .from = peer.from,
-                                         .to = peer.to,
+                                         .from = {peer.from.birth, peer.from.id},
+                                         .to = {peer.to.birth, peer.to.id},
                                          .term = peer.term};
     fields_from_wire(&peer, ret_message);
     return OK;

@@ -19,10 +19,10 @@ static void replica_fill_options(struct replica *replica, const struct replica_o
     replica->options = *options;
     replica->options.raft.sizes =
         (struct raft_record_sizes){.size_bytes = record_size_bytes, .context = replica};
-    replica->options.engine.self = options->raft.self;
-    replica->options.engine.node_count = (uint16_t)options->raft.voter_count;
+    replica->options.engine.self = options->raft.self.id;
+    replica->options.engine.node_count = (uint16_t)options->raft.founder_count;
     replica->options.engine.sink = (struct engine_sink){.send = sink_send, .context = replica};
-    for (uint32_t i = 0; i < options->raft.voter_count && i < NODES_MAX; i++)
+    for (uint32_t i = 0; i < options->raft.founder_count && i < NODES_MAX; i++)
         replica->options.peers[i].port = (uint16_t)(options->peers[i].port + options->shard);
     leadership_init(&replica->leadership, &options->raft, options->preferred_leader);
     replica->next_message_id = options->engine.incarnation;
@@ -45,22 +45,8 @@ size_t replica_arena_bytes(const struct replica_options *options)
            replica_snapshot_arena_bytes(&sized) + replica_journal_arena_bytes(options) +
            engine_arena_bytes(&sized.options.engine) + raft_size(&options->raft) +
            REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing) +
-           sent_appends_arena_bytes(options->raft.voter_count) +
+           sent_appends_arena_bytes(options->raft.founder_count) +
            (size_t)64 * 1024; /* alignment of the parts */
-}
-
-static enum error open_log(struct replica *replica, const struct snapshot_info *snapshot,
-                           char *ret_reason, size_t reason_size)
-{
-    struct log_recovery *recovery = &replica->recovery.log;
-    replica->recovery.snapshot_index = snapshot->label.index;
-    replica->options.log.snapshot_index = snapshot->label.index;
-    replica->options.log.snapshot_term = snapshot->label.term;
-    enum error error =
-        log_open(&replica->options.log, &replica->shared->arena, &replica->log, recovery);
-    if (error != OK)
-        snprintf(ret_reason, reason_size, "%s", recovery->note);
-    return error;
 }
 
 /*
@@ -103,6 +89,9 @@ static enum error restore_trail(struct replica *replica, uint64_t first_index, c
             forget_terms(replica, index);
             error = raft_restore_entry(replica->raft, index, record.term);
         }
+        if (error == OK && record.kind == RAFT_ENTRY_CONFIGURATION)
+            error = raft_restore_configuration(replica->raft, record.payload.data,
+                                               record.payload.size_bytes);
         if (error != OK) {
             snprintf(ret_reason, reason_size, "%s: record %lu: %s", replica->options.log.path,
                      (unsigned long)index, error_text(error));
@@ -114,7 +103,8 @@ static enum error restore_trail(struct replica *replica, uint64_t first_index, c
     return OK;
 }
 
-static enum error open_raft(struct replica *replica, char *ret_reason, size_t reason_size)
+static enum error open_raft(struct replica *replica, const struct snapshot_info *snapshot,
+                            char *ret_reason, size_t reason_size)
 {
     const struct log_recovery *recovery = &replica->recovery.log;
     struct lane_shared *shared = replica->shared;
@@ -124,13 +114,16 @@ static enum error open_raft(struct replica *replica, char *ret_reason, size_t re
         .is_tail_suspect = recovery->is_suspect,
     };
     restore_begin(replica, &restored);
+    replica_snapshot_configuration(replica, snapshot, &restored.configuration,
+                                   &restored.configuration_index);
     if (restored.hard_state.term < restored.term_before)
         restored.hard_state = (struct raft_hard_state){.term = restored.term_before};
     void *memory = arena_take(&shared->arena, raft_size(&replica->options.raft), 64);
     enum error error =
         raft_init(memory, &replica->options.raft, &restored, shared->now_ns, &replica->raft);
     if (error != OK) {
-        snprintf(ret_reason, reason_size, "raft: %s: check voters and timeouts", error_text(error));
+        snprintf(ret_reason, reason_size, "raft: %s: check [peers] and timeouts",
+                 error_text(error));
         return error;
     }
     replica->durable_index = recovery->last_index;
@@ -145,10 +138,10 @@ static enum error replica_open_parts(struct replica *replica, char *ret_reason, 
     struct snapshot_info snapshot;
     enum error error = replica_snapshot_open(replica, &snapshot, ret_reason, reason_size);
     if (error == OK)
-        error = open_log(replica, &snapshot, ret_reason, reason_size);
+        error = replica_open_storage(replica, &snapshot, ret_reason, reason_size);
     if (error != OK)
         return error;
-    error = open_raft(replica, ret_reason, reason_size);
+    error = open_raft(replica, &snapshot, ret_reason, reason_size);
     if (error != OK)
         return error;
     error = replica_open_journal(replica, ret_reason, reason_size);
@@ -162,7 +155,7 @@ static enum error replica_open_parts(struct replica *replica, char *ret_reason, 
     }
     replica->fingerprint = engine_fingerprint(&replica->options.engine);
     replica->outbox = arena_take(arena, REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing), 64);
-    replica->sent_appends = sent_appends_init(arena, replica->options.raft.voter_count,
+    replica->sent_appends = sent_appends_init(arena, replica->options.raft.founder_count,
                                               replica->options.raft.election_timeout_min_ns);
     error = replica_snapshot_restore(replica, &snapshot, ret_reason, reason_size);
     if (error != OK)
@@ -183,6 +176,7 @@ enum error replica_open(const struct replica_options *options, struct lane_share
         replica_close(replica);
         return error;
     }
+    replica_follow_configuration(replica);
     replica_refresh_status(replica);
     *ret_replica = replica;
     return OK;

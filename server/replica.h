@@ -27,7 +27,8 @@ struct replica_options {
     struct engine_options engine; /* `sink`, `self`, `node_count`, and everything about the journal
                                      and pending writes are filled by the replica; a pending_max
                                      that is not 0 and below what the journal can hold stays */
-    struct log_options log;
+    struct log_options log;       /* `birth` is random */
+    const char *identity_path;    /* NULL: none is kept, and a lost storage is replaced by hand */
     struct journal_options journal;     /* `identity` is the log's; size 0: no relaxed writes */
     struct snapshots_options snapshots; /* `identity` is the log's; size 0: none are kept, so the
                                            log only grows. Needs a log of several segments */
@@ -43,6 +44,7 @@ struct replica_options {
     X(body)                                                                                        \
     X(type)                                                                                        \
     X(fingerprint)                                                                                 \
+    X(storage)                                                                                     \
     X(raft_range)                                                                                  \
     X(outbox_full)                                                                                 \
     X(no_room)
@@ -61,6 +63,7 @@ struct replica_counters {
     uint64_t snapshots_taken;
     uint64_t snapshots_installed;
     uint64_t snapshots_failed;
+    uint64_t members_changed;
     uint64_t snapshot_blocks_tx;
     uint64_t snapshot_blocks_rx;
 #define X(name) uint64_t drop_##name;

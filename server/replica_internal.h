@@ -57,7 +57,12 @@ struct replica {
     struct vouch vouch; /* what the journal may forget */
     struct leadership leadership;
     struct majority_room majority_room; /* of this leader's voters */
+    struct room_voters room_voters;
+    uint64_t room_births[NODES_MAX]; /* of their storages */
+    uint64_t configuration_version;  /* that they are of */
     struct replica_snapshot snapshot;
+    uint64_t replaced[IDENTITY_BIRTHS_MAX - 1]; /* births of storages that this one replaced */
+    uint64_t announced_ns;                      /* when this storage last told who it is */
     struct engine_lack lack;   /* why no record is applied any more; none: limit is 0 */
     uint64_t read_released_id; /* told to the engine */
     struct engine_view view;
@@ -89,6 +94,9 @@ void replica_stamp_outbox(struct replica *replica, uint64_t ticket);
 void replica_flush_outbox(struct replica *replica);
 
 /* replica_room.c */
+
+/* Another configuration may be in force since the last call. */
+void replica_follow_configuration(struct replica *replica);
 
 /* Payload of the largest record that an empty segment takes. */
 size_t replica_record_bytes_max(const struct replica *replica);
@@ -140,6 +148,16 @@ void replica_leave_lead(struct replica *replica);
 
 /* replica_fetch.c: asks for what is missing of a copy. */
 void replica_fetch_step(struct replica *replica);
+
+/* replica_storage.c: opens the log, behind this snapshot, and the identity. */
+enum error replica_open_storage(struct replica *replica, const struct snapshot_info *snapshot,
+                                char *ret_reason, size_t reason_size);
+
+/* replica_members.c */
+
+/* Tells a node that sent something for another storage which one this is. */
+void replica_announce_storage(struct replica *replica, uint16_t to);
+void replica_receive_storage(struct replica *replica, uint16_t sender, struct span body);
 
 /* replica_status.c */
 

@@ -10,10 +10,10 @@
 static uint32_t peer_number(const struct replica *replica, uint16_t voter)
 {
     uint32_t number = 0;
-    while (number < replica->options.raft.voter_count &&
-           replica->options.raft.voters[number] != voter)
+    while (number < replica->options.raft.founder_count &&
+           replica->options.raft.founders[number] != voter)
         number++;
-    CHECK(number < replica->options.raft.voter_count);
+    CHECK(number < replica->options.raft.founder_count);
     return number;
 }
 
@@ -22,7 +22,7 @@ static struct lane_message append_again(struct replica *replica, const struct se
 {
     struct lane_message message = {
         .header = replica_message_header(replica, WIRE_RAFT, append->message_id),
-        .to = *replica_peer_address(replica, append->message.to),
+        .to = *replica_peer_address(replica, append->message.to.id),
         .body = replica_encode_raft(replica, &append->message, NULL)};
     return message;
 }
@@ -37,7 +37,7 @@ static void repeat_append(struct replica *replica, const struct raft_message *me
 {
     struct raft_message news = *message;
     news.append_request.entry_count = 0;
-    replica_send(replica, replica_peer_address(replica, message->to), WIRE_RAFT,
+    replica_send(replica, replica_peer_address(replica, message->to.id), WIRE_RAFT,
                  replica_encode_raft(replica, &news, NULL));
     struct lane_message again = append_again(replica, append);
     lane_shared_send_pieces(replica->shared, &again, 0, 1);
@@ -48,7 +48,7 @@ void replica_send_append(struct replica *replica, const struct raft_message *mes
                          struct span body)
 {
     uint64_t now_ns = replica->shared->now_ns;
-    uint32_t peer = peer_number(replica, message->to);
+    uint32_t peer = peer_number(replica, message->to.id);
     struct sent_append *same = sent_appends_same(replica->sent_appends, peer, message, now_ns);
     if (same != NULL) {
         repeat_append(replica, message, same);
@@ -58,7 +58,7 @@ void replica_send_append(struct replica *replica, const struct raft_message *mes
         .message = *message, .message_id = replica->next_message_id++, .sent_ns = now_ns};
     struct lane_message whole = {.header =
                                      replica_message_header(replica, WIRE_RAFT, append.message_id),
-                                 .to = *replica_peer_address(replica, message->to),
+                                 .to = *replica_peer_address(replica, message->to.id),
                                  .body = body};
     uint32_t piece_count = wire_piece_count(body.size_bytes, whole.header.piece_size_bytes);
     lane_shared_send_pieces(replica->shared, &whole, 0, piece_count);

@@ -13,7 +13,7 @@ struct wire_message_header replica_message_header(const struct replica *replica,
 {
     return (struct wire_message_header){.type = wire_type,
                                         .shard = replica->options.shard,
-                                        .sender = replica->options.raft.self,
+                                        .sender = replica->options.raft.self.id,
                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
                                         .cluster_id = replica->options.cluster_id,
                                         .message_id = message_id};
@@ -31,8 +31,8 @@ void replica_send(struct replica *replica, const struct address *to, uint8_t wir
 
 const struct address *replica_peer_address(const struct replica *replica, uint16_t voter)
 {
-    for (uint32_t i = 0; i < replica->options.raft.voter_count; i++) {
-        if (replica->options.raft.voters[i] == voter)
+    for (uint32_t i = 0; i < replica->options.raft.founder_count; i++) {
+        if (replica->options.raft.founders[i] == voter)
             return &replica->options.peers[i];
     }
     return NULL;
@@ -73,8 +73,9 @@ struct span replica_encode_raft(struct replica *replica, const struct raft_messa
 void replica_send_raft(struct replica *replica, const struct raft_message *message,
                        const struct record_room *room)
 {
-    const struct address *to = replica_peer_address(replica, message->to);
-    CHECK(to != NULL);
+    const struct address *to = replica_peer_address(replica, message->to.id);
+    if (to == NULL)
+        return; /* a member that [peers] does not name */
     struct span body = replica_encode_raft(replica, message, room);
     if (message->type == RAFT_APPEND_REQUEST && body.size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
         replica_send_append(replica, message, body);
@@ -87,7 +88,7 @@ void replica_send_raft(struct replica *replica, const struct raft_message *messa
 static bool is_superseded(const struct replica_outgoing *old, const struct raft_message *message)
 {
     return old->ticket == REPLICA_UNSTAMPED && old->message.type == RAFT_APPEND_REPLY &&
-           message->type == RAFT_APPEND_REPLY && old->message.to == message->to &&
+           message->type == RAFT_APPEND_REPLY && old->message.to.birth == message->to.birth &&
            old->message.term == message->term && old->message.append_reply.is_success &&
            message->append_reply.is_success &&
            old->message.append_reply.match_index <= message->append_reply.match_index &&

@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 
-/* The i-th record to append: an entry of a leader's message, a proposal, or a leader's no-op. */
+/* The i-th record to append: an entry of a leader's message, a proposal, or one of raft's own. */
 static struct log_record record_at(const struct replica *replica, const struct raft_event *event,
                                    struct span payload, uint32_t i)
 {
@@ -15,8 +15,9 @@ static struct log_record record_at(const struct replica *replica, const struct r
     struct log_record record = {.index = effects->append_first + i,
                                 .term = effects->hard_state.term,
                                 .commit_index = effects->commit_index};
-    if (effects->append_is_noop) {
-        record.kind = RAFT_ENTRY_NOOP;
+    if (effects->append_own != 0) {
+        record.kind = (uint8_t)effects->append_own;
+        record.payload = span_of(effects->append_payload, effects->append_size_bytes);
     } else if (event->type == RAFT_EVENT_RECEIVE) {
         const struct raft_entry *entry = &event->receive.entries[effects->append_skip + i];
         record.term = entry->term;
@@ -86,6 +87,7 @@ enum error replica_step(struct replica *replica, const struct raft_event *event,
     if (error != OK)
         return error;
     write_effects(replica, event, payload);
+    replica_follow_configuration(replica);
     for (uint32_t i = 0; i < effects->now_count; i++) {
         struct record_room room = {0};
         if (effects->now[i].type == RAFT_APPEND_REPLY)

@@ -6,7 +6,7 @@
  * sender. */
 bool replica_is_peer(const struct replica *replica, const struct address *from, uint16_t sender)
 {
-    if (sender == replica->options.raft.self)
+    if (sender == replica->options.raft.self.id)
         return false;
     const struct address *address = replica_peer_address(replica, sender);
     return address != NULL && address_is_equal(address, from);
@@ -53,7 +53,7 @@ static void receive_raft(struct replica *replica, const struct replica_message *
         replica->counters.drop_fingerprint++;
         return;
     }
-    if (message.from != received->sender || message.to != replica->options.raft.self) {
+    if (message.from.id != received->sender || message.to.id != replica->options.raft.self.id) {
         replica->counters.drop_body++; /* contradicts its packet */
         return;
     }
@@ -77,6 +77,10 @@ static void receive_raft(struct replica *replica, const struct replica_message *
         replica->counters.drop_raft_range++;
     else if (error == OK && message.type == RAFT_APPEND_REPLY)
         replica_note_room(replica, &message, &beside.room);
+    if (error == ERR_STORAGE) {
+        replica->counters.drop_storage++;
+        replica_announce_storage(replica, message.from.id);
+    }
 }
 
 void replica_receive(struct replica *replica, const struct replica_message *message)
@@ -88,6 +92,9 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
         return;
     case WIRE_SNAPSHOT:
         replica_snapshot_receive(replica, message->sender, message->body);
+        return;
+    case WIRE_STORAGE:
+        replica_receive_storage(replica, message->sender, message->body);
         return;
     case WIRE_FORWARD:
         engine_receive_forward(replica->engine, message->sender, message->body);

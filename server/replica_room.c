@@ -5,14 +5,45 @@
  */
 #include "server/replica_internal.h"
 
+#include <string.h>
+
 /* A log with less room than this part of its size is short of it. */
 #define SHORT_PARTS 8u
 
-static struct room_voters voters_of(const struct replica *replica)
+/* Of a joint configuration those who stay. */
+static void find_voters(struct replica *replica)
 {
-    const struct raft_options *options = &replica->options.raft;
-    return (struct room_voters){
-        .ids = options->voters, .count = options->voter_count, .self = options->self};
+    uint64_t index;
+    const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
+    struct room_voters voters = {.self = replica->options.raft.self.id};
+    uint64_t births[NODES_MAX] = {0};
+    bool is_new[NODES_MAX] = {false};
+    for (uint32_t slot = 0; slot < now->slot_count; slot++) {
+        const struct raft_member *member = &now->members[slot];
+        bool is_counted = member->storage.birth != 0 &&
+                          (member->membership == RAFT_VOTER || member->membership == RAFT_INCOMING);
+        if (!is_counted)
+            continue;
+        is_new[voters.count] = true;
+        for (uint32_t i = 0; i < replica->room_voters.count; i++) {
+            if (replica->room_births[i] == member->storage.birth)
+                is_new[voters.count] = false;
+        }
+        births[voters.count] = member->storage.birth;
+        voters.ids[voters.count++] = member->storage.id;
+    }
+    replica->room_voters = voters;
+    memcpy(replica->room_births, births, sizeof(births));
+    majority_room_recount(&replica->majority_room, &voters, is_new);
+}
+
+void replica_follow_configuration(struct replica *replica)
+{
+    uint64_t version = raft_configuration_version(replica->raft);
+    if (replica->configuration_version == version)
+        return;
+    replica->configuration_version = version;
+    find_voters(replica);
 }
 
 size_t replica_record_bytes_max(const struct replica *replica)
@@ -45,24 +76,25 @@ struct record_room replica_own_room(const struct replica *replica)
 void replica_note_room(struct replica *replica, const struct raft_message *reply,
                        const struct record_room *room)
 {
-    const struct room_voters voters = voters_of(replica);
+    const struct room_voters *voters = &replica->room_voters;
     struct majority_room *majority = &replica->majority_room;
     struct raft_peer_progress progress;
     if (reply->term != replica->status.term ||
-        !raft_peer_progress(replica->raft, reply->from, &progress))
+        !raft_peer_progress(replica->raft, reply->from.id, &progress) ||
+        progress.storage.birth != reply->from.birth)
         return;
     if (majority->term != reply->term)
-        majority_room_begin(majority, reply->term, &voters);
-    majority_room_trust(majority, reply->from, progress.match_index, &voters);
+        majority_room_begin(majority, reply->term, voters);
+    majority_room_trust(majority, reply->from.id, progress.match_index, voters);
     uint64_t match_index = reply->append_reply.match_index;
     if (!reply->append_reply.is_success || match_index > progress.match_index ||
         match_index + 1 < log_first_index(replica->log))
         return;
-    const struct room_report report = {.voter = reply->from,
+    const struct room_report report = {.voter = reply->from.id,
                                        .match_index = match_index,
                                        .position = log_position_behind(replica->log, match_index),
                                        .room = *room};
-    majority_room_note(majority, &report, &voters);
+    majority_room_note(majority, &report, voters);
 }
 
 static size_t least(size_t one, uint64_t other)
@@ -82,7 +114,7 @@ struct record_room replica_admissible_room(const struct replica *replica)
     struct record_room own = replica_own_room(replica);
     uint64_t end = log_position_behind(replica->log, log_last_index(replica->log));
     struct record_room others = {0};
-    if (replica->options.raft.voter_count == 1)
+    if (replica->room_voters.count == 1)
         others = (struct record_room){UINT64_MAX, UINT64_MAX};
     else if (replica->majority_room.term == replica->status.term)
         others = majority_room_behind(&replica->majority_room, end);

@@ -66,6 +66,18 @@ enum error replica_snapshot_open(struct replica *replica, struct snapshot_info *
     return OK;
 }
 
+void replica_snapshot_configuration(struct replica *replica, const struct snapshot_info *info,
+                                    struct raft_configuration *ret_configuration,
+                                    uint64_t *ret_index)
+{
+    struct replica_snapshot *snapshot = &replica->snapshot;
+    struct span raw;
+    if (info->label.index == 0 || info->block_count == 0 ||
+        snapshots_read_block(snapshot->files, info->generation, 0, snapshot->block, &raw) != OK)
+        return;
+    (void)engine_snapshot_configuration(raw, ret_index, ret_configuration);
+}
+
 enum error replica_snapshot_restore(struct replica *replica, const struct snapshot_info *info,
                                     char *ret_reason, size_t reason_size)
 {
@@ -210,9 +222,16 @@ static void install(struct replica *replica)
     /* Once raft has it there is no way back. One that rots before is fetched anew. */
     if (replica_check_snapshot(replica, &snapshot->wanted) != OK)
         return;
+    struct raft_configuration configuration = {0};
+    uint64_t configuration_index = 0;
+    replica_snapshot_configuration(replica, &snapshot->wanted, &configuration,
+                                   &configuration_index);
     struct raft_event event = {.type = RAFT_EVENT_INSTALLED,
                                .now_ns = replica->shared->now_ns,
-                               .installed = {.index = label->index, .term = label->term}};
+                               .installed = {.index = label->index,
+                                             .term = label->term,
+                                             .configuration = &configuration,
+                                             .configuration_index = configuration_index}};
     if (replica_step(replica, &event, (struct span){0}) != OK ||
         !replica->shared->effects.is_log_reset)
         return;

@@ -19,6 +19,7 @@
 
 #include "base/address.h"
 #include "pmem/snapshots.h"
+#include "raft/configuration.h"
 
 struct replica;
 
@@ -55,6 +56,10 @@ size_t replica_snapshot_arena_bytes(const struct replica *sized);
 /* Opens the files and finds the snapshot to begin with: *ret_info, index 0: none. */
 MUST_USE enum error replica_snapshot_open(struct replica *replica, struct snapshot_info *ret_info,
                                           char *ret_reason, size_t reason_size);
+/* The configuration in it: *ret_configuration stays as it is if there is none. */
+void replica_snapshot_configuration(struct replica *replica, const struct snapshot_info *info,
+                                    struct raft_configuration *ret_configuration,
+                                    uint64_t *ret_index);
 /* Loads it into the engine, which is new. */
 MUST_USE enum error replica_snapshot_restore(struct replica *replica,
                                              const struct snapshot_info *info, char *ret_reason,

@@ -82,6 +82,8 @@ static void add_replica_counters(struct wire_writer *writer, const struct replic
     wire_counter_add(writer, "log_first_index", log_first_index(replica->log));
     wire_counter_add(writer, "snapshots_taken", counters->snapshots_taken);
     wire_counter_add(writer, "snapshots_installed", counters->snapshots_installed);
+    wire_counter_add(writer, "members_changed", counters->members_changed);
+    wire_counter_add(writer, "is_voter", replica->status.membership == RAFT_VOTER);
     wire_counter_add(writer, "snapshots_failed", counters->snapshots_failed);
     wire_counter_add(writer, "snapshot_blocks_tx", counters->snapshot_blocks_tx);
     wire_counter_add(writer, "snapshot_blocks_rx", counters->snapshot_blocks_rx);
@@ -135,7 +137,7 @@ void replica_answer_transfer(struct replica *replica, const struct address *to, 
     struct wire_reply reply = {
         .number = number,
         .incarnation = replica->options.engine.incarnation,
-        .node = replica->options.raft.self,
+        .node = replica->options.raft.self.id,
         .leader = replica->view.leader,
         .status = (uint8_t)transfer_status(error),
         .term = replica->view.term,

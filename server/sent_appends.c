@@ -57,7 +57,7 @@ static struct sent_append *newest(struct sent_ring *ring, uint32_t i)
 
 static bool has_same_entries(const struct raft_message *a, const struct raft_message *b)
 {
-    return a->term == b->term && a->to == b->to &&
+    return a->term == b->term && a->to.birth == b->to.birth &&
            a->append_request.previous_index == b->append_request.previous_index &&
            a->append_request.entry_count == b->append_request.entry_count;
 }

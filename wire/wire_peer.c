@@ -8,9 +8,11 @@
  *    6  u16  from
  *    8  u16  to
  *   10  u16  entry count (append request; else 0)
- *   12  u32  suspicion (append request and reply; else 0)
+ *   12  u32  suspicion (append request and reply), formation (vote request); else 0
  *   16  u64  term
- *   24  u64  each: the fields of the type, as many as it has
+ *   24  u64  birth of the sender's storage
+ *   32  u64  birth of the receiver's, 0: whichever it has
+ *   40  u64  each: the fields of the type, as many as it has
  *
  * The fields of each type, and the flags that it may have:
  *    vote request    last index, last term                                   1, 2
@@ -31,7 +33,7 @@
 #include "wire/wire_internal.h"
 #include "wire/wire_peer.h"
 
-#define PEER_HEADER_SIZE_BYTES  24
+#define PEER_HEADER_SIZE_BYTES  40
 #define ENTRY_HEADER_SIZE_BYTES 16
 
 #define FLAG_PRE_VOTE 1
@@ -77,8 +79,11 @@ static uint8_t peer_flags(const struct wire_peer_message *message)
     return (uint8_t)flags;
 }
 
-static uint32_t peer_suspicion(const struct wire_peer_message *message)
+/* The one field of 32 bits, which not every type has. */
+static uint32_t peer_word(const struct wire_peer_message *message)
 {
+    if (message->type == WIRE_PEER_VOTE_REQUEST)
+        return message->vote_request.formation;
     if (message->type == WIRE_PEER_APPEND_REQUEST)
         return message->append_request.suspicion;
     return message->type == WIRE_PEER_APPEND_REPLY ? message->append_reply.suspicion : 0;
@@ -122,14 +127,16 @@ void wire_peer_encode(struct wire_writer *writer, const struct wire_peer_message
     le32_store(to, message->fingerprint);
     to[4] = message->type;
     to[5] = peer_flags(message);
-    le16_store(to + 6, message->from);
-    le16_store(to + 8, message->to);
+    le16_store(to + 6, message->from.id);
+    le16_store(to + 8, message->to.id);
     if (message->type == WIRE_PEER_APPEND_REQUEST) {
         CHECK(message->append_request.entry_count <= APPEND_ENTRIES_MAX);
         le16_store(to + 10, message->append_request.entry_count);
     }
-    le32_store(to + 12, peer_suspicion(message));
+    le32_store(to + 12, peer_word(message));
     le64_store(to + 16, message->term);
+    le64_store(to + 24, message->from.birth);
+    le64_store(to + 32, message->to.birth);
     uint64_t fields[FIELDS_MAX] = {0};
     peer_fields(message, fields);
     for (uint32_t i = 0; i < field_count; i++)
@@ -200,8 +207,8 @@ static enum error peer_header_check(struct span bytes, size_t *ret_end)
     uint32_t field_count;
     uint8_t flags;
     peer_type_shape(type, &field_count, &flags);
-    bool has_suspicion = type == WIRE_PEER_APPEND_REQUEST || type == WIRE_PEER_APPEND_REPLY;
-    if ((from[5] & ~flags) != 0 || (!has_suspicion && le32_load(from + 12) != 0))
+    bool has_word = type != WIRE_PEER_VOTE_REPLY && type != WIRE_PEER_TIMEOUT_NOW;
+    if ((from[5] & ~flags) != 0 || (!has_word && le32_load(from + 12) != 0))
         return ERR_RESERVED;
     uint16_t sender = le16_load(from + 6);
     uint16_t target = le16_load(from + 8);
@@ -251,8 +258,8 @@ static void peer_message_load(const uint8_t *from, struct span entries,
     const uint8_t *fields = from + PEER_HEADER_SIZE_BYTES;
     uint8_t flags = from[5];
     *ret_message = (struct wire_peer_message){.type = from[4],
-                                              .from = le16_load(from + 6),
-                                              .to = le16_load(from + 8),
+                                              .from = {le64_load(from + 24), le16_load(from + 6)},
+                                              .to = {le64_load(from + 32), le16_load(from + 8)},
                                               .fingerprint = le32_load(from),
                                               .term = le64_load(from + 16)};
     if (ret_message->type == WIRE_PEER_VOTE_REQUEST) {
@@ -260,6 +267,7 @@ static void peer_message_load(const uint8_t *from, struct span entries,
         ret_message->vote_request.last_term = le64_load(fields + 8);
         ret_message->vote_request.is_pre_vote = (flags & FLAG_PRE_VOTE) != 0;
         ret_message->vote_request.is_transfer = (flags & FLAG_TRANSFER) != 0;
+        ret_message->vote_request.formation = le32_load(from + 12);
     } else if (ret_message->type == WIRE_PEER_VOTE_REPLY) {
         ret_message->vote_reply.last_index = le64_load(fields);
         ret_message->vote_reply.last_term = le64_load(fields + 8);

@@ -24,6 +24,7 @@ enum wire_peer_type {
 enum wire_peer_entry_kind {
     WIRE_PEER_ENTRY_NOOP = 1, /* a leader's first entry; empty */
     WIRE_PEER_ENTRY_DATA,     /* a batch of requests */
+    WIRE_PEER_ENTRY_CONFIGURATION,
     WIRE_PEER_ENTRY_KIND_END
 };
 
@@ -34,11 +35,17 @@ struct wire_peer_entry {
     uint8_t kind;        /* enum wire_peer_entry_kind */
 };
 
+/* A storage, and the node that has it. */
+struct wire_storage {
+    uint64_t birth; /* 0: whichever the node has */
+    uint16_t id;    /* 1 to VOTER_ID_MAX */
+};
+
 /* The meaning of each field is that of the field of the same name in struct raft_message. */
 struct wire_peer_message {
-    uint8_t type;         /* enum wire_peer_type */
-    uint16_t from;        /* voter id */
-    uint16_t to;          /* voter id */
+    uint8_t type; /* enum wire_peer_type */
+    struct wire_storage from;
+    struct wire_storage to;
     uint32_t fingerprint; /* of the replicated limits: nodes that would apply the same log to
                              different effect must not talk */
     uint64_t term;
@@ -48,6 +55,7 @@ struct wire_peer_message {
             uint64_t last_term;
             bool is_pre_vote;
             bool is_transfer;
+            uint32_t formation;
         } vote_request;
         struct {
             uint64_t last_index;

@@ -198,7 +198,9 @@ void engine_apply(struct engine *engine, uint64_t index, uint64_t term, uint8_t 
     if (kind == RAFT_ENTRY_DATA) {
         apply_record(engine, index, term, payload);
     } else {
-        CHECK(kind == RAFT_ENTRY_NOOP);
+        CHECK(kind == RAFT_ENTRY_NOOP || kind == RAFT_ENTRY_CONFIGURATION);
+        if (kind == RAFT_ENTRY_CONFIGURATION)
+            machine_configure(machine, index, payload);
         (void)batch_take_record(engine, index, term);
         machine->applied_index = index;
     }

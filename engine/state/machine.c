@@ -57,6 +57,15 @@ static uint64_t log_time_before(const struct machine *machine, uint64_t age_ns)
     return machine->log_time_ns > age_ns ? machine->log_time_ns - age_ns : 0;
 }
 
+void machine_configure(struct machine *machine, uint64_t index, struct span payload)
+{
+    struct machine_configuration *configuration = &machine->configuration;
+    CHECK(payload.size_bytes <= sizeof(configuration->bytes));
+    configuration->index = index;
+    configuration->size_bytes = (uint32_t)payload.size_bytes;
+    memcpy(configuration->bytes, payload.data, payload.size_bytes);
+}
+
 uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t log_time_ns)
 {
     CHECK(index == machine->applied_index + 1);

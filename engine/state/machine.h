@@ -16,6 +16,7 @@
 #include "engine/state/sessions.h"
 #include "engine/state/snapshot.h"
 #include "engine/state/store.h"
+#include "raft/configuration.h"
 
 /* Sessions that one record may expire: bounds the work of a record. */
 #define EXPIRE_MAX 64
@@ -36,6 +37,14 @@ struct machine_options {
 };
 
 /* The replicated state and its accounts. */
+/* Who belongs to the shard: the newest configuration applied, as its record has it. The machine
+ * only keeps it, for snapshots. */
+struct machine_configuration {
+    uint64_t index; /* of its record; 0: none yet */
+    uint32_t size_bytes;
+    uint8_t bytes[RAFT_CONFIGURATION_BYTES_MAX];
+};
+
 struct machine {
     struct store store;
     struct index index;
@@ -49,6 +58,7 @@ struct machine {
     struct wire_limits configured; /* the limits number 0 */
     struct wire_limits capacity;   /* this node's: the limits in force are never above */
     uint64_t session_ttl_ns;
+    struct machine_configuration configuration;
     uint64_t session_idle_ns;
     struct sessions_oldest oldest; /* as of the log time of the last record */
     struct snapshot snapshot;
@@ -76,6 +86,9 @@ void machine_deinit(struct machine *machine);
 /* Log time of a record begins; expires sessions, returns how many. The caller has asked
  * snapshot_must_wait (CHECK). */
 uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t log_time_ns);
+
+/* Record `index` is this configuration. */
+void machine_configure(struct machine *machine, uint64_t index, struct span payload);
 
 /* The session of a request, renewed and with its floor raised; NULL: none (or session 0). The
  * machine borrows the request until its last op is executed. */

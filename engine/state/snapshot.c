@@ -16,7 +16,7 @@
 
 /* What is encoded when the snapshot begins, at most. */
 #define BEGIN_BYTES_MAX                                                                            \
-    (SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_HEAD_BYTES +                                            \
+    (2 * SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_HEAD_BYTES + SNAPSHOT_CHANGE_BYTES_MAX +            \
      (size_t)VOTER_ID_MAX * (SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_NODE_BYTES_MAX))
 
 #define SESSION_ITEM_BYTES_MAX (SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_SESSION_BYTES_MAX)
@@ -99,6 +99,17 @@ static void encode_head(struct machine *machine)
     le32_store(to + 60, machine->sessions.count);
     le64_store(to + 64, machine->session_ttl_ns);
     le64_store(to + 72, machine->sessions.next_rank);
+}
+
+static void encode_configuration(struct machine *machine)
+{
+    const struct machine_configuration *configuration = &machine->configuration;
+    if (configuration->index == 0)
+        return;
+    uint8_t *to = image_add(&machine->snapshot, SNAPSHOT_CONFIGURATION,
+                            SNAPSHOT_CHANGE_BYTES + configuration->size_bytes);
+    le64_store(to, configuration->index);
+    memcpy(to + SNAPSHOT_CHANGE_BYTES, configuration->bytes, configuration->size_bytes);
 }
 
 static void encode_node(struct snapshot *snapshot, uint16_t node,
@@ -192,6 +203,7 @@ void snapshot_begin(struct machine *machine, const struct snapshot_sink *sink)
                              .stage = snapshot->stage};
     *snapshot = begun;
     encode_head(machine);
+    encode_configuration(machine);
     encode_nodes(machine);
     struct sessions_watch watch = {.before_change = see_session, .context = machine};
     sessions_watch_begin(&machine->sessions, &watch);

@@ -25,6 +25,10 @@
  *   64  u64  session_ttl_ns
  *   72  u64  rank of the session that is active next
  *
+ * Configuration, directly behind the head, if a record has brought one (raft/configuration.h):
+ *    0  u64  index of that record
+ *    8       the configuration as the record has it
+ *
  * Node, one for each node of which something is decided or cancelled:
  *    0  u16  voter id
  *    2  u16  zero
@@ -60,12 +64,14 @@
 
 #include "base/limits.h"
 #include "engine/state/node_progress.h"
+#include "raft/configuration.h"
 
 #define SNAPSHOT_MAGIC   UINT64_C(0x50414e5358554c50) /* "PLUXSNAP" */
-#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_VERSION 2
 
 enum snapshot_item {
     SNAPSHOT_HEAD = 1,
+    SNAPSHOT_CONFIGURATION,
     SNAPSHOT_NODE,
     SNAPSHOT_SESSION,
     SNAPSHOT_ENTRY,
@@ -74,6 +80,7 @@ enum snapshot_item {
 
 #define SNAPSHOT_ITEM_HEADER_BYTES 8
 #define SNAPSHOT_HEAD_BYTES        80
+#define SNAPSHOT_CHANGE_BYTES      8
 #define SNAPSHOT_NODE_BYTES        16
 #define SNAPSHOT_CANCEL_BYTES      16
 #define SNAPSHOT_SESSION_BYTES     48
@@ -82,6 +89,7 @@ enum snapshot_item {
 #define SNAPSHOT_END_BYTES         16
 
 /* The largest bodies. */
+#define SNAPSHOT_CHANGE_BYTES_MAX (SNAPSHOT_CHANGE_BYTES + RAFT_CONFIGURATION_BYTES_MAX)
 #define SNAPSHOT_NODE_BYTES_MAX                                                                    \
     (SNAPSHOT_NODE_BYTES + NODE_CANCELS_CAPACITY * SNAPSHOT_CANCEL_BYTES)
 #define SNAPSHOT_SESSION_BYTES_MAX                                                                 \

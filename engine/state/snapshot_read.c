@@ -274,11 +274,29 @@ static enum error read_end_item(struct snapshot_reader *reader, struct span body
     return OK;
 }
 
+static enum error read_configuration(struct snapshot_reader *reader, struct span body)
+{
+    struct raft_configuration configuration;
+    if (body.size_bytes < SNAPSHOT_CHANGE_BYTES)
+        return ERR_SHORT;
+    struct span change =
+        span_of(body.data + SNAPSHOT_CHANGE_BYTES, body.size_bytes - SNAPSHOT_CHANGE_BYTES);
+    uint64_t index = le64_load(body.data);
+    if (reader->items != 1 || index == 0 || index > reader->index)
+        return ERR_CORRUPT;
+    if (raft_configuration_decode(change.data, change.size_bytes, &configuration) != OK)
+        return ERR_RANGE;
+    machine_configure(reader->machine, index, change);
+    return OK;
+}
+
 static enum error read_body(struct snapshot_reader *reader, uint32_t type, struct span body)
 {
     switch ((enum snapshot_item)type) {
     case SNAPSHOT_HEAD:
         return reader->has_head ? ERR_CORRUPT : read_head(reader, body);
+    case SNAPSHOT_CONFIGURATION:
+        return read_configuration(reader, body);
     case SNAPSHOT_NODE:
         return read_node(reader, body);
     case SNAPSHOT_SESSION:
@@ -363,6 +381,23 @@ static bool read_in_place(struct snapshot_reader *reader, struct span *chunk, en
     *chunk = span_of(from + item_size(from), chunk->size_bytes - item_size(from));
     *ret_error = read_item(reader, from);
     return true;
+}
+
+bool snapshot_peek_configuration(struct span begin, uint64_t *ret_index,
+                                 struct raft_configuration *ret_configuration)
+{
+    size_t head = SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_HEAD_BYTES;
+    size_t least = head + SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_CHANGE_BYTES;
+    if (begin.size_bytes < least ||
+        check_head(span_of(begin.data + SNAPSHOT_ITEM_HEADER_BYTES, SNAPSHOT_HEAD_BYTES)) != OK ||
+        le32_load(begin.data + head) != SNAPSHOT_CONFIGURATION)
+        return false;
+    size_t size = item_size(begin.data + head);
+    if (size > begin.size_bytes - head || head + size < least)
+        return false;
+    const uint8_t *change = begin.data + least;
+    *ret_index = le64_load(change - SNAPSHOT_CHANGE_BYTES);
+    return raft_configuration_decode(change, head + size - least, ret_configuration) == OK;
 }
 
 enum error snapshot_read(struct snapshot_reader *reader, struct span chunk)

@@ -49,6 +49,10 @@ struct snapshot_reader {
  * install_clear_step. */
 void snapshot_read_begin(struct snapshot_reader *reader, struct machine *machine);
 
+/* The configuration that a stream with this begin brings; false: none, or the bytes are too few. */
+bool snapshot_peek_configuration(struct span begin, uint64_t *ret_index,
+                                 struct raft_configuration *ret_configuration);
+
 /*
  * The next bytes of the stream. Work is bounded by the chunk and one item. Errors: ERR_MAGIC,
  * ERR_VERSION, ERR_TYPE, ERR_TOO_LARGE, ERR_SHORT, ERR_TRAILING, ERR_RESERVED, ERR_RANGE and

@@ -135,8 +135,8 @@ static size_t write_message(struct storm *storm, uint8_t *packet)
         wire_hello_encode(&writer, &(struct wire_hello){.nonce = prng_next(&storm->prng)});
     } else if (type == WIRE_RAFT) {
         struct wire_peer_message message = {.type = WIRE_PEER_VOTE_REQUEST,
-                                            .from = 1,
-                                            .to = 2,
+                                            .from = {.birth = 101, .id = 1},
+                                            .to = {.birth = 102, .id = 2},
                                             .fingerprint = (uint32_t)prng_next(&storm->prng),
                                             .term = draw(storm, 1, 1000)};
         wire_peer_encode(&writer, &message);

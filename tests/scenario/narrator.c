@@ -1,9 +1,16 @@
 /* See narrator.h. Index and term of a record are written index/term. */
 #include "tests/scenario/narrator.h"
 
+#include "base/check.h"
 #include "tests/scenario/trace_lines.h"
+#include "tests/unit/raft/members.h"
 
 #include <inttypes.h>
+
+static struct storage_name own_name(const struct narrator *narrator, uint16_t id)
+{
+    return members_name(narrator->cluster->nodes[id].options.self);
+}
 
 static void tell_append_request(FILE *out, const struct raft_message *message)
 {
@@ -37,11 +44,12 @@ static void tell_append_reply(FILE *out, const struct raft_message *message)
 
 void narrator_message(FILE *out, const struct raft_message *message)
 {
-    fprintf(out, "%u->%u %s term %" PRIu64, message->from, message->to,
-            trace_lines_message_name(message->type), message->term);
+    fprintf(out, "%s->%s %s term %" PRIu64, members_name(message->from).text,
+            members_name(message->to).text, trace_lines_message_name(message->type), message->term);
     switch (message->type) {
     case RAFT_VOTE_REQUEST:
-        fprintf(out, "%s%s last %" PRIu64 "/%" PRIu64,
+        fprintf(out, "%s%s%s last %" PRIu64 "/%" PRIu64,
+                message->vote_request.formation != 0 ? " formation" : "",
                 message->vote_request.is_pre_vote ? " pre" : "",
                 message->vote_request.is_transfer ? " transfer" : "",
                 message->vote_request.last_index, message->vote_request.last_term);
@@ -96,15 +104,23 @@ static void tell_role(struct narrator *narrator, uint16_t id, const struct narra
     const struct narrator_view *was = &narrator->views[id];
     if (now->role != was->role || now->hard_state.term != was->hard_state.term ||
         now->hard_state.vote != was->hard_state.vote || now->leader != was->leader)
-        fprintf(line(narrator), "%u is %s term %" PRIu64 " vote %u leader %u\n", id,
-                trace_lines_role_name(now->role), now->hard_state.term, now->hard_state.vote,
-                now->leader);
+        fprintf(line(narrator), "%s is %s term %" PRIu64 " vote %" PRIu64 " leader %u\n",
+                own_name(narrator, id).text, trace_lines_role_name(now->role), now->hard_state.term,
+                now->hard_state.vote, now->leader);
     if (now->is_tail_suspect != was->is_tail_suspect)
-        fprintf(line(narrator), "%u is %s\n", id,
+        fprintf(line(narrator), "%s is %s\n", own_name(narrator, id).text,
                 now->is_tail_suspect ? "suspect" : "suspect no more");
     if (now->is_transferring != was->is_transferring)
-        fprintf(line(narrator), "%u %s\n", id,
+        fprintf(line(narrator), "%s %s\n", own_name(narrator, id).text,
                 now->is_transferring ? "transfers" : "transfers no more");
+}
+
+static void tell_change(const struct narrator *narrator, uint32_t number)
+{
+    const struct cluster_change *change = &narrator->cluster->changes[number - 1];
+    struct raft_configuration configuration;
+    CHECK(raft_configuration_decode(change->bytes, change->size_bytes, &configuration) == OK);
+    fprintf(narrator->out, " members %s", members_text(&configuration).text);
 }
 
 static void tell_log(struct narrator *narrator, uint16_t id, const struct narrator_view *now)
@@ -113,16 +129,23 @@ static void tell_log(struct narrator *narrator, uint16_t id, const struct narrat
     const struct cluster_node *node = &narrator->cluster->nodes[id];
     const struct raft_effects *effects = &node->effects;
     if (effects->truncate_from != 0)
-        fprintf(line(narrator), "%u truncates from %" PRIu64 "\n", id, effects->truncate_from);
+        fprintf(line(narrator), "%s truncates from %" PRIu64 "\n", own_name(narrator, id).text,
+                effects->truncate_from);
     for (uint32_t i = 0; i < effects->append_count; i++) {
         uint64_t index = effects->append_first + i;
-        fprintf(line(narrator), "%u appends %" PRIu64 "/%" PRIu64 "%s\n", id, index,
-                node->written->log[index].term, effects->append_is_noop ? " no-op" : "");
+        const struct cluster_record *record = &node->written->log[index];
+        fprintf(line(narrator), "%s appends %" PRIu64 "/%" PRIu64 "%s", own_name(narrator, id).text,
+                index, record->term, effects->append_own == RAFT_ENTRY_NOOP ? " no-op" : "");
+        if (record->change != 0)
+            tell_change(narrator, record->change);
+        fprintf(narrator->out, "\n");
     }
     if (now->durable_index != was->durable_index && !narrator->is_brief)
-        fprintf(line(narrator), "%u durable to %" PRIu64 "\n", id, now->durable_index);
+        fprintf(line(narrator), "%s durable to %" PRIu64 "\n", own_name(narrator, id).text,
+                now->durable_index);
     if (now->commit_index != was->commit_index)
-        fprintf(line(narrator), "%u commits %" PRIu64 "\n", id, now->commit_index);
+        fprintf(line(narrator), "%s commits %" PRIu64 "\n", own_name(narrator, id).text,
+                now->commit_index);
 }
 
 static void tell_outboxes(struct narrator *narrator, const struct raft_effects *effects)
@@ -147,8 +170,9 @@ void narrator_watch(void *context, uint16_t id, const struct raft_event *event)
     tell_role(narrator, id, &now);
     tell_log(narrator, id, &now);
     if (now.read_released_id > narrator->views[id].read_released_id)
-        fprintf(line(narrator), "%u serves reads to %" PRIu64 " at index %" PRIu64 "\n", id,
-                effects->read_released_id, effects->read_released_index);
+        fprintf(line(narrator), "%s serves reads to %" PRIu64 " at index %" PRIu64 "\n",
+                own_name(narrator, id).text, effects->read_released_id,
+                effects->read_released_index);
     if (!narrator->is_brief)
         tell_outboxes(narrator, effects);
     narrator->views[id] = now;
@@ -162,6 +186,13 @@ void narrator_network(struct narrator *narrator)
     }
 }
 
+/* Nothing for a voter: nearly all are. */
+static const char *standing(const struct raft_status *status)
+{
+    static const char *const names[] = {" no-member", " learner", "", " incoming", " outgoing"};
+    return status->is_formed ? names[status->membership] : " unformed";
+}
+
 void narrator_status(struct narrator *narrator)
 {
     for (uint16_t id = 1; id <= narrator->cluster->node_count; id++) {
@@ -171,13 +202,23 @@ void narrator_status(struct narrator *narrator)
         }
         struct raft_status status = cluster_status(narrator->cluster, id);
         fprintf(line(narrator),
-                "%u %s term %" PRIu64 " vote %u leader %u last %" PRIu64 " durable %" PRIu64
-                " commit %" PRIu64 "%s%s%s\n",
-                id, trace_lines_role_name(status.role), status.term,
+                "%s %s term %" PRIu64 " vote %" PRIu64 " leader %u last %" PRIu64
+                " durable %" PRIu64 " commit %" PRIu64 "%s%s%s%s\n",
+                own_name(narrator, id).text, trace_lines_role_name(status.role), status.term,
                 narrator->cluster->nodes[id].written->hard_state.vote, status.leader,
                 status.last_index, status.durable_index, status.commit_index,
                 status.has_own_commit ? " settled" : "", status.is_tail_suspect ? " suspect" : "",
-                status.is_transferring ? " transferring" : "");
+                status.is_transferring ? " transferring" : "", standing(&status));
+    }
+}
+
+void narrator_members(struct narrator *narrator)
+{
+    for (uint16_t id = 1; id <= narrator->cluster->node_count; id++) {
+        if (!narrator->cluster->nodes[id].is_alive)
+            continue;
+        fprintf(line(narrator), "%s: %s\n", own_name(narrator, id).text,
+                members_text(cluster_configuration(narrator->cluster, id)).text);
     }
 }
 

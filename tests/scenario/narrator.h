@@ -38,6 +38,8 @@ void narrator_message(FILE *out, const struct raft_message *message);
 /* Every message that is on its way. */
 void narrator_network(struct narrator *narrator);
 void narrator_status(struct narrator *narrator);
+/* The members that each node knows: +incoming, -outgoing, ?learner. */
+void narrator_members(struct narrator *narrator);
 void narrator_logs(struct narrator *narrator);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "tests/scenario/trace_lines.h"
+#include "tests/unit/raft/members.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -71,9 +72,11 @@ static void start(struct stage *stage, uint16_t id, bool is_suspect)
     trace_lines_start(stage->trace, &state);
 }
 
-/* What follows `cluster COUNT`: [suspect] [entries MAX] [inflight MAX] [timeouts MS...] */
+/* What follows `cluster COUNT`:
+ * [voters COUNT] [suspect] [entries MAX] [inflight MAX] [timeouts MS...] */
 struct cluster_words {
     bool is_suspect;
+    uint64_t voter_count;
     uint64_t entries_max; /* 0: the harness's own */
     uint64_t inflight_max;
     uint32_t timeouts_at; /* 0: the harness's own */
@@ -82,10 +85,13 @@ struct cluster_words {
 static bool cluster_words_parse(const struct words *words, uint64_t node_count,
                                 struct cluster_words *ret_words)
 {
-    *ret_words = (struct cluster_words){0};
+    *ret_words = (struct cluster_words){.voter_count = node_count};
     for (uint32_t i = 2; i < words->count; i++) {
         if (is_word(words, i, "suspect")) {
             ret_words->is_suspect = true;
+        } else if (is_word(words, i, "voters")) {
+            if (!number(words, ++i, &ret_words->voter_count))
+                return false;
         } else if (is_word(words, i, "entries")) {
             if (!number(words, ++i, &ret_words->entries_max))
                 return false;
@@ -105,7 +111,7 @@ static bool node_options(struct stage *stage, const struct words *words,
 {
     uint64_t timeout_ms = options->election_timeout_min_ns / MS;
     if (given->timeouts_at != 0 &&
-        !number(words, given->timeouts_at + options->self - 1, &timeout_ms))
+        !number(words, given->timeouts_at + options->self.id - 1, &timeout_ms))
         return false;
     options->election_timeout_min_ns = timeout_ms * MS;
     options->election_timeout_max_ns = timeout_ms * MS;
@@ -123,9 +129,9 @@ static bool do_cluster(struct stage *stage, const struct words *words)
     uint64_t count;
     struct cluster_words given;
     if (stage->cluster != NULL || !number(words, 1, &count) || count < 1 || count > NODES_MAX ||
-        !cluster_words_parse(words, count, &given))
+        !cluster_words_parse(words, count, &given) || given.voter_count > count)
         return false;
-    struct cluster *cluster = cluster_new((uint32_t)count);
+    struct cluster *cluster = cluster_new_of((uint32_t)count, (uint32_t)given.voter_count);
     stage->cluster = cluster;
     stage->narrator.cluster = cluster;
     cluster->watch = narrator_watch;
@@ -155,8 +161,7 @@ static bool do_log(struct stage *stage, const struct words *words)
     }
     if (stage->cluster->nodes[id].is_alive)
         cluster_crash(stage->cluster, id);
-    cluster_write(stage->cluster, id,
-                  (struct raft_hard_state){.term = term, .vote = (uint16_t)vote}, terms);
+    cluster_write(stage->cluster, id, (struct raft_hard_state){.term = term, .vote = vote}, terms);
     start(stage, id, false);
     return true;
 }
@@ -308,13 +313,13 @@ static bool do_tear(struct stage *stage, const struct words *words)
     return true;
 }
 
-/* lose ID: the medium of a node that is down is gone: log, term and vote. */
+/* lose ID: the storage of a node that is down is gone; it gets an empty one with another birth. */
 static bool do_lose(struct stage *stage, const struct words *words)
 {
     uint16_t id;
     if (!node(stage, words, &id) || stage->cluster->nodes[id].is_alive)
         return false;
-    cluster_write(stage->cluster, id, (struct raft_hard_state){0}, (const uint64_t[]){0});
+    cluster_lose(stage->cluster, id);
     return true;
 }
 
@@ -357,8 +362,8 @@ static bool pattern_parse(const struct words *words, struct pattern *ret_pattern
 
 static bool pattern_matches(const struct pattern *pattern, const struct raft_message *message)
 {
-    return (pattern->from == 0 || pattern->from == message->from) &&
-           (pattern->to == 0 || pattern->to == message->to) &&
+    return (pattern->from == 0 || pattern->from == message->from.id) &&
+           (pattern->to == 0 || pattern->to == message->to.id) &&
            (pattern->type == NULL ||
             strcmp(pattern->type, trace_lines_message_name(message->type)) == 0);
 }
@@ -367,13 +372,17 @@ static void deliver(struct stage *stage, uint32_t at)
 {
     struct cluster *cluster = stage->cluster;
     const struct raft_message *message = &cluster->packets[at].message;
-    bool is_lost =
-        cluster->is_cut[message->from][message->to] || !cluster->nodes[message->to].is_alive;
+    bool is_lost = cluster->is_cut[message->from.id][message->to.id] ||
+                   !cluster->nodes[message->to.id].is_alive;
+    uint64_t birth = cluster->nodes[message->to.id].options.self.birth;
+    const char *silence = is_lost ? "lost" : "nothing";
+    if (!is_lost && message->to.birth != 0 && message->to.birth != birth)
+        silence = "refused: ERR_STORAGE";
     narrator_message(stage->narrator.out, message);
     stage->narrator.lines = 0;
     cluster_deliver(cluster, at);
     if (stage->narrator.lines == 0)
-        fprintf(stage->narrator.out, is_lost ? "  lost\n" : "  nothing\n");
+        fprintf(stage->narrator.out, "  %s\n", silence);
     stage->narrator.lines = 1;
 }
 
@@ -469,6 +478,26 @@ static bool do_network(struct stage *stage, const struct words *words)
     return words->count == 1;
 }
 
+/* members: whom each node knows; members ID MEMBER...: the leader ID is asked for these. */
+static bool do_members(struct stage *stage, const struct words *words)
+{
+    uint16_t id;
+    if (words->count == 1) {
+        narrator_members(&stage->narrator);
+        return true;
+    }
+    if (!live_node(stage, words, &id))
+        return false;
+    struct raft_configuration configuration = *cluster_configuration(stage->cluster, id);
+    struct members_text text = {""};
+    for (uint32_t i = 2; i < words->count; i++) {
+        size_t size = strlen(text.text);
+        snprintf(text.text + size, sizeof(text.text) - size, i > 2 ? " %s" : "%s", words->at[i]);
+    }
+    return members_parse(text.text, &configuration) &&
+           told(stage, cluster_reconfigure(stage->cluster, id, &configuration));
+}
+
 static bool do_status(struct stage *stage, const struct words *words)
 {
     narrator_status(&stage->narrator);
@@ -511,6 +540,7 @@ static const struct {
     {"heal", do_heal, true},
     {"network", do_network, false},
     {"status", do_status, false},
+    {"members", do_members, false},
     {"logs", do_logs, false},
 };
 

@@ -14,7 +14,8 @@ import tempfile
 KEYS = ["node", "now_ns", "event", "message", "from", "role", "term", "vote", "leader",
         "last_index", "last_term", "commit_index", "durable_index", "truncate_from",
         "append_count"]
-EVENTS = {"start", "tick", "receive", "propose", "durable", "read", "transfer", "step_down"}
+EVENTS = {"start", "tick", "receive", "propose", "durable", "read", "transfer", "step_down",
+          "reconfigure"}
 MESSAGES = {"none", "vote_request", "vote_reply", "append_request", "append_reply", "timeout_now"}
 ROLES = {"follower", "pre_candidate", "candidate", "leader"}
 
@@ -46,7 +47,8 @@ def check_state(line):
     need(line["durable_index"] <= line["last_index"], "durable_index beyond the log")
     need(line["last_term"] <= line["term"], "a record of a later term")
     if line["role"] in ("candidate", "leader"):
-        need(line["vote"] == line["node"], "a candidate or leader votes for itself")
+        # A vote is a birth: the node's id, and a hundred more for each storage that it lost.
+        need(line["vote"] % 100 == line["node"], "a candidate or leader votes for itself")
     if line["role"] == "leader":
         need(line["leader"] == line["node"], "a leader knows itself")
         need(line["truncate_from"] == 0, "a leader never truncates")
@@ -68,8 +70,8 @@ def check_step(before, line):
     need(line["last_index"] == last + line["append_count"], "last_index does not follow")
     if line["append_count"] == 0 and line["truncate_from"] == 0:
         need(line["last_term"] == before["last_term"], "last_term without a record")
-    if line["event"] == "propose":
-        need(line["append_count"] == 1, "a proposal is one record")
+    if line["event"] in ("propose", "reconfigure"):
+        need(line["append_count"] == 1, "a proposal or a configuration is one record")
     if line["role"] == "leader" and before["role"] != "leader":
         need(line["append_count"] == 1, "a new leader appends its no-op")
         need(line["last_term"] == line["term"], "the no-op is of the leader's term")

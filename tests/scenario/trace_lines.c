@@ -7,8 +7,8 @@
 
 static const char *event_name(enum raft_event_type event)
 {
-    static const char *const names[] = {"tick", "receive",  "propose",  "durable",
-                                        "read", "transfer", "installed", "step_down"};
+    static const char *const names[] = {"tick",     "receive",   "propose",   "durable",    "read",
+                                        "transfer", "installed", "step_down", "reconfigure"};
     CHECK((unsigned)event < sizeof(names) / sizeof(names[0]));
     return names[event];
 }
@@ -32,7 +32,7 @@ static void write_line(FILE *file, const char *event, const struct raft_transiti
 {
     fprintf(file,
             "{\"node\":%u,\"now_ns\":%" PRIu64 ",\"event\":\"%s\",\"message\":\"%s\",\"from\":%u,"
-            "\"role\":\"%s\",\"term\":%" PRIu64 ",\"vote\":%u,\"leader\":%u,"
+            "\"role\":\"%s\",\"term\":%" PRIu64 ",\"vote\":%" PRIu64 ",\"leader\":%u,"
             "\"last_index\":%" PRIu64 ",\"last_term\":%" PRIu64 ",\"commit_index\":%" PRIu64
             ",\"durable_index\":%" PRIu64 ",\"truncate_from\":%" PRIu64 ",\"append_count\":%u}\n",
             transition->node, transition->now_ns, event,

@@ -444,6 +444,7 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_patience(draw, &prng);
     draw_slow_media(draw, seed);
     draw_contract(draw, &prng, aim);
+    draw_births(draw, seed);
     draw_idle(draw, seed);
     draw_large(draw, seed);
     draw_log(draw, seed);

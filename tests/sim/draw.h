@@ -154,6 +154,8 @@ void draw_shards(struct draw *draw, uint64_t seed);
 void draw_slow_media(struct draw *draw, uint64_t seed);
 /* The part of it that is about clients that rest. */
 void draw_idle(struct draw *draw, uint64_t seed);
+/* Storages that are lost. */
+void draw_births(struct draw *draw, uint64_t seed);
 /* The part of it that is about large values. */
 void draw_large(struct draw *draw, uint64_t seed);
 /* The sizes of logs, and the rate of copies. */

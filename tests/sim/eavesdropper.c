@@ -7,6 +7,7 @@
 #define SLOT_OFFSET     4096u
 #define SLOT_STEP_BYTES 512u
 #define SLOTS           2u
+#define BIRTHS_OFFSET   6656u
 
 static struct raft_hard_state persisted_hard_state(const uint8_t *image)
 {
@@ -14,34 +15,39 @@ static struct raft_hard_state persisted_hard_state(const uint8_t *image)
     for (uint32_t slot = 0; slot < SLOTS; slot++) {
         uint64_t word = le64_load(image + SLOT_OFFSET + (size_t)slot * SLOT_STEP_BYTES);
         uint64_t term = word >> 24;
-        uint16_t vote = (uint16_t)(word >> 16 & 0xff);
-        if (term > newest.term || (term == newest.term && vote != 0))
-            newest = (struct raft_hard_state){.term = term, .vote = vote};
+        uint64_t place = word >> 16 & 0xff;
+        if (term < newest.term || (term == newest.term && place == 0))
+            continue;
+        newest = (struct raft_hard_state){.term = term};
+        if (place != 0)
+            newest.vote = le64_load(image + BIRTHS_OFFSET + (place - 1) * 16);
     }
     return newest;
 }
 
 /* The node says that it votes for `candidate` in the message's term. */
 static void hear_vote(struct overseer *overseer, uint32_t node, const struct raft_message *message,
-                      uint16_t candidate)
+                      struct raft_storage candidate)
 {
     const struct watched_node *watched = &overseer->nodes[node];
     const uint8_t *image = medium_sim_persisted(overseer->media, watched->path);
     struct raft_hard_state state = persisted_hard_state(image);
-    if (state.term < message->term || (state.term == message->term && state.vote != candidate))
+    if (state.term < message->term ||
+        (state.term == message->term && state.vote != candidate.birth))
         verdict_break(overseer->verdict, RULE_SENT_EARLY,
                       "node %u says it votes for node %u in term %llu; on its medium: term %llu, "
-                      "vote %u",
-                      node + 1, candidate, (unsigned long long)message->term,
-                      (unsigned long long)state.term, state.vote);
+                      "vote %llx",
+                      node + 1, candidate.id, (unsigned long long)message->term,
+                      (unsigned long long)state.term, (unsigned long long)state.vote);
     if (watched->is_damaged)
         return;
-    uint32_t *vote = ledger_vote(&overseer->ledger, message->term, node);
-    if (*vote != 0 && *vote != candidate)
+    uint64_t *vote = ledger_vote(&overseer->ledger, message->term, node);
+    if (*vote != 0 && *vote != candidate.birth)
         verdict_break(overseer->verdict, RULE_ELECTION_SAFETY,
-                      "node %u votes for node %u and for node %u in term %llu", node + 1, *vote,
-                      candidate, (unsigned long long)message->term);
-    *vote = candidate;
+                      "node %u votes for %llx and for %llx in term %llu", node + 1,
+                      (unsigned long long)*vote, (unsigned long long)candidate.birth,
+                      (unsigned long long)message->term);
+    *vote = candidate.birth;
 }
 
 /* A candidate's requests vouch for nothing. A leader's vote for itself was counted, so the vote is
@@ -49,7 +55,7 @@ static void hear_vote(struct overseer *overseer, uint32_t node, const struct raf
 static void hear_lead(struct overseer *overseer, uint32_t node, const struct raft_message *message)
 {
     if (!overseer->nodes[node].is_damaged &&
-        *ledger_vote(&overseer->ledger, message->term, node) != message->from)
+        *ledger_vote(&overseer->ledger, message->term, node) != message->from.birth)
         hear_vote(overseer, node, message, message->from);
 }
 

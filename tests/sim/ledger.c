@@ -117,7 +117,7 @@ uint32_t *ledger_leader(struct ledger *ledger, uint64_t term)
     return &ledger->leaders[term];
 }
 
-uint32_t *ledger_vote(struct ledger *ledger, uint64_t term, uint32_t node)
+uint64_t *ledger_vote(struct ledger *ledger, uint64_t term, uint32_t node)
 {
     uint64_t place = term * NODES_MAX + node;
     ledger->votes =

@@ -31,7 +31,7 @@ struct ledger {
     uint64_t commit_highest;
     uint32_t *leaders; /* by term; node number + 1, 0: none yet */
     uint64_t leaders_capacity;
-    uint32_t *votes; /* by term and node; candidate, 0: none */
+    uint64_t *votes; /* by term and node; birth of the candidate's storage, 0: none */
     uint64_t votes_capacity;
     uint64_t *states; /* by index; 0: not known */
     uint64_t states_capacity;
@@ -49,7 +49,7 @@ void ledger_forget_uncommitted(struct ledger *ledger);
 /* Each returns a place that is zero until something is stored there. */
 struct ledger_commit *ledger_commit(struct ledger *ledger, uint64_t index);
 uint32_t *ledger_leader(struct ledger *ledger, uint64_t term);
-uint32_t *ledger_vote(struct ledger *ledger, uint64_t term, uint32_t node);
+uint64_t *ledger_vote(struct ledger *ledger, uint64_t term, uint32_t node);
 uint64_t *ledger_state(struct ledger *ledger, uint64_t index);
 
 #endif

@@ -84,7 +84,7 @@ void log_model_truncate(struct log_model *model, struct log_subject *subject, ui
 }
 
 void log_model_vote(struct log_model *model, struct log_subject *subject, uint64_t term,
-                    uint16_t vote)
+                    uint64_t vote)
 {
     struct model_snapshot *snapshot = snapshot_push(model);
     snapshot->term = term;
@@ -164,6 +164,14 @@ static bool log_is_equal(const struct log_subject *subject, const struct model_s
     return true;
 }
 
+/* Of a pair that is not durable the vote may be there without the birth that it was given to. */
+static bool is_pair(const struct log_model *model, uint32_t i, const struct log_recovery *found)
+{
+    const struct model_snapshot *snapshot = &model->snapshots[i];
+    bool is_unknown = found->vote == LOG_VOTE_UNKNOWN && snapshot->vote != 0 && i > model->durable;
+    return snapshot->term == found->term && (snapshot->vote == found->vote || is_unknown);
+}
+
 /* A pair written since the acknowledged one; or no vote in the term of the last record, where that
  * record survived its term. Never a term below the last record's. */
 static bool hard_state_is_allowed(const struct log_model *model, const struct log_subject *subject)
@@ -175,7 +183,7 @@ static bool hard_state_is_allowed(const struct log_model *model, const struct lo
     if (found->term < last.term)
         return false;
     for (uint32_t i = model->durable; i < model->snapshot_count; i++)
-        if (model->snapshots[i].term == found->term && model->snapshots[i].vote == found->vote)
+        if (is_pair(model, i, found))
             return true;
     return found->vote == 0 && found->term == last.term &&
            last.term > model->snapshots[model->durable].term;
@@ -206,7 +214,7 @@ static bool settlement_is_allowed(const struct log_model *model, const struct lo
     if (first == model->snapshot_count || found->term > model->snapshots[first].term)
         return first < model->snapshot_count;
     for (uint32_t i = first; i < model->snapshot_count; i++)
-        if (model->snapshots[i].term == found->term && model->snapshots[i].vote == found->vote)
+        if (is_pair(model, i, found))
             return true;
     return false;
 }

@@ -31,7 +31,7 @@ struct model_snapshot {
     uint64_t ticket;             /* of the persist that covered it; 0: none yet */
     uint64_t term;
     uint64_t commit_index;
-    uint16_t vote;
+    uint64_t vote;
     bool is_settled; /* a quorum has settled it since it was created */
     struct model_record records[MODEL_RECORDS_MAX];
 };
@@ -62,7 +62,7 @@ void log_subject_close(struct log_subject *subject);
 void log_model_append(struct log_model *model, struct log_subject *subject, uint32_t size_bytes);
 void log_model_truncate(struct log_model *model, struct log_subject *subject, uint64_t index);
 void log_model_vote(struct log_model *model, struct log_subject *subject, uint64_t term,
-                    uint16_t vote);
+                    uint64_t vote);
 /* Commit index up to `index`, written as the hint, too. */
 void log_model_commit(struct log_model *model, struct log_subject *subject, uint64_t index);
 /* A quorum has settled the log. */

@@ -40,6 +40,8 @@ void overseer_init(struct overseer *overseer, uint32_t node_count, uint32_t shar
             snprintf(watched->path, sizeof(watched->path), "node%u.%u", i + 1, shard);
         snprintf(watched->snapshot_path, sizeof(watched->snapshot_path), "%s.snapshot",
                  watched->path);
+        snprintf(watched->identity_path, sizeof(watched->identity_path), "%s.identity",
+                 watched->path);
         watched->seen = calloc(SEEN_START, sizeof(*watched->seen));
         CHECK(watched->seen != NULL);
     }
@@ -239,17 +241,18 @@ static void completeness_look(struct overseer *overseer, uint32_t node, struct r
 }
 
 /* A leader has the votes of a majority, as far as they were heard (damaged nodes may vote anew). */
-static void election_look(struct overseer *overseer, uint32_t node, uint64_t term)
+static void election_look(struct overseer *overseer, uint32_t node,
+                          const struct raft_status *status)
 {
     uint32_t votes = 1;
     for (uint32_t i = 0; i < overseer->node_count; i++) {
-        bool is_granted = *ledger_vote(&overseer->ledger, term, i) == node + 1;
+        bool is_granted = *ledger_vote(&overseer->ledger, status->term, i) == status->birth;
         votes += i != node && (is_granted || overseer->nodes[i].is_damaged);
     }
     if (votes < overseer->node_count / 2 + 1)
         verdict_break(overseer->verdict, RULE_ELECTION_SAFETY,
                       "node %u leads term %llu with %u votes of %u", node + 1,
-                      (unsigned long long)term, votes, overseer->node_count);
+                      (unsigned long long)status->term, votes, overseer->node_count);
 }
 
 static void leader_look(struct overseer *overseer, uint32_t node, struct replica *replica,
@@ -263,7 +266,7 @@ static void leader_look(struct overseer *overseer, uint32_t node, struct replica
                       "term %llu is led by node %u and by node %u",
                       (unsigned long long)status->term, *leader, node + 1);
     *leader = node + 1;
-    election_look(overseer, node, status->term);
+    election_look(overseer, node, status);
     overseer->tally->elections_won++;
     verdict_say(overseer->verdict, "n%u leads term %llu from record %llu on", node + 1,
                 (unsigned long long)status->term, (unsigned long long)status->last_index);

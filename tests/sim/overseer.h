@@ -23,7 +23,8 @@ struct seen_record {
 
 struct watched_node {
     char path[32];
-    char snapshot_path[48];   /* .0 and .1 behind it */
+    char snapshot_path[48]; /* .0 and .1 behind it */
+    char identity_path[48];
     uint64_t begin;           /* the first record of its log; 0: not looked at yet */
     struct seen_record *seen; /* by index */
     uint64_t seen_capacity;

@@ -74,6 +74,7 @@
     X(journal_entries)                                                                             \
     X(journal_entries_restored)                                                                    \
     X(snapshots_taken)                                                                             \
+    X(members_changed)                                                                             \
     X(snapshots_installed)                                                                         \
     X(logs_shortened)                                                                              \
     X(journals_damaged)                                                                            \

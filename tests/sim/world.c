@@ -285,7 +285,8 @@ static bool is_shard_equal(const struct world *world, uint32_t shard)
         uint64_t here = engine_applied_index(replica_engine(replica));
         if (applied == 0)
             applied = here;
-        if (here != applied || status.last_index != applied)
+        /* A storage that took the place of a lost one has its vote. */
+        if (here != applied || status.last_index != applied || status.membership != RAFT_VOTER)
             return false;
     }
     return applied > 0;
@@ -349,23 +350,40 @@ static bool is_full(const struct world *world)
     return is_any_replica(world, is_store_full);
 }
 
-static bool is_suspect(struct replica *replica)
+/*
+ * A shard elects a leader with a majority of voters whose logs are whole, or with all its voters.
+ * While a voter is out of reach, or lost with its storage, and too few logs are whole, that is not
+ * to be had. Nor is a cluster formed then.
+ */
+static bool is_shard_waiting_rightly(const struct world *world, uint32_t shard)
 {
-    struct raft_status status;
-    replica_raft_status(replica, &status);
-    return status.is_tail_suspect;
+    uint32_t whole = 0;
+    uint32_t strangers = 0;
+    bool is_formed = false;
+    bool is_some_out = world->is_residual;
+    for (uint32_t i = 0; i < world->draw.nodes; i++) {
+        struct raft_status status = {0};
+        struct replica *replica = node_replica(&world->nodes[i], shard);
+        if (replica != NULL)
+            replica_raft_status(replica, &status);
+        bool is_voter = status.membership != RAFT_NO_MEMBER && status.membership != RAFT_LEARNER;
+        is_some_out |= replica == NULL;
+        is_formed |= status.is_formed;
+        strangers += replica != NULL && !is_voter;
+        whole += is_voter && !status.is_tail_suspect;
+    }
+    is_some_out |= is_formed && strangers > 0;
+    whole -= world->is_residual && whole > 0;
+    return is_some_out && whole <= world->draw.nodes / 2;
 }
 
-/*
- * Nodes that may have lost acknowledged records wait for clean voters or for everybody: while some
- * are out of reach, that is not to be had.
- */
 static bool is_waiting_rightly(const struct world *world)
 {
-    bool is_some_out = world->is_residual;
-    for (uint32_t i = 0; i < world->draw.nodes; i++)
-        is_some_out |= !world->nodes[i].is_running;
-    return is_some_out && is_any_replica(world, is_suspect);
+    for (uint32_t shard = 0; shard < world->draw.shards; shard++) {
+        if (is_shard_waiting_rightly(world, shard))
+            return true;
+    }
+    return false;
 }
 
 /* Says how a node stands in a shard; returns how much text that is. */

@@ -65,8 +65,8 @@ void node_plan_boot(struct world *world, struct sim_node *node, uint64_t at_ns)
 static struct raft_options raft_options_of(const struct world *world, uint32_t number)
 {
     const struct draw *draw = &world->draw;
-    struct raft_options options = {.self = (uint16_t)(number + 1),
-                                   .voter_count = (uint32_t)draw->nodes,
+    struct raft_options options = {.self = {.id = (uint16_t)(number + 1)},
+                                   .founder_count = (uint32_t)draw->nodes,
                                    .election_timeout_min_ns = draw->election_min_ns,
                                    .election_timeout_max_ns = draw->election_max_ns,
                                    .heartbeat_interval_ns = draw->heartbeat_ns,
@@ -75,7 +75,7 @@ static struct raft_options raft_options_of(const struct world *world, uint32_t n
                                    .inflight_max = (uint32_t)draw->inflight_max,
                                    .trail_runs_max = 8192};
     for (uint32_t i = 0; i < draw->nodes; i++)
-        options.voters[i] = (uint16_t)(i + 1);
+        options.founders[i] = (uint16_t)(i + 1);
     return options;
 }
 
@@ -84,7 +84,7 @@ static struct replica_options replica_options_of(struct world *world, const stru
 {
     const struct draw *draw = &world->draw;
     const char *path = node_path(world, node->number, shard);
-    (void)prng_next(&world->prng); /* so that seeds keep their meaning */
+    uint64_t birth = prng_next(&world->prng) | 1;
     struct replica_options options = {
         .shard = (uint16_t)shard,
         .cluster_id = world->cluster_id,
@@ -110,8 +110,10 @@ static struct replica_options replica_options_of(struct world *world, const stru
                 .size_bytes = draw->log_bytes,
                 .segment_size_bytes = draw->segment_bytes,
                 .is_created = node->boots == 0 || node->is_recreated[shard],
+                .birth = birth,
                 .identity = {.cluster_id = world->cluster_id,
                              .node = (uint16_t)(node->number + 1)}},
+        .identity_path = world->overseers[shard].nodes[node->number].identity_path,
         .journal = {.path = path, .size_bytes = JOURNAL_SIZE_BYTES_MIN},
         .snapshots = {.path = world->overseers[shard].nodes[node->number].snapshot_path},
         .snapshot_rate = draw->snapshot_rate,
@@ -181,10 +183,10 @@ static void recovery_tell(struct world *world, uint32_t number, const struct rep
 {
     const struct replica_recovery *found = replica_recovery(replica);
     verdict_say(&world->verdict,
-                "n%u starts shard %u: last %llu term %llu vote %u commit %llu%s %s, %llu "
+                "n%u starts shard %u: last %llu term %llu vote %llx commit %llu%s %s, %llu "
                 "relaxed entries %s",
                 number + 1, replica_shard(replica), (unsigned long long)found->log.last_index,
-                (unsigned long long)found->log.term, found->log.vote,
+                (unsigned long long)found->log.term, (unsigned long long)found->log.vote,
                 (unsigned long long)found->log.commit_index,
                 found->log.is_suspect ? " suspect" : "", found->log.note,
                 (unsigned long long)found->journal.entries, found->journal.note);
@@ -305,6 +307,7 @@ static void counters_take(struct world *world, const struct sim_node *node)
         tally->transfers_to_preferred += counters->transfers_to_preferred;
         tally->snapshots_taken += counters->snapshots_taken;
         tally->snapshots_installed += counters->snapshots_installed;
+        tally->members_changed += counters->members_changed;
         tally->logs_shortened += log_first_index(replica_log(node_replica(node, shard))) > 1;
     }
 }

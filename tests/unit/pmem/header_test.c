@@ -123,8 +123,8 @@ static void test_header_refuses_another_shard(void **state)
 static void test_header_refuses_a_newer_format(void **state)
 {
     struct fixture *fixture = *state;
-    headers_forge(fixture, 8, 2);
-    assert_refused(fixture, ERR_VERSION, "format version 2, this program knows 1");
+    headers_forge(fixture, 8, 3);
+    assert_refused(fixture, ERR_VERSION, "format version 3, this program knows 2");
 }
 
 static void test_header_refuses_a_file_shorter_than_it_says(void **state)

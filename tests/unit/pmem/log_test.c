@@ -112,8 +112,7 @@ static void test_log_is_empty_when_created(void **state)
     assert_int_equal(fixture->recovery.last_index, 0);
     assert_int_equal(fixture->recovery.term, 0);
     assert_non_null(strstr(fixture->recovery.note,
-                           "/log: created; the cluster's first election needs every node; a node "
-                           "whose log was lost rejoins by itself"));
+                           "/log: created; a cluster forms when all nodes of [peers] are there"));
     assert_int_equal(log_room_bytes(fixture->log), FILE_BYTES - 8192);
 }
 

@@ -28,9 +28,9 @@ static uint32_t record_size(const void *context, uint64_t index)
 
 static struct raft_options options_new(void)
 {
-    return (struct raft_options){.self = 1,
-                                 .voters = {1, 2, 3},
-                                 .voter_count = 3,
+    return (struct raft_options){.self = {.birth = 1, .id = 1},
+                                 .founders = {1, 2, 3},
+                                 .founder_count = 3,
                                  .election_timeout_min_ns = 100 * MS,
                                  .election_timeout_max_ns = 100 * MS,
                                  .heartbeat_interval_ns = 10 * MS,
@@ -42,10 +42,25 @@ static struct raft_options options_new(void)
                                  .sizes = {.size_bytes = record_size}};
 }
 
+static struct raft_configuration configuration_of(uint16_t voter_count)
+{
+    struct raft_configuration configuration = {.cluster = 1};
+    for (uint16_t id = 1; id <= voter_count; id++) {
+        const struct raft_member member = {.storage = {id, id}, .membership = RAFT_VOTER};
+        assert_int_equal(raft_configuration_add(&configuration, &member), OK);
+    }
+    return configuration;
+}
+
 static struct raft_restored restored_new(void)
 {
-    return (struct raft_restored){
-        .hard_state = {.term = 5}, .first_index = 10, .term_before = 4, .commit_index = 10};
+    struct raft_restored restored = {.hard_state = {.term = 5},
+                                     .first_index = 10,
+                                     .term_before = 4,
+                                     .commit_index = 10,
+                                     .configuration_index = 1};
+    restored.configuration = configuration_of(3);
+    return restored;
 }
 
 static int setup(void **state)
@@ -89,7 +104,8 @@ static enum error receive(const struct raft_message *message, const struct raft_
 
 static struct raft_message append_request(uint64_t previous, uint64_t previous_term, uint32_t count)
 {
-    struct raft_message message = {.type = RAFT_APPEND_REQUEST, .from = 2, .to = 1, .term = 6};
+    struct raft_message message = {
+        .type = RAFT_APPEND_REQUEST, .from = {2, 2}, .to = {1, 1}, .term = 6};
     message.append_request.previous_index = previous;
     message.append_request.previous_term = previous_term;
     message.append_request.entry_count = count;
@@ -178,7 +194,8 @@ static void lead(void)
     struct raft_event tick = {.type = RAFT_EVENT_TICK, .now_ns = now_ns};
     assert_int_equal(step(&tick), OK);
     for (int is_pre_vote = 1; is_pre_vote >= 0; is_pre_vote--) {
-        struct raft_message vote = {.type = RAFT_VOTE_REPLY, .from = 2, .to = 1, .term = 6};
+        struct raft_message vote = {
+            .type = RAFT_VOTE_REPLY, .from = {2, 2}, .to = {1, 1}, .term = 6};
         vote.vote_reply.is_granted = true;
         vote.vote_reply.is_pre_vote = is_pre_vote;
         vote.vote_reply.last_index = is_pre_vote ? 0 : 12;
@@ -198,7 +215,7 @@ static void lead(void)
 static const struct raft_message *append_to(uint16_t to)
 {
     for (uint32_t i = 0; i < effects.now_count; i++) {
-        if (effects.now[i].to == to && effects.now[i].type == RAFT_APPEND_REQUEST)
+        if (effects.now[i].to.id == to && effects.now[i].type == RAFT_APPEND_REQUEST)
             return &effects.now[i];
     }
     return NULL;
@@ -206,7 +223,8 @@ static const struct raft_message *append_to(uint16_t to)
 
 static void reject_from(uint16_t from, const struct raft_message *request, uint64_t conflict_index)
 {
-    struct raft_message reply = {.type = RAFT_APPEND_REPLY, .from = from, .to = 1, .term = 6};
+    struct raft_message reply = {
+        .type = RAFT_APPEND_REPLY, .from = {from, from}, .to = {1, 1}, .term = 6};
     reply.append_reply.round = request->append_request.round;
     reply.append_reply.rejected_index = request->append_request.previous_index;
     reply.append_reply.conflict_index = conflict_index;
@@ -251,7 +269,8 @@ static void test_begin_can_move_up_to_the_commit_index(void **state)
 {
     (void)state;
     lead(); /* records 10 to 13 of terms 4 4 5 6, commit index 10 */
-    struct raft_message reply = {.type = RAFT_APPEND_REPLY, .from = 2, .to = 1, .term = 6};
+    struct raft_message reply = {
+        .type = RAFT_APPEND_REPLY, .from = {2, 2}, .to = {1, 1}, .term = 6};
     reply.append_reply.is_success = true;
     reply.append_reply.match_index = 13;
     struct raft_event durable = {
@@ -309,7 +328,8 @@ static void test_snapshot_ahead_replaces_the_log(void **state)
     struct raft_status status;
     raft_status(raft, &status);
     assert_true(status.last_index == 20 && status.durable_index == 20);
-    struct raft_message request = {.type = RAFT_APPEND_REQUEST, .from = 2, .to = 1, .term = 7};
+    struct raft_message request = {
+        .type = RAFT_APPEND_REQUEST, .from = {2, 2}, .to = {1, 1}, .term = 7};
     request.append_request.previous_index = 20;
     request.append_request.previous_term = 7;
     request.append_request.entry_count = 1;
@@ -340,6 +360,92 @@ static void test_snapshot_that_conflicts_replaces_the_log(void **state)
     assert_true(raft_term_at(raft, 12) == 0);
     assert_int_equal(install(0, 5), ERR_RANGE);
     assert_int_equal(install(30, 0), ERR_RANGE);
+}
+
+static enum error install_members(uint64_t index, uint64_t term, uint16_t voter_count,
+                                  uint64_t configuration_index)
+{
+    const struct raft_configuration configuration = configuration_of(voter_count);
+    struct raft_event event = {.type = RAFT_EVENT_INSTALLED,
+                               .now_ns = now_ns,
+                               .installed = {.index = index,
+                                             .term = term,
+                                             .configuration = &configuration,
+                                             .configuration_index = configuration_index}};
+    return step(&event);
+}
+
+static void assert_members(uint32_t voter_count, uint64_t index)
+{
+    uint64_t configuration_index;
+    const struct raft_configuration *configuration =
+        raft_configuration_of(raft, &configuration_index);
+    assert_int_equal(configuration->slot_count, voter_count);
+    assert_int_equal(configuration_index, index);
+}
+
+static void test_snapshot_brings_its_configuration(void **state)
+{
+    (void)state;
+    assert_members(3, 1);
+    assert_int_equal(install_members(20, 7, 5, 17), OK);
+    assert_true(effects.is_log_reset);
+    assert_members(5, 17);
+    assert_int_equal(install_members(21, 7, 4, 17), OK); /* the one of the same record */
+    assert_true(effects.is_log_reset);
+    assert_members(4, 17);
+}
+
+/* The log is kept, and a configuration in it is the newer one. */
+static void test_snapshot_keeps_a_newer_configuration_of_the_log(void **state)
+{
+    (void)state;
+    uint8_t bytes[RAFT_CONFIGURATION_BYTES_MAX];
+    const struct raft_configuration configuration = configuration_of(4);
+    struct raft_entry entry = {.term = 6, .kind = RAFT_ENTRY_CONFIGURATION, .payload = bytes};
+    entry.size_bytes = (uint32_t)raft_configuration_encode(&configuration, bytes);
+    struct raft_message message = append_request(12, 5, 1);
+    assert_int_equal(receive(&message, &entry), OK);
+    assert_members(4, 13);
+    assert_int_equal(install_members(11, 4, 2, 10), OK);
+    assert_false(effects.is_log_reset);
+    assert_members(4, 13);
+    assert_int_equal(install_members(12, 6, 2, 10), OK); /* another record 12: 13 goes, too */
+    assert_true(effects.is_log_reset);
+    assert_members(2, 10);
+}
+
+static void test_snapshot_with_a_bad_configuration_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(install_members(20, 7, 5, 21), ERR_RANGE); /* behind its last record */
+    assert_int_equal(install_members(20, 7, 0, 17), ERR_RANGE); /* nobody */
+    assert_members(3, 1);
+}
+
+/* Records that a snapshot covers bring nothing new, and those behind it do. */
+static void test_begin_restores_the_newest_configuration(void **state)
+{
+    (void)state;
+    uint8_t bytes[RAFT_CONFIGURATION_BYTES_MAX];
+    struct raft_options options = options_new();
+    struct raft_restored restored = restored_new();
+    restored.first_index = 0; /* the log is whole, and its snapshot of record 2 besides */
+    restored.term_before = 0;
+    restored.commit_index = 2;
+    restored.configuration_index = 2;
+    assert_int_equal(raft_init(memory, &options, &restored, now_ns, &raft), OK);
+    static const uint32_t in_force[] = {3, 3, 4, 5};
+    for (uint16_t i = 0; i < 4; i++) {
+        const struct raft_configuration configuration = configuration_of((uint16_t)(i + 2));
+        size_t size_bytes = raft_configuration_encode(&configuration, bytes);
+        assert_int_equal(raft_restore_entry(raft, i + 1u, 1), OK);
+        assert_int_equal(raft_restore_configuration(raft, bytes, size_bytes), OK);
+        assert_members(in_force[i], i < 2 ? 2 : i + 1u);
+    }
+    raft_check_invariants(raft);
+    bytes[0] = 0;
+    assert_int_equal(raft_restore_configuration(raft, bytes, 64), ERR_RANGE);
 }
 
 static void test_wait_anew_puts_an_election_off(void **state)
@@ -385,6 +491,10 @@ int main(void)
         CASE(test_snapshot_ahead_replaces_the_log),
         CASE(test_snapshot_of_a_record_in_the_log_keeps_what_follows),
         CASE(test_snapshot_that_conflicts_replaces_the_log),
+        CASE(test_snapshot_brings_its_configuration),
+        CASE(test_snapshot_keeps_a_newer_configuration_of_the_log),
+        CASE(test_snapshot_with_a_bad_configuration_is_refused),
+        CASE(test_begin_restores_the_newest_configuration),
         CASE(test_snapshot_that_helps_nobody_changes_nothing),
         CASE(test_wait_anew_puts_an_election_off),
     };

@@ -67,7 +67,7 @@ static void test_candidacy_counts_its_own_vote_once(void **state)
     grant.vote_reply.is_granted = true;
     assert_int_equal(cluster_receive(cluster, grant, NULL), OK);
     assert_int_equal(cluster_status(cluster, 1).role, RAFT_CANDIDATE);
-    grant.from = 3;
+    grant.from = cluster_storage(3);
     assert_int_equal(cluster_receive(cluster, grant, NULL), OK);
     assert_int_equal(cluster_status(cluster, 1).role, RAFT_LEADER);
     cluster_free(cluster);

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The value of a record that is a configuration: that of no other record. */
+#define CHANGE_VALUE_FIRST (UINT64_C(1) << 40)
+
 static uint32_t record_size(const void *context, uint64_t index)
 {
     const struct cluster_node *node = context;
@@ -25,8 +28,8 @@ static void init_node(struct cluster *cluster, uint16_t id)
 {
     struct cluster_node *node = &cluster->nodes[id];
     node->options = (struct raft_options){
-        .self = id,
-        .voter_count = cluster->node_count,
+        .self = cluster_storage(id),
+        .founder_count = cluster->node_count,
         .election_timeout_min_ns = (100 + 20 * (uint64_t)(id - 1)) * MS,
         .election_timeout_max_ns = (100 + 20 * (uint64_t)(id - 1)) * MS,
         .heartbeat_interval_ns = 10 * MS,
@@ -38,24 +41,46 @@ static void init_node(struct cluster *cluster, uint16_t id)
         .sizes = {.size_bytes = record_size, .context = node},
     };
     for (uint32_t i = 0; i < cluster->node_count; i++)
-        node->options.voters[i] = (uint16_t)(i + 1);
+        node->options.founders[i] = (uint16_t)(i + 1);
     node->written = zeroed(sizeof(*node->written));
     node->durable = zeroed(sizeof(*node->durable));
     node->after = zeroed(CLUSTER_PACKETS_MAX * sizeof(*node->after));
 }
 
-struct cluster *cluster_new(uint32_t node_count)
+static void found(struct cluster *cluster, uint32_t voter_count)
+{
+    cluster->founding = (struct raft_configuration){.cluster = 1};
+    for (uint16_t id = 1; id <= voter_count; id++) {
+        const struct raft_member member = {.storage = cluster_storage(id),
+                                           .membership = RAFT_VOTER};
+        CHECK(raft_configuration_add(&cluster->founding, &member) == OK);
+        cluster->nodes[id].durable->is_founded = true;
+    }
+}
+
+struct cluster *cluster_new_of(uint32_t node_count, uint32_t voter_count)
 {
     struct cluster *cluster = zeroed(sizeof(*cluster));
     cluster->node_count = node_count;
     cluster->now_ns = 1000 * MS;
     cluster->value_next = 1;
     cluster->packets = zeroed(CLUSTER_PACKETS_MAX * sizeof(*cluster->packets));
-    for (uint16_t id = 1; id <= node_count; id++) {
+    for (uint16_t id = 1; id <= node_count; id++)
         init_node(cluster, id);
+    found(cluster, voter_count);
+    for (uint16_t id = 1; id <= node_count; id++)
         cluster_start(cluster, id, false);
-    }
     return cluster;
+}
+
+struct cluster *cluster_new(uint32_t node_count)
+{
+    return cluster_new_of(node_count, node_count);
+}
+
+struct cluster *cluster_new_unformed(uint32_t node_count)
+{
+    return cluster_new_of(node_count, 0);
 }
 
 struct cluster *cluster_new_led(uint32_t node_count)
@@ -89,6 +114,16 @@ void cluster_crash(struct cluster *cluster, uint16_t id)
     memcpy(node->written, node->durable, sizeof(*node->written));
 }
 
+static void restore_record(const struct cluster *cluster, struct cluster_node *node, uint64_t index)
+{
+    const struct cluster_record *record = &node->durable->log[index];
+    CHECK(raft_restore_entry(node->raft, index, record->term) == OK);
+    if (record->change == 0)
+        return;
+    const struct cluster_change *change = &cluster->changes[record->change - 1];
+    CHECK(raft_restore_configuration(node->raft, change->bytes, change->size_bytes) == OK);
+}
+
 void cluster_start(struct cluster *cluster, uint16_t id, bool is_suspect)
 {
     struct cluster_node *node = &cluster->nodes[id];
@@ -97,11 +132,13 @@ void cluster_start(struct cluster *cluster, uint16_t id, bool is_suspect)
         .hard_state = node->durable->hard_state,
         .is_tail_suspect = is_suspect,
     };
+    if (node->durable->is_founded)
+        restored.configuration = cluster->founding;
     free(node->memory);
     node->memory = zeroed(raft_size(&node->options));
     CHECK(raft_init(node->memory, &node->options, &restored, cluster->now_ns, &node->raft) == OK);
     for (uint64_t i = 1; i <= node->durable->last; i++)
-        CHECK(raft_restore_entry(node->raft, i, node->durable->log[i].term) == OK);
+        restore_record(cluster, node, i);
     memcpy(node->written, node->durable, sizeof(*node->written));
     node->is_alive = true;
     node->commit_index = 0;
@@ -124,9 +161,18 @@ void cluster_write(struct cluster *cluster, uint16_t id, struct raft_hard_state 
     memcpy(node->written, node->durable, sizeof(*node->written));
 }
 
+void cluster_lose(struct cluster *cluster, uint16_t id)
+{
+    struct cluster_node *node = &cluster->nodes[id];
+    cluster_write(cluster, id, (struct raft_hard_state){0}, (const uint64_t[]){0});
+    node->durable->is_founded = false;
+    node->written->is_founded = false;
+    node->options.self.birth += 100;
+}
+
 static void network_add(struct cluster *cluster, const struct cluster_packet *packet)
 {
-    if (cluster->is_cut[packet->message.from][packet->message.to])
+    if (cluster->is_cut[packet->message.from.id][packet->message.to.id])
         return;
     CHECK(cluster->packet_count < CLUSTER_PACKETS_MAX);
     cluster->packets[cluster->packet_count++] = *packet;
@@ -143,6 +189,32 @@ static void make_packet(const struct cluster_node *node, const struct raft_messa
         CHECK(index <= node->written->last);
         packet->records[i] = node->written->log[index];
     }
+}
+
+/* A configuration travels as its number; the core is given its bytes. */
+static uint32_t add_change(struct cluster *cluster, const struct raft_effects *effects)
+{
+    CHECK(cluster->change_count < CLUSTER_CHANGES_MAX);
+    struct cluster_change *change = &cluster->changes[cluster->change_count++];
+    CHECK(effects->append_size_bytes <= sizeof(change->bytes));
+    memcpy(change->bytes, effects->append_payload, effects->append_size_bytes);
+    change->size_bytes = effects->append_size_bytes;
+    return cluster->change_count;
+}
+
+static void read_payload(const struct cluster *cluster, const struct raft_entry *entry,
+                         struct cluster_record *record)
+{
+    if (entry->kind != RAFT_ENTRY_CONFIGURATION) {
+        memcpy(&record->value, entry->payload, sizeof(record->value));
+        return;
+    }
+    while (record->change < cluster->change_count &&
+           cluster->changes[record->change].bytes != entry->payload)
+        record->change++;
+    CHECK(record->change < cluster->change_count);
+    record->change++;
+    record->value = CHANGE_VALUE_FIRST + record->change;
 }
 
 static void write_effects(struct cluster *cluster, struct cluster_node *node,
@@ -167,10 +239,14 @@ static void write_effects(struct cluster *cluster, struct cluster_node *node,
             event->receive.message->type == RAFT_APPEND_REQUEST) {
             const struct raft_entry *entry = &event->receive.entries[effects->append_skip + i];
             record.term = entry->term;
-            memcpy(&record.value, entry->payload, sizeof(record.value));
+            read_payload(cluster, entry, &record);
         } else {
             CHECK(effects->append_count == 1);
             record.value = cluster->value_next++;
+            if (effects->append_own == RAFT_ENTRY_CONFIGURATION) {
+                record.change = add_change(cluster, effects);
+                record.value = CHANGE_VALUE_FIRST + record.change;
+            }
         }
         CHECK(written->last + 1 < CLUSTER_LOG_MAX);
         written->log[++written->last] = record;
@@ -214,10 +290,10 @@ static void check_leadership(struct cluster *cluster, const struct cluster_node 
         return;
     CHECK(status.term < CLUSTER_TERMS_MAX);
     CHECK(node->effects.truncate_from == 0);
-    uint16_t *leader = &cluster->leader_of_term[status.term];
-    CHECK(*leader == 0 || *leader == node->options.self);
-    *leader = node->options.self;
-    if (!node->effects.append_is_noop)
+    uint64_t *leader = &cluster->leader_of_term[status.term];
+    CHECK(*leader == 0 || *leader == node->options.self.birth);
+    *leader = node->options.self.birth;
+    if (node->effects.append_own != RAFT_ENTRY_NOOP)
         return;
     /* A record committed by a later leader than this one is not meant by the property. */
     for (uint64_t i = 1; i <= cluster->committed_last; i++) {
@@ -311,6 +387,35 @@ enum error cluster_transfer(struct cluster *cluster, uint16_t id, uint16_t to)
                         (struct raft_event){.type = RAFT_EVENT_TRANSFER, .transfer_to = to});
 }
 
+enum error cluster_reconfigure(struct cluster *cluster, uint16_t id,
+                               const struct raft_configuration *configuration)
+{
+    return cluster_step(
+        cluster, id,
+        (struct raft_event){.type = RAFT_EVENT_RECONFIGURE, .configuration = configuration});
+}
+
+const struct raft_configuration *cluster_configuration(const struct cluster *cluster, uint16_t id)
+{
+    uint64_t index;
+    return raft_configuration_of(cluster->nodes[id].raft, &index);
+}
+
+static struct raft_entry entry_of(const struct cluster *cluster,
+                                  const struct cluster_record *record)
+{
+    struct raft_entry entry = {.term = record->term,
+                               .payload = (const uint8_t *)&record->value,
+                               .size_bytes = sizeof(record->value),
+                               .kind = RAFT_ENTRY_DATA};
+    if (record->change == 0)
+        return entry;
+    entry.payload = cluster->changes[record->change - 1].bytes;
+    entry.size_bytes = cluster->changes[record->change - 1].size_bytes;
+    entry.kind = RAFT_ENTRY_CONFIGURATION;
+    return entry;
+}
+
 static enum error receive_packet(struct cluster *cluster, const struct cluster_packet *packet)
 {
     struct raft_entry entries[APPEND_ENTRIES_MAX];
@@ -320,15 +425,9 @@ static enum error receive_packet(struct cluster *cluster, const struct cluster_p
     uint32_t count = packet->message.type == RAFT_APPEND_REQUEST
                          ? packet->message.append_request.entry_count
                          : 0;
-    for (uint32_t i = 0; i < count && i < APPEND_ENTRIES_MAX; i++) {
-        entries[i] = (struct raft_entry){
-            .term = packet->records[i].term,
-            .payload = (const uint8_t *)&packet->records[i].value,
-            .size_bytes = sizeof(packet->records[i].value),
-            .kind = RAFT_ENTRY_DATA,
-        };
-    }
-    return cluster_step(cluster, packet->message.to, event);
+    for (uint32_t i = 0; i < count && i < APPEND_ENTRIES_MAX; i++)
+        entries[i] = entry_of(cluster, &packet->records[i]);
+    return cluster_step(cluster, packet->message.to.id, event);
 }
 
 enum error cluster_receive(struct cluster *cluster, struct raft_message message,
@@ -341,7 +440,7 @@ enum error cluster_receive(struct cluster *cluster, struct raft_message message,
         packet.records[i] =
             (struct cluster_record){.term = terms[i], .value = terms[i] * 1000000 + index};
     }
-    uint16_t to = message.to; /* an ill-addressed message is still handed to somebody */
+    uint16_t to = message.to.id; /* an ill-addressed message is still handed to somebody */
     if (to >= 1 && to <= cluster->node_count)
         return receive_packet(cluster, &packet);
     struct raft_event event = {.type = RAFT_EVENT_RECEIVE};
@@ -362,12 +461,13 @@ void cluster_deliver(struct cluster *cluster, uint32_t at)
     CHECK(at < cluster->packet_count);
     struct cluster_packet packet = cluster->packets[at];
     cluster_drop(cluster, at);
-    if (cluster->is_cut[packet.message.from][packet.message.to] ||
-        !cluster->nodes[packet.message.to].is_alive)
+    if (cluster->is_cut[packet.message.from.id][packet.message.to.id] ||
+        !cluster->nodes[packet.message.to.id].is_alive)
         return;
-    CHECK(receive_packet(cluster, &packet) == OK);
-    while (raft_has_backlog(cluster->nodes[packet.message.to].raft))
-        CHECK(cluster_tick(cluster, packet.message.to) == OK);
+    enum error error = receive_packet(cluster, &packet);
+    CHECK(error == OK || error == ERR_STORAGE); /* a storage that was replaced is sent to, too */
+    while (raft_has_backlog(cluster->nodes[packet.message.to.id].raft))
+        CHECK(cluster_tick(cluster, packet.message.to.id) == OK);
 }
 
 void cluster_settle(struct cluster *cluster)
@@ -440,16 +540,22 @@ uint32_t cluster_find(const struct cluster *cluster, enum raft_message_type type
                       uint32_t from)
 {
     for (uint32_t i = from; i < cluster->packet_count; i++) {
-        if (cluster->packets[i].message.type == type && cluster->packets[i].message.to == to)
+        if (cluster->packets[i].message.type == type && cluster->packets[i].message.to.id == to)
             return i;
     }
     return UINT32_MAX;
 }
 
+struct raft_storage cluster_storage(uint16_t id)
+{
+    return (struct raft_storage){.birth = id, .id = id};
+}
+
 struct raft_message cluster_message(enum raft_message_type type, uint16_t from, uint16_t to,
                                     uint64_t term)
 {
-    return (struct raft_message){.type = type, .from = from, .to = to, .term = term};
+    return (struct raft_message){
+        .type = type, .from = cluster_storage(from), .to = cluster_storage(to), .term = term};
 }
 
 void cluster_check_log_matching(const struct cluster *cluster)

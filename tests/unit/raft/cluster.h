@@ -14,11 +14,18 @@
 #define CLUSTER_PACKETS_MAX 4096
 #define CLUSTER_TERMS_MAX   8192
 #define CLUSTER_READS_MAX   65536
+#define CLUSTER_CHANGES_MAX 512
 #define MS                  UINT64_C(1000000)
 
 struct cluster_record {
     uint64_t term;
     uint64_t value;
+    uint32_t change; /* of the cluster's changes, from 1: the record is that configuration */
+};
+
+struct cluster_change {
+    uint8_t bytes[RAFT_CONFIGURATION_BYTES_MAX];
+    uint32_t size_bytes;
 };
 
 struct cluster_packet {
@@ -28,6 +35,7 @@ struct cluster_packet {
 
 struct cluster_image { /* what a medium holds */
     struct raft_hard_state hard_state;
+    bool is_founded; /* the cluster's first configuration is known as if from a snapshot */
     uint64_t last;
     struct cluster_record log[CLUSTER_LOG_MAX];
 };
@@ -50,12 +58,15 @@ struct cluster_node {
 
 struct cluster {
     uint32_t node_count;
+    struct raft_configuration founding; /* the first configuration */
+    struct cluster_change changes[CLUSTER_CHANGES_MAX];
+    uint32_t change_count;
     struct cluster_node nodes[NODES_MAX + 1]; /* by voter id, from 1 */
     uint64_t now_ns;
     struct cluster_packet *packets;
     uint32_t packet_count;
-    bool is_cut[NODES_MAX + 1][NODES_MAX + 1]; /* from, to */
-    uint16_t leader_of_term[CLUSTER_TERMS_MAX];
+    bool is_cut[NODES_MAX + 1][NODES_MAX + 1];  /* from, to */
+    uint64_t leader_of_term[CLUSTER_TERMS_MAX]; /* births */
     struct cluster_record committed[CLUSTER_LOG_MAX];
     uint64_t committed_last;
     uint64_t value_next;
@@ -65,10 +76,16 @@ struct cluster {
     void *watch_context;
 };
 
-/* Nodes 1 .. node_count, empty logs. Election timeouts are fixed: 100 ms and 20 ms more for each
- * following id, so that node 1 campaigns first; the heartbeat interval is 10 ms. */
+/* Nodes 1 .. node_count, empty logs, all of them voters of a configuration that is agreed upon
+ * beforehand. The birth of a node's storage is its id. Election timeouts are fixed: 100 ms and 20
+ * ms more for each following id, so that node 1 campaigns first; the heartbeat is each 10 ms. */
 struct cluster *cluster_new(uint32_t node_count);
-/* The same, run until node 1 leads in term 1 and its no-op, record 1, is committed everywhere. */
+/* The same without a configuration: the nodes have yet to form a cluster. */
+struct cluster *cluster_new_unformed(uint32_t node_count);
+/* The first `voter_count` nodes form the configuration; the others are in no cluster. */
+struct cluster *cluster_new_of(uint32_t node_count, uint32_t voter_count);
+/* As cluster_new, run until node 1 leads in term 1 and its no-op, record 1, is committed
+ * everywhere. */
 struct cluster *cluster_new_led(uint32_t node_count);
 void cluster_free(struct cluster *cluster);
 
@@ -80,12 +97,17 @@ void cluster_start(struct cluster *cluster, uint16_t id, bool is_suspect);
 void cluster_write(struct cluster *cluster, uint16_t id, struct raft_hard_state hard_state,
                    const uint64_t *terms);
 
+/* The storage of a node that is down is gone: it gets an empty one, whose birth is 100 higher. */
+void cluster_lose(struct cluster *cluster, uint16_t id);
+
 /* One event for one node; its effects stay in nodes[id].effects. */
 enum error cluster_step(struct cluster *cluster, uint16_t id, struct raft_event event);
 enum error cluster_tick(struct cluster *cluster, uint16_t id);
 enum error cluster_propose(struct cluster *cluster, uint16_t id);
 enum error cluster_read(struct cluster *cluster, uint16_t id, uint64_t read_id);
 enum error cluster_transfer(struct cluster *cluster, uint16_t id, uint16_t to);
+enum error cluster_reconfigure(struct cluster *cluster, uint16_t id,
+                               const struct raft_configuration *configuration);
 /* A message from outside, entries of these terms (entry_count of them). */
 enum error cluster_receive(struct cluster *cluster, struct raft_message message,
                            const uint64_t *terms);
@@ -108,7 +130,11 @@ uint16_t cluster_leader(const struct cluster *cluster);
 /* First packet of this type to this node, from `from` on; UINT32_MAX: none. */
 uint32_t cluster_find(const struct cluster *cluster, enum raft_message_type type, uint16_t to,
                       uint32_t from);
-/* A message with these addresses and everything else 0. */
+/* The configuration that node `id` has in force. */
+const struct raft_configuration *cluster_configuration(const struct cluster *cluster, uint16_t id);
+/* The storage that node `id` starts with. */
+struct raft_storage cluster_storage(uint16_t id);
+/* A message of the nodes' first storages, and everything else 0. */
 struct raft_message cluster_message(enum raft_message_type type, uint16_t from, uint16_t to,
                                     uint64_t term);
 /* Log matching (paper 5.3) over all pairs of nodes. */

@@ -176,7 +176,7 @@ static void test_election_counts_each_voter_once(void **state)
     assert_int_equal(cluster_status(cluster, 1).role, RAFT_CANDIDATE);
     assert_int_equal(cluster_receive(cluster, vote_reply(3, 1, 1, true), NULL), OK);
     assert_int_equal(cluster_status(cluster, 1).role, RAFT_LEADER);
-    assert_true(cluster->nodes[1].effects.append_is_noop);
+    assert_int_equal(cluster->nodes[1].effects.append_own, RAFT_ENTRY_NOOP);
     assert_int_equal(cluster->nodes[1].effects.append_count, 1);
     cluster_free(cluster);
 }
@@ -239,7 +239,7 @@ static void test_election_lease_refuses_votes(void **state)
         assert_false(effects->hard_state_changed);
         assert_int_equal(effects->now_count, 1);
         assert_false(effects->now[0].vote_reply.is_granted);
-        message.to = 1; /* the leader, a majority fresh behind it */
+        message.to = cluster_storage(1); /* the leader, a majority fresh behind it */
         assert_int_equal(cluster_receive(cluster, message, NULL), OK);
         assert_int_equal(cluster_status(cluster, 1).role, RAFT_LEADER);
     }

@@ -48,7 +48,6 @@ static int tear_down(void **state)
 static void test_message_must_be_addressed(void **state)
 {
     (void)state;
-    assert_refused(2, cluster_message(RAFT_VOTE_REPLY, 4, 2, 1), NULL, ERR_RANGE);
     assert_refused(2, cluster_message(RAFT_VOTE_REPLY, 0, 2, 1), NULL, ERR_RANGE);
     assert_refused(2, cluster_message(RAFT_VOTE_REPLY, 2, 2, 1), NULL, ERR_RANGE);
     assert_refused(1, cluster_message(RAFT_VOTE_REPLY, 2, 9, 1), NULL, ERR_RANGE);
@@ -56,6 +55,83 @@ static void test_message_must_be_addressed(void **state)
     assert_refused(2, cluster_message(RAFT_VOTE_REPLY, 1, 2, TERM_MAX + 1), NULL, ERR_RANGE);
     assert_refused(2, cluster_message(RAFT_MESSAGE_TYPE_END, 1, 2, 1), NULL, ERR_RANGE);
     assert_refused(2, cluster_message((enum raft_message_type)0, 1, 2, 1), NULL, ERR_RANGE);
+}
+
+/* A node has one storage at a time; another one of it is not spoken to, nor spoken for. */
+static void test_message_must_be_for_this_storage(void **state)
+{
+    (void)state;
+    struct raft_message message = cluster_message(RAFT_APPEND_REQUEST, 1, 2, 1);
+    message.to.birth = 102;
+    assert_refused(2, message, NULL, ERR_STORAGE);
+    message.to.birth = 0; /* whichever it has: only for who asks it to form a cluster */
+    assert_refused(2, message, NULL, ERR_STORAGE);
+    message = cluster_message(RAFT_VOTE_REQUEST, 1, 2, 1);
+    message.to.birth = 0;
+    message.vote_request.is_pre_vote = true;
+    assert_refused(2, message, NULL, ERR_STORAGE);
+    message.vote_request.formation = 5;
+    message.vote_request.is_pre_vote = false;
+    assert_refused(2, message, NULL, ERR_STORAGE);
+    message = cluster_message(RAFT_APPEND_REQUEST, 1, 2, 1);
+    message.from.birth = 0;
+    assert_refused(2, message, NULL, ERR_RANGE);
+    message.from.birth = 2; /* a copy of this storage */
+    assert_refused(2, message, NULL, ERR_STORAGE);
+}
+
+static void test_message_formation_must_make_sense(void **state)
+{
+    (void)state;
+    struct raft_message message = cluster_message(RAFT_VOTE_REQUEST, 3, 2, 2);
+    message.vote_request.formation = 5;
+    message.vote_request.last_index = 1; /* who has records has a cluster */
+    message.vote_request.last_term = 1;
+    assert_refused(2, message, NULL, ERR_RANGE);
+    message.vote_request.last_index = 0;
+    message.vote_request.last_term = 0;
+    message.vote_request.is_transfer = true;
+    assert_refused(2, message, NULL, ERR_RANGE);
+}
+
+static void test_message_with_a_bad_configuration_is_refused(void **state)
+{
+    (void)state;
+    struct raft_message message = cluster_message(RAFT_APPEND_REQUEST, 1, 2, 1);
+    message.append_request.previous_index = 5;
+    message.append_request.previous_term = 1;
+    message.append_request.entry_count = 2;
+    const struct raft_entry entries[2] = {{.term = 1, .kind = RAFT_ENTRY_DATA},
+                                          {.term = 1,
+                                           .kind = RAFT_ENTRY_CONFIGURATION,
+                                           .payload = (const uint8_t *)"?",
+                                           .size_bytes = 1}};
+    struct raft_event event = {.type = RAFT_EVENT_RECEIVE,
+                               .receive = {.message = &message, .entries = entries}};
+    assert_int_equal(cluster_step(shared, 2, event), ERR_RANGE);
+    assert_int_equal(cluster_status(shared, 2).last_index, 5);
+}
+
+/* A stranger's requests are judged by term and log; its answers count for nothing. */
+static void test_message_of_a_stranger_counts_for_nothing(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    cluster_isolate(cluster, 2, true);
+    cluster_isolate(cluster, 3, true);
+    assert_int_equal(cluster_propose(cluster, 1), OK);
+    struct raft_message message = cluster_message(RAFT_APPEND_REPLY, 3, 1, 1);
+    message.append_reply.is_success = true;
+    message.append_reply.match_index = 2;
+    message.from.birth = 103; /* of a voter's node, and not the voter */
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    message.from = cluster_storage(4);
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    assert_int_equal(cluster_status(cluster, 1).commit_index, 1);
+    message.from = cluster_storage(3);
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    assert_int_equal(cluster_status(cluster, 1).commit_index, 2);
+    cluster_free(cluster);
 }
 
 static void test_message_vote_request_must_make_sense(void **state)
@@ -106,9 +182,9 @@ static void test_message_second_leader_is_refused(void **state)
 {
     (void)state;
     struct raft_message message = append_request(5, 1, 0);
-    message.from = 3;
+    message.from = cluster_storage(3);
     assert_refused(2, message, NULL, ERR_RANGE);
-    message.to = 1; /* the leader itself */
+    message.to = cluster_storage(1); /* the leader itself */
     assert_refused(1, message, NULL, ERR_RANGE);
     message = cluster_message(RAFT_TIMEOUT_NOW, 3, 1, 1);
     assert_refused(1, message, NULL, ERR_RANGE);
@@ -188,7 +264,7 @@ static void test_message_role_changes_are_told(void **state)
     assert_false(shared->nodes[2].effects.hard_state_changed);
     struct raft_message message = append_request(5, 1, 0);
     message.term = 6;
-    message.from = 3;
+    message.from = cluster_storage(3);
     assert_int_equal(cluster_receive(shared, message, NULL), OK);
     assert_true(shared->nodes[2].effects.role_changed);
     assert_true(shared->nodes[2].effects.hard_state_changed);
@@ -203,6 +279,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_message_must_be_addressed),
+        cmocka_unit_test(test_message_must_be_for_this_storage),
+        cmocka_unit_test(test_message_formation_must_make_sense),
+        cmocka_unit_test(test_message_with_a_bad_configuration_is_refused),
+        cmocka_unit_test(test_message_of_a_stranger_counts_for_nothing),
         cmocka_unit_test(test_message_vote_request_must_make_sense),
         cmocka_unit_test(test_message_append_request_must_make_sense),
         cmocka_unit_test(test_message_second_leader_is_refused),

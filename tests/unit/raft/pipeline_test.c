@@ -48,7 +48,8 @@ static void test_pipeline_limits_the_pipeline(void **state)
 static struct raft_message answer_of_a_full_log(const struct raft_message *request, uint64_t last)
 {
     uint64_t previous = request->append_request.previous_index;
-    struct raft_message reply = cluster_message(RAFT_APPEND_REPLY, request->to, 1, request->term);
+    struct raft_message reply =
+        cluster_message(RAFT_APPEND_REPLY, request->to.id, 1, request->term);
     reply.append_reply.round = request->append_request.round;
     reply.append_reply.is_success = previous <= last;
     reply.append_reply.match_index = previous <= last ? last : 0;
@@ -241,7 +242,8 @@ static void test_pipeline_widens_the_retry(void **state)
     struct cluster *cluster = cluster_new_led(3);
     cluster_isolate(cluster, 3, true);
     uint64_t retries = 0;
-    struct raft_message request = {.term = 1, .to = 2, .append_request = {.previous_index = 1}};
+    struct raft_message request = {
+        .term = 1, .to = cluster_storage(2), .append_request = {.previous_index = 1}};
     for (int round = 0; round < 6; round++) {
         assert_int_equal(cluster_propose(cluster, 1), OK);
         cluster->packet_count = 0;

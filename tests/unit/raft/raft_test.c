@@ -19,9 +19,9 @@ static uint32_t one_byte(const void *context, uint64_t index)
 static struct raft_options good_options(void)
 {
     return (struct raft_options){
-        .self = 2,
-        .voters = {1, 2, VOTER_ID_MAX},
-        .voter_count = 3,
+        .self = {.birth = 77, .id = 2},
+        .founders = {1, 2, VOTER_ID_MAX},
+        .founder_count = 3,
         .election_timeout_min_ns = 100 * MS,
         .election_timeout_max_ns = 200 * MS,
         .heartbeat_interval_ns = 10 * MS,
@@ -59,12 +59,13 @@ static void test_raft_refuses_options(void **state)
         assert_int_equal(try_init(&options, &restored, &raft), ERR_ARGUMENT);                      \
         assert_null(raft);                                                                         \
     } while (0)
-    REFUSED(options.self = 3);
-    REFUSED(options.voters[0] = 0);
-    REFUSED(options.voters[0] = 2);
-    REFUSED(options.voters[0] = VOTER_ID_MAX + 1);
-    REFUSED(options.voter_count = 0);
-    REFUSED(options.voter_count = NODES_MAX + 1);
+    REFUSED(options.self.id = 3);
+    REFUSED(options.self.birth = 0);
+    REFUSED(options.founders[0] = 0);
+    REFUSED(options.founders[0] = 2);
+    REFUSED(options.founders[0] = VOTER_ID_MAX + 1);
+    REFUSED(options.founder_count = 0);
+    REFUSED(options.founder_count = NODES_MAX + 1);
     REFUSED(options.heartbeat_interval_ns = 0);
     REFUSED(options.heartbeat_interval_ns = options.election_timeout_min_ns);
     REFUSED(options.election_timeout_max_ns = options.election_timeout_min_ns - 1);
@@ -85,7 +86,7 @@ static void test_raft_refuses_restored_state(void **state)
     struct raft_options options = good_options();
     struct raft_restored restored = {.hard_state = {.term = TERM_MAX + 1}};
     assert_int_equal(try_init(&options, &restored, &raft), ERR_ARGUMENT);
-    restored = (struct raft_restored){.hard_state = {.term = 1, .vote = VOTER_ID_MAX + 1}};
+    restored = (struct raft_restored){.configuration = {.slot_count = 1}};
     assert_int_equal(try_init(&options, &restored, &raft), ERR_ARGUMENT);
     restored = (struct raft_restored){.hard_state = {.term = 0, .vote = 1}};
     assert_int_equal(try_init(&options, &restored, &raft), ERR_ARGUMENT);
@@ -168,7 +169,7 @@ static void test_raft_traces_each_step(void **state)
     message.append_request.entry_count = 2;
     message.append_request.commit_index = 1;
     assert_int_equal(cluster_receive(cluster, message, (const uint64_t[]){3, 4}), OK);
-    message.from = 2;
+    message.from = cluster_storage(2);
     assert_int_equal(cluster_receive(cluster, message, (const uint64_t[]){3, 4}), ERR_RANGE);
     cluster_drain(cluster, 2);
     assert_int_equal(log.count, 2); /* a refused event is no transition */

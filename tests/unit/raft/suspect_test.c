@@ -79,8 +79,8 @@ static void test_suspect_leads_alone(void **state)
     cluster_free(cluster);
 }
 
-/* Every log is new, and might be one that was lost: the first leader needs everybody. */
-static void test_suspect_all_decide_the_first_election(void **state)
+/* Four tails of five may be torn: the leader needs everybody. */
+static void test_suspect_all_decide_where_all_are_suspect(void **state)
 {
     (void)state;
     struct cluster *cluster = cluster_new(5);
@@ -311,7 +311,7 @@ int main(void)
         cmocka_unit_test(test_suspect_votes_make_no_majority),
         cmocka_unit_test(test_suspect_candidate_needs_a_clean_majority),
         cmocka_unit_test(test_suspect_leads_alone),
-        cmocka_unit_test(test_suspect_all_decide_the_first_election),
+        cmocka_unit_test(test_suspect_all_decide_where_all_are_suspect),
         cmocka_unit_test(test_suspect_votes_for_its_leader_when_settled),
         cmocka_unit_test(test_suspect_is_cleared_by_a_verified_commit),
         cmocka_unit_test(test_suspect_is_not_cleared_before_its_leader_knows),

@@ -21,7 +21,7 @@ struct stage {
 /* Node 1 leads, has settled, and node 2, which should lead, is alive and up to date. */
 static void stage_set(struct stage *stage, uint16_t preferred)
 {
-    struct raft_options options = {.self = 1,
+    struct raft_options options = {.self = {.id = 1},
                                    .election_timeout_min_ns = TIMEOUT_NS / 2,
                                    .election_timeout_max_ns = TIMEOUT_NS};
     *stage = (struct stage){.status = {.role = RAFT_LEADER,
@@ -142,8 +142,8 @@ static void test_leadership_waits_for_an_entry_of_the_term_and_for_other_transfe
 static void test_leadership_prefers_each_voter_in_turn_on_every_node(void **state)
 {
     (void)state;
-    struct raft_options one = {.voters = {7, 3, 200}, .voter_count = 3};
-    struct raft_options other = {.voters = {200, 7, 3}, .voter_count = 3};
+    struct raft_options one = {.founders = {7, 3, 200}, .founder_count = 3};
+    struct raft_options other = {.founders = {200, 7, 3}, .founder_count = 3};
     static const uint16_t expected[] = {3, 7, 200, 3};
     for (uint16_t shard = 0; shard < 4; shard++) {
         assert_int_equal(leadership_preferred(&one, shard, 4), expected[shard]);

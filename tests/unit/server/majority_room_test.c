@@ -7,11 +7,9 @@
 
 #include <cmocka.h>
 
-static const uint16_t ids[] = {1, 2, 3, 4, 5};
-
 static struct room_voters voters(uint32_t count)
 {
-    return (struct room_voters){.ids = ids, .count = count, .self = 1};
+    return (struct room_voters){.ids = {1, 2, 3, 4, 5}, .count = count, .self = 1};
 }
 
 static void begin(struct majority_room *majority, uint32_t count)

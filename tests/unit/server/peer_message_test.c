@@ -26,7 +26,8 @@ static struct raft_message round_trip(const struct raft_message *message)
     assert_true(beside.room.data_bytes == (has_room ? 6 : 0));
     assert_true(beside.room.log_bytes == (has_room ? UINT64_MAX : 0));
     assert_true(ret.type == message->type && ret.term == message->term);
-    assert_true(ret.from == message->from && ret.to == message->to);
+    assert_true(ret.from.id == message->from.id && ret.from.birth == message->from.birth);
+    assert_true(ret.to.id == message->to.id && ret.to.birth == message->to.birth);
     return ret;
 }
 
@@ -34,7 +35,10 @@ static void test_peer_message_votes_round_trip(void **state)
 {
     (void)state;
     for (int bits = 0; bits < 8; bits++) {
-        struct raft_message message = {.type = RAFT_VOTE_REQUEST, .from = 1, .to = 2, .term = 7};
+        struct raft_message message = {.type = RAFT_VOTE_REQUEST,
+                                       .from = {.birth = 101, .id = 1},
+                                       .to = {.birth = 102, .id = 2},
+                                       .term = 7};
         message.vote_request.last_index = 11;
         message.vote_request.last_term = 6;
         message.vote_request.is_pre_vote = bits & 1;
@@ -43,7 +47,10 @@ static void test_peer_message_votes_round_trip(void **state)
         assert_true(ret.vote_request.last_index == 11 && ret.vote_request.last_term == 6);
         assert_int_equal(ret.vote_request.is_pre_vote, message.vote_request.is_pre_vote);
         assert_int_equal(ret.vote_request.is_transfer, message.vote_request.is_transfer);
-        message = (struct raft_message){.type = RAFT_VOTE_REPLY, .from = 2, .to = 1, .term = 8};
+        message = (struct raft_message){.type = RAFT_VOTE_REPLY,
+                                        .from = {.birth = 102, .id = 2},
+                                        .to = {.birth = 101, .id = 1},
+                                        .term = 8};
         message.vote_reply.last_index = 11;
         message.vote_reply.last_term = 6;
         message.vote_reply.is_granted = bits & 1;
@@ -55,14 +62,20 @@ static void test_peer_message_votes_round_trip(void **state)
         assert_int_equal(ret.vote_reply.is_pre_vote, message.vote_reply.is_pre_vote);
         assert_int_equal(ret.vote_reply.is_suspect, message.vote_reply.is_suspect);
     }
-    round_trip(&(struct raft_message){.type = RAFT_TIMEOUT_NOW, .from = 1, .to = 3, .term = 2});
+    round_trip(&(struct raft_message){.type = RAFT_TIMEOUT_NOW,
+                                      .from = {.birth = 101, .id = 1},
+                                      .to = {.birth = 103, .id = 3},
+                                      .term = 2});
 }
 
 static void test_peer_message_append_reply_round_trips(void **state)
 {
     (void)state;
     for (uint32_t is_success = 0; is_success < 2; is_success++) {
-        struct raft_message message = {.type = RAFT_APPEND_REPLY, .from = 2, .to = 1, .term = 8};
+        struct raft_message message = {.type = RAFT_APPEND_REPLY,
+                                       .from = {.birth = 102, .id = 2},
+                                       .to = {.birth = 101, .id = 1},
+                                       .term = 8};
         message.append_reply.suspicion = 0x89ABCDEF * is_success;
         message.append_reply.is_success = is_success == 1;
         message.append_reply.match_index = 1;
@@ -81,7 +94,10 @@ static void test_peer_message_append_reply_round_trips(void **state)
 
 static struct span append_of_two(void)
 {
-    struct raft_message message = {.type = RAFT_APPEND_REQUEST, .from = 1, .to = 2, .term = 9};
+    struct raft_message message = {.type = RAFT_APPEND_REQUEST,
+                                   .from = {.birth = 101, .id = 1},
+                                   .to = {.birth = 102, .id = 2},
+                                   .term = 9};
     message.append_request.previous_index = 10;
     message.append_request.previous_term = 8;
     message.append_request.commit_index = 7;

@@ -33,7 +33,10 @@ static int teardown(void **state)
 
 static struct raft_message request(uint64_t previous, uint64_t round)
 {
-    struct raft_message message = {.type = RAFT_APPEND_REQUEST, .from = 1, .to = 2, .term = 5};
+    struct raft_message message = {.type = RAFT_APPEND_REQUEST,
+                                   .from = {.birth = 101, .id = 1},
+                                   .to = {.birth = 102, .id = 2},
+                                   .term = 5};
     message.append_request.previous_index = previous;
     message.append_request.entry_count = 1;
     message.append_request.round = round;

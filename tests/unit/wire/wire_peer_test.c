@@ -24,8 +24,9 @@ static struct wire_peer_message round_trip(const struct wire_peer_message *messa
     assert_int_equal(wire_peer_decode(encode(message), &ret), OK);
     assert_true(ret.fingerprint == message->fingerprint);
     assert_int_equal(ret.type, message->type);
-    assert_int_equal(ret.from, message->from);
-    assert_int_equal(ret.to, message->to);
+    assert_int_equal(ret.from.id, message->from.id);
+    assert_int_equal(ret.to.id, message->to.id);
+    assert_true(ret.from.birth == message->from.birth && ret.to.birth == message->to.birth);
     assert_true(ret.term == message->term);
     return ret;
 }
@@ -43,21 +44,23 @@ static void test_wire_peer_votes_round_trip(void **state)
     (void)state;
     for (int bits = 0; bits < 8; bits++) {
         struct wire_peer_message request = {.type = WIRE_PEER_VOTE_REQUEST,
-                                            .from = 1,
-                                            .to = 255,
+                                            .from = {.birth = 101, .id = 1},
+                                            .to = {.birth = 10255, .id = 255},
                                             .fingerprint = 0xF00DF00D,
                                             .term = 7,
                                             .vote_request = {.last_index = 11,
                                                              .last_term = 6,
                                                              .is_pre_vote = bits & 1,
-                                                             .is_transfer = bits & 2}};
+                                                             .is_transfer = bits & 2,
+                                                             .formation = 0x89abcdef}};
         struct wire_peer_message ret = round_trip(&request);
         assert_true(ret.vote_request.last_index == 11 && ret.vote_request.last_term == 6);
         assert_int_equal(ret.vote_request.is_pre_vote, request.vote_request.is_pre_vote);
         assert_int_equal(ret.vote_request.is_transfer, request.vote_request.is_transfer);
+        assert_true(ret.vote_request.formation == 0x89abcdef);
         struct wire_peer_message reply = {.type = WIRE_PEER_VOTE_REPLY,
-                                          .from = 2,
-                                          .to = 1,
+                                          .from = {.birth = 102, .id = 2},
+                                          .to = {.birth = 101, .id = 1},
                                           .term = 8,
                                           .vote_reply = {.last_index = 11,
                                                          .last_term = 6,
@@ -76,8 +79,8 @@ static void test_wire_peer_append_reply_round_trip(void **state)
 {
     (void)state;
     struct wire_peer_message reply = {.type = WIRE_PEER_APPEND_REPLY,
-                                      .from = 2,
-                                      .to = 1,
+                                      .from = {.birth = 102, .id = 2},
+                                      .to = {.birth = 101, .id = 1},
                                       .term = 8,
                                       .append_reply = {.is_success = true,
                                                        .match_index = 1,
@@ -98,16 +101,18 @@ static void test_wire_peer_append_reply_round_trip(void **state)
     assert_int_equal(round_trip(&reply).append_reply.suspicion, 0);
     reply.append_reply.suspicion = 0x89abcdef;
     assert_true(round_trip(&reply).append_reply.suspicion == 0x89abcdef);
-    struct wire_peer_message timeout_now = {
-        .type = WIRE_PEER_TIMEOUT_NOW, .from = 1, .to = 3, .term = 2};
+    struct wire_peer_message timeout_now = {.type = WIRE_PEER_TIMEOUT_NOW,
+                                            .from = {.birth = 101, .id = 1},
+                                            .to = {.birth = 103, .id = 3},
+                                            .term = 2};
     round_trip(&timeout_now);
 }
 
 static struct span append_of_two(void)
 {
     struct wire_peer_message message = {.type = WIRE_PEER_APPEND_REQUEST,
-                                        .from = 1,
-                                        .to = 2,
+                                        .from = {.birth = 101, .id = 1},
+                                        .to = {.birth = 102, .id = 2},
                                         .fingerprint = 5,
                                         .term = 9,
                                         .append_request = {.previous_index = 10,
@@ -173,7 +178,9 @@ static void test_wire_peer_names_each_fault(void **state)
     append_of_two();
     le16_store(buffer + 10, APPEND_ENTRIES_MAX + 1);
     assert_int_equal(decode(bytes), ERR_RANGE);
-    struct wire_peer_message vote = {.type = WIRE_PEER_VOTE_REPLY, .from = 1, .to = 2};
+    struct wire_peer_message vote = {.type = WIRE_PEER_VOTE_REPLY,
+                                     .from = {.birth = 101, .id = 1},
+                                     .to = {.birth = 102, .id = 2}};
     struct span vote_bytes = encode(&vote);
     le16_store(buffer + 10, 1); /* entries on a vote */
     assert_int_equal(decode(vote_bytes), ERR_RANGE);

@@ -1,0 +1,185 @@
+/* See identity.h. */
+#include "pmem/identity.h"
+
+#include "base/check.h"
+#include "base/crc32c.h"
+#include "base/le.h"
+#include "pmem/medium.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define IDENTITY_MAGIC      UINT64_C(0x4f485758554c4c50) /* "PLLUXWHO" */
+#define IDENTITY_VERSION    1u
+#define IDENTITY_FILE_BYTES 4096u
+#define IDENTITY_COPY_STEP  2048u
+#define IDENTITY_COPIES     2u
+#define IDENTITY_BYTES      128u
+#define IDENTITY_CRC        12
+#define IDENTITY_CLUSTER    16
+#define IDENTITY_NODE       24
+#define IDENTITY_SHARD      26
+#define IDENTITY_COUNT      28
+#define IDENTITY_BIRTHS     32
+
+static_assert(IDENTITY_BIRTHS + 8 * IDENTITY_BIRTHS_MAX <= IDENTITY_BYTES, "the births fit");
+
+struct identity_file {
+    const char *path;
+    const struct log_identity *owner;
+    struct medium *medium;
+    uint64_t births[IDENTITY_BIRTHS_MAX];
+    uint32_t count;
+    uint32_t newest; /* copy that holds them */
+    char *note;
+    size_t note_size;
+};
+
+static uint32_t copy_crc(const uint8_t *copy)
+{
+    uint8_t bytes[IDENTITY_BYTES];
+    memcpy(bytes, copy, sizeof(bytes));
+    le32_store(bytes + IDENTITY_CRC, 0);
+    return crc32c(0, bytes, sizeof(bytes));
+}
+
+static void compose(const struct identity_file *file, uint8_t *copy)
+{
+    memset(copy, 0, IDENTITY_BYTES);
+    le64_store(copy, IDENTITY_MAGIC);
+    le32_store(copy + 8, IDENTITY_VERSION);
+    le64_store(copy + IDENTITY_CLUSTER, file->owner->cluster_id);
+    le16_store(copy + IDENTITY_NODE, file->owner->node);
+    le16_store(copy + IDENTITY_SHARD, file->owner->shard);
+    le32_store(copy + IDENTITY_COUNT, file->count);
+    for (uint32_t i = 0; i < IDENTITY_BIRTHS_MAX; i++)
+        le64_store(copy + IDENTITY_BIRTHS + (size_t)8 * i, file->births[i]);
+    le32_store(copy + IDENTITY_CRC, copy_crc(copy));
+}
+
+static enum error check_owner(const struct identity_file *file, const uint8_t *copy)
+{
+    uint64_t cluster_id = le64_load(copy + IDENTITY_CLUSTER);
+    uint16_t node = le16_load(copy + IDENTITY_NODE);
+    uint16_t shard = le16_load(copy + IDENTITY_SHARD);
+    enum error error = OK;
+    if (le32_load(copy + 8) != IDENTITY_VERSION)
+        error = ERR_VERSION;
+    else if (cluster_id != file->owner->cluster_id)
+        error = ERR_CLUSTER;
+    else if (node != file->owner->node)
+        error = ERR_NODE;
+    else if (shard != file->owner->shard)
+        error = ERR_SHARD;
+    if (error != OK)
+        snprintf(file->note, file->note_size,
+                 "%.160s: the identity of node %u, shard %u, is %s; correct node, cluster or log "
+                 "in the configuration",
+                 file->path, node, shard, error_text(error));
+    return error;
+}
+
+static bool is_zero(const uint8_t *bytes, size_t size_bytes)
+{
+    while (size_bytes > 0 && bytes[size_bytes - 1] == 0)
+        size_bytes--;
+    return size_bytes == 0;
+}
+
+static bool is_copy_whole(const uint8_t *copy)
+{
+    return le64_load(copy) == IDENTITY_MAGIC && le32_load(copy + IDENTITY_CRC) == copy_crc(copy);
+}
+
+/* A file of zeros, or with half of one copy, is one whose creation a power loss cut short:
+ * the log that it was made for does not exist yet. */
+static enum error load(struct identity_file *file)
+{
+    const uint8_t *data = medium_data(file->medium);
+    bool has_both =
+        !is_zero(data, IDENTITY_BYTES) && !is_zero(data + IDENTITY_COPY_STEP, IDENTITY_BYTES);
+    bool is_found = false;
+    for (uint32_t i = 0; i < IDENTITY_COPIES; i++) {
+        const uint8_t *copy = data + (size_t)i * IDENTITY_COPY_STEP;
+        if (!is_copy_whole(copy))
+            continue;
+        enum error error = check_owner(file, copy);
+        if (error != OK)
+            return error;
+        if (is_found && le32_load(copy + IDENTITY_COUNT) <= file->count)
+            continue;
+        is_found = true;
+        file->count = le32_load(copy + IDENTITY_COUNT);
+        file->newest = i;
+        for (uint32_t j = 0; j < IDENTITY_BIRTHS_MAX; j++)
+            file->births[j] = le64_load(copy + IDENTITY_BIRTHS + (size_t)8 * j);
+    }
+    if (is_found || !has_both)
+        return OK;
+    snprintf(file->note, file->note_size,
+             "%.160s: offsets 0 and %u: both copies of the identity are damaged; move this file "
+             "away: the birth in the log's header takes its place",
+             file->path, IDENTITY_COPY_STEP);
+    return ERR_CHECKSUM;
+}
+
+static enum error open_file(struct identity_file *file)
+{
+    const struct medium_options options = {
+        .path = file->path, .size_bytes = IDENTITY_FILE_BYTES, .is_created = true};
+    enum error error = medium_open(&options, &file->medium, file->note, file->note_size);
+    if (error != OK)
+        return error;
+    error = load(file);
+    if (error != OK)
+        medium_close(file->medium);
+    return error;
+}
+
+enum error identity_read(const char *path, const struct log_identity *owner,
+                         struct identity_births *ret_births, char *ret_note, size_t note_size)
+{
+    struct identity_file file = {
+        .path = path, .owner = owner, .note = ret_note, .note_size = note_size};
+    bool is_created = medium_file_size_bytes(path) == 0;
+    enum error error = open_file(&file);
+    if (error != OK)
+        return error;
+    medium_close(file.medium);
+    memcpy(ret_births->births, file.births, sizeof(file.births));
+    ret_births->is_created = is_created;
+    return OK;
+}
+
+static enum error write_copy(const struct identity_file *file, uint32_t number)
+{
+    uint8_t copy[IDENTITY_BYTES];
+    compose(file, copy);
+    medium_write(file->medium, (size_t)number * IDENTITY_COPY_STEP, copy, sizeof(copy));
+    return medium_persist_wait(file->medium);
+}
+
+enum error identity_note(const char *path, const struct log_identity *owner, uint64_t birth,
+                         char *ret_note, size_t note_size)
+{
+    CHECK(birth != 0);
+    struct identity_file file = {
+        .path = path, .owner = owner, .note = ret_note, .note_size = note_size};
+    enum error error = open_file(&file);
+    if (error != OK)
+        return error;
+    /* What was found may be in a cache only, where a killed process left it. */
+    error = file.count > 0 ? write_copy(&file, file.newest) : OK;
+    memmove(file.births + 1, file.births, sizeof(file.births) - sizeof(file.births[0]));
+    file.births[0] = birth;
+    file.count++;
+    if (error == OK)
+        error = write_copy(&file, 1 - file.newest);
+    if (error == OK)
+        error = write_copy(&file, file.newest);
+    if (error != OK)
+        snprintf(ret_note, note_size, "%.160s: the sync of the identity failed; check the medium",
+                 path);
+    medium_close(file.medium);
+    return error;
+}

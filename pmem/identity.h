@@ -1,0 +1,46 @@
+/*
+ * The identity of a replica's storage: which births it has had. The birth of a storage is in the
+ * header of its log, and goes with the log when that is lost. The identity lies in a file of its
+ * own. When the log is gone and the identity is there, the node makes a new storage with a new
+ * birth, and can say which births it takes the place of.
+ *
+ * The file (little endian) is one page, with two copies of this, at 0 and at 2048:
+ *    0  u64  magic "PLLUXWHO"
+ *    8  u32  version, 1
+ *   12  u32  crc32c of the 128 bytes with this field zero
+ *   16  u64  cluster
+ *   24  u16  node
+ *   26  u16  shard
+ *   28  u32  number of births that were ever noted
+ *   32  u64  each: the last IDENTITY_BIRTHS_MAX births, the newest first; 0: none
+ *   96  [32] zero
+ *
+ * The older copy is written first, and is durable before the newer one is written. So one of them
+ * is always whole.
+ *
+ * Owner: the thread that opens the replica, at the start only.
+ */
+#ifndef POLLUX_PMEM_IDENTITY_H
+#define POLLUX_PMEM_IDENTITY_H
+
+#include "pmem/log.h"
+
+struct identity_births {
+    uint64_t births[IDENTITY_BIRTHS_MAX]; /* the newest first; 0: none */
+    bool is_created;                      /* the file was missing */
+};
+
+/*
+ * Reads the file, creating an empty one if it is missing. ERR_CLUSTER, ERR_NODE, ERR_SHARD: of
+ * somebody else; ERR_VERSION; ERR_CHECKSUM: both copies are damaged; and medium_open's. `ret_note`
+ * then explains.
+ */
+MUST_USE enum error identity_read(const char *path, const struct log_identity *owner,
+                                  struct identity_births *ret_births, char *ret_note,
+                                  size_t note_size);
+
+/* Notes the birth as the newest one; durable on return. Errors as identity_read, and ERR_SYNC. */
+MUST_USE enum error identity_note(const char *path, const struct log_identity *owner,
+                                  uint64_t birth, char *ret_note, size_t note_size);
+
+#endif

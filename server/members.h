@@ -1,0 +1,29 @@
+/*
+ * How a storage is taken into a shard in place of one that its node has lost: first as a learner,
+ * and when it has the log, by a joint configuration in which the old one goes and the new one
+ * comes. Each of these is a step of the leader; what is half done is gone on with by whoever leads.
+ *
+ * Owner: the caller. Pure.
+ */
+#ifndef POLLUX_SERVER_MEMBERS_H
+#define POLLUX_SERVER_MEMBERS_H
+
+#include "raft/configuration.h"
+
+/* A storage that asks to be taken in, and what the leader knows of it. */
+struct members_newcomer {
+    struct raft_storage storage;
+    const uint64_t *replaced; /* births that it says it takes the place of; 0: none */
+    uint32_t replaced_count;
+    bool is_silent;    /* the storage of its node that is a member has not been heard of lately */
+    bool is_caught_up; /* as a learner it has the log, or nearly */
+};
+
+/*
+ * The configuration to propose next; false: there is nothing to do, or not now. Never one that is
+ * joint already: the core leaves that by itself.
+ */
+bool members_next(const struct raft_configuration *now, const struct members_newcomer *newcomer,
+                  struct raft_configuration *ret_next);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * Storages that are not members: a node that has lost its storage says so to whoever sends
+ * something for the old one, and a leader that is told takes the new one in (server/members.h).
+ */
+#include "server/replica_internal.h"
+#include "server/members.h"
+
+#include "wire/wire.h"
+#include "wire/wire_storage.h"
+
+#include <string.h>
+
+/* A learner that lacks no more records than this is as good as the voters. */
+#define BEHIND_RECORDS_MAX 1024
+
+void replica_announce_storage(struct replica *replica, uint16_t to)
+{
+    uint64_t now_ns = replica->shared->now_ns;
+    const struct address *address = replica_peer_address(replica, to);
+    if (address == NULL ||
+        now_ns - replica->announced_ns < replica->options.raft.heartbeat_interval_ns)
+        return;
+    replica->announced_ns = now_ns;
+    struct wire_storage_message message = {.fingerprint = replica->fingerprint,
+                                           .birth = replica->options.raft.self.birth};
+    memcpy(message.replaced, replica->replaced, sizeof(message.replaced));
+    struct wire_writer writer = {.data = replica->shared->message_data,
+                                 .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
+    wire_storage_encode(&writer, &message);
+    replica_send(replica, address, WIRE_STORAGE, span_of(writer.data, writer.size_bytes));
+}
+
+static bool is_silent(const struct replica *replica, uint16_t id)
+{
+    struct raft_peer_progress progress;
+    return raft_peer_progress(replica->raft, id, &progress) &&
+           replica->shared->now_ns - progress.contact_ns >=
+               replica->options.raft.election_timeout_max_ns;
+}
+
+static bool is_caught_up(const struct replica *replica, uint64_t birth)
+{
+    struct raft_peer_progress progress;
+    return raft_storage_progress(replica->raft, birth, &progress) &&
+           progress.match_index + BEHIND_RECORDS_MAX >= replica->status.last_index;
+}
+
+void replica_receive_storage(struct replica *replica, uint16_t sender, struct span body)
+{
+    struct wire_storage_message message;
+    if (wire_storage_decode(body, &message) != OK) {
+        replica->counters.drop_body++;
+        return;
+    }
+    if (message.fingerprint != replica->fingerprint) {
+        replica->counters.drop_fingerprint++;
+        return;
+    }
+    if (replica->status.role != RAFT_LEADER)
+        return;
+    uint64_t index;
+    struct members_newcomer newcomer = {.storage = {.birth = message.birth, .id = sender},
+                                        .replaced = message.replaced,
+                                        .replaced_count = IDENTITY_BIRTHS_MAX - 1,
+                                        .is_silent = is_silent(replica, sender),
+                                        .is_caught_up = is_caught_up(replica, message.birth)};
+    struct raft_configuration next;
+    if (!members_next(raft_configuration_of(replica->raft, &index), &newcomer, &next))
+        return;
+    struct raft_event event = {
+        .type = RAFT_EVENT_RECONFIGURE, .now_ns = replica->shared->now_ns, .configuration = &next};
+    if (replica_step(replica, &event, (struct span){0}) == OK)
+        replica->counters.members_changed++;
+}

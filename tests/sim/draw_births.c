@@ -1,0 +1,25 @@
+/*
+ * Nodes that lose their storages and get new ones, again and again: from a generator of its own, so
+ * that the rest of a seed's draws mean what they meant before.
+ */
+#include "tests/sim/draw.h"
+
+#include "base/prng.h"
+
+#define MS UINT64_C(1000000)
+
+void draw_births(struct draw *draw, uint64_t seed)
+{
+    struct prng prng;
+    prng_init(&prng, seed ^ 0x6269727468u);
+    if (draw->nodes < 3 || !prng_chance(&prng, 200000))
+        return;
+    draw->lost_file_weight = prng_range(&prng, 5, 30);
+    draw->journal_fault_chance = prng_range(&prng, 0, 300000);
+    draw->recreate_chance = 1000000;
+    draw->kill_leader_weight = prng_range(&prng, 0, 10);
+    if (draw->fault_interval_ns > 400 * MS)
+        draw->fault_interval_ns = 400 * MS;
+    if (draw->down_ns_max > 300 * MS)
+        draw->down_ns_max = 300 * MS;
+}

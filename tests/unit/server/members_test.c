@@ -1,0 +1,140 @@
+/* How a storage is taken in place of one that its node lost: step by step, and when not. */
+#include "server/members.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define LOST  UINT64_C(3)
+#define FRESH UINT64_C(103)
+
+static struct raft_configuration voters_of(uint16_t count)
+{
+    struct raft_configuration made = {.cluster = 1};
+    for (uint16_t id = 1; id <= count; id++) {
+        const struct raft_member member = {
+            .storage = {.birth = id, .id = id}, .membership = RAFT_VOTER, .port = 7000};
+        assert_int_equal(raft_configuration_add(&made, &member), OK);
+    }
+    return made;
+}
+
+static const uint64_t replaced[] = {LOST, 0, 0};
+
+/* Node 3 has lost storage 3 and has storage 103 now. */
+static struct members_newcomer newcomer_of(bool is_caught_up)
+{
+    return (struct members_newcomer){.storage = {.birth = FRESH, .id = 3},
+                                     .replaced = replaced,
+                                     .replaced_count = 3,
+                                     .is_silent = true,
+                                     .is_caught_up = is_caught_up};
+}
+
+static const struct raft_member *member_of(const struct raft_configuration *in, uint64_t birth)
+{
+    uint32_t slot = raft_configuration_slot(in, birth);
+    assert_true(slot != RAFT_SLOT_NONE);
+    return &in->members[slot];
+}
+
+static struct raft_configuration with_learner(void)
+{
+    struct raft_configuration now = voters_of(3);
+    struct raft_configuration next;
+    struct members_newcomer newcomer = newcomer_of(false);
+    assert_true(members_next(&now, &newcomer, &next));
+    return next;
+}
+
+static void test_members_take_a_new_storage_as_a_learner(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_of(3);
+    struct raft_configuration next = with_learner();
+    const struct raft_member *learner = member_of(&next, FRESH);
+    assert_int_equal(learner->membership, RAFT_LEARNER);
+    assert_int_equal(learner->storage.id, 3);
+    assert_int_equal(learner->port, 7000); /* where the old one was */
+    assert_int_equal(member_of(&next, LOST)->membership, RAFT_VOTER);
+    assert_true(raft_configuration_may_follow(&now, &next));
+}
+
+static void test_members_put_a_learner_that_has_caught_up_in_place(void **state)
+{
+    (void)state;
+    struct raft_configuration now = with_learner();
+    struct raft_configuration next;
+    struct members_newcomer newcomer = newcomer_of(false);
+    assert_false(members_next(&now, &newcomer, &next)); /* not yet */
+    newcomer.is_caught_up = true;
+    assert_true(members_next(&now, &newcomer, &next));
+    assert_int_equal(member_of(&next, FRESH)->membership, RAFT_INCOMING);
+    assert_int_equal(member_of(&next, LOST)->membership, RAFT_OUTGOING);
+    assert_true(raft_configuration_may_follow(&now, &next));
+    assert_false(members_next(&next, &newcomer, &now)); /* joint: the core leaves it */
+    struct raft_configuration last;
+    raft_configuration_leave_joint(&next, &last);
+    assert_true(raft_configuration_slot(&last, LOST) == RAFT_SLOT_NONE);
+    assert_int_equal(member_of(&last, FRESH)->membership, RAFT_VOTER);
+    assert_false(members_next(&last, &newcomer, &next)); /* done */
+}
+
+static void test_members_take_no_storage_that_names_no_member(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_of(3);
+    struct raft_configuration next;
+    struct members_newcomer newcomer = newcomer_of(true);
+    newcomer.replaced_count = 0; /* a new disk without the identity of the old one */
+    assert_false(members_next(&now, &newcomer, &next));
+    newcomer = newcomer_of(true);
+    newcomer.storage.id = 2; /* another node's storage is not its to replace */
+    assert_false(members_next(&now, &newcomer, &next));
+    newcomer.storage.id = 4; /* a node that has no member */
+    assert_false(members_next(&now, &newcomer, &next));
+}
+
+static void test_members_keep_a_storage_that_is_still_heard(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_of(3);
+    struct raft_configuration next;
+    struct members_newcomer newcomer = newcomer_of(true);
+    newcomer.is_silent = false;
+    assert_false(members_next(&now, &newcomer, &next));
+}
+
+static void test_members_drop_a_learner_that_was_lost_too(void **state)
+{
+    (void)state;
+    static const uint64_t both[] = {FRESH, LOST};
+    struct raft_configuration now = with_learner();
+    struct raft_configuration next;
+    struct members_newcomer newcomer = newcomer_of(true);
+    newcomer.storage.birth = 203;
+    newcomer.replaced = both;
+    newcomer.replaced_count = 2;
+    assert_true(members_next(&now, &newcomer, &next));
+    assert_true(raft_configuration_slot(&next, FRESH) == RAFT_SLOT_NONE);
+    assert_true(raft_configuration_slot(&next, 203) == RAFT_SLOT_NONE);
+    assert_true(raft_configuration_may_follow(&now, &next));
+    now = next;
+    assert_true(members_next(&now, &newcomer, &next));
+    assert_int_equal(member_of(&next, 203)->membership, RAFT_LEARNER);
+    assert_true(raft_configuration_may_follow(&now, &next));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_members_take_a_new_storage_as_a_learner),
+        cmocka_unit_test(test_members_put_a_learner_that_has_caught_up_in_place),
+        cmocka_unit_test(test_members_take_no_storage_that_names_no_member),
+        cmocka_unit_test(test_members_keep_a_storage_that_is_still_heard),
+        cmocka_unit_test(test_members_drop_a_learner_that_was_lost_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
