@@ -16,12 +16,24 @@ static uint32_t record_size(const void *context, uint64_t index)
     return 100;
 }
 
+/* Pages that a test never touches cost nothing. */
 static void *zeroed(size_t size)
 {
-    void *memory = NULL;
-    CHECK(posix_memalign(&memory, 64, size) == 0);
-    memset(memory, 0, size);
+    void *memory = calloc(1, size);
+    CHECK(memory != NULL);
     return memory;
+}
+
+static void *raft_memory(const struct raft_options *options)
+{
+    void *memory = aligned_alloc(64, raft_size(options));
+    CHECK(memory != NULL);
+    return memset(memory, 0, raft_size(options));
+}
+
+static void image_copy(struct cluster_image *to, const struct cluster_image *from)
+{
+    memcpy(to, from, offsetof(struct cluster_image, log) + (from->last + 1) * sizeof(from->log[0]));
 }
 
 static void init_node(struct cluster *cluster, uint16_t id)
@@ -111,7 +123,7 @@ void cluster_crash(struct cluster *cluster, uint16_t id)
     node->is_alive = false;
     node->after_count = 0;
     node->dirty_from = 0;
-    memcpy(node->written, node->durable, sizeof(*node->written));
+    image_copy(node->written, node->durable);
 }
 
 static void restore_record(const struct cluster *cluster, struct cluster_node *node, uint64_t index)
@@ -135,11 +147,11 @@ void cluster_start(struct cluster *cluster, uint16_t id, bool is_suspect)
     if (node->durable->is_founded)
         restored.configuration = cluster->founding;
     free(node->memory);
-    node->memory = zeroed(raft_size(&node->options));
+    node->memory = raft_memory(&node->options);
     CHECK(raft_init(node->memory, &node->options, &restored, cluster->now_ns, &node->raft) == OK);
     for (uint64_t i = 1; i <= node->durable->last; i++)
         restore_record(cluster, node, i);
-    memcpy(node->written, node->durable, sizeof(*node->written));
+    image_copy(node->written, node->durable);
     node->is_alive = true;
     node->commit_index = 0;
     memset(node->read_floor, 0, sizeof(node->read_floor));
@@ -158,7 +170,7 @@ void cluster_write(struct cluster *cluster, uint16_t id, struct raft_hard_state 
         node->durable->log[i + 1] =
             (struct cluster_record){.term = terms[i], .value = terms[i] * 1000000 + i};
     }
-    memcpy(node->written, node->durable, sizeof(*node->written));
+    image_copy(node->written, node->durable);
 }
 
 void cluster_lose(struct cluster *cluster, uint16_t id)
@@ -274,8 +286,10 @@ static void check_commits(struct cluster *cluster, struct cluster_node *node)
     CHECK(node->effects.commit_index <= node->written->last);
     while (node->commit_index < node->effects.commit_index) {
         const struct cluster_record *record = &node->written->log[++node->commit_index];
-        if (node->commit_index > cluster->committed_last)
+        if (node->commit_index > cluster->committed_last) {
             cluster->committed[++cluster->committed_last] = *record;
+            cluster->committed_in[cluster->committed_last] = node->effects.hard_state.term;
+        }
         CHECK(cluster->committed[node->commit_index].term == record->term);
         CHECK(cluster->committed[node->commit_index].value == record->value);
     }
@@ -297,7 +311,7 @@ static void check_leadership(struct cluster *cluster, const struct cluster_node 
         return;
     /* A record committed by a later leader than this one is not meant by the property. */
     for (uint64_t i = 1; i <= cluster->committed_last; i++) {
-        if (cluster->committed[i].term >= status.term)
+        if (cluster->committed_in[i] >= status.term)
             break;
         CHECK(i <= node->written->last);
         CHECK(node->written->log[i].value == cluster->committed[i].value);

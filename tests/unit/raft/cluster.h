@@ -68,6 +68,7 @@ struct cluster {
     bool is_cut[NODES_MAX + 1][NODES_MAX + 1];  /* from, to */
     uint64_t leader_of_term[CLUSTER_TERMS_MAX]; /* births */
     struct cluster_record committed[CLUSTER_LOG_MAX];
+    uint64_t committed_in[CLUSTER_LOG_MAX]; /* term of the leader that committed it */
     uint64_t committed_last;
     uint64_t value_next;
     uint64_t steps;

@@ -425,7 +425,9 @@ static void test_membership_vote_names_a_storage(void **state)
     assert_true(cluster->nodes[2].effects.after[0].vote_reply.is_granted);
     message.from.birth = 103;
     assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    assert_int_equal(cluster->nodes[2].effects.now_count, 1);
     assert_false(cluster->nodes[2].effects.now[0].vote_reply.is_granted);
+    assert_int_equal(cluster->nodes[2].durable->hard_state.vote, 3);
     message.from.birth = 3;
     assert_int_equal(cluster_receive(cluster, message, NULL), OK);
     assert_true(cluster->nodes[2].effects.after[0].vote_reply.is_granted);
