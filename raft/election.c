@@ -309,6 +309,8 @@ void raft_handle_vote_reply(struct raft *raft, const struct raft_message *messag
         return;
     if (!message->vote_reply.is_granted) {
         raft->votes_refused |= vote_of(slot);
+        if (!raft_is_formed(raft))
+            raft->founders_refusing |= vote_of(slot);
         if (is_lost(raft))
             raft_become_follower(raft, raft->hard_state.term, RAFT_NOBODY);
         return;

@@ -51,9 +51,24 @@ enum error raft_formation_init(struct raft *raft)
     return OK;
 }
 
+/* What the attempt that is over lacked. The first draft is of no attempt. */
+static void note_missing(struct raft *raft)
+{
+    uint32_t silent = 0;
+    for (uint32_t slot = 0; slot < raft->draft.slot_count; slot++)
+        silent |= raft->draft.members[slot].storage.birth == 0 ? UINT32_C(1) << slot : 0;
+    raft->is_formation_refused = raft->founders_refusing != 0;
+    raft->founders_missing = raft->is_formation_refused ? raft->founders_refusing : silent;
+}
+
 void raft_formation_begin(struct raft *raft)
 {
     const struct raft_options *options = &raft->options;
+    if (raft->formation_begins > 1)
+        note_missing(raft);
+    if (raft->formation_begins < UINT32_MAX)
+        raft->formation_begins++;
+    raft->founders_refusing = 0;
     raft->draft = (struct raft_configuration){.slot_count = options->founder_count};
     for (uint32_t slot = 0; slot < options->founder_count; slot++) {
         struct raft_member *member = &raft->draft.members[slot];
@@ -62,6 +77,18 @@ void raft_formation_begin(struct raft *raft)
         if (member->storage.id == options->self.id)
             member->storage.birth = options->self.birth;
     }
+}
+
+void raft_formation_state(const struct raft *raft, struct raft_formation_state *ret_state)
+{
+    struct raft_formation_state state = {.is_refused = raft->is_formation_refused};
+    if (raft->formation_begins > 2)
+        state.attempts = raft->formation_begins - 2;
+    for (uint32_t slot = 0; slot < raft->draft.slot_count; slot++) {
+        if ((raft->founders_missing >> slot & 1) != 0)
+            state.missing[state.missing_count++] = raft->draft.members[slot].storage.id;
+    }
+    *ret_state = state;
 }
 
 uint32_t raft_founder_slot(const struct raft *raft, uint16_t id)

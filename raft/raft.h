@@ -259,6 +259,14 @@ struct raft_peer_progress {
     bool is_suspect;      /* it may have lost records of this term */
 };
 
+/* Why no cluster has formed yet, as the last attempt that is over found. */
+struct raft_formation_state {
+    uint32_t attempts;           /* that are over */
+    bool is_refused;             /* those that are missing have refused; else they did not answer */
+    uint32_t missing_count;      /* 0: nobody was missing, or there was no attempt */
+    uint16_t missing[NODES_MAX]; /* node ids */
+};
+
 struct raft;
 
 /* Bytes that raft_init needs for these options, aligned to 64. */
@@ -317,6 +325,9 @@ uint64_t raft_deadline_ns(const struct raft *raft);
 bool raft_has_backlog(const struct raft *raft);
 
 void raft_status(const struct raft *raft, struct raft_status *ret_status);
+
+/* Of no use once a cluster has formed. */
+void raft_formation_state(const struct raft *raft, struct raft_formation_state *ret_state);
 
 /* Of the storage that the node `id` is reached by (raft_configuration_node). False: this node does
  * not lead, or the node is itself or has no member. */

@@ -73,6 +73,10 @@ struct raft {
     uint8_t encoded[RAFT_CONFIGURATION_BYTES_MAX]; /* of the one that this step appends */
     uint32_t formation;                            /* checksum of the founders */
     struct raft_configuration draft; /* the founders, with the births that they told this time */
+    uint32_t formation_begins;       /* of drafts: one before the first attempt, one for each */
+    uint32_t founders_refusing;      /* in this attempt, by slot of the draft */
+    uint32_t founders_missing;       /* why the last attempt came to nothing: these refused... */
+    bool is_formation_refused;       /* ...or, false, they did not answer */
 
     struct raft_hard_state hard_state;
     struct raft_hard_state durable_hard_state; /* equal: the vote may be counted */

@@ -21,6 +21,9 @@
 #define PROBES_MAX    3
 #define PROBES_NS_MAX UINT64_C(20000000)
 
+/* Attempts to form a cluster whose failure is not told. */
+#define FORMATION_ATTEMPTS_QUIET 8
+
 struct lane_thread {
     struct lane_thread_options options;
     pthread_t thread;
@@ -33,6 +36,7 @@ struct lane_thread {
     uint64_t told_failed[SHARDS_MAX];    /* snapshots */
     uint64_t told_installed[SHARDS_MAX];
     bool told_lack[SHARDS_MAX];
+    struct raft_formation_state told_formation[SHARDS_MAX];
     uint64_t sync_ns;    /* written by the thread before `opened` */
     enum node_exit exit; /* written by the thread before `opened`, or before has_ended */
     /* Release and acquire pair the main thread's request with the lane's look at it, and the lane's
@@ -97,7 +101,7 @@ static void tell_lack(struct lane_thread *thread, uint32_t at, const struct repl
     thread->told_lack[at] = true;
 }
 
-/* RAFT_MEMBERSHIP_END: there is no cluster yet. */
+/* RAFT_MEMBERSHIP_END: there is no cluster yet, as far as the storage knows. */
 static uint8_t membership_of(const struct raft_status *status)
 {
     return (uint8_t)(status->is_formed ? status->membership : RAFT_MEMBERSHIP_END);
@@ -110,6 +114,26 @@ static void tell_member(struct lane_thread *thread, uint16_t shard, const struct
         return;
     struct log_event event = event_of(LOG_EVENT_MEMBER, shard, status, status->birth);
     event.role = membership_of(status);
+    tell(thread, &event);
+}
+
+/* While nodes start one after the other, a few attempts are in vain. */
+static void tell_formation(struct lane_thread *thread, uint32_t at, const struct replica *replica,
+                           const struct raft_status *status)
+{
+    struct raft_formation_state *told = &thread->told_formation[at];
+    struct raft_formation_state state;
+    if (status->is_formed)
+        return;
+    raft_formation_state(replica_raft(replica), &state);
+    bool is_news = state.is_refused != told->is_refused ||
+                   state.missing_count != told->missing_count ||
+                   memcmp(state.missing, told->missing, sizeof(state.missing)) != 0;
+    if (state.attempts < FORMATION_ATTEMPTS_QUIET || !is_news)
+        return;
+    *told = state;
+    struct log_event event = event_of(LOG_EVENT_FORMATION, replica_shard(replica), status, 0);
+    event.formation = state;
     tell(thread, &event);
 }
 
@@ -136,6 +160,7 @@ static void tell_changes(struct lane_thread *thread, uint32_t at)
     }
     tell_member(thread, shard, told, &status);
     *told = status;
+    tell_formation(thread, at, replica, &status);
     tell_snapshots(thread, at, replica, &status);
     tell_lack(thread, at, replica, &status);
 }

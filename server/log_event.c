@@ -1,7 +1,6 @@
 /* Log lines on standard error. */
 #include "server/log_event.h"
 
-#include "raft/raft.h"
 #include "server/capacity.h"
 
 #include <stdarg.h>
@@ -52,12 +51,32 @@ static void write_member(const struct log_event *event, uint16_t node)
         [RAFT_VOTER] = {"info", "is a voter"},
         [RAFT_INCOMING] = {"info", "is a voter of the configuration that is to come"},
         [RAFT_OUTGOING] = {"warning", "is a voter of the configuration that ends"},
-        [RAFT_MEMBERSHIP_END] = {"info", "belongs to no cluster: one forms when all nodes of "
-                                         "[peers] are there and none of them belongs to one"},
+        [RAFT_MEMBERSHIP_END] = {"info", "belongs to no cluster yet: one forms when all nodes "
+                                         "of [peers] are there and none of them belongs to one. If "
+                                         "there is one, its leader takes this storage in, should "
+                                         "it know which lost one it takes the place of"},
     };
     uint32_t membership = event->role <= RAFT_MEMBERSHIP_END ? event->role : RAFT_NO_MEMBER;
     log_event_line(told[membership].level, "member node=%u shard=%u storage=%016lx: %s", node,
                    event->shard, (unsigned long)event->value, told[membership].text);
+}
+
+static void write_formation(const struct log_event *event, uint16_t node)
+{
+    const struct raft_formation_state *formation = &event->formation;
+    char nodes[NODES_MAX * 5 + 1] = "";
+    size_t used = 0;
+    if (formation->missing_count == 0)
+        return;
+    for (uint32_t i = 0; i < formation->missing_count; i++)
+        used += (size_t)snprintf(nodes + used, sizeof(nodes) - used, "%s%u", i == 0 ? "" : ", ",
+                                 formation->missing[i]);
+    log_event_line("warning", "formation node=%u shard=%u: no cluster forms: of [peers] %s: %s",
+                   node, event->shard, nodes,
+                   formation->is_refused
+                       ? "refuse, because they belong to a cluster already, or because their "
+                         "[peers] are others"
+                       : "do not answer; all nodes of [peers] must be there");
 }
 
 void log_event_write(const struct log_event *event, uint16_t node)
@@ -76,6 +95,9 @@ void log_event_write(const struct log_event *event, uint16_t node)
         return;
     case LOG_EVENT_MEMBER:
         write_member(event, node);
+        return;
+    case LOG_EVENT_FORMATION:
+        write_formation(event, node);
         return;
     case LOG_EVENT_SUSPECT:
         log_event_line("warning",

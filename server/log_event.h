@@ -6,15 +6,17 @@
 #define POLLUX_SERVER_LOG_EVENT_H
 
 #include "engine/engine.h"
+#include "raft/raft.h"
 
 #include <stdint.h>
 
 enum log_event_kind {
-    LOG_EVENT_ROLE,    /* this node's role; value: its last index */
-    LOG_EVENT_LEADER,  /* the leader it follows; value: its commit index */
-    LOG_EVENT_SUSPECT, /* its log may lack acknowledged records behind `value` */
-    LOG_EVENT_MEMBER,  /* `role` is the membership, `value` the birth */
-    LOG_EVENT_SETTLED, /* a quorum has settled its log */
+    LOG_EVENT_ROLE,      /* this node's role; value: its last index */
+    LOG_EVENT_LEADER,    /* the leader it follows; value: its commit index */
+    LOG_EVENT_SUSPECT,   /* its log may lack acknowledged records behind `value` */
+    LOG_EVENT_MEMBER,    /* `role` is the membership, `value` the birth */
+    LOG_EVENT_FORMATION, /* why no cluster forms */
+    LOG_EVENT_SETTLED,   /* a quorum has settled its log */
     LOG_EVENT_SYNC_FAILED,
     LOG_EVENT_SNAPSHOT_FAILED,    /* one was given up; value: how many since the start */
     LOG_EVENT_SNAPSHOT_INSTALLED, /* one took the place of its log; value: its commit index */
@@ -29,6 +31,7 @@ struct log_event {
     uint16_t leader;
     uint8_t role; /* enum raft_role */
     struct engine_lack lack;
+    struct raft_formation_state formation;
 };
 
 /* One line at once. Main thread, or any thread at start and stop. */

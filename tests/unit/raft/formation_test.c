@@ -121,6 +121,48 @@ static void test_formation_needs_every_founder(void **state)
     cluster_free(cluster);
 }
 
+static struct raft_formation_state state_of(struct cluster *cluster, uint16_t id)
+{
+    struct raft_formation_state state;
+    raft_formation_state(cluster->nodes[id].raft, &state);
+    return state;
+}
+
+/* For the operator: who does not answer... */
+static void test_formation_tells_who_is_silent(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_unformed(4);
+    assert_int_equal(state_of(cluster, 1).attempts, 0);
+    assert_int_equal(state_of(cluster, 1).missing_count, 0);
+    cluster_crash(cluster, 2);
+    cluster_crash(cluster, 4);
+    cluster_run(cluster, 3000 * MS);
+    struct raft_formation_state told = state_of(cluster, 1);
+    assert_true(told.attempts > 2);
+    assert_false(told.is_refused);
+    assert_int_equal(told.missing_count, 2);
+    assert_int_equal(told.missing[0], 2);
+    assert_int_equal(told.missing[1], 4);
+    cluster_free(cluster);
+}
+
+/* ...or, if anybody refuses, who that is. */
+static void test_formation_tells_who_refuses(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_unformed(3);
+    cluster_run(cluster, 125 * MS);
+    lose(cluster, 1);
+    cluster_crash(cluster, 2);
+    cluster_run(cluster, 3000 * MS);
+    struct raft_formation_state told = state_of(cluster, 1);
+    assert_true(told.is_refused);
+    assert_int_equal(told.missing_count, 1);
+    assert_int_equal(told.missing[0], 3);
+    cluster_free(cluster);
+}
+
 /* The founders of a cluster, with a node that has been in one. */
 static void test_formation_beside_a_log_is_refused(void **state)
 {
@@ -410,6 +452,8 @@ int main(void)
         cmocka_unit_test(test_formation_appends_one_record),
         cmocka_unit_test(test_formation_draws_a_name),
         cmocka_unit_test(test_formation_needs_every_founder),
+        cmocka_unit_test(test_formation_tells_who_is_silent),
+        cmocka_unit_test(test_formation_tells_who_refuses),
         cmocka_unit_test(test_formation_beside_a_log_is_refused),
         cmocka_unit_test(test_formation_is_refused_by_a_member),
         cmocka_unit_test(test_formation_of_other_founders_is_refused),
