@@ -173,6 +173,7 @@ struct engine_view {
     uint8_t granularity;
     bool is_emulated;
     uint8_t role;
+    uint8_t membership; /* enum wire_membership */
 };
 
 /* Checksum of the replicated limits and of the state machine's version. */

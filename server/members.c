@@ -1,13 +1,14 @@
 /* See members.h. */
 #include "server/members.h"
 
+/* By what the node says, or by what an operator says of its node. */
 static bool is_replaced(const struct members_newcomer *newcomer, uint64_t birth)
 {
     for (uint32_t i = 0; i < newcomer->replaced_count; i++) {
         if (newcomer->replaced[i] == birth && birth != 0)
             return true;
     }
-    return false;
+    return newcomer->is_ordered;
 }
 
 /* The slot of another storage of the newcomer's node that is a member in this way. */
@@ -49,12 +50,13 @@ bool members_next(const struct raft_configuration *now, const struct members_new
                   struct raft_configuration *ret_next)
 {
     uint32_t old_slot = other_slot(now, newcomer, RAFT_VOTER);
-    if (raft_configuration_is_joint(now) || old_slot == RAFT_SLOT_NONE || !newcomer->is_silent ||
-        !is_replaced(newcomer, now->members[old_slot].storage.birth))
+    if (raft_configuration_is_joint(now) || old_slot == RAFT_SLOT_NONE || !newcomer->is_silent)
         return false;
     struct raft_configuration next = *now;
     uint32_t slot = raft_configuration_slot(now, newcomer->storage.birth);
     if (slot == RAFT_SLOT_NONE) {
+        if (!is_replaced(newcomer, now->members[old_slot].storage.birth))
+            return false;
         if (!drop_learner(newcomer, &next) && !add_learner(newcomer, old_slot, &next))
             return false;
     } else if (now->members[slot].membership == RAFT_LEARNER && newcomer->is_caught_up) {

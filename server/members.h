@@ -1,7 +1,8 @@
 /*
  * How a storage is taken into a shard in place of one that its node has lost: first as a learner,
  * and when it has the log, by a joint configuration in which the old one goes and the new one
- * comes. Each of these is a step of the leader; what is half done is gone on with by whoever leads.
+ * comes. Each of these is a step of the leader; what is half done is gone on with by whoever leads:
+ * that a learner takes the place of its node's voter was decided when it became one.
  *
  * Owner: the caller. Pure.
  */
@@ -15,6 +16,7 @@ struct members_newcomer {
     struct raft_storage storage;
     const uint64_t *replaced; /* births that it says it takes the place of; 0: none */
     uint32_t replaced_count;
+    bool is_ordered;   /* an operator says that it takes the place of its node's storage */
     bool is_silent;    /* the storage of its node that is a member has not been heard of lately */
     bool is_caught_up; /* as a learner it has the log, or nearly */
 };

@@ -29,6 +29,13 @@ struct replica_outgoing {
     uint64_t ticket;         /* REPLICA_UNSTAMPED until the persist at the end of its turn */
 };
 
+/* An operator has said that this storage is lost: whichever its node has now takes its place. */
+struct replica_order {
+    uint64_t birth; /* 0: none */
+    uint64_t until_ns;
+    uint16_t node;
+};
+
 struct replica {
     struct replica_options options;
     struct lane_shared *shared;
@@ -63,6 +70,8 @@ struct replica {
     struct replica_snapshot snapshot;
     uint64_t replaced[IDENTITY_BIRTHS_MAX - 1]; /* births of storages that this one replaced */
     uint64_t announced_ns;                      /* when this storage last told who it is */
+    struct replica_order order;
+    uint64_t led_since_ns;     /* as the leader of its term */
     struct engine_lack lack;   /* why no record is applied any more; none: limit is 0 */
     uint64_t read_released_id; /* told to the engine */
     struct engine_view view;
@@ -158,6 +167,23 @@ enum error replica_open_storage(struct replica *replica, const struct snapshot_i
 /* Tells a node that sent something for another storage which one this is. */
 void replica_announce_storage(struct replica *replica, uint16_t to);
 void replica_receive_storage(struct replica *replica, uint16_t sender, struct span body);
+/* Leader: for the longest election timeout nothing was heard of this other member. */
+bool replica_is_silent(const struct replica *replica, uint64_t birth);
+
+/* replica_operator.c */
+
+struct replica_answer {
+    uint8_t type; /* enum wire_type */
+    enum wire_status status;
+    uint64_t number;
+};
+
+/* enum wire_membership */
+uint8_t replica_membership(const struct raft_status *status);
+void replica_answer_operator(struct replica *replica, const struct address *to,
+                             const struct replica_answer *answer);
+void replica_answer_members(struct replica *replica, const struct address *to, struct span body);
+void replica_answer_replace(struct replica *replica, const struct address *to, struct span body);
 
 /* replica_status.c */
 

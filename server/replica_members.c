@@ -30,12 +30,32 @@ void replica_announce_storage(struct replica *replica, uint16_t to)
     replica_send(replica, address, WIRE_STORAGE, span_of(writer.data, writer.size_bytes));
 }
 
-static bool is_silent(const struct replica *replica, uint16_t id)
+/* Whom a new leader has not heard yet is not silent for that. */
+bool replica_is_silent(const struct replica *replica, uint64_t birth)
+{
+    struct raft_peer_progress progress;
+    if (!raft_storage_progress(replica->raft, birth, &progress))
+        return false;
+    uint64_t since_ns =
+        progress.contact_ns > replica->led_since_ns ? progress.contact_ns : replica->led_since_ns;
+    return replica->shared->now_ns - since_ns >= replica->options.raft.election_timeout_max_ns;
+}
+
+/* The member that the node's storage would take the place of. */
+static bool is_reached_silent(const struct replica *replica, uint16_t id)
 {
     struct raft_peer_progress progress;
     return raft_peer_progress(replica->raft, id, &progress) &&
-           replica->shared->now_ns - progress.contact_ns >=
-               replica->options.raft.election_timeout_max_ns;
+           replica_is_silent(replica, progress.storage.birth);
+}
+
+static bool is_ordered(const struct replica *replica, uint16_t id)
+{
+    const struct replica_order *order = &replica->order;
+    struct raft_peer_progress progress;
+    return order->birth != 0 && order->node == id && replica->shared->now_ns < order->until_ns &&
+           raft_peer_progress(replica->raft, id, &progress) &&
+           progress.storage.birth == order->birth;
 }
 
 static bool is_caught_up(const struct replica *replica, uint64_t birth)
@@ -62,7 +82,8 @@ void replica_receive_storage(struct replica *replica, uint16_t sender, struct sp
     struct members_newcomer newcomer = {.storage = {.birth = message.birth, .id = sender},
                                         .replaced = message.replaced,
                                         .replaced_count = IDENTITY_BIRTHS_MAX - 1,
-                                        .is_silent = is_silent(replica, sender),
+                                        .is_ordered = is_ordered(replica, sender),
+                                        .is_silent = is_reached_silent(replica, sender),
                                         .is_caught_up = is_caught_up(replica, message.birth)};
     struct raft_configuration next;
     if (!members_next(raft_configuration_of(replica->raft, &index), &newcomer, &next))

@@ -73,8 +73,10 @@ static void follow_role(struct replica *replica)
     bool is_leader = replica->status.role == RAFT_LEADER;
     if (was_leader && (!is_leader || replica->status.term != old_term))
         engine_leadership_lost(replica->engine);
-    if (is_leader && (!was_leader || replica->status.term != old_term))
+    if (is_leader && (!was_leader || replica->status.term != old_term)) {
         replica->counters.elections_won++;
+        replica->led_since_ns = replica->shared->now_ns;
+    }
     if (replica->status.leader != 0 && replica->status.leader != old_leader)
         replica->counters.leader_changes++;
 }

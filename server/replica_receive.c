@@ -110,6 +110,12 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
     case WIRE_TRANSFER:
         replica_answer_transfer(replica, &message->from, message->body);
         return;
+    case WIRE_MEMBERS:
+        replica_answer_members(replica, &message->from, message->body);
+        return;
+    case WIRE_REPLACE:
+        replica_answer_replace(replica, &message->from, message->body);
+        return;
     default:
         replica->counters.drop_type++;
         return;

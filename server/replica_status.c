@@ -50,6 +50,7 @@ static void refresh_view(struct replica *replica)
         .granularity = (uint8_t)medium_granularity(medium),
         .is_emulated = medium_is_emulated(medium),
         .role = (uint8_t)status->role,
+        .membership = replica_membership(status),
     };
 }
 
@@ -134,19 +135,8 @@ void replica_answer_transfer(struct replica *replica, const struct address *to, 
     struct raft_event event = {
         .type = RAFT_EVENT_TRANSFER, .now_ns = replica->shared->now_ns, .transfer_to = target};
     enum error error = replica_step(replica, &event, (struct span){0});
-    struct wire_reply reply = {
-        .number = number,
-        .incarnation = replica->options.engine.incarnation,
-        .node = replica->options.raft.self.id,
-        .leader = replica->view.leader,
-        .status = (uint8_t)transfer_status(error),
-        .term = replica->view.term,
-        .applied_index = engine_applied_index(replica->engine),
-        .contact_age_us = wire_age_us(replica->view.contact_age_ns),
-        .journal_done_seq = engine_pending_done(replica->engine),
-    };
-    struct wire_writer writer = {.data = replica->shared->message_data,
-                                 .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
-    wire_reply_begin(&writer, &reply);
-    replica_send(replica, to, WIRE_TRANSFER_REPLY, span_of(writer.data, writer.size_bytes));
+    replica_answer_operator(replica, to,
+                            &(struct replica_answer){.type = WIRE_TRANSFER_REPLY,
+                                                     .status = transfer_status(error),
+                                                     .number = number});
 }

@@ -8,6 +8,7 @@
 #define POLLUX_WIRE_WIRE_H
 
 #include "wire/wire_hello.h"
+#include "wire/wire_members.h"
 #include "wire/wire_missing.h"
 #include "wire/wire_packet.h"
 #include "wire/wire_read.h"

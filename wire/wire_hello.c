@@ -18,7 +18,7 @@
  *   62  u8   role
  *   63  u8   flags (1: fresh quorum, 2: suspect, 4: emulated)
  *   64  u8   granularity
- *   65  [1]  zero
+ *   65  u8   membership
  *   66  u16  shard count
  *   68  u16  lane
  *   70  u16  lane count
@@ -85,6 +85,7 @@ void wire_hello_reply_encode(struct wire_writer *writer, const struct wire_hello
                        (reply->is_suspect ? FLAG_SUSPECT : 0) |
                        (reply->is_emulated ? FLAG_EMULATED : 0));
     to[64] = reply->granularity;
+    to[65] = reply->membership;
     le16_store(to + 66, reply->shard_count);
     le16_store(to + 68, reply->lane);
     le16_store(to + 70, reply->lane_count);
@@ -97,13 +98,14 @@ static enum error hello_reply_check(struct span bytes)
     const uint8_t *from = bytes.data;
     if (bytes.size_bytes < HELLO_REPLY_SIZE_BYTES)
         return ERR_SHORT;
-    if ((from[63] & ~(FLAG_FRESH_QUORUM | FLAG_SUSPECT | FLAG_EMULATED)) != 0 || from[65] != 0)
+    if ((from[63] & ~(FLAG_FRESH_QUORUM | FLAG_SUSPECT | FLAG_EMULATED)) != 0)
         return ERR_RESERVED;
     uint16_t node = le16_load(from + 56);
     if (node == 0 || node > VOTER_ID_MAX || le16_load(from + 58) > VOTER_ID_MAX)
         return ERR_RANGE;
     uint16_t node_count = le16_load(from + 60);
-    if (node_count == 0 || node_count > NODES_MAX || from[62] > WIRE_ROLE_LEADER)
+    if (node_count == 0 || node_count > NODES_MAX || from[62] > WIRE_ROLE_LEADER ||
+        from[65] > WIRE_NO_CLUSTER)
         return ERR_RANGE;
     uint16_t shard_count = le16_load(from + 66);
     uint16_t lane_count = le16_load(from + 70);
@@ -142,6 +144,7 @@ enum error wire_hello_reply_decode(struct span bytes, size_t *ret_end,
         .is_suspect = (from[63] & FLAG_SUSPECT) != 0,
         .granularity = from[64],
         .is_emulated = (from[63] & FLAG_EMULATED) != 0,
+        .membership = from[65],
     };
     return OK;
 }

@@ -25,6 +25,16 @@ enum wire_role {
     WIRE_ROLE_LEADER,
 };
 
+/* How a node's storage belongs to its shard. */
+enum wire_membership {
+    WIRE_NO_MEMBER,
+    WIRE_LEARNER,
+    WIRE_VOTER,
+    WIRE_INCOMING,
+    WIRE_OUTGOING,
+    WIRE_NO_CLUSTER, /* it knows no configuration */
+};
+
 struct wire_hello_reply {
     uint64_t nonce;
     uint64_t incarnation;
@@ -46,6 +56,7 @@ struct wire_hello_reply {
     bool is_suspect;
     uint8_t granularity; /* enum medium_granularity of the log */
     bool is_emulated;
+    uint8_t membership; /* enum wire_membership, of the storage */
 };
 
 /* WIRE_STATUS has an empty body; the reply is a hello reply followed by named counters. */

@@ -50,6 +50,10 @@ enum wire_type {
     WIRE_MISSING,  /* to the sender of a message: pieces that have not come */
     WIRE_SNAPSHOT, /* between nodes: wire_snapshot.h */
     WIRE_STORAGE,  /* between nodes: wire_storage.h */
+    WIRE_MEMBERS,  /* operator: wire_members.h */
+    WIRE_MEMBERS_REPLY,
+    WIRE_REPLACE, /* operator: a storage is lost, take the one in its place */
+    WIRE_REPLACE_REPLY,
 };
 
 /* What all packets of one message have in common. */

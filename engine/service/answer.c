@@ -147,6 +147,7 @@ void engine_hello(const struct engine *engine, uint64_t nonce, struct wire_hello
         .is_suspect = view->is_suspect,
         .granularity = view->granularity,
         .is_emulated = view->is_emulated,
+        .membership = view->membership,
     };
 }
 

@@ -138,17 +138,25 @@ static void fuzz_status(struct span bytes)
     check_equal(&writer, span_of(bytes.data, cursor));
 }
 
-static void fuzz_hello_and_transfer(struct span bytes)
+static void fuzz_questions(struct span bytes)
 {
     struct wire_writer writer = writer_new();
     struct wire_hello hello;
     uint64_t number;
     uint16_t target;
+    struct wire_replace replace;
+    struct wire_members members;
     if (wire_hello_decode(bytes, &hello) == OK) {
         wire_hello_encode(&writer, &hello);
         check_equal(&writer, bytes);
     } else if (wire_transfer_decode(bytes, &number, &target) == OK) {
         wire_transfer_encode(&writer, number, target);
+        check_equal(&writer, bytes);
+    } else if (wire_replace_decode(bytes, &replace) == OK) {
+        wire_replace_encode(&writer, &replace);
+        check_equal(&writer, bytes);
+    } else if (wire_members_decode(bytes, &members) == OK) {
+        wire_members_encode(&writer, &members);
         check_equal(&writer, bytes);
     }
 }
@@ -173,8 +181,7 @@ static void fuzz_peer(struct span bytes)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     static void (*const targets[])(struct span) = {
-        fuzz_packet, fuzz_write, fuzz_read, fuzz_reply, fuzz_status, fuzz_hello_and_transfer,
-        fuzz_peer,
+        fuzz_packet, fuzz_write, fuzz_read, fuzz_reply, fuzz_status, fuzz_questions, fuzz_peer,
     };
     if (size_bytes < 1 || size_bytes > sizeof(room))
         return 0;

@@ -127,6 +127,47 @@ static void test_members_drop_a_learner_that_was_lost_too(void **state)
     assert_true(raft_configuration_may_follow(&now, &next));
 }
 
+static void test_members_take_what_an_operator_orders(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_of(3);
+    struct raft_configuration next;
+    struct members_newcomer newcomer = newcomer_of(false);
+    newcomer.replaced_count = 0; /* the identity is lost, too */
+    newcomer.is_ordered = true;
+    newcomer.is_silent = false;
+    assert_false(members_next(&now, &newcomer, &next));
+    newcomer.is_silent = true;
+    assert_true(members_next(&now, &newcomer, &next));
+    assert_int_equal(member_of(&next, FRESH)->membership, RAFT_LEARNER);
+}
+
+/* The order may be over, or was another leader's: the learner itself says what was meant. */
+static void test_members_go_on_with_a_learner_without_the_order(void **state)
+{
+    (void)state;
+    struct raft_configuration now = with_learner();
+    struct raft_configuration next;
+    struct members_newcomer newcomer = newcomer_of(true);
+    newcomer.replaced_count = 0;
+    assert_true(members_next(&now, &newcomer, &next));
+    assert_int_equal(member_of(&next, FRESH)->membership, RAFT_INCOMING);
+}
+
+static void test_members_drop_a_lost_learner_by_order(void **state)
+{
+    (void)state;
+    struct raft_configuration now = with_learner();
+    struct raft_configuration next;
+    struct members_newcomer newcomer = newcomer_of(false);
+    newcomer.storage.birth = 203;
+    newcomer.replaced_count = 0;
+    assert_false(members_next(&now, &newcomer, &next));
+    newcomer.is_ordered = true;
+    assert_true(members_next(&now, &newcomer, &next));
+    assert_true(raft_configuration_slot(&next, FRESH) == RAFT_SLOT_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +176,9 @@ int main(void)
         cmocka_unit_test(test_members_take_no_storage_that_names_no_member),
         cmocka_unit_test(test_members_keep_a_storage_that_is_still_heard),
         cmocka_unit_test(test_members_drop_a_learner_that_was_lost_too),
+        cmocka_unit_test(test_members_take_what_an_operator_orders),
+        cmocka_unit_test(test_members_go_on_with_a_learner_without_the_order),
+        cmocka_unit_test(test_members_drop_a_lost_learner_by_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,7 +29,8 @@ static const struct wire_hello_reply hello_reply = {.nonce = 1,
                                                     .has_fresh_quorum = true,
                                                     .is_suspect = false,
                                                     .granularity = 2,
-                                                    .is_emulated = true};
+                                                    .is_emulated = true,
+                                                    .membership = WIRE_OUTGOING};
 
 static struct wire_writer writer_new(void)
 {
@@ -74,6 +75,7 @@ static void test_wire_hello_reply_round_trip_with_counters(void **state)
     assert_int_equal(ret.role, WIRE_ROLE_LEADER);
     assert_true(ret.has_fresh_quorum && !ret.is_suspect && ret.is_emulated);
     assert_int_equal(ret.granularity, 2);
+    assert_int_equal(ret.membership, WIRE_OUTGOING);
     struct wire_counter counter;
     assert_int_equal(wire_counter_decode(bytes, &cursor, &counter), OK);
     assert_true(span_is_equal(counter.name, span_of("keys", 4)) && counter.value == 10);
@@ -111,7 +113,8 @@ static void test_wire_hello_reply_names_each_fault(void **state)
     assert_int_equal(decode_changed(60, NODES_MAX + 1), ERR_RANGE);
     assert_int_equal(decode_changed(62, WIRE_ROLE_LEADER + 1), ERR_RANGE);
     assert_int_equal(decode_changed(62, WIRE_ROLE_LEADER | 8 << 8), ERR_RESERVED);
-    assert_int_equal(decode_changed(64, 2 | 1 << 8), ERR_RESERVED);
+    assert_int_equal(decode_changed(64, 2 | WIRE_NO_CLUSTER << 8), OK);
+    assert_int_equal(decode_changed(64, 2 | (WIRE_NO_CLUSTER + 1) << 8), ERR_RANGE);
     assert_int_equal(decode_changed(66, 0), ERR_RANGE);
     assert_int_equal(decode_changed(66, SHARDS_MAX + 1), ERR_RANGE);
     assert_int_equal(decode_changed(68, LANES_MAX), ERR_RANGE);

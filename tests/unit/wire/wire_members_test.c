@@ -1,0 +1,161 @@
+/* Members and replace: round trips, and each fault named. */
+#include "base/le.h"
+#include "wire/wire_members.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static uint8_t buffer[2048];
+
+static struct wire_writer writer_new(void)
+{
+    return (struct wire_writer){.data = buffer, .capacity_bytes = sizeof(buffer)};
+}
+
+static struct wire_members members_new(void)
+{
+    static const uint8_t ipv4[4] = {10, 77, 0, 3};
+    struct wire_members made = {.number = 1,
+                                .birth = UINT64_C(0xFEDCBA9876543210),
+                                .term = 3,
+                                .configuration_index = 4,
+                                .last_index = 5,
+                                .node = VOTER_ID_MAX,
+                                .leader = 7,
+                                .role = WIRE_ROLE_LEADER,
+                                .membership = WIRE_NO_CLUSTER,
+                                .has_fresh_quorum = true,
+                                .member_count = 2};
+    made.members[0] = (struct wire_member){.birth = 11, .node = 1, .membership = WIRE_VOTER};
+    made.members[1] = (struct wire_member){.birth = 12,
+                                           .node = 3,
+                                           .membership = WIRE_LEARNER,
+                                           .is_told = true,
+                                           .match_index = 9,
+                                           .silent_us = UINT64_MAX,
+                                           .address = address_of_ipv4(ipv4, 7400)};
+    return made;
+}
+
+static size_t encode(const struct wire_members *members)
+{
+    struct wire_writer writer = writer_new();
+    wire_members_encode(&writer, members);
+    assert_false(writer.is_overflow);
+    return writer.size_bytes;
+}
+
+static void test_wire_members_round_trip(void **state)
+{
+    (void)state;
+    struct wire_members made = members_new();
+    struct wire_members ret = {.node = 99};
+    size_t size = encode(&made);
+    assert_int_equal(wire_members_decode(span_of(buffer, size), &ret), OK);
+    assert_true(ret.number == 1 && ret.birth == made.birth && ret.term == 3);
+    assert_true(ret.configuration_index == 4 && ret.last_index == 5);
+    assert_true(ret.node == VOTER_ID_MAX && ret.leader == 7 && ret.has_fresh_quorum);
+    assert_true(ret.role == WIRE_ROLE_LEADER && ret.membership == WIRE_NO_CLUSTER);
+    assert_int_equal(ret.member_count, 2);
+    assert_true(ret.members[0].birth == 11 && !ret.members[0].is_told);
+    assert_true(ret.members[0].match_index == 0 && ret.members[0].silent_us == 0);
+    assert_true(ret.members[1].birth == 12 && ret.members[1].node == 3);
+    assert_true(ret.members[1].membership == WIRE_LEARNER && ret.members[1].is_told);
+    assert_true(ret.members[1].match_index == 9 && ret.members[1].silent_us == UINT64_MAX);
+    assert_true(address_is_equal(&ret.members[1].address, &made.members[1].address));
+}
+
+static void test_wire_members_take_as_many_as_there_can_be(void **state)
+{
+    (void)state;
+    struct wire_members made = members_new();
+    struct wire_members ret;
+    made.member_count = RAFT_MEMBERS_MAX;
+    for (uint16_t i = 0; i < RAFT_MEMBERS_MAX; i++)
+        made.members[i] = (struct wire_member){
+            .birth = i + 1u, .node = (uint16_t)(i + 1), .membership = WIRE_VOTER};
+    size_t size = encode(&made);
+    assert_int_equal(wire_members_decode(span_of(buffer, size), &ret), OK);
+    assert_int_equal(ret.members[RAFT_MEMBERS_MAX - 1].birth, RAFT_MEMBERS_MAX);
+    made.member_count = 0;
+    size = encode(&made);
+    assert_int_equal(wire_members_decode(span_of(buffer, size), &ret), OK);
+    assert_int_equal(ret.member_count, 0);
+}
+
+/* One byte changed at `at`. */
+static enum error decode_changed(size_t at, uint8_t value)
+{
+    struct wire_members made = members_new();
+    struct wire_members ret = {.node = 99};
+    size_t size = encode(&made);
+    buffer[at] = value;
+    enum error error = wire_members_decode(span_of(buffer, size), &ret);
+    assert_true(error == OK || ret.node == 99);
+    return error;
+}
+
+static void test_wire_members_name_each_fault(void **state)
+{
+    (void)state;
+    struct wire_members made = members_new();
+    struct wire_members ret;
+    size_t size = encode(&made);
+    assert_int_equal(wire_members_decode(span_of(buffer, 47), &ret), ERR_SHORT);
+    assert_int_equal(wire_members_decode(span_of(buffer, size - 1), &ret), ERR_SHORT);
+    assert_int_equal(wire_members_decode(span_of(buffer, size + 1), &ret), ERR_TRAILING);
+    assert_int_equal(decode_changed(40, 1), OK);
+    assert_int_equal(decode_changed(41, 1), ERR_RANGE); /* node */
+    assert_int_equal(decode_changed(43, 1), ERR_RANGE); /* leader */
+    assert_int_equal(decode_changed(44, WIRE_ROLE_LEADER + 1), ERR_RANGE);
+    assert_int_equal(decode_changed(45, WIRE_NO_CLUSTER + 1), ERR_RANGE);
+    assert_int_equal(decode_changed(46, 2), ERR_RESERVED);
+    assert_int_equal(decode_changed(47, RAFT_MEMBERS_MAX + 1), ERR_RANGE);
+    assert_int_equal(decode_changed(47, 3), ERR_SHORT);
+    assert_int_equal(decode_changed(47, 1), ERR_TRAILING);
+    assert_int_equal(decode_changed(48, 0), ERR_RANGE);                    /* birth */
+    assert_int_equal(decode_changed(48 + 8, 1), ERR_RESERVED);             /* told by nobody */
+    assert_int_equal(decode_changed(48 + 24, 0), ERR_RANGE);               /* node */
+    assert_int_equal(decode_changed(48 + 28, WIRE_NO_MEMBER), ERR_RANGE);  /* membership */
+    assert_int_equal(decode_changed(48 + 28, WIRE_NO_CLUSTER), ERR_RANGE); /* membership */
+    assert_int_equal(decode_changed(48 + 29, 2), ERR_RESERVED);            /* flags */
+    assert_int_equal(decode_changed(48 + 31, 1), ERR_RESERVED);
+}
+
+static void test_wire_replace_round_trip(void **state)
+{
+    (void)state;
+    const struct wire_replace made = {.number = 12, .birth = 34, .node = 3};
+    struct wire_writer writer = writer_new();
+    struct wire_replace ret = {.node = 99};
+    wire_replace_encode(&writer, &made);
+    assert_int_equal(wire_replace_decode(span_of(buffer, 23), &ret), ERR_SHORT);
+    assert_int_equal(wire_replace_decode(span_of(buffer, 25), &ret), ERR_TRAILING);
+    assert_int_equal(ret.node, 99);
+    assert_int_equal(wire_replace_decode(span_of(buffer, writer.size_bytes), &ret), OK);
+    assert_true(ret.number == 12 && ret.birth == 34 && ret.node == 3);
+    le16_store(buffer + 16, VOTER_ID_MAX + 1);
+    assert_int_equal(wire_replace_decode(span_of(buffer, 24), &ret), ERR_RANGE);
+    le16_store(buffer + 16, 0);
+    assert_int_equal(wire_replace_decode(span_of(buffer, 24), &ret), ERR_RANGE);
+    le16_store(buffer + 16, 1);
+    le64_store(buffer + 8, 0);
+    assert_int_equal(wire_replace_decode(span_of(buffer, 24), &ret), ERR_RANGE);
+    buffer[18] = 1;
+    assert_int_equal(wire_replace_decode(span_of(buffer, 24), &ret), ERR_RESERVED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wire_members_round_trip),
+        cmocka_unit_test(test_wire_members_take_as_many_as_there_can_be),
+        cmocka_unit_test(test_wire_members_name_each_fault),
+        cmocka_unit_test(test_wire_replace_round_trip),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,59 @@
+/*
+ * What operators ask a node about the storages of a shard, and tell its leader about a lost one.
+ * The layouts are at the head of wire/wire_members.c.
+ *
+ * Pure; any thread. Outputs are untouched on an error. Encoding writes nothing where the writer has
+ * no room.
+ */
+#ifndef POLLUX_WIRE_WIRE_MEMBERS_H
+#define POLLUX_WIRE_WIRE_MEMBERS_H
+
+#include "base/address.h"
+#include "wire/wire_hello.h"
+
+/* One member of the configuration that a node has in force. */
+struct wire_member {
+    uint64_t birth; /* not 0 */
+    uint16_t node;
+    uint8_t membership;     /* enum wire_membership: learner .. outgoing */
+    bool is_told;           /* the node leads and knows the rest: */
+    uint64_t match_index;   /* the member's log is durable and the leader's up to here */
+    uint64_t silent_us;     /* since it was last heard in this term; UINT64_MAX: never */
+    struct address address; /* zero: not known */
+};
+
+/* The answer to WIRE_MEMBERS, which has the body of a hello. */
+struct wire_members {
+    uint64_t number;              /* the question's nonce */
+    uint64_t birth;               /* of the answering node's storage */
+    uint64_t term;                /* in which it has this role */
+    uint64_t configuration_index; /* of the record */
+    uint64_t last_index;
+    uint16_t node;
+    uint16_t leader;       /* 0: unknown */
+    uint8_t role;          /* enum wire_role */
+    uint8_t membership;    /* enum wire_membership, of its own storage */
+    bool has_fresh_quorum; /* it leads, and a majority answers */
+    uint8_t member_count;  /* 0: the storage knows no configuration */
+    struct wire_member members[RAFT_MEMBERS_MAX];
+};
+
+void wire_members_encode(struct wire_writer *writer, const struct wire_members *members);
+
+/* ERR_SHORT, ERR_TRAILING, ERR_RESERVED, ERR_RANGE. */
+MUST_USE enum error wire_members_decode(struct span bytes, struct wire_members *ret_members);
+
+/* WIRE_REPLACE: the storage of this birth is lost; what its node has now is to take its place.
+ * Answered with a wire_reply. */
+struct wire_replace {
+    uint64_t number;
+    uint64_t birth; /* not 0 */
+    uint16_t node;  /* 1 .. VOTER_ID_MAX */
+};
+
+void wire_replace_encode(struct wire_writer *writer, const struct wire_replace *replace);
+
+/* ERR_SHORT, ERR_TRAILING, ERR_RESERVED, ERR_RANGE. */
+MUST_USE enum error wire_replace_decode(struct span bytes, struct wire_replace *ret_replace);
+
+#endif
