@@ -28,6 +28,9 @@ struct question {
     uint32_t cancel_epoch; /* when the caller entered */
 };
 
+/* False where there is no such endpoint or shard. */
+bool exchange_is_possible(const struct plx_client *client, size_t endpoint, uint32_t shard);
+
 /* Asks again and again until the reply is there, the time is over, or plx_cancel; false then. The
  * reply is in client->exchange. */
 bool exchange_run(struct plx_client *client, const struct question *question, uint64_t until_ns);

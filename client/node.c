@@ -70,6 +70,7 @@ static void node_fill(const struct wire_hello_reply *reply, struct plx_node *ret
         .has_fresh_quorum = reply->has_fresh_quorum,
         .is_suspect = reply->is_suspect,
         .is_emulated = reply->is_emulated,
+        .membership = reply->membership,
         .incarnation = reply->incarnation,
         .term = reply->term,
         .applied_index = reply->applied_index,
@@ -111,8 +112,7 @@ static enum plx_outcome node_ask(struct plx_client *client, const struct questio
     return PLX_OK;
 }
 
-/* False where there is no such endpoint or shard. */
-static bool can_ask(const struct plx_client *client, size_t endpoint, uint32_t shard)
+bool exchange_is_possible(const struct plx_client *client, size_t endpoint, uint32_t shard)
 {
     return endpoint < client->endpoint_count && shard_is_possible(client, shard) &&
            client->endpoints[endpoint].address.port + shard <= UINT16_MAX;
@@ -134,7 +134,7 @@ enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint16_t s
                                 .body = span_of(bytes, writer.size_bytes),
                                 .cancel_epoch = epoch};
     enum plx_outcome outcome = PLX_E_ARGUMENT;
-    if (!client->is_in_callback && can_ask(client, endpoint, shard))
+    if (!client->is_in_callback && exchange_is_possible(client, endpoint, shard))
         outcome = node_ask(client, &question, timeout_ns, ret_node);
     client_unlock(client);
     return outcome;
@@ -149,7 +149,7 @@ enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, uint16_t
                                 .cancel_epoch = cancel_epoch_of(client)};
     client_lock(client);
     enum plx_outcome outcome = PLX_E_ARGUMENT;
-    if (!client->is_in_callback && can_ask(client, endpoint, shard))
+    if (!client->is_in_callback && exchange_is_possible(client, endpoint, shard))
         outcome = node_ask(client, &question, timeout_ns, ret_node);
     client_unlock(client);
     return outcome;

@@ -26,9 +26,17 @@ static bool receive_reply(struct plx_client *client, const struct source *from, 
         return false;
     bool is_taken =
         wire_type != WIRE_READ_REPLY && exchange_takes(client, from, wire_type, reply.number, body);
-    if (!is_taken && wire_type != WIRE_TRANSFER_REPLY)
+    if (!is_taken && (wire_type == WIRE_READ_REPLY || wire_type == WIRE_WRITE_REPLY))
         reply_receive(client, from, wire_type == WIRE_READ_REPLY, &reply);
     return true;
+}
+
+/* False also where nobody waits for it any more. */
+static bool receive_members(struct plx_client *client, const struct source *from, struct span body)
+{
+    struct wire_members members;
+    return wire_members_decode(body, &members) == OK &&
+           exchange_takes(client, from, WIRE_MEMBERS_REPLY, members.number, body);
 }
 
 void receive_message(struct plx_client *client, const struct source *from, uint8_t wire_type,
@@ -38,8 +46,10 @@ void receive_message(struct plx_client *client, const struct source *from, uint8
     if (wire_type == WIRE_HELLO_REPLY || wire_type == WIRE_STATUS_REPLY)
         is_taken = receive_hello_reply(client, from, wire_type, body);
     else if (wire_type == WIRE_WRITE_REPLY || wire_type == WIRE_READ_REPLY ||
-             wire_type == WIRE_TRANSFER_REPLY)
+             wire_type == WIRE_TRANSFER_REPLY || wire_type == WIRE_REPLACE_REPLY)
         is_taken = receive_reply(client, from, wire_type, body);
+    else if (wire_type == WIRE_MEMBERS_REPLY)
+        is_taken = receive_members(client, from, body);
     else if (wire_type == WIRE_MISSING)
         is_taken = large_missing(client, from, body);
     if (!is_taken)

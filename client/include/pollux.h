@@ -502,8 +502,7 @@ struct plx_counter {
     uint64_t value;
 };
 
-/* What a node says about one of its shards. Role, leader, term, indices, contact and suspicion
- * belong to this shard; the node's other shards have their own. */
+/* What a node says about one of its shards. Role, term, indices and the like are the shard's. */
 struct plx_node {
     uint16_t node;
     uint16_t leader; /* the leader that this node follows; 0: it knows none */
@@ -514,6 +513,7 @@ struct plx_node {
     uint16_t lane_count;  /* of this node */
     uint8_t role;         /* enum plx_role */
     uint8_t granularity;  /* enum plx_granularity */
+    uint8_t membership;   /* enum plx_membership (pollux_members.h), as far as the node knows */
     bool has_fresh_quorum;
     bool is_suspect;  /* the log may lack acknowledged records: docs/glossary.md, "suspect" */
     bool is_emulated; /* the medium only looks durable and does not survive a power loss */

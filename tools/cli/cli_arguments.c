@@ -15,6 +15,7 @@ enum long_option {
     OPTION_EXPECT_ABSENT,
     OPTION_RAW,
     OPTION_FORCE,
+    OPTION_YES,
     OPTION_FENCE_WAIT,
     OPTION_PREFERRED,
     OPTION_SHARD,
@@ -48,6 +49,7 @@ static const struct option long_options[] = {
     {"expect-absent", no_argument, NULL, OPTION_EXPECT_ABSENT},
     {"raw", no_argument, NULL, OPTION_RAW},
     {"force", no_argument, NULL, OPTION_FORCE},
+    {"yes", no_argument, NULL, OPTION_YES},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -223,6 +225,7 @@ static bool option_alone(struct cli_arguments *arguments, int option)
                        : option == OPTION_EXPECT_ABSENT ? &arguments->is_expect_absent
                        : option == OPTION_RAW           ? &arguments->is_raw
                        : option == OPTION_FORCE         ? &arguments->is_force
+                       : option == OPTION_YES           ? &arguments->is_yes
                                                         : NULL;
     if (flag != NULL)
         *flag = true;
@@ -289,6 +292,8 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
         return fail_argument(&reason, "--shard: only of transfer");
     if (arguments->is_force && strcmp(arguments->command, "config") != 0)
         return fail_argument(&reason, "--force: only of config set");
+    if (arguments->is_yes && strcmp(arguments->command, "member") != 0)
+        return fail_argument(&reason, "--yes: only of member replace");
     if (arguments->lease_ns != 0 && !is_logs)
         return fail_argument(&reason, "--lease: only of logs take and logs follow");
     return true;

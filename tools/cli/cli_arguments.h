@@ -23,6 +23,7 @@ struct cli_arguments {
     bool is_expect_absent; /* the expected value is absent */
     bool is_raw;           /* no newline behind a value */
     bool is_force;         /* config set: although some node does not answer */
+    bool is_yes;           /* member replace: do not ask */
     bool is_help;
     bool is_version;
     uint64_t timeout_ns;    /* 0: the command's own */

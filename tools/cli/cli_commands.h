@@ -32,6 +32,9 @@ int cli_shard(struct plx_client *client, const struct cli_arguments *arguments);
 /* cli_config.c: `config get`, `config set` */
 int cli_config(struct plx_client *client, const struct cli_arguments *arguments);
 
+/* cli_member.c: `member list`, `member replace` */
+int cli_member(struct plx_client *client, const struct cli_arguments *arguments);
+
 /* cli_load.c */
 int cli_load(struct plx_client *client, const struct cli_arguments *arguments);
 int cli_check(struct plx_client *client, const struct cli_arguments *arguments);

@@ -10,7 +10,9 @@ static int survey_exit_code(const struct survey *survey)
 {
     if (survey->answered == 0)
         return CLI_EXIT_UNREACHABLE;
-    return survey_has_leaders(survey) ? 0 : plx_outcome_exit_code(PLX_E_OVERLOADED);
+    return survey_has_leaders(survey) && survey->outside == 0
+               ? 0
+               : plx_outcome_exit_code(PLX_E_OVERLOADED);
 }
 
 int cli_status(struct plx_client *client, const struct cli_arguments *arguments)
@@ -30,6 +32,11 @@ int cli_status(struct plx_client *client, const struct cli_arguments *arguments)
                 "pollux: status: nobody leads %s with a fresh quorum: consistent operations "
                 "wait\n",
                 survey->shard_count > 1 ? "some shard" : "the cluster");
+    if (survey->outside > 0)
+        fprintf(stderr,
+                "pollux: status: %zu of the rows: the node's storage is no voter (column MEMBER); "
+                "see pollux member list\n",
+                survey->outside);
     int code = survey_exit_code(survey);
     free(survey);
     return code;

@@ -1,5 +1,6 @@
 /* What commands print: see tools/cli/cli_render.h. */
 #include "tools/cli/cli_render.h"
+#include "tools/cli/cli_members.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -210,6 +211,7 @@ static json_t *node_json(const struct cli_node_row *row)
     json_object_set_new(object, "granularity", json_string(granularity_name(node)));
     json_object_set_new(object, "is_emulated", json_boolean(node->is_emulated));
     json_object_set_new(object, "is_suspect", json_boolean(node->is_suspect));
+    json_object_set_new(object, "membership", json_string(membership_text(node->membership)));
     json_object_set_new(object, "round_trip_ns", json_count(node->round_trip_ns));
     /* In hexadecimal, because it fills all 64 bits. */
     json_object_set_new(object, "incarnation", json_sprintf("%016" PRIx64, node->incarnation));
@@ -229,10 +231,11 @@ static void node_print(const struct cli_node_row *row)
     snprintf(medium, sizeof(medium), "%s%s%s", granularity_name(node),
              node->is_emulated ? " (emulated)" : "", node->is_suspect ? " (suspect)" : "");
     printf("%-22s %4u %-13s %6u %6" PRIu64 " %-6s %10" PRIu64 " %10" PRIu64 " %10" PRIu64
-           " %7s %6" PRIu64 "us %5u %s\n",
+           " %7s %6" PRIu64 "us %5u %-10s %s\n",
            row->endpoint, node->node, role_text(node), node->leader, node->term,
            node->has_fresh_quorum ? "yes" : "no", node->applied_index, node->commit_index,
-           node->last_index, age, node->round_trip_ns / 1000, row->shard, medium);
+           node->last_index, age, node->round_trip_ns / 1000, row->shard,
+           membership_text(node->membership), medium);
 }
 
 void cli_render_nodes(const struct cli_arguments *arguments, const struct cli_node_row *rows,
@@ -245,9 +248,9 @@ void cli_render_nodes(const struct cli_arguments *arguments, const struct cli_no
         json_print(array);
         return;
     }
-    printf("%-22s %4s %-13s %6s %6s %-6s %10s %10s %10s %7s %8s %5s %s\n", "ENDPOINT", "NODE",
+    printf("%-22s %4s %-13s %6s %6s %-6s %10s %10s %10s %7s %8s %5s %-10s %s\n", "ENDPOINT", "NODE",
            "ROLE", "LEADER", "TERM", "QUORUM", "APPLIED", "COMMIT", "LAST", "CONTACT", "RTT",
-           "SHARD", "MEDIUM");
+           "SHARD", "MEMBER", "MEDIUM");
     for (size_t i = 0; i < row_count; i++)
         node_print(&rows[i]);
 }

@@ -1,6 +1,8 @@
 /* See tools/cli/cli_survey.h. */
 #include "tools/cli/cli_survey.h"
 
+#include "client/include/pollux_members.h"
+
 #include <stdlib.h>
 
 #define NODE_TIMEOUT_NS (300u * 1000 * 1000)
@@ -20,6 +22,7 @@ static bool survey_add(struct survey *survey, struct plx_client *client,
         return false;
     survey->answered++;
     survey->shard_count = node->shard_count;
+    survey->outside += node->membership != PLX_VOTER;
     if (node->role == PLX_LEADER && node->has_fresh_quorum)
         survey->shards_led |= UINT64_C(1) << shard;
     return true;

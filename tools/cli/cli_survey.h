@@ -12,6 +12,7 @@
 struct survey {
     size_t count;
     size_t answered;
+    size_t outside;      /* rows of storages that are no voters */
     uint64_t shards_led; /* a bit for each shard that has a leader with a fresh quorum */
     uint16_t shard_count;
     struct cli_node_row rows[SURVEY_ROWS_MAX];

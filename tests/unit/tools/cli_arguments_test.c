@@ -104,6 +104,7 @@ static void test_cli_arguments_reads_every_flag(void **state)
     assert_int_equal(arguments.preferred, -1);
     assert_true(parse("pollux set k -- -1", &arguments));
     assert_string_equal(arguments.operands[1], "-1");
+    assert_true(parse("pollux member replace 3 --yes", &arguments) && arguments.is_yes);
     assert_true(parse("pollux set k -", &arguments));
     assert_string_equal(arguments.operands[1], "-");
 }
@@ -197,6 +198,8 @@ static void test_cli_arguments_refuses_options_that_would_be_ignored(void **stat
         {{.command = "get", .is_relaxed = true, .min_index = 1, .max_age_ns = 1}, NULL},
         {{.command = "load", .lease_ns = 1}, "--lease"},
         {{.command = "logs", .lease_ns = 1}, NULL},
+        {{.command = "transfer", .is_yes = true}, "--yes"},
+        {{.command = "member", .is_yes = true}, NULL},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         bool fits = cli_arguments_fit(&cases[i].arguments, reason, sizeof(reason));

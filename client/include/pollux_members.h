@@ -1,0 +1,87 @@
+/*
+ * For operators' programs: which storages count in a shard, and what to do when one is lost.
+ * `pollux member` is such a program.
+ */
+#ifndef POLLUX_MEMBERS_H
+#define POLLUX_MEMBERS_H
+
+#include "pollux.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PLX_MEMBERS_MAX 20
+
+/* How the storage of a node belongs to a shard: docs/consensus.md, "Who counts". */
+enum plx_membership {
+    PLX_NO_MEMBER, /* it counts for nothing, and gets nothing */
+    PLX_LEARNER,   /* it gets the log, and counts for nothing yet */
+    PLX_VOTER,
+    PLX_INCOMING,   /* a voter of the configuration that is to come */
+    PLX_OUTGOING,   /* a voter of the configuration that ends */
+    PLX_NO_CLUSTER, /* it knows no configuration: it is new, or the cluster has not formed */
+};
+
+/* A storage in the configuration of a shard. */
+struct plx_member {
+    uint64_t birth;     /* drawn at random when the storage was made */
+    uint16_t node;      /* that has it, or had it */
+    uint8_t membership; /* enum plx_membership: PLX_LEARNER to PLX_OUTGOING */
+    bool is_told;       /* the node that answered leads the shard and knows the next two */
+    uint64_t match_index;
+    uint64_t silent_ns; /* since the leader last heard this member; UINT64_MAX: never */
+    uint8_t ip[16];     /* where the node that answered reaches it; IPv4 is mapped; zero: unknown */
+    uint16_t port;
+};
+
+/* The configuration that a node has in force, and the node's own storage. */
+struct plx_members {
+    uint16_t node;
+    uint16_t leader; /* 0: unknown */
+    uint16_t shard;
+    uint8_t role;       /* enum plx_role */
+    uint8_t membership; /* enum plx_membership, of the node's own storage */
+    bool has_fresh_quorum;
+    uint64_t birth; /* of the node's own storage */
+    uint64_t term;
+    uint64_t configuration_index;
+    uint64_t last_index;
+    uint32_t member_count; /* 0: the node knows no configuration */
+    struct plx_member members[PLX_MEMBERS_MAX];
+};
+
+/*
+ * Asks one node about the members of one of its shards. timeout_ns 0: the handle's. Returns PLX_OK,
+ * PLX_E_UNREACHABLE or PLX_E_ARGUMENT (no such endpoint or shard). *ret_members is written only
+ * with PLX_OK. Threads as plx_get.
+ */
+PLX_API enum plx_outcome plx_members(struct plx_client *client, size_t endpoint, uint16_t shard,
+                                     uint64_t timeout_ns, struct plx_members *ret_members);
+
+/* A storage that is lost. */
+struct plx_lost {
+    uint64_t birth;
+    uint16_t node;
+};
+
+/*
+ * Tells the leader of a shard that a voter's storage is lost for good, and that the storage which
+ * the node has now is to take its place. The leader keeps that in mind for a minute, and takes the
+ * new storage in when it hears of it. Needed only when the node does not say by itself whose place
+ * its storage takes. Asking again is safe. Threads as plx_get.
+ * - PLX_OK: the leader knows. plx_members tells how far it has come.
+ * - PLX_MISMATCH: the storage is no voter of that node, or not any more. Nothing changed.
+ * - PLX_E_PERMISSION: the leader hears of the storage, so it is not lost. Nothing changed.
+ * - PLX_TIMEOUT: there was no leader with a quorum in time. Nothing changed.
+ * - PLX_E_UNREACHABLE: the leader did not answer. It may know.
+ * - PLX_E_ARGUMENT: there is no such shard or node.
+ */
+PLX_API enum plx_outcome plx_replace(struct plx_client *client, uint16_t shard,
+                                     const struct plx_lost *lost, uint64_t timeout_ns);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

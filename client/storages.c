@@ -1,0 +1,133 @@
+/* What operators ask about the storages of a shard: who is a member, and that a lost one be
+ * replaced. */
+#include "client/client_internal.h"
+#include "client/errand.h"
+#include "client/include/pollux_members.h"
+
+static_assert(PLX_MEMBERS_MAX == RAFT_MEMBERS_MAX, "a program sees all members");
+static_assert((int)PLX_NO_MEMBER == WIRE_NO_MEMBER, "memberships are told by value");
+static_assert((int)PLX_LEARNER == WIRE_LEARNER, "memberships are told by value");
+static_assert((int)PLX_VOTER == WIRE_VOTER, "memberships are told by value");
+static_assert((int)PLX_INCOMING == WIRE_INCOMING, "memberships are told by value");
+static_assert((int)PLX_OUTGOING == WIRE_OUTGOING, "memberships are told by value");
+static_assert((int)PLX_NO_CLUSTER == WIRE_NO_CLUSTER, "memberships are told by value");
+
+static struct plx_member member_of(const struct wire_member *told)
+{
+    struct plx_member member = {
+        .birth = told->birth,
+        .node = told->node,
+        .membership = told->membership,
+        .is_told = told->is_told,
+        .match_index = told->match_index,
+        .silent_ns = told->silent_us > UINT64_MAX / 1000 ? UINT64_MAX : told->silent_us * 1000,
+        .port = told->address.port};
+    memcpy(member.ip, told->address.ip, sizeof(member.ip));
+    return member;
+}
+
+static void members_fill(const struct wire_members *told, uint16_t shard,
+                         struct plx_members *ret_members)
+{
+    *ret_members = (struct plx_members){.node = told->node,
+                                        .leader = told->leader,
+                                        .shard = shard,
+                                        .role = told->role,
+                                        .membership = told->membership,
+                                        .has_fresh_quorum = told->has_fresh_quorum,
+                                        .birth = told->birth,
+                                        .term = told->term,
+                                        .configuration_index = told->configuration_index,
+                                        .last_index = told->last_index,
+                                        .member_count = told->member_count};
+    for (uint32_t i = 0; i < told->member_count; i++)
+        ret_members->members[i] = member_of(&told->members[i]);
+}
+
+static enum plx_outcome members_ask(struct plx_client *client, const struct question *question,
+                                    uint64_t timeout_ns, struct plx_members *ret_members)
+{
+    if (!exchange_run(client, question, question_until_ns(client, timeout_ns)))
+        return PLX_E_UNREACHABLE;
+    struct wire_members told;
+    CHECK(wire_members_decode(span_of(client->exchange.body, client->exchange.size_bytes), &told) ==
+          OK);
+    members_fill(&told, question->to.shard, ret_members);
+    return PLX_OK;
+}
+
+enum plx_outcome plx_members(struct plx_client *client, size_t endpoint, uint16_t shard,
+                             uint64_t timeout_ns, struct plx_members *ret_members)
+{
+    uint32_t epoch = cancel_epoch_of(client);
+    client_lock(client);
+    uint8_t bytes[16];
+    struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
+    struct wire_hello asked = {.nonce = prng_next(&client->prng) | 1};
+    wire_hello_encode(&writer, &asked);
+    struct question question = {.to = {(uint32_t)endpoint, shard},
+                                .wire_type = WIRE_MEMBERS,
+                                .reply_type = WIRE_MEMBERS_REPLY,
+                                .number = asked.nonce,
+                                .body = span_of(bytes, writer.size_bytes),
+                                .cancel_epoch = epoch};
+    enum plx_outcome outcome = PLX_E_ARGUMENT;
+    if (!client->is_in_callback && exchange_is_possible(client, endpoint, shard))
+        outcome = members_ask(client, &question, timeout_ns, ret_members);
+    client_unlock(client);
+    return outcome;
+}
+
+/* ---- replace ---- */
+
+static void replace_encode(const struct errand *errand, uint64_t number, uint64_t incarnation,
+                           struct wire_writer *writer)
+{
+    (void)incarnation;
+    const struct plx_lost *lost = errand->what;
+    wire_replace_encode(
+        writer, &(struct wire_replace){.number = number, .birth = lost->birth, .node = lost->node});
+}
+
+static enum plx_outcome replace_outcome(const struct errand *errand, const struct wire_reply *reply)
+{
+    (void)errand;
+    switch ((enum wire_status)reply->status) {
+    case WIRE_STATUS_OK:
+        return PLX_OK;
+    case WIRE_STATUS_UNKNOWN:
+        return PLX_MISMATCH;
+    case WIRE_STATUS_PENDING:
+        return PLX_E_PERMISSION;
+    case WIRE_STATUS_BAD_REQUEST:
+        return PLX_E_ARGUMENT;
+    case WIRE_STATUS_OVERLOADED:
+    case WIRE_STATUS_LOG_FULL:
+        return PLX_E_OVERLOADED;
+    case WIRE_STATUS_UNSUPPORTED:
+        return PLX_E_UNSUPPORTED;
+    case WIRE_STATUS_NOT_LEADER:
+    case WIRE_STATUS_NO_QUORUM:
+    case WIRE_STATUS_EXPIRED:
+    case WIRE_STATUS_INCARNATION:
+    case WIRE_STATUS_TOO_STALE:
+    case WIRE_STATUS_WRONG_SHARD:
+    case WIRE_STATUS_END:
+        break;
+    }
+    return PLX_TIMEOUT;
+}
+
+enum plx_outcome plx_replace(struct plx_client *client, uint16_t shard, const struct plx_lost *lost,
+                             uint64_t timeout_ns)
+{
+    struct errand errand = {.shard = shard,
+                            .wire_type = WIRE_REPLACE,
+                            .reply_type = WIRE_REPLACE_REPLY,
+                            .what = lost,
+                            .encode = replace_encode,
+                            .outcome = replace_outcome};
+    if (lost->birth == 0 || lost->node == 0 || lost->node > VOTER_ID_MAX)
+        return PLX_E_ARGUMENT;
+    return errand_run(client, &errand, timeout_ns);
+}
