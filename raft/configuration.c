@@ -13,7 +13,7 @@ static bool is_free(const struct raft_member *member)
     return member->storage.birth == 0;
 }
 
-static uint32_t slot_bit(uint32_t slot)
+static uint32_t bit_of(uint32_t slot)
 {
     return UINT32_C(1) << slot;
 }
@@ -26,9 +26,9 @@ struct raft_halves raft_configuration_halves(const struct raft_configuration *co
         if (is_free(member))
             continue;
         if (member->membership == RAFT_VOTER || member->membership == RAFT_OUTGOING)
-            halves.old_half |= slot_bit(slot);
+            halves.old_half |= bit_of(slot);
         if (member->membership == RAFT_VOTER || member->membership == RAFT_INCOMING)
-            halves.new_half |= slot_bit(slot);
+            halves.new_half |= bit_of(slot);
     }
     return halves;
 }
@@ -239,7 +239,7 @@ static bool is_same_half(const struct raft_configuration *one, uint32_t half,
     if (half != other_half)
         return false;
     for (uint32_t slot = 0; slot < one->slot_count && slot < other->slot_count; slot++) {
-        if ((half & slot_bit(slot)) != 0 &&
+        if ((half & bit_of(slot)) != 0 &&
             one->members[slot].storage.birth != other->members[slot].storage.birth)
             return false;
     }

@@ -97,10 +97,22 @@ static bool can_decide(const struct cluster *cluster,
     return raft_is_majority(there, halves.old_half) && raft_is_majority(there, halves.new_half);
 }
 
+static uint32_t losses_of(const struct cluster *cluster)
+{
+    uint64_t losses = 0;
+    for (uint16_t id = 1; id <= cluster->node_count; id++)
+        losses += (cluster->nodes[id].options.self.birth - id) / 100;
+    return (uint32_t)losses;
+}
+
 /* The loss of more would stop the cluster for ever; which configurations may come into force again
  * is not known, so the newest ones are all asked. */
 static bool may_lose(const struct cluster *cluster, uint16_t id)
 {
+    /* A founder may be lost between its vote and the first record. */
+    if (cluster->change_count == 0 && cluster->founding.slot_count == 0 &&
+        losses_of(cluster) + 1 > (cluster->node_count - 1) / 2)
+        return false;
     uint32_t first =
         cluster->change_count > CHANGES_REMEMBERED ? cluster->change_count - CHANGES_REMEMBERED : 0;
     if (first == 0 && cluster->founding.slot_count > 0 &&
@@ -387,8 +399,7 @@ static void run_changes(uint64_t seed, struct tally *tally)
     cluster_check_log_matching(cluster);
     tally->committed += cluster->committed_last;
     tally->changes += cluster->change_count;
-    for (uint16_t id = 1; id <= count; id++)
-        tally->losses += (cluster->nodes[id].options.self.birth - id) / 100;
+    tally->losses += losses_of(cluster);
     cluster_free(cluster);
 }
 
