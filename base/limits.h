@@ -12,8 +12,8 @@
 #define NODES_MAX    9
 #define PEERS_MAX    (NODES_MAX - 1)
 #define VOTER_ID_MAX 255
-/* Births of a storage and of those it took the place of, that its node keeps in mind. */
-#define IDENTITY_BIRTHS_MAX 8
+/* Births of a storage and of those before it that its node keeps in mind. */
+#define IDENTITY_BIRTHS_MAX 240
 /* Storages in a configuration: those of two halves that share none, and two that catch up. */
 #define RAFT_MEMBERS_MAX (2 * NODES_MAX + 2)
 /* An encoded configuration. */

@@ -14,7 +14,7 @@
 #define IDENTITY_FILE_BYTES 4096u
 #define IDENTITY_COPY_STEP  2048u
 #define IDENTITY_COPIES     2u
-#define IDENTITY_BYTES      128u
+#define IDENTITY_BYTES      1952u
 #define IDENTITY_CRC        12
 #define IDENTITY_CLUSTER    16
 #define IDENTITY_NODE       24
@@ -22,7 +22,9 @@
 #define IDENTITY_COUNT      28
 #define IDENTITY_BIRTHS     32
 
-static_assert(IDENTITY_BIRTHS + 8 * IDENTITY_BIRTHS_MAX <= IDENTITY_BYTES, "the births fit");
+static_assert(IDENTITY_BIRTHS + 8 * IDENTITY_BIRTHS_MAX == IDENTITY_BYTES &&
+                  IDENTITY_BYTES <= IDENTITY_COPY_STEP,
+              "the births fit a copy");
 
 struct identity_file {
     const char *path;

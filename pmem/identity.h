@@ -7,13 +7,12 @@
  * The file (little endian) is one page, with two copies of this, at 0 and at 2048:
  *    0  u64  magic "PLLUXWHO"
  *    8  u32  version, 1
- *   12  u32  crc32c of the 128 bytes with this field zero
+ *   12  u32  crc32c of the 1952 bytes with this field zero
  *   16  u64  cluster
  *   24  u16  node
  *   26  u16  shard
  *   28  u32  number of births that were ever noted
  *   32  u64  each: the last IDENTITY_BIRTHS_MAX births, the newest first; 0: none
- *   96  [32] zero
  *
  * The older copy is written first, and is durable before the newer one is written. So one of them
  * is always whole.

@@ -4,11 +4,7 @@
 /* By what the node says, or by what an operator says of its node. */
 static bool is_replaced(const struct members_newcomer *newcomer, uint64_t birth)
 {
-    for (uint32_t i = 0; i < newcomer->replaced_count; i++) {
-        if (newcomer->replaced[i] == birth && birth != 0)
-            return true;
-    }
-    return newcomer->is_ordered;
+    return newcomer->is_ordered || newcomer->replaced == birth;
 }
 
 /* The slot of another storage of the newcomer's node that is a member in this way. */
@@ -24,12 +20,13 @@ static uint32_t other_slot(const struct raft_configuration *now,
     return RAFT_SLOT_NONE;
 }
 
-/* A learner that was lost before it became a voter makes way. It and the newcomer cannot change
- * places in one record: the slot would be taken for the same member's. */
+/* A learner of the node that is not its storage any more was lost before it became a voter, and
+ * makes way. It and the newcomer cannot change places in one record: the slot would be taken for
+ * the same member's. */
 static bool drop_learner(const struct members_newcomer *newcomer, struct raft_configuration *next)
 {
     uint32_t slot = other_slot(next, newcomer, RAFT_LEARNER);
-    if (slot == RAFT_SLOT_NONE || !is_replaced(newcomer, next->members[slot].storage.birth))
+    if (slot == RAFT_SLOT_NONE)
         return false;
     next->members[slot] = (struct raft_member){0};
     return true;
@@ -38,8 +35,6 @@ static bool drop_learner(const struct members_newcomer *newcomer, struct raft_co
 static bool add_learner(const struct members_newcomer *newcomer, uint32_t old_slot,
                         struct raft_configuration *next)
 {
-    if (other_slot(next, newcomer, RAFT_LEARNER) != RAFT_SLOT_NONE)
-        return false;
     struct raft_member learner = next->members[old_slot]; /* at the same address */
     learner.storage = newcomer->storage;
     learner.membership = RAFT_LEARNER;

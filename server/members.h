@@ -14,8 +14,7 @@
 /* A storage that asks to be taken in, and what the leader knows of it. */
 struct members_newcomer {
     struct raft_storage storage;
-    const uint64_t *replaced; /* births that it says it takes the place of; 0: none */
-    uint32_t replaced_count;
+    uint64_t replaced; /* a birth that it says it takes the place of; 0: none */
     bool is_ordered;   /* an operator says that it takes the place of its node's storage */
     bool is_silent;    /* the storage of its node that is a member has not been heard of lately */
     bool is_caught_up; /* as a learner it has the log, or nearly */

@@ -68,8 +68,8 @@ struct replica {
     uint64_t room_births[NODES_MAX]; /* of their storages */
     uint64_t configuration_version;  /* that they are of */
     struct replica_snapshot snapshot;
-    uint64_t replaced[IDENTITY_BIRTHS_MAX - 1]; /* births of storages that this one replaced */
-    uint64_t announced_ns;                      /* when this storage last told who it is */
+    uint64_t births[IDENTITY_BIRTHS_MAX]; /* that the storages of this node had */
+    uint64_t announced_ns;                /* when this storage last told who it is */
     struct replica_order order;
     uint64_t led_since_ns;     /* as the leader of its term */
     struct engine_lack lack;   /* why no record is applied any more; none: limit is 0 */
@@ -164,8 +164,8 @@ enum error replica_open_storage(struct replica *replica, const struct snapshot_i
 
 /* replica_members.c */
 
-/* Tells a node that sent something for another storage which one this is. */
-void replica_announce_storage(struct replica *replica, uint16_t to);
+/* Tells a node that sent something for the storage `addressed` which one this is. */
+void replica_announce_storage(struct replica *replica, uint16_t to, uint64_t addressed);
 void replica_receive_storage(struct replica *replica, uint16_t sender, struct span body);
 /* Leader: for the longest election timeout nothing was heard of this other member. */
 bool replica_is_silent(const struct replica *replica, uint64_t birth);

@@ -13,7 +13,17 @@
 /* A learner that lacks no more records than this is as good as the voters. */
 #define BEHIND_RECORDS_MAX 1024
 
-void replica_announce_storage(struct replica *replica, uint16_t to)
+/* Whether an earlier storage of this node had this birth. */
+static bool had_birth(const struct replica *replica, uint64_t birth)
+{
+    for (uint32_t i = 0; i < IDENTITY_BIRTHS_MAX; i++) {
+        if (replica->births[i] == birth && birth != replica->options.raft.self.birth)
+            return birth != 0;
+    }
+    return false;
+}
+
+void replica_announce_storage(struct replica *replica, uint16_t to, uint64_t addressed)
 {
     uint64_t now_ns = replica->shared->now_ns;
     const struct address *address = replica_peer_address(replica, to);
@@ -22,8 +32,9 @@ void replica_announce_storage(struct replica *replica, uint16_t to)
         return;
     replica->announced_ns = now_ns;
     struct wire_storage_message message = {.fingerprint = replica->fingerprint,
-                                           .birth = replica->options.raft.self.birth};
-    memcpy(message.replaced, replica->replaced, sizeof(message.replaced));
+                                           .birth = replica->options.raft.self.birth,
+                                           .replaced =
+                                               had_birth(replica, addressed) ? addressed : 0};
     struct wire_writer writer = {.data = replica->shared->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     wire_storage_encode(&writer, &message);
@@ -81,7 +92,6 @@ void replica_receive_storage(struct replica *replica, uint16_t sender, struct sp
     uint64_t index;
     struct members_newcomer newcomer = {.storage = {.birth = message.birth, .id = sender},
                                         .replaced = message.replaced,
-                                        .replaced_count = IDENTITY_BIRTHS_MAX - 1,
                                         .is_ordered = is_ordered(replica, sender),
                                         .is_silent = is_reached_silent(replica, sender),
                                         .is_caught_up = is_caught_up(replica, message.birth)};

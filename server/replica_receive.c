@@ -79,7 +79,7 @@ static void receive_raft(struct replica *replica, const struct replica_message *
         replica_note_room(replica, &message, &beside.room);
     if (error == ERR_STORAGE) {
         replica->counters.drop_storage++;
-        replica_announce_storage(replica, message.from.id);
+        replica_announce_storage(replica, message.from.id, message.to.birth);
     }
 }
 

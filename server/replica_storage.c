@@ -50,16 +50,14 @@ static enum error open_identity(struct replica *replica, char *ret_reason, size_
     enum error error = identity_read(path, owner, &identity, ret_reason, reason_size);
     if (error != OK)
         return error;
-    uint32_t older = 1; /* of the births that are older than this one */
     if (identity.births[0] != found->birth) {
         /* A new log is noted, also where a power loss came between its making and this. */
         bool is_new = found->is_created || is_empty(found);
         if (identity.births[0] != 0 && (!is_new || has_had(&identity, found->birth)))
             return refuse_other_log(replica, &identity, ret_reason, reason_size);
-        older = 0;
         error = identity_note(path, owner, found->birth, ret_reason, reason_size);
     }
-    memcpy(replica->replaced, identity.births + older, sizeof(replica->replaced));
+    memcpy(replica->births, identity.births, sizeof(replica->births));
     return error;
 }
 

@@ -3,14 +3,12 @@
  *    0  u32  fingerprint
  *    4  u32  zero
  *    8  u64  birth of the sender's storage
- *   16  u64  each: births that it took the place of, the newest first; 0: none
+ *   16  u64  birth that was addressed, if a storage of the node had it; else 0
  */
 #include "wire/wire_internal.h"
 #include "wire/wire_storage.h"
 
-#define REPLACED_MAX       (IDENTITY_BIRTHS_MAX - 1)
-#define REPLACED_OFFSET    16
-#define MESSAGE_SIZE_BYTES (REPLACED_OFFSET + 8 * REPLACED_MAX)
+#define MESSAGE_SIZE_BYTES 24
 
 void wire_storage_encode(struct wire_writer *writer, const struct wire_storage_message *message)
 {
@@ -21,8 +19,7 @@ void wire_storage_encode(struct wire_writer *writer, const struct wire_storage_m
     le32_store(to, message->fingerprint);
     le32_store(to + 4, 0);
     le64_store(to + 8, message->birth);
-    for (uint32_t i = 0; i < REPLACED_MAX; i++)
-        le64_store(to + REPLACED_OFFSET + (size_t)8 * i, message->replaced[i]);
+    le64_store(to + 16, message->replaced);
 }
 
 enum error wire_storage_decode(struct span bytes, struct wire_storage_message *ret_message)
@@ -32,11 +29,10 @@ enum error wire_storage_decode(struct span bytes, struct wire_storage_message *r
     if (le32_load(bytes.data + 4) != 0)
         return ERR_RESERVED;
     struct wire_storage_message message = {.fingerprint = le32_load(bytes.data),
-                                           .birth = le64_load(bytes.data + 8)};
+                                           .birth = le64_load(bytes.data + 8),
+                                           .replaced = le64_load(bytes.data + 16)};
     if (message.birth == 0)
         return ERR_RANGE;
-    for (uint32_t i = 0; i < REPLACED_MAX; i++)
-        message.replaced[i] = le64_load(bytes.data + REPLACED_OFFSET + (size_t)8 * i);
     *ret_message = message;
     return OK;
 }

@@ -1,6 +1,7 @@
 /*
  * What a node says when it is sent something for a storage that it does not have: which storage it
- * has, and which ones that took the place of. Its leader may take it in (server/members.h).
+ * has, and whether that takes the place of the one that was addressed. Its leader may take it in
+ * (server/members.h).
  *
  * Owner: the caller. Pure; any thread.
  */
@@ -13,9 +14,9 @@
 #include "wire/wire_writer.h"
 
 struct wire_storage_message {
-    uint32_t fingerprint;                       /* as in wire_peer.h */
-    uint64_t birth;                             /* not 0 */
-    uint64_t replaced[IDENTITY_BIRTHS_MAX - 1]; /* the newest first; 0: none */
+    uint32_t fingerprint; /* as in wire_peer.h */
+    uint64_t birth;       /* not 0 */
+    uint64_t replaced;    /* that was addressed, if a storage of this node had it; else 0 */
 };
 
 void wire_storage_encode(struct wire_writer *writer, const struct wire_storage_message *message);

@@ -21,14 +21,11 @@ static struct raft_configuration voters_of(uint16_t count)
     return made;
 }
 
-static const uint64_t replaced[] = {LOST, 0, 0};
-
 /* Node 3 has lost storage 3 and has storage 103 now. */
 static struct members_newcomer newcomer_of(bool is_caught_up)
 {
     return (struct members_newcomer){.storage = {.birth = FRESH, .id = 3},
-                                     .replaced = replaced,
-                                     .replaced_count = 3,
+                                     .replaced = LOST,
                                      .is_silent = true,
                                      .is_caught_up = is_caught_up};
 }
@@ -88,7 +85,7 @@ static void test_members_take_no_storage_that_names_no_member(void **state)
     struct raft_configuration now = voters_of(3);
     struct raft_configuration next;
     struct members_newcomer newcomer = newcomer_of(true);
-    newcomer.replaced_count = 0; /* a new disk without the identity of the old one */
+    newcomer.replaced = 0; /* a new disk without the identity of the old one */
     assert_false(members_next(&now, &newcomer, &next));
     newcomer = newcomer_of(true);
     newcomer.storage.id = 2; /* another node's storage is not its to replace */
@@ -110,13 +107,10 @@ static void test_members_keep_a_storage_that_is_still_heard(void **state)
 static void test_members_drop_a_learner_that_was_lost_too(void **state)
 {
     (void)state;
-    static const uint64_t both[] = {FRESH, LOST};
     struct raft_configuration now = with_learner();
     struct raft_configuration next;
     struct members_newcomer newcomer = newcomer_of(true);
     newcomer.storage.birth = 203;
-    newcomer.replaced = both;
-    newcomer.replaced_count = 2;
     assert_true(members_next(&now, &newcomer, &next));
     assert_true(raft_configuration_slot(&next, FRESH) == RAFT_SLOT_NONE);
     assert_true(raft_configuration_slot(&next, 203) == RAFT_SLOT_NONE);
@@ -133,7 +127,7 @@ static void test_members_take_what_an_operator_orders(void **state)
     struct raft_configuration now = voters_of(3);
     struct raft_configuration next;
     struct members_newcomer newcomer = newcomer_of(false);
-    newcomer.replaced_count = 0; /* the identity is lost, too */
+    newcomer.replaced = 0; /* the identity is lost, too */
     newcomer.is_ordered = true;
     newcomer.is_silent = false;
     assert_false(members_next(&now, &newcomer, &next));
@@ -149,7 +143,7 @@ static void test_members_go_on_with_a_learner_without_the_order(void **state)
     struct raft_configuration now = with_learner();
     struct raft_configuration next;
     struct members_newcomer newcomer = newcomer_of(true);
-    newcomer.replaced_count = 0;
+    newcomer.replaced = 0;
     assert_true(members_next(&now, &newcomer, &next));
     assert_int_equal(member_of(&next, FRESH)->membership, RAFT_INCOMING);
 }
@@ -161,7 +155,7 @@ static void test_members_drop_a_lost_learner_by_order(void **state)
     struct raft_configuration next;
     struct members_newcomer newcomer = newcomer_of(false);
     newcomer.storage.birth = 203;
-    newcomer.replaced_count = 0;
+    newcomer.replaced = 0;
     assert_false(members_next(&now, &newcomer, &next));
     newcomer.is_ordered = true;
     assert_true(members_next(&now, &newcomer, &next));

@@ -12,11 +12,9 @@ static uint8_t buffer[256];
 
 static struct wire_storage_message message_of(void)
 {
-    struct wire_storage_message message = {.fingerprint = 0x01020304,
-                                           .birth = UINT64_C(0x1122334455667788)};
-    for (uint32_t i = 0; i < IDENTITY_BIRTHS_MAX - 1; i++)
-        message.replaced[i] = UINT64_MAX - i;
-    return message;
+    return (struct wire_storage_message){.fingerprint = 0x01020304,
+                                         .birth = UINT64_C(0x1122334455667788),
+                                         .replaced = UINT64_C(0x99aabbccddeeff00)};
 }
 
 static struct span encode(const struct wire_storage_message *message)
@@ -35,7 +33,7 @@ static void test_storage_is_read_back(void **state)
     assert_int_equal(wire_storage_decode(encode(&message), &found), OK);
     assert_int_equal(found.fingerprint, message.fingerprint);
     assert_true(found.birth == message.birth);
-    assert_memory_equal(found.replaced, message.replaced, sizeof(found.replaced));
+    assert_true(found.replaced == message.replaced);
 }
 
 static void test_storage_of_another_size_is_refused(void **state)
