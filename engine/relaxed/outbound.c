@@ -123,6 +123,14 @@ static struct request_builder builder_begin(struct engine *engine, uint64_t floo
     return builder;
 }
 
+/* What a request with several ops may take: with its headers it must fit one record of the log, or
+ * the leader would refuse it for ever. One op always fits. */
+static size_t request_bytes_soft(const struct engine *engine)
+{
+    size_t half = engine->view.record_bytes_max / 2;
+    return half < BATCH_SIZE_BYTES_SOFT ? half : BATCH_SIZE_BYTES_SOFT;
+}
+
 /* A request of the ops from `outbound.next` on; moves it over them. */
 static struct request outbound_build(struct engine *engine)
 {
@@ -139,8 +147,8 @@ static struct request outbound_build(struct engine *engine)
         if (op->entry == NULL)
             continue;
         size_t size = store_entry_key_size(op->entry) + op->entry->value_size_bytes;
-        bool is_enough =
-            builder.writer.size_bytes + size > BATCH_SIZE_BYTES_SOFT || outbound_is_blocked(engine);
+        bool is_enough = builder.writer.size_bytes + size > request_bytes_soft(engine) ||
+                         outbound_is_blocked(engine);
         if (count + op->cancel_count + 1 > REQUEST_OPS_MAX || (count > 0 && is_enough))
             break;
         count += op->cancel_count + 1u;

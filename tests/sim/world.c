@@ -392,13 +392,17 @@ static size_t replica_describe(const struct world *world, uint32_t number, uint3
 {
     const struct sim_node *node = &world->nodes[number];
     struct raft_status status = {0};
-    if (node->is_running)
-        replica_raft_status(node_replica(node, shard), &status);
-    int told =
-        snprintf(text, size, " n%u.%u:%s%d/t%llu/l%llu/c%llu%s", number + 1, shard,
-                 node->is_running ? "role" : "down", (int)status.role,
-                 (unsigned long long)status.term, (unsigned long long)status.last_index,
-                 (unsigned long long)status.commit_index, status.is_tail_suspect ? "/suspect" : "");
+    uint64_t pending = 0;
+    if (node->is_running) {
+        struct replica *replica = node_replica(node, shard);
+        replica_raft_status(replica, &status);
+        pending = engine_counters(replica_engine(replica))->relaxed_pending;
+    }
+    int told = snprintf(text, size, " n%u.%u:%s%d/t%llu/l%llu/c%llu/p%llu%s", number + 1, shard,
+                        node->is_running ? "role" : "down", (int)status.role,
+                        (unsigned long long)status.term, (unsigned long long)status.last_index,
+                        (unsigned long long)status.commit_index, (unsigned long long)pending,
+                        status.is_tail_suspect ? "/suspect" : "");
     return told > 0 ? (size_t)told : 0;
 }
 

@@ -87,6 +87,34 @@ static void test_forward_keeps_the_order_of_one_key(void **state)
     assert_int_equal(engine_counters(p->node->engine)->relaxed_applied, 3);
 }
 
+/* The largest record of a log may be small. */
+static void test_forward_fits_a_record_of_the_log(void **state)
+{
+    struct pair *p = *state;
+    static struct kept kept;
+    static char value[1501];
+    memset(value, 'x', sizeof(value) - 1);
+    p->node->view.record_bytes_max = 8192;
+    p->leader->view.record_bytes_max = 8192;
+    fixture_turn(p->node, 0);
+    fixture_turn(p->leader, 0);
+    for (uint64_t seq = 1; seq <= 9; seq++) {
+        char key[] = {(char)('a' + seq), 0};
+        fixture_pend(p->node, seq, key, value);
+    }
+    uint32_t count = 0;
+    fixture_turn(p->node, 0);
+    while (keep_forward(p->node, &kept)) {
+        assert_in_range(kept.size_bytes, 1, 8192);
+        deliver(p, &kept);
+        commit(p);
+        count++;
+    }
+    assert_in_range(count, 2, 9);
+    assert_int_equal(engine_counters(p->leader->engine)->forwards_refused, 0);
+    assert_int_equal(engine_counters(p->node->engine)->relaxed_applied, 9);
+}
+
 /* A batch without room leaves when a record before it applies: until then there is nothing to
  * do. */
 static void test_forward_asks_for_no_turn_while_the_batch_is_full(void **state)
@@ -420,6 +448,7 @@ int main(void)
         T(test_forward_goes_to_the_next_leader),
         T(test_forward_keeps_the_order_of_one_key),
         T(test_forward_asks_for_no_turn_while_the_batch_is_full),
+        T(test_forward_fits_a_record_of_the_log),
         T(test_forward_keeps_a_pending_value_visible_when_others_commit),
         T(test_forward_never_applies_what_was_cancelled_before),
         T(test_forward_ignores_a_cancel_of_what_has_applied),
