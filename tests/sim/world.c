@@ -337,10 +337,15 @@ static bool world_await(struct world *world, bool (*is_reached)(struct world *),
     return verdict_is_broken(&world->verdict) || is_reached(world);
 }
 
-/* What its node had accepted did not fit into the store. */
+/* Blocks of the cursor of a taker, which tries until it has the room. */
+#define CURSOR_BLOCKS 16
+
+/* What its node had accepted did not fit into the store, or a taker's cursor may not. */
 static bool is_store_full(struct replica *replica)
 {
-    return engine_counters(replica_engine(replica))->relaxed_blocked > 0;
+    const struct engine_counters *counters = engine_counters(replica_engine(replica));
+    return counters->relaxed_blocked > 0 || counters->keys >= counters->keys_max ||
+           counters->blocks + CURSOR_BLOCKS > counters->blocks_max;
 }
 
 /* A full store ends progress by design: then only safety is judged. A full log does not: what it
