@@ -118,6 +118,10 @@ MUST_USE enum error log_open(const struct log_options *options, struct arena *ar
                              struct log **ret_log, struct log_recovery *ret_recovery);
 void log_close(struct log *log);
 
+/* Whether the log has had neither a record nor a term: nothing was ever answered from it. It may
+ * begin behind a snapshot that was there before it. */
+bool log_is_unused(const struct log_recovery *recovery);
+
 struct medium *log_medium(struct log *log);
 
 /* A segment size that suits a file of this size: it takes the largest record. */

@@ -293,6 +293,11 @@ static void log_describe(const struct log *log, const char *path, bool is_repair
         doubt_describe(log, path, ret_recovery);
 }
 
+bool log_is_unused(const struct log_recovery *recovery)
+{
+    return recovery->term == 0 && recovery->last_index < recovery->first_index;
+}
+
 enum error log_open(const struct log_options *options, struct arena *arena, struct log **ret_log,
                     struct log_recovery *ret_recovery)
 {

@@ -9,11 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_empty(const struct log_recovery *found)
-{
-    return found->term == 0 && found->last_index == 0;
-}
-
 static bool has_had(const struct identity_births *identity, uint64_t birth)
 {
     for (uint32_t i = 0; i < IDENTITY_BIRTHS_MAX; i++) {
@@ -52,7 +47,7 @@ static enum error open_identity(struct replica *replica, char *ret_reason, size_
         return error;
     if (identity.births[0] != found->birth) {
         /* A new log is noted, also where a power loss came between its making and this. */
-        bool is_new = found->is_created || is_empty(found);
+        bool is_new = found->is_created || log_is_unused(found);
         if (identity.births[0] != 0 && (!is_new || has_had(&identity, found->birth)))
             return refuse_other_log(replica, &identity, ret_reason, reason_size);
         error = identity_note(path, owner, found->birth, ret_reason, reason_size);

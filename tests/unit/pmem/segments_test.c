@@ -341,6 +341,31 @@ static void test_open_begins_anew_where_the_snapshot_is_ahead(void **state)
     assert_false(fixture->recovery.is_suspect);
 }
 
+/* A file that was made beside older snapshots, and then the power went. */
+static void test_log_behind_a_kept_snapshot_is_unused(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->snapshot_index = 500;
+    fixture->snapshot_term = 7;
+    log_close(fixture->log);
+    medium_sim_remove(fixture->sim, PATH);
+    assert_int_equal(fixture_open(fixture), OK);
+    assert_true(fixture->recovery.is_created);
+    assert_int_equal(fixture->recovery.last_index, 500);
+    assert_true(log_is_unused(&fixture->recovery));
+    lose_power(fixture, 0);
+    assert_false(fixture->recovery.is_created);
+    assert_true(log_is_unused(&fixture->recovery));
+    log_write_hard_state(fixture->log, 8, 3);
+    persist(fixture);
+    lose_power(fixture, 0);
+    assert_false(log_is_unused(&fixture->recovery)); /* it has voted */
+    append(fixture, 8);
+    persist(fixture);
+    lose_power(fixture, 0);
+    assert_false(log_is_unused(&fixture->recovery));
+}
+
 static void test_open_begins_anew_where_the_terms_differ(void **state)
 {
     struct fixture *fixture = *state;
@@ -552,6 +577,7 @@ int main(void)
         TEST(test_truncation_to_the_begin_names_no_place),
         TEST(test_reset_begins_behind_the_snapshot),
         TEST(test_open_begins_anew_where_the_snapshot_is_ahead),
+        TEST(test_log_behind_a_kept_snapshot_is_unused),
         TEST(test_open_begins_anew_where_the_terms_differ),
         TEST(test_log_that_begins_behind_its_snapshot_is_suspect),
         TEST(test_word_of_the_table_is_repaired_from_its_copy),
