@@ -10,6 +10,7 @@
 #define POLLUX_SERVER_MEMBERS_H
 
 #include "raft/configuration.h"
+#include "raft/raft.h"
 
 /* A storage that asks to be taken in, and what the leader knows of it. */
 struct members_newcomer {
@@ -19,6 +20,12 @@ struct members_newcomer {
     bool is_silent;    /* the storage of its node that is a member has not been heard of lately */
     bool is_caught_up; /* as a learner it has the log, or nearly */
 };
+
+/*
+ * Whether a learner may become a voter: it has acknowledged the log, or nearly all of it, and its
+ * vote is as good as another's. A voter that is not settled elects nobody beside one that is lost.
+ */
+bool members_is_caught_up(const struct raft_peer_progress *progress, uint64_t last_index);
 
 /*
  * The configuration to propose next; false: there is nothing to do, or not now. Never one that is

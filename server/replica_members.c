@@ -10,9 +10,6 @@
 
 #include <string.h>
 
-/* A learner that lacks no more records than this is as good as the voters. */
-#define BEHIND_RECORDS_MAX 1024
-
 /* Whether an earlier storage of this node had this birth. */
 static bool had_birth(const struct replica *replica, uint64_t birth)
 {
@@ -73,7 +70,14 @@ static bool is_caught_up(const struct replica *replica, uint64_t birth)
 {
     struct raft_peer_progress progress;
     return raft_storage_progress(replica->raft, birth, &progress) &&
-           progress.match_index + BEHIND_RECORDS_MAX >= replica->status.last_index;
+           members_is_caught_up(&progress, replica->status.last_index);
+}
+
+/* For a configuration, for the one that leaves a joint one by itself, and for a later leader. */
+static bool has_configuration_room(const struct replica *replica)
+{
+    return log_append_room_bytes(replica->log) >=
+           LOG_NOOP_TAIL_SIZE_BYTES + 2 * log_record_room_bytes(RAFT_CONFIGURATION_BYTES_MAX);
 }
 
 void replica_receive_storage(struct replica *replica, uint16_t sender, struct span body)
@@ -87,7 +91,7 @@ void replica_receive_storage(struct replica *replica, uint16_t sender, struct sp
         replica->counters.drop_fingerprint++;
         return;
     }
-    if (replica->status.role != RAFT_LEADER)
+    if (replica->status.role != RAFT_LEADER || !has_configuration_room(replica))
         return;
     uint64_t index;
     struct members_newcomer newcomer = {.storage = {.birth = message.birth, .id = sender},

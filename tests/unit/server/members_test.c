@@ -104,6 +104,7 @@ static void test_members_keep_a_storage_that_is_still_heard(void **state)
     assert_false(members_next(&now, &newcomer, &next));
 }
 
+/* The newcomer has a slot of its own: nothing of the lost one's progress is taken for its. */
 static void test_members_drop_a_learner_that_was_lost_too(void **state)
 {
     (void)state;
@@ -113,12 +114,39 @@ static void test_members_drop_a_learner_that_was_lost_too(void **state)
     newcomer.storage.birth = 203;
     assert_true(members_next(&now, &newcomer, &next));
     assert_true(raft_configuration_slot(&next, FRESH) == RAFT_SLOT_NONE);
-    assert_true(raft_configuration_slot(&next, 203) == RAFT_SLOT_NONE);
-    assert_true(raft_configuration_may_follow(&now, &next));
-    now = next;
-    assert_true(members_next(&now, &newcomer, &next));
     assert_int_equal(member_of(&next, 203)->membership, RAFT_LEARNER);
+    assert_true(raft_configuration_slot(&next, 203) != raft_configuration_slot(&now, FRESH));
     assert_true(raft_configuration_may_follow(&now, &next));
+}
+
+/* The node knows of the learner only, as its identity was lost before; or it was asked of the
+ * learner first, and tells nobody more for a while. */
+static void test_members_take_a_storage_that_names_the_lost_learner(void **state)
+{
+    (void)state;
+    struct raft_configuration now = with_learner();
+    struct raft_configuration next;
+    struct members_newcomer newcomer = newcomer_of(false);
+    newcomer.storage.birth = 203;
+    newcomer.replaced = FRESH;
+    assert_true(members_next(&now, &newcomer, &next));
+    assert_true(raft_configuration_slot(&next, FRESH) == RAFT_SLOT_NONE);
+    assert_int_equal(member_of(&next, 203)->membership, RAFT_LEARNER);
+    assert_int_equal(member_of(&next, LOST)->membership, RAFT_VOTER);
+    newcomer.is_silent = false;
+    assert_false(members_next(&now, &newcomer, &next));
+}
+
+static void test_members_let_only_a_settled_learner_count(void **state)
+{
+    (void)state;
+    struct raft_peer_progress progress = {.match_index = 500};
+    assert_true(members_is_caught_up(&progress, 600));
+    assert_false(members_is_caught_up(&progress, 500 + 1025));
+    progress.is_suspect = true; /* its vote would elect nobody, if a voter was lost now */
+    assert_false(members_is_caught_up(&progress, 500));
+    progress = (struct raft_peer_progress){0}; /* never heard, and the log is short */
+    assert_false(members_is_caught_up(&progress, 10));
 }
 
 static void test_members_take_what_an_operator_orders(void **state)
@@ -170,6 +198,8 @@ int main(void)
         cmocka_unit_test(test_members_take_no_storage_that_names_no_member),
         cmocka_unit_test(test_members_keep_a_storage_that_is_still_heard),
         cmocka_unit_test(test_members_drop_a_learner_that_was_lost_too),
+        cmocka_unit_test(test_members_take_a_storage_that_names_the_lost_learner),
+        cmocka_unit_test(test_members_let_only_a_settled_learner_count),
         cmocka_unit_test(test_members_take_what_an_operator_orders),
         cmocka_unit_test(test_members_go_on_with_a_learner_without_the_order),
         cmocka_unit_test(test_members_drop_a_lost_learner_by_order),
