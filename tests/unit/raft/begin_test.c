@@ -294,8 +294,9 @@ static void test_begin_can_move_up_to_the_commit_index(void **state)
 
 static enum error install(uint64_t index, uint64_t term)
 {
-    struct raft_event event = {
-        .type = RAFT_EVENT_INSTALLED, .now_ns = now_ns, .installed = {index, term}};
+    struct raft_event event = {.type = RAFT_EVENT_INSTALLED,
+                               .now_ns = now_ns,
+                               .installed = {.index = index, .term = term}};
     return step(&event);
 }
 
