@@ -16,9 +16,9 @@
  * superseded it.
  *
  * A node that lost records is suspect until it has again as many as it may have lost: its records
- * carry a flag meanwhile, so that a second crash does not hide the first. A file that was just
- * created may stand for one that was lost with everything in it, so every log is suspect to begin
- * with: the first record without the flag, or the settled mark, shows that a quorum has settled it.
+ * carry a flag meanwhile, so that a second crash does not hide the first. Every log is suspect to
+ * begin with: the first record without the flag, or the settled mark, shows that a quorum has
+ * settled it.
  */
 #include "pmem/log_internal.h"
 
