@@ -3,6 +3,31 @@
 
 #include "client/client_internal.h"
 
+enum plx_outcome errand_refusal(enum wire_status status)
+{
+    switch (status) {
+    case WIRE_STATUS_BAD_REQUEST:
+        return PLX_E_ARGUMENT;
+    case WIRE_STATUS_OVERLOADED:
+    case WIRE_STATUS_LOG_FULL:
+        return PLX_E_OVERLOADED;
+    case WIRE_STATUS_UNSUPPORTED:
+        return PLX_E_UNSUPPORTED;
+    case WIRE_STATUS_OK:
+    case WIRE_STATUS_NOT_LEADER:
+    case WIRE_STATUS_NO_QUORUM:
+    case WIRE_STATUS_EXPIRED:
+    case WIRE_STATUS_INCARNATION:
+    case WIRE_STATUS_TOO_STALE:
+    case WIRE_STATUS_PENDING:
+    case WIRE_STATUS_UNKNOWN:
+    case WIRE_STATUS_WRONG_SHARD:
+    case WIRE_STATUS_END:
+        break;
+    }
+    return PLX_TIMEOUT;
+}
+
 static bool has_time(const struct plx_client *client, const struct errand *errand)
 {
     return client->now_ns < errand->until_ns && !is_cancelled_since(client, errand->epoch);

@@ -28,6 +28,9 @@ struct errand {
     bool is_asked;  /* at least one packet was sent */
 };
 
+/* For `outcome`: what a status means that is none of the errand's own. */
+enum plx_outcome errand_refusal(enum wire_status status);
+
 /*
  * Runs it, without the mutex. What `outcome` says, or: PLX_TIMEOUT: nobody did it in time;
  * PLX_E_UNREACHABLE: the leader did not answer, and may have done it. PLX_E_ARGUMENT: no such

@@ -166,31 +166,10 @@ static void transfer_encode(const struct errand *errand, uint64_t number, uint64
 
 static enum plx_outcome transfer_outcome(const struct errand *errand,
                                          const struct wire_reply *reply)
-
 {
     (void)errand;
-    switch ((enum wire_status)reply->status) {
-    case WIRE_STATUS_OK:
-        return PLX_OK;
-    case WIRE_STATUS_BAD_REQUEST:
-        return PLX_E_ARGUMENT;
-    case WIRE_STATUS_OVERLOADED:
-    case WIRE_STATUS_LOG_FULL:
-        return PLX_E_OVERLOADED;
-    case WIRE_STATUS_UNSUPPORTED:
-        return PLX_E_UNSUPPORTED;
-    case WIRE_STATUS_NOT_LEADER:
-    case WIRE_STATUS_NO_QUORUM:
-    case WIRE_STATUS_EXPIRED:
-    case WIRE_STATUS_INCARNATION:
-    case WIRE_STATUS_TOO_STALE:
-    case WIRE_STATUS_PENDING:
-    case WIRE_STATUS_UNKNOWN:
-    case WIRE_STATUS_WRONG_SHARD:
-    case WIRE_STATUS_END:
-        break;
-    }
-    return PLX_TIMEOUT;
+    return reply->status == WIRE_STATUS_OK ? PLX_OK
+                                           : errand_refusal((enum wire_status)reply->status);
 }
 
 enum plx_outcome plx_transfer(struct plx_client *client, uint16_t shard, uint16_t target,

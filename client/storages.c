@@ -92,30 +92,16 @@ static void replace_encode(const struct errand *errand, uint64_t number, uint64_
 static enum plx_outcome replace_outcome(const struct errand *errand, const struct wire_reply *reply)
 {
     (void)errand;
-    switch ((enum wire_status)reply->status) {
+    switch (reply->status) {
     case WIRE_STATUS_OK:
         return PLX_OK;
     case WIRE_STATUS_UNKNOWN:
         return PLX_MISMATCH;
     case WIRE_STATUS_PENDING:
         return PLX_E_PERMISSION;
-    case WIRE_STATUS_BAD_REQUEST:
-        return PLX_E_ARGUMENT;
-    case WIRE_STATUS_OVERLOADED:
-    case WIRE_STATUS_LOG_FULL:
-        return PLX_E_OVERLOADED;
-    case WIRE_STATUS_UNSUPPORTED:
-        return PLX_E_UNSUPPORTED;
-    case WIRE_STATUS_NOT_LEADER:
-    case WIRE_STATUS_NO_QUORUM:
-    case WIRE_STATUS_EXPIRED:
-    case WIRE_STATUS_INCARNATION:
-    case WIRE_STATUS_TOO_STALE:
-    case WIRE_STATUS_WRONG_SHARD:
-    case WIRE_STATUS_END:
-        break;
+    default:
+        return errand_refusal((enum wire_status)reply->status);
     }
-    return PLX_TIMEOUT;
 }
 
 enum plx_outcome plx_replace(struct plx_client *client, uint16_t shard, const struct plx_lost *lost,
