@@ -14,6 +14,8 @@
 #define VOTER_ID_MAX 255
 /* Births of a storage and of those before it that its node keeps in mind. */
 #define IDENTITY_BIRTHS_MAX 240
+/* Starts that a storage keeps in mind: whoever heard of none of them takes it for set back. */
+#define LOG_STARTS_MAX 248
 /* Storages in a configuration: those of two halves that share none, and two that catch up. */
 #define RAFT_MEMBERS_MAX (2 * NODES_MAX + 2)
 /* An encoded configuration. */

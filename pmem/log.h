@@ -19,8 +19,8 @@
  * node that lost its log must not vote as if it had never acknowledged anything.
  *
  * The file (little endian):
- *      0  4096 bytes  header: see header.c
- *   4096  4096 bytes  hard state, commit hint, settled mark: see hard_state.c
+ *      0  4096 bytes  header: see header.c; starts: see starts.c
+ *   4096  4096 bytes  hard state, commit hint, settled mark: see hard_state.c; count of the starts
  *   8192  4096 bytes  table of segments: see segments.c; absent in a log of one segment
  *                     records, each aligned to RECORD_ALIGN_BYTES
  *
@@ -72,6 +72,7 @@ struct log_options {
     size_t segment_size_bytes;
     bool is_created; /* create when missing */
     uint64_t birth;  /* of a file to be created: random, not 0 */
+    uint64_t start;  /* of this start of its node: random; 0: not noted in this file */
     struct log_identity identity;
     /* The newest snapshot of what the log decides, durable and whole; index 0: none. A log that
      * does not go on from there begins anew behind it. */
@@ -121,6 +122,11 @@ void log_close(struct log *log);
 /* Whether the log has had neither a record nor a term: nothing was ever answered from it. It may
  * begin behind a snapshot that was there before it. */
 bool log_is_unused(const struct log_recovery *recovery);
+
+/* The number of this start (log_options.start), which is durable since log_open. */
+uint64_t log_start(const struct log *log);
+/* Whether the number is one of the last LOG_STARTS_MAX starts of this file, this one among them. */
+bool log_had_start(const struct log *log, uint64_t start);
 
 struct medium *log_medium(struct log *log);
 

@@ -9,19 +9,21 @@
 #include "base/limits.h"
 #include "pmem/log.h"
 
-#define LOG_HEADER_COPY_OFFSET 2048u /* the second copy of the file header */
-#define LOG_HEADER_SIZE_BYTES  64u
-#define LOG_STATE_OFFSET       4096u
-#define LOG_SLOT_STEP_BYTES    512u /* slots lie in different sectors */
-#define LOG_SLOTS              2u
-#define LOG_HINT_OFFSET        (LOG_STATE_OFFSET + 1024u)
-#define LOG_SETTLED_OFFSET     (LOG_STATE_OFFSET + 1536u)
-#define LOG_BEGIN_OFFSET       (LOG_STATE_OFFSET + 2048u)
-#define LOG_BIRTHS_OFFSET      (LOG_STATE_OFFSET + 2560u)
-#define LOG_BIRTHS_MAX         64u   /* that a node has voted for */
-#define LOG_RECORDS_OFFSET     8192u /* of a log of one segment; else the table lies here */
-#define LOG_TABLE_SIZE_BYTES   4096u
-#define LOG_TABLE_COPY_OFFSET  2048u /* of the second copy, from the table's begin */
+#define LOG_HEADER_COPY_OFFSET  2048u /* the second copy of the file header */
+#define LOG_HEADER_SIZE_BYTES   64u
+#define LOG_STATE_OFFSET        4096u
+#define LOG_SLOT_STEP_BYTES     512u /* slots lie in different sectors */
+#define LOG_SLOTS               2u
+#define LOG_HINT_OFFSET         (LOG_STATE_OFFSET + 1024u)
+#define LOG_SETTLED_OFFSET      (LOG_STATE_OFFSET + 1536u)
+#define LOG_BEGIN_OFFSET        (LOG_STATE_OFFSET + 2048u)
+#define LOG_BIRTHS_OFFSET       (LOG_STATE_OFFSET + 2560u)
+#define LOG_BIRTHS_MAX          64u /* that a node has voted for */
+#define LOG_STARTS_OFFSET       LOG_HEADER_SIZE_BYTES
+#define LOG_STARTS_COUNT_OFFSET (LOG_STATE_OFFSET + 3584u)
+#define LOG_RECORDS_OFFSET      8192u /* of a log of one segment; else the table lies here */
+#define LOG_TABLE_SIZE_BYTES    4096u
+#define LOG_TABLE_COPY_OFFSET   2048u /* of the second copy, from the table's begin */
 
 /* A record written while the log was suspect: it does not prove that what was lost is settled. */
 #define LOG_FLAG_SUSPECT 1u
@@ -40,6 +42,8 @@
 #define LOG_PENDING_MAX 64u
 
 static_assert(LOG_RECORDS_OFFSET % RECORD_ALIGN_BYTES == 0, "units count from the file's start");
+static_assert(LOG_STARTS_OFFSET + 8 * LOG_STARTS_MAX <= LOG_HEADER_COPY_OFFSET,
+              "the starts lie between the copies of the header");
 static_assert(RECORD_HEADER_SIZE_BYTES < RECORD_ALIGN_BYTES, "a header lies within one line");
 static_assert((LOG_PENDING_MAX & (LOG_PENDING_MAX - 1)) == 0, "the ring is indexed by a mask");
 
@@ -119,6 +123,7 @@ struct log {
     uint32_t *units;             /* ring: index -> offset / RECORD_ALIGN_BYTES; that of 0 is 0 */
     uint64_t units_max;          /* records that fit at a time */
     uint64_t birth;
+    uint64_t start; /* 0: none was noted */
     uint64_t term;
     uint64_t vote;
     uint8_t vote_place;      /* in the table of births; 0: no vote */
@@ -240,6 +245,8 @@ void hard_state_store(struct log *log);
 void hard_state_set(struct log *log, uint64_t term, uint64_t vote);
 /* Stores what a start has found once more: a killed process may have left it in a cache. */
 void births_rewrite(struct log *log);
+/* starts.c: adds a start to the list; 0: none. Durable with the next persist. */
+void starts_note(struct log *log, uint64_t start);
 /* Index of the record the hint names if that is part of the log; 0 otherwise. */
 uint64_t commit_hint_load(const struct log *log);
 void commit_hint_store(struct log *log, uint64_t commit_index);

@@ -113,7 +113,8 @@ static void rewrite_row(struct log *log, uint64_t position)
 /* `found` is the header; a new file gets its table when the header is durable, for without it a
  * header that is not whole stands for a file that was never finished. */
 static enum error recovered_persist(struct log *log, const struct log_identity *identity,
-                                    const struct log_header_found *found, uint64_t vouched_position)
+                                    const struct log_header_found *found, uint64_t vouched_position,
+                                    uint64_t start)
 {
     log_header_write(log->medium, identity, found);
     if (log->term != 0)
@@ -122,6 +123,7 @@ static enum error recovered_persist(struct log *log, const struct log_identity *
     enum error error = found->state == LOG_HEADER_FRESH ? medium_persist_wait(log->medium) : OK;
     if (error != OK)
         return error;
+    starts_note(log, start);
     segments_store(log);
     segments_prepare(log);
     rewrite_row(log, vouched_position);
@@ -223,7 +225,8 @@ static enum error log_found(struct log *log, const struct log_options *options,
         scan->commit_index < log->last_index ? scan->commit_index : log->last_index;
     /* The node answers from this state at once, so that no later start may show an earlier one. */
     log_write_commit_hint(log, commit_index);
-    enum error error = recovered_persist(log, &options->identity, header, scan->vouched_position);
+    enum error error =
+        recovered_persist(log, &options->identity, header, scan->vouched_position, options->start);
     ret_recovery->is_reset = is_apart(log, options);
     if (error == OK && ret_recovery->is_reset)
         error = begin_anew(log, options->snapshot_index);

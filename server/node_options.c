@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define BIRTH_SALT UINT64_C(0x6269727468)
+#define START_SALT UINT64_C(0x7374617274)
 
 /* A whole number of pages, as log_open and journal_open take it. */
 #define FILE_STEP_BYTES UINT64_C(4096)
@@ -68,11 +69,11 @@ static void fill_engine(const struct config *config, uint64_t incarnation,
     };
 }
 
-/* Of a storage that is made at this start. */
-static uint64_t birth(const struct node_start *start, uint16_t shard)
+/* A number for each shard, never 0. */
+static uint64_t draw(const struct node_start *start, uint16_t shard, uint64_t salt)
 {
     struct prng prng;
-    prng_init(&prng, start->seed ^ ((uint64_t)shard << 48 | BIRTH_SALT));
+    prng_init(&prng, start->seed ^ ((uint64_t)shard << 48 | salt));
     uint64_t drawn = prng_next(&prng);
     return drawn != 0 ? drawn : 1;
 }
@@ -104,7 +105,8 @@ static void fill_replica(const struct config *config, const struct node_start *s
         .size_bytes = log_size_bytes,
         .segment_size_bytes = log_segment_size_bytes(log_size_bytes),
         .is_created = true,
-        .birth = birth(start, shard),
+        .birth = draw(start, shard, BIRTH_SALT),
+        .start = draw(start, shard, START_SALT),
         .identity = {.cluster_id = options->cluster_id, .node = config->id, .shard = shard},
     };
     options->journal = (struct journal_options){

@@ -8,6 +8,7 @@
 
 #define PENDING_MAX 2048 /* more than all clients write: a smaller index to build */
 #define WALL_NS     1700000000000000000ull
+#define START_SALT  UINT64_C(0x7374617274) /* even: a birth is odd */
 
 /* ---- files ---- */
 
@@ -111,6 +112,7 @@ static struct replica_options replica_options_of(struct world *world, const stru
                 .segment_size_bytes = draw->segment_bytes,
                 .is_created = node->boots == 0 || node->is_recreated[shard],
                 .birth = birth,
+                .start = birth ^ START_SALT,
                 .identity = {.cluster_id = world->cluster_id,
                              .node = (uint16_t)(node->number + 1)}},
         .identity_path = world->overseers[shard].nodes[node->number].identity_path,

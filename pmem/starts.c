@@ -1,0 +1,57 @@
+/*
+ * The starts of a storage: each start of its node adds a random number to a list in the file. A
+ * file that was set back to an earlier state of its own lacks the numbers that were added since,
+ * and whoever heard one of them can tell.
+ *
+ * The list is an array of words between the two copies of the file header. The word that counts the
+ * starts (low half, checksum of it in the high half) says where the newest one lies. A start is
+ * durable before anybody hears of it, so a power loss in the middle costs nothing: if only the
+ * number survives, the next start takes its place; if only the count does, the newest place holds a
+ * number of LOG_STARTS_MAX starts ago, or none. A number that rots is missing, so this storage then
+ * counts as set back where that number is the last that was heard. A count that rots begins anew.
+ */
+#include "base/crc32c.h"
+#include "base/le.h"
+#include "pmem/log_internal.h"
+
+static uint64_t count_encode(const struct log *log, uint32_t count)
+{
+    uint8_t bytes[4];
+    le32_store(bytes, count);
+    return (uint64_t)crc32c(log->seed ^ LOG_STARTS_MAX, bytes, sizeof(bytes)) << 32 | count;
+}
+
+static size_t start_offset(uint32_t count)
+{
+    return LOG_STARTS_OFFSET + (size_t)(count % LOG_STARTS_MAX) * 8;
+}
+
+void starts_note(struct log *log, uint64_t start)
+{
+    uint8_t words[LOG_STARTS_MAX * 8];
+    uint64_t word = le64_load(log->data + LOG_STARTS_COUNT_OFFSET);
+    uint32_t count = (uint32_t)word;
+    if (start == 0)
+        return;
+    if (word != count_encode(log, count))
+        count = 0;
+    memcpy(words, log->data + LOG_STARTS_OFFSET, sizeof(words)); /* may be in a cache only */
+    medium_write(log->medium, LOG_STARTS_OFFSET, words, sizeof(words));
+    medium_write_word(log->medium, start_offset(count), start);
+    medium_write_word(log->medium, LOG_STARTS_COUNT_OFFSET, count_encode(log, count + 1));
+    log->start = start;
+}
+
+uint64_t log_start(const struct log *log)
+{
+    return log->start;
+}
+
+bool log_had_start(const struct log *log, uint64_t start)
+{
+    for (uint32_t i = 0; i < LOG_STARTS_MAX; i++) {
+        if (start != 0 && le64_load(log->data + start_offset(i)) == start)
+            return true;
+    }
+    return false;
+}

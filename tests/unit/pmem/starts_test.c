@@ -1,0 +1,154 @@
+/*
+ * The list of starts of a storage: what it knows after restarts, what a power loss, rot or an older
+ * copy of the file leave of it. On the simulated medium.
+ */
+#include "pmem/log.h"
+#include "tests/sim/medium_sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define FILE_BYTES   (64u * 1024)
+#define PATH         "/media/one.log"
+#define STARTS_AT    64u   /* offset of the list */
+#define COUNT_AT     7680u /* of the word that counts them */
+#define START(count) (UINT64_C(0x1000000000000000) + (count))
+
+struct fixture {
+    struct medium_sim *sim;
+    struct arena arena;
+    struct log *log;
+};
+
+static enum error start(struct fixture *fixture, uint64_t number)
+{
+    struct log_recovery recovery;
+    const struct log_options options = {.path = PATH,
+                                        .size_bytes = FILE_BYTES,
+                                        .is_created = true,
+                                        .birth = 77,
+                                        .start = number,
+                                        .identity = {.cluster_id = 7, .node = 2, .shard = 1}};
+    if (fixture->arena.base != NULL)
+        arena_deinit(&fixture->arena);
+    assert_int_equal(arena_init(&fixture->arena, log_arena_bytes(FILE_BYTES)), OK);
+    return log_open(&options, &fixture->arena, &fixture->log, &recovery);
+}
+
+static void start_times(struct fixture *fixture, uint64_t first, uint64_t count)
+{
+    for (uint64_t i = first; i < first + count; i++) {
+        assert_int_equal(start(fixture, START(i)), OK);
+        log_close(fixture->log);
+    }
+}
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    const struct medium_sim_options options = {.seed = 5, .granularity = MEDIUM_CACHE_LINE};
+    fixture->sim = medium_sim_create(&options);
+    medium_sim_use(fixture->sim);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    if (fixture->arena.base != NULL)
+        arena_deinit(&fixture->arena);
+    medium_sim_destroy(fixture->sim);
+    free(fixture);
+    return 0;
+}
+
+static void test_starts_are_known_to_later_starts(void **state)
+{
+    struct fixture *fixture = *state;
+    start_times(fixture, 1, 3);
+    assert_int_equal(start(fixture, START(4)), OK);
+    assert_true(log_start(fixture->log) == START(4));
+    for (uint64_t i = 1; i <= 4; i++)
+        assert_true(log_had_start(fixture->log, START(i)));
+    assert_false(log_had_start(fixture->log, START(5)));
+    assert_false(log_had_start(fixture->log, 0));
+    log_close(fixture->log);
+}
+
+static void test_starts_of_a_bank_are_not_noted(void **state)
+{
+    struct fixture *fixture = *state;
+    start_times(fixture, 1, 1);
+    assert_int_equal(start(fixture, 0), OK);
+    assert_true(log_start(fixture->log) == 0);
+    assert_true(log_had_start(fixture->log, START(1)));
+    log_close(fixture->log);
+}
+
+static void test_starts_are_forgotten_oldest_first(void **state)
+{
+    struct fixture *fixture = *state;
+    start_times(fixture, 1, LOG_STARTS_MAX + 3);
+    assert_int_equal(start(fixture, START(LOG_STARTS_MAX + 4)), OK);
+    for (uint64_t i = 1; i <= 4; i++)
+        assert_false(log_had_start(fixture->log, START(i)));
+    for (uint64_t i = 5; i <= LOG_STARTS_MAX + 4; i++)
+        assert_true(log_had_start(fixture->log, START(i)));
+    log_close(fixture->log);
+}
+
+/* The number is in the file before anybody can hear of it. */
+static void test_starts_are_durable_when_the_log_is_open(void **state)
+{
+    struct fixture *fixture = *state;
+    start_times(fixture, 1, 1);
+    assert_int_equal(start(fixture, START(2)), OK);
+    medium_sim_lose_power(fixture->sim, PATH, 0);
+    log_close(fixture->log);
+    assert_int_equal(start(fixture, START(3)), OK);
+    assert_true(log_had_start(fixture->log, START(2)));
+    log_close(fixture->log);
+}
+
+/* The count rots: the list is still known, and goes on. */
+static void test_starts_outlive_their_count(void **state)
+{
+    struct fixture *fixture = *state;
+    start_times(fixture, 1, 5);
+    medium_sim_flip_bit(fixture->sim, PATH, COUNT_AT, 3);
+    start_times(fixture, 6, 1);
+    assert_int_equal(start(fixture, START(7)), OK);
+    for (uint64_t i = 3; i <= 7; i++)
+        assert_true(log_had_start(fixture->log, START(i)));
+    log_close(fixture->log);
+}
+
+static void test_a_rotten_start_is_missing(void **state)
+{
+    struct fixture *fixture = *state;
+    start_times(fixture, 1, 2);
+    medium_sim_flip_bit(fixture->sim, PATH, STARTS_AT + 8, 1);
+    assert_int_equal(start(fixture, START(3)), OK);
+    assert_true(log_had_start(fixture->log, START(1)));
+    assert_false(log_had_start(fixture->log, START(2)));
+    log_close(fixture->log);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_starts_are_known_to_later_starts),
+        TEST(test_starts_of_a_bank_are_not_noted),
+        TEST(test_starts_are_forgotten_oldest_first),
+        TEST(test_starts_are_durable_when_the_log_is_open),
+        TEST(test_starts_outlive_their_count),
+        TEST(test_a_rotten_start_is_missing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
