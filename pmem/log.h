@@ -92,6 +92,7 @@ struct log_recovery {
     uint64_t vote;
     uint64_t commit_index; /* highest commit index that records or hint vouch for, <= last_index */
     bool is_suspect;       /* records behind last_index may be missing: see raft_restored */
+    bool is_history_lost;  /* it has had records, and none of them is left */
     uint64_t torn_bytes;
     uint64_t hole_first_index; /* 0: none; first record lost in the middle */
     char note[384];            /* empty when there is nothing to tell */

@@ -49,6 +49,12 @@ static enum error arena_check(const struct arena *arena, size_t file_bytes,
     return ERR_NO_MEMORY;
 }
 
+/* Some record calls durable what has rotted. */
+static bool is_damaged(const struct recovery_scan *scan)
+{
+    return scan->lost_position != 0 && scan->vouched_position > scan->lost_position;
+}
+
 /* Tells what the walk found. The damaged header copy or slot is told only when nothing worse is. */
 static void recovery_describe(const struct log *log, const struct recovery_scan *scan,
                               const char *path, bool is_repaired, struct log_recovery *ret_recovery)
@@ -64,7 +70,7 @@ static void recovery_describe(const struct log *log, const struct recovery_scan 
     }
     if (scan->lost_position == 0)
         return;
-    if (scan->vouched_position > scan->lost_position) {
+    if (is_damaged(scan)) {
         ret_recovery->hole_first_index = log->last_index + 1;
         ret_recovery->torn_bytes = lost_end - scan->valid_end;
         snprintf(ret_recovery->note, sizeof(ret_recovery->note),
@@ -170,7 +176,7 @@ static enum error begin_anew(struct log *log, uint64_t index)
     return error == OK ? medium_persist_wait(log->medium) : error;
 }
 
-/* Nothing is damaged, and yet something may be missing. */
+/* Nothing is damaged. The log is new, or something may be missing. */
 static void doubt_describe(const struct log *log, const char *path,
                            struct log_recovery *ret_recovery)
 {
@@ -184,10 +190,12 @@ static void doubt_describe(const struct log *log, const char *path,
             "is one, its leader takes this storage in place of the one that the node had",
             path);
     else if (log->lost_through_index == LOG_LOST_EVERYTHING)
-        snprintf(note, note_size,
-                 "%.100s: offset %zu: no quorum has settled this log since it was created; until "
-                 "then this node's vote counts only where all nodes vote; start the other nodes",
-                 path, log->append_offset);
+        snprintf(
+            note, note_size,
+            "%.100s: offset %zu: this log had records, and none of them is left; until a leader "
+            "has sent them, this node's vote counts only where all nodes vote, and it forms no "
+            "cluster; start the other nodes",
+            path, log->append_offset);
     else
         snprintf(note, note_size,
                  "%.100s: offset %zu: records up to %" PRIu64 " may have been lost at an earlier "
@@ -239,6 +247,8 @@ static enum error log_found(struct log *log, const struct log_options *options,
         commit_index = options->snapshot_index;
     ret_recovery->commit_index = commit_index;
     ret_recovery->is_suspect = log->is_suspect;
+    ret_recovery->is_history_lost = log->is_suspect && log->last_index < log->first_index &&
+                                    (log->row.first > 1 || is_damaged(scan));
     return error;
 }
 
@@ -292,7 +302,7 @@ static void log_describe(const struct log *log, const char *path, bool is_repair
                          const struct recovery_scan *scan, struct log_recovery *ret_recovery)
 {
     recovery_describe(log, scan, path, is_repaired, ret_recovery);
-    if (log->is_suspect && ret_recovery->note[0] == '\0')
+    if ((log->is_suspect || ret_recovery->is_created) && ret_recovery->note[0] == '\0')
         doubt_describe(log, path, ret_recovery);
 }
 

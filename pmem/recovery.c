@@ -16,10 +16,11 @@
  * superseded it.
  *
  * A node that lost records is suspect until it has again as many as it may have lost: its records
- * carry a flag meanwhile, so that a second crash does not hide the first. Every log is suspect to
- * begin with: the first record without the flag, or the settled mark, shows that a quorum has
- * settled it.
+ * carry a flag meanwhile, so that a second crash does not hide the first. A log that has lost its
+ * begin may have lost everything: the first record without the flag, or a mark, shows that a quorum
+ * has settled it since. A log that never had a record has lost none.
  */
+#include "base/le.h"
 #include "pmem/log_internal.h"
 
 #define ZERO_STEP_BYTES 4096u
@@ -154,6 +155,15 @@ static void segment_scan(struct log *log, struct recovery_scan *scan, uint64_t s
     log->append_offset = offset;
 }
 
+/* Nothing says that the log ever had a record: none is there, its first segment was never left, and
+ * no word names one. */
+static bool is_untouched(const struct log *log)
+{
+    return log->last_index == 0 && log->row.first <= 1 &&
+           le64_load(log->data + LOG_HINT_OFFSET) == 0 &&
+           le64_load(log->data + LOG_SETTLED_OFFSET) == 0;
+}
+
 void recovery_scan(struct log *log, struct recovery_scan *ret_scan)
 {
     uint64_t begin =
@@ -166,5 +176,7 @@ void recovery_scan(struct log *log, struct recovery_scan *ret_scan)
     for (uint64_t sequence = log->row.first; sequence <= log->row.last; sequence++)
         segment_scan(log, &scan, sequence);
     segments_note_current(log);
+    if (scan.lost_position == 0 && is_untouched(log))
+        log->lost_through_index = 0;
     *ret_scan = scan;
 }

@@ -74,8 +74,8 @@ static void wipe_end(struct log *log)
     log->durable_index = 0;
     log->pending_count = 0;
     log->settle_ticket = 0;
-    log->is_suspect = true;
-    log->lost_through_index = LOG_LOST_EVERYTHING;
+    log->is_suspect = false;
+    log->lost_through_index = 0;
 }
 
 enum error log_wipe(struct log *log, size_t step_bytes, bool *ret_is_done)

@@ -108,7 +108,8 @@ static void start_pre_vote(struct raft *raft)
  * also where it does not know the members yet, and forms no other. */
 static bool can_lead(const struct raft *raft)
 {
-    if (raft_is_formed(raft) ? !raft_may_campaign(raft) : raft->trail.last_index > 0)
+    bool may_form = !raft->options.forms_none && raft->trail.last_index == 0;
+    if (raft_is_formed(raft) ? !raft_may_campaign(raft) : !may_form)
         return false;
     return raft->hard_state.term < TERM_MAX && raft->trail.last_index < INDEX_MAX &&
            trail_has_room(&raft->trail, raft->hard_state.term + 1);
@@ -188,7 +189,8 @@ static bool is_vote_free(const struct raft *raft, const struct raft_message *mes
 static bool may_vote_for(const struct raft *raft, const struct raft_message *message)
 {
     uint32_t formation = message->vote_request.formation;
-    if (formation != 0 && (raft_is_formed(raft) || formation != raft->formation))
+    bool may_form = !raft_is_formed(raft) && !raft->options.forms_none;
+    if (formation != 0 && (!may_form || formation != raft->formation))
         return false;
     return is_vote_free(raft, message) && is_up_to_date(raft, message);
 }

@@ -142,6 +142,8 @@ struct raft_options {
     /* The nodes that a cluster forms of; of no meaning once there is one. */
     uint16_t founders[NODES_MAX]; /* distinct ids, 1 to VOTER_ID_MAX, self among them */
     uint32_t founder_count;       /* 1 to NODES_MAX */
+    /* It is to join a cluster, or its storage has had one and lost it: it helps to form none. */
+    bool forms_none;
     uint64_t election_timeout_min_ns;
     uint64_t election_timeout_max_ns; /* drawn uniformly and anew for each wait */
     uint64_t heartbeat_interval_ns;   /* below election_timeout_min_ns */

@@ -102,6 +102,12 @@ static void tell_replica(const struct node *node, struct replica *replica)
         log_event_line("warning",
                        "%s: does not go on from the snapshot at record %lu; begins anew behind it",
                        node->options.log_names[shard], (unsigned long)found->snapshot_index);
+    if (recovery->is_history_lost)
+        log_event_line("error",
+                       "history lost node=%u shard=%u: %s: of what this node acknowledged nothing "
+                       "is left here. It forms no cluster, and goes on when a leader has sent it "
+                       "what it lacks; start the other nodes",
+                       config->id, shard, node->options.log_names[shard]);
     if (found->journal.note[0] != '\0')
         log_event_line("warning", "%s", found->journal.note);
     log_event_line("info",

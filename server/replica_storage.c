@@ -70,6 +70,9 @@ enum error replica_open_storage(struct replica *replica, const struct snapshot_i
         return error;
     }
     replica->options.raft.self.birth = recovery->birth;
+    /* It belonged to a cluster, though it does not know any more to which. */
+    if (recovery->is_history_lost)
+        replica->options.raft.forms_none = true;
     if (replica->options.identity_path == NULL)
         return OK;
     return open_identity(replica, ret_reason, reason_size);

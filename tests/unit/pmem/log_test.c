@@ -108,7 +108,7 @@ static void test_log_is_empty_when_created(void **state)
 {
     struct fixture *fixture = *state;
     assert_true(fixture->recovery.is_created);
-    assert_true(fixture->recovery.is_suspect);
+    assert_false(fixture->recovery.is_suspect);
     assert_int_equal(fixture->recovery.last_index, 0);
     assert_int_equal(fixture->recovery.term, 0);
     assert_non_null(strstr(fixture->recovery.note,

@@ -15,6 +15,7 @@
 #define PATH          "/media/one.log"
 #define RECORD_OFFSET 8192u
 #define RECORD_BYTES  64u /* of the records here: one line each */
+#define LOST_COUNT    3
 
 struct fixture {
     struct medium_sim *sim;
@@ -62,33 +63,14 @@ static void settle(struct fixture *fixture)
     assert_int_equal(medium_persist_wait(log_medium(fixture->log)), OK);
 }
 
-/* As after the cluster's first election: a quorum has settled the log. */
-static int setup_settled_on(void **state, enum medium_granularity granularity)
-{
-    if (setup_on(state, granularity) != 0)
-        return -1;
-    settle(*state);
-    return 0;
-}
-
-static int setup_page_created(void **state)
-{
-    return setup_on(state, MEDIUM_PAGE);
-}
-
-static int setup_created(void **state)
+static int setup(void **state)
 {
     return setup_on(state, MEDIUM_CACHE_LINE);
 }
 
-static int setup(void **state)
-{
-    return setup_settled_on(state, MEDIUM_CACHE_LINE);
-}
-
 static int setup_page(void **state)
 {
-    return setup_settled_on(state, MEDIUM_PAGE);
+    return setup_on(state, MEDIUM_PAGE);
 }
 
 static int teardown(void **state)
@@ -131,6 +113,17 @@ static void append_durably(struct fixture *fixture, uint64_t term, const char *l
 static void rot(struct fixture *fixture, uint32_t position)
 {
     medium_sim_flip_bit(fixture->sim, PATH, RECORD_OFFSET + position * RECORD_BYTES + 48, 0);
+}
+
+/* Empty, and suspect up to record LOST_COUNT: the first of so many records has rotted. */
+static void lose_begin(struct fixture *fixture)
+{
+    append_durably(fixture, 1, "xyz"); /* LOST_COUNT */
+    rot(fixture, 0);
+    fixture_reopen(fixture);
+    assert_true(fixture->recovery.is_suspect);
+    assert_true(fixture->recovery.is_history_lost);
+    assert_int_equal(log_last_index(fixture->log), 0);
 }
 
 static void assert_letters(const struct fixture *fixture, const char *letters)
@@ -237,31 +230,45 @@ static void test_recovery_ends_the_suspicion_when_settled(void **state)
     assert_false(fixture->recovery.is_suspect);
 }
 
-/* A file that was lost looks like one that never was: only a quorum tells them apart. */
-static void test_recovery_suspects_a_created_log_until_settled(void **state)
+/* A log that never had a record has nothing to lose, however often it is opened and whatever it has
+ * voted for. */
+static void test_recovery_trusts_a_log_that_never_had_a_record(void **state)
 {
     struct fixture *fixture = *state;
     assert_true(fixture->recovery.is_created);
-    assert_true(fixture->recovery.is_suspect);
+    assert_false(fixture->recovery.is_suspect);
+    log_write_hard_state(fixture->log, 3, 77);
+    assert_int_equal(medium_persist_wait(log_medium(fixture->log)), OK);
     fixture_reopen(fixture);
     assert_false(fixture->recovery.is_created);
-    assert_true(fixture->recovery.is_suspect);
-    assert_non_null(strstr(fixture->recovery.note, PATH ": offset 8192: no quorum has settled"));
-    append_durably(fixture, 1, "abc");
+    assert_false(fixture->recovery.is_suspect);
+    assert_false(fixture->recovery.is_history_lost);
+    assert_string_equal(fixture->recovery.note, "");
+    append_durably(fixture, 3, "abc");
     fixture_reopen(fixture);
     assert_letters(fixture, "abc");
-    assert_true(fixture->recovery.is_suspect);
-    settle(fixture);
-    append_durably(fixture, 1, "d");
-    fixture_reopen(fixture);
     assert_false(fixture->recovery.is_suspect);
-    assert_string_equal(fixture->recovery.note, "");
 }
 
-/* A cluster that wrote only its first record is settled, too. */
+/* Every record has rotted away to zeros, but a word names one of them. */
+static void test_recovery_suspects_an_empty_log_whose_words_name_a_record(void **state)
+{
+    struct fixture *fixture = *state;
+    static const uint8_t zeros[3 * RECORD_BYTES];
+    append_durably(fixture, 1, "abc");
+    log_write_commit_hint(fixture->log, 2);
+    assert_int_equal(medium_persist_wait(log_medium(fixture->log)), OK);
+    medium_write(log_medium(fixture->log), RECORD_OFFSET, zeros, sizeof(zeros));
+    assert_int_equal(medium_persist_wait(log_medium(fixture->log)), OK);
+    fixture_reopen(fixture);
+    assert_letters(fixture, "");
+    assert_true(fixture->recovery.is_suspect);
+}
+
 static void test_recovery_believes_the_settled_mark(void **state)
 {
     struct fixture *fixture = *state;
+    lose_begin(fixture);
     append_durably(fixture, 1, "a");
     settle(fixture);
     medium_sim_lose_power(fixture->sim, PATH, 0);
@@ -277,6 +284,7 @@ static void test_recovery_settles_only_what_is_durable(void **state)
     struct fixture *fixture = *state;
     uint64_t ticket = 0;
     uint64_t index = 0;
+    lose_begin(fixture);
     append_durably(fixture, 1, "a");
     medium_sim_set_delay(fixture->sim, PATH, 0, MEDIUM_SIM_STALLED);
     log_write_hard_state(fixture->log, 1, 2);
@@ -293,10 +301,11 @@ static void test_recovery_settles_only_what_is_durable(void **state)
 static void test_recovery_loses_the_settled_mark_with_its_record(void **state)
 {
     struct fixture *fixture = *state;
+    lose_begin(fixture);
     append_durably(fixture, 1, "ab");
     settle(fixture);
     persist(fixture);
-    rot(fixture, 0); /* "b", which the mark names, is whole, and hangs in the air */
+    rot(fixture, LOST_COUNT); /* "b", which the mark names, is whole, and hangs in the air */
     fixture_reopen(fixture);
     assert_letters(fixture, "");
     assert_true(fixture->recovery.is_suspect);
@@ -465,10 +474,8 @@ static void test_recovery_tells_stalled_from_durable(void **state)
 
 int main(void)
 {
-#define TEST(name)              cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TEST_PAGE(name)         cmocka_unit_test_setup_teardown(name, setup_page, teardown)
-#define TEST_CREATED(name)      cmocka_unit_test_setup_teardown(name, setup_created, teardown)
-#define TEST_PAGE_CREATED(name) cmocka_unit_test_setup_teardown(name, setup_page_created, teardown)
+#define TEST(name)      cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_PAGE(name) cmocka_unit_test_setup_teardown(name, setup_page, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_recovery_takes_zeros_for_a_clean_end),
         TEST(test_recovery_reports_a_torn_tail),
@@ -476,10 +483,11 @@ int main(void)
         TEST(test_recovery_reports_a_hole),
         TEST(test_recovery_stays_suspect_until_the_lost_records_are_back),
         TEST(test_recovery_ends_the_suspicion_when_settled),
-        TEST_CREATED(test_recovery_suspects_a_created_log_until_settled),
-        TEST_CREATED(test_recovery_believes_the_settled_mark),
-        TEST_PAGE_CREATED(test_recovery_settles_only_what_is_durable),
-        TEST_CREATED(test_recovery_loses_the_settled_mark_with_its_record),
+        TEST(test_recovery_trusts_a_log_that_never_had_a_record),
+        TEST(test_recovery_suspects_an_empty_log_whose_words_name_a_record),
+        TEST(test_recovery_believes_the_settled_mark),
+        TEST_PAGE(test_recovery_settles_only_what_is_durable),
+        TEST(test_recovery_loses_the_settled_mark_with_its_record),
         TEST(test_recovery_passes_over_rot_in_superseded_records),
         TEST(test_recovery_does_not_mix_two_histories),
         TEST(test_recovery_reports_rot_and_a_torn_tail_together),

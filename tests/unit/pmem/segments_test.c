@@ -392,9 +392,9 @@ static void test_log_that_begins_behind_its_snapshot_is_suspect(void **state)
     reopen(fixture);
     assert_true(fixture->recovery.is_reset);
     assert_int_equal(fixture->recovery.last_index, 5);
-    assert_true(fixture->recovery.is_suspect);
+    assert_true(fixture->recovery.is_history_lost);
     lose_power(fixture, 0);
-    assert_true(fixture->recovery.is_suspect);
+    assert_true(fixture->recovery.is_history_lost);
 }
 
 static void test_word_of_the_table_is_repaired_from_its_copy(void **state)

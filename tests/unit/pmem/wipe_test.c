@@ -126,7 +126,7 @@ static void test_wipe_makes_the_log_as_created(void **state)
     fixture_reopen(fixture);
     assert_int_equal(fixture->recovery.last_index, 2);
     assert_int_equal(fixture->recovery.commit_index, 0);
-    assert_true(fixture->recovery.is_suspect);
+    assert_false(fixture->recovery.is_suspect);
     assert_int_equal(fixture->recovery.torn_bytes, 0);
 }
 

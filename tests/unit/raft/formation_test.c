@@ -234,6 +234,34 @@ static void test_formation_of_other_founders_is_refused(void **state)
     cluster_free(cluster);
 }
 
+static void set_forms_none(struct cluster *cluster, uint16_t id, bool forms_none)
+{
+    cluster_crash(cluster, id);
+    cluster->nodes[id].options.forms_none = forms_none;
+    cluster_start(cluster, id, false);
+}
+
+/* It neither grants what it is asked for, nor asks. */
+static void test_formation_is_refused_by_who_forms_none(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_unformed(3);
+    set_forms_none(cluster, 2, true);
+    cluster_run(cluster, 3000 * MS);
+    assert_int_equal(cluster_leader(cluster), 0);
+    assert_int_equal(cluster_status(cluster, 1).term, 0);
+    assert_int_equal(state_of(cluster, 2).attempts, 0);
+    set_forms_none(cluster, 2, false);
+    cluster_run(cluster, 1000 * MS);
+    assert_int_not_equal(cluster_leader(cluster), 0);
+    cluster_free(cluster);
+    cluster = cluster_new_unformed(1);
+    set_forms_none(cluster, 1, true);
+    cluster_run(cluster, 3000 * MS);
+    assert_false(cluster_status(cluster, 1).is_formed);
+    cluster_free(cluster);
+}
+
 static void test_formation_order_of_founders_does_not_matter(void **state)
 {
     (void)state;
@@ -457,6 +485,7 @@ int main(void)
         cmocka_unit_test(test_formation_beside_a_log_is_refused),
         cmocka_unit_test(test_formation_is_refused_by_a_member),
         cmocka_unit_test(test_formation_of_other_founders_is_refused),
+        cmocka_unit_test(test_formation_is_refused_by_who_forms_none),
         cmocka_unit_test(test_formation_order_of_founders_does_not_matter),
         cmocka_unit_test(test_formation_storage_lost_before_its_vote),
         cmocka_unit_test(test_formation_counts_the_storage_that_told),
