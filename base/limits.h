@@ -125,6 +125,9 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
  * to, two made ready behind it, and one kept for a new begin. */
 #define LOG_SEGMENTS_MAX 64u
 #define LOG_SEGMENTS_MIN 4u
+/* The file with the identity of a node, and the name of a cluster in it, with its end. */
+#define NODE_IDENTITY_FILE_BYTES 4096u
+#define NODE_IDENTITY_NAME_BYTES 256u
 /* A path to a bank of a journal, with its end. */
 #define JOURNAL_BANK_PATH_SIZE 1024
 /* What a shard is to be configured with at least: a log of as many segments as a row needs, each

@@ -75,8 +75,8 @@ static enum error check_owner(const struct identity_file *file, const uint8_t *c
         error = ERR_SHARD;
     if (error != OK)
         snprintf(file->note, file->note_size,
-                 "%.160s: the identity of node %u, shard %u, is %s; correct node, cluster or log "
-                 "in the configuration",
+                 "%.160s: the identity of node %u, shard %u, is %s; correct node, cluster or "
+                 "directory in the configuration",
                  file->path, node, shard, error_text(error));
     return error;
 }
@@ -93,8 +93,8 @@ static bool is_copy_whole(const uint8_t *copy)
     return le64_load(copy) == IDENTITY_MAGIC && le32_load(copy + IDENTITY_CRC) == copy_crc(copy);
 }
 
-/* A file of zeros, or with half of one copy, is one whose creation a power loss cut short:
- * the log that it was made for does not exist yet. */
+/* A file of zeros, or with half of one copy, is one whose making a power loss cut short: the
+ * directory that it was made for is not finished. */
 static enum error load(struct identity_file *file)
 {
     const uint8_t *data = medium_data(file->medium);
@@ -119,17 +119,24 @@ static enum error load(struct identity_file *file)
     if (is_found || !has_both)
         return OK;
     snprintf(file->note, file->note_size,
-             "%.160s: offsets 0 and %u: both copies of the identity are damaged; move this file "
-             "away: the birth in the log's header takes its place",
+             "%.160s: offsets 0 and %u: both copies of the identity are damaged; bring back a copy "
+             "of this file, or take the node's storage for lost: move the directory away, make a "
+             "new one with polluxd --init, and run pollux member replace",
              file->path, IDENTITY_COPY_STEP);
     return ERR_CHECKSUM;
 }
 
-static enum error open_file(struct identity_file *file)
+static enum error open_file(struct identity_file *file, bool is_made)
 {
     const struct medium_options options = {
-        .path = file->path, .size_bytes = IDENTITY_FILE_BYTES, .is_created = true};
+        .path = file->path, .size_bytes = IDENTITY_FILE_BYTES, .is_created = is_made};
     enum error error = medium_open(&options, &file->medium, file->note, file->note_size);
+    if (error == ERR_NOT_FOUND && !is_made)
+        snprintf(file->note, file->note_size,
+                 "%.160s: the identity of this storage is missing; bring it back, or take the "
+                 "node's storage for lost: move the directory away, make a new one with polluxd "
+                 "--init, and run pollux member replace",
+                 file->path);
     if (error != OK)
         return error;
     error = load(file);
@@ -143,13 +150,11 @@ enum error identity_read(const char *path, const struct log_identity *owner,
 {
     struct identity_file file = {
         .path = path, .owner = owner, .note = ret_note, .note_size = note_size};
-    bool is_created = medium_file_size_bytes(path) == 0;
-    enum error error = open_file(&file);
+    enum error error = open_file(&file, false);
     if (error != OK)
         return error;
     medium_close(file.medium);
     memcpy(ret_births->births, file.births, sizeof(file.births));
-    ret_births->is_created = is_created;
     return OK;
 }
 
@@ -161,13 +166,43 @@ static enum error write_copy(const struct identity_file *file, uint32_t number)
     return medium_persist_wait(file->medium);
 }
 
+/* The other copy, and then this one. */
+static enum error write_copies(const struct identity_file *file, uint32_t last)
+{
+    enum error error = write_copy(file, 1 - last);
+    if (error == OK)
+        error = write_copy(file, last);
+    if (error != OK)
+        snprintf(file->note, file->note_size,
+                 "%.160s: the sync of the identity failed; check the medium", file->path);
+    return error;
+}
+
+enum error identity_make(const char *path, const struct log_identity *owner, char *ret_note,
+                         size_t note_size)
+{
+    struct identity_file file = {
+        .path = path, .owner = owner, .note = ret_note, .note_size = note_size};
+    enum error error = open_file(&file, true);
+    if (error != OK)
+        return error;
+    if (file.count > 0) {
+        snprintf(ret_note, note_size, "%.160s: the identity of a storage is there already", path);
+        error = ERR_EXISTS;
+    }
+    if (error == OK)
+        error = write_copies(&file, 0);
+    medium_close(file.medium);
+    return error;
+}
+
 enum error identity_note(const char *path, const struct log_identity *owner, uint64_t birth,
                          char *ret_note, size_t note_size)
 {
     CHECK(birth != 0);
     struct identity_file file = {
         .path = path, .owner = owner, .note = ret_note, .note_size = note_size};
-    enum error error = open_file(&file);
+    enum error error = open_file(&file, false);
     if (error != OK)
         return error;
     /* What was found may be in a cache only, where a killed process left it. */
@@ -176,12 +211,7 @@ enum error identity_note(const char *path, const struct log_identity *owner, uin
     file.births[0] = birth;
     file.count++;
     if (error == OK)
-        error = write_copy(&file, 1 - file.newest);
-    if (error == OK)
-        error = write_copy(&file, file.newest);
-    if (error != OK)
-        snprintf(ret_note, note_size, "%.160s: the sync of the identity failed; check the medium",
-                 path);
+        error = write_copies(&file, file.newest);
     medium_close(file.medium);
     return error;
 }

@@ -11,7 +11,7 @@
  *   16  u64  cluster
  *   24  u16  node
  *   26  u16  shard
- *   28  u32  number of births that were ever noted
+ *   28  u32  number of births that were ever noted; 0: the storage has not been made yet
  *   32  u64  each: the last IDENTITY_BIRTHS_MAX births, the newest first; 0: none
  *
  * The older copy is written first, and is durable before the newer one is written. So one of them
@@ -25,14 +25,19 @@
 #include "pmem/log.h"
 
 struct identity_births {
-    uint64_t births[IDENTITY_BIRTHS_MAX]; /* the newest first; 0: none */
-    bool is_created;                      /* the file was missing */
+    uint64_t births[IDENTITY_BIRTHS_MAX]; /* the newest first; 0: none, the storage is to be made */
 };
 
 /*
- * Reads the file, creating an empty one if it is missing. ERR_CLUSTER, ERR_NODE, ERR_SHARD: of
- * somebody else; ERR_VERSION; ERR_CHECKSUM: both copies are damaged; and medium_open's. `ret_note`
- * then explains.
+ * Makes the file, of a storage that is to be made; durable on return. Again where a power loss came
+ * between. ERR_EXISTS: a storage was made. Others as identity_read.
+ */
+MUST_USE enum error identity_make(const char *path, const struct log_identity *owner,
+                                  char *ret_note, size_t note_size);
+
+/*
+ * Reads the file. ERR_NOT_FOUND; ERR_CLUSTER, ERR_NODE, ERR_SHARD: of somebody else; ERR_VERSION;
+ * ERR_CHECKSUM: both copies are damaged; and medium_open's. `ret_note` then explains.
  */
 MUST_USE enum error identity_read(const char *path, const struct log_identity *owner,
                                   struct identity_births *ret_births, char *ret_note,

@@ -20,7 +20,7 @@ size_t journal_arena_bytes(const struct journal_options *options)
 bool journal_bank_path(const char *path, uint32_t bank, char ret_path[JOURNAL_BANK_PATH_SIZE])
 {
     CHECK(bank < JOURNAL_BANKS);
-    int length = snprintf(ret_path, JOURNAL_BANK_PATH_SIZE, "%s.%u", path, bank);
+    int length = snprintf(ret_path, JOURNAL_BANK_PATH_SIZE, "%s-%u", path, bank);
     return length >= 0 && length < JOURNAL_BANK_PATH_SIZE;
 }
 
@@ -97,7 +97,7 @@ static void damage_describe(const struct journal *journal, const char *path, uin
             continue;
         ret_recovery->is_damaged = true;
         snprintf(ret_recovery->note, sizeof(ret_recovery->note),
-                 "%.100s.%u: records from %" PRIu64 " on are damaged: relaxed writes above number "
+                 "%.100s-%u: records from %" PRIu64 " on are damaged: relaxed writes above number "
                  "%" PRIu64 " that were not replicated yet may be lost; check the medium",
                  path, i, recovery->hole_first_index, ret_recovery->last_seq);
     }
@@ -172,7 +172,7 @@ static enum error journal_recover(struct journal *journal, const struct journal_
         newest == JOURNAL_BANKS ? journal_begin(journal) : tail_close(journal, &recoveries[newest]);
     if (error != OK) {
         snprintf(ret_recovery->note, sizeof(ret_recovery->note),
-                 "%.120s.%u: the sync at the journal's start failed; check the medium",
+                 "%.120s-%u: the sync at the journal's start failed; check the medium",
                  options->path, journal->active);
         return error;
     }

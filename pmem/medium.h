@@ -29,6 +29,10 @@
 
 enum medium_granularity { MEDIUM_BYTE, MEDIUM_CACHE_LINE, MEDIUM_PAGE };
 
+/* What operators name: persistent memory, an ordinary file, or a file that passes for persistent
+ * memory and does not survive a power loss. Numbers as in pmem/node_identity.h. */
+enum medium_kind { MEDIUM_PMEM = 1, MEDIUM_FILE = 2, MEDIUM_EMULATED = 3 };
+
 struct medium;
 
 /*
@@ -61,6 +65,11 @@ const char *medium_granularity_name(enum medium_granularity granularity);
 
 /* True when the granularity was forced by PMEM2_FORCE_GRANULARITY: emulated, and to be named so. */
 bool medium_is_emulated(const struct medium *medium);
+
+enum medium_kind medium_kind(const struct medium *medium);
+
+/* As the setting [node] medium has it: "pmem", "file", "emulated"; "?" outside the enum. */
+const char *medium_kind_name(enum medium_kind kind);
 
 /* True on a file system that lives in memory (tmpfs): nothing there survives power loss, whatever
  * the granularity; never to be called durable. */

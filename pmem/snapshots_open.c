@@ -39,7 +39,7 @@ size_t snapshots_arena_bytes(const struct snapshots_options *options)
 bool snapshots_file_path(const char *path, uint32_t file, char ret_path[SNAPSHOT_PATH_SIZE])
 {
     CHECK(file < SNAPSHOT_FILES);
-    int length = snprintf(ret_path, SNAPSHOT_PATH_SIZE, "%s.%u", path, file);
+    int length = snprintf(ret_path, SNAPSHOT_PATH_SIZE, "%s-%u", path, file);
     return length >= 0 && length < (int)SNAPSHOT_PATH_SIZE;
 }
 

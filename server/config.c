@@ -30,7 +30,7 @@ struct key {
 
 static const struct key keys[] = {
     {"node", "id", KEY_U16, AT(id), 1, VOTER_ID_MAX, "1 to 255"},
-    {"node", "log", KEY_TEXT, AT(log_path), 1, 0, "a file path"},
+    {"node", "directory", KEY_TEXT, AT(directory), 1, 0, "a path"},
     {"node", "log_size", KEY_SIZE, AT(log_size_bytes), LOG_SIZE_BYTES_MIN, UINT64_C(1) << 37,
      "16MiB to 128GiB, in whole 4KiB"},
     {"node", "relaxed_size", KEY_SIZE, AT(relaxed_size_bytes), 0,
@@ -257,6 +257,21 @@ static bool store_cores(struct config *config, const char *text)
     return true;
 }
 
+static bool store_medium(struct config *config, const char *text)
+{
+    static const struct {
+        const char *name;
+        enum medium_kind kind;
+    } kinds[] = {{"pmem", MEDIUM_PMEM}, {"file", MEDIUM_FILE}, {"emulated", MEDIUM_EMULATED}};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(kinds[i].name, text) != 0)
+            continue;
+        config->medium = kinds[i].kind;
+        return true;
+    }
+    return false;
+}
+
 /* Keys whose shape is their own: *ret_expected is set when the key is one of them. */
 static bool store_special(struct config *config, const char *section, const char *name,
                           const char *value, const char **ret_expected)
@@ -268,6 +283,10 @@ static bool store_special(struct config *config, const char *section, const char
     if (strcmp(section, "lane") == 0 && strcmp(name, "cores") == 0) {
         *ret_expected = "a core number for each lane, all different, like 2, 3";
         return store_cores(config, value);
+    }
+    if (strcmp(section, "node") == 0 && strcmp(name, "medium") == 0) {
+        *ret_expected = "pmem, file or emulated";
+        return store_medium(config, value);
     }
     if (strcmp(section, "port") != 0)
         return false;
@@ -327,6 +346,12 @@ static char *read_line(char *to, int size, void *context)
     return length > 0 ? to : NULL;
 }
 
+/* Of versions whose files had no directory of their own. */
+static bool is_old_log(const char *section, const char *name)
+{
+    return strcmp(section, "node") == 0 && strncmp(name, "log", sizeof("log")) == 0;
+}
+
 static int on_key(void *context, const char *section, const char *name, const char *value)
 {
     struct reading *reading = context;
@@ -349,9 +374,11 @@ static int on_key(void *context, const char *section, const char *name, const ch
                  expected);
         return fail(reading, ERR_RANGE, text);
     }
-    snprintf(text, sizeof(text),
-             "unknown key %.64s in section [%.32s]: remove it, or see polluxd.example.ini", name,
-             section);
+    snprintf(text, sizeof(text), "unknown key %.64s in section [%.32s]: %s", name, section,
+             is_old_log(section, name)
+                 ? "files are no longer named one by one; name a data directory with [node] "
+                   "directory, and make it with polluxd --init"
+                 : "remove it, or see polluxd.example.ini");
     return fail(reading, ERR_SYNTAX, text);
 }
 

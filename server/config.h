@@ -9,12 +9,14 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "pmem/medium.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define CONFIG_TEXT_MAX 256
+static_assert(CONFIG_TEXT_MAX <= NODE_IDENTITY_NAME_BYTES, "the cluster's name has room");
 
 struct config_peer {
     uint16_t id;
@@ -24,10 +26,11 @@ struct config_peer {
 struct config {
     /* [node] */
     uint16_t id;
-    char log_path[CONFIG_TEXT_MAX];
-    uint64_t log_size_bytes;      /* of all shards' logs together */
-    uint64_t snapshot_rate_bytes; /* a second, of each shard */
-    uint64_t relaxed_size_bytes;  /* of all shards' journals together; 0: no relaxed writes */
+    char directory[CONFIG_TEXT_MAX]; /* that holds the node's files */
+    enum medium_kind medium;         /* 0: whatever was there when the directory was made */
+    uint64_t log_size_bytes;         /* of all shards' logs together */
+    uint64_t snapshot_rate_bytes;    /* a second, of each shard */
+    uint64_t relaxed_size_bytes;     /* of all shards' journals together; 0: no relaxed writes */
     /* What the memory is made for; 0 where the file has none: the limit of [cluster]. */
     uint32_t keys_capacity;        /* of all shards together */
     uint64_t store_capacity_bytes; /* of all shards together */

@@ -23,8 +23,8 @@ const char *config_contradiction(const struct config *config)
 {
     if (config->id == 0)
         return "[node] id is missing";
-    if (config->log_path[0] == '\0')
-        return "[node] log is missing: the file that holds this node's log";
+    if (config->directory[0] == '\0')
+        return "[node] directory is missing: where this node's files lie";
     if (config->log_size_bytes % 4096 != 0)
         return "[node] log_size must be in whole 4KiB";
     if (config->relaxed_size_bytes % 4096 != 0 ||
@@ -67,13 +67,13 @@ bool config_has_stranded_journal(const struct config *config, char *ret_reason, 
         char journal[NODE_FILE_NAME_BYTES];
         char bank[NODE_FILE_NAME_BYTES + 16];
         node_journal_name(config, (uint16_t)(i / 2), journal);
-        snprintf(bank, sizeof(bank), "%s.%u", journal, i % 2);
+        snprintf(bank, sizeof(bank), "%s-%u", journal, i % 2);
         if (access(bank, F_OK) != 0)
             continue;
         snprintf(ret_reason, reason_size,
                  "%s: may hold acknowledged relaxed writes, which [node] relaxed_size = 0B would "
                  "strand: start with relaxed_size = 16MiB until relaxed_pending is 0 in the node's "
-                 "status, then stop it and remove %s.0 and .1",
+                 "status, then stop it and remove %s-0 and -1",
                  bank, journal);
         return true;
     }

@@ -9,7 +9,7 @@
 
 void log_event_line(const char *level, const char *format, ...)
 {
-    char text[1024];
+    char text[2048];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
@@ -114,7 +114,7 @@ void log_event_write(const struct log_event *event, uint16_t node)
         log_event_line("warning",
                        "snapshot failed node=%u shard=%u failures=%lu: its file is too small or "
                        "could not be read back; the log grows until one succeeds. Check the medium "
-                       "of the .snapshot files; after the capacity was raised, "
+                       "of the snapshot files; after the capacity was raised,"
                        " stop the node, remove these files and start it",
                        node, shard, value);
         return;

@@ -22,6 +22,7 @@ enum node_exit {
     NODE_EXIT_PORT = 4,
     NODE_EXIT_LOG = 5,
     NODE_EXIT_SYNC_FAILED = 6,
+    NODE_EXIT_DIRECTORY = 7,
     NODE_EXIT_INTERNAL = 8,
 };
 

@@ -6,15 +6,13 @@
 static void name(const struct config *config, uint16_t shard, const char *suffix,
                  char ret_name[NODE_FILE_NAME_BYTES])
 {
-    if (config->shard_count == 1)
-        snprintf(ret_name, NODE_FILE_NAME_BYTES, "%s%s", config->log_path, suffix);
-    else
-        snprintf(ret_name, NODE_FILE_NAME_BYTES, "%s.%u%s", config->log_path, shard, suffix);
+    snprintf(ret_name, NODE_FILE_NAME_BYTES, "%s/" NODE_SHARD_PREFIX "%u.%s", config->directory,
+             shard, suffix);
 }
 
 void node_log_name(const struct config *config, uint16_t shard, char ret_name[NODE_FILE_NAME_BYTES])
 {
-    name(config, shard, "", ret_name);
+    name(config, shard, NODE_LOG_SUFFIX, ret_name);
 }
 
 void node_journal_name(const struct config *config, uint16_t shard,

@@ -1,18 +1,26 @@
 /*
- * The names of a node's files, all derived from `[node] log`. With one shard the log is that file;
- * with several, shard s has the file LOG.s. The relaxed journal of a log lies beside the log, in
- * two banks, and so do the two snapshots and the identity: pmem/journal.h and pmem/snapshots.h put
- * .0 and .1 behind the names here.
+ * The names of the files in a node's data directory, `[node] directory`:
+ *
+ *   identity                       whose the directory is: pmem/node_identity.h
+ *   shard-3.identity               the births of the storage of shard 3: pmem/identity.h
+ *   shard-3.raft                   its log
+ *   shard-3.journal-0 and -1       its relaxed journal: pmem/journal.h puts the number behind
+ *   shard-3.snapshot-0 and -1      its snapshots: pmem/snapshots.h puts the number behind
+ *   README                         for whoever finds the directory
  */
 #ifndef POLLUX_SERVER_NODE_FILES_H
 #define POLLUX_SERVER_NODE_FILES_H
 
 #include "server/config.h"
 
-#define NODE_JOURNAL_SUFFIX  ".relaxed"
-#define NODE_SNAPSHOT_SUFFIX ".snapshot"
-#define NODE_IDENTITY_SUFFIX ".identity"
-#define NODE_FILE_NAME_BYTES (CONFIG_TEXT_MAX + 24) /* ".63", ".snapshot", ".0" and the end */
+#define NODE_SHARD_PREFIX    "shard-"
+#define NODE_LOG_SUFFIX      "raft"
+#define NODE_JOURNAL_SUFFIX  "journal"
+#define NODE_SNAPSHOT_SUFFIX "snapshot"
+#define NODE_IDENTITY_SUFFIX "identity"
+#define NODE_IDENTITY_NAME   "identity"
+#define NODE_README_NAME     "README"
+#define NODE_FILE_NAME_BYTES (CONFIG_TEXT_MAX + 32) /* "/shard-63.snapshot-0" and the end */
 
 /* The file of the log of a shard (from 0). Any thread. */
 void node_log_name(const struct config *config, uint16_t shard,

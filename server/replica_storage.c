@@ -36,35 +36,38 @@ static enum error refuse_other_log(const struct replica *replica,
     return ERR_STORAGE;
 }
 
-static enum error open_identity(struct replica *replica, char *ret_reason, size_t reason_size)
+/* A storage is new where the identity says that none was made, and where it was lost. A new log is
+ * noted, also where a power loss came between its making and this. */
+static enum error agree(struct replica *replica, const struct identity_births *identity,
+                        char *ret_reason, size_t reason_size)
 {
-    const char *path = replica->options.identity_path;
-    const struct log_identity *owner = &replica->options.log.identity;
     const struct log_recovery *found = &replica->recovery.log;
-    struct identity_births identity;
-    enum error error = identity_read(path, owner, &identity, ret_reason, reason_size);
-    if (error != OK)
-        return error;
-    if (identity.births[0] != found->birth) {
-        /* A new log is noted, also where a power loss came between its making and this. */
-        bool is_new = found->is_created || log_is_unused(found);
-        if (identity.births[0] != 0 && (!is_new || has_had(&identity, found->birth)))
-            return refuse_other_log(replica, &identity, ret_reason, reason_size);
-        error = identity_note(path, owner, found->birth, ret_reason, reason_size);
-    }
-    memcpy(replica->births, identity.births, sizeof(replica->births));
-    return error;
+    memcpy(replica->births, identity->births, sizeof(replica->births));
+    if (identity->births[0] == found->birth)
+        return OK;
+    bool is_new = found->is_created || log_is_unused(found);
+    if (!is_new || has_had(identity, found->birth))
+        return refuse_other_log(replica, identity, ret_reason, reason_size);
+    return identity_note(replica->options.identity_path, &replica->options.log.identity,
+                         found->birth, ret_reason, reason_size);
 }
 
 enum error replica_open_storage(struct replica *replica, const struct snapshot_info *snapshot,
                                 char *ret_reason, size_t reason_size)
 {
+    const struct replica_options *options = &replica->options;
     struct log_recovery *recovery = &replica->recovery.log;
+    struct identity_births identity;
+    bool has_identity = options->identity_path != NULL;
+    enum error error = has_identity ? identity_read(options->identity_path, &options->log.identity,
+                                                    &identity, ret_reason, reason_size)
+                                    : OK;
+    if (error != OK)
+        return error;
     replica->recovery.snapshot_index = snapshot->label.index;
     replica->options.log.snapshot_index = snapshot->label.index;
     replica->options.log.snapshot_term = snapshot->label.term;
-    enum error error =
-        log_open(&replica->options.log, &replica->shared->arena, &replica->log, recovery);
+    error = log_open(&replica->options.log, &replica->shared->arena, &replica->log, recovery);
     if (error != OK) {
         snprintf(ret_reason, reason_size, "%s", recovery->note);
         return error;
@@ -73,7 +76,5 @@ enum error replica_open_storage(struct replica *replica, const struct snapshot_i
     /* It belonged to a cluster, though it does not know any more to which. */
     if (recovery->is_history_lost)
         replica->options.raft.forms_none = true;
-    if (replica->options.identity_path == NULL)
-        return OK;
-    return open_identity(replica, ret_reason, reason_size);
+    return has_identity ? agree(replica, &identity, ret_reason, reason_size) : OK;
 }

@@ -1,7 +1,9 @@
 # One Pollux cluster on this machine, for scripts: source this file, then call its functions.
 #
-#   cluster_init DIR [NODES]   makes DIR (sockets, configurations, output) and fixes the ports
+#   cluster_init DIR [NODES]   makes DIR (sockets, configurations, output) and the data directories,
+#                              and fixes the ports
 #   cluster_switch_start       starts the switch;  cluster_switch COMMAND...  sends it one command
+#   cluster_node_init ID       makes a node's data directory, CLUSTER_LOG_DIR/nodeID
 #   cluster_node_start ID      starts a node;      cluster_node_signal ID SIGNAL   signals it
 #   cluster_node_wait ID       waits until the killed or stopped node is gone; its status
 #   cluster_start              switch and all nodes, until a leader serves
@@ -54,7 +56,7 @@ cluster_config() {
     cat <<INI
 [node]
 id = $id
-log = $cluster_log_dir/node$id.log
+directory = $cluster_log_dir/node$id
 log_size = ${CLUSTER_LOG_SIZE:-64MiB}
 ${CLUSTER_NODE:-}
 [cluster]
@@ -92,8 +94,14 @@ cluster_init() {
     local id
     for ((id = 1; id <= cluster_nodes; id++)); do
         cluster_config "$id" >"$cluster_dir/node$id.ini"
+        cluster_node_init "$id" || return 1
         cluster_servers+="${cluster_servers:+,}$(cluster_server "$id")"
     done
+}
+
+cluster_node_init() {
+    "$POLLUX_BUILD/tools/polluxd" --init --config "$cluster_dir/node$1.ini" \
+        >>"$cluster_dir/init.out"
 }
 
 # Starts a program whose output goes to DIR/NAME.out, and remembers its process by NAME. All stay in

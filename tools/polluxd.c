@@ -1,5 +1,6 @@
 /* polluxd: the node daemon. One process is one node; one configuration file says everything. */
 #include "server/config.h"
+#include "server/data_directory.h"
 #include "server/node.h"
 #include "server/log_event.h"
 
@@ -15,20 +16,32 @@
 #define POLL_INTERVAL_NS 20000000
 
 static const char usage[] =
-    "usage: polluxd --config FILE [--check]\n"
+    "usage: polluxd --config FILE [--init | --check | --moved]\n"
     "\n"
     "Runs one Pollux node in the foreground, log lines on standard error, until SIGTERM or "
     "SIGINT.\n"
     "\n"
     "  -c, --config FILE   configuration (see polluxd.example.ini)\n"
+    "      --init          make the node's data directory, and exit; once, before the first start\n"
     "      --check         read the configuration, say whether it is good, and exit\n"
+    "      --moved         note that the data directory was moved to the medium that [node] "
+    "medium\n"
+    "                      names, and exit\n"
     "  -h, --help          this text\n"
     "      --version       version\n"
     "\n"
     "exit status: 0 stopped as asked; 2 usage; 3 configuration; 4 port; 5 log file or memory;\n"
-    "             6 a medium failed; 8 internal\n";
+    "             6 a medium failed; 7 data directory; 8 internal\n";
 
-static enum node_exit run_node(const struct config *config, const char *program)
+enum action { ACTION_RUN, ACTION_INIT, ACTION_CHECK, ACTION_MOVED };
+
+struct arguments {
+    const char *path;
+    enum action action;
+    bool is_done; /* help or version */
+};
+
+static enum node_exit serve(const struct config *config, const char *program)
 {
     sigset_t signals;
     sigemptyset(&signals);
@@ -47,48 +60,117 @@ static enum node_exit run_node(const struct config *config, const char *program)
     return node_stop(node);
 }
 
-int main(int argc, char **argv)
+static enum node_exit run_node(const struct config *config, const char *program)
+{
+    struct data_directory directory;
+    char text[DATA_DIRECTORY_TEXT_BYTES] = "";
+    if (data_directory_open(config, &directory, text) != OK) {
+        log_event_line("error", "%s", text);
+        return NODE_EXIT_DIRECTORY;
+    }
+    enum node_exit exit = serve(config, program);
+    data_directory_close(&directory);
+    return exit;
+}
+
+static enum node_exit tell_directory(enum error error, const char *text)
+{
+    if (error == OK)
+        printf("%s\n", text);
+    else
+        log_event_line("error", "%s", text);
+    return error == OK ? NODE_EXIT_OK : NODE_EXIT_DIRECTORY;
+}
+
+static enum node_exit act(const struct arguments *arguments, const struct config *config,
+                          const char *program)
+{
+    char text[DATA_DIRECTORY_TEXT_BYTES] = "";
+    bool is_made;
+    enum error error;
+    switch (arguments->action) {
+    case ACTION_RUN:
+        return run_node(config, program);
+    case ACTION_INIT:
+        error = data_directory_init(config, &is_made, text);
+        return tell_directory(error, text);
+    case ACTION_CHECK:
+        printf("%s: good\n", arguments->path);
+        return NODE_EXIT_OK;
+    case ACTION_MOVED:
+        error = data_directory_move(config, text);
+        return tell_directory(error, text);
+    }
+    return NODE_EXIT_INTERNAL;
+}
+
+/* One action at most. */
+static bool take_action(struct arguments *arguments, enum action action)
+{
+    bool is_first = arguments->action == ACTION_RUN;
+    arguments->action = action;
+    return is_first;
+}
+
+static bool take_option(struct arguments *arguments, int option)
+{
+    switch (option) {
+    case 'c':
+        arguments->path = optarg;
+        return true;
+    case 'i':
+        return take_action(arguments, ACTION_INIT);
+    case 'k':
+        return take_action(arguments, ACTION_CHECK);
+    case 'm':
+        return take_action(arguments, ACTION_MOVED);
+    case 'h':
+        fputs(usage, stdout);
+        arguments->is_done = true;
+        return true;
+    case 'v':
+        puts("polluxd " POLLUX_VERSION);
+        arguments->is_done = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool take_arguments(int argc, char **argv, struct arguments *ret_arguments)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"init", no_argument, NULL, 'i'},
                                             {"check", no_argument, NULL, 'k'},
+                                            {"moved", no_argument, NULL, 'm'},
                                             {"help", no_argument, NULL, 'h'},
                                             {"version", no_argument, NULL, 'v'},
                                             {NULL, 0, NULL, 0}};
-    const char *path = NULL;
-    bool is_check = false;
+    *ret_arguments = (struct arguments){.action = ACTION_RUN};
     int option;
     while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            path = optarg;
-            break;
-        case 'k':
-            is_check = true;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return NODE_EXIT_OK;
-        case 'v':
-            puts("polluxd " POLLUX_VERSION);
-            return NODE_EXIT_OK;
-        default:
-            fputs(usage, stderr);
-            return NODE_EXIT_USAGE;
-        }
+        if (!take_option(ret_arguments, option))
+            return false;
+        if (ret_arguments->is_done)
+            return true;
     }
-    if (path == NULL || optind != argc) {
+    return ret_arguments->path != NULL && optind == argc;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments;
+    if (!take_arguments(argc, argv, &arguments)) {
         fputs(usage, stderr);
         return NODE_EXIT_USAGE;
     }
+    if (arguments.is_done)
+        return NODE_EXIT_OK;
     struct config config;
     char reason[REASON_MAX];
-    if (config_read(path, &config, reason, sizeof(reason)) != OK) {
+    if (config_read(arguments.path, &config, reason, sizeof(reason)) != OK) {
         log_event_line("error", "%s", reason);
         return NODE_EXIT_CONFIG;
     }
-    if (is_check) {
-        printf("%s: good\n", path);
-        return NODE_EXIT_OK;
-    }
-    return run_node(&config, argv[0]);
+    return act(&arguments, &config, argv[0]);
 }

@@ -68,8 +68,8 @@ static size_t write_config(const struct config *config, char text[TEXT_SIZE_BYTE
 {
     FILE *out = fmemopen(text, TEXT_SIZE_BYTES, "w");
     CHECK(out != NULL);
-    fprintf(out, "[node]\nid=%u\nlog=%s\nlog_size=%" PRIu64 "B\n[cluster]\nname=%s\n", config->id,
-            config->log_path, config->log_size_bytes, config->cluster);
+    fprintf(out, "[node]\nid=%u\ndirectory=%s\nlog_size=%" PRIu64 "B\n[cluster]\nname=%s\n",
+            config->id, config->directory, config->log_size_bytes, config->cluster);
     fprintf(out, "election_timeout_min=%" PRIu64 "us\nelection_timeout_max=%" PRIu64 "us\n",
             config->election_timeout_min_ns / 1000, config->election_timeout_max_ns / 1000);
     fprintf(out, "heartbeat_interval=%" PRIu64 "us\nkeys_max=%u\nstore_size=%" PRIu64 "B\n",
@@ -105,7 +105,7 @@ static void check_good(const struct config *config)
     CHECK(config->heartbeat_interval_ns * 2 <= config->election_timeout_min_ns);
     CHECK(config->election_timeout_min_ns <= config->election_timeout_max_ns);
     CHECK(config->log_size_bytes % 4096 == 0);
-    if (strlen(config->log_path) > VALUE_CHARACTERS_MAX ||
+    if (strlen(config->directory) > VALUE_CHARACTERS_MAX ||
         strlen(config->cluster) > VALUE_CHARACTERS_MAX ||
         strlen(config->device) > VALUE_CHARACTERS_MAX)
         return;

@@ -14,8 +14,8 @@
 #define MODEL_PAYLOAD_MAX  256
 #define MODEL_BANK_BYTES   (16u * 1024)
 #define MODEL_JOURNAL_PATH "/node/journal"
-#define MODEL_BANK_0_PATH  MODEL_JOURNAL_PATH ".0"
-#define MODEL_BANK_1_PATH  MODEL_JOURNAL_PATH ".1"
+#define MODEL_BANK_0_PATH  MODEL_JOURNAL_PATH "-0"
+#define MODEL_BANK_1_PATH  MODEL_JOURNAL_PATH "-1"
 
 struct journal_model {
     uint64_t last_seq;         /* appended */

@@ -147,7 +147,7 @@ static struct snapshot_indexes snapshots_find(const struct overseer *overseer, u
     struct snapshot_indexes found = {0};
     for (uint32_t file = 0; file < 2; file++) {
         char path[MEDIUM_SIM_PATH_MAX];
-        snprintf(path, sizeof(path), "%s.%u", overseer->nodes[node].snapshot_path, file);
+        snprintf(path, sizeof(path), "%s-%u", overseer->nodes[node].snapshot_path, file);
         if (!medium_sim_exists(overseer->media, path))
             continue;
         const uint8_t *record = medium_sim_persisted(overseer->media, path) + COMPLETION_OFFSET;

@@ -10,8 +10,8 @@
 #include "tests/sim/medium_sim.h"
 
 #define SNAPSHOT_MODEL_PATH    "/media/snapshot"
-#define SNAPSHOT_MODEL_FILE_0  SNAPSHOT_MODEL_PATH ".0"
-#define SNAPSHOT_MODEL_FILE_1  SNAPSHOT_MODEL_PATH ".1"
+#define SNAPSHOT_MODEL_FILE_0  SNAPSHOT_MODEL_PATH "-0"
+#define SNAPSHOT_MODEL_FILE_1  SNAPSHOT_MODEL_PATH "-1"
 #define SNAPSHOT_MODEL_BLOCKS  3u
 #define SNAPSHOT_MODEL_BYTES   (2u * SNAPSHOT_BLOCK_BYTES + 500u) /* of an ordinary stream */
 #define SNAPSHOT_MODEL_POLLS   400u                               /* more than any snapshot takes */

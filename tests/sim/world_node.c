@@ -3,6 +3,7 @@
 #include "tests/sim/world.h"
 
 #include "base/check.h"
+#include "pmem/identity.h"
 
 #include <stdio.h>
 
@@ -15,7 +16,7 @@
 struct node_file node_file(const struct world *world, uint32_t number, uint32_t shard,
                            uint32_t file)
 {
-    static const char *const suffixes[NODE_FILES] = {"", ".0", ".1", ".snapshot.0", ".snapshot.1"};
+    static const char *const suffixes[NODE_FILES] = {"", "-0", "-1", ".snapshot-0", ".snapshot-1"};
     struct node_file found;
     snprintf(found.path, sizeof(found.path), "%s%s", node_path(world, number, shard),
              suffixes[file]);
@@ -215,6 +216,15 @@ static void lanes_close(struct sim_node *node)
     rcu_sim_end(node->number);
 }
 
+/* As polluxd --init makes them, before the first start. */
+static void identities_make(const struct replica_options *replicas, uint32_t replica_count)
+{
+    char note[256];
+    for (uint32_t i = 0; i < replica_count; i++)
+        CHECK(identity_make(replicas[i].identity_path, &replicas[i].log.identity, note,
+                            sizeof(note)) == OK);
+}
+
 static enum error lane_boot(struct world *world, struct sim_lane *lane,
                             struct lane_report *ret_report)
 {
@@ -239,6 +249,8 @@ static enum error lane_boot(struct world *world, struct sim_lane *lane,
                                             .udp_port_count = (uint16_t)world->draw.shards,
                                             .ipv4 = network_address(node->number),
                                             .ipv4_prefix_bits = 24}};
+    if (node->boots == 0)
+        identities_make(replicas, replica_count);
     rcu_sim_run(node->number, lane->number);
     enum error error = lane_open(&options, node_clock_ns(world, node), &lane->lane, ret_report);
     if (error != OK)

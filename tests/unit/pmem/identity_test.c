@@ -14,11 +14,17 @@
 static const struct log_identity owner = {.cluster_id = 7, .node = 2, .shard = 1};
 static char note[384];
 
+static void make(void)
+{
+    assert_int_equal(identity_make(PATH, &owner, note, sizeof(note)), OK);
+}
+
 static int setup(void **state)
 {
     const struct medium_sim_options options = {.seed = 5, .granularity = MEDIUM_CACHE_LINE};
     *state = medium_sim_create(&options);
     medium_sim_use(*state);
+    make();
     return 0;
 }
 
@@ -40,13 +46,27 @@ static void add(uint64_t birth)
     assert_int_equal(identity_note(PATH, &owner, birth, note, sizeof(note)), OK);
 }
 
-static void test_identity_is_created_empty(void **state)
+static void test_identity_is_made_empty_once(void **state)
 {
-    (void)state;
-    struct identity_births births = read_back();
-    assert_true(births.is_created);
-    assert_true(births.births[0] == 0);
-    assert_false(read_back().is_created);
+    assert_true(read_back().births[0] == 0);
+    make();
+    medium_sim_flip_bit(*state, PATH, 33, 3);
+    make(); /* a power loss came between */
+    assert_true(read_back().births[0] == 0);
+    add(11);
+    assert_int_equal(identity_make(PATH, &owner, note, sizeof(note)), ERR_EXISTS);
+    assert_non_null(strstr(note, PATH));
+    assert_true(read_back().births[0] == 11);
+}
+
+static void test_identity_that_is_missing_is_not_made_in_passing(void **state)
+{
+    struct identity_births births;
+    medium_sim_remove(*state, PATH);
+    assert_int_equal(identity_read(PATH, &owner, &births, note, sizeof(note)), ERR_NOT_FOUND);
+    assert_non_null(strstr(note, "polluxd --init"));
+    assert_int_equal(identity_note(PATH, &owner, 11, note, sizeof(note)), ERR_NOT_FOUND);
+    assert_false(medium_sim_exists(*state, PATH));
 }
 
 static void test_identity_keeps_the_newest_births_first(void **state)
@@ -84,6 +104,7 @@ static void test_identity_is_whole_after_a_power_loss(void **state)
     medium_sim_destroy(origin);
     *state = medium_sim_create(&options);
     medium_sim_use(*state);
+    make();
     add(11);
     for (uint32_t i = 0; i < 64; i++) {
         uint64_t before = read_back().births[0];
@@ -115,7 +136,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_identity_is_created_empty),
+        TEST(test_identity_is_made_empty_once),
+        TEST(test_identity_that_is_missing_is_not_made_in_passing),
         TEST(test_identity_keeps_the_newest_births_first),
         TEST(test_identity_survives_rot_in_one_copy),
         TEST(test_identity_is_whole_after_a_power_loss),

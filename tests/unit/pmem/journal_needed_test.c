@@ -107,8 +107,8 @@ static void test_journal_leaves_behind_what_is_not_needed(void **state)
         journal_persist(fixture->journal);
         assert_int_equal(persisted(fixture), fixture->seq);
     }
-    medium_sim_lose_power(fixture->sim, PATH ".0", 0);
-    medium_sim_lose_power(fixture->sim, PATH ".1", 0);
+    medium_sim_lose_power(fixture->sim, PATH "-0", 0);
+    medium_sim_lose_power(fixture->sim, PATH "-1", 0);
     fixture_close(fixture);
     fixture_open(fixture, cold_and_newest, fixture);
     assert_in_range(fixture->recovery.entries, 5, 45);

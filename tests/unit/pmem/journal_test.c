@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #define PATH        "/media/journal"
-#define BANK_0      PATH ".0"
-#define BANK_1      PATH ".1"
+#define BANK_0      PATH "-0"
+#define BANK_1      PATH "-1"
 #define FILE_BYTES  (16u * 1024) /* 128 lines of records */
 #define ENTRY_BYTES 100u         /* three lines each */
 #define TURNS_MAX   100u
@@ -476,7 +476,7 @@ static void test_journal_refuses_what_is_no_journal(void **state)
     struct log *log = NULL;
     struct log_recovery recovery;
     const struct log_record record = {.index = 1, .term = 1, .kind = 2};
-    const struct log_options options = {.path = "/media/log.1",
+    const struct log_options options = {.path = "/media/log-1",
                                         .size_bytes = FILE_BYTES,
                                         .is_created = true,
                                         .identity = fixture->options.identity};
@@ -490,7 +490,7 @@ static void test_journal_refuses_what_is_no_journal(void **state)
     log_close(log);
     fixture->options.path = "/media/log";
     assert_int_equal(fixture_open(fixture), ERR_MAGIC);
-    assert_non_null(strstr(fixture->recovery.note, "/media/log.1: a log, but not of a journal"));
+    assert_non_null(strstr(fixture->recovery.note, "/media/log-1: a log, but not of a journal"));
     memset(long_path, 'x', sizeof(long_path) - 1);
     fixture->options.path = long_path;
     assert_int_equal(fixture_open(fixture), ERR_ARGUMENT);

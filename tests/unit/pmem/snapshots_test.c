@@ -336,7 +336,7 @@ static void test_snapshots_are_locked(void **state)
         if (arena_init(&arena, snapshots_arena_bytes(&fixture->options)) != OK)
             _exit(2);
         enum error error = snapshots_open(&fixture->options, &arena, &snapshots, &recovery);
-        bool is_told = strstr(recovery.note, "state.0: another polluxd has it open") != NULL;
+        bool is_told = strstr(recovery.note, "state-0: another polluxd has it open") != NULL;
         _exit(error == ERR_BUSY && is_told ? 0 : 1);
     }
     int status = -1;
@@ -359,7 +359,7 @@ static void test_snapshots_end_with_a_failed_sync(void **state)
         struct snapshots_progress progress = job_await(fixture);
         assert_int_equal(progress.state, SNAPSHOTS_FAILED);
         assert_int_equal(progress.error, ERR_SYNC);
-        assert_non_null(strstr(progress.path, "state.1"));
+        assert_non_null(strstr(progress.path, "state-1"));
     }
     pthread_mutex_lock(&gate);
     sync_errno = 0;
@@ -379,7 +379,7 @@ static void test_snapshots_are_not_opened_after_a_failed_sync(void **state)
     enum error error = fixture_open(fixture);
     sync_errno = 0;
     assert_int_equal(error, ERR_SYNC);
-    assert_non_null(strstr(fixture->recovery.note, "state.0: the sync at the start failed"));
+    assert_non_null(strstr(fixture->recovery.note, "state-0: the sync at the start failed"));
 }
 
 static void test_snapshots_refuse_a_name_that_is_too_long(void **state)

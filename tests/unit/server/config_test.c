@@ -14,7 +14,7 @@
 
 static const char good[] = "[node]\n"
                            "id = 2\n"
-                           "log = /tmp/x.log ; a comment\n"
+                           "directory = /tmp/x ; a comment\n"
                            "log_size = 64MiB\n"
                            "[cluster]\n"
                            "name = test\n"
@@ -50,7 +50,8 @@ static void test_config_reads_every_kind_of_value(void **state)
     char reason[512] = "";
     assert_int_equal(read_text(good, &config, reason), OK);
     assert_int_equal(config.id, 2);
-    assert_string_equal(config.log_path, "/tmp/x.log");
+    assert_string_equal(config.directory, "/tmp/x");
+    assert_int_equal(config.medium, 0);
     assert_int_equal(config.log_size_bytes, 64u << 20);
     assert_int_equal(config.relaxed_size_bytes, 16u << 20);
     assert_int_equal(config.election_timeout_min_ns, 1500000);
@@ -82,6 +83,20 @@ static void test_config_reads_shards_lanes_and_cores(void **state)
     assert_int_equal(config.relaxed_size_bytes, 32u << 20); /* 8 MiB for each shard */
 }
 
+static void test_config_reads_the_medium(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"pmem", "file", "emulated"};
+    for (size_t i = 0; i < 3; i++) {
+        struct config config;
+        char text[2048];
+        char reason[512] = "";
+        snprintf(text, sizeof(text), "%s[node]\nmedium = %s\n", good, names[i]);
+        assert_int_equal(read_text(text, &config, reason), OK);
+        assert_int_equal(config.medium, MEDIUM_PMEM + i);
+    }
+}
+
 struct mistake {
     const char *from; /* line of `good` to replace; NULL: append */
     const char *to;
@@ -96,6 +111,9 @@ static const struct mistake mistakes[] = {
     {"id = 2\n", "id = 0\n", ERR_RANGE, ":2: [node] id = 0: expected 1 to 255"},
     {"id = 2\n", "id = two\n", ERR_RANGE, ":2:"},
     {"id = 2\n", "id = 7\n", ERR_ARGUMENT, "no entry for [node] id"},
+    {"log_size = 64MiB\n", "log = /x.log\n", ERR_SYNTAX, ":4: unknown key log in section [node]: "},
+    {"log_size = 64MiB\n", "log = /x.log\n", ERR_SYNTAX, "polluxd --init"},
+    {"log_size = 64MiB\n", "medium = disk\n", ERR_RANGE, ":4: [node] medium = disk: expected pmem"},
     {"log_size = 64MiB\n", "log_size = 64MB\n", ERR_RANGE, ":4:"},
     {"log_size = 64MiB\n", "log_size = 67108863B\n", ERR_ARGUMENT, "whole 4KiB"},
     {"log_size = 64MiB\n", "relaxed_size = 1MiB\n", ERR_ARGUMENT, "at least 8MiB"},
@@ -165,17 +183,17 @@ static void test_config_strands_no_journal(void **state)
     char directory[] = "/tmp/pollux-journal-XXXXXX";
     assert_non_null(mkdtemp(directory));
     char text[2048];
-    snprintf(text, sizeof(text), "[node]\nrelaxed_size = 0B\nlog = %s/log\n%s", directory,
+    snprintf(text, sizeof(text), "[node]\nrelaxed_size = 0B\ndirectory = %s\n%s", directory,
              strstr(good, "id = 2\n"));
-    char *other_log = strstr(text, "log = /tmp/x.log");
-    assert_non_null(other_log);
-    memcpy(other_log, ";", 1);
+    char *other = strstr(text, "directory = /tmp/x");
+    assert_non_null(other);
+    memcpy(other, ";", 1);
     struct config config;
     char reason[512] = "";
     assert_int_equal(read_text(text, &config, reason), OK);
     for (int bank = 0; bank < 2; bank++) {
         char path[64];
-        snprintf(path, sizeof(path), "%s/log.relaxed.%d", directory, bank);
+        snprintf(path, sizeof(path), "%s/shard-0.journal-%d", directory, bank);
         FILE *file = fopen(path, "w");
         assert_non_null(file);
         fclose(file);
@@ -220,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config_reads_every_kind_of_value),
         cmocka_unit_test(test_config_reads_shards_lanes_and_cores),
+        cmocka_unit_test(test_config_reads_the_medium),
         cmocka_unit_test(test_config_names_each_mistake),
         cmocka_unit_test(test_config_strands_no_journal),
         cmocka_unit_test(test_config_reports_a_missing_file),

@@ -14,7 +14,7 @@ static struct config config_of(uint16_t shard_count, uint16_t lane_count)
     uint8_t ip[4] = {10, 77, 0, 2};
     struct config config = {
         .id = 2,
-        .log_path = "/tmp/x.log",
+        .directory = "/tmp/x",
         .log_size_bytes = UINT64_C(1) << 30,
         .relaxed_size_bytes = UINT64_C(64) << 20,
         .cluster = "test",
@@ -58,18 +58,18 @@ static void test_node_options_put_each_shard_on_its_lane(void **state)
         }
     }
     assert_int_equal(seen, 31);
-    assert_string_equal(options.log_names[4], "/tmp/x.log.4");
-    assert_string_equal(options.journal_names[4], "/tmp/x.log.4.relaxed");
+    assert_string_equal(options.log_names[4], "/tmp/x/shard-4.raft");
+    assert_string_equal(options.journal_names[4], "/tmp/x/shard-4.journal");
 }
 
-static void test_node_options_keep_the_names_of_a_single_shard(void **state)
+static void test_node_options_name_the_files_of_a_single_shard(void **state)
 {
     (void)state;
     static struct node_options options;
     struct config config = config_of(1, 1);
     node_options_fill(&config, &start, &options);
-    assert_string_equal(options.lanes[0].replicas[0].log.path, "/tmp/x.log");
-    assert_string_equal(options.lanes[0].replicas[0].journal.path, "/tmp/x.log.relaxed");
+    assert_string_equal(options.lanes[0].replicas[0].log.path, "/tmp/x/shard-0.raft");
+    assert_string_equal(options.lanes[0].replicas[0].journal.path, "/tmp/x/shard-0.journal");
     assert_int_equal(options.lanes[0].replicas[0].engine.keys_max, 1000001);
 }
 
@@ -122,7 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_node_options_put_each_shard_on_its_lane),
-        cmocka_unit_test(test_node_options_keep_the_names_of_a_single_shard),
+        cmocka_unit_test(test_node_options_name_the_files_of_a_single_shard),
         cmocka_unit_test(test_node_options_divide_what_is_given_to_the_node),
         cmocka_unit_test(test_node_options_divide_the_capacity_as_the_limits),
     };

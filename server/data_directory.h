@@ -1,0 +1,62 @@
+/*
+ * The data directory of a node: made once, on an operator's word; opened and locked at each start.
+ * A start makes no directory. So a mount that is missing, or a wrong path, never gives a node a new
+ * storage in passing.
+ *
+ * The directory is whole once it has the file `identity`, which comes last: pmem/node_identity.h.
+ * Names of the files: server/node_files.h.
+ *
+ * Owner: the main thread.
+ */
+#ifndef POLLUX_SERVER_DATA_DIRECTORY_H
+#define POLLUX_SERVER_DATA_DIRECTORY_H
+
+#include "pmem/node_identity.h"
+#include "server/config.h"
+
+/* A message about a directory, with its end. */
+#define DATA_DIRECTORY_TEXT_BYTES 1536
+
+struct data_directory {
+    int lock; /* of the identity, as long as it is open */
+    struct node_identity identity;
+};
+
+/*
+ * Makes the directory that the configuration names, with an identity and without storage; durable
+ * on return. If it is there already, whole, and fits the configuration, nothing is done, and
+ * ret_is_made is false. `ret_text` says what was made or found, or why it is refused.
+ * ERR_EXISTS: other files are there, and nothing is changed; others as data_directory_read, ERR_IO,
+ * ERR_NO_SPACE, ERR_PERMISSION, ERR_SYNC.
+ */
+MUST_USE enum error data_directory_init(const struct config *config, bool *ret_is_made,
+                                        char ret_text[DATA_DIRECTORY_TEXT_BYTES]);
+
+/*
+ * Reads the identity, and compares it with the configuration. ERR_NOT_FOUND: there is none;
+ * ERR_NODE, ERR_CLUSTER, ERR_SHARD, ERR_ARGUMENT (medium): the two differ; those of
+ * node_identity_decode; ERR_PERMISSION, ERR_IO. `ret_text` then explains.
+ */
+MUST_USE enum error data_directory_read(const struct config *config,
+                                        struct node_identity *ret_identity,
+                                        char ret_text[DATA_DIRECTORY_TEXT_BYTES]);
+
+/*
+ * Locks the directory for this process, and sees that it is this node's, on the medium that it was
+ * made on. As data_directory_read, and ERR_BUSY: another process has it; ERR_ARGUMENT: the medium
+ * is another one.
+ */
+MUST_USE enum error data_directory_open(const struct config *config,
+                                        struct data_directory *ret_directory,
+                                        char ret_text[DATA_DIRECTORY_TEXT_BYTES]);
+
+/*
+ * Notes that the directory was moved to another medium, which [node] medium must name and the files
+ * must lie on. For an operator's command. As data_directory_open.
+ */
+MUST_USE enum error data_directory_move(const struct config *config,
+                                        char ret_text[DATA_DIRECTORY_TEXT_BYTES]);
+
+void data_directory_close(struct data_directory *directory);
+
+#endif

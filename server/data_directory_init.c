@@ -1,0 +1,245 @@
+/* Making a data directory: see data_directory.h. The identity comes last, whole. */
+#include "server/data_directory_internal.h"
+
+#include "pmem/identity.h"
+#include "server/mount_point.h"
+#include "server/node_files.h"
+#include "wire/wire_packet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct log_identity owner_of(const struct config *config, uint16_t shard)
+{
+    return (struct log_identity){
+        .cluster_id = wire_cluster_id(config->cluster), .node = config->id, .shard = shard};
+}
+
+static enum error sync_folder(const char *path, char *text)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int status = fd < 0 ? -1 : fsync(fd);
+    enum error error = status == 0 ? OK : data_directory_refuse(path, "sync", text);
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
+/* Only the last folder of the path is made: the others are a mount, or a mistake. */
+static enum error make_folder(const char *path, char *text)
+{
+    char copy[CONFIG_TEXT_MAX];
+    char place[512];
+    if (mkdir(path, 0750) == 0) {
+        snprintf(copy, sizeof(copy), "%s", path);
+        return sync_folder(dirname(copy), text);
+    }
+    if (errno == EEXIST)
+        return OK;
+    enum error error = data_directory_refuse(path, "make the directory", text);
+    mount_point_describe(path, place, sizeof(place));
+    size_t length = strlen(text);
+    snprintf(text + length, DATA_DIRECTORY_TEXT_BYTES - length, ". %.460s", place);
+    return error;
+}
+
+/* Writes a file under another name, durably, and then gives it its own. */
+static enum error write_file(const char *path, const void *bytes, size_t size_bytes,
+                             bool is_replaced, char *text)
+{
+    char temporary[NODE_FILE_NAME_BYTES + 32];
+    snprintf(temporary, sizeof(temporary), "%s.tmp-%ld", path, (long)getpid());
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+    bool is_good = fd >= 0 && write(fd, bytes, size_bytes) == (ssize_t)size_bytes && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    if (is_good && is_replaced)
+        is_good = rename(temporary, path) == 0;
+    else if (is_good)
+        is_good = link(temporary, path) == 0 || errno == EEXIST;
+    enum error error = is_good ? OK : data_directory_refuse(path, "write", text);
+    (void)unlink(temporary);
+    return error;
+}
+
+static enum error write_readme(const struct config *config, char *text)
+{
+    char path[NODE_FILE_NAME_BYTES];
+    char readme[2048];
+    snprintf(path, sizeof(path), "%s/" NODE_README_NAME, config->directory);
+    int length = snprintf(
+        readme, sizeof(readme),
+        "This is the data directory of node %u of the Pollux cluster \"%s\".\n"
+        "\n"
+        "The files are the node's memory of what it has promised to others. Do not delete, edit,\n"
+        "copy back or exchange any of them, and start one polluxd on them at a time.\n"
+        "\n"
+        "identity            whose directory this is; polluxd does not start without it\n"
+        "shard-N.identity    which storages the node has had for shard N\n"
+        "shard-N.raft        the replicated log\n"
+        "shard-N.journal-*   relaxed writes that may be on this node only\n"
+        "shard-N.snapshot-*  the state of the shard, so that the log can be short\n"
+        "\n"
+        "What to do when files are lost or damaged: docs/operating.md of Pollux.\n",
+        config->id, config->cluster);
+    return write_file(path, readme, (size_t)length, true, text);
+}
+
+/* What lies here, by a file that is made for the question. */
+static enum error probe_medium(const struct config *config, enum medium_kind *ret_kind, char *text)
+{
+    char path[NODE_FILE_NAME_BYTES];
+    struct medium *medium;
+    snprintf(path, sizeof(path), "%s/probe.tmp-%ld", config->directory, (long)getpid());
+    const struct medium_options options = {
+        .path = path, .size_bytes = NODE_IDENTITY_FILE_BYTES, .is_created = true};
+    enum error error = medium_open(&options, &medium, text, DATA_DIRECTORY_TEXT_BYTES);
+    if (error != OK)
+        return error;
+    *ret_kind = medium_kind(medium);
+    medium_close(medium);
+    (void)unlink(path);
+    return OK;
+}
+
+static enum error refuse_medium(const struct config *config, enum medium_kind found, char *text)
+{
+    char place[512];
+    mount_point_describe(config->directory, place, sizeof(place));
+    snprintf(text, DATA_DIRECTORY_TEXT_BYTES,
+             "%.160s: lies on the medium %s, and [node] medium is %s: %.460s. Is the right file "
+             "system mounted, with its options (dax)?",
+             config->directory, medium_kind_name(found), medium_kind_name(config->medium), place);
+    return ERR_ARGUMENT;
+}
+
+static enum error make_files(const struct config *config, char *text)
+{
+    enum error error = write_readme(config, text);
+    for (uint16_t shard = 0; shard < config->shard_count && error == OK; shard++) {
+        char path[NODE_FILE_NAME_BYTES];
+        const struct log_identity owner = owner_of(config, shard);
+        node_identity_name(config, shard, path);
+        error = identity_make(path, &owner, text, DATA_DIRECTORY_TEXT_BYTES);
+    }
+    return error;
+}
+
+static void fill_identity(const struct config *config, enum medium_kind medium,
+                          struct node_identity *ret_identity)
+{
+    *ret_identity = (struct node_identity){.cluster_id = wire_cluster_id(config->cluster),
+                                           .node = config->id,
+                                           .shard_count = config->shard_count,
+                                           .medium = medium};
+    snprintf(ret_identity->cluster, sizeof(ret_identity->cluster), "%s", config->cluster);
+}
+
+static enum error write_identity(const struct config *config, const struct node_identity *identity,
+                                 bool is_replaced, char *text)
+{
+    char path[NODE_FILE_NAME_BYTES];
+    uint8_t file[NODE_IDENTITY_FILE_BYTES];
+    node_identity_encode(identity, file);
+    data_directory_identity_path(config, path, sizeof(path));
+    enum error error = write_file(path, file, sizeof(file), is_replaced, text);
+    return error == OK ? sync_folder(config->directory, text) : error;
+}
+
+static void describe(const char *what, const struct config *config,
+                     const struct node_identity *identity, char *text)
+{
+    snprintf(text, DATA_DIRECTORY_TEXT_BYTES,
+             "%.200s: %s: node %u of cluster %.160s, shards %u, medium %s", config->directory, what,
+             identity->node, identity->cluster, identity->shard_count,
+             medium_kind_name(identity->medium));
+}
+
+static enum error make(const struct config *config, char *text)
+{
+    struct node_identity identity;
+    enum medium_kind medium;
+    enum error error = make_folder(config->directory, text);
+    if (error == OK)
+        error = probe_medium(config, &medium, text);
+    if (error == OK && config->medium != 0 && config->medium != medium)
+        error = refuse_medium(config, medium, text);
+    if (error == OK)
+        error = make_files(config, text);
+    if (error != OK)
+        return error;
+    fill_identity(config, medium, &identity);
+    error = write_identity(config, &identity, false, text);
+    if (error == OK)
+        describe("made", config, &identity, text);
+    return error;
+}
+
+/* The identity is there: is the rest? */
+static enum error check_whole(const struct config *config, const struct node_identity *identity,
+                              char *text)
+{
+    enum error error = data_directory_check_medium(config, identity, text);
+    for (uint16_t shard = 0; shard < config->shard_count && error == OK; shard++) {
+        char path[NODE_FILE_NAME_BYTES];
+        struct identity_births births;
+        const struct log_identity owner = owner_of(config, shard);
+        node_identity_name(config, shard, path);
+        error = identity_read(path, &owner, &births, text, DATA_DIRECTORY_TEXT_BYTES);
+    }
+    if (error == OK)
+        describe("is there already, and whole", config, identity, text);
+    return error;
+}
+
+enum error data_directory_init(const struct config *config, bool *ret_is_made,
+                               char ret_text[DATA_DIRECTORY_TEXT_BYTES])
+{
+    struct node_identity identity;
+    struct data_directory_contents contents;
+    *ret_is_made = false;
+    enum error error = data_directory_read(config, &identity, ret_text);
+    if (error == OK)
+        return check_whole(config, &identity, ret_text);
+    if (error != ERR_NOT_FOUND)
+        return error;
+    data_directory_look(config->directory, &contents);
+    if (contents.storage[0] != '\0' || contents.old[0] != '\0' || contents.other[0] != '\0' ||
+        (contents.is_there && !contents.is_directory))
+        return ERR_EXISTS; /* what is there was told */
+    error = make(config, ret_text);
+    *ret_is_made = error == OK;
+    return error;
+}
+
+enum error data_directory_move(const struct config *config,
+                               char ret_text[DATA_DIRECTORY_TEXT_BYTES])
+{
+    struct config before = *config;
+    struct data_directory directory;
+    enum medium_kind medium;
+    before.medium = 0;
+    if (config->medium == 0) {
+        snprintf(ret_text, DATA_DIRECTORY_TEXT_BYTES,
+                 "%.200s: say in [node] medium what the directory was moved to", config->directory);
+        return ERR_ARGUMENT;
+    }
+    enum error error = data_directory_lock(&before, &directory, ret_text);
+    if (error != OK)
+        return error;
+    error = probe_medium(config, &medium, ret_text);
+    if (error == OK && medium != config->medium)
+        error = refuse_medium(config, medium, ret_text);
+    directory.identity.medium = medium;
+    if (error == OK)
+        error = write_identity(config, &directory.identity, true, ret_text);
+    if (error == OK)
+        error = check_whole(config, &directory.identity, ret_text);
+    data_directory_close(&directory);
+    return error;
+}
