@@ -451,8 +451,13 @@ enum error config_read(const char *path, struct config *ret_config, char *ret_re
         snprintf(ret_reason, reason_size, "%s: %s", path, wrong);
         return ERR_ARGUMENT;
     }
+    size_t length = (size_t)snprintf(ret_reason, reason_size, "%s: ", path);
+    if (length < reason_size &&
+        config_has_peers_in_one_place(&config, ret_reason + length, reason_size - length))
+        return ERR_ARGUMENT;
     if (config_has_stranded_journal(&config, ret_reason, reason_size))
         return ERR_ARGUMENT;
+    ret_reason[0] = '\0';
     *ret_config = config;
     return OK;
 }

@@ -3,6 +3,7 @@
 #include "server/node_files.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char *capacity_contradiction(const struct config *config)
@@ -59,15 +60,42 @@ const char *config_contradiction(const struct config *config)
     return capacity_contradiction(config);
 }
 
+static bool is_clash(const struct config *config, const struct config_peer *a,
+                     const struct config_peer *b)
+{
+    int distance = a->address.port - b->address.port;
+    return memcmp(a->address.ip, b->address.ip, sizeof(a->address.ip)) == 0 &&
+           distance < config->shard_count && -distance < config->shard_count;
+}
+
+bool config_has_peers_in_one_place(const struct config *config, char *ret_reason,
+                                   size_t reason_size)
+{
+    for (uint32_t i = 0; i < config->peer_count; i++) {
+        for (uint32_t j = i + 1; j < config->peer_count; j++) {
+            const struct config_peer *a = &config->peers[i];
+            const struct config_peer *b = &config->peers[j];
+            if (!is_clash(config, a, b))
+                continue;
+            snprintf(ret_reason, reason_size,
+                     "[peers] %u and %u have one address, or ports that overlap (%u and %u, for %u "
+                     "shards: shard s has the port plus s): correct one of them",
+                     a->id, b->id, a->address.port, b->address.port, config->shard_count);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool config_has_stranded_journal(const struct config *config, char *ret_reason, size_t reason_size)
 {
     if (config->relaxed_size_bytes != 0)
         return false;
     for (uint32_t i = 0; i < 2u * config->shard_count; i++) {
         char journal[NODE_FILE_NAME_BYTES];
-        char bank[NODE_FILE_NAME_BYTES + 16];
+        char bank[NODE_NUMBERED_NAME_BYTES];
         node_journal_name(config, (uint16_t)(i / 2), journal);
-        snprintf(bank, sizeof(bank), "%s-%u", journal, i % 2);
+        node_numbered_name(journal, i % 2, bank);
         if (access(bank, F_OK) != 0)
             continue;
         snprintf(ret_reason, reason_size,

@@ -17,6 +17,12 @@
 /* A message about a directory, with its end. */
 #define DATA_DIRECTORY_TEXT_BYTES 1536
 
+/* What lies under a directory. */
+struct data_directory_probe {
+    enum medium_kind medium;
+    uint64_t sync_ns; /* until a small write is durable: the shortest of a few */
+};
+
 struct data_directory {
     int lock; /* of the identity, as long as it is open */
     struct node_identity identity;
@@ -40,6 +46,11 @@ MUST_USE enum error data_directory_init(const struct config *config, bool *ret_i
 MUST_USE enum error data_directory_read(const struct config *config,
                                         struct node_identity *ret_identity,
                                         char ret_text[DATA_DIRECTORY_TEXT_BYTES]);
+
+/* Asks the medium, with a file of its own that is gone on return. As medium_open, and ERR_SYNC. */
+MUST_USE enum error data_directory_probe(const struct config *config,
+                                         struct data_directory_probe *ret_probe,
+                                         char ret_text[DATA_DIRECTORY_TEXT_BYTES]);
 
 /*
  * Locks the directory for this process, and sees that it is this node's, on the medium that it was

@@ -90,23 +90,6 @@ static enum error write_readme(const struct config *config, char *text)
     return write_file(path, readme, (size_t)length, true, text);
 }
 
-/* What lies here, by a file that is made for the question. */
-static enum error probe_medium(const struct config *config, enum medium_kind *ret_kind, char *text)
-{
-    char path[NODE_FILE_NAME_BYTES];
-    struct medium *medium;
-    snprintf(path, sizeof(path), "%s/probe.tmp-%ld", config->directory, (long)getpid());
-    const struct medium_options options = {
-        .path = path, .size_bytes = NODE_IDENTITY_FILE_BYTES, .is_created = true};
-    enum error error = medium_open(&options, &medium, text, DATA_DIRECTORY_TEXT_BYTES);
-    if (error != OK)
-        return error;
-    *ret_kind = medium_kind(medium);
-    medium_close(medium);
-    (void)unlink(path);
-    return OK;
-}
-
 static enum error refuse_medium(const struct config *config, enum medium_kind found, char *text)
 {
     char place[512];
@@ -163,17 +146,17 @@ static void describe(const char *what, const struct config *config,
 static enum error make(const struct config *config, char *text)
 {
     struct node_identity identity;
-    enum medium_kind medium;
+    struct data_directory_probe probe;
     enum error error = make_folder(config->directory, text);
     if (error == OK)
-        error = probe_medium(config, &medium, text);
-    if (error == OK && config->medium != 0 && config->medium != medium)
-        error = refuse_medium(config, medium, text);
+        error = data_directory_probe(config, &probe, text);
+    if (error == OK && config->medium != 0 && config->medium != probe.medium)
+        error = refuse_medium(config, probe.medium, text);
     if (error == OK)
         error = make_files(config, text);
     if (error != OK)
         return error;
-    fill_identity(config, medium, &identity);
+    fill_identity(config, probe.medium, &identity);
     error = write_identity(config, &identity, false, text);
     if (error == OK)
         describe("made", config, &identity, text);
@@ -222,7 +205,7 @@ enum error data_directory_move(const struct config *config,
 {
     struct config before = *config;
     struct data_directory directory;
-    enum medium_kind medium;
+    struct data_directory_probe probe;
     before.medium = 0;
     if (config->medium == 0) {
         snprintf(ret_text, DATA_DIRECTORY_TEXT_BYTES,
@@ -232,10 +215,10 @@ enum error data_directory_move(const struct config *config,
     enum error error = data_directory_lock(&before, &directory, ret_text);
     if (error != OK)
         return error;
-    error = probe_medium(config, &medium, ret_text);
-    if (error == OK && medium != config->medium)
-        error = refuse_medium(config, medium, ret_text);
-    directory.identity.medium = medium;
+    error = data_directory_probe(config, &probe, ret_text);
+    if (error == OK && probe.medium != config->medium)
+        error = refuse_medium(config, probe.medium, ret_text);
+    directory.identity.medium = config->medium;
     if (error == OK)
         error = write_identity(config, &directory.identity, true, ret_text);
     if (error == OK)

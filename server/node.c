@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "dataplane/frame.h"
+#include "server/file_sizes.h"
 #include "server/lane_thread.h"
 #include "server/log_event.h"
 #include "server/medium_watch.h"
@@ -122,6 +123,22 @@ static void tell_replica(const struct node *node, struct replica *replica)
                    (unsigned long)found->snapshot_index);
 }
 
+/* What an existing file overrules. */
+static void tell_sizes(const struct node *node, const struct replica_options *replica)
+{
+    struct file_size sizes[FILES_OF_REPLICA];
+    uint32_t count = file_sizes(replica, sizes);
+    for (uint32_t i = 0; i < count; i++) {
+        if (sizes[i].is_snapshot || !file_size_is_overruling(&sizes[i]))
+            continue;
+        log_event_line("warning",
+                       "overruled node=%u file=%s size=%lu: the file keeps its size; %s asks for "
+                       "%lu: set it as the file is, or %s",
+                       node->config.id, sizes[i].path, (unsigned long)sizes[i].found_bytes,
+                       sizes[i].setting, (unsigned long)sizes[i].wanted_bytes, sizes[i].way_out);
+    }
+}
+
 /* Elections wait for votes to be written. */
 static void tell_slow_medium(const struct node *node, const struct lane_thread *thread)
 {
@@ -153,6 +170,8 @@ static void tell_start(const struct node *node)
             tell_replica(node, lane_replica(lane, j));
         tell_slow_medium(node, node->threads[i]);
     }
+    for (uint16_t shard = 0; shard < node->config.shard_count; shard++)
+        tell_sizes(node, &node->options.replicas[shard]);
 }
 
 static enum node_exit start_threads(struct node *node)

@@ -32,3 +32,8 @@ void node_snapshot_name(const struct config *config, uint16_t shard,
 {
     name(config, shard, NODE_SNAPSHOT_SUFFIX, ret_name);
 }
+
+void node_numbered_name(const char *name, uint32_t number, char ret_name[NODE_NUMBERED_NAME_BYTES])
+{
+    snprintf(ret_name, NODE_NUMBERED_NAME_BYTES, "%s-%u", name, number);
+}

@@ -13,14 +13,15 @@
 
 #include "server/config.h"
 
-#define NODE_SHARD_PREFIX    "shard-"
-#define NODE_LOG_SUFFIX      "raft"
-#define NODE_JOURNAL_SUFFIX  "journal"
-#define NODE_SNAPSHOT_SUFFIX "snapshot"
-#define NODE_IDENTITY_SUFFIX "identity"
-#define NODE_IDENTITY_NAME   "identity"
-#define NODE_README_NAME     "README"
-#define NODE_FILE_NAME_BYTES (CONFIG_TEXT_MAX + 32) /* "/shard-63.snapshot-0" and the end */
+#define NODE_SHARD_PREFIX        "shard-"
+#define NODE_LOG_SUFFIX          "raft"
+#define NODE_JOURNAL_SUFFIX      "journal"
+#define NODE_SNAPSHOT_SUFFIX     "snapshot"
+#define NODE_IDENTITY_SUFFIX     "identity"
+#define NODE_IDENTITY_NAME       "identity"
+#define NODE_README_NAME         "README"
+#define NODE_NUMBERED_NAME_BYTES (NODE_FILE_NAME_BYTES + 16)
+#define NODE_FILE_NAME_BYTES     (CONFIG_TEXT_MAX + 32) /* "/shard-63.snapshot-0" and the end */
 
 /* The file of the log of a shard (from 0). Any thread. */
 void node_log_name(const struct config *config, uint16_t shard,
@@ -37,5 +38,9 @@ void node_identity_name(const struct config *config, uint16_t shard,
 /* The name that the two snapshots of a shard begin with. Any thread. */
 void node_snapshot_name(const struct config *config, uint16_t shard,
                         char ret_name[NODE_FILE_NAME_BYTES]);
+
+/* A bank of the journal, or a snapshot: the name that it begins with, and its number. Any
+ * thread. */
+void node_numbered_name(const char *name, uint32_t number, char ret_name[NODE_NUMBERED_NAME_BYTES]);
 
 #endif

@@ -1,4 +1,5 @@
 /* polluxd: the node daemon. One process is one node; one configuration file says everything. */
+#include "server/check.h"
 #include "server/config.h"
 #include "server/data_directory.h"
 #include "server/node.h"
@@ -23,7 +24,8 @@ static const char usage[] =
     "\n"
     "  -c, --config FILE   configuration (see polluxd.example.ini)\n"
     "      --init          make the node's data directory, and exit; once, before the first start\n"
-    "      --check         read the configuration, say whether it is good, and exit\n"
+    "      --check         look at configuration, directory, medium, sizes; tell what is good and\n"
+    "                      what is bad, and exit\n"
     "      --moved         note that the data directory was moved to the medium that [node] "
     "medium\n"
     "                      names, and exit\n"
@@ -95,8 +97,8 @@ static enum node_exit act(const struct arguments *arguments, const struct config
         error = data_directory_init(config, &is_made, text);
         return tell_directory(error, text);
     case ACTION_CHECK:
-        printf("%s: good\n", arguments->path);
-        return NODE_EXIT_OK;
+        printf("good %s: can be read\n", arguments->path);
+        return check_config(config, stdout) ? NODE_EXIT_OK : NODE_EXIT_CONFIG;
     case ACTION_MOVED:
         error = data_directory_move(config, text);
         return tell_directory(error, text);
@@ -169,7 +171,10 @@ int main(int argc, char **argv)
     struct config config;
     char reason[REASON_MAX];
     if (config_read(arguments.path, &config, reason, sizeof(reason)) != OK) {
-        log_event_line("error", "%s", reason);
+        if (arguments.action == ACTION_CHECK)
+            printf("bad  %s\n", reason);
+        else
+            log_event_line("error", "%s", reason);
         return NODE_EXIT_CONFIG;
     }
     return act(&arguments, &config, argv[0]);

@@ -1,0 +1,99 @@
+/* See check.h. */
+#include "server/check_internal.h"
+
+#include "server/data_directory.h"
+#include "server/medium_watch.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#define MS_NS UINT64_C(1000000)
+
+static void line(FILE *out, const char *verdict, const char *format, va_list arguments)
+{
+    fprintf(out, "%-5s", verdict);
+    vfprintf(out, format, arguments);
+    fputc('\n', out);
+}
+
+void check_good(struct check *check, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    line(check->out, "good", format, arguments);
+    va_end(arguments);
+}
+
+void check_is_bad(struct check *check, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    line(check->out, "bad", format, arguments);
+    va_end(arguments);
+    check->is_bad = true;
+}
+
+/* Whether the medium is the right one, and how fast. */
+static void check_medium(struct check *check, const struct node_identity *identity)
+{
+    const struct config *config = check->config;
+    struct data_directory_probe probe;
+    char text[DATA_DIRECTORY_TEXT_BYTES] = "";
+    if (data_directory_probe(config, &probe, text) != OK) {
+        check_is_bad(check, "%s", text);
+        return;
+    }
+    if (probe.medium != identity->medium)
+        check_is_bad(check,
+                     "[node] directory: made on the medium %s, and lies on %s now: mount the right "
+                     "file system with its options; moved on purpose: polluxd --moved",
+                     medium_kind_name(identity->medium), medium_kind_name(probe.medium));
+    else
+        check_good(check, "[node] directory: lies on the medium %s, as when it was made",
+                   medium_kind_name(probe.medium));
+    uint64_t timeout_ms = medium_watch_timeout_ns(probe.sync_ns) / MS_NS;
+    uint64_t configured_ms = config->election_timeout_min_ns / MS_NS;
+    double sync_ms = (double)probe.sync_ns / (double)MS_NS;
+    if (timeout_ms > configured_ms)
+        check_is_bad(check,
+                     "[cluster] election_timeout_min = %lums: a small write takes %.3f ms to "
+                     "become durable, so elections are slow: use a faster medium, or set "
+                     "election_timeout_min = %lums and election_timeout_max = %lums on all nodes",
+                     (unsigned long)configured_ms, sync_ms, (unsigned long)timeout_ms,
+                     (unsigned long)(2 * timeout_ms));
+    else
+        check_good(check,
+                   "[cluster] election_timeout_min = %lums: long enough for the medium; a small "
+                   "write takes %.3f ms to become durable",
+                   (unsigned long)configured_ms, sync_ms);
+}
+
+static void check_directory(struct check *check)
+{
+    struct node_identity identity;
+    char text[DATA_DIRECTORY_TEXT_BYTES] = "";
+    if (data_directory_read(check->config, &identity, text) != OK) {
+        check_is_bad(check, "[node] directory: %s", text);
+        return;
+    }
+    check_good(check, "[node] directory: %s is of node %u of cluster %s, shards %u",
+               check->config->directory, identity.node, identity.cluster, identity.shard_count);
+    check_medium(check, &identity);
+}
+
+bool check_config(const struct config *config, FILE *out)
+{
+    static const struct node_start start = {.incarnation = 1};
+    struct node_options *options = calloc(1, sizeof(*options));
+    struct check check = {.config = config, .options = options, .out = out};
+    if (options == NULL) {
+        check_is_bad(&check, "out of memory");
+        return false;
+    }
+    node_options_fill(config, &start, options);
+    check_peers(&check);
+    check_directory(&check);
+    check_sizes(&check);
+    free(options);
+    return !check.is_bad;
+}

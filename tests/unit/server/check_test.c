@@ -1,0 +1,244 @@
+/* polluxd --check: each thing that is wrong has a line that names it, and a good node has none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "server/check.h"
+#include "server/data_directory.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MIB (UINT64_C(1) << 20)
+
+struct fixture {
+    char folder[32];
+    struct config config;
+    char said[16384];
+};
+
+static void remove_file(const struct fixture *f, const char *name)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s", f->config.directory, name);
+    (void)unlink(path);
+}
+
+static void make_file(const struct fixture *f, const char *name, uint64_t size_bytes)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s", f->config.directory, name);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, (off_t)size_bytes), 0);
+    close(fd);
+}
+
+static void init(struct fixture *f)
+{
+    char text[DATA_DIRECTORY_TEXT_BYTES];
+    bool is_made;
+    if (data_directory_init(&f->config, &is_made, text) != OK)
+        fail_msg("%s", text);
+    assert_true(is_made);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    unsetenv("PMEM2_FORCE_GRANULARITY");
+    snprintf(f->folder, sizeof(f->folder), "/tmp/pollux-check-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    f->config = (struct config){.id = 1,
+                                .log_size_bytes = 16 * MIB,
+                                .relaxed_size_bytes = 8 * MIB,
+                                .keys_max = 1000,
+                                .keys_capacity = 1000,
+                                .store_size_bytes = MIB,
+                                .store_capacity_bytes = MIB,
+                                .sessions_max = 16,
+                                .sessions_capacity = 16,
+                                .session_ttl_ns = UINT64_C(3600000000000),
+                                .cluster = "test",
+                                .shard_count = 1,
+                                .lane_count = 1,
+                                .memory_mib = 16,
+                                .ipv4_prefix_bits = 24,
+                                .peer_count = 2,
+                                .election_timeout_min_ns = UINT64_C(60000000000),
+                                .election_timeout_max_ns = UINT64_C(120000000000)};
+    for (uint8_t i = 0; i < 2; i++)
+        f->config.peers[i] = (struct config_peer){
+            .id = 1 + i, .address = address_of_ipv4((uint8_t[]){10, 77, 0, 1 + i}, 7400)};
+    snprintf(f->config.directory, sizeof(f->config.directory), "%s/node", f->folder);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    static const char *const names[] = {"README",       "identity",          "shard-0.identity",
+                                        "shard-0.raft", "shard-0.journal-0", "shard-0.snapshot-1"};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        remove_file(f, names[i]);
+    rmdir(f->config.directory);
+    assert_int_equal(rmdir(f->folder), 0); /* nothing else was left */
+    free(f);
+    return 0;
+}
+
+static bool check(struct fixture *f)
+{
+    memset(f->said, 0, sizeof(f->said));
+    FILE *out = fmemopen(f->said, sizeof(f->said) - 1, "w");
+    assert_non_null(out);
+    bool is_good = check_config(&f->config, out);
+    fclose(out);
+    assert_int_equal(is_good, strstr(f->said, "bad  ") == NULL);
+    return is_good;
+}
+
+/* A line that begins with "bad", and has both parts in this order. */
+static void expect_bad(struct fixture *f, const char *place, const char *way_out)
+{
+    assert_false(check(f));
+    for (const char *at = strstr(f->said, "bad  "); at != NULL; at = strstr(at + 1, "bad  ")) {
+        const char *end = strchr(at, '\n');
+        const char *first = strstr(at, place);
+        const char *second = first == NULL ? NULL : strstr(first, way_out);
+        if (second != NULL && second < end)
+            return;
+    }
+    fail_msg("no line has '%s' and '%s':\n%s", place, way_out, f->said);
+}
+
+static void test_check_finds_nothing_in_a_good_node(void **state)
+{
+    struct fixture *f = *state;
+    init(f);
+    make_file(f, "shard-0.raft", 16 * MIB);
+    if (!check(f))
+        fail_msg("%s", f->said);
+    assert_non_null(strstr(f->said, "good [peers]: 2 nodes"));
+    assert_non_null(strstr(f->said, "is of node 1 of cluster test"));
+    assert_non_null(strstr(f->said, "good [node] directory: lies on the medium file"));
+    assert_non_null(strstr(f->said, "good [cluster] election_timeout_min = 60000ms"));
+    assert_non_null(strstr(f->said, "good files: "));
+    assert_non_null(strstr(f->said, "good memory: "));
+}
+
+static void test_check_finds_a_missing_directory(void **state)
+{
+    struct fixture *f = *state;
+    expect_bad(f, "[node] directory: ", "it does not exist");
+    assert_non_null(strstr(f->said, "polluxd --init"));
+    assert_int_not_equal(access(f->config.directory, F_OK), 0);
+}
+
+static void test_check_finds_the_directory_of_another_node(void **state)
+{
+    struct fixture *f = *state;
+    init(f);
+    f->config.id = 2;
+    expect_bad(f, "[node] directory: ", "of node 1, and [node] id is 2");
+}
+
+static void test_check_finds_another_medium(void **state)
+{
+    struct fixture *f = *state;
+    init(f);
+    setenv("PMEM2_FORCE_GRANULARITY", "CACHE_LINE", 1);
+    expect_bad(f, "made on the medium file, and lies on emulated now", "polluxd --moved");
+    unsetenv("PMEM2_FORCE_GRANULARITY");
+}
+
+static void test_check_finds_timeouts_that_do_not_fit_the_medium(void **state)
+{
+    struct fixture *f = *state;
+    init(f);
+    f->config.election_timeout_min_ns = 500000; /* below the step in which timeouts are told */
+    f->config.election_timeout_max_ns = 1000000;
+    expect_bad(f, "[cluster] election_timeout_min = 0ms", "set election_timeout_min = ");
+}
+
+static void test_check_finds_files_that_overrule_settings(void **state)
+{
+    struct fixture *f = *state;
+    init(f);
+    make_file(f, "shard-0.raft", 32 * MIB);
+    expect_bad(f, "shard-0.raft: has 33554432 bytes", "[node] log_size asks for 16777216");
+    remove_file(f, "shard-0.raft");
+    make_file(f, "shard-0.journal-0", 16 * MIB);
+    expect_bad(f, "shard-0.journal-0: has 16777216", "relaxed_pending is 0");
+    remove_file(f, "shard-0.journal-0");
+    make_file(f, "shard-0.snapshot-1", 128 * 1024);
+    expect_bad(f, "shard-0.snapshot-1: has 131072 bytes", "store_capacity");
+    make_file(f, "shard-0.snapshot-1", 64 * MIB);
+    assert_true(check(f)); /* more room than needed */
+}
+
+static void test_check_finds_sizes_that_do_not_fit(void **state)
+{
+    struct fixture *f = *state;
+    init(f);
+    f->config.log_size_bytes = UINT64_C(1) << 36;
+    f->config.relaxed_size_bytes = 0;
+    if (check(f))
+        print_message("this machine has room for 64 GiB\n");
+    else
+        expect_bad(f, "[node] log_size", "free space, or choose smaller sizes");
+    f->config.log_size_bytes = 16 * MIB;
+    f->config.store_capacity_bytes = UINT64_C(1) << 37;
+    f->config.store_size_bytes = UINT64_C(1) << 37;
+    if (sysconf(_SC_PHYS_PAGES) > (long)(UINT64_C(1) << 37) / sysconf(_SC_PAGESIZE))
+        print_message("this machine has more than 128 GiB of memory\n");
+    else
+        expect_bad(f, "[node] store_capacity, keys_capacity", "MiB: choose smaller ones");
+}
+
+static void test_check_finds_peers_that_cannot_be_reached(void **state)
+{
+    struct fixture *f = *state;
+    struct config *config = &f->config;
+    const uint8_t fd00[16] = {0xfd, [15] = 2};
+    init(f);
+    config->peers[1].address = address_of_ipv4((uint8_t[]){10, 77, 0, 1}, 7500);
+    expect_bad(f, "[peers] 1 and 2 have one address, 10.77.0.1", "different ones");
+    config->peers[1].address = address_of_ipv4((uint8_t[]){10, 77, 1, 2}, 7400);
+    expect_bad(f, "[peers] 2 = 10.77.1.2: outside the network", "[port] gateway");
+    config->ipv4_prefix_bits = 23;
+    assert_true(check(f));
+    config->ipv4_prefix_bits = 24;
+    config->gateway_ipv4[0] = 10;
+    assert_true(check(f));
+    memcpy(config->peers[1].address.ip, fd00, sizeof(fd00));
+    expect_bad(f, "[peers] 2 = fd00::2: this node has no IPv6", "[port] ipv6");
+    memcpy(config->ipv6.ip, fd00, sizeof(fd00));
+    expect_bad(f, "[port] ipv6 = fd00::2: that is the address of", "[peers] 2");
+    config->id = 2;
+    memset(config->ipv6.ip, 0, sizeof(config->ipv6.ip));
+    expect_bad(f, "[peers] 1 = 10.77.0.1: this node has no IPv4", "[peers] 2");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_check_finds_nothing_in_a_good_node),
+        TEST(test_check_finds_a_missing_directory),
+        TEST(test_check_finds_the_directory_of_another_node),
+        TEST(test_check_finds_another_medium),
+        TEST(test_check_finds_timeouts_that_do_not_fit_the_medium),
+        TEST(test_check_finds_files_that_overrule_settings),
+        TEST(test_check_finds_sizes_that_do_not_fit),
+        TEST(test_check_finds_peers_that_cannot_be_reached),
+    };
+#undef TEST
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
