@@ -30,7 +30,7 @@
 #define NS_PER_MS         UINT64_C(1000000)
 
 static const char usage[] =
-    "usage: pollux-chaos schedule --seed=N --seconds=N --nodes=N\n"
+    "usage: pollux-chaos schedule --seed=N --seconds=N --nodes=N [--losses]\n"
     "       pollux-chaos leader --servers=HOST:PORT,... --cluster=NAME\n"
     "       pollux-chaos load --servers=... --cluster=NAME --dir=DIR [OPTIONS]\n"
     "       pollux-chaos judge --history=FILE\n"
@@ -55,6 +55,7 @@ struct arguments {
     uint64_t seed;
     uint64_t seconds;
     uint64_t node_count;
+    bool has_losses;
     uint64_t rate;
     uint64_t handles;
     uint64_t clients;
@@ -76,7 +77,8 @@ static int run_schedule(const struct arguments *arguments)
     static struct schedule schedule;
     struct schedule_options options = {.seed = arguments->seed,
                                        .duration_ms = arguments->seconds * 1000,
-                                       .node_count = (uint32_t)arguments->node_count};
+                                       .node_count = (uint32_t)arguments->node_count,
+                                       .has_losses = arguments->has_losses};
     if (arguments->node_count < 3)
         return EXIT_USAGE;
     schedule_draw(&options, &schedule);
@@ -336,6 +338,9 @@ static bool store_option(int id, const char *text, struct arguments *arguments)
         return parse_number(text, WORKER_CLIENTS, &arguments->clients);
     case 'f':
         return parse_number(text, 600000, &arguments->fence_wait_ms);
+    case 'l':
+        arguments->has_losses = true;
+        return true;
     case 'w':
         return parse_number(text, 100000000, &arguments->swaps);
     default:
@@ -345,19 +350,14 @@ static bool store_option(int id, const char *text, struct arguments *arguments)
 
 static const char *parse(int argc, char **argv, struct arguments *arguments)
 {
-    static const struct option options[] = {{"servers", required_argument, NULL, 's'},
-                                            {"cluster", required_argument, NULL, 'c'},
-                                            {"dir", required_argument, NULL, 'd'},
-                                            {"seed", required_argument, NULL, 'S'},
-                                            {"seconds", required_argument, NULL, 't'},
-                                            {"nodes", required_argument, NULL, 'n'},
-                                            {"rate", required_argument, NULL, 'r'},
-                                            {"handles", required_argument, NULL, 'h'},
-                                            {"fence-wait", required_argument, NULL, 'f'},
-                                            {"swaps", required_argument, NULL, 'w'},
-                                            {"clients", required_argument, NULL, 'C'},
-                                            {"history", required_argument, NULL, 'H'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"servers", required_argument, NULL, 's'},    {"cluster", required_argument, NULL, 'c'},
+        {"dir", required_argument, NULL, 'd'},        {"seed", required_argument, NULL, 'S'},
+        {"seconds", required_argument, NULL, 't'},    {"nodes", required_argument, NULL, 'n'},
+        {"rate", required_argument, NULL, 'r'},       {"handles", required_argument, NULL, 'h'},
+        {"fence-wait", required_argument, NULL, 'f'}, {"swaps", required_argument, NULL, 'w'},
+        {"clients", required_argument, NULL, 'C'},    {"history", required_argument, NULL, 'H'},
+        {"losses", no_argument, NULL, 'l'},           {NULL, 0, NULL, 0}};
     int id;
     while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (!store_option(id, optarg, arguments))

@@ -21,6 +21,7 @@ struct planner {
     struct schedule *schedule;
     struct prng prng;
     uint32_t node_count;
+    bool has_losses;
     uint64_t now_ms;
     uint64_t end_ms;             /* of the episode */
     uint32_t down_max;           /* nodes killed or stopped at one time */
@@ -241,6 +242,8 @@ static void node_down(struct planner *planner, bool is_killed, uint64_t hold_ms)
         until_ms = planner->end_ms;
     /* An event at the very time of the end would come after its own mending. */
     planner->free_ms[hold] = until_ms + 1;
+    if (is_killed && planner->has_losses && chance(planner, 70))
+        add(planner, until_ms, "%s %u", chance(planner, 45) ? "lose" : "setback", hold);
     bool is_leader = chance(planner, 45);
     add(planner, planner->now_ms, "%s %u %s%u", is_killed ? "kill" : "stop", hold,
         is_leader ? "leader:" : "", any_node(planner));
@@ -293,7 +296,9 @@ static int compare_events(const void *a, const void *b)
 void schedule_draw(const struct schedule_options *options, struct schedule *ret_schedule)
 {
     CHECK(options->node_count >= 3 && options->node_count <= NODES_MAX);
-    struct planner planner = {.schedule = ret_schedule, .node_count = options->node_count};
+    struct planner planner = {.schedule = ret_schedule,
+                              .node_count = options->node_count,
+                              .has_losses = options->has_losses};
     prng_init(&planner.prng, options->seed);
     ret_schedule->count = 0;
     uint64_t at_ms = FIRST_MS;

@@ -6,6 +6,8 @@
  * An event is one line, "AT_MS ACTION...":
  *   kill HOLD NODE   SIGKILL; NODE is a number, or "leader:N": who leads, else N. A node that is
  *                    down already stands for its next neighbour
+ *   lose HOLD        deletes the storage of what HOLD killed, but not its identity
+ *   setback HOLD     sets it back to an earlier copy of its whole storage, or takes that copy
  *   start HOLD       starts again what HOLD killed
  *   stop HOLD NODE   SIGSTOP          cont HOLD   SIGCONT
  *   transfer NODE    leadership to NODE
@@ -16,6 +18,7 @@
 #ifndef POLLUX_TESTS_CHAOS_SCHEDULE_H
 #define POLLUX_TESTS_CHAOS_SCHEDULE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SCHEDULE_EVENTS_MAX     32768
@@ -38,6 +41,7 @@ struct schedule_options {
     uint64_t seed;
     uint64_t duration_ms; /* the last calm begins by then */
     uint32_t node_count;  /* 3 to 9 */
+    bool has_losses;      /* storages are lost and set back */
 };
 
 void schedule_draw(const struct schedule_options *options, struct schedule *ret_schedule);

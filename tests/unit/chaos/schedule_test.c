@@ -23,7 +23,7 @@ static struct schedule other;
 static void draw_seed(uint64_t seed, struct schedule *ret_schedule)
 {
     struct schedule_options options = {
-        .seed = seed, .duration_ms = DURATION_MS, .node_count = NODES};
+        .seed = seed, .duration_ms = DURATION_MS, .node_count = NODES, .has_losses = true};
     schedule_draw(&options, ret_schedule);
     assert_in_range(ret_schedule->count, 1, SCHEDULE_EVENTS_MAX - 1);
 }
@@ -68,6 +68,8 @@ static void walk(void)
             assert_true(hold < NODES && is_down[hold] != is_taking);
             is_down[hold] = is_taking;
         }
+        if (strcmp(action, "lose") == 0 || strcmp(action, "setback") == 0)
+            assert_true(is_down[strtoul(word, NULL, 10)]);
         if (strcmp(action, "net") == 0)
             is_faulty = strcmp(word, "heal") != 0;
         is_faulty |= strcmp(action, "part") == 0;
@@ -97,9 +99,9 @@ static void test_schedule_uses_every_kind_of_fault(void **state)
 {
     (void)state;
     static const char *const kinds[] = {
-        "kill ",        "leader:",   "stop ",          "transfer ",    "net partition ",
-        "net cut ",     "net loss ", "net duplicate ", "net reorder ", "net delay",
-        "net corrupt ", "net heal",  "net cut 0 ",     "net isolate ", "part leader:",
+        "kill ",      "leader:",        "stop ",        "transfer ", "net partition ", "net cut ",
+        "net loss ",  "net duplicate ", "net reorder ", "net delay", "net corrupt ",   "net heal",
+        "net cut 0 ", "net isolate ",   "part leader:", "lose ",     "setback ",
     };
     bool is_used[sizeof(kinds) / sizeof(kinds[0])] = {false};
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
