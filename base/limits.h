@@ -16,6 +16,10 @@
 #define IDENTITY_BIRTHS_MAX 240
 /* Starts that a storage keeps in mind: whoever heard of none of them takes it for set back. */
 #define LOG_STARTS_MAX 248
+/* Births whose last start a storage keeps in mind: beyond, those that are no members make way. And
+ * their places in the file: a place that counts is never written over. */
+#define LOG_HEARD_MAX    40
+#define LOG_HEARD_PLACES 62
 /* Storages in a configuration: those of two halves that share none, and two that catch up. */
 #define RAFT_MEMBERS_MAX (2 * NODES_MAX + 2)
 /* An encoded configuration. */
@@ -174,6 +178,9 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 
 static_assert(NODES_MAX % 2 == 1, "an even cluster gains nothing over the odd one below it");
 static_assert(NODES_MAX <= VOTER_ID_MAX, "every node needs a voter id");
+static_assert(RAFT_MEMBERS_MAX < LOG_HEARD_MAX &&
+                  LOG_HEARD_MAX + RAFT_MEMBERS_MAX < LOG_HEARD_PLACES + 1,
+              "each member's last start is kept, and there are places to write to");
 static_assert(RAFT_MEMBERS_MAX <= 32, "sets of members are 32-bit masks");
 static_assert(SHARDS_MAX <= UINT16_MAX, "the shard is 16 bits on the wire");
 static_assert(LANES_MAX <= SHARDS_MAX, "a lane has at least one shard");

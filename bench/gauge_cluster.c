@@ -130,6 +130,7 @@ static struct replica_options replica_options_of(uint32_t host, uint32_t node_co
                 .size_bytes = LOG_BYTES,
                 .is_created = true,
                 .birth = host + 1,
+                .start = host + 1,
                 .identity = {.cluster_id = CLUSTER_ID, .node = (uint16_t)(host + 1)}},
         .journal = {.path = path, .size_bytes = JOURNAL_BYTES},
         .wall_ns = UINT64_C(1700000000000000000),

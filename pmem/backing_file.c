@@ -164,6 +164,15 @@ enum error backing_file_open(const struct medium_options *options, int *ret_fd, 
     return error;
 }
 
+enum error medium_move(const char *path, const char *new_path, char *ret_reason, size_t reason_size)
+{
+    if (rename(path, new_path) != 0)
+        return backing_file_refuse(path, "rename", ret_reason, reason_size);
+    if (directory_sync(new_path) != 0)
+        return backing_file_refuse(new_path, "sync the directory of", ret_reason, reason_size);
+    return OK;
+}
+
 enum error backing_file_size(int fd, size_t *ret_size_bytes)
 {
     struct stat status;

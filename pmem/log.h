@@ -129,6 +129,27 @@ uint64_t log_start(const struct log *log);
 /* Whether the number is one of the last LOG_STARTS_MAX starts of this file, this one among them. */
 bool log_had_start(const struct log *log, uint64_t start);
 
+/* The last start of another storage that this one has heard of. */
+struct log_heard {
+    uint64_t birth;
+    uint64_t start;
+    uint32_t sequence; /* of its writing, rising */
+};
+/* Places 0 to LOG_HEARD_PLACES - 1, each birth once; NULL: nothing is there. */
+const struct log_heard *log_heard(const struct log *log, uint32_t place);
+/* Notes the last start of a birth; durable with the next persist. At most LOG_HEARD_MAX births are
+ * in mind then (CHECK: there is a place); log_unhear forgets one, in memory only. */
+void log_hear(struct log *log, uint64_t birth, uint64_t start);
+void log_unhear(struct log *log, uint64_t birth);
+
+/* Notes that this storage was set back to an earlier state and counts no more; durable with the
+ * next persist. The next start calls log_set_aside. */
+void log_end(struct log *log);
+/* Before log_open: gives a file that log_end has marked another name, which says its birth. It is
+ * written to `ret_name`, empty: the file is not there or has no mark. ERR_IO, and medium_open's. */
+MUST_USE enum error log_set_aside(const struct log_options *options, char *ret_name,
+                                  size_t name_size, char *ret_note, size_t note_size);
+
 struct medium *log_medium(struct log *log);
 
 /* A segment size that suits a file of this size: it takes the largest record. */

@@ -20,10 +20,16 @@
 #define LOG_BIRTHS_OFFSET       (LOG_STATE_OFFSET + 2560u)
 #define LOG_BIRTHS_MAX          64u /* that a node has voted for */
 #define LOG_STARTS_OFFSET       LOG_HEADER_SIZE_BYTES
+#define LOG_HEARD_OFFSET        (LOG_HEADER_COPY_OFFSET + LOG_HEADER_SIZE_BYTES)
+#define LOG_HEARD_PLACE_BYTES   32u
+#define LOG_ENDED_OFFSET        (LOG_STATE_OFFSET + 3592u)
 #define LOG_STARTS_COUNT_OFFSET (LOG_STATE_OFFSET + 3584u)
 #define LOG_RECORDS_OFFSET      8192u /* of a log of one segment; else the table lies here */
 #define LOG_TABLE_SIZE_BYTES    4096u
 #define LOG_TABLE_COPY_OFFSET   2048u /* of the second copy, from the table's begin */
+
+static_assert(LOG_HEARD_OFFSET + LOG_HEARD_PLACES * LOG_HEARD_PLACE_BYTES <= LOG_STATE_OFFSET,
+              "the starts that were heard of lie behind the second copy of the header");
 
 /* A record written while the log was suspect: it does not prove that what was lost is settled. */
 #define LOG_FLAG_SUSPECT 1u
@@ -124,6 +130,7 @@ struct log {
     uint64_t units_max;          /* records that fit at a time */
     uint64_t birth;
     uint64_t start; /* 0: none was noted */
+    struct log_heard heard[LOG_HEARD_PLACES];
     uint64_t term;
     uint64_t vote;
     uint8_t vote_place;      /* in the table of births; 0: no vote */
@@ -247,6 +254,10 @@ void hard_state_set(struct log *log, uint64_t term, uint64_t vote);
 void births_rewrite(struct log *log);
 /* starts.c: adds a start to the list; 0: none. Durable with the next persist. */
 void starts_note(struct log *log, uint64_t start);
+/* heard_starts.c */
+void heard_load(struct log *log);
+/* As births_rewrite. */
+void heard_rewrite(struct log *log);
 /* Index of the record the hint names if that is part of the log; 0 otherwise. */
 uint64_t commit_hint_load(const struct log *log);
 void commit_hint_store(struct log *log, uint64_t commit_index);

@@ -126,6 +126,7 @@ static enum error recovered_persist(struct log *log, const struct log_identity *
     if (log->term != 0)
         hard_state_store(log);
     births_rewrite(log);
+    heard_rewrite(log);
     enum error error = found->state == LOG_HEADER_FRESH ? medium_persist_wait(log->medium) : OK;
     if (error != OK)
         return error;
@@ -337,6 +338,7 @@ enum error log_open(const struct log_options *options, struct arena *arena, stru
     struct log *log = arena_take(arena, sizeof(*log), 64);
     found.units = arena_take(arena, (found.units_max + 1) * sizeof(uint32_t), 64);
     *log = found;
+    heard_load(log);
     if (header.state == LOG_HEADER_FRESH)
         segments_fresh(log);
     segments_begin(log);

@@ -60,6 +60,13 @@ void medium_close(struct medium *medium);
 /* Size of the file that medium_open would find under `path`; 0: none. Any thread. */
 size_t medium_file_size_bytes(const char *path);
 
+/*
+ * Gives a file that nobody has open another name in the same folder, durably, over a file that had
+ * that name. ERR_NOT_FOUND, ERR_PERMISSION, ERR_IO; `ret_reason` then explains.
+ */
+MUST_USE enum error medium_move(const char *path, const char *new_path, char *ret_reason,
+                                size_t reason_size);
+
 enum medium_granularity medium_granularity(const struct medium *medium);
 const char *medium_granularity_name(enum medium_granularity granularity);
 

@@ -36,6 +36,9 @@ struct lane_thread {
     uint64_t told_failed[SHARDS_MAX];    /* snapshots */
     uint64_t told_installed[SHARDS_MAX];
     bool told_lack[SHARDS_MAX];
+    uint64_t told_set_back[SHARDS_MAX];
+    uint64_t told_peer_set_back[SHARDS_MAX];
+    uint64_t told_strangers[SHARDS_MAX][(VOTER_ID_MAX + 63) / 64]; /* by node id: told once */
     struct raft_formation_state told_formation[SHARDS_MAX];
     uint64_t sync_ns;    /* written by the thread before `opened` */
     enum node_exit exit; /* written by the thread before `opened`, or before has_ended */
@@ -101,6 +104,39 @@ static void tell_lack(struct lane_thread *thread, uint32_t at, const struct repl
     thread->told_lack[at] = true;
 }
 
+static void tell_finding(struct lane_thread *thread, enum log_event_kind kind, uint64_t *told,
+                         const struct replica *replica, const struct start_finding *finding)
+{
+    /* Each birth and start once. */
+    uint64_t found = finding->birth ^ finding->own.start;
+    if (finding->node == 0 || *told == found)
+        return;
+    *told = found;
+    tell(thread,
+         &(struct log_event){.kind = kind, .shard = replica_shard(replica), .finding = *finding});
+}
+
+static void tell_starts(struct lane_thread *thread, uint32_t at, const struct replica *replica)
+{
+    const struct replica_stranger *stranger = replica_stranger(replica);
+    tell_finding(thread, LOG_EVENT_SET_BACK, &thread->told_set_back[at], replica,
+                 replica_set_back(replica));
+    tell_finding(thread, LOG_EVENT_PEER_SET_BACK, &thread->told_peer_set_back[at], replica,
+                 replica_peer_set_back(replica));
+    uint64_t *told = &thread->told_strangers[at][stranger->node / 64];
+    uint64_t bit = UINT64_C(1) << stranger->node % 64;
+    if (stranger->node == 0 || (*told & bit) != 0)
+        return;
+    *told |= bit;
+    bool is_other = stranger->cluster != stranger->own_cluster;
+    tell(thread,
+         &(struct log_event){.kind = is_other ? LOG_EVENT_OTHER_CLUSTER : LOG_EVENT_OTHER_ERA,
+                             .shard = replica_shard(replica),
+                             .leader = stranger->node,
+                             .value = is_other ? stranger->cluster : stranger->era,
+                             .term = is_other ? stranger->own_cluster : stranger->own_era});
+}
+
 /* RAFT_MEMBERSHIP_END: there is no cluster yet, as far as the storage knows. */
 static uint8_t membership_of(const struct raft_status *status)
 {
@@ -163,6 +199,7 @@ static void tell_changes(struct lane_thread *thread, uint32_t at)
     tell_formation(thread, at, replica, &status);
     tell_snapshots(thread, at, replica, &status);
     tell_lack(thread, at, replica, &status);
+    tell_starts(thread, at, replica);
 }
 
 static void back_off(struct lane_thread *thread, uint64_t now_ns)

@@ -79,6 +79,76 @@ static void write_formation(const struct log_event *event, uint16_t node)
                        : "do not answer; all nodes of [peers] must be there");
 }
 
+/* What a storage lacks, with both values. */
+static void describe_finding(const struct start_finding *finding, char *ret_text, size_t size)
+{
+    switch (finding->answer) {
+    case START_STANDS:
+    case START_MISSING:
+        snprintf(ret_text, size,
+                 "start %016lx was heard of it, and it never had that start (its "
+                 "start is %016lx)",
+                 (unsigned long)finding->heard.start, (unsigned long)finding->own.start);
+        return;
+    case START_TERM_LOWER:
+        snprintf(ret_text, size, "it told term %lu, and started with term %lu",
+                 (unsigned long)finding->heard.told_term, (unsigned long)finding->own.term);
+        return;
+    case START_LOG_SHORTER:
+        snprintf(ret_text, size,
+                 "it acknowledged record %lu in term %lu, and started with %lu records",
+                 (unsigned long)finding->heard.acked_index,
+                 (unsigned long)finding->heard.acked_term, (unsigned long)finding->own.last_index);
+        return;
+    }
+}
+
+static void write_set_back(const struct log_event *event, uint16_t node)
+{
+    const struct start_finding *finding = &event->finding;
+    unsigned long birth = (unsigned long)finding->birth;
+    char text[192] = "";
+    describe_finding(finding, text, sizeof(text));
+    if (event->kind == LOG_EVENT_SET_BACK)
+        log_event_line(
+            "error",
+            "set back node=%u shard=%u storage=%016lx peer=%u: this storage was set back "
+            "to an earlier state: %s. It counts for nothing any more. Start this node "
+            "again: the log is renamed, and a new one is made and taken in by the leader",
+            node, event->shard, birth, finding->node, text);
+    else
+        log_event_line("warning",
+                       "peer set back node=%u shard=%u storage=%016lx peer=%u: the storage of that "
+                       "peer was set back to an earlier state: %s. It counts for nothing. Start "
+                       "that node again",
+                       node, event->shard, birth, finding->node, text);
+}
+
+static void write_stranger(const struct log_event *event, uint16_t node)
+{
+    unsigned long theirs = (unsigned long)event->value;
+    unsigned long ours = (unsigned long)event->term;
+    if (event->kind == LOG_EVENT_OTHER_CLUSTER)
+        log_event_line(
+            "error",
+            "other cluster node=%u shard=%u peer=%u: that peer belongs to cluster %08lx, "
+            "this node to %08lx, though both have one name: nothing of the peer counts. "
+            "Compare [peers] and the data directories of the two",
+            node, event->shard, event->leader, theirs, ours);
+    else if (theirs > ours)
+        log_event_line("error",
+                       "era over node=%u shard=%u peer=%u: the cluster was put together anew, in "
+                       "era %lu; this storage is of era %lu, and takes part in nothing any more. "
+                       "Stop this node, move its data directory away and add the node anew",
+                       node, event->shard, event->leader, theirs, ours);
+    else
+        log_event_line(
+            "warning",
+            "earlier era node=%u shard=%u peer=%u: that peer is of era %lu, this cluster "
+            "of era %lu: nothing of the peer counts",
+            node, event->shard, event->leader, theirs, ours);
+}
+
 void log_event_write(const struct log_event *event, uint16_t node)
 {
     unsigned long term = (unsigned long)event->term;
@@ -124,6 +194,14 @@ void log_event_write(const struct log_event *event, uint16_t node)
             "snapshot installed node=%u shard=%u commit=%lu: the log was too far behind, "
             "and the leader's snapshot took its place",
             node, shard, value);
+        return;
+    case LOG_EVENT_SET_BACK:
+    case LOG_EVENT_PEER_SET_BACK:
+        write_set_back(event, node);
+        return;
+    case LOG_EVENT_OTHER_CLUSTER:
+    case LOG_EVENT_OTHER_ERA:
+        write_stranger(event, node);
         return;
     case LOG_EVENT_LACKS_CAPACITY:
         write_lack(event, node);

@@ -6,6 +6,7 @@
 #define POLLUX_SERVER_LOG_EVENT_H
 
 #include "engine/engine.h"
+#include "raft/peer_starts.h"
 #include "raft/raft.h"
 
 #include <stdint.h>
@@ -20,6 +21,10 @@ enum log_event_kind {
     LOG_EVENT_SYNC_FAILED,
     LOG_EVENT_SNAPSHOT_FAILED,    /* one was given up; value: how many since the start */
     LOG_EVENT_SNAPSHOT_INSTALLED, /* one took the place of its log; value: its commit index */
+    LOG_EVENT_SET_BACK,           /* of this node's storage; `finding` */
+    LOG_EVENT_PEER_SET_BACK,      /* of a peer's storage; `finding` */
+    LOG_EVENT_OTHER_CLUSTER,      /* `leader` is the peer, `value` its cluster, `term` ours */
+    LOG_EVENT_OTHER_ERA,          /* the same of the eras */
     LOG_EVENT_LACKS_CAPACITY,     /* a limit is above this node's capacity; value: the shards */
 };
 
@@ -32,6 +37,7 @@ struct log_event {
     uint8_t role; /* enum raft_role */
     struct engine_lack lack;
     struct raft_formation_state formation;
+    struct start_finding finding;
 };
 
 /* One line at once. Main thread, or any thread at start and stop. */

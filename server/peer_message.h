@@ -14,7 +14,10 @@
 
 /* What a message says besides: raft does not know it. */
 struct peer_message_beside {
-    uint32_t fingerprint;    /* engine_fingerprint of the sender */
+    uint32_t fingerprint; /* engine_fingerprint of the sender */
+    uint32_t cluster;     /* as in wire_peer.h, like the next two */
+    uint32_t era;
+    uint64_t start;
     struct record_room room; /* append reply: the sender's behind match_index; else 0 */
 };
 

@@ -176,6 +176,7 @@ enum error replica_open(const struct replica_options *options, struct lane_share
         replica_close(replica);
         return error;
     }
+    replica_open_starts(replica);
     replica_follow_configuration(replica);
     replica_refresh_status(replica);
     *ret_replica = replica;
@@ -200,6 +201,8 @@ uint64_t replica_deadline_ns(const struct replica *replica)
     uint64_t snapshot_ns = replica_snapshot_deadline_ns(replica);
     if (snapshot_ns < other_ns)
         other_ns = snapshot_ns;
+    if (replica->tellings_left > 0 && replica->telling_ns < other_ns)
+        other_ns = replica->telling_ns;
     return deadline_ns < other_ns ? deadline_ns : other_ns;
 }
 

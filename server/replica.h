@@ -15,6 +15,7 @@
 #include "pmem/journal.h"
 #include "pmem/log.h"
 #include "pmem/snapshots.h"
+#include "raft/peer_starts.h"
 #include "raft/raft.h"
 #include "server/lane_shared.h"
 
@@ -45,6 +46,9 @@ struct replica_options {
     X(type)                                                                                        \
     X(fingerprint)                                                                                 \
     X(storage)                                                                                     \
+    X(start)                                                                                       \
+    X(identity)                                                                                    \
+    X(era)                                                                                         \
     X(raft_range)                                                                                  \
     X(outbox_full)                                                                                 \
     X(no_room)
@@ -64,6 +68,7 @@ struct replica_counters {
     uint64_t snapshots_installed;
     uint64_t snapshots_failed;
     uint64_t members_changed;
+    uint64_t peers_set_back;
     uint64_t snapshot_blocks_tx;
     uint64_t snapshot_blocks_rx;
 #define X(name) uint64_t drop_##name;
@@ -89,6 +94,19 @@ struct log *replica_log(struct replica *replica);
 const struct journal *replica_journal(const struct replica *replica); /* NULL: none */
 const struct replica_counters *replica_counters(const struct replica *replica);
 const struct replica_recovery *replica_recovery(const struct replica *replica);
+/* What was found of this node's storage, and last of a peer's: that it was set back. node 0:
+ * nothing. */
+const struct start_finding *replica_set_back(const struct replica *replica);
+const struct start_finding *replica_peer_set_back(const struct replica *replica);
+/* The last peer of another cluster or era that sent something. */
+struct replica_stranger {
+    uint16_t node; /* 0: none */
+    uint32_t cluster;
+    uint32_t era;
+    uint32_t own_cluster;
+    uint32_t own_era;
+};
+const struct replica_stranger *replica_stranger(const struct replica *replica);
 /* A limit in force that is above this node's capacity: no record is applied any more. `limit` 0:
  * none. */
 const struct engine_lack *replica_lack(const struct replica *replica);

@@ -2,6 +2,7 @@
 #ifndef POLLUX_SERVER_REPLICA_INTERNAL_H
 #define POLLUX_SERVER_REPLICA_INTERNAL_H
 
+#include "raft/peer_starts.h"
 #include "server/leadership.h"
 #include "server/majority_room.h"
 #include "server/medium_watch.h"
@@ -71,9 +72,19 @@ struct replica {
     uint64_t births[IDENTITY_BIRTHS_MAX]; /* that the storages of this node had */
     uint64_t announced_ns;                /* when this storage last told who it is */
     struct replica_order order;
-    uint64_t led_since_ns;     /* as the leader of its term */
-    struct engine_lack lack;   /* why no record is applied any more; none: limit is 0 */
-    uint64_t read_released_id; /* told to the engine */
+    uint32_t cluster; /* of the configuration in force, the low halves; 0: none */
+    uint32_t era;
+    uint32_t newer_era; /* of this cluster, that a peer has told; 0: none */
+    struct replica_stranger stranger;
+    struct peer_starts starts;
+    struct start_own own_start;    /* `had_start` is of no meaning */
+    uint32_t tellings_left;        /* of this start */
+    uint64_t telling_ns;           /* when the next is due */
+    struct start_finding set_back; /* of this storage; node 0: it is not set back */
+    struct start_finding denied;   /* of a peer's storage, the last one; node 0: none */
+    uint64_t led_since_ns;         /* as the leader of its term */
+    struct engine_lack lack;       /* why no record is applied any more; none: limit is 0 */
+    uint64_t read_released_id;     /* told to the engine */
     struct engine_view view;
     struct raft_status status;
     struct replica_counters counters;
@@ -169,6 +180,23 @@ void replica_announce_storage(struct replica *replica, uint16_t to, uint64_t add
 void replica_receive_storage(struct replica *replica, uint16_t sender, struct span body);
 /* Leader: for the longest election timeout nothing was heard of this other member. */
 bool replica_is_silent(const struct replica *replica, uint64_t birth);
+
+/* replica_starts.c */
+
+void replica_open_starts(struct replica *replica);
+/* Tells the peers of this start, while that is due. */
+void replica_tell_start(struct replica *replica);
+/* Whether what a storage says in this start counts; else its node is asked, or the start noted. */
+bool replica_is_start_known(struct replica *replica, const struct raft_storage *from,
+                            uint64_t start);
+/* Whether a sender is of the cluster and era that this storage belongs to, as far as both know. */
+bool replica_is_of_cluster(struct replica *replica, uint16_t sender, uint32_t cluster,
+                           uint32_t era);
+/* This storage takes part in nothing any more: it was set back, or its era is over. */
+bool replica_is_out(const struct replica *replica);
+/* It leads no longer, and promises nothing. */
+void replica_leave(struct replica *replica);
+void replica_receive_start(struct replica *replica, uint16_t sender, struct span body);
 
 /* replica_operator.c */
 

@@ -59,6 +59,9 @@ struct span replica_encode_raft(struct replica *replica, const struct raft_messa
                                 const struct record_room *room)
 {
     const struct peer_message_beside beside = {.fingerprint = replica->fingerprint,
+                                               .cluster = replica->cluster,
+                                               .era = replica->era,
+                                               .start = replica->own_start.start,
                                                .room =
                                                    room == NULL ? (struct record_room){0} : *room};
     struct wire_writer writer = {.data = replica->shared->message_data,
@@ -74,7 +77,7 @@ void replica_send_raft(struct replica *replica, const struct raft_message *messa
                        const struct record_room *room)
 {
     const struct address *to = replica_peer_address(replica, message->to.id);
-    if (to == NULL)
+    if (to == NULL || replica_is_out(replica))
         return; /* a member that [peers] does not name */
     struct span body = replica_encode_raft(replica, message, room);
     if (message->type == RAFT_APPEND_REQUEST && body.size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)

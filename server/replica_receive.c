@@ -41,6 +41,15 @@ static void add_age(const struct replica *replica, const struct replica_message 
     *quorum_age_ns = *quorum_age_ns > UINT64_MAX - age_ns ? UINT64_MAX : *quorum_age_ns + age_ns;
 }
 
+static void note_start(struct replica *replica, const struct raft_message *message)
+{
+    bool is_own_term = false;
+    if (message->type == RAFT_APPEND_REPLY)
+        is_own_term =
+            raft_term_at(replica->raft, message->append_reply.match_index) == message->term;
+    peer_starts_note(&replica->starts, message, is_own_term);
+}
+
 static void receive_raft(struct replica *replica, const struct replica_message *received)
 {
     struct raft_message message;
@@ -55,6 +64,12 @@ static void receive_raft(struct replica *replica, const struct replica_message *
     }
     if (message.from.id != received->sender || message.to.id != replica->options.raft.self.id) {
         replica->counters.drop_body++; /* contradicts its packet */
+        return;
+    }
+    if (!replica_is_of_cluster(replica, message.from.id, beside.cluster, beside.era))
+        return;
+    if (replica_is_out(replica) || !replica_is_start_known(replica, &message.from, beside.start)) {
+        replica->counters.drop_start++;
         return;
     }
     /* Whoever cannot append its first entry, or not apply it, does not become leader. */
@@ -73,6 +88,8 @@ static void receive_raft(struct replica *replica, const struct replica_message *
         .receive = {.message = &message, .entries = replica->shared->entries}};
     replica->counters.raft_rx++;
     enum error error = replica_step(replica, &event, (struct span){0});
+    if (error == OK)
+        note_start(replica, &message);
     if (error == ERR_RANGE)
         replica->counters.drop_raft_range++;
     else if (error == OK && message.type == RAFT_APPEND_REPLY)
@@ -92,6 +109,9 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
         return;
     case WIRE_SNAPSHOT:
         replica_snapshot_receive(replica, message->sender, message->body);
+        return;
+    case WIRE_START:
+        replica_receive_start(replica, message->sender, message->body);
         return;
     case WIRE_STORAGE:
         replica_receive_storage(replica, message->sender, message->body);

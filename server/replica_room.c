@@ -43,6 +43,10 @@ void replica_follow_configuration(struct replica *replica)
     if (replica->configuration_version == version)
         return;
     replica->configuration_version = version;
+    uint64_t index;
+    const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
+    replica->cluster = (uint32_t)now->cluster;
+    replica->era = (uint32_t)now->era;
     find_voters(replica);
 }
 

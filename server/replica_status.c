@@ -13,7 +13,8 @@ static uint64_t contact_age_ns(const struct replica *replica)
 bool replica_can_lead(const struct replica *replica)
 {
     return log_append_room_bytes(replica->log) >= LOG_NOOP_TAIL_SIZE_BYTES &&
-           !replica_snapshot_is_loading(replica) && !replica_lacks_capacity(replica);
+           !replica_snapshot_is_loading(replica) && !replica_lacks_capacity(replica) &&
+           !replica_is_out(replica);
 }
 
 /* Payload of the largest record that leaves room for the no-ops of new leaders. */
@@ -37,7 +38,7 @@ static void refresh_view(struct replica *replica)
         .has_own_commit = status->has_own_commit,
         .has_fresh_quorum = raft_has_fresh_quorum(replica->raft, replica->shared->now_ns),
         .is_transferring = status->is_transferring,
-        .leader = status->leader,
+        .leader = replica_is_out(replica) ? 0 : status->leader,
         .term = status->term,
         .commit_index = replica->commit_index,
         .last_index = status->last_index,
@@ -84,6 +85,9 @@ static void add_replica_counters(struct wire_writer *writer, const struct replic
     wire_counter_add(writer, "snapshots_taken", counters->snapshots_taken);
     wire_counter_add(writer, "snapshots_installed", counters->snapshots_installed);
     wire_counter_add(writer, "members_changed", counters->members_changed);
+    wire_counter_add(writer, "peers_set_back", counters->peers_set_back);
+    wire_counter_add(writer, "is_set_back", replica->set_back.node != 0);
+    wire_counter_add(writer, "newer_era", replica->newer_era);
     wire_counter_add(writer, "is_voter", replica->status.membership == RAFT_VOTER);
     wire_counter_add(writer, "snapshots_failed", counters->snapshots_failed);
     wire_counter_add(writer, "snapshot_blocks_tx", counters->snapshot_blocks_tx);

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NAME_BYTES 1024
+
 static bool has_had(const struct identity_births *identity, uint64_t birth)
 {
     for (uint32_t i = 0; i < IDENTITY_BIRTHS_MAX; i++) {
@@ -52,6 +54,29 @@ static enum error agree(struct replica *replica, const struct identity_births *i
                          found->birth, ret_reason, reason_size);
 }
 
+/* A log that was found to be set back gets another name, and a new one takes its place: the
+ * identity says whose place that is. */
+static enum error open_log(struct replica *replica, char *ret_reason, size_t reason_size)
+{
+    struct log_recovery *recovery = &replica->recovery.log;
+    struct log_options *options = &replica->options.log;
+    char aside[NAME_BYTES];
+    enum error error = log_set_aside(options, aside, sizeof(aside), ret_reason, reason_size);
+    if (error != OK)
+        return error;
+    if (aside[0] != '\0')
+        options->is_created = true;
+    error = log_open(options, &replica->shared->arena, &replica->log, recovery);
+    if (error != OK)
+        snprintf(ret_reason, reason_size, "%s", recovery->note);
+    else if (aside[0] != '\0')
+        snprintf(recovery->note, sizeof(recovery->note),
+                 "%.90s: was set back to an earlier state, and is now called %.150s; this is a new "
+                 "log, which the leader takes in",
+                 options->path, aside);
+    return error;
+}
+
 enum error replica_open_storage(struct replica *replica, const struct snapshot_info *snapshot,
                                 char *ret_reason, size_t reason_size)
 {
@@ -67,11 +92,9 @@ enum error replica_open_storage(struct replica *replica, const struct snapshot_i
     replica->recovery.snapshot_index = snapshot->label.index;
     replica->options.log.snapshot_index = snapshot->label.index;
     replica->options.log.snapshot_term = snapshot->label.term;
-    error = log_open(&replica->options.log, &replica->shared->arena, &replica->log, recovery);
-    if (error != OK) {
-        snprintf(ret_reason, reason_size, "%s", recovery->note);
+    error = open_log(replica, ret_reason, reason_size);
+    if (error != OK)
         return error;
-    }
     replica->options.raft.self.birth = recovery->birth;
     /* It belonged to a cluster, though it does not know any more to which. */
     if (recovery->is_history_lost)

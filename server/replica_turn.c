@@ -61,6 +61,7 @@ void replica_persist(struct replica *replica)
     replica->is_persist_owed = false;
     if (replica->hard_state_ticket == REPLICA_UNSTAMPED)
         replica->hard_state_ticket = ticket;
+    peer_starts_stamp(&replica->starts, ticket);
     replica->counters.persists++;
     replica_stamp_outbox(replica, ticket);
 }
@@ -91,6 +92,7 @@ static enum error collect_durable(struct replica *replica)
     if (error != OK)
         return error;
     medium_watch_collect(&replica->watch, ticket, replica->shared->now_ns);
+    peer_starts_durable(&replica->starts, ticket);
     tell_durable(replica, index);
     return OK;
 }
@@ -175,6 +177,7 @@ void replica_begin_turn(struct replica *replica)
 
 void replica_propose(struct replica *replica)
 {
+    replica_tell_start(replica);
     propose_batch(replica);
     replica_forward_pending(replica);
     ask_reads(replica);

@@ -32,7 +32,7 @@
 #include "base/span.h"
 #include "wire/wire_keys.h"
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 
 enum wire_type {
     WIRE_RAFT = 1,
@@ -54,6 +54,7 @@ enum wire_type {
     WIRE_MEMBERS_REPLY,
     WIRE_REPLACE, /* operator: a storage is lost, take the one in its place */
     WIRE_REPLACE_REPLY,
+    WIRE_START, /* between nodes: wire_start.h */
 };
 
 /* What all packets of one message have in common. */

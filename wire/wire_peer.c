@@ -12,7 +12,10 @@
  *   16  u64  term
  *   24  u64  birth of the sender's storage
  *   32  u64  birth of the receiver's, 0: whichever it has
- *   40  u64  each: the fields of the type, as many as it has
+ *   40  u64  start of the sender
+ *   48  u32  cluster that the sender belongs to, the low half; 0: none
+ *   52  u32  its era
+ *   56  u64  each: the fields of the type, as many as it has
  *
  * The fields of each type, and the flags that it may have:
  *    vote request    last index, last term                                   1, 2
@@ -33,7 +36,7 @@
 #include "wire/wire_internal.h"
 #include "wire/wire_peer.h"
 
-#define PEER_HEADER_SIZE_BYTES  40
+#define PEER_HEADER_SIZE_BYTES  56
 #define ENTRY_HEADER_SIZE_BYTES 16
 
 #define FLAG_PRE_VOTE 1
@@ -137,6 +140,9 @@ void wire_peer_encode(struct wire_writer *writer, const struct wire_peer_message
     le64_store(to + 16, message->term);
     le64_store(to + 24, message->from.birth);
     le64_store(to + 32, message->to.birth);
+    le64_store(to + 40, message->start);
+    le32_store(to + 48, message->cluster);
+    le32_store(to + 52, message->era);
     uint64_t fields[FIELDS_MAX] = {0};
     peer_fields(message, fields);
     for (uint32_t i = 0; i < field_count; i++)
@@ -261,6 +267,9 @@ static void peer_message_load(const uint8_t *from, struct span entries,
                                               .from = {le64_load(from + 24), le16_load(from + 6)},
                                               .to = {le64_load(from + 32), le16_load(from + 8)},
                                               .fingerprint = le32_load(from),
+                                              .start = le64_load(from + 40),
+                                              .cluster = le32_load(from + 48),
+                                              .era = le32_load(from + 52),
                                               .term = le64_load(from + 16)};
     if (ret_message->type == WIRE_PEER_VOTE_REQUEST) {
         ret_message->vote_request.last_index = le64_load(fields);

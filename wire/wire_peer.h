@@ -48,6 +48,9 @@ struct wire_peer_message {
     struct wire_storage to;
     uint32_t fingerprint; /* of the replicated limits: nodes that would apply the same log to
                              different effect must not talk */
+    uint32_t cluster;     /* that the sender belongs to, the low half of its number; 0: none */
+    uint32_t era;         /* of that cluster */
+    uint64_t start;       /* of the sender: pmem/log.h */
     uint64_t term;
     union {
         struct {

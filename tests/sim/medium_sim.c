@@ -306,6 +306,17 @@ size_t medium_file_size_bytes(const char *path)
     return file != NULL ? file->size_bytes : 0;
 }
 
+enum error medium_move(const char *path, const char *new_path, char *ret_reason, size_t reason_size)
+{
+    struct sim_file *file = file_of(current, path);
+    CHECK(!file->is_open && strlen(new_path) < sizeof(file->path) && reason_size > 0);
+    if (file_find(current, new_path) != NULL)
+        sim_file_release(file_find(current, new_path));
+    memcpy(file->path, new_path, strlen(new_path) + 1);
+    ret_reason[0] = '\0';
+    return OK;
+}
+
 /* A process that ends in good order: the same as one that is killed. */
 void medium_close(struct medium *medium)
 {

@@ -139,6 +139,99 @@ static void test_a_rotten_start_is_missing(void **state)
     log_close(fixture->log);
 }
 
+static uint64_t heard_of(const struct log *log, uint64_t birth)
+{
+    for (uint32_t place = 0; place < LOG_HEARD_PLACES; place++) {
+        const struct log_heard *heard = log_heard(log, place);
+        if (heard != NULL && heard->birth == birth)
+            return heard->start;
+    }
+    return 0;
+}
+
+static void test_heard_starts_survive_a_restart(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(start(fixture, START(1)), OK);
+    for (uint64_t i = 1; i <= 3 * LOG_HEARD_PLACES; i++)
+        log_hear(fixture->log, 100 + i % 5, i);
+    for (uint64_t i = 0; i < 5; i++)
+        assert_true(heard_of(fixture->log, 100 + i) ==
+                    3 * LOG_HEARD_PLACES - (3 * LOG_HEARD_PLACES + 5 - i) % 5);
+    log_persist(fixture->log);
+    medium_sim_lose_power(fixture->sim, PATH, 0);
+    log_close(fixture->log);
+    assert_int_equal(start(fixture, START(2)), OK);
+    for (uint64_t i = 0; i < 5; i++)
+        assert_true(heard_of(fixture->log, 100 + i) ==
+                    3 * LOG_HEARD_PLACES - (3 * LOG_HEARD_PLACES + 5 - i) % 5);
+    log_close(fixture->log);
+}
+
+/* Whatever of a new start gets lost, it or the one before is known. */
+static void test_heard_starts_outlive_a_torn_write(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(start(fixture, START(1)), OK);
+    log_hear(fixture->log, 100, 1);
+    log_persist(fixture->log);
+    log_close(fixture->log);
+    for (uint64_t survivors = 0; survivors < 8; survivors++) {
+        assert_int_equal(start(fixture, START(survivors + 2)), OK);
+        uint64_t before = heard_of(fixture->log, 100);
+        log_hear(fixture->log, 100, before + 1);
+        medium_sim_lose_power_but(fixture->sim, PATH, &survivors);
+        log_close(fixture->log);
+        assert_int_equal(start(fixture, START(survivors + 2)), OK);
+        uint64_t after = heard_of(fixture->log, 100);
+        assert_true(after == before + (survivors == 7) || (survivors != 0 && after == before + 1));
+        log_close(fixture->log);
+    }
+}
+
+static void test_forgotten_births_make_way(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(start(fixture, START(1)), OK);
+    log_hear(fixture->log, 7, 70);
+    for (uint64_t birth = 1000; birth < 1000 + 2 * LOG_HEARD_PLACES; birth++) {
+        log_hear(fixture->log, birth, 1);
+        assert_true(heard_of(fixture->log, birth) == 1);
+        log_unhear(fixture->log, birth);
+        assert_true(heard_of(fixture->log, birth) == 0);
+    }
+    assert_true(heard_of(fixture->log, 7) == 70);
+    log_persist(fixture->log);
+    log_close(fixture->log);
+    assert_int_equal(start(fixture, START(2)), OK);
+    assert_true(heard_of(fixture->log, 7) == 70);
+    log_close(fixture->log);
+}
+
+static void test_an_ended_storage_is_set_aside(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct log_options options = {.path = PATH,
+                                        .identity = {.cluster_id = 7, .node = 2, .shard = 1}};
+    char name[128];
+    char note[384];
+    assert_int_equal(log_set_aside(&options, name, sizeof(name), note, sizeof(note)), OK);
+    assert_string_equal(name, ""); /* there is none */
+    assert_int_equal(start(fixture, START(1)), OK);
+    log_close(fixture->log);
+    assert_int_equal(log_set_aside(&options, name, sizeof(name), note, sizeof(note)), OK);
+    assert_string_equal(name, "");
+    assert_int_equal(start(fixture, START(2)), OK);
+    log_end(fixture->log);
+    log_persist(fixture->log);
+    log_close(fixture->log);
+    assert_int_equal(log_set_aside(&options, name, 20, note, sizeof(note)), ERR_IO);
+    assert_int_equal(log_set_aside(&options, name, sizeof(name), note, sizeof(note)), OK);
+    assert_string_equal(name, PATH ".set-back.000000000000004d");
+    assert_true(medium_sim_exists(fixture->sim, name));
+    assert_false(medium_sim_exists(fixture->sim, PATH));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -149,6 +242,10 @@ int main(void)
         TEST(test_starts_are_durable_when_the_log_is_open),
         TEST(test_starts_outlive_their_count),
         TEST(test_a_rotten_start_is_missing),
+        TEST(test_heard_starts_survive_a_restart),
+        TEST(test_heard_starts_outlive_a_torn_write),
+        TEST(test_forgotten_births_make_way),
+        TEST(test_an_ended_storage_is_set_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,8 @@ static struct wire_peer_message round_trip(const struct wire_peer_message *messa
     struct wire_peer_message ret;
     assert_int_equal(wire_peer_decode(encode(message), &ret), OK);
     assert_true(ret.fingerprint == message->fingerprint);
+    assert_true(ret.cluster == message->cluster && ret.era == message->era);
+    assert_true(ret.start == message->start);
     assert_int_equal(ret.type, message->type);
     assert_int_equal(ret.from.id, message->from.id);
     assert_int_equal(ret.to.id, message->to.id);
@@ -47,6 +49,9 @@ static void test_wire_peer_votes_round_trip(void **state)
                                             .from = {.birth = 101, .id = 1},
                                             .to = {.birth = 10255, .id = 255},
                                             .fingerprint = 0xF00DF00D,
+                                            .cluster = 0x01020304,
+                                            .era = 0x11121314,
+                                            .start = UINT64_C(0x2122232425262728),
                                             .term = 7,
                                             .vote_request = {.last_index = 11,
                                                              .last_term = 6,
@@ -193,7 +198,7 @@ static void test_wire_peer_entry_names_each_fault(void **state)
 {
     (void)state;
     struct span bytes = append_of_two();
-    uint8_t *second = buffer + 24 + 5 * 8 + 16;
+    uint8_t *second = buffer + 56 + 5 * 8;
     second[12] = 0;
     assert_int_equal(decode(bytes), ERR_TYPE);
     append_of_two();
