@@ -3,6 +3,7 @@
 
 #include "server/mount_point.h"
 #include "server/node_files.h"
+#include "wire/wire_packet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -258,7 +259,7 @@ enum error data_directory_check_medium(const struct config *config,
     const struct medium_options options = {.path = path, .size_bytes = NODE_IDENTITY_FILE_BYTES};
     enum error error = medium_open(&options, &medium, text, DATA_DIRECTORY_TEXT_BYTES);
     if (error == ERR_NOT_FOUND)
-        return OK; /* the shard says so */
+        return OK; /* what the shards lack is told elsewhere */
     if (error != OK)
         return error;
     enum medium_kind found = medium_kind(medium);
@@ -272,6 +273,25 @@ enum error data_directory_check_medium(const struct config *config,
              "purpose, see \"Another medium\" in docs/operating.md",
              config->directory, medium_kind_name(identity->medium), medium_kind_name(found), place);
     return ERR_ARGUMENT;
+}
+
+struct log_identity data_directory_owner(const struct config *config, uint16_t shard)
+{
+    return (struct log_identity){
+        .cluster_id = wire_cluster_id(config->cluster), .node = config->id, .shard = shard};
+}
+
+enum error data_directory_check_shards(const struct config *config, char *text)
+{
+    enum error error = OK;
+    for (uint16_t shard = 0; shard < config->shard_count && error == OK; shard++) {
+        char path[NODE_FILE_NAME_BYTES];
+        struct identity_births births;
+        const struct log_identity owner = data_directory_owner(config, shard);
+        node_identity_name(config, shard, path);
+        error = identity_read(path, &owner, &births, text, DATA_DIRECTORY_TEXT_BYTES);
+    }
+    return error;
 }
 
 enum error data_directory_lock(const struct config *config, struct data_directory *ret_directory,
@@ -298,6 +318,8 @@ enum error data_directory_open(const struct config *config, struct data_director
     if (error != OK)
         return error;
     error = data_directory_check_medium(config, &directory.identity, ret_text);
+    if (error == OK)
+        error = data_directory_check_shards(config, ret_text);
     if (error != OK) {
         close(directory.lock);
         return error;

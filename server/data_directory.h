@@ -54,8 +54,8 @@ MUST_USE enum error data_directory_probe(const struct config *config,
 
 /*
  * Locks the directory for this process, and sees that it is this node's, on the medium that it was
- * made on. As data_directory_read, and ERR_BUSY: another process has it; ERR_ARGUMENT: the medium
- * is another one.
+ * made on, with an identity for the storage of each shard. As data_directory_read, and ERR_BUSY:
+ * another process has it; ERR_ARGUMENT: the medium is another one; those of identity_read.
  */
 MUST_USE enum error data_directory_open(const struct config *config,
                                         struct data_directory *ret_directory,

@@ -14,12 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct log_identity owner_of(const struct config *config, uint16_t shard)
-{
-    return (struct log_identity){
-        .cluster_id = wire_cluster_id(config->cluster), .node = config->id, .shard = shard};
-}
-
 static enum error sync_folder(const char *path, char *text)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -106,7 +100,7 @@ static enum error make_files(const struct config *config, char *text)
     enum error error = write_readme(config, text);
     for (uint16_t shard = 0; shard < config->shard_count && error == OK; shard++) {
         char path[NODE_FILE_NAME_BYTES];
-        const struct log_identity owner = owner_of(config, shard);
+        const struct log_identity owner = data_directory_owner(config, shard);
         node_identity_name(config, shard, path);
         error = identity_make(path, &owner, text, DATA_DIRECTORY_TEXT_BYTES);
     }
@@ -168,13 +162,8 @@ static enum error check_whole(const struct config *config, const struct node_ide
                               char *text)
 {
     enum error error = data_directory_check_medium(config, identity, text);
-    for (uint16_t shard = 0; shard < config->shard_count && error == OK; shard++) {
-        char path[NODE_FILE_NAME_BYTES];
-        struct identity_births births;
-        const struct log_identity owner = owner_of(config, shard);
-        node_identity_name(config, shard, path);
-        error = identity_read(path, &owner, &births, text, DATA_DIRECTORY_TEXT_BYTES);
-    }
+    if (error == OK)
+        error = data_directory_check_shards(config, text);
     if (error == OK)
         describe("is there already, and whole", config, identity, text);
     return error;

@@ -2,6 +2,7 @@
 #ifndef POLLUX_SERVER_DATA_DIRECTORY_INTERNAL_H
 #define POLLUX_SERVER_DATA_DIRECTORY_INTERNAL_H
 
+#include "pmem/identity.h"
 #include "server/data_directory.h"
 
 #include <dirent.h>
@@ -28,6 +29,12 @@ MUST_USE enum error data_directory_lock(const struct config *config,
 /* Whether the directory lies on the medium that it was made on. */
 MUST_USE enum error data_directory_check_medium(const struct config *config,
                                                 const struct node_identity *identity, char *text);
+
+/* Whether each shard has the identity of its storage. */
+MUST_USE enum error data_directory_check_shards(const struct config *config, char *text);
+
+/* Whose the storage of a shard is. */
+struct log_identity data_directory_owner(const struct config *config, uint16_t shard);
 
 /* The file `identity`. */
 void data_directory_identity_path(const struct config *config, char *ret_path, size_t path_size);

@@ -150,6 +150,7 @@ static void test_data_directory_init_is_safe_to_repeat(void **state)
     unlink(name);
     expect_init_refused(f, ERR_NOT_FOUND,
                         "shard-1.identity: the identity of this storage is missing");
+    expect_refused(f, ERR_NOT_FOUND, "shard-1.identity: the identity of this storage is missing");
     assert_false(exists(f, "shard-1.identity"));
 }
 
