@@ -93,9 +93,9 @@ static bool is_copy_whole(const uint8_t *copy)
     return le64_load(copy) == IDENTITY_MAGIC && le32_load(copy + IDENTITY_CRC) == copy_crc(copy);
 }
 
-/* A file of zeros, or with half of one copy, is one whose making a power loss cut short: the
- * directory that it was made for is not finished. */
-static enum error load(struct identity_file *file)
+/* A file of zeros, or with half of one copy, is one whose making a power loss cut short: it may be
+ * made again. */
+static enum error load(struct identity_file *file, bool is_made)
 {
     const uint8_t *data = medium_data(file->medium);
     bool has_both =
@@ -116,7 +116,7 @@ static enum error load(struct identity_file *file)
         for (uint32_t j = 0; j < IDENTITY_BIRTHS_MAX; j++)
             file->births[j] = le64_load(copy + IDENTITY_BIRTHS + (size_t)8 * j);
     }
-    if (is_found || !has_both)
+    if (is_found || (is_made && !has_both))
         return OK;
     snprintf(file->note, file->note_size,
              "%.160s: offsets 0 and %u: both copies of the identity are damaged; bring back a copy "
@@ -139,7 +139,7 @@ static enum error open_file(struct identity_file *file, bool is_made)
                  file->path);
     if (error != OK)
         return error;
-    error = load(file);
+    error = load(file, is_made);
     if (error != OK)
         medium_close(file->medium);
     return error;

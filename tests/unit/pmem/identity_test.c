@@ -41,6 +41,21 @@ static struct identity_births read_back(void)
     return births;
 }
 
+static enum error read_error(void)
+{
+    struct identity_births births;
+    return identity_read(PATH, &owner, &births, note, sizeof(note));
+}
+
+/* The file has its size, and nothing else. */
+static void blank(void)
+{
+    const struct medium_options options = {.path = PATH, .size_bytes = 4096, .is_created = true};
+    struct medium *medium;
+    assert_int_equal(medium_open(&options, &medium, note, sizeof(note)), OK);
+    medium_close(medium);
+}
+
 static void add(uint64_t birth)
 {
     assert_int_equal(identity_note(PATH, &owner, birth, note, sizeof(note)), OK);
@@ -51,7 +66,12 @@ static void test_identity_is_made_empty_once(void **state)
     assert_true(read_back().births[0] == 0);
     make();
     medium_sim_flip_bit(*state, PATH, 33, 3);
-    make(); /* a power loss came between */
+    medium_sim_flip_bit(*state, PATH, 2048 + 33, 3);
+    assert_int_equal(read_error(), ERR_CHECKSUM);
+    medium_sim_remove(*state, PATH);
+    blank(); /* a power loss came between */
+    assert_int_equal(read_error(), ERR_CHECKSUM);
+    make();
     assert_true(read_back().births[0] == 0);
     add(11);
     assert_int_equal(identity_make(PATH, &owner, note, sizeof(note)), ERR_EXISTS);
