@@ -12,6 +12,10 @@
 #define NODES_MAX    9
 #define PEERS_MAX    (NODES_MAX - 1)
 #define VOTER_ID_MAX 255
+
+/* How much a node is wanted as a leader; 0: only where nobody else can. */
+#define PRIORITY_MAX     100
+#define PRIORITY_DEFAULT 50
 /* Births of a storage and of those before it that its node keeps in mind. */
 #define IDENTITY_BIRTHS_MAX 240
 /* Starts that a storage keeps in mind: whoever heard of none of them takes it for set back. */

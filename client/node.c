@@ -1,7 +1,5 @@
-/* Questions to one shard of one node, outside of any session: ping, status, transfer of
- * leadership. */
+/* Questions to one shard of one node, outside of any session: ping, status. */
 #include "client/client_internal.h"
-#include "client/errand.h"
 
 #define EXCHANGE_RETRY_NS (10 * 1000 * 1000)
 
@@ -153,33 +151,4 @@ enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, uint16_t
         outcome = node_ask(client, &question, timeout_ns, ret_node);
     client_unlock(client);
     return outcome;
-}
-
-/* ---- transfer ---- */
-
-static void transfer_encode(const struct errand *errand, uint64_t number, uint64_t incarnation,
-                            struct wire_writer *writer)
-{
-    (void)incarnation;
-    wire_transfer_encode(writer, number, *(const uint16_t *)errand->what);
-}
-
-static enum plx_outcome transfer_outcome(const struct errand *errand,
-                                         const struct wire_reply *reply)
-{
-    (void)errand;
-    return reply->status == WIRE_STATUS_OK ? PLX_OK
-                                           : errand_refusal((enum wire_status)reply->status);
-}
-
-enum plx_outcome plx_transfer(struct plx_client *client, uint16_t shard, uint16_t target,
-                              uint64_t timeout_ns)
-{
-    struct errand errand = {.shard = shard,
-                            .wire_type = WIRE_TRANSFER,
-                            .reply_type = WIRE_TRANSFER_REPLY,
-                            .what = &target,
-                            .encode = transfer_encode,
-                            .outcome = transfer_outcome};
-    return errand_run(client, &errand, timeout_ns);
 }

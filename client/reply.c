@@ -231,7 +231,7 @@ static void reply_note_node(struct plx_client *client, struct shard_state *shard
     } else if (reply->status == WIRE_STATUS_NOT_LEADER) {
         leader_lost(client, shard, at, reply->leader);
     } else if (reply->status == WIRE_STATUS_NO_QUORUM) {
-        leader_lost(client, shard, at, 0);
+        leader_lost(client, shard, at, reply->leader == reply->node ? 0 : reply->leader);
     } else if (reply->status == WIRE_STATUS_OK && is_from_leader && reply->leader == reply->node &&
                member->incarnation == reply->incarnation) {
         leader_confirmed(client, shard, at);

@@ -160,7 +160,8 @@ struct engine_view {
     bool has_own_commit;   /* leader with an entry of its own term committed */
     bool has_fresh_quorum; /* raft_has_fresh_quorum */
     bool is_transferring;
-    uint16_t leader; /* 0: unknown */
+    uint16_t transfer_to; /* who leads next, if all goes well; 0: no transfer is under way */
+    uint16_t leader;      /* 0: unknown */
     uint64_t term;
     uint64_t commit_index;
     uint64_t last_index;

@@ -360,6 +360,7 @@ void raft_status(const struct raft *raft, struct raft_status *ret_status)
         .is_tail_suspect = raft_is_suspect(raft),
         .has_own_commit = raft_has_own_commit(raft),
         .is_transferring = raft->transfer_to.birth != 0,
+        .transfer_to = raft->transfer_to.id,
         .birth = raft->options.self.birth,
         .is_formed = raft_is_formed(raft),
         .membership = raft->self_slot != RAFT_SLOT_NONE

@@ -247,6 +247,7 @@ struct raft_status {
     /* Leader: an entry of its own term is committed; reads are served from then on. */
     bool has_own_commit;
     bool is_transferring;
+    uint16_t transfer_to;            /* node that leadership is being handed to; 0: none */
     uint64_t birth;                  /* of this storage */
     bool is_formed;                  /* a configuration is known */
     enum raft_membership membership; /* of this storage; 0: it is no member */

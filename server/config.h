@@ -35,11 +35,13 @@ struct config {
     uint32_t keys_capacity;        /* of all shards together */
     uint64_t store_capacity_bytes; /* of all shards together */
     uint32_t sessions_capacity;    /* of each shard */
+    uint16_t priority;             /* as a leader: 0 to PRIORITY_MAX */
     /* [cluster] */
     char cluster[CONFIG_TEXT_MAX];
     uint64_t election_timeout_min_ns;
     uint64_t election_timeout_max_ns;
     uint64_t heartbeat_interval_ns;
+    uint64_t transfer_interval_ns; /* of each shard; 0: transfers are not limited */
     uint16_t shard_count;
     uint32_t keys_max;         /* of all shards together */
     uint64_t store_size_bytes; /* of all shards together */

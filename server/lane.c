@@ -154,6 +154,23 @@ uint64_t lane_deadline_ns(const struct lane *lane)
     return earliest_ns;
 }
 
+void lane_resign(struct lane *lane)
+{
+    for (uint32_t i = 0; i < lane->replica_count; i++) {
+        replica_resign(lane->replicas[i]);
+        lane->deadlines_ns[i] = 0; /* takes part in each turn from the next one on */
+    }
+}
+
+bool lane_has_resigned(const struct lane *lane)
+{
+    for (uint32_t i = 0; i < lane->replica_count; i++) {
+        if (!replica_has_resigned(lane->replicas[i]))
+            return false;
+    }
+    return true;
+}
+
 uint32_t lane_replica_count(const struct lane *lane)
 {
     return lane->replica_count;

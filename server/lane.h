@@ -76,6 +76,11 @@ enum lane_result lane_turn(struct lane *lane, uint64_t now_ns);
 /* The time by which the next turn must run even if no packet arrives. */
 uint64_t lane_deadline_ns(const struct lane *lane);
 
+/* The node is to stop: the replicas hand their leaderships over, in the turns that follow. */
+void lane_resign(struct lane *lane);
+/* True when more turns would help nobody. */
+bool lane_has_resigned(const struct lane *lane);
+
 /* In the order of the options. */
 uint32_t lane_replica_count(const struct lane *lane);
 struct replica *lane_replica(const struct lane *lane, uint32_t i);

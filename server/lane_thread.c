@@ -40,8 +40,10 @@ struct lane_thread {
     uint64_t told_peer_set_back[SHARDS_MAX];
     uint64_t told_strangers[SHARDS_MAX][(VOTER_ID_MAX + 63) / 64]; /* by node id: told once */
     struct raft_formation_state told_formation[SHARDS_MAX];
-    uint64_t sync_ns;    /* written by the thread before `opened` */
-    enum node_exit exit; /* written by the thread before `opened`, or before has_ended */
+    uint64_t sync_ns;        /* written by the thread before `opened` */
+    uint64_t leave_ns;       /* written by the main thread before is_stopping */
+    uint64_t leave_until_ns; /* 0: the node is not to stop */
+    enum node_exit exit;     /* written by the thread before `opened`, or before has_ended */
     /* Release and acquire pair the main thread's request with the lane's look at it, and the lane's
      * end with the main thread's look at that. */
     _Atomic bool is_stopping;
@@ -202,6 +204,26 @@ static void tell_changes(struct lane_thread *thread, uint32_t at)
     tell_starts(thread, at, replica);
 }
 
+/* What became of the leadership, and of the relaxed writes that are not replicated yet. */
+static void tell_leaving(struct lane_thread *thread, struct replica *replica)
+{
+    const struct replica_resignation *leave = replica_resignation(replica);
+    uint64_t pending = engine_counters(replica_engine(replica))->relaxed_pending;
+    struct raft_status status;
+    struct log_event event;
+    replica_raft_status(replica, &status);
+    if (leave->has_led) {
+        event = event_of(LOG_EVENT_LEFT, replica_shard(replica), &status,
+                         leave->left_ns == 0 ? 0 : leave->left_ns - leave->begun_ns);
+        event.leader = leave->leader;
+        tell(thread, &event);
+    }
+    if (pending > 0) {
+        event = event_of(LOG_EVENT_PENDING, replica_shard(replica), &status, pending);
+        tell(thread, &event);
+    }
+}
+
 static void back_off(struct lane_thread *thread, uint64_t now_ns)
 {
     uint64_t sleep_ns = idle_wait(&thread->idle, now_ns, lane_deadline_ns(thread->lane));
@@ -212,11 +234,22 @@ static void back_off(struct lane_thread *thread, uint64_t now_ns)
     rcu_online();
 }
 
+/* True: the node is to stop, and the lane has done what it can for those who go on without it. */
+static bool is_over(struct lane_thread *thread, uint64_t now_ns)
+{
+    if (!atomic_load_explicit(&thread->is_stopping, memory_order_acquire))
+        return false;
+    if (thread->leave_until_ns == 0) {
+        lane_resign(thread->lane);
+        thread->leave_until_ns = now_ns + thread->leave_ns;
+    }
+    return now_ns >= thread->leave_until_ns || lane_has_resigned(thread->lane);
+}
+
 static enum node_exit run_turns(struct lane_thread *thread)
 {
     uint32_t replica_count = lane_replica_count(thread->lane);
-    while (!atomic_load_explicit(&thread->is_stopping, memory_order_acquire)) {
-        uint64_t now_ns = clock_now_ns();
+    for (uint64_t now_ns = clock_now_ns(); !is_over(thread, now_ns); now_ns = clock_now_ns()) {
         enum lane_result result = lane_turn(thread->lane, now_ns);
         switch (result) {
         case LANE_WORKED:
@@ -232,6 +265,8 @@ static enum node_exit run_turns(struct lane_thread *thread)
         for (uint32_t i = 0; i < replica_count; i++)
             tell_changes(thread, i);
     }
+    for (uint32_t i = 0; i < replica_count; i++)
+        tell_leaving(thread, lane_replica(thread->lane, i));
     return NODE_EXIT_OK;
 }
 
@@ -340,8 +375,9 @@ bool lane_thread_has_ended(const struct lane_thread *thread)
     return atomic_load_explicit(&thread->has_ended, memory_order_acquire);
 }
 
-void lane_thread_stop(struct lane_thread *thread)
+void lane_thread_stop(struct lane_thread *thread, uint64_t leave_ns)
 {
+    thread->leave_ns = leave_ns;
     atomic_store_explicit(&thread->is_stopping, true, memory_order_release);
 }
 

@@ -48,8 +48,9 @@ bool lane_thread_event(struct lane_thread *thread, struct log_event *ret_event);
 /* True once the lane has ended, asked or not. */
 bool lane_thread_has_ended(const struct lane_thread *thread);
 
-/* Asks the lane to end after its turn. */
-void lane_thread_stop(struct lane_thread *thread);
+/* Asks the lane to end once its replicas have handed their leaderships over, after leave_ns at the
+ * latest; 0: after its turn. Once. */
+void lane_thread_stop(struct lane_thread *thread, uint64_t leave_ns);
 
 /* Waits for the thread's end: the exit status that it ended with. Its events stay to be popped. */
 enum node_exit lane_thread_join(struct lane_thread *thread);

@@ -149,6 +149,25 @@ static void write_stranger(const struct log_event *event, uint16_t node)
             node, event->shard, event->leader, theirs, ours);
 }
 
+/* A node that stops. */
+static void write_stop(const struct log_event *event, uint16_t node)
+{
+    if (event->kind == LOG_EVENT_PENDING)
+        log_event_line("warning",
+                       "pending node=%u shard=%u writes=%lu: so many relaxed writes are on this "
+                       "node only; they are replicated when it is started again",
+                       node, event->shard, (unsigned long)event->value);
+    else if (event->leader != 0)
+        log_event_line("info", "left node=%u shard=%u leader=%u term=%lu ms=%.1f: handed over",
+                       node, event->shard, event->leader, (unsigned long)event->term,
+                       (double)event->value / 1e6);
+    else
+        log_event_line("warning",
+                       "left node=%u shard=%u leader=0: nobody could take the leadership over in "
+                       "time; the others elect a leader when they miss this one",
+                       node, event->shard);
+}
+
 void log_event_write(const struct log_event *event, uint16_t node)
 {
     unsigned long term = (unsigned long)event->term;
@@ -179,6 +198,10 @@ void log_event_write(const struct log_event *event, uint16_t node)
     case LOG_EVENT_SETTLED:
         log_event_line("info", "settled node=%u shard=%u last=%lu: a quorum has settled the log",
                        node, shard, value);
+        return;
+    case LOG_EVENT_LEFT:
+    case LOG_EVENT_PENDING:
+        write_stop(event, node);
         return;
     case LOG_EVENT_SNAPSHOT_FAILED:
         log_event_line("warning",

@@ -18,6 +18,8 @@ enum log_event_kind {
     LOG_EVENT_MEMBER,    /* `role` is the membership, `value` the birth */
     LOG_EVENT_FORMATION, /* why no cluster forms */
     LOG_EVENT_SETTLED,   /* a quorum has settled its log */
+    LOG_EVENT_LEFT,      /* the node stops: who leads now (0: nobody), and after how many ns */
+    LOG_EVENT_PENDING,   /* it stops with so many relaxed writes pending */
     LOG_EVENT_SYNC_FAILED,
     LOG_EVENT_SNAPSHOT_FAILED,    /* one was given up; value: how many since the start */
     LOG_EVENT_SNAPSHOT_INSTALLED, /* one took the place of its log; value: its commit index */

@@ -19,6 +19,10 @@
 #define REASON_MAX 512
 #define MS_NS      UINT64_C(1000000)
 
+/* How long a node that stops tries to hand over, in longest election timeouts: the others need
+ * about as long without it. */
+#define LEAVE_TIMEOUTS 2
+
 /* Events written at one call of node_poll, of each lane. */
 #define POLL_EVENTS_MAX 1024
 
@@ -213,11 +217,11 @@ static enum node_exit await_threads(struct node *node)
 }
 
 /* The first status among the lanes' that is not OK. */
-static enum node_exit end_threads(struct node *node)
+static enum node_exit end_threads(struct node *node, uint64_t leave_ns)
 {
     enum node_exit exit = NODE_EXIT_OK;
     for (uint32_t i = 0; i < node->thread_count; i++)
-        lane_thread_stop(node->threads[i]);
+        lane_thread_stop(node->threads[i], leave_ns);
     for (uint32_t i = 0; i < node->thread_count; i++) {
         enum node_exit of_lane = lane_thread_join(node->threads[i]);
         exit = exit == NODE_EXIT_OK ? of_lane : exit;
@@ -250,7 +254,7 @@ enum node_exit node_start(const struct config *config, const char *program, stru
     enum node_exit opened = await_threads(node);
     exit = exit == NODE_EXIT_OK ? opened : exit;
     if (exit != NODE_EXIT_OK) {
-        (void)end_threads(node);
+        (void)end_threads(node, 0);
         release(node);
         return exit;
     }
@@ -273,7 +277,7 @@ bool node_poll(struct node *node)
 
 enum node_exit node_stop(struct node *node)
 {
-    enum node_exit exit = end_threads(node);
+    enum node_exit exit = end_threads(node, LEAVE_TIMEOUTS * node->config.election_timeout_max_ns);
     (void)node_poll(node);
     log_event_line("info", "stopped node=%u exit=%d", node->config.id, (int)exit);
     release(node);

@@ -3,7 +3,6 @@
 
 #include "base/check.h"
 #include "base/prng.h"
-#include "server/leadership.h"
 
 #include <string.h>
 
@@ -90,9 +89,10 @@ static void fill_replica(const struct config *config, const struct node_start *s
         .cluster_id = wire_cluster_id(config->cluster),
         .wall_ns = start->wall_ns,
         .medium_stall_ns = 4 * config->election_timeout_max_ns,
+        .priority = (uint8_t)config->priority,
+        .transfer_interval_ns = config->transfer_interval_ns,
     };
     fill_raft(config, start->seed + shard, options);
-    options->preferred_leader = leadership_preferred(&options->raft, shard, config->shard_count);
     fill_engine(config, start->incarnation, options);
     node_log_name(config, shard, node->log_names[shard]);
     node_journal_name(config, shard, node->journal_names[shard]);

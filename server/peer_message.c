@@ -115,6 +115,7 @@ void peer_message_encode(struct wire_writer *writer, const struct raft_message *
     if (message->type == RAFT_APPEND_REPLY) {
         peer.append_reply.data_room_bytes = beside->room.data_bytes;
         peer.append_reply.log_room_bytes = beside->room.log_bytes;
+        peer.append_reply.priority = beside->priority;
     }
     wire_peer_encode(writer, &peer);
 }
@@ -150,9 +151,11 @@ enum error peer_message_decode(struct span bytes, struct peer_message_beside *re
                                                .cluster = peer.cluster,
                                                .era = peer.era,
                                                .start = peer.start};
-    if (peer.type == WIRE_PEER_APPEND_REPLY)
+    if (peer.type == WIRE_PEER_APPEND_REPLY) {
         ret_beside->room = (struct record_room){.data_bytes = peer.append_reply.data_room_bytes,
                                                 .log_bytes = peer.append_reply.log_room_bytes};
+        ret_beside->priority = (uint8_t)peer.append_reply.priority;
+    }
     *ret_message = (struct raft_message){.type = (enum raft_message_type)peer.type,
                                          .from = {peer.from.birth, peer.from.id},
                                          .to = {peer.to.birth, peer.to.id},

@@ -24,7 +24,11 @@ static void replica_fill_options(struct replica *replica, const struct replica_o
     replica->options.engine.sink = (struct engine_sink){.send = sink_send, .context = replica};
     for (uint32_t i = 0; i < options->raft.founder_count && i < NODES_MAX; i++)
         replica->options.peers[i].port = (uint16_t)(options->peers[i].port + options->shard);
-    leadership_init(&replica->leadership, &options->raft, options->preferred_leader);
+    leadership_init(&replica->leadership, &options->raft,
+                    &(struct leadership_options){.shard = options->shard,
+                                                 .shard_count = options->engine.shard_count,
+                                                 .priority = options->priority,
+                                                 .interval_ns = options->transfer_interval_ns});
     replica->next_message_id = options->engine.incarnation;
     replica->options.snapshots.identity = options->log.identity;
     replica_fill_journal_options(replica);

@@ -34,9 +34,10 @@ struct replica_options {
     struct snapshots_options snapshots; /* `identity` is the log's; size 0: none are kept, so the
                                            log only grows. Needs a log of several segments */
     uint64_t snapshot_rate;             /* bytes a second at which a copy is fetched; not 0 */
-    uint64_t wall_ns;          /* wall clock at the start: where a new journal's seqs begin */
-    uint64_t medium_stall_ns;  /* a leader whose persist takes longer than this steps down */
-    uint16_t preferred_leader; /* voter that should lead when it can; 0: nobody in particular */
+    uint64_t wall_ns;                /* wall clock at the start: where a new journal's seqs begin */
+    uint64_t medium_stall_ns;        /* a leader whose persist takes longer than this steps down */
+    uint8_t priority;                /* of this node as a leader: 0 to PRIORITY_MAX */
+    uint64_t transfer_interval_ns;   /* see server/leadership.h; 0: transfers are not limited */
     struct address peers[NODES_MAX]; /* of raft.voters, same order, with their first UDP port: the
                                         replica adds the shard */
 };
@@ -64,6 +65,7 @@ struct replica_counters {
     uint64_t leader_changes;
     uint64_t medium_stalls;
     uint64_t transfers_to_preferred;
+    uint64_t transfers_refused;
     uint64_t snapshots_taken;
     uint64_t snapshots_installed;
     uint64_t snapshots_failed;
@@ -74,6 +76,15 @@ struct replica_counters {
 #define X(name) uint64_t drop_##name;
     REPLICA_DROP_LIST(X)
 #undef X
+};
+
+/* A node that stops: what became of its leadership. */
+struct replica_resignation {
+    bool is_resigning;
+    bool has_led;    /* at the time, or since */
+    uint16_t leader; /* who leads instead; 0: nobody yet */
+    uint64_t begun_ns;
+    uint64_t left_ns; /* when that was known; 0: not yet */
 };
 
 /* What opening found. */
@@ -126,6 +137,13 @@ MUST_USE enum error replica_open(const struct replica_options *options, struct l
                                  struct replica **ret_replica, char *ret_reason,
                                  size_t reason_size);
 void replica_close(struct replica *replica);
+
+/* The node is to stop: leadership is handed over from now on, and not taken again. */
+void replica_resign(struct replica *replica);
+/* Nothing is left that a few more turns would help: somebody else leads, clients have heard of it,
+ * and no relaxed write is pending. */
+bool replica_has_resigned(const struct replica *replica);
+const struct replica_resignation *replica_resignation(const struct replica *replica);
 
 /* The time by which a turn must run even if no packet arrives. */
 uint64_t replica_deadline_ns(const struct replica *replica);

@@ -64,6 +64,7 @@ struct replica {
     uint64_t commit_hint;
     struct vouch vouch; /* what the journal may forget */
     struct leadership leadership;
+    struct replica_resignation resignation;
     struct majority_room majority_room; /* of this leader's voters */
     struct room_voters room_voters;
     uint64_t room_births[NODES_MAX]; /* of their storages */
@@ -204,6 +205,7 @@ struct replica_answer {
     uint8_t type; /* enum wire_type */
     enum wire_status status;
     uint64_t number;
+    uint64_t retry_us; /* refused as too soon: when it is not any more */
 };
 
 /* enum wire_membership */
@@ -219,6 +221,13 @@ void replica_answer_replace(struct replica *replica, const struct address *to, s
 void replica_refresh_status(struct replica *replica);
 /* True when a leader's first entry can be appended, and a few more like it. */
 bool replica_can_lead(const struct replica *replica);
+
+/* replica_leadership.c */
+
+/* Hands leadership to the voter that should have it, when that is due. */
+void replica_prefer_leader(struct replica *replica);
 void replica_answer_transfer(struct replica *replica, const struct address *to, struct span body);
+/* A replica whose node stops: hands leadership over, again until somebody has it. */
+void replica_resign_step(struct replica *replica);
 
 #endif

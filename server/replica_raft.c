@@ -70,6 +70,7 @@ static void follow_role(struct replica *replica)
     uint64_t old_term = replica->status.term;
     uint16_t old_leader = replica->status.leader;
     replica_refresh_status(replica);
+    leadership_note_leader(&replica->leadership, &replica->status, replica->shared->now_ns);
     bool is_leader = replica->status.role == RAFT_LEADER;
     if (was_leader && (!is_leader || replica->status.term != old_term))
         engine_leadership_lost(replica->engine);

@@ -78,6 +78,8 @@ static void receive_raft(struct replica *replica, const struct replica_message *
         replica->counters.drop_no_room++;
         return;
     }
+    if (message.type == RAFT_APPEND_REPLY)
+        leadership_note_priority(&replica->leadership, message.from.id, beside.priority);
     if (message.type == RAFT_APPEND_REQUEST) {
         add_age(replica, received, &message);
         fit_entries(replica, &message);

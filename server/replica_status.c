@@ -1,4 +1,4 @@
-/* What a replica tells about itself: the view for the engine, status and transfer for operators. */
+/* What a replica tells about itself: the view for the engine, status for operators. */
 #include "server/replica_internal.h"
 
 static uint64_t contact_age_ns(const struct replica *replica)
@@ -12,7 +12,8 @@ static uint64_t contact_age_ns(const struct replica *replica)
 
 bool replica_can_lead(const struct replica *replica)
 {
-    return log_append_room_bytes(replica->log) >= LOG_NOOP_TAIL_SIZE_BYTES &&
+    return !replica->resignation.is_resigning &&
+           log_append_room_bytes(replica->log) >= LOG_NOOP_TAIL_SIZE_BYTES &&
            !replica_snapshot_is_loading(replica) && !replica_lacks_capacity(replica) &&
            !replica_is_out(replica);
 }
@@ -38,6 +39,7 @@ static void refresh_view(struct replica *replica)
         .has_own_commit = status->has_own_commit,
         .has_fresh_quorum = raft_has_fresh_quorum(replica->raft, replica->shared->now_ns),
         .is_transferring = status->is_transferring,
+        .transfer_to = status->transfer_to,
         .leader = replica_is_out(replica) ? 0 : status->leader,
         .term = status->term,
         .commit_index = replica->commit_index,
@@ -81,6 +83,7 @@ static void add_replica_counters(struct wire_writer *writer, const struct replic
     wire_counter_add(writer, "elections_won", counters->elections_won);
     wire_counter_add(writer, "leader_changes", counters->leader_changes);
     wire_counter_add(writer, "transfers_to_preferred", counters->transfers_to_preferred);
+    wire_counter_add(writer, "transfers_refused", counters->transfers_refused);
     wire_counter_add(writer, "log_first_index", log_first_index(replica->log));
     wire_counter_add(writer, "snapshots_taken", counters->snapshots_taken);
     wire_counter_add(writer, "snapshots_installed", counters->snapshots_installed);
@@ -112,35 +115,4 @@ void replica_add_status(const struct replica *replica, struct wire_writer *write
     wire_hello_reply_encode(writer, &reply);
     add_replica_counters(writer, replica);
     add_engine_counters(writer, engine_counters(replica->engine));
-}
-
-static enum wire_status transfer_status(enum error error)
-{
-    switch (error) {
-    case OK:
-        return WIRE_STATUS_OK;
-    case ERR_NOT_LEADER:
-        return WIRE_STATUS_NOT_LEADER;
-    case ERR_BUSY:
-        return WIRE_STATUS_OVERLOADED;
-    default:
-        return WIRE_STATUS_BAD_REQUEST;
-    }
-}
-
-void replica_answer_transfer(struct replica *replica, const struct address *to, struct span body)
-{
-    uint64_t number;
-    uint16_t target;
-    if (wire_transfer_decode(body, &number, &target) != OK) {
-        replica->counters.drop_body++;
-        return;
-    }
-    struct raft_event event = {
-        .type = RAFT_EVENT_TRANSFER, .now_ns = replica->shared->now_ns, .transfer_to = target};
-    enum error error = replica_step(replica, &event, (struct span){0});
-    replica_answer_operator(replica, to,
-                            &(struct replica_answer){.type = WIRE_TRANSFER_REPLY,
-                                                     .status = transfer_status(error),
-                                                     .number = number});
 }

@@ -136,28 +136,13 @@ static void note_commit(struct replica *replica)
     replica->commit_hint = replica->commit_index;
 }
 
-/* Hands leadership to the voter that should have it. */
-static void prefer_leader(struct replica *replica)
-{
-    uint64_t now_ns = replica->shared->now_ns;
-    uint16_t preferred = replica->options.preferred_leader;
-    struct raft_peer_progress progress;
-    bool is_known = raft_peer_progress(replica->raft, preferred, &progress);
-    if (!leadership_is_due(&replica->leadership, &replica->status, is_known ? &progress : NULL,
-                           now_ns))
-        return;
-    struct raft_event event = {
-        .type = RAFT_EVENT_TRANSFER, .now_ns = now_ns, .transfer_to = preferred};
-    if (replica_step(replica, &event, (struct span){0}) == OK)
-        replica->counters.transfers_to_preferred++;
-}
-
 /* True when no turn will do anything before the deadline, unless a message comes. */
 static bool is_quiet(const struct replica *replica)
 {
-    return !replica->is_persist_owed && medium_watch_is_idle(&replica->watch) &&
-           log_is_quiet(replica->log) && log_is_recycled(replica->log) &&
-           replica_snapshot_is_quiet(replica) && replica->outbox_head == replica->outbox_tail &&
+    return !replica->resignation.is_resigning && !replica->is_persist_owed &&
+           medium_watch_is_idle(&replica->watch) && log_is_quiet(replica->log) &&
+           log_is_recycled(replica->log) && replica_snapshot_is_quiet(replica) &&
+           replica->outbox_head == replica->outbox_tail &&
            replica->commit_hint == replica->commit_index &&
            (replica_lacks_capacity(replica) ||
             engine_applied_index(replica->engine) == replica->commit_index) &&
@@ -182,7 +167,8 @@ void replica_propose(struct replica *replica)
     replica_forward_pending(replica);
     ask_reads(replica);
     tick(replica);
-    prefer_leader(replica);
+    replica_resign_step(replica);
+    replica_prefer_leader(replica);
 }
 
 enum replica_result replica_end_turn(struct replica *replica)

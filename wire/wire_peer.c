@@ -7,7 +7,7 @@
  *    5  u8   flags (1: pre-vote, 2: transfer, 4: granted, 8: suspect, 16: success)
  *    6  u16  from
  *    8  u16  to
- *   10  u16  entry count (append request; else 0)
+ *   10  u16  entry count (append request), priority as a leader (append reply); else 0
  *   12  u32  suspicion (append request and reply), formation (vote request); else 0
  *   16  u64  term
  *   24  u64  birth of the sender's storage
@@ -82,6 +82,14 @@ static uint8_t peer_flags(const struct wire_peer_message *message)
     return (uint8_t)flags;
 }
 
+/* The highest value of the field that counts entries, or tells a priority. */
+static uint16_t peer_count_max(uint8_t type)
+{
+    if (type == WIRE_PEER_APPEND_REQUEST)
+        return APPEND_ENTRIES_MAX;
+    return type == WIRE_PEER_APPEND_REPLY ? PRIORITY_MAX : 0;
+}
+
 /* The one field of 32 bits, which not every type has. */
 static uint32_t peer_word(const struct wire_peer_message *message)
 {
@@ -135,6 +143,9 @@ void wire_peer_encode(struct wire_writer *writer, const struct wire_peer_message
     if (message->type == WIRE_PEER_APPEND_REQUEST) {
         CHECK(message->append_request.entry_count <= APPEND_ENTRIES_MAX);
         le16_store(to + 10, message->append_request.entry_count);
+    } else if (message->type == WIRE_PEER_APPEND_REPLY) {
+        CHECK(message->append_reply.priority <= PRIORITY_MAX);
+        le16_store(to + 10, message->append_reply.priority);
     }
     le32_store(to + 12, peer_word(message));
     le64_store(to + 16, message->term);
@@ -220,8 +231,7 @@ static enum error peer_header_check(struct span bytes, size_t *ret_end)
     uint16_t target = le16_load(from + 8);
     if (sender == 0 || sender > VOTER_ID_MAX || target == 0 || target > VOTER_ID_MAX)
         return ERR_RANGE;
-    uint16_t entry_count = le16_load(from + 10);
-    if (entry_count > (type == WIRE_PEER_APPEND_REQUEST ? APPEND_ENTRIES_MAX : 0))
+    if (le16_load(from + 10) > peer_count_max(type))
         return ERR_RANGE;
     if (bytes.size_bytes < PEER_HEADER_SIZE_BYTES + field_count * 8)
         return ERR_SHORT;
@@ -254,6 +264,7 @@ static void append_reply_load(const uint8_t *from, struct wire_peer_message *ret
     ret_message->append_reply.data_room_bytes = le64_load(fields + 40);
     ret_message->append_reply.log_room_bytes = le64_load(fields + 48);
     ret_message->append_reply.suspicion = le32_load(from + 12);
+    ret_message->append_reply.priority = le16_load(from + 10);
     ret_message->append_reply.is_success = (from[5] & FLAG_SUCCESS) != 0;
 }
 
@@ -297,7 +308,8 @@ enum error wire_peer_decode(struct span bytes, struct wire_peer_message *ret_mes
     if (error != OK)
         return error;
     struct span entries = span_of(bytes.data + end, bytes.size_bytes - end);
-    error = peer_entries_check(entries, le16_load(bytes.data + 10));
+    bool has_entries = bytes.data[4] == WIRE_PEER_APPEND_REQUEST;
+    error = peer_entries_check(entries, has_entries ? le16_load(bytes.data + 10) : 0);
     if (error != OK)
         return error;
     peer_message_load(bytes.data, entries, ret_message);

@@ -11,7 +11,8 @@
  *   42  u16  leader
  *   44  u16  op count
  *   46  u8   status
- *   47  [9]  zero
+ *   47       zero
+ *   48  u64  time until a retry makes sense (us)
  *   56  u64  journal done seq
  *   64       ops
  *
@@ -55,6 +56,7 @@ void wire_reply_begin(struct wire_writer *writer, const struct wire_reply *reply
     le16_store(to + 40, reply->node);
     le16_store(to + 42, reply->leader);
     to[46] = reply->status;
+    le64_store(to + 48, reply->retry_us);
     le64_store(to + 56, reply->journal_done_seq);
 }
 
@@ -137,7 +139,7 @@ enum error wire_reply_decode(struct span bytes, struct wire_reply *ret_reply)
     uint8_t status = from[46];
     if (status >= WIRE_STATUS_END)
         return ERR_TYPE;
-    if (!wire_is_zero(from + 47, 9))
+    if (from[47] != 0)
         return ERR_RESERVED;
     if (op_count > REQUEST_OPS_MAX || (status != WIRE_STATUS_OK && op_count > 0))
         return ERR_RANGE;
@@ -154,6 +156,7 @@ enum error wire_reply_decode(struct span bytes, struct wire_reply *ret_reply)
                                      .term = le64_load(from + 16),
                                      .applied_index = le64_load(from + 24),
                                      .contact_age_us = le64_load(from + 32),
+                                     .retry_us = le64_load(from + 48),
                                      .journal_done_seq = le64_load(from + 56),
                                      .op_count = op_count,
                                      .ops = ops};
@@ -165,7 +168,7 @@ const char *wire_status_name(uint8_t status)
     static const char *const names[WIRE_STATUS_END] = {
         "ok",       "not-leader",  "no-quorum",   "expired",   "overloaded",
         "log-full", "incarnation", "bad-request", "too-stale", "unsupported",
-        "pending",  "unknown",     "wrong-shard",
+        "pending",  "unknown",     "wrong-shard", "too-soon",
     };
     return status < WIRE_STATUS_END ? names[status] : "?";
 }

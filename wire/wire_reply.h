@@ -19,7 +19,8 @@
 enum wire_status {
     WIRE_STATUS_OK = 0,
     WIRE_STATUS_NOT_LEADER,  /* `leader` in the reply is the hint, 0 if unknown */
-    WIRE_STATUS_NO_QUORUM,   /* a leader without a fresh quorum, or not settled in its term */
+    WIRE_STATUS_NO_QUORUM,   /* a leader without a fresh quorum, or not settled in its term, or one
+                                that hands over: then `leader` is who it hands over to */
     WIRE_STATUS_EXPIRED,     /* the time left ran out in the queue */
     WIRE_STATUS_OVERLOADED,  /* queues full: slow down and retry */
     WIRE_STATUS_LOG_FULL,    /* the logs of a majority have no room */
@@ -31,6 +32,7 @@ enum wire_status {
                                 relaxed writes makes room: retry in a moment */
     WIRE_STATUS_UNKNOWN,     /* a recall of what this node does not know (any more) */
     WIRE_STATUS_WRONG_SHARD, /* a key that belongs to another shard than the one addressed */
+    WIRE_STATUS_TOO_SOON,    /* a transfer: leadership has changed too often lately, see retry_us */
     WIRE_STATUS_END
 };
 
@@ -68,6 +70,7 @@ struct wire_reply {
     uint64_t applied_index;
     uint64_t contact_age_us; /* since this node last had contact with a quorum; UINT64_MAX: never */
     uint64_t journal_done_seq; /* up to this, no relaxed write of `node` will apply any more */
+    uint64_t retry_us;         /* too soon: after this time it is not; else 0 */
     uint16_t op_count;         /* 0 unless status is OK */
     struct span ops;
 };

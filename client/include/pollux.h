@@ -60,6 +60,7 @@ extern "C" {
     X(PLX_E_SESSION_EXPIRED, 5, "the session that knew the outcome is gone")                       \
     X(PLX_E_PERMISSION, 5, "not permitted")                                                        \
     X(PLX_E_TOO_STALE, 5, "this node cannot promise an answer that fresh")                         \
+    X(PLX_E_TOO_SOON, 5, "leadership has changed too often lately; wait")                          \
     X(PLX_E_UNSUPPORTED, 5, "the node does not support this operation")                            \
     X(PLX_E_UNREACHABLE, 6, "no answer from the node")                                             \
     X(PLX_E_NO_MEMORY, 7, "out of memory")                                                         \
@@ -543,18 +544,6 @@ PLX_API enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, ui
                                   uint64_t timeout_ns, struct plx_node *ret_node);
 PLX_API enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, uint16_t shard,
                                     uint64_t timeout_ns, struct plx_node *ret_node);
-
-/*
- * Asks the leader of a shard to transfer its leadership to node `target`. Target 0: the node whose
- * log is furthest. Threads as plx_get.
- * - PLX_OK: the transfer has begun. plx_ping tells who leads.
- * - PLX_TIMEOUT: there was no leader in time. The transfer has not begun and will not.
- * - PLX_E_UNREACHABLE: the leader did not answer. The transfer may have begun.
- * - PLX_E_ARGUMENT: there is no such shard or node, or the node leads already.
- * - PLX_E_OVERLOADED: another transfer is under way.
- */
-PLX_API enum plx_outcome plx_transfer(struct plx_client *client, uint16_t shard, uint16_t target,
-                                      uint64_t timeout_ns);
 
 /*
  * Returns the shard of a key in a cluster of shard_count shards (see struct plx_node). Every key

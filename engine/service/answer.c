@@ -25,7 +25,7 @@ struct wire_reply answer_head(const struct engine *engine, uint64_t number, enum
         .number = number,
         .incarnation = engine->options.incarnation,
         .node = engine->options.self,
-        .leader = engine->view.leader,
+        .leader = engine->view.transfer_to != 0 ? engine->view.transfer_to : engine->view.leader,
         .status = (uint8_t)status,
         .term = engine->view.term,
         .applied_index = engine->machine.applied_index,

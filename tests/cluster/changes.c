@@ -6,7 +6,7 @@
  * usage: changes SERVERS CLUSTER COUNT [SECONDS]   (SECONDS: at most so long)
  * Prints the changes, the highest term and the time. Exit status 0: so many were made.
  */
-#include "client/include/pollux.h"
+#include "client/include/pollux_leadership.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -63,7 +63,7 @@ static bool find_leader(struct changes *changes)
 static void change(struct changes *changes)
 {
     size_t next = (changes->leader + 1) % changes->nodes;
-    (void)plx_transfer(changes->client, 0, (uint16_t)(next + 1), CALL_NS);
+    (void)plx_transfer(changes->client, 0, (uint16_t)(next + 1), CALL_NS, NULL);
     for (int i = 0; i < LOOKS_MAX; i++) {
         if (has_come(changes, next))
             return;

@@ -1,4 +1,5 @@
 /* A client's process: its handle, what it does in turn, and its deaths. */
+#include "client/include/pollux_leadership.h"
 #include "tests/sim/client.h"
 
 #include "base/check.h"
@@ -103,8 +104,8 @@ static void transfer_turn(struct client *client)
     if (!client->is_transfer_wanted)
         return;
     client->is_transfer_wanted = false;
-    enum plx_outcome outcome =
-        plx_transfer(client->handle, client->transfer_shard, client->transfer_target, TRANSFER_NS);
+    enum plx_outcome outcome = plx_transfer(client->handle, client->transfer_shard,
+                                            client->transfer_target, TRANSFER_NS, NULL);
     verdict_say(client->world->verdict, "c%u asked for a transfer to n%u: %s", client->number,
                 client->transfer_target, plx_outcome_name(outcome));
 }

@@ -120,7 +120,7 @@ static struct replica_options replica_options_of(struct world *world, const stru
         .journal = {.path = path, .size_bytes = JOURNAL_SIZE_BYTES_MIN},
         .snapshots = {.path = world->overseers[shard].nodes[node->number].snapshot_path},
         .snapshot_rate = draw->snapshot_rate,
-        .preferred_leader = draw->shards > 1 ? (uint16_t)(shard % draw->nodes + 1) : 0,
+        .priority = PRIORITY_DEFAULT,
         .wall_ns = WALL_NS + world_now_ns(world),
         .medium_stall_ns = 4 * draw->election_max_ns};
     options.raft.seed = prng_next(&world->prng);

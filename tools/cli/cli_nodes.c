@@ -3,6 +3,8 @@
 #include "tools/cli/cli_render.h"
 #include "tools/cli/cli_survey.h"
 
+#include "client/include/pollux_leadership.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -87,8 +89,11 @@ int cli_transfer(struct plx_client *client, const struct cli_arguments *argument
         if (text[0] < '0' || text[0] > '9' || *end != '\0' || target == 0 || target > 255)
             return cli_usage_error(arguments, "'%s' is not a node's number (1 to 255)", text);
     }
+    uint64_t retry_ns;
     enum plx_outcome outcome =
-        plx_transfer(client, arguments->shard, (uint16_t)target, arguments->timeout_ns);
+        plx_transfer(client, arguments->shard, (uint16_t)target, arguments->timeout_ns, &retry_ns);
+    if (outcome == PLX_E_TOO_SOON)
+        fprintf(stderr, "pollux: transfer: try again in %.1f s\n", (double)retry_ns / 1e9);
     if (outcome == PLX_E_ARGUMENT)
         return cli_usage_error(arguments,
                                "there is no shard %u, the leader knows no node %lu, or it leads "

@@ -33,7 +33,7 @@ static const char help[] =
     "                      wrong\n"
     "  counters            everything that each node counts\n"
     "  ping                which endpoints answer, and how fast\n"
-    "  transfer [NODE]     hand the leadership of a shard over, to NODE or to whoever is furthest\n"
+    "  transfer [NODE]     hand the leadership of a shard over, to NODE or to whoever is fittest\n"
     "  config get          the limits in force, and what each node's memory is made for\n"
     "  config set NAME=VALUE...  change keys_max, store_size or sessions_max (of a node) on all "
     "nodes\n"

@@ -1,4 +1,5 @@
 /* Cancelled: whatever is in flight ends as if out of time; what begins later is left alone. */
+#include "client/include/pollux_leadership.h"
 #include "tests/unit/client/fake_node.h"
 
 #include <pthread.h>
@@ -181,7 +182,7 @@ static void test_cancel_from_a_signal_handler_wakes_whoever_waits(void **state)
     alarms_begin(stage.client);
     assert_int_equal(plx_poll(stage.client, UINT64_MAX), 0); /* for nothing */
     assert_int_equal(plx_ping(stage.client, 0, 0, LONG_NS, &node), PLX_E_UNREACHABLE);
-    assert_int_equal(plx_transfer(stage.client, 0, 0, LONG_NS), PLX_TIMEOUT);
+    assert_int_equal(plx_transfer(stage.client, 0, 0, LONG_NS, NULL), PLX_TIMEOUT);
     struct plx_call call = {.is_blocking = true};
     assert_int_equal(plx_get(stage.client, plx_text("key"), &call).outcome, PLX_TIMEOUT);
     assert_int_equal(plx_logs_cursor(stage.client, "server", &call, &logs).outcome, PLX_TIMEOUT);

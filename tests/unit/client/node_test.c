@@ -1,5 +1,6 @@
 /* Questions to nodes: ping, status, transfer; and the synchronous calls, against a node of its own
  * thread. */
+#include "client/include/pollux_leadership.h"
 #include "client/include/pollux_limits.h"
 #include "tests/unit/client/fake_node.h"
 
@@ -164,7 +165,7 @@ static void test_node_that_is_silent_is_unreachable(void **state)
     assert_int_equal(plx_ping(client, 0, 0, 15000000, &told), PLX_E_UNREACHABLE);
     assert_int_equal(plx_status(client, 0, 0, 15000000, &told), PLX_E_UNREACHABLE);
     assert_int_equal(told.node, 77);
-    assert_int_equal(plx_transfer(client, 0, 2, 15000000), PLX_TIMEOUT);
+    assert_int_equal(plx_transfer(client, 0, 2, 15000000, NULL), PLX_TIMEOUT);
     plx_close(client);
     fake_close(&fake);
 }
@@ -203,7 +204,7 @@ static void test_node_transfer_answers_as_the_leader_did(void **state)
         struct plx_options options = fake_options(&node.fake, 1);
         struct plx_client *client = fake_client(&options);
         uint64_t timeout_ns = cases[i].outcome == PLX_TIMEOUT ? 20000000 : 0;
-        assert_int_equal(plx_transfer(client, 0, 4, timeout_ns), cases[i].outcome);
+        assert_int_equal(plx_transfer(client, 0, 4, timeout_ns, NULL), cases[i].outcome);
         plx_close(client);
         live_stop(&node);
         assert_int_equal(node.transfer_target, 4);
@@ -285,7 +286,7 @@ static void test_node_transfer_that_is_not_answered_is_unreachable(void **state)
     node.is_transfer_lost = true;
     struct plx_options options = fake_options(&node.fake, 1);
     struct plx_client *client = fake_client(&options);
-    assert_int_equal(plx_transfer(client, 0, 4, 50000000), PLX_E_UNREACHABLE);
+    assert_int_equal(plx_transfer(client, 0, 4, 50000000, NULL), PLX_E_UNREACHABLE);
     plx_close(client);
     live_stop(&node);
     assert_int_equal(node.transfer_target, 4);

@@ -8,9 +8,8 @@
 
 struct machine_options history_options(void)
 {
-    const struct wire_limits limits = {.keys_max = HISTORY_KEYS - 20,
-                                       .blocks_max = 60000,
-                                       .sessions_max = HISTORY_SESSIONS - 50};
+    const struct wire_limits limits = {
+        .keys_max = HISTORY_KEYS - 20, .blocks_max = 60000, .sessions_max = HISTORY_SESSIONS - 50};
     return (struct machine_options){
         .limits = limits, .capacity = limits, .session_ttl_ns = HISTORY_TTL_NS};
 }

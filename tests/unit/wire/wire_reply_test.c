@@ -21,6 +21,7 @@ static struct span reply_of_two_ops(void)
                                .term = 5,
                                .applied_index = 6,
                                .contact_age_us = UINT64_MAX,
+                               .retry_us = UINT64_C(1) << 40,
                                .journal_done_seq = 7};
     wire_reply_begin(&writer, &reply);
     wire_reply_add(&writer, &(struct wire_reply_op){.seq = 41,
@@ -51,6 +52,7 @@ static void test_wire_reply_returns_its_ops(void **state)
     assert_true(reply.number == 1 && reply.incarnation == 2 && reply.term == 5);
     assert_true(reply.applied_index == 6 && reply.contact_age_us == UINT64_MAX);
     assert_true(reply.journal_done_seq == 7);
+    assert_true(reply.retry_us == UINT64_C(1) << 40);
     assert_int_equal(reply.node, 3);
     assert_int_equal(reply.leader, 4);
     assert_int_equal(reply.op_count, 2);
@@ -84,7 +86,7 @@ static void test_wire_reply_names_each_fault(void **state)
     buffer[46] = WIRE_STATUS_NO_QUORUM; /* a refusal with ops */
     assert_int_equal(decode(bytes), ERR_RANGE);
     reply_of_two_ops();
-    buffer[55] = 1;
+    buffer[47] = 1;
     assert_int_equal(decode(bytes), ERR_RESERVED);
 }
 
