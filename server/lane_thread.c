@@ -130,13 +130,13 @@ static void tell_starts(struct lane_thread *thread, uint32_t at, const struct re
     if (stranger->node == 0 || (*told & bit) != 0)
         return;
     *told |= bit;
-    bool is_other = stranger->cluster != stranger->own_cluster;
+    bool is_other = stranger->theirs.cluster != stranger->ours.cluster;
     tell(thread,
          &(struct log_event){.kind = is_other ? LOG_EVENT_OTHER_CLUSTER : LOG_EVENT_OTHER_ERA,
                              .shard = replica_shard(replica),
                              .leader = stranger->node,
-                             .value = is_other ? stranger->cluster : stranger->era,
-                             .term = is_other ? stranger->own_cluster : stranger->own_era});
+                             .value = is_other ? stranger->theirs.cluster : stranger->theirs.era,
+                             .term = is_other ? stranger->ours.cluster : stranger->ours.era});
 }
 
 /* RAFT_MEMBERSHIP_END: there is no cluster yet, as far as the storage knows. */

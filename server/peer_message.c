@@ -107,8 +107,8 @@ void peer_message_encode(struct wire_writer *writer, const struct raft_message *
                                      .from = {message->from.birth, message->from.id},
                                      .to = {message->to.birth, message->to.id},
                                      .fingerprint = beside->fingerprint,
-                                     .cluster = beside->cluster,
-                                     .era = beside->era,
+                                     .cluster = beside->cluster.cluster,
+                                     .era = beside->cluster.era,
                                      .start = beside->start,
                                      .term = message->term};
     fields_to_wire(message, &peer);
@@ -147,10 +147,8 @@ enum error peer_message_decode(struct span bytes, struct peer_message_beside *re
                                              .size_bytes = (uint32_t)entry.payload.size_bytes,
                                              .kind = entry.kind};
     }
-    *ret_beside = (struct peer_message_beside){.fingerprint = peer.fingerprint,
-                                               .cluster = peer.cluster,
-                                               .era = peer.era,
-                                               .start = peer.start};
+    *ret_beside = (struct peer_message_beside){
+        .fingerprint = peer.fingerprint, .cluster = {peer.cluster, peer.era}, .start = peer.start};
     if (peer.type == WIRE_PEER_APPEND_REPLY) {
         ret_beside->room = (struct record_room){.data_bytes = peer.append_reply.data_room_bytes,
                                                 .log_bytes = peer.append_reply.log_room_bytes};

@@ -9,15 +9,15 @@
 #define POLLUX_SERVER_PEER_MESSAGE_H
 
 #include "raft/raft.h"
+#include "server/cluster_identity.h"
 #include "server/majority_room.h"
 #include "wire/wire_peer.h"
 
 /* What a message says besides: raft does not know it. */
 struct peer_message_beside {
     uint32_t fingerprint; /* engine_fingerprint of the sender */
-    uint32_t cluster;     /* as in wire_peer.h, like the next two */
-    uint32_t era;
-    uint64_t start;
+    struct cluster_identity cluster;
+    uint64_t start;          /* as in wire_peer.h */
     struct record_room room; /* append reply: the sender's behind match_index; else 0 */
     uint8_t priority;        /* append reply: the sender's as a leader; else 0 */
 };

@@ -17,6 +17,7 @@
 #include "pmem/snapshots.h"
 #include "raft/peer_starts.h"
 #include "raft/raft.h"
+#include "server/cluster_identity.h"
 #include "server/lane_shared.h"
 
 struct replica;
@@ -112,10 +113,8 @@ const struct start_finding *replica_peer_set_back(const struct replica *replica)
 /* The last peer of another cluster or era that sent something. */
 struct replica_stranger {
     uint16_t node; /* 0: none */
-    uint32_t cluster;
-    uint32_t era;
-    uint32_t own_cluster;
-    uint32_t own_era;
+    struct cluster_identity theirs;
+    struct cluster_identity ours;
 };
 const struct replica_stranger *replica_stranger(const struct replica *replica);
 /* A limit in force that is above this node's capacity: no record is applied any more. `limit` 0:

@@ -73,9 +73,8 @@ struct replica {
     uint64_t births[IDENTITY_BIRTHS_MAX]; /* that the storages of this node had */
     uint64_t announced_ns;                /* when this storage last told who it is */
     struct replica_order order;
-    uint32_t cluster; /* of the configuration in force, the low halves; 0: none */
-    uint32_t era;
-    uint32_t newer_era; /* of this cluster, that a peer has told; 0: none */
+    struct cluster_identity cluster; /* of the configuration in force */
+    uint32_t newer_era;              /* of this cluster, that a peer has told; 0: none */
     struct replica_stranger stranger;
     struct peer_starts starts;
     struct start_own own_start;    /* `had_start` is of no meaning */
@@ -191,8 +190,8 @@ void replica_tell_start(struct replica *replica);
 bool replica_is_start_known(struct replica *replica, const struct raft_storage *from,
                             uint64_t start);
 /* Whether a sender is of the cluster and era that this storage belongs to, as far as both know. */
-bool replica_is_of_cluster(struct replica *replica, uint16_t sender, uint32_t cluster,
-                           uint32_t era);
+bool replica_is_of_cluster(struct replica *replica, uint16_t sender,
+                           struct cluster_identity theirs);
 /* This storage takes part in nothing any more: it was set back, or its era is over. */
 bool replica_is_out(const struct replica *replica);
 /* It leads no longer, and promises nothing. */

@@ -60,7 +60,6 @@ struct span replica_encode_raft(struct replica *replica, const struct raft_messa
 {
     const struct peer_message_beside beside = {.fingerprint = replica->fingerprint,
                                                .cluster = replica->cluster,
-                                               .era = replica->era,
                                                .start = replica->own_start.start,
                                                .priority = replica->options.priority,
                                                .room =

@@ -66,7 +66,7 @@ static void receive_raft(struct replica *replica, const struct replica_message *
         replica->counters.drop_body++; /* contradicts its packet */
         return;
     }
-    if (!replica_is_of_cluster(replica, message.from.id, beside.cluster, beside.era))
+    if (!replica_is_of_cluster(replica, message.from.id, beside.cluster))
         return;
     if (replica_is_out(replica) || !replica_is_start_known(replica, &message.from, beside.start)) {
         replica->counters.drop_start++;

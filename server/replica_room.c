@@ -45,8 +45,8 @@ void replica_follow_configuration(struct replica *replica)
     replica->configuration_version = version;
     uint64_t index;
     const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
-    replica->cluster = (uint32_t)now->cluster;
-    replica->era = (uint32_t)now->era;
+    replica->cluster =
+        (struct cluster_identity){.cluster = (uint32_t)now->cluster, .era = (uint32_t)now->era};
     find_voters(replica);
 }
 

@@ -37,8 +37,8 @@ static void send_start(struct replica *replica, uint16_t to, struct wire_start_m
     if (address == NULL)
         return;
     message.fingerprint = replica->fingerprint;
-    message.cluster = replica->cluster;
-    message.era = replica->era;
+    message.cluster = replica->cluster.cluster;
+    message.era = replica->cluster.era;
     message.birth = replica->options.raft.self.birth;
     message.start = replica->own_start.start;
     struct wire_writer writer = {.data = replica->shared->message_data,
@@ -109,21 +109,17 @@ bool replica_is_start_known(struct replica *replica, const struct raft_storage *
 
 /* ---- cluster and era ---- */
 
-bool replica_is_of_cluster(struct replica *replica, uint16_t sender, uint32_t cluster, uint32_t era)
+bool replica_is_of_cluster(struct replica *replica, uint16_t sender, struct cluster_identity theirs)
 {
-    if (cluster == 0 || replica->cluster == 0 ||
-        (cluster == replica->cluster && era == replica->era))
+    enum cluster_fit fit = cluster_fit_of(replica->cluster, theirs);
+    if (fit == CLUSTER_FITS)
         return true;
-    bool is_other = cluster != replica->cluster;
-    replica->counters.drop_identity += is_other;
-    replica->counters.drop_era += !is_other;
-    replica->stranger = (struct replica_stranger){.node = sender,
-                                                  .cluster = cluster,
-                                                  .era = era,
-                                                  .own_cluster = replica->cluster,
-                                                  .own_era = replica->era};
-    if (!is_other && era > replica->era && replica->newer_era < era) {
-        replica->newer_era = era;
+    replica->counters.drop_identity += fit == CLUSTER_OTHER;
+    replica->counters.drop_era += fit != CLUSTER_OTHER;
+    replica->stranger =
+        (struct replica_stranger){.node = sender, .theirs = theirs, .ours = replica->cluster};
+    if (fit == CLUSTER_LATER_ERA && replica->newer_era < theirs.era) {
+        replica->newer_era = theirs.era;
         replica_leave(replica);
     }
     /* The other side shall know as well. */
@@ -232,7 +228,8 @@ void replica_receive_start(struct replica *replica, uint16_t sender, struct span
         replica->counters.drop_fingerprint++;
         return;
     }
-    if (!replica_is_of_cluster(replica, sender, message.cluster, message.era))
+    const struct cluster_identity theirs = {.cluster = message.cluster, .era = message.era};
+    if (!replica_is_of_cluster(replica, sender, theirs))
         return;
     switch ((enum wire_start_kind)message.kind) {
     case WIRE_START_TOLD:

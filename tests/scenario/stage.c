@@ -323,6 +323,20 @@ static bool do_lose(struct stage *stage, const struct words *words)
     return true;
 }
 
+/* save ID: a copy of what is durable at the node. set-back ID: a node that is down gets it back. */
+static bool do_save(struct stage *stage, const struct words *words)
+{
+    uint16_t id;
+    bool is_save = is_word(words, 0, "save");
+    if (!node(stage, words, &id) || (!is_save && stage->cluster->nodes[id].is_alive))
+        return false;
+    if (is_save)
+        cluster_save(stage->cluster, id);
+    else
+        cluster_set_back(stage->cluster, id);
+    return true;
+}
+
 /* Which packets: "FROM->TO" with * for any node, or "all"; then a type; then "#N", the Nth
  * match. */
 struct pattern {
@@ -378,6 +392,8 @@ static void deliver(struct stage *stage, uint32_t at)
     const char *silence = is_lost ? "lost" : "nothing";
     if (!is_lost && message->to.birth != 0 && message->to.birth != birth)
         silence = "refused: ERR_STORAGE";
+    else if (!is_lost && !cluster_is_start_known(cluster, &cluster->packets[at]))
+        silence = "refused: the sender does not stand by the start that was heard of it";
     narrator_message(stage->narrator.out, message);
     stage->narrator.lines = 0;
     cluster_deliver(cluster, at);
@@ -532,6 +548,8 @@ static const struct {
     {"restart", do_restart, true},
     {"tear", do_tear, true},
     {"lose", do_lose, true},
+    {"save", do_save, true},
+    {"set-back", do_save, true},
     {"deliver", do_deliver, false},
     {"drop", do_drop, false},
     {"duplicate", do_duplicate, true},

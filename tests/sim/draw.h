@@ -82,6 +82,7 @@
     X(sync_fail_weight)                                                                            \
     X(rot_weight)                                                                                  \
     X(lost_file_weight)                                                                            \
+    X(set_back_weight)                                                                             \
     X(strike_chance)                                                                               \
     X(recreate_chance)                                                                             \
     X(cut_ns_max)                                                                                  \

@@ -8,9 +8,25 @@
 
 #define MS UINT64_C(1000000)
 
+/* Storages that are set back, on nodes that die often: then a copy is of an earlier start. */
+static void draw_set_back(struct draw *draw, uint64_t seed)
+{
+    struct prng prng;
+    prng_init(&prng, seed ^ 0x736574206261636bu);
+    if (draw->nodes < 3 || !prng_chance(&prng, 200000))
+        return;
+    draw->set_back_weight = prng_range(&prng, 5, 40);
+    draw->kill_leader_weight = prng_range(&prng, 0, 10);
+    if (draw->fault_interval_ns > 300 * MS)
+        draw->fault_interval_ns = 300 * MS;
+    if (draw->down_ns_max > 300 * MS)
+        draw->down_ns_max = 300 * MS;
+}
+
 void draw_births(struct draw *draw, uint64_t seed)
 {
     struct prng prng;
+    draw_set_back(draw, seed);
     prng_init(&prng, seed ^ 0x6269727468u);
     if (draw->nodes < 3 || !prng_chance(&prng, 200000))
         return;

@@ -175,6 +175,36 @@ void medium_sim_remove(struct medium_sim *sim, const char *path)
     sim_file_release(file);
 }
 
+void medium_sim_save(const struct medium_sim *sim, const char *path,
+                     struct medium_sim_image *ret_image)
+{
+    const struct sim_file *file = file_of(sim, path);
+    *ret_image = (struct medium_sim_image){.bytes = sim_take(file->high_bytes + 1),
+                                           .size_bytes = file->high_bytes};
+    memcpy(ret_image->bytes, file->persisted, file->high_bytes);
+}
+
+void medium_sim_restore(struct medium_sim *sim, const char *path,
+                        const struct medium_sim_image *image)
+{
+    struct sim_file *file = file_of(sim, path);
+    CHECK(image->size_bytes <= file->image_bytes);
+    file_detach(sim, file);
+    file->store_count = 0;
+    file->has_orphans = false;
+    if (file->high_bytes < image->size_bytes)
+        file->high_bytes = image->size_bytes;
+    memset(file->persisted, 0, file->high_bytes);
+    memcpy(file->persisted, image->bytes, image->size_bytes);
+    memcpy(file->visible, file->persisted, file->high_bytes);
+}
+
+void medium_sim_image_free(struct medium_sim_image *image)
+{
+    free(image->bytes);
+    *image = (struct medium_sim_image){0};
+}
+
 void medium_sim_lose_power_but(struct medium_sim *sim, const char *path, const uint64_t *survivors)
 {
     struct sim_file *file = file_find(sim, path);

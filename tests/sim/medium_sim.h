@@ -71,6 +71,18 @@ void medium_sim_fail_sync(struct medium_sim *sim, const char *path);
 void medium_sim_flip_bit(struct medium_sim *sim, const char *path, size_t offset, uint32_t bit);
 /* Cuts the file to `size_bytes`. */
 void medium_sim_cut(struct medium_sim *sim, const char *path, size_t size_bytes);
+/* What a power loss that keeps no pending store would leave of a file: the file may be set back to
+ * that later. Whoever has it open then is cut off. */
+struct medium_sim_image {
+    uint8_t *bytes; /* NULL: none */
+    size_t size_bytes;
+};
+void medium_sim_save(const struct medium_sim *sim, const char *path,
+                     struct medium_sim_image *ret_image);
+void medium_sim_restore(struct medium_sim *sim, const char *path,
+                        const struct medium_sim_image *image);
+void medium_sim_image_free(struct medium_sim_image *image);
+
 /* The file is gone. */
 void medium_sim_remove(struct medium_sim *sim, const char *path);
 

@@ -34,6 +34,8 @@
     X(fault_sync_failures)                                                                         \
     X(fault_bit_rot)                                                                               \
     X(fault_lost_files)                                                                            \
+    X(fault_set_backs)                                                                             \
+    X(set_backs_found)                                                                             \
     X(fault_client_deaths)                                                                         \
     X(fault_cancels)                                                                               \
     X(fault_client_pauses)                                                                         \

@@ -170,6 +170,7 @@ void world_init(struct world *world, uint64_t seed, const struct draw *draw, str
 
 void world_deinit(struct world *world)
 {
+    set_back_forget(world);
     for (uint32_t i = 0; i < world->draw.nodes; i++)
         node_end(world, &world->nodes[i]);
     for (uint32_t i = 0; i < client_count(world); i++)

@@ -14,6 +14,9 @@
 
 #define FAULTS_MAX 128
 
+/* All nodes, as bits of hosts. */
+#define NODE_HOSTS(world) ((1u << (world)->draw.nodes) - 1)
+
 enum death { DEATH_POWER, DEATH_KILL };
 
 /* A lane of a node: a thread of its own, on the node's clock. Shard s is on lane s % lane_count. */
@@ -39,6 +42,8 @@ struct sim_node {
     bool is_journal_hurt[SIM_SHARDS_MAX];
     /* its log was lost, and its operator lets it begin a new one. */
     bool is_recreated[SIM_SHARDS_MAX];
+    /* birth of a storage that was found to be set back, until the next start; 0: none. */
+    uint64_t aside_birth[SIM_SHARDS_MAX];
     uint32_t lane_count;
     struct sim_lane lanes[SIM_LANES_MAX];
     uint32_t boots;
@@ -72,6 +77,17 @@ struct lasting_fault {
     uint32_t stalled_node; /* node number + 1 whose medium stalls, 0: none */
 };
 
+/* A copy of the log and the snapshots of a shard on a node, as they were in one of its starts. */
+#define SAVED_FILES 3
+struct saved_storage {
+    bool is_there;
+    uint32_t node;
+    uint32_t shard;
+    uint32_t boots;      /* of the node, when the copy was made */
+    uint32_t trap_hosts; /* to be cut off when it is set back; 0: none */
+    struct medium_sim_image images[SAVED_FILES];
+};
+
 struct world {
     uint64_t seed;
     uint64_t cluster_id;
@@ -92,6 +108,9 @@ struct world {
     struct client clients[CLIENTS_MAX];
     struct lasting_fault faults[FAULTS_MAX];
     uint64_t fault_stamp;
+    uint64_t quiet_until_ns; /* no fault begins before */
+    struct saved_storage saved;
+    bool is_restart_due; /* of the node whose turn it is */
     bool is_healed;
     bool is_residual; /* healed but for the residual fault */
 };
@@ -155,6 +174,19 @@ void node_plan_turn(struct world *world, struct sim_lane *lane, uint64_t at_ns);
 void node_plan_turns(struct world *world, struct sim_node *node, uint64_t at_ns);
 /* Tells the history what was applied since witness_begin. */
 void node_notes_take(struct world *world, const struct sim_node *node);
+
+/* ---- world_set_back.c ---- */
+
+/* Copies a storage of the node, or sets it back to the copy. */
+void media_set_back(struct world *world, struct sim_node *node);
+/* Instead of the next fault, if that was prepared. */
+bool set_back_spring(struct world *world);
+void set_back_forget(struct world *world);
+/* After a turn: whether the storage was found to be set back. Its node starts again then. */
+void set_back_look(struct world *world, struct sim_node *node, uint32_t shard);
+void set_back_restart(struct world *world, struct sim_node *node);
+/* After a start. */
+void set_back_clear(struct world *world, struct sim_node *node, uint32_t shard);
 
 /* ---- world_faults.c ---- */
 

@@ -1,8 +1,7 @@
 /* Cuts and lags between the hosts of a world, and whatever else lasts until it is taken back. */
 #include "tests/sim/world.h"
 
-#define MS                1000000ull
-#define NODE_HOSTS(world) ((1u << (world)->draw.nodes) - 1)
+#define MS 1000000ull
 
 static void link_change(struct world *world, uint32_t from, uint32_t to,
                         const struct lasting_fault *fault, bool is_beginning)

@@ -28,6 +28,7 @@ enum fault_kind {
     FAULT_LOST_FILE,
     FAULT_HOLD,
     FAULT_LIMITS,
+    FAULT_SET_BACK,
     FAULT_KIND_COUNT
 };
 
@@ -112,6 +113,12 @@ static void die_all(struct world *world)
     }
 }
 
+static void node_lose_power(struct world *world, struct sim_node *node)
+{
+    world->tally->fault_power_losses++;
+    node_die(world, node, DEATH_POWER);
+}
+
 static void die_leader(struct world *world)
 {
     struct sim_node *leader = node_leader(world, shard_any(world));
@@ -192,7 +199,7 @@ static enum fault_kind kind_draw(struct world *world)
         draw->pause_weight,     draw->slow_weight,      draw->clock_step_weight,
         draw->transfer_weight,  draw->stall_weight,     draw->sync_fail_weight,
         draw->rot_weight,       draw->lost_file_weight, draw->hold_weight,
-        draw->limits_weight};
+        draw->limits_weight,    draw->set_back_weight};
     uint64_t total = 0;
     for (uint32_t i = 0; i < FAULT_KIND_COUNT; i++)
         total += weights[i];
@@ -225,8 +232,7 @@ static void fault_apply(struct world *world, enum fault_kind kind)
         cut_depose(world);
         break;
     case FAULT_POWER:
-        world->tally->fault_power_losses++;
-        node_die(world, node, DEATH_POWER);
+        node_lose_power(world, node);
         break;
     case FAULT_POWER_ALL:
         die_all(world);
@@ -269,6 +275,9 @@ static void fault_apply(struct world *world, enum fault_kind kind)
     case FAULT_LIMITS:
         limits_change(world);
         break;
+    case FAULT_SET_BACK:
+        media_set_back(world, node);
+        break;
     case FAULT_KIND_COUNT:
         break;
     }
@@ -306,7 +315,8 @@ void faults_act(struct world *world)
 {
     if (world->is_healed)
         return;
-    fault_apply(world, kind_draw(world));
+    if (world_now_ns(world) >= world->quiet_until_ns && !set_back_spring(world))
+        fault_apply(world, kind_draw(world));
     fault_plan(world);
 }
 

@@ -290,6 +290,8 @@ void node_boot(struct world *world, uint32_t number)
     node_notes_take(world, node);
     for (uint32_t shard = 0; shard < world->draw.shards; shard++)
         journal_look(world, node, shard, &replica_recovery(node_replica(node, shard))->journal);
+    for (uint32_t shard = 0; shard < world->draw.shards; shard++)
+        set_back_clear(world, node, shard);
     node_plan_turns(world, node, world_now_ns(world) + 1);
 }
 

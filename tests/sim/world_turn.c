@@ -113,12 +113,12 @@ static void after_turn(struct world *world, struct sim_lane *lane, enum lane_res
     }
 }
 
-static void shards_look(struct world *world, const struct sim_node *node,
-                        const struct sim_lane *lane)
+static void shards_look(struct world *world, struct sim_node *node, const struct sim_lane *lane)
 {
     for (uint32_t shard = lane->number; shard < world->draw.shards; shard += node->lane_count) {
         overseer_look(&world->overseers[shard], node->number, node_replica(node, shard));
         room_look(world, node, shard);
+        set_back_look(world, node, shard);
     }
 }
 
@@ -153,4 +153,5 @@ void node_turn(struct world *world, struct sim_lane *lane)
     node_notes_take(world, node);
     after_turn(world, lane, result);
     faults_strike(world, node, lane->number);
+    set_back_restart(world, node);
 }

@@ -77,6 +77,7 @@ struct cluster *cluster_new_of(uint32_t node_count, uint32_t voter_count)
     cluster->now_ns = 1000 * MS;
     cluster->value_next = 1;
     cluster->packets = zeroed(CLUSTER_PACKETS_MAX * sizeof(*cluster->packets));
+    cluster->saved = zeroed(sizeof(*cluster->saved));
     for (uint16_t id = 1; id <= node_count; id++)
         init_node(cluster, id);
     found(cluster, voter_count);
@@ -114,6 +115,7 @@ void cluster_free(struct cluster *cluster)
         free(cluster->nodes[id].after);
     }
     free(cluster->packets);
+    free(cluster->saved);
     free(cluster);
 }
 
@@ -146,6 +148,7 @@ void cluster_start(struct cluster *cluster, uint16_t id, bool is_suspect)
     };
     if (node->durable->is_founded)
         restored.configuration = cluster->founding;
+    cluster_starts_begin(cluster, id, is_suspect);
     free(node->memory);
     node->memory = raft_memory(&node->options);
     CHECK(raft_init(node->memory, &node->options, &restored, cluster->now_ns, &node->raft) == OK);
@@ -155,6 +158,7 @@ void cluster_start(struct cluster *cluster, uint16_t id, bool is_suspect)
     node->is_alive = true;
     node->commit_index = 0;
     memset(node->read_floor, 0, sizeof(node->read_floor));
+    cluster_tell_start(cluster, id);
 }
 
 void cluster_write(struct cluster *cluster, uint16_t id, struct raft_hard_state hard_state,
@@ -180,6 +184,8 @@ void cluster_lose(struct cluster *cluster, uint16_t id)
     node->durable->is_founded = false;
     node->written->is_founded = false;
     node->options.self.birth += 100;
+    node->durable->start_count = 0;
+    node->heard = (struct peer_starts){0};
 }
 
 static void network_add(struct cluster *cluster, const struct cluster_packet *packet)
@@ -194,6 +200,7 @@ static void make_packet(const struct cluster_node *node, const struct raft_messa
                         struct cluster_packet *packet)
 {
     packet->message = *message;
+    packet->start = node->own_start.start;
     if (message->type != RAFT_APPEND_REQUEST)
         return;
     for (uint32_t i = 0; i < message->append_request.entry_count; i++) {
@@ -478,7 +485,11 @@ void cluster_deliver(struct cluster *cluster, uint32_t at)
     if (cluster->is_cut[packet.message.from.id][packet.message.to.id] ||
         !cluster->nodes[packet.message.to.id].is_alive)
         return;
+    if (!cluster_is_start_known(cluster, &packet))
+        return;
     enum error error = receive_packet(cluster, &packet);
+    if (error == OK)
+        cluster_note_start(cluster, &packet.message);
     CHECK(error == OK || error == ERR_STORAGE); /* a storage that was replaced is sent to, too */
     while (raft_has_backlog(cluster->nodes[packet.message.to.id].raft))
         CHECK(cluster_tick(cluster, packet.message.to.id) == OK);
@@ -570,31 +581,4 @@ struct raft_message cluster_message(enum raft_message_type type, uint16_t from, 
 {
     return (struct raft_message){
         .type = type, .from = cluster_storage(from), .to = cluster_storage(to), .term = term};
-}
-
-void cluster_check_log_matching(const struct cluster *cluster)
-{
-    for (uint16_t a = 1; a <= cluster->node_count; a++) {
-        for (uint16_t b = (uint16_t)(a + 1); b <= cluster->node_count; b++) {
-            const struct cluster_image *left = cluster->nodes[a].written;
-            const struct cluster_image *right = cluster->nodes[b].written;
-            uint64_t i = left->last < right->last ? left->last : right->last;
-            while (i > 0 && left->log[i].term != right->log[i].term)
-                i--;
-            for (; i > 0; i--) {
-                CHECK(left->log[i].term == right->log[i].term);
-                CHECK(left->log[i].value == right->log[i].value);
-            }
-        }
-    }
-}
-
-void cluster_check_logs_are_equal(const struct cluster *cluster)
-{
-    const struct cluster_image *first = cluster->nodes[1].written;
-    for (uint16_t id = 2; id <= cluster->node_count; id++) {
-        const struct cluster_image *other = cluster->nodes[id].written;
-        CHECK(other->last == first->last);
-        CHECK(memcmp(&other->log[1], &first->log[1], first->last * sizeof(first->log[1])) == 0);
-    }
 }

@@ -8,6 +8,7 @@
 #ifndef POLLUX_TESTS_UNIT_RAFT_CLUSTER_H
 #define POLLUX_TESTS_UNIT_RAFT_CLUSTER_H
 
+#include "raft/peer_starts.h"
 #include "raft/raft.h"
 
 #define CLUSTER_LOG_MAX     8192
@@ -15,6 +16,7 @@
 #define CLUSTER_TERMS_MAX   8192
 #define CLUSTER_READS_MAX   65536
 #define CLUSTER_CHANGES_MAX 512
+#define CLUSTER_STARTS_MAX  4096
 #define MS                  UINT64_C(1000000)
 
 struct cluster_record {
@@ -30,12 +32,15 @@ struct cluster_change {
 
 struct cluster_packet {
     struct raft_message message;
+    uint64_t start; /* of the sender */
     struct cluster_record records[APPEND_ENTRIES_MAX];
 };
 
 struct cluster_image { /* what a medium holds */
     struct raft_hard_state hard_state;
     bool is_founded; /* the cluster's first configuration is known as if from a snapshot */
+    uint64_t starts[CLUSTER_STARTS_MAX];
+    uint32_t start_count;
     uint64_t last;
     struct cluster_record log[CLUSTER_LOG_MAX];
 };
@@ -52,6 +57,8 @@ struct cluster_node {
     uint64_t commit_index;
     struct cluster_packet *after; /* held until cluster_drain */
     uint32_t after_count;
+    struct start_own own_start;
+    struct peer_starts heard;
     struct raft_effects effects;                 /* of the last step that returned OK */
     uint64_t read_floor[CLUSTER_READS_MAX / 64]; /* by read id: what a read must see at least */
 };
@@ -72,6 +79,10 @@ struct cluster {
     uint64_t committed_last;
     uint64_t value_next;
     uint64_t steps;
+    uint64_t start_last;         /* number of the newest start */
+    uint64_t question_ns;        /* questions are never too many here */
+    struct cluster_image *saved; /* cluster_save */
+    uint64_t saved_birth;
     /* Told of each step that returned OK, before what it wrote becomes durable; NULL: nobody. */
     void (*watch)(void *context, uint16_t id, const struct raft_event *event);
     void *watch_context;
@@ -100,6 +111,17 @@ void cluster_write(struct cluster *cluster, uint16_t id, struct raft_hard_state 
 
 /* The storage of a node that is down is gone: it gets an empty one, whose birth is 100 higher. */
 void cluster_lose(struct cluster *cluster, uint16_t id);
+
+/* Copies what is durable at a node; a node that is down is set back to the copy. */
+void cluster_save(struct cluster *cluster, uint16_t id);
+void cluster_set_back(struct cluster *cluster, uint16_t id);
+
+/* cluster_starts.c. A start begins, with what is durable, and is told to all; whether a packet
+ * counts at its receiver, which asks the sender where it does not know; a message counted. */
+void cluster_starts_begin(struct cluster *cluster, uint16_t id, bool is_suspect);
+void cluster_tell_start(struct cluster *cluster, uint16_t id);
+bool cluster_is_start_known(struct cluster *cluster, const struct cluster_packet *packet);
+void cluster_note_start(struct cluster *cluster, const struct raft_message *message);
 
 /* One event for one node; its effects stay in nodes[id].effects. */
 enum error cluster_step(struct cluster *cluster, uint16_t id, struct raft_event event);

@@ -14,8 +14,7 @@ static struct raft_message round_trip(const struct raft_message *message)
 {
     struct wire_writer writer = {.data = buffer, .capacity_bytes = sizeof(buffer)};
     const struct peer_message_beside said = {.fingerprint = 0xF00DF00D,
-                                             .cluster = 71,
-                                             .era = 72,
+                                             .cluster = {71, 72},
                                              .start = 73,
                                              .room = {.data_bytes = 6, .log_bytes = UINT64_MAX}};
     peer_message_encode(&writer, message, &said);
@@ -25,7 +24,7 @@ static struct raft_message round_trip(const struct raft_message *message)
     assert_int_equal(
         peer_message_decode(span_of(buffer, writer.size_bytes), &beside, &ret, entries), OK);
     assert_true(beside.fingerprint == 0xF00DF00D);
-    assert_true(beside.cluster == 71 && beside.era == 72 && beside.start == 73);
+    assert_true(beside.cluster.cluster == 71 && beside.cluster.era == 72 && beside.start == 73);
     bool has_room = message->type == RAFT_APPEND_REPLY;
     assert_true(beside.room.data_bytes == (has_room ? 6 : 0));
     assert_true(beside.room.log_bytes == (has_room ? UINT64_MAX : 0));
