@@ -46,7 +46,8 @@ void receive_message(struct plx_client *client, const struct source *from, uint8
     if (wire_type == WIRE_HELLO_REPLY || wire_type == WIRE_STATUS_REPLY)
         is_taken = receive_hello_reply(client, from, wire_type, body);
     else if (wire_type == WIRE_WRITE_REPLY || wire_type == WIRE_READ_REPLY ||
-             wire_type == WIRE_TRANSFER_REPLY || wire_type == WIRE_REPLACE_REPLY)
+             wire_type == WIRE_TRANSFER_REPLY || wire_type == WIRE_REPLACE_REPLY ||
+             wire_type == WIRE_CHANGE_REPLY)
         is_taken = receive_reply(client, from, wire_type, body);
     else if (wire_type == WIRE_MEMBERS_REPLY)
         is_taken = receive_members(client, from, body);

@@ -18,6 +18,7 @@ static struct plx_member member_of(const struct wire_member *told)
         .birth = told->birth,
         .node = told->node,
         .membership = told->membership,
+        .stays_learner = told->stays_learner,
         .is_told = told->is_told,
         .match_index = told->match_index,
         .silent_ns = told->silent_us > UINT64_MAX / 1000 ? UINT64_MAX : told->silent_us * 1000,
@@ -39,6 +40,8 @@ static void members_fill(const struct wire_members *told, uint16_t shard,
                                         .term = told->term,
                                         .configuration_index = told->configuration_index,
                                         .last_index = told->last_index,
+                                        .change = told->change,
+                                        .step = told->step,
                                         .member_count = told->member_count};
     for (uint32_t i = 0; i < told->member_count; i++)
         ret_members->members[i] = member_of(&told->members[i]);

@@ -174,7 +174,9 @@ struct engine_view {
     uint8_t granularity;
     bool is_emulated;
     uint8_t role;
-    uint8_t membership; /* enum wire_membership */
+    uint8_t membership;  /* enum wire_membership */
+    bool is_removed;     /* this node was a member, and is none any more */
+    uint32_t node_count; /* voters; 0: as in the options */
 };
 
 /* Checksum of the replicated limits and of the state machine's version. */

@@ -6,7 +6,9 @@
 
 #include <string.h>
 
-#define CONFIGURATION_VERSION 1
+#define CONFIGURATION_VERSION 2
+
+#define FLAG_STAYS_LEARNER 1
 
 static bool is_free(const struct raft_member *member)
 {
@@ -61,6 +63,8 @@ static enum error check_member(const struct raft_configuration *configuration, u
         return ERR_RANGE;
     if (member->membership < RAFT_LEARNER || member->membership >= RAFT_MEMBERSHIP_END)
         return ERR_RANGE;
+    if (member->stays_learner && member->membership != RAFT_LEARNER)
+        return ERR_RANGE;
     for (uint32_t other = 0; other < slot; other++) { /* RAFT_MEMBERS_MAX */
         const struct raft_member *before = &configuration->members[other];
         if (is_free(before))
@@ -96,6 +100,7 @@ size_t raft_configuration_encode(const struct raft_configuration *configuration,
     memset(bytes, 0, RAFT_CONFIGURATION_HEAD_BYTES);
     bytes[0] = CONFIGURATION_VERSION;
     bytes[1] = (uint8_t)configuration->slot_count;
+    le32_store(bytes + 4, configuration->number);
     le64_store(bytes + 8, configuration->cluster);
     le64_store(bytes + 16, configuration->era);
     uint8_t *at = bytes + RAFT_CONFIGURATION_HEAD_BYTES;
@@ -106,6 +111,7 @@ size_t raft_configuration_encode(const struct raft_configuration *configuration,
             le64_store(at, member->storage.birth);
             le16_store(at + 8, member->storage.id);
             at[10] = (uint8_t)member->membership;
+            at[11] = member->stays_learner ? FLAG_STAYS_LEARNER : 0;
             le16_store(at + 14, member->port);
             memcpy(at + 16, member->address, sizeof(member->address));
         }
@@ -119,6 +125,7 @@ static void decode_member(const uint8_t *bytes, struct raft_member *member)
     member->storage.birth = le64_load(bytes);
     member->storage.id = le16_load(bytes + 8);
     member->membership = (enum raft_membership)bytes[10];
+    member->stays_learner = bytes[11] == FLAG_STAYS_LEARNER;
     member->port = le16_load(bytes + 14);
     memcpy(member->address, bytes + 16, sizeof(member->address));
 }
@@ -131,8 +138,10 @@ enum error raft_configuration_decode(const uint8_t *bytes, size_t size_bytes,
         size_bytes !=
             RAFT_CONFIGURATION_HEAD_BYTES + (size_t)bytes[1] * RAFT_CONFIGURATION_MEMBER_BYTES)
         return ERR_RANGE;
-    struct raft_configuration made = {
-        .slot_count = bytes[1], .cluster = le64_load(bytes + 8), .era = le64_load(bytes + 16)};
+    struct raft_configuration made = {.slot_count = bytes[1],
+                                      .number = le32_load(bytes + 4),
+                                      .cluster = le64_load(bytes + 8),
+                                      .era = le64_load(bytes + 16)};
     for (uint32_t slot = 0; slot < made.slot_count; slot++)
         decode_member(bytes + RAFT_CONFIGURATION_HEAD_BYTES +
                           (size_t)slot * RAFT_CONFIGURATION_MEMBER_BYTES,
@@ -250,7 +259,8 @@ bool raft_configuration_may_follow(const struct raft_configuration *before,
                                    const struct raft_configuration *after)
 {
     if (raft_configuration_check(after) != OK || before->cluster != after->cluster ||
-        before->era != after->era || !keep_their_slots(before, after))
+        before->era != after->era || after->number < before->number ||
+        !keep_their_slots(before, after))
         return false;
     struct raft_halves was = raft_configuration_halves(before);
     struct raft_halves is = raft_configuration_halves(after);

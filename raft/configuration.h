@@ -14,10 +14,11 @@
  *
  * Encoded, little endian: a head of 24 bytes, then 40 bytes for each slot.
  *
- *   0  1  version, 1             0   8  birth, 0: the slot is free
+ *   0  1  version, 2             0   8  birth, 0: the slot is free
  *   1  1  slot_count             8   2  node id
- *   2  6  zero                   10  1  membership
- *   8  8  cluster                11  3  zero
+ *   2  2  zero                   10  1  membership
+ *   4  4  number                 11  1  flags (1: a learner that stays one)
+ *   8  8  cluster                12  2  zero
  *   16 8  era                    14  2  UDP port
  *                                16 16  address, IPv6 or an IPv4-mapped one
  *                                32  8  zero
@@ -56,13 +57,15 @@ enum raft_membership {
 struct raft_member {
     struct raft_storage storage; /* birth 0: the slot is free */
     enum raft_membership membership;
-    uint8_t address[16]; /* raft never looks at address and port */
+    bool stays_learner;  /* a learner that is to become no voter; raft looks at none of these */
+    uint8_t address[16]; /* all zero, and port 0: not known */
     uint16_t port;
 };
 
 struct raft_configuration {
     uint64_t cluster; /* random, drawn when the cluster formed; 0: it has not formed */
     uint64_t era;     /* rises where a cluster is put together anew by hand */
+    uint32_t number;  /* of the operator's last change that it follows; never falls */
     uint32_t slot_count;
     struct raft_member members[RAFT_MEMBERS_MAX];
 };
@@ -76,7 +79,8 @@ struct raft_halves {
 /*
  * OK, or ERR_RANGE with nothing said about `configuration` any more: a half without a voter or with
  * more than NODES_MAX, a birth or membership out of its range, a birth twice, an id twice in one
- * half or twice among the learners, no cluster. An empty configuration (slot_count 0) is refused.
+ * half or twice among the learners, no cluster, a voter that is to stay a learner. An empty
+ * configuration (slot_count 0) is refused.
  */
 MUST_USE enum error raft_configuration_check(const struct raft_configuration *configuration);
 
@@ -110,8 +114,8 @@ void raft_configuration_leave_joint(const struct raft_configuration *joint,
                                     struct raft_configuration *ret_configuration);
 
 /*
- * Whether a leader may replace `before` by `after`: of one cluster, no member in another's slot,
- * and either the voters are the same, or one half of one is a half of the other.
+ * Whether a leader may replace `before` by `after`: of one cluster, of no lower number, no member
+ * in another's slot, and either the voters are the same, or one half of one is a half of the other.
  */
 bool raft_configuration_may_follow(const struct raft_configuration *before,
                                    const struct raft_configuration *after);

@@ -12,6 +12,8 @@
 
 #include "base/crc32c.h"
 
+#include <string.h>
+
 static enum error check_founders(const struct raft_options *options)
 {
     bool has_self = false;
@@ -74,6 +76,8 @@ void raft_formation_begin(struct raft *raft)
         struct raft_member *member = &raft->draft.members[slot];
         member->membership = RAFT_VOTER;
         member->storage.id = options->founders[slot];
+        memcpy(member->address, options->founder_places[slot].address, sizeof(member->address));
+        member->port = options->founder_places[slot].port;
         if (member->storage.id == options->self.id)
             member->storage.birth = options->self.birth;
     }

@@ -137,11 +137,19 @@ struct raft_record_sizes {
 
 struct raft_transition; /* raft/trace.h */
 
+/* Where a node is. */
+struct raft_place {
+    uint8_t address[16];
+    uint16_t port;
+};
+
 struct raft_options {
     struct raft_storage self;
     /* The nodes that a cluster forms of; of no meaning once there is one. */
     uint16_t founders[NODES_MAX]; /* distinct ids, 1 to VOTER_ID_MAX, self among them */
     uint32_t founder_count;       /* 1 to NODES_MAX */
+    /* Where they are, for the first configuration: raft_member.address and port. */
+    struct raft_place founder_places[NODES_MAX];
     /* It is to join a cluster, or its storage has had one and lost it: it helps to form none. */
     bool forms_none;
     uint64_t election_timeout_min_ns;

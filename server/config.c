@@ -30,6 +30,7 @@ struct key {
 
 static const struct key keys[] = {
     {"node", "id", KEY_U16, AT(id), 1, VOTER_ID_MAX, "1 to 255"},
+    {"node", "join", KEY_BOOL, AT(is_joining), 0, 0, "true or false"},
     {"node", "directory", KEY_TEXT, AT(directory), 1, 0, "a path"},
     {"node", "log_size", KEY_SIZE, AT(log_size_bytes), LOG_SIZE_BYTES_MIN, UINT64_C(1) << 37,
      "16MiB to 128GiB, in whole 4KiB"},
@@ -287,6 +288,10 @@ static bool store_special(struct config *config, const char *section, const char
         *ret_expected = "a core number for each lane, all different, like 2, 3";
         return store_cores(config, value);
     }
+    if (strcmp(section, "node") == 0 && strcmp(name, "address") == 0) {
+        *ret_expected = "ip:port";
+        return parse_endpoint(value, &config->address);
+    }
     if (strcmp(section, "node") == 0 && strcmp(name, "medium") == 0) {
         *ret_expected = "pmem, file or emulated";
         return store_medium(config, value);
@@ -428,6 +433,22 @@ const struct config_peer *config_self(const struct config *config)
     return NULL;
 }
 
+/* [node] address is the node's own line of [peers], and better than the one that is there. */
+static void place_self(struct config *config)
+{
+    struct config_peer self = {.id = config->id, .address = config->address};
+    if (config->address.port == 0)
+        return;
+    for (uint32_t i = 0; i < config->peer_count; i++) {
+        if (config->peers[i].id == config->id) {
+            config->peers[i] = self;
+            return;
+        }
+    }
+    if (config->peer_count < NODES_MAX)
+        config->peers[config->peer_count++] = self;
+}
+
 enum error config_read(const char *path, struct config *ret_config, char *ret_reason,
                        size_t reason_size)
 {
@@ -451,6 +472,7 @@ enum error config_read(const char *path, struct config *ret_config, char *ret_re
         return reading.error;
     if (config.relaxed_size_bytes == RELAXED_SIZE_UNSET)
         config.relaxed_size_bytes = relaxed_size_default(config.shard_count);
+    place_self(&config);
     const char *wrong = config_contradiction(&config);
     if (wrong != NULL) {
         snprintf(ret_reason, reason_size, "%s: %s", path, wrong);

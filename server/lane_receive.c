@@ -35,9 +35,11 @@ static void receive_packet(struct lane *lane, uint32_t place, const struct addre
     struct replica *replica = lane->replicas[place];
     uint8_t type = packet->header.type;
     bool is_from_peer = type == WIRE_RAFT || type == WIRE_FORWARD || type == WIRE_SNAPSHOT ||
-                        type == WIRE_STORAGE || type == WIRE_START ||
+                        type == WIRE_STORAGE || type == WIRE_START || type == WIRE_PRESENCE ||
                         (type == WIRE_MISSING && packet->header.sender != 0);
-    if (is_from_peer && !replica_is_peer(replica, from, packet->header.sender)) {
+    /* A presence says at which address its sender is. */
+    if (is_from_peer && type != WIRE_PRESENCE &&
+        !replica_is_peer(replica, from, packet->header.sender)) {
         lane->counters.drop_sender++;
         return;
     }

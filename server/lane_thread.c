@@ -39,6 +39,7 @@ struct lane_thread {
     uint64_t told_set_back[SHARDS_MAX];
     uint64_t told_peer_set_back[SHARDS_MAX];
     uint64_t told_strangers[SHARDS_MAX][(VOTER_ID_MAX + 63) / 64]; /* by node id: told once */
+    uint8_t told_member[SHARDS_MAX];
     struct raft_formation_state told_formation[SHARDS_MAX];
     uint64_t sync_ns;        /* written by the thread before `opened` */
     uint64_t leave_ns;       /* written by the main thread before is_stopping */
@@ -140,18 +141,23 @@ static void tell_starts(struct lane_thread *thread, uint32_t at, const struct re
 }
 
 /* RAFT_MEMBERSHIP_END: there is no cluster yet, as far as the storage knows. */
-static uint8_t membership_of(const struct raft_status *status)
+static uint8_t membership_of(const struct replica *replica, const struct raft_status *status)
 {
+    if (replica_is_removed(replica))
+        return LOG_EVENT_MEMBER_REMOVED;
     return (uint8_t)(status->is_formed ? status->membership : RAFT_MEMBERSHIP_END);
 }
 
-static void tell_member(struct lane_thread *thread, uint16_t shard, const struct raft_status *told,
+static void tell_member(struct lane_thread *thread, uint32_t at, const struct replica *replica,
                         const struct raft_status *status)
 {
-    if (told->birth != 0 && membership_of(told) == membership_of(status))
+    uint8_t membership = membership_of(replica, status);
+    if (thread->told[at].birth != 0 && thread->told_member[at] == membership)
         return;
-    struct log_event event = event_of(LOG_EVENT_MEMBER, shard, status, status->birth);
-    event.role = membership_of(status);
+    thread->told_member[at] = membership;
+    struct log_event event =
+        event_of(LOG_EVENT_MEMBER, replica_shard(replica), status, status->birth);
+    event.role = membership;
     tell(thread, &event);
 }
 
@@ -196,7 +202,7 @@ static void tell_changes(struct lane_thread *thread, uint32_t at)
                          &status, status.last_index);
         tell(thread, &event);
     }
-    tell_member(thread, shard, told, &status);
+    tell_member(thread, at, replica, &status);
     *told = status;
     tell_formation(thread, at, replica, &status);
     tell_snapshots(thread, at, replica, &status);

@@ -44,9 +44,10 @@ static void write_member(const struct log_event *event, uint16_t node)
     static const struct {
         const char *level;
         const char *text;
-    } told[RAFT_MEMBERSHIP_END + 1] = {
+    } told[LOG_EVENT_MEMBER_REMOVED + 1] = {
         [RAFT_NO_MEMBER] = {"warning", "is no member: it counts for nothing. A leader that has a "
-                                       "quorum takes it in if its node's earlier storage is one"},
+                                       "quorum takes it in if its node's earlier storage is one, "
+                                       "or if pollux member add names the node"},
         [RAFT_LEARNER] = {"info", "is a learner: it gets the log, and counts for nothing yet"},
         [RAFT_VOTER] = {"info", "is a voter"},
         [RAFT_INCOMING] = {"info", "is a voter of the configuration that is to come"},
@@ -55,8 +56,12 @@ static void write_member(const struct log_event *event, uint16_t node)
                                          "of [peers] are there and none of them belongs to one. If "
                                          "there is one, its leader takes this storage in, should "
                                          "it know which lost one it takes the place of"},
+        [LOG_EVENT_MEMBER_REMOVED] = {"warning",
+                                      "was removed from the cluster: it counts for nothing, and "
+                                      "takes no writes. Stop the node, or add it again with "
+                                      "pollux member add"},
     };
-    uint32_t membership = event->role <= RAFT_MEMBERSHIP_END ? event->role : RAFT_NO_MEMBER;
+    uint32_t membership = event->role <= LOG_EVENT_MEMBER_REMOVED ? event->role : RAFT_NO_MEMBER;
     log_event_line(told[membership].level, "member node=%u shard=%u storage=%016lx: %s", node,
                    event->shard, (unsigned long)event->value, told[membership].text);
 }

@@ -30,6 +30,9 @@ enum log_event_kind {
     LOG_EVENT_LACKS_CAPACITY,     /* a limit is above this node's capacity; value: the shards */
 };
 
+/* A `role` of LOG_EVENT_MEMBER beside the memberships: it was a member, and is none any more. */
+#define LOG_EVENT_MEMBER_REMOVED (RAFT_MEMBERSHIP_END + 1)
+
 struct log_event {
     enum log_event_kind kind;
     uint64_t term;

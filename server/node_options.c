@@ -29,6 +29,7 @@ static void fill_raft(const struct config *config, uint64_t seed, struct replica
     options->raft = (struct raft_options){
         .self = {.id = config->id},
         .founder_count = config->peer_count,
+        .forms_none = config->is_joining,
         .election_timeout_min_ns = config->election_timeout_min_ns,
         .election_timeout_max_ns = config->election_timeout_max_ns,
         .heartbeat_interval_ns = config->heartbeat_interval_ns,
@@ -88,6 +89,7 @@ static void fill_replica(const struct config *config, const struct node_start *s
         .shard = shard,
         .cluster_id = wire_cluster_id(config->cluster),
         .wall_ns = start->wall_ns,
+        .board = &node->board,
         .medium_stall_ns = 4 * config->election_timeout_max_ns,
         .priority = (uint8_t)config->priority,
         .transfer_interval_ns = config->transfer_interval_ns,
@@ -149,6 +151,7 @@ void node_options_fill(const struct config *config, const struct node_start *sta
     CHECK(config->shard_count <= SHARDS_MAX);
     *ret_options = (struct node_options){.lane_count = config->lane_count};
     shard_directory_init(&ret_options->directory);
+    membership_board_init(&ret_options->board);
     struct replica_options *replicas = ret_options->replicas;
     for (uint16_t lane = 0; lane < config->lane_count; lane++) {
         ret_options->lanes[lane] = (struct lane_options){

@@ -6,11 +6,13 @@
 #define POLLUX_SERVER_NODE_OPTIONS_H
 
 #include "server/lane.h"
+#include "server/membership_board.h"
 #include "server/node_files.h"
 
 struct node_options {
     uint16_t lane_count;
     struct shard_directory directory;
+    struct membership_board board;
     struct lane_options lanes[LANES_MAX];
     /* Those of a lane lie beside each other, shards rising. */
     struct replica_options replicas[SHARDS_MAX];

@@ -2,6 +2,7 @@
 #include "server/replica_internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void sink_send(void *context, const struct address *to, uint8_t wire_type, struct span body)
 {
@@ -22,8 +23,13 @@ static void replica_fill_options(struct replica *replica, const struct replica_o
     replica->options.engine.self = options->raft.self.id;
     replica->options.engine.node_count = (uint16_t)options->raft.founder_count;
     replica->options.engine.sink = (struct engine_sink){.send = sink_send, .context = replica};
-    for (uint32_t i = 0; i < options->raft.founder_count && i < NODES_MAX; i++)
-        replica->options.peers[i].port = (uint16_t)(options->peers[i].port + options->shard);
+    replica->book.shard = options->shard;
+    for (uint32_t i = 0; i < options->raft.founder_count && i < NODES_MAX; i++) {
+        struct raft_place *place = &replica->options.raft.founder_places[i];
+        place->port = options->peers[i].port;
+        memcpy(place->address, options->peers[i].ip, sizeof(place->address));
+        address_book_peer(&replica->book, options->raft.founders[i], &options->peers[i]);
+    }
     leadership_init(&replica->leadership, &options->raft,
                     &(struct leadership_options){.shard = options->shard,
                                                  .shard_count = options->engine.shard_count,
@@ -49,7 +55,7 @@ size_t replica_arena_bytes(const struct replica_options *options)
            replica_snapshot_arena_bytes(&sized) + replica_journal_arena_bytes(options) +
            engine_arena_bytes(&sized.options.engine) + raft_size(&options->raft) +
            REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing) +
-           sent_appends_arena_bytes(options->raft.founder_count) +
+           sent_appends_arena_bytes(RAFT_MEMBERS_MAX) +
            (size_t)64 * 1024; /* alignment of the parts */
 }
 
@@ -159,8 +165,8 @@ static enum error replica_open_parts(struct replica *replica, char *ret_reason, 
     }
     replica->fingerprint = engine_fingerprint(&replica->options.engine);
     replica->outbox = arena_take(arena, REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing), 64);
-    replica->sent_appends = sent_appends_init(arena, replica->options.raft.founder_count,
-                                              replica->options.raft.election_timeout_min_ns);
+    replica->sent_appends =
+        sent_appends_init(arena, RAFT_MEMBERS_MAX, replica->options.raft.election_timeout_min_ns);
     error = replica_snapshot_restore(replica, &snapshot, ret_reason, reason_size);
     if (error != OK)
         return error;

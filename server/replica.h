@@ -20,6 +20,7 @@
 #include "server/cluster_identity.h"
 #include "server/lane_shared.h"
 
+struct membership_board;
 struct replica;
 
 struct replica_options {
@@ -39,8 +40,8 @@ struct replica_options {
     uint64_t medium_stall_ns;        /* a leader whose persist takes longer than this steps down */
     uint8_t priority;                /* of this node as a leader: 0 to PRIORITY_MAX */
     uint64_t transfer_interval_ns;   /* see server/leadership.h; 0: transfers are not limited */
-    struct address peers[NODES_MAX]; /* of raft.voters, same order, with their first UDP port: the
-                                        replica adds the shard */
+    struct membership_board *board;  /* of the node; NULL: shard 0 says nothing to the others */
+    struct address peers[NODES_MAX]; /* of raft.founders, same order, with the port of shard 0 */
 };
 
 #define REPLICA_DROP_LIST(X)                                                                       \
@@ -104,6 +105,8 @@ void replica_raft_status(const struct replica *replica, struct raft_status *ret_
 struct engine *replica_engine(struct replica *replica);
 struct log *replica_log(struct replica *replica);
 const struct journal *replica_journal(const struct replica *replica); /* NULL: none */
+/* By the word of a peer that has committed more than this storage: it is no member any more. */
+bool replica_is_removed(const struct replica *replica);
 const struct replica_counters *replica_counters(const struct replica *replica);
 const struct replica_recovery *replica_recovery(const struct replica *replica);
 /* What was found of this node's storage, and last of a peer's: that it was set back. node 0:

@@ -3,13 +3,17 @@
 #define POLLUX_SERVER_REPLICA_INTERNAL_H
 
 #include "raft/peer_starts.h"
+#include "server/address_book.h"
 #include "server/leadership.h"
 #include "server/majority_room.h"
 #include "server/medium_watch.h"
+#include "server/members.h"
+#include "server/membership_board.h"
 #include "server/replica.h"
 #include "server/replica_snapshot.h"
 #include "server/sent_appends.h"
 #include "server/vouch.h"
+#include "server/wanted.h"
 
 /* Messages that wait for durability. When full the newest is dropped: Raft survives a lost
  * message. */
@@ -35,6 +39,27 @@ struct replica_order {
     uint64_t birth; /* 0: none */
     uint64_t until_ns;
     uint16_t node;
+};
+
+/* A node that has said which storage it has, and is no member. */
+struct replica_newcomer {
+    uint64_t birth;
+    uint64_t cluster; /* that it belongs to; 0: to none */
+    uint64_t heard_ns;
+    uint16_t id; /* 0: a free place */
+};
+
+/* replica_follow.c, replica_presence.c */
+struct replica_following {
+    struct wanted wanted;       /* as last read */
+    uint32_t board_sequence;    /* of the board it was read from */
+    uint64_t published_version; /* shard 0: of the configuration that is on the board */
+    enum wanted_step step;      /* leader: the last one */
+    uint64_t due_ns;            /* leader: the next one */
+    uint64_t hand_over_ns;      /* not before */
+    uint64_t ask_ns;            /* not before */
+    uint64_t removed_index;     /* a committed configuration without this storage; 0: of none */
+    struct replica_newcomer newcomers[WANTED_NODES_MAX];
 };
 
 struct replica {
@@ -67,8 +92,8 @@ struct replica {
     struct replica_resignation resignation;
     struct majority_room majority_room; /* of this leader's voters */
     struct room_voters room_voters;
-    uint64_t room_births[NODES_MAX]; /* of their storages */
-    uint64_t configuration_version;  /* that they are of */
+    uint64_t room_births[VOTER_ID_MAX + 1]; /* by node id: the storage that has told its room */
+    uint64_t configuration_version;         /* that they are of */
     struct replica_snapshot snapshot;
     uint64_t births[IDENTITY_BIRTHS_MAX]; /* that the storages of this node had */
     uint64_t announced_ns;                /* when this storage last told who it is */
@@ -82,9 +107,11 @@ struct replica {
     uint64_t telling_ns;           /* when the next is due */
     struct start_finding set_back; /* of this storage; node 0: it is not set back */
     struct start_finding denied;   /* of a peer's storage, the last one; node 0: none */
-    uint64_t led_since_ns;         /* as the leader of its term */
-    struct engine_lack lack;       /* why no record is applied any more; none: limit is 0 */
-    uint64_t read_released_id;     /* told to the engine */
+    struct address_book book;
+    struct replica_following following;
+    uint64_t led_since_ns;     /* as the leader of its term */
+    struct engine_lack lack;   /* why no record is applied any more; none: limit is 0 */
+    uint64_t read_released_id; /* told to the engine */
     struct engine_view view;
     struct raft_status status;
     struct replica_counters counters;
@@ -97,7 +124,7 @@ enum error replica_step(struct replica *replica, const struct raft_event *event,
 
 /* replica_outbox.c */
 
-/* NULL: no voter of this shard. */
+/* NULL: not known. */
 const struct address *replica_peer_address(const struct replica *replica, uint16_t voter);
 struct wire_message_header replica_message_header(const struct replica *replica, uint8_t wire_type,
                                                   uint64_t message_id);
@@ -178,6 +205,9 @@ enum error replica_open_storage(struct replica *replica, const struct snapshot_i
 /* Tells a node that sent something for the storage `addressed` which one this is. */
 void replica_announce_storage(struct replica *replica, uint16_t to, uint64_t addressed);
 void replica_receive_storage(struct replica *replica, uint16_t sender, struct span body);
+/* Whether the log has room for a configuration, for the one that leaves a joint one by itself, and
+ * for a later leader. */
+bool replica_has_configuration_room(const struct replica *replica);
 /* Leader: for the longest election timeout nothing was heard of this other member. */
 bool replica_is_silent(const struct replica *replica, uint64_t birth);
 
@@ -198,6 +228,34 @@ bool replica_is_out(const struct replica *replica);
 void replica_leave(struct replica *replica);
 void replica_receive_start(struct replica *replica, uint16_t sender, struct span body);
 
+/* replica_follow.c */
+
+/* Leader: the next step towards the wanted members, when it is due. */
+void replica_follow_wanted(struct replica *replica);
+/* Shard 0: for the node's other shards. */
+void replica_publish_membership(struct replica *replica);
+void replica_note_newcomer(struct replica *replica, const struct replica_newcomer *newcomer);
+/* NULL: the node has said nothing lately. */
+const struct replica_newcomer *replica_newcomer_of(const struct replica *replica, uint16_t id);
+bool replica_is_foreign(const struct replica *replica, const struct replica_newcomer *newcomer);
+/* Leader: of its members, and of the wanted nodes. */
+void replica_know(const struct replica *replica, const struct wanted *wanted,
+                  struct wanted_known *ret_known);
+/* Leader: finds the next step, and takes it. WANTED_BUSY: it could not be taken now. */
+enum wanted_step replica_take_step(struct replica *replica, const struct wanted *wanted,
+                                   const struct wanted_known *known);
+
+/* replica_presence.c */
+
+/* Leader: asks wanted nodes that are no members which storage they have. */
+void replica_ask_newcomers(struct replica *replica, const struct wanted *wanted);
+/* Others, without a leader: look for the cluster. */
+void replica_seek(struct replica *replica);
+void replica_receive_presence(struct replica *replica, const struct replica_message *message);
+
+/* replica_change.c */
+void replica_answer_change(struct replica *replica, const struct address *to, struct span body);
+
 /* replica_operator.c */
 
 struct replica_answer {
@@ -208,7 +266,7 @@ struct replica_answer {
 };
 
 /* enum wire_membership */
-uint8_t replica_membership(const struct raft_status *status);
+uint8_t replica_membership(const struct replica *replica);
 void replica_answer_operator(struct replica *replica, const struct address *to,
                              const struct replica_answer *answer);
 void replica_answer_members(struct replica *replica, const struct address *to, struct span body);

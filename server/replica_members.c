@@ -3,7 +3,6 @@
  * something for the old one, and a leader that is told takes the new one in (server/members.h).
  */
 #include "server/replica_internal.h"
-#include "server/members.h"
 
 #include "wire/wire.h"
 #include "wire/wire_storage.h"
@@ -73,8 +72,7 @@ static bool is_caught_up(const struct replica *replica, uint64_t birth)
            members_is_caught_up(&progress, replica->status.last_index);
 }
 
-/* For a configuration, for the one that leaves a joint one by itself, and for a later leader. */
-static bool has_configuration_room(const struct replica *replica)
+bool replica_has_configuration_room(const struct replica *replica)
 {
     return log_append_room_bytes(replica->log) >=
            LOG_NOOP_TAIL_SIZE_BYTES + 2 * log_record_room_bytes(RAFT_CONFIGURATION_BYTES_MAX);
@@ -91,7 +89,10 @@ void replica_receive_storage(struct replica *replica, uint16_t sender, struct sp
         replica->counters.drop_fingerprint++;
         return;
     }
-    if (replica->status.role != RAFT_LEADER || !has_configuration_room(replica))
+    replica_note_newcomer(replica, &(struct replica_newcomer){.birth = message.birth,
+                                                              .heard_ns = replica->shared->now_ns,
+                                                              .id = sender});
+    if (replica->status.role != RAFT_LEADER || !replica_has_configuration_room(replica))
         return;
     uint64_t index;
     struct members_newcomer newcomer = {.storage = {.birth = message.birth, .id = sender},

@@ -7,14 +7,11 @@
 
 #include "base/check.h"
 
-static uint32_t peer_number(const struct replica *replica, uint16_t voter)
+/* The slot of the storage; RAFT_SLOT_NONE: it is no member any more. */
+static uint32_t slot_of(const struct replica *replica, uint64_t birth)
 {
-    uint32_t number = 0;
-    while (number < replica->options.raft.founder_count &&
-           replica->options.raft.founders[number] != voter)
-        number++;
-    CHECK(number < replica->options.raft.founder_count);
-    return number;
+    uint64_t index;
+    return raft_configuration_slot(raft_configuration_of(replica->raft, &index), birth);
 }
 
 /* The message as it was sent, encoded again. */
@@ -48,7 +45,9 @@ void replica_send_append(struct replica *replica, const struct raft_message *mes
                          struct span body)
 {
     uint64_t now_ns = replica->shared->now_ns;
-    uint32_t peer = peer_number(replica, message->to.id);
+    uint32_t peer = slot_of(replica, message->to.birth);
+    if (peer == RAFT_SLOT_NONE)
+        return;
     struct sent_append *same = sent_appends_same(replica->sent_appends, peer, message, now_ns);
     if (same != NULL) {
         repeat_append(replica, message, same);
@@ -69,10 +68,16 @@ void replica_send_append(struct replica *replica, const struct raft_message *mes
 static bool send_append_again(struct replica *replica, uint16_t sender,
                               const struct wire_missing *missing)
 {
-    struct sent_append *append = sent_appends_asked(
-        replica->sent_appends, peer_number(replica, sender), missing, replica->shared->now_ns);
-    if (append == NULL || replica->status.role != RAFT_LEADER ||
-        replica->status.term != append->message.term ||
+    uint64_t index;
+    const struct raft_member *member =
+        raft_configuration_node(raft_configuration_of(replica->raft, &index), sender);
+    uint32_t peer = member == NULL ? RAFT_SLOT_NONE : slot_of(replica, member->storage.birth);
+    if (peer == RAFT_SLOT_NONE)
+        return false;
+    struct sent_append *append =
+        sent_appends_asked(replica->sent_appends, peer, missing, replica->shared->now_ns);
+    if (append == NULL || append->message.to.birth != member->storage.birth ||
+        replica->status.role != RAFT_LEADER || replica->status.term != append->message.term ||
         append->message.append_request.previous_index + 1 < log_first_index(replica->log))
         return false;
     struct lane_message message = append_again(replica, append);

@@ -15,9 +15,11 @@ static_assert((int)RAFT_INCOMING == WIRE_INCOMING, "memberships are told by valu
 static_assert((int)RAFT_OUTGOING == WIRE_OUTGOING, "memberships are told by value");
 static_assert((int)RAFT_MEMBERSHIP_END == WIRE_NO_CLUSTER, "memberships are told by value");
 
-uint8_t replica_membership(const struct raft_status *status)
+uint8_t replica_membership(const struct replica *replica)
 {
-    return (uint8_t)(status->is_formed ? status->membership : RAFT_MEMBERSHIP_END);
+    if (!replica->status.is_formed)
+        return RAFT_MEMBERSHIP_END;
+    return (uint8_t)(replica_is_removed(replica) ? RAFT_NO_MEMBER : replica->status.membership);
 }
 
 void replica_answer_operator(struct replica *replica, const struct address *to,
@@ -51,7 +53,8 @@ static struct wire_member member_told(const struct replica *replica,
 {
     struct wire_member told = {.birth = member->storage.birth,
                                .node = member->storage.id,
-                               .membership = (uint8_t)member->membership};
+                               .membership = (uint8_t)member->membership,
+                               .stays_learner = member->stays_learner};
     struct raft_peer_progress progress;
     if (replica->status.role == RAFT_LEADER &&
         member->storage.birth == replica->options.raft.self.birth) {
@@ -83,10 +86,13 @@ void replica_answer_members(struct replica *replica, const struct address *to, s
                                    .node = replica->options.raft.self.id,
                                    .leader = status->leader,
                                    .role = (uint8_t)status->role,
-                                   .membership = replica_membership(status),
+                                   .membership = replica_membership(replica),
                                    .has_fresh_quorum = replica->view.has_fresh_quorum};
     const struct raft_configuration *configuration =
         raft_configuration_of(replica->raft, &members.configuration_index);
+    members.change = configuration->number;
+    if (status->role == RAFT_LEADER)
+        members.step = (uint8_t)replica->following.step;
     for (uint32_t slot = 0; slot < configuration->slot_count; slot++) {
         if (configuration->members[slot].storage.birth != 0)
             members.members[members.member_count++] =

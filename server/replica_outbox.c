@@ -31,11 +31,7 @@ void replica_send(struct replica *replica, const struct address *to, uint8_t wir
 
 const struct address *replica_peer_address(const struct replica *replica, uint16_t voter)
 {
-    for (uint32_t i = 0; i < replica->options.raft.founder_count; i++) {
-        if (replica->options.raft.founders[i] == voter)
-            return &replica->options.peers[i];
-    }
-    return NULL;
+    return address_book_find(&replica->book, voter);
 }
 
 static void add_entries(const struct replica *replica, struct wire_writer *writer,
@@ -78,7 +74,7 @@ void replica_send_raft(struct replica *replica, const struct raft_message *messa
 {
     const struct address *to = replica_peer_address(replica, message->to.id);
     if (to == NULL || replica_is_out(replica))
-        return; /* a member that [peers] does not name */
+        return; /* nobody has said where it is */
     struct span body = replica_encode_raft(replica, message, room);
     if (message->type == RAFT_APPEND_REQUEST && body.size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
         replica_send_append(replica, message, body);

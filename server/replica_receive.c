@@ -118,6 +118,9 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
     case WIRE_STORAGE:
         replica_receive_storage(replica, message->sender, message->body);
         return;
+    case WIRE_PRESENCE:
+        replica_receive_presence(replica, message);
+        return;
     case WIRE_FORWARD:
         engine_receive_forward(replica->engine, message->sender, message->body);
         return;
@@ -137,6 +140,9 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
         return;
     case WIRE_REPLACE:
         replica_answer_replace(replica, &message->from, message->body);
+        return;
+    case WIRE_CHANGE:
+        replica_answer_change(replica, &message->from, message->body);
         return;
     default:
         replica->counters.drop_type++;

@@ -16,7 +16,6 @@ static void find_voters(struct replica *replica)
     uint64_t index;
     const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
     struct room_voters voters = {.self = replica->options.raft.self.id};
-    uint64_t births[NODES_MAX] = {0};
     bool is_new[NODES_MAX] = {false};
     for (uint32_t slot = 0; slot < now->slot_count; slot++) {
         const struct raft_member *member = &now->members[slot];
@@ -24,16 +23,12 @@ static void find_voters(struct replica *replica)
                           (member->membership == RAFT_VOTER || member->membership == RAFT_INCOMING);
         if (!is_counted)
             continue;
-        is_new[voters.count] = true;
-        for (uint32_t i = 0; i < replica->room_voters.count; i++) {
-            if (replica->room_births[i] == member->storage.birth)
-                is_new[voters.count] = false;
-        }
-        births[voters.count] = member->storage.birth;
+        uint64_t *told = &replica->room_births[member->storage.id];
+        is_new[voters.count] = *told != member->storage.birth;
+        *told = member->storage.birth;
         voters.ids[voters.count++] = member->storage.id;
     }
     replica->room_voters = voters;
-    memcpy(replica->room_births, births, sizeof(births));
     majority_room_recount(&replica->majority_room, &voters, is_new);
 }
 
@@ -48,6 +43,7 @@ void replica_follow_configuration(struct replica *replica)
     replica->cluster =
         (struct cluster_identity){.cluster = (uint32_t)now->cluster, .era = (uint32_t)now->era};
     find_voters(replica);
+    address_book_follow(&replica->book, now);
 }
 
 size_t replica_record_bytes_max(const struct replica *replica)
@@ -89,7 +85,11 @@ void replica_note_room(struct replica *replica, const struct raft_message *reply
         return;
     if (majority->term != reply->term)
         majority_room_begin(majority, reply->term, voters);
-    majority_room_trust(majority, reply->from.id, progress.match_index, voters);
+    /* A learner, too, so that a leader with a new voter need not wait until that has answered. */
+    uint64_t *told = &replica->room_births[reply->from.id];
+    majority_room_trust(majority, reply->from.id,
+                        *told == reply->from.birth ? progress.match_index : 0, voters);
+    *told = reply->from.birth;
     uint64_t match_index = reply->append_reply.match_index;
     if (!reply->append_reply.is_success || match_index > progress.match_index ||
         match_index + 1 < log_first_index(replica->log))

@@ -3,7 +3,7 @@
 
 static uint64_t contact_age_ns(const struct replica *replica)
 {
-    if (replica->status.quorum_contact_ns == 0)
+    if (replica->status.quorum_contact_ns == 0 || replica_is_removed(replica))
         return UINT64_MAX;
     return replica->shared->now_ns > replica->status.quorum_contact_ns
                ? replica->shared->now_ns - replica->status.quorum_contact_ns
@@ -15,7 +15,7 @@ bool replica_can_lead(const struct replica *replica)
     return !replica->resignation.is_resigning &&
            log_append_room_bytes(replica->log) >= LOG_NOOP_TAIL_SIZE_BYTES &&
            !replica_snapshot_is_loading(replica) && !replica_lacks_capacity(replica) &&
-           !replica_is_out(replica);
+           !replica_is_out(replica) && !replica_is_removed(replica);
 }
 
 /* Payload of the largest record that leaves room for the no-ops of new leaders. */
@@ -53,7 +53,9 @@ static void refresh_view(struct replica *replica)
         .granularity = (uint8_t)medium_granularity(medium),
         .is_emulated = medium_is_emulated(medium),
         .role = (uint8_t)status->role,
-        .membership = replica_membership(status),
+        .membership = replica_membership(replica),
+        .is_removed = replica_is_removed(replica),
+        .node_count = replica->room_voters.count,
     };
 }
 

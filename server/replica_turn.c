@@ -169,6 +169,8 @@ void replica_propose(struct replica *replica)
     tick(replica);
     replica_resign_step(replica);
     replica_prefer_leader(replica);
+    replica_follow_wanted(replica);
+    replica_seek(replica);
 }
 
 enum replica_result replica_end_turn(struct replica *replica)
@@ -179,6 +181,7 @@ enum replica_result replica_end_turn(struct replica *replica)
     watch_medium(replica);
     replica_leave_lead(replica);
     replica_flush_outbox(replica);
+    replica_publish_membership(replica);
     bool has_applied = apply_committed(replica);
     if (!replica->has_persisted && !replica->has_received)
         note_commit(replica);

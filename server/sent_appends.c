@@ -23,7 +23,7 @@ size_t sent_appends_arena_bytes(uint32_t peer_count)
 
 struct sent_appends *sent_appends_init(struct arena *arena, uint32_t peer_count, uint64_t life_ns)
 {
-    CHECK(peer_count > 0 && peer_count <= NODES_MAX);
+    CHECK(peer_count > 0 && peer_count <= RAFT_MEMBERS_MAX);
     struct sent_appends *appends = arena_take(arena, sizeof(*appends), 64);
     appends->peer_count = peer_count;
     appends->life_ns = life_ns;

@@ -11,14 +11,18 @@
  *   45  u8   membership
  *   46  u8   flags (1: fresh quorum)
  *   47  u8   number of members
- *   48       members, each:
+ *   48  u32  number of the operator's last change
+ *   52  u8   step
+ *   53  [3]  zero
+ *   56       members, each:
  *            0  u64  birth
  *            8  u64  match index
  *           16  u64  time since it was heard (us)
  *           24  u16  node
  *           26  u16  UDP port
  *           28  u8   membership
- *           29  u8   flags (1: match index and time are told; else both are zero)
+ *           29  u8   flags (1: match index and time are told; else both are zero; 2: stays a
+ *                    learner)
  *           30  [2]  zero
  *           32  [16] address, IPv6 or an IPv4-mapped one
  *
@@ -27,16 +31,29 @@
  *    8  u64  birth
  *   16  u16  node
  *   18  [6]  zero
+ *
+ * Change:
+ *    0  u64  number
+ *    8  u16  node
+ *   10  u8   action
+ *   11  u8   flags (1: stays a learner, 2: forced)
+ *   12  u16  UDP port
+ *   14  [2]  zero
+ *   16  [16] address, or zero
  */
 #include "wire/wire_internal.h"
 #include "wire/wire_members.h"
 
-#define HEAD_SIZE_BYTES    48
+#define HEAD_SIZE_BYTES    56
 #define MEMBER_SIZE_BYTES  48
 #define REPLACE_SIZE_BYTES 24
+#define CHANGE_SIZE_BYTES  32
 
 #define FLAG_FRESH_QUORUM 1
 #define FLAG_TOLD         1
+#define FLAG_STAYS        2
+#define FLAG_LEARNER      1
+#define FLAG_FORCED       2
 
 static_assert(HEAD_SIZE_BYTES + RAFT_MEMBERS_MAX * MEMBER_SIZE_BYTES <=
                   PACKET_PAYLOAD_SIZE_BYTES_MAX,
@@ -55,6 +72,7 @@ static void member_encode(uint8_t *to, const struct wire_member *member)
         le64_store(to + 16, member->silent_us);
         to[29] = FLAG_TOLD;
     }
+    to[29] |= member->stays_learner ? FLAG_STAYS : 0;
     le16_store(to + 24, member->node);
     le16_store(to + 26, member->address.port);
     to[28] = member->membership;
@@ -80,14 +98,16 @@ void wire_members_encode(struct wire_writer *writer, const struct wire_members *
     to[45] = members->membership;
     to[46] = members->has_fresh_quorum ? FLAG_FRESH_QUORUM : 0;
     to[47] = members->member_count;
+    le32_store(to + 48, members->change);
+    to[52] = members->step;
     for (uint32_t i = 0; i < members->member_count; i++)
         member_encode(to + HEAD_SIZE_BYTES + (size_t)i * MEMBER_SIZE_BYTES, &members->members[i]);
 }
 
 static enum error member_decode(const uint8_t *from, struct wire_member *ret_member)
 {
-    bool is_told = from[29] == FLAG_TOLD;
-    if (from[29] > FLAG_TOLD || !wire_is_zero(from + 30, 2))
+    bool is_told = (from[29] & FLAG_TOLD) != 0;
+    if (from[29] > (FLAG_TOLD | FLAG_STAYS) || !wire_is_zero(from + 30, 2))
         return ERR_RESERVED;
     if (!is_told && !wire_is_zero(from + 8, 16))
         return ERR_RESERVED;
@@ -97,10 +117,12 @@ static enum error member_decode(const uint8_t *from, struct wire_member *ret_mem
                                  .node = le16_load(from + 24),
                                  .address = {.port = le16_load(from + 26)},
                                  .membership = from[28],
-                                 .is_told = is_told};
+                                 .is_told = is_told,
+                                 .stays_learner = (from[29] & FLAG_STAYS) != 0};
     memcpy(member.address.ip, from + 32, sizeof(member.address.ip));
     if (member.birth == 0 || !is_node(member.node) || member.membership < WIRE_LEARNER ||
-        member.membership > WIRE_OUTGOING)
+        member.membership > WIRE_OUTGOING ||
+        (member.stays_learner && member.membership != WIRE_LEARNER))
         return ERR_RANGE;
     *ret_member = member;
     return OK;
@@ -108,11 +130,11 @@ static enum error member_decode(const uint8_t *from, struct wire_member *ret_mem
 
 static enum error head_check(const uint8_t *from)
 {
-    if ((from[46] & ~FLAG_FRESH_QUORUM) != 0)
+    if ((from[46] & ~FLAG_FRESH_QUORUM) != 0 || !wire_is_zero(from + 53, 3))
         return ERR_RESERVED;
     if (le64_load(from + 8) == 0 || !is_node(le16_load(from + 40)) ||
         le16_load(from + 42) > VOTER_ID_MAX || from[44] > WIRE_ROLE_LEADER ||
-        from[45] > WIRE_NO_CLUSTER || from[47] > RAFT_MEMBERS_MAX)
+        from[45] > WIRE_NO_CLUSTER || from[47] > RAFT_MEMBERS_MAX || from[52] >= WIRE_STEP_END)
         return ERR_RANGE;
     return OK;
 }
@@ -138,7 +160,9 @@ enum error wire_members_decode(struct span bytes, struct wire_members *ret_membe
                                    .role = from[44],
                                    .membership = from[45],
                                    .has_fresh_quorum = from[46] != 0,
-                                   .member_count = from[47]};
+                                   .member_count = from[47],
+                                   .step = from[52],
+                                   .change = le32_load(from + 48)};
     for (uint32_t i = 0; i < members.member_count; i++) {
         error = member_decode(from + HEAD_SIZE_BYTES + (size_t)i * MEMBER_SIZE_BYTES,
                               &members.members[i]);
@@ -172,5 +196,60 @@ enum error wire_replace_decode(struct span bytes, struct wire_replace *ret_repla
     if (replace.birth == 0 || !is_node(replace.node))
         return ERR_RANGE;
     *ret_replace = replace;
+    return OK;
+}
+
+void wire_change_encode(struct wire_writer *writer, const struct wire_change *change)
+{
+    uint8_t *to = wire_writer_grow(writer, CHANGE_SIZE_BYTES);
+    if (to == NULL)
+        return;
+    memset(to, 0, CHANGE_SIZE_BYTES);
+    le64_store(to, change->number);
+    le16_store(to + 8, change->node);
+    to[10] = change->action;
+    to[11] =
+        (uint8_t)((change->is_learner ? FLAG_LEARNER : 0) | (change->is_forced ? FLAG_FORCED : 0));
+    le16_store(to + 12, change->address.port);
+    memcpy(to + 16, change->address.ip, sizeof(change->address.ip));
+}
+
+static bool has_address(uint8_t action)
+{
+    return action == WIRE_CHANGE_ADD || action == WIRE_CHANGE_UPDATE;
+}
+
+/* Whether its fields fit its action. */
+static bool is_good_change(const struct wire_change *change)
+{
+    static const uint8_t nowhere[sizeof(change->address.ip)] = {0};
+    if (!is_node(change->node) || change->action < WIRE_CHANGE_ADD ||
+        change->action >= WIRE_CHANGE_END)
+        return false;
+    if ((change->is_learner && change->action != WIRE_CHANGE_ADD) ||
+        (change->is_forced && change->action != WIRE_CHANGE_REMOVE))
+        return false;
+    bool is_zero = memcmp(change->address.ip, nowhere, sizeof(nowhere)) == 0;
+    return has_address(change->action) ? change->address.port != 0 && !is_zero
+                                       : change->address.port == 0 && is_zero;
+}
+
+enum error wire_change_decode(struct span bytes, struct wire_change *ret_change)
+{
+    const uint8_t *from = bytes.data;
+    if (bytes.size_bytes != CHANGE_SIZE_BYTES)
+        return bytes.size_bytes < CHANGE_SIZE_BYTES ? ERR_SHORT : ERR_TRAILING;
+    if ((from[11] & ~(FLAG_LEARNER | FLAG_FORCED)) != 0 || !wire_is_zero(from + 14, 2))
+        return ERR_RESERVED;
+    struct wire_change change = {.number = le64_load(from),
+                                 .node = le16_load(from + 8),
+                                 .action = from[10],
+                                 .is_learner = (from[11] & FLAG_LEARNER) != 0,
+                                 .is_forced = (from[11] & FLAG_FORCED) != 0,
+                                 .address = {.port = le16_load(from + 12)}};
+    memcpy(change.address.ip, from + 16, sizeof(change.address.ip));
+    if (!is_good_change(&change))
+        return ERR_RANGE;
+    *ret_change = change;
     return OK;
 }

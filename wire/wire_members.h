@@ -11,11 +11,24 @@
 #include "base/address.h"
 #include "wire/wire_hello.h"
 
+/* What the leader of a shard does about the wanted members: enum wanted_step of server/wanted.h. */
+enum wire_change_step {
+    WIRE_STEP_NONE, /* everything is as wanted, or it does not lead */
+    WIRE_STEP_PROPOSE,
+    WIRE_STEP_HAND_OVER,   /* it is to go, and hands over leadership */
+    WIRE_STEP_BUSY,        /* a change is being committed */
+    WIRE_STEP_ASK_NODE,    /* it waits for a node to say which storage it has */
+    WIRE_STEP_CATCH_UP,    /* it waits for a learner */
+    WIRE_STEP_LACK_QUORUM, /* too few of those who would count are heard */
+    WIRE_STEP_END
+};
+
 /* One member of the configuration that a node has in force. */
 struct wire_member {
     uint64_t birth; /* not 0 */
     uint16_t node;
-    uint8_t membership;     /* enum wire_membership: learner .. outgoing */
+    uint8_t membership; /* enum wire_membership: learner .. outgoing */
+    bool stays_learner;
     bool is_told;           /* the node leads and knows the rest: */
     uint64_t match_index;   /* the member's log is durable and the leader's up to here */
     uint64_t silent_us;     /* since it was last heard in this term; UINT64_MAX: never */
@@ -35,6 +48,8 @@ struct wire_members {
     uint8_t membership;    /* enum wire_membership, of its own storage */
     bool has_fresh_quorum; /* it leads, and a majority answers */
     uint8_t member_count;  /* 0: the storage knows no configuration */
+    uint8_t step;          /* it leads: enum wire_change_step; else WIRE_STEP_NONE */
+    uint32_t change;       /* number of the operator's last change that the configuration follows */
     struct wire_member members[RAFT_MEMBERS_MAX];
 };
 
@@ -55,5 +70,29 @@ void wire_replace_encode(struct wire_writer *writer, const struct wire_replace *
 
 /* ERR_SHORT, ERR_TRAILING, ERR_RESERVED, ERR_RANGE. */
 MUST_USE enum error wire_replace_decode(struct span bytes, struct wire_replace *ret_replace);
+
+enum wire_change_action {
+    WIRE_CHANGE_ADD = 1,
+    WIRE_CHANGE_PROMOTE,
+    WIRE_CHANGE_REMOVE,
+    WIRE_CHANGE_UPDATE,
+    WIRE_CHANGE_END
+};
+
+/* WIRE_CHANGE, to the leader of shard 0: which nodes are wanted. Answered with a wire_reply; safe
+ * to repeat. */
+struct wire_change {
+    uint64_t number;
+    uint16_t node; /* 1 .. VOTER_ID_MAX */
+    uint8_t action;
+    bool is_learner;        /* add: and stays one */
+    bool is_forced;         /* remove: also where too few of those who stay are heard */
+    struct address address; /* add, update: with the port of shard 0; else zero */
+};
+
+void wire_change_encode(struct wire_writer *writer, const struct wire_change *change);
+
+/* ERR_SHORT, ERR_TRAILING, ERR_RESERVED, ERR_RANGE. */
+MUST_USE enum error wire_change_decode(struct span bytes, struct wire_change *ret_change);
 
 #endif

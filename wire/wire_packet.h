@@ -32,7 +32,7 @@
 #include "base/span.h"
 #include "wire/wire_keys.h"
 
-#define WIRE_VERSION 4
+#define WIRE_VERSION 5
 
 enum wire_type {
     WIRE_RAFT = 1,
@@ -54,7 +54,10 @@ enum wire_type {
     WIRE_MEMBERS_REPLY,
     WIRE_REPLACE, /* operator: a storage is lost, take the one in its place */
     WIRE_REPLACE_REPLY,
-    WIRE_START, /* between nodes: wire_start.h */
+    WIRE_START,    /* between nodes: wire_start.h */
+    WIRE_PRESENCE, /* between nodes, also strangers: wire_presence.h */
+    WIRE_CHANGE,   /* operator: change which nodes are wanted as members; wire_members.h */
+    WIRE_CHANGE_REPLY,
 };
 
 /* What all packets of one message have in common. */

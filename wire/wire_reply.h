@@ -58,8 +58,8 @@ static inline uint64_t wire_age_us(uint64_t age_ns)
     return age_ns == UINT64_MAX ? UINT64_MAX : age_ns / 1000 + (age_ns % 1000 != 0);
 }
 
-/* WIRE_WRITE_REPLY, WIRE_READ_REPLY, WIRE_TRANSFER_REPLY and WIRE_REPLACE_REPLY share one
- * shape. */
+/* WIRE_WRITE_REPLY, WIRE_READ_REPLY, WIRE_TRANSFER_REPLY, WIRE_REPLACE_REPLY and WIRE_CHANGE_REPLY
+ * share one shape. */
 struct wire_reply {
     uint64_t number; /* packet_number or request_number */
     uint64_t incarnation;

@@ -28,11 +28,23 @@ struct plx_member {
     uint64_t birth;     /* drawn at random when the storage was made */
     uint16_t node;      /* that has it, or had it */
     uint8_t membership; /* enum plx_membership: PLX_LEARNER to PLX_OUTGOING */
+    bool stays_learner; /* it is to become no voter */
     bool is_told;       /* the node that answered leads the shard and knows the next two */
     uint64_t match_index;
     uint64_t silent_ns; /* since the leader last heard this member; UINT64_MAX: never */
     uint8_t ip[16];     /* where the node that answered reaches it; IPv4 is mapped; zero: unknown */
     uint16_t port;
+};
+
+/* What the leader of a shard does to bring in the members that are wanted. */
+enum plx_step {
+    PLX_STEP_NONE, /* everything is as wanted, or the node that answered does not lead */
+    PLX_STEP_PROPOSE,
+    PLX_STEP_HAND_OVER,   /* the leader is to go, and hands over leadership first */
+    PLX_STEP_BUSY,        /* a change is being committed */
+    PLX_STEP_ASK_NODE,    /* a node has not said which storage it has */
+    PLX_STEP_CATCH_UP,    /* a learner lacks records */
+    PLX_STEP_LACK_QUORUM, /* too few of those who would count then were heard of lately */
 };
 
 /* The configuration that a node has in force, and the node's own storage. */
@@ -46,6 +58,8 @@ struct plx_members {
     uint64_t birth; /* of the node's own storage */
     uint64_t term;
     uint64_t configuration_index;
+    uint32_t change; /* number of the operator's last change that it follows */
+    uint8_t step;    /* enum plx_step */
     uint64_t last_index;
     uint32_t member_count; /* 0: the node knows no configuration */
     struct plx_member members[PLX_MEMBERS_MAX];
@@ -79,6 +93,43 @@ struct plx_lost {
  */
 PLX_API enum plx_outcome plx_replace(struct plx_client *client, uint16_t shard,
                                      const struct plx_lost *lost, uint64_t timeout_ns);
+
+enum plx_change_action {
+    PLX_CHANGE_ADD = 1,
+    PLX_CHANGE_PROMOTE, /* a node that was added as a learner becomes a voter */
+    PLX_CHANGE_REMOVE,
+    PLX_CHANGE_UPDATE, /* the node is at another address */
+};
+
+struct plx_change {
+    enum plx_change_action action;
+    uint16_t node;
+    bool is_learner; /* add: it stays a learner */
+    bool is_forced;  /* remove: even if too few of those who stay are heard of */
+    uint8_t ip[16];  /* add, update; IPv4 is mapped */
+    uint16_t port;   /* of shard 0, as in [peers]; 0: no address */
+};
+
+/*
+ * Changes which nodes are wanted as members of the cluster. The leader of shard 0 notes it in the
+ * log, and the leaders of all shards follow by themselves, whoever leads: plx_members tells how far
+ * each shard is. One change at a time; asking again is safe.
+ * - PLX_OK: it is noted. The cluster goes on by itself.
+ * - PLX_UNKNOWN: it is not noted yet: ask again. A node that is added must answer first, and an
+ *   earlier change must be committed.
+ * - PLX_NOT_FOUND: there is no such node to promote or update. Nothing changed.
+ * - PLX_MISMATCH: the node to add is there at another address or in another role; or no voter would
+ *   stay. Nothing changed.
+ * - PLX_E_PERMISSION: too few of those who would count then were heard of lately. Nothing changed.
+ * - PLX_E_UNSUPPORTED: the storage of the node to add is of another cluster. Nothing changed.
+ * - PLX_E_OVERLOADED: there are as many nodes as there may be. Nothing changed.
+ * - PLX_TIMEOUT: there was no leader with a quorum in time. Nothing changed.
+ * - PLX_E_UNREACHABLE: the leader did not answer. It may have noted it.
+ * - PLX_E_ARGUMENT: a field is out of range, or does not go with the action.
+ * timeout_ns 0: the handle's. Threads as plx_get.
+ */
+PLX_API enum plx_outcome plx_change(struct plx_client *client, const struct plx_change *change,
+                                    uint64_t timeout_ns);
 
 #ifdef __cplusplus
 }

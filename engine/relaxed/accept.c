@@ -287,7 +287,7 @@ static void add_waiter(struct engine *engine, const struct relaxed_arrival *arri
 /* Whether it is a relaxed write, and for this life of this node. */
 static enum wire_status check_arrival(const struct engine *engine, struct relaxed_arrival *arrival)
 {
-    if (!engine->relaxed.is_open)
+    if (!engine->relaxed.is_open || engine->view.is_removed)
         return WIRE_STATUS_UNSUPPORTED;
     if (!measure_arrival(engine, arrival))
         return WIRE_STATUS_BAD_REQUEST;

@@ -138,7 +138,8 @@ void engine_hello(const struct engine *engine, uint64_t nonce, struct wire_hello
         .session_ttl_ns = engine->machine.session_ttl_ns,
         .node = engine->options.self,
         .leader = view->leader,
-        .node_count = engine->options.node_count,
+        .node_count =
+            view->node_count != 0 ? (uint16_t)view->node_count : engine->options.node_count,
         .shard_count = engine->options.shard_count,
         .lane = engine->options.lane,
         .lane_count = engine->options.lane_count,

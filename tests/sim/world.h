@@ -9,6 +9,7 @@
 #ifndef POLLUX_TESTS_SIM_WORLD_H
 #define POLLUX_TESTS_SIM_WORLD_H
 
+#include "server/membership_board.h"
 #include "tests/sim/client.h"
 #include "tests/sim/overseer.h"
 
@@ -33,6 +34,7 @@ struct sim_lane {
 
 struct sim_node {
     struct shard_directory directory;
+    struct membership_board board;
     uint32_t number;
     bool is_running;
     bool is_gone;    /* will not start again in this run: a file is lost or refused */

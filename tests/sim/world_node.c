@@ -49,6 +49,7 @@ void node_init(struct world *world, uint32_t number)
     struct sim_node *node = &world->nodes[number];
     *node = (struct sim_node){.number = number, .lane_count = lane_count_of(world, number)};
     shard_directory_init(&node->directory);
+    membership_board_init(&node->board);
     for (uint32_t i = 0; i < node->lane_count; i++)
         node->lanes[i] = (struct sim_lane){.node = number, .number = i};
     world->network.lane_counts[number] = node->lane_count;
@@ -122,6 +123,7 @@ static struct replica_options replica_options_of(struct world *world, const stru
         .snapshot_rate = draw->snapshot_rate,
         .priority = PRIORITY_DEFAULT,
         .wall_ns = WALL_NS + world_now_ns(world),
+        .board = &world->nodes[node->number].board,
         .medium_stall_ns = 4 * draw->election_max_ns};
     options.raft.seed = prng_next(&world->prng);
     options.snapshots.size_bytes = snapshots_file_bytes(engine_snapshot_bytes_max(&options.engine));

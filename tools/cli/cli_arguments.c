@@ -16,6 +16,8 @@ enum long_option {
     OPTION_RAW,
     OPTION_FORCE,
     OPTION_YES,
+    OPTION_LEARNER,
+    OPTION_NO_WAIT,
     OPTION_FENCE_WAIT,
     OPTION_PREFERRED,
     OPTION_SHARD,
@@ -50,6 +52,8 @@ static const struct option long_options[] = {
     {"raw", no_argument, NULL, OPTION_RAW},
     {"force", no_argument, NULL, OPTION_FORCE},
     {"yes", no_argument, NULL, OPTION_YES},
+    {"learner", no_argument, NULL, OPTION_LEARNER},
+    {"no-wait", no_argument, NULL, OPTION_NO_WAIT},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -226,6 +230,8 @@ static bool option_alone(struct cli_arguments *arguments, int option)
                        : option == OPTION_RAW           ? &arguments->is_raw
                        : option == OPTION_FORCE         ? &arguments->is_force
                        : option == OPTION_YES           ? &arguments->is_yes
+                       : option == OPTION_LEARNER       ? &arguments->is_learner
+                       : option == OPTION_NO_WAIT       ? &arguments->is_no_wait
                                                         : NULL;
     if (flag != NULL)
         *flag = true;
@@ -290,10 +296,15 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
         return fail_argument(&reason, "--min-index: only of get --relaxed");
     if (arguments->shard != 0 && strcmp(arguments->command, "transfer") != 0)
         return fail_argument(&reason, "--shard: only of transfer");
-    if (arguments->is_force && strcmp(arguments->command, "config") != 0)
-        return fail_argument(&reason, "--force: only of config set");
-    if (arguments->is_yes && strcmp(arguments->command, "member") != 0)
+    bool is_member = strcmp(arguments->command, "member") == 0;
+    if (arguments->is_force && !is_member && strcmp(arguments->command, "config") != 0)
+        return fail_argument(&reason, "--force: only of config set and member remove");
+    if (arguments->is_yes && !is_member)
         return fail_argument(&reason, "--yes: only of member replace");
+    if (arguments->is_learner && !is_member)
+        return fail_argument(&reason, "--learner: only of member add");
+    if (arguments->is_no_wait && !is_member)
+        return fail_argument(&reason, "--no-wait: only of member add, promote, remove and update");
     if (arguments->lease_ns != 0 && !is_logs)
         return fail_argument(&reason, "--lease: only of logs take and logs follow");
     return true;

@@ -22,8 +22,10 @@ struct cli_arguments {
     bool is_absent;        /* the new value is absent */
     bool is_expect_absent; /* the expected value is absent */
     bool is_raw;           /* no newline behind a value */
-    bool is_force;         /* config set: although some node does not answer */
+    bool is_force;         /* config set, member remove: although some node does not answer */
     bool is_yes;           /* member replace: do not ask */
+    bool is_learner;       /* member add: it stays a learner */
+    bool is_no_wait;       /* member: do not wait until all shards have followed */
     bool is_help;
     bool is_version;
     uint64_t timeout_ns;    /* 0: the command's own */

@@ -32,7 +32,7 @@ int cli_shard(struct plx_client *client, const struct cli_arguments *arguments);
 /* cli_config.c: `config get`, `config set` */
 int cli_config(struct plx_client *client, const struct cli_arguments *arguments);
 
-/* cli_member.c: `member list`, `member replace` */
+/* cli_member.c: `member list|add|promote|remove|update|replace` */
 int cli_member(struct plx_client *client, const struct cli_arguments *arguments);
 
 /* cli_load.c */

@@ -1,5 +1,5 @@
-/* `pollux member`: which storages count in each shard, as list, and the replacement of a lost
- * one (cli_replace.c). */
+/* `pollux member`: which storages count in each shard, as list; changes (cli_change.c), and the
+ * replacement of a lost one (cli_replace.c). */
 #include "tools/cli/cli_commands.h"
 #include "tools/cli/cli_member_survey.h"
 
@@ -60,6 +60,7 @@ static json_t *row_json(uint16_t shard, const struct members_row *row)
     /* In hexadecimal, because it fills all 64 bits. */
     json_object_set_new(object, "storage", json_sprintf("%016" PRIx64, row->birth));
     json_object_set_new(object, "membership", json_string(membership_text(row->membership)));
+    json_object_set_new(object, "stays_learner", json_boolean(row->stays_learner));
     json_object_set_new(object, "is_here", json_boolean(row->is_here));
     json_object_set_new(object, "address",
                         row->address[0] != '\0' ? json_string(row->address) : json_null());
@@ -111,7 +112,7 @@ static void list_print(const struct member_survey *survey)
 static void row_explain(const struct members_view *view, const struct members_row *row)
 {
     const char *advice = "";
-    if (row->membership == PLX_VOTER)
+    if (row->membership == PLX_VOTER || row->stays_learner)
         return;
     if (row->membership == PLX_NO_CLUSTER)
         advice = ": a cluster forms when all nodes of [peers] are there";
@@ -135,6 +136,9 @@ static void shard_explain(const struct members_view *view)
                 "pollux: member: shard %u: nobody leads with a fresh quorum; the members are those "
                 "that the nodes last knew\n",
                 view->shard);
+    if (members_step_text(view->step)[0] != '\0')
+        fprintf(stderr, "pollux: member: shard %u: change %u is under way: %s\n", view->shard,
+                view->change, members_step_text(view->step));
     for (uint32_t i = 0; i < view->count; i++)
         row_explain(view, &view->rows[i]);
 }
@@ -167,15 +171,18 @@ int cli_member(struct plx_client *client, const struct cli_arguments *arguments)
 {
     const char *what = arguments->operands[0];
     bool is_list = strcmp(what, "list") == 0;
-    if (!is_list && strcmp(what, "replace") != 0)
-        return cli_usage_error(arguments, "'%s' is not one of list, replace", what);
+    bool is_change = member_is_change(what);
+    if (!is_list && !is_change && strcmp(what, "replace") != 0)
+        return cli_usage_error(
+            arguments, "'%s' is not one of list, add, promote, remove, update, replace", what);
     if (is_list && arguments->operand_count > 1)
         return cli_usage_error(arguments, "'%s' is an operand too many", arguments->operands[1]);
     struct member_survey *survey = calloc(1, sizeof(*survey));
     if (survey == NULL)
         return plx_outcome_exit_code(PLX_E_NO_MEMORY);
-    int code = is_list ? member_list(client, arguments, survey)
-                       : member_replace(client, arguments, survey);
+    int code = is_list     ? member_list(client, arguments, survey)
+               : is_change ? member_change(client, arguments, survey)
+                           : member_replace(client, arguments, survey);
     free(survey);
     return code;
 }

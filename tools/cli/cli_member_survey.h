@@ -21,4 +21,11 @@ void member_survey_take(struct plx_client *client, const struct cli_arguments *a
 int member_replace(struct plx_client *client, const struct cli_arguments *arguments,
                    struct member_survey *survey);
 
+/* cli_change.c: `member add|promote|remove|update NODE [ADDRESS]`. The exit code. */
+int member_change(struct plx_client *client, const struct cli_arguments *arguments,
+                  struct member_survey *survey);
+
+/* Whether that is one of its words. */
+bool member_is_change(const char *what);
+
 #endif

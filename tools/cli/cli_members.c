@@ -51,6 +51,7 @@ static void add_member(const struct plx_members *answer, const struct plx_member
     *row = (struct members_row){.node = member->node,
                                 .birth = member->birth,
                                 .membership = member->membership,
+                                .stays_learner = member->stays_learner,
                                 .is_told = member->is_told,
                                 .match_index = member->match_index,
                                 .silent_ns = member->silent_ns};
@@ -83,6 +84,8 @@ void members_view_make(const struct plx_members *answers, size_t count,
     if (best != NULL) {
         ret_view->leader = leads(best) ? best->node : 0;
         ret_view->member_count = best->member_count;
+        ret_view->change = best->change;
+        ret_view->step = best->step;
         for (uint32_t i = 0; i < best->member_count; i++)
             add_member(best, &best->members[i], ret_view);
     }
@@ -93,7 +96,7 @@ void members_view_make(const struct plx_members *answers, size_t count,
 bool members_are_voters(const struct members_view *view)
 {
     for (uint32_t i = 0; i < view->count; i++) {
-        if (view->rows[i].membership != PLX_VOTER)
+        if (view->rows[i].membership != PLX_VOTER && !view->rows[i].stays_learner)
             return false;
     }
     return view->member_count > 0;
@@ -165,5 +168,96 @@ bool members_node_parse(const char *text, uint16_t *ret_node)
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || node == 0 || node > 255)
         return false;
     *ret_node = (uint16_t)node;
+    return true;
+}
+
+/* ---- changes ---- */
+
+/* The member of the node that is furthest; PLX_NO_MEMBER: none. */
+static uint8_t membership_of(const struct members_view *view, uint16_t node)
+{
+    uint8_t best = PLX_NO_MEMBER;
+    for (uint32_t i = 0; i < view->member_count; i++) {
+        const struct members_row *row = &view->rows[i];
+        bool is_better = best == PLX_NO_MEMBER || row->membership == PLX_VOTER ||
+                         (row->membership == PLX_INCOMING && best != PLX_VOTER);
+        if (row->node == node && is_better)
+            best = row->membership;
+    }
+    return best;
+}
+
+static enum change_state added_state(uint8_t membership, bool stays_learner)
+{
+    switch ((enum plx_membership)membership) {
+    case PLX_VOTER:
+        return CHANGE_DONE;
+    case PLX_LEARNER:
+        return stays_learner ? CHANGE_DONE : CHANGE_LEARNING;
+    case PLX_INCOMING:
+    case PLX_OUTGOING:
+        return CHANGE_JOINING;
+    case PLX_NO_MEMBER:
+    case PLX_NO_CLUSTER:
+        break;
+    }
+    return CHANGE_WAITING;
+}
+
+enum change_state members_change_state(const struct members_view *view,
+                                       const struct plx_change *change, uint32_t number)
+{
+    uint8_t membership = membership_of(view, change->node);
+    if (view->leader == 0)
+        return CHANGE_NO_LEADER;
+    switch (change->action) {
+    case PLX_CHANGE_ADD:
+    case PLX_CHANGE_PROMOTE:
+        return added_state(membership, change->is_learner);
+    case PLX_CHANGE_REMOVE:
+        return membership == PLX_NO_MEMBER ? CHANGE_DONE : CHANGE_LEAVING;
+    case PLX_CHANGE_UPDATE:
+        break;
+    }
+    return view->change >= number ? CHANGE_DONE : CHANGE_WAITING;
+}
+
+const char *members_step_text(uint8_t step)
+{
+    static const char *const texts[] = {
+        [PLX_STEP_NONE] = "",
+        [PLX_STEP_PROPOSE] = "a change is appended",
+        [PLX_STEP_HAND_OVER] = "the leader is to go, and hands over leadership",
+        [PLX_STEP_BUSY] = "a change is being committed",
+        [PLX_STEP_ASK_NODE] = "a node that is to become a member does not answer",
+        [PLX_STEP_CATCH_UP] = "a learner lacks records",
+        [PLX_STEP_LACK_QUORUM] = "too few of those who would count then are heard"};
+    return step < sizeof(texts) / sizeof(texts[0]) ? texts[step] : "";
+}
+
+bool members_address_parse(const char *text, struct plx_change *ret_change)
+{
+    const char *colon = strrchr(text, ':');
+    char host[INET6_ADDRSTRLEN + 2];
+    char *end = NULL;
+    if (colon == NULL || colon[1] < '0' || colon[1] > '9' ||
+        (size_t)(colon - text) >= sizeof(host) || colon - text < 2)
+        return false;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    if (*end != '\0' || port == 0 || port > UINT16_MAX)
+        return false;
+    size_t length = (size_t)(colon - text);
+    memcpy(host, text, length);
+    host[length] = '\0';
+    uint8_t ip[16] = {[10] = 0xff, [11] = 0xff};
+    bool is_good = inet_pton(AF_INET, host, ip + 12) == 1;
+    if (!is_good && host[0] == '[' && host[length - 1] == ']') {
+        host[length - 1] = '\0';
+        is_good = inet_pton(AF_INET6, host + 1, ip) == 1;
+    }
+    if (!is_good)
+        return false;
+    memcpy(ret_change->ip, ip, sizeof(ip));
+    ret_change->port = (uint16_t)port;
     return true;
 }

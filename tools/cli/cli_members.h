@@ -17,7 +17,8 @@ struct members_row {
     uint64_t birth;
     uint8_t membership; /* enum plx_membership; PLX_NO_MEMBER and PLX_NO_CLUSTER: of no member */
     bool is_here;       /* the node says that this is the storage that it has */
-    bool is_told;       /* a leader says the next three */
+    bool stays_learner;
+    bool is_told; /* a leader says the next three */
     uint64_t match_index;
     uint64_t behind; /* records that the leader has and the member may lack */
     uint64_t silent_ns;
@@ -27,6 +28,8 @@ struct members_row {
 struct members_view {
     uint16_t shard;
     uint16_t leader; /* the node whose word the members are: it leads with a quorum; 0: none */
+    uint32_t change; /* number of the operator's last change that the shard follows */
+    uint8_t step;    /* enum plx_step, by the word of the leader */
     uint32_t member_count;
     uint32_t count; /* of rows: the members first */
     struct members_row rows[PLX_MEMBERS_MAX + PLX_ENDPOINTS_MAX];
@@ -36,7 +39,7 @@ struct members_view {
 void members_view_make(const struct plx_members *answers, size_t count,
                        struct members_view *ret_view);
 
-/* There are members, all of them are voters, and no node has any other storage. */
+/* There are members, all of them are voters or stay learners, and no node has any other storage. */
 bool members_are_voters(const struct members_view *view);
 
 /* "voter", "no member" and so on. */
@@ -60,6 +63,25 @@ struct replace_step {
 };
 
 struct replace_step members_replace_step(const struct members_view *view, uint16_t node);
+
+enum change_state {
+    CHANGE_DONE,
+    CHANGE_WAITING,  /* the shard has not begun */
+    CHANGE_LEARNING, /* the node is a learner */
+    CHANGE_JOINING,  /* it is a voter of the configuration that is to come */
+    CHANGE_LEAVING,  /* it is still a member */
+    CHANGE_NO_LEADER,
+};
+
+/* How far the shard is with this change, which is number `number`. */
+enum change_state members_change_state(const struct members_view *view,
+                                       const struct plx_change *change, uint32_t number);
+
+/* What the leader waits for; empty: for nothing. */
+const char *members_step_text(uint8_t step);
+
+/* "10.77.0.1:7400" or "[fd00::1]:7400". False: no address. */
+bool members_address_parse(const char *text, struct plx_change *ret_change);
 
 /* "1" to "255". False: not a node's number. */
 bool members_node_parse(const char *text, uint16_t *ret_node);

@@ -38,6 +38,10 @@ static const char help[] =
     "  config set NAME=VALUE...  change keys_max, store_size or sessions_max (of a node) on all "
     "nodes\n"
     "  member list         which storages count in each shard, and which do not\n"
+    "  member add NODE ADDRESS    make the node a member of the cluster, at ip:port\n"
+    "  member promote NODE        let a node that was added with --learner count\n"
+    "  member remove NODE         let the node count no more\n"
+    "  member update NODE ADDRESS the node is at another address\n"
     "  member replace NODE take the storage that NODE has now in place of the one that it lost\n"
     "  shard KEY           print the number of the shard that the key belongs to\n"
     "\n"
@@ -53,7 +57,9 @@ static const char help[] =
     "      --max-age TIME             relaxed get: contact with a quorum at most this long ago\n"
     "      --min-index N              relaxed get: everything up to this log index is applied\n"
     "      --shard N                  transfer: of that shard, from 0; default: 0\n"
-    "      --force                    config set: although some node does not answer\n"
+    "      --force                    config set, member remove: although nodes do not answer\n"
+    "      --learner                  member add: it gets everything, and never counts\n"
+    "      --no-wait                  member: return as soon as the cluster has noted it\n"
     "      --yes                      member replace: do not ask\n"
     "      --raw                      print a value without a newline behind it\n"
     "      --server NAME              logs: whose\n"
@@ -74,7 +80,7 @@ static const struct cli_command commands[] = {
     {"del", 1, 1, cli_del},     {"resolve", 1, 1, cli_resolve},   {"load", 1, 1, cli_load},
     {"check", 1, 1, cli_check}, {"status", 0, 0, cli_status},     {"counters", 0, 0, cli_counters},
     {"ping", 0, 0, cli_ping},   {"transfer", 0, 1, cli_transfer}, {"logs", 1, 2, cli_logs},
-    {"shard", 1, 1, cli_shard}, {"config", 1, 4, cli_config},     {"member", 1, 2, cli_member},
+    {"shard", 1, 1, cli_shard}, {"config", 1, 4, cli_config},     {"member", 1, 3, cli_member},
 };
 
 int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)

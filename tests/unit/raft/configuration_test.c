@@ -50,6 +50,7 @@ static void assert_travels(const struct raft_configuration *configuration)
     assert_int_equal(raft_configuration_decode(bytes, size_bytes, &decoded), OK);
     assert_int_equal(decoded.cluster, configuration->cluster);
     assert_int_equal(decoded.era, configuration->era);
+    assert_int_equal(decoded.number, configuration->number);
     assert_int_equal(decoded.slot_count, configuration->slot_count);
     for (uint32_t slot = 0; slot < decoded.slot_count; slot++) {
         const struct raft_member *is = &decoded.members[slot];
@@ -58,6 +59,7 @@ static void assert_travels(const struct raft_configuration *configuration)
         assert_int_equal(is->storage.id, was->storage.id);
         assert_int_equal(is->membership, was->membership);
         assert_int_equal(is->port, was->port);
+        assert_int_equal(is->stays_learner, was->stays_learner);
         assert_memory_equal(is->address, was->address, sizeof(is->address));
     }
 }
@@ -71,6 +73,8 @@ static void test_configuration_travels_as_bytes(void **state)
     configuration.members[0].port = 7001;
     configuration.members[3].storage.birth = UINT64_MAX;
     configuration.members[4].storage.id = VOTER_ID_MAX;
+    configuration.members[4].stays_learner = true;
+    configuration.number = UINT32_MAX;
     for (uint8_t i = 0; i < 16; i++)
         configuration.members[1].address[i] = (uint8_t)(i + 1);
     assert_travels(&configuration);
@@ -95,11 +99,13 @@ static void test_configuration_layout_is_as_written(void **state)
     struct raft_configuration configuration = voters(1);
     configuration.members[0].membership = RAFT_VOTER;
     configuration.members[0].port = 0x1b59;
+    configuration.number = 0x0506;
     configuration.members[0].address[15] = 7;
     uint8_t bytes[RAFT_CONFIGURATION_BYTES_MAX];
     assert_int_equal(raft_configuration_encode(&configuration, bytes), 64);
-    const uint8_t expected[64] = {[0] = 1,  [1] = 1,  [8] = 99,    [16] = 3,    [24] = 10,
-                                  [32] = 1, [34] = 2, [38] = 0x59, [39] = 0x1b, [55] = 7};
+    const uint8_t expected[64] = {
+        [0] = 2,   [1] = 1,  [4] = 6,  [5] = 5,     [8] = 99,    [16] = 3,
+        [24] = 10, [32] = 1, [34] = 2, [38] = 0x59, [39] = 0x1b, [55] = 7};
     assert_memory_equal(bytes, expected, 64);
 }
 
@@ -129,8 +135,8 @@ static void test_configuration_refuses_other_bytes(void **state)
     static const struct {
         size_t at;
         uint8_t value;
-    } mistakes[] = {{0, 0},  {0, 2},  {1, 2},  {1, 4},  {1, RAFT_MEMBERS_MAX + 1},
-                    {2, 1},  {7, 1},  {8, 0},  {34, 0}, {34, RAFT_MEMBERSHIP_END},
+    } mistakes[] = {{0, 0},  {0, 1},  {1, 2},  {1, 4},  {1, RAFT_MEMBERS_MAX + 1},
+                    {2, 1},  {3, 1},  {8, 0},  {34, 0}, {34, RAFT_MEMBERSHIP_END},
                     {35, 1}, {37, 1}, {56, 1}, {63, 1}, {72, 5},
                     {74, 1}, {80, 9}, {33, 1}, {32, 0}};
     for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {

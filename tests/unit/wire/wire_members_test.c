@@ -29,12 +29,15 @@ static struct wire_members members_new(void)
                                 .role = WIRE_ROLE_LEADER,
                                 .membership = WIRE_NO_CLUSTER,
                                 .has_fresh_quorum = true,
-                                .member_count = 2};
+                                .member_count = 2,
+                                .step = WIRE_STEP_CATCH_UP,
+                                .change = 17};
     made.members[0] = (struct wire_member){.birth = 11, .node = 1, .membership = WIRE_VOTER};
     made.members[1] = (struct wire_member){.birth = 12,
                                            .node = 3,
                                            .membership = WIRE_LEARNER,
                                            .is_told = true,
+                                           .stays_learner = true,
                                            .match_index = 9,
                                            .silent_us = UINT64_MAX,
                                            .address = address_of_ipv4(ipv4, 7400)};
@@ -61,6 +64,8 @@ static void test_wire_members_round_trip(void **state)
     assert_true(ret.node == VOTER_ID_MAX && ret.leader == 7 && ret.has_fresh_quorum);
     assert_true(ret.role == WIRE_ROLE_LEADER && ret.membership == WIRE_NO_CLUSTER);
     assert_int_equal(ret.member_count, 2);
+    assert_true(ret.step == WIRE_STEP_CATCH_UP && ret.change == 17);
+    assert_true(!ret.members[0].stays_learner && ret.members[1].stays_learner);
     assert_true(ret.members[0].birth == 11 && !ret.members[0].is_told);
     assert_true(ret.members[0].match_index == 0 && ret.members[0].silent_us == 0);
     assert_true(ret.members[1].birth == 12 && ret.members[1].node == 3);
@@ -105,7 +110,7 @@ static void test_wire_members_name_each_fault(void **state)
     struct wire_members made = members_new();
     struct wire_members ret;
     size_t size = encode(&made);
-    assert_int_equal(wire_members_decode(span_of(buffer, 47), &ret), ERR_SHORT);
+    assert_int_equal(wire_members_decode(span_of(buffer, 55), &ret), ERR_SHORT);
     assert_int_equal(wire_members_decode(span_of(buffer, size - 1), &ret), ERR_SHORT);
     assert_int_equal(wire_members_decode(span_of(buffer, size + 1), &ret), ERR_TRAILING);
     assert_int_equal(decode_changed(40, 1), OK);
@@ -117,13 +122,16 @@ static void test_wire_members_name_each_fault(void **state)
     assert_int_equal(decode_changed(47, RAFT_MEMBERS_MAX + 1), ERR_RANGE);
     assert_int_equal(decode_changed(47, 3), ERR_SHORT);
     assert_int_equal(decode_changed(47, 1), ERR_TRAILING);
-    assert_int_equal(decode_changed(48, 0), ERR_RANGE);                    /* birth */
-    assert_int_equal(decode_changed(48 + 8, 1), ERR_RESERVED);             /* told by nobody */
-    assert_int_equal(decode_changed(48 + 24, 0), ERR_RANGE);               /* node */
-    assert_int_equal(decode_changed(48 + 28, WIRE_NO_MEMBER), ERR_RANGE);  /* membership */
-    assert_int_equal(decode_changed(48 + 28, WIRE_NO_CLUSTER), ERR_RANGE); /* membership */
-    assert_int_equal(decode_changed(48 + 29, 2), ERR_RESERVED);            /* flags */
-    assert_int_equal(decode_changed(48 + 31, 1), ERR_RESERVED);
+    assert_int_equal(decode_changed(52, WIRE_STEP_END), ERR_RANGE);
+    assert_int_equal(decode_changed(53, 1), ERR_RESERVED);
+    assert_int_equal(decode_changed(56, 0), ERR_RANGE);                    /* birth */
+    assert_int_equal(decode_changed(56 + 8, 1), ERR_RESERVED);             /* told by nobody */
+    assert_int_equal(decode_changed(56 + 24, 0), ERR_RANGE);               /* node */
+    assert_int_equal(decode_changed(56 + 28, WIRE_NO_MEMBER), ERR_RANGE);  /* membership */
+    assert_int_equal(decode_changed(56 + 28, WIRE_NO_CLUSTER), ERR_RANGE); /* membership */
+    assert_int_equal(decode_changed(56 + 29, 4), ERR_RESERVED);            /* flags */
+    assert_int_equal(decode_changed(56 + 29, 2), ERR_RANGE);               /* of a voter */
+    assert_int_equal(decode_changed(56 + 31, 1), ERR_RESERVED);
 }
 
 static void test_wire_replace_round_trip(void **state)
@@ -149,6 +157,71 @@ static void test_wire_replace_round_trip(void **state)
     assert_int_equal(wire_replace_decode(span_of(buffer, 24), &ret), ERR_RESERVED);
 }
 
+static struct wire_change change_new(void)
+{
+    static const uint8_t ipv4[4] = {10, 77, 0, 4};
+    return (struct wire_change){.number = 12,
+                                .node = 4,
+                                .action = WIRE_CHANGE_ADD,
+                                .is_learner = true,
+                                .address = address_of_ipv4(ipv4, 7400)};
+}
+
+static enum error change_decode(const struct wire_change *change)
+{
+    struct wire_writer writer = writer_new();
+    struct wire_change ret = {.node = 99};
+    wire_change_encode(&writer, change);
+    enum error error = wire_change_decode(span_of(buffer, writer.size_bytes), &ret);
+    assert_true(error == OK || ret.node == 99);
+    return error;
+}
+
+static void test_wire_change_round_trip(void **state)
+{
+    (void)state;
+    const struct wire_change made = change_new();
+    struct wire_writer writer = writer_new();
+    struct wire_change ret = {.node = 99};
+    wire_change_encode(&writer, &made);
+    assert_int_equal(wire_change_decode(span_of(buffer, 31), &ret), ERR_SHORT);
+    assert_int_equal(wire_change_decode(span_of(buffer, 33), &ret), ERR_TRAILING);
+    assert_int_equal(wire_change_decode(span_of(buffer, 32), &ret), OK);
+    assert_true(ret.number == 12 && ret.node == 4 && ret.action == WIRE_CHANGE_ADD);
+    assert_true(ret.is_learner && !ret.is_forced);
+    assert_true(address_is_equal(&ret.address, &made.address));
+    buffer[11] = 4;
+    assert_int_equal(wire_change_decode(span_of(buffer, 32), &ret), ERR_RESERVED);
+    buffer[11] = 0;
+    buffer[14] = 1;
+    assert_int_equal(wire_change_decode(span_of(buffer, 32), &ret), ERR_RESERVED);
+}
+
+static void test_wire_change_refuses_what_does_not_fit_its_action(void **state)
+{
+    (void)state;
+    struct wire_change change = change_new();
+    change.address = (struct address){0};
+    assert_int_equal(change_decode(&change), ERR_RANGE);
+    change.action = WIRE_CHANGE_REMOVE;
+    assert_int_equal(change_decode(&change), ERR_RANGE); /* a learner */
+    change.is_learner = false;
+    change.is_forced = true;
+    assert_int_equal(change_decode(&change), OK);
+    change.action = WIRE_CHANGE_PROMOTE;
+    assert_int_equal(change_decode(&change), ERR_RANGE); /* forced */
+    change.is_forced = false;
+    assert_int_equal(change_decode(&change), OK);
+    change.address.ip[15] = 1;
+    assert_int_equal(change_decode(&change), ERR_RANGE);
+    change = change_new();
+    change.node = 0;
+    assert_int_equal(change_decode(&change), ERR_RANGE);
+    change = change_new();
+    change.action = WIRE_CHANGE_END;
+    assert_int_equal(change_decode(&change), ERR_RANGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +229,8 @@ int main(void)
         cmocka_unit_test(test_wire_members_take_as_many_as_there_can_be),
         cmocka_unit_test(test_wire_members_name_each_fault),
         cmocka_unit_test(test_wire_replace_round_trip),
+        cmocka_unit_test(test_wire_change_round_trip),
+        cmocka_unit_test(test_wire_change_refuses_what_does_not_fit_its_action),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,158 @@
+/*
+ * Nodes that look for each other. A node that hears no leader says where it is and which storage it
+ * has, to all addresses that it knows; so a node that has moved is found, and a node with an old
+ * [peers] finds the cluster as long as one address is good. A leader asks nodes that are to become
+ * members. Whoever was removed is told.
+ */
+#include "server/replica_internal.h"
+
+#include "wire/wire_presence.h"
+
+/* In longest election timeouts. */
+#define SEEK_TIMEOUTS 2u
+
+bool replica_is_removed(const struct replica *replica)
+{
+    return replica->following.removed_index > replica->commit_index;
+}
+
+static void send_presence(struct replica *replica, const struct address *to,
+                          struct wire_presence *presence)
+{
+    uint64_t index;
+    presence->fingerprint = replica->fingerprint;
+    presence->birth = replica->options.raft.self.birth;
+    presence->cluster = raft_configuration_of(replica->raft, &index)->cluster;
+    presence->commit_index = replica->commit_index;
+    struct wire_writer writer = {.data = replica->shared->message_data,
+                                 .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
+    wire_presence_encode(&writer, presence);
+    replica_send(replica, to, WIRE_PRESENCE, span_of(writer.data, writer.size_bytes));
+}
+
+static void presence_ask(struct replica *replica, const struct address *to)
+{
+    if (to != NULL)
+        send_presence(replica, to, &(struct wire_presence){.is_question = true});
+}
+
+static bool may_ask(struct replica *replica, uint64_t interval_ns)
+{
+    uint64_t now_ns = replica->shared->now_ns;
+    if (now_ns < replica->following.ask_ns)
+        return false;
+    replica->following.ask_ns = now_ns + interval_ns;
+    return true;
+}
+
+void replica_ask_newcomers(struct replica *replica, const struct wanted *wanted)
+{
+    uint64_t index;
+    const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
+    if (!may_ask(replica, replica->options.raft.election_timeout_max_ns))
+        return;
+    for (uint32_t i = 0; i < wanted->count; i++) {
+        const struct wanted_node *node = &wanted->nodes[i];
+        if (raft_configuration_node(now, node->id) != NULL || node->address.port == 0)
+            continue;
+        address_book_note(&replica->book, node->id, &node->address);
+        presence_ask(replica, replica_peer_address(replica, node->id));
+    }
+}
+
+/* Founders find each other by [peers]. */
+static bool hears_nobody(const struct replica *replica)
+{
+    const struct raft_status *status = &replica->status;
+    uint64_t patience_ns = SEEK_TIMEOUTS * replica->options.raft.election_timeout_max_ns;
+    if (status->role == RAFT_LEADER || (!status->is_formed && !replica->options.raft.forms_none))
+        return false;
+    return status->leader_contact_ns == 0 ||
+           replica->shared->now_ns - status->leader_contact_ns >= patience_ns;
+}
+
+void replica_seek(struct replica *replica)
+{
+    if (!hears_nobody(replica) ||
+        !may_ask(replica, SEEK_TIMEOUTS * replica->options.raft.election_timeout_max_ns))
+        return;
+    for (uint16_t id = 1; id <= VOTER_ID_MAX; id++) {
+        const struct address *in_use = address_book_find(&replica->book, id);
+        const struct address *peer = address_book_find_peer(&replica->book, id);
+        if (id == replica->options.raft.self.id)
+            continue;
+        presence_ask(replica, in_use);
+        if (peer != NULL && in_use != NULL && !address_is_equal(peer, in_use))
+            presence_ask(replica, peer);
+    }
+}
+
+/* A member has moved; or somebody of a cluster speaks to a node that is still to join one. */
+static void note_address(struct replica *replica, const struct replica_message *message,
+                         const struct wire_presence *presence)
+{
+    uint64_t index;
+    const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
+    uint32_t slot = raft_configuration_slot(now, presence->birth);
+    bool is_member = slot != RAFT_SLOT_NONE && now->members[slot].storage.id == message->sender;
+    bool is_host = !replica->status.is_formed && presence->cluster != 0;
+    const struct address *known = replica_peer_address(replica, message->sender);
+    struct address base;
+    if ((!is_member && !is_host) || (known != NULL && address_is_equal(known, &message->from)) ||
+        !address_book_base(&replica->book, &message->from, &base))
+        return;
+    address_book_note(&replica->book, message->sender, &base);
+}
+
+static void note_removal(struct replica *replica, const struct wire_presence *presence)
+{
+    uint64_t index;
+    uint64_t cluster = raft_configuration_of(replica->raft, &index)->cluster;
+    if (cluster == 0 || presence->removed != replica->options.raft.self.birth ||
+        presence->cluster != cluster || presence->removed_index <= replica->following.removed_index)
+        return;
+    replica->following.removed_index = presence->removed_index;
+}
+
+/* Only what is committed here and is not known there yet says that a storage was removed. */
+static void presence_answer(struct replica *replica, const struct address *to,
+                            const struct wire_presence *question)
+{
+    uint64_t index;
+    const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
+    struct wire_presence presence = {0};
+    if (now->cluster != 0 && question->cluster == now->cluster && index <= replica->commit_index &&
+        index > question->commit_index &&
+        raft_configuration_slot(now, question->birth) == RAFT_SLOT_NONE) {
+        presence.removed = question->birth;
+        presence.removed_index = index;
+    }
+    send_presence(replica, to, &presence);
+}
+
+void replica_receive_presence(struct replica *replica, const struct replica_message *message)
+{
+    struct wire_presence presence;
+    if (message->sender == 0 || message->sender > VOTER_ID_MAX ||
+        message->sender == replica->options.raft.self.id ||
+        wire_presence_decode(message->body, &presence) != OK) {
+        replica->counters.drop_body++;
+        return;
+    }
+    if (presence.fingerprint != replica->fingerprint) {
+        replica->counters.drop_fingerprint++;
+        return;
+    }
+    note_address(replica, message, &presence);
+    note_removal(replica, &presence);
+    uint64_t index;
+    if (raft_configuration_slot(raft_configuration_of(replica->raft, &index), presence.birth) ==
+        RAFT_SLOT_NONE)
+        replica_note_newcomer(replica,
+                              &(struct replica_newcomer){.birth = presence.birth,
+                                                         .cluster = presence.cluster,
+                                                         .heard_ns = replica->shared->now_ns,
+                                                         .id = message->sender});
+    if (presence.is_question)
+        presence_answer(replica, &message->from, &presence);
+}

@@ -1,0 +1,77 @@
+/*
+ * Which nodes are wanted as members, and the next step of a shard towards that. The configuration
+ * of shard 0 says it: an operator changes that one, and the leaders of the other shards follow it
+ * once it is committed. Each change has the next number, and each shard's configuration has the
+ * number that it follows, so a leader that knows only an older one undoes nothing.
+ *
+ * A step is one configuration. Nothing is kept between two steps but the configuration itself:
+ * whoever leads goes on with what it finds.
+ *
+ * Owner: the caller. Pure.
+ */
+#ifndef POLLUX_SERVER_WANTED_H
+#define POLLUX_SERVER_WANTED_H
+
+#include "base/address.h"
+#include "raft/configuration.h"
+
+/* Beside them a configuration has room for the replacement of every voter. */
+#define WANTED_NODES_MAX (RAFT_MEMBERS_MAX - NODES_MAX)
+
+struct wanted_node {
+    uint16_t id;
+    bool is_learner;        /* and stays one */
+    struct address address; /* of shard 0; zero: not known */
+};
+
+struct wanted {
+    uint32_t number;
+    uint32_t count;
+    struct wanted_node nodes[RAFT_MEMBERS_MAX];
+};
+
+/* The nodes of this configuration but those that are going. */
+void wanted_of(const struct raft_configuration *configuration, struct wanted *ret_wanted);
+
+/* NULL: the node is not wanted. */
+const struct wanted_node *wanted_find(const struct wanted *wanted, uint16_t id);
+
+enum wanted_action { WANTED_ADD = 1, WANTED_PROMOTE, WANTED_REMOVE, WANTED_UPDATE, WANTED_END };
+
+struct wanted_change {
+    enum wanted_action action;
+    struct wanted_node node; /* promote, remove: the id alone */
+};
+
+/*
+ * Changes what is wanted, and its number; nothing if it is so already. ERR_NOT_FOUND: there is no
+ * such node to promote or update. ERR_ARGUMENT: the node to add is there at another address, or is
+ * no learner; no voter would stay. ERR_FULL: as many nodes as there may be. Nothing is changed
+ * then.
+ */
+MUST_USE enum error wanted_edit(struct wanted *wanted, const struct wanted_change *change);
+
+/* What a leader knows of its members, as sets of slots, and of nodes that are to become some. */
+struct wanted_known {
+    uint64_t self;                     /* the leader's birth */
+    uint32_t heard;                    /* lately; the leader itself, too */
+    uint32_t caught_up;                /* learners that may become voters */
+    uint64_t births[RAFT_MEMBERS_MAX]; /* of wanted->nodes: the storage that the node has; 0: not
+                                          known */
+};
+
+enum wanted_step {
+    WANTED_DONE,        /* everything is as wanted, or the leader does not know what is wanted */
+    WANTED_PROPOSE,     /* propose *ret_next */
+    WANTED_HAND_OVER,   /* the leader is to go: it hands over leadership first */
+    WANTED_BUSY,        /* a change is under way */
+    WANTED_ASK_NODE,    /* a node has not said which storage it has */
+    WANTED_CATCH_UP,    /* a learner lacks records */
+    WANTED_LACK_QUORUM, /* too few of those who would count then were heard of lately */
+    WANTED_STEP_END
+};
+
+enum wanted_step wanted_next(const struct raft_configuration *now, const struct wanted *wanted,
+                             const struct wanted_known *known, struct raft_configuration *ret_next);
+
+#endif

@@ -1,0 +1,330 @@
+/* Which members are wanted, and how a shard comes to have them, step by step. */
+#include "server/wanted.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HEARD_ALL UINT32_MAX
+
+static struct address address_new(uint16_t id)
+{
+    const uint8_t ipv4[4] = {10, 77, 0, (uint8_t)id};
+    return address_of_ipv4(ipv4, 7400);
+}
+
+/* Of node n the storage is n. */
+static struct raft_configuration voters_new(uint16_t count)
+{
+    struct raft_configuration made = {.cluster = 1, .number = 10};
+    for (uint16_t id = 1; id <= count; id++) {
+        struct address address = address_new(id);
+        struct raft_member member = {
+            .storage = {.birth = id, .id = id}, .membership = RAFT_VOTER, .port = address.port};
+        memcpy(member.address, address.ip, sizeof(address.ip));
+        assert_int_equal(raft_configuration_add(&made, &member), OK);
+    }
+    return made;
+}
+
+static struct wanted edited(const struct raft_configuration *from, enum wanted_action action,
+                            uint16_t id)
+{
+    struct wanted wanted;
+    wanted_of(from, &wanted);
+    struct wanted_change change = {.action = action, .node = {.id = id}};
+    if (action == WANTED_ADD || action == WANTED_UPDATE)
+        change.node.address = address_new(id);
+    assert_int_equal(wanted_edit(&wanted, &change), OK);
+    return wanted;
+}
+
+/* The leader has storage 1, hears everybody, and knows that a newcomer has the storage of its
+ * number. */
+static struct wanted_known known_new(const struct wanted *wanted)
+{
+    struct wanted_known known = {.self = 1, .heard = HEARD_ALL};
+    for (uint32_t i = 0; i < wanted->count; i++)
+        known.births[i] = wanted->nodes[i].id;
+    return known;
+}
+
+static const struct raft_member *member_of(const struct raft_configuration *in, uint64_t birth)
+{
+    uint32_t slot = raft_configuration_slot(in, birth);
+    assert_true(slot != RAFT_SLOT_NONE);
+    return &in->members[slot];
+}
+
+/* Takes the step that is proposed; leaves a joint configuration, as the core does. */
+static void propose(struct raft_configuration *now, const struct wanted *wanted,
+                    const struct wanted_known *known)
+{
+    struct raft_configuration next;
+    assert_int_equal(wanted_next(now, wanted, known, &next), WANTED_PROPOSE);
+    assert_true(raft_configuration_may_follow(now, &next));
+    if (!raft_configuration_is_joint(&next)) {
+        *now = next;
+        return;
+    }
+    struct raft_configuration after;
+    assert_int_equal(wanted_next(&next, wanted, known, &after), WANTED_BUSY);
+    raft_configuration_leave_joint(&next, &after);
+    assert_true(raft_configuration_may_follow(&next, &after));
+    *now = after;
+}
+
+static void test_wanted_node_becomes_a_learner_and_then_a_voter(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct wanted wanted = edited(&now, WANTED_ADD, 200);
+    struct wanted_known known = known_new(&wanted);
+    assert_int_equal(wanted.number, 11);
+    known.births[3] = 0;
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_PROPOSE); /* the number */
+    known.births[3] = 200;
+    propose(&now, &wanted, &known);
+    assert_int_equal(now.number, 11);
+    assert_int_equal(member_of(&now, 200)->membership, RAFT_LEARNER);
+    assert_int_equal(member_of(&now, 200)->port, 7400);
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_CATCH_UP);
+    known.caught_up = UINT32_C(1) << raft_configuration_slot(&now, 200);
+    propose(&now, &wanted, &known);
+    assert_int_equal(member_of(&now, 200)->membership, RAFT_VOTER);
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_DONE);
+}
+
+static void test_wanted_node_that_does_not_answer_is_waited_for(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct wanted wanted = edited(&now, WANTED_ADD, 4);
+    struct wanted_known known = known_new(&wanted);
+    known.births[3] = 0;
+    propose(&now, &wanted, &known);
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_ASK_NODE);
+}
+
+static void test_wanted_learner_stays_one_until_it_is_promoted(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct wanted wanted;
+    wanted_of(&now, &wanted);
+    const struct wanted_change change = {
+        .action = WANTED_ADD, .node = {.id = 4, .is_learner = true, .address = address_new(4)}};
+    assert_int_equal(wanted_edit(&wanted, &change), OK);
+    struct wanted_known known = known_new(&wanted);
+    known.caught_up = UINT32_MAX;
+    propose(&now, &wanted, &known);
+    assert_true(member_of(&now, 4)->stays_learner);
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_DONE);
+    wanted = edited(&now, WANTED_UPDATE, 4); /* to where it is */
+    assert_int_equal(wanted.number, now.number);
+    const struct wanted_change move = {.action = WANTED_UPDATE,
+                                       .node = {.id = 4, .address = address_new(5)}};
+    assert_int_equal(wanted_edit(&wanted, &move), OK);
+    propose(&now, &wanted, &known);
+    assert_true(member_of(&now, 4)->stays_learner);
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_DONE);
+    wanted = edited(&now, WANTED_PROMOTE, 4);
+    propose(&now, &wanted, &known);
+    assert_int_equal(member_of(&now, 4)->membership, RAFT_LEARNER);
+    propose(&now, &wanted, &known);
+    assert_int_equal(member_of(&now, 4)->membership, RAFT_VOTER);
+}
+
+static void test_wanted_removal_takes_a_live_majority_of_those_who_stay(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct wanted wanted = edited(&now, WANTED_REMOVE, 3);
+    struct wanted_known known = known_new(&wanted);
+    known.heard = 5; /* 1 and 3: of 1 and 2 that is no majority */
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_LACK_QUORUM);
+    known.heard = 3;
+    propose(&now, &wanted, &known);
+    assert_int_equal(raft_configuration_slot(&now, 3), RAFT_SLOT_NONE);
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_DONE);
+}
+
+static void test_wanted_removal_of_the_leader_hands_over_first(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct wanted wanted = edited(&now, WANTED_REMOVE, 1);
+    struct wanted_known known = known_new(&wanted);
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_HAND_OVER);
+    known.self = 2;
+    propose(&now, &wanted, &known);
+    assert_int_equal(raft_configuration_slot(&now, 1), RAFT_SLOT_NONE);
+}
+
+static void test_wanted_of_an_older_number_undoes_nothing(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct wanted old;
+    wanted_of(&now, &old);
+    struct wanted wanted = edited(&now, WANTED_ADD, 4);
+    struct wanted_known known = known_new(&wanted);
+    propose(&now, &wanted, &known);
+    assert_int_equal(wanted_next(&now, &old, &known, &next), WANTED_DONE);
+}
+
+static void test_wanted_voter_that_is_to_be_a_learner_goes_first(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct wanted wanted;
+    wanted_of(&now, &wanted);
+    wanted.number++;
+    wanted.nodes[2].is_learner = true;
+    struct wanted_known known = known_new(&wanted);
+    propose(&now, &wanted, &known);
+    assert_int_equal(raft_configuration_slot(&now, 3), RAFT_SLOT_NONE);
+    propose(&now, &wanted, &known);
+    assert_true(member_of(&now, 3)->stays_learner);
+}
+
+static void test_wanted_learner_of_a_replacement_is_left_alone(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct raft_member learner = now.members[2];
+    learner.storage.birth = 103;
+    learner.membership = RAFT_LEARNER;
+    assert_int_equal(raft_configuration_add(&now, &learner), OK);
+    struct wanted wanted;
+    wanted_of(&now, &wanted);
+    assert_int_equal(wanted.count, 3);
+    struct wanted_known known = known_new(&wanted);
+    known.caught_up = UINT32_MAX;
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_DONE);
+    wanted = edited(&now, WANTED_REMOVE, 3);
+    propose(&now, &wanted, &known); /* the learner */
+    assert_int_equal(raft_configuration_slot(&now, 103), RAFT_SLOT_NONE);
+    propose(&now, &wanted, &known);
+    assert_int_equal(raft_configuration_slot(&now, 3), RAFT_SLOT_NONE);
+}
+
+static void test_wanted_lost_learner_makes_way_for_its_successor(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct wanted wanted = edited(&now, WANTED_ADD, 4);
+    struct wanted_known known = known_new(&wanted);
+    propose(&now, &wanted, &known);
+    known.births[3] = 104;
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_CATCH_UP); /* it is heard */
+    known.heard = 7;
+    propose(&now, &wanted, &known);
+    assert_int_equal(raft_configuration_slot(&now, 4), RAFT_SLOT_NONE);
+    assert_int_equal(member_of(&now, 104)->membership, RAFT_LEARNER);
+}
+
+static void test_wanted_address_is_changed_in_one_step(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct wanted wanted;
+    wanted_of(&now, &wanted);
+    const struct wanted_change change = {.action = WANTED_UPDATE,
+                                         .node = {.id = 2, .address = address_new(22)}};
+    assert_int_equal(wanted_edit(&wanted, &change), OK);
+    struct wanted_known known = known_new(&wanted);
+    propose(&now, &wanted, &known);
+    assert_int_equal(member_of(&now, 2)->address[15], 22);
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_DONE);
+}
+
+static void test_wanted_edit_is_safe_to_repeat(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct wanted wanted = edited(&now, WANTED_ADD, 3);
+    assert_int_equal(wanted.number, 10);
+    wanted = edited(&now, WANTED_PROMOTE, 3);
+    assert_int_equal(wanted.number, 10);
+    wanted = edited(&now, WANTED_REMOVE, 4);
+    assert_int_equal(wanted.number, 10);
+    wanted = edited(&now, WANTED_UPDATE, 3);
+    assert_int_equal(wanted.number, 10);
+}
+
+static enum error edit(struct wanted *wanted, enum wanted_action action, uint16_t id)
+{
+    const struct wanted_change change = {.action = action,
+                                         .node = {.id = id, .address = address_new(99)}};
+    struct wanted before = *wanted;
+    enum error error = wanted_edit(wanted, &change);
+    assert_true(error == OK || memcmp(&before, wanted, sizeof(before)) == 0);
+    return error;
+}
+
+static void test_wanted_edit_refuses(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(1);
+    struct wanted wanted;
+    wanted_of(&now, &wanted);
+    assert_int_equal(edit(&wanted, WANTED_ADD, 1), ERR_ARGUMENT); /* at another address */
+    assert_int_equal(edit(&wanted, WANTED_PROMOTE, 2), ERR_NOT_FOUND);
+    assert_int_equal(edit(&wanted, WANTED_UPDATE, 2), ERR_NOT_FOUND);
+    assert_int_equal(edit(&wanted, WANTED_REMOVE, 1), ERR_ARGUMENT); /* the last voter */
+    assert_int_equal(edit(&wanted, WANTED_END, 1), ERR_ARGUMENT);
+    now = voters_new(NODES_MAX);
+    wanted_of(&now, &wanted);
+    assert_int_equal(edit(&wanted, WANTED_ADD, 100), ERR_FULL);
+    wanted.number = UINT32_MAX;
+    assert_int_equal(edit(&wanted, WANTED_REMOVE, 1), ERR_FULL);
+}
+
+static void test_wanted_with_too_many_nodes_is_refused(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(1);
+    struct wanted wanted;
+    wanted_of(&now, &wanted);
+    for (uint16_t id = 2; id <= WANTED_NODES_MAX; id++) {
+        const struct wanted_change change = {
+            .action = WANTED_ADD, .node = {.id = id, .is_learner = true, .address.port = 1}};
+        assert_int_equal(wanted_edit(&wanted, &change), OK);
+    }
+    const struct wanted_change change = {.action = WANTED_ADD,
+                                         .node = {.id = 99, .is_learner = true, .address.port = 1}};
+    assert_int_equal(wanted_edit(&wanted, &change), ERR_FULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wanted_node_becomes_a_learner_and_then_a_voter),
+        cmocka_unit_test(test_wanted_node_that_does_not_answer_is_waited_for),
+        cmocka_unit_test(test_wanted_learner_stays_one_until_it_is_promoted),
+        cmocka_unit_test(test_wanted_removal_takes_a_live_majority_of_those_who_stay),
+        cmocka_unit_test(test_wanted_removal_of_the_leader_hands_over_first),
+        cmocka_unit_test(test_wanted_of_an_older_number_undoes_nothing),
+        cmocka_unit_test(test_wanted_voter_that_is_to_be_a_learner_goes_first),
+        cmocka_unit_test(test_wanted_learner_of_a_replacement_is_left_alone),
+        cmocka_unit_test(test_wanted_lost_learner_makes_way_for_its_successor),
+        cmocka_unit_test(test_wanted_address_is_changed_in_one_step),
+        cmocka_unit_test(test_wanted_edit_is_safe_to_repeat),
+        cmocka_unit_test(test_wanted_edit_refuses),
+        cmocka_unit_test(test_wanted_with_too_many_nodes_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

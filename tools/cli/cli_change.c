@@ -1,0 +1,212 @@
+/*
+ * `pollux member add|promote|remove|update`: which nodes are wanted as members. The leader of shard
+ * 0 notes it, and all shards follow by themselves; the command shows how far they are. Repeating it
+ * is safe, and goes on where an earlier run stopped.
+ */
+#include "tools/cli/cli_commands.h"
+#include "tools/cli/cli_member_survey.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define ROUND_NS    (200u * 1000 * 1000)
+#define TIMEOUT_NS  (2000u * 1000 * 1000)
+#define TOLD_ROUNDS 10
+#define NOT_TOLD    UINT8_MAX
+
+struct run {
+    struct plx_client *client;
+    const struct cli_arguments *arguments;
+    struct member_survey *survey;
+    struct plx_change change;
+    uint64_t until_ns; /* 0: no end */
+    uint64_t rounds;
+    uint8_t told[SHARDS_ASKED_MAX]; /* enum change_state, printed last */
+};
+
+static const struct word {
+    const char *text;
+    enum plx_change_action action;
+    int operand_count; /* the word itself, too */
+} words[] = {{"add", PLX_CHANGE_ADD, 3},
+             {"promote", PLX_CHANGE_PROMOTE, 2},
+             {"remove", PLX_CHANGE_REMOVE, 2},
+             {"update", PLX_CHANGE_UPDATE, 3}};
+
+static const struct word *word_of(const char *what)
+{
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(words[i].text, what) == 0)
+            return &words[i];
+    }
+    return NULL;
+}
+
+bool member_is_change(const char *what)
+{
+    return word_of(what) != NULL;
+}
+
+/* 0, or the exit code. */
+static int read_operands(struct run *run)
+{
+    const struct cli_arguments *arguments = run->arguments;
+    const struct word *word = word_of(arguments->operands[0]);
+    struct plx_change *change = &run->change;
+    *change = (struct plx_change){.action = word->action,
+                                  .is_learner = arguments->is_learner,
+                                  .is_forced = arguments->is_force};
+    if (arguments->operand_count != word->operand_count)
+        return cli_usage_error(arguments, word->operand_count == 3
+                                              ? "which node, and where? give number and ip:port"
+                                              : "which node? give its number alone");
+    if (!members_node_parse(arguments->operands[1], &change->node))
+        return cli_usage_error(arguments, "'%s' is not a node's number (1 to 255)",
+                               arguments->operands[1]);
+    if (word->operand_count == 3 && !members_address_parse(arguments->operands[2], change))
+        return cli_usage_error(arguments, "'%s' is not ip:port, as in [peers]",
+                               arguments->operands[2]);
+    if (change->is_learner && change->action != PLX_CHANGE_ADD)
+        return cli_usage_error(arguments, "--learner: only of member add");
+    if (change->is_forced && change->action != PLX_CHANGE_REMOVE)
+        return cli_usage_error(arguments, "--force: only of member remove");
+    return 0;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* False: the time is over. */
+static bool wait_round(struct run *run)
+{
+    (void)plx_poll(run->client, ROUND_NS);
+    run->rounds++;
+    return run->until_ns == 0 || now_ns() < run->until_ns;
+}
+
+static const char *refusal_text(const struct run *run, enum plx_outcome outcome)
+{
+    bool is_add = run->change.action == PLX_CHANGE_ADD;
+    switch (outcome) {
+    case PLX_NOT_FOUND:
+        return "there is no such node";
+    case PLX_MISMATCH:
+        return is_add ? "the node is a member already, at another address or in another role: see "
+                        "member list, update and promote"
+                      : "no voter would stay";
+    case PLX_E_PERMISSION:
+        return "too few of those who would stay are heard, and the cluster would stand still. "
+               "Start them, or give --force";
+    case PLX_E_UNSUPPORTED:
+        return "the node's storage belongs to another cluster: give the node an empty directory";
+    case PLX_E_OVERLOADED:
+        return "there are as many nodes as there may be, or the log is full";
+    default:
+        return plx_outcome_text(outcome);
+    }
+}
+
+static void tell_pending(const struct run *run)
+{
+    if (run->rounds != TOLD_ROUNDS)
+        return;
+    if (run->change.action == PLX_CHANGE_ADD)
+        printf(
+            "node %u: does not say yet which storage it has; is it running at this address, with "
+            "join = true?\n",
+            run->change.node);
+    else
+        printf("node %u: an earlier change is under way\n", run->change.node);
+    fflush(stdout);
+}
+
+/* Until the cluster has noted it. 0, or the exit code. */
+static int order(struct run *run)
+{
+    for (;;) {
+        enum plx_outcome outcome = plx_change(run->client, &run->change, TIMEOUT_NS);
+        if (outcome == PLX_OK)
+            return 0;
+        if (outcome != PLX_UNKNOWN && outcome != PLX_E_UNREACHABLE && outcome != PLX_TIMEOUT) {
+            fprintf(stderr, "pollux: member: nothing changed: %s\n", refusal_text(run, outcome));
+            return plx_outcome_exit_code(
+                outcome == PLX_MISMATCH || outcome == PLX_NOT_FOUND ? PLX_E_PERMISSION : outcome);
+        }
+        tell_pending(run);
+        if (!wait_round(run)) {
+            fprintf(stderr, "pollux: member: not noted in time: repeat the command\n");
+            return plx_outcome_exit_code(PLX_UNKNOWN);
+        }
+    }
+}
+
+static void tell(struct run *run, const struct members_view *view, enum change_state state)
+{
+    static const char *const texts[] = {[CHANGE_DONE] = "done",
+                                        [CHANGE_WAITING] = "is to follow",
+                                        [CHANGE_LEARNING] = "is a learner",
+                                        [CHANGE_JOINING] = "becomes a voter",
+                                        [CHANGE_LEAVING] = "is still a member",
+                                        [CHANGE_NO_LEADER] = "nobody leads with a fresh quorum"};
+    uint16_t shard = view->shard;
+    if (run->told[shard] == state && (state == CHANGE_DONE || run->rounds % TOLD_ROUNDS != 0))
+        return;
+    run->told[shard] = (uint8_t)state;
+    const char *step = members_step_text(view->step);
+    printf("shard %u: node %u %s%s%s\n", shard, run->change.node, texts[state],
+           step[0] != '\0' ? ": " : "", step);
+    fflush(stdout);
+}
+
+/* Until every shard has followed. 0, or the exit code. */
+static int follow(struct run *run)
+{
+    static const struct cli_arguments ask = {.timeout_ns = 0};
+    memset(run->told, NOT_TOLD, sizeof(run->told));
+    for (;;) {
+        const struct member_survey *survey = run->survey;
+        bool is_done = true;
+        member_survey_take(run->client, &ask, run->survey);
+        for (uint16_t shard = 0; shard < survey->shard_count; shard++) {
+            const struct members_view *view = &survey->views[shard];
+            enum change_state state =
+                members_change_state(view, &run->change, survey->views[0].change);
+            tell(run, view, state);
+            is_done &= state == CHANGE_DONE;
+        }
+        if (is_done && survey->answered > 0)
+            return 0;
+        if (!wait_round(run)) {
+            fprintf(stderr, "pollux: member: it goes on by itself: see pollux member list\n");
+            return plx_outcome_exit_code(PLX_UNKNOWN);
+        }
+    }
+}
+
+int member_change(struct plx_client *client, const struct cli_arguments *arguments,
+                  struct member_survey *survey)
+{
+    struct run run = {.client = client, .arguments = arguments, .survey = survey};
+    int code = read_operands(&run);
+    if (code != 0)
+        return code;
+    if (arguments->timeout_ns != 0)
+        run.until_ns = now_ns() + arguments->timeout_ns;
+    code = order(&run);
+    if (code != 0)
+        return code;
+    if (arguments->is_no_wait) {
+        printf("node %u: noted; the shards follow by themselves\n", run.change.node);
+        return 0;
+    }
+    code = follow(&run);
+    if (code == 0)
+        printf("node %u: done in every shard\n", run.change.node);
+    return code;
+}
