@@ -124,9 +124,11 @@ void log_close(struct log *log);
  * begin behind a snapshot that was there before it. */
 bool log_is_unused(const struct log_recovery *recovery);
 
-/* The number of this start (log_options.start), which is durable since log_open. */
+/* The number of this start, durable since log_open: drawn (log_options.start), but for the low 24
+ * bits, which count the starts. */
 uint64_t log_start(const struct log *log);
-/* Whether the number is one of the last LOG_STARTS_MAX starts of this file, this one among them. */
+/* Whether the number is one of the last LOG_STARTS_MAX starts of this file, this one among them, or
+ * of one before these by its count. */
 bool log_had_start(const struct log *log, uint64_t start);
 
 /* The last start of another storage that this one has heard of. */

@@ -253,7 +253,7 @@ void hard_state_set(struct log *log, uint64_t term, uint64_t vote);
 /* Stores what a start has found once more: a killed process may have left it in a cache. */
 void births_rewrite(struct log *log);
 /* starts.c: adds a start to the list; 0: none. Durable with the next persist. */
-void starts_note(struct log *log, uint64_t start);
+void starts_note(struct log *log, uint64_t random);
 /* heard_starts.c */
 void heard_load(struct log *log);
 /* As births_rewrite. */

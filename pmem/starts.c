@@ -9,6 +9,10 @@
  * number survives, the next start takes its place; if only the count does, the newest place holds a
  * number of LOG_STARTS_MAX starts ago, or none. A number that rots is missing, so this storage then
  * counts as set back where that number is the last that was heard. A count that rots begins anew.
+ *
+ * The low bits of a number are its count. A node that starts again and again while nobody hears it
+ * would forget the last start that was heard, and count as set back: so a number that the list is
+ * too short for is believed, if its count says so.
  */
 #include "base/crc32c.h"
 #include "base/le.h"
@@ -26,20 +30,29 @@ static size_t start_offset(uint32_t count)
     return LOG_STARTS_OFFSET + (size_t)(count % LOG_STARTS_MAX) * 8;
 }
 
-void starts_note(struct log *log, uint64_t start)
+#define COUNT_BITS 24u
+#define COUNT_MASK ((UINT64_C(1) << COUNT_BITS) - 1)
+
+static uint64_t number_of(uint64_t random, uint32_t count)
+{
+    uint64_t number = (random & ~COUNT_MASK) | (count & COUNT_MASK);
+    return number != 0 ? number : COUNT_MASK + 1;
+}
+
+void starts_note(struct log *log, uint64_t random)
 {
     uint8_t words[LOG_STARTS_MAX * 8];
     uint64_t word = le64_load(log->data + LOG_STARTS_COUNT_OFFSET);
     uint32_t count = (uint32_t)word;
-    if (start == 0)
+    if (random == 0)
         return;
     if (word != count_encode(log, count))
         count = 0;
     memcpy(words, log->data + LOG_STARTS_OFFSET, sizeof(words)); /* may be in a cache only */
     medium_write(log->medium, LOG_STARTS_OFFSET, words, sizeof(words));
-    medium_write_word(log->medium, start_offset(count), start);
+    log->start = number_of(random, count);
+    medium_write_word(log->medium, start_offset(count), log->start);
     medium_write_word(log->medium, LOG_STARTS_COUNT_OFFSET, count_encode(log, count + 1));
-    log->start = start;
 }
 
 uint64_t log_start(const struct log *log)
@@ -53,5 +66,6 @@ bool log_had_start(const struct log *log, uint64_t start)
         if (start != 0 && le64_load(log->data + start_offset(i)) == start)
             return true;
     }
-    return false;
+    uint64_t age = (log->start - start) & COUNT_MASK;
+    return start != 0 && age >= LOG_STARTS_MAX && age <= COUNT_MASK / 2;
 }
