@@ -33,6 +33,25 @@ void check_is_bad(struct check *check, const char *format, ...)
     check->is_bad = true;
 }
 
+static void check_election_timeout(struct check *check, uint64_t sync_ns)
+{
+    uint64_t timeout_ms = medium_watch_timeout_ns(sync_ns) / MS_NS;
+    uint64_t configured_ms = check->config->election_timeout_min_ns / MS_NS;
+    double sync_ms = (double)sync_ns / (double)MS_NS;
+    if (timeout_ms > configured_ms)
+        check_is_bad(check,
+                     "[cluster] election_timeout_min = %lums: a small write takes %.3f ms to "
+                     "become durable, so elections are slow: use a faster medium, or set "
+                     "election_timeout_min = %lums and election_timeout_max = %lums on all nodes",
+                     (unsigned long)configured_ms, sync_ms, (unsigned long)timeout_ms,
+                     (unsigned long)(2 * timeout_ms));
+    else
+        check_good(check,
+                   "[cluster] election_timeout_min = %lums: long enough for the medium; a small "
+                   "write takes %.3f ms to become durable",
+                   (unsigned long)configured_ms, sync_ms);
+}
+
 /* Whether the medium is the right one, and how fast. */
 static void check_medium(struct check *check, const struct node_identity *identity)
 {
@@ -51,21 +70,14 @@ static void check_medium(struct check *check, const struct node_identity *identi
     else
         check_good(check, "[node] directory: lies on the medium %s, as when it was made",
                    medium_kind_name(probe.medium));
-    uint64_t timeout_ms = medium_watch_timeout_ns(probe.sync_ns) / MS_NS;
-    uint64_t configured_ms = config->election_timeout_min_ns / MS_NS;
-    double sync_ms = (double)probe.sync_ns / (double)MS_NS;
-    if (timeout_ms > configured_ms)
-        check_is_bad(check,
-                     "[cluster] election_timeout_min = %lums: a small write takes %.3f ms to "
-                     "become durable, so elections are slow: use a faster medium, or set "
-                     "election_timeout_min = %lums and election_timeout_max = %lums on all nodes",
-                     (unsigned long)configured_ms, sync_ms, (unsigned long)timeout_ms,
-                     (unsigned long)(2 * timeout_ms));
-    else
-        check_good(check,
-                   "[cluster] election_timeout_min = %lums: long enough for the medium; a small "
-                   "write takes %.3f ms to become durable",
-                   (unsigned long)configured_ms, sync_ms);
+    if (probe.is_volatile)
+        check_is_bad(check, "[node] directory: lies on a file system in memory: nothing there "
+                            "survives a power loss; choose another place");
+    if (probe.medium == MEDIUM_EMULATED && config->medium != MEDIUM_EMULATED)
+        check_is_bad(check, "[node] directory: the medium is emulated, and does not survive a "
+                            "power loss: take PMEM2_FORCE_GRANULARITY out of the environment, or, "
+                            "for tests, set [node] medium = emulated");
+    check_election_timeout(check, probe.sync_ns);
 }
 
 static void check_directory(struct check *check)

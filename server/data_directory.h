@@ -20,6 +20,7 @@
 /* What lies under a directory. */
 struct data_directory_probe {
     enum medium_kind medium;
+    bool is_volatile; /* a file system in memory */
     uint64_t sync_ns; /* until a small write is durable: the shortest of a few */
 };
 

@@ -51,7 +51,9 @@ enum error data_directory_probe(const struct config *config, struct data_directo
         snprintf(ret_text, DATA_DIRECTORY_TEXT_BYTES, "%.200s: a sync failed; check the medium",
                  path);
     else
-        *ret_probe = (struct data_directory_probe){medium_kind(medium), sync_ns};
+        *ret_probe = (struct data_directory_probe){.medium = medium_kind(medium),
+                                                   .is_volatile = medium_is_volatile(medium),
+                                                   .sync_ns = sync_ns};
     medium_close(medium);
     (void)unlink(path);
     return error;

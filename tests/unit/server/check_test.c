@@ -9,8 +9,10 @@
 #include "server/data_directory.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define MIB (UINT64_C(1) << 20)
@@ -52,7 +54,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     assert_non_null(f);
     unsetenv("PMEM2_FORCE_GRANULARITY");
-    snprintf(f->folder, sizeof(f->folder), "/tmp/pollux-check-XXXXXX");
+    snprintf(f->folder, sizeof(f->folder), "/var/tmp/pollux-check-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     f->config = (struct config){.id = 1,
                                 .log_size_bytes = 16 * MIB,
@@ -158,6 +160,35 @@ static void test_check_finds_another_medium(void **state)
     unsetenv("PMEM2_FORCE_GRANULARITY");
 }
 
+static void test_check_finds_a_medium_that_is_emulated(void **state)
+{
+    struct fixture *f = *state;
+    setenv("PMEM2_FORCE_GRANULARITY", "CACHE_LINE", 1);
+    init(f);
+    expect_bad(f, "[node] directory: the medium is emulated", "[node] medium = emulated");
+    f->config.medium = MEDIUM_EMULATED;
+    assert_true(check(f));
+    unsetenv("PMEM2_FORCE_GRANULARITY");
+}
+
+static void test_check_finds_a_file_system_in_memory(void **state)
+{
+    struct fixture *f = *state;
+    char on_disk[sizeof(f->folder)];
+    struct statfs status;
+    if (statfs("/dev/shm", &status) != 0 || status.f_type != TMPFS_MAGIC) {
+        print_message("/dev/shm is no file system in memory\n");
+        skip();
+    }
+    memcpy(on_disk, f->folder, sizeof(on_disk));
+    assert_int_equal(rmdir(on_disk), 0);
+    snprintf(f->folder, sizeof(f->folder), "/dev/shm/pollux-check-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    snprintf(f->config.directory, sizeof(f->config.directory), "%s/node", f->folder);
+    init(f);
+    expect_bad(f, "[node] directory: lies on a file system in memory", "choose another place");
+}
+
 static void test_check_finds_timeouts_that_do_not_fit_the_medium(void **state)
 {
     struct fixture *f = *state;
@@ -234,6 +265,8 @@ int main(void)
         TEST(test_check_finds_a_missing_directory),
         TEST(test_check_finds_the_directory_of_another_node),
         TEST(test_check_finds_another_medium),
+        TEST(test_check_finds_a_medium_that_is_emulated),
+        TEST(test_check_finds_a_file_system_in_memory),
         TEST(test_check_finds_timeouts_that_do_not_fit_the_medium),
         TEST(test_check_finds_files_that_overrule_settings),
         TEST(test_check_finds_sizes_that_do_not_fit),
