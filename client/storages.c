@@ -10,7 +10,9 @@ static_assert((int)PLX_LEARNER == WIRE_LEARNER, "memberships are told by value")
 static_assert((int)PLX_VOTER == WIRE_VOTER, "memberships are told by value");
 static_assert((int)PLX_INCOMING == WIRE_INCOMING, "memberships are told by value");
 static_assert((int)PLX_OUTGOING == WIRE_OUTGOING, "memberships are told by value");
-static_assert((int)PLX_NO_CLUSTER == WIRE_NO_CLUSTER, "memberships are told by value");
+static_assert((int)PLX_NO_CLUSTER == WIRE_NO_CLUSTER && (int)PLX_SET_BACK == WIRE_SET_BACK &&
+                  (int)PLX_ERA_OVER == WIRE_ERA_OVER,
+              "memberships are told by value");
 
 static struct plx_member member_of(const struct wire_member *told)
 {

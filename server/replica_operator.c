@@ -17,6 +17,10 @@ static_assert((int)RAFT_MEMBERSHIP_END == WIRE_NO_CLUSTER, "memberships are told
 
 uint8_t replica_membership(const struct replica *replica)
 {
+    if (replica->set_back.node != 0)
+        return WIRE_SET_BACK;
+    if (replica->newer_era != 0)
+        return WIRE_ERA_OVER;
     if (!replica->status.is_formed)
         return RAFT_MEMBERSHIP_END;
     return (uint8_t)(replica_is_removed(replica) ? RAFT_NO_MEMBER : replica->status.membership);

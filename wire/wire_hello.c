@@ -105,7 +105,7 @@ static enum error hello_reply_check(struct span bytes)
         return ERR_RANGE;
     uint16_t node_count = le16_load(from + 60);
     if (node_count == 0 || node_count > NODES_MAX || from[62] > WIRE_ROLE_LEADER ||
-        from[65] > WIRE_NO_CLUSTER)
+        from[65] > WIRE_ERA_OVER)
         return ERR_RANGE;
     uint16_t shard_count = le16_load(from + 66);
     uint16_t lane_count = le16_load(from + 70);

@@ -33,6 +33,8 @@ enum wire_membership {
     WIRE_INCOMING,
     WIRE_OUTGOING,
     WIRE_NO_CLUSTER, /* it knows no configuration */
+    WIRE_SET_BACK,   /* to an earlier state of its own: it takes part in nothing */
+    WIRE_ERA_OVER,   /* the cluster was put together anew without it: nor does it */
 };
 
 struct wire_hello_reply {

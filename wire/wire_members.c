@@ -134,7 +134,7 @@ static enum error head_check(const uint8_t *from)
         return ERR_RESERVED;
     if (le64_load(from + 8) == 0 || !is_node(le16_load(from + 40)) ||
         le16_load(from + 42) > VOTER_ID_MAX || from[44] > WIRE_ROLE_LEADER ||
-        from[45] > WIRE_NO_CLUSTER || from[47] > RAFT_MEMBERS_MAX || from[52] >= WIRE_STEP_END)
+        from[45] > WIRE_ERA_OVER || from[47] > RAFT_MEMBERS_MAX || from[52] >= WIRE_STEP_END)
         return ERR_RANGE;
     return OK;
 }

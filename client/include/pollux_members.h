@@ -21,6 +21,8 @@ enum plx_membership {
     PLX_INCOMING,   /* a voter of the configuration that is to come */
     PLX_OUTGOING,   /* a voter of the configuration that ends */
     PLX_NO_CLUSTER, /* it knows no configuration: it is new, or the cluster has not formed */
+    PLX_SET_BACK, /* it was set back to an earlier state: the next start of its node replaces it */
+    PLX_ERA_OVER, /* the cluster was put together anew without it */
 };
 
 /* A storage in the configuration of a shard. */

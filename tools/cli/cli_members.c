@@ -104,9 +104,9 @@ bool members_are_voters(const struct members_view *view)
 
 const char *membership_text(uint8_t membership)
 {
-    static const char *const names[] = {"no member", "learner",  "voter",
-                                        "incoming",  "outgoing", "no cluster"};
-    return membership <= PLX_NO_CLUSTER ? names[membership] : "?";
+    static const char *const names[] = {"no member", "learner",    "voter",    "incoming",
+                                        "outgoing",  "no cluster", "set back", "era over"};
+    return membership <= PLX_ERA_OVER ? names[membership] : "?";
 }
 
 /* The node's row that is the storage which it has, or that is another one; NULL: none. */
@@ -153,6 +153,8 @@ struct replace_step members_replace_step(const struct members_view *view, uint16
         return step;
     case PLX_NO_MEMBER:
     case PLX_NO_CLUSTER:
+    case PLX_SET_BACK:
+    case PLX_ERA_OVER:
         break;
     }
     step.state = outside_state(view, voter);
@@ -199,6 +201,8 @@ static enum change_state added_state(uint8_t membership, bool stays_learner)
         return CHANGE_JOINING;
     case PLX_NO_MEMBER:
     case PLX_NO_CLUSTER:
+    case PLX_SET_BACK:
+    case PLX_ERA_OVER:
         break;
     }
     return CHANGE_WAITING;

@@ -170,7 +170,9 @@ static void test_cli_members_names_memberships(void **state)
     assert_string_equal(membership_text(PLX_NO_MEMBER), "no member");
     assert_string_equal(membership_text(PLX_VOTER), "voter");
     assert_string_equal(membership_text(PLX_NO_CLUSTER), "no cluster");
-    assert_string_equal(membership_text(PLX_NO_CLUSTER + 1), "?");
+    assert_string_equal(membership_text(PLX_SET_BACK), "set back");
+    assert_string_equal(membership_text(PLX_ERA_OVER), "era over");
+    assert_string_equal(membership_text(PLX_ERA_OVER + 1), "?");
 }
 
 static void test_cli_members_parses_a_node(void **state)

@@ -117,7 +117,7 @@ static void test_wire_members_name_each_fault(void **state)
     assert_int_equal(decode_changed(41, 1), ERR_RANGE); /* node */
     assert_int_equal(decode_changed(43, 1), ERR_RANGE); /* leader */
     assert_int_equal(decode_changed(44, WIRE_ROLE_LEADER + 1), ERR_RANGE);
-    assert_int_equal(decode_changed(45, WIRE_NO_CLUSTER + 1), ERR_RANGE);
+    assert_int_equal(decode_changed(45, WIRE_ERA_OVER + 1), ERR_RANGE);
     assert_int_equal(decode_changed(46, 2), ERR_RESERVED);
     assert_int_equal(decode_changed(47, RAFT_MEMBERS_MAX + 1), ERR_RANGE);
     assert_int_equal(decode_changed(47, 3), ERR_SHORT);
