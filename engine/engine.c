@@ -9,7 +9,7 @@
 #include "engine/state/rcu.h"
 
 /* Rises whenever the same log would be applied to another effect. */
-#define MACHINE_VERSION 6
+#define MACHINE_VERSION 7
 
 #define KEYS_MAX             (1u << 30)
 #define BATCHES_INFLIGHT_MAX (1u << 16)
@@ -239,6 +239,21 @@ uint64_t engine_applied_index(const struct engine *engine)
 const struct engine_counters *engine_counters(const struct engine *engine)
 {
     return &engine->counters;
+}
+
+uint64_t engine_digest(const struct engine *engine)
+{
+    return engine->machine.digest.value;
+}
+
+bool engine_digest_kept(const struct engine *engine, uint32_t i, uint64_t *ret_index,
+                        uint64_t *ret_digest)
+{
+    CHECK(i < STATE_MARKS_MAX);
+    const struct state_mark *mark = &engine->machine.digest.marks[i];
+    *ret_index = mark->index;
+    *ret_digest = mark->digest;
+    return mark->index != 0;
 }
 
 uint64_t engine_state_hash(const struct engine *engine)

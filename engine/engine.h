@@ -344,6 +344,12 @@ const struct engine_counters *engine_counters(const struct engine *engine);
  * the simulator and tests. Independent of memory layout and of the order of insertion. */
 uint64_t engine_state_hash(const struct engine *engine);
 
+/* Digest of everything that was applied: equal at equal indexes. Costs nothing to ask. */
+uint64_t engine_digest(const struct engine *engine);
+/* One of the digests that are kept, 0 to STATE_MARKS_MAX - 1. False: there is none. */
+bool engine_digest_kept(const struct engine *engine, uint32_t i, uint64_t *ret_index,
+                        uint64_t *ret_digest);
+
 /* Walks the whole state; aborts (CHECK) where it contradicts itself. Debug, simulator, fuzz. */
 void engine_check_invariants(const struct engine *engine);
 

@@ -171,6 +171,16 @@ bool lane_has_resigned(const struct lane *lane)
     return true;
 }
 
+void lane_note_obstacle(struct lane *lane, const struct obstacle *obstacle)
+{
+    obstacles_note_lasting(&lane->shared.obstacles, obstacle, lane->shared.now_ns);
+}
+
+bool lane_next_obstacle(struct lane *lane, struct obstacle *ret_obstacle)
+{
+    return obstacles_next(&lane->shared.obstacles, lane->shared.now_ns, ret_obstacle);
+}
+
 uint32_t lane_replica_count(const struct lane *lane)
 {
     return lane->replica_count;

@@ -81,6 +81,11 @@ void lane_resign(struct lane *lane);
 /* True when more turns would help nobody. */
 bool lane_has_resigned(const struct lane *lane);
 
+/* Found at the start, and written to the log by the caller: status tells it from now on. */
+void lane_note_obstacle(struct lane *lane, const struct obstacle *obstacle);
+/* One that is to be written to the log now; false: none. */
+bool lane_next_obstacle(struct lane *lane, struct obstacle *ret_obstacle);
+
 /* In the order of the options. */
 uint32_t lane_replica_count(const struct lane *lane);
 struct replica *lane_replica(const struct lane *lane, uint32_t i);

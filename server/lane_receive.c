@@ -41,6 +41,7 @@ static void receive_packet(struct lane *lane, uint32_t place, const struct addre
     if (is_from_peer && type != WIRE_PRESENCE &&
         !replica_is_peer(replica, from, packet->header.sender)) {
         lane->counters.drop_sender++;
+        replica_note_address(replica, from, packet->header.sender);
         return;
     }
     struct replica_message message = {.from = *from, .type = type};
@@ -60,6 +61,31 @@ static void receive_packet(struct lane *lane, uint32_t place, const struct addre
         lane_answer_status(lane, replica, from);
     else
         replica_receive(replica, &message);
+}
+
+/* A peer whose packets cannot be read is told of; strangers are only counted. */
+static void note_packet_error(struct lane *lane, const struct dp_datagram *datagram,
+                              enum error error)
+{
+    uint16_t shard;
+    struct span packet = span_of(datagram->data, datagram->size_bytes);
+    if ((error != ERR_VERSION && error != ERR_CLUSTER) || !wire_packet_shard(packet, &shard) ||
+        shard >= SHARDS_MAX || lane->place_of[shard] == LANE_NOWHERE)
+        return;
+    uint16_t peer = replica_peer_at(lane->replicas[lane->place_of[shard]], &datagram->from);
+    if (peer == 0)
+        return;
+    struct obstacle obstacle = {.node = peer};
+    if (error == ERR_VERSION) {
+        obstacle.kind = OBSTACLE_VERSION;
+        obstacle.here = WIRE_VERSION;
+        obstacle.there = wire_packet_version(packet);
+    } else {
+        obstacle.kind = OBSTACLE_CLUSTER_NAME;
+        obstacle.here = lane->cluster_id;
+        obstacle.there = wire_packet_cluster(packet);
+    }
+    obstacles_note(&lane->shared.obstacles, &obstacle, lane->shared.now_ns);
 }
 
 /*
@@ -90,6 +116,7 @@ void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
                                           &lane->shared.keys, lane->cluster_id, &packet);
     if (error != OK) {
         count_packet_error(&lane->counters, error);
+        note_packet_error(lane, datagram, error);
         return;
     }
     uint16_t shard = packet.header.shard;

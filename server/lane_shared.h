@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "dataplane/port.h"
 #include "raft/raft.h"
+#include "server/obstacles.h"
 #include "server/sent_messages.h"
 #include "wire/wire_missing.h"
 #include "wire/wire_packet.h"
@@ -22,6 +23,7 @@ struct lane_shared {
     uint64_t now_ns;            /* of this turn */
     bool is_flushed;            /* what the replicas sent in this turn so far has left */
     struct sent_messages *sent; /* of several packets, while they may be asked for */
+    struct obstacles obstacles; /* what keeps nodes from taking part */
     uint64_t pieces_again;      /* sent because they were asked for */
     uint8_t *message_data;      /* MESSAGE_SIZE_BYTES_MAX: one outgoing message at a time */
     struct raft_entry entries[APPEND_ENTRIES_MAX]; /* of the message that is being received */

@@ -7,10 +7,10 @@
 #include <stdio.h>
 
 /* Counters of lane, port and replica that are not of a list. */
-#define SINGLE_COUNTERS_MAX 32
+#define SINGLE_COUNTERS_MAX 40
 #define X(...)              +1
-static_assert(SINGLE_COUNTERS_MAX + (0 LANE_DROP_LIST(X)) + (0 REPLICA_DROP_LIST(X)) +
-                      (0 ENGINE_COUNTER_LIST(X)) + DP_DROP_COUNT <=
+static_assert(SINGLE_COUNTERS_MAX + OBSTACLE_KINDS + 2 * STATE_MARKS_MAX + (0 LANE_DROP_LIST(X)) +
+                      (0 REPLICA_DROP_LIST(X)) + (0 ENGINE_COUNTER_LIST(X)) + DP_DROP_COUNT <=
                   WIRE_COUNTERS_MAX,
               "a status reply has room for all counters");
 #undef X
@@ -51,12 +51,23 @@ static void add_port_counters(struct wire_writer *writer, const struct dp_counte
     }
 }
 
+static void add_obstacles(struct wire_writer *writer, const struct lane *lane)
+{
+#define X(kind, name, setting, meaning)                                                            \
+    wire_counter_add(                                                                              \
+        writer, "obstacle_" name,                                                                  \
+        obstacles_present(&lane->shared.obstacles, OBSTACLE_##kind, lane->shared.now_ns));
+    OBSTACLE_LIST(X)
+#undef X
+}
+
 void lane_answer_status(struct lane *lane, struct replica *replica, const struct address *to)
 {
     struct wire_writer writer = {.data = lane->shared.message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     replica_add_status(replica, &writer);
     add_lane_counters(&writer, lane);
+    add_obstacles(&writer, lane);
     add_port_counters(&writer, dp_port_counters(lane->shared.port));
     CHECK(!writer.is_overflow);
     replica_send(replica, to, WIRE_STATUS_REPLY, span_of(writer.data, writer.size_bytes));

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/ring.h"
 #include "engine/state/rcu.h"
+#include "server/medium_watch.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -20,6 +21,8 @@
 /* Syncs that are timed at the start, and the time after which no other is begun. */
 #define PROBES_MAX    3
 #define PROBES_NS_MAX UINT64_C(20000000)
+
+#define MS_NS UINT64_C(1000000)
 
 /* Attempts to form a cluster whose failure is not told. */
 #define FORMATION_ATTEMPTS_QUIET 8
@@ -240,6 +243,13 @@ static void back_off(struct lane_thread *thread, uint64_t now_ns)
     rcu_online();
 }
 
+static void tell_obstacles(struct lane_thread *thread)
+{
+    struct log_event event = {.kind = LOG_EVENT_OBSTACLE};
+    if (lane_next_obstacle(thread->lane, &event.obstacle))
+        tell(thread, &event);
+}
+
 /* True: the node is to stop, and the lane has done what it can for those who go on without it. */
 static bool is_over(struct lane_thread *thread, uint64_t now_ns)
 {
@@ -270,6 +280,7 @@ static enum node_exit run_turns(struct lane_thread *thread)
         }
         for (uint32_t i = 0; i < replica_count; i++)
             tell_changes(thread, i);
+        tell_obstacles(thread);
     }
     for (uint32_t i = 0; i < replica_count; i++)
         tell_leaving(thread, lane_replica(thread->lane, i));
@@ -307,6 +318,20 @@ static uint64_t time_sync(struct lane *lane)
     return shortest_ns;
 }
 
+/* The main thread writes the line. */
+static void note_slow_medium(struct lane_thread *thread)
+{
+    const struct raft_options *raft = &thread->options.lane.replicas[0].raft;
+    uint64_t needed_ns = medium_watch_timeout_ns(thread->sync_ns);
+    if (thread->sync_ns == 0 || needed_ns <= raft->election_timeout_min_ns)
+        return;
+    lane_note_obstacle(thread->lane,
+                       &(struct obstacle){.kind = OBSTACLE_SLOW_MEDIUM,
+                                          .node = raft->self.id,
+                                          .here = raft->election_timeout_min_ns / MS_NS,
+                                          .there = needed_ns / MS_NS});
+}
+
 static void *lane_main(void *context)
 {
     struct lane_thread *thread = context;
@@ -320,6 +345,8 @@ static void *lane_main(void *context)
     enum error error =
         lane_open(&thread->options.lane, clock_now_ns(), &thread->lane, &thread->report);
     thread->sync_ns = error == OK ? time_sync(thread->lane) : 0;
+    if (error == OK)
+        note_slow_medium(thread);
     rcu_online();
     thread->exit = error == OK ? NODE_EXIT_OK : NODE_EXIT_LOG;
     sem_post(&thread->opened);

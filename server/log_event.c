@@ -3,6 +3,7 @@
 
 #include "server/capacity.h"
 
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -154,6 +155,30 @@ static void write_stranger(const struct log_event *event, uint16_t node)
             node, event->shard, event->leader, theirs, ours);
 }
 
+static void address_format(const struct address *address, char *ret_text, size_t size)
+{
+    bool is_ipv4 = address_is_ipv4(address);
+    char ip[INET6_ADDRSTRLEN] = "?";
+    (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, address->ip + (is_ipv4 ? 12 : 0), ip, sizeof(ip));
+    snprintf(ret_text, size, is_ipv4 ? "%s:%u" : "[%s]:%u", ip, address->port);
+}
+
+static void write_obstacle(const struct log_event *event, uint16_t node)
+{
+    const struct obstacle *obstacle = &event->obstacle;
+    char here[64];
+    char there[64];
+    snprintf(here, sizeof(here), "%lx", (unsigned long)obstacle->here);
+    snprintf(there, sizeof(there), "%lx", (unsigned long)obstacle->there);
+    if (obstacle->kind == OBSTACLE_ADDRESS) {
+        address_format(&obstacle->at, here, sizeof(here));
+        address_format(&obstacle->from, there, sizeof(there));
+    }
+    log_event_line("warning", "obstacle node=%u peer=%u %s here=%s there=%s: %s. Compare %s", node,
+                   obstacle->node, obstacle_name(obstacle->kind), here, there,
+                   obstacle_meaning(obstacle->kind), obstacle_setting(obstacle->kind));
+}
+
 /* A node that stops. */
 static void write_stop(const struct log_event *event, uint16_t node)
 {
@@ -171,6 +196,23 @@ static void write_stop(const struct log_event *event, uint16_t node)
                        "left node=%u shard=%u leader=0: nobody could take the leadership over in "
                        "time; the others elect a leader when they miss this one",
                        node, event->shard);
+}
+
+static void write_snapshot(const struct log_event *event, uint16_t node)
+{
+    unsigned long value = (unsigned long)event->value;
+    if (event->kind == LOG_EVENT_SNAPSHOT_FAILED)
+        log_event_line("warning",
+                       "snapshot failed node=%u shard=%u failures=%lu: its file is too small or "
+                       "could not be read back; the log grows until one succeeds. Check the medium "
+                       "of the snapshot files; after the capacity was raised,"
+                       " stop the node, remove these files and start it",
+                       node, event->shard, value);
+    else
+        log_event_line("info",
+                       "snapshot installed node=%u shard=%u commit=%lu: the log was too far "
+                       "behind, and the leader's snapshot took its place",
+                       node, event->shard, value);
 }
 
 void log_event_write(const struct log_event *event, uint16_t node)
@@ -204,24 +246,16 @@ void log_event_write(const struct log_event *event, uint16_t node)
         log_event_line("info", "settled node=%u shard=%u last=%lu: a quorum has settled the log",
                        node, shard, value);
         return;
+    case LOG_EVENT_OBSTACLE:
+        write_obstacle(event, node);
+        return;
     case LOG_EVENT_LEFT:
     case LOG_EVENT_PENDING:
         write_stop(event, node);
         return;
     case LOG_EVENT_SNAPSHOT_FAILED:
-        log_event_line("warning",
-                       "snapshot failed node=%u shard=%u failures=%lu: its file is too small or "
-                       "could not be read back; the log grows until one succeeds. Check the medium "
-                       "of the snapshot files; after the capacity was raised,"
-                       " stop the node, remove these files and start it",
-                       node, shard, value);
-        return;
     case LOG_EVENT_SNAPSHOT_INSTALLED:
-        log_event_line(
-            "info",
-            "snapshot installed node=%u shard=%u commit=%lu: the log was too far behind, "
-            "and the leader's snapshot took its place",
-            node, shard, value);
+        write_snapshot(event, node);
         return;
     case LOG_EVENT_SET_BACK:
     case LOG_EVENT_PEER_SET_BACK:

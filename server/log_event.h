@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "raft/peer_starts.h"
 #include "raft/raft.h"
+#include "server/obstacles.h"
 
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ enum log_event_kind {
     LOG_EVENT_MEMBER,    /* `role` is the membership, `value` the birth */
     LOG_EVENT_FORMATION, /* why no cluster forms */
     LOG_EVENT_SETTLED,   /* a quorum has settled its log */
+    LOG_EVENT_OBSTACLE,  /* what keeps a node from taking part */
     LOG_EVENT_LEFT,      /* the node stops: who leads now (0: nobody), and after how many ns */
     LOG_EVENT_PENDING,   /* it stops with so many relaxed writes pending */
     LOG_EVENT_SYNC_FAILED,
@@ -42,6 +44,7 @@ struct log_event {
     uint8_t role; /* enum raft_role */
     struct engine_lack lack;
     struct raft_formation_state formation;
+    struct obstacle obstacle;
     struct start_finding finding;
 };
 

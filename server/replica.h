@@ -153,6 +153,11 @@ uint64_t replica_deadline_ns(const struct replica *replica);
 /* Whether `from` is where the configuration has the peer `sender` of this shard. */
 bool replica_is_peer(const struct replica *replica, const struct address *from, uint16_t sender);
 
+/* The peer of this shard at that address; 0: none. */
+uint16_t replica_peer_at(const struct replica *replica, const struct address *from);
+/* A message that says it is from `sender` has come from another address than that peer has. */
+void replica_note_address(struct replica *replica, const struct address *from, uint16_t sender);
+
 /* One whole message; `from` and body are borrowed for the call. */
 struct replica_message {
     struct address from;

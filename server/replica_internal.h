@@ -90,6 +90,7 @@ struct replica {
     struct vouch vouch; /* what the journal may forget */
     struct leadership leadership;
     struct replica_resignation resignation;
+    struct process_watch processes;     /* of the peers */
     struct majority_room majority_room; /* of this leader's voters */
     struct room_voters room_voters;
     uint64_t room_births[VOTER_ID_MAX + 1]; /* by node id: the storage that has told its room */

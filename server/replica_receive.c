@@ -12,6 +12,50 @@ bool replica_is_peer(const struct replica *replica, const struct address *from, 
     return address != NULL && address_is_equal(address, from);
 }
 
+uint16_t replica_peer_at(const struct replica *replica, const struct address *from)
+{
+    for (uint16_t id = 1; id <= VOTER_ID_MAX; id++) {
+        if (replica_is_peer(replica, from, id))
+            return id;
+    }
+    return 0;
+}
+
+void replica_note_address(struct replica *replica, const struct address *from, uint16_t sender)
+{
+    const struct address *at = replica_peer_address(replica, sender);
+    struct obstacle obstacle = {.kind = OBSTACLE_ADDRESS, .node = sender, .from = *from};
+    if (at == NULL)
+        return;
+    obstacle.at = *at;
+    obstacles_note(&replica->shared->obstacles, &obstacle, replica->shared->now_ns);
+}
+
+static void note_fingerprint(struct replica *replica, uint16_t sender, uint32_t theirs)
+{
+    replica->counters.drop_fingerprint++;
+    obstacles_note(&replica->shared->obstacles,
+                   &(struct obstacle){.kind = OBSTACLE_FINGERPRINT,
+                                      .node = sender,
+                                      .here = replica->fingerprint,
+                                      .there = theirs},
+                   replica->shared->now_ns);
+}
+
+/* Peers see it first: each of the two processes believes that it is the only one. */
+static void note_process(struct replica *replica, uint16_t sender, uint64_t start)
+{
+    uint64_t other;
+    if (start == 0 ||
+        !process_watch_note(&replica->processes, sender, start, replica->shared->now_ns, &other))
+        return;
+    obstacles_note(
+        &replica->shared->obstacles,
+        &(struct obstacle){
+            .kind = OBSTACLE_TWO_PROCESSES, .node = sender, .here = start, .there = other},
+        replica->shared->now_ns);
+}
+
 /* A nearly full log takes the entries that fit; the leader will offer the rest again. */
 static void fit_entries(struct replica *replica, struct raft_message *message)
 {
@@ -59,7 +103,7 @@ static void receive_raft(struct replica *replica, const struct replica_message *
         return;
     }
     if (beside.fingerprint != replica->fingerprint) {
-        replica->counters.drop_fingerprint++;
+        note_fingerprint(replica, received->sender, beside.fingerprint);
         return;
     }
     if (message.from.id != received->sender || message.to.id != replica->options.raft.self.id) {
@@ -68,6 +112,7 @@ static void receive_raft(struct replica *replica, const struct replica_message *
     }
     if (!replica_is_of_cluster(replica, message.from.id, beside.cluster))
         return;
+    note_process(replica, message.from.id, beside.start);
     if (replica_is_out(replica) || !replica_is_start_known(replica, &message.from, beside.start)) {
         replica->counters.drop_start++;
         return;

@@ -1,6 +1,8 @@
 /* What a replica tells about itself: the view for the engine, status for operators. */
 #include "server/replica_internal.h"
 
+#include <stdio.h>
+
 static uint64_t contact_age_ns(const struct replica *replica)
 {
     if (replica->status.quorum_contact_ns == 0 || replica_is_removed(replica))
@@ -110,6 +112,22 @@ static void add_engine_counters(struct wire_writer *writer, const struct engine_
 #undef X
 }
 
+/* Digests of the state at a few indexes, for comparing nodes. */
+static void add_digests(struct wire_writer *writer, const struct engine *engine)
+{
+    for (uint32_t i = 0; i < STATE_MARKS_MAX; i++) {
+        uint64_t index;
+        uint64_t digest;
+        char name[32];
+        if (!engine_digest_kept(engine, i, &index, &digest))
+            continue;
+        snprintf(name, sizeof(name), "state_index_%u", i);
+        wire_counter_add(writer, name, index);
+        snprintf(name, sizeof(name), "state_digest_%u", i);
+        wire_counter_add(writer, name, digest);
+    }
+}
+
 void replica_add_status(const struct replica *replica, struct wire_writer *writer)
 {
     struct wire_hello_reply reply;
@@ -117,4 +135,5 @@ void replica_add_status(const struct replica *replica, struct wire_writer *write
     wire_hello_reply_encode(writer, &reply);
     add_replica_counters(writer, replica);
     add_engine_counters(writer, engine_counters(replica->engine));
+    add_digests(writer, replica->engine);
 }

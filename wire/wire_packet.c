@@ -182,6 +182,16 @@ bool wire_packet_shard(struct span packet, uint16_t *ret_shard)
     return true;
 }
 
+uint8_t wire_packet_version(struct span packet)
+{
+    return packet.data[OFFSET_VERSION];
+}
+
+uint64_t wire_packet_cluster(struct span packet)
+{
+    return le64_load(packet.data + OFFSET_CLUSTER_ID);
+}
+
 enum error wire_packet_decode(struct span packet, const struct wire_keys *keys, uint64_t cluster_id,
                               struct wire_packet *ret_packet)
 {

@@ -95,6 +95,10 @@ uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
                            const struct wire_message_header *header, struct span body,
                            uint32_t piece);
 
+/* What a packet's header says that was refused for it: of at least a header (wire_packet_shard). */
+uint8_t wire_packet_version(struct span packet);
+uint64_t wire_packet_cluster(struct span packet);
+
 /* The shard that a packet's header names, nothing checked; false: too short for a header. */
 bool wire_packet_shard(struct span packet, uint16_t *ret_shard);
 

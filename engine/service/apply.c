@@ -204,6 +204,9 @@ void engine_apply(struct engine *engine, uint64_t index, uint64_t term, uint8_t 
         (void)batch_take_record(engine, index, term);
         machine->applied_index = index;
     }
+    const struct digest_record record = {
+        .index = index, .term = term, .kind = kind, .payload = payload};
+    state_digest_fold(&machine->digest, &record, machine->keys, machine->blocks);
     relaxed_follow_decided(engine);
     engine->counters.sessions_open = machine->sessions.count;
     engine->counters.keys = machine->keys;

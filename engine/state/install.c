@@ -63,6 +63,7 @@ bool install_clear_step(struct machine *machine, uint32_t visits_max)
     sessions->next_rank = 0;
     machine->applied_index = 0;
     machine->log_time_ns = 0;
+    state_digest_begin(&machine->digest, 0);
     machine->configuration.index = 0;
     machine->limits = (struct machine_limits){.values = machine->configured};
     return false;

@@ -15,6 +15,7 @@
 #include "engine/state/request.h"
 #include "engine/state/sessions.h"
 #include "engine/state/snapshot.h"
+#include "engine/state/state_digest.h"
 #include "engine/state/store.h"
 #include "raft/configuration.h"
 
@@ -59,6 +60,7 @@ struct machine {
     struct wire_limits capacity;   /* this node's: the limits in force are never above */
     uint64_t session_ttl_ns;
     struct machine_configuration configuration;
+    struct state_digest digest; /* of everything up to applied_index */
     uint64_t session_idle_ns;
     struct sessions_oldest oldest; /* as of the log time of the last record */
     struct snapshot snapshot;

@@ -99,6 +99,7 @@ static void encode_head(struct machine *machine)
     le32_store(to + 60, machine->sessions.count);
     le64_store(to + 64, machine->session_ttl_ns);
     le64_store(to + 72, machine->sessions.next_rank);
+    le64_store(to + 80, machine->digest.value);
 }
 
 static void encode_configuration(struct machine *machine)

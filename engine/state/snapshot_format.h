@@ -24,6 +24,7 @@
  *   60  u32  sessions
  *   64  u64  session_ttl_ns
  *   72  u64  rank of the session that is active next
+ *   80  u64  digest of everything applied (engine/state/state_digest.h)
  *
  * Configuration, directly behind the head, if a record has brought one (raft/configuration.h):
  *    0  u64  index of that record
@@ -67,7 +68,7 @@
 #include "raft/configuration.h"
 
 #define SNAPSHOT_MAGIC   UINT64_C(0x50414e5358554c50) /* "PLUXSNAP" */
-#define SNAPSHOT_VERSION 2
+#define SNAPSHOT_VERSION 3
 
 enum snapshot_item {
     SNAPSHOT_HEAD = 1,
@@ -79,7 +80,7 @@ enum snapshot_item {
 };
 
 #define SNAPSHOT_ITEM_HEADER_BYTES 8
-#define SNAPSHOT_HEAD_BYTES        80
+#define SNAPSHOT_HEAD_BYTES        88
 #define SNAPSHOT_CHANGE_BYTES      8
 #define SNAPSHOT_NODE_BYTES        16
 #define SNAPSHOT_CANCEL_BYTES      16

@@ -85,6 +85,7 @@ static enum error read_head(struct snapshot_reader *reader, struct span body)
     reader->sessions = sessions;
     reader->limits = limits;
     reader->next_rank = le64_load(body.data + 72);
+    reader->digest = le64_load(body.data + 80);
     return OK;
 }
 
@@ -461,5 +462,6 @@ enum error snapshot_read_end(struct snapshot_reader *reader, uint32_t visits_max
     machine->limits = reader->limits;
     machine->applied_index = reader->index;
     machine->log_time_ns = reader->log_time_ns;
+    state_digest_begin(&machine->digest, reader->digest);
     return OK;
 }

@@ -35,6 +35,7 @@ struct snapshot_reader {
     uint64_t keys;
     uint64_t blocks;
     uint64_t next_rank;
+    uint64_t digest;
     uint32_t sessions;
     struct machine_limits limits;
     bool has_node[VOTER_ID_MAX + 1]; /* the stream names it */

@@ -399,7 +399,8 @@ static void commit_look(struct overseer *overseer, uint32_t node, const struct r
 void overseer_compare_state(struct overseer *overseer, uint32_t node, struct replica *replica)
 {
     uint64_t applied = engine_applied_index(replica_engine(replica));
-    uint64_t hash = engine_state_hash(replica_engine(replica)) | 1;
+    uint64_t digest = engine_digest(replica_engine(replica));
+    uint64_t hash = (engine_state_hash(replica_engine(replica)) ^ digest) | 1;
     uint64_t *known = ledger_state(&overseer->ledger, applied);
     verdict_trace(overseer->verdict, hash);
     overseer->tally->state_hashes_compared++;

@@ -1,5 +1,6 @@
 /* The commands on nodes: status, counters, ping, transfer. */
 #include "tools/cli/cli_commands.h"
+#include "tools/cli/cli_findings.h"
 #include "tools/cli/cli_render.h"
 #include "tools/cli/cli_survey.h"
 
@@ -17,10 +18,55 @@ static int survey_exit_code(const struct survey *survey)
                : plx_outcome_exit_code(PLX_E_OVERLOADED);
 }
 
+/* Obstacles are of a node, whichever shard is asked: told once a node and kind. */
+static size_t tell_obstacles(const struct survey *survey)
+{
+    size_t told = 0;
+    for (size_t row = 0; row < survey->count; row++) {
+        const struct plx_node *node = &survey->nodes[row];
+        if (survey->rows[row].outcome != PLX_OK || survey->rows[row].shard != 0)
+            continue;
+        for (uint32_t i = 0; i < node->counter_count; i++) {
+            const char *kind = findings_obstacle(&node->counters[i]);
+            if (kind == NULL)
+                continue;
+            fprintf(stderr,
+                    "pollux: status: node %u: obstacle %s, of %lu nodes: its log has both values "
+                    "and the setting (event obstacle)\n",
+                    node->node, kind, (unsigned long)node->counters[i].value);
+            told++;
+        }
+    }
+    return told;
+}
+
+/* Every two nodes of a shard. */
+static size_t tell_differences(const struct survey *survey)
+{
+    size_t told = 0;
+    for (size_t i = 0; i < survey->count; i++) {
+        for (size_t j = i + 1; j < survey->count; j++) {
+            struct difference found;
+            if (survey->rows[i].outcome != PLX_OK || survey->rows[j].outcome != PLX_OK ||
+                survey->rows[i].shard != survey->rows[j].shard ||
+                !findings_differ(&survey->nodes[i], &survey->nodes[j], &found))
+                continue;
+            fprintf(stderr,
+                    "pollux: status: STATES DIFFER: shard %u: at record %lu node %u has state "
+                    "%016lx and node %u has %016lx. They have different histories: stop writing, "
+                    "keep all data directories, see docs/operating.md\n",
+                    survey->rows[i].shard, (unsigned long)found.index, survey->nodes[i].node,
+                    (unsigned long)found.one, survey->nodes[j].node, (unsigned long)found.other);
+            told++;
+        }
+    }
+    return told;
+}
+
 int cli_status(struct plx_client *client, const struct cli_arguments *arguments)
 {
     struct survey *survey = survey_take(
-        client, arguments, (struct survey_plan){.ask = plx_ping, .shards_max = SHARDS_ASKED_MAX});
+        client, arguments, (struct survey_plan){.ask = plx_status, .shards_max = SHARDS_ASKED_MAX});
     if (survey == NULL)
         return plx_outcome_exit_code(PLX_E_NO_MEMORY);
     cli_render_nodes(arguments, survey->rows, survey->count);
@@ -39,7 +85,10 @@ int cli_status(struct plx_client *client, const struct cli_arguments *arguments)
                 "pollux: status: %zu of the rows: the node's storage is no voter (column MEMBER); "
                 "see pollux member list\n",
                 survey->outside);
+    size_t findings = tell_obstacles(survey) + tell_differences(survey);
     int code = survey_exit_code(survey);
+    if (code == 0 && findings > 0)
+        code = plx_outcome_exit_code(PLX_E_OVERLOADED);
     free(survey);
     return code;
 }

@@ -1,0 +1,24 @@
+/* What a survey shows that nobody would look for: obstacles, and nodes whose states differ. */
+#ifndef POLLUX_TOOLS_CLI_CLI_FINDINGS_H
+#define POLLUX_TOOLS_CLI_CLI_FINDINGS_H
+
+#include "client/include/pollux.h"
+
+#include <stdbool.h>
+
+/* An index at which two nodes have digests that differ. */
+struct difference {
+    uint64_t index;
+    uint64_t one;
+    uint64_t other;
+};
+
+/* False: they are equal wherever both have one. */
+bool findings_differ(const struct plx_node *one, const struct plx_node *other,
+                     struct difference *ret_difference);
+
+/* A counter that says what keeps nodes from taking part: the name of the kind; NULL: it does not,
+ * or it is 0. */
+const char *findings_obstacle(const struct plx_counter *counter);
+
+#endif
