@@ -99,10 +99,42 @@ SCRATCH byte i, j, k, set;
 #define AT(s, index) log[(s) * LOG + (index) - 1]
 #define LAST_TERM(s) (last[s] == 0 -> 0 : RECORD_TERM(log[(s) * LOG + last[s] - 1]))
 
+/*
+ * With SET_BACK the files of storage REPLACED are copied, its node starts once more, and the copy is
+ * put back when all others have heard of that start. The starts: 0 when the copy is made, 1, and 2
+ * with the copy. The list of start 2 has 0, and not 1.
+ */
+#if defined(BREAK_START_LIST) || defined(BREAK_WITNESS)
+#define SET_BACK
+#endif
+#ifdef SET_BACK
+byte start;           /* of REPLACED */
+byte heard[STORAGES]; /* the last start of REPLACED that the storage has noted */
+#ifdef BREAK_START_LIST
+#define KNOWS(p) true
+#else
+#define KNOWS(p) (start != 2 || heard[p] != 1)
+#endif
+/* Whether what `from` says counts at `to`, which notes the start then. */
+#define COUNTS(from, to) ((from) != REPLACED || KNOWS(to))
+#define HEARS(from, to) heard[to] = ((from) == REPLACED -> start : heard[to])
+#ifdef BREAK_WITNESS
+#define ALL_HAVE_HEARD (start == 1)
+#else
+#define ALL_HAVE_HEARD (start == 1 && heard[0] + heard[1] + heard[2] - heard[REPLACED] == 2)
+#endif
+#else
+#define COUNTS(from, to) true
+#define HEARS(from, to) skip
+#endif
+
 /* A swap is a change of a cluster that has formed: before that a node has one storage at a time. */
-#if defined(SWAP) || defined(BREAK_SET_BACK)
+#ifdef SWAP
 #define IS_LOST(s) false
 #define MAY_BE_BORN (committed[0] != 0)
+#elif defined(SET_BACK)
+#define IS_LOST(s) ((s) == REPLACED && is_born)
+#define MAY_BE_BORN (start == 2)
 #else
 #define IS_LOST(s) ((s) == REPLACED && is_born)
 #define MAY_BE_BORN true
@@ -301,11 +333,14 @@ inline vote(c, s)
 {
     d_step {
         role[c] == CANDIDATE && EXISTS(s) && IS_ASKED_FOR_VOTE(c, s) && IS_UP_TO_DATE(c, s) &&
+            COUNTS(c, s) && COUNTS(s, c) &&
             (term[s] < term[c] || (term[s] == term[c] && role[s] == IDLE)) ->
         forget_leadership(s);
         term[s] = term[c];
         role[s] = VOTED;
         granted[c] = granted[c] | BIT(s);
+        HEARS(c, s);
+        HEARS(s, c);
         printf("%d votes for %d in term %d\n", s, c, term[c])
     }
 }
@@ -347,7 +382,10 @@ inline lead(c)
 inline replicate(l, s)
 {
     d_step {
-        role[l] == LEADER && EXISTS(s) && IS_SENT(configuration[l], s) && term[s] <= term[l] ->
+        role[l] == LEADER && EXISTS(s) && IS_SENT(configuration[l], s) && term[s] <= term[l] &&
+            COUNTS(l, s) && COUNTS(s, l) ->
+        HEARS(l, s);
+        HEARS(s, l);
         if
         :: term[s] < term[l] -> forget_leadership(s); term[s] = term[l]; role[s] = IDLE
         :: term[s] == term[l] && role[s] == CANDIDATE -> forget_leadership(s); role[s] = VOTED
@@ -457,19 +495,18 @@ inline crash(l)
 }
 #endif
 
-#ifdef BREAK_SET_BACK
-/* A copy of the files of storage REPLACED is made, and takes their place later. */
+#ifdef SET_BACK
 byte copy_term;
 byte copy_role;
 byte copy_last;
 byte copy_log[LOG];
-byte copies; /* 1: made, 2: put back */
+bool is_copied;
 
 inline make_copy(s)
 {
     d_step {
-        copies == 0 && highest_term > 0 ->
-        copies = 1;
+        start == 0 && !is_copied && highest_term > 0 ->
+        is_copied = true;
         copy_term = term[s];
         copy_role = (role[s] == IDLE -> IDLE : VOTED);
         copy_last = last[s];
@@ -482,11 +519,33 @@ inline make_copy(s)
     }
 }
 
+inline start_again(s)
+{
+    d_step {
+        start == 0 && is_copied ->
+        start = 1;
+        forget_leadership(s);
+        role[s] = (role[s] == IDLE -> IDLE : VOTED);
+        printf("%d starts once more\n", s)
+    }
+}
+
+/* A node tells its start to all that it reaches. */
+inline tell_start(s)
+{
+    d_step {
+        start == 1 && heard[s] == 0 && s != REPLACED && s != NEWBORN ->
+        heard[s] = 1;
+        printf("%d hears that %d has started\n", s, REPLACED)
+    }
+}
+
 inline put_copy_back(s)
 {
     d_step {
-        copies == 1 ->
-        copies = 2;
+        ALL_HAVE_HEARD ->
+        start = 2;
+        is_copied = false;
         forget_leadership(s);
         term[s] = copy_term;
         role[s] = copy_role;
@@ -541,10 +600,12 @@ end:
     :: EACH(lead)
     :: EACH_OTHER(replicate)
     :: EACH(propose)
-#ifdef BREAK_SET_BACK
+#ifdef SET_BACK
     :: make_copy(REPLACED)
+    :: start_again(REPLACED)
+    :: EACH(tell_start)
     :: put_copy_back(REPLACED)
-#else
+#endif
     :: be_born()
     :: CHANGES(OLD, LEARNER)
     :: CHANGES(OLD, JOINT)
@@ -552,7 +613,6 @@ end:
     :: CHANGES(JOINT, NEW)
 #ifdef BREAK_ONE_STEP
     :: CHANGES(OLD, NEW)
-#endif
 #endif
 #ifdef VOLATILE
     :: EACH(sync)
