@@ -242,7 +242,7 @@ static void node_down(struct planner *planner, bool is_killed, uint64_t hold_ms)
         until_ms = planner->end_ms;
     /* An event at the very time of the end would come after its own mending. */
     planner->free_ms[hold] = until_ms + 1;
-    if (is_killed && planner->has_losses && chance(planner, 70))
+    if (is_killed && planner->has_losses && chance(planner, 40))
         add(planner, until_ms, "%s %u", chance(planner, 45) ? "lose" : "setback", hold);
     bool is_leader = chance(planner, 45);
     add(planner, planner->now_ms, "%s %u %s%u", is_killed ? "kill" : "stop", hold,
@@ -276,6 +276,8 @@ static void nodes_track(struct planner *planner, uint64_t begin_ms)
             node_down(planner, false, draw(planner, 300, 3000));
         else if (dice < 90)
             add(planner, planner->now_ms, "transfer %u", any_node(planner));
+        else if (planner->has_losses && chance(planner, 80))
+            add(planner, planner->now_ms, "remove %u", any_node(planner));
         else if (is_harsh)
             many_down(planner);
         planner->now_ms += draw(planner, 200, 2000);

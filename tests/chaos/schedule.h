@@ -11,6 +11,7 @@
  *   start HOLD       starts again what HOLD killed
  *   stop HOLD NODE   SIGSTOP          cont HOLD   SIGCONT
  *   transfer NODE    leadership to NODE
+ *   remove NODE      from the members; it is added again in the next calm
  *   part NODE        cuts the node from its peers, not from the clients: a leader goes on to lead
  *   net COMMAND...   a command of the switch; port 0 is the clients
  *   calm             everything is mended; the next episode is a while away
@@ -41,7 +42,7 @@ struct schedule_options {
     uint64_t seed;
     uint64_t duration_ms; /* the last calm begins by then */
     uint32_t node_count;  /* 3 to 9 */
-    bool has_losses;      /* storages are lost and set back */
+    bool has_losses;      /* storages are lost and set back, and nodes removed from the members */
 };
 
 void schedule_draw(const struct schedule_options *options, struct schedule *ret_schedule);

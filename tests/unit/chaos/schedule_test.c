@@ -101,7 +101,7 @@ static void test_schedule_uses_every_kind_of_fault(void **state)
     static const char *const kinds[] = {
         "kill ",      "leader:",        "stop ",        "transfer ", "net partition ", "net cut ",
         "net loss ",  "net duplicate ", "net reorder ", "net delay", "net corrupt ",   "net heal",
-        "net cut 0 ", "net isolate ",   "part leader:", "lose ",     "setback ",
+        "net cut 0 ", "net isolate ",   "part leader:", "lose ",     "setback ",       "remove ",
     };
     bool is_used[sizeof(kinds) / sizeof(kinds[0])] = {false};
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
