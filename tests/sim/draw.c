@@ -446,6 +446,7 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_contract(draw, &prng, aim);
     draw_births(draw, seed);
     draw_idle(draw, seed);
+    draw_leading(draw, seed);
     draw_large(draw, seed);
     draw_log(draw, seed);
     draw_shards(draw, seed);

@@ -78,6 +78,9 @@
     X(slow_weight)                                                                                 \
     X(clock_step_weight)                                                                           \
     X(transfer_weight)                                                                             \
+    X(transfer_interval_ns)                                                                        \
+    X(stop_weight)                                                                                 \
+    X(priority_seed) /* 0: all nodes have one priority */                                          \
     X(stall_weight)                                                                                \
     X(sync_fail_weight)                                                                            \
     X(rot_weight)                                                                                  \
@@ -155,6 +158,7 @@ void draw_shards(struct draw *draw, uint64_t seed);
 void draw_slow_media(struct draw *draw, uint64_t seed);
 /* The part of it that is about clients that rest. */
 void draw_idle(struct draw *draw, uint64_t seed);
+void draw_leading(struct draw *draw, uint64_t seed);
 /* Storages that are lost. */
 void draw_births(struct draw *draw, uint64_t seed);
 /* The part of it that is about large values. */

@@ -33,6 +33,7 @@
 #define AGAIN_NS (100 * MS) /* a request that led to nothing is made again */
 #define STUCK_NS (20 * S)   /* without a new leader: nobody can lead */
 #define DOWN_NS  (2 * MS)
+#define BACK_NS  (100 * MS) /* after which a node that was stopped has caught up */
 #define NEVER_NS (1000000000 * S)
 #define VALUE    24
 /* From here the requests come: behind the client of this world. */
@@ -42,7 +43,7 @@ enum exit_code { EXIT_CLEAN = 0, EXIT_BROKEN = 1, EXIT_USAGE = 2 };
 
 static const char usage[] =
     "usage: sim-elections [--simulated N] [--log BYTES] [--segment BYTES] [--kill-every N]\n"
-    "                     [--read-every N] [--seed S]\n"
+    "                     [--stop-every N] [--read-every N] [--seed S]\n"
     "N elections (default 20000) in one simulated cluster of three nodes with logs of that size\n"
     "(default 8400896, segments 1048576). Exit: 0 the cluster leads, 1 not, 2 wrong usage.\n";
 
@@ -51,6 +52,7 @@ struct arguments {
     uint64_t log_bytes;
     uint64_t segment_bytes;
     uint64_t kill_every;
+    uint64_t stop_every; /* of the leaders one is asked to stop, cleanly */
     uint64_t read_every;
     uint64_t seed;
 };
@@ -69,6 +71,8 @@ struct campaign {
     uint64_t won_ns;   /* when the newest leader was seen first */
     uint64_t won_term; /* the highest term so far */
     uint64_t kills;
+    uint64_t stops;
+    uint64_t stopped_term; /* of a leader that was asked to stop; 0: the last end was another */
     uint64_t reads;
     uint64_t message_id;
     struct errand errand;
@@ -168,6 +172,8 @@ static bool errand_run(struct campaign *campaign)
 {
     struct errand *errand = &campaign->errand;
     struct socket_sim *socket = &world.clients[0].socket;
+    campaign->stopped_term = 0; /* nobody looks now who leads next */
+    world_advance(&world, world_now_ns(&world) + BACK_NS);
     uint64_t end_ns = world_now_ns(&world) + STUCK_NS;
     errand->number++;
     errand->is_good = false;
@@ -203,10 +209,39 @@ static void transfer_ask(struct campaign *campaign, uint32_t leader)
                  span_of(packet, size));
 }
 
+static bool all_run(void)
+{
+    for (uint32_t i = 0; i < NODES; i++) {
+        if (!world.nodes[i].is_running)
+            return false;
+    }
+    return true;
+}
+
+/* A leader that stops hands over: nobody has waited for an election timeout. */
+static void stop_judge(struct campaign *campaign, uint64_t now_ns)
+{
+    uint64_t gap_ns = now_ns - campaign->asked_ns;
+    if (campaign->stopped_term != 0 && gap_ns >= world.draw.election_min_ns)
+        verdict_break(&world.verdict, RULE_LIVENESS_CONVERGENCE,
+                      "the leader of term %" PRIu64 " stopped, and the next one came after %" PRIu64
+                      " us",
+                      campaign->stopped_term, (uint64_t)(gap_ns / US));
+    campaign->stopped_term = 0;
+}
+
 static void leader_end(struct campaign *campaign, struct sim_node *leader)
 {
     uint64_t kill_every = campaign->arguments->kill_every;
+    uint64_t stop_every = campaign->arguments->stop_every;
     campaign->asked_count++;
+    campaign->stopped_term = 0;
+    if (stop_every != 0 && campaign->asked_count % stop_every == 0 && all_run()) {
+        campaign->stops++;
+        campaign->stopped_term = campaign->asked_term;
+        node_stop(&world, leader, DOWN_NS);
+        return;
+    }
     if (kill_every == 0 || campaign->asked_count % kill_every != 0) {
         transfer_ask(campaign, leader->number);
         return;
@@ -227,6 +262,7 @@ static void campaign_step(struct campaign *campaign)
     if (leader != NULL && status.has_own_commit && status.term > campaign->won_term) {
         campaign->won_term = status.term;
         campaign->won_ns = now_ns;
+        stop_judge(campaign, now_ns);
     }
     if (now_ns - campaign->won_ns > STUCK_NS)
         verdict_break(&world.verdict, RULE_LIVENESS_CONVERGENCE,
@@ -299,12 +335,12 @@ static void report(const struct campaign *campaign, bool is_clean, double second
     uint64_t virtual_ns = world_now_ns(&world);
     uint64_t term = highest_term();
     world_deinit(&world); /* counts what the nodes counted */
-    printf("elections=%" PRIu64 " highest_term=%" PRIu64 " kills=%" PRIu64
+    printf("elections=%" PRIu64 " highest_term=%" PRIu64 " kills=%" PRIu64 " stops=%" PRIu64
            " sets_read_back=%" PRIu64 " records=%" PRIu64 " snapshots=%" PRIu64
            " log_bytes=%" PRIu64 " simulated_s=%.1f s=%.1f\n",
-           tally.elections_won, term, campaign->kills, campaign->reads, tally.records_committed,
-           tally.snapshots_taken, campaign->arguments->log_bytes, (double)virtual_ns / 1e9,
-           seconds);
+           tally.elections_won, term, campaign->kills, campaign->stops, campaign->reads,
+           tally.records_committed, tally.snapshots_taken, campaign->arguments->log_bytes,
+           (double)virtual_ns / 1e9, seconds);
     if (is_clean)
         printf("the cluster leads\n");
     else
@@ -349,6 +385,8 @@ static uint64_t *number_of(struct arguments *arguments, int option)
         return &arguments->segment_bytes;
     case 'k':
         return &arguments->kill_every;
+    case 't':
+        return &arguments->stop_every;
     case 'r':
         return &arguments->read_every;
     case 's':
@@ -360,13 +398,11 @@ static uint64_t *number_of(struct arguments *arguments, int option)
 
 static bool arguments_parse(struct arguments *arguments, int argc, char **argv)
 {
-    static const struct option options[] = {{"simulated", required_argument, NULL, 'n'},
-                                            {"log", required_argument, NULL, 'l'},
-                                            {"segment", required_argument, NULL, 'g'},
-                                            {"kill-every", required_argument, NULL, 'k'},
-                                            {"read-every", required_argument, NULL, 'r'},
-                                            {"seed", required_argument, NULL, 's'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"simulated", required_argument, NULL, 'n'},  {"log", required_argument, NULL, 'l'},
+        {"segment", required_argument, NULL, 'g'},    {"kill-every", required_argument, NULL, 'k'},
+        {"stop-every", required_argument, NULL, 't'}, {"read-every", required_argument, NULL, 'r'},
+        {"seed", required_argument, NULL, 's'},       {NULL, 0, NULL, 0}};
     int option = 0;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) { /* argc */
         uint64_t *number = number_of(arguments, option);
@@ -382,6 +418,7 @@ int main(int argc, char **argv)
                                   .log_bytes = 8400896,
                                   .segment_bytes = 1048576,
                                   .kill_every = 997,
+                                  .stop_every = 101,
                                   .read_every = 1000,
                                   .seed = 1};
     if (!arguments_parse(&arguments, argc, argv)) {

@@ -29,6 +29,9 @@
     X(fault_slow_spells)                                                                           \
     X(fault_clock_steps)                                                                           \
     X(fault_transfers)                                                                             \
+    X(fault_stops)                                                                                 \
+    X(leaderships_left) /* by nodes that stopped */                                                \
+    X(transfers_refused)                                                                           \
     X(limits_changed)                                                                              \
     X(fault_sync_stalls)                                                                           \
     X(fault_sync_failures)                                                                         \

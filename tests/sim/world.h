@@ -57,6 +57,8 @@ struct sim_node {
     int64_t drift_per_million;
     uint64_t last_local_ns;
     uint64_t paused_until_ns;
+    uint64_t stop_until_ns; /* it stops cleanly, by then at the latest; 0: it does not */
+    uint64_t stop_down_ns;  /* and starts again after so long */
     uint64_t slow_until_ns;
     uint64_t slow_cost_ns;
     bool is_snapshot_held; /* its snapshots make no progress */
@@ -134,6 +136,10 @@ uint64_t world_now_ns(const struct world *world);
 void node_init(struct world *world, uint32_t number);
 void node_boot(struct world *world, uint32_t number);
 /* It dies now and starts again after `down_ns`; UINT64_MAX: not by itself. */
+/* It is asked to stop: hands its leaderships over, in the turns that follow. */
+void node_stop(struct world *world, struct sim_node *node, uint64_t down_ns);
+/* After a turn: it ends when it has. */
+void node_stop_look(struct world *world, struct sim_node *node);
 void node_crash(struct world *world, struct sim_node *node, enum death death, uint64_t down_ns);
 void node_plan_boot(struct world *world, struct sim_node *node, uint64_t at_ns);
 /* Before a side effect of its turn: it may die here. */

@@ -29,6 +29,7 @@ enum fault_kind {
     FAULT_HOLD,
     FAULT_LIMITS,
     FAULT_SET_BACK,
+    FAULT_STOP,
     FAULT_KIND_COUNT
 };
 
@@ -199,7 +200,7 @@ static enum fault_kind kind_draw(struct world *world)
         draw->pause_weight,     draw->slow_weight,      draw->clock_step_weight,
         draw->transfer_weight,  draw->stall_weight,     draw->sync_fail_weight,
         draw->rot_weight,       draw->lost_file_weight, draw->hold_weight,
-        draw->limits_weight,    draw->set_back_weight};
+        draw->limits_weight,    draw->set_back_weight,  draw->stop_weight};
     uint64_t total = 0;
     for (uint32_t i = 0; i < FAULT_KIND_COUNT; i++)
         total += weights[i];
@@ -212,24 +213,23 @@ static enum fault_kind kind_draw(struct world *world)
     return (enum fault_kind)kind;
 }
 
+/* Faults of the network. */
+static void (*const cuts[FAULT_KIND_COUNT])(struct world *world) = {
+    [FAULT_PARTITION] = cut_partition, [FAULT_ONE_WAY] = cut_one_way,
+    [FAULT_ISOLATE] = cut_isolate,     [FAULT_LAG] = cut_lag,
+    [FAULT_DEPOSE] = cut_depose,
+};
+
 static void fault_apply(struct world *world, enum fault_kind kind)
 {
     struct sim_node *node = node_any(world);
     switch (kind) {
     case FAULT_PARTITION:
-        cut_partition(world);
-        break;
     case FAULT_ONE_WAY:
-        cut_one_way(world);
-        break;
     case FAULT_ISOLATE:
-        cut_isolate(world);
-        break;
     case FAULT_LAG:
-        cut_lag(world);
-        break;
     case FAULT_DEPOSE:
-        cut_depose(world);
+        cuts[kind](world);
         break;
     case FAULT_POWER:
         node_lose_power(world, node);
@@ -253,6 +253,9 @@ static void fault_apply(struct world *world, enum fault_kind kind)
     case FAULT_CLOCK_STEP:
         world->tally->fault_clock_steps++;
         node_step_clock(world, node, faults_up_to(world, world->draw.clock_step_ns_max));
+        break;
+    case FAULT_STOP:
+        node_stop(world, node, faults_up_to(world, world->draw.down_ns_max));
         break;
     case FAULT_TRANSFER:
         leader_transfer(world);

@@ -82,6 +82,13 @@ static struct raft_options raft_options_of(const struct world *world, uint32_t n
     return options;
 }
 
+static uint8_t priority_of(const struct draw *draw, uint32_t number)
+{
+    if (draw->priority_seed == 0)
+        return PRIORITY_DEFAULT;
+    return (uint8_t)(digest_word(draw->priority_seed, number) % 3);
+}
+
 static struct replica_options replica_options_of(struct world *world, const struct sim_node *node,
                                                  uint32_t shard)
 {
@@ -121,7 +128,8 @@ static struct replica_options replica_options_of(struct world *world, const stru
         .journal = {.path = path, .size_bytes = JOURNAL_SIZE_BYTES_MIN},
         .snapshots = {.path = world->overseers[shard].nodes[node->number].snapshot_path},
         .snapshot_rate = draw->snapshot_rate,
-        .priority = PRIORITY_DEFAULT,
+        .priority = priority_of(draw, node->number),
+        .transfer_interval_ns = draw->transfer_interval_ns,
         .wall_ns = WALL_NS + world_now_ns(world),
         .board = &world->nodes[node->number].board,
         .medium_stall_ns = 4 * draw->election_max_ns};
@@ -323,6 +331,7 @@ static void counters_take(struct world *world, const struct sim_node *node)
         const struct replica_counters *counters = replica_counters(node_replica(node, shard));
         tally->journal_entries += counters->journal_appended;
         tally->transfers_to_preferred += counters->transfers_to_preferred;
+        tally->transfers_refused += counters->transfers_refused;
         tally->snapshots_taken += counters->snapshots_taken;
         tally->snapshots_installed += counters->snapshots_installed;
         tally->members_changed += counters->members_changed;
@@ -343,6 +352,7 @@ static void node_bury(struct world *world, struct sim_node *node, enum death dea
     node->is_running = false;
     node_note_down(world, node);
     node->fuse = 0;
+    node->stop_until_ns = 0;
     node->is_dead_inside = false;
     node_clock_reset(world, node, death == DEATH_POWER);
 }
@@ -359,6 +369,35 @@ void node_crash(struct world *world, struct sim_node *node, enum death death, ui
         node_plan_boot(world, node, world_now_ns(world) + 1 + down_ns);
     else
         node->boot_stamp++;
+}
+
+/* As a process that is sent SIGTERM. */
+void node_stop(struct world *world, struct sim_node *node, uint64_t down_ns)
+{
+    if (!node->is_running || node->stop_until_ns != 0)
+        return;
+    verdict_say(&world->verdict, "n%u is asked to stop", node->number + 1);
+    world->tally->fault_stops++;
+    node->stop_until_ns = world_now_ns(world) + 2 * world->draw.election_max_ns;
+    node->stop_down_ns = down_ns;
+    for (uint32_t i = 0; i < node->lane_count; i++)
+        lane_resign(node->lanes[i].lane);
+    node_plan_turns(world, node, world_now_ns(world) + 1);
+}
+
+void node_stop_look(struct world *world, struct sim_node *node)
+{
+    if (node->stop_until_ns == 0 || !node->is_running)
+        return;
+    bool is_over = true;
+    for (uint32_t i = 0; i < node->lane_count; i++)
+        is_over = is_over && lane_has_resigned(node->lanes[i].lane);
+    if (!is_over && world_now_ns(world) < node->stop_until_ns)
+        return;
+    for (uint32_t shard = 0; shard < world->draw.shards; shard++)
+        world->tally->leaderships_left +=
+            replica_resignation(node_replica(node, shard))->leader != 0;
+    node_crash(world, node, DEATH_KILL, node->stop_down_ns);
 }
 
 void node_end(struct world *world, struct sim_node *node)

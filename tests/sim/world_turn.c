@@ -154,4 +154,5 @@ void node_turn(struct world *world, struct sim_lane *lane)
     after_turn(world, lane, result);
     faults_strike(world, node, lane->number);
     set_back_restart(world, node);
+    node_stop_look(world, node);
 }
