@@ -8,6 +8,8 @@
 #include <stdatomic.h>
 #include <sys/select.h>
 
+#define RETRY_US 1500000
+
 /* A node that lives in a thread, answers what it knows, and refuses transfers as it is told. */
 struct live_node {
     struct fake fake;
@@ -67,6 +69,17 @@ static void live_answer_limits(struct live_node *node)
         fake->is_leader = false;
 }
 
+/* Whatever the status, a time is told: only one of them means it. */
+static void live_answer_transfer(struct live_node *node, uint64_t number)
+{
+    uint8_t body[WIRE_REPLY_HEADER_SIZE_BYTES];
+    struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
+    struct wire_reply reply = fake_reply_head(&node->fake, number, node->transfer_status);
+    reply.retry_us = RETRY_US;
+    wire_reply_begin(&writer, &reply);
+    fake_send(&node->fake, WIRE_TRANSFER_REPLY, span_of(body, writer.size_bytes));
+}
+
 static void live_answer(struct live_node *node)
 {
     struct fake *fake = &node->fake;
@@ -78,7 +91,7 @@ static void live_answer(struct live_node *node)
         if (node->transfer_status == WIRE_STATUS_NOT_LEADER)
             fake->is_leader = false; /* and says so from then on */
         if (!node->is_transfer_lost)
-            fake_refuse(fake, WIRE_TRANSFER_REPLY, number, node->transfer_status);
+            live_answer_transfer(node, number);
     } else if (fake->type == WIRE_WRITE && fake->ops[0].type == WIRE_OP_LIMITS) {
         live_answer_limits(node);
     } else if (fake->type == WIRE_WRITE) {
@@ -196,6 +209,7 @@ static void test_node_transfer_answers_as_the_leader_did(void **state)
                  {WIRE_STATUS_BAD_REQUEST, PLX_E_ARGUMENT},
                  {WIRE_STATUS_OVERLOADED, PLX_E_OVERLOADED},
                  {WIRE_STATUS_UNSUPPORTED, PLX_E_UNSUPPORTED},
+                 {WIRE_STATUS_TOO_SOON, PLX_E_TOO_SOON},
                  {WIRE_STATUS_NOT_LEADER, PLX_TIMEOUT}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct live_node node;
@@ -204,7 +218,9 @@ static void test_node_transfer_answers_as_the_leader_did(void **state)
         struct plx_options options = fake_options(&node.fake, 1);
         struct plx_client *client = fake_client(&options);
         uint64_t timeout_ns = cases[i].outcome == PLX_TIMEOUT ? 20000000 : 0;
-        assert_int_equal(plx_transfer(client, 0, 4, timeout_ns, NULL), cases[i].outcome);
+        uint64_t retry_ns = 7;
+        assert_int_equal(plx_transfer(client, 0, 4, timeout_ns, &retry_ns), cases[i].outcome);
+        assert_int_equal(retry_ns, cases[i].outcome == PLX_E_TOO_SOON ? RETRY_US * 1000 : 0);
         plx_close(client);
         live_stop(&node);
         assert_int_equal(node.transfer_target, 4);

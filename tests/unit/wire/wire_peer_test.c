@@ -94,13 +94,18 @@ static void test_wire_peer_append_reply_round_trip(void **state)
                                                        .conflict_index = 4,
                                                        .rejected_index = 5,
                                                        .data_room_bytes = 6,
-                                                       .log_room_bytes = UINT64_MAX}};
+                                                       .log_room_bytes = UINT64_MAX,
+                                                       .priority = PRIORITY_MAX}};
     struct wire_peer_message ret = round_trip(&reply);
     assert_true(ret.append_reply.is_success);
     assert_true(ret.append_reply.match_index == 1 && ret.append_reply.round == 2);
     assert_true(ret.append_reply.conflict_term == 3 && ret.append_reply.conflict_index == 4);
     assert_true(ret.append_reply.rejected_index == 5 && ret.append_reply.data_room_bytes == 6);
     assert_true(ret.append_reply.log_room_bytes == UINT64_MAX);
+    assert_int_equal(ret.append_reply.priority, PRIORITY_MAX);
+    struct span encoded = encode(&reply);
+    le16_store(buffer + 10, PRIORITY_MAX + 1);
+    assert_int_equal(decode(encoded), ERR_RANGE);
     reply.append_reply.is_success = false;
     assert_false(round_trip(&reply).append_reply.is_success);
     assert_int_equal(round_trip(&reply).append_reply.suspicion, 0);
