@@ -144,8 +144,8 @@ void replica_resign_step(struct replica *replica)
     if (status->role != RAFT_LEADER || status->is_transferring)
         return;
     struct leadership_voters voters;
-    leave->has_led = true;
     gather_voters(replica, &voters);
+    leave->has_led = voters.count > 0; /* a sole voter leaves nobody behind */
     uint16_t to = leadership_fittest(&replica->leadership, status, &voters, now_ns);
     if (to != 0)
         (void)!transfer(replica, to);
