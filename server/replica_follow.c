@@ -21,6 +21,7 @@ void replica_note_newcomer(struct replica *replica, const struct replica_newcome
             oldest = i;
     }
     newcomers[oldest] = *newcomer;
+    replica->following.settled_version = 0;
 }
 
 const struct replica_newcomer *replica_newcomer_of(const struct replica *replica, uint16_t id)
@@ -144,19 +145,26 @@ static void note_moves(const struct replica *replica, struct wanted *wanted)
     }
 }
 
+/* Another shard than 0: what that one has committed. */
+static void read_board(struct replica *replica)
+{
+    struct replica_following *following = &replica->following;
+    struct raft_configuration configuration;
+    if (replica->options.shard == 0 || replica->options.board == NULL ||
+        !membership_board_read(replica->options.board, &following->board_sequence, &configuration))
+        return;
+    wanted_of(&configuration, &following->wanted);
+    following->settled_version = 0;
+}
+
 /* What this shard is to follow; count 0: not known. */
 static const struct wanted *find_wanted(struct replica *replica)
 {
     struct replica_following *following = &replica->following;
-    struct raft_configuration configuration;
     uint64_t index;
     if (replica->options.shard == 0) {
         wanted_of(raft_configuration_of(replica->raft, &index), &following->wanted);
         note_moves(replica, &following->wanted);
-    } else if (replica->options.board != NULL &&
-               membership_board_read(replica->options.board, &following->board_sequence,
-                                     &configuration)) {
-        wanted_of(&configuration, &following->wanted);
     }
     return &following->wanted;
 }
@@ -180,10 +188,17 @@ void replica_follow_wanted(struct replica *replica)
     following->due_ns = now_ns + replica->options.raft.heartbeat_interval_ns;
     if (!replica->status.has_own_commit || replica->status.is_transferring)
         return;
+    read_board(replica);
+    if (following->settled_version == replica->configuration_version) {
+        leave(replica, &following->wanted);
+        return;
+    }
     const struct wanted *wanted = find_wanted(replica);
     struct wanted_known known;
     replica_know(replica, wanted, &known);
     following->step = replica_take_step(replica, wanted, &known);
+    if (following->step == WANTED_DONE)
+        following->settled_version = replica->configuration_version;
     if (following->step == WANTED_ASK_NODE)
         replica_ask_newcomers(replica, wanted);
     if (following->step != WANTED_PROPOSE)

@@ -55,6 +55,7 @@ struct replica_following {
     uint32_t board_sequence;    /* of the board it was read from */
     uint64_t published_version; /* shard 0: of the configuration that is on the board */
     enum wanted_step step;      /* leader: the last one */
+    uint64_t settled_version;   /* of a configuration with nothing left to do; 0: of none */
     uint64_t due_ns;            /* leader: the next one */
     uint64_t hand_over_ns;      /* not before */
     uint64_t ask_ns;            /* not before */

@@ -102,6 +102,7 @@ static void note_address(struct replica *replica, const struct replica_message *
         !address_book_base(&replica->book, &message->from, &base))
         return;
     address_book_note(&replica->book, message->sender, &base);
+    replica->following.settled_version = 0;
 }
 
 static void note_removal(struct replica *replica, const struct wire_presence *presence)
