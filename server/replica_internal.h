@@ -58,7 +58,8 @@ struct replica_following {
     uint64_t settled_version;   /* of a configuration with nothing left to do; 0: of none */
     uint64_t due_ns;            /* leader: the next one */
     uint64_t hand_over_ns;      /* not before */
-    uint64_t ask_ns;            /* not before */
+    uint64_t ask_ns;            /* newcomers, not before */
+    uint64_t seek_ns;           /* not before */
     uint64_t removed_index;     /* a committed configuration without this storage; 0: of none */
     struct replica_newcomer newcomers[WANTED_NODES_MAX];
 };

@@ -36,12 +36,13 @@ static void presence_ask(struct replica *replica, const struct address *to)
         send_presence(replica, to, &(struct wire_presence){.is_question = true});
 }
 
-static bool may_ask(struct replica *replica, uint64_t interval_ns)
+/* True, and not again before the interval is over. */
+static bool is_presence_due(const struct replica *replica, uint64_t *next_ns, uint64_t interval_ns)
 {
     uint64_t now_ns = replica->shared->now_ns;
-    if (now_ns < replica->following.ask_ns)
+    if (now_ns < *next_ns)
         return false;
-    replica->following.ask_ns = now_ns + interval_ns;
+    *next_ns = now_ns + interval_ns;
     return true;
 }
 
@@ -49,7 +50,8 @@ void replica_ask_newcomers(struct replica *replica, const struct wanted *wanted)
 {
     uint64_t index;
     const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
-    if (!may_ask(replica, replica->options.raft.election_timeout_max_ns))
+    if (!is_presence_due(replica, &replica->following.ask_ns,
+                         replica->options.raft.election_timeout_max_ns))
         return;
     for (uint32_t i = 0; i < wanted->count; i++) {
         const struct wanted_node *node = &wanted->nodes[i];
@@ -71,11 +73,21 @@ static bool hears_nobody(const struct replica *replica)
            replica->shared->now_ns - status->leader_contact_ns >= patience_ns;
 }
 
-void replica_seek(struct replica *replica)
+/* A member that is behind may not know yet where its leader is, and drops what comes from there. */
+static void greet_silent(struct replica *replica)
 {
-    if (!hears_nobody(replica) ||
-        !may_ask(replica, SEEK_TIMEOUTS * replica->options.raft.election_timeout_max_ns))
-        return;
+    uint64_t index;
+    const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
+    for (uint32_t slot = 0; slot < now->slot_count; slot++) {
+        const struct raft_storage *storage = &now->members[slot].storage;
+        if (storage->id != replica->options.raft.self.id &&
+            replica_is_silent(replica, storage->birth))
+            presence_ask(replica, replica_peer_address(replica, storage->id));
+    }
+}
+
+static void ask_everybody(struct replica *replica)
+{
     for (uint16_t id = 1; id <= VOTER_ID_MAX; id++) {
         const struct address *in_use = address_book_find(&replica->book, id);
         const struct address *peer = address_book_find_peer(&replica->book, id);
@@ -87,7 +99,30 @@ void replica_seek(struct replica *replica)
     }
 }
 
-/* A member has moved; or somebody of a cluster speaks to a node that is still to join one. */
+void replica_seek(struct replica *replica)
+{
+    uint64_t interval_ns = SEEK_TIMEOUTS * replica->options.raft.election_timeout_max_ns;
+    bool is_leader = replica->status.role == RAFT_LEADER;
+    if ((!is_leader && !hears_nobody(replica)) ||
+        !is_presence_due(replica, &replica->following.seek_ns, interval_ns))
+        return;
+    if (is_leader)
+        greet_silent(replica);
+    else
+        ask_everybody(replica);
+}
+
+/* Somebody of the cluster speaks to a node that is still to join it, or that is behind and does not
+ * know the newest members. */
+static bool is_host(const struct replica *replica, const struct wire_presence *presence,
+                    uint64_t own_cluster)
+{
+    if (presence->cluster == 0 || (own_cluster != 0 && presence->cluster != own_cluster))
+        return false;
+    return own_cluster == 0 || hears_nobody(replica);
+}
+
+/* A member has moved; or a host tells where it is. */
 static void note_address(struct replica *replica, const struct replica_message *message,
                          const struct wire_presence *presence)
 {
@@ -95,10 +130,10 @@ static void note_address(struct replica *replica, const struct replica_message *
     const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
     uint32_t slot = raft_configuration_slot(now, presence->birth);
     bool is_member = slot != RAFT_SLOT_NONE && now->members[slot].storage.id == message->sender;
-    bool is_host = !replica->status.is_formed && presence->cluster != 0;
     const struct address *known = replica_peer_address(replica, message->sender);
     struct address base;
-    if ((!is_member && !is_host) || (known != NULL && address_is_equal(known, &message->from)) ||
+    if ((!is_member && !is_host(replica, presence, now->cluster)) ||
+        (known != NULL && address_is_equal(known, &message->from)) ||
         !address_book_base(&replica->book, &message->from, &base))
         return;
     address_book_note(&replica->book, message->sender, &base);

@@ -10,6 +10,7 @@
 #define POLLUX_TESTS_SIM_CLIENT_H
 
 #include "client/include/pollux_limits.h"
+#include "client/include/pollux_members.h"
 #include "tests/sim/history.h"
 #include "tests/sim/log_file.h"
 #include "tests/sim/logs_check.h"
@@ -72,6 +73,9 @@ struct client {
     uint16_t transfer_shard;
     bool are_limits_wanted;
     uint16_t limits_shard;
+    bool is_change_wanted;
+    struct plx_change change;
+    uint32_t nodes_to_add; /* bits */
     struct plx_limits limits;
     uint32_t limits_number[SIM_SHARDS_MAX]; /* so many changes, at least, that it knows of */
     uint64_t max_age_ns;                    /* of its handle */
@@ -100,6 +104,11 @@ void client_describe(const struct client *client);
 void client_read_finally(struct client *client);
 /* Asks for leadership of a shard to be handed over, once it comes to that. */
 void client_ask_transfer(struct client *client, uint16_t shard, uint16_t target);
+
+/* Asks for a change of the members, once it comes to that. */
+void client_ask_change(struct client *client, const struct plx_change *change);
+/* Starts a process that makes these nodes members, one after the other. */
+void client_add_members(struct client *client, uint32_t nodes);
 
 /* Asks for the limits of a shard to be changed, once it comes to that; the number is its own. */
 void client_ask_limits(struct client *client, uint16_t shard, const struct plx_limits *limits);

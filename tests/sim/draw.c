@@ -445,6 +445,7 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_slow_media(draw, seed);
     draw_contract(draw, &prng, aim);
     draw_births(draw, seed);
+    draw_members(draw, seed);
     draw_idle(draw, seed);
     draw_leading(draw, seed);
     draw_large(draw, seed);

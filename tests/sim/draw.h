@@ -129,6 +129,8 @@
     X(snapshots_held)                                                                              \
     X(lasting_loss_chance)                                                                         \
     X(limits_weight)                                                                               \
+    X(spares)                                                                                      \
+    X(member_weight)                                                                               \
     X(limits_keys_min)                                                                             \
     X(rest_chance)                                                                                 \
     X(rest_ns_max)
@@ -152,6 +154,11 @@ struct draw {
 };
 
 void draw_make(struct draw *draw, uint64_t seed);
+/* Nodes that are members from the begin to the end. */
+static inline uint32_t draw_founders(const struct draw *draw)
+{
+    return (uint32_t)(draw->nodes - draw->spares);
+}
 /* The part of draw_make that is about shards and lanes. */
 void draw_shards(struct draw *draw, uint64_t seed);
 /* The part of draw_make that makes some runs' media as slow as an election timeout. */
@@ -161,6 +168,8 @@ void draw_idle(struct draw *draw, uint64_t seed);
 void draw_leading(struct draw *draw, uint64_t seed);
 /* Storages that are lost. */
 void draw_births(struct draw *draw, uint64_t seed);
+/* Nodes that come and go. */
+void draw_members(struct draw *draw, uint64_t seed);
 /* The part of it that is about large values. */
 void draw_large(struct draw *draw, uint64_t seed);
 /* The sizes of logs, and the rate of copies. */

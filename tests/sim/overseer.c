@@ -249,7 +249,7 @@ static void election_look(struct overseer *overseer, uint32_t node,
         bool is_granted = *ledger_vote(&overseer->ledger, status->term, i) == status->birth;
         votes += i != node && (is_granted || overseer->nodes[i].is_damaged);
     }
-    if (votes < overseer->node_count / 2 + 1)
+    if (votes < overseer->quorum)
         verdict_break(overseer->verdict, RULE_ELECTION_SAFETY,
                       "node %u leads term %llu with %u votes of %u", node + 1,
                       (unsigned long long)status->term, votes, overseer->node_count);
@@ -323,7 +323,7 @@ static void durability_look(struct overseer *overseer, uint32_t node, uint64_t i
     struct watched_node *watched = &overseer->nodes[node];
     struct ledger_record entry = {
         .index = index, .term = watched->seen[index].term, .digest = watched->seen[index].digest};
-    uint32_t quorum = overseer->node_count / 2 + 1;
+    uint32_t quorum = overseer->quorum;
     uint32_t holders = 0;
     for (uint32_t i = 0; i < overseer->node_count; i++)
         holders += is_held(overseer, i, &entry, false);

@@ -45,6 +45,7 @@ struct overseer {
     struct tally *tally;
     struct medium_sim *media;
     uint32_t node_count;
+    uint32_t quorum; /* of the fewest voters that there may be */
     struct ledger ledger;
     struct watched_node nodes[NODES_MAX];
 };

@@ -52,7 +52,7 @@ void room_look(struct world *world, const struct sim_node *node, uint32_t shard)
         count += replica == NULL || has_room(leader, replica);
     }
     world->tally->records_with_room++;
-    if (count <= world->draw.nodes / 2)
+    if (count <= draw_founders(&world->draw) / 2)
         verdict_break(&world->verdict, RULE_ROOM,
                       "node %u appended record %llu of %zu bytes: %u nodes have room for it",
                       node->number + 1, (unsigned long long)status.last_index,

@@ -33,6 +33,8 @@
     X(leaderships_left) /* by nodes that stopped */                                                \
     X(transfers_refused)                                                                           \
     X(limits_changed)                                                                              \
+    X(members_added)                                                                               \
+    X(members_removed)                                                                             \
     X(fault_sync_stalls)                                                                           \
     X(fault_sync_failures)                                                                         \
     X(fault_bit_rot)                                                                               \

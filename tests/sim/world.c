@@ -131,6 +131,7 @@ static void overseers_begin(struct world *world)
         struct overseer *overseer = &world->overseers[shard];
         *overseer = (struct overseer){
             .verdict = &world->verdict, .tally = world->tally, .media = world->media};
+        overseer->quorum = draw_founders(&world->draw) / 2 + 1;
         overseer_init(overseer, (uint32_t)world->draw.nodes,
                       world->draw.shards == 1 ? UINT32_MAX : shard);
     }
@@ -149,6 +150,10 @@ void world_init(struct world *world, uint64_t seed, const struct draw *draw, str
     world->seed = seed;
     world->cluster_id = wire_cluster_id("simulated");
     world->draw = *draw;
+    if (world->draw.nodes < world->draw.spares + 1) { /* by an override */
+        world->draw.spares = 0;
+        world->draw.member_weight = 0;
+    }
     world->tally = tally;
     world->verdict = (struct verdict){.is_verbose = is_verbose, .now_ns = 1};
     prng_init(&world->prng, seed ^ 0x6e6f646573u);
@@ -380,7 +385,7 @@ static bool is_shard_waiting_rightly(const struct world *world, uint32_t shard)
     }
     is_some_out |= is_formed && strangers > 0;
     whole -= world->is_residual && whole > 0;
-    return is_some_out && whole <= world->draw.nodes / 2;
+    return is_some_out && whole <= draw_founders(&world->draw) / 2;
 }
 
 static bool is_waiting_rightly(const struct world *world)
@@ -435,6 +440,20 @@ static void boot_missing(struct world *world)
     }
 }
 
+/* All nodes are members at the end, so that all are judged. */
+static void add_spares(struct world *world)
+{
+    if (world->draw.spares == 0 || is_full(world))
+        return;
+    (void)world_await(world, are_clients_quiet, CALLS_BOUND_NS);
+    if (!are_clients_quiet(world))
+        return;
+    uint32_t nodes = 0;
+    for (uint32_t i = draw_founders(&world->draw); i < world->draw.nodes; i++)
+        nodes |= world->nodes[i].is_gone ? 0 : UINT32_C(1) << i;
+    client_add_members(&world->clients[0], nodes);
+}
+
 static void phase_liveness(struct world *world)
 {
     world->client_world.is_winding_down = true;
@@ -449,6 +468,7 @@ static void phase_liveness(struct world *world)
     world->is_residual = false;
     world->client_world.is_residual = false;
     boot_missing(world);
+    add_spares(world);
     if (!world_await(world, is_converged, CONVERGE_BOUND_NS))
         break_unless_excused(world, RULE_LIVENESS_CONVERGENCE, "nodes do not converge");
 }

@@ -225,7 +225,7 @@ static struct lasting_fault residual_of(const struct world *world, uint32_t vict
 
 uint32_t faults_residual(struct world *world)
 {
-    uint32_t minority = (uint32_t)(world->draw.nodes - 1) / 2;
+    uint32_t minority = (draw_founders(&world->draw) - 1) / 2;
     uint32_t victim = (uint32_t)(digest_word(world->seed, 3) % world->draw.nodes);
     if (world->draw.residual == RESIDUAL_NONE || missing_count(world) + 1 > minority)
         return FAULTS_MAX;

@@ -5,6 +5,8 @@
 
 #include "base/check.h"
 
+#include <string.h>
+
 #define MS       1000000ull
 #define FUSE_MAX 40
 
@@ -28,6 +30,7 @@ enum fault_kind {
     FAULT_LOST_FILE,
     FAULT_HOLD,
     FAULT_LIMITS,
+    FAULT_MEMBER,
     FAULT_SET_BACK,
     FAULT_STOP,
     FAULT_KIND_COUNT
@@ -188,6 +191,22 @@ static void limits_change(struct world *world)
     client_ask_limits(&world->clients[0], (uint16_t)shard_any(world), &limits);
 }
 
+/* A spare node is added, or goes. */
+static void member_change(struct world *world)
+{
+    const struct draw *draw = &world->draw;
+    uint32_t founders = draw_founders(draw);
+    uint32_t number = founders + (uint32_t)faults_up_to(world, draw->spares - 1);
+    struct plx_change change = {.action = PLX_CHANGE_REMOVE, .node = (uint16_t)(number + 1)};
+    if (faults_up_to(world, 2) > 0) {
+        struct address address = network_address(number);
+        change.action = PLX_CHANGE_ADD;
+        change.port = address.port;
+        memcpy(change.ip, address.ip, sizeof(change.ip));
+    }
+    client_ask_change(&world->clients[0], &change);
+}
+
 /* ---- the driver ---- */
 
 static enum fault_kind kind_draw(struct world *world)
@@ -200,7 +219,8 @@ static enum fault_kind kind_draw(struct world *world)
         draw->pause_weight,     draw->slow_weight,      draw->clock_step_weight,
         draw->transfer_weight,  draw->stall_weight,     draw->sync_fail_weight,
         draw->rot_weight,       draw->lost_file_weight, draw->hold_weight,
-        draw->limits_weight,    draw->set_back_weight,  draw->stop_weight};
+        draw->limits_weight,    draw->member_weight,    draw->set_back_weight,
+        draw->stop_weight};
     uint64_t total = 0;
     for (uint32_t i = 0; i < FAULT_KIND_COUNT; i++)
         total += weights[i];
@@ -278,6 +298,9 @@ static void fault_apply(struct world *world, enum fault_kind kind)
     case FAULT_LIMITS:
         limits_change(world);
         break;
+    case FAULT_MEMBER:
+        member_change(world);
+        break;
     case FAULT_SET_BACK:
         media_set_back(world, node);
         break;
@@ -303,7 +326,7 @@ static void snapshots_hold(struct world *world)
 void faults_begin(struct world *world)
 {
     snapshots_hold(world);
-    uint64_t unlucky = (world->draw.nodes - 1) / 2;
+    uint64_t unlucky = (draw_founders(&world->draw) - 1) / 2;
     while (unlucky > 0) {
         struct sim_node *node = node_any(world);
         unlucky -= !node->is_unlucky;

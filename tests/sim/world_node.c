@@ -68,8 +68,11 @@ void node_plan_boot(struct world *world, struct sim_node *node, uint64_t at_ns)
 static struct raft_options raft_options_of(const struct world *world, uint32_t number)
 {
     const struct draw *draw = &world->draw;
+    uint32_t founders = draw_founders(draw);
+    bool is_spare = number >= founders;
     struct raft_options options = {.self = {.id = (uint16_t)(number + 1)},
-                                   .founder_count = (uint32_t)draw->nodes,
+                                   .founder_count = founders + (is_spare ? 1 : 0),
+                                   .forms_none = is_spare,
                                    .election_timeout_min_ns = draw->election_min_ns,
                                    .election_timeout_max_ns = draw->election_max_ns,
                                    .heartbeat_interval_ns = draw->heartbeat_ns,
@@ -77,8 +80,10 @@ static struct raft_options raft_options_of(const struct world *world, uint32_t n
                                    .append_size_bytes_soft = (uint32_t)draw->append_size_soft,
                                    .inflight_max = (uint32_t)draw->inflight_max,
                                    .trail_runs_max = 8192};
-    for (uint32_t i = 0; i < draw->nodes; i++)
+    for (uint32_t i = 0; i < founders; i++)
         options.founders[i] = (uint16_t)(i + 1);
+    if (is_spare)
+        options.founders[founders] = (uint16_t)(number + 1);
     return options;
 }
 
@@ -135,8 +140,8 @@ static struct replica_options replica_options_of(struct world *world, const stru
         .medium_stall_ns = 4 * draw->election_max_ns};
     options.raft.seed = prng_next(&world->prng);
     options.snapshots.size_bytes = snapshots_file_bytes(engine_snapshot_bytes_max(&options.engine));
-    for (uint32_t i = 0; i < draw->nodes; i++)
-        options.peers[i] = network_address(i);
+    for (uint32_t i = 0; i < options.raft.founder_count; i++)
+        options.peers[i] = network_address(options.raft.founders[i] - 1u);
     return options;
 }
 

@@ -151,7 +151,7 @@ static bool lay_trap(struct world *world, const struct sim_node *node)
 {
     struct saved_storage *saved = &world->saved;
     const struct sim_node *leader = node_leader(world, saved->shard);
-    uint32_t late_count = (uint32_t)(world->draw.nodes - 1) / 2;
+    uint32_t late_count = (draw_founders(&world->draw) - 1) / 2;
     if (leader == NULL || leader == node)
         return false;
     uint32_t late = 0;
