@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 #define ARENA_HUGE_SIZE_BYTES ((size_t)256 * 1024 * 1024)
@@ -30,6 +31,13 @@ void *arena_take(struct arena *arena, size_t size_bytes, size_t align_bytes)
     CHECK(start <= arena->capacity_bytes && size_bytes <= arena->capacity_bytes - start);
     arena->used_bytes = start + size_bytes;
     return arena->base + start;
+}
+
+void arena_give_back(struct arena *arena, size_t used_bytes)
+{
+    CHECK(!arena->is_sealed && used_bytes <= arena->used_bytes);
+    memset(arena->base + used_bytes, 0, arena->used_bytes - used_bytes);
+    arena->used_bytes = used_bytes;
 }
 
 void arena_seal(struct arena *arena)

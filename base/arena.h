@@ -30,6 +30,9 @@ MUST_USE enum error arena_init(struct arena *arena, size_t capacity_bytes);
  */
 void *arena_take(struct arena *arena, size_t size_bytes, size_t align_bytes);
 
+/* Gives back what was taken since `used_bytes` were in use, and zeroes it. Nobody uses it. */
+void arena_give_back(struct arena *arena, size_t used_bytes);
+
 /* No arena_take after this. */
 void arena_seal(struct arena *arena);
 

@@ -133,7 +133,6 @@ static struct replica_options replica_options_of(uint32_t host, uint32_t node_co
                 .start = host + 1,
                 .identity = {.cluster_id = CLUSTER_ID, .node = (uint16_t)(host + 1)}},
         .journal = {.path = path, .size_bytes = JOURNAL_BYTES},
-        .wall_ns = UINT64_C(1700000000000000000),
         .medium_stall_ns = UINT64_C(1) << 60};
     for (uint32_t i = 0; i < node_count; i++) {
         options.raft.founders[i] = (uint16_t)(i + 1);

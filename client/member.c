@@ -84,21 +84,28 @@ void leader_lost(struct plx_client *client, struct shard_state *shard, uint32_t 
 
 void member_is_node(struct member *member, uint16_t node)
 {
-    if (member->node != node)
-        member->journal_done_seq = 0; /* another has said so, of another journal */
+    if (member->node != node) { /* another has said so, of another journal */
+        member->series = 0;
+        member->journal_done_seq = 0;
+    }
     member->node = node;
 }
 
 void member_journal_done(struct plx_client *client, struct shard_state *shard, uint32_t at,
-                         uint64_t done_seq, uint64_t applied_index)
+                         const struct pending_news *news, uint64_t applied_index)
 {
     struct member *member = &shard->members[at];
-    if (done_seq <= member->journal_done_seq)
+    bool is_new = news->series != member->series;
+    if (news->series == 0 || (!is_new && news->done_seq <= member->journal_done_seq &&
+                              !pending_has_lost(shard, member->node)))
         return;
-    member->journal_done_seq = done_seq;
-    member->journal_done_index = applied_index;
+    if (is_new || news->done_seq > member->journal_done_seq) {
+        member->journal_done_seq = news->done_seq;
+        member->journal_done_index = applied_index;
+    }
+    member->series = news->series;
     /* It was applied there by now; at which index nobody says. */
-    if (pending_done(client, shard, member->node, done_seq) && shard->seen_index < applied_index) {
+    if (pending_done(client, shard, member->node, news) && shard->seen_index < applied_index) {
         shard->seen_index = applied_index;
         ops_bound_staleness(client, shard);
     }
@@ -158,7 +165,9 @@ void member_hello_reply(struct plx_client *client, struct shard_state *shard, ui
     member->term = reply->term;
     member->heard_ns = client->now_ns;
     member_heard(shard, at);
-    member_journal_done(client, shard, at, reply->journal_done_seq, reply->applied_index);
+    const struct pending_news news = {reply->series, reply->journal_done_seq,
+                                      reply->is_series_alone};
+    member_journal_done(client, shard, at, &news, reply->applied_index);
     if (reply->has_fresh_quorum)
         leader_confirmed(client, shard, at);
     else

@@ -13,6 +13,7 @@
 #define NONCE_AGE_MAX_NS (1000 * 1000 * 1000) /* and so the longest round trip to a node */
 #define SILENCE_MAX      2 /* unanswered waits before another node becomes the preferred one */
 
+struct pending_news;
 struct shard_state;
 
 struct member {
@@ -22,7 +23,8 @@ struct member {
     uint64_t leading_ns; /* when it last said that it leads with a quorum; 0: it does not */
     uint64_t greeted_ns;
     uint64_t heard_ns;           /* when it last answered, in this incarnation */
-    uint64_t journal_done_seq;   /* up to this none of its relaxed writes is pending... */
+    uint64_t series;             /* of its relaxed writes; 0: not known */
+    uint64_t journal_done_seq;   /* up to this none of them is pending... */
     uint64_t journal_done_index; /* ...and what was decided of them is applied at this index */
     uint64_t nonce;              /* of the hello that is unanswered; 0: none */
     uint64_t nonce_ns;
@@ -40,7 +42,7 @@ void leader_confirmed(struct plx_client *client, struct shard_state *shard, uint
 void member_is_node(struct member *member, uint16_t node);
 /* What a node says of its relaxed writes of the shard. */
 void member_journal_done(struct plx_client *client, struct shard_state *shard, uint32_t endpoint,
-                         uint64_t done_seq, uint64_t applied_index);
+                         const struct pending_news *news, uint64_t applied_index);
 /* Sends a hello. */
 void member_greet(struct plx_client *client, struct shard_state *shard, uint32_t endpoint);
 /* Greets the member on a node, unless that was done a moment ago. */

@@ -40,12 +40,19 @@ void pending_init(struct pending_table *table, struct arena *arena, uint32_t key
 void pending_orders_init(struct pending_order orders[VOTER_ID_MAX + 1])
 {
     for (uint32_t node = 0; node <= VOTER_ID_MAX; node++)
-        orders[node] = (struct pending_order){PENDING_NONE, PENDING_NONE};
+        orders[node] = (struct pending_order){.now = {PENDING_NONE, PENDING_NONE},
+                                              .lost = {PENDING_NONE, PENDING_NONE}};
 }
 
 bool pending_is_on(const struct shard_state *shard, uint16_t node)
 {
-    return node <= VOTER_ID_MAX && shard->pending_orders[node].oldest != PENDING_NONE;
+    return node <= VOTER_ID_MAX && (shard->pending_orders[node].now.oldest != PENDING_NONE ||
+                                    shard->pending_orders[node].lost.oldest != PENDING_NONE);
+}
+
+bool pending_has_lost(const struct shard_state *shard, uint16_t node)
+{
+    return node <= VOTER_ID_MAX && shard->pending_orders[node].lost.oldest != PENDING_NONE;
 }
 
 /* FNV-1a, folded: its upper bits tell keys apart better than its lowest. */
@@ -102,20 +109,29 @@ static struct pending *pending_walk_next(struct pending_walk *walk)
     return pending;
 }
 
-static struct pending *pending_find(struct plx_client *client, struct plx_bytes key, uint16_t node)
+/* `series` 0: any of the node. */
+static struct pending *pending_find(struct plx_client *client, struct plx_bytes key, uint16_t node,
+                                    uint64_t series)
 {
     struct pending_walk walk = pending_walk_begin(&client->pending, key);
     struct pending *pending = pending_walk_next(&walk);
-    while (pending != NULL && pending->node != node)
+    while (pending != NULL && (pending->node != node || (series != 0 && pending->series != series)))
         pending = pending_walk_next(&walk);
     return pending;
 }
 
-/* Out of the order of its node. */
-static void pending_unlink(struct pending_table *table, struct shard_state *shard,
-                           const struct pending *pending)
+/* Where the entry belongs. */
+static struct pending_list *pending_list_of(struct shard_state *shard,
+                                            const struct pending *pending)
 {
     struct pending_order *order = &shard->pending_orders[pending->node];
+    return pending->series == order->series ? &order->now : &order->lost;
+}
+
+/* Out of the list. */
+static void pending_unlink(struct pending_table *table, struct pending_list *order,
+                           const struct pending *pending)
+{
     if (pending->older != PENDING_NONE)
         table->entries[pending->older].newer = pending->newer;
     else
@@ -127,18 +143,17 @@ static void pending_unlink(struct pending_table *table, struct shard_state *shar
 }
 
 /*
- * Into the order of its node. What is newer was under way together with it, as no relaxed write
+ * Into a list by seq. What is newer was under way together with it, as no relaxed write
  * leaves that is a window ahead of one under way: so few entries are passed, however many there
  * are.
  */
-static void pending_link(struct pending_table *table, struct shard_state *shard,
-                         struct pending *pending)
+static void pending_link(struct pending_table *table, struct pending_list *order,
+                         struct pending *pending, bool is_sorted)
 {
-    struct pending_order *order = &shard->pending_orders[pending->node];
     uint32_t at = (uint32_t)(pending - table->entries);
     uint32_t older = order->newest;
     uint32_t newer = PENDING_NONE;
-    while (older != PENDING_NONE && table->entries[older].newest > pending->newest) {
+    while (is_sorted && older != PENDING_NONE && table->entries[older].newest > pending->newest) {
         newer = older;
         older = table->entries[older].older;
         table->steps++;
@@ -155,7 +170,8 @@ static void pending_link(struct pending_table *table, struct shard_state *shard,
         order->newest = at;
 }
 
-static struct pending *pending_add(struct pending_table *table, struct plx_bytes key, uint16_t node)
+static struct pending *pending_add(struct pending_table *table, struct plx_bytes key, uint16_t node,
+                                   uint64_t series)
 {
     uint64_t hash = pending_hash(table, key);
     uint32_t *bucket = pending_bucket(table, hash);
@@ -164,6 +180,7 @@ static struct pending *pending_add(struct pending_table *table, struct plx_bytes
     /* Entries that were never used lie behind those that were, each the next of the one before. */
     table->first_free = pending->stamp == 0 ? at + 1 : pending->next_in_hash;
     *pending = (struct pending){.hash = hash,
+                                .series = series,
                                 .next_in_hash = *bucket,
                                 .node = node,
                                 .key_size_bytes = (uint16_t)key.size_bytes};
@@ -181,7 +198,7 @@ static void pending_drop(struct pending_table *table, struct shard_state *shard,
     for (; *link != at; link = &table->entries[*link].next_in_hash)
         table->steps++;
     *link = pending->next_in_hash;
-    pending_unlink(table, shard, pending);
+    pending_unlink(table, pending_list_of(shard, pending), pending);
     pending->next_in_hash = table->first_free;
     table->first_free = at;
     table->count--;
@@ -199,37 +216,72 @@ static uint32_t pending_nodes(struct plx_client *client, struct plx_bytes key)
 
 bool pending_has_room(struct plx_client *client, const struct op *op, uint16_t node)
 {
-    if (pending_find(client, op->request.key, node) != NULL)
+    if (pending_find(client, op->request.key, node, 0) != NULL)
         return true;
     return client->pending.count < client->options.relaxed_keys_max &&
            pending_nodes(client, op->request.key) < PENDING_NODES_MAX;
 }
 
-void pending_remember(struct plx_client *client, const struct op *op, uint16_t node, uint64_t seq)
+static void pending_place(struct pending_table *table, struct shard_state *shard,
+                          struct pending *pending)
+{
+    struct pending_list *list = pending_list_of(shard, pending);
+    pending_link(table, list, pending, list == &shard->pending_orders[pending->node].now);
+}
+
+void pending_remember(struct plx_client *client, const struct op *op, uint16_t node,
+                      uint64_t series, uint64_t seq)
 {
     struct pending_table *table = &client->pending;
-    struct pending *pending = pending_find(client, op->request.key, node);
+    struct pending *pending = pending_find(client, op->request.key, node, series);
     if (pending != NULL) {
-        pending_unlink(table, op->shard, pending);
+        pending_unlink(table, pending_list_of(op->shard, pending), pending);
     } else {
         /* Room for a whole window lies beyond the bound that was checked when they were sent. */
         CHECK(table->count < pending_capacity(client->options.relaxed_keys_max));
-        pending = pending_add(table, op->request.key, node);
+        pending = pending_add(table, op->request.key, node, series);
     }
     if (pending->newest < seq)
         pending->newest = seq;
     pending->stamp = ++table->stamp;
-    pending_link(table, op->shard, pending);
+    pending_place(table, op->shard, pending);
+}
+
+/* Another storage of the node: all entries are sorted anew. That happens when a storage is lost, or
+ * comes back. */
+static void series_changed(struct pending_table *table, struct pending_order *order,
+                           uint64_t series)
+{
+    struct pending_list lists[2] = {order->now, order->lost};
+    *order = (struct pending_order){.series = series,
+                                    .now = {PENDING_NONE, PENDING_NONE},
+                                    .lost = {PENDING_NONE, PENDING_NONE}};
+    for (uint32_t i = 0; i < 2; i++) {
+        while (lists[i].oldest != PENDING_NONE) {
+            struct pending *pending = &table->entries[lists[i].oldest];
+            bool is_now = pending->series == series;
+            lists[i].oldest = pending->newer;
+            pending_link(table, is_now ? &order->now : &order->lost, pending, is_now);
+        }
+    }
 }
 
 bool pending_done(struct plx_client *client, struct shard_state *shard, uint16_t node,
-                  uint64_t done_seq)
+                  const struct pending_news *news)
 {
     struct pending_table *table = &client->pending;
     struct pending_order *order = &shard->pending_orders[node];
     bool is_own = false;
-    while (order->oldest != PENDING_NONE && table->entries[order->oldest].newest <= done_seq) {
-        pending_drop(table, shard, &table->entries[order->oldest]);
+    if (order->series != news->series)
+        series_changed(table, order, news->series);
+    while (order->now.oldest != PENDING_NONE &&
+           table->entries[order->now.oldest].newest <= news->done_seq) {
+        pending_drop(table, shard, &table->entries[order->now.oldest]);
+        table->steps++;
+        is_own = true;
+    }
+    while (news->is_alone && order->lost.oldest != PENDING_NONE) {
+        pending_drop(table, shard, &table->entries[order->lost.oldest]);
         table->steps++;
         is_own = true;
     }
@@ -297,12 +349,14 @@ uint32_t pending_cancels(struct plx_client *client, const struct op *op,
     if (client->pending.count == 0 || !op_may_cancel(op))
         return 0;
     uint16_t own = op_own_node(op);
+    uint64_t own_series = op->shard->pending_orders[own].series;
     struct pending_walk walk = pending_walk_begin(&client->pending, op->request.key);
     for (const struct pending *pending = pending_walk_next(&walk);
          pending != NULL && count < CANCELS_MAX; pending = pending_walk_next(&walk)) {
-        if (pending->node != own)
+        if (pending->node != own || pending->series != own_series)
             ret_cancels[count++] = (struct wire_op){.type = WIRE_OP_CANCEL,
                                                     .node = pending->node,
+                                                    .series = pending->series,
                                                     .tag = wire_tag(op->shard->relaxed_identity),
                                                     .seq = pending->newest};
     }

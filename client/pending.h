@@ -1,6 +1,8 @@
 /*
  * Relaxed writes of a handle that were acknowledged and may still be pending on their node: by key
- * the newest on each node, found by a hash; by node all of them in the order of their seqs. No
+ * the newest of each series, found by a hash; by node all of them in the order of their seqs. A
+ * series is the numbers of one storage of a node (wire_series). Those of a storage that the node
+ * has no more are kept apart, until the node says that they cannot apply any more. No
  * operation looks at more entries than its own key has nodes, and no reply at more than it ends,
  * however many are remembered. Memory: of the handle's arena. Owner: whoever holds the mutex.
  */
@@ -22,10 +24,11 @@ static_assert(CANCELS_MAX < REQUEST_OPS_MAX, "an operation and its cancels make 
 struct op;
 struct shard_state;
 
-/* Acknowledged relaxed writes of one key on one node, not known to be decided. */
+/* Acknowledged relaxed writes of one key and series, not known to be decided. */
 struct pending {
     uint64_t hash;
     uint64_t newest;       /* journal seq */
+    uint64_t series;       /* of it */
     uint64_t stamp;        /* rises with every acknowledgement */
     uint32_t next_in_hash; /* or in the list of free entries; PENDING_NONE: the last */
     uint32_t older;        /* in the order of its shard and node */
@@ -35,10 +38,23 @@ struct pending {
     uint8_t key[KEY_SIZE_BYTES_MAX];
 };
 
-/* The entries of one shard on one node, by their newest seq. PENDING_NONE: it has none. */
-struct pending_order {
+/* Entries of one shard and node. PENDING_NONE: there are none. */
+struct pending_list {
     uint32_t oldest;
     uint32_t newest;
+};
+
+struct pending_order {
+    uint64_t series;          /* that the node has now; 0: not known */
+    struct pending_list now;  /* of it, by their newest seq */
+    struct pending_list lost; /* of others, in no order */
+};
+
+/* What a node says of its relaxed writes of a shard. */
+struct pending_news {
+    uint64_t series;
+    uint64_t done_seq; /* they are decided up to this one */
+    bool is_alone;     /* those of its other series never apply any more */
 };
 
 struct pending_table {
@@ -58,11 +74,12 @@ void pending_init(struct pending_table *table, struct arena *arena, uint32_t key
 void pending_orders_init(struct pending_order orders[VOTER_ID_MAX + 1]);
 /* Whether one more relaxed write of this key through the node could be remembered. */
 bool pending_has_room(struct plx_client *client, const struct op *op, uint16_t node);
-void pending_remember(struct plx_client *client, const struct op *op, uint16_t node, uint64_t seq);
-/* The node says that its relaxed writes of the shard up to this one are decided; whether one of
- * them was of this handle. */
+/* Of the series at this node. */
+void pending_remember(struct plx_client *client, const struct op *op, uint16_t node,
+                      uint64_t series, uint64_t seq);
+/* Whether one of those that are decided was of this handle. */
 bool pending_done(struct plx_client *client, struct shard_state *shard, uint16_t node,
-                  uint64_t done_seq);
+                  const struct pending_news *news);
 /* The write took effect: what it cancelled can never apply any more. */
 void pending_overruled(struct plx_client *client, const struct op *op);
 /* Whether a write of the key is pending on another node than this one. */
@@ -75,6 +92,8 @@ void pending_ask_all(struct plx_client *client);
 uint32_t pending_cancels(struct plx_client *client, const struct op *op,
                          struct wire_op ret_cancels[CANCELS_MAX]);
 
+/* Whether writes are remembered of another storage than the node has now. */
+bool pending_has_lost(const struct shard_state *shard, uint16_t node);
 /* Whether writes of the shard are pending on the node. */
 bool pending_is_on(const struct shard_state *shard, uint16_t node);
 

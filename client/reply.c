@@ -20,6 +20,7 @@ struct plx_response response_of(const struct wire_reply *reply, const struct wir
         .contact_age_ns = age_of_wire_ns(reply->contact_age_us),
         .node = reply->node,
         .incarnation = reply->incarnation,
+        .series = reply->series,
     };
 }
 
@@ -223,7 +224,11 @@ static void reply_note_node(struct plx_client *client, struct shard_state *shard
     member->term = reply->term;
     if (member->incarnation == reply->incarnation)
         member->heard_ns = client->now_ns;
-    member_journal_done(client, shard, at, reply->journal_done_seq, reply->applied_index);
+    /* What an earlier storage of the node said, and comes late, is of another series. */
+    const struct pending_news news = {reply->series, reply->journal_done_seq,
+                                      reply->is_series_alone};
+    if (member->incarnation == reply->incarnation || member->series == reply->series)
+        member_journal_done(client, shard, at, &news, reply->applied_index);
     if (reply->status == WIRE_STATUS_INCARNATION) {
         member->incarnation = 0;
         leader_lost(client, shard, at, 0);

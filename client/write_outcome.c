@@ -30,8 +30,8 @@ static void write_took_effect(struct plx_client *client, const struct op *op,
     if (op->class == CLASS_RELAXED_WRITE) {
         /* By this reply, or by one that was sent later and came before it. */
         const struct member *member = &op->shard->members[op->endpoint];
-        if (wire->version > member->journal_done_seq)
-            pending_remember(client, op, reply->node, wire->version);
+        if (reply->series != member->series || wire->version > member->journal_done_seq)
+            pending_remember(client, op, reply->node, reply->series, wire->version);
         else
             note_seen_index(op->shard, member->journal_done_index); /* in the log, up to there */
         return;

@@ -39,7 +39,8 @@ static bool are_pending_limits_valid(const struct engine_options *options)
 {
     if (options->journal.append == NULL)
         return true;
-    return options->journal_first_seq >= 1 &&
+    return options->series != 0 && (options->series & WIRE_NODE_SESSION_FLAG) == 0 &&
+           options->journal_first_seq >= 1 &&
            options->journal_first_seq < PENDING_WRITES_ABSENT / 2 &&
            is_in_range(options->pending_max, PENDING_WRITES_OPS_MAX) &&
            is_in_range(options->pending_blocks_max, STORE_BLOCKS_MAX);
@@ -121,6 +122,7 @@ enum error engine_init(const struct engine_options *options, struct arena *arena
     enum error error = machine_init(&engine->machine, &machine, arena);
     if (error != OK)
         return error;
+    nodes_progress_watch(&engine->machine.nodes, options->series);
     engine_count_limits(engine);
     batch_init(engine, arena);
     reads_init(engine, arena);

@@ -58,10 +58,19 @@ struct engine_journal {
 /* A set or swap that took effect, the first time. */
 struct engine_wrote {
     uint16_t origin;  /* voter id of the node that forwarded it; 0: a client's own write */
+    uint64_t series;  /* forwarded: of the journal seq */
     uint64_t session; /* of a client's own write */
     uint64_t seq;     /* of the session; forwarded: the journal seq */
     uint64_t index;   /* of its record */
     uint32_t ordinal; /* among the operations of its record, from 0 */
+};
+
+/* A write of a client's relaxed session, and the number that this node gave it. */
+struct engine_accepted {
+    uint64_t session;
+    uint64_t seq;
+    uint64_t series;
+    uint64_t journal_seq;
 };
 
 /*
@@ -72,7 +81,7 @@ struct engine_hooks {
     void (*wrote)(void *context, const struct engine_wrote *wrote);
     /* A relaxed write of a client's relaxed session was given its journal seq, or found in the
      * journal at the start. */
-    void (*accepted)(void *context, uint64_t session, uint64_t seq, uint64_t journal_seq);
+    void (*accepted)(void *context, const struct engine_accepted *accepted);
     void *context;
 };
 
@@ -101,8 +110,9 @@ struct engine_options {
     struct engine_hooks hooks;
     /* Relaxed writes; the rest is 0 without a journal. */
     struct engine_journal journal;
-    uint64_t journal_first_seq;  /* above every seq this node ever used, even in a journal that was
-                                    lost: the wall clock in ns; or above the journal's last */
+    uint64_t series;             /* of the storage (wire_series): what its journal seqs belong to */
+    uint64_t journal_first_seq;  /* above every seq of the series that this node ever used, even in
+                                    a journal that was lost */
     bool has_lost_journal;       /* it may have lacked entries at this start, or be the first */
     uint32_t pending_max;        /* relaxed writes not yet applied through the log */
     uint32_t pending_blocks_max; /* store blocks that they may take */
@@ -145,7 +155,8 @@ struct engine_options {
     X(relaxed_cancelled)                                                                           \
     X(relaxed_blocked)                                                                             \
     X(forwards_received)                                                                           \
-    X(forwards_refused)
+    X(forwards_refused)                                                                            \
+    X(forwards_closed)
 
 struct engine_counters {
 #define X(name) uint64_t name;

@@ -36,6 +36,7 @@ struct engine_published {
     _Atomic uint64_t term;
     _Atomic uint64_t contact_ns; /* when a quorum was last heard of; 0: never */
     _Atomic uint64_t journal_done_seq;
+    _Atomic bool is_series_alone;
     _Atomic uint16_t leader;
     _Atomic bool
         is_first_told; /* stored last: before, the values say nothing of a restored state */

@@ -124,7 +124,7 @@ static void move(struct journal *journal)
     struct span payload;
     uint64_t seq = 0;
 
-    journal_bank_begin(to, from->generation + 1, journal->last_seq);
+    journal_bank_begin(to, from->generation + 1, journal->last_seq, from->series);
     journal->live_bytes = 0;
     while (walk_next(journal, &walk, &seq, &payload)) { /* the bank's records */
         /* The seq lies in front of the payload, in the mapping as in the record to be. */

@@ -10,12 +10,15 @@
  * acknowledged is ever overwritten.
  *
  * A record of a bank is of one of these kinds:
- *    JOURNAL_OPEN   generation u64, highest seq ever u64
+ *    JOURNAL_OPEN   generation u64, highest seq ever u64, series u64
  *    JOURNAL_READY  highest seq u64. The first: all copies are before it. The second: the first is
  *                   durable.
  *    JOURNAL_ENTRY  seq u64, then the caller's bytes
  * Of the banks with a READY, the one with the highest generation is active. A bank without a READY
  * is wiped.
+ *
+ * A journal belongs to one storage, whose numbers its seqs are (the series). What a journal of
+ * another storage holds may be in the log already, so it is not taken: see journal_set_aside.
  *
  * A torn tail was not acknowledged, and is dropped. Rot is told to the operator, and the rest of
  * the entries is kept. The suspect mark of a bank means nothing: no quorum knows what a journal
@@ -38,6 +41,7 @@ struct journal_options {
     const char *path;  /* what the names of the banks begin with */
     size_t size_bytes; /* of one bank, as log_options.size_bytes */
     struct log_identity identity;
+    uint64_t series; /* of the storage that the journal belongs to */
     /*
      * Returns the seq of the first set, from `seq` on, that is still needed. (An entry holds the
      * sets with the seqs above that of the entry before it, up to its own.) A move leaves behind
@@ -49,10 +53,11 @@ struct journal_options {
 };
 
 struct journal_recovery {
-    uint64_t entries;  /* live entries found; those forgotten since the last move among them */
-    uint64_t last_seq; /* highest seq ever seen, 0: none */
-    bool is_created;   /* no bank was ready: a first start, unless is_damaged */
-    bool is_damaged;   /* rot: entries may be missing; `note` says which */
+    uint64_t entries;      /* live entries found; those forgotten since the last move among them */
+    uint64_t last_seq;     /* highest seq ever seen, 0: none */
+    uint64_t other_series; /* a bank belongs to this other storage: journal_set_aside; 0: none */
+    bool is_created;       /* no bank was ready: a first start, unless is_damaged */
+    bool is_damaged;       /* rot: entries may be missing; `note` says which */
     char note[384];
 };
 
@@ -71,6 +76,15 @@ MUST_USE enum error journal_open(const struct journal_options *options, struct a
                                  struct journal **ret_journal,
                                  struct journal_recovery *ret_recovery);
 void journal_close(struct journal *journal);
+
+/*
+ * Closes a journal in which journal_open found banks of another storage, and gives these another
+ * name, which says the series: PATH-0.of.SERIES. Then the journal can be opened anew. ERR_IO, and
+ * medium_move's: `ret_note` explains.
+ */
+MUST_USE enum error journal_set_aside(struct journal *journal,
+                                      const struct journal_options *options, char *ret_note,
+                                      size_t note_size);
 
 /*
  * Appends an entry. `seq` rises with every call and is above journal_recovery.last_seq; the payload

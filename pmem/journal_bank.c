@@ -4,7 +4,7 @@
 #include "base/limits.h"
 #include "pmem/journal_internal.h"
 
-#define OPEN_SIZE_BYTES 16u /* generation, highest seq until then */
+#define OPEN_SIZE_BYTES 24u /* generation, highest seq until then, series */
 /* Nothing here is of a term; a log wants one. */
 #define BANK_TERM 1u
 
@@ -40,6 +40,7 @@ static void record_learn(struct journal_bank *bank, const struct log_record *rec
     if (record->kind == JOURNAL_OPEN) {
         bank->generation = seq;
         seq = le64_load(record->payload.data + 8);
+        bank->series = le64_load(record->payload.data + 16);
     } else if (record->kind == JOURNAL_READY) {
         bank->is_sealed = bank->ready_index != 0;
         if (bank->ready_index == 0)
@@ -81,15 +82,18 @@ static enum error bank_append(struct journal_bank *bank, enum journal_kind kind,
     return log_append(bank->log, &record);
 }
 
-void journal_bank_begin(struct journal_bank *bank, uint64_t generation, uint64_t last_seq)
+void journal_bank_begin(struct journal_bank *bank, uint64_t generation, uint64_t last_seq,
+                        uint64_t series)
 {
     uint8_t payload[OPEN_SIZE_BYTES];
     CHECK(log_is_blank(bank->log));
     CHECK(generation > 0);
     le64_store(payload, generation);
     le64_store(payload + 8, last_seq);
+    le64_store(payload + 16, series);
     CHECK(bank_append(bank, JOURNAL_OPEN, span_of(payload, sizeof(payload))) == OK);
-    *bank = (struct journal_bank){.log = bank->log, .generation = generation, .last_seq = last_seq};
+    *bank = (struct journal_bank){
+        .log = bank->log, .generation = generation, .last_seq = last_seq, .series = series};
 }
 
 enum error journal_bank_append_ready(struct journal_bank *bank, uint64_t last_seq)

@@ -22,6 +22,7 @@ struct journal_bank {
     uint64_t ready_index; /* 0: none */
     bool is_sealed;       /* a second READY is there */
     uint64_t last_seq;    /* highest that the bank knows of */
+    uint64_t series;      /* of the storage that it belongs to */
 };
 
 /* What has to happen to the bank that is not active. */
@@ -61,7 +62,8 @@ size_t journal_bank_ready_bytes(void);
 MUST_USE enum error journal_bank_inspect(struct journal_bank *bank);
 
 /* Begins a generation in an empty bank. */
-void journal_bank_begin(struct journal_bank *bank, uint64_t generation, uint64_t last_seq);
+void journal_bank_begin(struct journal_bank *bank, uint64_t generation, uint64_t last_seq,
+                        uint64_t series);
 /* ERR_FULL. The first makes the bank ready, the second seals it. */
 MUST_USE enum error journal_bank_append_ready(struct journal_bank *bank, uint64_t last_seq);
 /* `payload` begins with `seq`. ERR_FULL. */

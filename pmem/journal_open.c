@@ -57,7 +57,7 @@ static enum error bank_open(const struct journal_options *options, uint32_t numb
     if (error != OK) {
         log_close(bank->log);
         snprintf(ret_recovery->note, sizeof(ret_recovery->note),
-                 "%.160s: a log, but not of a journal; correct the path", path);
+                 "%.160s: a log, but not of a journal of this version; correct the path", path);
     }
     return error;
 }
@@ -119,13 +119,14 @@ static enum error bank_wipe(struct journal_bank *bank)
 }
 
 /* No bank is ready: a first start, or one that was cut short, or everything rotted. */
-static enum error journal_begin(struct journal *journal)
+static enum error journal_begin(struct journal *journal, uint64_t series)
 {
     struct journal_bank *bank = &journal->banks[journal->active];
     enum error error = log_is_blank(bank->log) ? OK : bank_wipe(bank);
     if (error != OK)
         return error;
-    journal_bank_begin(bank, 1 + journal->banks[1 - journal->active].generation, journal->last_seq);
+    journal_bank_begin(bank, 1 + journal->banks[1 - journal->active].generation, journal->last_seq,
+                       series);
     CHECK(journal_bank_append_ready(bank, journal->last_seq) == OK);
     log_persist(bank->log);
     return medium_persist_wait(log_medium(bank->log));
@@ -155,6 +156,11 @@ static void live_count(struct journal *journal, struct journal_recovery *ret_rec
     }
 }
 
+static bool is_of_another(const struct journal_bank *bank, const struct journal_options *options)
+{
+    return bank->generation != 0 && bank->series != options->series;
+}
+
 static enum error journal_recover(struct journal *journal, const struct journal_options *options,
                                   const struct log_recovery *recoveries,
                                   struct journal_recovery *ret_recovery)
@@ -165,11 +171,14 @@ static enum error journal_recover(struct journal *journal, const struct journal_
         if (journal->banks[i].last_seq > journal->last_seq)
             journal->last_seq = journal->banks[i].last_seq;
     ret_recovery->last_seq = journal->last_seq;
+    for (uint32_t i = 0; i < JOURNAL_BANKS; i++)
+        if (is_of_another(&journal->banks[i], options))
+            ret_recovery->other_series = journal->banks[i].series;
     ret_recovery->is_created = newest == JOURNAL_BANKS;
     damage_describe(journal, options->path, newest, recoveries, ret_recovery);
     journal->active = newest % JOURNAL_BANKS;
-    enum error error =
-        newest == JOURNAL_BANKS ? journal_begin(journal) : tail_close(journal, &recoveries[newest]);
+    enum error error = newest == JOURNAL_BANKS ? journal_begin(journal, options->series)
+                                               : tail_close(journal, &recoveries[newest]);
     if (error != OK) {
         snprintf(ret_recovery->note, sizeof(ret_recovery->note),
                  "%.120s-%u: the sync at the journal's start failed; check the medium",
@@ -213,4 +222,26 @@ enum error journal_open(const struct journal_options *options, struct arena *are
     journal->wiped_part = JOURNAL_MOVE_PART + 1;
     *ret_journal = journal;
     return OK;
+}
+
+enum error journal_set_aside(struct journal *journal, const struct journal_options *options,
+                             char *ret_note, size_t note_size)
+{
+    uint64_t series[JOURNAL_BANKS] = {0};
+    enum error error = OK;
+    for (uint32_t i = 0; i < JOURNAL_BANKS; i++) {
+        if (is_of_another(&journal->banks[i], options))
+            series[i] = journal->banks[i].series;
+    }
+    journal_close(journal);
+    for (uint32_t i = 0; i < JOURNAL_BANKS && error == OK; i++) {
+        char path[JOURNAL_BANK_PATH_SIZE];
+        char aside[JOURNAL_BANK_PATH_SIZE + 32];
+        if (series[i] == 0)
+            continue;
+        CHECK(journal_bank_path(options->path, i, path)); /* it was open */
+        snprintf(aside, sizeof(aside), "%s.of.%016" PRIx64, path, series[i]);
+        error = medium_move(path, aside, ret_note, note_size);
+    }
+    return error;
 }

@@ -127,6 +127,8 @@ bool log_is_unused(const struct log_recovery *recovery);
 /* The number of this start, durable since log_open: drawn (log_options.start), but for the low 24
  * bits, which count the starts. */
 uint64_t log_start(const struct log *log);
+/* How many starts the file has noted, this one among them; 0: none. */
+uint32_t log_start_count(const struct log *log);
 /* Whether the number is one of the last LOG_STARTS_MAX starts of this file, this one among them, or
  * of one before these by its count. */
 bool log_had_start(const struct log *log, uint64_t start);

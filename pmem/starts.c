@@ -60,6 +60,13 @@ uint64_t log_start(const struct log *log)
     return log->start;
 }
 
+uint32_t log_start_count(const struct log *log)
+{
+    uint64_t word = le64_load(log->data + LOG_STARTS_COUNT_OFFSET);
+    uint32_t count = (uint32_t)word;
+    return word == count_encode(log, count) ? count : 0;
+}
+
 bool log_had_start(const struct log *log, uint64_t start)
 {
     for (uint32_t i = 0; i < LOG_STARTS_MAX; i++) {

@@ -36,14 +36,6 @@ struct node {
     char reason[REASON_MAX];
 };
 
-/* Where the seqs of a new journal begin: above those of one that was lost. */
-static uint64_t clock_wall_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static bool is_pci_address(const char *device)
 {
     return strncmp(device, "net_", 4) != 0 && strchr(device, ':') != NULL;
@@ -85,10 +77,8 @@ static void fill_options(struct node *node)
 {
     uint64_t random[2];
     CHECK(getrandom(random, sizeof(random), 0) == (ssize_t)sizeof(random));
-    struct node_start start = {.incarnation = random[0] | 1,
-                               .seed = random[1],
-                               .wall_ns = clock_wall_ns(),
-                               .frames = node->frames};
+    struct node_start start = {
+        .incarnation = random[0] | 1, .seed = random[1], .frames = node->frames};
     node_options_fill(&node->config, &start, &node->options);
 }
 
@@ -115,6 +105,14 @@ static void tell_replica(const struct node *node, struct replica *replica)
                        config->id, shard, node->options.log_names[shard]);
     if (found->journal.note[0] != '\0')
         log_event_line("warning", "%s", found->journal.note);
+    if (found->aside.series != 0)
+        log_event_line("warning",
+                       "journal set aside node=%u shard=%u series=%016lx writes=%lu: it belongs to "
+                       "another storage of this node, and what of it was not replicated will not "
+                       "be; kept as *.of.%016lx; first keys: %s",
+                       config->id, shard, (unsigned long)found->aside.series,
+                       (unsigned long)found->aside.writes, (unsigned long)found->aside.series,
+                       found->aside.keys);
     log_event_line("info",
                    "started node=%u shard=%u cluster=%s device=%s log=%s medium=%s%s created=%d "
                    "last=%lu commit=%lu term=%lu first=%lu snapshot=%lu",

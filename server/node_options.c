@@ -88,7 +88,6 @@ static void fill_replica(const struct config *config, const struct node_start *s
     *options = (struct replica_options){
         .shard = shard,
         .cluster_id = wire_cluster_id(config->cluster),
-        .wall_ns = start->wall_ns,
         .board = &node->board,
         .medium_stall_ns = 4 * config->election_timeout_max_ns,
         .priority = (uint8_t)config->priority,

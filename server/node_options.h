@@ -26,7 +26,6 @@ struct node_options {
 struct node_start {
     uint64_t incarnation; /* random, not 0 */
     uint64_t seed;        /* random */
-    uint64_t wall_ns;     /* wall clock */
     struct dp_frame_port *frames;
 };
 

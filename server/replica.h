@@ -36,7 +36,6 @@ struct replica_options {
     struct snapshots_options snapshots; /* `identity` is the log's; size 0: none are kept, so the
                                            log only grows. Needs a log of several segments */
     uint64_t snapshot_rate;             /* bytes a second at which a copy is fetched; not 0 */
-    uint64_t wall_ns;                /* wall clock at the start: where a new journal's seqs begin */
     uint64_t medium_stall_ns;        /* a leader whose persist takes longer than this steps down */
     uint8_t priority;                /* of this node as a leader: 0 to PRIORITY_MAX */
     uint64_t transfer_interval_ns;   /* see server/leadership.h; 0: transfers are not limited */
@@ -89,10 +88,18 @@ struct replica_resignation {
     uint64_t left_ns; /* when that was known; 0: not yet */
 };
 
+/* A journal of another storage, which was given another name (pmem/journal.h). */
+struct replica_aside {
+    uint64_t series; /* 0: there was none */
+    uint64_t writes; /* relaxed writes in it, those among them that the log has */
+    char keys[128];  /* of the first ones, each followed by a space */
+};
+
 /* What opening found. */
 struct replica_recovery {
     struct log_recovery log;
     struct journal_recovery journal;
+    struct replica_aside aside;
     struct snapshots_recovery snapshots;
     uint64_t snapshot_index; /* of the one that was loaded; 0: none */
 };

@@ -8,9 +8,19 @@
 #include "server/replica_internal.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#define ASIDE_KEYS_MAX  3u
+#define ASIDE_KEY_CHARS 32u
 
 /* The smallest op of an entry: so many ops a journal can hold at most. */
 #define JOURNAL_OP_SIZE_BYTES_MIN WIRE_OP_HEADER_SIZE_BYTES
+
+/* The numbers of a start: so many, before those of the next begin. A start that gives more goes on
+ * with those of the next, which then goes on behind what it finds in the journal. */
+#define JOURNAL_SEQ_START_SHIFT 40
+#define JOURNAL_STARTS_MAX      (UINT32_C(1) << 20)
+static_assert(JOURNAL_SEQ_START_SHIFT + 20 < 62, "the numbers of all starts fit");
 
 static enum error append(void *context, uint64_t seq, struct span payload)
 {
@@ -40,7 +50,8 @@ void replica_fill_journal_options(struct replica *replica)
         return;
     size_t size = journal_bank_size_bytes(&replica->options.journal);
     engine->journal = (struct engine_journal){.append = append, .context = replica};
-    engine->journal_first_seq = replica->options.wall_ns > 0 ? replica->options.wall_ns : 1;
+    engine->series = 1; /* the storage says which: replica_open_journal */
+    engine->journal_first_seq = 1;
     engine->pending_max = (uint32_t)(size / JOURNAL_OP_SIZE_BYTES_MIN);
     if (pending_max > 0 && pending_max < engine->pending_max)
         engine->pending_max = pending_max;
@@ -56,20 +67,91 @@ size_t replica_journal_arena_bytes(const struct replica_options *replica)
     return journal_arena_bytes(&options);
 }
 
+/*
+ * Each start begins with a number that no earlier start of the storage can have reached. So a
+ * journal that was lost or is damaged needs no memory of what it gave: docs/relaxed-writes.md.
+ */
+static uint64_t first_seq_of(uint32_t start_count)
+{
+    uint64_t starts = start_count < JOURNAL_STARTS_MAX ? start_count : JOURNAL_STARTS_MAX;
+    return 1 + (starts << JOURNAL_SEQ_START_SHIFT);
+}
+
+/* Adds a key to the text, as far as it can be printed. */
+static void add_key(char *text, size_t text_size, struct span key)
+{
+    size_t length = strlen(text);
+    for (size_t i = 0; i < key.size_bytes && i < ASIDE_KEY_CHARS && length + 3 < text_size; i++) {
+        bool is_printable = key.data[i] > ' ' && key.data[i] <= '~';
+        text[length++] = is_printable ? (char)key.data[i] : '?';
+    }
+    text[length++] = ' ';
+    text[length] = '\0';
+}
+
+/* The keys of an entry; returns how many writes it has. */
+static uint32_t entry_look(struct replica_aside *aside, struct span payload)
+{
+    struct wire_request request;
+    struct wire_op op;
+    size_t cursor = 0;
+    uint32_t count = 0;
+    if (wire_request_decode(payload, &request) != OK)
+        return 0;
+    for (uint16_t i = 0; i < request.op_count; i++) {
+        if (wire_op_decode(request.ops, &cursor, &op) != OK || op.type != WIRE_OP_SET)
+            continue;
+        count++;
+        if (aside->writes + count <= ASIDE_KEYS_MAX)
+            add_key(aside->keys, sizeof(aside->keys), op.key);
+    }
+    return count;
+}
+
+/*
+ * A journal of another storage of this node: that storage was lost, or came back from somewhere.
+ * What the journal holds may be in the log or not, and its series is closed or will be. So it is
+ * told, and kept under another name.
+ */
+static enum error set_other_aside(struct replica *replica, char *ret_reason, size_t reason_size)
+{
+    struct replica_aside *aside = &replica->recovery.aside;
+    uint64_t cursor = 0;
+    uint64_t seq;
+    struct span payload;
+    aside->series = replica->recovery.journal.other_series;
+    while (journal_next(replica->journal, &cursor, &seq, &payload))
+        aside->writes += entry_look(aside, payload);
+    struct journal *journal = replica->journal;
+    replica->journal = NULL;
+    return journal_set_aside(journal, &replica->options.journal, ret_reason, reason_size);
+}
+
 enum error replica_open_journal(struct replica *replica, char *ret_reason, size_t reason_size)
 {
     struct journal_options *options = &replica->options.journal;
     if (options->size_bytes == 0)
         return OK;
     struct journal_recovery *recovery = &replica->recovery.journal;
+    struct engine_options *engine = &replica->options.engine;
+    size_t used_bytes = replica->shared->arena.used_bytes;
+    engine->series = wire_series(replica->recovery.log.birth);
     options->next_needed = next_needed;
     options->context = replica;
+    options->series = engine->series;
     enum error error = journal_open(options, &replica->shared->arena, &replica->journal, recovery);
+    if (error == OK && recovery->other_series != 0) {
+        error = set_other_aside(replica, ret_reason, reason_size);
+        arena_give_back(&replica->shared->arena, used_bytes);
+        if (error != OK)
+            return error;
+        error = journal_open(options, &replica->shared->arena, &replica->journal, recovery);
+    }
     if (error != OK) {
         snprintf(ret_reason, reason_size, "%s", recovery->note);
         return error;
     }
-    struct engine_options *engine = &replica->options.engine;
+    engine->journal_first_seq = first_seq_of(log_start_count(replica->log));
     if (engine->journal_first_seq <= recovery->last_seq)
         engine->journal_first_seq = recovery->last_seq + 1;
     engine->has_lost_journal = recovery->is_created || recovery->is_damaged;

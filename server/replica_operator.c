@@ -38,7 +38,6 @@ void replica_answer_operator(struct replica *replica, const struct address *to,
         .term = replica->view.term,
         .applied_index = engine_applied_index(replica->engine),
         .contact_age_us = wire_age_us(replica->view.contact_age_ns),
-        .journal_done_seq = engine_pending_done(replica->engine),
         .retry_us = answer->retry_us,
     };
     struct wire_writer writer = {.data = replica->shared->message_data,

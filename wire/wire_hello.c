@@ -16,7 +16,8 @@
  *   58  u16  leader
  *   60  u16  node count
  *   62  u8   role
- *   63  u8   flags (1: fresh quorum, 2: suspect, 4: emulated)
+ *   63  u8   flags (1: fresh quorum, 2: suspect, 4: emulated, 8: no other series of the node
+ *            applies)
  *   64  u8   granularity
  *   65  u8   membership
  *   66  u16  shard count
@@ -24,7 +25,8 @@
  *   70  u16  lane count
  *   72  u64  journal done seq
  *   80  u64  lifetime of a session (ns): not 0
- *   88       end. In a status reply the counters follow, up to the end of the message.
+ *   88  u64  series of the journal seqs
+ *   96       end. In a status reply the counters follow, up to the end of the message.
  *
  * Counter:
  *    0  u64  value
@@ -40,7 +42,7 @@
 #include "wire/wire_hello.h"
 
 #define HELLO_SIZE_BYTES          8
-#define HELLO_REPLY_SIZE_BYTES    88
+#define HELLO_REPLY_SIZE_BYTES    96
 #define COUNTER_HEADER_SIZE_BYTES 9
 #define COUNTER_NAME_BYTES_MAX    63
 #define TRANSFER_SIZE_BYTES       16
@@ -48,6 +50,7 @@
 #define FLAG_FRESH_QUORUM 1
 #define FLAG_SUSPECT      2
 #define FLAG_EMULATED     4
+#define FLAG_SERIES_ALONE 8
 
 void wire_hello_encode(struct wire_writer *writer, const struct wire_hello *hello)
 {
@@ -83,7 +86,8 @@ void wire_hello_reply_encode(struct wire_writer *writer, const struct wire_hello
     to[62] = reply->role;
     to[63] = (uint8_t)((reply->has_fresh_quorum ? FLAG_FRESH_QUORUM : 0) |
                        (reply->is_suspect ? FLAG_SUSPECT : 0) |
-                       (reply->is_emulated ? FLAG_EMULATED : 0));
+                       (reply->is_emulated ? FLAG_EMULATED : 0) |
+                       (reply->is_series_alone ? FLAG_SERIES_ALONE : 0));
     to[64] = reply->granularity;
     to[65] = reply->membership;
     le16_store(to + 66, reply->shard_count);
@@ -91,14 +95,17 @@ void wire_hello_reply_encode(struct wire_writer *writer, const struct wire_hello
     le16_store(to + 70, reply->lane_count);
     le64_store(to + 72, reply->journal_done_seq);
     le64_store(to + 80, reply->session_ttl_ns);
+    le64_store(to + 88, reply->series);
 }
+
+#define FLAGS_ALL (FLAG_FRESH_QUORUM | FLAG_SUSPECT | FLAG_EMULATED | FLAG_SERIES_ALONE)
 
 static enum error hello_reply_check(struct span bytes)
 {
     const uint8_t *from = bytes.data;
     if (bytes.size_bytes < HELLO_REPLY_SIZE_BYTES)
         return ERR_SHORT;
-    if ((from[63] & ~(FLAG_FRESH_QUORUM | FLAG_SUSPECT | FLAG_EMULATED)) != 0)
+    if ((from[63] & ~FLAGS_ALL) != 0)
         return ERR_RESERVED;
     uint16_t node = le16_load(from + 56);
     if (node == 0 || node > VOTER_ID_MAX || le16_load(from + 58) > VOTER_ID_MAX)
@@ -133,6 +140,8 @@ enum error wire_hello_reply_decode(struct span bytes, size_t *ret_end,
         .contact_age_us = le64_load(from + 48),
         .journal_done_seq = le64_load(from + 72),
         .session_ttl_ns = le64_load(from + 80),
+        .series = le64_load(from + 88),
+        .is_series_alone = (from[63] & FLAG_SERIES_ALONE) != 0,
         .node = le16_load(from + 56),
         .leader = le16_load(from + 58),
         .node_count = le16_load(from + 60),

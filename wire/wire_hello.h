@@ -45,8 +45,10 @@ struct wire_hello_reply {
     uint64_t commit_index;
     uint64_t last_index;
     uint64_t contact_age_us;
-    uint64_t journal_done_seq; /* as in wire_reply */
-    uint64_t session_ttl_ns;   /* of log time without a request; not 0 */
+    uint64_t journal_done_seq; /* as in wire_reply, and series with it */
+    uint64_t series;
+    bool is_series_alone;
+    uint64_t session_ttl_ns; /* of log time without a request; not 0 */
     uint16_t node;
     uint16_t leader;
     uint16_t node_count;

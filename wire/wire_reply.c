@@ -11,10 +11,11 @@
  *   42  u16  leader
  *   44  u16  op count
  *   46  u8   status
- *   47       zero
+ *   47  u8   flags (1: no other series of the node applies)
  *   48  u64  time until a retry makes sense (us)
  *   56  u64  journal done seq
- *   64       ops
+ *   64  u64  series of the journal seqs
+ *   72       ops
  *
  * Op:
  *    0  u64  seq
@@ -31,10 +32,12 @@
 #include "wire/wire_internal.h"
 #include "wire/wire_reply.h"
 
+#define FLAG_SERIES_ALONE 1
+
 #define OP_FLAG_PENDING 1
 #define OP_FLAG_VALUE   2
 
-static_assert(WIRE_REPLY_HEADER_SIZE_BYTES == 64, "the layout above");
+static_assert(WIRE_REPLY_HEADER_SIZE_BYTES == 72, "the layout above");
 static_assert(WIRE_REPLY_OP_HEADER_SIZE_BYTES == 32, "the layout above");
 static_assert(WIRE_REPLY_HEADER_SIZE_BYTES + REQUEST_OPS_MAX * (WIRE_REPLY_OP_HEADER_SIZE_BYTES +
                                                                 REPLY_CHUNK_SIZE_BYTES_MAX) <=
@@ -56,6 +59,8 @@ void wire_reply_begin(struct wire_writer *writer, const struct wire_reply *reply
     le16_store(to + 40, reply->node);
     le16_store(to + 42, reply->leader);
     to[46] = reply->status;
+    to[47] = reply->is_series_alone ? FLAG_SERIES_ALONE : 0;
+    le64_store(to + 64, reply->series);
     le64_store(to + 48, reply->retry_us);
     le64_store(to + 56, reply->journal_done_seq);
 }
@@ -139,7 +144,7 @@ enum error wire_reply_decode(struct span bytes, struct wire_reply *ret_reply)
     uint8_t status = from[46];
     if (status >= WIRE_STATUS_END)
         return ERR_TYPE;
-    if (from[47] != 0)
+    if ((from[47] & ~FLAG_SERIES_ALONE) != 0)
         return ERR_RESERVED;
     if (op_count > REQUEST_OPS_MAX || (status != WIRE_STATUS_OK && op_count > 0))
         return ERR_RANGE;
@@ -157,6 +162,8 @@ enum error wire_reply_decode(struct span bytes, struct wire_reply *ret_reply)
                                      .applied_index = le64_load(from + 24),
                                      .contact_age_us = le64_load(from + 32),
                                      .retry_us = le64_load(from + 48),
+                                     .series = le64_load(from + 64),
+                                     .is_series_alone = from[47] != 0,
                                      .journal_done_seq = le64_load(from + 56),
                                      .op_count = op_count,
                                      .ops = ops};

@@ -69,12 +69,14 @@ struct wire_reply {
     uint64_t term;
     uint64_t applied_index;
     uint64_t contact_age_us; /* since this node last had contact with a quorum; UINT64_MAX: never */
-    uint64_t journal_done_seq; /* up to this, no relaxed write of `node` will apply any more */
+    uint64_t series;         /* of the node's journal seqs (wire_series); 0: not said */
+    bool is_series_alone;    /* no relaxed write of another series of `node` will apply any more */
+    uint64_t journal_done_seq; /* up to this, no relaxed write of the series will */
     uint64_t retry_us;         /* too soon: after this time it is not; else 0 */
     uint16_t op_count;         /* 0 unless status is OK */
     struct span ops;
 };
-#define WIRE_REPLY_HEADER_SIZE_BYTES 64
+#define WIRE_REPLY_HEADER_SIZE_BYTES 72
 
 struct wire_reply_op {
     uint64_t seq;    /* writes: the op's; reads: its position from 0. REGISTER: the nonce */
@@ -82,7 +84,7 @@ struct wire_reply_op {
     bool is_pending; /* relaxed: a pending value of this server, or an absence that is pending */
     bool has_value;
     uint64_t version; /* log index of the last write of the key; REGISTER: the new session id;
-                         pending: the journal seq */
+                         pending: the journal seq, of the reply's series */
     uint32_t value_size_bytes; /* whole value */
     struct span chunk;         /* at most REPLY_CHUNK_SIZE_BYTES_MAX of it, from the offset asked */
 };

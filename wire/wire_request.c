@@ -26,7 +26,7 @@
  *   16  u32  old size; of a set or cancel the tag
  *   20  u16  node
  *   22  u16  zero
- *   24       key, value, old
+ *   24       key, value, old; of a cancel u64 series
  *
  * Limits, the value of an op:
  *    0  u32  keys
@@ -58,6 +58,11 @@ static bool op_has_tag(uint8_t type)
     return type == WIRE_OP_SET || type == WIRE_OP_CANCEL;
 }
 
+static size_t op_series_bytes(uint8_t type)
+{
+    return type == WIRE_OP_CANCEL ? WIRE_OP_SERIES_SIZE_BYTES : 0;
+}
+
 void wire_request_begin(struct wire_writer *writer, uint64_t session, uint64_t floor)
 {
     CHECK(writer->size_bytes == 0);
@@ -71,8 +76,8 @@ void wire_request_begin(struct wire_writer *writer, uint64_t session, uint64_t f
 
 size_t wire_op_size_bytes(const struct wire_op *op)
 {
-    return WIRE_OP_HEADER_SIZE_BYTES + op->key.size_bytes + op->value.size_bytes +
-           op->old.size_bytes;
+    size_t size_bytes = WIRE_OP_HEADER_SIZE_BYTES + op->key.size_bytes + op->value.size_bytes;
+    return size_bytes + op->old.size_bytes + op_series_bytes(op->type);
 }
 
 void wire_request_add(struct wire_writer *writer, const struct wire_op *op)
@@ -97,7 +102,10 @@ void wire_request_add(struct wire_writer *writer, const struct wire_op *op)
     le64_store(to + 8, op->seq);
     le32_store(to + 16, op_has_tag(op->type) ? op->tag : (uint32_t)op->old.size_bytes);
     le16_store(to + 20, op->node);
-    to = wire_copy(to + WIRE_OP_HEADER_SIZE_BYTES, op->key);
+    to += WIRE_OP_HEADER_SIZE_BYTES;
+    if (op->type == WIRE_OP_CANCEL)
+        le64_store(to, op->series);
+    to = wire_copy(to + op_series_bytes(op->type), op->key);
     to = wire_copy(to, op->value);
     wire_copy(to, op->old);
 
@@ -137,6 +145,12 @@ static enum error op_check_limits(const struct wire_op *op)
     return wire_limits_decode(op->value, &limits);
 }
 
+static bool is_cancel_in_range(const struct wire_op *op)
+{
+    return op->node >= 1 && op->node <= VOTER_ID_MAX && op->series != 0 &&
+           (op->series & WIRE_NODE_SESSION_FLAG) == 0;
+}
+
 /* Which parts each type of op carries. */
 static enum error op_check_shape(const struct wire_op *op)
 {
@@ -149,7 +163,7 @@ static enum error op_check_shape(const struct wire_op *op)
         return ERR_RANGE;
     if (op->has_old && op->type != WIRE_OP_SWAP)
         return ERR_RANGE;
-    if (op->type == WIRE_OP_CANCEL ? op->node == 0 || op->node > VOTER_ID_MAX : op->node != 0)
+    if (op->type == WIRE_OP_CANCEL ? !is_cancel_in_range(op) : op->node != 0)
         return ERR_RANGE;
     bool has_seq = has_key || op->type == WIRE_OP_FENCE || op->type == WIRE_OP_CANCEL ||
                    op->type == WIRE_OP_REGISTER;
@@ -175,10 +189,11 @@ enum error wire_op_decode(struct span ops, size_t *cursor, struct wire_op *ret_o
     if (key_bytes > KEY_SIZE_BYTES_MAX || value_bytes > VALUE_SIZE_BYTES_MAX ||
         old_bytes > VALUE_SIZE_BYTES_MAX)
         return ERR_TOO_LARGE;
-    size_t size_bytes = WIRE_OP_HEADER_SIZE_BYTES + key_bytes + value_bytes + old_bytes;
+    size_t head_bytes = WIRE_OP_HEADER_SIZE_BYTES + op_series_bytes(from[0]);
+    size_t size_bytes = head_bytes + key_bytes + value_bytes + old_bytes;
     if (left < size_bytes)
         return ERR_SHORT;
-    const uint8_t *body = from + WIRE_OP_HEADER_SIZE_BYTES;
+    const uint8_t *body = from + head_bytes;
     struct wire_op op = {
         .type = from[0],
         .has_value = (flags & OP_FLAG_VALUE) != 0,
@@ -186,6 +201,7 @@ enum error wire_op_decode(struct span ops, size_t *cursor, struct wire_op *ret_o
         .node = le16_load(from + 20),
         .tag = tag,
         .seq = le64_load(from + 8),
+        .series = from[0] == WIRE_OP_CANCEL ? le64_load(from + WIRE_OP_HEADER_SIZE_BYTES) : 0,
         .key = span_of(body, key_bytes),
         .value = span_of(body + key_bytes, value_bytes),
         .old = span_of(body + key_bytes + value_bytes, old_bytes),

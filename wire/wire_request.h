@@ -39,8 +39,9 @@ enum wire_op_type {
  * keeps the notice for a moment, and drops it if a later packet of the session arrives: so a client
  * at work costs the log nothing. A notice that is lost leaves the session its whole lifetime.
  *
- * WIRE_OP_CANCEL names a pending relaxed write by the node that accepted it and its journal seq,
- * both from the reply to it (wire_reply.node, wire_reply_op.version). It belongs to the first set
+ * WIRE_OP_CANCEL names a pending relaxed write by the node that accepted it, the series and the
+ * journal seq, all from the reply to it (wire_reply.node and .series, wire_reply_op.version). It
+ * belongs to the first set
  * or swap after it in the same request, which may have several, one a node; it has no sequence
  * number of the session, and takes effect exactly when that op does (outcome OK, the first time):
  * what that node accepted for the key of that op from the client of this tag, up to this journal
@@ -57,14 +58,16 @@ struct wire_op {
     uint8_t type; /* enum wire_op_type */
     bool has_value;
     bool has_old;
-    uint16_t node; /* CANCEL: voter id of the node that accepted it; else 0 */
-    uint32_t tag;  /* CANCEL, and SET of a node session: the client's; 0: any, none */
-    uint64_t seq;  /* of the session, from 1, never reused. CANCEL: the journal seq */
+    uint16_t node;   /* CANCEL: voter id of the node that accepted it; else 0 */
+    uint32_t tag;    /* CANCEL, and SET of a node session: the client's; 0: any, none */
+    uint64_t seq;    /* of the session, from 1, never reused. CANCEL: the journal seq */
+    uint64_t series; /* CANCEL: of which the journal seq is; else 0 */
     struct span key;
     struct span value;
     struct span old;
 };
 #define WIRE_OP_HEADER_SIZE_BYTES 24
+#define WIRE_OP_SERIES_SIZE_BYTES 8 /* behind the header of a CANCEL */
 
 /* The limits of a shard: none is 0. */
 struct wire_limits {
@@ -99,14 +102,26 @@ struct wire_request {
 #define WIRE_REQUEST_HEADER_SIZE_BYTES 24
 
 /*
- * The session under which node `id` forwards its pending relaxed writes. The request holds sets.
+ * Journal seqs are numbers of a series. Each storage has a series of its own, named by its birth: a
+ * storage that takes the place of a lost one begins another, so no number of the lost one is given
+ * again. A series is 1 to 2^63 - 1.
+ */
+#define WIRE_NODE_SESSION_FLAG (UINT64_C(1) << 63)
+static inline uint64_t wire_series(uint64_t birth)
+{
+    uint64_t series = birth & ~WIRE_NODE_SESSION_FLAG;
+    return series != 0 ? series : 1;
+}
+
+/*
+ * The session under which a node forwards the pending relaxed writes of a series. The request holds
+ * sets.
  * The seq of a set is its journal seq, and the seqs rise. Each set has its client's tag, and its
  * cancels stand directly before it. `floor` is the journal seq up to which everything must be
  * decided before the request may apply. A fence in place of the sets decides everything up to its
  * seq: whatever a lost journal had accepted. Clients never use such an id for a consistent write.
  */
-#define WIRE_NODE_SESSION_FLAG (UINT64_C(1) << 63)
-#define WIRE_NODE_SESSION(id)  (WIRE_NODE_SESSION_FLAG | (uint64_t)(id))
+#define WIRE_NODE_SESSION(series) (WIRE_NODE_SESSION_FLAG | (uint64_t)(series))
 
 /*
  * WIRE_WRITE. Two numbers make a refusal definite. `packet_number` rises with every transmission of

@@ -214,6 +214,7 @@ struct plx_response {
     uint64_t contact_age_ns; /* since that node's last contact with a quorum; UINT64_MAX: never */
     uint16_t node;           /* the node that answered; 0: none */
     uint64_t incarnation;    /* of that node; each start of a node has another incarnation */
+    uint64_t series;         /* of that node's storage: which journal seqs `version` is one of */
     struct plx_token token;  /* set with PLX_UNKNOWN */
 };
 

@@ -136,7 +136,10 @@ static void remember_write(const struct engine *engine, struct relaxed_session *
     const struct engine_hooks *hooks = &engine->options.hooks;
     relaxed_session_remember(session, seq, journal_seq);
     if (hooks->accepted != NULL)
-        hooks->accepted(hooks->context, session->id, seq, journal_seq);
+        hooks->accepted(hooks->context, &(struct engine_accepted){.session = session->id,
+                                                                  .seq = seq,
+                                                                  .series = engine->options.series,
+                                                                  .journal_seq = journal_seq});
 }
 
 /* Queues an entry's sets; `session` (NULL: none) remembers them. */
@@ -165,7 +168,7 @@ static bool has_waiting_room(const struct relaxed *relaxed, uint32_t op_count)
 
 static struct node_progress *own_progress(const struct engine *engine)
 {
-    return node_progress_of(&engine->machine.nodes, engine->options.self);
+    return node_progress_own(&engine->machine.nodes);
 }
 
 /* True when the log can take what the write overrules, whatever the other nodes accept meanwhile:
@@ -177,7 +180,7 @@ static bool can_log_cancels(const struct engine *engine, const struct relaxed_ar
         const struct op *op = &request->ops[i];
         if (op->type != WIRE_OP_CANCEL)
             continue;
-        const struct node_progress *node = node_progress_of(&engine->machine.nodes, op->node);
+        const struct node_progress *node = node_progress_of(&engine->machine.nodes, op_series(op));
         uint32_t count = arrival->need.cancels + engine->relaxed.writes.cancels_of[op->node];
         if (!node_progress_has_room(node, count, NODE_CANCELS_MAX))
             return false;
@@ -424,6 +427,16 @@ uint64_t engine_pending_done(const struct engine *engine)
     uint64_t decided = own_progress(engine)->last_seq;
     bool is_from_before = decided < engine->relaxed.restored_seq || relaxed_is_after_loss(engine);
     return is_from_before && decided < done ? decided : done;
+}
+
+bool relaxed_is_series_open(const struct engine *engine)
+{
+    return own_progress(engine)->is_open;
+}
+
+bool relaxed_is_series_alone(const struct engine *engine)
+{
+    return node_progress_own_is_alone(&engine->machine.nodes);
 }
 
 bool relaxed_is_after_loss(const struct engine *engine)

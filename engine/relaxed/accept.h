@@ -54,6 +54,10 @@ void relaxed_write(struct engine *engine, const struct address *from,
                    const struct wire_write *write, const struct request *request);
 /* Lets go of what the applied records have decided. */
 void relaxed_follow_decided(struct engine *engine);
+/* This storage is a member: what it accepts may go into the log. */
+bool relaxed_is_series_open(const struct engine *engine);
+/* And no relaxed write of an earlier storage of this node will apply any more. */
+bool relaxed_is_series_alone(const struct engine *engine);
 /* The journal may lack entries, and what they had accepted may apply yet. */
 bool relaxed_is_after_loss(const struct engine *engine);
 /* Writes of this node, of the op's key by the client of `tag` (0: any), up to `seq`, may have been

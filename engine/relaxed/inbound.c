@@ -12,13 +12,13 @@
  */
 #include "engine/engine_internal.h"
 
-bool inbound_is_without_room(const struct engine *engine, uint16_t node, const struct wire_op *op,
+bool inbound_is_without_room(const struct engine *engine, uint64_t series, const struct wire_op *op,
                              uint64_t hash)
 {
     const struct machine *machine = &engine->machine;
     struct store_content content = {.key = op->key, .value = op->value, .hash = hash};
     return op->has_value &&
-           !node_progress_is_decided(node_progress_of(&machine->nodes, node), op->seq, hash,
+           !node_progress_is_decided(node_progress_of(&machine->nodes, series), op->seq, hash,
                                      op->tag) &&
            !machine_has_room(machine, &content);
 }
@@ -35,8 +35,11 @@ static bool take_over_cancels(const struct pending_writes *writes,
         return false;
     for (uint32_t i = 0; i < pending->cancel_count; i++) {
         const struct pending_cancel *cancel = pending_writes_cancel_at(writes, from + i);
-        ret_cancels[(*count)++] = (struct wire_op){
-            .type = WIRE_OP_CANCEL, .node = cancel->node, .tag = cancel->tag, .seq = cancel->seq};
+        ret_cancels[(*count)++] = (struct wire_op){.type = WIRE_OP_CANCEL,
+                                                   .node = cancel->node,
+                                                   .tag = cancel->tag,
+                                                   .seq = cancel->seq,
+                                                   .series = cancel->series};
     }
     return true;
 }
@@ -58,8 +61,10 @@ static bool own_cancels(const struct engine *engine, const struct request *reque
     bool is_in_log = pending_writes_seq(entry) <= engine->outbound.last_seq;
     if (!is_in_log && !outbound_is_blocked(engine))
         return false;
-    ret_cancels[(*ret_count)++] = (struct wire_op){
-        .type = WIRE_OP_CANCEL, .node = engine->options.self, .seq = pending_writes_seq(entry)};
+    ret_cancels[(*ret_count)++] = (struct wire_op){.type = WIRE_OP_CANCEL,
+                                                   .node = engine->options.self,
+                                                   .seq = pending_writes_seq(entry),
+                                                   .series = engine->options.series};
     const struct pending_write *write = pending_writes_op_of(writes, entry);
     for (; write != NULL; write = pending_writes_older(writes, write)) {
         if (!take_over_cancels(writes, write, ret_cancels, ret_count))
@@ -118,11 +123,11 @@ enum wire_status inbound_overrule(struct engine *engine, struct request *request
     return WIRE_STATUS_OK;
 }
 
-/* True when the request is what node `from` may forward; *ret_last_seq is that of its last op. */
-static bool is_forward(const struct request *request, uint16_t from, uint64_t *ret_last_seq)
+/* True when the request is what a node may forward; *ret_last_seq is that of its last op. */
+static bool is_forward(const struct request *request, uint64_t *ret_last_seq)
 {
     *ret_last_seq = 0;
-    if (request->session != WIRE_NODE_SESSION(from))
+    if ((request->session & WIRE_NODE_SESSION_FLAG) == 0)
         return false;
     for (uint16_t i = 0; i < request->op_count; i++) {
         const struct op *op = &request->ops[i];
@@ -137,19 +142,18 @@ static bool is_forward(const struct request *request, uint16_t from, uint64_t *r
 
 /* True when the first set of a forwarded request that is not decided cannot apply now. */
 static bool is_first_without_room(const struct engine *engine, const struct request *request,
-                                  uint16_t from)
+                                  const struct node_progress *from)
 {
-    uint64_t decided = node_progress_of(&engine->machine.nodes, from)->last_seq;
     for (uint16_t i = 0; i < request->op_count; i++) {
         const struct op *op = &request->ops[i];
-        if (op->type != WIRE_OP_SET || op->seq <= decided)
+        if (op->type != WIRE_OP_SET || op->seq <= from->last_seq)
             continue;
         struct wire_op set = {.has_value = op->has_value,
                               .tag = op->tag,
                               .seq = op->seq,
                               .key = op_key(request, op),
                               .value = op_value(request, op)};
-        return inbound_is_without_room(engine, from, &set, op->key_hash);
+        return inbound_is_without_room(engine, from->series, &set, op->key_hash);
     }
     return false;
 }
@@ -160,16 +164,22 @@ void engine_receive_forward(struct engine *engine, uint16_t from, struct span bo
     uint64_t last_seq;
     CHECK(from >= 1 && from <= VOTER_ID_MAX);
     if (request_decode(body, NULL, batch_next_ops(engine), &request) != OK ||
-        !is_forward(&request, from, &last_seq) ||
-        body.size_bytes > ADMISSION_REQUEST_SIZE_BYTES_MAX) {
+        !is_forward(&request, &last_seq) || body.size_bytes > ADMISSION_REQUEST_SIZE_BYTES_MAX) {
         engine->counters.requests_malformed++;
         return;
     }
     struct waiter waiter = {.deadline_ns = UINT64_MAX, .is_silent = true};
-    /* Its node learns by applying; what is decided here need not go through the log again. */
-    if (last_seq <= node_progress_of(&engine->machine.nodes, from)->last_seq)
+    const struct node_progress *series =
+        node_progress_of(&engine->machine.nodes, request.session & ~WIRE_NODE_SESSION_FLAG);
+    /* Of a storage that is no member, or not yet: nothing of it applies. */
+    if (!series->is_open || series->node != from) {
+        engine->counters.forwards_closed++;
         return;
-    bool is_full = is_first_without_room(engine, &request, from);
+    }
+    /* Its node learns by applying; what is decided here need not go through the log again. */
+    if (last_seq <= series->last_seq)
+        return;
+    bool is_full = is_first_without_room(engine, &request, series);
     engine->counters.relaxed_blocked += is_full;
     if (!is_full && admission_readiness(engine) == WIRE_STATUS_OK &&
         batch_add(engine, &request, &waiter, false) == WIRE_STATUS_OK)

@@ -16,8 +16,9 @@ struct engine;
  * borrowed until the next call into relaxed/.
  */
 enum wire_status inbound_overrule(struct engine *engine, struct request *request);
-/* True when the store, as this node has applied it, is too full for the set `seq` of a node. */
-bool inbound_is_without_room(const struct engine *engine, uint16_t node, const struct wire_op *op,
+/* True when the store, as this node has applied it, is too full for the set `seq` of a
+ * series. */
+bool inbound_is_without_room(const struct engine *engine, uint64_t series, const struct wire_op *op,
                              uint64_t hash);
 
 #endif

@@ -95,8 +95,11 @@ static void add_op(struct engine *engine, struct request_builder *builder,
     uint8_t scratch[KEY_SIZE_BYTES_MAX];
     for (uint32_t i = 0; i < pending->cancel_count; i++) {
         const struct pending_cancel *from = pending_writes_cancel_at(&relaxed->writes, (*cancel)++);
-        struct wire_op op = {
-            .type = WIRE_OP_CANCEL, .node = from->node, .tag = from->tag, .seq = from->seq};
+        struct wire_op op = {.type = WIRE_OP_CANCEL,
+                             .node = from->node,
+                             .tag = from->tag,
+                             .seq = from->seq,
+                             .series = from->series};
         request_builder_add(builder, &op, 0);
     }
     struct wire_op op = {
@@ -119,7 +122,7 @@ static struct request_builder builder_begin(struct engine *engine, uint64_t floo
     struct request_builder builder = {
         .writer = {.data = engine->relaxed.message, .capacity_bytes = MESSAGE_SIZE_BYTES_MAX},
         .ops = batch_next_ops(engine)};
-    request_builder_begin(&builder, WIRE_NODE_SESSION(engine->options.self), floor);
+    request_builder_begin(&builder, WIRE_NODE_SESSION(engine->options.series), floor);
     return builder;
 }
 
@@ -137,7 +140,7 @@ static struct request outbound_build(struct engine *engine)
     struct outbound *outbound = &engine->outbound;
     const struct pending_writes *writes = &engine->relaxed.writes;
     uint64_t floor = outbound->next == writes->head
-                         ? node_progress_of(&engine->machine.nodes, engine->options.self)->last_seq
+                         ? node_progress_own(&engine->machine.nodes)->last_seq
                          : outbound->last_seq;
     struct request_builder builder = builder_begin(engine, floor);
     uint64_t cancel = pending_writes_first_cancel(writes, outbound->next);
@@ -184,7 +187,7 @@ static bool is_head_without_room(const struct engine *engine)
         .key = store_key(&writes->store, head->entry, scratch),
         .value = span_of(NULL, head->entry->value_size_bytes),
     };
-    return inbound_is_without_room(engine, engine->options.self, &op, head->entry->hash);
+    return inbound_is_without_room(engine, engine->options.series, &op, head->entry->hash);
 }
 
 /*
@@ -194,14 +197,13 @@ static bool is_head_without_room(const struct engine *engine)
  */
 static bool needs_fence(const struct engine *engine)
 {
-    return engine->relaxed.is_open && pending_writes_is_empty(&engine->relaxed.writes) &&
-           relaxed_is_after_loss(engine);
+    return pending_writes_is_empty(&engine->relaxed.writes) && relaxed_is_after_loss(engine);
 }
 
 static struct request fence_build(struct engine *engine)
 {
-    struct request_builder builder = builder_begin(
-        engine, node_progress_of(&engine->machine.nodes, engine->options.self)->last_seq);
+    struct request_builder builder =
+        builder_begin(engine, node_progress_own(&engine->machine.nodes)->last_seq);
     request_builder_add(
         &builder,
         &(struct wire_op){.type = WIRE_OP_FENCE, .seq = engine->options.journal_first_seq - 1}, 0);
@@ -212,6 +214,12 @@ static struct request fence_build(struct engine *engine)
 static uint64_t outbound_due_ns(const struct outbound *outbound, bool is_fence)
 {
     return is_fence ? outbound->fence_due_ns : outbound->due_ns;
+}
+
+/* Before this storage is a member, and when it is none any more, nothing of it may apply. */
+static bool may_forward(const struct engine *engine)
+{
+    return engine->relaxed.is_open && relaxed_is_series_open(engine);
 }
 
 static void join_batch(struct engine *engine)
@@ -250,7 +258,8 @@ void outbound_begin_turn(struct engine *engine)
     }
     if (outbound->seen_head != engine->relaxed.writes.head)
         note_progress(engine);
-    join_batch(engine);
+    if (may_forward(engine))
+        join_batch(engine);
 }
 
 /* Whether something is due at another node that leads. */
@@ -267,7 +276,7 @@ bool engine_forward(struct engine *engine, struct span *ret_body)
 {
     struct outbound *outbound = &engine->outbound;
     const struct pending_writes *writes = &engine->relaxed.writes;
-    if (!engine->relaxed.is_open || engine->view.is_leader || outbound->leader == 0 ||
+    if (!may_forward(engine) || engine->view.is_leader || outbound->leader == 0 ||
         outbound->leader == engine->options.self)
         return false;
     if (needs_fence(engine) && engine->view.now_ns >= outbound->fence_due_ns) {
@@ -294,9 +303,10 @@ uint64_t outbound_deadline_ns(const struct engine *engine)
 {
     const struct outbound *outbound = &engine->outbound;
     const struct pending_writes *writes = &engine->relaxed.writes;
+    if (!may_forward(engine))
+        return UINT64_MAX;
     bool is_fence = needs_fence(engine);
-    if (!engine->relaxed.is_open || (pending_writes_is_empty(writes) && !is_fence) ||
-        outbound->leader == 0)
+    if ((pending_writes_is_empty(writes) && !is_fence) || outbound->leader == 0)
         return UINT64_MAX;
     uint64_t due_ns = outbound_due_ns(outbound, is_fence);
     if (!engine->view.is_leader)

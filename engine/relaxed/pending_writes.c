@@ -81,8 +81,11 @@ void pending_writes_add_cancel(struct pending_writes *writes, const struct op *c
     CHECK(cancel->node <= VOTER_ID_MAX);
     CHECK(writes->cancels_tail - writes->cancels_head < PENDING_WRITES_CANCELS_CAPACITY);
     writes->cancels[writes->cancels_tail++ & (PENDING_WRITES_CANCELS_CAPACITY - 1)] =
-        (struct pending_cancel){
-            .position = writes->tail, .seq = cancel->seq, .tag = cancel->tag, .node = cancel->node};
+        (struct pending_cancel){.position = writes->tail,
+                                .seq = cancel->seq,
+                                .series = op_series(cancel),
+                                .tag = cancel->tag,
+                                .node = cancel->node};
     writes->cancels_of[cancel->node]++;
 }
 

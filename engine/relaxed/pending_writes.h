@@ -45,6 +45,7 @@ struct pending_write {
 struct pending_cancel {
     uint64_t position; /* of the op that carries it */
     uint64_t seq;
+    uint64_t series;
     uint32_t tag;
     uint16_t node;
 };

@@ -31,6 +31,8 @@ struct wire_reply answer_head(const struct engine *engine, uint64_t number, enum
         .applied_index = engine->machine.applied_index,
         .contact_age_us = wire_age_us(engine->view.contact_age_ns),
         .journal_done_seq = engine_pending_done(engine),
+        .series = engine->options.series,
+        .is_series_alone = relaxed_is_series_alone(engine),
     };
 }
 
@@ -135,6 +137,8 @@ void engine_hello(const struct engine *engine, uint64_t nonce, struct wire_hello
         .last_index = view->last_index,
         .contact_age_us = wire_age_us(engine->view.contact_age_ns),
         .journal_done_seq = engine_pending_done(engine),
+        .series = engine->options.series,
+        .is_series_alone = relaxed_is_series_alone(engine),
         .session_ttl_ns = engine->machine.session_ttl_ns,
         .node = engine->options.self,
         .leader = view->leader,

@@ -43,9 +43,11 @@ static void tell_wrote(const struct engine *engine, const struct session *sessio
 {
     const struct engine_hooks *hooks = &engine->options.hooks;
     const struct machine *machine = &engine->machine;
+    const struct node_progress *origin = machine->forwarder;
     if (hooks->wrote != NULL)
         hooks->wrote(hooks->context,
-                     &(struct engine_wrote){.origin = machine->origin,
+                     &(struct engine_wrote){.origin = origin != NULL ? origin->node : 0,
+                                            .series = origin != NULL ? origin->series : 0,
                                             .session = session != NULL ? session->id : 0,
                                             .seq = op->seq,
                                             .index = machine->applied_index,
@@ -59,6 +61,13 @@ static void fetch_entry_of(const struct applying *applying, uint32_t ordinal)
         index_fetch_entry(&applying->engine->machine.index, applying->ops[ordinal].key_hash);
 }
 
+/* What is applied are relaxed writes of this storage. */
+static bool is_own(const struct engine *engine)
+{
+    const struct node_progress *forwarder = engine->machine.forwarder;
+    return forwarder != NULL && forwarder->is_open && forwarder->series == engine->options.series;
+}
+
 /* Executes one op; `answer` is open for it, or NULL. */
 static void apply_op(struct applying *applying, struct session **session,
                      const struct request *request, const struct op *op, struct answer *answer)
@@ -70,9 +79,9 @@ static void apply_op(struct applying *applying, struct session **session,
     struct op_result result = machine_execute(machine, session, op, ordinal);
     if (op_is_set_or_swap(op) && !result.is_duplicate && result.outcome == WIRE_OUTCOME_OK)
         tell_wrote(engine, *session, op, ordinal);
-    if (machine->origin == 0)
+    if (machine->forwarder == NULL)
         count_result(&engine->counters, &result);
-    else if (machine->origin == engine->options.self && op->type == WIRE_OP_SET)
+    else if (is_own(engine) && op->type == WIRE_OP_SET)
         count_own(engine, &result);
     if (answer != NULL && op->type != WIRE_OP_CANCEL)
         answer_add_result(answer, machine, request, op, &result);
@@ -90,13 +99,13 @@ static void apply_request(struct applying *applying, const struct request *reque
     for (uint16_t i = 0; i < request->op_count; i++) {
         const struct op *op = &request->ops[i];
         apply_op(applying, &session, request, op, answer);
-        if (op->type == WIRE_OP_CANCEL && op->node == engine->options.self)
+        if (op->type == WIRE_OP_CANCEL && op_series(op) == engine->options.series)
             overruled[overruled_count++] = op;
         for (; op->key_size_bytes > 0 && overruled_count > 0; overruled_count--)
             relaxed_overrule(engine, request, op, overruled[overruled_count - 1]->seq,
                              overruled[overruled_count - 1]->tag);
     }
-    if (machine->origin == engine->options.self && machine->is_blocked) {
+    if (is_own(engine) && machine->is_blocked) {
         relaxed_follow_decided(engine);
         outbound_blocked(engine);
     }

@@ -49,6 +49,8 @@ void engine_publish(struct engine *engine)
     atomic_store_explicit(&published->contact_ns, contact_ns, memory_order_release);
     atomic_store_explicit(&published->journal_done_seq, engine_pending_done(engine),
                           memory_order_release);
+    atomic_store_explicit(&published->is_series_alone, relaxed_is_series_alone(engine),
+                          memory_order_release);
     atomic_store_explicit(&published->is_first_told, true, memory_order_release);
 }
 
@@ -72,6 +74,8 @@ static struct wire_reply reply_head_of(const struct engine_reader *reader,
         .contact_age_us = wire_age_us(contact_ns == 0 ? UINT64_MAX : age_ns),
         .journal_done_seq =
             atomic_load_explicit(&published->journal_done_seq, memory_order_acquire),
+        .series = engine->options.series,
+        .is_series_alone = atomic_load_explicit(&published->is_series_alone, memory_order_acquire),
     };
 }
 

@@ -64,6 +64,16 @@ void machine_configure(struct machine *machine, uint64_t index, struct span payl
     configuration->index = index;
     configuration->size_bytes = (uint32_t)payload.size_bytes;
     memcpy(configuration->bytes, payload.data, payload.size_bytes);
+    struct raft_configuration decoded;
+    struct series_member members[RAFT_MEMBERS_MAX];
+    uint32_t count = 0;
+    CHECK(raft_configuration_decode(payload.data, payload.size_bytes, &decoded) == OK);
+    for (uint32_t slot = 0; slot < decoded.slot_count; slot++) {
+        const struct raft_storage *storage = &decoded.members[slot].storage;
+        if (storage->birth != 0)
+            members[count++] = (struct series_member){wire_series(storage->birth), storage->id};
+    }
+    nodes_progress_open(&machine->nodes, members, count);
 }
 
 uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t log_time_ns)
@@ -106,15 +116,16 @@ uint64_t machine_ended_floor(const struct machine *machine, uint64_t id)
 struct session *machine_begin_request(struct machine *machine, const struct request *request)
 {
     machine->request = request;
-    machine->origin = 0;
+    machine->forwarder = NULL;
     machine->is_blocked = false;
     machine->cancel_count = 0;
     if ((request->session & WIRE_NODE_SESSION_FLAG) != 0) {
-        machine->origin = (uint16_t)(request->session & ~WIRE_NODE_SESSION_FLAG);
+        machine->forwarder =
+            node_progress_of(&machine->nodes, request->session & ~WIRE_NODE_SESSION_FLAG);
         machine->is_blocked =
-            node_progress_of(&machine->nodes, machine->origin)->last_seq < request->floor;
+            !machine->forwarder->is_open || machine->forwarder->last_seq < request->floor;
     }
-    if (request->session == 0 || machine->origin != 0)
+    if (request->session == 0 || machine->forwarder != NULL)
         return NULL;
     struct session *session = sessions_find(&machine->sessions, request->session);
     if (session == NULL || has_expired(machine, session))
@@ -232,10 +243,10 @@ static struct op_result op_set_or_swap(struct machine *machine, const struct op 
  * must. */
 static bool can_note_cancels(const struct machine *machine, uint64_t hash)
 {
-    uint32_t max = machine->origin == 0 ? NODE_CANCELS_MAX : NODE_CANCELS_CAPACITY;
+    uint32_t max = machine->forwarder == NULL ? NODE_CANCELS_MAX : NODE_CANCELS_CAPACITY;
     for (uint32_t i = 0; i < machine->cancel_count; i++) {
         const struct op *cancel = &machine->cancels[i];
-        const struct node_progress *node = node_progress_of(&machine->nodes, cancel->node);
+        const struct node_progress *node = node_progress_of(&machine->nodes, op_series(cancel));
         if (!node_progress_is_decided(node, cancel->seq, hash, cancel->tag) &&
             !node_progress_has_room(node, machine->cancel_count, max))
             return false;
@@ -253,7 +264,7 @@ static struct op_result op_write(struct machine *machine, const struct op *op)
         return result;
     for (uint32_t i = 0; i < machine->cancel_count; i++) {
         const struct op *cancel = &machine->cancels[i];
-        struct node_progress *node = node_progress_of(&machine->nodes, cancel->node);
+        struct node_progress *node = node_progress_name(&machine->nodes, op_series(cancel));
         node_progress_cancel(node, cancel->seq, op->key_hash, cancel->tag);
     }
     return result;
@@ -267,7 +278,7 @@ static struct op_result op_write(struct machine *machine, const struct op *op)
 static struct op_result op_forwarded(struct machine *machine, const struct op *op)
 {
     CHECK(op->type == WIRE_OP_SET || op->type == WIRE_OP_FENCE);
-    struct node_progress *node = node_progress_of(&machine->nodes, machine->origin);
+    struct node_progress *node = machine->forwarder;
     if (op->seq <= node->last_seq)
         return (struct op_result){.outcome = WIRE_OUTCOME_OK, .is_duplicate = true};
     if (machine->is_blocked)
@@ -414,7 +425,7 @@ struct op_result machine_execute(struct machine *machine, struct session **sessi
                                  const struct op *op, uint32_t ordinal)
 {
     struct op_result result;
-    if (machine->origin == 0)
+    if (machine->forwarder == NULL)
         result = execute_of_client(machine, session, op, ordinal);
     else if (op->type == WIRE_OP_CANCEL)
         result = note_cancel(machine, op);

@@ -67,7 +67,8 @@ struct machine {
     struct install install;
     /* Of the request that is being applied. */
     const struct request *request;
-    uint16_t origin; /* node whose relaxed writes these are; 0: a client's request */
+    /* Whose relaxed writes these are; NULL: a client's request. */
+    struct node_progress *forwarder;
     bool is_blocked; /* an op of the node could not apply: neither may those after it */
     struct op cancels[REQUEST_OPS_MAX]; /* before the next set or swap */
     uint32_t cancel_count;

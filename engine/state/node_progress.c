@@ -1,26 +1,180 @@
-/* How far nodes are decided: see engine/state/node_progress.h. */
+/* How far the series are decided: see engine/state/node_progress.h. */
 #include "engine/state/node_progress.h"
 
 #include "base/check.h"
 #include "base/le.h"
 #include "engine/state/key_hash.h"
+#include "wire/wire.h"
 
 #include <string.h>
 
+static_assert(SERIES_STRANGERS_MAX >= 1, "a series that is named has a place");
+static_assert(SERIES_MAX < 64, "sets of places are 64-bit masks, and the place of none is in none");
+
 size_t nodes_progress_arena_bytes(void)
 {
-    return (VOTER_ID_MAX + 1) * sizeof(struct node_progress) + 64;
+    return (SERIES_MAX + 1) * sizeof(struct node_progress) + 64;
 }
 
 void nodes_progress_init(struct nodes_progress *all, struct arena *arena)
 {
-    all->nodes = arena_take(arena, (VOTER_ID_MAX + 1) * sizeof(struct node_progress), 64);
+    all->places = arena_take(arena, (SERIES_MAX + 1) * sizeof(struct node_progress), 64);
+    all->own_place = SERIES_MAX;
 }
 
-struct node_progress *node_progress_of(const struct nodes_progress *all, uint16_t node)
+/* SERIES_MAX: nobody has named it. */
+static uint32_t series_place(const struct nodes_progress *all, uint64_t series)
 {
-    CHECK(node >= 1 && node <= VOTER_ID_MAX);
-    return &all->nodes[node];
+    uint32_t place = 0;
+    while (place < SERIES_MAX && all->names[place] != series)
+        place++;
+    return place;
+}
+
+struct node_progress *node_progress_of(const struct nodes_progress *all, uint64_t series)
+{
+    return &all->places[series == 0 ? SERIES_MAX : series_place(all, series)];
+}
+
+void nodes_progress_watch(struct nodes_progress *all, uint64_t series)
+{
+    all->own = series;
+    all->own_place = series == 0 ? SERIES_MAX : series_place(all, series);
+}
+
+static void place_clear(struct nodes_progress *all, uint32_t place)
+{
+    if (place == all->own_place)
+        all->own_place = SERIES_MAX;
+    struct node_progress *progress = &all->places[place];
+    all->names[place] = 0;
+    progress->series = 0;
+    progress->last_seq = 0;
+    progress->rank = 0;
+    progress->node = 0;
+    progress->is_open = false;
+    progress->cancel_count = 0;
+}
+
+static bool is_stranger(const struct node_progress *progress)
+{
+    return progress->series != 0 && !progress->is_open;
+}
+
+static uint32_t stranger_count(const struct nodes_progress *all)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < SERIES_MAX; i++)
+        count += is_stranger(&all->places[i]);
+    return count;
+}
+
+/* Above those of all others: the same on every node, whatever their places are. */
+static uint64_t next_rank(const struct nodes_progress *all)
+{
+    uint64_t rank = 0;
+    for (uint32_t i = 0; i < SERIES_MAX; i++)
+        rank = all->places[i].rank > rank ? all->places[i].rank : rank;
+    return rank + 1;
+}
+
+/* Strangers of one rank, closed by one record, make way in the order of their names. */
+static bool goes_before(const struct node_progress *one, const struct node_progress *other)
+{
+    return one->rank != other->rank ? one->rank < other->rank : one->series < other->series;
+}
+
+static void forget_strangers(struct nodes_progress *all, uint32_t left_max)
+{
+    for (uint32_t count = stranger_count(all); count > left_max; count--) {
+        uint32_t first = SERIES_MAX;
+        for (uint32_t i = 0; i < SERIES_MAX; i++) {
+            if (is_stranger(&all->places[i]) &&
+                (first == SERIES_MAX || goes_before(&all->places[i], &all->places[first])))
+                first = i;
+        }
+        place_clear(all, first);
+    }
+}
+
+static void place_name(struct nodes_progress *all, uint32_t place, uint64_t series)
+{
+    all->names[place] = series;
+    all->places[place].series = series;
+    if (series == all->own)
+        all->own_place = place;
+}
+
+/* A free place becomes the series'; there is one (CHECK). */
+static struct node_progress *place_take(struct nodes_progress *all, uint64_t series)
+{
+    uint32_t place = series_place(all, 0);
+    CHECK(series != 0 && place < SERIES_MAX);
+    place_name(all, place, series);
+    return &all->places[place];
+}
+
+struct node_progress *node_progress_name(struct nodes_progress *all, uint64_t series)
+{
+    uint32_t place = series_place(all, series);
+    if (place < SERIES_MAX)
+        return &all->places[place];
+    uint64_t rank = next_rank(all);
+    forget_strangers(all, SERIES_STRANGERS_MAX - 1);
+    struct node_progress *progress = place_take(all, series);
+    progress->rank = rank;
+    return progress;
+}
+
+static bool is_among(const struct series_member *members, uint32_t count, uint64_t series)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (members[i].series == series && series != 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_alone(const struct nodes_progress *all, const struct node_progress *own)
+{
+    for (uint32_t i = 0; i < SERIES_MAX; i++) {
+        const struct node_progress *other = &all->places[i];
+        if (other != own && other->is_open && other->node == own->node)
+            return false;
+    }
+    return own->is_open;
+}
+
+static void note_alone(struct nodes_progress *all)
+{
+    all->alone = 0;
+    for (uint32_t i = 0; i < SERIES_MAX; i++)
+        all->alone |= (uint64_t)is_alone(all, &all->places[i]) << i;
+}
+
+void nodes_progress_open(struct nodes_progress *all, const struct series_member *members,
+                         uint32_t count)
+{
+    uint64_t rank = next_rank(all);
+    CHECK(count <= RAFT_MEMBERS_MAX);
+    for (uint32_t i = 0; i < SERIES_MAX; i++) {
+        struct node_progress *progress = &all->places[i];
+        if (!progress->is_open || is_among(members, count, progress->series))
+            continue;
+        progress->is_open = false;
+        progress->rank = rank;
+    }
+    for (uint32_t i = 0; i < SERIES_MAX; i++)
+        all->places[i].is_open |= is_among(members, count, all->names[i]);
+    forget_strangers(all, SERIES_STRANGERS_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        struct node_progress *progress = node_progress_of(all, members[i].series);
+        if (progress->series == 0)
+            progress = place_take(all, members[i].series);
+        progress->node = members[i].node;
+        progress->is_open = true;
+    }
+    note_alone(all);
 }
 
 /* Place of the first cancel whose seq is at least `seq`. */
@@ -102,10 +256,48 @@ void node_progress_advance(struct node_progress *progress, uint64_t seq)
     cancels_forget(progress, 0, cancel_place(progress, seq + 1));
 }
 
-void node_progress_reset(struct node_progress *progress, uint64_t last_seq)
+/* Where a snapshot's series goes: to its own place, a free one, or that of one that the snapshot
+ * does not name. */
+static uint32_t place_to_restore(struct nodes_progress *all, uint64_t series,
+                                 const bool kept[SERIES_MAX])
 {
-    progress->last_seq = last_seq;
-    progress->cancel_count = 0;
+    uint32_t place = series_place(all, series);
+    if (place == SERIES_MAX)
+        place = series_place(all, 0);
+    for (uint32_t i = 0; i < SERIES_MAX && place == SERIES_MAX; i++)
+        place = kept[i] ? SERIES_MAX : i;
+    return place;
+}
+
+enum error nodes_progress_restore(struct nodes_progress *all, const struct series_known *content,
+                                  bool kept[SERIES_MAX], struct node_progress **ret_progress)
+{
+    if (content->series == 0 || (content->series & WIRE_NODE_SESSION_FLAG) != 0 ||
+        (content->is_open && content->node == 0))
+        return ERR_RANGE;
+    uint32_t place = place_to_restore(all, content->series, kept);
+    if (place == SERIES_MAX || kept[place])
+        return ERR_CORRUPT;
+    place_clear(all, place);
+    kept[place] = true;
+    place_name(all, place, content->series);
+    struct node_progress *progress = &all->places[place];
+    progress->last_seq = content->last_seq;
+    progress->rank = content->rank;
+    progress->node = content->node;
+    progress->is_open = content->is_open;
+    *ret_progress = progress;
+    return OK;
+}
+
+enum error nodes_progress_restore_end(struct nodes_progress *all, const bool kept[SERIES_MAX])
+{
+    for (uint32_t i = 0; i < SERIES_MAX; i++) {
+        if (!kept[i])
+            place_clear(all, i);
+    }
+    note_alone(all);
+    return stranger_count(all) <= SERIES_STRANGERS_MAX ? OK : ERR_CORRUPT;
 }
 
 enum error node_progress_restore(struct node_progress *progress, const struct node_cancel *cancel)
@@ -122,12 +314,15 @@ enum error node_progress_restore(struct node_progress *progress, const struct no
     return OK;
 }
 
-static uint64_t progress_state_hash(const struct node_progress *progress, uint16_t node)
+static uint64_t progress_state_hash(const struct node_progress *progress)
 {
-    uint8_t words[24];
-    le64_store(words, node);
+    uint8_t words[48];
+    le64_store(words, progress->series);
     le64_store(words + 8, progress->last_seq);
     le64_store(words + 16, progress->cancel_count);
+    le64_store(words + 24, progress->rank);
+    le64_store(words + 32, progress->node);
+    le64_store(words + 40, progress->is_open);
     uint64_t hash = key_hash(span_of(words, sizeof(words)));
     for (uint32_t i = 0; i < progress->cancel_count; i++) {
         le64_store(words, progress->cancels[i].seq);
@@ -140,26 +335,35 @@ static uint64_t progress_state_hash(const struct node_progress *progress, uint16
 uint64_t nodes_progress_state_hash(const struct nodes_progress *all)
 {
     uint64_t hash = 0;
-    for (uint16_t node = 1; node <= VOTER_ID_MAX; node++) {
-        const struct node_progress *progress = &all->nodes[node];
-        if (progress->last_seq != 0 || progress->cancel_count != 0)
-            hash += progress_state_hash(progress, node);
+    for (uint32_t i = 0; i < SERIES_MAX; i++) {
+        if (all->names[i] != 0)
+            hash += progress_state_hash(&all->places[i]);
     }
     return hash;
 }
 
+static void progress_check_invariants(const struct node_progress *progress)
+{
+    uint64_t previous = progress->last_seq;
+    CHECK(progress->cancel_count <= NODE_CANCELS_CAPACITY);
+    CHECK(progress->cancel_count == 0 || progress->cancels[0].seq > progress->last_seq);
+    for (uint32_t i = 0; i < progress->cancel_count; i++) {
+        const struct node_cancel *cancel = &progress->cancels[i];
+        CHECK(cancel->seq >= previous);
+        CHECK(cancel_place_of_name(progress, i + 1, cancel->name) == progress->cancel_count);
+        previous = cancel->seq;
+    }
+}
+
 void nodes_progress_check_invariants(const struct nodes_progress *all)
 {
-    for (uint16_t node = 1; node <= VOTER_ID_MAX; node++) {
-        const struct node_progress *progress = &all->nodes[node];
-        uint64_t previous = progress->last_seq;
-        CHECK(progress->cancel_count <= NODE_CANCELS_CAPACITY);
-        CHECK(progress->cancel_count == 0 || progress->cancels[0].seq > progress->last_seq);
-        for (uint32_t i = 0; i < progress->cancel_count; i++) {
-            const struct node_cancel *cancel = &progress->cancels[i];
-            CHECK(cancel->seq >= previous);
-            CHECK(cancel_place_of_name(progress, i + 1, cancel->name) == progress->cancel_count);
-            previous = cancel->seq;
-        }
+    const struct node_progress *none = &all->places[SERIES_MAX];
+    CHECK(none->series == 0 && none->last_seq == 0 && none->cancel_count == 0 && !none->is_open);
+    for (uint32_t i = 0; i < SERIES_MAX; i++) {
+        const struct node_progress *progress = &all->places[i];
+        CHECK(progress->series == all->names[i]);
+        CHECK(progress->series != 0 || (progress->cancel_count == 0 && !progress->is_open));
+        progress_check_invariants(progress);
     }
+    CHECK(stranger_count(all) <= SERIES_STRANGERS_MAX);
 }

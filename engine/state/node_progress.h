@@ -1,8 +1,19 @@
 /*
- * How far the relaxed writes of each node are decided. This is why a forwarded write never applies
- * twice, and never after a later write of its own client. For each voter id the replicated state
- * holds the highest journal seq that is decided, and what is cancelled above it. A node forwards in
- * order of seq, so one number remembers all that came before. It is never reset.
+ * How far the relaxed writes of each series are decided. This is why a forwarded write never
+ * applies twice, and never after a later write of its own client. A series is the numbers that one
+ * storage gives to the relaxed writes that it accepts; it is named by the birth of the storage. For
+ * each series the replicated state holds the highest journal seq that is decided, and what is
+ * cancelled above it. A node forwards in order of seq, so one number remembers all before it.
+ *
+ * A series is open while its storage is a member: the record with a configuration opens the series
+ * of the storages that it brings, and closes those of the storages that it leaves out. Only what an
+ * open series forwards applies. So what a removed storage has sent and comes late never applies,
+ * and the numbers of a new storage are compared with nothing that an earlier one gave.
+ *
+ * What is known of a closed series is kept for a while, in case its storage becomes a member again.
+ * A client may also cancel a write of a series that was never open: of a storage that is not a
+ * member yet. Both are strangers: SERIES_STRANGERS_MAX of them are remembered, and the one that was
+ * closed or named first makes way.
  *
  * A cancel names a key, a client and a seq. It is of every write of that key by that client up to
  * that seq: whoever knows its newest write of a key need not know the older ones. Writes of other
@@ -38,21 +49,60 @@ struct node_cancel {
     uint64_t name; /* of key and client */
 };
 
+/* Series that are remembered though their storages are no members. */
+#define SERIES_STRANGERS_MAX 16
+#define SERIES_MAX           (RAFT_MEMBERS_MAX + SERIES_STRANGERS_MAX)
+
 struct node_progress {
+    uint64_t series;   /* 0: the place is free */
     uint64_t last_seq; /* every seq up to it is decided: applied, cancelled, or replaced */
+    uint64_t rank;     /* of a stranger: the lowest makes way */
+    uint16_t node;     /* voter id of the storage's node; 0: it was never a member */
+    bool is_open;
     uint32_t cancel_count;
     struct node_cancel cancels[NODE_CANCELS_CAPACITY]; /* above last_seq, rising; one a name */
 };
 
 struct nodes_progress {
-    struct node_progress *nodes; /* by voter id */
+    struct node_progress *places; /* SERIES_MAX, and one of no series, which stays empty */
+    uint64_t names[SERIES_MAX];   /* the series of the places: a search reads these alone */
+    uint64_t alone;               /* bit i: no other series of the node of place i is open */
+    uint64_t own;                 /* the series of this node's storage; 0: it has none */
+    uint32_t own_place;           /* SERIES_MAX: nobody has named it */
+};
+
+/* A member's series. */
+struct series_member {
+    uint64_t series;
+    uint16_t node;
 };
 
 size_t nodes_progress_arena_bytes(void);
 void nodes_progress_init(struct nodes_progress *all, struct arena *arena);
 
-/* What is decided of voter `node` (1 to VOTER_ID_MAX, CHECK). */
-struct node_progress *node_progress_of(const struct nodes_progress *all, uint16_t node);
+/* What is decided of the series. Of one that nobody has named: nothing, and it must not be
+ * changed. */
+struct node_progress *node_progress_of(const struct nodes_progress *all, uint64_t series);
+/* The same, to be changed: a series that nobody has named becomes a stranger. */
+struct node_progress *node_progress_name(struct nodes_progress *all, uint64_t series);
+
+/* The members from now on, at most RAFT_MEMBERS_MAX, each once: their series are open, and no
+ * other. */
+void nodes_progress_open(struct nodes_progress *all, const struct series_member *members,
+                         uint32_t count);
+/* This node's own series, which is asked for all the time. */
+void nodes_progress_watch(struct nodes_progress *all, uint64_t series);
+
+static inline struct node_progress *node_progress_own(const struct nodes_progress *all)
+{
+    return &all->places[all->own_place];
+}
+
+/* The own series is open, and no other one of this node is. */
+static inline bool node_progress_own_is_alone(const struct nodes_progress *all)
+{
+    return (all->alone >> all->own_place & 1) != 0;
+}
 
 /* True when the write `seq`, of the key of this hash and of this client, is decided or cancelled:
  * it will not apply any more. */
@@ -70,8 +120,25 @@ void node_progress_cancel(struct node_progress *progress, uint64_t seq, uint64_t
 /* Everything up to `seq` (above last_seq, CHECK) is decided. */
 void node_progress_advance(struct node_progress *progress, uint64_t seq);
 
-/* Nothing is decided of the node but what is up to `last_seq`; nothing is cancelled. */
-void node_progress_reset(struct node_progress *progress, uint64_t last_seq);
+struct series_known {
+    uint64_t series;
+    uint64_t last_seq;
+    uint64_t rank;
+    uint16_t node;
+    bool is_open;
+};
+
+/*
+ * Puts back what a snapshot says of a series, without its cancels. `kept` tells the places that the
+ * snapshot has named so far. ERR_RANGE, ERR_CORRUPT: it cannot be.
+ */
+MUST_USE enum error nodes_progress_restore(struct nodes_progress *all,
+                                           const struct series_known *content,
+                                           bool kept[SERIES_MAX],
+                                           struct node_progress **ret_progress);
+/* Forgets the series that the snapshot does not name. ERR_CORRUPT: it names too many. */
+MUST_USE enum error nodes_progress_restore_end(struct nodes_progress *all,
+                                               const bool kept[SERIES_MAX]);
 /* Puts back what a snapshot says of a cancel; they come in order of seq. ERR_CORRUPT: this one
  * cannot stand where it is. */
 MUST_USE enum error node_progress_restore(struct node_progress *progress,

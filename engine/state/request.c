@@ -12,7 +12,7 @@ static struct op op_of_wire(const struct wire_op *op, size_t key_offset, uint64_
 {
     return (struct op){
         .seq = op->seq,
-        .key_hash = hash,
+        .key_hash = op->type == WIRE_OP_CANCEL ? op->series : hash,
         .key_offset = (uint32_t)key_offset,
         .value_size_bytes = (uint32_t)op->value.size_bytes,
         .old_size_bytes = (uint32_t)op->old.size_bytes,
@@ -86,6 +86,7 @@ void request_builder_copy(struct request_builder *builder, const struct request 
         .node = op->node,
         .tag = op->tag,
         .seq = op->seq,
+        .series = op->type == WIRE_OP_CANCEL ? op_series(op) : 0,
         .key = op_key(request, op),
         .value = op_value(request, op),
         .old = op_old(request, op),

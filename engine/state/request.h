@@ -16,7 +16,7 @@
 
 struct op {
     uint64_t seq;
-    uint64_t key_hash;   /* of an op with a key */
+    uint64_t key_hash;   /* of an op with a key. CANCEL: the series */
     uint32_t key_offset; /* from the first byte of the request; value and old follow the key */
     uint32_t value_size_bytes;
     uint32_t old_size_bytes;
@@ -46,6 +46,12 @@ struct index;
  */
 MUST_USE enum error request_decode(struct span bytes, const struct index *index, struct op *ops,
                                    struct request *ret_request);
+
+/* Of a CANCEL. */
+static inline uint64_t op_series(const struct op *op)
+{
+    return op->key_hash;
+}
 
 static inline struct span op_key(const struct request *request, const struct op *op)
 {

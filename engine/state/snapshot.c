@@ -17,7 +17,7 @@
 /* What is encoded when the snapshot begins, at most. */
 #define BEGIN_BYTES_MAX                                                                            \
     (2 * SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_HEAD_BYTES + SNAPSHOT_CHANGE_BYTES_MAX +            \
-     (size_t)VOTER_ID_MAX * (SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_NODE_BYTES_MAX))
+     (size_t)SERIES_MAX * (SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_NODE_BYTES_MAX))
 
 #define SESSION_ITEM_BYTES_MAX (SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_SESSION_BYTES_MAX)
 
@@ -113,15 +113,17 @@ static void encode_configuration(struct machine *machine)
     memcpy(to + SNAPSHOT_CHANGE_BYTES, configuration->bytes, configuration->size_bytes);
 }
 
-static void encode_node(struct snapshot *snapshot, uint16_t node,
-                        const struct node_progress *progress)
+static void encode_series(struct snapshot *snapshot, const struct node_progress *progress)
 {
     size_t size = SNAPSHOT_NODE_BYTES + (size_t)progress->cancel_count * SNAPSHOT_CANCEL_BYTES;
     uint8_t *to = image_add(snapshot, SNAPSHOT_NODE, size);
-    le16_store(to, node);
-    le16_store(to + 2, 0);
+    le16_store(to, progress->node);
+    to[2] = progress->is_open;
+    to[3] = 0;
     le32_store(to + 4, progress->cancel_count);
     le64_store(to + 8, progress->last_seq);
+    le64_store(to + 16, progress->series);
+    le64_store(to + 24, progress->rank);
     for (uint32_t i = 0; i < progress->cancel_count; i++) {
         uint8_t *cancel = to + SNAPSHOT_NODE_BYTES + (size_t)i * SNAPSHOT_CANCEL_BYTES;
         le64_store(cancel, progress->cancels[i].seq);
@@ -131,10 +133,9 @@ static void encode_node(struct snapshot *snapshot, uint16_t node,
 
 static void encode_nodes(struct machine *machine)
 {
-    for (uint16_t node = 1; node <= VOTER_ID_MAX; node++) {
-        const struct node_progress *progress = node_progress_of(&machine->nodes, node);
-        if (progress->last_seq != 0 || progress->cancel_count != 0)
-            encode_node(&machine->snapshot, node, progress);
+    for (uint32_t i = 0; i < SERIES_MAX; i++) {
+        if (machine->nodes.names[i] != 0)
+            encode_series(&machine->snapshot, &machine->nodes.places[i]);
     }
 }
 

@@ -30,12 +30,15 @@
  *    0  u64  index of that record
  *    8       the configuration as the record has it
  *
- * Node, one for each node of which something is decided or cancelled:
- *    0  u16  voter id
- *    2  u16  zero
+ * Series, one for each that is remembered (engine/state/node_progress.h):
+ *    0  u16  voter id of its node, 0: it was never a member's
+ *    2  u8   1: it is open
+ *    3  u8   zero
  *    4  u32  cancels
  *    8  u64  every seq up to this is decided
- *   16       the cancels, rising by seq: u64 seq, u64 name
+ *   16  u64  series
+ *   24  u64  rank
+ *   32       the cancels, rising by seq: u64 seq, u64 name
  *
  * Session:
  *    0  u64  id
@@ -82,7 +85,7 @@ enum snapshot_item {
 #define SNAPSHOT_ITEM_HEADER_BYTES 8
 #define SNAPSHOT_HEAD_BYTES        88
 #define SNAPSHOT_CHANGE_BYTES      8
-#define SNAPSHOT_NODE_BYTES        16
+#define SNAPSHOT_NODE_BYTES        32
 #define SNAPSHOT_CANCEL_BYTES      16
 #define SNAPSHOT_SESSION_BYTES     48
 #define SNAPSHOT_OUTCOME_BYTES     10

@@ -7,7 +7,7 @@
 #include "engine/state/key_hash.h"
 
 static_assert(SNAPSHOT_ITEM_BYTES_MAX + 64 + SESSIONS_MAX * sizeof(uint32_t) <=
-                  (size_t)VOTER_ID_MAX * SNAPSHOT_NODE_BYTES_MAX,
+                  (size_t)SERIES_MAX * SNAPSHOT_NODE_BYTES_MAX,
               "the memory of a snapshot's images has room for an item and the heap");
 
 /* A machine never writes and reads a snapshot at once: both use the memory of the images. */
@@ -106,17 +106,23 @@ static enum error read_node(struct snapshot_reader *reader, struct span body)
         return ERR_SHORT;
     uint16_t node = le16_load(body.data);
     uint32_t count = le32_load(body.data + 4);
-    if (le16_load(body.data + 2) != 0)
+    if (body.data[2] > 1 || body.data[3] != 0)
         return ERR_RESERVED;
-    if (node < 1 || node > VOTER_ID_MAX || count > NODE_CANCELS_CAPACITY)
+    if (node > VOTER_ID_MAX || count > NODE_CANCELS_CAPACITY)
         return ERR_RANGE;
     if (body.size_bytes != SNAPSHOT_NODE_BYTES + (size_t)count * SNAPSHOT_CANCEL_BYTES)
         return ERR_CORRUPT;
-    if (reader->has_node[node])
-        return ERR_CORRUPT;
-    reader->has_node[node] = true;
-    struct node_progress *progress = node_progress_of(&reader->machine->nodes, node);
-    node_progress_reset(progress, le64_load(body.data + 8));
+    struct node_progress *progress;
+    enum error error =
+        nodes_progress_restore(&reader->machine->nodes,
+                               &(struct series_known){.series = le64_load(body.data + 16),
+                                                      .last_seq = le64_load(body.data + 8),
+                                                      .rank = le64_load(body.data + 24),
+                                                      .node = node,
+                                                      .is_open = body.data[2] != 0},
+                               reader->has_series, &progress);
+    if (error != OK)
+        return error;
     return read_cancels(progress, body.data + SNAPSHOT_NODE_BYTES, count);
 }
 
@@ -426,16 +432,6 @@ static enum error restore_order(struct snapshot_reader *reader)
     return OK;
 }
 
-/* Of nodes that the stream does not name, nothing is decided. */
-static void reset_other_nodes(struct snapshot_reader *reader)
-{
-    for (uint16_t node = 1; node <= VOTER_ID_MAX; node++) {
-        struct node_progress *progress = node_progress_of(&reader->machine->nodes, node);
-        if (!reader->has_node[node] && (progress->last_seq != 0 || progress->cancel_count != 0))
-            node_progress_reset(progress, 0);
-    }
-}
-
 /* The next piece of what is left when the stream is whole; false: nothing. */
 static bool finish_on(struct snapshot_reader *reader)
 {
@@ -455,9 +451,10 @@ enum error snapshot_read_end(struct snapshot_reader *reader, uint32_t visits_max
         if (i == visits_max)
             return ERR_NOT_YET;
     }
+    if (reader->error == OK)
+        reader->error = nodes_progress_restore_end(&machine->nodes, reader->has_series);
     if (reader->error != OK)
         return reader->error;
-    reset_other_nodes(reader);
     machine->sessions.next_rank = reader->next_rank;
     machine->limits = reader->limits;
     machine->applied_index = reader->index;

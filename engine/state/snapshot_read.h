@@ -38,7 +38,7 @@ struct snapshot_reader {
     uint64_t digest;
     uint32_t sessions;
     struct machine_limits limits;
-    bool has_node[VOTER_ID_MAX + 1]; /* the stream names it */
+    bool has_series[SERIES_MAX]; /* places of those that the stream names */
     /* Slots of the sessions, a heap with the smallest rank first; then the order is restored. */
     uint32_t *heap;
     uint32_t heap_count;

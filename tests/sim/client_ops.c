@@ -362,10 +362,13 @@ static void op_fill(struct client *client, struct history_op *op,
         op->node = response->node;
     if (history_is_get(op))
         op->incarnation = response->incarnation;
+    uint64_t number = response->version;
+    if (response->is_pending)
+        number = witness_number(client->world->witness, response->series, response->version);
     if (history_is_relaxed_write(op) && op->outcome == HISTORY_OK)
-        op->journal_seq = response->version;
+        op->journal_seq = number;
     else
-        op->version = response->version;
+        op->version = number;
     bool tells_value =
         (history_is_get(op) && op->outcome == HISTORY_OK) || op->outcome == HISTORY_MISMATCH;
     if (tells_value)

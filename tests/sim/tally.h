@@ -85,6 +85,7 @@
     X(snapshots_installed)                                                                         \
     X(logs_shortened)                                                                              \
     X(journals_damaged)                                                                            \
+    X(journals_set_aside)                                                                          \
     X(library_transmissions)                                                                       \
     X(library_retransmissions)                                                                     \
     X(library_fences)                                                                              \

@@ -112,6 +112,20 @@ void witness_tell(const struct witness *witness, struct history *history)
 
 /* ---- hooks ---- */
 
+uint64_t witness_number(struct witness *witness, uint64_t series, uint64_t seq)
+{
+    uint32_t place = 0;
+    CHECK(seq >> WITNESS_SEQ_BITS == 0);
+    if (series == 0)
+        return seq;
+    while (place < witness->series_count && witness->series[place] != series)
+        place++;
+    CHECK(place < WITNESS_SERIES_MAX);
+    witness->series[place] = series;
+    witness->series_count += place == witness->series_count;
+    return (uint64_t)(place + 1) << WITNESS_SEQ_BITS | seq;
+}
+
 static void take_wrote(void *context, const struct engine_wrote *wrote)
 {
     const struct witness_ear *ear = context;
@@ -119,9 +133,10 @@ static void take_wrote(void *context, const struct engine_wrote *wrote)
     if (witness->node == 0)
         return;
     bool is_forwarded = wrote->origin != 0;
-    struct witness_name wanted = {.shard = ear->shard,
-                                  .high = is_forwarded ? wrote->origin : wrote->session,
-                                  .low = wrote->seq};
+    struct witness_name wanted = {
+        .shard = ear->shard,
+        .high = is_forwarded ? wrote->origin : wrote->session,
+        .low = is_forwarded ? witness_number(witness, wrote->series, wrote->seq) : wrote->seq};
     const struct witness_name *name =
         names_place(is_forwarded ? &witness->accepted : &witness->identities, &wanted);
     if (name->op != 0)
@@ -131,19 +146,20 @@ static void take_wrote(void *context, const struct engine_wrote *wrote)
                                              .index = wrote->index});
 }
 
-static void take_accepted(void *context, uint64_t session, uint64_t seq, uint64_t journal_seq)
+static void take_accepted(void *context, const struct engine_accepted *accepted)
 {
     const struct witness_ear *ear = context;
     struct witness *witness = ear->witness;
     if (witness->node == 0)
         return;
-    struct witness_name wanted = {.shard = ear->shard, .high = session, .low = seq};
+    uint64_t number = witness_number(witness, accepted->series, accepted->journal_seq);
+    struct witness_name wanted = {
+        .shard = ear->shard, .high = accepted->session, .low = accepted->seq};
     const struct witness_name *name = names_place(&witness->identities, &wanted);
     if (name->op != 0)
-        names_set(&witness->accepted, &(struct witness_name){.shard = ear->shard,
-                                                             .high = witness->node,
-                                                             .low = journal_seq,
-                                                             .op = name->op});
+        names_set(&witness->accepted,
+                  &(struct witness_name){
+                      .shard = ear->shard, .high = witness->node, .low = number, .op = name->op});
 }
 
 struct engine_hooks witness_hooks(struct witness *witness, uint32_t shard)

@@ -34,6 +34,11 @@ struct witness_note {
     uint64_t index;
 };
 
+/* A journal seq as the judges see it: the series in the order in which they accepted their first
+ * write, then the seq. */
+#define WITNESS_SEQ_BITS   50
+#define WITNESS_SERIES_MAX 4096
+
 struct witness;
 
 /* What the engines of one shard tell. */
@@ -50,6 +55,8 @@ struct witness {
     uint32_t note_count;
     uint32_t note_capacity;
     uint16_t node; /* whose turn it is; 0: nobody's */
+    uint64_t series[WITNESS_SERIES_MAX];
+    uint32_t series_count;
 };
 
 void witness_init(struct witness *witness);
@@ -65,6 +72,9 @@ void witness_name_op(struct witness *witness, const struct witness_name *name);
  * its seq been given to another.
  */
 void witness_tell(const struct witness *witness, struct history *history);
+
+/* The number by which the judges know a journal seq of a series. */
+uint64_t witness_number(struct witness *witness, uint64_t series, uint64_t seq);
 
 /* The lane of the node (from 1) runs from here on; its notes are those of this turn. */
 void witness_begin(struct witness *witness, uint16_t node);

@@ -135,7 +135,6 @@ static struct replica_options replica_options_of(struct world *world, const stru
         .snapshot_rate = draw->snapshot_rate,
         .priority = priority_of(draw, node->number),
         .transfer_interval_ns = draw->transfer_interval_ns,
-        .wall_ns = WALL_NS + world_now_ns(world),
         .board = &world->nodes[node->number].board,
         .medium_stall_ns = 4 * draw->election_max_ns};
     options.raft.seed = prng_next(&world->prng);
@@ -185,12 +184,14 @@ static void boot_refused(struct world *world, struct sim_node *node, enum error 
 
 /* What the journal of a shard misses from here on. */
 static void journal_look(struct world *world, struct sim_node *node, uint32_t shard,
-                         const struct journal_recovery *journal)
+                         const struct replica_recovery *found)
 {
+    const struct journal_recovery *journal = &found->journal;
+    world->tally->journals_set_aside += found->aside.series != 0;
     if (journal->is_damaged && !node->is_journal_hurt[shard])
         verdict_break(&world->verdict, RULE_RECOVERY, "node %u: its journal is whole, but: %s",
                       node->number + 1, journal->note);
-    if (node->is_journal_hurt[shard])
+    if (node->is_journal_hurt[shard] || found->aside.series != 0)
         history_lose(&world->history, &(struct history_loss){.node = (uint16_t)(node->number + 1),
                                                              .shard = shard,
                                                              .at_ns = world_now_ns(world)});
@@ -304,7 +305,7 @@ void node_boot(struct world *world, uint32_t number)
         shard_look(world, node, shard);
     node_notes_take(world, node);
     for (uint32_t shard = 0; shard < world->draw.shards; shard++)
-        journal_look(world, node, shard, &replica_recovery(node_replica(node, shard))->journal);
+        journal_look(world, node, shard, replica_recovery(node_replica(node, shard)));
     for (uint32_t shard = 0; shard < world->draw.shards; shard++)
         set_back_clear(world, node, shard);
     node_plan_turns(world, node, world_now_ns(world) + 1);

@@ -132,6 +132,8 @@ void fake_hello(struct fake *fake, uint64_t nonce)
                                      .incarnation = fake->incarnation,
                                      .term = 5,
                                      .applied_index = fake->applied_index,
+                                     .series = fake->series != 0 ? fake->series : fake->id,
+                                     .is_series_alone = fake->is_series_alone,
                                      .journal_done_seq = fake->journal_done_seq,
                                      .node = fake->id,
                                      .leader = is_leader ? fake->id : 0,
@@ -155,6 +157,8 @@ struct wire_reply fake_reply_head(const struct fake *fake, uint64_t number, enum
                                .term = 5,
                                .applied_index = fake->applied_index,
                                .contact_age_us = fake->contact_age_us,
+                               .series = fake->series != 0 ? fake->series : fake->id,
+                               .is_series_alone = fake->is_series_alone,
                                .journal_done_seq = fake->journal_done_seq};
 }
 

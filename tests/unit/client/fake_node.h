@@ -47,6 +47,8 @@ struct fake {
     uint64_t idle_floor;
     uint32_t packets_of_shard[FAKE_SHARDS_MAX]; /* seen, of any kind */
     uint64_t journal_done_seq;
+    uint64_t series; /* 0: the node's number */
+    bool is_series_alone;
     uint64_t applied_index; /* as it says in every answer */
     uint64_t contact_age_us;
     uint64_t session_ttl_ns;

@@ -3,6 +3,7 @@
 #include "tests/unit/client/fake_node.h"
 
 #define KEYS      4096u
+#define SERIES    77
 #define NODE      3
 #define STEPS_MAX 24 /* entries of other keys in one bucket, and those of the key itself */
 
@@ -50,7 +51,7 @@ static void remember_all(struct memory *memory)
     for (uint32_t i = 0; i < KEYS; i++) {
         uint64_t before = steps_of(memory);
         assert_true(pending_has_room(memory->client, op_of_key(memory, i), NODE));
-        pending_remember(memory->client, &memory->op, NODE, i + 1);
+        pending_remember(memory->client, &memory->op, NODE, SERIES, i + 1);
         assert_true(steps_of(memory) - before <= 3 * STEPS_MAX);
     }
 }
@@ -85,12 +86,15 @@ static void test_pending_table_ends_what_a_reply_decides_and_looks_at_no_more(vo
     remember_all(&memory);
     for (uint32_t done = 0; done < KEYS; done += 64) {
         uint64_t before = steps_of(&memory);
-        assert_true(pending_done(memory.client, shard_at(memory.client, 0), NODE, done + 64));
+        assert_true(pending_done(memory.client, shard_at(memory.client, 0), NODE,
+                                 &(struct pending_news){SERIES, done + 64, false}));
         assert_true(steps_of(&memory) - before <= 64 * STEPS_MAX);
         assert_int_equal(memory.client->pending.count, KEYS - done - 64);
         before = steps_of(&memory);
-        assert_false(pending_done(memory.client, shard_at(memory.client, 0), NODE, done + 64));
-        assert_false(pending_done(memory.client, shard_at(memory.client, 0), NODE + 1, KEYS));
+        assert_false(pending_done(memory.client, shard_at(memory.client, 0), NODE,
+                                  &(struct pending_news){SERIES, done + 64, false}));
+        assert_false(pending_done(memory.client, shard_at(memory.client, 0), NODE + 1,
+                                  &(struct pending_news){SERIES, KEYS, false}));
         assert_true(steps_of(&memory) == before);
     }
     assert_false(pending_is_on(shard_at(memory.client, 0), NODE));
@@ -106,13 +110,14 @@ static void test_pending_table_keeps_the_order_of_a_node_whatever_comes_first(vo
     struct memory memory;
     memory_open(&memory);
     for (uint32_t i = 0; i < 5; i++)
-        pending_remember(memory.client, op_of_key(&memory, i), NODE, seqs[i]);
-    pending_remember(memory.client, op_of_key(&memory, 3), NODE, 8); /* was 1 */
-    pending_remember(memory.client, op_of_key(&memory, 3), NODE, 2); /* late: 8 stands */
-    pending_remember(memory.client, op_of_key(&memory, 0), NODE + 1, 1);
+        pending_remember(memory.client, op_of_key(&memory, i), NODE, SERIES, seqs[i]);
+    pending_remember(memory.client, op_of_key(&memory, 3), NODE, SERIES, 8); /* was 1 */
+    pending_remember(memory.client, op_of_key(&memory, 3), NODE, SERIES, 2); /* late: 8 stands */
+    pending_remember(memory.client, op_of_key(&memory, 0), NODE + 1, SERIES, 1);
     static const uint32_t left[] = {6, 6, 6, 5, 5, 4, 4, 3, 2, 1};
     for (uint64_t done = 0; done < 10; done++) {
-        (void)pending_done(memory.client, shard_at(memory.client, 0), NODE, done);
+        (void)pending_done(memory.client, shard_at(memory.client, 0), NODE,
+                           &(struct pending_news){SERIES, done, false});
         assert_int_equal(memory.client->pending.count, left[done]);
     }
     assert_true(pending_is_on(shard_at(memory.client, 0), NODE + 1));
@@ -125,8 +130,8 @@ static void test_pending_table_drops_of_a_key_only_what_a_write_overruled(void *
     struct memory memory;
     memory_open(&memory);
     for (uint16_t node = 1; node <= 5; node++)
-        pending_remember(memory.client, op_of_key(&memory, 0), node, 10);
-    pending_remember(memory.client, op_of_key(&memory, 1), 1, 11);
+        pending_remember(memory.client, op_of_key(&memory, 0), node, SERIES, 10);
+    pending_remember(memory.client, op_of_key(&memory, 1), 1, SERIES, 11);
     struct op *op = op_of_key(&memory, 0);
     op->pending_stamp = 3;
     pending_overruled(memory.client, op);

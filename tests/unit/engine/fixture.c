@@ -63,11 +63,27 @@ struct engine_options fixture_relaxed_options(uint16_t self)
     struct engine_options options = fixture_options();
     options.self = self;
     options.node_count = 3;
+    options.series = self;
     options.journal.append = fixture_append;
     options.journal_first_seq = FIXTURE_FIRST_SEQ;
     options.pending_max = 256;
     options.pending_blocks_max = 20000;
     return options;
+}
+
+/* Record 1: the nodes 1 to NODES_MAX are members, and the series of node n is called n. */
+static void apply_configuration(struct fixture *f)
+{
+    struct raft_configuration members = {.cluster = 1, .era = 1, .slot_count = NODES_MAX};
+    for (uint16_t i = 0; i < NODES_MAX; i++)
+        members.members[i] = (struct raft_member){
+            .storage = {.birth = i + 1, .id = (uint16_t)(i + 1)}, .membership = RAFT_VOTER};
+    struct fixture_record *record = &f->records[f->record_count++];
+    *record = (struct fixture_record){.term = 1, .kind = RAFT_ENTRY_CONFIGURATION};
+    record->data = malloc(RAFT_CONFIGURATION_BYTES_MAX);
+    assert_non_null(record->data);
+    record->size_bytes = raft_configuration_encode(&members, record->data);
+    engine_apply(f->engine, 1, 1, record->kind, span_of(record->data, record->size_bytes));
 }
 
 struct fixture *fixture_new(const struct engine_options *options)
@@ -97,8 +113,7 @@ struct fixture *fixture_new(const struct engine_options *options)
                                    .append_room_bytes = (size_t)1 << 30,
                                    .record_bytes_max = RECORD_PAYLOAD_SIZE_BYTES_MAX,
                                    .role = WIRE_ROLE_LEADER};
-    f->records[f->record_count++] = (struct fixture_record){.term = 1, .kind = RAFT_ENTRY_NOOP};
-    engine_apply(f->engine, 1, 1, RAFT_ENTRY_NOOP, span_of(NULL, 0));
+    apply_configuration(f);
     engine_begin_turn(f->engine, &f->view);
     return f;
 }
@@ -263,7 +278,7 @@ struct wire_op op_of(uint8_t type, uint64_t seq)
 
 struct wire_op op_cancel(uint16_t node, uint64_t seq)
 {
-    return (struct wire_op){.type = WIRE_OP_CANCEL, .node = node, .seq = seq};
+    return (struct wire_op){.type = WIRE_OP_CANCEL, .node = node, .series = node, .seq = seq};
 }
 
 void fixture_durable(struct fixture *f)

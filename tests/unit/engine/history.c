@@ -14,6 +14,14 @@ struct machine_options history_options(void)
         .limits = limits, .capacity = limits, .session_ttl_ns = HISTORY_TTL_NS};
 }
 
+static void world_open_series(struct world *world)
+{
+    struct series_member members[HISTORY_NODES];
+    for (uint16_t i = 0; i < HISTORY_NODES; i++)
+        members[i] = (struct series_member){.series = i + 1, .node = (uint16_t)(i + 1)};
+    nodes_progress_open(&world->machine.nodes, members, HISTORY_NODES);
+}
+
 struct world *world_new(const struct machine_options *options)
 {
     struct world *world = calloc(1, sizeof(*world));
@@ -21,6 +29,7 @@ struct world *world_new(const struct machine_options *options)
     assert_int_equal(arena_init(&world->arena, machine_arena_bytes(options)), OK);
     assert_int_equal(machine_init(&world->machine, options, &world->arena), OK);
     arena_seal(&world->arena);
+    world_open_series(world);
     return world;
 }
 
@@ -101,6 +110,7 @@ static void add_cancel(struct history *history, struct request_builder *builder)
     uint16_t node = (uint16_t)draw(history, 1, HISTORY_NODES);
     struct wire_op op = {.type = WIRE_OP_CANCEL,
                          .node = node,
+                         .series = node,
                          .tag = draw(history, 0, 2),
                          .seq = history->node_seq[node] + draw(history, 1, 20)};
     add_op(builder, &op);

@@ -9,6 +9,7 @@ struct pair *pair_new(const struct engine_options *options)
     own.self = 1;
     p->leader = fixture_new(&own);
     own.self = 2;
+    own.series = 2;
     p->node = fixture_new(&own);
     fixture_follow(p->node, 1, 1);
     p->session = fixture_register(p->leader);

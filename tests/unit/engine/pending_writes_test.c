@@ -48,7 +48,7 @@ static void add(uint64_t seq, const char *key, const char *value)
 
 static void add_cancel(uint16_t node, uint64_t seq)
 {
-    struct op op = {.type = WIRE_OP_CANCEL, .node = node, .seq = seq};
+    struct op op = {.type = WIRE_OP_CANCEL, .node = node, .key_hash = node, .seq = seq};
     pending_writes_add_cancel(&writes, &op);
 }
 

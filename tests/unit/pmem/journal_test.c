@@ -387,7 +387,7 @@ static void test_journal_tells_of_rot_and_goes_on(void **state)
         journal_persist(fixture->journal);
         assert_int_equal(persisted(fixture), i + 1);
     }
-    rot(fixture, BANK_0, 2 + 3 * 3); /* the fourth */
+    rot(fixture, BANK_0, 3 + 3 * 3); /* the fourth */
     fixture_reopen(fixture);
     assert_true(fixture->recovery.is_damaged);
     assert_false(fixture->recovery.is_created);

@@ -7,7 +7,7 @@
 
 #include "server/node_options.h"
 
-static const struct node_start start = {.incarnation = 5, .seed = 7, .wall_ns = 11};
+static const struct node_start start = {.incarnation = 5, .seed = 7};
 
 static struct config config_of(uint16_t shard_count, uint16_t lane_count)
 {

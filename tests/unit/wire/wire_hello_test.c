@@ -112,7 +112,7 @@ static void test_wire_hello_reply_names_each_fault(void **state)
     assert_int_equal(decode_changed(60, 0), ERR_RANGE);
     assert_int_equal(decode_changed(60, NODES_MAX + 1), ERR_RANGE);
     assert_int_equal(decode_changed(62, WIRE_ROLE_LEADER + 1), ERR_RANGE);
-    assert_int_equal(decode_changed(62, WIRE_ROLE_LEADER | 8 << 8), ERR_RESERVED);
+    assert_int_equal(decode_changed(62, WIRE_ROLE_LEADER | 16 << 8), ERR_RESERVED);
     assert_int_equal(decode_changed(64, 2 | WIRE_NO_CLUSTER << 8), OK);
     assert_int_equal(decode_changed(64, 2 | (WIRE_ERA_OVER + 1) << 8), ERR_RANGE);
     assert_int_equal(decode_changed(66, 0), ERR_RANGE);

@@ -86,7 +86,7 @@ static void test_wire_reply_names_each_fault(void **state)
     buffer[46] = WIRE_STATUS_NO_QUORUM; /* a refusal with ops */
     assert_int_equal(decode(bytes), ERR_RANGE);
     reply_of_two_ops();
-    buffer[47] = 1;
+    buffer[47] = 2;
     assert_int_equal(decode(bytes), ERR_RESERVED);
 }
 

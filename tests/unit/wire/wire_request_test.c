@@ -71,7 +71,11 @@ static void test_wire_request_returns_its_ops(void **state)
         {.type = WIRE_OP_REGISTER, .seq = UINT64_MAX},
         {.type = WIRE_OP_UNREGISTER},
         {.type = WIRE_OP_KEEP_ALIVE},
-        {.type = WIRE_OP_CANCEL, .seq = UINT64_MAX, .node = VOTER_ID_MAX, .tag = UINT32_MAX},
+        {.type = WIRE_OP_CANCEL,
+         .seq = UINT64_MAX,
+         .node = VOTER_ID_MAX,
+         .tag = UINT32_MAX,
+         .series = 5},
     };
     const size_t count = sizeof(ops) / sizeof(ops[0]);
     size_t expected_bytes = WIRE_REQUEST_HEADER_SIZE_BYTES;
@@ -180,6 +184,10 @@ static void test_wire_op_refuses_parts_that_its_type_has_not(void **state)
     cancel.node = VOTER_ID_MAX + 1;
     assert_int_equal(decode(request_of(&cancel)), ERR_RANGE);
     cancel.node = 1;
+    assert_int_equal(decode(request_of(&cancel)), ERR_RANGE);
+    cancel.series = UINT64_C(1) << 63;
+    assert_int_equal(decode(request_of(&cancel)), ERR_RANGE);
+    cancel.series = 1;
     assert_int_equal(decode(request_of(&cancel)), OK);
     cancel.seq = 0;
     assert_int_equal(decode(request_of(&cancel)), ERR_RANGE);
