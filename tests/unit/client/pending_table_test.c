@@ -141,6 +141,35 @@ static void test_pending_table_drops_of_a_key_only_what_a_write_overruled(void *
     memory_close(&memory);
 }
 
+/* What was accepted by a storage that its node has lost is cancelled until the node says that it is
+ * alone, and seqs of the new one are compared with none of the old one. */
+static void test_pending_table_keeps_what_a_lost_storage_accepted(void **state)
+{
+    (void)state;
+    struct memory memory;
+    struct wire_op cancels[CANCELS_MAX];
+    memory_open(&memory);
+    struct shard_state *shard = shard_at(memory.client, 0);
+    const struct pending_news old = {SERIES, 0, true};
+    struct pending_news new = {SERIES + 1, 100, false};
+    assert_false(pending_done(memory.client, shard, NODE, &old));
+    pending_remember(memory.client, op_of_key(&memory, 0), NODE, SERIES, 50);
+    pending_remember(memory.client, op_of_key(&memory, 1), NODE, SERIES, 60);
+    assert_false(pending_done(memory.client, shard, NODE, &new));
+    assert_true(pending_has_lost(shard, NODE));
+    pending_remember(memory.client, op_of_key(&memory, 0), NODE, SERIES + 1, 101);
+    assert_int_equal(pending_cancels(memory.client, op_of_key(&memory, 0), cancels), 2);
+    assert_true(cancels[0].series + cancels[1].series == 2 * SERIES + 1);
+    new.is_alone = true;
+    assert_true(pending_done(memory.client, shard, NODE, &new));
+    assert_false(pending_has_lost(shard, NODE));
+    assert_int_equal(memory.client->pending.count, 1);
+    new.done_seq = 101;
+    assert_true(pending_done(memory.client, shard, NODE, &new));
+    assert_int_equal(memory.client->pending.count, 0);
+    memory_close(&memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_pending_table_ends_what_a_reply_decides_and_looks_at_no_more),
         cmocka_unit_test(test_pending_table_keeps_the_order_of_a_node_whatever_comes_first),
         cmocka_unit_test(test_pending_table_drops_of_a_key_only_what_a_write_overruled),
+        cmocka_unit_test(test_pending_table_keeps_what_a_lost_storage_accepted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

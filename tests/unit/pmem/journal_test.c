@@ -457,6 +457,31 @@ static void test_journal_passes_over_rot_in_a_bank_given_up(void **state)
     assert_entries(fixture, 41, 42);
 }
 
+/* The storage was lost, and the journal was not: what it holds is told, kept, and not taken. */
+static void test_journal_of_another_storage_is_set_aside(void **state)
+{
+    struct fixture *fixture = *state;
+    char note[384] = "";
+    fixture->options.series = 5;
+    fixture->options.path = "/media/other";
+    fixture_reopen(fixture);
+    assert_true(fixture->recovery.other_series == 0);
+    assert_int_equal(append(fixture), OK);
+    assert_int_equal(append(fixture), OK);
+    fixture_reopen(fixture);
+    assert_true(fixture->recovery.other_series == 0);
+    fixture->options.series = 6;
+    fixture_reopen(fixture);
+    assert_true(fixture->recovery.other_series == 5);
+    assert_int_equal(fixture->recovery.entries, 2);
+    assert_int_equal(journal_set_aside(fixture->journal, &fixture->options, note, sizeof(note)),
+                     OK);
+    assert_int_equal(fixture_open(fixture), OK);
+    assert_true(fixture->recovery.other_series == 0 && fixture->recovery.is_created);
+    assert_true(fixture->recovery.entries == 0 && fixture->recovery.last_seq == 0);
+    assert_true(medium_file_size_bytes("/media/other-0.of.0000000000000005") > 0);
+}
+
 static void test_journal_serves_one_process(void **state)
 {
     struct fixture *fixture = *state;
@@ -563,6 +588,7 @@ int main(void)
         TEST(test_journal_tells_of_rot_in_the_first_record),
         TEST(test_journal_vouches_for_a_move_before_it_wipes),
         TEST(test_journal_passes_over_rot_in_a_bank_given_up),
+        TEST(test_journal_of_another_storage_is_set_aside),
         TEST(test_journal_serves_one_process),
         TEST(test_journal_refuses_what_is_no_journal),
         TEST_PAGE(test_journal_acknowledges_nothing_after_a_failed_sync),
