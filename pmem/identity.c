@@ -10,20 +10,20 @@
 #include <string.h>
 
 #define IDENTITY_MAGIC      UINT64_C(0x4f485758554c4c50) /* "PLLUXWHO" */
-#define IDENTITY_VERSION    1u
+#define IDENTITY_VERSION    2u
 #define IDENTITY_FILE_BYTES 4096u
 #define IDENTITY_COPY_STEP  2048u
 #define IDENTITY_COPIES     2u
-#define IDENTITY_BYTES      1952u
+#define IDENTITY_BYTES      1960u
 #define IDENTITY_CRC        12
 #define IDENTITY_CLUSTER    16
 #define IDENTITY_NODE       24
 #define IDENTITY_SHARD      26
 #define IDENTITY_COUNT      28
 #define IDENTITY_BIRTHS     32
+#define IDENTITY_FORMED     (IDENTITY_BIRTHS + 8 * IDENTITY_BIRTHS_MAX)
 
-static_assert(IDENTITY_BIRTHS + 8 * IDENTITY_BIRTHS_MAX == IDENTITY_BYTES &&
-                  IDENTITY_BYTES <= IDENTITY_COPY_STEP,
+static_assert(IDENTITY_FORMED + 8 == IDENTITY_BYTES && IDENTITY_BYTES <= IDENTITY_COPY_STEP,
               "the births fit a copy");
 
 struct identity_file {
@@ -31,6 +31,7 @@ struct identity_file {
     const struct log_identity *owner;
     struct medium *medium;
     uint64_t births[IDENTITY_BIRTHS_MAX];
+    uint64_t formed;
     uint32_t count;
     uint32_t newest; /* copy that holds them */
     char *note;
@@ -56,6 +57,7 @@ static void compose(const struct identity_file *file, uint8_t *copy)
     le32_store(copy + IDENTITY_COUNT, file->count);
     for (uint32_t i = 0; i < IDENTITY_BIRTHS_MAX; i++)
         le64_store(copy + IDENTITY_BIRTHS + (size_t)8 * i, file->births[i]);
+    le64_store(copy + IDENTITY_FORMED, file->formed);
     le32_store(copy + IDENTITY_CRC, copy_crc(copy));
 }
 
@@ -108,6 +110,9 @@ static enum error load(struct identity_file *file, bool is_made)
         enum error error = check_owner(file, copy);
         if (error != OK)
             return error;
+        uint64_t formed = le64_load(copy + IDENTITY_FORMED);
+        if (formed != 0) /* noted once, and never taken back */
+            file->formed = formed;
         if (is_found && le32_load(copy + IDENTITY_COUNT) <= file->count)
             continue;
         is_found = true;
@@ -155,6 +160,7 @@ enum error identity_read(const char *path, const struct log_identity *owner,
         return error;
     medium_close(file.medium);
     memcpy(ret_births->births, file.births, sizeof(file.births));
+    ret_births->formed = file.formed;
     return OK;
 }
 
@@ -196,22 +202,46 @@ enum error identity_make(const char *path, const struct log_identity *owner, cha
     return error;
 }
 
+/* Opens the file to note something. What was found may be in a cache only, where a killed process
+ * left it. */
+static enum error begin_note(struct identity_file *file)
+{
+    enum error error = open_file(file, false);
+    if (error != OK || file->count == 0)
+        return error;
+    error = write_copy(file, file->newest);
+    if (error != OK)
+        medium_close(file->medium);
+    return error;
+}
+
 enum error identity_note(const char *path, const struct log_identity *owner, uint64_t birth,
                          char *ret_note, size_t note_size)
 {
     CHECK(birth != 0);
     struct identity_file file = {
         .path = path, .owner = owner, .note = ret_note, .note_size = note_size};
-    enum error error = open_file(&file, false);
+    enum error error = begin_note(&file);
     if (error != OK)
         return error;
-    /* What was found may be in a cache only, where a killed process left it. */
-    error = file.count > 0 ? write_copy(&file, file.newest) : OK;
     memmove(file.births + 1, file.births, sizeof(file.births) - sizeof(file.births[0]));
     file.births[0] = birth;
     file.count++;
-    if (error == OK)
-        error = write_copies(&file, file.newest);
+    error = write_copies(&file, file.newest);
+    medium_close(file.medium);
+    return error;
+}
+
+enum error identity_note_formed(const char *path, const struct log_identity *owner, uint64_t formed,
+                                char *ret_note, size_t note_size)
+{
+    struct identity_file file = {
+        .path = path, .owner = owner, .note = ret_note, .note_size = note_size};
+    enum error error = begin_note(&file);
+    if (error != OK)
+        return error;
+    file.formed = formed;
+    error = write_copies(&file, file.newest);
     medium_close(file.medium);
     return error;
 }

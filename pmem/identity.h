@@ -6,18 +6,19 @@
  *
  * The file (little endian) is one page, with two copies of this, at 0 and at 2048:
  *    0  u64  magic "PLLUXWHO"
- *    8  u32  version, 1
- *   12  u32  crc32c of the 1952 bytes with this field zero
+ *    8  u32  version, 2
+ *   12  u32  crc32c of the 1960 bytes with this field zero
  *   16  u64  cluster
  *   24  u16  node
  *   26  u16  shard
  *   28  u32  number of births that were ever noted; 0: the storage has not been made yet
  *   32  u64  each: the last IDENTITY_BIRTHS_MAX births, the newest first; 0: none
+ * 1952  u64  the cluster that its storages have belonged to, as drawn when it formed; 0: none yet
  *
  * The older copy is written first, and is durable before the newer one is written. So one of them
  * is always whole.
  *
- * Owner: the thread that opens the replica, at the start only.
+ * Owner: the thread that opens the replica, at the start; then the main thread.
  */
 #ifndef POLLUX_PMEM_IDENTITY_H
 #define POLLUX_PMEM_IDENTITY_H
@@ -26,6 +27,7 @@
 
 struct identity_births {
     uint64_t births[IDENTITY_BIRTHS_MAX]; /* the newest first; 0: none, the storage is to be made */
+    uint64_t formed; /* the cluster that they have belonged to; 0: none, as far as was noted */
 };
 
 /*
@@ -46,5 +48,9 @@ MUST_USE enum error identity_read(const char *path, const struct log_identity *o
 /* Notes the birth as the newest one; durable on return. Errors as identity_read, and ERR_SYNC. */
 MUST_USE enum error identity_note(const char *path, const struct log_identity *owner,
                                   uint64_t birth, char *ret_note, size_t note_size);
+
+/* Notes the cluster that the storage belongs to; durable on return. Errors as identity_note. */
+MUST_USE enum error identity_note_formed(const char *path, const struct log_identity *owner,
+                                         uint64_t formed, char *ret_note, size_t note_size);
 
 #endif

@@ -43,6 +43,7 @@ struct lane_thread {
     uint64_t told_peer_set_back[SHARDS_MAX];
     uint64_t told_strangers[SHARDS_MAX][(VOTER_ID_MAX + 63) / 64]; /* by node id: told once */
     uint8_t told_member[SHARDS_MAX];
+    bool told_formed[SHARDS_MAX];
     struct raft_formation_state told_formation[SHARDS_MAX];
     uint64_t sync_ns;        /* written by the thread before `opened` */
     uint64_t leave_ns;       /* written by the main thread before is_stopping */
@@ -148,6 +149,8 @@ static uint8_t membership_of(const struct replica *replica, const struct raft_st
 {
     if (replica_is_removed(replica))
         return LOG_EVENT_MEMBER_REMOVED;
+    if (!status->is_formed && replica_forms_none(replica))
+        return LOG_EVENT_MEMBER_WAITS;
     return (uint8_t)(status->is_formed ? status->membership : RAFT_MEMBERSHIP_END);
 }
 
@@ -162,6 +165,16 @@ static void tell_member(struct lane_thread *thread, uint32_t at, const struct re
         event_of(LOG_EVENT_MEMBER, replica_shard(replica), status, status->birth);
     event.role = membership;
     tell(thread, &event);
+}
+
+static void tell_formed(struct lane_thread *thread, uint32_t at, const struct replica *replica)
+{
+    uint64_t formed = thread->told_formed[at] ? 0 : replica_formed(replica);
+    if (formed == 0)
+        return;
+    thread->told_formed[at] = true;
+    tell(thread, &(struct log_event){
+                     .kind = LOG_EVENT_FORMED, .shard = replica_shard(replica), .value = formed});
 }
 
 /* While nodes start one after the other, a few attempts are in vain. */
@@ -208,6 +221,7 @@ static void tell_changes(struct lane_thread *thread, uint32_t at)
     tell_member(thread, at, replica, &status);
     *told = status;
     tell_formation(thread, at, replica, &status);
+    tell_formed(thread, at, replica);
     tell_snapshots(thread, at, replica, &status);
     tell_lack(thread, at, replica, &status);
     tell_starts(thread, at, replica);

@@ -45,7 +45,7 @@ static void write_member(const struct log_event *event, uint16_t node)
     static const struct {
         const char *level;
         const char *text;
-    } told[LOG_EVENT_MEMBER_REMOVED + 1] = {
+    } told[LOG_EVENT_MEMBER_WAITS + 1] = {
         [RAFT_NO_MEMBER] = {"warning", "is no member: it counts for nothing. A leader that has a "
                                        "quorum takes it in if its node's earlier storage is one, "
                                        "or if pollux member add names the node"},
@@ -61,8 +61,12 @@ static void write_member(const struct log_event *event, uint16_t node)
                                       "was removed from the cluster: it counts for nothing, and "
                                       "takes no writes. Stop the node, or add it again with "
                                       "pollux member add"},
+        [LOG_EVENT_MEMBER_WAITS] = {"warning",
+                                    "knows of no cluster, and forms none: the node joins one, or "
+                                    "belonged to one and has lost what it knew. It waits for the "
+                                    "leader"},
     };
-    uint32_t membership = event->role <= LOG_EVENT_MEMBER_REMOVED ? event->role : RAFT_NO_MEMBER;
+    uint32_t membership = event->role <= LOG_EVENT_MEMBER_WAITS ? event->role : RAFT_NO_MEMBER;
     log_event_line(told[membership].level, "member node=%u shard=%u storage=%016lx: %s", node,
                    event->shard, (unsigned long)event->value, told[membership].text);
 }
@@ -231,6 +235,10 @@ void log_event_write(const struct log_event *event, uint16_t node)
         return;
     case LOG_EVENT_MEMBER:
         write_member(event, node);
+        return;
+    case LOG_EVENT_FORMED:
+        log_event_line("info", "formed node=%u shard=%u cluster=%016lx", node, event->shard,
+                       (unsigned long)event->value);
         return;
     case LOG_EVENT_FORMATION:
         write_formation(event, node);

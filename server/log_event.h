@@ -18,6 +18,7 @@ enum log_event_kind {
     LOG_EVENT_SUSPECT,   /* its log may lack acknowledged records behind `value` */
     LOG_EVENT_MEMBER,    /* `role` is the membership, `value` the birth */
     LOG_EVENT_FORMATION, /* why no cluster forms */
+    LOG_EVENT_FORMED,    /* the storage belongs to the cluster `value`: the identity shall say so */
     LOG_EVENT_SETTLED,   /* a quorum has settled its log */
     LOG_EVENT_OBSTACLE,  /* what keeps a node from taking part */
     LOG_EVENT_LEFT,      /* the node stops: who leads now (0: nobody), and after how many ns */
@@ -32,8 +33,10 @@ enum log_event_kind {
     LOG_EVENT_LACKS_CAPACITY,     /* a limit is above this node's capacity; value: the shards */
 };
 
-/* A `role` of LOG_EVENT_MEMBER beside the memberships: it was a member, and is none any more. */
+/* A `role` of LOG_EVENT_MEMBER beside the memberships: it was a member, and is none any more; it
+ * knows of no cluster, and is not to form one. */
 #define LOG_EVENT_MEMBER_REMOVED (RAFT_MEMBERSHIP_END + 1)
+#define LOG_EVENT_MEMBER_WAITS   (RAFT_MEMBERSHIP_END + 2)
 
 struct log_event {
     enum log_event_kind kind;

@@ -3,11 +3,13 @@
 
 #include "base/check.h"
 #include "dataplane/frame.h"
+#include "pmem/identity.h"
 #include "server/file_sizes.h"
 #include "server/lane_thread.h"
 #include "server/log_event.h"
 #include "server/medium_watch.h"
 #include "server/node_options.h"
+#include "wire/wire_packet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -261,14 +263,29 @@ enum node_exit node_start(const struct config *config, const char *program, stru
     return NODE_EXIT_OK;
 }
 
+/* Where this fails, the next start tries again. */
+static void note_formed(const struct node *node, const struct log_event *event)
+{
+    char note[256];
+    const struct log_identity owner = {.cluster_id = wire_cluster_id(node->config.cluster),
+                                       .node = node->config.id,
+                                       .shard = event->shard};
+    if (identity_note_formed(node->options.identity_names[event->shard], &owner, event->value, note,
+                             sizeof(note)) != OK)
+        log_event_line("error", "%s", note);
+}
+
 bool node_poll(struct node *node)
 {
     bool is_running = true;
     for (uint32_t i = 0; i < node->thread_count; i++) {
         struct log_event event;
         is_running &= !lane_thread_has_ended(node->threads[i]);
-        for (int j = 0; j < POLL_EVENTS_MAX && lane_thread_event(node->threads[i], &event); j++)
+        for (int j = 0; j < POLL_EVENTS_MAX && lane_thread_event(node->threads[i], &event); j++) {
             log_event_write(&event, node->config.id);
+            if (event.kind == LOG_EVENT_FORMED)
+                note_formed(node, &event);
+        }
     }
     return is_running;
 }

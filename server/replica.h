@@ -116,6 +116,11 @@ const struct journal *replica_journal(const struct replica *replica); /* NULL: n
 bool replica_is_removed(const struct replica *replica);
 const struct replica_counters *replica_counters(const struct replica *replica);
 const struct replica_recovery *replica_recovery(const struct replica *replica);
+/* The cluster that the storage belongs to by a committed configuration, where its identity does not
+ * say so yet and shall (pmem/identity.h); 0: there is none. */
+uint64_t replica_formed(const struct replica *replica);
+/* The node joins a cluster, or its storages have belonged to one: it forms none. */
+bool replica_forms_none(const struct replica *replica);
 /* What was found of this node's storage, and last of a peer's: that it was set back. node 0:
  * nothing. */
 const struct start_finding *replica_set_back(const struct replica *replica);

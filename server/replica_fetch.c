@@ -171,14 +171,23 @@ static bool make_way(struct replica *replica, const struct wire_snapshot_message
     return false;
 }
 
+/* Its own snapshot would make way for the next offer, and begin anew before that, for ever. */
+bool replica_snapshot_is_offered(const struct replica *replica)
+{
+    uint64_t offered_ns = replica->snapshot.offered_ns;
+    return offered_ns != 0 && replica->shared->now_ns - offered_ns < GIVE_UP_NS;
+}
+
 /* Only the leader of this term is believed: what it has put away is committed. */
 static void receive_offer(struct replica *replica, uint16_t sender,
                           const struct wire_snapshot_message *message)
 {
     struct replica_snapshot *snapshot = &replica->snapshot;
     if (sender != replica->status.leader || message->offer.leader_term != replica->status.term ||
-        replica_lacks_capacity(replica) || !raft_needs_snapshot(replica->raft, message->index) ||
-        !make_way(replica, message))
+        replica_lacks_capacity(replica) || !raft_needs_snapshot(replica->raft, message->index))
+        return;
+    snapshot->offered_ns = replica->shared->now_ns;
+    if (!make_way(replica, message))
         return;
     struct snapshot_info wanted = {
         .label = {.id = message->id, .index = message->index, .term = message->record_term},

@@ -99,6 +99,7 @@ struct replica {
     uint64_t configuration_version;         /* that they are of */
     struct replica_snapshot snapshot;
     uint64_t births[IDENTITY_BIRTHS_MAX]; /* that the storages of this node had */
+    uint64_t formed;                      /* by the identity: their cluster; 0: none yet */
     uint64_t announced_ns;                /* when this storage last told who it is */
     struct replica_order order;
     struct cluster_identity cluster; /* of the configuration in force */

@@ -153,7 +153,7 @@ static bool is_due(const struct replica *replica)
     if ((snapshot->appended_bytes < capacity_bytes / LOG_PARTS && !is_short) ||
         engine_snapshot_is_running(replica->engine) || replica_lacks_capacity(replica))
         return false;
-    if (has_both(replica, is_short))
+    if (has_both(replica, is_short) || replica_snapshot_is_offered(replica))
         return false;
     bool is_served = snapshot->served_ns != 0 &&
                      replica->shared->now_ns - snapshot->served_ns < SERVED_RECENTLY_NS;

@@ -48,6 +48,7 @@ struct replica_snapshot {
     uint64_t asked_ns;
     uint64_t next_ask_ns; /* paced */
     uint64_t block_ns;    /* when the last block came */
+    uint64_t offered_ns;  /* when one that this node needs was offered last; 0: never */
     uint32_t next_block;  /* to be loaded */
     uint8_t *block;       /* SNAPSHOT_BLOCK_BYTES */
 };
@@ -81,5 +82,7 @@ uint64_t replica_snapshot_deadline_ns(const struct replica *replica);
 void replica_snapshot_offer(struct replica *replica, uint16_t peer);
 /* A message of that kind from a peer. */
 void replica_snapshot_receive(struct replica *replica, uint16_t sender, struct span body);
+/* A leader has lately offered a snapshot that this node needs: none of its own is begun. */
+bool replica_snapshot_is_offered(const struct replica *replica);
 
 #endif

@@ -99,5 +99,23 @@ enum error replica_open_storage(struct replica *replica, const struct snapshot_i
     /* It belonged to a cluster, though it does not know any more to which. */
     if (recovery->is_history_lost)
         replica->options.raft.forms_none = true;
-    return has_identity ? agree(replica, &identity, ret_reason, reason_size) : OK;
+    if (!has_identity)
+        return OK;
+    replica->formed = identity.formed;
+    if (identity.formed != 0)
+        replica->options.raft.forms_none = true;
+    return agree(replica, &identity, ret_reason, reason_size);
+}
+
+uint64_t replica_formed(const struct replica *replica)
+{
+    uint64_t index;
+    const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
+    bool is_news = replica->formed == 0 && replica->options.identity_path != NULL;
+    return is_news && index <= replica->commit_index ? now->cluster : 0;
+}
+
+bool replica_forms_none(const struct replica *replica)
+{
+    return replica->options.raft.forms_none;
 }

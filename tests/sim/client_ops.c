@@ -228,6 +228,17 @@ static bool is_stranded(const struct client *client, const struct client_slot *s
     return is_at_preferred || is_behind_pending(client, op, nodes);
 }
 
+/* It waits for a node that may be no member: one takes no writes once it was removed, and hears
+ * nothing of the others. */
+static bool is_waiting_for_spare(const struct client *client, const struct client_slot *slot)
+{
+    const struct history_op *op = &client->world->history->ops[slot->op];
+    const struct draw *draw = client->world->draw;
+    return op->is_blocking && is_relaxed(op) && draw->spares > 0 &&
+           (slot->preferred >= (int32_t)draw_founders(draw) ||
+            is_behind_pending(client, op, ~((UINT32_C(1) << draw_founders(draw)) - 1)));
+}
+
 /* It waits for its node to hear of the others: to be fresh enough, or to learn that an earlier
  * write is decided. */
 static bool is_waiting_for_peers(const struct client *client, const struct client_slot *slot)
@@ -243,7 +254,7 @@ static bool is_waiting_for_peers(const struct client *client, const struct clien
 bool client_may_wait(const struct client *client, const struct client_slot *slot)
 {
     return is_stranded(client, slot, client->world->nodes_down) ||
-           is_waiting_for_peers(client, slot);
+           is_waiting_for_peers(client, slot) || is_waiting_for_spare(client, slot);
 }
 
 bool client_is_stranded(const struct client *client)

@@ -128,6 +128,7 @@
     X(snapshot_rate)                                                                               \
     X(snapshots_held)                                                                              \
     X(lasting_loss_chance)                                                                         \
+    X(short_peers_chance)                                                                          \
     X(limits_weight)                                                                               \
     X(spares)                                                                                      \
     X(member_weight)                                                                               \

@@ -23,10 +23,20 @@ static void draw_set_back(struct draw *draw, uint64_t seed)
         draw->down_ns_max = 300 * MS;
 }
 
+/* Nodes that start with a [peers] in which some of the others are missing. */
+static void draw_short_peers(struct draw *draw, uint64_t seed)
+{
+    struct prng prng;
+    prng_init(&prng, seed ^ 0x7065657273u);
+    if (draw->nodes >= 2 && prng_chance(&prng, 150000))
+        draw->short_peers_chance = prng_range(&prng, 100000, 700000);
+}
+
 void draw_births(struct draw *draw, uint64_t seed)
 {
     struct prng prng;
     draw_set_back(draw, seed);
+    draw_short_peers(draw, seed);
     prng_init(&prng, seed ^ 0x6269727468u);
     if (draw->nodes < 3 || !prng_chance(&prng, 200000))
         return;

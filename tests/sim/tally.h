@@ -57,6 +57,7 @@
     X(recoveries_torn)                                                                             \
     X(recoveries_with_a_hole)                                                                      \
     X(boots_refused)                                                                               \
+    X(boots_with_short_peers)                                                                      \
     X(elections_won)                                                                               \
     X(records_appended)                                                                            \
     X(records_checked)                                                                             \

@@ -440,18 +440,33 @@ static void boot_missing(struct world *world)
     }
 }
 
+static struct client *quiet_client(struct world *world)
+{
+    for (uint32_t i = 0; i < client_count(world); i++) {
+        if (client_is_quiet(&world->clients[i]))
+            return &world->clients[i];
+    }
+    return NULL;
+}
+
+static bool is_some_client_quiet(struct world *world)
+{
+    return quiet_client(world) != NULL;
+}
+
 /* All nodes are members at the end, so that all are judged. */
 static void add_spares(struct world *world)
 {
     if (world->draw.spares == 0 || is_full(world))
         return;
-    (void)world_await(world, are_clients_quiet, CALLS_BOUND_NS);
-    if (!are_clients_quiet(world))
+    (void)world_await(world, is_some_client_quiet, CALLS_BOUND_NS);
+    struct client *asker = quiet_client(world);
+    if (asker == NULL)
         return;
     uint32_t nodes = 0;
     for (uint32_t i = draw_founders(&world->draw); i < world->draw.nodes; i++)
         nodes |= world->nodes[i].is_gone ? 0 : UINT32_C(1) << i;
-    client_add_members(&world->clients[0], nodes);
+    client_add_members(asker, nodes);
 }
 
 static void phase_liveness(struct world *world)

@@ -46,6 +46,8 @@ struct sim_node {
     bool is_recreated[SIM_SHARDS_MAX];
     /* birth of a storage that was found to be set back, until the next start; 0: none. */
     uint64_t aside_birth[SIM_SHARDS_MAX];
+    uint32_t peers;     /* that its [peers] names in this start, node i as bit i */
+    bool is_identified; /* the identity of each shard's storage says that it belongs to a cluster */
     uint32_t lane_count;
     struct sim_lane lanes[SIM_LANES_MAX];
     uint32_t boots;

@@ -348,6 +348,22 @@ void faults_act(struct world *world)
 
 /* ---- the end ---- */
 
+/* Whose [peers] lacks others finds its cluster by the configuration. Who knows none cannot, until
+ * an operator has corrected the file. */
+static bool is_lost(const struct world *world, const struct sim_node *node)
+{
+    uint32_t founders = (UINT32_C(1) << draw_founders(&world->draw)) - 1;
+    if ((node->peers & founders) == founders)
+        return false;
+    for (uint32_t shard = 0; shard < world->draw.shards; shard++) {
+        struct raft_status status;
+        replica_raft_status(node_replica(node, shard), &status);
+        if (!status.is_formed)
+            return true;
+    }
+    return false;
+}
+
 void faults_heal(struct world *world)
 {
     verdict_say(&world->verdict, "healed");
@@ -363,7 +379,9 @@ void faults_heal(struct world *world)
         node->is_snapshot_held = false;
         for (uint32_t lane = 0; lane < node->lane_count; lane++)
             node->lanes[lane].held_until_ns = 0;
-        if (!node->is_running)
+        if (node->is_running && is_lost(world, node))
+            node_crash(world, node, DEATH_KILL, 0);
+        else if (!node->is_running)
             node_plan_boot(world, node, world_now_ns(world) + 1 + faults_up_to(world, 100 * MS));
         else
             node_plan_turns(world, node, world_now_ns(world) + 1);

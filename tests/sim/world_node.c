@@ -65,14 +65,11 @@ void node_plan_boot(struct world *world, struct sim_node *node, uint64_t at_ns)
                                                 .stamp = ++node->boot_stamp});
 }
 
-static struct raft_options raft_options_of(const struct world *world, uint32_t number)
+static struct raft_options raft_options_of(const struct world *world, const struct sim_node *node)
 {
     const struct draw *draw = &world->draw;
-    uint32_t founders = draw_founders(draw);
-    bool is_spare = number >= founders;
-    struct raft_options options = {.self = {.id = (uint16_t)(number + 1)},
-                                   .founder_count = founders + (is_spare ? 1 : 0),
-                                   .forms_none = is_spare,
+    struct raft_options options = {.self = {.id = (uint16_t)(node->number + 1)},
+                                   .forms_none = node->number >= draw_founders(draw),
                                    .election_timeout_min_ns = draw->election_min_ns,
                                    .election_timeout_max_ns = draw->election_max_ns,
                                    .heartbeat_interval_ns = draw->heartbeat_ns,
@@ -80,10 +77,8 @@ static struct raft_options raft_options_of(const struct world *world, uint32_t n
                                    .append_size_bytes_soft = (uint32_t)draw->append_size_soft,
                                    .inflight_max = (uint32_t)draw->inflight_max,
                                    .trail_runs_max = 8192};
-    for (uint32_t i = 0; i < founders; i++)
-        options.founders[i] = (uint16_t)(i + 1);
-    if (is_spare)
-        options.founders[founders] = (uint16_t)(number + 1);
+    for (uint32_t left = node->peers; left != 0; left &= left - 1)
+        options.founders[options.founder_count++] = (uint16_t)(__builtin_ctz(left) + 1);
     return options;
 }
 
@@ -103,7 +98,7 @@ static struct replica_options replica_options_of(struct world *world, const stru
     struct replica_options options = {
         .shard = (uint16_t)shard,
         .cluster_id = world->cluster_id,
-        .raft = raft_options_of(world, node->number),
+        .raft = raft_options_of(world, node),
         .engine = {.shard = (uint16_t)shard,
                    .shard_count = (uint16_t)draw->shards,
                    .lane = (uint16_t)(shard % node->lane_count),
@@ -278,6 +273,38 @@ static enum error lane_boot(struct world *world, struct sim_lane *lane,
     return error;
 }
 
+/* A node that joins knows the founders, and itself. In some runs the [peers] of nodes that have
+ * belonged to the cluster lacks lines, until all is healed and an operator has corrected it. */
+static void peers_draw(struct world *world, struct sim_node *node)
+{
+    uint32_t self = UINT32_C(1) << node->number;
+    uint32_t all = ((UINT32_C(1) << draw_founders(&world->draw)) - 1) | self;
+    uint32_t chance = (uint32_t)world->draw.short_peers_chance;
+    node->peers = all;
+    if (world->is_healed || !node->is_identified || chance == 0 ||
+        !prng_chance(&world->fault_prng, chance))
+        return;
+    node->peers = ((uint32_t)prng_next(&world->fault_prng) & all) | self;
+    world->tally->boots_with_short_peers += node->peers != all;
+}
+
+/* As the main thread of a node does. */
+static void identities_note(struct world *world, struct sim_node *node)
+{
+    char note[256];
+    node->is_identified = true;
+    for (uint32_t shard = 0; shard < world->draw.shards; shard++) {
+        const struct replica *replica = node_replica(node, shard);
+        const struct log_identity owner = {.cluster_id = world->cluster_id,
+                                           .node = (uint16_t)(node->number + 1)};
+        uint64_t formed = replica_formed(replica);
+        node->is_identified &= formed != 0 || replica_forms_none(replica);
+        if (formed != 0)
+            CHECK(identity_note_formed(world->overseers[shard].nodes[node->number].identity_path,
+                                       &owner, formed, note, sizeof(note)) == OK);
+    }
+}
+
 void node_boot(struct world *world, uint32_t number)
 {
     struct sim_node *node = &world->nodes[number];
@@ -286,6 +313,7 @@ void node_boot(struct world *world, uint32_t number)
     CHECK(!node->is_running);
     if (node->is_gone)
         return;
+    peers_draw(world, node);
     medium_sim_set_now(world->media, world_now_ns(world));
     witness_begin(&world->witness, (uint16_t)(number + 1));
     for (uint32_t i = 0; i < node->lane_count && error == OK; i++)
@@ -308,6 +336,7 @@ void node_boot(struct world *world, uint32_t number)
         journal_look(world, node, shard, replica_recovery(node_replica(node, shard)));
     for (uint32_t shard = 0; shard < world->draw.shards; shard++)
         set_back_clear(world, node, shard);
+    identities_note(world, node);
     node_plan_turns(world, node, world_now_ns(world) + 1);
 }
 

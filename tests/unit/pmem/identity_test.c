@@ -116,6 +116,21 @@ static void test_identity_survives_rot_in_one_copy(void **state)
     assert_true(births.births[0] == 99);
 }
 
+static void test_identity_keeps_the_cluster(void **state)
+{
+    assert_true(read_back().formed == 0);
+    add(11);
+    assert_int_equal(identity_note_formed(PATH, &owner, 77, note, sizeof(note)), OK);
+    assert_true(read_back().formed == 77 && read_back().births[0] == 11);
+    add(12);
+    assert_true(read_back().formed == 77 && read_back().births[0] == 12);
+    for (size_t copy = 0; copy <= 2048; copy += 2048) {
+        medium_sim_flip_bit(*state, PATH, copy + 1953, 3);
+        assert_true(read_back().formed == 77);
+        medium_sim_flip_bit(*state, PATH, copy + 1953, 3);
+    }
+}
+
 /* Whatever a sync that fails lets through, the birth is the old or the new one. */
 static void test_identity_is_whole_after_a_power_loss(void **state)
 {
@@ -160,6 +175,7 @@ int main(void)
         TEST(test_identity_that_is_missing_is_not_made_in_passing),
         TEST(test_identity_keeps_the_newest_births_first),
         TEST(test_identity_survives_rot_in_one_copy),
+        TEST(test_identity_keeps_the_cluster),
         TEST(test_identity_is_whole_after_a_power_loss),
         TEST(test_identity_of_others_is_refused),
     };
