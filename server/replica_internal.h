@@ -100,7 +100,8 @@ struct replica {
     struct replica_snapshot snapshot;
     uint64_t births[IDENTITY_BIRTHS_MAX]; /* that the storages of this node had */
     uint64_t formed;                      /* by the identity: their cluster; 0: none yet */
-    uint64_t announced_ns;                /* when this storage last told who it is */
+    uint64_t
+        announced_ns[VOTER_ID_MAX + 1]; /* by node id: when it was last told who this storage is */
     struct replica_order order;
     struct cluster_identity cluster; /* of the configuration in force */
     uint32_t newer_era;              /* of this cluster, that a peer has told; 0: none */

@@ -24,9 +24,9 @@ void replica_announce_storage(struct replica *replica, uint16_t to, uint64_t add
     uint64_t now_ns = replica->shared->now_ns;
     const struct address *address = replica_peer_address(replica, to);
     if (address == NULL ||
-        now_ns - replica->announced_ns < replica->options.raft.heartbeat_interval_ns)
+        now_ns - replica->announced_ns[to] < replica->options.raft.heartbeat_interval_ns)
         return;
-    replica->announced_ns = now_ns;
+    replica->announced_ns[to] = now_ns;
     struct wire_storage_message message = {.fingerprint = replica->fingerprint,
                                            .birth = replica->options.raft.self.birth,
                                            .replaced =
