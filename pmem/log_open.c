@@ -193,9 +193,8 @@ static void doubt_describe(const struct log *log, const char *path,
     else if (log->lost_through_index == LOG_LOST_EVERYTHING)
         snprintf(
             note, note_size,
-            "%.100s: offset %zu: this log had records, and none of them is left; until a leader "
-            "has sent them, this node's vote counts only where all nodes vote, and it forms no "
-            "cluster; start the other nodes",
+            "%.100s: offset %zu: no record is left in this log; until a leader has sent what it "
+            "may lack, this node's vote counts only where all nodes vote; start the other nodes",
             path, log->append_offset);
     else
         snprintf(note, note_size,
@@ -248,7 +247,8 @@ static enum error log_found(struct log *log, const struct log_options *options,
         commit_index = options->snapshot_index;
     ret_recovery->commit_index = commit_index;
     ret_recovery->is_suspect = log->is_suspect;
-    ret_recovery->is_history_lost = log->is_suspect && log->last_index < log->first_index &&
+    ret_recovery->is_history_lost = log->is_suspect && options->snapshot_index == 0 &&
+                                    log->last_index < log->first_index &&
                                     (log->row.first > 1 || is_damaged(scan));
     return error;
 }

@@ -140,12 +140,15 @@ static void note_address(struct replica *replica, const struct replica_message *
     replica->following.settled_version = 0;
 }
 
+/* A storage that was no member as far as it knows is not removed: it waits to be taken in. */
 static void note_removal(struct replica *replica, const struct wire_presence *presence)
 {
     uint64_t index;
-    uint64_t cluster = raft_configuration_of(replica->raft, &index)->cluster;
-    if (cluster == 0 || presence->removed != replica->options.raft.self.birth ||
-        presence->cluster != cluster || presence->removed_index <= replica->following.removed_index)
+    uint64_t birth = replica->options.raft.self.birth;
+    const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
+    if (now->cluster == 0 || raft_configuration_slot(now, birth) == RAFT_SLOT_NONE ||
+        presence->removed != birth || presence->cluster != now->cluster ||
+        presence->removed_index <= replica->following.removed_index)
         return;
     replica->following.removed_index = presence->removed_index;
 }

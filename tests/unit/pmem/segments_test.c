@@ -392,8 +392,12 @@ static void test_log_that_begins_behind_its_snapshot_is_suspect(void **state)
     reopen(fixture);
     assert_true(fixture->recovery.is_reset);
     assert_int_equal(fixture->recovery.last_index, 5);
-    assert_true(fixture->recovery.is_history_lost);
+    assert_true(fixture->recovery.is_suspect);
     lose_power(fixture, 0);
+    assert_true(fixture->recovery.is_suspect);
+    assert_false(fixture->recovery.is_history_lost); /* it goes on from the older snapshot */
+    fixture->snapshot_index = 0;
+    reopen(fixture);
     assert_true(fixture->recovery.is_history_lost);
 }
 
