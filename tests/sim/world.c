@@ -385,7 +385,8 @@ static bool is_shard_waiting_rightly(const struct world *world, uint32_t shard)
     }
     is_some_out |= is_formed && strangers > 0;
     whole -= world->is_residual && whole > 0;
-    return is_some_out && whole <= draw_founders(&world->draw) / 2;
+    /* Of the most voters that there may be: spare nodes may count, or not. */
+    return is_some_out && whole <= world->draw.nodes / 2;
 }
 
 static bool is_waiting_rightly(const struct world *world)
