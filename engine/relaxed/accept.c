@@ -193,6 +193,9 @@ static enum wire_status accept_unknown(struct engine *engine, const struct relax
 {
     struct relaxed *relaxed = &engine->relaxed;
     uint64_t decided = own_progress(engine)->last_seq;
+    /* What it has accepted before it answers as ever: that is decided if the node comes back. */
+    if (engine->view.is_removed)
+        return WIRE_STATUS_OVERLOADED;
     if (!pending_writes_has_room(&relaxed->writes, &arrival->need))
         outbound_close_gaps(engine);
     if (!pending_writes_has_room(&relaxed->writes, &arrival->need) ||
@@ -290,7 +293,7 @@ static void add_waiter(struct engine *engine, const struct relaxed_arrival *arri
 /* Whether it is a relaxed write, and for this life of this node. */
 static enum wire_status check_arrival(const struct engine *engine, struct relaxed_arrival *arrival)
 {
-    if (!engine->relaxed.is_open || engine->view.is_removed)
+    if (!engine->relaxed.is_open)
         return WIRE_STATUS_UNSUPPORTED;
     if (!measure_arrival(engine, arrival))
         return WIRE_STATUS_BAD_REQUEST;

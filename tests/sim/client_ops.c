@@ -305,10 +305,6 @@ static enum history_outcome outcome_of(struct client *client, const struct histo
         return HISTORY_UNKNOWN;
     case PLX_E_OVERLOADED:
         return HISTORY_REFUSED;
-    case PLX_E_UNSUPPORTED: /* a node that was removed takes no relaxed writes */
-        if (client->world->draw->spares > 0)
-            return HISTORY_REFUSED;
-        break;
     case PLX_E_TOO_STALE:
         if (op->type == HISTORY_RELAXED_GET)
             return HISTORY_TOO_STALE;

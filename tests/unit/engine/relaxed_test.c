@@ -294,6 +294,19 @@ static void test_relaxed_backlog_is_bounded(void **state)
     assert_int_equal(engine_counters(f->engine)->relaxed_refused, 1);
 }
 
+/* What it took before is answered as ever: its client must not take it for refused. */
+static void test_relaxed_write_is_refused_by_a_removed_node_unless_it_was_taken(void **state)
+{
+    struct fixture *f = *state;
+    const struct fixture_write write = {.session = 77, .is_relaxed = true};
+    uint64_t seq = fixture_pend(f, 1, "a", "x");
+    f->view.is_removed = true;
+    fixture_begin(f);
+    expect_status(f, &write, op_set(2, "a", "y"), WIRE_STATUS_OVERLOADED);
+    assert_int_equal(fixture_pend(f, 1, "a", "x"), seq);
+    assert_int_equal(f->entry_count, 1);
+}
+
 /* A journal that is about to move says "not yet": nothing was refused, and the retry is taken. */
 static void test_relaxed_write_is_postponed_while_the_journal_moves(void **state)
 {
@@ -478,6 +491,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_backlog_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_relaxed_write_is_refused_by_a_removed_node_unless_it_was_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_write_is_postponed_while_the_journal_moves,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_blocks_are_bounded, setup, teardown),
