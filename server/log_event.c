@@ -60,7 +60,8 @@ static void write_member(const struct log_event *event, uint16_t node)
         [LOG_EVENT_MEMBER_REMOVED] = {"warning",
                                       "was removed from the cluster: it counts for nothing, and "
                                       "takes no writes. Stop the node, or add it again with "
-                                      "pollux member add"},
+                                      "pollux member add; where another storage of the node took "
+                                      "its place, with pollux member replace"},
         [LOG_EVENT_MEMBER_WAITS] = {"warning",
                                     "knows of no cluster, and forms none: the node joins one, or "
                                     "belonged to one and has lost what it knew. It waits for the "
