@@ -60,6 +60,7 @@ static void three_records(struct log_model *model, struct log_subject *subject)
 
 static void two_unsettled(struct log_model *model, struct log_subject *subject)
 {
+    log_model_suspect(model, subject);
     log_model_vote(model, subject, 2, 1);
     log_model_append(model, subject, 10);
     log_model_append(model, subject, 20);

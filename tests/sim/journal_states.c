@@ -222,7 +222,7 @@ static void creation_run(struct run *run, uint64_t sample_count)
     struct arena arena;
     struct log *log = NULL;
     struct log_recovery recovery;
-    uint8_t payload[16] = {0};
+    uint8_t payload[24] = {0};
     struct log_record record = {
         .index = 1, .term = 1, .kind = 1, .payload = span_of(payload, sizeof(payload))};
     medium_sim_use(sim);

@@ -2,11 +2,13 @@
 #include "tests/sim/log_model.h"
 
 #include "base/check.h"
+#include "pmem/log_internal.h"
 
 void log_model_init(struct log_model *model)
 {
     memset(model, 0, sizeof(*model));
     model->snapshot_count = 1;
+    model->snapshots[0].is_settled = true; /* a log that never had a record has lost none */
     model->next_id = 1;
 }
 
@@ -99,6 +101,14 @@ void log_model_commit(struct log_model *model, struct log_subject *subject, uint
     CHECK(index <= snapshot->last_index);
     snapshot->commit_index = index;
     log_write_commit_hint(subject->log, index);
+}
+
+void log_model_suspect(struct log_model *model, struct log_subject *subject)
+{
+    CHECK(model->snapshot_count == 1 && log_last_index(subject->log) == 0);
+    model->snapshots[0].is_settled = false;
+    subject->log->is_suspect = true;
+    subject->log->lost_through_index = LOG_LOST_EVERYTHING;
 }
 
 void log_model_settle(struct log_model *model, struct log_subject *subject)

@@ -32,7 +32,7 @@ struct model_snapshot {
     uint64_t term;
     uint64_t commit_index;
     uint64_t vote;
-    bool is_settled; /* a quorum has settled it since it was created */
+    bool is_settled; /* nothing may be lost, or a quorum has settled it since */
     struct model_record records[MODEL_RECORDS_MAX];
 };
 
@@ -65,6 +65,8 @@ void log_model_vote(struct log_model *model, struct log_subject *subject, uint64
                     uint64_t vote);
 /* Commit index up to `index`, written as the hint, too. */
 void log_model_commit(struct log_model *model, struct log_subject *subject, uint64_t index);
+/* An empty log: it may have lost everything. Records that follow are marked so on the medium. */
+void log_model_suspect(struct log_model *model, struct log_subject *subject);
 /* A quorum has settled the log. */
 void log_model_settle(struct log_model *model, struct log_subject *subject);
 /* Asks for a persist; log_model_collect learns what is durable by now. */
