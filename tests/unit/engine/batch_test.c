@@ -202,6 +202,7 @@ static void test_batch_makes_log_time_from_leadership(void **state)
     other->view.now_ns = 5000 * (uint64_t)FIXTURE_MS;
     fixture_begin(other);
     fixture_apply_to(f, other->engine);
+    free(other->records[0].data);
     other->record_count = f->record_count;
     memset(other->records, 0, sizeof(other->records));
     other->view.is_leader = true;
