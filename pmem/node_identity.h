@@ -1,7 +1,7 @@
 /*
  * The identity of a node: whose a data directory is. It is made once, with the directory, and says
  * which node of which cluster the files beside it belong to, and on which kind of medium they lie.
- * (What each shard's storage has been since: pmem/identity.h.)
+ * pmem/identity.h has the identity of each shard's storage.
  *
  * The file `identity` (little endian) is one page, with two copies of this, at 0 and at 2048:
  *    0  u64  magic "PLLUXDIR"
