@@ -30,3 +30,13 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t size_bytes)
 #endif
     return crc;
 }
+
+uint32_t crc32c_around(const void *data, size_t size_bytes, size_t hole)
+{
+    static const uint8_t zero[4];
+    const uint8_t *bytes = data;
+    CHECK(hole + sizeof(zero) <= size_bytes);
+    uint32_t crc = crc32c(crc32c(0, bytes, hole), zero, sizeof(zero));
+    size_t behind = hole + sizeof(zero);
+    return crc32c(crc, bytes + behind, size_bytes - behind);
+}

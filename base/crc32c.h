@@ -11,4 +11,8 @@
  */
 uint32_t crc32c(uint32_t crc, const void *data, size_t size_bytes);
 
+/* Of `size_bytes` at `data`. The 4 bytes at offset `hole` count as zero: the checksum itself is
+ * kept there. Any thread. */
+uint32_t crc32c_around(const void *data, size_t size_bytes, size_t hole);
+
 #endif

@@ -38,14 +38,6 @@
 #define HEADER_BIRTH   48
 #define HEADER_PAGE    4096u
 
-static uint32_t header_crc(const uint8_t *header)
-{
-    static const uint8_t zero[4];
-    uint32_t crc = crc32c(0, header, HEADER_CRC);
-    crc = crc32c(crc, zero, sizeof(zero));
-    return crc32c(crc, header + HEADER_CRC + 4, LOG_HEADER_SIZE_BYTES - HEADER_CRC - 4);
-}
-
 static void file_header_compose(const struct log_identity *identity,
                                 const struct log_header_found *found, uint8_t *header)
 {
@@ -59,7 +51,7 @@ static void file_header_compose(const struct log_identity *identity,
     le64_store(header + HEADER_FILE, found->file_bytes);
     le32_store(header + HEADER_SEGMENT, (uint32_t)(found->segment_bytes / HEADER_PAGE));
     le64_store(header + HEADER_BIRTH, found->birth);
-    le32_store(header + HEADER_CRC, header_crc(header));
+    le32_store(header + HEADER_CRC, crc32c_around(header, LOG_HEADER_SIZE_BYTES, HEADER_CRC));
 }
 
 uint32_t log_header_seed(const struct log_identity *identity)
@@ -83,7 +75,8 @@ void log_header_write(struct medium *medium, const struct log_identity *identity
 static bool header_is_whole(const uint8_t *header)
 {
     return le64_load(header) == HEADER_MAGIC &&
-           le32_load(header + HEADER_CRC) == header_crc(header);
+           le32_load(header + HEADER_CRC) ==
+               crc32c_around(header, LOG_HEADER_SIZE_BYTES, HEADER_CRC);
 }
 
 /* Only zeros and words of the header that we would write: a creation that power loss cut short. */

@@ -38,14 +38,6 @@ struct identity_file {
     size_t note_size;
 };
 
-static uint32_t copy_crc(const uint8_t *copy)
-{
-    uint8_t bytes[IDENTITY_BYTES];
-    memcpy(bytes, copy, sizeof(bytes));
-    le32_store(bytes + IDENTITY_CRC, 0);
-    return crc32c(0, bytes, sizeof(bytes));
-}
-
 static void compose(const struct identity_file *file, uint8_t *copy)
 {
     memset(copy, 0, IDENTITY_BYTES);
@@ -58,7 +50,7 @@ static void compose(const struct identity_file *file, uint8_t *copy)
     for (uint32_t i = 0; i < IDENTITY_BIRTHS_MAX; i++)
         le64_store(copy + IDENTITY_BIRTHS + (size_t)8 * i, file->births[i]);
     le64_store(copy + IDENTITY_FORMED, file->formed);
-    le32_store(copy + IDENTITY_CRC, copy_crc(copy));
+    le32_store(copy + IDENTITY_CRC, crc32c_around(copy, IDENTITY_BYTES, IDENTITY_CRC));
 }
 
 static enum error check_owner(const struct identity_file *file, const uint8_t *copy)
@@ -92,7 +84,8 @@ static bool is_zero(const uint8_t *bytes, size_t size_bytes)
 
 static bool is_copy_whole(const uint8_t *copy)
 {
-    return le64_load(copy) == IDENTITY_MAGIC && le32_load(copy + IDENTITY_CRC) == copy_crc(copy);
+    return le64_load(copy) == IDENTITY_MAGIC &&
+           le32_load(copy + IDENTITY_CRC) == crc32c_around(copy, IDENTITY_BYTES, IDENTITY_CRC);
 }
 
 /* A file of zeros, or with half of one copy, is one whose making a power loss cut short: it may be

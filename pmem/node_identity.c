@@ -24,14 +24,6 @@ static_assert(DIRECTORY_NAME + NODE_IDENTITY_NAME_BYTES == DIRECTORY_BYTES &&
                   DIRECTORY_STEP * DIRECTORY_COPIES == NODE_IDENTITY_FILE_BYTES,
               "the name fits a copy, and the copies fit the file");
 
-static uint32_t directory_crc(const uint8_t *copy)
-{
-    uint8_t bytes[DIRECTORY_BYTES];
-    memcpy(bytes, copy, sizeof(bytes));
-    le32_store(bytes + DIRECTORY_CRC, 0);
-    return crc32c(0, bytes, sizeof(bytes));
-}
-
 void node_identity_encode(const struct node_identity *identity,
                           uint8_t ret_file[NODE_IDENTITY_FILE_BYTES])
 {
@@ -45,7 +37,7 @@ void node_identity_encode(const struct node_identity *identity,
     le16_store(ret_file + DIRECTORY_SHARDS, identity->shard_count);
     ret_file[DIRECTORY_MEDIUM] = (uint8_t)identity->medium;
     memcpy(ret_file + DIRECTORY_NAME, identity->cluster, length);
-    le32_store(ret_file + DIRECTORY_CRC, directory_crc(ret_file));
+    le32_store(ret_file + DIRECTORY_CRC, crc32c_around(ret_file, DIRECTORY_BYTES, DIRECTORY_CRC));
     memcpy(ret_file + DIRECTORY_STEP, ret_file, DIRECTORY_BYTES);
 }
 
@@ -69,7 +61,7 @@ static enum error check_copy(const uint8_t *copy)
         return ERR_MAGIC;
     if (le32_load(copy + 8) != DIRECTORY_VERSION)
         return ERR_VERSION;
-    if (le32_load(copy + DIRECTORY_CRC) != directory_crc(copy))
+    if (le32_load(copy + DIRECTORY_CRC) != crc32c_around(copy, DIRECTORY_BYTES, DIRECTORY_CRC))
         return ERR_CHECKSUM;
     return has_valid_fields(copy) ? OK : ERR_RANGE;
 }

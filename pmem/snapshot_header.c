@@ -43,14 +43,6 @@ struct whose {
     uint64_t wanted;
 };
 
-static uint32_t snapshot_header_crc(const uint8_t *header)
-{
-    uint8_t copy[SNAPSHOT_HEADER_SIZE_BYTES];
-    memcpy(copy, header, sizeof(copy));
-    le32_store(copy + AT_CRC, 0);
-    return crc32c(0, copy, sizeof(copy));
-}
-
 static void header_compose(const struct log_identity *identity, uint32_t slots, uint8_t *header)
 {
     memset(header, 0, SNAPSHOT_HEADER_SIZE_BYTES);
@@ -61,12 +53,13 @@ static void header_compose(const struct log_identity *identity, uint32_t slots, 
     le16_store(header + AT_SHARD, identity->shard);
     le32_store(header + AT_SLOT, SNAPSHOT_SLOT_BYTES);
     le64_store(header + AT_SLOTS, slots);
-    le32_store(header + AT_CRC, snapshot_header_crc(header));
+    le32_store(header + AT_CRC, crc32c_around(header, SNAPSHOT_HEADER_SIZE_BYTES, AT_CRC));
 }
 
 static bool is_whole(const uint8_t *header)
 {
-    return le64_load(header) == MAGIC && le32_load(header + AT_CRC) == snapshot_header_crc(header);
+    return le64_load(header) == MAGIC &&
+           le32_load(header + AT_CRC) == crc32c_around(header, SNAPSHOT_HEADER_SIZE_BYTES, AT_CRC);
 }
 
 /* Only zeros and words of the header that we would write. */

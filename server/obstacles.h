@@ -1,6 +1,8 @@
 /*
  * What keeps a peer, or this node, from taking part: seen by the lane and its replicas, written to
- * the log once and then rarely, and told by status as long as it lasts. One table for all kinds.
+ * the log once and then rarely, and told by status as long as it lasts. Other events tell of a
+ * storage that is set back (raft/peer_starts.h), and of another cluster or era
+ * (server/cluster_identity.h).
  *
  * Pure. Owner: the lane.
  */

@@ -33,8 +33,9 @@ static int run(struct plx_client *client, uint64_t rate, uint64_t seconds)
     for (uint64_t i = 0; i < rate * seconds; i++) {
         uint64_t retry_ns;
         uint64_t due_ns = begun_ns + i * SECOND / rate;
-        while (clock_ns() < due_ns)
-            plx_poll(client, due_ns - clock_ns());
+        uint64_t now_ns;
+        while ((now_ns = clock_ns()) < due_ns)
+            plx_poll(client, due_ns - now_ns);
         enum plx_outcome outcome = plx_transfer(client, 0, 0, CALL_NS, &retry_ns);
         begun += outcome == PLX_OK;
         busy += outcome == PLX_E_OVERLOADED;

@@ -69,6 +69,19 @@ static void test_crc32c_sees_every_flipped_bit(void **state)
     }
 }
 
+static void test_crc32c_around_takes_the_hole_for_zeros(void **state)
+{
+    (void)state;
+    uint8_t bytes[12] = "abcdefghijkl";
+    uint8_t zeroed[12];
+    for (size_t hole = 0; hole <= 8; hole++) {
+        memcpy(zeroed, bytes, sizeof(bytes));
+        memset(zeroed + hole, 0, 4);
+        assert_int_equal(crc32c_around(bytes, sizeof(bytes), hole),
+                         crc32c(0, zeroed, sizeof(zeroed)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -76,6 +89,7 @@ int main(void)
         cmocka_unit_test(test_crc32c_of_nothing_is_what_came_in),
         cmocka_unit_test(test_crc32c_agrees_with_a_model_at_every_split),
         cmocka_unit_test(test_crc32c_sees_every_flipped_bit),
+        cmocka_unit_test(test_crc32c_around_takes_the_hole_for_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
