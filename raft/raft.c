@@ -221,7 +221,7 @@ static void handle_event(struct raft *raft, const struct raft_event *event)
         raft_handle_installed(raft, event);
         break;
     case RAFT_EVENT_STEP_DOWN:
-        if (raft->role == RAFT_LEADER)
+        if (raft->role != RAFT_FOLLOWER)
             raft_become_follower(raft, raft->hard_state.term, RAFT_NOBODY);
         break;
     case RAFT_EVENT_RECONFIGURE:

@@ -187,7 +187,7 @@ enum raft_event_type {
     RAFT_EVENT_READ,        /* consistent reads up to `read_id` want an index; leader only */
     RAFT_EVENT_TRANSFER,    /* hand leadership to `transfer_to` */
     RAFT_EVENT_INSTALLED,   /* the snapshot of a leader is durable here: see `installed` */
-    RAFT_EVENT_STEP_DOWN,   /* the medium stalls or failed: lead no longer (no-op on others) */
+    RAFT_EVENT_STEP_DOWN,   /* lead no longer, and do not try to (no-op on a follower) */
     RAFT_EVENT_RECONFIGURE, /* put `configuration` in force; leader only */
 };
 

@@ -430,6 +430,22 @@ static void test_election_step_down_is_for_leaders(void **state)
     cluster_free(cluster);
 }
 
+/* Whoever is to take part in nothing any more wants to be elected no longer, either. */
+static void test_election_step_down_ends_a_candidacy(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new(3);
+    struct raft_event event = {.type = RAFT_EVENT_STEP_DOWN};
+    cluster_crash(cluster, 2);
+    cluster_crash(cluster, 3);
+    while (cluster_status(cluster, 1).role == RAFT_FOLLOWER)
+        cluster_run(cluster, MS);
+    assert_int_equal(cluster_step(cluster, 1, event), OK);
+    assert_int_equal(cluster_status(cluster, 1).role, RAFT_FOLLOWER);
+    assert_int_equal(cluster_status(cluster, 1).leader, 0);
+    cluster_free(cluster);
+}
+
 /* The medium's word for the hard state has 40 bits for the term. */
 static void test_election_term_never_overflows(void **state)
 {
@@ -469,6 +485,7 @@ int main(void)
         cmocka_unit_test(test_election_survives_a_deaf_leader),
         cmocka_unit_test(test_election_survives_a_deaf_follower),
         cmocka_unit_test(test_election_step_down_is_for_leaders),
+        cmocka_unit_test(test_election_step_down_ends_a_candidacy),
         cmocka_unit_test(test_election_term_never_overflows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
