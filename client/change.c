@@ -15,6 +15,7 @@ static void change_encode(const struct errand *errand, uint64_t number, uint64_t
     (void)incarnation;
     const struct plx_change *change = errand->what;
     struct wire_change told = {.number = number,
+                               .after = change->after,
                                .node = change->node,
                                .action = (uint8_t)change->action,
                                .is_learner = change->is_learner,
@@ -34,7 +35,7 @@ static enum plx_outcome change_outcome(const struct errand *errand, const struct
         return PLX_UNKNOWN;
     case WIRE_STATUS_UNKNOWN:
         return PLX_NOT_FOUND;
-    case WIRE_STATUS_BAD_REQUEST:
+    case WIRE_STATUS_OUTDATED:
         return PLX_MISMATCH;
     case WIRE_STATUS_TOO_STALE:
         return PLX_E_PERMISSION;

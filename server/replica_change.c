@@ -24,6 +24,8 @@ static enum wire_status edit_status(enum error error)
         return WIRE_STATUS_UNKNOWN;
     case ERR_FULL:
         return WIRE_STATUS_OVERLOADED;
+    case ERR_OUTDATED:
+        return WIRE_STATUS_OUTDATED;
     default:
         return WIRE_STATUS_BAD_REQUEST;
     }
@@ -63,8 +65,10 @@ static enum wire_status make_change(struct replica *replica, const struct wire_c
     struct wanted wanted;
     wanted_of(raft_configuration_of(replica->raft, &index), &wanted);
     uint32_t number = wanted.number;
+    bool is_there = wanted_find(&wanted, change->node) != NULL;
     enum error error =
         wanted_edit(&wanted, &(struct wanted_change){.action = (enum wanted_action)change->action,
+                                                     .after = change->after,
                                                      .node = {.id = change->node,
                                                               .is_learner = change->is_learner,
                                                               .address = change->address}});
@@ -72,7 +76,7 @@ static enum wire_status make_change(struct replica *replica, const struct wire_c
         return edit_status(error);
     if (wanted.number == number)
         return index <= replica->commit_index ? WIRE_STATUS_OK : WIRE_STATUS_PENDING;
-    if (change->action == WIRE_CHANGE_ADD) {
+    if (change->action == WIRE_CHANGE_ADD && !is_there) {
         enum wire_status status = find_node(replica, &wanted, change->node);
         if (status != WIRE_STATUS_OK)
             return status;

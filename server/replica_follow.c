@@ -136,9 +136,11 @@ static void note_moves(const struct replica *replica, struct wanted *wanted)
         const struct address *in_use = replica_peer_address(replica, id);
         if (id == replica->options.raft.self.id)
             in_use = address_book_find_peer(&replica->book, id);
-        struct wanted_change change = {.action = WANTED_UPDATE, .node = {.id = id}};
+        struct wanted_change change = {
+            .action = WANTED_UPDATE, .after = wanted->number, .node = {.id = id}};
         if (in_use == NULL || wanted->nodes[i].address.port == 0 ||
-            !address_book_base(&replica->book, in_use, &change.node.address))
+            !address_book_base(&replica->book, in_use, &change.node.address) ||
+            address_is_equal(&wanted->nodes[i].address, &change.node.address))
             continue;
         if (wanted_edit(wanted, &change) != OK)
             return;

@@ -150,7 +150,9 @@ enum error wanted_edit(struct wanted *wanted, const struct wanted_change *change
 {
     struct wanted edited = *wanted;
     enum error error = apply_change(&edited, change);
-    if (error != OK || is_same(wanted, &edited))
+    if (change->after != wanted->number)
+        return error == OK && is_same(wanted, &edited) ? OK : ERR_OUTDATED;
+    if (error != OK)
         return error;
     if (edited.number == UINT32_MAX)
         return ERR_FULL;

@@ -40,14 +40,16 @@ enum wanted_action { WANTED_ADD = 1, WANTED_PROMOTE, WANTED_REMOVE, WANTED_UPDAT
 
 struct wanted_change {
     enum wanted_action action;
+    uint32_t after;          /* number that the caller saw */
     struct wanted_node node; /* promote, remove: the id alone */
 };
 
 /*
- * Changes what is wanted, and its number; nothing if it is so already. ERR_NOT_FOUND: there is no
- * such node to promote or update. ERR_ARGUMENT: the node to add is there at another address, or is
- * no learner; no voter would stay. ERR_FULL: as many nodes as there may be. Nothing is changed
- * then.
+ * Changes what is wanted, and its number. A change whose caller saw an older number is over: OK if
+ * it is so nevertheless, else ERR_OUTDATED. One that changes nothing has a number, too: after it no
+ * change that was asked before it counts. ERR_NOT_FOUND: there is no such node to promote or
+ * update. ERR_ARGUMENT: the node to add is there at another address, or is no learner; no voter
+ * would stay. ERR_FULL: as many nodes as there may be. Nothing is changed then.
  */
 MUST_USE enum error wanted_edit(struct wanted *wanted, const struct wanted_change *change);
 

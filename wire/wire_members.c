@@ -40,6 +40,8 @@
  *   12  u16  UDP port
  *   14  [2]  zero
  *   16  [16] address, or zero
+ *   32  u32  number of the change that it follows
+ *   36  [4]  zero
  */
 #include "wire/wire_internal.h"
 #include "wire/wire_members.h"
@@ -47,7 +49,7 @@
 #define HEAD_SIZE_BYTES    56
 #define MEMBER_SIZE_BYTES  48
 #define REPLACE_SIZE_BYTES 24
-#define CHANGE_SIZE_BYTES  32
+#define CHANGE_SIZE_BYTES  40
 
 #define FLAG_FRESH_QUORUM 1
 #define FLAG_TOLD         1
@@ -212,6 +214,7 @@ void wire_change_encode(struct wire_writer *writer, const struct wire_change *ch
         (uint8_t)((change->is_learner ? FLAG_LEARNER : 0) | (change->is_forced ? FLAG_FORCED : 0));
     le16_store(to + 12, change->address.port);
     memcpy(to + 16, change->address.ip, sizeof(change->address.ip));
+    le32_store(to + 32, change->after);
 }
 
 static bool has_address(uint8_t action)
@@ -239,13 +242,15 @@ enum error wire_change_decode(struct span bytes, struct wire_change *ret_change)
     const uint8_t *from = bytes.data;
     if (bytes.size_bytes != CHANGE_SIZE_BYTES)
         return bytes.size_bytes < CHANGE_SIZE_BYTES ? ERR_SHORT : ERR_TRAILING;
-    if ((from[11] & ~(FLAG_LEARNER | FLAG_FORCED)) != 0 || !wire_is_zero(from + 14, 2))
+    if ((from[11] & ~(FLAG_LEARNER | FLAG_FORCED)) != 0 || !wire_is_zero(from + 14, 2) ||
+        !wire_is_zero(from + 36, 4))
         return ERR_RESERVED;
     struct wire_change change = {.number = le64_load(from),
                                  .node = le16_load(from + 8),
                                  .action = from[10],
                                  .is_learner = (from[11] & FLAG_LEARNER) != 0,
                                  .is_forced = (from[11] & FLAG_FORCED) != 0,
+                                 .after = le32_load(from + 32),
                                  .address = {.port = le16_load(from + 12)}};
     memcpy(change.address.ip, from + 16, sizeof(change.address.ip));
     if (!is_good_change(&change))

@@ -80,10 +80,11 @@ enum wire_change_action {
 };
 
 /* WIRE_CHANGE, to the leader of shard 0: which nodes are wanted. Answered with a wire_reply; safe
- * to repeat. */
+ * to repeat. It counts only if `after` is still the number of the last change. */
 struct wire_change {
     uint64_t number;
-    uint16_t node; /* 1 .. VOTER_ID_MAX */
+    uint32_t after; /* number of the operator's change that was the last one when this was asked */
+    uint16_t node;  /* 1 .. VOTER_ID_MAX */
     uint8_t action;
     bool is_learner;        /* add: and stays one */
     bool is_forced;         /* remove: also where too few of those who stay are heard */

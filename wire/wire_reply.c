@@ -175,8 +175,9 @@ const char *wire_status_name(uint8_t status)
     static const char *const names[WIRE_STATUS_END] = {
         "ok",       "not-leader",  "no-quorum",   "expired",   "overloaded",
         "log-full", "incarnation", "bad-request", "too-stale", "unsupported",
-        "pending",  "unknown",     "wrong-shard", "too-soon",
+        "pending",  "unknown",     "wrong-shard", "too-soon",  "outdated",
     };
+    static_assert(WIRE_STATUS_OUTDATED + 1 == WIRE_STATUS_END, "every status has a name");
     return status < WIRE_STATUS_END ? names[status] : "?";
 }
 
@@ -186,5 +187,6 @@ const char *wire_outcome_name(uint8_t outcome)
         "?",      "ok",        "mismatch",   "not-found", "fenced", "no-session", "sessions-full",
         "window", "forgotten", "store-full", "version",
     };
+    static_assert(WIRE_OUTCOME_VERSION + 1 == WIRE_OUTCOME_END, "every outcome has a name");
     return outcome < WIRE_OUTCOME_END ? names[outcome] : "?";
 }

@@ -33,6 +33,7 @@ enum wire_status {
     WIRE_STATUS_UNKNOWN,     /* a recall of what this node does not know (any more) */
     WIRE_STATUS_WRONG_SHARD, /* a key that belongs to another shard than the one addressed */
     WIRE_STATUS_TOO_SOON,    /* a transfer: leadership has changed too often lately, see retry_us */
+    WIRE_STATUS_OUTDATED,    /* a change of members: another change came between */
     WIRE_STATUS_END
 };
 

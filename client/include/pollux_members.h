@@ -106,6 +106,7 @@ enum plx_change_action {
 struct plx_change {
     enum plx_change_action action;
     uint16_t node;
+    uint32_t after;  /* plx_members.change, as the leader of shard 0 has told it */
     bool is_learner; /* add: it stays a learner */
     bool is_forced;  /* remove: even if too few of those who stay are heard of */
     uint8_t ip[16];  /* add, update; IPv4 is mapped */
@@ -115,19 +116,22 @@ struct plx_change {
 /*
  * Changes which nodes are wanted as members of the cluster. The leader of shard 0 notes it in the
  * log, and the leaders of all shards follow by themselves, whoever leads: plx_members tells how far
- * each shard is. One change at a time; asking again is safe.
+ * each shard is. One change at a time. A change says which one was the last when its caller looked
+ * (`after`), and counts only if that is so still: a copy of it that comes late changes nothing, and
+ * asking again with the same `after` is safe.
  * - PLX_OK: it is noted. The cluster goes on by itself.
  * - PLX_UNKNOWN: it is not noted yet: ask again. A node that is added must answer first, and an
  *   earlier change must be committed.
  * - PLX_NOT_FOUND: there is no such node to promote or update. Nothing changed.
- * - PLX_MISMATCH: the node to add is there at another address or in another role; or no voter would
- *   stay. Nothing changed.
+ * - PLX_MISMATCH: another change was made since `after`. Nothing changed, and no copy of this one
+ *   will change anything. Look, and ask anew.
  * - PLX_E_PERMISSION: too few of those who would count then were heard of lately. Nothing changed.
  * - PLX_E_UNSUPPORTED: the storage of the node to add is of another cluster. Nothing changed.
  * - PLX_E_OVERLOADED: there are as many nodes as there may be. Nothing changed.
  * - PLX_TIMEOUT: there was no leader with a quorum in time. Nothing changed.
  * - PLX_E_UNREACHABLE: the leader did not answer. It may have noted it.
- * - PLX_E_ARGUMENT: a field is out of range, or does not go with the action.
+ * - PLX_E_ARGUMENT: a field is out of range, or does not go with the action; the node to add is
+ *   there at another address or in another role; or no voter would stay. Nothing changed.
  * timeout_ns 0: the handle's. Threads as plx_get.
  */
 PLX_API enum plx_outcome plx_change(struct plx_client *client, const struct plx_change *change,

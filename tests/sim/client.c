@@ -13,7 +13,6 @@
 #define START_NS_MAX   (300 * MS)
 #define REBIRTH_NS_MAX (1000 * MS)
 #define TRANSFER_NS    (50 * MS)
-#define ADD_FINALLY_NS (2000 * MS) /* as long as a slow network may take */
 #define DEATHS_MAX     6
 #define MONOTONIC_NS   (UINT64_C(3600000) * MS) /* any host has been up for less */
 #define WALL_NS        UINT64_C(1700000000000000000)
@@ -127,29 +126,6 @@ static void limits_turn(struct client *client)
                 client->limits.number, client->limits_shard, plx_outcome_name(outcome));
 }
 
-/* Whether it is so now. */
-static bool change_make(struct client *client, const struct plx_change *change, uint64_t timeout_ns)
-{
-    struct tally *tally = client->world->tally;
-    enum plx_outcome outcome = plx_change(client->handle, change, timeout_ns);
-    bool is_add = change->action == PLX_CHANGE_ADD;
-    tally->members_added += outcome == PLX_OK && is_add;
-    tally->members_removed += outcome == PLX_OK && !is_add;
-    verdict_say(client->world->verdict, "c%u asked for n%u to be %s: %s", client->number,
-                change->node, is_add ? "added" : "removed", plx_outcome_name(outcome));
-    return outcome == PLX_OK;
-}
-
-/* Asked again until it is so, or until something else is asked. */
-static void change_turn(struct client *client)
-{
-    if (!client->is_change_wanted || client->world->is_winding_down)
-        return;
-    struct plx_change change = client->change;
-    if (change_make(client, &change, TRANSFER_NS))
-        client->is_change_wanted = false;
-}
-
 /* Whoever learns an outcome in place of the handle that has the token tells it so. */
 static void tokens_forget(struct client *client)
 {
@@ -191,7 +167,7 @@ static void program(void *argument)
         tokens_turn(client);
         transfer_turn(client);
         limits_turn(client);
-        change_turn(client);
+        client_change_turn(client);
         if (client->world->is_winding_down && client_is_stranded(client))
             plx_cancel(client->handle);
         (void)plx_poll(client->handle, poll_ns(client));
@@ -221,18 +197,7 @@ static void program_of_members(void *argument)
 {
     struct client *client = argument;
     handle_open(client);
-    while ((client->nodes_to_add & ~client->world->nodes_gone) != 0) {
-        uint32_t number =
-            (uint32_t)__builtin_ctz(client->nodes_to_add & ~client->world->nodes_gone);
-        struct address address = network_address(number);
-        struct plx_change change = {
-            .action = PLX_CHANGE_ADD, .node = (uint16_t)(number + 1), .port = address.port};
-        memcpy(change.ip, address.ip, sizeof(change.ip));
-        if (change_make(client, &change, ADD_FINALLY_NS))
-            client->nodes_to_add &= ~(UINT32_C(1) << number);
-        else
-            (void)plx_poll(client->handle, POLL_NS_MAX);
-    }
+    client_add_nodes(client);
     handle_close(client);
 }
 
@@ -258,12 +223,6 @@ void client_ask_transfer(struct client *client, uint16_t shard, uint16_t target)
     client->transfer_shard = shard;
     client->is_transfer_wanted = true;
     client->transfer_target = target;
-}
-
-void client_ask_change(struct client *client, const struct plx_change *change)
-{
-    client->change = *change;
-    client->is_change_wanted = true;
 }
 
 void client_ask_limits(struct client *client, uint16_t shard, const struct plx_limits *limits)

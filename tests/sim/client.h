@@ -74,6 +74,7 @@ struct client {
     bool are_limits_wanted;
     uint16_t limits_shard;
     bool is_change_wanted;
+    bool is_change_looked; /* change.after is what was seen */
     struct plx_change change;
     uint32_t nodes_to_add; /* bits */
     struct plx_limits limits;
@@ -107,6 +108,10 @@ void client_ask_transfer(struct client *client, uint16_t shard, uint16_t target)
 
 /* Asks for a change of the members, once it comes to that. */
 void client_ask_change(struct client *client, const struct plx_change *change);
+/* client_members.c, for its programs: what was asked for, until its outcome is known; and the nodes
+ * to add, until they are members. */
+void client_change_turn(struct client *client);
+void client_add_nodes(struct client *client);
 /* Starts a process that makes these nodes members, one after the other. */
 void client_add_members(struct client *client, uint32_t nodes);
 

@@ -21,10 +21,13 @@ struct run {
     const struct cli_arguments *arguments;
     struct member_survey *survey;
     struct plx_change change;
+    bool is_in_doubt;  /* an attempt may have been noted */
     uint64_t until_ns; /* 0: no end */
     uint64_t rounds;
     uint8_t told[SHARDS_ASKED_MAX]; /* enum change_state, printed last */
 };
+
+static const struct cli_arguments look_arguments = {.timeout_ns = 0};
 
 static const struct word {
     const char *text;
@@ -96,7 +99,7 @@ static const char *refusal_text(const struct run *run, enum plx_outcome outcome)
     switch (outcome) {
     case PLX_NOT_FOUND:
         return "there is no such node";
-    case PLX_MISMATCH:
+    case PLX_E_ARGUMENT:
         return is_add ? "the node is a member already, at another address or in another role: see "
                         "member list, update and promote"
                       : "no voter would stay";
@@ -126,18 +129,47 @@ static void tell_pending(const struct run *run)
     fflush(stdout);
 }
 
+/* Looks which change was the last one. False: nobody leads. */
+static bool look(struct run *run)
+{
+    member_survey_take(run->client, &look_arguments, run->survey);
+    const struct members_view *view = &run->survey->views[0];
+    run->change.after = view->change;
+    return run->survey->answered > 0 && run->survey->shard_count > 0 && view->leader != 0;
+}
+
+/* One attempt. PLX_TIMEOUT: nothing changed, and it may be tried again. */
+static enum plx_outcome attempt(struct run *run)
+{
+    if (!run->is_in_doubt && !look(run))
+        return PLX_TIMEOUT;
+    enum plx_outcome outcome = plx_change(run->client, &run->change, TIMEOUT_NS);
+    run->is_in_doubt |= outcome == PLX_UNKNOWN || outcome == PLX_E_UNREACHABLE;
+    return outcome == PLX_MISMATCH && !run->is_in_doubt ? PLX_TIMEOUT : outcome;
+}
+
+static int refuse(const struct run *run, enum plx_outcome outcome)
+{
+    if (outcome == PLX_MISMATCH) {
+        fprintf(stderr, "pollux: member: another change of members came between, and this one may "
+                        "have been made before it: see member list, and repeat the command if need "
+                        "be\n");
+        return plx_outcome_exit_code(PLX_UNKNOWN);
+    }
+    fprintf(stderr, "pollux: member: nothing changed: %s\n", refusal_text(run, outcome));
+    return plx_outcome_exit_code(
+        outcome == PLX_NOT_FOUND || outcome == PLX_E_ARGUMENT ? PLX_E_PERMISSION : outcome);
+}
+
 /* Until the cluster has noted it. 0, or the exit code. */
 static int order(struct run *run)
 {
     for (;;) {
-        enum plx_outcome outcome = plx_change(run->client, &run->change, TIMEOUT_NS);
+        enum plx_outcome outcome = attempt(run);
         if (outcome == PLX_OK)
             return 0;
-        if (outcome != PLX_UNKNOWN && outcome != PLX_E_UNREACHABLE && outcome != PLX_TIMEOUT) {
-            fprintf(stderr, "pollux: member: nothing changed: %s\n", refusal_text(run, outcome));
-            return plx_outcome_exit_code(
-                outcome == PLX_MISMATCH || outcome == PLX_NOT_FOUND ? PLX_E_PERMISSION : outcome);
-        }
+        if (outcome != PLX_UNKNOWN && outcome != PLX_E_UNREACHABLE && outcome != PLX_TIMEOUT)
+            return refuse(run, outcome);
         tell_pending(run);
         if (!wait_round(run)) {
             fprintf(stderr, "pollux: member: not noted in time: repeat the command\n");
@@ -167,12 +199,11 @@ static void tell(struct run *run, const struct members_view *view, enum change_s
 /* Until every shard has followed. 0, or the exit code. */
 static int follow(struct run *run)
 {
-    static const struct cli_arguments ask = {.timeout_ns = 0};
     memset(run->told, NOT_TOLD, sizeof(run->told));
     for (;;) {
         const struct member_survey *survey = run->survey;
         bool is_done = true;
-        member_survey_take(run->client, &ask, run->survey);
+        member_survey_take(run->client, &look_arguments, run->survey);
         for (uint16_t shard = 0; shard < survey->shard_count; shard++) {
             const struct members_view *view = &survey->views[shard];
             enum change_state state =

@@ -35,7 +35,7 @@ static struct wanted edited(const struct raft_configuration *from, enum wanted_a
 {
     struct wanted wanted;
     wanted_of(from, &wanted);
-    struct wanted_change change = {.action = action, .node = {.id = id}};
+    struct wanted_change change = {.action = action, .after = wanted.number, .node = {.id = id}};
     if (action == WANTED_ADD || action == WANTED_UPDATE)
         change.node.address = address_new(id);
     assert_int_equal(wanted_edit(&wanted, &change), OK);
@@ -119,16 +119,17 @@ static void test_wanted_learner_stays_one_until_it_is_promoted(void **state)
     struct wanted wanted;
     wanted_of(&now, &wanted);
     const struct wanted_change change = {
-        .action = WANTED_ADD, .node = {.id = 4, .is_learner = true, .address = address_new(4)}};
+        .action = WANTED_ADD,
+        .after = wanted.number,
+        .node = {.id = 4, .is_learner = true, .address = address_new(4)}};
     assert_int_equal(wanted_edit(&wanted, &change), OK);
     struct wanted_known known = known_new(&wanted);
     known.caught_up = UINT32_MAX;
     propose(&now, &wanted, &known);
     assert_true(member_of(&now, 4)->stays_learner);
     assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_DONE);
-    wanted = edited(&now, WANTED_UPDATE, 4); /* to where it is */
-    assert_int_equal(wanted.number, now.number);
     const struct wanted_change move = {.action = WANTED_UPDATE,
+                                       .after = wanted.number,
                                        .node = {.id = 4, .address = address_new(5)}};
     assert_int_equal(wanted_edit(&wanted, &move), OK);
     propose(&now, &wanted, &known);
@@ -243,6 +244,7 @@ static void test_wanted_address_is_changed_in_one_step(void **state)
     struct wanted wanted;
     wanted_of(&now, &wanted);
     const struct wanted_change change = {.action = WANTED_UPDATE,
+                                         .after = wanted.number,
                                          .node = {.id = 2, .address = address_new(22)}};
     assert_int_equal(wanted_edit(&wanted, &change), OK);
     struct wanted_known known = known_new(&wanted);
@@ -255,20 +257,34 @@ static void test_wanted_edit_is_safe_to_repeat(void **state)
 {
     (void)state;
     struct raft_configuration now = voters_new(3);
+    struct wanted wanted = edited(&now, WANTED_ADD, 4);
+    const struct wanted once = wanted;
+    const struct wanted_change change = {
+        .action = WANTED_ADD, .after = 10, .node = {.id = 4, .address = address_new(4)}};
+    assert_int_equal(wanted_edit(&wanted, &change), OK);
+    assert_memory_equal(&wanted, &once, sizeof(once));
+}
+
+/* A removal whose outcome nobody knows, and then an addition: the node stays, whether the removal
+ * came in between, never, or comes now. */
+static void test_wanted_change_of_an_older_number_is_over(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    const struct wanted_change removal = {.action = WANTED_REMOVE, .after = 10, .node = {.id = 3}};
     struct wanted wanted = edited(&now, WANTED_ADD, 3);
-    assert_int_equal(wanted.number, 10);
-    wanted = edited(&now, WANTED_PROMOTE, 3);
-    assert_int_equal(wanted.number, 10);
-    wanted = edited(&now, WANTED_REMOVE, 4);
-    assert_int_equal(wanted.number, 10);
-    wanted = edited(&now, WANTED_UPDATE, 3);
-    assert_int_equal(wanted.number, 10);
+    assert_int_equal(wanted.number, 11); /* though it changes nothing */
+    const struct wanted added = wanted;
+    assert_int_equal(wanted_edit(&wanted, &removal), ERR_OUTDATED);
+    assert_memory_equal(&wanted, &added, sizeof(added));
+    wanted.number = 9; /* of a leader that does not know the last change */
+    assert_int_equal(wanted_edit(&wanted, &removal), ERR_OUTDATED);
 }
 
 static enum error edit(struct wanted *wanted, enum wanted_action action, uint16_t id)
 {
-    const struct wanted_change change = {.action = action,
-                                         .node = {.id = id, .address = address_new(99)}};
+    const struct wanted_change change = {
+        .action = action, .after = wanted->number, .node = {.id = id, .address = address_new(99)}};
     struct wanted before = *wanted;
     enum error error = wanted_edit(wanted, &change);
     assert_true(error == OK || memcmp(&before, wanted, sizeof(before)) == 0);
@@ -301,10 +317,13 @@ static void test_wanted_with_too_many_nodes_is_refused(void **state)
     wanted_of(&now, &wanted);
     for (uint16_t id = 2; id <= WANTED_NODES_MAX; id++) {
         const struct wanted_change change = {
-            .action = WANTED_ADD, .node = {.id = id, .is_learner = true, .address.port = 1}};
+            .action = WANTED_ADD,
+            .after = wanted.number,
+            .node = {.id = id, .is_learner = true, .address.port = 1}};
         assert_int_equal(wanted_edit(&wanted, &change), OK);
     }
     const struct wanted_change change = {.action = WANTED_ADD,
+                                         .after = wanted.number,
                                          .node = {.id = 99, .is_learner = true, .address.port = 1}};
     assert_int_equal(wanted_edit(&wanted, &change), ERR_FULL);
 }
@@ -323,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_wanted_lost_learner_makes_way_for_its_successor),
         cmocka_unit_test(test_wanted_address_is_changed_in_one_step),
         cmocka_unit_test(test_wanted_edit_is_safe_to_repeat),
+        cmocka_unit_test(test_wanted_change_of_an_older_number_is_over),
         cmocka_unit_test(test_wanted_edit_refuses),
         cmocka_unit_test(test_wanted_with_too_many_nodes_is_refused),
     };

@@ -161,6 +161,7 @@ static struct wire_change change_new(void)
 {
     static const uint8_t ipv4[4] = {10, 77, 0, 4};
     return (struct wire_change){.number = 12,
+                                .after = 7,
                                 .node = 4,
                                 .action = WIRE_CHANGE_ADD,
                                 .is_learner = true,
@@ -184,17 +185,19 @@ static void test_wire_change_round_trip(void **state)
     struct wire_writer writer = writer_new();
     struct wire_change ret = {.node = 99};
     wire_change_encode(&writer, &made);
-    assert_int_equal(wire_change_decode(span_of(buffer, 31), &ret), ERR_SHORT);
-    assert_int_equal(wire_change_decode(span_of(buffer, 33), &ret), ERR_TRAILING);
-    assert_int_equal(wire_change_decode(span_of(buffer, 32), &ret), OK);
+    assert_int_equal(wire_change_decode(span_of(buffer, 39), &ret), ERR_SHORT);
+    assert_int_equal(wire_change_decode(span_of(buffer, 41), &ret), ERR_TRAILING);
+    assert_int_equal(wire_change_decode(span_of(buffer, 40), &ret), OK);
     assert_true(ret.number == 12 && ret.node == 4 && ret.action == WIRE_CHANGE_ADD);
-    assert_true(ret.is_learner && !ret.is_forced);
+    assert_true(ret.is_learner && !ret.is_forced && ret.after == 7);
     assert_true(address_is_equal(&ret.address, &made.address));
-    buffer[11] = 4;
-    assert_int_equal(wire_change_decode(span_of(buffer, 32), &ret), ERR_RESERVED);
-    buffer[11] = 0;
-    buffer[14] = 1;
-    assert_int_equal(wire_change_decode(span_of(buffer, 32), &ret), ERR_RESERVED);
+    static const uint8_t reserved[] = {11, 14, 36};
+    for (size_t i = 0; i < sizeof(reserved); i++) {
+        buffer[11] = 0;
+        buffer[reserved[i]] = 4;
+        assert_int_equal(wire_change_decode(span_of(buffer, 40), &ret), ERR_RESERVED);
+        buffer[reserved[i]] = 0;
+    }
 }
 
 static void test_wire_change_refuses_what_does_not_fit_its_action(void **state)
