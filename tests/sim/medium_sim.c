@@ -16,6 +16,7 @@ struct medium_sim {
     uint64_t now_ns;
     struct medium *open_media; /* newest first */
     struct medium_sim_watch watch;
+    size_t file_end; /* no file has been at this place or behind it */
     struct sim_file files[MEDIUM_SIM_FILES_MAX];
 };
 
@@ -33,12 +34,31 @@ struct medium {
 /* Which simulation medium_open serves. */
 static struct medium_sim *current;
 
+/* FNV-1a. */
+static uint64_t path_hash(const char *path)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (const char *at = path; *at != '\0'; at++)
+        hash = (hash ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
 static struct sim_file *file_find(const struct medium_sim *sim, const char *path)
 {
-    for (size_t i = 0; i < MEDIUM_SIM_FILES_MAX; i++)
-        if (strcmp(sim->files[i].path, path) == 0)
-            return (struct sim_file *)&sim->files[i];
+    uint64_t hash = path_hash(path);
+    for (size_t i = 0; i < sim->file_end; i++) {
+        const struct sim_file *file = &sim->files[i];
+        if (file->path_hash == hash && strcmp(file->path, path) == 0)
+            return (struct sim_file *)file;
+    }
     return NULL;
+}
+
+static void file_name(struct sim_file *file, const char *path)
+{
+    CHECK(path[0] != '\0' && strlen(path) < sizeof(file->path));
+    memcpy(file->path, path, strlen(path) + 1);
+    file->path_hash = path_hash(path);
 }
 
 static struct sim_file *file_of(const struct medium_sim *sim, const char *path)
@@ -61,7 +81,7 @@ struct medium_sim *medium_sim_create(const struct medium_sim_options *options)
 void medium_sim_destroy(struct medium_sim *sim)
 {
     CHECK(sim->open_media == NULL);
-    for (size_t i = 0; i < MEDIUM_SIM_FILES_MAX; i++)
+    for (size_t i = 0; i < sim->file_end; i++)
         sim_file_release(&sim->files[i]);
     if (current == sim)
         current = NULL;
@@ -73,7 +93,7 @@ struct medium_sim *medium_sim_clone(const struct medium_sim *sim)
     struct medium_sim *clone = sim_take(sizeof(*clone));
     *clone = *sim;
     clone->open_media = NULL;
-    for (size_t i = 0; i < MEDIUM_SIM_FILES_MAX; i++) {
+    for (size_t i = 0; i < clone->file_end; i++) {
         struct sim_file *file = &clone->files[i];
         const struct sim_file *from = &sim->files[i];
         if (from->path[0] == '\0')
@@ -99,7 +119,7 @@ void medium_sim_set_now(struct medium_sim *sim, uint64_t now_ns)
 {
     CHECK(now_ns >= sim->now_ns);
     sim->now_ns = now_ns;
-    for (size_t i = 0; i < MEDIUM_SIM_FILES_MAX; i++)
+    for (size_t i = 0; i < sim->file_end; i++)
         sim_file_sync_advance(&sim->files[i], &sim->prng, sim->now_ns);
 }
 
@@ -265,21 +285,31 @@ const uint8_t *medium_sim_persisted(const struct medium_sim *sim, const char *pa
 static size_t space_used_bytes(const struct medium_sim *sim)
 {
     size_t used_bytes = 0;
-    for (size_t i = 0; i < MEDIUM_SIM_FILES_MAX; i++)
+    for (size_t i = 0; i < sim->file_end; i++)
         used_bytes += sim->files[i].size_bytes;
     return used_bytes;
+}
+
+/* A place for a file. */
+static struct sim_file *place_take(struct medium_sim *sim)
+{
+    size_t place = 0;
+    while (place < sim->file_end && sim->files[place].path[0] != '\0')
+        place++;
+    CHECK(place < MEDIUM_SIM_FILES_MAX);
+    if (place == sim->file_end)
+        sim->file_end++;
+    return &sim->files[place];
 }
 
 static enum error file_create(struct medium_sim *sim, const struct medium_options *options,
                               struct sim_file **ret_file)
 {
-    struct sim_file *file = file_find(sim, "");
-    CHECK(file != NULL);
-    CHECK(strlen(options->path) < sizeof(file->path));
     if (sim->options.space_bytes != 0 &&
         space_used_bytes(sim) + options->size_bytes > sim->options.space_bytes)
         return ERR_NO_SPACE;
-    snprintf(file->path, sizeof(file->path), "%s", options->path);
+    struct sim_file *file = place_take(sim);
+    file_name(file, options->path);
     file->granularity = sim->options.granularity;
     file->size_bytes = options->size_bytes;
     file->image_bytes = options->size_bytes;
@@ -339,10 +369,10 @@ size_t medium_file_size_bytes(const char *path)
 enum error medium_move(const char *path, const char *new_path, char *ret_reason, size_t reason_size)
 {
     struct sim_file *file = file_of(current, path);
-    CHECK(!file->is_open && strlen(new_path) < sizeof(file->path) && reason_size > 0);
+    CHECK(!file->is_open && reason_size > 0);
     if (file_find(current, new_path) != NULL)
         sim_file_release(file_find(current, new_path));
-    memcpy(file->path, new_path, strlen(new_path) + 1);
+    file_name(file, new_path);
     ret_reason[0] = '\0';
     return OK;
 }

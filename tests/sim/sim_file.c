@@ -7,6 +7,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* Rooms of images double from here on, in pages; so much of a spare one stays in memory. */
+#define IMAGE_ROOM_BYTES_MIN ((size_t)256 * 1024)
+#define IMAGE_KEPT_BYTES     ((size_t)128 * 1024)
+
 void *sim_take(size_t size_bytes)
 {
     void *memory = calloc(1, size_bytes);
@@ -17,33 +21,54 @@ void *sim_take(size_t size_bytes)
 /* Begins an image that nobody uses. */
 struct spare_image {
     struct spare_image *next;
-    size_t size_bytes;
+    size_t room_bytes;
 };
 
 static struct spare_image *spares;
 
+/* So that images of other runs, whose files have other sizes, fit. */
+static size_t image_room_bytes(size_t size_bytes)
+{
+    size_t room_bytes = IMAGE_ROOM_BYTES_MIN;
+    while (room_bytes < size_bytes)
+        room_bytes *= 2;
+    return room_bytes;
+}
+
 uint8_t *sim_image_take(size_t size_bytes)
 {
+    size_t room_bytes = image_room_bytes(size_bytes);
     for (struct spare_image **link = &spares; *link != NULL; link = &(*link)->next) {
         struct spare_image *spare = *link;
-        if (spare->size_bytes != size_bytes)
+        if (spare->room_bytes != room_bytes)
             continue;
         *link = spare->next;
         memset(spare, 0, sizeof(*spare));
         return (uint8_t *)spare;
     }
-    void *image = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
+    void *image = mmap(NULL, room_bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     CHECK(image != MAP_FAILED);
+    /* Each start reads all of it: one call, not a fault for each page. */
+    (void)madvise(image, room_bytes, MADV_POPULATE_READ);
     return image;
+}
+
+/* Makes all of it zero: by hand where little was used, else by returning the memory. */
+static void image_clear(uint8_t *image, size_t used_bytes)
+{
+    size_t kept_bytes = used_bytes < IMAGE_KEPT_BYTES ? used_bytes : IMAGE_KEPT_BYTES;
+    memset(image, 0, kept_bytes);
+    if (used_bytes > kept_bytes)
+        CHECK(madvise(image + kept_bytes, used_bytes - kept_bytes, MADV_DONTNEED) == 0);
 }
 
 void sim_image_give(uint8_t *image, size_t size_bytes, size_t used_bytes)
 {
     CHECK(used_bytes <= size_bytes && size_bytes >= sizeof(struct spare_image));
-    memset(image, 0, used_bytes);
+    image_clear(image, used_bytes);
     struct spare_image *spare = (struct spare_image *)(void *)image;
-    *spare = (struct spare_image){.next = spares, .size_bytes = size_bytes};
+    *spare = (struct spare_image){.next = spares, .room_bytes = image_room_bytes(size_bytes)};
     spares = spare;
 }
 

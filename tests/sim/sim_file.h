@@ -18,6 +18,7 @@ struct sim_store {
 
 struct sim_file {
     char path[MEDIUM_SIM_PATH_MAX]; /* empty: free */
+    uint64_t path_hash;
     enum medium_granularity granularity;
     size_t size_bytes;
     size_t image_bytes; /* of each of the two images: its size before it was cut */

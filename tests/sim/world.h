@@ -32,7 +32,15 @@ struct sim_lane {
     uint32_t idle_in_a_row; /* idle turns without the clock of the node reaching a deadline */
 };
 
+/* The files of a shard on a node: the log, the banks of the journal, the snapshots. */
+#define NODE_FILES         5
+#define NODE_JOURNAL_FILES 2 /* 1 and 2 */
+struct node_file {
+    char path[MEDIUM_SIM_PATH_MAX];
+};
+
 struct sim_node {
+    struct node_file files[SIM_SHARDS_MAX][NODE_FILES];
     struct shard_directory directory;
     struct membership_board board;
     uint32_t number;
@@ -155,14 +163,7 @@ struct sim_node *node_leader(struct world *world, uint32_t shard);
 /* What runs the shard at the node; NULL: the node is not running. */
 struct replica *node_replica(const struct sim_node *node, uint32_t shard);
 const char *node_path(const struct world *world, uint32_t number, uint32_t shard);
-/* Its files of a shard: the log, then the banks of the journal. */
-#define NODE_FILES         5
-#define NODE_JOURNAL_FILES 2 /* 1 and 2 */
-struct node_file {
-    char path[MEDIUM_SIM_PATH_MAX];
-};
-struct node_file node_file(const struct world *world, uint32_t number, uint32_t shard,
-                           uint32_t file);
+const char *node_file(const struct world *world, uint32_t number, uint32_t shard, uint32_t file);
 /* Out for the rest of the run, with whatever its journal still held. */
 void node_give_up(struct world *world, struct sim_node *node);
 

@@ -37,16 +37,16 @@ static uint32_t file_draw(struct world *world)
 static void snapshot_rot(struct world *world, struct sim_node *node, uint32_t shard)
 {
     uint32_t which = 1 + NODE_JOURNAL_FILES + (uint32_t)faults_up_to(world, 1);
-    struct node_file file = node_file(world, node->number, shard, which);
-    if (!medium_sim_exists(world->media, file.path) ||
+    const char *file = node_file(world, node->number, shard, which);
+    if (!medium_sim_exists(world->media, file) ||
         !prng_chance(&world->fault_prng, SNAPSHOT_ROT_CHANCE))
         return;
-    size_t end = medium_sim_written_bytes(world->media, file.path);
+    size_t end = medium_sim_written_bytes(world->media, file);
     size_t offset = end <= SNAPSHOT_BEGIN
                         ? faults_up_to(world, 127)
                         : SNAPSHOT_BEGIN + faults_up_to(world, end - 1 - SNAPSHOT_BEGIN);
-    verdict_say(&world->verdict, "%s rots at %zu", file.path, offset);
-    medium_sim_flip_bit(world->media, file.path, offset, (uint32_t)faults_up_to(world, 7));
+    verdict_say(&world->verdict, "%s rots at %zu", file, offset);
+    medium_sim_flip_bit(world->media, file, offset, (uint32_t)faults_up_to(world, 7));
     world->overseers[shard].nodes[node->number].is_damaged = true;
     world->tally->fault_snapshot_rot++;
 }
@@ -64,8 +64,8 @@ void media_rot(struct world *world, struct sim_node *node)
 {
     uint32_t shard = shard_any(world);
     uint32_t which = file_draw(world);
-    struct node_file file = node_file(world, node->number, shard, which);
-    if (!node->is_unlucky || node->is_gone || !medium_sim_exists(world->media, file.path))
+    const char *file = node_file(world, node->number, shard, which);
+    if (!node->is_unlucky || node->is_gone || !medium_sim_exists(world->media, file))
         return;
     node_crash(world, node, DEATH_POWER, faults_up_to(world, world->draw.down_ns_max));
     world->tally->fault_bit_rot += which == 0;
@@ -73,9 +73,9 @@ void media_rot(struct world *world, struct sim_node *node)
     uint64_t flips = 1 + faults_up_to(world, 2);
     for (uint64_t i = 0; i < flips; i++) {
         size_t offset =
-            which == 0 ? rot_offset(world, node, shard) : journal_rot_offset(world, file.path);
-        verdict_say(&world->verdict, "%s rots at %zu", file.path, offset);
-        medium_sim_flip_bit(world->media, file.path, offset, (uint32_t)faults_up_to(world, 7));
+            which == 0 ? rot_offset(world, node, shard) : journal_rot_offset(world, file);
+        verdict_say(&world->verdict, "%s rots at %zu", file, offset);
+        medium_sim_flip_bit(world->media, file, offset, (uint32_t)faults_up_to(world, 7));
     }
     snapshot_rot(world, node, shard);
     node->is_rotten = true;
@@ -90,11 +90,11 @@ static void journal_lose(struct world *world, struct sim_node *node, uint32_t sh
     node->is_journal_hurt[shard] = true;
     bool is_whole = faults_up_to(world, 1) == 0;
     for (uint32_t i = 1; i <= NODE_JOURNAL_FILES; i++) {
-        struct node_file file = node_file(world, node->number, shard, i);
-        if ((!is_whole && i != which) || !medium_sim_exists(world->media, file.path))
+        const char *file = node_file(world, node->number, shard, i);
+        if ((!is_whole && i != which) || !medium_sim_exists(world->media, file))
             continue;
-        verdict_say(&world->verdict, "%s is lost", file.path);
-        medium_sim_remove(world->media, file.path);
+        verdict_say(&world->verdict, "%s is lost", file);
+        medium_sim_remove(world->media, file);
     }
 }
 
@@ -116,9 +116,9 @@ void media_lose(struct world *world, struct sim_node *node)
     medium_sim_remove(world->media, path);
     bool is_all_lost = faults_up_to(world, 1) == 0;
     for (uint32_t i = 1 + NODE_JOURNAL_FILES; i < NODE_FILES && is_all_lost; i++) {
-        struct node_file file = node_file(world, node->number, shard, i);
-        if (medium_sim_exists(world->media, file.path))
-            medium_sim_remove(world->media, file.path);
+        const char *file = node_file(world, node->number, shard, i);
+        if (medium_sim_exists(world->media, file))
+            medium_sim_remove(world->media, file);
     }
     if (prng_chance(&world->fault_prng, (uint32_t)world->draw.recreate_chance))
         node->is_recreated[shard] = true;
@@ -129,9 +129,9 @@ static void device_set_delay(struct world *world, uint32_t number, uint64_t min_
 {
     medium_sim_set_now(world->media, world_now_ns(world));
     for (uint32_t i = 0; i < NODE_FILES * world->draw.shards; i++) {
-        struct node_file file = node_file(world, number, i / NODE_FILES, i % NODE_FILES);
-        if (medium_sim_exists(world->media, file.path))
-            medium_sim_set_delay(world->media, file.path, min_ns, max_ns);
+        const char *file = node_file(world, number, i / NODE_FILES, i % NODE_FILES);
+        if (medium_sim_exists(world->media, file))
+            medium_sim_set_delay(world->media, file, min_ns, max_ns);
     }
 }
 
@@ -151,9 +151,9 @@ void media_go_on(struct world *world, struct sim_node *node)
     device_set_delay(world, node->number, world->draw.sync_ns / 2, world->draw.sync_ns * 3 / 2);
     for (uint32_t i = 0; i < NODE_FILES * world->draw.shards; i++) {
         uint32_t shard = i / NODE_FILES;
-        struct node_file file = node_file(world, node->number, shard, i % NODE_FILES);
+        const char *file = node_file(world, node->number, shard, i % NODE_FILES);
         node_plan_turn(world, &node->lanes[shard % node->lane_count],
-                       medium_sim_deadline_ns(world->media, file.path));
+                       medium_sim_deadline_ns(world->media, file));
     }
 }
 
@@ -171,9 +171,9 @@ void media_stall(struct world *world, struct sim_node *node)
 void media_fail_sync(struct world *world, struct sim_node *node)
 {
     uint32_t shard = shard_any(world);
-    struct node_file file = node_file(world, node->number, shard, file_draw(world));
+    const char *file = node_file(world, node->number, shard, file_draw(world));
     if (world->draw.granularity != MEDIUM_PAGE || !node->is_running)
         return;
     world->tally->fault_sync_failures++;
-    medium_sim_fail_sync(world->media, file.path);
+    medium_sim_fail_sync(world->media, file);
 }

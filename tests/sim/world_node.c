@@ -13,14 +13,19 @@
 
 /* ---- files ---- */
 
-struct node_file node_file(const struct world *world, uint32_t number, uint32_t shard,
-                           uint32_t file)
+const char *node_file(const struct world *world, uint32_t number, uint32_t shard, uint32_t file)
+{
+    return world->nodes[number].files[shard][file].path;
+}
+
+static void files_name(struct world *world, struct sim_node *node)
 {
     static const char *const suffixes[NODE_FILES] = {"", "-0", "-1", ".snapshot-0", ".snapshot-1"};
-    struct node_file found;
-    snprintf(found.path, sizeof(found.path), "%s%s", node_path(world, number, shard),
-             suffixes[file]);
-    return found;
+    for (uint32_t i = 0; i < world->draw.shards * NODE_FILES; i++) {
+        struct node_file *file = &node->files[i / NODE_FILES][i % NODE_FILES];
+        snprintf(file->path, sizeof(file->path), "%s%s",
+                 node_path(world, node->number, i / NODE_FILES), suffixes[i % NODE_FILES]);
+    }
 }
 
 const char *node_path(const struct world *world, uint32_t number, uint32_t shard)
@@ -48,6 +53,7 @@ void node_init(struct world *world, uint32_t number)
 {
     struct sim_node *node = &world->nodes[number];
     *node = (struct sim_node){.number = number, .lane_count = lane_count_of(world, number)};
+    files_name(world, node);
     shard_directory_init(&node->directory);
     membership_board_init(&node->board);
     for (uint32_t i = 0; i < node->lane_count; i++)
@@ -345,11 +351,11 @@ static void medium_die(struct world *world, const struct sim_node *node, enum de
     static const uint32_t chances[] = {0, 500000, 900000, 970000, 990000, 1000000};
     uint32_t chance = chances[prng_range(&world->fault_prng, 0, 5)];
     for (uint32_t i = 0; i < NODE_FILES * world->draw.shards; i++) {
-        struct node_file file = node_file(world, node->number, i / NODE_FILES, i % NODE_FILES);
+        const char *file = node_file(world, node->number, i / NODE_FILES, i % NODE_FILES);
         if (death == DEATH_KILL)
-            medium_sim_kill(world->media, file.path);
+            medium_sim_kill(world->media, file);
         else
-            medium_sim_lose_power(world->media, file.path, chance);
+            medium_sim_lose_power(world->media, file, chance);
     }
 }
 

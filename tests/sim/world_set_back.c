@@ -25,8 +25,8 @@
 
 /* The files that go together: the log, then the snapshots. */
 #define SAVED_LOG 0
-static struct node_file saved_file(const struct world *world, const struct saved_storage *saved,
-                                   uint32_t i)
+static const char *saved_file(const struct world *world, const struct saved_storage *saved,
+                              uint32_t i)
 {
     return node_file(world, saved->node, saved->shard, i == SAVED_LOG ? 0 : NODE_JOURNAL_FILES + i);
 }
@@ -47,9 +47,9 @@ static void save(struct world *world, const struct sim_node *node)
     saved->boots = node->boots;
     saved->is_there = true;
     for (uint32_t i = 0; i < SAVED_FILES; i++) {
-        struct node_file file = saved_file(world, saved, i);
-        if (medium_sim_exists(world->media, file.path))
-            medium_sim_save(world->media, file.path, &saved->images[i]);
+        const char *file = saved_file(world, saved, i);
+        if (medium_sim_exists(world->media, file))
+            medium_sim_save(world->media, file, &saved->images[i]);
     }
 }
 
@@ -119,11 +119,11 @@ static bool is_leader_witness(struct world *world, const struct sim_node *node, 
 
 static bool is_same_storage(const struct world *world, const struct saved_storage *saved)
 {
-    struct node_file file = saved_file(world, saved, SAVED_LOG);
+    const char *file = saved_file(world, saved, SAVED_LOG);
     const struct medium_sim_image *image = &saved->images[SAVED_LOG];
-    return image->size_bytes > HEARD_OFFSET && medium_sim_exists(world->media, file.path) &&
+    return image->size_bytes > HEARD_OFFSET && medium_sim_exists(world->media, file) &&
            le64_load(image->bytes + BIRTH_OFFSET) ==
-               le64_load(medium_sim_persisted(world->media, file.path) + BIRTH_OFFSET);
+               le64_load(medium_sim_persisted(world->media, file) + BIRTH_OFFSET);
 }
 
 static void restore(struct world *world, struct sim_node *node, uint64_t down_ns)
@@ -134,9 +134,9 @@ static void restore(struct world *world, struct sim_node *node, uint64_t down_ns
     verdict_say(&world->verdict, "n%u: shard %u is set back to start %u, now %u", node->number + 1,
                 saved->shard, saved->boots, node->boots);
     for (uint32_t i = 0; i < (is_log_alone ? 1 : SAVED_FILES); i++) {
-        struct node_file file = saved_file(world, saved, i);
-        if (saved->images[i].bytes != NULL && medium_sim_exists(world->media, file.path))
-            medium_sim_restore(world->media, file.path, &saved->images[i]);
+        const char *file = saved_file(world, saved, i);
+        if (saved->images[i].bytes != NULL && medium_sim_exists(world->media, file))
+            medium_sim_restore(world->media, file, &saved->images[i]);
     }
     world->overseers[saved->shard].nodes[node->number].is_damaged = true;
     world->tally->fault_set_backs++;

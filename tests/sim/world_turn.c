@@ -70,8 +70,8 @@ static uint64_t sync_due_ns(const struct world *world, const struct sim_lane *la
     uint32_t lane_count = world->nodes[lane->node].lane_count;
     for (uint32_t shard = lane->number; shard < world->draw.shards; shard += lane_count) {
         for (uint32_t i = 0; i < NODE_FILES; i++) {
-            struct node_file file = node_file(world, lane->node, shard, i);
-            uint64_t sync_ns = medium_sim_deadline_ns(world->media, file.path);
+            const char *file = node_file(world, lane->node, shard, i);
+            uint64_t sync_ns = medium_sim_deadline_ns(world->media, file);
             due_ns = due_ns < sync_ns ? due_ns : sync_ns;
         }
     }
