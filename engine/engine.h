@@ -330,13 +330,15 @@ uint64_t engine_pending_done(const struct engine *engine);
 uint64_t engine_next_pending(const struct engine *engine, uint64_t seq);
 
 /*
- * True when pending writes are due at the leader (the view's, not this node): *ret_body is a
- * WIRE_FORWARD for it, borrowed until the next call into the engine. When this node leads, its own
- * pending writes join its batch by themselves, before those of clients.
+ * True when pending writes are due at the leader (the view's, not this node): *ret_request is what
+ * to forward, borrowed until the next call into the engine. When this node leads, its own pending
+ * writes join its batch by themselves, before those of clients.
  */
-bool engine_forward(struct engine *engine, struct span *ret_body);
-/* A WIRE_FORWARD that truly came from node `from`. Refused silently where it cannot be appended. */
-void engine_receive_forward(struct engine *engine, uint16_t from, struct span body);
+bool engine_forward(struct engine *engine, struct span *ret_request);
+/* What node `from` forwards of its storage's series: the caller has made sure of both, and that the
+ * storage was not set back. Refused silently where it cannot be appended. */
+void engine_receive_forward(struct engine *engine, uint16_t from, uint64_t series,
+                            struct span request);
 
 /* Answers reads that became servable, refuses those out of time, reports the RCU quiescent state,
  * recycles retired blocks. */

@@ -7,6 +7,8 @@
 #include "base/check.h"
 #include "server/replica_internal.h"
 
+#include "wire/wire_forward.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -194,12 +196,21 @@ enum error replica_restore_pending(struct replica *replica, char *ret_reason, si
 
 void replica_forward_pending(struct replica *replica)
 {
-    struct span body;
-    if (!engine_forward(replica->engine, &body))
+    struct span request;
+    if (!engine_forward(replica->engine, &request))
         return;
     const struct address *to = replica_peer_address(replica, replica->view.leader);
-    if (to != NULL)
-        replica_send(replica, to, WIRE_FORWARD, body);
+    if (to == NULL)
+        return;
+    struct wire_writer writer = {.data = replica->shared->message_data,
+                                 .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
+    wire_forward_encode(&writer, &(struct wire_forward){.fingerprint = replica->fingerprint,
+                                                        .cluster = replica->cluster.cluster,
+                                                        .era = replica->cluster.era,
+                                                        .birth = replica->options.raft.self.birth,
+                                                        .start = replica->own_start.start,
+                                                        .request = request});
+    replica_send(replica, to, WIRE_FORWARD, span_of(writer.data, writer.size_bytes));
 }
 
 enum error replica_follow_journal(struct replica *replica)

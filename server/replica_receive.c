@@ -2,6 +2,8 @@
 #include "server/replica_internal.h"
 #include "server/peer_message.h"
 
+#include "wire/wire_forward.h"
+
 /* What peers send to one another must come from the address that the configuration gives its
  * sender. */
 bool replica_is_peer(const struct replica *replica, const struct address *from, uint16_t sender)
@@ -94,6 +96,17 @@ static void note_start(struct replica *replica, const struct raft_message *messa
     peer_starts_note(&replica->starts, message, is_own_term);
 }
 
+/* Whether what this storage says in this start counts. */
+static bool is_sender_known(struct replica *replica, const struct raft_storage *from,
+                            uint64_t start)
+{
+    note_process(replica, from->id, start);
+    if (!replica_is_out(replica) && replica_is_start_known(replica, from, start))
+        return true;
+    replica->counters.drop_start++;
+    return false;
+}
+
 static void receive_raft(struct replica *replica, const struct replica_message *received)
 {
     struct raft_message message;
@@ -112,11 +125,8 @@ static void receive_raft(struct replica *replica, const struct replica_message *
     }
     if (!replica_is_of_cluster(replica, message.from.id, beside.cluster))
         return;
-    note_process(replica, message.from.id, beside.start);
-    if (replica_is_out(replica) || !replica_is_start_known(replica, &message.from, beside.start)) {
-        replica->counters.drop_start++;
+    if (!is_sender_known(replica, &message.from, beside.start))
         return;
-    }
     /* Whoever cannot append its first entry, or not apply it, does not become leader. */
     if ((message.type == RAFT_VOTE_REPLY || message.type == RAFT_TIMEOUT_NOW) &&
         !replica_can_lead(replica)) {
@@ -147,6 +157,26 @@ static void receive_raft(struct replica *replica, const struct replica_message *
     }
 }
 
+/* A storage that was set back gives numbers again that it has given: what it forwards is not taken
+ * for what had them first. */
+static void receive_forward(struct replica *replica, const struct replica_message *received)
+{
+    struct wire_forward forward;
+    if (wire_forward_decode(received->body, &forward) != OK) {
+        replica->counters.drop_body++;
+        return;
+    }
+    if (forward.fingerprint != replica->fingerprint) {
+        note_fingerprint(replica, received->sender, forward.fingerprint);
+        return;
+    }
+    const struct cluster_identity theirs = {.cluster = forward.cluster, .era = forward.era};
+    const struct raft_storage from = {.birth = forward.birth, .id = received->sender};
+    if (replica_is_of_cluster(replica, received->sender, theirs) &&
+        is_sender_known(replica, &from, forward.start))
+        engine_receive_forward(replica->engine, from.id, wire_series(from.birth), forward.request);
+}
+
 void replica_receive(struct replica *replica, const struct replica_message *message)
 {
     replica->has_received = true;
@@ -167,7 +197,7 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
         replica_receive_presence(replica, message);
         return;
     case WIRE_FORWARD:
-        engine_receive_forward(replica->engine, message->sender, message->body);
+        receive_forward(replica, message);
         return;
     case WIRE_HELLO:
     case WIRE_WRITE:

@@ -46,7 +46,7 @@ enum wire_type {
     WIRE_STATUS_REPLY,
     WIRE_TRANSFER, /* operator: hand leadership over */
     WIRE_TRANSFER_REPLY,
-    WIRE_FORWARD,  /* node to leader: its pending relaxed writes, an encoded wire_request */
+    WIRE_FORWARD,  /* node to leader: wire_forward.h */
     WIRE_MISSING,  /* to the sender of a message: pieces that have not come */
     WIRE_SNAPSHOT, /* between nodes: wire_snapshot.h */
     WIRE_STORAGE,  /* between nodes: wire_storage.h */

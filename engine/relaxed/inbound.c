@@ -123,11 +123,12 @@ enum wire_status inbound_overrule(struct engine *engine, struct request *request
     return WIRE_STATUS_OK;
 }
 
-/* True when the request is what a node may forward; *ret_last_seq is that of its last op. */
-static bool is_forward(const struct request *request, uint64_t *ret_last_seq)
+/* True when the request is what the storage of a series may forward; *ret_last_seq is that of its
+ * last op. */
+static bool is_forward(const struct request *request, uint64_t series, uint64_t *ret_last_seq)
 {
     *ret_last_seq = 0;
-    if ((request->session & WIRE_NODE_SESSION_FLAG) == 0)
+    if (request->session != WIRE_NODE_SESSION(series))
         return false;
     for (uint16_t i = 0; i < request->op_count; i++) {
         const struct op *op = &request->ops[i];
@@ -158,28 +159,28 @@ static bool is_first_without_room(const struct engine *engine, const struct requ
     return false;
 }
 
-void engine_receive_forward(struct engine *engine, uint16_t from, struct span body)
+void engine_receive_forward(struct engine *engine, uint16_t from, uint64_t series, struct span body)
 {
     struct request request;
     uint64_t last_seq;
     CHECK(from >= 1 && from <= VOTER_ID_MAX);
     if (request_decode(body, NULL, batch_next_ops(engine), &request) != OK ||
-        !is_forward(&request, &last_seq) || body.size_bytes > ADMISSION_REQUEST_SIZE_BYTES_MAX) {
+        !is_forward(&request, series, &last_seq) ||
+        body.size_bytes > ADMISSION_REQUEST_SIZE_BYTES_MAX) {
         engine->counters.requests_malformed++;
         return;
     }
     struct waiter waiter = {.deadline_ns = UINT64_MAX, .is_silent = true};
-    const struct node_progress *series =
-        node_progress_of(&engine->machine.nodes, request.session & ~WIRE_NODE_SESSION_FLAG);
+    const struct node_progress *progress = node_progress_of(&engine->machine.nodes, series);
     /* Of a storage that is no member, or not yet: nothing of it applies. */
-    if (!series->is_open || series->node != from) {
+    if (!progress->is_open || progress->node != from) {
         engine->counters.forwards_closed++;
         return;
     }
     /* Its node learns by applying; what is decided here need not go through the log again. */
-    if (last_seq <= series->last_seq)
+    if (last_seq <= progress->last_seq)
         return;
-    bool is_full = is_first_without_room(engine, &request, series);
+    bool is_full = is_first_without_room(engine, &request, progress);
     engine->counters.relaxed_blocked += is_full;
     if (!is_full && admission_readiness(engine) == WIRE_STATUS_OK &&
         batch_add(engine, &request, &waiter, false) == WIRE_STATUS_OK)

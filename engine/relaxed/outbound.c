@@ -272,7 +272,7 @@ static bool is_due_elsewhere(const struct engine *engine)
     return has_next(engine) && outbound->next - writes->head < OUTBOUND_OPS_MAX;
 }
 
-bool engine_forward(struct engine *engine, struct span *ret_body)
+bool engine_forward(struct engine *engine, struct span *ret_request)
 {
     struct outbound *outbound = &engine->outbound;
     const struct pending_writes *writes = &engine->relaxed.writes;
@@ -281,7 +281,7 @@ bool engine_forward(struct engine *engine, struct span *ret_body)
         return false;
     if (needs_fence(engine) && engine->view.now_ns >= outbound->fence_due_ns) {
         struct request fence = fence_build(engine);
-        *ret_body = span_of(fence.bytes, fence.size_bytes);
+        *ret_request = span_of(fence.bytes, fence.size_bytes);
         return true;
     }
     if (pending_writes_is_empty(writes) || !is_due_elsewhere(engine))
@@ -293,7 +293,7 @@ bool engine_forward(struct engine *engine, struct span *ret_body)
     if (!is_on_its_way)
         outbound->wait_ns = OUTBOUND_WAIT_MIN_NS;
     struct request request = outbound_build(engine);
-    *ret_body = span_of(request.bytes, request.size_bytes);
+    *ret_request = span_of(request.bytes, request.size_bytes);
     if (is_late || !is_on_its_way)
         wait_longer(engine);
     return true;

@@ -279,7 +279,8 @@ void client_name_ops(void *context, const struct plx_client *handle)
         struct client_slot *slot = op->request.context;
         uint32_t shard = client->world->history->ops[slot->op].shard;
         witness_name_op(client->world->witness,
-                        &(struct witness_name){shard, op->session, op->seq, slot->op});
+                        &(struct witness_name){
+                            .shard = shard, .high = op->session, .low = op->seq, .op = slot->op});
         if (op->class != CLASS_RELAXED_WRITE || op->unanswered == 0)
             continue;
         slot->preferred = op->endpoint; /* it stays there */

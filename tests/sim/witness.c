@@ -143,7 +143,17 @@ static void take_wrote(void *context, const struct engine_wrote *wrote)
         note(witness, &(struct witness_note){.op = name->op - 1,
                                              .shard = ear->shard,
                                              .within = wrote->ordinal,
-                                             .index = wrote->index});
+                                             .index = wrote->index,
+                                             .is_void = name->is_void});
+}
+
+/* What a storage finds in its journal was accepted before it was set back. */
+static bool is_accepted_void(const struct witness *witness, const struct witness_name *accepted)
+{
+    const struct witness_name *before = names_place(&witness->accepted, accepted);
+    if (before->op != 0)
+        return before->is_void;
+    return (witness->set_back[accepted->shard] >> witness->node & 1) != 0;
 }
 
 static void take_accepted(void *context, const struct engine_accepted *accepted)
@@ -156,10 +166,12 @@ static void take_accepted(void *context, const struct engine_accepted *accepted)
     struct witness_name wanted = {
         .shard = ear->shard, .high = accepted->session, .low = accepted->seq};
     const struct witness_name *name = names_place(&witness->identities, &wanted);
-    if (name->op != 0)
-        names_set(&witness->accepted,
-                  &(struct witness_name){
-                      .shard = ear->shard, .high = witness->node, .low = number, .op = name->op});
+    if (name->op == 0)
+        return;
+    struct witness_name taken = {
+        .shard = ear->shard, .high = witness->node, .low = number, .op = name->op};
+    taken.is_void = is_accepted_void(witness, &taken);
+    names_set(&witness->accepted, &taken);
 }
 
 struct engine_hooks witness_hooks(struct witness *witness, uint32_t shard)

@@ -18,6 +18,7 @@ struct witness_name {
     uint64_t high; /* session; node */
     uint64_t low;  /* sequence number; journal seq */
     uint32_t op;   /* number in the history, plus one; 0: free */
+    bool is_void;  /* relaxed: of a storage that was set back, so it must not take effect */
 };
 
 struct witness_names {
@@ -32,6 +33,7 @@ struct witness_note {
     uint32_t shard; /* in whose log */
     uint32_t within;
     uint64_t index;
+    bool is_void;
 };
 
 /* A journal seq as the judges see it: the series in the order in which they accepted their first
@@ -54,7 +56,8 @@ struct witness {
     struct witness_note *notes; /* of the turn under way */
     uint32_t note_count;
     uint32_t note_capacity;
-    uint16_t node; /* whose turn it is; 0: nobody's */
+    uint16_t node;                     /* whose turn it is; 0: nobody's */
+    uint64_t set_back[SIM_SHARDS_MAX]; /* bit of a node: its storage lacks a start of its own */
     uint64_t series[WITNESS_SERIES_MAX];
     uint32_t series_count;
 };

@@ -53,6 +53,10 @@ void node_notes_take(struct world *world, const struct sim_node *node)
             verdict_break(&world->verdict, RULE_SHARD,
                           "op %u of shard %u is in the log of shard %u", note->op,
                           world->history.ops[note->op].shard, note->shard);
+        if (note->is_void)
+            verdict_break(&world->verdict, RULE_RECOVERY,
+                          "op %u was accepted by a storage that was set back, and took effect",
+                          note->op);
         history_decided(&world->history, note->op, &place, world_now_ns(world));
     }
 }

@@ -85,7 +85,7 @@ static void test_decode_of_a_relaxed_write_happens_once_a_node(void **state)
     struct span body;
     assert_true(engine_forward(node->engine, &body));
     assert_int_equal(op_decodes, OPS);
-    engine_receive_forward(leader->engine, 2, body);
+    engine_receive_forward(leader->engine, 2, 2, body);
     assert_int_equal(op_decodes, 2 * OPS);
     assert_true(fixture_propose(leader));
     fixture_commit(leader);

@@ -213,7 +213,7 @@ static void test_forward_carries_cancels_of_relaxed_writes(void **state)
     struct wire_op old = op_set(50, "a", "1");
     wire_request_begin(&writer, WIRE_NODE_SESSION(3), 0);
     wire_request_add(&writer, &old);
-    engine_receive_forward(p->leader->engine, 3, span_of(late.data, writer.size_bytes));
+    engine_receive_forward(p->leader->engine, 3, 3, span_of(late.data, writer.size_bytes));
     commit(p);
     assert_get(p->leader, "a", "3");
 }

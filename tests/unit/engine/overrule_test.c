@@ -138,7 +138,7 @@ static void test_overrule_spares_the_writes_of_other_clients(void **state)
     struct wire_op first = op_set(50, "a", "first");
     wire_request_begin(&writer, WIRE_NODE_SESSION(3), 0);
     wire_request_add(&writer, &first);
-    engine_receive_forward(p->leader->engine, 3, span_of(late.data, writer.size_bytes));
+    engine_receive_forward(p->leader->engine, 3, 3, span_of(late.data, writer.size_bytes));
     commit(p);
     assert_get(p->leader, "a", "first");
     fixture_turn(p->node, 0);
@@ -235,7 +235,7 @@ static void test_overrule_through_the_leader_takes_over_cancels(void **state)
     struct wire_op first = op_set(50, "a", "first");
     wire_request_begin(&writer, WIRE_NODE_SESSION(3), 0);
     wire_request_add(&writer, &first);
-    engine_receive_forward(f->engine, 3, span_of(late.data, writer.size_bytes));
+    engine_receive_forward(f->engine, 3, 3, span_of(late.data, writer.size_bytes));
     commit(p);
     assert_get(f, "a", "later");
     fixture_turn(f, 1000);

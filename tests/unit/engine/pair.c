@@ -1,6 +1,8 @@
 /* A leader and a node that forwards to it: see tests/unit/engine/pair.h. */
 #include "tests/unit/engine/pair.h"
 
+#include "base/le.h"
+
 struct pair *pair_new(const struct engine_options *options)
 {
     struct pair *p = calloc(1, sizeof(*p));
@@ -51,7 +53,8 @@ bool keep_forward(struct fixture *f, struct kept *ret_kept)
 
 void deliver(struct pair *p, const struct kept *kept)
 {
-    engine_receive_forward(p->leader->engine, 2, span_of(kept->data, kept->size_bytes));
+    uint64_t series = le64_load(kept->data) & ~WIRE_NODE_SESSION_FLAG;
+    engine_receive_forward(p->leader->engine, 2, series, span_of(kept->data, kept->size_bytes));
 }
 
 void commit(struct pair *p)
