@@ -96,7 +96,8 @@ static bool has_work(const struct client *client)
 {
     const struct client_world *world = client->world;
     bool has_more = client->ops_left > 0 && !world->is_winding_down;
-    return has_more || client_in_flight(client) > 0 || world->tokens.open_count > 0;
+    return has_more || client_in_flight(client) > 0 || world->tokens.open_count > 0 ||
+           client->nodes_to_add != 0;
 }
 
 static void transfer_turn(struct client *client)
@@ -203,9 +204,10 @@ static void program_of_members(void *argument)
 
 void client_add_members(struct client *client, uint32_t nodes)
 {
-    CHECK(!client->socket.fiber.is_live);
+    client_ask_nodes(client, nodes);
+    if (client->socket.fiber.is_live)
+        return; /* it does so in its turns */
     client->life++;
-    client->nodes_to_add = nodes;
     fiber_start(&client->socket.fiber, program_of_members, client);
     socket_sim_plan(&client->socket, client_now_ns(client) + 1);
 }

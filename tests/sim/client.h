@@ -111,6 +111,7 @@ void client_ask_change(struct client *client, const struct plx_change *change);
 /* client_members.c, for its programs: what was asked for, until its outcome is known; and the nodes
  * to add, until they are members. */
 void client_change_turn(struct client *client);
+void client_ask_nodes(struct client *client, uint32_t nodes);
 void client_add_nodes(struct client *client);
 /* Starts a process that makes these nodes members, one after the other. */
 void client_add_members(struct client *client, uint32_t nodes);

@@ -37,19 +37,44 @@ static enum plx_outcome change_make(struct client *client, const struct plx_chan
     return outcome;
 }
 
+static void change_forget(struct client *client)
+{
+    client->is_change_wanted = false;
+    client->is_change_looked = false;
+}
+
+/* The next of the nodes that are to be members when all is over. */
+static void change_choose(struct client *client)
+{
+    client->nodes_to_add &= ~client->world->nodes_gone;
+    if (client->is_change_wanted || client->nodes_to_add == 0)
+        return;
+    uint32_t number = (uint32_t)__builtin_ctz(client->nodes_to_add);
+    struct address address = network_address(number);
+    client->change = (struct plx_change){
+        .action = PLX_CHANGE_ADD, .node = (uint16_t)(number + 1), .port = address.port};
+    memcpy(client->change.ip, address.ip, sizeof(client->change.ip));
+    client->is_change_wanted = true;
+}
+
+/* Until its outcome is known, or somebody else's change came between. */
 void client_change_turn(struct client *client)
 {
-    if (!client->is_change_wanted || client->world->is_winding_down)
+    bool is_last = client->nodes_to_add != 0;
+    change_choose(client);
+    if (!client->is_change_wanted || (client->world->is_winding_down && !is_last))
         return;
-    struct plx_change change = client->change;
     if (!client->is_change_looked) {
-        client->is_change_looked = change_look(client, &change);
-        client->change.after = change.after;
+        client->is_change_looked = change_look(client, &client->change);
         return;
     }
-    enum plx_outcome outcome = change_make(client, &change, CHANGE_NS);
-    if (outcome == PLX_OK || outcome == PLX_MISMATCH)
-        client->is_change_wanted = false;
+    enum plx_outcome outcome =
+        change_make(client, &client->change, is_last ? ADD_FINALLY_NS : CHANGE_NS);
+    if (outcome != PLX_OK && outcome != PLX_MISMATCH)
+        return;
+    if (outcome == PLX_OK && is_last)
+        client->nodes_to_add &= ~(UINT32_C(1) << (client->change.node - 1));
+    change_forget(client);
 }
 
 void client_ask_change(struct client *client, const struct plx_change *change)
@@ -59,32 +84,16 @@ void client_ask_change(struct client *client, const struct plx_change *change)
     client->is_change_looked = false;
 }
 
-/* Until it is known to be so, or somebody else's change came between. */
-static bool add_node(struct client *client, uint32_t number)
+void client_ask_nodes(struct client *client, uint32_t nodes)
 {
-    struct address address = network_address(number);
-    struct plx_change change = {
-        .action = PLX_CHANGE_ADD, .node = (uint16_t)(number + 1), .port = address.port};
-    memcpy(change.ip, address.ip, sizeof(change.ip));
-    if (!change_look(client, &change))
-        return false;
-    enum plx_outcome outcome = PLX_UNKNOWN;
-    while ((outcome == PLX_UNKNOWN || outcome == PLX_E_UNREACHABLE || outcome == PLX_TIMEOUT) &&
-           (client->world->nodes_gone >> number & 1) == 0) {
-        (void)plx_poll(client->handle, WAIT_NS);
-        outcome = change_make(client, &change, ADD_FINALLY_NS);
-    }
-    return outcome == PLX_OK;
+    change_forget(client);
+    client->nodes_to_add = nodes;
 }
 
 void client_add_nodes(struct client *client)
 {
-    const struct client_world *world = client->world;
-    while ((client->nodes_to_add & ~world->nodes_gone) != 0) {
-        uint32_t number = (uint32_t)__builtin_ctz(client->nodes_to_add & ~world->nodes_gone);
-        if (add_node(client, number))
-            client->nodes_to_add &= ~(UINT32_C(1) << number);
-        else
-            (void)plx_poll(client->handle, WAIT_NS);
+    while (client->nodes_to_add != 0) {
+        client_change_turn(client);
+        (void)plx_poll(client->handle, WAIT_NS);
     }
 }

@@ -450,20 +450,14 @@ static struct client *quiet_client(struct world *world)
     return NULL;
 }
 
-static bool is_some_client_quiet(struct world *world)
-{
-    return quiet_client(world) != NULL;
-}
-
 /* All nodes are members at the end, so that all are judged. */
 static void add_spares(struct world *world)
 {
     if (world->draw.spares == 0 || is_full(world))
         return;
-    (void)world_await(world, is_some_client_quiet, CALLS_BOUND_NS);
     struct client *asker = quiet_client(world);
     if (asker == NULL)
-        return;
+        asker = &world->clients[0]; /* all may wait for one of these nodes */
     uint32_t nodes = 0;
     for (uint32_t i = draw_founders(&world->draw); i < world->draw.nodes; i++)
         nodes |= world->nodes[i].is_gone ? 0 : UINT32_C(1) << i;
