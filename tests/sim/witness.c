@@ -147,13 +147,32 @@ static void take_wrote(void *context, const struct engine_wrote *wrote)
                                              .is_void = name->is_void});
 }
 
+static bool is_set_back(const struct witness *witness, uint64_t series)
+{
+    for (uint32_t i = 0; i < witness->set_back_count; i++) {
+        if (witness->set_back[i] == series)
+            return true;
+    }
+    return false;
+}
+
+void witness_set_back(struct witness *witness, uint64_t birth)
+{
+    uint64_t series = wire_series(birth);
+    if (is_set_back(witness, series))
+        return;
+    CHECK(witness->set_back_count < WITNESS_SET_BACK_MAX);
+    witness->set_back[witness->set_back_count++] = series;
+}
+
 /* What a storage finds in its journal was accepted before it was set back. */
-static bool is_accepted_void(const struct witness *witness, const struct witness_name *accepted)
+static bool is_accepted_void(const struct witness *witness, const struct witness_name *accepted,
+                             uint64_t series)
 {
     const struct witness_name *before = names_place(&witness->accepted, accepted);
     if (before->op != 0)
         return before->is_void;
-    return (witness->set_back[accepted->shard] >> witness->node & 1) != 0;
+    return is_set_back(witness, series);
 }
 
 static void take_accepted(void *context, const struct engine_accepted *accepted)
@@ -170,7 +189,7 @@ static void take_accepted(void *context, const struct engine_accepted *accepted)
         return;
     struct witness_name taken = {
         .shard = ear->shard, .high = witness->node, .low = number, .op = name->op};
-    taken.is_void = is_accepted_void(witness, &taken);
+    taken.is_void = is_accepted_void(witness, &taken, accepted->series);
     names_set(&witness->accepted, &taken);
 }
 

@@ -38,8 +38,9 @@ struct witness_note {
 
 /* A journal seq as the judges see it: the series in the order in which they accepted their first
  * write, then the seq. */
-#define WITNESS_SEQ_BITS   50
-#define WITNESS_SERIES_MAX 4096
+#define WITNESS_SEQ_BITS     50
+#define WITNESS_SERIES_MAX   4096
+#define WITNESS_SET_BACK_MAX 1024
 
 struct witness;
 
@@ -56,8 +57,9 @@ struct witness {
     struct witness_note *notes; /* of the turn under way */
     uint32_t note_count;
     uint32_t note_capacity;
-    uint16_t node;                     /* whose turn it is; 0: nobody's */
-    uint64_t set_back[SIM_SHARDS_MAX]; /* bit of a node: its storage lacks a start of its own */
+    uint16_t node;                           /* whose turn it is; 0: nobody's */
+    uint64_t set_back[WITNESS_SET_BACK_MAX]; /* series of storages that lack a start of their own */
+    uint32_t set_back_count;
     uint64_t series[WITNESS_SERIES_MAX];
     uint32_t series_count;
 };
@@ -75,6 +77,10 @@ void witness_name_op(struct witness *witness, const struct witness_name *name);
  * its seq been given to another.
  */
 void witness_tell(const struct witness *witness, struct history *history);
+
+/* The storage of this birth was set back to a state before its last start: what it accepts from here
+ * on takes no effect. */
+void witness_set_back(struct witness *witness, uint64_t birth);
 
 /* The number by which the judges know a journal seq of a series. */
 uint64_t witness_number(struct witness *witness, uint64_t series, uint64_t seq);

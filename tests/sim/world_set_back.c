@@ -126,11 +126,6 @@ static bool is_same_storage(const struct world *world, const struct saved_storag
                le64_load(medium_sim_persisted(world->media, file) + BIRTH_OFFSET);
 }
 
-static uint64_t witness_bit(const struct sim_node *node)
-{
-    return UINT64_C(1) << (node->number + 1);
-}
-
 static void restore(struct world *world, struct sim_node *node, uint64_t down_ns)
 {
     const struct saved_storage *saved = &world->saved;
@@ -145,7 +140,7 @@ static void restore(struct world *world, struct sim_node *node, uint64_t down_ns
     }
     world->overseers[saved->shard].nodes[node->number].is_damaged = true;
     if (saved->boots < node->boots)
-        world->witness.set_back[saved->shard] |= witness_bit(node);
+        witness_set_back(&world->witness, le64_load(saved->images[SAVED_LOG].bytes + BIRTH_OFFSET));
     world->tally->fault_set_backs++;
 }
 
@@ -256,7 +251,6 @@ void set_back_clear(struct world *world, struct sim_node *node, uint32_t shard)
     snprintf(path, sizeof(path), "%s.set-back.%016llx", node_path(world, node->number, shard),
              (unsigned long long)node->aside_birth[shard]);
     node->aside_birth[shard] = 0;
-    world->witness.set_back[shard] &= ~witness_bit(node);
     if (medium_sim_exists(world->media, path))
         medium_sim_remove(world->media, path);
 }
