@@ -8,6 +8,7 @@ static_assert((int)PLX_CHANGE_PROMOTE == WIRE_CHANGE_PROMOTE, "actions are told 
 static_assert((int)PLX_CHANGE_REMOVE == WIRE_CHANGE_REMOVE, "actions are told by value");
 static_assert((int)PLX_CHANGE_UPDATE == WIRE_CHANGE_UPDATE, "actions are told by value");
 static_assert((int)PLX_STEP_LACK_QUORUM == WIRE_STEP_LACK_QUORUM, "steps are told by value");
+static_assert((int)PLX_STEP_LACK_ROOM == WIRE_STEP_LACK_ROOM, "steps are told by value");
 
 static void change_encode(const struct errand *errand, uint64_t number, uint64_t incarnation,
                           struct wire_writer *writer)
@@ -39,6 +40,8 @@ static enum plx_outcome change_outcome(const struct errand *errand, const struct
         return PLX_MISMATCH;
     case WIRE_STATUS_TOO_STALE:
         return PLX_E_PERMISSION;
+    case WIRE_STATUS_OVERLOADED:
+        return PLX_E_TOO_LARGE;
     default:
         return errand_refusal((enum wire_status)reply->status);
     }

@@ -71,6 +71,7 @@ struct replica_counters {
     uint64_t snapshots_installed;
     uint64_t snapshots_failed;
     uint64_t members_changed;
+    uint64_t members_without_room;
     uint64_t peers_set_back;
     uint64_t snapshot_blocks_tx;
     uint64_t snapshot_blocks_rx;

@@ -13,6 +13,7 @@ static_assert((int)WANTED_UPDATE == WIRE_CHANGE_UPDATE, "actions are told by val
 static_assert((int)WANTED_DONE == WIRE_STEP_NONE, "steps are told by value");
 static_assert((int)WANTED_HAND_OVER == WIRE_STEP_HAND_OVER, "steps are told by value");
 static_assert((int)WANTED_LACK_QUORUM == WIRE_STEP_LACK_QUORUM, "steps are told by value");
+static_assert((int)WANTED_LACK_ROOM == WIRE_STEP_LACK_ROOM, "steps are told by value");
 static_assert((int)WANTED_STEP_END == WIRE_STEP_END, "steps are told by value");
 
 static enum wire_status edit_status(enum error error)
@@ -36,6 +37,8 @@ static enum wire_status step_status(enum wanted_step step)
     switch (step) {
     case WANTED_LACK_QUORUM:
         return WIRE_STATUS_TOO_STALE;
+    case WANTED_LACK_ROOM:
+        return WIRE_STATUS_LOG_FULL;
     case WANTED_DONE:
     case WANTED_PROPOSE:
     case WANTED_HAND_OVER:

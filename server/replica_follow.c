@@ -53,7 +53,8 @@ void replica_know(const struct replica *replica, const struct wanted *wanted,
 {
     uint64_t index;
     const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
-    struct wanted_known known = {.self = replica->options.raft.self.birth};
+    struct wanted_known known = {.self = replica->options.raft.self.birth,
+                                 .has_room = replica_has_configuration_room(replica)};
     for (uint32_t slot = 0; slot < now->slot_count; slot++) {
         uint64_t birth = now->members[slot].storage.birth;
         struct raft_peer_progress progress;
@@ -117,12 +118,13 @@ enum wanted_step replica_take_step(struct replica *replica, const struct wanted 
     enum wanted_step step = wanted_next(now, wanted, known, &next);
     if (step == WANTED_HAND_OVER)
         follow_hand_over(replica, wanted);
+    if (step == WANTED_LACK_ROOM)
+        replica_note_no_room(replica);
     if (step != WANTED_PROPOSE)
         return step;
     struct raft_event event = {
         .type = RAFT_EVENT_RECONFIGURE, .now_ns = replica->shared->now_ns, .configuration = &next};
-    if (!replica_has_configuration_room(replica) ||
-        replica_step(replica, &event, (struct span){0}) != OK)
+    if (replica_step(replica, &event, (struct span){0}) != OK)
         return WANTED_BUSY;
     replica->counters.members_changed++;
     return step;

@@ -59,6 +59,7 @@ struct replica_following {
     uint64_t due_ns;            /* leader: the next one */
     uint64_t hand_over_ns;      /* not before */
     uint64_t ask_ns;            /* newcomers, not before */
+    uint64_t without_room_ns;   /* leader: the log last had no room for a step; 0: never */
     uint64_t seek_ns;           /* not before */
     uint64_t removed_index;     /* a committed configuration without this storage; 0: of none */
     struct replica_newcomer newcomers[WANTED_NODES_MAX];
@@ -213,6 +214,10 @@ void replica_receive_storage(struct replica *replica, uint16_t sender, struct sp
 /* Whether the log has room for a configuration, for the one that leaves a joint one by itself, and
  * for a later leader. */
 bool replica_has_configuration_room(const struct replica *replica);
+/* Leader: a configuration was not appended, because the log has no such room; and whether that was
+ * so lately. */
+void replica_note_no_room(struct replica *replica);
+bool replica_is_without_room(const struct replica *replica);
 /* Leader: for the longest election timeout nothing was heard of this other member. */
 bool replica_is_silent(const struct replica *replica, uint64_t birth);
 

@@ -78,6 +78,19 @@ bool replica_has_configuration_room(const struct replica *replica)
            LOG_NOOP_TAIL_SIZE_BYTES + 2 * log_record_room_bytes(RAFT_CONFIGURATION_BYTES_MAX);
 }
 
+void replica_note_no_room(struct replica *replica)
+{
+    replica->counters.members_without_room++;
+    replica->following.without_room_ns = replica->shared->now_ns;
+}
+
+bool replica_is_without_room(const struct replica *replica)
+{
+    uint64_t refused_ns = replica->following.without_room_ns;
+    return refused_ns != 0 &&
+           replica->shared->now_ns - refused_ns < replica->options.raft.election_timeout_max_ns;
+}
+
 void replica_receive_storage(struct replica *replica, uint16_t sender, struct span body)
 {
     struct wire_storage_message message;
@@ -92,7 +105,7 @@ void replica_receive_storage(struct replica *replica, uint16_t sender, struct sp
     replica_note_newcomer(replica, &(struct replica_newcomer){.birth = message.birth,
                                                               .heard_ns = replica->shared->now_ns,
                                                               .id = sender});
-    if (replica->status.role != RAFT_LEADER || !replica_has_configuration_room(replica))
+    if (replica->status.role != RAFT_LEADER)
         return;
     uint64_t index;
     struct members_newcomer newcomer = {.storage = {.birth = message.birth, .id = sender},
@@ -103,6 +116,10 @@ void replica_receive_storage(struct replica *replica, uint16_t sender, struct sp
     struct raft_configuration next;
     if (!members_next(raft_configuration_of(replica->raft, &index), &newcomer, &next))
         return;
+    if (!replica_has_configuration_room(replica)) {
+        replica_note_no_room(replica);
+        return;
+    }
     struct raft_event event = {
         .type = RAFT_EVENT_RECONFIGURE, .now_ns = replica->shared->now_ns, .configuration = &next};
     if (replica_step(replica, &event, (struct span){0}) == OK)

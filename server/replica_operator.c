@@ -95,7 +95,8 @@ void replica_answer_members(struct replica *replica, const struct address *to, s
         raft_configuration_of(replica->raft, &members.configuration_index);
     members.change = configuration->number;
     if (status->role == RAFT_LEADER)
-        members.step = (uint8_t)replica->following.step;
+        members.step = replica_is_without_room(replica) ? WIRE_STEP_LACK_ROOM
+                                                        : (uint8_t)replica->following.step;
     for (uint32_t slot = 0; slot < configuration->slot_count; slot++) {
         if (configuration->members[slot].storage.birth != 0)
             members.members[members.member_count++] =

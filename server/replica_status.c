@@ -92,6 +92,7 @@ static void add_replica_counters(struct wire_writer *writer, const struct replic
     wire_counter_add(writer, "snapshots_taken", counters->snapshots_taken);
     wire_counter_add(writer, "snapshots_installed", counters->snapshots_installed);
     wire_counter_add(writer, "members_changed", counters->members_changed);
+    wire_counter_add(writer, "members_without_room", counters->members_without_room);
     wire_counter_add(writer, "peers_set_back", counters->peers_set_back);
     wire_counter_add(writer, "is_set_back", replica->set_back.node != 0);
     wire_counter_add(writer, "newer_era", replica->newer_era);

@@ -284,6 +284,16 @@ static enum wanted_step wait_for(struct raft_configuration *now, const struct wa
     return step;
 }
 
+static enum wanted_step propose(const struct wanted_known *known,
+                                const struct raft_configuration *next,
+                                struct raft_configuration *ret_next)
+{
+    if (!known->has_room)
+        return WANTED_LACK_ROOM;
+    *ret_next = *next;
+    return WANTED_PROPOSE;
+}
+
 enum wanted_step wanted_next(const struct raft_configuration *now, const struct wanted *wanted,
                              const struct wanted_known *known, struct raft_configuration *ret_next)
 {
@@ -297,10 +307,8 @@ enum wanted_step wanted_next(const struct raft_configuration *now, const struct 
     bool has_changed = adjust_members(&next, wanted);
     has_changed |= add_learners(&next, wanted, known);
     has_changed |= drop_learners(&next, wanted);
-    if (has_changed) {
-        *ret_next = next;
-        return WANTED_PROPOSE;
-    }
+    if (has_changed)
+        return propose(known, &next, ret_next);
     if (change_voters(&next, wanted, known)) {
         uint32_t half = raft_configuration_halves(&next).new_half;
         if (__builtin_popcount(half) > NODES_MAX || !raft_is_majority(known->heard, half))
@@ -310,6 +318,5 @@ enum wanted_step wanted_next(const struct raft_configuration *now, const struct 
     } else if (next.number == now->number) {
         return wait_for(&next, wanted);
     }
-    *ret_next = next;
-    return WANTED_PROPOSE;
+    return propose(known, &next, ret_next);
 }

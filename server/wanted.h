@@ -58,6 +58,7 @@ struct wanted_known {
     uint64_t self;                     /* the leader's birth */
     uint32_t heard;                    /* lately; the leader itself, too */
     uint32_t caught_up;                /* learners that may become voters */
+    bool has_room;                     /* in the log: replica_has_configuration_room */
     uint64_t births[RAFT_MEMBERS_MAX]; /* of wanted->nodes: the storage that the node has; 0: not
                                           known */
 };
@@ -70,6 +71,7 @@ enum wanted_step {
     WANTED_ASK_NODE,    /* a node has not said which storage it has */
     WANTED_CATCH_UP,    /* a learner lacks records */
     WANTED_LACK_QUORUM, /* too few of those who would count then were heard of lately */
+    WANTED_LACK_ROOM,   /* the log has no room for a configuration and what may follow it */
     WANTED_STEP_END
 };
 

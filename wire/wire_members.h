@@ -20,6 +20,7 @@ enum wire_change_step {
     WIRE_STEP_ASK_NODE,    /* it waits for a node to say which storage it has */
     WIRE_STEP_CATCH_UP,    /* it waits for a learner */
     WIRE_STEP_LACK_QUORUM, /* too few of those who would count are heard */
+    WIRE_STEP_LACK_ROOM,   /* its log has no room for a change */
     WIRE_STEP_END
 };
 

@@ -47,6 +47,7 @@ enum plx_step {
     PLX_STEP_ASK_NODE,    /* a node has not said which storage it has */
     PLX_STEP_CATCH_UP,    /* a learner lacks records */
     PLX_STEP_LACK_QUORUM, /* too few of those who would count then were heard of lately */
+    PLX_STEP_LACK_ROOM,   /* its log has no room for a change, until a snapshot makes room */
 };
 
 /* The configuration that a node has in force, and the node's own storage. */
@@ -127,7 +128,9 @@ struct plx_change {
  *   will change anything. Look, and ask anew.
  * - PLX_E_PERMISSION: too few of those who would count then were heard of lately. Nothing changed.
  * - PLX_E_UNSUPPORTED: the storage of the node to add is of another cluster. Nothing changed.
- * - PLX_E_OVERLOADED: there are as many nodes as there may be. Nothing changed.
+ * - PLX_E_TOO_LARGE: there are as many nodes as there may be. Nothing changed.
+ * - PLX_E_OVERLOADED: the leader's log has no room for a change. Nothing changed: ask again, a
+ *   snapshot makes room.
  * - PLX_TIMEOUT: there was no leader with a quorum in time. Nothing changed.
  * - PLX_E_UNREACHABLE: the leader did not answer. It may have noted it.
  * - PLX_E_ARGUMENT: a field is out of range, or does not go with the action; the node to add is

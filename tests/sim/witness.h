@@ -78,8 +78,8 @@ void witness_name_op(struct witness *witness, const struct witness_name *name);
  */
 void witness_tell(const struct witness *witness, struct history *history);
 
-/* The storage of this birth was set back to a state before its last start: what it accepts from here
- * on takes no effect. */
+/* The storage of this birth was set back to a state before its last start: what it accepts from
+ * here on takes no effect. */
 void witness_set_back(struct witness *witness, uint64_t birth);
 
 /* The number by which the judges know a journal seq of a series. */

@@ -108,8 +108,11 @@ static const char *refusal_text(const struct run *run, enum plx_outcome outcome)
                "Start them, or give --force";
     case PLX_E_UNSUPPORTED:
         return "the node's storage belongs to another cluster: give the node an empty directory";
+    case PLX_E_TOO_LARGE:
+        return "there are as many nodes as there may be";
     case PLX_E_OVERLOADED:
-        return "there are as many nodes as there may be, or the log is full";
+        return "the log of the leader of shard 0 has no room for a change. The next snapshot makes "
+               "room: repeat the command";
     default:
         return plx_outcome_text(outcome);
     }

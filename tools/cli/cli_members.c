@@ -235,7 +235,8 @@ const char *members_step_text(uint8_t step)
         [PLX_STEP_BUSY] = "a change is being committed",
         [PLX_STEP_ASK_NODE] = "a node that is to become a member does not answer",
         [PLX_STEP_CATCH_UP] = "a learner lacks records",
-        [PLX_STEP_LACK_QUORUM] = "too few of those who would count then are heard"};
+        [PLX_STEP_LACK_QUORUM] = "too few of those who would count then are heard",
+        [PLX_STEP_LACK_ROOM] = "the leader's log has no room for a change before a snapshot"};
     return step < sizeof(texts) / sizeof(texts[0]) ? texts[step] : "";
 }
 

@@ -46,7 +46,7 @@ static struct wanted edited(const struct raft_configuration *from, enum wanted_a
  * number. */
 static struct wanted_known known_new(const struct wanted *wanted)
 {
-    struct wanted_known known = {.self = 1, .heard = HEARD_ALL};
+    struct wanted_known known = {.self = 1, .heard = HEARD_ALL, .has_room = true};
     for (uint32_t i = 0; i < wanted->count; i++)
         known.births[i] = wanted->nodes[i].id;
     return known;
@@ -155,6 +155,26 @@ static void test_wanted_removal_takes_a_live_majority_of_those_who_stay(void **s
     propose(&now, &wanted, &known);
     assert_int_equal(raft_configuration_slot(&now, 3), RAFT_SLOT_NONE);
     assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_DONE);
+}
+
+/* A learner is one record; voters that go are two, for the core leaves the joint one by itself. */
+static void test_wanted_step_without_room_is_told(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next = {.number = 999};
+    struct wanted more = edited(&now, WANTED_ADD, 4);
+    struct wanted_known known = known_new(&more);
+    known.has_room = false;
+    assert_int_equal(wanted_next(&now, &more, &known, &next), WANTED_LACK_ROOM);
+    struct wanted fewer = edited(&now, WANTED_REMOVE, 3);
+    assert_int_equal(wanted_next(&now, &fewer, &known, &next), WANTED_LACK_ROOM);
+    assert_int_equal(next.number, 999); /* nothing is proposed */
+    struct wanted same;
+    wanted_of(&now, &same);
+    assert_int_equal(wanted_next(&now, &same, &known, &next), WANTED_DONE);
+    known.has_room = true;
+    propose(&now, &fewer, &known);
 }
 
 static void test_wanted_removal_of_the_leader_hands_over_first(void **state)
@@ -335,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_wanted_node_that_does_not_answer_is_waited_for),
         cmocka_unit_test(test_wanted_learner_stays_one_until_it_is_promoted),
         cmocka_unit_test(test_wanted_removal_takes_a_live_majority_of_those_who_stay),
+        cmocka_unit_test(test_wanted_step_without_room_is_told),
         cmocka_unit_test(test_wanted_removal_of_the_leader_hands_over_first),
         cmocka_unit_test(test_wanted_of_an_older_number_undoes_nothing),
         cmocka_unit_test(test_wanted_voter_that_is_to_be_a_learner_goes_first),
