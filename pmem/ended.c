@@ -1,7 +1,7 @@
 /*
- * The end of a storage that was set back to an earlier state: a word in the file says that it
- * counts no more, and the next start gives the file another name. It is never deleted: what it has,
- * nobody else may have.
+ * The end of a storage that was set back to an earlier state, or whose era is over: a word in the
+ * file says that it counts no more, and the next start gives the file another name. It is never
+ * deleted: what it has, nobody else may have.
  */
 #include "base/crc32c.h"
 #include "base/le.h"
@@ -9,54 +9,69 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
-#define ENDED_TEXT "set back"
+/* As in the name of the file that is put aside. */
+static const char *const reasons[] = {
+    [LOG_END_SET_BACK] = "set-back", [LOG_END_ERA_OVER] = "era-over"};
 
-static uint64_t ended_encode(uint32_t seed)
+static uint64_t ended_encode(uint32_t seed, enum log_end_reason reason)
 {
-    return (uint64_t)1 << 32 | crc32c(seed, ENDED_TEXT, sizeof(ENDED_TEXT) - 1);
+    return (uint64_t)reason << 32 | crc32c(seed, reasons[reason], strlen(reasons[reason]));
 }
 
-void log_end(struct log *log)
+static enum log_end_reason reason_of(const uint8_t *data, uint32_t seed)
 {
-    medium_write_word(log->medium, LOG_ENDED_OFFSET, ended_encode(log->seed));
+    uint64_t word = le64_load(data + LOG_ENDED_OFFSET);
+    for (enum log_end_reason reason = LOG_END_SET_BACK; reason <= LOG_END_ERA_OVER; reason++) {
+        if (word == ended_encode(seed, reason))
+            return reason;
+    }
+    return LOG_END_NONE;
+}
+
+void log_end(struct log *log, enum log_end_reason reason)
+{
+    medium_write_word(log->medium, LOG_ENDED_OFFSET, ended_encode(log->seed, reason));
 }
 
 /* A file that cannot be read, or is of somebody else, is left to log_open. */
-static uint64_t ended_birth(const struct medium *medium, const struct log_options *options)
+static enum log_end_reason find_reason(const struct medium *medium,
+                                       const struct log_options *options, uint64_t *ret_birth)
 {
     struct log_header_found header;
     char note[384];
-    const uint8_t *data = medium_data(medium);
     if (log_header_check(medium, options, &header, note, sizeof(note)) != OK ||
         header.state == LOG_HEADER_FRESH)
-        return 0;
-    uint64_t word = le64_load(data + LOG_ENDED_OFFSET);
-    return word == ended_encode(log_header_seed(&options->identity)) ? header.birth : 0;
+        return LOG_END_NONE;
+    *ret_birth = header.birth;
+    return reason_of(medium_data(medium), log_header_seed(&options->identity));
 }
 
-enum error log_set_aside(const struct log_options *options, char *ret_name, size_t name_size,
+enum error log_set_aside(const struct log_options *options, struct log_aside *ret_aside,
                          char *ret_note, size_t note_size)
 {
     struct medium *medium;
     const struct medium_options found = {.path = options->path};
-    ret_name[0] = '\0';
+    uint64_t birth = 0;
+    *ret_aside = (struct log_aside){.reason = LOG_END_NONE};
     if (medium_file_size_bytes(options->path) == 0)
         return OK;
     enum error error = medium_open(&found, &medium, ret_note, note_size);
     if (error != OK)
         return error;
-    uint64_t birth = ended_birth(medium, options);
+    ret_aside->reason = find_reason(medium, options, &birth);
     medium_close(medium);
-    if (birth == 0)
+    if (ret_aside->reason == LOG_END_NONE)
         return OK;
-    int length = snprintf(ret_name, name_size, "%s.set-back.%016" PRIx64, options->path, birth);
-    if (length < 0 || (size_t)length >= name_size) {
+    int length = snprintf(ret_aside->name, sizeof(ret_aside->name), "%s.%s.%016" PRIx64,
+                          options->path, reasons[ret_aside->reason], birth);
+    if (length < 0 || (size_t)length >= sizeof(ret_aside->name)) {
         snprintf(ret_note, note_size,
-                 "%.160s: was set back to an earlier state, and its name is "
-                 "too long to give it another one; move it away",
-                 options->path);
+                 "%.160s: counts no more (%s), and its name is too long to give it another one; "
+                 "move it away",
+                 options->path, reasons[ret_aside->reason]);
         return ERR_IO;
     }
-    return medium_move(options->path, ret_name, ret_note, note_size);
+    return medium_move(options->path, ret_aside->name, ret_note, note_size);
 }

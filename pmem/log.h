@@ -146,13 +146,24 @@ const struct log_heard *log_heard(const struct log *log, uint32_t place);
 void log_hear(struct log *log, uint64_t birth, uint64_t start);
 void log_unhear(struct log *log, uint64_t birth);
 
-/* Notes that this storage was set back to an earlier state and counts no more; durable with the
- * next persist. The next start calls log_set_aside. */
-void log_end(struct log *log);
+/* Why a storage counts no more. */
+enum log_end_reason {
+    LOG_END_NONE,
+    LOG_END_SET_BACK, /* it was set back to an earlier state */
+    LOG_END_ERA_OVER, /* the cluster was put together anew by hand, without it */
+};
+/* Notes that this storage counts no more; durable with the next persist. The next start calls
+ * log_set_aside. */
+void log_end(struct log *log, enum log_end_reason reason);
+
+struct log_aside {
+    enum log_end_reason reason; /* NONE: the file is not there, or has no mark */
+    char name[1024];            /* that the file has now; it says the birth */
+};
 /* Before log_open: gives a file that log_end has marked another name, which says its birth. It is
- * written to `ret_name`, empty: the file is not there or has no mark. ERR_IO, and medium_open's. */
-MUST_USE enum error log_set_aside(const struct log_options *options, char *ret_name,
-                                  size_t name_size, char *ret_note, size_t note_size);
+ * ERR_IO, and medium_open's. */
+MUST_USE enum error log_set_aside(const struct log_options *options, struct log_aside *ret_aside,
+                                  char *ret_note, size_t note_size);
 
 struct medium *log_medium(struct log *log);
 

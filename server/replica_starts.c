@@ -121,6 +121,8 @@ bool replica_is_of_cluster(struct replica *replica, uint16_t sender, struct clus
     if (fit == CLUSTER_LATER_ERA && replica->newer_era < theirs.era) {
         replica->newer_era = theirs.era;
         replica_leave(replica);
+        log_end(replica->log, LOG_END_ERA_OVER);
+        replica->is_persist_owed = true;
     }
     /* The other side shall know as well. */
     if (replica->shared->now_ns >= replica->telling_ns) {
@@ -157,7 +159,7 @@ static void become_set_back(struct replica *replica, uint16_t peer,
                                                .heard = *heard,
                                                .own = replica->own_start};
     replica_leave(replica);
-    log_end(replica->log);
+    log_end(replica->log, LOG_END_SET_BACK);
     replica->is_persist_owed = true;
 }
 

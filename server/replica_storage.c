@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_BYTES 1024
-
 static bool has_had(const struct identity_births *identity, uint64_t birth)
 {
     for (uint32_t i = 0; i < IDENTITY_BIRTHS_MAX; i++) {
@@ -54,26 +52,29 @@ static enum error agree(struct replica *replica, const struct identity_births *i
                          found->birth, ret_reason, reason_size);
 }
 
-/* A log that was found to be set back gets another name, and a new one takes its place: the
- * identity says whose place that is. */
+/* A log that was found to be set back, or of an era that is over, gets another name, and a new one
+ * takes its place: the identity says whose place that is. */
 static enum error open_log(struct replica *replica, char *ret_reason, size_t reason_size)
 {
     struct log_recovery *recovery = &replica->recovery.log;
     struct log_options *options = &replica->options.log;
-    char aside[NAME_BYTES];
-    enum error error = log_set_aside(options, aside, sizeof(aside), ret_reason, reason_size);
+    struct log_aside aside;
+    enum error error = log_set_aside(options, &aside, ret_reason, reason_size);
     if (error != OK)
         return error;
-    if (aside[0] != '\0')
+    if (aside.reason != LOG_END_NONE)
         options->is_created = true;
     error = log_open(options, &replica->shared->arena, &replica->log, recovery);
     if (error != OK)
         snprintf(ret_reason, reason_size, "%s", recovery->note);
-    else if (aside[0] != '\0')
+    else if (aside.reason != LOG_END_NONE)
         snprintf(recovery->note, sizeof(recovery->note),
-                 "%.90s: was set back to an earlier state, and is now called %.150s; this is a new "
-                 "log, which the leader takes in",
-                 options->path, aside);
+                 aside.reason == LOG_END_SET_BACK
+                     ? "%.90s: was set back to an earlier state, and is now called %.150s; this is "
+                       "a new log, which the leader takes in"
+                     : "%.90s: the cluster was put together anew without it; it is now called "
+                       "%.150s, and this is a new log: see pollux member add",
+                 options->path, aside.name);
     return error;
 }
 

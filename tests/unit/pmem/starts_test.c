@@ -217,23 +217,27 @@ static void test_an_ended_storage_is_set_aside(void **state)
     struct fixture *fixture = *state;
     const struct log_options options = {.path = PATH,
                                         .identity = {.cluster_id = 7, .node = 2, .shard = 1}};
-    char name[128];
+    struct log_aside aside;
     char note[384];
-    assert_int_equal(log_set_aside(&options, name, sizeof(name), note, sizeof(note)), OK);
-    assert_string_equal(name, ""); /* there is none */
+    assert_int_equal(log_set_aside(&options, &aside, note, sizeof(note)), OK);
+    assert_int_equal(aside.reason, LOG_END_NONE); /* there is no file */
     assert_int_equal(start(fixture, RANDOM(1)), OK);
     log_close(fixture->log);
-    assert_int_equal(log_set_aside(&options, name, sizeof(name), note, sizeof(note)), OK);
-    assert_string_equal(name, "");
-    assert_int_equal(start(fixture, RANDOM(2)), OK);
-    log_end(fixture->log);
-    log_persist(fixture->log);
-    log_close(fixture->log);
-    assert_int_equal(log_set_aside(&options, name, 20, note, sizeof(note)), ERR_IO);
-    assert_int_equal(log_set_aside(&options, name, sizeof(name), note, sizeof(note)), OK);
-    assert_string_equal(name, PATH ".set-back.000000000000004d");
-    assert_true(medium_sim_exists(fixture->sim, name));
-    assert_false(medium_sim_exists(fixture->sim, PATH));
+    assert_int_equal(log_set_aside(&options, &aside, note, sizeof(note)), OK);
+    assert_int_equal(aside.reason, LOG_END_NONE);
+    for (enum log_end_reason reason = LOG_END_SET_BACK; reason <= LOG_END_ERA_OVER; reason++) {
+        assert_int_equal(start(fixture, RANDOM(2)), OK);
+        log_end(fixture->log, reason);
+        log_persist(fixture->log);
+        log_close(fixture->log);
+        assert_int_equal(log_set_aside(&options, &aside, note, sizeof(note)), OK);
+        assert_int_equal(aside.reason, reason);
+        assert_string_equal(aside.name, reason == LOG_END_SET_BACK
+                                            ? PATH ".set-back.000000000000004d"
+                                            : PATH ".era-over.000000000000004d");
+        assert_true(medium_sim_exists(fixture->sim, aside.name));
+        assert_false(medium_sim_exists(fixture->sim, PATH));
+    }
 }
 
 int main(void)
