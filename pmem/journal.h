@@ -36,6 +36,8 @@ struct journal;
 
 /* The file of bank 0 or 1: PATH.0, PATH.1. */
 #define JOURNAL_BANKS 2u
+/* In the name of one that was set aside. */
+#define JOURNAL_ASIDE_MARK ".of."
 
 struct journal_options {
     const char *path;  /* what the names of the banks begin with */
@@ -79,12 +81,12 @@ void journal_close(struct journal *journal);
 
 /*
  * Closes a journal in which journal_open found banks of another storage, and gives these another
- * name, which says the series: PATH-0.of.SERIES. Then the journal can be opened anew. ERR_IO, and
- * medium_move's: `ret_note` explains.
+ * name, which says the series and how many `writes` the journal has: PATH-0.of.SERIES.WRITES. Then
+ * the journal can be opened anew. ERR_IO, and medium_move's: `ret_note` explains.
  */
 MUST_USE enum error journal_set_aside(struct journal *journal,
-                                      const struct journal_options *options, char *ret_note,
-                                      size_t note_size);
+                                      const struct journal_options *options, uint64_t writes,
+                                      char *ret_note, size_t note_size);
 
 /*
  * Appends an entry. `seq` rises with every call and is above journal_recovery.last_seq; the payload

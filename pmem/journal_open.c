@@ -225,7 +225,7 @@ enum error journal_open(const struct journal_options *options, struct arena *are
 }
 
 enum error journal_set_aside(struct journal *journal, const struct journal_options *options,
-                             char *ret_note, size_t note_size)
+                             uint64_t writes, char *ret_note, size_t note_size)
 {
     uint64_t series[JOURNAL_BANKS] = {0};
     enum error error = OK;
@@ -236,11 +236,12 @@ enum error journal_set_aside(struct journal *journal, const struct journal_optio
     journal_close(journal);
     for (uint32_t i = 0; i < JOURNAL_BANKS && error == OK; i++) {
         char path[JOURNAL_BANK_PATH_SIZE];
-        char aside[JOURNAL_BANK_PATH_SIZE + 32];
+        char aside[JOURNAL_BANK_PATH_SIZE + 64];
         if (series[i] == 0)
             continue;
         CHECK(journal_bank_path(options->path, i, path)); /* it was open */
-        snprintf(aside, sizeof(aside), "%s.of.%016" PRIx64, path, series[i]);
+        snprintf(aside, sizeof(aside), "%s" JOURNAL_ASIDE_MARK "%016" PRIx64 ".%" PRIu64, path,
+                 series[i], writes);
         error = medium_move(path, aside, ret_note, note_size);
     }
     return error;

@@ -2,6 +2,7 @@
 #include "server/check_internal.h"
 
 #include "server/data_directory.h"
+#include "server/journal_aside.h"
 #include "server/medium_watch.h"
 
 #include <stdarg.h>
@@ -31,6 +32,14 @@ void check_is_bad(struct check *check, const char *format, ...)
     line(check->out, "bad", format, arguments);
     va_end(arguments);
     check->is_bad = true;
+}
+
+void check_note(struct check *check, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    line(check->out, "note", format, arguments);
+    va_end(arguments);
 }
 
 static void check_election_timeout(struct check *check, uint64_t sync_ns)
@@ -93,6 +102,21 @@ static void check_directory(struct check *check)
     check_medium(check, &identity);
 }
 
+static void check_asides(struct check *check)
+{
+    for (uint16_t shard = 0; shard < check->config->shard_count; shard++) {
+        struct journal_aside asides[JOURNAL_ASIDES_MAX];
+        uint32_t count = journal_asides_find(check->options->journal_names[shard], asides);
+        for (uint32_t i = 0; i < count; i++)
+            check_note(
+                check,
+                "%s: %lu relaxed writes of an earlier storage of this node; what of them was "
+                "not replicated will not be: set the keys anew if you need them, then move "
+                "the file out of the directory",
+                asides[i].file, (unsigned long)asides[i].writes);
+    }
+}
+
 bool check_config(const struct config *config, FILE *out)
 {
     static const struct node_start start = {.incarnation = 1};
@@ -106,6 +130,7 @@ bool check_config(const struct config *config, FILE *out)
     check_peers(&check);
     check_directory(&check);
     check_sizes(&check);
+    check_asides(&check);
     free(options);
     return !check.is_bad;
 }

@@ -1,7 +1,7 @@
 /*
- * What `polluxd --check` finds: a line for each thing that was looked at, "good" or "bad", with the
- * place and the way out. Nothing is changed; the medium is asked with a file of its own, which is
- * gone afterwards. The node may run meanwhile.
+ * What `polluxd --check` finds: a line for each thing that was looked at, "good", "note" or "bad",
+ * with the place and the way out. Nothing is changed; the medium is asked with a file of its own,
+ * which is gone afterwards. The node may run meanwhile.
  *
  * Main thread.
  */

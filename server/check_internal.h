@@ -16,6 +16,9 @@ __attribute__((format(printf, 2, 3))) void check_good(struct check *check, const
 __attribute__((format(printf, 2, 3))) void check_is_bad(struct check *check, const char *format,
                                                         ...);
 
+/* What is as it may be, and asks for a look. */
+__attribute__((format(printf, 2, 3))) void check_note(struct check *check, const char *format, ...);
+
 /* check_peers.c: addresses that cannot be, or cannot be reached. */
 void check_peers(struct check *check);
 

@@ -5,6 +5,7 @@
 #include "dataplane/frame.h"
 #include "pmem/identity.h"
 #include "server/file_sizes.h"
+#include "server/journal_aside.h"
 #include "server/lane_thread.h"
 #include "server/log_event.h"
 #include "server/medium_watch.h"
@@ -75,6 +76,28 @@ static enum error open_port(struct node *node, const char *program)
     return dp_frame_port_open(&port, &node->frames, node->reason, sizeof(node->reason));
 }
 
+/* Journals that earlier starts have set aside. */
+static void find_kept(struct node *node)
+{
+    for (uint16_t shard = 0; shard < node->config.shard_count; shard++) {
+        struct replica_options *replica = &node->options.replicas[shard];
+        struct journal_aside asides[JOURNAL_ASIDES_MAX];
+        uint32_t count = journal_asides_find(replica->journal.path, asides);
+        for (uint32_t i = 0; i < count; i++) {
+            replica->kept.journals++;
+            replica->kept.writes += asides[i].writes;
+            replica->kept.series = asides[i].series;
+            log_event_line("warning",
+                           "journal aside node=%u shard=%u file=%s writes=%lu: so many relaxed "
+                           "writes of an earlier storage of this node are in this file, and what "
+                           "of them was not replicated will not be. Set the keys anew if you need "
+                           "them, then move the file out of the directory",
+                           node->config.id, replica->shard, asides[i].file,
+                           (unsigned long)asides[i].writes);
+        }
+    }
+}
+
 static void fill_options(struct node *node)
 {
     uint64_t random[2];
@@ -82,6 +105,7 @@ static void fill_options(struct node *node)
     struct node_start start = {
         .incarnation = random[0] | 1, .seed = random[1], .frames = node->frames};
     node_options_fill(&node->config, &start, &node->options);
+    find_kept(node);
 }
 
 static void tell_replica(const struct node *node, struct replica *replica)
@@ -111,9 +135,10 @@ static void tell_replica(const struct node *node, struct replica *replica)
         log_event_line("warning",
                        "journal set aside node=%u shard=%u series=%016lx writes=%lu: it belongs to "
                        "another storage of this node, and what of it was not replicated will not "
-                       "be; kept as *.of.%016lx; first keys: %s",
+                       "be; kept as %s-*" JOURNAL_ASIDE_MARK "%016lx.%lu; first keys: %s",
                        config->id, shard, (unsigned long)found->aside.series,
-                       (unsigned long)found->aside.writes, (unsigned long)found->aside.series,
+                       (unsigned long)found->aside.writes, node->options.journal_names[shard],
+                       (unsigned long)found->aside.series, (unsigned long)found->aside.writes,
                        found->aside.keys);
     log_event_line("info",
                    "started node=%u shard=%u cluster=%s device=%s log=%s medium=%s%s created=%d "

@@ -23,6 +23,13 @@
 struct membership_board;
 struct replica;
 
+/* Journals of earlier storages that were set aside, and lie there still: server/journal_aside.h. */
+struct replica_kept {
+    uint64_t journals;
+    uint64_t writes; /* relaxed writes in them, those that the log has too */
+    uint64_t series; /* of one of them */
+};
+
 struct replica_options {
     uint16_t shard;
     uint64_t cluster_id;
@@ -40,6 +47,7 @@ struct replica_options {
     uint8_t priority;                /* of this node as a leader: 0 to PRIORITY_MAX */
     uint64_t transfer_interval_ns;   /* see server/leadership.h; 0: transfers are not limited */
     struct membership_board *board;  /* of the node; NULL: shard 0 says nothing to the others */
+    struct replica_kept kept;        /* found before the start */
     struct address peers[NODES_MAX]; /* of raft.founders, same order, with the port of shard 0 */
 };
 

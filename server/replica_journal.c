@@ -126,7 +126,8 @@ static enum error set_other_aside(struct replica *replica, char *ret_reason, siz
         aside->writes += entry_look(aside, payload);
     struct journal *journal = replica->journal;
     replica->journal = NULL;
-    return journal_set_aside(journal, &replica->options.journal, ret_reason, reason_size);
+    return journal_set_aside(journal, &replica->options.journal, aside->writes, ret_reason,
+                             reason_size);
 }
 
 enum error replica_open_journal(struct replica *replica, char *ret_reason, size_t reason_size)

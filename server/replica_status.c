@@ -71,6 +71,21 @@ void replica_refresh_status(struct replica *replica)
     refresh_view(replica);
 }
 
+/* What this start has set aside was not there when the node looked. */
+static void add_kept_counters(struct wire_writer *writer, const struct replica *replica)
+{
+    struct replica_kept kept = replica->options.kept;
+    const struct replica_aside *aside = &replica->recovery.aside;
+    if (aside->writes > 0) {
+        kept.journals++;
+        kept.writes += aside->writes;
+        kept.series = aside->series;
+    }
+    wire_counter_add(writer, "journals_aside", kept.journals);
+    wire_counter_add(writer, "journals_aside_writes", kept.writes);
+    wire_counter_add(writer, "journals_aside_series", kept.series);
+}
+
 static void add_replica_counters(struct wire_writer *writer, const struct replica *replica)
 {
     const struct replica_counters *counters = &replica->counters;
@@ -84,6 +99,7 @@ static void add_replica_counters(struct wire_writer *writer, const struct replic
     wire_counter_add(writer, "journal_appended", counters->journal_appended);
     if (replica->journal != NULL)
         wire_counter_add(writer, "journal_room_bytes", journal_room_bytes(replica->journal));
+    add_kept_counters(writer, replica);
     wire_counter_add(writer, "elections_won", counters->elections_won);
     wire_counter_add(writer, "leader_changes", counters->leader_changes);
     wire_counter_add(writer, "transfers_to_preferred", counters->transfers_to_preferred);

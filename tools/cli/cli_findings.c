@@ -63,3 +63,20 @@ const char *findings_obstacle(const struct plx_counter *counter)
         return NULL;
     return counter->name + strlen(OBSTACLE_NAME);
 }
+
+static uint64_t counter_value(const struct plx_node *node, const char *name)
+{
+    const struct plx_counter *counter = counter_find(node, name);
+    return counter == NULL ? 0 : counter->value;
+}
+
+bool findings_aside(const struct plx_node *node, struct aside *ret_aside)
+{
+    struct aside aside = {.journals = counter_value(node, "journals_aside"),
+                          .writes = counter_value(node, "journals_aside_writes"),
+                          .series = counter_value(node, "journals_aside_series")};
+    if (aside.journals == 0)
+        return false;
+    *ret_aside = aside;
+    return true;
+}

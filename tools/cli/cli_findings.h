@@ -21,4 +21,14 @@ bool findings_differ(const struct plx_node *one, const struct plx_node *other,
  * or it is 0. */
 const char *findings_obstacle(const struct plx_counter *counter);
 
+/* Journals of earlier storages that lie in a node's directory. */
+struct aside {
+    uint64_t journals;
+    uint64_t writes;
+    uint64_t series; /* of one of them */
+};
+
+/* False: there are none in the shard that was asked. */
+bool findings_aside(const struct plx_node *node, struct aside *ret_aside);
+
 #endif

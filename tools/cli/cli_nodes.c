@@ -6,6 +6,7 @@
 
 #include "client/include/pollux_leadership.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -38,6 +39,24 @@ static size_t tell_obstacles(const struct survey *survey)
         }
     }
     return told;
+}
+
+/* It keeps nobody from taking part, and changes no exit code. */
+static void tell_asides(const struct survey *survey)
+{
+    for (size_t row = 0; row < survey->count; row++) {
+        const struct plx_node *node = &survey->nodes[row];
+        struct aside found;
+        if (survey->rows[row].outcome != PLX_OK || !findings_aside(node, &found))
+            continue;
+        fprintf(stderr,
+                "pollux: status: node %u shard %u: %" PRIu64
+                " relaxed writes of an earlier storage "
+                "of the node are in its directory, in %" PRIu64 " journals (shard-%u.journal-*.of."
+                "%016" PRIx64 ".*): see journal set aside in docs/operating.md\n",
+                node->node, survey->rows[row].shard, found.writes, found.journals,
+                survey->rows[row].shard, found.series);
+    }
 }
 
 /* Every two nodes of a shard. */
@@ -85,6 +104,7 @@ int cli_status(struct plx_client *client, const struct cli_arguments *arguments)
                 "pollux: status: %zu of the rows: the node's storage is no voter (column MEMBER); "
                 "see pollux member list\n",
                 survey->outside);
+    tell_asides(survey);
     size_t findings = tell_obstacles(survey) + tell_differences(survey);
     int code = survey_exit_code(survey);
     if (code == 0 && findings > 0)

@@ -474,12 +474,12 @@ static void test_journal_of_another_storage_is_set_aside(void **state)
     fixture_reopen(fixture);
     assert_true(fixture->recovery.other_series == 5);
     assert_int_equal(fixture->recovery.entries, 2);
-    assert_int_equal(journal_set_aside(fixture->journal, &fixture->options, note, sizeof(note)),
+    assert_int_equal(journal_set_aside(fixture->journal, &fixture->options, 7, note, sizeof(note)),
                      OK);
     assert_int_equal(fixture_open(fixture), OK);
     assert_true(fixture->recovery.other_series == 0 && fixture->recovery.is_created);
     assert_true(fixture->recovery.entries == 0 && fixture->recovery.last_seq == 0);
-    assert_true(medium_file_size_bytes("/media/other-0.of.0000000000000005") > 0);
+    assert_true(medium_file_size_bytes("/media/other-0.of.0000000000000005.7") > 0);
 }
 
 static void test_journal_serves_one_process(void **state)

@@ -257,6 +257,21 @@ static void test_check_finds_peers_that_cannot_be_reached(void **state)
     expect_bad(f, "[peers] 1 = 10.77.0.1: this node has no IPv4", "[peers] 2");
 }
 
+/* It asks for a look, and is nothing bad. */
+static void test_check_notes_a_journal_that_was_set_aside(void **state)
+{
+    struct fixture *f = *state;
+    init(f);
+    make_file(f, "shard-0.journal-0.of.00000000000000ab.17", 1);
+    assert_true(check(f));
+    const char *note = strstr(f->said, "note ");
+    assert_non_null(note);
+    assert_non_null(strstr(note, "/shard-0.journal-0.of.00000000000000ab.17: 17 relaxed writes"));
+    remove_file(f, "shard-0.journal-0.of.00000000000000ab.17");
+    assert_true(check(f));
+    assert_null(strstr(f->said, "note "));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -270,6 +285,7 @@ int main(void)
         TEST(test_check_finds_timeouts_that_do_not_fit_the_medium),
         TEST(test_check_finds_files_that_overrule_settings),
         TEST(test_check_finds_sizes_that_do_not_fit),
+        TEST(test_check_notes_a_journal_that_was_set_aside),
         TEST(test_check_finds_peers_that_cannot_be_reached),
     };
 #undef TEST

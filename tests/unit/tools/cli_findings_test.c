@@ -71,6 +71,22 @@ static void test_findings_name_obstacles(void **state)
     assert_null(findings_obstacle(&one.counters[0]));
 }
 
+static void test_findings_tell_journals_that_were_set_aside(void **state)
+{
+    (void)state;
+    static struct plx_node node = {.counter_count = 3,
+                                   .counters = {{"journals_aside", 2},
+                                                {"journals_aside_writes", 17},
+                                                {"journals_aside_series", 0xab}}};
+    struct aside found;
+    assert_true(findings_aside(&node, &found));
+    assert_true(found.journals == 2 && found.writes == 17 && found.series == 0xab);
+    node.counters[0].value = 0;
+    assert_false(findings_aside(&node, &found));
+    node.counter_count = 0; /* an older node says nothing of them */
+    assert_false(findings_aside(&node, &found));
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup(test, setup)
@@ -79,6 +95,7 @@ int main(void)
         T(test_findings_digests_differ_at_one_index),
         T(test_findings_indexes_of_one_node_only_say_nothing),
         T(test_findings_name_obstacles),
+        T(test_findings_tell_journals_that_were_set_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
