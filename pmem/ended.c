@@ -20,7 +20,7 @@ static uint64_t ended_encode(uint32_t seed, enum log_end_reason reason)
     return (uint64_t)reason << 32 | crc32c(seed, reasons[reason], strlen(reasons[reason]));
 }
 
-static enum log_end_reason reason_of(const uint8_t *data, uint32_t seed)
+enum log_end_reason ended_reason(const uint8_t *data, uint32_t seed)
 {
     uint64_t word = le64_load(data + LOG_ENDED_OFFSET);
     for (enum log_end_reason reason = LOG_END_SET_BACK; reason <= LOG_END_ERA_OVER; reason++) {
@@ -45,7 +45,7 @@ static enum log_end_reason find_reason(const struct medium *medium,
         header.state == LOG_HEADER_FRESH)
         return LOG_END_NONE;
     *ret_birth = header.birth;
-    return reason_of(medium_data(medium), log_header_seed(&options->identity));
+    return ended_reason(medium_data(medium), log_header_seed(&options->identity));
 }
 
 enum error log_set_aside(const struct log_options *options, struct log_aside *ret_aside,

@@ -57,6 +57,17 @@ static uint32_t birth_load(const struct log *log, uint32_t place, uint64_t *ret_
     return sequence;
 }
 
+bool hard_state_birth(const struct log *log, uint32_t place, uint64_t *ret_birth)
+{
+    CHECK(place >= 1 && place <= LOG_BIRTHS_MAX);
+    return birth_load(log, place, ret_birth) != 0;
+}
+
+bool hard_state_birth_is_empty(const struct log *log, uint32_t place)
+{
+    return recovery_is_zero(log->data, birth_offset(place), birth_offset(place) + 16);
+}
+
 static void birth_write(struct log *log, uint32_t place, uint64_t birth, uint32_t sequence)
 {
     medium_write_word(log->medium, birth_offset(place), birth);
@@ -135,32 +146,44 @@ void hard_state_store(struct log *log)
         medium_write_word(log->medium, slot_offset(slot), word);
 }
 
-enum error hard_state_load(struct log *log, bool *ret_is_damaged)
+bool hard_state_slot_load(const struct log *log, uint32_t slot, uint64_t *ret_term,
+                          uint8_t *ret_vote_place)
+{
+    CHECK(slot < LOG_SLOTS);
+    uint64_t word = le64_load(log->data + slot_offset(slot));
+    uint64_t term = word >> 24;
+    uint8_t vote_place = (uint8_t)(word >> 16);
+    if (word != 0 && word != slot_encode(log->seed, term, vote_place))
+        return false;
+    *ret_term = term;
+    *ret_vote_place = vote_place;
+    return true;
+}
+
+uint32_t hard_state_take(struct log *log)
 {
     uint32_t damaged_count = 0;
-    uint64_t term = 0;
-    uint8_t vote = 0;
-
+    log->term = 0;
+    log->vote_place = 0;
     for (uint32_t slot = 0; slot < LOG_SLOTS; slot++) {
-        uint64_t word = le64_load(log->data + slot_offset(slot));
-        uint64_t slot_term = word >> 24;
-        uint8_t slot_vote = (uint8_t)(word >> 16);
-        if (word == 0)
-            continue;
-        if (word != slot_encode(log->seed, slot_term, slot_vote)) {
+        uint64_t term = 0;
+        uint8_t vote_place = 0;
+        if (!hard_state_slot_load(log, slot, &term, &vote_place)) {
             damaged_count++;
-            continue;
-        }
-        if (slot_term > term || (slot_term == term && slot_vote != 0)) {
-            term = slot_term;
-            vote = slot_vote;
+        } else if (term > log->term || (term == log->term && vote_place != 0)) {
+            log->term = term;
+            log->vote_place = vote_place;
         }
     }
+    births_load(log);
+    return damaged_count;
+}
+
+enum error hard_state_load(struct log *log, bool *ret_is_damaged)
+{
+    uint32_t damaged_count = hard_state_take(log);
     if (damaged_count == LOG_SLOTS)
         return ERR_CHECKSUM;
-    log->term = term;
-    log->vote_place = vote;
-    births_load(log);
     *ret_is_damaged = damaged_count > 0;
     return OK;
 }

@@ -27,7 +27,7 @@
 #include <stdio.h>
 
 #define HEADER_MAGIC   UINT64_C(0x474f4c58554c4c50) /* "PLLUXLOG" */
-#define HEADER_VERSION 2u
+#define HEADER_VERSION LOG_FORMAT_VERSION
 #define HEADER_CRC     12
 #define HEADER_CLUSTER 16
 #define HEADER_NODE    24
@@ -77,6 +77,32 @@ static bool header_is_whole(const uint8_t *header)
     return le64_load(header) == HEADER_MAGIC &&
            le32_load(header + HEADER_CRC) ==
                crc32c_around(header, LOG_HEADER_SIZE_BYTES, HEADER_CRC);
+}
+
+enum error log_header_decode(const uint8_t *header, struct log_header *ret_header)
+{
+    size_t segment_bytes = (size_t)le32_load(header + HEADER_SEGMENT) * HEADER_PAGE;
+    uint64_t file_bytes = le64_load(header + HEADER_FILE);
+    *ret_header = (struct log_header){
+        .version = le32_load(header + 8),
+        .identity = {.cluster_id = le64_load(header + HEADER_CLUSTER),
+                     .node = le16_load(header + HEADER_NODE),
+                     .shard = le16_load(header + HEADER_SHARD)},
+        .file_bytes = (size_t)file_bytes,
+        .segment_bytes = segment_bytes,
+        .birth = le64_load(header + HEADER_BIRTH),
+    };
+    if (le64_load(header) != HEADER_MAGIC)
+        return ERR_MAGIC;
+    if (!header_is_whole(header))
+        return ERR_CHECKSUM;
+    if (ret_header->version != HEADER_VERSION ||
+        le32_load(header + HEADER_ALIGN) != RECORD_ALIGN_BYTES)
+        return ERR_VERSION;
+    bool is_divided = segment_bytes == 0 || log_segments_fit(file_bytes, segment_bytes);
+    bool has_size = file_bytes >= LOG_FILE_BYTES_MIN && file_bytes <= LOG_FILE_BYTES_MAX &&
+                    file_bytes % HEADER_PAGE == 0;
+    return is_divided && has_size ? OK : ERR_RANGE;
 }
 
 /* Only zeros and words of the header that we would write: a creation that power loss cut short. */

@@ -56,17 +56,35 @@ static void heard_take(struct log *log, uint32_t place, const struct log_heard *
     log->heard[place] = *heard;
 }
 
+static struct log_heard place_load(const struct log *log, uint32_t place)
+{
+    const uint8_t *bytes = log->data + place_offset(place);
+    return (struct log_heard){.birth = le64_load(bytes),
+                              .start = le64_load(bytes + 8),
+                              .sequence = (uint32_t)(le64_load(bytes + 16) >> 32)};
+}
+
+static bool place_is_good(const struct log *log, uint32_t place, const struct log_heard *heard)
+{
+    uint64_t check = le64_load(log->data + place_offset(place) + 16);
+    return heard->birth != 0 && heard->sequence != 0 && check == place_check(log, heard);
+}
+
 void heard_load(struct log *log)
 {
     for (uint32_t place = 0; place < LOG_HEARD_PLACES; place++) {
-        const uint8_t *bytes = log->data + place_offset(place);
-        uint64_t check = le64_load(bytes + 16);
-        const struct log_heard heard = {.birth = le64_load(bytes),
-                                        .start = le64_load(bytes + 8),
-                                        .sequence = (uint32_t)(check >> 32)};
-        if (heard.birth != 0 && heard.sequence != 0 && check == place_check(log, &heard))
+        const struct log_heard heard = place_load(log, place);
+        if (place_is_good(log, place, &heard))
             heard_take(log, place, &heard);
     }
+}
+
+bool heard_is_whole(const struct log *log, uint32_t place)
+{
+    const struct log_heard heard = place_load(log, place);
+    size_t offset = place_offset(place);
+    return recovery_is_zero(log->data, offset, offset + LOG_HEARD_PLACE_BYTES) ||
+           place_is_good(log, place, &heard);
 }
 
 void heard_rewrite(struct log *log)

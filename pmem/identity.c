@@ -13,7 +13,6 @@
 #define IDENTITY_VERSION    2u
 #define IDENTITY_FILE_BYTES 4096u
 #define IDENTITY_COPY_STEP  2048u
-#define IDENTITY_COPIES     2u
 #define IDENTITY_BYTES      1960u
 #define IDENTITY_CRC        12
 #define IDENTITY_CLUSTER    16
@@ -86,6 +85,70 @@ static bool is_copy_whole(const uint8_t *copy)
 {
     return le64_load(copy) == IDENTITY_MAGIC &&
            le32_load(copy + IDENTITY_CRC) == crc32c_around(copy, IDENTITY_BYTES, IDENTITY_CRC);
+}
+
+static enum error check_copy_of(const uint8_t *file, size_t size_bytes, uint32_t number)
+{
+    size_t begin = (size_t)number * IDENTITY_COPY_STEP;
+    const uint8_t *copy = file + begin;
+    if (size_bytes < begin + IDENTITY_BYTES)
+        return ERR_SHORT;
+    if (is_zero(copy, IDENTITY_BYTES))
+        return ERR_NOT_FOUND;
+    if (le64_load(copy) != IDENTITY_MAGIC)
+        return ERR_MAGIC;
+    if (is_copy_whole(copy))
+        return le32_load(copy + 8) == IDENTITY_VERSION ? OK : ERR_VERSION;
+    /* Another version may have another size, so its checksum cannot be told. */
+    return le32_load(copy + 8) == IDENTITY_VERSION ? ERR_CHECKSUM : ERR_VERSION;
+}
+
+static void take_copy(const uint8_t *copy, struct identity_contents *contents)
+{
+    uint64_t formed = le64_load(copy + IDENTITY_FORMED);
+    contents->version = le32_load(copy + 8);
+    if (formed != 0) /* as load */
+        contents->births.formed = formed;
+    if (contents->owner.node != 0 && le32_load(copy + IDENTITY_COUNT) <= contents->count)
+        return;
+    contents->owner = (struct log_identity){.cluster_id = le64_load(copy + IDENTITY_CLUSTER),
+                                            .node = le16_load(copy + IDENTITY_NODE),
+                                            .shard = le16_load(copy + IDENTITY_SHARD)};
+    contents->count = le32_load(copy + IDENTITY_COUNT);
+    for (uint32_t i = 0; i < IDENTITY_BIRTHS_MAX; i++)
+        contents->births.births[i] = le64_load(copy + IDENTITY_BIRTHS + (size_t)8 * i);
+}
+
+uint32_t identity_copy_offset(uint32_t copy)
+{
+    CHECK(copy < IDENTITY_COPIES);
+    return copy * IDENTITY_COPY_STEP;
+}
+
+/* What the errors of both copies mean for the file. */
+static enum error error_of(const enum error copies[IDENTITY_COPIES])
+{
+    if (copies[0] == OK || copies[1] == OK)
+        return OK;
+    if (copies[0] == copies[1])
+        return copies[0] == ERR_NOT_FOUND ? OK : copies[0];
+    return copies[0] == ERR_SHORT || copies[1] == ERR_SHORT ? ERR_SHORT : ERR_CHECKSUM;
+}
+
+enum error identity_decode(const uint8_t *file, size_t size_bytes,
+                           struct identity_contents *ret_contents)
+{
+    struct identity_contents contents = {0};
+    for (uint32_t i = 0; i < IDENTITY_COPIES; i++) {
+        const uint8_t *copy = file + (size_t)i * IDENTITY_COPY_STEP;
+        contents.copies[i] = check_copy_of(file, size_bytes, i);
+        if (contents.copies[i] == OK)
+            take_copy(copy, &contents);
+        else if (contents.copies[i] == ERR_VERSION && contents.version == 0)
+            contents.version = le32_load(copy + 8);
+    }
+    *ret_contents = contents;
+    return error_of(contents.copies);
 }
 
 /* A file of zeros, or with half of one copy, is one whose making a power loss cut short: it may be

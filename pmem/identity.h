@@ -25,6 +25,8 @@
 
 #include "pmem/log.h"
 
+#define IDENTITY_COPIES 2u
+
 struct identity_births {
     uint64_t births[IDENTITY_BIRTHS_MAX]; /* the newest first; 0: none, the storage is to be made */
     uint64_t formed; /* the cluster that they have belonged to; 0: none, as far as was noted */
@@ -44,6 +46,27 @@ MUST_USE enum error identity_make(const char *path, const struct log_identity *o
 MUST_USE enum error identity_read(const char *path, const struct log_identity *owner,
                                   struct identity_births *ret_births, char *ret_note,
                                   size_t note_size);
+
+/* What the bytes of such a file say, whosever it is. */
+struct identity_contents {
+    uint32_t version;
+    struct log_identity owner;
+    uint32_t count; /* of births that were ever noted */
+    struct identity_births births;
+    /* Of each copy: OK; ERR_NOT_FOUND: zero; ERR_MAGIC, ERR_VERSION, ERR_CHECKSUM, ERR_SHORT. */
+    enum error copies[IDENTITY_COPIES];
+};
+
+/*
+ * Reads the bytes of a file, or as many as there are. OK: one copy is whole, or (count 0) none was
+ * ever made. ERR_VERSION: it is of the version in `ret_contents`; ERR_MAGIC, ERR_CHECKSUM,
+ * ERR_SHORT. `copies` is filled in any case. Pure.
+ */
+MUST_USE enum error identity_decode(const uint8_t *file, size_t size_bytes,
+                                    struct identity_contents *ret_contents);
+
+/* Where copy 0 or 1 begins. */
+uint32_t identity_copy_offset(uint32_t copy);
 
 /* Notes the birth as the newest one; durable on return. Errors as identity_read, and ERR_SYNC. */
 MUST_USE enum error identity_note(const char *path, const struct log_identity *owner,

@@ -61,6 +61,9 @@ size_t journal_bank_ready_bytes(void);
 /* Learns what a recovered log holds. ERR_MAGIC: not a bank. */
 MUST_USE enum error journal_bank_inspect(struct journal_bank *bank);
 
+/* The newest bank that is ready; JOURNAL_BANKS: none. */
+uint32_t journal_newest(const struct journal_bank banks[JOURNAL_BANKS]);
+
 /* Begins a generation in an empty bank. */
 void journal_bank_begin(struct journal_bank *bank, uint64_t generation, uint64_t last_seq,
                         uint64_t series);

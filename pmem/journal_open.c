@@ -62,14 +62,12 @@ static enum error bank_open(const struct journal_options *options, uint32_t numb
     return error;
 }
 
-/* The newest bank that is ready; JOURNAL_BANKS: none. */
-static uint32_t newest_find(const struct journal *journal)
+uint32_t journal_newest(const struct journal_bank banks[JOURNAL_BANKS])
 {
     uint32_t newest = JOURNAL_BANKS;
     for (uint32_t i = 0; i < JOURNAL_BANKS; i++) {
-        const struct journal_bank *bank = &journal->banks[i];
-        if (bank->ready_index != 0 &&
-            (newest == JOURNAL_BANKS || bank->generation > journal->banks[newest].generation))
+        if (banks[i].ready_index != 0 &&
+            (newest == JOURNAL_BANKS || banks[i].generation > banks[newest].generation))
             newest = i;
     }
     return newest;
@@ -165,7 +163,7 @@ static enum error journal_recover(struct journal *journal, const struct journal_
                                   const struct log_recovery *recoveries,
                                   struct journal_recovery *ret_recovery)
 {
-    uint32_t newest = newest_find(journal);
+    uint32_t newest = journal_newest(journal->banks);
 
     for (uint32_t i = 0; i < JOURNAL_BANKS; i++)
         if (journal->banks[i].last_seq > journal->last_seq)

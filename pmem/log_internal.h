@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "pmem/log.h"
 
+#define LOG_FORMAT_VERSION      2u
 #define LOG_HEADER_COPY_OFFSET  2048u /* the second copy of the file header */
 #define LOG_HEADER_SIZE_BYTES   64u
 #define LOG_STATE_OFFSET        4096u
@@ -199,6 +200,12 @@ void segments_layout(struct log *log, size_t file_bytes, size_t segment_bytes);
 /* Reads the table, changes nothing on the medium. ERR_CHECKSUM: both copies of a word are rotten.
  * *ret_is_damaged: one is. */
 MUST_USE enum error segments_load(struct log *log, bool *ret_is_damaged);
+/* One word of the table. False: rotten. */
+bool segments_word_load(const struct log *log, uint32_t slot, uint32_t copy,
+                        struct log_segment *ret_segment);
+size_t segments_word_offset(uint32_t slot, uint32_t copy);
+/* The row, from the segments as they are known. */
+void segments_find_row(struct log *log);
 /* Of a file just created, which is all zero. */
 void segments_fresh(struct log *log);
 /* Of a log without a row: begins it. */
@@ -246,16 +253,40 @@ MUST_USE enum error log_header_check(const struct medium *medium, const struct l
 void log_header_write(struct medium *medium, const struct log_identity *identity,
                       const struct log_header_found *found);
 
+/* One copy of a header. */
+struct log_header {
+    uint32_t version;
+    struct log_identity identity;
+    size_t file_bytes;
+    size_t segment_bytes; /* 0: one segment */
+    uint64_t birth;
+};
+/* Reads one copy, whatever its fields say. ERR_MAGIC, ERR_CHECKSUM, ERR_VERSION, ERR_RANGE (its
+ * layout is none of this version): `ret_header` has the fields as they are. */
+MUST_USE enum error log_header_decode(const uint8_t *header, struct log_header *ret_header);
+
 /* hard_state.c: term, vote, commit hint. */
+/* One slot. False: rotten. */
+bool hard_state_slot_load(const struct log *log, uint32_t slot, uint64_t *ret_term,
+                          uint8_t *ret_vote_place);
+/* Takes the newest of the slots that are whole; returns how many are rotten. */
+uint32_t hard_state_take(struct log *log);
+/* One entry of the table of births, from 1. False: it is empty or rotten. */
+bool hard_state_birth(const struct log *log, uint32_t place, uint64_t *ret_birth);
+bool hard_state_birth_is_empty(const struct log *log, uint32_t place);
 MUST_USE enum error hard_state_load(struct log *log, bool *ret_is_damaged);
 void hard_state_store(struct log *log);
 void hard_state_set(struct log *log, uint64_t term, uint64_t vote);
 /* Stores what a start has found once more: a killed process may have left it in a cache. */
 void births_rewrite(struct log *log);
-/* starts.c: adds a start to the list; 0: none. Durable with the next persist. */
+/* starts.c: the start that was noted so many starts ago; 0: none is there. */
+uint64_t starts_at(const struct log *log, uint32_t age);
+/* Adds a start to the list; 0: none. Durable with the next persist. */
 void starts_note(struct log *log, uint64_t random);
 /* heard_starts.c */
 void heard_load(struct log *log);
+/* False: the place holds something that is not whole. */
+bool heard_is_whole(const struct log *log, uint32_t place);
 /* As births_rewrite. */
 void heard_rewrite(struct log *log);
 /* Index of the record the hint names if that is part of the log; 0 otherwise. */
@@ -269,6 +300,9 @@ bool settled_mark_is_at(const struct log *log, uint32_t unit);
 void begin_mark_store(struct log *log, bool is_settled);
 bool begin_mark_is_settled(const struct log *log);
 
+/* ended.c: what log_end has noted. */
+enum log_end_reason ended_reason(const uint8_t *data, uint32_t seed);
+
 /* recovery.c: fills the log from the record area. Writes nothing. */
 struct recovery_scan {
     uint64_t commit_index;
@@ -279,6 +313,10 @@ struct recovery_scan {
     uint64_t invalid_units;    /* since the last record taken: as many may be lost there */
 };
 void recovery_scan(struct log *log, struct recovery_scan *ret_scan);
+/* The walk, and what it means for hard state, commit index and suspicion. Writes nothing. */
+void recovery_run(struct log *log, struct recovery_scan *ret_scan);
+/* Behind the last unit of [begin, end) that is not zero. */
+size_t recovery_used_end(const struct log *log, size_t begin, size_t end);
 /* True when every byte of [from, to) is zero. */
 bool recovery_is_zero(const uint8_t *data, size_t from, size_t to);
 

@@ -204,26 +204,6 @@ static void doubt_describe(const struct log *log, const char *path,
                  path, log->append_offset, log->lost_through_index);
 }
 
-/* The walk, and what it means for the hard state: a vote for a term is durable before anything of
- * that term is answered, so a record of a later term shows that nothing of it was. */
-static void log_recover(struct log *log, struct recovery_scan *ret_scan)
-{
-    recovery_scan(log, ret_scan);
-    if (log->last_index >= log->first_index) {
-        struct log_record last;
-        log_read(log, log->last_index, &last);
-        if (last.term > log->term) {
-            log->term = last.term;
-            log->vote = 0;
-            log->vote_place = 0;
-        }
-    }
-    uint64_t hint = commit_hint_load(log);
-    if (hint > ret_scan->commit_index)
-        ret_scan->commit_index = hint;
-    log->is_suspect = ret_scan->lost_position != 0 || log->last_index < log->lost_through_index;
-}
-
 /* Everything found becomes durable, and a log apart from its snapshot begins anew. */
 static enum error log_found(struct log *log, const struct log_options *options,
                             const struct log_header_found *header, const struct recovery_scan *scan,
@@ -343,7 +323,7 @@ enum error log_open(const struct log_options *options, struct arena *arena, stru
         segments_fresh(log);
     segments_begin(log);
     segments_count(log);
-    log_recover(log, &scan);
+    recovery_run(log, &scan);
     log_describe(log, options->path, header.state == LOG_HEADER_DAMAGED_COPY, &scan, ret_recovery);
     error = log_found(log, options, &header, &scan, ret_recovery);
     if (error != OK) {

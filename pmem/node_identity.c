@@ -8,10 +8,10 @@
 #include <string.h>
 
 #define DIRECTORY_MAGIC   UINT64_C(0x52494458554c4c50) /* "PLLUXDIR" */
-#define DIRECTORY_VERSION 1u
+#define DIRECTORY_VERSION NODE_IDENTITY_VERSION
 #define DIRECTORY_BYTES   320u
 #define DIRECTORY_STEP    2048u
-#define DIRECTORY_COPIES  2u
+#define DIRECTORY_COPIES  NODE_IDENTITY_COPIES
 #define DIRECTORY_CRC     12
 #define DIRECTORY_CLUSTER 16
 #define DIRECTORY_NODE    24
@@ -87,4 +87,22 @@ enum error node_identity_decode(const uint8_t *file, size_t size_bytes,
     };
     memcpy(ret_identity->cluster, copy + DIRECTORY_NAME, NODE_IDENTITY_NAME_BYTES);
     return OK;
+}
+
+enum error node_identity_check(const uint8_t *file, size_t size_bytes, uint32_t number,
+                               uint32_t *ret_version)
+{
+    CHECK(number < DIRECTORY_COPIES);
+    size_t begin = (size_t)number * DIRECTORY_STEP;
+    *ret_version = 0;
+    if (size_bytes < begin + DIRECTORY_BYTES)
+        return ERR_SHORT;
+    *ret_version = le32_load(file + begin + 8);
+    return check_copy(file + begin);
+}
+
+uint32_t node_identity_copy_offset(uint32_t copy)
+{
+    CHECK(copy < DIRECTORY_COPIES);
+    return copy * DIRECTORY_STEP;
 }

@@ -42,4 +42,14 @@ void node_identity_encode(const struct node_identity *identity,
 MUST_USE enum error node_identity_decode(const uint8_t *file, size_t size_bytes,
                                          struct node_identity *ret_identity);
 
+/* Of copy 0 or 1 of these bytes: OK or what is wrong with it, as node_identity_decode. *ret_version
+ * is what it says, whatever the error but ERR_SHORT. */
+MUST_USE enum error node_identity_check(const uint8_t *file, size_t size_bytes, uint32_t number,
+                                        uint32_t *ret_version);
+
+#define NODE_IDENTITY_COPIES  2u
+#define NODE_IDENTITY_VERSION 1u
+/* Where copy 0 or 1 begins. */
+uint32_t node_identity_copy_offset(uint32_t copy);
+
 #endif

@@ -36,8 +36,7 @@ bool recovery_is_zero(const uint8_t *data, size_t from, size_t to)
     return true;
 }
 
-/* Behind the last unit of [begin, end) that is not zero. */
-static size_t used_end(const struct log *log, size_t begin, size_t end)
+size_t recovery_used_end(const struct log *log, size_t begin, size_t end)
 {
     while (end > begin && recovery_is_zero(log->data, end - ZERO_STEP_BYTES, end))
         end -= ZERO_STEP_BYTES;
@@ -119,7 +118,7 @@ static void record_miss(struct log *log, struct recovery_scan *scan, uint64_t po
 static void segment_scan(struct log *log, struct recovery_scan *scan, uint64_t sequence)
 {
     size_t begin = log_slot_offset(log, log_slot_of(log, sequence));
-    size_t end = used_end(log, begin, begin + log->segment_bytes);
+    size_t end = recovery_used_end(log, begin, begin + log->segment_bytes);
     size_t offset = begin;
 
     log_segment_of(log, sequence)->base_index = log->last_index;
@@ -179,4 +178,24 @@ void recovery_scan(struct log *log, struct recovery_scan *ret_scan)
     if (scan.lost_position == 0 && is_untouched(log))
         log->lost_through_index = 0;
     *ret_scan = scan;
+}
+
+/* The walk, and what it means for the hard state: a vote for a term is durable before anything of
+ * that term is answered, so a record of a later term shows that nothing of it was. */
+void recovery_run(struct log *log, struct recovery_scan *ret_scan)
+{
+    recovery_scan(log, ret_scan);
+    if (log->last_index >= log->first_index) {
+        struct log_record last;
+        log_read(log, log->last_index, &last);
+        if (last.term > log->term) {
+            log->term = last.term;
+            log->vote = 0;
+            log->vote_place = 0;
+        }
+    }
+    uint64_t hint = commit_hint_load(log);
+    if (hint > ret_scan->commit_index)
+        ret_scan->commit_index = hint;
+    log->is_suspect = ret_scan->lost_position != 0 || log->last_index < log->lost_through_index;
 }

@@ -51,7 +51,7 @@ void segments_layout(struct log *log, size_t file_bytes, size_t segment_bytes)
     log->units_max = (log->end_offset - log->records_offset) / RECORD_ALIGN_BYTES;
 }
 
-static size_t word_offset(uint32_t slot, uint32_t copy)
+size_t segments_word_offset(uint32_t slot, uint32_t copy)
 {
     return LOG_RECORDS_OFFSET + (size_t)copy * LOG_TABLE_COPY_OFFSET + (size_t)slot * 8;
 }
@@ -73,7 +73,7 @@ static void word_store(struct log *log, uint32_t slot)
     if (segment->state != LOG_SEGMENT_DIRTY)
         word = word_encode(log, slot, segment->sequence);
     for (uint32_t copy = 0; copy < 2; copy++)
-        medium_write_word(log->medium, word_offset(slot, copy), word);
+        medium_write_word(log->medium, segments_word_offset(slot, copy), word);
 }
 
 void segments_count(struct log *log)
@@ -102,11 +102,10 @@ void segments_store(struct log *log)
         word_store(log, slot);
 }
 
-/* False: rotten. */
-static bool word_load(struct log *log, uint32_t slot, uint32_t copy,
-                      struct log_segment *ret_segment)
+bool segments_word_load(const struct log *log, uint32_t slot, uint32_t copy,
+                        struct log_segment *ret_segment)
 {
-    uint64_t word = le64_load(log->data + word_offset(slot, copy));
+    uint64_t word = le64_load(log->data + segments_word_offset(slot, copy));
     struct log_segment segment = {.sequence = word >> 16};
     if (word != 0) {
         segment.state = segment.sequence == 0 ? LOG_SEGMENT_CLEAN : LOG_SEGMENT_ROW;
@@ -122,7 +121,7 @@ static bool word_load(struct log *log, uint32_t slot, uint32_t copy,
  * The row begins with the lowest sequence, and ends where one is missing: that segment was not yet
  * durably made ready, so neither it nor any behind it was appended to. Those are clean still.
  */
-static void row_find(struct log *log)
+void segments_find_row(struct log *log)
 {
     uint64_t lowest = 0;
     for (uint32_t slot = 0; slot < log->segment_count; slot++) {
@@ -151,15 +150,15 @@ enum error segments_load(struct log *log, bool *ret_is_damaged)
     for (uint32_t slot = 0; slot < log->segment_count; slot++) {
         struct log_segment first = {0};
         struct log_segment second = {0};
-        bool is_first_good = word_load(log, slot, 0, &first);
-        bool is_second_good = word_load(log, slot, 1, &second);
+        bool is_first_good = segments_word_load(log, slot, 0, &first);
+        bool is_second_good = segments_word_load(log, slot, 1, &second);
         if (!is_first_good && !is_second_good)
             return ERR_CHECKSUM;
         /* Two that differ were on their way from one state to the next: either will do. */
         log->segments[slot] = is_first_good ? first : second;
         *ret_is_damaged |= !is_first_good || !is_second_good;
     }
-    row_find(log);
+    segments_find_row(log);
     return OK;
 }
 

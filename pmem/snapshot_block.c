@@ -123,6 +123,11 @@ uint32_t snapshot_block_crc(const uint8_t *slot)
     return le32_load(slot + SLOT_RAW_CRC);
 }
 
+uint32_t snapshot_block_stored_bytes(const uint8_t *slot)
+{
+    return le32_load(slot + SLOT_STORED);
+}
+
 /* The header says what the completion record says. */
 static bool slot_is_of(const struct snapshot_info *info, const uint8_t *slot, uint32_t number)
 {
@@ -133,12 +138,10 @@ static bool slot_is_of(const struct snapshot_info *info, const uint8_t *slot, ui
            le32_load(slot + SLOT_RAW) == size_bytes && le32_load(slot + SLOT_STORED) <= size_bytes;
 }
 
-enum error snapshot_block_decode(const struct snapshots *snapshots,
-                                 const struct snapshot_info *info, const uint8_t *slot,
-                                 uint32_t number, uint8_t *buffer)
+enum error snapshot_block_decode(uint32_t seed, const struct snapshot_info *info,
+                                 const uint8_t *slot, uint32_t number, uint8_t *buffer)
 {
-    if (!slot_is_of(info, slot, number) ||
-        le32_load(slot) != slot_crc(snapshots->seed, info, slot, number))
+    if (!slot_is_of(info, slot, number) || le32_load(slot) != slot_crc(seed, info, slot, number))
         return ERR_CHECKSUM;
     uint32_t size_bytes = le32_load(slot + SLOT_RAW);
     uint32_t stored_bytes = le32_load(slot + SLOT_STORED);

@@ -25,7 +25,7 @@
 #include <stdio.h>
 
 #define MAGIC   UINT64_C(0x504e5358554c4c50) /* "PLLUXSNP" */
-#define VERSION 1u
+#define VERSION SNAPSHOT_FORMAT_VERSION
 
 #define AT_VERSION 8
 #define AT_CRC     12
@@ -60,6 +60,24 @@ static bool is_whole(const uint8_t *header)
 {
     return le64_load(header) == MAGIC &&
            le32_load(header + AT_CRC) == crc32c_around(header, SNAPSHOT_HEADER_SIZE_BYTES, AT_CRC);
+}
+
+enum error snapshot_header_decode(const uint8_t *header, struct snapshot_header *ret_header)
+{
+    *ret_header = (struct snapshot_header){
+        .version = le32_load(header + AT_VERSION),
+        .identity = {.cluster_id = le64_load(header + AT_CLUSTER),
+                     .node = le16_load(header + AT_NODE),
+                     .shard = le16_load(header + AT_SHARD)},
+        .slots = le64_load(header + AT_SLOTS),
+    };
+    if (le64_load(header) != MAGIC)
+        return ERR_MAGIC;
+    if (!is_whole(header))
+        return ERR_CHECKSUM;
+    bool is_known =
+        ret_header->version == VERSION && le32_load(header + AT_SLOT) == SNAPSHOT_SLOT_BYTES;
+    return is_known ? OK : ERR_VERSION;
 }
 
 /* Only zeros and words of the header that we would write. */

@@ -163,7 +163,7 @@ static bool read_back_step(struct snapshots *snapshots)
     const uint8_t *slot = job_file(snapshots)->data + snapshot_slot_offset(number);
     enum error error = chunk_fetch(snapshots);
     if (error == OK)
-        error = snapshot_block_decode(snapshots, &worker->info, slot, number, worker->block);
+        error = snapshot_block_decode(snapshots->seed, &worker->info, slot, number, worker->block);
     if (error != OK) {
         job_finish(snapshots, error, false);
         return true;

@@ -72,7 +72,7 @@ enum error snapshots_read_block(struct snapshots *snapshots, uint64_t generation
     if (number >= file->info.block_count)
         return ERR_RANGE;
     const uint8_t *slot = file->data + snapshot_slot_offset(number);
-    enum error error = snapshot_block_decode(snapshots, &file->info, slot, number, buffer);
+    enum error error = snapshot_block_decode(snapshots->seed, &file->info, slot, number, buffer);
     if (error != OK) {
         file->info.generation = 0;
         return error;

@@ -124,7 +124,17 @@ static inline size_t snapshot_slot_offset(uint32_t number)
     return SNAPSHOT_SLOTS_OFFSET + (size_t)number * SNAPSHOT_SLOT_BYTES;
 }
 
-/* snapshot_header.c: whose the file is, and how many slots it has (file->slots; before: how many it
+/* snapshot_header.c: one copy of a header, whatever its fields say. ERR_MAGIC, ERR_CHECKSUM,
+ * ERR_VERSION. */
+struct snapshot_header {
+    uint32_t version;
+    struct log_identity identity;
+    uint64_t slots;
+};
+#define SNAPSHOT_FORMAT_VERSION 1u
+MUST_USE enum error snapshot_header_decode(const uint8_t *header,
+                                           struct snapshot_header *ret_header);
+/* Whose the file is, and how many slots it has (file->slots; before: how many it
  * has room for). Writes nothing. `note` is left as it is when there is nothing to tell. */
 MUST_USE enum error snapshot_header_check(struct snapshot_file *file,
                                           const struct log_identity *identity, bool *ret_is_fresh,
@@ -141,11 +151,11 @@ uint32_t snapshot_block_size_bytes(const struct snapshot_info *info, uint32_t nu
 size_t snapshot_block_encode(const struct snapshots *snapshots,
                              const struct snapshot_handover *block);
 /* Reads block `number`: checks everything and leaves its bytes in `buffer`. ERR_CHECKSUM. */
-MUST_USE enum error snapshot_block_decode(const struct snapshots *snapshots,
-                                          const struct snapshot_info *info, const uint8_t *slot,
-                                          uint32_t number, uint8_t *buffer);
-/* The checksum of a block's bytes, as a slot states. */
+MUST_USE enum error snapshot_block_decode(uint32_t seed, const struct snapshot_info *info,
+                                          const uint8_t *slot, uint32_t number, uint8_t *buffer);
+/* The checksum of a block's bytes, and the size of what is stored of it, as a slot states. */
 uint32_t snapshot_block_crc(const uint8_t *slot);
+uint32_t snapshot_block_stored_bytes(const uint8_t *slot);
 void snapshot_completion_encode(uint32_t seed, const struct snapshot_info *info, uint8_t *record);
 /* False: it is not whole, or speaks of more than `slots`. */
 bool snapshot_completion_decode(uint32_t seed, const uint8_t *record, uint32_t slots,

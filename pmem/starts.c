@@ -67,6 +67,14 @@ uint32_t log_start_count(const struct log *log)
     return word == count_encode(log, count) ? count : 0;
 }
 
+uint64_t starts_at(const struct log *log, uint32_t age)
+{
+    uint32_t count = log_start_count(log);
+    if (age >= count || age >= LOG_STARTS_MAX)
+        return 0;
+    return le64_load(log->data + start_offset(count - 1 - age));
+}
+
 bool log_had_start(const struct log *log, uint64_t start)
 {
     for (uint32_t i = 0; i < LOG_STARTS_MAX; i++) {
