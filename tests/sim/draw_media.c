@@ -20,6 +20,10 @@ void draw_slow_media(struct draw *draw, uint64_t seed)
         return;
     draw->granularity = MEDIUM_PAGE;
     draw->election_min_ns = prng_range(&prng, 50, 150) * MS;
+    /* The medium is slow, not the network: two ways there and back are shorter than a patience. */
+    uint64_t ways_ns = 4 * (draw->delay_ns + draw->jitter_ns);
+    if (draw->election_min_ns < ways_ns)
+        draw->election_min_ns = ways_ns;
     draw->election_max_ns = draw->election_min_ns * prng_range(&prng, 130, 250) / 100;
     draw->heartbeat_ns = draw->election_min_ns / prng_range(&prng, 3, 8);
     /* A sync takes up to half as long again, and a leader steps down after four timeouts. */
