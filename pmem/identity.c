@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define IDENTITY_MAGIC      UINT64_C(0x4f485758554c4c50) /* "PLLUXWHO" */
-#define IDENTITY_VERSION    2u
 #define IDENTITY_FILE_BYTES 4096u
 #define IDENTITY_COPY_STEP  2048u
 #define IDENTITY_BYTES      1960u

@@ -25,7 +25,8 @@
 
 #include "pmem/log.h"
 
-#define IDENTITY_COPIES 2u
+#define IDENTITY_COPIES  2u
+#define IDENTITY_VERSION 2u
 
 struct identity_births {
     uint64_t births[IDENTITY_BIRTHS_MAX]; /* the newest first; 0: none, the storage is to be made */

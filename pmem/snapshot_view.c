@@ -137,6 +137,11 @@ uint64_t snapshot_view_offset(uint32_t number)
     return snapshot_slot_offset(number);
 }
 
+uint32_t snapshot_view_block_bytes(const struct snapshot_view *view, uint32_t number)
+{
+    return snapshot_block_size_bytes(&view->info, number);
+}
+
 /* Whether the snapshot is still the one that the view was opened for. */
 static bool is_still_there(const struct snapshot_view *view)
 {

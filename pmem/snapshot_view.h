@@ -40,8 +40,9 @@ MUST_USE enum error snapshot_view_open(const char *path, const struct file_reade
 /* Tells what is wrong with header and completion record, and whether the file is cut off. */
 void snapshot_view_findings(const struct snapshot_view *view, const struct finding_sink *sink);
 
-/* Where block `number` lies. */
+/* Where block `number` lies, and how much of the stream it holds (CHECK: there is such a block). */
 uint64_t snapshot_view_offset(uint32_t number);
+uint32_t snapshot_view_block_bytes(const struct snapshot_view *view, uint32_t number);
 
 /*
  * Reads block `number` of the snapshot into `buffer` (SNAPSHOT_BLOCK_BYTES); *ret_stored_bytes is

@@ -1,6 +1,7 @@
 /* See data_directory.h. */
 #include "server/data_directory_internal.h"
 
+#include "pmem/lock_holder.h"
 #include "server/mount_point.h"
 #include "server/node_files.h"
 #include "wire/wire_packet.h"
@@ -13,11 +14,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define ENTRIES_MAX 65536
-#define LOCKS_MAX   65536
 
 void data_directory_identity_path(const struct config *config, char *ret_path, size_t path_size)
 {
@@ -207,30 +206,6 @@ enum error data_directory_read(const struct config *config, struct node_identity
     return error;
 }
 
-/* Who holds a lock on the file, by proc(5), /proc/locks; 0: not known. */
-static long holder_of(int fd)
-{
-    struct stat status;
-    char line[256];
-    long holder = 0;
-    FILE *locks = fstat(fd, &status) == 0 ? fopen("/proc/locks", "re") : NULL;
-    if (locks == NULL)
-        return 0;
-    for (uint32_t i = 0; i < LOCKS_MAX && fgets(line, sizeof(line), locks) != NULL; i++) {
-        long pid;
-        unsigned int major_number;
-        unsigned int minor_number;
-        unsigned long inode;
-        if (sscanf(line, "%*d: FLOCK %*s %*s %ld %x:%x:%lu", &pid, &major_number, &minor_number,
-                   &inode) == 4 &&
-            inode == status.st_ino && major_number == major(status.st_dev) &&
-            minor_number == minor(status.st_dev))
-            holder = pid;
-    }
-    fclose(locks);
-    return holder;
-}
-
 static enum error lock(const struct config *config, int fd, char *text)
 {
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -238,7 +213,7 @@ static enum error lock(const struct config *config, int fd, char *text)
     if (errno != EWOULDBLOCK)
         return data_directory_refuse(config->directory, "lock", text);
     char holder[64] = "";
-    long pid = holder_of(fd);
+    long pid = lock_holder(fd);
     if (pid > 0)
         snprintf(holder, sizeof(holder), ", process %ld,", pid);
     snprintf(text, DATA_DIRECTORY_TEXT_BYTES,

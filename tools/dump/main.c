@@ -1,0 +1,74 @@
+/*
+ * pollux-dump: shows what lies in the data directory of a node, stopped or running, whole or
+ * damaged. See pollux-dump(1). Nothing is locked and nothing is written.
+ */
+#include "tools/dump/dump.h"
+
+#define EXIT_WHOLE   0
+#define EXIT_DAMAGED 1
+#define EXIT_USAGE   2
+#define EXIT_REFUSED 3
+
+static const char help[] =
+    "pollux-dump [OPTIONS] DIRECTORY|FILE\n"
+    "\n"
+    "Shows the files of a node, stopped or running: nothing is locked and nothing is written.\n"
+    "\n"
+    "  --only PART,...  identity, log, starts, configuration, snapshot, journal; default: all\n"
+    "  --shard N        this shard; may be repeated; default: all\n"
+    "  --records        each record of the log, and each entry of the journal\n"
+    "  --from INDEX     with --records: from this record on\n"
+    "  --to INDEX       with --records: up to this record\n"
+    "  --blocks         each block of the snapshots\n"
+    "  --keys           each key of the snapshots\n"
+    "  --sessions       each session of the snapshots\n"
+    "  --values         values, too; else their size and a checksum\n"
+    "  -o FORMAT        text, json (one object), jsonl (one object a line); default: text\n"
+    "  --version        the version of this program\n"
+    "\n"
+    "Exit status: 0 whole; 1 something is damaged, or may be; 2 wrong usage; 3 a file could not "
+    "be\n"
+    "shown: it is missing, of another version, or somebody else's.\n";
+
+/* What the exit status says, in words. */
+static int conclude(const struct dump *dump)
+{
+    if (dump->damaged > 0)
+        fprintf(stderr, "pollux-dump: %u places are damaged, or may be; see the findings\n",
+                dump->damaged);
+    if (dump->refused > 0)
+        fprintf(stderr, "pollux-dump: %u files could not be shown; see their errors\n",
+                dump->refused);
+    if (dump->refused > 0)
+        return EXIT_REFUSED;
+    return dump->damaged > 0 ? EXIT_DAMAGED : EXIT_WHOLE;
+}
+
+int main(int count, char **arguments)
+{
+    static char buffer[1 << 16];
+    struct dump_options options;
+    struct dump dump = {.options = &options};
+    char reason[VIEW_NOTE_BYTES] = "";
+    if (dump_options_read(count, arguments, &options, reason, sizeof(reason)) != OK) {
+        fprintf(stderr, "pollux-dump: %s; see pollux-dump --help\n", reason);
+        return EXIT_USAGE;
+    }
+    if (options.is_help || options.is_version) {
+        fputs(options.is_help ? help : "pollux-dump " POLLUX_VERSION "\n", stdout);
+        return EXIT_WHOLE;
+    }
+    (void)setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+    output_init(&dump.output, stdout, options.format);
+    bool is_shown = dump_path(&dump, options.path, reason, sizeof(reason));
+    output_deinit(&dump.output);
+    if (!is_shown) {
+        fprintf(stderr, "pollux-dump: %s\n", reason);
+        return EXIT_REFUSED;
+    }
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        fputs("pollux-dump: cannot write to standard output\n", stderr);
+        return EXIT_REFUSED;
+    }
+    return conclude(&dump);
+}
