@@ -168,6 +168,12 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 /* A path to one of the two files, with its end. */
 #define SNAPSHOT_PATH_SIZE 1024
 
+/* A backup: a client asks for a block of a snapshot in parts. The question is as large as a packet
+ * that takes every path, and the answer is a few packets. */
+#define BACKUP_PARTS          12u
+#define BACKUP_PART_BYTES     (SNAPSHOT_BLOCK_BYTES / BACKUP_PARTS)
+#define BACKUP_QUESTION_BYTES PIECE_SIZE_BYTES_MIN
+
 /* The replicated machine. Blocks of the store have 32-bit numbers; pending relaxed writes lie in a
  * ring. */
 #define STORE_BLOCKS_MAX       (1u << 30)
@@ -216,6 +222,7 @@ static_assert(2 * RECORD_PAYLOAD_SIZE_BYTES_MAX <= JOURNAL_SIZE_BYTES_MIN,
               "the smallest journal takes the largest write");
 static_assert(SNAPSHOT_SLOT_BYTES % 4096 == 0, "a slot is whole pages");
 static_assert((SNAPSHOT_RING_BLOCKS & (SNAPSHOT_RING_BLOCKS - 1)) == 0, "a ring has a mask");
+static_assert(BACKUP_PARTS * BACKUP_PART_BYTES == SNAPSHOT_BLOCK_BYTES, "parts are of one size");
 static_assert(SNAPSHOT_STREAM_BYTES_MAX / SNAPSHOT_BLOCK_BYTES < UINT32_MAX,
               "the number of a block is 32 bits");
 static_assert(SNAPSHOT_STREAM_BYTES_MAX >= 2 * STORE_SIZE_BYTES_MAX,

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/prng.h"
+#include "client/backup.h"
 #include "client/endpoint.h"
 #include "client/exchange.h"
 #include "client/large.h"
@@ -68,6 +69,7 @@ struct plx_client {
 
     struct large_send large[LARGE_SENDS_MAX];
     struct exchange exchange;
+    struct backup_fetch backup;
     struct reassembly *reassembly;
     struct packet_out *out;
     uint32_t out_count;

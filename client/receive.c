@@ -51,6 +51,8 @@ void receive_message(struct plx_client *client, const struct source *from, uint8
         is_taken = receive_reply(client, from, wire_type, body);
     else if (wire_type == WIRE_MEMBERS_REPLY)
         is_taken = receive_members(client, from, body);
+    else if (wire_type == WIRE_BACKUP_REPLY)
+        is_taken = backup_receive(client, from, body);
     else if (wire_type == WIRE_MISSING)
         is_taken = large_missing(client, from, body);
     if (!is_taken)

@@ -52,9 +52,9 @@ size_t replica_arena_bytes(const struct replica_options *options)
     struct replica sized = {0}; /* for the options that a replica fills in */
     replica_fill_options(&sized, options);
     return sizeof(struct replica) + log_arena_bytes(log_file_size_bytes(&options->log)) +
-           replica_snapshot_arena_bytes(&sized) + replica_journal_arena_bytes(options) +
-           engine_arena_bytes(&sized.options.engine) + raft_size(&options->raft) +
-           REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing) +
+           replica_snapshot_arena_bytes(&sized) + replica_backup_arena_bytes(&sized) +
+           replica_journal_arena_bytes(options) + engine_arena_bytes(&sized.options.engine) +
+           raft_size(&options->raft) + REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing) +
            sent_appends_arena_bytes(RAFT_MEMBERS_MAX) +
            (size_t)64 * 1024; /* alignment of the parts */
 }
@@ -151,6 +151,7 @@ static enum error replica_open_parts(struct replica *replica, char *ret_reason, 
         error = replica_open_storage(replica, &snapshot, ret_reason, reason_size);
     if (error != OK)
         return error;
+    replica_backup_init(replica);
     error = open_raft(replica, &snapshot, ret_reason, reason_size);
     if (error != OK)
         return error;

@@ -83,6 +83,7 @@ struct replica_counters {
     uint64_t peers_set_back;
     uint64_t snapshot_blocks_tx;
     uint64_t snapshot_blocks_rx;
+    uint64_t backup_parts_tx;
 #define X(name) uint64_t drop_##name;
     REPLICA_DROP_LIST(X)
 #undef X

@@ -48,13 +48,12 @@ void replica_snapshot_offer(struct replica *replica, uint16_t peer)
     send_message(replica, to, &message);
 }
 
-/* The snapshot that is asked for, if it is still here. */
-static bool find(const struct replica *replica, const struct wire_snapshot_message *message,
-                 struct snapshot_info *ret_info)
+bool replica_snapshot_find(const struct replica *replica, uint64_t id,
+                           struct snapshot_info *ret_info)
 {
-    if (snapshots_newest(replica->snapshot.files, ret_info) && ret_info->label.id == message->id)
+    if (snapshots_newest(replica->snapshot.files, ret_info) && ret_info->label.id == id)
         return true;
-    return snapshots_older(replica->snapshot.files, ret_info) && ret_info->label.id == message->id;
+    return snapshots_older(replica->snapshot.files, ret_info) && ret_info->label.id == id;
 }
 
 static void receive_ask(struct replica *replica, uint16_t sender,
@@ -62,7 +61,7 @@ static void receive_ask(struct replica *replica, uint16_t sender,
 {
     const struct address *to = replica_peer_address(replica, sender);
     struct snapshot_info info;
-    if (!find(replica, message, &info)) {
+    if (!replica_snapshot_find(replica, message->id, &info)) {
         replica_snapshot_offer(replica, sender); /* overwritten meanwhile: there is a newer one */
         return;
     }

@@ -99,6 +99,7 @@ struct replica {
     uint64_t room_births[VOTER_ID_MAX + 1]; /* by node id: the storage that has told its room */
     uint64_t configuration_version;         /* that they are of */
     struct replica_snapshot snapshot;
+    struct replica_backup backup;
     uint64_t births[IDENTITY_BIRTHS_MAX]; /* that the storages of this node had */
     uint64_t formed;                      /* by the identity: their cluster; 0: none yet */
     uint64_t
@@ -281,6 +282,17 @@ void replica_answer_operator(struct replica *replica, const struct address *to,
                              const struct replica_answer *answer);
 void replica_answer_members(struct replica *replica, const struct address *to, struct span body);
 void replica_answer_replace(struct replica *replica, const struct address *to, struct span body);
+
+/* replica_backup.c */
+
+size_t replica_backup_arena_bytes(const struct replica *sized);
+/* The files of the snapshots are open, or there are none. */
+void replica_backup_init(struct replica *replica);
+/* A client waits for a newer snapshot. */
+bool replica_backup_is_wanted(const struct replica *replica);
+/* One was begun. */
+void replica_backup_note_begun(struct replica *replica);
+void replica_answer_backup(struct replica *replica, const struct address *to, struct span body);
 
 /* replica_status.c */
 

@@ -219,6 +219,9 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
     case WIRE_CHANGE:
         replica_answer_change(replica, &message->from, message->body);
         return;
+    case WIRE_BACKUP:
+        replica_answer_backup(replica, &message->from, message->body);
+        return;
     default:
         replica->counters.drop_type++;
         return;

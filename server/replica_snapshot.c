@@ -150,7 +150,8 @@ static bool is_due(const struct replica *replica)
     size_t capacity_bytes = log_capacity_bytes(replica->log);
     bool is_short =
         replica_is_short_of_room(replica) || replica_snapshot_is_short_of_terms(replica);
-    if ((snapshot->appended_bytes < capacity_bytes / LOG_PARTS && !is_short) ||
+    if ((snapshot->appended_bytes < capacity_bytes / LOG_PARTS && !is_short &&
+         !replica_backup_is_wanted(replica)) ||
         engine_snapshot_is_running(replica->engine) || replica_lacks_capacity(replica))
         return false;
     if (has_both(replica, is_short) || replica_snapshot_is_offered(replica))
@@ -176,6 +177,7 @@ static enum error take_begin(struct replica *replica)
     const struct snapshot_sink sink = {
         .room_bytes = sink_room_bytes, .write = sink_write, .context = snapshot->files};
     engine_snapshot_begin(replica->engine, &sink);
+    replica_backup_note_begun(replica);
     snapshot->appended_bytes = 0;
     snapshot->is_polled = true;
     snapshot->phase = REPLICA_SNAPSHOT_TAKING;

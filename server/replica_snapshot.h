@@ -53,6 +53,18 @@ struct replica_snapshot {
     uint8_t *block;       /* SNAPSHOT_BLOCK_BYTES */
 };
 
+/* replica_backup.c: what clients have asked for. */
+struct replica_backup {
+    uint64_t wanted_index;  /* a snapshot of this record or a later one is to be taken; 0: none */
+    uint64_t take_again_ns; /* not before */
+    uint64_t next_part_ns;  /* at the configured rate */
+    /* The block that was read last; none: raw is empty. */
+    uint64_t id;
+    uint32_t number;
+    struct span raw;
+    uint8_t *block; /* SNAPSHOT_BLOCK_BYTES */
+};
+
 size_t replica_snapshot_arena_bytes(const struct replica *sized);
 /* Opens the files and finds the snapshot to begin with: *ret_info, index 0: none. */
 MUST_USE enum error replica_snapshot_open(struct replica *replica, struct snapshot_info *ret_info,
@@ -80,6 +92,9 @@ uint64_t replica_snapshot_deadline_ns(const struct replica *replica);
 
 /* Offers the newest one to a peer that needs what the log no longer has. */
 void replica_snapshot_offer(struct replica *replica, uint16_t peer);
+/* The snapshot with this id, if it is still here. */
+bool replica_snapshot_find(const struct replica *replica, uint64_t id,
+                           struct snapshot_info *ret_info);
 /* A message of that kind from a peer. */
 void replica_snapshot_receive(struct replica *replica, uint16_t sender, struct span body);
 /* A leader has lately offered a snapshot that this node needs: none of its own is begun. */

@@ -7,6 +7,7 @@
 #ifndef POLLUX_WIRE_WIRE_H
 #define POLLUX_WIRE_WIRE_H
 
+#include "wire/wire_backup.h"
 #include "wire/wire_hello.h"
 #include "wire/wire_members.h"
 #include "wire/wire_missing.h"

@@ -101,7 +101,7 @@ uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
 
 static bool type_is_known(uint8_t type)
 {
-    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_CHANGE_REPLY);
+    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_BACKUP_REPLY);
 }
 
 /* Whose packet it is: the checks that need no look at the pieces. */

@@ -58,6 +58,8 @@ enum wire_type {
     WIRE_PRESENCE, /* between nodes, also strangers: wire_presence.h */
     WIRE_CHANGE,   /* operator: change which nodes are wanted as members; wire_members.h */
     WIRE_CHANGE_REPLY,
+    WIRE_BACKUP, /* operator: a snapshot, and parts of its blocks; wire_backup.h */
+    WIRE_BACKUP_REPLY,
 };
 
 /* What all packets of one message have in common. */
