@@ -27,6 +27,8 @@ enum long_option {
     OPTION_FILE,
     OPTION_FORMAT,
     OPTION_LEASE,
+    OPTION_RATE,
+    OPTION_CONFIG,
     OPTION_VERSION,
 };
 
@@ -45,6 +47,8 @@ static const struct option long_options[] = {
     {"file", required_argument, NULL, OPTION_FILE},
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"lease", required_argument, NULL, OPTION_LEASE},
+    {"rate", required_argument, NULL, OPTION_RATE},
+    {"config", required_argument, NULL, OPTION_CONFIG},
     {"relaxed", no_argument, NULL, OPTION_RELAXED},
     {"blocking", no_argument, NULL, OPTION_BLOCKING},
     {"absent", no_argument, NULL, OPTION_ABSENT},
@@ -96,6 +100,26 @@ bool cli_duration_parse(const char *text, uint64_t *ret_ns)
             *ret_ns = count * units[i].ns;
             return true;
         }
+    }
+    return false;
+}
+
+bool cli_size_parse(const char *text, uint64_t *ret_bytes)
+{
+    static const struct {
+        const char *name;
+        uint64_t bytes;
+    } units[] = {{"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+    char *end;
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    unsigned long long count = strtoull(text, &end, 10);
+    if (errno != 0 || count == 0)
+        return false;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(end, units[i].name) == 0)
+            return !__builtin_mul_overflow((uint64_t)count, units[i].bytes, ret_bytes);
     }
     return false;
 }
@@ -160,6 +184,18 @@ static bool log_format_parse(const char *text, bool *ret_is_integer)
     return true;
 }
 
+/* Options of `backup` and `restore`. */
+static bool option_of_backup(struct cli_arguments *arguments, int option, const char *value,
+                             const struct reason *reason)
+{
+    if (option == OPTION_CONFIG) {
+        arguments->config = value;
+        return true;
+    }
+    return cli_size_parse(value, &arguments->rate_bytes) ||
+           fail_argument(reason, "--rate %s: not a size such as 512KiB or 16MiB", value);
+}
+
 /* Options of `logs` that carry a text. */
 static bool option_of_logs(struct cli_arguments *arguments, int option, const char *value,
                            const struct reason *reason)
@@ -213,6 +249,9 @@ static bool option_with_value(struct cli_arguments *arguments, int option, const
     case OPTION_MIN_INDEX:
         return index_parse(value, &arguments->min_index) ||
                fail_argument(reason, "--min-index %s: not an index, from 1", value);
+    case OPTION_RATE:
+    case OPTION_CONFIG:
+        return option_of_backup(arguments, option, value, reason);
     default:
         return option_of_logs(arguments, option, value, reason);
     }
@@ -305,6 +344,10 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
         return fail_argument(&reason, "--learner: only of member add");
     if (arguments->is_no_wait && !is_member)
         return fail_argument(&reason, "--no-wait: only of member add, promote, remove and update");
+    if (arguments->rate_bytes != 0 && strcmp(arguments->command, "backup") != 0)
+        return fail_argument(&reason, "--rate: only of backup");
+    if (arguments->config != NULL && strcmp(arguments->command, "restore") != 0)
+        return fail_argument(&reason, "--config: only of restore");
     if (arguments->lease_ns != 0 && !is_logs)
         return fail_argument(&reason, "--lease: only of logs take and logs follow");
     return true;

@@ -39,6 +39,8 @@ struct cli_arguments {
     int file_count;
     bool is_integer_format; /* of the timestamps of logs; else RFC 3339 */
     uint64_t lease_ns;      /* 0: none */
+    uint64_t rate_bytes;    /* of backup, a second; 0: the command's own */
+    const char *config;     /* of restore: the node's configuration; NULL: not given */
 };
 
 /*
@@ -51,6 +53,9 @@ bool cli_arguments_parse(int argc, char **argv, struct cli_arguments *ret_argume
 /* False, and a message that names the option in ret_reason, when one is given that the command
  * would ignore and its caller count on. */
 bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, size_t reason_size);
+
+/* "64KiB", "16MiB", "1GiB", "512B". False: none of these, or zero. */
+bool cli_size_parse(const char *text, uint64_t *ret_bytes);
 
 /* "250ms", "2s", "100us", "5000ns"; a number alone is milliseconds. False: none of these, or
  * zero. */

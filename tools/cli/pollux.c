@@ -10,7 +10,7 @@
 
 #define TIMEOUT_NS (UINT64_C(1000) * 1000 * 1000)
 
-static const char help[] =
+static const char help_of_commands[] =
     "usage: pollux [OPTIONS] COMMAND [OPERANDS]\n"
     "\n"
     "Commands on keys:\n"
@@ -44,7 +44,11 @@ static const char help[] =
     "  member update NODE ADDRESS the node is at another address\n"
     "  member replace NODE take the storage that NODE has now in place of the one that it lost\n"
     "  shard KEY           print the number of the shard that the key belongs to\n"
-    "\n"
+    "  backup FILE         copy the state of all shards to FILE, while the cluster runs (- is\n"
+    "                      standard output); again after an interrupt: goes on\n"
+    "  backup verify FILE  read a backup, and tell what is in it or where it is damaged\n"
+    "\n";
+static const char help_of_options[] =
     "Options:\n"
     "  -e, --endpoints HOST:PORT,...  all nodes (also --servers; default: $POLLUX_ENDPOINTS)\n"
     "  -c, --cluster NAME             the cluster's name (default: $POLLUX_CLUSTER)\n"
@@ -61,6 +65,7 @@ static const char help[] =
     "      --learner                  member add: it gets everything, and never counts\n"
     "      --no-wait                  member: return as soon as the cluster has noted it\n"
     "      --yes                      member replace: do not ask\n"
+    "      --rate SIZE                backup: at most so much a second; default: 16MiB\n"
     "      --raw                      print a value without a newline behind it\n"
     "      --server NAME              logs: whose\n"
     "      --file FILE                logs: one on each line, timestamp first; again for the next\n"
@@ -76,11 +81,14 @@ static const char help[] =
     "  3 timeout: it did not take effect, for sure   7 this machine is out of memory or sockets\n";
 
 static const struct cli_command commands[] = {
-    {"get", 1, 1, cli_get},     {"set", 1, 2, cli_set},           {"swap", 1, 3, cli_swap},
-    {"del", 1, 1, cli_del},     {"resolve", 1, 1, cli_resolve},   {"load", 1, 1, cli_load},
-    {"check", 1, 1, cli_check}, {"status", 0, 0, cli_status},     {"counters", 0, 0, cli_counters},
-    {"ping", 0, 0, cli_ping},   {"transfer", 0, 1, cli_transfer}, {"logs", 1, 2, cli_logs},
-    {"shard", 1, 1, cli_shard}, {"config", 1, 4, cli_config},     {"member", 1, 3, cli_member},
+    {"get", 1, 1, cli_get},           {"set", 1, 2, cli_set},
+    {"swap", 1, 3, cli_swap},         {"del", 1, 1, cli_del},
+    {"resolve", 1, 1, cli_resolve},   {"load", 1, 1, cli_load},
+    {"check", 1, 1, cli_check},       {"status", 0, 0, cli_status},
+    {"counters", 0, 0, cli_counters}, {"ping", 0, 0, cli_ping},
+    {"transfer", 0, 1, cli_transfer}, {"logs", 1, 2, cli_logs},
+    {"shard", 1, 1, cli_shard},       {"config", 1, 4, cli_config},
+    {"member", 1, 3, cli_member},     {"backup", 1, 2, cli_backup},
 };
 
 int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)
@@ -156,6 +164,12 @@ static const struct cli_command *command_find(const char *name)
     return NULL;
 }
 
+/* The command asks no node; its client is NULL. */
+static bool is_offline(const struct cli_arguments *arguments)
+{
+    return strcmp(arguments->command, "backup") == 0 && arguments->operand_count == 2;
+}
+
 /* NULL: an error was printed. */
 static const struct cli_command *command_check(const struct cli_arguments *arguments)
 {
@@ -179,6 +193,8 @@ static const struct cli_command *command_check(const struct cli_arguments *argum
         cli_usage_error(arguments, "%s", reason);
         command = NULL;
     }
+    if (command != NULL && is_offline(arguments))
+        return command;
     if (command != NULL && arguments->endpoints == NULL) {
         cli_usage_error(arguments, "no endpoints: give -e HOST:PORT,... or POLLUX_ENDPOINTS");
         command = NULL;
@@ -257,7 +273,8 @@ int main(int argc, char **argv)
         return CLI_EXIT_USAGE;
     }
     if (arguments.is_help) {
-        fputs(help, stdout);
+        fputs(help_of_commands, stdout);
+        fputs(help_of_options, stdout);
         return 0;
     }
     if (arguments.is_version) {
@@ -265,5 +282,7 @@ int main(int argc, char **argv)
         return 0;
     }
     const struct cli_command *command = command_check(&arguments);
-    return command == NULL ? CLI_EXIT_USAGE : run(command, &arguments);
+    if (command == NULL)
+        return CLI_EXIT_USAGE;
+    return is_offline(&arguments) ? command->run(NULL, &arguments) : run(command, &arguments);
 }
