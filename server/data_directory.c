@@ -206,6 +206,37 @@ enum error data_directory_read(const struct config *config, struct node_identity
     return error;
 }
 
+enum error data_directory_recall(const char *path, struct config *ret_config,
+                                 char ret_text[DATA_DIRECTORY_TEXT_BYTES])
+{
+    struct config config = {0};
+    struct node_identity identity;
+    char name[PATH_MAX];
+    if (strlen(path) >= sizeof(config.directory)) {
+        snprintf(ret_text, DATA_DIRECTORY_TEXT_BYTES, "%.300s: the path is too long", path);
+        return ERR_NOT_FOUND;
+    }
+    memcpy(config.directory, path, strlen(path) + 1);
+    data_directory_identity_path(&config, name, sizeof(name));
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        describe_missing(&config, ret_text);
+        return ERR_NOT_FOUND;
+    }
+    if (fd < 0)
+        return data_directory_refuse(name, "open", ret_text);
+    enum error error = read_identity(fd, name, &identity, ret_text);
+    close(fd);
+    if (error != OK)
+        return error;
+    config.id = identity.node;
+    config.shard_count = identity.shard_count;
+    config.medium = identity.medium;
+    snprintf(config.cluster, sizeof(config.cluster), "%s", identity.cluster);
+    *ret_config = config;
+    return OK;
+}
+
 static enum error lock(const struct config *config, int fd, char *text)
 {
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)

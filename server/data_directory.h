@@ -11,6 +11,7 @@
 #ifndef POLLUX_SERVER_DATA_DIRECTORY_H
 #define POLLUX_SERVER_DATA_DIRECTORY_H
 
+#include "pmem/log.h"
 #include "pmem/node_identity.h"
 #include "server/config.h"
 
@@ -48,6 +49,14 @@ MUST_USE enum error data_directory_read(const struct config *config,
                                         struct node_identity *ret_identity,
                                         char ret_text[DATA_DIRECTORY_TEXT_BYTES]);
 
+/*
+ * What the directory itself says: fills directory, id, cluster, shard_count and medium, and leaves
+ * the rest zero. For tools that have directories and no configuration. Errors as
+ * data_directory_read; ERR_NOT_FOUND also when the path is too long.
+ */
+MUST_USE enum error data_directory_recall(const char *path, struct config *ret_config,
+                                          char ret_text[DATA_DIRECTORY_TEXT_BYTES]);
+
 /* Asks the medium, with a file of its own that is gone on return. As medium_open, and ERR_SYNC. */
 MUST_USE enum error data_directory_probe(const struct config *config,
                                          struct data_directory_probe *ret_probe,
@@ -68,6 +77,9 @@ MUST_USE enum error data_directory_open(const struct config *config,
  */
 MUST_USE enum error data_directory_move(const struct config *config,
                                         char ret_text[DATA_DIRECTORY_TEXT_BYTES]);
+
+/* Whose the storage of a shard is. */
+struct log_identity data_directory_owner(const struct config *config, uint16_t shard);
 
 void data_directory_close(struct data_directory *directory);
 

@@ -33,9 +33,6 @@ MUST_USE enum error data_directory_check_medium(const struct config *config,
 /* Whether each shard has the identity of its storage. */
 MUST_USE enum error data_directory_check_shards(const struct config *config, char *text);
 
-/* Whose the storage of a shard is. */
-struct log_identity data_directory_owner(const struct config *config, uint16_t shard);
-
 /* The file `identity`. */
 void data_directory_identity_path(const struct config *config, char *ret_path, size_t path_size);
 

@@ -38,6 +38,9 @@ int cli_member(struct plx_client *client, const struct cli_arguments *arguments)
 /* cli_backup.c: `backup FILE`, `backup verify FILE` */
 int cli_backup(struct plx_client *client, const struct cli_arguments *arguments);
 
+/* cli_rescue.c: needs no cluster. Returns only if the program cannot be run. */
+int cli_rescue(char **argv);
+
 /* cli_load.c */
 int cli_load(struct plx_client *client, const struct cli_arguments *arguments);
 int cli_check(struct plx_client *client, const struct cli_arguments *arguments);

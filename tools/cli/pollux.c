@@ -43,6 +43,8 @@ static const char help_of_commands[] =
     "  member remove NODE         let the node count no more\n"
     "  member update NODE ADDRESS the node is at another address\n"
     "  member replace NODE take the storage that NODE has now in place of the one that it lost\n"
+    "  rescue DIRECTORY...  put a cluster that has lost its majority for good together anew, from\n"
+    "                      the data directories that are left; see pollux rescue --help\n"
     "  shard KEY           print the number of the shard that the key belongs to\n"
     "  backup FILE         copy the state of all shards to FILE, while the cluster runs (- is\n"
     "                      standard output); again after an interrupt: goes on\n"
@@ -268,6 +270,8 @@ int main(int argc, char **argv)
 {
     struct cli_arguments arguments;
     char reason[256];
+    if (argc > 1 && strcmp(argv[1], "rescue") == 0)
+        return cli_rescue(argv + 1);
     if (!cli_arguments_parse(argc, argv, &arguments, reason, sizeof(reason))) {
         fprintf(stderr, "pollux: %s\n", reason);
         return CLI_EXIT_USAGE;
