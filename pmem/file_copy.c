@@ -84,6 +84,20 @@ static bool pages_read(struct file_copy *copy, size_t from, size_t to)
     return has_changed;
 }
 
+/* Behind the end of the file. What was never read is zero already. */
+static bool rest_take(struct file_copy *copy, size_t from, size_t to)
+{
+    static const uint8_t zeros[PAGE_BYTES];
+    bool has_changed = false;
+    for (size_t at = from; at < to; at += PAGE_BYTES) {
+        uint8_t *state = &copy->pages[at / PAGE_BYTES];
+        if (*state == PAGE_READ || *state == PAGE_UNREADABLE)
+            has_changed |= page_take(copy, at, zeros, PAGE_CUT_OFF);
+        *state = PAGE_CUT_OFF;
+    }
+    return has_changed;
+}
+
 bool file_copy_read(struct file_copy *copy, size_t from, size_t to)
 {
     bool has_changed = false;
@@ -97,7 +111,10 @@ bool file_copy_read(struct file_copy *copy, size_t from, size_t to)
             has_changed |= pages_read(copy, at, step_end);
         else
             has_changed |= step_take(copy, at, step_end, step, (size_t)got_bytes);
+        bool has_ended = got_bytes >= 0 && (size_t)got_bytes < step_end - at;
         at = step_end;
+        if (has_ended)
+            return rest_take(copy, at, end) || has_changed;
     }
     return has_changed;
 }

@@ -58,6 +58,8 @@ enum error journal_bank_inspect(struct journal_bank *bank)
     /* Whatever else is found in a bank whose wipe was begun is a chance resemblance. */
     if (log_is_wiping(bank->log))
         return OK;
+    if (log_first_index(bank->log) > 1)
+        return ERR_MAGIC; /* no bank drops its begin */
     for (uint64_t index = 1; index <= last_index; index++) {
         struct log_record record;
         log_read(bank->log, index, &record);

@@ -44,7 +44,8 @@ static void bank_take(struct journal_view *view, uint32_t number)
     bank->generation = contents->generation;
     bank->series = contents->series;
     bank->last_seq = contents->last_seq;
-    for (uint64_t index = 1; bank->error == OK && index <= log->last_index; index++)
+    bool has_entries = bank->error == OK && !bank->is_wiping;
+    for (uint64_t index = 1; has_entries && index <= log->last_index; index++)
         bank->entries += journal_bank_read(contents, index, &seq, &payload);
 }
 
@@ -128,7 +129,7 @@ bool journal_view_next(const struct journal_view *view, uint32_t bank, uint64_t 
                        uint64_t *ret_seq, struct span *ret_payload)
 {
     CHECK(bank < JOURNAL_BANKS);
-    if (view->logs[bank] == NULL || view->banks[bank].error != OK)
+    if (view->logs[bank] == NULL || view->banks[bank].error != OK || view->banks[bank].is_wiping)
         return false;
     const struct journal_bank *contents = &view->contents[bank];
     uint64_t last_index = log_last_index(contents->log);

@@ -15,7 +15,7 @@ static void header_tell(const struct log_view *view, const struct finding_sink *
 {
     const uint8_t *data = view->copy.data;
     struct log_header header;
-    if (view->state.is_header_lost && recovery_is_zero(data, 0, LOG_STATE_OFFSET)) {
+    if (view->state.is_header_lost && recovery_is_zero(data, 0, view->copy.size_bytes)) {
         log_place_tell(sink, FINDING_DAMAGED, 0, LOG_STATE_OFFSET,
                        "header: zero, as of a file that was never finished");
         return;
