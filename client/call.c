@@ -180,6 +180,18 @@ struct plx_response call_resolve(struct plx_client *client, const struct plx_tok
     /* A token is worth waiting for: as long as the operation's own fence would have been. */
     if (op.call.timeout_ns == 0)
         op.call.timeout_ns = time_after(client->options.timeout_ns, client->options.fence_wait_ns);
+    uint64_t until_ns = call_until(client, &op.call);
+    enum plx_outcome outcome = PLX_E_ARGUMENT;
+    client_lock(client);
+    if (!client->is_in_callback)
+        outcome = cluster_check_token(client, token, until_ns, epoch);
+    if (client->now_ns < until_ns)
+        op.call.timeout_ns = until_ns - client->now_ns;
+    client_unlock(client);
+    if (outcome == PLX_UNKNOWN)
+        return (struct plx_response){.outcome = outcome, .token = *token};
+    if (outcome != PLX_OK)
+        return (struct plx_response){.outcome = outcome};
     return sync_run(client, &op, token, epoch);
 }
 

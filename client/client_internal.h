@@ -47,6 +47,7 @@ struct plx_client {
 
     struct endpoint endpoints[PLX_ENDPOINTS_MAX];
     uint32_t endpoint_count;
+    struct cluster kept; /* client/cluster.h */
 
     struct shard_state *shards; /* SHARDS_MAX, by their numbers */
     uint16_t shard_count;       /* 0: not known yet */

@@ -6,6 +6,7 @@
 #define POLLUX_CLIENT_ENDPOINT_H
 
 #include "base/address.h"
+#include "client/cluster.h"
 #include "client/include/pollux.h"
 
 #define ENDPOINT_NAME_SIZE 128
@@ -13,6 +14,8 @@
 struct endpoint {
     char name[ENDPOINT_NAME_SIZE]; /* as it was given */
     struct address address;        /* of shard 0 */
+    uint64_t incarnation;          /* in which the node told its cluster; 0: it has not */
+    struct cluster cluster;
 };
 
 /* Reads "host:port,host:port" into the handle's endpoints. PLX_E_ARGUMENT with a reason. */

@@ -13,7 +13,8 @@ int32_t leader_endpoint(const struct plx_client *client, const struct shard_stat
     for (uint32_t i = 0; i < client->endpoint_count; i++) {
         const struct member *member = &shard->members[i];
         if (member->leading_ns == 0 ||
-            client->now_ns - member->leading_ns > client->options.leader_fresh_ns)
+            client->now_ns - member->leading_ns > client->options.leader_fresh_ns ||
+            !member_counts(client, shard, i))
             continue;
         /* A deposed leader that does not know yet has a lower term. */
         if (best < 0 || member->term > shard->members[best].term)
@@ -57,6 +58,9 @@ void leader_confirmed(struct plx_client *client, struct shard_state *shard, uint
 {
     struct member *leader = &shard->members[endpoint];
     leader->leading_ns = client->now_ns;
+    if (!member_counts(client, shard, endpoint))
+        return;
+    cluster_adopt(client, endpoint);
     if (leader_endpoint(client, shard) == (int32_t)endpoint &&
         (shard->last_leader != (int32_t)endpoint || shard->last_leader_term < leader->term)) {
         shard->last_leader = (int32_t)endpoint;
@@ -148,6 +152,18 @@ void member_ask(struct plx_client *client, struct shard_state *shard, uint16_t n
     }
 }
 
+/* What a node of the handle's cluster says in its answer to a hello. */
+static void member_tells(struct plx_client *client, struct shard_state *shard, uint32_t at,
+                         const struct wire_hello_reply *reply)
+{
+    const struct pending_news news = {reply->series, reply->journal_done_seq,
+                                      reply->is_series_alone};
+    client->session_ttl_ns = reply->session_ttl_ns;
+    shard_count_told(client, reply->shard_count);
+    member_heard(shard, at);
+    member_journal_done(client, shard, at, &news, reply->applied_index);
+}
+
 void member_hello_reply(struct plx_client *client, struct shard_state *shard, uint32_t at,
                         const struct wire_hello_reply *reply)
 {
@@ -158,16 +174,13 @@ void member_hello_reply(struct plx_client *client, struct shard_state *shard, ui
         return;
     }
     member->nonce = 0;
-    client->session_ttl_ns = reply->session_ttl_ns;
-    shard_count_told(client, reply->shard_count);
     member_is_node(member, reply->node);
     member->incarnation = reply->incarnation;
     member->term = reply->term;
     member->heard_ns = client->now_ns;
-    member_heard(shard, at);
-    const struct pending_news news = {reply->series, reply->journal_done_seq,
-                                      reply->is_series_alone};
-    member_journal_done(client, shard, at, &news, reply->applied_index);
+    cluster_told(client, shard, at, reply);
+    if (member_counts(client, shard, at))
+        member_tells(client, shard, at, reply);
     if (reply->has_fresh_quorum)
         leader_confirmed(client, shard, at);
     else

@@ -19,6 +19,7 @@ struct shard_state;
 struct member {
     uint16_t node;        /* 0: not known yet */
     uint64_t incarnation; /* 0: not known yet */
+    bool is_formed;       /* it knows members of the shard, and so a cluster */
     uint64_t term;
     uint64_t leading_ns; /* when it last said that it leads with a quorum; 0: it does not */
     uint64_t greeted_ns;

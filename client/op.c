@@ -199,6 +199,8 @@ static void op_end_in_session(struct plx_client *client, const struct op *op,
     if (op->session == 0 || op->class != CLASS_WRITE)
         return;
     struct plx_token token = {.cluster_id = client->cluster_id,
+                              .cluster = client->kept.number,
+                              .era = client->kept.era,
                               .session = op->session,
                               .seq = op->seq,
                               .shard = op->shard != NULL ? op->shard->number : op->token_shard};

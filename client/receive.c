@@ -1,6 +1,15 @@
 /* What arrives, told apart by its type. Whatever does not decode is counted and dropped. */
 #include "client/client_internal.h"
 
+/* The answer to a question about one node. Whichever cluster it is of, the caller gets it. */
+static void node_told(struct plx_client *client, const struct source *from,
+                      const struct wire_hello_reply *reply)
+{
+    bool is_of_us = client->kept.number == 0 || client->kept.number == reply->cluster;
+    if (from->shard != 0 || reply->cluster == 0 || is_of_us)
+        shard_count_told(client, reply->shard_count);
+}
+
 static bool receive_hello_reply(struct plx_client *client, const struct source *from,
                                 uint8_t wire_type, struct span body)
 {
@@ -12,7 +21,7 @@ static bool receive_hello_reply(struct plx_client *client, const struct source *
     if (wire_type == WIRE_HELLO_REPLY && end != body.size_bytes)
         return false;
     if (exchange_takes(client, from, wire_type, reply.nonce, body))
-        shard_count_told(client, reply.shard_count);
+        node_told(client, from, &reply);
     else if (wire_type == WIRE_HELLO_REPLY && shard != NULL)
         member_hello_reply(client, shard, from->endpoint, &reply);
     return true;

@@ -254,6 +254,12 @@ void reply_receive(struct plx_client *client, const struct source *from, bool is
         client->statistics.replies_late++;
         return;
     }
+    struct wire_reply changed = *reply;
+    if (is_read && reply->incarnation != shard->members[from->endpoint].incarnation) {
+        /* It may be a node of another cluster by now: it says so before it is listened to. */
+        changed.status = WIRE_STATUS_INCARNATION;
+        reply = &changed;
+    }
     round_trip_sample(client, shard, transmission);
     reply_note_node(client, shard, from->endpoint, reply, !is_read);
     if (reply->status != WIRE_STATUS_OK)

@@ -23,6 +23,9 @@ void note_seen_index(struct shard_state *shard, uint64_t index);
 /* The answer to a read. */
 void read_outcome(struct plx_client *client, struct op *op, const struct wire_reply *reply,
                   const struct wire_reply_op *wire);
+/* The op's session is gone. What was never executed begins anew in another session; the rest nobody
+ * can know. `is_undone`: nothing of the operation was executed, as the node remembers. */
+void write_without_session(struct plx_client *client, struct op *op, bool is_undone);
 /* The answer to a write that was sent then. */
 void write_outcome(struct plx_client *client, struct op *op, const struct wire_reply *reply,
                    const struct wire_reply_op *wire, uint64_t sent_ns);

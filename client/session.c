@@ -141,7 +141,8 @@ void plx_forget(struct plx_client *client, const struct plx_token *token)
     client_lock(client);
     struct shard_state *shard = shard_find(client, token->shard);
     struct session *session = shard == NULL ? NULL : session_find(shard, token->session);
-    if (session != NULL && token->cluster_id == client->cluster_id && session->pins > 0 &&
+    if (session != NULL && token->cluster_id == client->cluster_id &&
+        token->cluster == client->kept.number && session->pins > 0 &&
         token->seq >= session->floor && token->seq < session->next_seq &&
         !seq_is_finished(session, token->seq)) {
         session->pins--;
@@ -169,7 +170,9 @@ static int32_t session_endpoint(const struct plx_client *client, const struct sh
     int32_t leader = leader_endpoint(client, shard);
     if (leader >= 0)
         return leader;
-    bool is_known = shard->last_leader >= 0 && shard->members[shard->last_leader].incarnation != 0;
+    bool is_known = shard->last_leader >= 0 &&
+                    shard->members[shard->last_leader].incarnation != 0 &&
+                    member_counts(client, shard, (uint32_t)shard->last_leader);
     return is_known ? shard->last_leader : -1;
 }
 

@@ -66,14 +66,14 @@ enum plx_outcome plx_members(struct plx_client *client, size_t endpoint, uint16_
 {
     uint32_t epoch = cancel_epoch_of(client);
     client_lock(client);
-    uint8_t bytes[16];
+    uint8_t bytes[WIRE_MEMBERS_ASK_BYTES_MAX];
     struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
-    struct wire_hello asked = {.nonce = prng_next(&client->prng) | 1};
-    wire_hello_encode(&writer, &asked);
+    uint64_t number = prng_next(&client->prng) | 1;
+    wire_members_ask_encode(&writer, number);
     struct question question = {.to = {(uint32_t)endpoint, shard},
                                 .wire_type = WIRE_MEMBERS,
                                 .reply_type = WIRE_MEMBERS_REPLY,
-                                .number = asked.nonce,
+                                .number = number,
                                 .body = span_of(bytes, writer.size_bytes),
                                 .cancel_epoch = epoch};
     enum plx_outcome outcome = PLX_E_ARGUMENT;

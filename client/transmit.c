@@ -5,19 +5,24 @@
 #include "client/client_internal.h"
 #include "client/draft.h"
 
-/* Where new relaxed writes go. The node is asked first whether it still is who it was: a restart
- * that is noticed only by the write itself leaves its outcome unknown. -1: it has not answered
- * yet. */
-static int32_t preferred_endpoint(struct plx_client *client, struct shard_state *shard)
+/* Where new relaxed operations go: to a node that has said which cluster it is of. For a write
+ * (`must_be_fresh`) it is asked first whether it still is who it was: a restart that is noticed
+ * only by the write itself leaves its outcome unknown. -1: it has not answered yet. */
+static int32_t preferred_endpoint(struct plx_client *client, struct shard_state *shard,
+                                  bool must_be_fresh)
 {
     struct member *preferred = &shard->members[shard->preferred];
-    bool is_fresh = client->now_ns - preferred->heard_ns <= client->options.leader_fresh_ns;
-    if (preferred->incarnation != 0 && is_fresh)
+    bool is_fresh =
+        !must_be_fresh || client->now_ns - preferred->heard_ns <= client->options.leader_fresh_ns;
+    bool is_known = preferred->incarnation != 0 && is_fresh;
+    if (is_known && member_counts(client, shard, shard->preferred)) {
+        cluster_adopt(client, shard->preferred);
         return (int32_t)shard->preferred;
+    }
     bool is_late = client->now_ns - preferred->greeted_ns >= RTO_INITIAL_NS;
-    if (preferred->nonce != 0 && is_late)
+    if ((preferred->nonce != 0 && is_late) || member_is_stranger(client, shard, shard->preferred))
         shard->is_preferred_silent = true;
-    if (preferred->nonce == 0 || is_late)
+    if (is_late || (preferred->nonce == 0 && !is_known))
         member_greet(client, shard, shard->preferred);
     op_wake_at(client, client->now_ns + RTO_INITIAL_NS);
     return -1;
@@ -35,7 +40,7 @@ static int32_t relaxed_endpoint(struct plx_client *client, struct op *op)
         op_wake_at(client, client->now_ns + RTO_INITIAL_NS);
         return -1;
     }
-    op->endpoint = preferred_endpoint(client, op->shard);
+    op->endpoint = preferred_endpoint(client, op->shard, true);
     if (op->endpoint >= 0)
         op->incarnation = op->shard->members[op->endpoint].incarnation;
     return op->endpoint;
@@ -46,7 +51,7 @@ static int32_t class_endpoint(struct plx_client *client, struct shard_state *sha
                               enum op_class class)
 {
     if (class == CLASS_RELAXED_READ)
-        return (int32_t)shard->preferred;
+        return preferred_endpoint(client, shard, false);
     int32_t leader = leader_endpoint(client, shard);
     if (leader < 0)
         leader_wanted(client, shard);

@@ -1,9 +1,7 @@
 /* Answers to writes and fences: an outcome ends its operation. */
 #include "client/client_internal.h"
 
-/* The session is gone. What was never executed begins anew in another; the rest nobody can know.
- * `is_undone`: nothing of the operation was executed, as the node remembers. */
-static void write_without_session(struct plx_client *client, struct op *op, bool is_undone)
+void write_without_session(struct plx_client *client, struct op *op, bool is_undone)
 {
     session_expired(op->shard, op->session);
     if (is_undone)

@@ -188,6 +188,9 @@ struct engine_view {
     uint8_t membership;  /* enum wire_membership */
     bool is_removed;     /* this node was a member, and is none any more */
     uint32_t node_count; /* voters; 0: as in the options */
+    uint64_t cluster;    /* of the configuration in force, which clients are told; 0: none */
+    uint64_t configuration_index;
+    uint32_t era;
 };
 
 /* Checksum of the replicated limits and of the state machine's version. */

@@ -76,13 +76,13 @@ static struct wire_member member_told(const struct replica *replica,
 
 void replica_answer_members(struct replica *replica, const struct address *to, struct span body)
 {
-    struct wire_hello question;
-    if (wire_hello_decode(body, &question) != OK) {
+    uint64_t number;
+    if (wire_members_ask_decode(body, &number) != OK) {
         replica->counters.drop_body++;
         return;
     }
     const struct raft_status *status = &replica->status;
-    struct wire_members members = {.number = question.nonce,
+    struct wire_members members = {.number = number,
                                    .birth = status->birth,
                                    .term = status->term,
                                    .last_index = status->last_index,

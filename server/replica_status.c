@@ -58,6 +58,9 @@ static void refresh_view(struct replica *replica)
         .membership = replica_membership(replica),
         .is_removed = replica_is_removed(replica),
         .node_count = replica->room_voters.count,
+        .cluster = replica->cluster_number,
+        .configuration_index = replica->configuration_index,
+        .era = replica->cluster.era,
     };
 }
 

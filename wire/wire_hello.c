@@ -26,7 +26,11 @@
  *   72  u64  journal done seq
  *   80  u64  lifetime of a session (ns): not 0
  *   88  u64  series of the journal seqs
- *   96       end. In a status reply the counters follow, up to the end of the message.
+ *   96  u64  cluster: 0 if the storage knows none
+ *  104  u64  index of the configuration in force
+ *  112  u32  era
+ *  116  [4]  zero
+ *  120       end. In a status reply the counters follow, up to the end of the message.
  *
  * Counter:
  *    0  u64  value
@@ -42,7 +46,7 @@
 #include "wire/wire_hello.h"
 
 #define HELLO_SIZE_BYTES          8
-#define HELLO_REPLY_SIZE_BYTES    96
+#define HELLO_REPLY_SIZE_BYTES    120
 #define COUNTER_HEADER_SIZE_BYTES 9
 #define COUNTER_NAME_BYTES_MAX    63
 #define TRANSFER_SIZE_BYTES       16
@@ -96,6 +100,9 @@ void wire_hello_reply_encode(struct wire_writer *writer, const struct wire_hello
     le64_store(to + 72, reply->journal_done_seq);
     le64_store(to + 80, reply->session_ttl_ns);
     le64_store(to + 88, reply->series);
+    le64_store(to + 96, reply->cluster);
+    le64_store(to + 104, reply->configuration_index);
+    le32_store(to + 112, reply->era);
 }
 
 #define FLAGS_ALL (FLAG_FRESH_QUORUM | FLAG_SUSPECT | FLAG_EMULATED | FLAG_SERIES_ALONE)
@@ -105,7 +112,7 @@ static enum error hello_reply_check(struct span bytes)
     const uint8_t *from = bytes.data;
     if (bytes.size_bytes < HELLO_REPLY_SIZE_BYTES)
         return ERR_SHORT;
-    if ((from[63] & ~FLAGS_ALL) != 0)
+    if ((from[63] & ~FLAGS_ALL) != 0 || !wire_is_zero(from + 116, 4))
         return ERR_RESERVED;
     uint16_t node = le16_load(from + 56);
     if (node == 0 || node > VOTER_ID_MAX || le16_load(from + 58) > VOTER_ID_MAX)
@@ -154,6 +161,9 @@ enum error wire_hello_reply_decode(struct span bytes, size_t *ret_end,
         .granularity = from[64],
         .is_emulated = (from[63] & FLAG_EMULATED) != 0,
         .membership = from[65],
+        .cluster = le64_load(from + 96),
+        .era = le32_load(from + 112),
+        .configuration_index = le64_load(from + 104),
     };
     return OK;
 }

@@ -61,6 +61,9 @@ struct wire_hello_reply {
     uint8_t granularity; /* enum medium_granularity of the log */
     bool is_emulated;
     uint8_t membership; /* enum wire_membership, of the storage */
+    uint64_t cluster;   /* number that the shard drew when it formed; 0: the storage knows none */
+    uint32_t era;       /* of it; low half */
+    uint64_t configuration_index; /* of the record in force; 0: none */
 };
 
 /* WIRE_STATUS has an empty body; the reply is a hello reply followed by named counters. */

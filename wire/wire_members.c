@@ -1,4 +1,8 @@
 /*
+ * Question for the members:
+ *    0  u64   number
+ *    8  [352] zero
+ *
  * Members, offset, size and meaning of each field:
  *    0  u64  number
  *    8  u64  birth of the answering node's storage
@@ -46,6 +50,7 @@
 #include "wire/wire_internal.h"
 #include "wire/wire_members.h"
 
+#define ASK_SIZE_BYTES     360
 #define HEAD_SIZE_BYTES    56
 #define MEMBER_SIZE_BYTES  48
 #define REPLACE_SIZE_BYTES 24
@@ -60,6 +65,27 @@
 static_assert(HEAD_SIZE_BYTES + RAFT_MEMBERS_MAX * MEMBER_SIZE_BYTES <=
                   PACKET_PAYLOAD_SIZE_BYTES_MAX,
               "all members fit one packet");
+static_assert(HEAD_SIZE_BYTES + RAFT_MEMBERS_MAX * MEMBER_SIZE_BYTES <= 3 * ASK_SIZE_BYTES,
+              "whoever gives another's address does not have it sent much more than he sends");
+
+void wire_members_ask_encode(struct wire_writer *writer, uint64_t number)
+{
+    uint8_t *to = wire_writer_grow(writer, ASK_SIZE_BYTES);
+    if (to == NULL)
+        return;
+    memset(to, 0, ASK_SIZE_BYTES);
+    le64_store(to, number);
+}
+
+enum error wire_members_ask_decode(struct span bytes, uint64_t *ret_number)
+{
+    if (bytes.size_bytes != ASK_SIZE_BYTES)
+        return bytes.size_bytes < ASK_SIZE_BYTES ? ERR_SHORT : ERR_TRAILING;
+    if (!wire_is_zero(bytes.data + 8, ASK_SIZE_BYTES - 8))
+        return ERR_RESERVED;
+    *ret_number = le64_load(bytes.data);
+    return OK;
+}
 
 static bool is_node(uint16_t node)
 {

@@ -36,7 +36,7 @@ struct wire_member {
     struct address address; /* zero: not known */
 };
 
-/* The answer to WIRE_MEMBERS, which has the body of a hello. */
+/* The answer to WIRE_MEMBERS. */
 struct wire_members {
     uint64_t number;              /* the question's nonce */
     uint64_t birth;               /* of the answering node's storage */
@@ -53,6 +53,14 @@ struct wire_members {
     uint32_t change;       /* number of the operator's last change that the configuration follows */
     struct wire_member members[RAFT_MEMBERS_MAX];
 };
+
+#define WIRE_MEMBERS_ASK_BYTES_MAX 512
+
+/* WIRE_MEMBERS: as large as it must be for the answer not to be many times larger, or a node would
+ * send much to whose address somebody else gave. */
+void wire_members_ask_encode(struct wire_writer *writer, uint64_t number);
+/* ERR_SHORT, ERR_TRAILING, ERR_RESERVED. */
+MUST_USE enum error wire_members_ask_decode(struct span bytes, uint64_t *ret_number);
 
 void wire_members_encode(struct wire_writer *writer, const struct wire_members *members);
 

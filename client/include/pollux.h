@@ -97,13 +97,15 @@ PLX_API struct plx_bytes plx_text(const char *text);
 
 /* Names one operation whose outcome is unknown. All fields zero: no token. */
 struct plx_token {
-    uint64_t cluster_id;
+    uint64_t cluster_id; /* of the cluster's name */
     uint64_t session;
     uint64_t seq;
     uint16_t shard;
+    uint32_t era;     /* that the cluster was in: pollux_cluster.h */
+    uint64_t cluster; /* its number */
 };
 
-#define PLX_TOKEN_TEXT_SIZE 72
+#define PLX_TOKEN_TEXT_SIZE 104
 
 /* Writes the text form, terminated by a zero byte. Any thread. */
 PLX_API void plx_token_format(const struct plx_token *token, char ret_text[PLX_TOKEN_TEXT_SIZE]);
@@ -269,8 +271,9 @@ PLX_API struct plx_response plx_swap(struct plx_client *client, struct plx_bytes
  * - PLX_TIMEOUT: the operation never took effect.
  * - PLX_UNKNOWN: no majority answered. Resolve the token again.
  * - PLX_E_SESSION_EXPIRED: the session has expired, and the outcome is lost. The operation cannot
- *   take effect any more. Read the key to see whether it had.
- * - PLX_E_ARGUMENT: the token is of another cluster.
+ *   take effect any more. Read the key to see whether it had. So it is, too, when an operator has
+ *   put the cluster together anew since.
+ * - PLX_E_ARGUMENT: the token is of another cluster, if only of one that has the same name.
  */
 PLX_API struct plx_response plx_resolve(struct plx_client *client, const struct plx_token *token,
                                         const struct plx_call *call);
@@ -571,6 +574,7 @@ PLX_API uint16_t plx_shard_of_key(struct plx_bytes key, uint16_t shard_count);
     X(unknowns_expired)       /* of these: because the session had expired */                      \
     X(sessions)               /* opened */                                                         \
     X(shard_count_mismatches) /* hellos answered with another number of shards than before */      \
+    X(strangers) /* answers of nodes of another cluster, or of an era that is over: not heeded */  \
     X(leader_changes)
 
 struct plx_statistics {

@@ -153,6 +153,9 @@ void engine_hello(const struct engine *engine, uint64_t nonce, struct wire_hello
         .granularity = view->granularity,
         .is_emulated = view->is_emulated,
         .membership = view->membership,
+        .cluster = view->cluster,
+        .era = view->era,
+        .configuration_index = view->configuration_index,
     };
 }
 

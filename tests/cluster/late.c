@@ -8,6 +8,7 @@
  * usage: late SERVERS CLUSTER
  */
 #include "client/include/pollux.h"
+#include "client/include/pollux_cluster.h"
 #include "wire/wire.h"
 
 #include <arpa/inet.h>
@@ -194,7 +195,13 @@ static bool is_never_repeated(size_t leader, uint64_t session)
     uint8_t again = ask_node(leader, session, &swap, &version);
     bool has_expired = await_expiry() && is_gone_everywhere(session, &swap);
     enum plx_outcome found = get(KEY);
-    const struct plx_token token = {cluster_id, session, 1, 0};
+    struct plx_cluster cluster;
+    plx_cluster(client, &cluster);
+    const struct plx_token token = {.cluster_id = cluster_id,
+                                    .session = session,
+                                    .seq = 1,
+                                    .era = cluster.era,
+                                    .cluster = cluster.number};
     enum plx_outcome resolved = plx_resolve(client, &token, &call).outcome;
     printf("first=%s deleted=%s retry=%s expired=%d found=%s resolved=%s\n",
            wire_outcome_name(first), plx_outcome_name(deleted), wire_outcome_name(again),

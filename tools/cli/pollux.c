@@ -1,7 +1,9 @@
 /* `pollux`: the command line client of a cluster. */
+#include "client/include/pollux_cluster.h"
 #include "tools/cli/cli_commands.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -244,6 +246,22 @@ void cli_cancel_on_interrupt(struct plx_client *client)
     signal(SIGTERM, on_interrupt);
 }
 
+/* Nodes of another cluster that has the same name, or of one of its eras that is over. */
+static void tell_strangers(struct plx_client *client)
+{
+    struct plx_cluster ours;
+    struct plx_cluster theirs;
+    plx_cluster(client, &ours);
+    for (size_t i = 0; i < plx_endpoint_count(client); i++) {
+        if (plx_endpoint_is_stranger(client, i, &theirs))
+            fprintf(stderr,
+                    "pollux: %s is ignored: its node belongs to cluster %016" PRIx64
+                    " (era %" PRIu32 "), the others to %016" PRIx64 " (era %" PRIu32
+                    "); correct the endpoints\n",
+                    plx_endpoint_name(client, i), theirs.number, theirs.era, ours.number, ours.era);
+    }
+}
+
 static int run(const struct cli_command *command, const struct cli_arguments *arguments)
 {
     struct plx_options options;
@@ -262,6 +280,7 @@ static int run(const struct cli_command *command, const struct cli_arguments *ar
     int code = command->run(client, arguments);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    tell_strangers(client);
     plx_close(client);
     return cli_print("", 0) ? code : plx_outcome_exit_code(PLX_E_IO);
 }

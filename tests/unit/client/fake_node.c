@@ -141,6 +141,8 @@ void fake_hello(struct fake *fake, uint64_t nonce)
                                      .shard_count = fake->shard_count,
                                      .lane_count = 1,
                                      .session_ttl_ns = fake->session_ttl_ns,
+                                     .cluster = fake->cluster,
+                                     .era = fake->era,
                                      .role = is_leader ? WIRE_ROLE_LEADER : WIRE_ROLE_FOLLOWER,
                                      .has_fresh_quorum = is_leader};
     wire_hello_reply_encode(&writer, &reply);

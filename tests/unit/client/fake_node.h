@@ -52,6 +52,8 @@ struct fake {
     uint64_t applied_index; /* as it says in every answer */
     uint64_t contact_age_us;
     uint64_t session_ttl_ns;
+    uint64_t cluster; /* 0: it knows none */
+    uint32_t era;
     uint64_t message_id;
     uint32_t lost_piece; /* of the next message that it sends; 0: none */
     struct arena arena;

@@ -111,7 +111,8 @@ static struct plx_response fake_swap(void *context, struct plx_bytes key,
     struct plx_response response = answer(store, outcome, call);
     if (play == PLAY_DONE_UNKNOWN || play == PLAY_UNDONE_UNKNOWN) {
         response = (struct plx_response){.outcome = PLX_UNKNOWN};
-        response.token = (struct plx_token){1, 2, (uint64_t)outcome + 1, 0};
+        response.token =
+            (struct plx_token){.cluster_id = 1, .session = 2, .seq = (uint64_t)outcome + 1};
     }
     pthread_mutex_unlock(&store->mutex);
     return response;

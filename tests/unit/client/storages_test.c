@@ -45,9 +45,9 @@ static void told_answer(struct told_node *node)
     if (fake->type == WIRE_MEMBERS) {
         uint8_t body[1400];
         struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
-        struct wire_hello question;
-        assert_int_equal(wire_hello_decode(fake->body, &question), OK);
-        struct wire_members told = members_told(fake, question.nonce);
+        uint64_t number;
+        assert_int_equal(wire_members_ask_decode(fake->body, &number), OK);
+        struct wire_members told = members_told(fake, number);
         wire_members_encode(&writer, &told);
         fake_send(fake, WIRE_MEMBERS_REPLY, span_of(body, writer.size_bytes));
     } else if (fake->type == WIRE_REPLACE) {

@@ -400,7 +400,8 @@ static void test_timeout_of_a_call_that_finds_the_window_full(void **state)
     struct plx_response response = plx_set(client, plx_text("other"), plx_text("1"), &call);
     assert_int_equal(response.outcome, PLX_TIMEOUT);
     assert_true(response.timeout);
-    struct plx_token token = {wire_cluster_id(FAKE_CLUSTER), FAKE_SESSION, 1, 0};
+    struct plx_token token = {
+        .cluster_id = wire_cluster_id(FAKE_CLUSTER), .session = FAKE_SESSION, .seq = 1};
     response = plx_resolve(client, &token, &call);
     assert_int_equal(response.outcome, PLX_UNKNOWN);
     assert_token_equal(&response.token, &token);

@@ -11,10 +11,19 @@
 static void test_token_text_round_trip(void **state)
 {
     (void)state;
-    static const struct plx_token tokens[] = {
-        {.cluster_id = 1, .session = 2, .seq = 3},
-        {.cluster_id = UINT64_MAX, .session = UINT64_MAX, .seq = UINT64_MAX, .shard = UINT16_MAX},
-        {.cluster_id = UINT64_C(0xABCDEF), .session = 1, .seq = 0x7FFF, .shard = 3}};
+    static const struct plx_token tokens[] = {{.cluster_id = 1, .session = 2, .seq = 3},
+                                              {.cluster_id = UINT64_MAX,
+                                               .session = UINT64_MAX,
+                                               .seq = UINT64_MAX,
+                                               .shard = UINT16_MAX,
+                                               .era = UINT32_MAX,
+                                               .cluster = UINT64_MAX},
+                                              {.cluster_id = UINT64_C(0xABCDEF),
+                                               .session = 1,
+                                               .seq = 0x7FFF,
+                                               .shard = 3,
+                                               .era = 2,
+                                               .cluster = 0xABC}};
     for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
         char text[PLX_TOKEN_TEXT_SIZE];
         struct plx_token token = {0};
@@ -22,6 +31,7 @@ static void test_token_text_round_trip(void **state)
         assert_true(strlen(text) < sizeof(text));
         assert_true(plx_token_parse(text, &token));
         assert_true(token.cluster_id == tokens[i].cluster_id && token.shard == tokens[i].shard);
+        assert_true(token.cluster == tokens[i].cluster && token.era == tokens[i].era);
         assert_true(token.session == tokens[i].session && token.seq == tokens[i].seq);
     }
 }
@@ -30,7 +40,8 @@ static void test_token_refuses_whatever_was_mistyped(void **state)
 {
     (void)state;
     char text[PLX_TOKEN_TEXT_SIZE];
-    struct plx_token token = {.cluster_id = 1, .session = 2, .seq = 3, .shard = 1};
+    struct plx_token token = {
+        .cluster_id = 1, .session = 2, .seq = 3, .shard = 1, .era = 4, .cluster = 5};
     plx_token_format(&token, text);
     token = (struct plx_token){0};
     for (size_t i = 0; text[i] != '\0'; i++) {

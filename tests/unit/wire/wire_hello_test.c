@@ -30,7 +30,10 @@ static const struct wire_hello_reply hello_reply = {.nonce = 1,
                                                     .is_suspect = false,
                                                     .granularity = 2,
                                                     .is_emulated = true,
-                                                    .membership = WIRE_OUTGOING};
+                                                    .membership = WIRE_OUTGOING,
+                                                    .cluster = UINT64_C(0x1122334455667788),
+                                                    .configuration_index = 77,
+                                                    .era = 12};
 
 static struct wire_writer writer_new(void)
 {
@@ -76,6 +79,8 @@ static void test_wire_hello_reply_round_trip_with_counters(void **state)
     assert_true(ret.has_fresh_quorum && !ret.is_suspect && ret.is_emulated);
     assert_int_equal(ret.granularity, 2);
     assert_int_equal(ret.membership, WIRE_OUTGOING);
+    assert_true(ret.cluster == UINT64_C(0x1122334455667788));
+    assert_true(ret.configuration_index == 77 && ret.era == 12);
     struct wire_counter counter;
     assert_int_equal(wire_counter_decode(bytes, &cursor, &counter), OK);
     assert_true(span_is_equal(counter.name, span_of("keys", 4)) && counter.value == 10);
@@ -103,7 +108,7 @@ static void test_wire_hello_reply_names_each_fault(void **state)
     (void)state;
     struct wire_hello_reply ret;
     size_t end;
-    assert_int_equal(wire_hello_reply_decode(span_of(buffer, 87), &end, &ret), ERR_SHORT);
+    assert_int_equal(wire_hello_reply_decode(span_of(buffer, 119), &end, &ret), ERR_SHORT);
     assert_int_equal(decode_changed(56, 7), OK);
     assert_int_equal(decode_changed(80, 0), ERR_RANGE);
     assert_int_equal(decode_changed(56, 0), ERR_RANGE);
@@ -115,6 +120,7 @@ static void test_wire_hello_reply_names_each_fault(void **state)
     assert_int_equal(decode_changed(62, WIRE_ROLE_LEADER | 16 << 8), ERR_RESERVED);
     assert_int_equal(decode_changed(64, 2 | WIRE_NO_CLUSTER << 8), OK);
     assert_int_equal(decode_changed(64, 2 | (WIRE_ERA_OVER + 1) << 8), ERR_RANGE);
+    assert_int_equal(decode_changed(118, 1), ERR_RESERVED);
     assert_int_equal(decode_changed(66, 0), ERR_RANGE);
     assert_int_equal(decode_changed(66, SHARDS_MAX + 1), ERR_RANGE);
     assert_int_equal(decode_changed(68, LANES_MAX), ERR_RANGE);
