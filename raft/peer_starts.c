@@ -165,17 +165,19 @@ enum start_answer start_answer_of(const struct start_question *question,
 }
 
 bool peer_starts_may_learn(struct peer_starts *starts, uint64_t birth, uint64_t asked,
-                           bool is_suspect)
+                           const struct start_own *own)
 {
     struct peer_start *entry = find_start(starts, birth);
     if (entry == NULL || entry->start != asked)
         return false;
-    if (is_suspect) {
+    if (own->is_suspect) {
         entry->told_term = 0;
         entry->acked_term = 0;
         entry->acked_index = 0;
     }
-    return true;
+    /* An acknowledgement may have come later than the question left. */
+    const struct start_question question = heard_of(entry);
+    return start_answer_of(&question, own) == START_STANDS;
 }
 
 bool peer_starts_deny(struct peer_starts *starts, uint64_t birth, uint64_t asked,

@@ -106,10 +106,11 @@ bool peer_starts_ask(struct peer_starts *starts, uint64_t birth, uint64_t now_ns
 enum start_answer start_answer_of(const struct start_question *question,
                                   const struct start_own *own);
 
-/* It stands by the start `asked`: whether that is the one known, so that another may be learned.
- * A suspect storage may have lost what it told. */
+/* It stands by the start `asked`, with the term and the log of `own`: whether that start is the one
+ * known, so that another may be learned. More may have been heard of that start since it was asked;
+ * false then, so that it is asked again. A suspect storage may have lost what it told. */
 bool peer_starts_may_learn(struct peer_starts *starts, uint64_t birth, uint64_t asked,
-                           bool is_suspect);
+                           const struct start_own *own);
 /* It does not know the start `asked`, or lacks what it told in it: true the first time, with what
  * was heard of it. */
 bool peer_starts_deny(struct peer_starts *starts, uint64_t birth, uint64_t asked,

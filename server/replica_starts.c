@@ -144,6 +144,7 @@ void replica_leave(struct replica *replica)
     struct raft_event event = {.type = RAFT_EVENT_STEP_DOWN, .now_ns = replica->shared->now_ns};
     (void)!replica_step(replica, &event, (struct span){0});
     replica->outbox_head = replica->outbox_tail; /* what it would promise counts for nothing */
+    replica->tellings_left = 0; /* nor is anybody told of its start: no turn is due for that */
 }
 
 /* From here on this storage counts for nothing, and takes part in nothing: the next start moves it
@@ -198,9 +199,13 @@ static void receive_answer(struct replica *replica, uint16_t sender,
     if (message->to != replica->options.raft.self.birth)
         return;
     if (message->kind == WIRE_START_STANDS) {
+        const struct start_own own = {.start = message->start,
+                                      .term = message->term,
+                                      .last_index = message->acked_index,
+                                      .is_suspect = message->is_suspect,
+                                      .had_start = true};
         if (message->start != message->asked &&
-            peer_starts_may_learn(&replica->starts, message->birth, message->asked,
-                                  message->is_suspect))
+            peer_starts_may_learn(&replica->starts, message->birth, message->asked, &own))
             learn_start(replica, message->birth, message->start);
         return;
     }

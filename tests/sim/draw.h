@@ -86,6 +86,7 @@
     X(rot_weight)                                                                                  \
     X(lost_file_weight)                                                                            \
     X(set_back_weight)                                                                             \
+    X(duplicate_weight)                                                                            \
     X(strike_chance)                                                                               \
     X(recreate_chance)                                                                             \
     X(cut_ns_max)                                                                                  \

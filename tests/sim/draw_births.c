@@ -4,6 +4,7 @@
  */
 #include "tests/sim/draw.h"
 
+#include "base/limits.h"
 #include "base/prng.h"
 
 #define MS UINT64_C(1000000)
@@ -16,6 +17,22 @@ static void draw_set_back(struct draw *draw, uint64_t seed)
     if (draw->nodes < 3 || !prng_chance(&prng, 200000))
         return;
     draw->set_back_weight = prng_range(&prng, 5, 40);
+    draw->kill_leader_weight = prng_range(&prng, 0, 10);
+    if (draw->fault_interval_ns > 300 * MS)
+        draw->fault_interval_ns = 300 * MS;
+    if (draw->down_ns_max > 300 * MS)
+        draw->down_ns_max = 300 * MS;
+}
+
+/* Second processes with the id and the address of a node, which dies often: then a copy of its
+ * storage lacks its latest start. */
+static void draw_duplicates(struct draw *draw, uint64_t seed)
+{
+    struct prng prng;
+    prng_init(&prng, seed ^ 0x6475706c6963u);
+    if (draw->nodes < 3 || draw->nodes == NODES_MAX || !prng_chance(&prng, 150000))
+        return;
+    draw->duplicate_weight = prng_range(&prng, 5, 40);
     draw->kill_leader_weight = prng_range(&prng, 0, 10);
     if (draw->fault_interval_ns > 300 * MS)
         draw->fault_interval_ns = 300 * MS;
@@ -37,6 +54,7 @@ void draw_births(struct draw *draw, uint64_t seed)
     struct prng prng;
     draw_set_back(draw, seed);
     draw_short_peers(draw, seed);
+    draw_duplicates(draw, seed);
     prng_init(&prng, seed ^ 0x6269727468u);
     if (draw->nodes < 3 || !prng_chance(&prng, 200000))
         return;

@@ -322,6 +322,19 @@ static enum error file_create(struct medium_sim *sim, const struct medium_option
     return OK;
 }
 
+void medium_sim_copy(struct medium_sim *sim, const char *path, const char *new_path)
+{
+    const struct sim_file *from = file_of(sim, path);
+    const struct medium_options options = {.path = new_path, .size_bytes = from->image_bytes};
+    struct sim_file *file = NULL;
+    CHECK(file_create(sim, &options, &file) == OK);
+    file->size_bytes = from->size_bytes;
+    file->granularity = from->granularity;
+    file->high_bytes = from->high_bytes;
+    memcpy(file->persisted, from->persisted, from->high_bytes);
+    memcpy(file->visible, from->persisted, from->high_bytes);
+}
+
 static enum error file_obtain(const struct medium_options *options, struct sim_file **ret_file)
 {
     struct sim_file *file = file_find(current, options->path);

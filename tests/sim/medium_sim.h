@@ -21,8 +21,8 @@
 
 #include "pmem/medium.h"
 
-/* A log, a journal of two banks and two files of snapshots: of 9 nodes, 4 shards. */
-#define MEDIUM_SIM_FILES_MAX 192
+/* A log, a journal of two banks, two files of snapshots and an identity: of 9 nodes, 4 shards. */
+#define MEDIUM_SIM_FILES_MAX 256
 #define MEDIUM_SIM_PATH_MAX  128
 /* Sync delay that never ends by itself: a stalled device. */
 #define MEDIUM_SIM_STALLED UINT64_MAX
@@ -81,6 +81,8 @@ void medium_sim_save(const struct medium_sim *sim, const char *path,
                      struct medium_sim_image *ret_image);
 void medium_sim_restore(struct medium_sim *sim, const char *path,
                         const struct medium_sim_image *image);
+/* Makes a file that holds what a power loss would leave of another one. */
+void medium_sim_copy(struct medium_sim *sim, const char *path, const char *new_path);
 void medium_sim_image_free(struct medium_sim_image *image);
 
 /* The file is gone. */

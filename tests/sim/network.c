@@ -123,6 +123,13 @@ static uint64_t arrival_ns(struct network *network, uint32_t from, uint32_t to, 
     return at_ns;
 }
 
+/* Whose address the host has. */
+static uint32_t host_seen(const struct network *network, uint32_t host)
+{
+    const struct network_double *twin = &network->twin;
+    return twin->is_there && host == twin->host ? twin->of : host;
+}
+
 /* The lane on whose queue the packet comes: that of its UDP port, unless it strays. */
 static uint32_t lane_of(struct network *network, uint32_t node, uint16_t port)
 {
@@ -136,6 +143,16 @@ static uint32_t lane_of(struct network *network, uint32_t node, uint16_t port)
     return (uint16_t)(port - NETWORK_UDP_PORT) % lane_count;
 }
 
+/* Which of two processes at one address a packet meets. */
+static uint32_t process_of(struct network *network, uint32_t from, uint32_t to)
+{
+    const struct network_double *twin = &network->twin;
+    if (!twin->is_there || to != twin->of || (twin->is_to_nodes && from >= NODES_MAX) ||
+        !prng_chance(&network->prng, twin->share))
+        return to;
+    return twin->host;
+}
+
 static void packet_plan(struct network *network, struct network_sender sender,
                         const struct address *to_address, struct span bytes, uint64_t late_ns)
 {
@@ -144,9 +161,9 @@ static void packet_plan(struct network *network, struct network_sender sender,
     uint32_t to = network_host(to_address);
     packet->from = network_address(from);
     packet->from.port = (uint16_t)(network->ports[from] + sender.port_offset);
-    packet->to_host = to;
+    packet->to_host = process_of(network, from, to);
     packet->to_port = to_address->port;
-    packet->to_lane = to < NODES_MAX ? lane_of(network, to, packet->to_port) : 0;
+    packet->to_lane = to < NODES_MAX ? lane_of(network, packet->to_host, packet->to_port) : 0;
     packet->size_bytes = (uint32_t)bytes.size_bytes;
     memcpy(packet->data, bytes.data, bytes.size_bytes);
     packet_corrupt(network, packet);
@@ -204,11 +221,12 @@ static void piece_look(struct network *network, struct network_sender from, stru
 void network_send(struct network *network, struct network_sender from, const struct address *to,
                   struct span bytes)
 {
-    uint32_t from_host = from.host;
     uint32_t to_host = network_host(to);
     CHECK(to_host < HOSTS_MAX && bytes.size_bytes <= PACKET_SIZE_BYTES_MAX);
-    if (from_host < NODES_MAX && network->is_muted[from_host])
+    if (from.host < NODES_MAX && network->is_muted[from.host])
         return;
+    uint32_t from_host = host_seen(network, from.host);
+    from.host = from_host;
     piece_look(network, from, bytes);
     network->tally->packets_sent++;
     if (++network->sent % TRAFFIC_INTERVAL == 0)

@@ -46,6 +46,15 @@ struct seen_piece {
     uint32_t crc;  /* of the packet, as it says itself */
 };
 
+/* A second process at the address of a node. */
+struct network_double {
+    bool is_there;
+    uint32_t host;    /* of itself: its queues */
+    uint32_t of;      /* the host whose address it has */
+    uint32_t share;   /* of the packets to that address, in a million */
+    bool is_to_nodes; /* clients' packets do not reach it */
+};
+
 struct network {
     struct agenda *agenda;
     struct verdict *verdict;
@@ -65,6 +74,7 @@ struct network {
     bool is_open[NODES_MAX][SIM_LANES_MAX];
     bool is_muted[NODES_MAX]; /* dying inside a turn: nothing leaves any more */
     bool is_healed;
+    struct network_double twin;
     struct seen_piece seen[SEEN_PIECES];
 };
 

@@ -27,6 +27,14 @@ struct dp_port {
 static struct network *attached_network;
 static struct port_sim_watch attached_watch;
 
+/* Who opens ports; HOSTS_MAX: the owner of the address. */
+static uint32_t opener = HOSTS_MAX;
+
+void port_sim_open_as(uint32_t host)
+{
+    opener = host;
+}
+
 void port_sim_attach(struct network *network, struct port_sim_watch watch)
 {
     attached_network = network;
@@ -46,7 +54,7 @@ const char *dp_drop_name(enum dp_drop drop)
 enum error dp_port_open(const struct dp_port_options *options, struct dp_port **ret_port,
                         char *ret_reason, size_t reason_size)
 {
-    uint32_t node = network_host(&options->ipv4);
+    uint32_t node = opener < HOSTS_MAX ? opener : network_host(&options->ipv4);
     CHECK(attached_network != NULL);
     CHECK(options->queue < SIM_LANES_MAX);
     if (node >= NODES_MAX || attached_network->is_open[node][options->queue]) {

@@ -16,6 +16,9 @@ struct port_sim_watch {
 };
 
 /* The network that ports opened from now on belong to. */
+/* Ports are opened by this host from here on, whatever their address; HOSTS_MAX: by its owner. */
+void port_sim_open_as(uint32_t host);
+
 void port_sim_attach(struct network *network, struct port_sim_watch watch);
 
 #endif

@@ -40,6 +40,9 @@
     X(fault_bit_rot)                                                                               \
     X(fault_lost_files)                                                                            \
     X(fault_set_backs)                                                                             \
+    X(fault_duplicates_made_anew) /* second processes with a node's id */                          \
+    X(fault_duplicates_copied)                                                                     \
+    X(duplicates_found)                                                                            \
     X(set_backs_found)                                                                             \
     X(fault_client_deaths)                                                                         \
     X(fault_cancels)                                                                               \

@@ -27,6 +27,8 @@ static void on_send(void *context, uint32_t number, struct span packet)
     struct world *world = context;
     struct sim_node *node = &world->nodes[number];
     struct wire_packet wire;
+    if (duplicate_is(world, node))
+        return;
     node_side_effect(world, number);
     if (!node->is_running || node->is_dead_inside || world->network.is_muted[number] ||
         wire_packet_decode(packet, &keys, world->cluster_id, &wire) != OK ||
@@ -150,6 +152,8 @@ void world_init(struct world *world, uint64_t seed, const struct draw *draw, str
     world->seed = seed;
     world->cluster_id = wire_cluster_id("simulated");
     world->draw = *draw;
+    if (world->draw.nodes == NODES_MAX || world->draw.nodes < 3)
+        world->draw.duplicate_weight = 0;
     if (world->draw.nodes < world->draw.spares + 1) { /* by an override */
         world->draw.spares = 0;
         world->draw.member_weight = 0;
@@ -169,6 +173,7 @@ void world_init(struct world *world, uint64_t seed, const struct draw *draw, str
     overseers_begin(world);
     for (uint32_t i = 0; i < draw->nodes; i++)
         node_init(world, i);
+    duplicate_init(world);
     clients_begin(world);
     faults_begin(world);
 }
@@ -176,6 +181,7 @@ void world_init(struct world *world, uint64_t seed, const struct draw *draw, str
 void world_deinit(struct world *world)
 {
     set_back_forget(world);
+    duplicate_end(world);
     for (uint32_t i = 0; i < world->draw.nodes; i++)
         node_end(world, &world->nodes[i]);
     for (uint32_t i = 0; i < client_count(world); i++)

@@ -44,6 +44,7 @@ struct sim_node {
     struct shard_directory directory;
     struct membership_board board;
     uint32_t number;
+    uint32_t as; /* the node whose id and address it has: itself, unless it is a second process */
     bool is_running;
     bool is_gone;    /* will not start again in this run: a file is lost or refused */
     bool is_unlucky; /* one of the minority whose medium may rot or vanish */
@@ -89,6 +90,7 @@ struct lasting_fault {
     bool is_mutual;        /* and back */
     uint64_t lag_ns;       /* not cut, but so much slower */
     uint32_t stalled_node; /* node number + 1 whose medium stalls, 0: none */
+    bool is_duplicate;     /* a second process is there */
 };
 
 /* A copy of the log and the snapshots of a shard on a node, as they were in one of its starts. */
@@ -100,6 +102,13 @@ struct saved_storage {
     uint32_t boots;      /* of the node, when the copy was made */
     uint32_t trap_hosts; /* to be cut off when it is set back; 0: none */
     struct medium_sim_image images[SAVED_FILES];
+};
+
+/* What a node left when it died, to be the storage of a second process. */
+struct copied_node {
+    bool is_there;
+    uint32_t node;
+    uint32_t boots; /* of the node, when the copy was made */
 };
 
 struct world {
@@ -118,12 +127,13 @@ struct world {
     struct prng prng;       /* of nodes: clocks, seeds of lanes */
     struct prng fault_prng; /* of faults */
     struct client_world client_world;
-    struct sim_node nodes[NODES_MAX];
+    struct sim_node nodes[NODES_MAX]; /* behind the last: a second process, where there are any */
     struct client clients[CLIENTS_MAX];
     struct lasting_fault faults[FAULTS_MAX];
     uint64_t fault_stamp;
     uint64_t quiet_until_ns; /* no fault begins before */
     struct saved_storage saved;
+    struct copied_node copied;
     bool is_restart_due; /* of the node whose turn it is */
     bool is_healed;
     bool is_residual; /* healed but for the residual fault */
@@ -143,7 +153,14 @@ uint64_t world_now_ns(const struct world *world);
 
 /* ---- world_node.c ---- */
 
+/* The node as it is before its first start; and plans that. */
+void node_make(struct world *world, uint32_t number);
 void node_init(struct world *world, uint32_t number);
+/* Its lanes begin, or end, and nothing else is done about it. */
+enum error node_open(struct world *world, struct sim_node *node, struct lane_report *ret_report);
+void node_close(struct world *world, struct sim_node *node);
+/* By which the witness knows it; 0: not at all. */
+uint16_t node_witness(const struct world *world, const struct sim_node *node);
 void node_boot(struct world *world, uint32_t number);
 /* It dies now and starts again after `down_ns`; UINT64_MAX: not by itself. */
 /* It is asked to stop: hands its leaderships over, in the turns that follow. */
@@ -196,8 +213,21 @@ void set_back_forget(struct world *world);
 /* After a turn: whether the storage was found to be set back. Its node starts again then. */
 void set_back_look(struct world *world, struct sim_node *node, uint32_t shard);
 void set_back_restart(struct world *world, struct sim_node *node);
+/* All others have heard of this start of the node. */
+bool set_back_is_witnessed(const struct world *world, const struct sim_node *node, uint32_t shard);
 /* After a start. */
 void set_back_clear(struct world *world, struct sim_node *node, uint32_t shard);
+
+/* ---- world_duplicate.c ---- */
+
+void duplicate_init(struct world *world);
+bool duplicate_is(const struct world *world, const struct sim_node *node);
+bool duplicate_is_there(const struct world *world);
+/* A second process of the node begins, or what it needs is prepared. */
+void duplicate_act(struct world *world, struct sim_node *node);
+/* After a turn: whether its storage was found to be set back. */
+void duplicate_look(struct world *world, struct sim_node *twin, uint32_t shard);
+void duplicate_end(struct world *world);
 
 /* ---- world_faults.c ---- */
 

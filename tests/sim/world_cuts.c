@@ -93,6 +93,8 @@ void faults_mend(struct world *world, uint32_t number)
         return;
     fault->is_active = false;
     hosts_cut(world, fault, false);
+    if (fault->is_duplicate)
+        duplicate_end(world);
     if (fault->stalled_node == 0)
         return;
     media_go_on(world, &world->nodes[fault->stalled_node - 1]);

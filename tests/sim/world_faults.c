@@ -33,6 +33,7 @@ enum fault_kind {
     FAULT_MEMBER,
     FAULT_SET_BACK,
     FAULT_STOP,
+    FAULT_DUPLICATE,
     FAULT_KIND_COUNT
 };
 
@@ -220,7 +221,7 @@ static enum fault_kind kind_draw(struct world *world)
         draw->transfer_weight,  draw->stall_weight,     draw->sync_fail_weight,
         draw->rot_weight,       draw->lost_file_weight, draw->hold_weight,
         draw->limits_weight,    draw->member_weight,    draw->set_back_weight,
-        draw->stop_weight};
+        draw->stop_weight,      draw->duplicate_weight};
     uint64_t total = 0;
     for (uint32_t i = 0; i < FAULT_KIND_COUNT; i++)
         total += weights[i];
@@ -238,6 +239,13 @@ static void (*const cuts[FAULT_KIND_COUNT])(struct world *world) = {
     [FAULT_PARTITION] = cut_partition, [FAULT_ONE_WAY] = cut_one_way,
     [FAULT_ISOLATE] = cut_isolate,     [FAULT_LAG] = cut_lag,
     [FAULT_DEPOSE] = cut_depose,
+};
+
+/* Faults of a node's storage. */
+static void (*const of_storages[FAULT_KIND_COUNT])(struct world *world, struct sim_node *node) = {
+    [FAULT_STALL] = media_stall,       [FAULT_SYNC_FAIL] = media_fail_sync,
+    [FAULT_ROT] = media_rot,           [FAULT_LOST_FILE] = media_lose,
+    [FAULT_SET_BACK] = media_set_back, [FAULT_DUPLICATE] = duplicate_act,
 };
 
 static void fault_apply(struct world *world, enum fault_kind kind)
@@ -280,18 +288,6 @@ static void fault_apply(struct world *world, enum fault_kind kind)
     case FAULT_TRANSFER:
         leader_transfer(world);
         break;
-    case FAULT_STALL:
-        media_stall(world, node);
-        break;
-    case FAULT_SYNC_FAIL:
-        media_fail_sync(world, node);
-        break;
-    case FAULT_ROT:
-        media_rot(world, node);
-        break;
-    case FAULT_LOST_FILE:
-        media_lose(world, node);
-        break;
     case FAULT_HOLD:
         lane_hold(world, node);
         break;
@@ -301,12 +297,24 @@ static void fault_apply(struct world *world, enum fault_kind kind)
     case FAULT_MEMBER:
         member_change(world);
         break;
+    case FAULT_STALL:
+    case FAULT_SYNC_FAIL:
+    case FAULT_ROT:
+    case FAULT_LOST_FILE:
     case FAULT_SET_BACK:
-        media_set_back(world, node);
+    case FAULT_DUPLICATE:
+        of_storages[kind](world, node);
         break;
     case FAULT_KIND_COUNT:
         break;
     }
+}
+
+/* Who is to know of a second process must not forget the start of the first. */
+static bool is_withheld(const struct world *world, enum fault_kind kind)
+{
+    return duplicate_is_there(world) &&
+           (kind == FAULT_ROT || kind == FAULT_LOST_FILE || kind == FAULT_SET_BACK);
 }
 
 static void fault_plan(struct world *world)
@@ -341,8 +349,11 @@ void faults_act(struct world *world)
 {
     if (world->is_healed)
         return;
-    if (world_now_ns(world) >= world->quiet_until_ns && !set_back_spring(world))
-        fault_apply(world, kind_draw(world));
+    if (world_now_ns(world) >= world->quiet_until_ns && !set_back_spring(world)) {
+        enum fault_kind kind = kind_draw(world);
+        if (!is_withheld(world, kind))
+            fault_apply(world, kind);
+    }
     fault_plan(world);
 }
 

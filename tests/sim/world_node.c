@@ -1,4 +1,5 @@
 /* Nodes: their files, starts and deaths. */
+#include "tests/sim/port_sim.h"
 #include "tests/sim/rcu_sim.h"
 #include "tests/sim/world.h"
 
@@ -49,10 +50,11 @@ static uint32_t lane_count_of(const struct world *world, uint32_t number)
     return 1 + (uint32_t)(digest_word(world->seed, 100 + number) % world->draw.lanes);
 }
 
-void node_init(struct world *world, uint32_t number)
+void node_make(struct world *world, uint32_t number)
 {
     struct sim_node *node = &world->nodes[number];
-    *node = (struct sim_node){.number = number, .lane_count = lane_count_of(world, number)};
+    *node = (struct sim_node){
+        .number = number, .as = number, .lane_count = lane_count_of(world, number)};
     files_name(world, node);
     shard_directory_init(&node->directory);
     membership_board_init(&node->board);
@@ -60,7 +62,12 @@ void node_init(struct world *world, uint32_t number)
         node->lanes[i] = (struct sim_lane){.node = number, .number = i};
     world->network.lane_counts[number] = node->lane_count;
     node_clock_reset(world, node, true);
-    node_plan_boot(world, node, 1 + prng_range(&world->prng, 0, 200000000));
+}
+
+void node_init(struct world *world, uint32_t number)
+{
+    node_make(world, number);
+    node_plan_boot(world, &world->nodes[number], 1 + prng_range(&world->prng, 0, 200000000));
 }
 
 void node_plan_boot(struct world *world, struct sim_node *node, uint64_t at_ns)
@@ -74,8 +81,8 @@ void node_plan_boot(struct world *world, struct sim_node *node, uint64_t at_ns)
 static struct raft_options raft_options_of(const struct world *world, const struct sim_node *node)
 {
     const struct draw *draw = &world->draw;
-    struct raft_options options = {.self = {.id = (uint16_t)(node->number + 1)},
-                                   .forms_none = node->number >= draw_founders(draw),
+    struct raft_options options = {.self = {.id = (uint16_t)(node->as + 1)},
+                                   .forms_none = node->as >= draw_founders(draw),
                                    .election_timeout_min_ns = draw->election_min_ns,
                                    .election_timeout_max_ns = draw->election_max_ns,
                                    .heartbeat_interval_ns = draw->heartbeat_ns,
@@ -128,13 +135,12 @@ static struct replica_options replica_options_of(struct world *world, const stru
                 .is_created = node->boots == 0 || node->is_recreated[shard],
                 .birth = birth,
                 .start = birth ^ START_SALT,
-                .identity = {.cluster_id = world->cluster_id,
-                             .node = (uint16_t)(node->number + 1)}},
+                .identity = {.cluster_id = world->cluster_id, .node = (uint16_t)(node->as + 1)}},
         .identity_path = world->overseers[shard].nodes[node->number].identity_path,
         .journal = {.path = path, .size_bytes = JOURNAL_SIZE_BYTES_MIN},
         .snapshots = {.path = world->overseers[shard].nodes[node->number].snapshot_path},
         .snapshot_rate = draw->snapshot_rate,
-        .priority = priority_of(draw, node->number),
+        .priority = priority_of(draw, node->as),
         .transfer_interval_ns = draw->transfer_interval_ns,
         .board = &world->nodes[node->number].board,
         .medium_stall_ns = 4 * draw->election_max_ns};
@@ -242,6 +248,12 @@ static void identities_make(const struct replica_options *replicas, uint32_t rep
                             sizeof(note)) == OK);
 }
 
+/* Whose turn the witness sees. */
+uint16_t node_witness(const struct world *world, const struct sim_node *node)
+{
+    return duplicate_is(world, node) ? 0 : (uint16_t)(node->number + 1);
+}
+
 static enum error lane_boot(struct world *world, struct sim_lane *lane,
                             struct lane_report *ret_report)
 {
@@ -251,7 +263,7 @@ static enum error lane_boot(struct world *world, struct sim_lane *lane,
     for (uint32_t shard = lane->number; shard < world->draw.shards; shard += node->lane_count)
         replicas[replica_count++] = replica_options_of(world, node, shard);
     /* One for the whole node, as in production. */
-    if (lane->number == 0)
+    if (lane->number == 0 && replica_count > 0)
         node->incarnation = replicas[0].engine.incarnation;
     for (uint32_t i = 0; i < replica_count; i++)
         replicas[i].engine.incarnation = node->incarnation;
@@ -264,11 +276,12 @@ static enum error lane_boot(struct world *world, struct sim_lane *lane,
                                    .port = {.queue = lane->number,
                                             .queue_count = node->lane_count,
                                             .udp_port_count = (uint16_t)world->draw.shards,
-                                            .ipv4 = network_address(node->number),
+                                            .ipv4 = network_address(node->as),
                                             .ipv4_prefix_bits = 24}};
     if (node->boots == 0)
         identities_make(replicas, replica_count);
     rcu_sim_run(node->number, lane->number);
+    port_sim_open_as(node->number);
     enum error error = lane_open(&options, node_clock_ns(world, node), &lane->lane, ret_report);
     if (error != OK)
         lane->lane = NULL;
@@ -283,7 +296,7 @@ static enum error lane_boot(struct world *world, struct sim_lane *lane,
  * belonged to the cluster lacks lines, until all is healed and an operator has corrected it. */
 static void peers_draw(struct world *world, struct sim_node *node)
 {
-    uint32_t self = UINT32_C(1) << node->number;
+    uint32_t self = UINT32_C(1) << node->as;
     uint32_t all = ((UINT32_C(1) << draw_founders(&world->draw)) - 1) | self;
     uint32_t chance = (uint32_t)world->draw.short_peers_chance;
     node->peers = all;
@@ -302,7 +315,7 @@ static void identities_note(struct world *world, struct sim_node *node)
     for (uint32_t shard = 0; shard < world->draw.shards; shard++) {
         const struct replica *replica = node_replica(node, shard);
         const struct log_identity owner = {.cluster_id = world->cluster_id,
-                                           .node = (uint16_t)(node->number + 1)};
+                                           .node = (uint16_t)(node->as + 1)};
         uint64_t formed = replica_formed(replica);
         node->is_identified &= formed != 0 || replica_forms_none(replica);
         if (formed != 0)
@@ -311,27 +324,46 @@ static void identities_note(struct world *world, struct sim_node *node)
     }
 }
 
+enum error node_open(struct world *world, struct sim_node *node, struct lane_report *ret_report)
+{
+    enum error error = OK;
+    CHECK(!node->is_running);
+    peers_draw(world, node);
+    medium_sim_set_now(world->media, world_now_ns(world));
+    witness_begin(&world->witness, node_witness(world, node));
+    for (uint32_t i = 0; i < node->lane_count && error == OK; i++)
+        error = lane_boot(world, &node->lanes[i], ret_report);
+    witness_end(&world->witness);
+    node->boots++;
+    node->is_running = error == OK;
+    if (error != OK)
+        lanes_close(node);
+    return error;
+}
+
+void node_close(struct world *world, struct sim_node *node)
+{
+    world->network.is_muted[node->number] = true;
+    for (uint32_t i = 0; i < node->lane_count; i++) {
+        node->lanes[i].turn_stamp++;
+        node->lanes[i].turn_at_ns = 0;
+    }
+    lanes_close(node);
+    world->network.is_muted[node->number] = false;
+    node->is_running = false;
+}
+
 void node_boot(struct world *world, uint32_t number)
 {
     struct sim_node *node = &world->nodes[number];
     struct lane_report report;
-    enum error error = OK;
-    CHECK(!node->is_running);
     if (node->is_gone)
         return;
-    peers_draw(world, node);
-    medium_sim_set_now(world->media, world_now_ns(world));
-    witness_begin(&world->witness, (uint16_t)(number + 1));
-    for (uint32_t i = 0; i < node->lane_count && error == OK; i++)
-        error = lane_boot(world, &node->lanes[i], &report);
-    witness_end(&world->witness);
-    node->boots++;
+    enum error error = node_open(world, node, &report);
     if (error != OK) {
-        lanes_close(node);
         boot_refused(world, node, error, report.reason);
         return;
     }
-    node->is_running = true;
     node->is_rotten = false;
     world->tally->boots++;
     node_note_down(world, node);
@@ -382,15 +414,8 @@ static void counters_take(struct world *world, const struct sim_node *node)
 
 static void node_bury(struct world *world, struct sim_node *node, enum death death)
 {
-    world->network.is_muted[node->number] = true;
     counters_take(world, node);
-    for (uint32_t i = 0; i < node->lane_count; i++) {
-        node->lanes[i].turn_stamp++;
-        node->lanes[i].turn_at_ns = 0;
-    }
-    lanes_close(node);
-    world->network.is_muted[node->number] = false;
-    node->is_running = false;
+    node_close(world, node);
     node_note_down(world, node);
     node->fuse = 0;
     node->stop_until_ns = 0;

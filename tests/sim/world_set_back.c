@@ -73,9 +73,7 @@ static uint64_t start_heard(const struct world *world, uint32_t number, uint32_t
     return start;
 }
 
-/* All others have heard of this start of the node. */
-static bool are_all_witnesses(const struct world *world, const struct sim_node *node,
-                              uint32_t shard)
+bool set_back_is_witnessed(const struct world *world, const struct sim_node *node, uint32_t shard)
 {
     const struct log *log = replica_log(node_replica(node, shard));
     struct raft_status status;
@@ -181,7 +179,7 @@ bool set_back_spring(struct world *world)
     saved->trap_hosts = 0;
     struct sim_node *node = &world->nodes[saved->node];
     if (!node->is_running || node->is_gone || !is_same_storage(world, saved) ||
-        saved->boots >= node->boots || !are_all_witnesses(world, node, saved->shard))
+        saved->boots >= node->boots || !set_back_is_witnessed(world, node, saved->shard))
         return false;
     restore(world, node, faults_up_to(world, 50 * MS));
     faults_begin_one(world,
@@ -201,7 +199,7 @@ void media_set_back(struct world *world, struct sim_node *node)
         save(world, node);
         return;
     }
-    if (saved->boots < node->boots && are_all_witnesses(world, node, saved->shard)) {
+    if (saved->boots < node->boots && set_back_is_witnessed(world, node, saved->shard)) {
         if (faults_up_to(world, 1) == 0 && lay_trap(world, node))
             return;
         restore(world, node, faults_up_to(world, world->draw.down_ns_max));

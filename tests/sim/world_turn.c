@@ -126,6 +126,13 @@ static void shards_look(struct world *world, struct sim_node *node, const struct
     }
 }
 
+static void duplicate_shards_look(struct world *world, struct sim_node *twin,
+                                  const struct sim_lane *lane)
+{
+    for (uint32_t shard = lane->number; shard < world->draw.shards; shard += twin->lane_count)
+        duplicate_look(world, twin, shard);
+}
+
 void node_turn(struct world *world, struct sim_lane *lane)
 {
     struct sim_node *node = &world->nodes[lane->node];
@@ -137,7 +144,7 @@ void node_turn(struct world *world, struct sim_lane *lane)
         return;
     }
     medium_sim_set_now(world->media, world_now_ns(world));
-    witness_begin(&world->witness, (uint16_t)(node->number + 1));
+    witness_begin(&world->witness, node_witness(world, node));
     rcu_sim_run(node->number, lane->number);
     snapshot_thread_sim_hold(node->is_snapshot_held);
     enum lane_result result = lane_turn(lane->lane, node_clock_ns(world, node));
@@ -150,6 +157,11 @@ void node_turn(struct world *world, struct sim_lane *lane)
         verdict_say(&world->verdict, "n%u dies inside a turn", node->number + 1);
         world->tally->fault_deaths_inside_a_turn++;
         node_end_dead(world, node);
+        return;
+    }
+    if (duplicate_is(world, node)) {
+        duplicate_shards_look(world, node, lane);
+        after_turn(world, lane, result);
         return;
     }
     if (result != LANE_SYNC_FAILED)

@@ -31,7 +31,7 @@ static bool stands_by(struct cluster *cluster, struct cluster_node *node, uint16
         cluster_crash(cluster, from); /* it is told so, and takes part in nothing any more */
         return false;
     }
-    return peer_starts_may_learn(&node->heard, birth, question.start, own.is_suspect);
+    return peer_starts_may_learn(&node->heard, birth, question.start, &own);
 }
 
 bool cluster_is_start_known(struct cluster *cluster, const struct cluster_packet *packet)

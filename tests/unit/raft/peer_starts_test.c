@@ -40,6 +40,9 @@ static void test_starts_count_when_they_are_durable(void **state)
     assert_int_equal(starts.unwritten_count, 0);
 }
 
+static const struct start_own standing = {
+    .start = 71, .term = 5, .last_index = 20, .had_start = true};
+
 static void test_another_start_counts_only_when_it_stands_by_the_last(void **state)
 {
     (void)state;
@@ -48,15 +51,15 @@ static void test_another_start_counts_only_when_it_stands_by_the_last(void **sta
     struct start_question question;
     assert_true(peer_starts_ask(&starts, 7, SECOND, 10, &question));
     assert_true(question.start == 70);
-    assert_false(peer_starts_may_learn(&starts, 7, 69, false)); /* a late answer */
-    assert_false(peer_starts_may_learn(&starts, 8, 70, false));
-    assert_true(peer_starts_may_learn(&starts, 7, 70, false));
+    assert_false(peer_starts_may_learn(&starts, 7, 69, &standing)); /* a late answer */
+    assert_false(peer_starts_may_learn(&starts, 8, 70, &standing));
+    assert_true(peer_starts_may_learn(&starts, 7, 70, &standing));
     peer_starts_learn(&starts, 7, 71, &nobody);
     peer_starts_stamp(&starts, 1);
     peer_starts_durable(&starts, 1);
     assert_int_equal(peer_starts_judge(&starts, 7, 71), PEER_START_COUNTS);
     assert_int_equal(peer_starts_judge(&starts, 7, 70), PEER_START_OTHER); /* a late message */
-    assert_false(peer_starts_may_learn(&starts, 7, 70, false));
+    assert_false(peer_starts_may_learn(&starts, 7, 70, &standing));
 }
 
 static void test_questions_are_an_interval_apart(void **state)
@@ -135,6 +138,25 @@ static void test_only_durable_terms_are_remembered(void **state)
     assert_true(asked(&starts).told_term == 10);
 }
 
+/* The storage stands by the question, but an acknowledgement of its last start came later than the
+ * question left: it is asked again, and the answer is another one. */
+static void test_what_came_after_the_question_counts(void **state)
+{
+    (void)state;
+    struct peer_starts starts = knowing(7, 70);
+    struct raft_message reply = reply_of(5, 20);
+    peer_starts_note(&starts, &reply, true);
+    struct start_question question = asked(&starts);
+    assert_int_equal(start_answer_of(&question, &standing), START_STANDS);
+    reply = reply_of(5, 21);
+    peer_starts_note(&starts, &reply, true);
+    assert_false(peer_starts_may_learn(&starts, 7, 70, &standing));
+    question = asked(&starts);
+    assert_int_equal(start_answer_of(&question, &standing), START_LOG_SHORTER);
+    const struct start_own longer = {.start = 71, .term = 5, .last_index = 21, .had_start = true};
+    assert_true(peer_starts_may_learn(&starts, 7, 70, &longer));
+}
+
 /* A suspect may have lost what it told: it has rules of its own. */
 static void test_a_suspect_is_forgiven(void **state)
 {
@@ -142,7 +164,8 @@ static void test_a_suspect_is_forgiven(void **state)
     struct peer_starts starts = knowing(7, 70);
     struct raft_message reply = reply_of(3, 20);
     peer_starts_note(&starts, &reply, true);
-    assert_true(peer_starts_may_learn(&starts, 7, 70, true));
+    const struct start_own own = {.start = 71, .is_suspect = true, .had_start = true};
+    assert_true(peer_starts_may_learn(&starts, 7, 70, &own));
     struct start_question question = asked(&starts);
     assert_true(question.told_term == 0 && question.acked_term == 0 && question.acked_index == 0);
 }
@@ -214,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_questions_are_an_interval_apart),
         cmocka_unit_test(test_acknowledgements_are_remembered),
         cmocka_unit_test(test_only_durable_terms_are_remembered),
+        cmocka_unit_test(test_what_came_after_the_question_counts),
         cmocka_unit_test(test_a_suspect_is_forgiven),
         cmocka_unit_test(test_a_storage_stands_by_what_it_has),
         cmocka_unit_test(test_a_denial_is_told_once),
