@@ -36,6 +36,8 @@
 #include <stdint.h>
 
 #define RAFT_SLOT_NONE UINT32_MAX
+/* The first byte of an encoded configuration. */
+#define RAFT_CONFIGURATION_VERSION 2
 
 /* A storage, and the node that has it. */
 struct raft_storage {

@@ -131,6 +131,31 @@ static void show_shard(struct dump *dump, const char *directory, uint32_t number
     dump->output.shard = OUTPUT_NO_SHARD;
 }
 
+/* Without the identity of the node those of its storages say whose the files are. */
+static bool find_owner(const char *directory, const struct contents *contents,
+                       struct node_identity *ret_identity)
+{
+    for (uint32_t shard = 0; shard < SHARDS_MAX; shard++) {
+        uint8_t page[NODE_IDENTITY_FILE_BYTES] = {0};
+        char path[DUMP_PATH_BYTES];
+        char note[VIEW_NOTE_BYTES];
+        struct identity_contents storage;
+        struct file_reader reader;
+        name_file(path, directory, shard, NODE_IDENTITY_SUFFIX);
+        if (!contents->shards[shard] || file_reader_open(path, &reader, note, sizeof(note)) != OK)
+            continue;
+        ssize_t got_bytes = file_reader_fill(&reader, page, sizeof(page), 0);
+        file_reader_close(&reader);
+        if (got_bytes < 0 || identity_decode(page, (size_t)got_bytes, &storage) != OK ||
+            storage.owner.node == 0)
+            continue;
+        *ret_identity = (struct node_identity){.cluster_id = storage.owner.cluster_id,
+                                               .node = storage.owner.node};
+        return true;
+    }
+    return false;
+}
+
 /* Shards that the identity names, or whose files are there. */
 static void show_shards(struct dump *dump, const char *path, const struct contents *contents,
                         const struct node_identity *identity)
@@ -163,7 +188,8 @@ static bool show_directory(struct dump *dump, const char *path, char *ret_reason
     snprintf(identity_path, sizeof(identity_path), "%.4096s/" NODE_IDENTITY_NAME, path);
     output_text(&dump->output, "directory", path);
     dump_mute_unless(dump, DUMP_IDENTITY);
-    bool has_identity = dump_node_identity(dump, identity_path, &identity);
+    bool has_identity = dump_node_identity(dump, identity_path, &identity) ||
+                        find_owner(path, &contents, &identity);
     show_aside(dump, path);
     dump_unmute_unless(dump, DUMP_IDENTITY);
     output_list(&dump->output, "shards");

@@ -55,9 +55,9 @@ void dump_finding(struct dump *dump, const struct finding *finding);
 bool dump_node_identity(struct dump *dump, const char *path, struct node_identity *ret_identity);
 void dump_storage_identity(struct dump *dump, const char *path, const struct log_identity *owner);
 
-/* show_configuration.c: `source` is where it was found, and `index` of its record. */
-void dump_configuration(struct dump *dump, const char *source, uint64_t index,
-                        const struct raft_configuration *configuration);
+/* show_configuration.c: an encoded one. `source` is where it was found, and `index` of its
+ * record. */
+void dump_configuration(struct dump *dump, const char *source, uint64_t index, struct span bytes);
 
 /* show_log.c */
 void dump_log(struct dump *dump, const char *path, struct dump_shard *shard);

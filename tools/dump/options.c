@@ -6,7 +6,14 @@
 #include <stdlib.h>
 
 enum { OPTION_FROM = 1000, OPTION_TO, OPTION_ONLY, OPTION_SHARD };
-enum { OPTION_RECORDS = 2000, OPTION_BLOCKS, OPTION_KEYS, OPTION_SESSIONS, OPTION_VALUES };
+enum {
+    OPTION_RECORDS = 2000,
+    OPTION_BLOCKS,
+    OPTION_KEYS,
+    OPTION_SESSIONS,
+    OPTION_VALUES,
+    OPTION_ALL
+};
 
 static const struct option known[] = {
     {"shard", required_argument, NULL, OPTION_SHARD},
@@ -18,6 +25,7 @@ static const struct option known[] = {
     {"keys", no_argument, NULL, OPTION_KEYS},
     {"sessions", no_argument, NULL, OPTION_SESSIONS},
     {"values", no_argument, NULL, OPTION_VALUES},
+    {"all", no_argument, NULL, OPTION_ALL},
     {"output", required_argument, NULL, 'o'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
@@ -114,6 +122,9 @@ static bool read_flag(int option, struct dump_options *options)
         return true;
     case OPTION_VALUES:
         options->has_values = true;
+        return true;
+    case OPTION_ALL:
+        options->is_all_read = true;
         return true;
     case 'h':
         options->is_help = true;

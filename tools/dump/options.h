@@ -29,6 +29,7 @@ struct dump_options {
     bool has_keys;
     bool has_sessions;
     bool has_values;
+    bool is_all_read;
     bool is_help;
     bool is_version;
 };

@@ -54,13 +54,18 @@ static void show_member(struct output *output, uint32_t slot, const struct raft_
     output_end(output);
 }
 
-void dump_configuration(struct dump *dump, const char *source, uint64_t index,
-                        const struct raft_configuration *configuration)
+static void refuse(struct dump *dump, enum error error, struct span bytes)
 {
-    struct output *output = &dump->output;
-    output_object(output, "configuration");
-    output_text(output, "found_in", source);
-    output_number(output, "index", index);
+    char note[VIEW_NOTE_BYTES] = "not a configuration";
+    bool is_other = bytes.size_bytes > 0 && bytes.data[0] != RAFT_CONFIGURATION_VERSION;
+    if (is_other)
+        snprintf(note, sizeof(note), "version %u, this program knows %u", bytes.data[0],
+                 RAFT_CONFIGURATION_VERSION);
+    dump_refuse(dump, is_other ? ERR_VERSION : error, note);
+}
+
+static void show_fields(struct output *output, const struct raft_configuration *configuration)
+{
     output_name(output, "cluster", configuration->cluster);
     output_number(output, "era", configuration->era);
     output_number(output, "number", configuration->number);
@@ -71,5 +76,19 @@ void dump_configuration(struct dump *dump, const char *source, uint64_t index,
             show_member(output, slot, &configuration->members[slot]);
     }
     output_end(output);
+}
+
+void dump_configuration(struct dump *dump, const char *source, uint64_t index, struct span bytes)
+{
+    struct output *output = &dump->output;
+    struct raft_configuration configuration;
+    enum error error = raft_configuration_decode(bytes.data, bytes.size_bytes, &configuration);
+    output_object(output, "configuration");
+    output_text(output, "found_in", source);
+    output_number(output, "index", index);
+    if (error == OK)
+        show_fields(output, &configuration);
+    else
+        refuse(dump, error, bytes);
     output_end(output);
 }

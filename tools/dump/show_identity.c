@@ -60,9 +60,8 @@ static void show_node(struct dump *dump, const struct node_identity *identity, l
     output_number(output, "node", identity->node);
     output_number(output, "shards", identity->shard_count);
     output_text(output, "medium", medium_kind_name(identity->medium));
-    output_flag(output, "is_in_use", holder > 0);
     if (holder > 0)
-        output_number(output, "process", (uint64_t)holder);
+        output_number(output, "used_by_process", (uint64_t)holder);
 }
 
 bool dump_node_identity(struct dump *dump, const char *path, struct node_identity *ret_identity)

@@ -145,15 +145,12 @@ static void show_configuration(struct dump *dump, const struct log_view *view)
 {
     const struct log_view_state *state = log_view_state(view);
     for (uint64_t index = state->last_index; index >= state->first_index; index--) {
-        struct raft_configuration configuration;
         struct log_record record;
         log_read(log_view_log(view), index, &record);
         if (record.kind != RAFT_ENTRY_CONFIGURATION)
             continue;
-        if (raft_configuration_decode(record.payload.data, record.payload.size_bytes,
-                                      &configuration) == OK)
-            dump_configuration(dump, index <= state->commit_index ? "log" : "log, not committed",
-                               index, &configuration);
+        dump_configuration(dump, index <= state->commit_index ? "log" : "log, not committed", index,
+                           record.payload);
         return;
     }
 }
@@ -246,8 +243,10 @@ void dump_log(struct dump *dump, const char *path, struct dump_shard *shard)
     if (error != OK) {
         dump_refuse(dump, error, note);
     } else {
-        const struct log_view_options options = {
-            .path = path, .reader = &reader, .identity = shard->owner};
+        const struct log_view_options options = {.path = path,
+                                                 .reader = &reader,
+                                                 .identity = shard->owner,
+                                                 .is_all_read = dump->options->is_all_read};
         error = log_view_open(&options, &view, note);
         if (error == OK) {
             learn_decided(view, shard);

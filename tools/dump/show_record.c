@@ -124,15 +124,8 @@ static void show_batch(struct dump *dump, struct span payload)
 
 void dump_record(struct dump *dump, const struct log_record *record)
 {
-    struct raft_configuration configuration;
-    if (record->kind == RAFT_ENTRY_DATA) {
+    if (record->kind == RAFT_ENTRY_DATA)
         show_batch(dump, record->payload);
-    } else if (record->kind == RAFT_ENTRY_CONFIGURATION) {
-        enum error error = raft_configuration_decode(record->payload.data,
-                                                     record->payload.size_bytes, &configuration);
-        if (error == OK)
-            dump_configuration(dump, "log", record->index, &configuration);
-        else
-            output_text(&dump->output, "error", error_name(error));
-    }
+    else if (record->kind == RAFT_ENTRY_CONFIGURATION)
+        dump_configuration(dump, "log", record->index, record->payload);
 }

@@ -15,9 +15,11 @@ struct contents {
     struct dump_shard *shard; /* learns how far series are decided */
     uint8_t head[SNAPSHOT_HEAD_BYTES];
     bool has_head;
+    bool is_other_version; /* of the stream: nothing behind the head is understood */
     bool has_configuration;
     uint64_t configuration_index;
-    struct raft_configuration configuration;
+    uint8_t configuration[RAFT_CONFIGURATION_BYTES_MAX];
+    size_t configuration_bytes;
     uint64_t keys;
     uint64_t key_bytes;
     uint64_t value_bytes;
@@ -40,20 +42,31 @@ struct walk {
 
 static void learn_configuration(struct contents *contents, struct span body)
 {
-    contents->has_configuration = raft_configuration_decode(body.data + SNAPSHOT_CHANGE_BYTES,
-                                                            body.size_bytes - SNAPSHOT_CHANGE_BYTES,
-                                                            &contents->configuration) == OK;
+    contents->has_configuration = true;
     contents->configuration_index = le64_load(body.data);
+    contents->configuration_bytes = body.size_bytes - SNAPSHOT_CHANGE_BYTES;
+    memcpy(contents->configuration, body.data + SNAPSHOT_CHANGE_BYTES,
+           contents->configuration_bytes); /* at most SNAPSHOT_CHANGE_BYTES_MAX: stream.c */
+}
+
+/* The head of every version begins with magic and version. */
+static void learn_head(struct contents *contents, struct span body)
+{
+    contents->is_other_version = le32_load(body.data + 8) != SNAPSHOT_VERSION;
+    contents->has_head = !contents->is_other_version && body.size_bytes >= SNAPSHOT_HEAD_BYTES;
+    memset(contents->head, 0, sizeof(contents->head));
+    memcpy(contents->head, body.data,
+           body.size_bytes < SNAPSHOT_HEAD_BYTES ? body.size_bytes : SNAPSHOT_HEAD_BYTES);
 }
 
 static void learn(struct contents *contents, const struct stream_item *item)
 {
+    if (contents->is_other_version)
+        return;
     contents->items++;
     switch (item->type) {
     case SNAPSHOT_HEAD:
-        if (item->body.size_bytes >= SNAPSHOT_HEAD_BYTES)
-            memcpy(contents->head, item->body.data, SNAPSHOT_HEAD_BYTES);
-        contents->has_head = item->body.size_bytes >= SNAPSHOT_HEAD_BYTES;
+        learn_head(contents, item->body);
         break;
     case SNAPSHOT_CONFIGURATION:
         learn_configuration(contents, item->body);
@@ -270,7 +283,8 @@ static void show_findings(struct walk *walk)
     for (uint32_t number = 0; walk->bad_blocks > 0 && number < view->info.block_count; number++)
         tell_block(walk, number);
     struct finding finding = {.kind = FINDING_DAMAGED, .what = "stream"};
-    if (walk->stream.is_broken && walk->bad_blocks == 0 && walk->change == OK) {
+    bool is_known = !walk->contents.is_other_version && walk->bad_blocks == 0;
+    if (walk->stream.is_broken && is_known && walk->change == OK) {
         finding.offset =
             snapshot_view_offset((uint32_t)(walk->stream.broken_offset / SNAPSHOT_BLOCK_BYTES));
         dump_finding(walk->dump, &finding);
@@ -286,16 +300,33 @@ static void teach(const struct walk *walk, struct dump_shard *shard)
         shard->applied_index = index;
 }
 
+static void refuse_stream(struct walk *walk)
+{
+    char note[VIEW_NOTE_BYTES];
+    snprintf(note, sizeof(note),
+             "the stream has version %u, this program knows %u; use the program that belongs to "
+             "the file",
+             le32_load(walk->contents.head + 8), SNAPSHOT_VERSION);
+    output_object(&walk->dump->output, "state");
+    dump_refuse(walk->dump, ERR_VERSION, note);
+    output_end(&walk->dump->output);
+}
+
 static void show_stream(struct walk *walk)
 {
     struct dump *dump = walk->dump;
+    if (walk->contents.is_other_version) {
+        refuse_stream(walk);
+        return;
+    }
     if (dump_has(dump, DUMP_SNAPSHOT)) {
         show_contents(&dump->output, walk);
         show_rows(walk, "series", SNAPSHOT_NODE);
     }
     if (walk->contents.has_configuration && dump_has(dump, DUMP_CONFIGURATION))
-        dump_configuration(dump, "snapshot", walk->contents.configuration_index,
-                           &walk->contents.configuration);
+        dump_configuration(
+            dump, "snapshot", walk->contents.configuration_index,
+            span_of(walk->contents.configuration, walk->contents.configuration_bytes));
     if (!dump_has(dump, DUMP_SNAPSHOT))
         return;
     if (dump->options->has_blocks)

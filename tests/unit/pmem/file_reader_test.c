@@ -2,6 +2,7 @@
 #include "pmem/file_copy.h"
 #include "pmem/medium.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,6 +104,51 @@ static void test_file_reader_survives_a_file_that_is_cut(void **state)
     assert_int_equal(truncate(path, FILE_BYTES), 0);
 }
 
+/* The medium cannot read this place. */
+static uint64_t bad_offset;
+
+ssize_t __real_pread64(int fd, void *to, size_t size_bytes, off_t offset);
+ssize_t __wrap_pread64(int fd, void *to, size_t size_bytes, off_t offset);
+
+ssize_t __wrap_pread64(int fd, void *to, size_t size_bytes, off_t offset)
+{
+    uint64_t begin = (uint64_t)offset;
+    if (bad_offset != 0 && begin <= bad_offset && bad_offset < begin + size_bytes) {
+        errno = EIO;
+        return -1;
+    }
+    return __real_pread64(fd, to, size_bytes, offset);
+}
+
+static void take_finding(void *context, const struct finding *finding)
+{
+    *(struct finding *)context = *finding;
+}
+
+static void test_file_reader_names_what_the_medium_cannot_read(void **state)
+{
+    char reason[256];
+    struct file_reader reader;
+    struct file_copy copy;
+    struct finding found = {0};
+    const struct finding_sink sink = {.take = take_finding, .context = &found};
+    (void)state;
+    assert_int_equal(file_reader_open(path, &reader, reason, sizeof(reason)), OK);
+    assert_int_equal(file_copy_init(&reader, FILE_BYTES, &copy), OK);
+    bad_offset = 5 * 4096 + 77;
+    (void)file_copy_read(&copy, 0, FILE_BYTES);
+    bad_offset = 0;
+    assert_int_equal(copy.error_number, EIO);
+    assert_true(file_copy_is_read(&copy, 0, (size_t)5 * 4096));
+    assert_true(file_copy_is_read(&copy, (size_t)6 * 4096, FILE_BYTES));
+    file_copy_tell(&copy, "a file", &sink);
+    assert_int_equal(found.kind, FINDING_UNREADABLE);
+    assert_int_equal(found.offset, 5 * 4096);
+    assert_int_equal(found.size_bytes, 4096);
+    file_copy_deinit(&copy);
+    file_reader_close(&reader);
+}
+
 static void test_file_reader_refuses_what_is_no_file(void **state)
 {
     char reason[256] = "";
@@ -122,6 +168,7 @@ int main(void)
         cmocka_unit_test(test_file_reader_keeps_nobody_from_opening),
         cmocka_unit_test(test_file_reader_leaves_the_time_of_access),
         cmocka_unit_test(test_file_reader_survives_a_file_that_is_cut),
+        cmocka_unit_test(test_file_reader_names_what_the_medium_cannot_read),
         cmocka_unit_test(test_file_reader_refuses_what_is_no_file),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
