@@ -87,6 +87,20 @@ void cluster_adopt(struct plx_client *client, uint32_t at)
         client->kept = client->endpoints[at].cluster;
 }
 
+/* A turn may bring what was waited for, and nothing else would end the wait then. */
+static void wait_for(struct plx_client *client, const struct plx_token *token, uint64_t until_ns)
+{
+    bool had_count = client->shard_count != 0;
+    if (!had_count)
+        shard_count_wanted(client);
+    else
+        leader_wanted(client, shard_open(client, token->shard));
+    client_turn(client);
+    bool has_news = client->kept.number != 0 || had_count != (client->shard_count != 0);
+    if (!has_news)
+        client_wait(client, until_ns);
+}
+
 enum plx_outcome cluster_check_token(struct plx_client *client, const struct plx_token *token,
                                      uint64_t until_ns, uint32_t epoch)
 {
@@ -94,15 +108,9 @@ enum plx_outcome cluster_check_token(struct plx_client *client, const struct plx
     while (client->kept.number == 0 && token->cluster != 0) {
         if (client->now_ns >= until_ns || is_cancelled_since(client, epoch))
             return PLX_UNKNOWN;
-        if (client->shard_count == 0)
-            shard_count_wanted(client);
-        else if (!shard_is_possible(client, token->shard))
+        if (client->shard_count != 0 && !shard_is_possible(client, token->shard))
             return PLX_E_ARGUMENT;
-        else
-            leader_wanted(client, shard_open(client, token->shard));
-        client_turn(client);
-        if (client->kept.number == 0)
-            client_wait(client, until_ns);
+        wait_for(client, token, until_ns);
     }
     if (token->cluster != client->kept.number)
         return PLX_E_ARGUMENT;
