@@ -129,6 +129,19 @@ static uint32_t answering_of(const struct rescue *rescue, uint16_t shard,
 
 /* ---- what is to be done ---- */
 
+/* An era is one of the whole cluster: clients and operators know one number. Where one shard needs
+ * a rescue, the others get the same era, and lose nothing by it. */
+static void take_along(struct rescue *rescue)
+{
+    for (uint16_t shard = 0; shard < rescue->survey.shard_count && rescue->wanted > 0; shard++) {
+        struct rescue_shard_plan *plan = &rescue->plans[shard];
+        if (plan->verdict != RESCUE_NOT_NEEDED)
+            continue;
+        plan->verdict = RESCUE_POSSIBLE;
+        plan->is_taken_along = true;
+    }
+}
+
 static void plan_all(struct rescue *rescue)
 {
     struct rescue_storage storages[NODES_MAX];
@@ -149,6 +162,7 @@ static void plan_all(struct rescue *rescue)
         if (plan->verdict == RESCUE_POSSIBLE)
             rescue->wanted++;
     }
+    take_along(rescue);
     for (uint16_t shard = 0; shard < rescue->survey.shard_count; shard++) {
         if (rescue->plans[shard].verdict != RESCUE_POSSIBLE)
             continue;
@@ -214,9 +228,7 @@ static enum exit_code carry_out(struct rescue *rescue)
             continue;
         enum error error = rescue_apply(&rescue->survey, shard, &rescue->plans[shard], text);
         if (error != OK) {
-            fprintf(stderr,
-                    "pollux rescue: shard %u: %s: %s\nMend that, and repeat the command: shards "
-                    "that are done are left alone.\n",
+            fprintf(stderr, "pollux rescue: shard %u: %s: %s\nMend that, and repeat the command.\n",
                     shard, error_name(error), text);
             return EXIT_FAILED;
         }

@@ -38,8 +38,9 @@ enum rescue_verdict {
 
 struct rescue_shard_plan {
     enum rescue_verdict verdict;
-    uint32_t chosen; /* which storage goes on */
-    uint32_t alive;  /* voters that count and are left: bits, by slot of `before` */
+    bool is_taken_along; /* a majority is left, but another shard needs the rescue */
+    uint32_t chosen;     /* which storage goes on */
+    uint32_t alive;      /* voters that count and are left: bits, by slot of `before` */
     struct raft_configuration before;
     uint64_t term; /* of the record that begins the era */
     struct raft_configuration after;

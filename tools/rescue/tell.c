@@ -85,6 +85,10 @@ static void tell_loss(const struct rescue_storage *chosen, const struct rescue_s
                plan->commit_index, plan->commit_index + 1, chosen->last_index);
     else
         printf("  kept: records up to %" PRIu64 ", all of them committed\n", chosen->last_index);
+    if (plan->is_taken_along) {
+        printf("  lost: nothing that is committed, as a majority of this shard is left\n");
+        return;
+    }
     printf("  may be lost: whatever was committed behind record %" PRIu64
            " and is only on nodes that are not here (",
            chosen->last_index);
