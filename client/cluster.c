@@ -88,7 +88,8 @@ void cluster_adopt(struct plx_client *client, uint32_t at)
 }
 
 /* A turn may bring what was waited for, and nothing else would end the wait then. */
-static void wait_for(struct plx_client *client, const struct plx_token *token, uint64_t until_ns)
+static void await_cluster(struct plx_client *client, const struct plx_token *token,
+                          uint64_t until_ns)
 {
     bool had_count = client->shard_count != 0;
     if (!had_count)
@@ -110,7 +111,7 @@ enum plx_outcome cluster_check_token(struct plx_client *client, const struct plx
             return PLX_UNKNOWN;
         if (client->shard_count != 0 && !shard_is_possible(client, token->shard))
             return PLX_E_ARGUMENT;
-        wait_for(client, token, until_ns);
+        await_cluster(client, token, until_ns);
     }
     if (token->cluster != client->kept.number)
         return PLX_E_ARGUMENT;
