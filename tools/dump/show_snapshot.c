@@ -282,6 +282,11 @@ static void show_findings(struct walk *walk)
     snapshot_view_findings(view, &sink);
     for (uint32_t number = 0; walk->bad_blocks > 0 && number < view->info.block_count; number++)
         tell_block(walk, number);
+    const struct finding changing = {.kind = FINDING_CHANGING,
+                                     .size_bytes = snapshot_view_offset(view->slots),
+                                     .what = "snapshot: the node writes another one here"};
+    if (walk->change != OK) /* lists end where that was seen */
+        dump_finding(walk->dump, &changing);
     struct finding finding = {.kind = FINDING_DAMAGED, .what = "stream"};
     bool is_known = !walk->contents.is_other_version && walk->bad_blocks == 0;
     if (walk->stream.is_broken && is_known && walk->change == OK) {
