@@ -100,13 +100,31 @@ static void name_file(char *path, const char *directory, uint32_t shard, const c
     snprintf(path, DUMP_PATH_BYTES, "%.4096s/" NODE_SHARD_PREFIX "%u.%s", directory, shard, suffix);
 }
 
+/* What the identity of a storage says. False: it says nothing. */
+static bool read_storage(const char *directory, uint32_t shard,
+                         struct identity_contents *ret_contents)
+{
+    uint8_t page[NODE_IDENTITY_FILE_BYTES] = {0};
+    char path[DUMP_PATH_BYTES];
+    char note[VIEW_NOTE_BYTES];
+    struct file_reader reader;
+    name_file(path, directory, shard, NODE_IDENTITY_SUFFIX);
+    if (file_reader_open(path, &reader, note, sizeof(note)) != OK)
+        return false;
+    ssize_t got_bytes = file_reader_fill(&reader, page, sizeof(page), 0);
+    file_reader_close(&reader);
+    return got_bytes >= 0 && identity_decode(page, (size_t)got_bytes, ret_contents) == OK;
+}
+
 static void show_shard(struct dump *dump, const char *directory, uint32_t number,
                        const struct log_identity *owner)
 {
     struct dump_shard shard = {.owner = owner};
+    struct identity_contents storage;
     char path[DUMP_PATH_BYTES];
     char banks[JOURNAL_BANKS][DUMP_PATH_BYTES];
     dump->output.shard = number;
+    shard.is_unmade = read_storage(directory, number, &storage) && storage.count == 0;
     output_object(&dump->output, "shard");
     output_number(&dump->output, "number", number);
     if (dump_has(dump, DUMP_IDENTITY)) {
@@ -136,17 +154,8 @@ static bool find_owner(const char *directory, const struct contents *contents,
                        struct node_identity *ret_identity)
 {
     for (uint32_t shard = 0; shard < SHARDS_MAX; shard++) {
-        uint8_t page[NODE_IDENTITY_FILE_BYTES] = {0};
-        char path[DUMP_PATH_BYTES];
-        char note[VIEW_NOTE_BYTES];
         struct identity_contents storage;
-        struct file_reader reader;
-        name_file(path, directory, shard, NODE_IDENTITY_SUFFIX);
-        if (!contents->shards[shard] || file_reader_open(path, &reader, note, sizeof(note)) != OK)
-            continue;
-        ssize_t got_bytes = file_reader_fill(&reader, page, sizeof(page), 0);
-        file_reader_close(&reader);
-        if (got_bytes < 0 || identity_decode(page, (size_t)got_bytes, &storage) != OK ||
+        if (!contents->shards[shard] || !read_storage(directory, shard, &storage) ||
             storage.owner.node == 0)
             continue;
         *ret_identity = (struct node_identity){.cluster_id = storage.owner.cluster_id,

@@ -30,6 +30,7 @@ struct dump_shard {
     const struct log_identity *owner; /* whose the files should be; NULL: not known */
     struct decided decided;           /* relaxed writes whose fate this node's files know */
     uint64_t applied_index;           /* up to which `decided` is */
+    bool is_unmade;                   /* no start has made its files yet */
 };
 
 /* Whether any of the parts is asked for. */
@@ -46,6 +47,9 @@ void dump_file_end(struct dump *dump);
 
 /* The fields of an object whose file could not be opened or read. */
 void dump_refuse(struct dump *dump, enum error error, const char *note);
+/* The same of a file of this shard: where no start has made it yet, nothing is wrong. */
+void dump_refuse_of(struct dump *dump, const struct dump_shard *shard, enum error error,
+                    const char *note);
 
 /* findings.c: a sink whose findings become rows of the list that is open. */
 struct finding_sink dump_finding_sink(struct dump *dump);

@@ -35,6 +35,15 @@ void dump_refuse(struct dump *dump, enum error error, const char *note)
     dump->refused += dump->output.muted == 0;
 }
 
+void dump_refuse_of(struct dump *dump, const struct dump_shard *shard, enum error error,
+                    const char *note)
+{
+    if (error == ERR_NOT_FOUND && shard->is_unmade)
+        output_text(&dump->output, "note", "no start has made this file yet");
+    else
+        dump_refuse(dump, error, note);
+}
+
 void dump_finding(struct dump *dump, const struct finding *finding)
 {
     struct output *output = &dump->output;

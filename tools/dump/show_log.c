@@ -236,12 +236,14 @@ void dump_log(struct dump *dump, const char *path, struct dump_shard *shard)
     char note[VIEW_NOTE_BYTES];
     struct file_reader reader;
     struct log_view *view;
+    if (!dump_has(dump, parts | DUMP_JOURNAL)) /* which asks what the log has decided */
+        return;
     dump_mute_unless(dump, parts);
     output_object(&dump->output, "log");
     dump_file(dump, path);
     enum error error = file_reader_open(path, &reader, note, sizeof(note));
     if (error != OK) {
-        dump_refuse(dump, error, note);
+        dump_refuse_of(dump, shard, error, note);
     } else {
         const struct log_view_options options = {.path = path,
                                                  .reader = &reader,
@@ -253,7 +255,7 @@ void dump_log(struct dump *dump, const char *path, struct dump_shard *shard)
             show(dump, view);
             log_view_close(view);
         } else {
-            dump_refuse(dump, error, note);
+            dump_refuse_of(dump, shard, error, note);
         }
         file_reader_close(&reader);
     }

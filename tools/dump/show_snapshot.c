@@ -383,6 +383,8 @@ void dump_snapshot(struct dump *dump, const char *path, struct dump_shard *shard
     char note[VIEW_NOTE_BYTES];
     struct file_reader reader;
     struct snapshot_view view;
+    if (!dump_has(dump, parts | DUMP_JOURNAL))
+        return;
     dump_mute_unless(dump, parts);
     output_object(&dump->output, "snapshot");
     dump_file(dump, path);
@@ -396,7 +398,7 @@ void dump_snapshot(struct dump *dump, const char *path, struct dump_shard *shard
         file_reader_close(&reader);
     }
     if (error != OK)
-        dump_refuse(dump, error, note);
+        dump_refuse_of(dump, shard, error, note);
     dump_file_end(dump);
     dump_unmute_unless(dump, parts);
 }

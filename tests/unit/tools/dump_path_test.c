@@ -84,6 +84,29 @@ static void test_dump_selects_parts_and_records(void **state)
     dump_fixture_says(fixture, "shards: none");
 }
 
+static void test_dump_misses_nothing_that_was_never_made(void **state)
+{
+    struct dump_fixture *fixture = *state;
+    static const uint8_t zeros[4096];
+    assert_int_equal(unlink(dump_fixture_path(fixture, "shard-0.journal-0")), 0);
+    assert_int_equal(unlink(dump_fixture_path(fixture, "shard-0.journal-1")), 0);
+    dump_fixture_dump_all(fixture);
+    assert_int_equal(fixture->damaged + fixture->refused, 0);
+    dump_fixture_says(fixture, "journal: none");
+    for (size_t i = 2; i < DUMP_FIXTURE_FILES; i++)
+        unlink(dump_fixture_path(fixture, dump_fixture_names[i]));
+    dump_fixture_dump_all(fixture);
+    assert_int_equal(fixture->refused, 3); /* the storage was made */
+    fixture->options.parts = DUMP_IDENTITY;
+    dump_fixture_dump_all(fixture);
+    assert_int_equal(fixture->refused, 0);
+    fixture->options.parts = DUMP_ALL;
+    dump_fixture_write(fixture, "shard-0.identity", zeros, sizeof(zeros));
+    dump_fixture_dump_all(fixture);
+    assert_int_equal(fixture->damaged + fixture->refused, 0);
+    dump_fixture_says(fixture, "no start has made this file yet");
+}
+
 static void test_dump_shows_one_file_of_any_sort(void **state)
 {
     struct dump_fixture *fixture = *state;
@@ -126,6 +149,7 @@ int main(void)
         TEST(test_dump_shows_everything_of_a_whole_directory),
         TEST(test_dump_shows_values_only_when_asked),
         TEST(test_dump_selects_parts_and_records),
+        TEST(test_dump_misses_nothing_that_was_never_made),
         TEST(test_dump_shows_one_file_of_any_sort),
         TEST(test_dump_says_that_a_node_runs),
     };
