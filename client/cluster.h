@@ -7,6 +7,8 @@
  * only nodes of that cluster. An era that is higher than the handle's is adopted, too; a node of a
  * lower one does not count.
  *
+ * No leader counts before the handle has a number: sessions and tokens are of a cluster.
+ *
  * A node tells its number in the answer to a hello for shard 0. What it says of another shard
  * counts when it says it in the same incarnation.
  *

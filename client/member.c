@@ -7,10 +7,11 @@
  */
 #include "client/client_internal.h"
 
+/* A session is of a cluster, so nobody leads before the handle knows of which. */
 int32_t leader_endpoint(const struct plx_client *client, const struct shard_state *shard)
 {
     int32_t best = -1;
-    for (uint32_t i = 0; i < client->endpoint_count; i++) {
+    for (uint32_t i = 0; i < client->endpoint_count && client->kept.number != 0; i++) {
         const struct member *member = &shard->members[i];
         if (member->leading_ns == 0 ||
             client->now_ns - member->leading_ns > client->options.leader_fresh_ns ||
@@ -61,6 +62,8 @@ void leader_confirmed(struct plx_client *client, struct shard_state *shard, uint
     if (!member_counts(client, shard, endpoint))
         return;
     cluster_adopt(client, endpoint);
+    if (client->kept.number == 0)
+        return; /* its shard 0 has not formed */
     if (leader_endpoint(client, shard) == (int32_t)endpoint &&
         (shard->last_leader != (int32_t)endpoint || shard->last_leader_term < leader->term)) {
         shard->last_leader = (int32_t)endpoint;

@@ -117,6 +117,23 @@ static void test_cluster_token_waits_until_the_cluster_is_known(void **state)
     stage_close(&ours);
 }
 
+/* A shard may have formed, and its leader serve, before shard 0 tells the cluster's number. */
+static void test_cluster_without_a_number_is_led_by_nobody(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_open_of(&stage, 0, 0);
+    stage_swap(&stage, &(struct plx_call){.timeout_ns = 20 * MILLIS});
+    while (stage.ending.count == 0) {
+        plx_poll(stage.client, MILLIS);
+        while (fake_try(&stage.fake)) /* hellos, which it answers */
+            assert_int_not_equal(stage.fake.type, WIRE_WRITE);
+    }
+    assert_int_equal(stage.ending.response.outcome, PLX_TIMEOUT);
+    assert_true(stage.fake.hellos > 0);
+    stage_close(&stage);
+}
+
 static void test_cluster_of_a_later_era_ends_sessions(void **state)
 {
     (void)state;
@@ -189,6 +206,7 @@ int main(void)
         cmocka_unit_test(test_cluster_of_the_first_leader_is_kept),
         cmocka_unit_test(test_cluster_token_of_another_is_refused),
         cmocka_unit_test(test_cluster_token_waits_until_the_cluster_is_known),
+        cmocka_unit_test(test_cluster_without_a_number_is_led_by_nobody),
         cmocka_unit_test(test_cluster_of_a_later_era_ends_sessions),
         cmocka_unit_test(test_cluster_of_a_read_is_looked_at),
     };

@@ -47,6 +47,7 @@ void fake_open_shards(struct fake *fake, uint16_t id, uint16_t shard_count)
                           .session = FAKE_SESSION,
                           .contact_age_us = 9,
                           .session_ttl_ns = FAKE_SESSION_TTL_NS,
+                          .cluster = FAKE_CLUSTER_NUMBER,
                           .is_leader = true};
     assert_true(shard_count <= FAKE_SHARDS_MAX);
     for (uint32_t tries = 0; !ports_open(fake); tries++)

@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #define FAKE_CLUSTER        "test"
+#define FAKE_CLUSTER_NUMBER 77
 #define FAKE_POLLS_MAX      4000
 #define FAKE_POLL_NS        500000
 #define FAKE_SLOTS          4

@@ -31,6 +31,7 @@ static void live_answer_status(struct fake *fake)
     uint8_t body[1024];
     struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
     struct wire_hello_reply reply = {.incarnation = fake->incarnation,
+                                     .cluster = FAKE_CLUSTER_NUMBER,
                                      .term = 6,
                                      .applied_index = 1,
                                      .commit_index = 2,
