@@ -40,6 +40,19 @@ struct data_directory {
 MUST_USE enum error data_directory_init(const struct config *config, bool *ret_is_made,
                                         char ret_text[DATA_DIRECTORY_TEXT_BYTES]);
 
+/* Fills a directory that is being made: called when it has the identities of the shards' storages,
+ * and not its own yet. `text` says why it failed. */
+struct data_directory_filler {
+    enum error (*fill)(void *context, char *text);
+    void *context;
+};
+
+/* As data_directory_init, of a directory that is not there yet (else ERR_EXISTS): it counts as made
+ * only when the filler is done. What it has made stays when it fails: remove the directory. */
+MUST_USE enum error data_directory_make(const struct config *config,
+                                        const struct data_directory_filler *filler,
+                                        char ret_text[DATA_DIRECTORY_TEXT_BYTES]);
+
 /*
  * Reads the identity, and compares it with the configuration. ERR_NOT_FOUND: there is none;
  * ERR_NODE, ERR_CLUSTER, ERR_SHARD, ERR_ARGUMENT (medium): the two differ; those of

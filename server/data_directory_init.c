@@ -137,7 +137,8 @@ static void describe(const char *what, const struct config *config,
              medium_kind_name(identity->medium));
 }
 
-static enum error make(const struct config *config, char *text)
+static enum error make(const struct config *config, const struct data_directory_filler *filler,
+                       char *text)
 {
     struct node_identity identity;
     struct data_directory_probe probe;
@@ -148,6 +149,8 @@ static enum error make(const struct config *config, char *text)
         error = refuse_medium(config, probe.medium, text);
     if (error == OK)
         error = make_files(config, text);
+    if (error == OK && filler != NULL)
+        error = filler->fill(filler->context, text);
     if (error != OK)
         return error;
     fill_identity(config, probe.medium, &identity);
@@ -169,24 +172,45 @@ static enum error check_whole(const struct config *config, const struct node_ide
     return error;
 }
 
+/* Somebody else's files are there, or those of a directory without its identity. */
+static bool is_taken(const struct config *config)
+{
+    struct data_directory_contents contents;
+    data_directory_look(config->directory, &contents);
+    return contents.storage[0] != '\0' || contents.old[0] != '\0' || contents.other[0] != '\0' ||
+           (contents.is_there && !contents.is_directory);
+}
+
 enum error data_directory_init(const struct config *config, bool *ret_is_made,
                                char ret_text[DATA_DIRECTORY_TEXT_BYTES])
 {
     struct node_identity identity;
-    struct data_directory_contents contents;
     *ret_is_made = false;
     enum error error = data_directory_read(config, &identity, ret_text);
     if (error == OK)
         return check_whole(config, &identity, ret_text);
     if (error != ERR_NOT_FOUND)
         return error;
-    data_directory_look(config->directory, &contents);
-    if (contents.storage[0] != '\0' || contents.old[0] != '\0' || contents.other[0] != '\0' ||
-        (contents.is_there && !contents.is_directory))
+    if (is_taken(config))
         return ERR_EXISTS; /* what is there was told */
-    error = make(config, ret_text);
+    error = make(config, NULL, ret_text);
     *ret_is_made = error == OK;
     return error;
+}
+
+enum error data_directory_make(const struct config *config,
+                               const struct data_directory_filler *filler,
+                               char ret_text[DATA_DIRECTORY_TEXT_BYTES])
+{
+    struct node_identity identity;
+    enum error error = data_directory_read(config, &identity, ret_text);
+    if (error == OK) {
+        describe("is there already", config, &identity, ret_text);
+        return ERR_EXISTS;
+    }
+    if (error != ERR_NOT_FOUND)
+        return error;
+    return is_taken(config) ? ERR_EXISTS : make(config, filler, ret_text);
 }
 
 enum error data_directory_move(const struct config *config,

@@ -28,7 +28,6 @@ enum long_option {
     OPTION_FORMAT,
     OPTION_LEASE,
     OPTION_RATE,
-    OPTION_CONFIG,
     OPTION_VERSION,
 };
 
@@ -48,7 +47,6 @@ static const struct option long_options[] = {
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"lease", required_argument, NULL, OPTION_LEASE},
     {"rate", required_argument, NULL, OPTION_RATE},
-    {"config", required_argument, NULL, OPTION_CONFIG},
     {"relaxed", no_argument, NULL, OPTION_RELAXED},
     {"blocking", no_argument, NULL, OPTION_BLOCKING},
     {"absent", no_argument, NULL, OPTION_ABSENT},
@@ -184,18 +182,6 @@ static bool log_format_parse(const char *text, bool *ret_is_integer)
     return true;
 }
 
-/* Options of `backup` and `restore`. */
-static bool option_of_backup(struct cli_arguments *arguments, int option, const char *value,
-                             const struct reason *reason)
-{
-    if (option == OPTION_CONFIG) {
-        arguments->config = value;
-        return true;
-    }
-    return cli_size_parse(value, &arguments->rate_bytes) ||
-           fail_argument(reason, "--rate %s: not a size such as 512KiB or 16MiB", value);
-}
-
 /* Options of `logs` that carry a text. */
 static bool option_of_logs(struct cli_arguments *arguments, int option, const char *value,
                            const struct reason *reason)
@@ -250,8 +236,8 @@ static bool option_with_value(struct cli_arguments *arguments, int option, const
         return index_parse(value, &arguments->min_index) ||
                fail_argument(reason, "--min-index %s: not an index, from 1", value);
     case OPTION_RATE:
-    case OPTION_CONFIG:
-        return option_of_backup(arguments, option, value, reason);
+        return cli_size_parse(value, &arguments->rate_bytes) ||
+               fail_argument(reason, "--rate %s: not a size such as 512KiB or 16MiB", value);
     default:
         return option_of_logs(arguments, option, value, reason);
     }
@@ -346,8 +332,6 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
         return fail_argument(&reason, "--no-wait: only of member add, promote, remove and update");
     if (arguments->rate_bytes != 0 && strcmp(arguments->command, "backup") != 0)
         return fail_argument(&reason, "--rate: only of backup");
-    if (arguments->config != NULL && strcmp(arguments->command, "restore") != 0)
-        return fail_argument(&reason, "--config: only of restore");
     if (arguments->lease_ns != 0 && !is_logs)
         return fail_argument(&reason, "--lease: only of logs take and logs follow");
     return true;

@@ -40,7 +40,6 @@ struct cli_arguments {
     bool is_integer_format; /* of the timestamps of logs; else RFC 3339 */
     uint64_t lease_ns;      /* 0: none */
     uint64_t rate_bytes;    /* of backup, a second; 0: the command's own */
-    const char *config;     /* of restore: the node's configuration; NULL: not given */
 };
 
 /*

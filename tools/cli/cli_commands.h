@@ -38,8 +38,10 @@ int cli_member(struct plx_client *client, const struct cli_arguments *arguments)
 /* cli_backup.c: `backup FILE`, `backup verify FILE` */
 int cli_backup(struct plx_client *client, const struct cli_arguments *arguments);
 
-/* cli_rescue.c: needs no cluster. Returns only if the program cannot be run. */
-int cli_rescue(char **argv);
+/* cli_program.c: commands that are programs of their own, and need no cluster. */
+bool cli_is_program(const char *command);
+/* Runs the one that argv begins with. Returns only if it cannot be run. */
+int cli_run_program(char **argv);
 
 /* cli_load.c */
 int cli_load(struct plx_client *client, const struct cli_arguments *arguments);

@@ -51,6 +51,8 @@ static const char help_of_commands[] =
     "  backup FILE         copy the state of all shards to FILE, while the cluster runs (- is\n"
     "                      standard output); again after an interrupt: goes on\n"
     "  backup verify FILE  read a backup, and tell what is in it or where it is damaged\n"
+    "  restore FILE        make the data directory of the first node of a new cluster from a\n"
+    "                      backup; see pollux restore --help\n"
     "\n";
 static const char help_of_options[] =
     "Options:\n"
@@ -289,8 +291,8 @@ int main(int argc, char **argv)
 {
     struct cli_arguments arguments;
     char reason[256];
-    if (argc > 1 && strcmp(argv[1], "rescue") == 0)
-        return cli_rescue(argv + 1);
+    if (argc > 1 && cli_is_program(argv[1]))
+        return cli_run_program(argv + 1);
     if (!cli_arguments_parse(argc, argv, &arguments, reason, sizeof(reason))) {
         fprintf(stderr, "pollux: %s\n", reason);
         return CLI_EXIT_USAGE;

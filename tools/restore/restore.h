@@ -1,0 +1,47 @@
+/*
+ * Makes the data directory of a node from a backup: a new cluster, of which this node is the only
+ * member. Other nodes join it.
+ *
+ * What the new cluster has: the keys and values of each shard, and its limits. What it has not:
+ * sessions, outcomes, and what of relaxed writes was decided: nobody of the old cluster can refer
+ * to them here. Each shard has a new identity and a new birth.
+ *
+ * Versions rise. The old cluster may have gone on behind the record of the backup, and its clients
+ * may remember versions from there. The new log begins behind record (n + 1) * 2^40, where n * 2^40
+ * is the last such multiple not above the record of the backup; that number is the version of every
+ * key. So no version of the old cluster is ever one of the new one, unless the old one has written
+ * 2^40 records behind the backup.
+ *
+ * Owner: one thread.
+ */
+#ifndef POLLUX_TOOLS_RESTORE_RESTORE_H
+#define POLLUX_TOOLS_RESTORE_RESTORE_H
+
+#include "server/config.h"
+#include "tools/backup/backup_file.h"
+
+#define RESTORE_TEXT_BYTES 1536
+
+/* What was restored. */
+struct restore_summary {
+    struct backup_head head;
+    struct backup_shard shards[SHARDS_MAX]; /* as in the backup */
+    uint64_t versions[SHARDS_MAX];          /* of every key of the shard */
+    uint64_t pending;                       /* relaxed writes that may be left out */
+    uint64_t silent_nodes;
+};
+
+/* The version of every key that is restored of a backup at this index; 0: there is none left. */
+uint64_t restore_version(uint64_t index);
+
+/*
+ * Restores the backup in the file `fd`, which can seek, to the directory that the configuration
+ * names. The whole backup is verified first. The directory counts as made only when all of it is
+ * durable. `ret_text` says what is wrong. ERR_ARGUMENT: the configuration does not fit; ERR_EXISTS:
+ * the directory is there; those of backup_verify and data_directory_make.
+ */
+MUST_USE enum error restore_run(const struct config *config, int fd,
+                                struct restore_summary *ret_summary,
+                                char ret_text[RESTORE_TEXT_BYTES]);
+
+#endif
