@@ -11,3 +11,10 @@ enum cluster_fit cluster_fit_of(struct cluster_identity ours, struct cluster_ide
         return CLUSTER_FITS;
     return theirs.era < ours.era ? CLUSTER_EARLIER_ERA : CLUSTER_LATER_ERA;
 }
+
+bool cluster_is_host(uint64_t ours, uint64_t theirs, bool hears_nobody)
+{
+    if (theirs == 0 || (ours != 0 && theirs != ours))
+        return false;
+    return ours == 0 || hears_nobody;
+}

@@ -112,16 +112,6 @@ void replica_seek(struct replica *replica)
         ask_everybody(replica);
 }
 
-/* Somebody of the cluster speaks to a node that is still to join it, or that is behind and does not
- * know the newest members. */
-static bool is_host(const struct replica *replica, const struct wire_presence *presence,
-                    uint64_t own_cluster)
-{
-    if (presence->cluster == 0 || (own_cluster != 0 && presence->cluster != own_cluster))
-        return false;
-    return own_cluster == 0 || hears_nobody(replica);
-}
-
 /* A member has moved; or a host tells where it is. */
 static void note_address(struct replica *replica, const struct replica_message *message,
                          const struct wire_presence *presence)
@@ -132,7 +122,7 @@ static void note_address(struct replica *replica, const struct replica_message *
     bool is_member = slot != RAFT_SLOT_NONE && now->members[slot].storage.id == message->sender;
     const struct address *known = replica_peer_address(replica, message->sender);
     struct address base;
-    if ((!is_member && !is_host(replica, presence, now->cluster)) ||
+    if ((!is_member && !cluster_is_host(now->cluster, presence->cluster, hears_nobody(replica))) ||
         (known != NULL && address_is_equal(known, &message->from)) ||
         !address_book_base(&replica->book, &message->from, &base))
         return;

@@ -38,12 +38,24 @@ static void test_who_knows_no_cluster_is_not_compared(void **state)
     assert_int_equal(cluster_fit_of(none, none), CLUSTER_FITS);
 }
 
+static void test_a_node_that_is_behind_hears_of_the_newest_members(void **state)
+{
+    (void)state;
+    assert_true(cluster_is_host(7, 7, true));
+    assert_false(cluster_is_host(7, 7, false)); /* it knows its members */
+    assert_false(cluster_is_host(7, 8, true));
+    assert_true(cluster_is_host(0, 8, false)); /* it is to join */
+    assert_false(cluster_is_host(0, 0, true));
+    assert_false(cluster_is_host(7, 0, true));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cluster_is_compared),
         cmocka_unit_test(test_era_is_compared),
         cmocka_unit_test(test_who_knows_no_cluster_is_not_compared),
+        cmocka_unit_test(test_a_node_that_is_behind_hears_of_the_newest_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
