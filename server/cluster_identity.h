@@ -25,8 +25,8 @@ enum cluster_fit {
 
 /*
  * Whether a node that is no member, as far as the storage knows, may say where it is: it is of the
- * storage's cluster (0: it has none yet, and is to join one), and the storage hears no leader, so it
- * may be behind and not know the newest members. Numbers as in the configuration.
+ * storage's cluster (0: it has none yet, and is to join one), and the storage hears no leader, so
+ * it may be behind and not know the newest members. Numbers as in the configuration.
  */
 bool cluster_is_host(uint64_t ours, uint64_t theirs, bool hears_nobody);
 
