@@ -146,6 +146,8 @@ static void fuzz_questions(struct span bytes)
     uint16_t target;
     struct wire_replace replace;
     struct wire_members members;
+    struct wire_backup backup;
+    struct wire_backup_reply backup_reply;
     if (wire_hello_decode(bytes, &hello) == OK) {
         wire_hello_encode(&writer, &hello);
         check_equal(&writer, bytes);
@@ -157,6 +159,12 @@ static void fuzz_questions(struct span bytes)
         check_equal(&writer, bytes);
     } else if (wire_members_decode(bytes, &members) == OK) {
         wire_members_encode(&writer, &members);
+        check_equal(&writer, bytes);
+    } else if (wire_backup_decode(bytes, &backup) == OK) {
+        wire_backup_encode(&writer, &backup);
+        check_equal(&writer, bytes);
+    } else if (wire_backup_reply_decode(bytes, &backup_reply) == OK) {
+        wire_backup_reply_encode(&writer, &backup_reply);
         check_equal(&writer, bytes);
     }
 }
