@@ -9,6 +9,7 @@ static_assert((int)PLX_CHANGE_REMOVE == WIRE_CHANGE_REMOVE, "actions are told by
 static_assert((int)PLX_CHANGE_UPDATE == WIRE_CHANGE_UPDATE, "actions are told by value");
 static_assert((int)PLX_STEP_LACK_QUORUM == WIRE_STEP_LACK_QUORUM, "steps are told by value");
 static_assert((int)PLX_STEP_LACK_ROOM == WIRE_STEP_LACK_ROOM, "steps are told by value");
+static_assert((int)PLX_STEP_DRAIN == WIRE_STEP_DRAIN, "steps are told by value");
 
 static void change_encode(const struct errand *errand, uint64_t number, uint64_t incarnation,
                           struct wire_writer *writer)

@@ -21,6 +21,8 @@ static struct plx_member member_of(const struct wire_member *told)
         .node = told->node,
         .membership = told->membership,
         .stays_learner = told->stays_learner,
+        .leaves = told->leaves,
+        .undrained = told->undrained,
         .is_told = told->is_told,
         .match_index = told->match_index,
         .silent_ns = told->silent_us > UINT64_MAX / 1000 ? UINT64_MAX : told->silent_us * 1000,

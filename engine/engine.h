@@ -187,6 +187,7 @@ struct engine_view {
     uint8_t role;
     uint8_t membership;  /* enum wire_membership */
     bool is_removed;     /* this node was a member, and is none any more */
+    bool leaves;         /* it is to be removed: it accepts no more relaxed writes */
     uint32_t node_count; /* voters; 0: as in the options */
     uint64_t cluster;    /* of the configuration in force, which clients are told; 0: none */
     uint64_t configuration_index;
@@ -320,6 +321,8 @@ void engine_journal_durable(struct engine *engine, uint64_t seq);
 MUST_USE enum error engine_journal_restore(struct engine *engine, uint64_t seq,
                                            struct span payload);
 
+/* Relaxed writes of this node that are accepted and not decided. */
+uint64_t engine_relaxed_pending(const struct engine *engine);
 /* Entries up to this are decided by records applied here: the journal may forget them once those
  * records are sure to be applied again before the first packet of the next start. */
 uint64_t engine_journal_done(const struct engine *engine);

@@ -9,6 +9,7 @@
 #define CONFIGURATION_VERSION RAFT_CONFIGURATION_VERSION
 
 #define FLAG_STAYS_LEARNER 1
+#define FLAG_LEAVES        2
 
 static bool is_free(const struct raft_member *member)
 {
@@ -94,6 +95,12 @@ enum error raft_configuration_check(const struct raft_configuration *configurati
     return is_half_good(halves.old_half) && is_half_good(halves.new_half) ? OK : ERR_RANGE;
 }
 
+static uint8_t member_flags(const struct raft_member *member)
+{
+    return (uint8_t)((member->stays_learner ? FLAG_STAYS_LEARNER : 0) |
+                     (member->leaves ? FLAG_LEAVES : 0));
+}
+
 size_t raft_configuration_encode(const struct raft_configuration *configuration, uint8_t *bytes)
 {
     CHECK(configuration->slot_count <= RAFT_MEMBERS_MAX);
@@ -111,7 +118,7 @@ size_t raft_configuration_encode(const struct raft_configuration *configuration,
             le64_store(at, member->storage.birth);
             le16_store(at + 8, member->storage.id);
             at[10] = (uint8_t)member->membership;
-            at[11] = member->stays_learner ? FLAG_STAYS_LEARNER : 0;
+            at[11] = member_flags(member);
             le16_store(at + 14, member->port);
             memcpy(at + 16, member->address, sizeof(member->address));
         }
@@ -125,7 +132,8 @@ static void decode_member(const uint8_t *bytes, struct raft_member *member)
     member->storage.birth = le64_load(bytes);
     member->storage.id = le16_load(bytes + 8);
     member->membership = (enum raft_membership)bytes[10];
-    member->stays_learner = bytes[11] == FLAG_STAYS_LEARNER;
+    member->stays_learner = (bytes[11] & FLAG_STAYS_LEARNER) != 0;
+    member->leaves = (bytes[11] & FLAG_LEAVES) != 0;
     member->port = le16_load(bytes + 14);
     memcpy(member->address, bytes + 16, sizeof(member->address));
 }

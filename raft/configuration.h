@@ -14,10 +14,10 @@
  *
  * Encoded, little endian: a head of 24 bytes, then 40 bytes for each slot.
  *
- *   0  1  version, 2             0   8  birth, 0: the slot is free
+ *   0  1  version, 3             0   8  birth, 0: the slot is free
  *   1  1  slot_count             8   2  node id
  *   2  2  zero                   10  1  membership
- *   4  4  number                 11  1  flags (1: a learner that stays one)
+ *   4  4  number                 11  1  flags (1: a learner that stays one, 2: leaves)
  *   8  8  cluster                12  2  zero
  *   16 8  era                    14  2  UDP port
  *                                16 16  address, IPv6 or an IPv4-mapped one
@@ -37,7 +37,7 @@
 
 #define RAFT_SLOT_NONE UINT32_MAX
 /* The first byte of an encoded configuration. */
-#define RAFT_CONFIGURATION_VERSION 2
+#define RAFT_CONFIGURATION_VERSION 3
 
 /* A storage, and the node that has it. */
 struct raft_storage {
@@ -60,6 +60,7 @@ struct raft_member {
     struct raft_storage storage; /* birth 0: the slot is free */
     enum raft_membership membership;
     bool stays_learner;  /* a learner that is to become no voter; raft looks at none of these */
+    bool leaves;         /* it is to be removed, and accepts no more on its own */
     uint8_t address[16]; /* all zero, and port 0: not known */
     uint16_t port;
 };

@@ -3,8 +3,14 @@
 
 #include <string.h>
 
-void membership_board_init(struct membership_board *board)
+void membership_board_init(struct membership_board *board, uint16_t shard_count)
 {
+    board->shard_count = shard_count;
+    atomic_init(&board->leaves, false);
+    for (uint32_t i = 0; i < SHARDS_MAX; i++) {
+        atomic_init(&board->drained[i], 0);
+        atomic_init(&board->pending[i], 0);
+    }
     atomic_init(&board->sequence, 0);
     atomic_init(&board->size_bytes, 0);
     atomic_init(&board->is_removed, false);
@@ -57,4 +63,34 @@ bool membership_board_read(const struct membership_board *board, uint32_t *seque
         return false;
     *sequence = begin;
     return true;
+}
+
+void membership_board_leave(struct membership_board *board, bool leaves)
+{
+    atomic_store_explicit(&board->leaves, leaves, memory_order_relaxed);
+}
+
+bool membership_board_leaves(const struct membership_board *board)
+{
+    return atomic_load_explicit(&board->leaves, memory_order_relaxed);
+}
+
+void membership_board_drain(struct membership_board *board, uint16_t shard, uint32_t number,
+                            uint64_t pending)
+{
+    atomic_store_explicit(&board->pending[shard], pending, memory_order_relaxed);
+    atomic_store_explicit(&board->drained[shard], number, memory_order_release);
+}
+
+bool membership_board_is_drained(const struct membership_board *board, uint32_t number,
+                                 uint64_t *ret_pending)
+{
+    bool is_drained = number > 0;
+    *ret_pending = 0;
+    for (uint16_t shard = 0; shard < board->shard_count; shard++) {
+        uint32_t drained = atomic_load_explicit(&board->drained[shard], memory_order_acquire);
+        is_drained &= drained >= number && drained > 0;
+        *ret_pending += atomic_load_explicit(&board->pending[shard], memory_order_relaxed);
+    }
+    return is_drained;
 }

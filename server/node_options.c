@@ -150,7 +150,7 @@ void node_options_fill(const struct config *config, const struct node_start *sta
     CHECK(config->shard_count <= SHARDS_MAX);
     *ret_options = (struct node_options){.lane_count = config->lane_count};
     shard_directory_init(&ret_options->directory);
-    membership_board_init(&ret_options->board);
+    membership_board_init(&ret_options->board, config->shard_count);
     struct replica_options *replicas = ret_options->replicas;
     for (uint16_t lane = 0; lane < config->lane_count; lane++) {
         ret_options->lanes[lane] = (struct lane_options){

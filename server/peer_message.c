@@ -116,6 +116,7 @@ void peer_message_encode(struct wire_writer *writer, const struct raft_message *
         peer.append_reply.data_room_bytes = beside->room.data_bytes;
         peer.append_reply.log_room_bytes = beside->room.log_bytes;
         peer.append_reply.priority = beside->priority;
+        peer.append_reply.undrained = beside->undrained;
     }
     wire_peer_encode(writer, &peer);
 }
@@ -153,6 +154,7 @@ enum error peer_message_decode(struct span bytes, struct peer_message_beside *re
         ret_beside->room = (struct record_room){.data_bytes = peer.append_reply.data_room_bytes,
                                                 .log_bytes = peer.append_reply.log_room_bytes};
         ret_beside->priority = (uint8_t)peer.append_reply.priority;
+        ret_beside->undrained = peer.append_reply.undrained;
     }
     *ret_message = (struct raft_message){.type = (enum raft_message_type)peer.type,
                                          .from = {peer.from.birth, peer.from.id},

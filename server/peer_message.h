@@ -20,6 +20,7 @@ struct peer_message_beside {
     uint64_t start;          /* as in wire_peer.h */
     struct record_room room; /* append reply: the sender's behind match_index; else 0 */
     uint8_t priority;        /* append reply: the sender's as a leader; else 0 */
+    uint64_t undrained;      /* append reply: replica_undrained of the sender; else 0 */
 };
 
 /* Entries of an append request follow: peer_message_add_entry, exactly entry_count times. */

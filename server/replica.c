@@ -188,8 +188,10 @@ enum error replica_open(const struct replica_options *options, struct lane_share
         return error;
     }
     replica_open_starts(replica);
+    replica_follow_drain(replica);
     replica_follow_configuration(replica);
     replica_refresh_status(replica);
+    replica_publish_drain(replica);
     *ret_replica = replica;
     return OK;
 }

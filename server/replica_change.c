@@ -14,6 +14,7 @@ static_assert((int)WANTED_DONE == WIRE_STEP_NONE, "steps are told by value");
 static_assert((int)WANTED_HAND_OVER == WIRE_STEP_HAND_OVER, "steps are told by value");
 static_assert((int)WANTED_LACK_QUORUM == WIRE_STEP_LACK_QUORUM, "steps are told by value");
 static_assert((int)WANTED_LACK_ROOM == WIRE_STEP_LACK_ROOM, "steps are told by value");
+static_assert((int)WANTED_DRAIN == WIRE_STEP_DRAIN, "steps are told by value");
 static_assert((int)WANTED_STEP_END == WIRE_STEP_END, "steps are told by value");
 
 static enum wire_status edit_status(enum error error)
@@ -45,6 +46,7 @@ static enum wire_status step_status(enum wanted_step step)
     case WANTED_BUSY:
     case WANTED_ASK_NODE:
     case WANTED_CATCH_UP:
+    case WANTED_DRAIN:
     case WANTED_STEP_END:
         break;
     }
@@ -72,6 +74,7 @@ static enum wire_status make_change(struct replica *replica, const struct wire_c
     enum error error =
         wanted_edit(&wanted, &(struct wanted_change){.action = (enum wanted_action)change->action,
                                                      .after = change->after,
+                                                     .is_forced = change->is_forced,
                                                      .node = {.id = change->node,
                                                               .is_learner = change->is_learner,
                                                               .address = change->address}});
@@ -88,6 +91,10 @@ static enum wire_status make_change(struct replica *replica, const struct wire_c
     replica_know(replica, &wanted, &known);
     if (change->is_forced)
         known.heard = UINT32_MAX;
+    else if (change->action == WIRE_CHANGE_REMOVE &&
+             !wanted_can_go(raft_configuration_of(replica->raft, &index), &wanted, &known,
+                            change->node))
+        return WIRE_STATUS_TOO_STALE;
     return step_status(replica_take_step(replica, &wanted, &known));
 }
 

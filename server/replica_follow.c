@@ -61,6 +61,8 @@ void replica_know(const struct replica *replica, const struct wanted *wanted,
         uint32_t bit = UINT32_C(1) << slot;
         if (birth == known.self)
             known.heard |= bit;
+        if (now->members[slot].leaves && replica_undrained_of(replica, birth) == 0)
+            known.drained |= bit;
         if (!raft_storage_progress(replica->raft, birth, &progress))
             continue;
         known.heard |= is_heard(replica, &progress) ? bit : 0;
@@ -185,6 +187,7 @@ static void leave(struct replica *replica, const struct wanted *wanted)
 
 void replica_follow_wanted(struct replica *replica)
 {
+    uint64_t index;
     struct replica_following *following = &replica->following;
     uint64_t now_ns = replica->shared->now_ns;
     if (replica->status.role != RAFT_LEADER || now_ns < following->due_ns)
@@ -200,6 +203,10 @@ void replica_follow_wanted(struct replica *replica)
     const struct wanted *wanted = find_wanted(replica);
     struct wanted_known known;
     replica_know(replica, wanted, &known);
+    if (replica->options.shard == 0 && known.drained != 0) {
+        wanted_release(&following->wanted, raft_configuration_of(replica->raft, &index), &known);
+        replica_know(replica, wanted, &known);
+    }
     following->step = replica_take_step(replica, wanted, &known);
     if (following->step == WANTED_DONE)
         following->settled_version = replica->configuration_version;

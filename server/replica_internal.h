@@ -65,6 +65,17 @@ struct replica_following {
     struct replica_newcomer newcomers[WANTED_NODES_MAX];
 };
 
+/* replica_drain.c */
+struct replica_drain {
+    bool is_member; /* by the configuration in force; */
+    bool leaves;    /* by the same */
+    uint32_t number;
+    uint64_t index;
+    bool is_published; /* on the board of the node: */
+    uint32_t published_number;
+    uint64_t published_pending;
+};
+
 struct replica {
     struct replica_options options;
     struct lane_shared *shared;
@@ -97,7 +108,9 @@ struct replica {
     struct majority_room majority_room; /* of this leader's voters */
     struct room_voters room_voters;
     uint64_t room_births[VOTER_ID_MAX + 1]; /* by node id: the storage that has told its room */
-    uint64_t configuration_version;         /* that they are of */
+    struct replica_drain drain;
+    uint64_t undrained[RAFT_MEMBERS_MAX]; /* by slot: as replica_undrained_of */
+    uint64_t configuration_version;       /* that they are of */
     struct replica_snapshot snapshot;
     struct replica_backup backup;
     uint64_t births[IDENTITY_BIRTHS_MAX]; /* that the storages of this node had */
@@ -257,6 +270,23 @@ void replica_know(const struct replica *replica, const struct wanted *wanted,
 /* Leader: finds the next step, and takes it. WANTED_BUSY: it could not be taken now. */
 enum wanted_step replica_take_step(struct replica *replica, const struct wanted *wanted,
                                    const struct wanted_known *known);
+
+/* replica_drain.c */
+
+/* This node is to be removed: it accepts no relaxed writes any more. */
+bool replica_leaves(const struct replica *replica);
+/* For shard 0 of the node. */
+void replica_publish_drain(struct replica *replica);
+/* Relaxed writes that this shard, in shard 0 all of this node, has accepted and that are not in the
+ * log, and one. 0: there are none, and no more will come. */
+uint64_t replica_undrained(const struct replica *replica);
+/* Leader: what a member has told of that, in an append reply that raft has taken. */
+void replica_note_drain(struct replica *replica, const struct raft_message *reply,
+                        uint64_t undrained);
+/* Another configuration is in force: what was told under the last one is forgotten. */
+void replica_follow_drain(struct replica *replica);
+/* Leader: of a member. UINT64_MAX: it has told nothing yet. */
+uint64_t replica_undrained_of(const struct replica *replica, uint64_t birth);
 
 /* replica_presence.c */
 

@@ -57,16 +57,19 @@ static struct wire_member member_told(const struct replica *replica,
     struct wire_member told = {.birth = member->storage.birth,
                                .node = member->storage.id,
                                .membership = (uint8_t)member->membership,
-                               .stays_learner = member->stays_learner};
+                               .stays_learner = member->stays_learner,
+                               .leaves = member->leaves};
     struct raft_peer_progress progress;
     if (replica->status.role == RAFT_LEADER &&
         member->storage.birth == replica->options.raft.self.birth) {
         told.is_told = true;
         told.match_index = replica->status.durable_index;
+        told.undrained = replica_undrained(replica);
     } else if (raft_storage_progress(replica->raft, member->storage.birth, &progress)) {
         told.is_told = true;
         told.match_index = progress.match_index;
         told.silent_us = silent_us(replica, progress.contact_ns);
+        told.undrained = replica_undrained_of(replica, member->storage.birth);
     }
     const struct address *address = replica_peer_address(replica, member->storage.id);
     if (address != NULL)

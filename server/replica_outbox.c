@@ -58,6 +58,7 @@ struct span replica_encode_raft(struct replica *replica, const struct raft_messa
                                                .cluster = replica->cluster,
                                                .start = replica->own_start.start,
                                                .priority = replica->options.priority,
+                                               .undrained = replica_undrained(replica),
                                                .room =
                                                    room == NULL ? (struct record_room){0} : *room};
     struct wire_writer writer = {.data = replica->shared->message_data,

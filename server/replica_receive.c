@@ -107,6 +107,13 @@ static bool is_sender_known(struct replica *replica, const struct raft_storage *
     return false;
 }
 
+static void note_reply(struct replica *replica, const struct raft_message *reply,
+                       const struct peer_message_beside *beside)
+{
+    replica_note_room(replica, reply, &beside->room);
+    replica_note_drain(replica, reply, beside->undrained);
+}
+
 static void receive_raft(struct replica *replica, const struct replica_message *received)
 {
     struct raft_message message;
@@ -150,7 +157,7 @@ static void receive_raft(struct replica *replica, const struct replica_message *
     if (error == ERR_RANGE)
         replica->counters.drop_raft_range++;
     else if (error == OK && message.type == RAFT_APPEND_REPLY)
-        replica_note_room(replica, &message, &beside.room);
+        note_reply(replica, &message, &beside);
     if (error == ERR_STORAGE) {
         replica->counters.drop_storage++;
         replica_announce_storage(replica, message.from.id, message.to.birth);

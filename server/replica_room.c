@@ -45,6 +45,7 @@ void replica_follow_configuration(struct replica *replica)
     replica->cluster_number = now->cluster;
     replica->configuration_index = index;
     find_voters(replica);
+    replica_follow_drain(replica);
     address_book_follow(&replica->book, now);
 }
 

@@ -57,6 +57,7 @@ static void refresh_view(struct replica *replica)
         .role = (uint8_t)status->role,
         .membership = replica_membership(replica),
         .is_removed = replica_is_removed(replica),
+        .leaves = replica_leaves(replica),
         .node_count = replica->room_voters.count,
         .cluster = replica->cluster_number,
         .configuration_index = replica->configuration_index,

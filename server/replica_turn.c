@@ -183,6 +183,7 @@ enum replica_result replica_end_turn(struct replica *replica)
     replica_flush_outbox(replica);
     replica_publish_membership(replica);
     bool has_applied = apply_committed(replica);
+    replica_publish_drain(replica);
     if (!replica->has_persisted && !replica->has_received)
         note_commit(replica);
     engine_end_turn(replica->engine);

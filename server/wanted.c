@@ -54,8 +54,10 @@ void wanted_of(const struct raft_configuration *configuration, struct wanted *re
         const struct raft_member *member = raft_configuration_node(configuration, id);
         if (member->membership == RAFT_OUTGOING)
             continue;
-        wanted.nodes[wanted.count++] = (struct wanted_node){
-            .id = id, .is_learner = member->stays_learner, .address = address_of(member)};
+        wanted.nodes[wanted.count++] = (struct wanted_node){.id = id,
+                                                            .is_learner = member->stays_learner,
+                                                            .leaves = member->leaves,
+                                                            .address = address_of(member)};
     }
     *ret_wanted = wanted;
 }
@@ -64,18 +66,22 @@ static uint32_t voters_in(const struct wanted *wanted)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < wanted->count; i++)
-        count += !wanted->nodes[i].is_learner;
+        count += !wanted->nodes[i].is_learner && !wanted->nodes[i].leaves;
     return count;
 }
 
-static enum error take_in(struct wanted *wanted, const struct wanted_node *found,
+static enum error take_in(struct wanted *wanted, struct wanted_node *found,
                           const struct wanted_node *node)
 {
-    if (found != NULL)
-        return address_is_equal(&found->address, &node->address) &&
-                       found->is_learner == node->is_learner
-                   ? OK
-                   : ERR_ARGUMENT;
+    if (found != NULL) {
+        if (!address_is_equal(&found->address, &node->address) ||
+            found->is_learner != node->is_learner)
+            return ERR_ARGUMENT;
+        if (found->leaves && !node->is_learner && voters_in(wanted) >= NODES_MAX)
+            return ERR_FULL;
+        found->leaves = false;
+        return OK;
+    }
     if (wanted->count >= WANTED_NODES_MAX || (!node->is_learner && voters_in(wanted) >= NODES_MAX))
         return ERR_FULL;
     wanted->nodes[wanted->count++] = *node;
@@ -92,13 +98,16 @@ static enum error promote(struct wanted *wanted, struct wanted_node *found)
     return OK;
 }
 
-static enum error take_out(struct wanted *wanted, struct wanted_node *found)
+static enum error take_out(struct wanted *wanted, struct wanted_node *found, bool is_forced)
 {
     if (found == NULL)
         return OK;
-    if (!found->is_learner && voters_in(wanted) == 1)
+    if (!found->is_learner && !found->leaves && voters_in(wanted) == 1)
         return ERR_ARGUMENT;
-    *found = wanted->nodes[--wanted->count];
+    if (is_forced)
+        *found = wanted->nodes[--wanted->count];
+    else
+        found->leaves = true;
     return OK;
 }
 
@@ -123,7 +132,7 @@ static enum error apply_change(struct wanted *wanted, const struct wanted_change
     case WANTED_PROMOTE:
         return promote(wanted, found);
     case WANTED_REMOVE:
-        return take_out(wanted, found);
+        return take_out(wanted, found, change->is_forced);
     case WANTED_UPDATE:
         return move_to(found, &change->node.address);
     case WANTED_END:
@@ -139,7 +148,7 @@ static bool is_same(const struct wanted *one, const struct wanted *other)
     for (uint32_t i = 0; i < one->count; i++) {
         const struct wanted_node *a = &one->nodes[i];
         const struct wanted_node *b = &other->nodes[i];
-        if (a->id != b->id || a->is_learner != b->is_learner ||
+        if (a->id != b->id || a->is_learner != b->is_learner || a->leaves != b->leaves ||
             !address_is_equal(&a->address, &b->address))
             return false;
     }
@@ -163,7 +172,7 @@ enum error wanted_edit(struct wanted *wanted, const struct wanted_change *change
 
 /* ---- a shard's next step ---- */
 
-/* Addresses, and who stays a learner. */
+/* Addresses, who stays a learner, and who leaves. */
 static bool adjust_members(struct raft_configuration *next, const struct wanted *wanted)
 {
     bool has_changed = false;
@@ -175,10 +184,11 @@ static bool adjust_members(struct raft_configuration *next, const struct wanted 
             continue;
         struct address address = address_of(member);
         bool stays = node->is_learner && member->membership == RAFT_LEARNER;
-        has_changed |=
-            !address_is_equal(&address, &node->address) || member->stays_learner != stays;
+        has_changed |= !address_is_equal(&address, &node->address) ||
+                       member->stays_learner != stays || member->leaves != node->leaves;
         set_address(member, &node->address);
         member->stays_learner = stays;
+        member->leaves = node->leaves;
     }
     return has_changed;
 }
@@ -209,7 +219,7 @@ static bool add_learners(struct raft_configuration *next, const struct wanted *w
     for (uint32_t i = 0; i < wanted->count; i++) {
         const struct wanted_node *node = &wanted->nodes[i];
         uint32_t lost;
-        if (!is_newcomer(next, known, node->id, known->births[i], &lost))
+        if (node->leaves || !is_newcomer(next, known, node->id, known->births[i], &lost))
             continue;
         struct raft_member learner = {.storage = {.birth = known->births[i], .id = node->id},
                                       .membership = RAFT_LEARNER,
@@ -252,7 +262,7 @@ static bool change_voters(struct raft_configuration *next, const struct wanted *
         const struct wanted_node *node = wanted_find(wanted, member->storage.id);
         bool is_ready =
             member->membership == RAFT_LEARNER && (known->caught_up & known->heard) >> slot & 1;
-        if (is_ready && node != NULL && !node->is_learner &&
+        if (is_ready && node != NULL && !node->is_learner && !node->leaves &&
             voter_of(next, member->storage.id) == NULL) {
             member->membership = RAFT_INCOMING;
             has_changed = true;
@@ -276,6 +286,10 @@ static enum wanted_step wait_for(struct raft_configuration *now, const struct wa
     enum wanted_step step = WANTED_DONE;
     for (uint32_t i = 0; i < wanted->count; i++) {
         const struct wanted_node *node = &wanted->nodes[i];
+        if (node->leaves) {
+            step = step == WANTED_DONE ? WANTED_DRAIN : step;
+            continue;
+        }
         if (raft_configuration_node(now, node->id) == NULL)
             return WANTED_ASK_NODE;
         if (!node->is_learner && voter_of(now, node->id) == NULL)
@@ -292,6 +306,42 @@ static enum wanted_step propose(const struct wanted_known *known,
         return WANTED_LACK_ROOM;
     *ret_next = *next;
     return WANTED_PROPOSE;
+}
+
+/* All storages that the node has in the configuration. One that was lost has nothing more to
+ * give. */
+static bool is_drained(const struct raft_configuration *now, const struct wanted_known *known,
+                       uint16_t id)
+{
+    const struct raft_member *member = raft_configuration_node(now, id);
+    if (member == NULL)
+        return true;
+    uint32_t slot = raft_configuration_slot(now, member->storage.birth);
+    return (known->drained >> slot & 1) != 0;
+}
+
+void wanted_release(struct wanted *wanted, const struct raft_configuration *now,
+                    const struct wanted_known *known)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < wanted->count; i++) {
+        const struct wanted_node *node = &wanted->nodes[i];
+        if (!node->leaves || !is_drained(now, known, node->id))
+            wanted->nodes[kept++] = *node;
+    }
+    wanted->count = kept;
+}
+
+bool wanted_can_go(const struct raft_configuration *now, const struct wanted *wanted,
+                   const struct wanted_known *known, uint16_t id)
+{
+    struct wanted without = {.number = wanted->number};
+    for (uint32_t i = 0; i < wanted->count; i++) {
+        if (wanted->nodes[i].id != id && !wanted->nodes[i].leaves)
+            without.nodes[without.count++] = wanted->nodes[i];
+    }
+    struct raft_configuration next;
+    return wanted_next(now, &without, known, &next) != WANTED_LACK_QUORUM;
 }
 
 enum wanted_step wanted_next(const struct raft_configuration *now, const struct wanted *wanted,

@@ -21,6 +21,7 @@
 struct wanted_node {
     uint16_t id;
     bool is_learner;        /* and stays one */
+    bool leaves;            /* it is to go when nothing is on it alone */
     struct address address; /* of shard 0; zero: not known */
 };
 
@@ -41,13 +42,15 @@ enum wanted_action { WANTED_ADD = 1, WANTED_PROMOTE, WANTED_REMOVE, WANTED_UPDAT
 struct wanted_change {
     enum wanted_action action;
     uint32_t after;          /* number that the caller saw */
+    bool is_forced;          /* remove: at once */
     struct wanted_node node; /* promote, remove: the id alone */
 };
 
 /*
  * Changes what is wanted, and its number. A change whose caller saw an older number is over: OK if
  * it is so nevertheless, else ERR_OUTDATED. One that changes nothing has a number, too: after it no
- * change that was asked before it counts. ERR_NOT_FOUND: there is no such node to promote or
+ * change that was asked before it counts. A node that is removed leaves, and stays wanted until
+ * wanted_release; adding it again ends that. ERR_NOT_FOUND: there is no such node to promote or
  * update. ERR_ARGUMENT: the node to add is there at another address, or is no learner; no voter
  * would stay. ERR_FULL: as many nodes as there may be. Nothing is changed then.
  */
@@ -58,6 +61,7 @@ struct wanted_known {
     uint64_t self;                     /* the leader's birth */
     uint32_t heard;                    /* lately; the leader itself, too */
     uint32_t caught_up;                /* learners that may become voters */
+    uint32_t drained;                  /* they leave, and their nodes have no relaxed write alone */
     bool has_room;                     /* in the log: replica_has_configuration_room */
     uint64_t births[RAFT_MEMBERS_MAX]; /* of wanted->nodes: the storage that the node has; 0: not
                                           known */
@@ -72,8 +76,17 @@ enum wanted_step {
     WANTED_CATCH_UP,    /* a learner lacks records */
     WANTED_LACK_QUORUM, /* too few of those who would count then were heard of lately */
     WANTED_LACK_ROOM,   /* the log has no room for a configuration and what may follow it */
+    WANTED_DRAIN,       /* a node leaves, and has relaxed writes that are not replicated yet */
     WANTED_STEP_END
 };
+
+/* Shard 0: whoever leaves and is drained is wanted no longer. */
+void wanted_release(struct wanted *wanted, const struct raft_configuration *now,
+                    const struct wanted_known *known);
+
+/* Whether those who would stay without this node could go on. */
+bool wanted_can_go(const struct raft_configuration *now, const struct wanted *wanted,
+                   const struct wanted_known *known, uint16_t id);
 
 enum wanted_step wanted_next(const struct raft_configuration *now, const struct wanted *wanted,
                              const struct wanted_known *known, struct raft_configuration *ret_next);

@@ -1,7 +1,7 @@
 /*
  * Question for the members:
  *    0  u64   number
- *    8  [352] zero
+ *    8  [392] zero
  *
  * Members, offset, size and meaning of each field:
  *    0  u64  number
@@ -25,10 +25,11 @@
  *           24  u16  node
  *           26  u16  UDP port
  *           28  u8   membership
- *           29  u8   flags (1: match index and time are told; else both are zero; 2: stays a
- *                    learner)
+ *           29  u8   flags (1: match index, time and undrained are told; else they are zero; 2:
+ *                    stays a learner; 4: leaves)
  *           30  [2]  zero
  *           32  [16] address, IPv6 or an IPv4-mapped one
+ *           48  u64  undrained
  *
  * Replace:
  *    0  u64  number
@@ -50,15 +51,16 @@
 #include "wire/wire_internal.h"
 #include "wire/wire_members.h"
 
-#define ASK_SIZE_BYTES     360
+#define ASK_SIZE_BYTES     400
 #define HEAD_SIZE_BYTES    56
-#define MEMBER_SIZE_BYTES  48
+#define MEMBER_SIZE_BYTES  56
 #define REPLACE_SIZE_BYTES 24
 #define CHANGE_SIZE_BYTES  40
 
 #define FLAG_FRESH_QUORUM 1
 #define FLAG_TOLD         1
 #define FLAG_STAYS        2
+#define FLAG_LEAVES       4
 #define FLAG_LEARNER      1
 #define FLAG_FORCED       2
 
@@ -98,9 +100,11 @@ static void member_encode(uint8_t *to, const struct wire_member *member)
     if (member->is_told) {
         le64_store(to + 8, member->match_index);
         le64_store(to + 16, member->silent_us);
+        le64_store(to + 48, member->undrained);
         to[29] = FLAG_TOLD;
     }
-    to[29] |= member->stays_learner ? FLAG_STAYS : 0;
+    to[29] |=
+        (uint8_t)((member->stays_learner ? FLAG_STAYS : 0) | (member->leaves ? FLAG_LEAVES : 0));
     le16_store(to + 24, member->node);
     le16_store(to + 26, member->address.port);
     to[28] = member->membership;
@@ -135,18 +139,20 @@ void wire_members_encode(struct wire_writer *writer, const struct wire_members *
 static enum error member_decode(const uint8_t *from, struct wire_member *ret_member)
 {
     bool is_told = (from[29] & FLAG_TOLD) != 0;
-    if (from[29] > (FLAG_TOLD | FLAG_STAYS) || !wire_is_zero(from + 30, 2))
+    if (from[29] > (FLAG_TOLD | FLAG_STAYS | FLAG_LEAVES) || !wire_is_zero(from + 30, 2))
         return ERR_RESERVED;
-    if (!is_told && !wire_is_zero(from + 8, 16))
+    if (!is_told && (!wire_is_zero(from + 8, 16) || le64_load(from + 48) != 0))
         return ERR_RESERVED;
     struct wire_member member = {.birth = le64_load(from),
                                  .match_index = le64_load(from + 8),
                                  .silent_us = le64_load(from + 16),
+                                 .undrained = le64_load(from + 48),
                                  .node = le16_load(from + 24),
                                  .address = {.port = le16_load(from + 26)},
                                  .membership = from[28],
                                  .is_told = is_told,
-                                 .stays_learner = (from[29] & FLAG_STAYS) != 0};
+                                 .stays_learner = (from[29] & FLAG_STAYS) != 0,
+                                 .leaves = (from[29] & FLAG_LEAVES) != 0};
     memcpy(member.address.ip, from + 32, sizeof(member.address.ip));
     if (member.birth == 0 || !is_node(member.node) || member.membership < WIRE_LEARNER ||
         member.membership > WIRE_OUTGOING ||

@@ -21,6 +21,7 @@ enum wire_change_step {
     WIRE_STEP_CATCH_UP,    /* it waits for a learner */
     WIRE_STEP_LACK_QUORUM, /* too few of those who would count are heard */
     WIRE_STEP_LACK_ROOM,   /* its log has no room for a change */
+    WIRE_STEP_DRAIN,       /* a node leaves, and has relaxed writes that are not replicated yet */
     WIRE_STEP_END
 };
 
@@ -30,9 +31,12 @@ struct wire_member {
     uint16_t node;
     uint8_t membership; /* enum wire_membership: learner .. outgoing */
     bool stays_learner;
+    bool leaves;            /* it goes when it is drained */
     bool is_told;           /* the node leads and knows the rest: */
     uint64_t match_index;   /* the member's log is durable and the leader's up to here */
     uint64_t silent_us;     /* since it was last heard in this term; UINT64_MAX: never */
+    uint64_t undrained;     /* 0: its node has no relaxed write alone, and takes none; else their
+                               number and 1; UINT64_MAX: not known */
     struct address address; /* zero: not known */
 };
 

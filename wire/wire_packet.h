@@ -32,7 +32,7 @@
 #include "base/span.h"
 #include "wire/wire_keys.h"
 
-#define WIRE_VERSION 8
+#define WIRE_VERSION 9
 
 enum wire_type {
     WIRE_RAFT = 1,

@@ -45,7 +45,7 @@
 #define FLAG_SUSPECT  8
 #define FLAG_SUCCESS  16
 
-#define FIELDS_MAX 7
+#define FIELDS_MAX 8
 
 static_assert(APPEND_ENTRIES_MAX <= UINT16_MAX, "the entry count is 16 bits on the wire");
 
@@ -59,7 +59,7 @@ static void peer_type_shape(uint8_t type, uint32_t *ret_field_count, uint8_t *re
         [WIRE_PEER_VOTE_REQUEST] = {2, FLAG_PRE_VOTE | FLAG_TRANSFER},
         [WIRE_PEER_VOTE_REPLY] = {2, FLAG_PRE_VOTE | FLAG_GRANTED | FLAG_SUSPECT},
         [WIRE_PEER_APPEND_REQUEST] = {5, 0},
-        [WIRE_PEER_APPEND_REPLY] = {7, FLAG_SUCCESS},
+        [WIRE_PEER_APPEND_REPLY] = {8, FLAG_SUCCESS},
         [WIRE_PEER_TIMEOUT_NOW] = {0, 0},
     };
     *ret_field_count = shapes[type].field_count;
@@ -122,6 +122,7 @@ static void peer_fields(const struct wire_peer_message *message, uint64_t ret_fi
         ret_fields[4] = message->append_reply.rejected_index;
         ret_fields[5] = message->append_reply.data_room_bytes;
         ret_fields[6] = message->append_reply.log_room_bytes;
+        ret_fields[7] = message->append_reply.undrained;
     }
 }
 
@@ -263,6 +264,7 @@ static void append_reply_load(const uint8_t *from, struct wire_peer_message *ret
     ret_message->append_reply.rejected_index = le64_load(fields + 32);
     ret_message->append_reply.data_room_bytes = le64_load(fields + 40);
     ret_message->append_reply.log_room_bytes = le64_load(fields + 48);
+    ret_message->append_reply.undrained = le64_load(fields + 56);
     ret_message->append_reply.suspicion = le32_load(from + 12);
     ret_message->append_reply.priority = le16_load(from + 10);
     ret_message->append_reply.is_success = (from[5] & FLAG_SUCCESS) != 0;

@@ -85,6 +85,7 @@ struct wire_peer_message {
             uint64_t rejected_index;
             uint64_t data_room_bytes; /* behind match_index: what records of data may take, */
             uint64_t log_room_bytes;  /* and all records but no-ops */
+            uint64_t undrained;       /* as in wire_members.h */
             uint32_t suspicion;
             uint16_t priority; /* of the sender as a leader: 0 to PRIORITY_MAX */
             bool is_success;

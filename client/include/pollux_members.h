@@ -31,9 +31,12 @@ struct plx_member {
     uint16_t node;      /* that has it, or had it */
     uint8_t membership; /* enum plx_membership: PLX_LEARNER to PLX_OUTGOING */
     bool stays_learner; /* it is to become no voter */
-    bool is_told;       /* the node that answered leads the shard and knows the next two */
+    bool leaves;        /* it is to be removed when its relaxed writes are replicated */
+    bool is_told;       /* the node that answered leads the shard and knows the next three */
     uint64_t match_index;
     uint64_t silent_ns; /* since the leader last heard this member; UINT64_MAX: never */
+    uint64_t undrained; /* 0: no relaxed write is on its node alone, and none will be; else how many
+                           are, and one; in shard 0 of all shards. UINT64_MAX: not known */
     uint8_t ip[16];     /* where the node that answered reaches it; IPv4 is mapped; zero: unknown */
     uint16_t port;
 };
@@ -48,6 +51,7 @@ enum plx_step {
     PLX_STEP_CATCH_UP,    /* a learner lacks records */
     PLX_STEP_LACK_QUORUM, /* too few of those who would count then were heard of lately */
     PLX_STEP_LACK_ROOM,   /* its log has no room for a change, until a snapshot makes room */
+    PLX_STEP_DRAIN,       /* a node leaves, and has relaxed writes that are not replicated yet */
 };
 
 /* The configuration that a node has in force, and the node's own storage. */
@@ -109,7 +113,8 @@ struct plx_change {
     uint16_t node;
     uint32_t after;  /* plx_members.change, as the leader of shard 0 has told it */
     bool is_learner; /* add: it stays a learner */
-    bool is_forced;  /* remove: even if too few of those who stay are heard of */
+    bool is_forced;  /* remove: at once, even if too few of those who stay are heard of, or relaxed
+                        writes are lost that the node alone has */
     uint8_t ip[16];  /* add, update; IPv4 is mapped */
     uint16_t port;   /* of shard 0, as in [peers]; 0: no address */
 };
@@ -119,7 +124,9 @@ struct plx_change {
  * log, and the leaders of all shards follow by themselves, whoever leads: plx_members tells how far
  * each shard is. One change at a time. A change says which one was the last when its caller looked
  * (`after`), and counts only if that is so still: a copy of it that comes late changes nothing, and
- * asking again with the same `after` is safe.
+ * asking again with the same `after` is safe. A node that is removed leaves first: it accepts no
+ * more relaxed writes, and goes when those that it has accepted are replicated. Adding it again
+ * before that ends it.
  * - PLX_OK: it is noted. The cluster goes on by itself.
  * - PLX_UNKNOWN: it is not noted yet: ask again. A node that is added must answer first, and an
  *   earlier change must be committed.

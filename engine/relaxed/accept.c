@@ -194,7 +194,7 @@ static enum wire_status accept_unknown(struct engine *engine, const struct relax
     struct relaxed *relaxed = &engine->relaxed;
     uint64_t decided = own_progress(engine)->last_seq;
     /* What it has accepted before it answers as ever: that is decided if the node comes back. */
-    if (engine->view.is_removed)
+    if (engine->view.is_removed || engine->view.leaves)
         return WIRE_STATUS_OVERLOADED;
     if (!pending_writes_has_room(&relaxed->writes, &arrival->need))
         outbound_close_gaps(engine);
@@ -399,6 +399,11 @@ enum error engine_journal_restore(struct engine *engine, uint64_t seq, struct sp
     if (relaxed->durable_seq < seq)
         relaxed->durable_seq = seq;
     return OK;
+}
+
+uint64_t engine_relaxed_pending(const struct engine *engine)
+{
+    return engine->relaxed.is_open ? engine->relaxed.writes.live : 0;
 }
 
 uint64_t engine_journal_done(const struct engine *engine)

@@ -38,6 +38,7 @@
     X(RELAXED_DECIDED, "once healed, an acknowledged relaxed write is in the log or overruled")    \
     X(RELAXED_ORDER, "a node's relaxed writes of a key are decided as they were accepted")         \
     X(RELAXED_OVERRULED, "a later write is not overwritten by an earlier pending one")             \
+    X(RELAXED_DRAINED, "a node that is removed has no relaxed write that the log lacks")           \
     X(LOGS_ONCE, "each line of a log is handed out at most once")                                  \
     X(LOGS_LEASE, "of two leases on the same lines one is confirmed at most")                      \
     X(LOGS_SUFFIX, "what is handed out is a suffix of what was given")                             \

@@ -124,8 +124,9 @@ struct world {
     struct history history;
     struct logs_history logs_history;
     struct witness witness;
-    struct prng prng;       /* of nodes: clocks, seeds of lanes */
-    struct prng fault_prng; /* of faults */
+    uint64_t closed_index[SIM_SHARDS_MAX]; /* of the last configuration that a node has applied */
+    struct prng prng;                      /* of nodes: clocks, seeds of lanes */
+    struct prng fault_prng;                /* of faults */
     struct client_world client_world;
     struct sim_node nodes[NODES_MAX]; /* behind the last: a second process, where there are any */
     struct client clients[CLIENTS_MAX];

@@ -57,7 +57,7 @@ void node_make(struct world *world, uint32_t number)
         .number = number, .as = number, .lane_count = lane_count_of(world, number)};
     files_name(world, node);
     shard_directory_init(&node->directory);
-    membership_board_init(&node->board);
+    membership_board_init(&node->board, (uint16_t)world->draw.shards);
     for (uint32_t i = 0; i < node->lane_count; i++)
         node->lanes[i] = (struct sim_lane){.node = number, .number = i};
     world->network.lane_counts[number] = node->lane_count;

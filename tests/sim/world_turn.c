@@ -1,4 +1,5 @@
 /* The turns of a node's lanes: when they run, and what follows from them. */
+#include "tests/sim/drain_check.h"
 #include "tests/sim/rcu_sim.h"
 #include "tests/sim/room_check.h"
 #include "tests/sim/snapshot_thread_sim.h"
@@ -117,11 +118,40 @@ static void after_turn(struct world *world, struct sim_lane *lane, enum lane_res
     }
 }
 
+/* A storage with a torn log may have forgotten that it leaves. */
+static bool may_forget(const struct world *world, const struct sim_node *node, uint32_t shard)
+{
+    struct raft_status status;
+    replica_raft_status(node_replica(node, shard), &status);
+    return status.is_tail_suspect || world->overseers[shard].nodes[node->number].is_damaged;
+}
+
+/* The first node that applies a configuration: who is left out by it? */
+static void drains_look(struct world *world, const struct sim_node *node, uint32_t shard)
+{
+    const struct engine *applied = replica_engine(node_replica(node, shard));
+    uint64_t index = drain_configuration_index(applied);
+    if (index <= world->closed_index[shard])
+        return;
+    world->closed_index[shard] = index;
+    for (uint32_t i = 0; i < world->draw.nodes; i++) {
+        const struct sim_node *other = &world->nodes[i];
+        uint64_t seq;
+        if (!other->is_running || may_forget(world, other, shard) ||
+            drain_is_kept(applied, replica_engine(node_replica(other, shard)), &seq))
+            continue;
+        verdict_break(&world->verdict, RULE_RELAXED_DRAINED,
+                      "node %u was removed from shard %u, and has relaxed writes up to %llx alone",
+                      i + 1, shard, (unsigned long long)seq);
+    }
+}
+
 static void shards_look(struct world *world, struct sim_node *node, const struct sim_lane *lane)
 {
     for (uint32_t shard = lane->number; shard < world->draw.shards; shard += node->lane_count) {
         overseer_look(&world->overseers[shard], node->number, node_replica(node, shard));
         room_look(world, node, shard);
+        drains_look(world, node, shard);
         set_back_look(world, node, shard);
     }
 }

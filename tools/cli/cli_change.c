@@ -16,6 +16,10 @@
 #define TOLD_ROUNDS 10
 #define NOT_TOLD    UINT8_MAX
 
+/* As long as the number of writes that a node has alone does not fall: then it is told, and not
+ * waited for any more. */
+#define DRAIN_ROUNDS_MAX 150
+
 struct run {
     struct plx_client *client;
     const struct cli_arguments *arguments;
@@ -24,6 +28,8 @@ struct run {
     bool is_in_doubt;  /* an attempt may have been noted */
     uint64_t until_ns; /* 0: no end */
     uint64_t rounds;
+    uint64_t undrained; /* as last seen, and in which round that was new */
+    uint64_t undrained_round;
     uint8_t told[SHARDS_ASKED_MAX]; /* enum change_state, printed last */
 };
 
@@ -194,9 +200,51 @@ static void tell(struct run *run, const struct members_view *view, enum change_s
         return;
     run->told[shard] = (uint8_t)state;
     const char *step = members_step_text(view->step);
-    printf("shard %u: node %u %s%s%s\n", shard, run->change.node, texts[state],
-           step[0] != '\0' ? ": " : "", step);
+    uint64_t undrained = members_undrained(view, run->change.node);
+    if (state == CHANGE_LEAVING && view->step == PLX_STEP_DRAIN && undrained > 0 &&
+        undrained != UINT64_MAX)
+        printf("shard %u: node %u drains %" PRIu64 " writes\n", shard, run->change.node,
+               undrained - 1);
+    else
+        printf("shard %u: node %u %s%s%s\n", shard, run->change.node, texts[state],
+               step[0] != '\0' ? ": " : "", step);
     fflush(stdout);
+}
+
+static bool is_draining(const struct run *run)
+{
+    return run->change.action == PLX_CHANGE_REMOVE && run->survey->views[0].step == PLX_STEP_DRAIN;
+}
+
+/* Whether the node has said for long that as many of its writes are not replicated, or nothing. */
+static bool is_drain_stuck(struct run *run)
+{
+    const struct members_view *view = &run->survey->views[0];
+    uint64_t undrained = members_undrained(view, run->change.node);
+    if (!is_draining(run) || undrained != run->undrained) {
+        run->undrained = undrained;
+        run->undrained_round = run->rounds;
+    }
+    return run->rounds - run->undrained_round >= DRAIN_ROUNDS_MAX;
+}
+
+static int tell_stuck(const struct run *run)
+{
+    bool is_known = run->undrained != 0 && run->undrained != UINT64_MAX;
+    if (is_known)
+        fprintf(stderr,
+                "pollux: member: node %u: %" PRIu64
+                " relaxed writes are on it alone and are not replicated: is the node running, and "
+                "has the store room? ",
+                run->change.node, run->undrained - 1);
+    else
+        fprintf(stderr,
+                "pollux: member: node %u: does not say whether relaxed writes are on it alone: is "
+                "it running? ",
+                run->change.node);
+    fprintf(stderr, "It goes when they are replicated; --force: at once, and they are lost; member "
+                    "add: it stays\n");
+    return plx_outcome_exit_code(PLX_UNKNOWN);
 }
 
 /* Until every shard has followed. 0, or the exit code. */
@@ -216,7 +264,11 @@ static int follow(struct run *run)
         }
         if (is_done && survey->answered > 0)
             return 0;
-        if (!wait_round(run)) {
+        bool is_drain_over = is_drain_stuck(run);
+        bool is_over = !wait_round(run);
+        if (is_drain_over || (is_over && is_draining(run)))
+            return tell_stuck(run);
+        if (is_over) {
             fprintf(stderr, "pollux: member: it goes on by itself: see pollux member list\n");
             return plx_outcome_exit_code(PLX_UNKNOWN);
         }

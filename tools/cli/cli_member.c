@@ -61,6 +61,7 @@ static json_t *row_json(uint16_t shard, const struct members_row *row)
     json_object_set_new(object, "storage", json_sprintf("%016" PRIx64, row->birth));
     json_object_set_new(object, "membership", json_string(membership_text(row->membership)));
     json_object_set_new(object, "stays_learner", json_boolean(row->stays_learner));
+    json_object_set_new(object, "leaves", json_boolean(row->leaves));
     json_object_set_new(object, "is_here", json_boolean(row->is_here));
     json_object_set_new(object, "address",
                         row->address[0] != '\0' ? json_string(row->address) : json_null());
@@ -86,7 +87,7 @@ static void list_json(const struct member_survey *survey)
 static void row_print(uint16_t shard, const struct members_row *row)
 {
     printf("%5u %4u %016" PRIx64 " %-10s %-4s %-22s", shard, row->node, row->birth,
-           membership_text(row->membership), row->is_here ? "yes" : "no",
+           row->leaves ? "leaving" : membership_text(row->membership), row->is_here ? "yes" : "no",
            row->address[0] != '\0' ? row->address : "-");
     if (row->is_told && row->silent_ns == UINT64_MAX)
         printf(" %10" PRIu64 " %8" PRIu64 " %8s\n", row->match_index, row->behind, "never");

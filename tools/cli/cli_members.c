@@ -54,6 +54,8 @@ static void add_member(const struct plx_members *answer, const struct plx_member
                                 .stays_learner = member->stays_learner,
                                 .is_told = member->is_told,
                                 .match_index = member->match_index,
+                                .leaves = member->leaves,
+                                .undrained = member->undrained,
                                 .silent_ns = member->silent_ns};
     if (answer->last_index > member->match_index)
         row->behind = answer->last_index - member->match_index;
@@ -208,6 +210,25 @@ static enum change_state added_state(uint8_t membership, bool stays_learner)
     return CHANGE_WAITING;
 }
 
+static bool does_leave(const struct members_view *view, uint16_t node)
+{
+    for (uint32_t i = 0; i < view->member_count; i++) {
+        if (view->rows[i].node == node && view->rows[i].leaves)
+            return true;
+    }
+    return false;
+}
+
+uint64_t members_undrained(const struct members_view *view, uint16_t node)
+{
+    for (uint32_t i = 0; i < view->member_count; i++) {
+        const struct members_row *row = &view->rows[i];
+        if (row->node == node && row->is_told && row->membership != PLX_OUTGOING)
+            return row->undrained;
+    }
+    return UINT64_MAX;
+}
+
 enum change_state members_change_state(const struct members_view *view,
                                        const struct plx_change *change, uint32_t number)
 {
@@ -217,6 +238,8 @@ enum change_state members_change_state(const struct members_view *view,
     switch (change->action) {
     case PLX_CHANGE_ADD:
     case PLX_CHANGE_PROMOTE:
+        if (does_leave(view, change->node))
+            return CHANGE_WAITING;
         return added_state(membership, change->is_learner);
     case PLX_CHANGE_REMOVE:
         return membership == PLX_NO_MEMBER ? CHANGE_DONE : CHANGE_LEAVING;
@@ -236,7 +259,8 @@ const char *members_step_text(uint8_t step)
         [PLX_STEP_ASK_NODE] = "a node that is to become a member does not answer",
         [PLX_STEP_CATCH_UP] = "a learner lacks records",
         [PLX_STEP_LACK_QUORUM] = "too few of those who would count then are heard",
-        [PLX_STEP_LACK_ROOM] = "the leader's log has no room for a change before a snapshot"};
+        [PLX_STEP_LACK_ROOM] = "the leader's log has no room for a change before a snapshot",
+        [PLX_STEP_DRAIN] = "a node leaves, and has relaxed writes that are not replicated yet"};
     return step < sizeof(texts) / sizeof(texts[0]) ? texts[step] : "";
 }
 

@@ -18,7 +18,9 @@ struct members_row {
     uint8_t membership; /* enum plx_membership; PLX_NO_MEMBER and PLX_NO_CLUSTER: of no member */
     bool is_here;       /* the node says that this is the storage that it has */
     bool stays_learner;
-    bool is_told; /* a leader says the next three */
+    bool leaves;
+    bool is_told; /* a leader says the next four */
+    uint64_t undrained;
     uint64_t match_index;
     uint64_t behind; /* records that the leader has and the member may lack */
     uint64_t silent_ns;
@@ -76,6 +78,9 @@ enum change_state {
 /* How far the shard is with this change, which is number `number`. */
 enum change_state members_change_state(const struct members_view *view,
                                        const struct plx_change *change, uint32_t number);
+
+/* As plx_member.undrained, of the node's storage; UINT64_MAX: not known. */
+uint64_t members_undrained(const struct members_view *view, uint16_t node);
 
 /* What the leader waits for; empty: for nothing. */
 const char *members_step_text(uint8_t step);

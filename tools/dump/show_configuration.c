@@ -49,6 +49,8 @@ static void show_member(struct output *output, uint32_t slot, const struct raft_
     output_text(output, "membership", name_of(member->membership));
     if (member->stays_learner)
         output_flag(output, "stays_learner", true);
+    if (member->leaves)
+        output_flag(output, "leaves", true);
     if (address[0] != '\0')
         output_text(output, "address", address);
     output_end(output);

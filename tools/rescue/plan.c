@@ -116,6 +116,7 @@ static struct raft_member member_after(const struct raft_configuration *before,
     struct raft_member member = known != NULL ? *known : (struct raft_member){0};
     member.storage = (struct raft_storage){.birth = storage->new_birth, .id = storage->storage.id};
     member.membership = RAFT_LEARNER;
+    member.leaves = false; /* what was wanted before is over */
     return member;
 }
 

@@ -307,6 +307,24 @@ static void test_relaxed_write_is_refused_by_a_removed_node_unless_it_was_taken(
     assert_int_equal(f->entry_count, 1);
 }
 
+/* What it has taken goes into the log, and nothing more comes: then it may go. */
+static void test_relaxed_write_is_refused_by_a_node_that_leaves_unless_it_was_taken(void **state)
+{
+    struct fixture *f = *state;
+    const struct fixture_write write = {.session = 77, .is_relaxed = true};
+    assert_int_equal(engine_relaxed_pending(f->engine), 0);
+    uint64_t seq = fixture_pend(f, 1, "a", "x");
+    f->view.leaves = true;
+    fixture_begin(f);
+    expect_status(f, &write, op_set(2, "a", "y"), WIRE_STATUS_OVERLOADED);
+    assert_int_equal(fixture_pend(f, 1, "a", "x"), seq);
+    assert_int_equal(engine_relaxed_pending(f->engine), 1);
+    f->view.leaves = false; /* it stays after all */
+    fixture_begin(f);
+    assert_true(fixture_pend(f, 3, "b", "z") > seq);
+    assert_int_equal(engine_relaxed_pending(f->engine), 2);
+}
+
 /* A journal that is about to move says "not yet": nothing was refused, and the retry is taken. */
 static void test_relaxed_write_is_postponed_while_the_journal_moves(void **state)
 {
@@ -493,6 +511,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_relaxed_backlog_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_relaxed_write_is_refused_by_a_removed_node_unless_it_was_taken, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_relaxed_write_is_refused_by_a_node_that_leaves_unless_it_was_taken, setup,
+            teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_write_is_postponed_while_the_journal_moves,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_blocks_are_bounded, setup, teardown),

@@ -60,6 +60,7 @@ static void assert_travels(const struct raft_configuration *configuration)
         assert_int_equal(is->membership, was->membership);
         assert_int_equal(is->port, was->port);
         assert_int_equal(is->stays_learner, was->stays_learner);
+        assert_int_equal(is->leaves, was->leaves);
         assert_memory_equal(is->address, was->address, sizeof(is->address));
     }
 }
@@ -74,6 +75,7 @@ static void test_configuration_travels_as_bytes(void **state)
     configuration.members[3].storage.birth = UINT64_MAX;
     configuration.members[4].storage.id = VOTER_ID_MAX;
     configuration.members[4].stays_learner = true;
+    configuration.members[3].leaves = configuration.members[4].leaves = true;
     configuration.number = UINT32_MAX;
     for (uint8_t i = 0; i < 16; i++)
         configuration.members[1].address[i] = (uint8_t)(i + 1);
@@ -101,11 +103,12 @@ static void test_configuration_layout_is_as_written(void **state)
     configuration.members[0].port = 0x1b59;
     configuration.number = 0x0506;
     configuration.members[0].address[15] = 7;
+    configuration.members[0].leaves = true;
     uint8_t bytes[RAFT_CONFIGURATION_BYTES_MAX];
     assert_int_equal(raft_configuration_encode(&configuration, bytes), 64);
     const uint8_t expected[64] = {
-        [0] = 2,   [1] = 1,  [4] = 6,  [5] = 5,     [8] = 99,    [16] = 3,
-        [24] = 10, [32] = 1, [34] = 2, [38] = 0x59, [39] = 0x1b, [55] = 7};
+        [0] = 3,  [1] = 1,  [4] = 6,  [5] = 5,     [8] = 99,    [16] = 3, [24] = 10,
+        [32] = 1, [34] = 2, [35] = 2, [38] = 0x59, [39] = 0x1b, [55] = 7};
     assert_memory_equal(bytes, expected, 64);
 }
 

@@ -32,7 +32,7 @@ static void test_board_is_read_once_for_each_write(void **state)
     struct raft_configuration written = configuration_new(5);
     struct raft_configuration read;
     uint32_t sequence = 0;
-    membership_board_init(&board);
+    membership_board_init(&board, 3);
     assert_false(membership_board_read(&board, &sequence, &read));
     membership_board_write(&board, &written);
     assert_true(membership_board_read(&board, &sequence, &read));
@@ -59,7 +59,7 @@ static void test_board_is_never_read_in_halves(void **state)
     pthread_t writer;
     struct raft_configuration read = {0};
     uint32_t sequence = 0;
-    membership_board_init(&board);
+    membership_board_init(&board, 3);
     assert_int_equal(pthread_create(&writer, NULL, write_all, NULL), 0);
     while (read.number < WRITES) {
         uint32_t before = read.number;
@@ -76,11 +76,35 @@ static void test_board_is_never_read_in_halves(void **state)
     assert_int_equal(pthread_join(writer, NULL), 0);
 }
 
+static void test_board_is_drained_when_every_shard_is(void **state)
+{
+    (void)state;
+    uint64_t pending;
+    membership_board_init(&board, 3);
+    assert_false(membership_board_is_drained(&board, 7, &pending)); /* none has said anything */
+    membership_board_drain(&board, 0, 7, 0);
+    membership_board_drain(&board, 1, 0, 4);
+    membership_board_drain(&board, 2, 6, 0); /* by an earlier change: it may take more again */
+    assert_false(membership_board_is_drained(&board, 7, &pending));
+    assert_int_equal(pending, 4);
+    membership_board_drain(&board, 1, 8, 0);
+    assert_false(membership_board_is_drained(&board, 7, &pending));
+    membership_board_drain(&board, 2, 7, 0);
+    assert_true(membership_board_is_drained(&board, 7, &pending));
+    assert_int_equal(pending, 0);
+    assert_false(membership_board_is_drained(&board, 8, &pending));
+    assert_false(membership_board_is_drained(&board, 0, &pending)); /* nobody has asked for it */
+    assert_false(membership_board_leaves(&board));
+    membership_board_leave(&board, true);
+    assert_true(membership_board_leaves(&board));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_board_is_read_once_for_each_write),
         cmocka_unit_test(test_board_is_never_read_in_halves),
+        cmocka_unit_test(test_board_is_drained_when_every_shard_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,8 @@ static struct wanted edited(const struct raft_configuration *from, enum wanted_a
 {
     struct wanted wanted;
     wanted_of(from, &wanted);
-    struct wanted_change change = {.action = action, .after = wanted.number, .node = {.id = id}};
+    struct wanted_change change = {
+        .action = action, .after = wanted.number, .is_forced = true, .node = {.id = id}};
     if (action == WANTED_ADD || action == WANTED_UPDATE)
         change.node.address = address_new(id);
     assert_int_equal(wanted_edit(&wanted, &change), OK);
@@ -155,6 +156,112 @@ static void test_wanted_removal_takes_a_live_majority_of_those_who_stay(void **s
     propose(&now, &wanted, &known);
     assert_int_equal(raft_configuration_slot(&now, 3), RAFT_SLOT_NONE);
     assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_DONE);
+}
+
+/* What a leader of shard 0 does: whoever is drained goes. */
+static enum wanted_step next_of_shard_0(const struct raft_configuration *now,
+                                        struct wanted_known *known, uint32_t drained,
+                                        struct raft_configuration *ret_next)
+{
+    struct wanted wanted;
+    wanted_of(now, &wanted);
+    *known = known_new(&wanted);
+    known->drained = drained;
+    wanted_release(&wanted, now, known);
+    return wanted_next(now, &wanted, known, ret_next);
+}
+
+static struct wanted ordered_to_leave(const struct raft_configuration *now, uint16_t id)
+{
+    struct wanted wanted;
+    wanted_of(now, &wanted);
+    const struct wanted_change change = {
+        .action = WANTED_REMOVE, .after = wanted.number, .node = {.id = id}};
+    assert_int_equal(wanted_edit(&wanted, &change), OK);
+    assert_int_equal(wanted_edit(&wanted, &change), OK); /* repeated */
+    return wanted;
+}
+
+static void test_wanted_node_that_leaves_is_drained_first(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct wanted wanted = ordered_to_leave(&now, 3);
+    struct wanted_known known = known_new(&wanted);
+    assert_int_equal(wanted.number, 11);
+    assert_int_equal(wanted.count, 3);
+    propose(&now, &wanted, &known);
+    assert_true(member_of(&now, 3)->leaves && member_of(&now, 3)->membership == RAFT_VOTER);
+    assert_false(member_of(&now, 2)->leaves);
+    uint32_t bit = UINT32_C(1) << raft_configuration_slot(&now, 3);
+    assert_int_equal(next_of_shard_0(&now, &known, 0, &next), WANTED_DRAIN);
+    assert_int_equal(next_of_shard_0(&now, &known, ~bit, &next), WANTED_DRAIN);
+    assert_int_equal(next_of_shard_0(&now, &known, bit, &next), WANTED_PROPOSE);
+    assert_int_equal(member_of(&next, 3)->membership, RAFT_OUTGOING);
+    assert_int_equal(next.number, 11);
+    /* Another shard marks it as well, and waits for shard 0. */
+    struct raft_configuration other = voters_new(3);
+    known = known_new(&wanted);
+    propose(&other, &wanted, &known);
+    assert_true(member_of(&other, 3)->leaves);
+    known.drained = UINT32_MAX;
+    assert_int_equal(wanted_next(&other, &wanted, &known, &next), WANTED_DRAIN);
+    wanted_release(&wanted, &other, &known);
+    propose(&other, &wanted, &known);
+    assert_int_equal(raft_configuration_slot(&other, 3), RAFT_SLOT_NONE);
+}
+
+static void test_wanted_node_that_leaves_may_stay_after_all(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct wanted wanted = ordered_to_leave(&now, 3);
+    struct wanted_known known = known_new(&wanted);
+    propose(&now, &wanted, &known);
+    wanted = edited(&now, WANTED_ADD, 3);
+    assert_int_equal(wanted.number, 12);
+    known = known_new(&wanted);
+    propose(&now, &wanted, &known);
+    assert_false(member_of(&now, 3)->leaves);
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_DONE);
+    wanted = edited(&now, WANTED_REMOVE, 3); /* forced: not drained */
+    known = known_new(&wanted);
+    propose(&now, &wanted, &known);
+    assert_int_equal(raft_configuration_slot(&now, 3), RAFT_SLOT_NONE);
+}
+
+/* It is asked when the removal is ordered: a node that is drained would wait for ever else. */
+static void test_wanted_node_cannot_go_without_a_live_majority(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct wanted wanted = ordered_to_leave(&now, 3);
+    struct wanted_known known = known_new(&wanted);
+    assert_true(wanted_can_go(&now, &wanted, &known, 3));
+    known.heard = 5; /* 1 and 3: of 1 and 2 that is no majority */
+    assert_false(wanted_can_go(&now, &wanted, &known, 3));
+}
+
+/* A learner that leaves becomes no voter, and one that leaves is not the last voter that stays. */
+static void test_wanted_node_that_leaves_counts_for_none_that_stays(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(2);
+    struct raft_configuration next;
+    struct wanted wanted = edited(&now, WANTED_ADD, 4);
+    struct wanted_known known = known_new(&wanted);
+    propose(&now, &wanted, &known);
+    wanted = ordered_to_leave(&now, 4);
+    known = known_new(&wanted);
+    known.caught_up = UINT32_MAX;
+    propose(&now, &wanted, &known);
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_DRAIN);
+    wanted = ordered_to_leave(&now, 1);
+    const struct wanted_change last = {
+        .action = WANTED_REMOVE, .after = wanted.number, .node = {.id = 2}};
+    assert_int_equal(wanted_edit(&wanted, &last), ERR_ARGUMENT);
 }
 
 /* A learner is one record; voters that go are two, for the core leaves the joint one by itself. */
@@ -356,6 +463,10 @@ int main(void)
         cmocka_unit_test(test_wanted_learner_stays_one_until_it_is_promoted),
         cmocka_unit_test(test_wanted_removal_takes_a_live_majority_of_those_who_stay),
         cmocka_unit_test(test_wanted_step_without_room_is_told),
+        cmocka_unit_test(test_wanted_node_that_leaves_is_drained_first),
+        cmocka_unit_test(test_wanted_node_that_leaves_may_stay_after_all),
+        cmocka_unit_test(test_wanted_node_cannot_go_without_a_live_majority),
+        cmocka_unit_test(test_wanted_node_that_leaves_counts_for_none_that_stays),
         cmocka_unit_test(test_wanted_removal_of_the_leader_hands_over_first),
         cmocka_unit_test(test_wanted_of_an_older_number_undoes_nothing),
         cmocka_unit_test(test_wanted_voter_that_is_to_be_a_learner_goes_first),

@@ -151,7 +151,7 @@ static void test_dump_refuses_other_versions_within_files(void **state)
     dump_configuration(&dump, "log", 1, span_of(configuration, sizeof(configuration)));
     output_deinit(&dump.output);
     fclose(to);
-    dump_fixture_says(fixture, "version 9, this program knows 2");
+    dump_fixture_says(fixture, "version 9, this program knows 3");
     assert_int_equal(dump.refused, 1);
 }
 

@@ -40,6 +40,8 @@ static struct wire_members members_new(void)
                                            .stays_learner = true,
                                            .match_index = 9,
                                            .silent_us = UINT64_MAX,
+                                           .undrained = 18,
+                                           .leaves = true,
                                            .address = address_of_ipv4(ipv4, 7400)};
     return made;
 }
@@ -71,6 +73,8 @@ static void test_wire_members_round_trip(void **state)
     assert_true(ret.members[1].birth == 12 && ret.members[1].node == 3);
     assert_true(ret.members[1].membership == WIRE_LEARNER && ret.members[1].is_told);
     assert_true(ret.members[1].match_index == 9 && ret.members[1].silent_us == UINT64_MAX);
+    assert_true(!ret.members[0].leaves && ret.members[1].leaves);
+    assert_true(ret.members[0].undrained == 0 && ret.members[1].undrained == 18);
     assert_true(address_is_equal(&ret.members[1].address, &made.members[1].address));
 }
 
@@ -129,9 +133,11 @@ static void test_wire_members_name_each_fault(void **state)
     assert_int_equal(decode_changed(56 + 24, 0), ERR_RANGE);               /* node */
     assert_int_equal(decode_changed(56 + 28, WIRE_NO_MEMBER), ERR_RANGE);  /* membership */
     assert_int_equal(decode_changed(56 + 28, WIRE_NO_CLUSTER), ERR_RANGE); /* membership */
-    assert_int_equal(decode_changed(56 + 29, 4), ERR_RESERVED);            /* flags */
+    assert_int_equal(decode_changed(56 + 29, 8), ERR_RESERVED);            /* flags */
     assert_int_equal(decode_changed(56 + 29, 2), ERR_RANGE);               /* of a voter */
     assert_int_equal(decode_changed(56 + 31, 1), ERR_RESERVED);
+    assert_int_equal(decode_changed(56 + 48, 1), ERR_RESERVED); /* undrained, told by nobody */
+    assert_int_equal(decode_changed(56 + 29, 4), OK);           /* leaves */
 }
 
 static void test_wire_replace_round_trip(void **state)

@@ -47,7 +47,7 @@ static void test_wire_packet_lays_out_its_header(void **state)
 {
     (void)state;
     assert_int_equal(small_packet(), PACKET_HEADER_SIZE_BYTES + 5);
-    static const uint8_t expected[] = "PX\x08\x12"
+    static const uint8_t expected[] = "PX\x09\x12"
                                       "????"
                                       "\x88\x77\x66\x55\x44\x33\x22\x11"
                                       "\x03\0\x07\0\0\0\x01\0"

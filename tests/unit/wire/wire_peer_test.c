@@ -95,6 +95,7 @@ static void test_wire_peer_append_reply_round_trip(void **state)
                                                        .rejected_index = 5,
                                                        .data_room_bytes = 6,
                                                        .log_room_bytes = UINT64_MAX,
+                                                       .undrained = 18,
                                                        .priority = PRIORITY_MAX}};
     struct wire_peer_message ret = round_trip(&reply);
     assert_true(ret.append_reply.is_success);
@@ -103,6 +104,7 @@ static void test_wire_peer_append_reply_round_trip(void **state)
     assert_true(ret.append_reply.rejected_index == 5 && ret.append_reply.data_room_bytes == 6);
     assert_true(ret.append_reply.log_room_bytes == UINT64_MAX);
     assert_int_equal(ret.append_reply.priority, PRIORITY_MAX);
+    assert_int_equal(ret.append_reply.undrained, 18);
     struct span encoded = encode(&reply);
     le16_store(buffer + 10, PRIORITY_MAX + 1);
     assert_int_equal(decode(encoded), ERR_RANGE);
