@@ -64,21 +64,42 @@ void replica_send_append(struct replica *replica, const struct raft_message *mes
     sent_appends_keep(replica->sent_appends, peer, &append, piece_count);
 }
 
-/* False: it is no append request that this node, as it leads now, has sent. */
+/* The append request to that member; NULL: it was sent none with this id by this leader. */
+static struct sent_append *find_append(struct replica *replica, uint32_t slot,
+                                       const struct raft_storage *storage,
+                                       const struct wire_missing *missing)
+{
+    struct sent_append *append =
+        sent_appends_asked(replica->sent_appends, slot, missing, replica->shared->now_ns);
+    if (append == NULL || append->message.to.birth != storage->birth ||
+        replica->status.role != RAFT_LEADER || replica->status.term != append->message.term ||
+        append->message.append_request.previous_index + 1 < log_first_index(replica->log))
+        return NULL;
+    return append;
+}
+
+/* A node may have two members: the storage that it lost, and the one that takes its place. */
+static struct sent_append *find_append_to(struct replica *replica, uint16_t node,
+                                          const struct wire_missing *missing)
+{
+    uint64_t index;
+    const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
+    for (uint32_t slot = 0; slot < now->slot_count; slot++) {
+        const struct raft_storage *storage = &now->members[slot].storage;
+        struct sent_append *append = storage->birth != 0 && storage->id == node
+                                         ? find_append(replica, slot, storage, missing)
+                                         : NULL;
+        if (append != NULL)
+            return append;
+    }
+    return NULL;
+}
+
 static bool send_append_again(struct replica *replica, uint16_t sender,
                               const struct wire_missing *missing)
 {
-    uint64_t index;
-    const struct raft_member *member =
-        raft_configuration_node(raft_configuration_of(replica->raft, &index), sender);
-    uint32_t peer = member == NULL ? RAFT_SLOT_NONE : slot_of(replica, member->storage.birth);
-    if (peer == RAFT_SLOT_NONE)
-        return false;
-    struct sent_append *append =
-        sent_appends_asked(replica->sent_appends, peer, missing, replica->shared->now_ns);
-    if (append == NULL || append->message.to.birth != member->storage.birth ||
-        replica->status.role != RAFT_LEADER || replica->status.term != append->message.term ||
-        append->message.append_request.previous_index + 1 < log_first_index(replica->log))
+    struct sent_append *append = find_append_to(replica, sender, missing);
+    if (append == NULL)
         return false;
     struct lane_message message = append_again(replica, append);
     append->pieces_left -=
