@@ -42,7 +42,6 @@ void replica_follow_configuration(struct replica *replica)
     const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
     replica->cluster =
         (struct cluster_identity){.cluster = (uint32_t)now->cluster, .era = (uint32_t)now->era};
-    replica->cluster_number = now->cluster;
     replica->configuration_index = index;
     find_voters(replica);
     replica_follow_drain(replica);

@@ -28,6 +28,17 @@ static size_t append_room_bytes(const struct replica *replica)
     return room > kept ? room - kept : 0;
 }
 
+/* The number of the cluster, once a configuration with it is committed: a record that only this
+ * node has may be lost, and with it a number that a client would keep to. */
+static uint64_t note_cluster(struct replica *replica)
+{
+    uint64_t index;
+    const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
+    if (index <= replica->commit_index)
+        replica->cluster_number = now->cluster;
+    return replica->cluster_number;
+}
+
 static void refresh_view(struct replica *replica)
 {
     const struct raft_status *status = &replica->status;
@@ -59,7 +70,7 @@ static void refresh_view(struct replica *replica)
         .is_removed = replica_is_removed(replica),
         .leaves = replica_leaves(replica),
         .node_count = replica->room_voters.count,
-        .cluster = replica->cluster_number,
+        .cluster = note_cluster(replica),
         .configuration_index = replica->configuration_index,
         .era = replica->cluster.era,
     };

@@ -165,6 +165,15 @@ void witness_set_back(struct witness *witness, uint64_t birth)
     witness->set_back[witness->set_back_count++] = series;
 }
 
+/* Whether a storage that was set back gives a write the number of another one, which may have
+ * taken effect and keeps the name. */
+static bool is_repeated(const struct witness *witness, const struct witness_name *accepted,
+                        uint64_t series)
+{
+    const struct witness_name *before = names_place(&witness->accepted, accepted);
+    return before->op != 0 && before->op != accepted->op && is_set_back(witness, series);
+}
+
 /* What a storage finds in its journal was accepted before it was set back. */
 static bool is_accepted_void(const struct witness *witness, const struct witness_name *accepted,
                              uint64_t series)
@@ -189,6 +198,8 @@ static void take_accepted(void *context, const struct engine_accepted *accepted)
         return;
     struct witness_name taken = {
         .shard = ear->shard, .high = witness->node, .low = number, .op = name->op};
+    if (is_repeated(witness, &taken, accepted->series))
+        return;
     taken.is_void = is_accepted_void(witness, &taken, accepted->series);
     names_set(&witness->accepted, &taken);
 }
