@@ -33,6 +33,8 @@ static size_t append_room_bytes(const struct replica *replica)
 static uint64_t note_cluster(struct replica *replica)
 {
     uint64_t index;
+    if (replica->cluster_number != 0)
+        return replica->cluster_number; /* it never changes */
     const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
     if (index <= replica->commit_index)
         replica->cluster_number = now->cluster;
