@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ASK_NS (1000u * 1000 * 1000)
+#define ASK_NS (500u * 1000 * 1000)
 
 static void format_address(const struct raft_member *member, char ret_text[64])
 {
