@@ -218,12 +218,13 @@ void log_truncate(struct log *log, uint64_t index);
 void log_drop(struct log *log, uint64_t index);
 
 /* Forgets all records; the next one is index + 1, behind a durable snapshot at `index`.
- * ERR_NOT_YET: no segment is ready; log_recycle and a persist will help. */
+ * ERR_NOT_YET: no segment is ready; log_recycle will help. */
 MUST_USE enum error log_reset(struct log *log, uint64_t index);
 bool log_can_reset(const struct log *log);
 
-/* One step of wiping what was dropped, at most `step_bytes` (a multiple of RECORD_ALIGN_BYTES): in
- * every turn, until log_is_recycled. ERR_SYNC for ever after a failed sync. */
+/* One step of wiping what was dropped, at most `step_bytes` (a multiple of RECORD_ALIGN_BYTES), and
+ * of making the segments behind the current one ready: in every turn, until log_is_recycled.
+ * ERR_SYNC for ever after a failed sync. */
 MUST_USE enum error log_recycle(struct log *log, size_t step_bytes);
 bool log_is_recycled(const struct log *log);
 

@@ -102,6 +102,9 @@ enum error log_recycle(struct log *log, size_t step_bytes)
     enum error error = medium_persisted(log->medium, &ticket);
     if (error != OK)
         return error;
+    /* No append may come that would ask for it: the current segment may be full. */
+    if (log->is_row_unstamped)
+        segments_stamp(log, medium_persist(log->medium));
     switch (log->recycle.phase) {
     case LOG_RECYCLE_NONE:
         if (victim_find(log, &slot))
@@ -131,8 +134,9 @@ enum error log_recycle(struct log *log, size_t step_bytes)
 
 bool log_is_recycled(const struct log *log)
 {
-    return log->segment_count == 1 || (log->recycle.phase == LOG_RECYCLE_NONE &&
-                                       log->row.oldest == log->row.first && log->dirty_count == 0);
+    return log->segment_count == 1 ||
+           (log->recycle.phase == LOG_RECYCLE_NONE && log->row.oldest == log->row.first &&
+            log->dirty_count == 0 && !log->is_row_unstamped);
 }
 
 bool log_can_reset(const struct log *log)

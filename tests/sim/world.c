@@ -388,7 +388,10 @@ static bool is_shard_waiting_rightly(const struct world *world, uint32_t shard)
         is_some_out |= replica == NULL;
         is_formed |= status.is_formed;
         strangers += replica != NULL && !is_voter;
-        whole += is_voter && !status.is_tail_suspect;
+        /* Until the change under way ends, those that were voters before decide, too. */
+        bool is_incoming = status.membership == RAFT_INCOMING;
+        whole += is_voter && !is_incoming && !status.is_tail_suspect;
+        is_some_out |= is_incoming; /* perhaps in place of a storage that is lost */
     }
     is_some_out |= is_formed && strangers > 0;
     whole -= world->is_residual && whole > 0;

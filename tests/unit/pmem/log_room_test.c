@@ -131,13 +131,31 @@ static void test_log_room_knows_the_bytes_between_two_records(void **state)
     assert_true(log_position_behind(fixture->log, last + 1) >= position + 448); /* rises for ever */
 }
 
+/* Whoever has a full log appends nothing that would make the wiped segments ready on the way. */
+static void test_log_room_becomes_ready_without_an_append(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture);
+    assert_int_equal(log_reset(fixture->log, log_last_index(fixture->log)), OK);
+    fill(fixture); /* the segment that is kept for this: the others are not wiped yet */
+    for (uint32_t i = 0; !log_is_recycled(fixture->log); i++) {
+        uint64_t ticket;
+        uint64_t index;
+        assert_true(i < 1000);
+        assert_int_equal(log_recycle(fixture->log, 1024), OK);
+        assert_int_equal(medium_persist_wait(log_medium(fixture->log)), OK);
+        assert_int_equal(log_persisted(fixture->log, &ticket, &index), OK);
+    }
+    assert_int_equal(try_append(fixture, 400), OK);
+}
+
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_log_room_is_there_for_records_of_any_size, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_log_room_knows_the_bytes_between_two_records, setup,
-                                        teardown),
+        TEST(test_log_room_is_there_for_records_of_any_size),
+        TEST(test_log_room_knows_the_bytes_between_two_records),
+        TEST(test_log_room_becomes_ready_without_an_append),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
