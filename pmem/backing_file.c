@@ -182,6 +182,14 @@ enum error backing_file_size(int fd, size_t *ret_size_bytes)
     return OK;
 }
 
+enum error backing_file_extend(int fd, size_t size_bytes)
+{
+    int error_number = posix_fallocate(fd, 0, (off_t)size_bytes);
+    if (error_number == EOPNOTSUPP || error_number == EINVAL)
+        error_number = ftruncate(fd, (off_t)size_bytes) == 0 ? 0 : errno;
+    return error_number == 0 ? OK : backing_file_error(error_number);
+}
+
 bool backing_file_is_volatile(int fd)
 {
     struct statfs status;

@@ -17,6 +17,9 @@ MUST_USE enum error backing_file_open(const struct medium_options *options, int 
 /* Size rounded down to whole pages: what can be mapped. ERR_IO. */
 MUST_USE enum error backing_file_size(int fd, size_t *ret_size_bytes);
 
+/* Gives a file that was cut off its size again: zeros, with room taken. ERR_NO_SPACE, ERR_IO. */
+MUST_USE enum error backing_file_extend(int fd, size_t size_bytes);
+
 /* True on tmpfs or ramfs. */
 bool backing_file_is_volatile(int fd);
 

@@ -1,7 +1,8 @@
 /*
- * The end of a storage that was set back to an earlier state, or whose era is over: a word in the
- * file says that it counts no more, and the next start gives the file another name. It is never
- * deleted: what it has, nobody else may have.
+ * The end of a storage. One that was set back to an earlier state, or whose era is over: a word in
+ * the file says that it counts no more, and the next start gives the file another name. One that is
+ * damaged beyond repair: the start that finds it does so. The file is never deleted: what it has,
+ * nobody else may have.
  */
 #include "base/crc32c.h"
 #include "base/le.h"
@@ -14,6 +15,9 @@
 /* As in the name of the file that is put aside. */
 static const char *const reasons[] = {
     [LOG_END_SET_BACK] = "set-back", [LOG_END_ERA_OVER] = "era-over"};
+
+/* Damaged files of one name that are kept. */
+#define DAMAGED_MAX 100u
 
 static uint64_t ended_encode(uint32_t seed, enum log_end_reason reason)
 {
@@ -59,7 +63,7 @@ enum error log_set_aside(const struct log_options *options, struct log_aside *re
         return OK;
     enum error error = medium_open(&found, &medium, ret_note, note_size);
     if (error != OK)
-        return error;
+        return error == ERR_SHORT ? OK : error; /* log_open says so, too */
     ret_aside->reason = find_reason(medium, options, &birth);
     medium_close(medium);
     if (ret_aside->reason == LOG_END_NONE)
@@ -74,4 +78,21 @@ enum error log_set_aside(const struct log_options *options, struct log_aside *re
         return ERR_IO;
     }
     return medium_move(options->path, ret_aside->name, ret_note, note_size);
+}
+
+enum error log_set_damaged_aside(const char *path, char *ret_name, size_t name_size, char *ret_note,
+                                 size_t note_size)
+{
+    for (uint32_t number = 1; number <= DAMAGED_MAX; number++) {
+        int length = snprintf(ret_name, name_size, "%s.damaged-%u", path, number);
+        if (length < 0 || (size_t)length >= name_size)
+            break;
+        if (medium_file_size_bytes(ret_name) == 0)
+            return medium_move(path, ret_name, ret_note, note_size);
+    }
+    snprintf(ret_note, note_size,
+             "%.160s: is damaged, and so were %u files of this name before: replace the medium, "
+             "and move the files *.damaged-* away",
+             path, DAMAGED_MAX);
+    return ERR_FULL;
 }

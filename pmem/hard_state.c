@@ -4,7 +4,9 @@
  * Hard state: term (bits 24 to 63), vote (16 to 23), checksum (0 to 15), in two slots. A write
  * stores both, so once it is durable either can be lost to rot; while it is not, the slots may
  * differ, and the newest wins: the higher term, then the one that has a vote. (A word is atomic, so
- * an invalid one is rot, never a torn write.)
+ * an invalid one is rot, never a torn write.) Both are written when the file is made, before
+ * anything else but its header. Earlier releases wrote none before the first term: so a file
+ * without a hard state is damaged if anything in it is of a term.
  *
  * The vote is the place, from 1, of a birth in the table of births that this node has voted for:
  * the birth in one word, a sequence (bits 32 to 63) and a checksum in the next. An entry becomes
@@ -181,11 +183,20 @@ uint32_t hard_state_take(struct log *log)
 
 enum error hard_state_load(struct log *log, bool *ret_is_damaged)
 {
+    uint32_t absent_count = 0;
     uint32_t damaged_count = hard_state_take(log);
-    if (damaged_count == LOG_SLOTS)
+    for (uint32_t slot = 0; slot < LOG_SLOTS; slot++)
+        absent_count += le64_load(log->data + slot_offset(slot)) == 0;
+    if (damaged_count > 0 && damaged_count + absent_count >= LOG_SLOTS)
         return ERR_CHECKSUM;
-    *ret_is_damaged = damaged_count > 0;
-    return OK;
+    /* One is absent beside no term: a power loss came while the file was made. */
+    *ret_is_damaged = damaged_count > 0 || (absent_count == 1 && log->term != 0);
+    return absent_count == LOG_SLOTS ? ERR_NOT_FOUND : OK;
+}
+
+bool hard_state_has_births(const struct log *log)
+{
+    return !recovery_is_zero(log->data, birth_offset(1), birth_offset(LOG_BIRTHS_MAX + 1));
 }
 
 static uint64_t hint_encode(const struct log *log, uint32_t unit)

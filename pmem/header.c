@@ -134,15 +134,12 @@ static enum error header_refuse_rotten(const uint8_t *data, const char *path, ch
 {
     if (le64_load(data) != HEADER_MAGIC &&
         le64_load(data + LOG_HEADER_COPY_OFFSET) != HEADER_MAGIC) {
-        snprintf(note, note_size,
-                 "%.120s: offset 0: not a Pollux log; point the node at another file", path);
+        snprintf(note, note_size, "%.120s: offset 0: not a Pollux log, or its header is damaged",
+                 path);
         return ERR_MAGIC;
     }
-    snprintf(
-        note, note_size,
-        "%.120s: offsets 0 and %u: both copies of the header are damaged; move the file away and "
-        "let the node copy the log from its peers",
-        path, LOG_HEADER_COPY_OFFSET);
+    snprintf(note, note_size, "%.120s: offsets 0 and %u: both copies of the header are damaged",
+             path, LOG_HEADER_COPY_OFFSET);
     return ERR_CHECKSUM;
 }
 
@@ -202,8 +199,7 @@ static enum error header_check_layout(const uint8_t *header, size_t medium_bytes
     if (file_bytes > medium_bytes || file_bytes < LOG_FILE_BYTES_MIN || file_bytes % 4096 != 0) {
         snprintf(note, note_size,
                  "%.120s: offset %d: the header says %" PRIu64
-                 " bytes, the file has %zu; it was cut "
-                 "off: move it away and let the node copy the log from its peers",
+                 " bytes, the file has %zu; it was cut off",
                  path, HEADER_FILE, file_bytes, medium_bytes);
         return ERR_SHORT;
     }
@@ -219,8 +215,8 @@ enum error log_header_check(const struct medium *medium, const struct log_option
     bool is_second_whole = false;
 
     if (medium_bytes < LOG_STATE_OFFSET) {
-        snprintf(note, note_size, "%.120s: only %zu bytes, not even a header; move the file away",
-                 options->path, medium_bytes);
+        snprintf(note, note_size, "%.120s: only %zu bytes, not even a header", options->path,
+                 medium_bytes);
         return ERR_SHORT;
     }
     is_first_whole = header_is_whole(data);
@@ -233,6 +229,12 @@ enum error log_header_check(const struct medium *medium, const struct log_option
         if (medium_bytes < LOG_FILE_BYTES_MIN || !options->is_created ||
             !header_is_unfinished(medium, options, &fresh))
             return header_refuse_rotten(data, options->path, note, note_size);
+        /* A file is made as a whole. Zeros of another size are what a cut has left. */
+        if (fresh.segment_bytes != 0 && !log_segments_fit(medium_bytes, fresh.segment_bytes)) {
+            snprintf(note, note_size, "%.120s: %zu bytes of zeros: it was cut off", options->path,
+                     medium_bytes);
+            return ERR_SHORT;
+        }
         *ret_found = fresh;
         return OK;
     }

@@ -227,6 +227,29 @@ static enum error write_copy(const struct identity_file *file, uint32_t number)
     return medium_persist_wait(file->medium);
 }
 
+enum error identity_mend(const char *path, const struct log_identity *owner, bool *ret_is_mended,
+                         char *ret_note, size_t note_size)
+{
+    struct identity_file file = {
+        .path = path, .owner = owner, .note = ret_note, .note_size = note_size};
+    enum error error = open_file(&file, false);
+    if (error != OK)
+        return error;
+    uint32_t damaged = IDENTITY_COPIES;
+    for (uint32_t i = 0; i < IDENTITY_COPIES; i++)
+        if (!is_copy_whole(medium_data(file.medium) + (size_t)i * IDENTITY_COPY_STEP))
+            damaged = i;
+    if (damaged != IDENTITY_COPIES)
+        error = write_copy(&file, damaged);
+    medium_close(file.medium);
+    if (error == OK)
+        *ret_is_mended = damaged != IDENTITY_COPIES;
+    else
+        snprintf(ret_note, note_size, "%.160s: the sync of the identity failed; check the medium",
+                 path);
+    return error;
+}
+
 /* The other copy, and then this one. */
 static enum error write_copies(const struct identity_file *file, uint32_t last)
 {

@@ -48,6 +48,13 @@ MUST_USE enum error identity_read(const char *path, const struct log_identity *o
                                   struct identity_births *ret_births, char *ret_note,
                                   size_t note_size);
 
+/*
+ * Writes a copy that is not whole again, from the other one; durable on return. A power loss while
+ * the file was written may have left it, or rot. Errors as identity_read, and ERR_SYNC.
+ */
+MUST_USE enum error identity_mend(const char *path, const struct log_identity *owner,
+                                  bool *ret_is_mended, char *ret_note, size_t note_size);
+
 /* What the bytes of such a file say, whosever it is. */
 struct identity_contents {
     uint32_t version;

@@ -330,3 +330,13 @@ enum error journal_persisted(struct journal *journal, uint64_t *ret_seq)
     *ret_seq = journal->durable_seq;
     return OK;
 }
+
+bool journal_is_unreadable(const struct journal *journal, uint32_t *ret_bank, size_t *ret_offset)
+{
+    for (uint32_t i = 0; i < JOURNAL_BANKS; i++) {
+        *ret_bank = i;
+        if (medium_is_unreadable(log_medium(journal->banks[i].log), ret_offset))
+            return true;
+    }
+    return false;
+}

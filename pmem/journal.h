@@ -122,6 +122,9 @@ void journal_persist(struct journal *journal);
 /* Highest seq whose entry is durable. ERR_SYNC for ever after a failed sync. */
 MUST_USE enum error journal_persisted(struct journal *journal, uint64_t *ret_seq);
 
+/* Whether a page of a bank could not be read, and where. */
+bool journal_is_unreadable(const struct journal *journal, uint32_t *ret_bank, size_t *ret_offset);
+
 /* An entry is taken, now or after journal_make_room, as long as its room (journal_entry_room_bytes)
  * is at most this; more where a move finds entries that are not needed. */
 size_t journal_room_bytes(const struct journal *journal);

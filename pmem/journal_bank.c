@@ -5,8 +5,6 @@
 #include "pmem/journal_internal.h"
 
 #define OPEN_SIZE_BYTES 24u /* generation, highest seq until then, series */
-/* Nothing here is of a term; a log wants one. */
-#define BANK_TERM 1u
 
 size_t journal_bank_ready_bytes(void)
 {
@@ -78,7 +76,7 @@ static enum error bank_append(struct journal_bank *bank, enum journal_kind kind,
                               struct span payload)
 {
     const struct log_record record = {.index = log_last_index(bank->log) + 1,
-                                      .term = BANK_TERM,
+                                      .term = JOURNAL_BANK_TERM,
                                       .kind = (uint8_t)kind,
                                       .payload = payload};
     return log_append(bank->log, &record);

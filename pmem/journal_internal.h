@@ -10,6 +10,11 @@
 
 #include "pmem/journal.h"
 
+/* Nothing here is of a term; a log wants one. */
+#define JOURNAL_BANK_TERM 1u
+/* The term of the hard state of a bank says that the journal has begun: some bank is ready. */
+#define JOURNAL_BEGUN_TERM 2u
+
 #define JOURNAL_SEQ_BYTES 8u
 /* A move must free this part of a bank, or each append would be one. */
 #define JOURNAL_MOVE_PART 8u

@@ -36,6 +36,30 @@ size_t journal_bank_size_bytes(const struct journal_options *options)
     return size_bytes;
 }
 
+/*
+ * A bank that cannot be read gets another name, and a new one takes its place, as if the file were
+ * lost: what it has of the writes that only this node acknowledged may be lost, and that is told.
+ */
+static enum error damaged_bank_open(const struct log_options *options, struct arena *arena,
+                                    struct journal_bank *bank, struct log_recovery *ret_recovery)
+{
+    char aside[JOURNAL_BANK_PATH_SIZE + 16];
+    char found[160];
+    snprintf(found, sizeof(found), "%s", ret_recovery->note);
+    enum error error = log_set_damaged_aside(options->path, aside, sizeof(aside),
+                                             ret_recovery->note, sizeof(ret_recovery->note));
+    if (error == OK)
+        error = log_open(options, arena, &bank->log, ret_recovery);
+    if (error != OK)
+        return error;
+    ret_recovery->is_beyond_repair = true;
+    snprintf(ret_recovery->note, sizeof(ret_recovery->note),
+             "%.140s. It is now called %.90s. Relaxed writes in it that were not replicated yet "
+             "may be lost; pollux-dump shows what is left of them; check the medium",
+             found, aside);
+    return OK;
+}
+
 static enum error bank_open(const struct journal_options *options, uint32_t number,
                             struct arena *arena, struct journal_bank *bank,
                             struct log_recovery *ret_recovery)
@@ -49,8 +73,21 @@ static enum error bank_open(const struct journal_options *options, uint32_t numb
     const struct log_options log_options = {.path = path,
                                             .size_bytes = options->size_bytes,
                                             .is_created = true,
+                                            .is_journal = true,
                                             .identity = options->identity};
+    size_t used_bytes = arena->used_bytes;
     enum error error = log_open(&log_options, arena, &bank->log, ret_recovery);
+    if (error == OK && ret_recovery->hole_first_index == 1 && !log_is_wiping(bank->log)) {
+        log_close(bank->log);
+        ret_recovery->is_beyond_repair = true;
+        error = ERR_CHECKSUM;
+        snprintf(ret_recovery->note, sizeof(ret_recovery->note),
+                 "%.120s: the first record is damaged", path);
+    }
+    if (error != OK && ret_recovery->is_beyond_repair) {
+        arena_give_back(arena, used_bytes);
+        error = damaged_bank_open(&log_options, arena, bank, ret_recovery);
+    }
     if (error != OK)
         return error;
     error = journal_bank_inspect(bank);
@@ -85,12 +122,32 @@ static bool bank_is_damaged(const struct journal *journal, uint32_t newest, uint
            bank->generation > journal->banks[newest].generation;
 }
 
+/* Once a journal has begun it says so, and some bank is ready ever after. */
+static void loss_describe(const char *path, const struct log_recovery *recoveries,
+                          struct journal_recovery *ret_recovery)
+{
+    for (uint32_t i = 0; i < JOURNAL_BANKS; i++) {
+        if (recoveries[i].term < JOURNAL_BEGUN_TERM || ret_recovery->is_damaged)
+            continue;
+        ret_recovery->is_damaged = true;
+        snprintf(ret_recovery->note, sizeof(ret_recovery->note),
+                 "%.160s-%u: no record is left in this journal: relaxed writes that were not "
+                 "replicated yet may be lost; check the medium",
+                 path, i);
+    }
+}
+
+/* The worst, or the last of equals. */
 static void damage_describe(const struct journal *journal, const char *path, uint32_t newest,
                             const struct log_recovery *recoveries,
                             struct journal_recovery *ret_recovery)
 {
     for (uint32_t i = 0; i < JOURNAL_BANKS; i++) {
         const struct log_recovery *recovery = &recoveries[i];
+        if (recovery->is_beyond_repair)
+            ret_recovery->is_damaged = true;
+        if (recovery->is_beyond_repair || (recovery->is_repaired && ret_recovery->note[0] == '\0'))
+            memcpy(ret_recovery->note, recovery->note, sizeof(ret_recovery->note));
         if (!bank_is_damaged(journal, newest, i, recovery))
             continue;
         ret_recovery->is_damaged = true;
@@ -126,6 +183,11 @@ static enum error journal_begin(struct journal *journal, uint64_t series)
     journal_bank_begin(bank, 1 + journal->banks[1 - journal->active].generation, journal->last_seq,
                        series);
     CHECK(journal_bank_append_ready(bank, journal->last_seq) == OK);
+    log_persist(bank->log);
+    error = medium_persist_wait(log_medium(bank->log));
+    if (error != OK)
+        return error;
+    log_write_hard_state(bank->log, JOURNAL_BEGUN_TERM, 0);
     log_persist(bank->log);
     return medium_persist_wait(log_medium(bank->log));
 }
@@ -174,6 +236,8 @@ static enum error journal_recover(struct journal *journal, const struct journal_
             ret_recovery->other_series = journal->banks[i].series;
     ret_recovery->is_created = newest == JOURNAL_BANKS;
     damage_describe(journal, options->path, newest, recoveries, ret_recovery);
+    if (newest == JOURNAL_BANKS)
+        loss_describe(options->path, recoveries, ret_recovery);
     journal->active = newest % JOURNAL_BANKS;
     enum error error = newest == JOURNAL_BANKS ? journal_begin(journal, options->series)
                                                : tail_close(journal, &recoveries[newest]);

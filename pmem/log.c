@@ -125,6 +125,37 @@ void log_read(const struct log *log, uint64_t index, struct log_record *ret_reco
     record_read(log, log_unit_offset(*log_unit_at(log, index)), ret_record);
 }
 
+/*
+ * A record that was written a moment ago has not left memory since, so it does not rot. But its
+ * page may be gone: the file was cut off, or the page was, and reads as zeros. In a page that is
+ * there the header is, too.
+ */
+static bool is_there(const struct log *log, size_t offset, uint64_t index)
+{
+    struct log_record record;
+    record_read(log, offset, &record);
+    size_t end = offset + record_room_bytes(record.payload.size_bytes);
+    return record.index == index && record.kind != 0 && offset / 4096 == (end - 1) / 4096;
+}
+
+bool log_is_whole(const struct log *log, uint64_t index)
+{
+    struct record_view view;
+    CHECK(index >= log->first_index);
+    CHECK(index <= log->last_index);
+    size_t offset = log_unit_offset(*log_unit_at(log, index));
+    if (index > log->found_index && log->last_index - index < LOG_WARM_RECORDS &&
+        is_there(log, offset, index))
+        return true;
+    return record_load(log, offset, &view) && view.record.index == index;
+}
+
+size_t log_offset_of(const struct log *log, uint64_t index)
+{
+    CHECK(index >= log->first_index && index <= log->last_index);
+    return log_unit_offset(*log_unit_at(log, index));
+}
+
 uint64_t log_position_behind(const struct log *log, uint64_t index)
 {
     CHECK(index + 1 >= log->first_index);

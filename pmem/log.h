@@ -71,8 +71,11 @@ struct log_options {
      * whole. An existing file keeps its own. */
     size_t segment_size_bytes;
     bool is_created; /* create when missing */
-    uint64_t birth;  /* of a file to be created: random, not 0 */
-    uint64_t start;  /* of this start of its node: random; 0: not noted in this file */
+    /* The records are of no term, and nobody votes: a file whose header or hard state is lost has
+     * lost nothing by it. */
+    bool is_journal;
+    uint64_t birth; /* of a file to be created: random, not 0 */
+    uint64_t start; /* of this start of its node: random; 0: not noted in this file */
     struct log_identity identity;
     /* The newest snapshot of what the log decides, durable and whole; index 0: none. A log that
      * does not go on from there begins anew behind it. */
@@ -93,6 +96,8 @@ struct log_recovery {
     uint64_t commit_index; /* highest commit index that records or hint vouch for, <= last_index */
     bool is_suspect;       /* records behind last_index may be missing: see raft_restored */
     bool is_history_lost;  /* it has had records, and none of them is left */
+    bool is_repaired;      /* damage, of which nothing is left; `note` tells */
+    bool is_beyond_repair; /* of an error: damage, after which nothing in the file can be trusted */
     uint64_t torn_bytes;
     uint64_t hole_first_index; /* 0: none; first record lost in the middle */
     char note[384];            /* empty when there is nothing to tell */
@@ -165,6 +170,12 @@ struct log_aside {
 MUST_USE enum error log_set_aside(const struct log_options *options, struct log_aside *ret_aside,
                                   char *ret_note, size_t note_size);
 
+/* After a log_open that has found damage beyond repair: gives the file another name,
+ * NAME.damaged-N, which is written to `ret_name`. It is never deleted: what it has, nobody else may
+ * have. ERR_FULL: too many such files are there; and medium_move's. */
+MUST_USE enum error log_set_damaged_aside(const char *path, char *ret_name, size_t name_size,
+                                          char *ret_note, size_t note_size);
+
 struct medium *log_medium(struct log *log);
 
 /* A segment size that suits a file of this size: it takes the largest record. */
@@ -231,6 +242,11 @@ bool log_is_recycled(const struct log *log);
 /* Reads a record in place; the payload lives in the mapping until its segment is dropped, or
  * log_close. first .. last (CHECK). */
 void log_read(const struct log *log, uint64_t index, struct log_record *ret_record);
+/* Whether the record is on the medium as it was written; false: it has rotted, or cannot be read.
+ * first .. last (CHECK). For whoever acts on a record that may have lain there for long. */
+bool log_is_whole(const struct log *log, uint64_t index);
+/* Place of a record in the file: for messages. first .. last (CHECK). */
+size_t log_offset_of(const struct log *log, uint64_t index);
 uint32_t log_payload_size_bytes(const struct log *log, uint64_t index);
 
 /* Stores one word of the file again as it is, and waits until that is durable: for whoever times

@@ -54,6 +54,10 @@ static_assert(LOG_STARTS_OFFSET + 8 * LOG_STARTS_MAX <= LOG_HEADER_COPY_OFFSET,
 static_assert(RECORD_HEADER_SIZE_BYTES < RECORD_ALIGN_BYTES, "a header lies within one line");
 static_assert((LOG_PENDING_MAX & (LOG_PENDING_MAX - 1)) == 0, "the ring is indexed by a mask");
 
+/* The last records that were appended since the start: what was written last is still in memory,
+ * and is not compared with its checksum each time that it is read. */
+#define LOG_WARM_RECORDS 256u
+
 struct log_pending {
     uint64_t ticket;
     uint64_t index;
@@ -124,13 +128,15 @@ struct log {
     struct log_recycle recycle;
     uint64_t first_index; /* records before it are gone */
     uint64_t last_index;
+    uint64_t found_index; /* that the opening found as the last */
     uint64_t durable_index;
     uint64_t settle_ticket;      /* of the persist after which the log is settled; 0: none */
     uint64_t lost_through_index; /* highest index that may have been lost; 0: none; or everything */
     uint32_t *units;             /* ring: index -> offset / RECORD_ALIGN_BYTES; that of 0 is 0 */
     uint64_t units_max;          /* records that fit at a time */
     uint64_t birth;
-    uint64_t start; /* 0: none was noted */
+    uint64_t start;       /* 0: none was noted */
+    bool is_state_absent; /* of a journal: the opening found records and no hard state */
     struct log_heard heard[LOG_HEARD_PLACES];
     uint64_t term;
     uint64_t vote;
@@ -245,6 +251,7 @@ struct log_header_found {
     size_t file_bytes;    /* as the header states */
     size_t segment_bytes; /* as well; 0: one segment */
     uint64_t birth;       /* as well */
+    bool is_begun;        /* its hard state is durable: then all the rest may be written */
 };
 /* `note` is written on an error. */
 MUST_USE enum error log_header_check(const struct medium *medium, const struct log_options *options,
@@ -274,7 +281,10 @@ uint32_t hard_state_take(struct log *log);
 /* One entry of the table of births, from 1. False: it is empty or rotten. */
 bool hard_state_birth(const struct log *log, uint32_t place, uint64_t *ret_birth);
 bool hard_state_birth_is_empty(const struct log *log, uint32_t place);
+/* ERR_CHECKSUM: no slot is whole. ERR_NOT_FOUND: both are zero. */
 MUST_USE enum error hard_state_load(struct log *log, bool *ret_is_damaged);
+/* Whether anything is in the table of births. */
+bool hard_state_has_births(const struct log *log);
 void hard_state_store(struct log *log);
 void hard_state_set(struct log *log, uint64_t term, uint64_t vote);
 /* Stores what a start has found once more: a killed process may have left it in a cache. */

@@ -64,9 +64,10 @@ static void recovery_describe(const struct log *log, const struct recovery_scan 
     if (scan->lost_position == 0 && is_repaired) {
         snprintf(
             ret_recovery->note, sizeof(ret_recovery->note),
-            "%.120s: offsets 0 to %zu: a damaged copy of header, hard state or table was repaired "
-            "from the other; check the medium",
+            "%.120s: offsets 0 to %zu: a damaged copy of header, hard state or table was repaired; "
+            "check the medium",
             path, log->records_offset);
+        ret_recovery->is_repaired = true;
     }
     if (scan->lost_position == 0)
         return;
@@ -116,18 +117,21 @@ static void rewrite_row(struct log *log, uint64_t position)
     }
 }
 
-/* `found` is the header; a new file gets its table when the header is durable, for without it a
- * header that is not whole stands for a file that was never finished. */
+/* `found` is the header. A new file gets its hard state when the header is durable, for without it
+ * a header that is not whole stands for a file that was never finished; and all the rest when the
+ * hard state is durable, for then a file without one is damaged. */
 static enum error recovered_persist(struct log *log, const struct log_identity *identity,
                                     const struct log_header_found *found, uint64_t vouched_position,
                                     uint64_t start)
 {
     log_header_write(log->medium, identity, found);
-    if (log->term != 0)
-        hard_state_store(log);
+    enum error error = found->is_begun ? OK : medium_persist_wait(log->medium);
+    if (error != OK)
+        return error;
+    hard_state_store(log);
     births_rewrite(log);
     heard_rewrite(log);
-    enum error error = found->state == LOG_HEADER_FRESH ? medium_persist_wait(log->medium) : OK;
+    error = found->is_begun ? OK : medium_persist_wait(log->medium);
     if (error != OK)
         return error;
     starts_note(log, start);
@@ -140,6 +144,7 @@ static enum error recovered_persist(struct log *log, const struct log_identity *
     segments_stamp(log, 0);
     log->durable_position = log_position(log, log->row.current, log->append_offset);
     log->durable_index = log->last_index;
+    log->found_index = log->last_index;
     return OK;
 }
 
@@ -236,11 +241,63 @@ static enum error log_found(struct log *log, const struct log_options *options,
 static void rotten_describe(const char *path, uint32_t offset, const char *what, char *note,
                             size_t note_size)
 {
-    snprintf(
-        note, note_size,
-        "%.120s: offset %u: both copies of %s are damaged; move the file away and let the node "
-        "copy the log from its peers",
-        path, offset, what);
+    snprintf(note, note_size, "%.120s: offset %u: both copies of %s are damaged", path, offset,
+             what);
+}
+
+/* Something in the file was written in a term. */
+static bool is_of_a_term(const struct log *log)
+{
+    return log->term != 0 || hard_state_has_births(log) || log->row.first > 1 ||
+           !recovery_is_zero(log->data, log->records_offset, log->end_offset);
+}
+
+/*
+ * A journal whose header is lost in both copies: nothing is in it that this node does not know. Its
+ * first record tells whether it is this node's.
+ */
+static bool is_own_journal(const struct log *log, const struct log_options *options,
+                           struct log_header_found *ret_header)
+{
+    struct record_view view;
+    struct log found = {.data = medium_data(log->medium),
+                        .seed = log_header_seed(&options->identity)};
+    size_t file_bytes = medium_size_bytes(log->medium);
+    if (!options->is_journal || file_bytes < LOG_FILE_BYTES_MIN)
+        return false;
+    segments_layout(&found, file_bytes, 0);
+    bool is_word_damaged; /* there is none */
+    if (segments_load(&found, &is_word_damaged) != OK ||
+        !record_load(&found, found.records_offset, &view) || view.record.index != 1)
+        return false;
+    *ret_header = (struct log_header_found){
+        .state = LOG_HEADER_DAMAGED_COPY, .file_bytes = file_bytes, .birth = options->birth};
+    return true;
+}
+
+/* Whose file it is, and how it is laid out. */
+static enum error layout_check(const struct log_options *options, const struct arena *arena,
+                               struct log *log, struct log_header_found *ret_header,
+                               struct log_recovery *ret_recovery)
+{
+    char *note = ret_recovery->note;
+    size_t note_size = sizeof(ret_recovery->note);
+    enum error error = log_header_check(log->medium, options, ret_header, note, note_size);
+    if ((error == ERR_MAGIC || error == ERR_CHECKSUM) && is_own_journal(log, options, ret_header)) {
+        error = OK;
+        note[0] = '\0';
+    }
+    ret_recovery->is_beyond_repair =
+        error == ERR_MAGIC || error == ERR_CHECKSUM || error == ERR_SHORT;
+    if (error == OK)
+        error = arena_check(arena, ret_header->file_bytes, options, note, note_size);
+    if (error != OK)
+        return error;
+    log->data = medium_data(log->medium);
+    log->seed = log_header_seed(&options->identity);
+    log->birth = ret_header->birth;
+    segments_layout(log, ret_header->file_bytes, ret_header->segment_bytes);
+    return OK;
 }
 
 /* Everything that may fail before anything is taken or written. */
@@ -253,29 +310,46 @@ static enum error log_check(const struct log_options *options, const struct aren
     bool is_slot_damaged = false;
     bool is_word_damaged = false;
 
-    enum error error = log_header_check(log->medium, options, ret_header, note, note_size);
-    if (error == OK)
-        error = arena_check(arena, ret_header->file_bytes, options, note, note_size);
+    enum error error = layout_check(options, arena, log, ret_header, ret_recovery);
     if (error != OK)
         return error;
-    log->data = medium_data(log->medium);
-    log->seed = log_header_seed(&options->identity);
-    log->birth = ret_header->birth;
-    segments_layout(log, ret_header->file_bytes, ret_header->segment_bytes);
-    error = hard_state_load(log, &is_slot_damaged);
-    if (error != OK) {
-        rotten_describe(options->path, LOG_STATE_OFFSET, "term and vote", note, note_size);
-        return error;
-    }
+    enum error state_error = hard_state_load(log, &is_slot_damaged);
+    ret_header->is_begun = state_error == OK;
     error = segments_load(log, &is_word_damaged);
-    if (error != OK) {
-        rotten_describe(options->path, LOG_RECORDS_OFFSET, "a segment's word", note, note_size);
-        return error;
+    bool has_terms = ret_header->state != LOG_HEADER_FRESH && is_of_a_term(log);
+    if (state_error == ERR_NOT_FOUND && (!has_terms || options->is_journal)) {
+        log->is_state_absent = has_terms;
+        state_error = OK;
     }
+    /* Once there is a term, some segment is in the row. */
+    if (error == OK && has_terms && log->row.last == 0)
+        error = ERR_CHECKSUM;
+    if (error != OK)
+        rotten_describe(options->path, LOG_RECORDS_OFFSET, "a segment's word", note, note_size);
+    if (state_error != OK)
+        rotten_describe(options->path, LOG_STATE_OFFSET, "term and vote", note, note_size);
+    ret_recovery->is_beyond_repair = state_error != OK || error != OK;
+    if (ret_recovery->is_beyond_repair)
+        return ERR_CHECKSUM;
     ret_recovery->is_created = ret_header->state == LOG_HEADER_FRESH;
     if (ret_header->state == LOG_HEADER_GOOD && (is_slot_damaged || is_word_damaged))
         ret_header->state = LOG_HEADER_DAMAGED_COPY;
     return OK;
+}
+
+/* Why what was found could not be made durable. */
+static void failure_describe(const struct log *log, const char *path,
+                             struct log_recovery *ret_recovery)
+{
+    char *note = ret_recovery->note;
+    size_t note_size = sizeof(ret_recovery->note);
+    size_t offset;
+    ret_recovery->is_beyond_repair = medium_is_unreadable(log->medium, &offset);
+    if (ret_recovery->is_beyond_repair)
+        snprintf(note, note_size, "%.120s: offset %zu: the device cannot read this page", path,
+                 offset);
+    else
+        snprintf(note, note_size, "%.120s: the sync after recovery failed; check the medium", path);
 }
 
 /* What the operator should know. */
@@ -283,6 +357,13 @@ static void log_describe(const struct log *log, const char *path, bool is_repair
                          const struct recovery_scan *scan, struct log_recovery *ret_recovery)
 {
     recovery_describe(log, scan, path, is_repaired, ret_recovery);
+    if (log->is_state_absent && ret_recovery->note[0] == '\0') {
+        ret_recovery->is_repaired = true;
+        snprintf(ret_recovery->note, sizeof(ret_recovery->note),
+                 "%.120s: offset %u: this page was empty, and is written again: nothing in it is "
+                 "needed; a journal of an earlier release has none at first, else check the medium",
+                 path, LOG_STATE_OFFSET);
+    }
     if ((log->is_suspect || ret_recovery->is_created) && ret_recovery->note[0] == '\0')
         doubt_describe(log, path, ret_recovery);
 }
@@ -298,6 +379,7 @@ enum error log_open(const struct log_options *options, struct arena *arena, stru
     struct log found = {0};
     struct log_header_found header = {0};
     struct recovery_scan scan;
+    size_t offset;
 
     memset(ret_recovery, 0, sizeof(*ret_recovery));
     enum error error = log_options_check(options, ret_recovery->note, sizeof(ret_recovery->note));
@@ -308,6 +390,7 @@ enum error log_open(const struct log_options *options, struct arena *arena, stru
                                                   .is_created = options->is_created};
     error =
         medium_open(&medium_options, &found.medium, ret_recovery->note, sizeof(ret_recovery->note));
+    ret_recovery->is_beyond_repair = error == ERR_SHORT;
     if (error != OK)
         return error;
     error = log_check(options, arena, &found, &header, ret_recovery);
@@ -325,10 +408,12 @@ enum error log_open(const struct log_options *options, struct arena *arena, stru
     segments_count(log);
     recovery_run(log, &scan);
     log_describe(log, options->path, header.state == LOG_HEADER_DAMAGED_COPY, &scan, ret_recovery);
-    error = log_found(log, options, &header, &scan, ret_recovery);
+    if (!medium_is_unreadable(log->medium, &offset))
+        error = log_found(log, options, &header, &scan, ret_recovery);
+    else
+        error = ERR_IO;
     if (error != OK) {
-        snprintf(ret_recovery->note, sizeof(ret_recovery->note),
-                 "%.120s: the sync after recovery failed; check the medium", options->path);
+        failure_describe(log, options->path, ret_recovery);
         medium_close(log->medium);
         return error;
     }

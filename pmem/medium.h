@@ -16,6 +16,10 @@
  * Persistence model: aligned 8-byte stores are atomic against power loss; whatever was written and
  * not yet persisted may survive word by word, in any order.
  *
+ * A page that the device cannot read, or that was cut off, reads as zeros (bus_guard_internal.h).
+ * From then on nothing of the medium becomes durable: medium_persisted and the others that wait
+ * answer ERR_IO, until medium_map_again.
+ *
  * Owner: one thread (the lane); the helper thread is the medium's own business.
  */
 #ifndef POLLUX_PMEM_MEDIUM_H
@@ -97,7 +101,8 @@ void medium_write_word(struct medium *medium, size_t offset, uint64_t word);
  * on PAGE; done on return on the others. */
 uint64_t medium_persist(struct medium *medium);
 
-/* Highest ticket whose writes are durable. ERR_SYNC for ever after one write or sync has failed. */
+/* Highest ticket whose writes are durable. ERR_SYNC for ever after one write or sync has failed,
+ * ERR_IO after a page could not be read. */
 MUST_USE enum error medium_persisted(struct medium *medium, uint64_t *ret_ticket);
 
 /* Blocks until everything written so far is durable. Start, stop and recovery only. */
@@ -105,6 +110,16 @@ MUST_USE enum error medium_persist_wait(struct medium *medium);
 
 /* Blocks until `ticket` is durable. For an owner that is no lane. */
 MUST_USE enum error medium_await(struct medium *medium, uint64_t ticket);
+
+/* Whether a page could not be read, and the offset of the last one. Any thread. */
+bool medium_is_unreadable(const struct medium *medium, size_t *ret_offset);
+
+/*
+ * For an owner that needs nothing of what the file holds and writes it anew: gives the file its
+ * whole size again, and shows what is written to pages that could not be read. ERR_IO,
+ * ERR_NO_SPACE.
+ */
+MUST_USE enum error medium_map_again(struct medium *medium);
 
 /*
  * On PAGE: lets go of the cached copy of all that is durable, so that medium_data shows what the
@@ -115,8 +130,8 @@ void medium_drop_cache(struct medium *medium);
 
 /*
  * On PAGE: reads these bytes, whole pages, from the device where they are not cached. Nothing to do
- * on the others. Blocks: for an owner that is no lane. ERR_IO: the device cannot read them; to
- * touch them would end the process (SIGBUS).
+ * on the others. Blocks: for an owner that is no lane. ERR_IO: the device cannot read them; whoever
+ * touches them reads zeros.
  */
 MUST_USE enum error medium_fetch(struct medium *medium, size_t offset, size_t size_bytes);
 

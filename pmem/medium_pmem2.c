@@ -5,6 +5,7 @@
  */
 #include "base/check.h"
 #include "pmem/backing_file_internal.h"
+#include "pmem/bus_guard_internal.h"
 #include "pmem/medium.h"
 #include "pmem/syncer_internal.h"
 
@@ -34,8 +35,9 @@ struct medium {
     struct pmem2_map *map;
     bool is_own_mapping; /* by this file, not by pmem2_map_new */
     struct pmem2_source *source;
-    struct syncer *syncer; /* PAGE only */
-    bool has_write_failed; /* PAGE only */
+    struct syncer *syncer;  /* PAGE only */
+    bool has_write_failed;  /* PAGE only */
+    struct bus_guard guard; /* open once `data` is set */
 };
 
 static enum error map_refuse(const char *path, char *ret_reason, size_t reason_size)
@@ -125,6 +127,11 @@ static enum error medium_map(struct medium *medium, const struct medium_options 
     if (status != 0)
         return map_refuse(options->path, ret_reason, reason_size);
     medium->data = pmem2_map_get_address(medium->map);
+    medium->guard = (struct bus_guard){.data = medium->data, .size_bytes = medium->size_bytes};
+    if (bus_guard_open(&medium->guard) != OK) {
+        snprintf(ret_reason, reason_size, "%.120s: too many files are open", options->path);
+        return ERR_FULL;
+    }
     medium->granularity = granularity_of(medium->map);
     medium->copy = pmem2_get_memcpy_fn(medium->map);
     medium->flush = pmem2_get_flush_fn(medium->map);
@@ -189,6 +196,7 @@ void medium_close(struct medium *medium)
 {
     if (medium->syncer != NULL)
         syncer_close(medium->syncer);
+    bus_guard_close(&medium->guard);
     if (medium->map != NULL)
         pmem2_map_delete(&medium->map);
     if (medium->is_own_mapping) /* which pmem2_map_delete leaves alone */
@@ -278,10 +286,25 @@ uint64_t medium_persist(struct medium *medium)
     return ++medium->ticket;
 }
 
-enum error medium_persisted(struct medium *medium, uint64_t *ret_ticket)
+bool medium_is_unreadable(const struct medium *medium, size_t *ret_offset)
 {
+    return bus_guard_has_fault(&medium->guard, ret_offset);
+}
+
+/* Why nothing becomes durable any more. */
+static enum error failure_of(const struct medium *medium)
+{
+    size_t offset;
     if (medium->has_write_failed)
         return ERR_SYNC;
+    return medium_is_unreadable(medium, &offset) ? ERR_IO : OK;
+}
+
+enum error medium_persisted(struct medium *medium, uint64_t *ret_ticket)
+{
+    enum error error = failure_of(medium);
+    if (error != OK)
+        return error;
     if (medium->syncer != NULL)
         return syncer_completed(medium->syncer, ret_ticket);
     *ret_ticket = medium->ticket;
@@ -290,17 +313,28 @@ enum error medium_persisted(struct medium *medium, uint64_t *ret_ticket)
 
 enum error medium_persist_wait(struct medium *medium)
 {
-    uint64_t ticket = medium_persist(medium);
-    if (medium->has_write_failed)
-        return ERR_SYNC;
-    return medium->syncer != NULL ? syncer_wait(medium->syncer, ticket) : OK;
+    return medium_await(medium, medium_persist(medium));
 }
 
 enum error medium_await(struct medium *medium, uint64_t ticket)
 {
-    if (medium->has_write_failed)
-        return ERR_SYNC;
+    enum error error = failure_of(medium);
+    if (error != OK)
+        return error;
     return medium->syncer != NULL ? syncer_wait(medium->syncer, ticket) : OK;
+}
+
+/* A mapping by libpmem2 is of persistent memory, where MAP_SHARED may lack MAP_SYNC: that one is
+ * not mapped again. */
+enum error medium_map_again(struct medium *medium)
+{
+    size_t offset;
+    if (!medium_is_unreadable(medium, &offset))
+        return OK;
+    enum error error = backing_file_extend(medium->fd, medium->size_bytes);
+    if (error != OK)
+        return error;
+    return medium->is_own_mapping && bus_guard_map_again(&medium->guard, medium->fd) ? OK : ERR_IO;
 }
 
 /* The kernel keeps pages that are mapped: they are unmapped first. What it keeps all the same (a

@@ -23,6 +23,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MAGIC   UINT64_C(0x504e5358554c4c50) /* "PLLUXSNP" */
 #define VERSION SNAPSHOT_FORMAT_VERSION
@@ -80,6 +81,13 @@ enum error snapshot_header_decode(const uint8_t *header, struct snapshot_header 
     return is_known ? OK : ERR_VERSION;
 }
 
+/* There is no completion record. */
+static bool is_absent(const uint8_t *record)
+{
+    static const uint8_t zeros[SNAPSHOT_COMPLETION_BYTES];
+    return memcmp(record, zeros, sizeof(zeros)) == 0;
+}
+
 /* Only zeros and words of the header that we would write. */
 static bool is_unfinished(const struct snapshot_file *file, const struct log_identity *identity)
 {
@@ -99,12 +107,11 @@ static enum error refuse_rotten(const struct snapshot_file *file, char *note, si
     if (le64_load(file->data) != MAGIC &&
         le64_load(file->data + SNAPSHOT_HEADER_COPY_OFFSET) != MAGIC) {
         snprintf(note, note_size,
-                 "%.160s: offset 0: not a snapshot file of Pollux; move the file away", file->path);
+                 "%.160s: offset 0: not a snapshot file of Pollux, or its header is damaged",
+                 file->path);
         return ERR_MAGIC;
     }
-    snprintf(note, note_size,
-             "%.160s: offsets 0 and %u: both copies of the header are damaged; move the file away; "
-             "the node then does without the snapshot in it",
+    snprintf(note, note_size, "%.160s: offsets 0 and %u: both copies of the header are damaged",
              file->path, SNAPSHOT_HEADER_COPY_OFFSET);
     return ERR_CHECKSUM;
 }
@@ -145,7 +152,7 @@ static enum error check_layout(const uint8_t *header, const struct snapshot_file
     if (slots > file->slots) {
         snprintf(note, note_size,
                  "%.160s: offset %d: the header says %" PRIu64 " blocks, the file has room for %u; "
-                 "it was cut off: move it away; the node then does without the snapshot in it",
+                 "it was cut off",
                  file->path, AT_SLOTS, slots, file->slots);
         return ERR_SHORT;
     }
@@ -169,6 +176,11 @@ enum error snapshot_header_check(struct snapshot_file *file, const struct log_id
     if (!is_whole(header) && !is_unfinished(file, identity))
         return refuse_rotten(file, note, note_size);
     *ret_is_fresh = !is_whole(header);
+    if (!is_whole(header) && !is_absent(file->data + SNAPSHOT_COMPLETION_OFFSET))
+        snprintf(note, note_size,
+                 "%.160s: offsets 0 and %u: the header is lost in both copies, and is written "
+                 "again; check the medium",
+                 file->path, SNAPSHOT_HEADER_COPY_OFFSET);
     if (!is_whole(header))
         return OK;
     enum error error = check_layout(header, file, note, note_size);

@@ -77,6 +77,8 @@ static bool job_take(struct snapshots *snapshots)
     worker->phase = SNAPSHOT_EMPTYING;
     worker->blocks_checked = 0;
     worker->checked_crc = 0;
+    /* Nothing of the file is needed any more. Where this fails, nothing becomes durable. */
+    (void)!medium_map_again(job_file(snapshots)->medium);
     medium_write(job_file(snapshots)->medium, SNAPSHOT_COMPLETION_OFFSET, nothing, sizeof(nothing));
     persist(snapshots);
     return true;

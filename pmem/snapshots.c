@@ -46,8 +46,12 @@ bool snapshots_older(const struct snapshots *snapshots, struct snapshot_info *re
     return newest != SNAPSHOT_FILES && info_of(snapshots, 1 - newest, ret_info);
 }
 
-/* The file that has this generation; SNAPSHOT_FILES: none has. */
-static uint32_t file_of(const struct snapshots *snapshots, uint64_t generation)
+uint64_t snapshots_block_offset(uint32_t number)
+{
+    return snapshot_slot_offset(number);
+}
+
+uint32_t snapshots_file_of(const struct snapshots *snapshots, uint64_t generation)
 {
     uint32_t file = 0;
     while (file < SNAPSHOT_FILES &&
@@ -58,14 +62,14 @@ static uint32_t file_of(const struct snapshots *snapshots, uint64_t generation)
 
 const char *snapshots_path_of(const struct snapshots *snapshots, uint64_t generation)
 {
-    uint32_t file = file_of(snapshots, generation);
+    uint32_t file = snapshots_file_of(snapshots, generation);
     return file < SNAPSHOT_FILES ? snapshots->files[file].path : NULL;
 }
 
 enum error snapshots_read_block(struct snapshots *snapshots, uint64_t generation, uint32_t number,
                                 uint8_t *buffer, struct span *ret_raw)
 {
-    uint32_t at = file_of(snapshots, generation);
+    uint32_t at = snapshots_file_of(snapshots, generation);
     if (at == SNAPSHOT_FILES)
         return ERR_NOT_FOUND;
     struct snapshot_file *file = &snapshots->files[at];

@@ -67,6 +67,8 @@ struct snapshot_info {
 /* `note` is for the operator, and empty when there is nothing to tell. */
 struct snapshots_recovery {
     bool is_created; /* at least one of the files was new */
+    bool is_damaged; /* at least one was damaged as a whole, and set aside */
+    uint32_t empty;  /* the one of the files that holds no snapshot, from 1; 0: none, or both */
     char note[384];
 };
 
@@ -120,6 +122,10 @@ void snapshots_poll(struct snapshots *snapshots, struct snapshots_progress *ret_
 bool snapshots_newest(const struct snapshots *snapshots, struct snapshot_info *ret_info);
 bool snapshots_older(const struct snapshots *snapshots, struct snapshot_info *ret_info);
 /* The name of the file that has this generation; NULL: none has. */
+/* Its number; SNAPSHOT_FILES: none has this generation. */
+uint32_t snapshots_file_of(const struct snapshots *snapshots, uint64_t generation);
+/* Place of a block in its file: for messages. */
+uint64_t snapshots_block_offset(uint32_t number);
 const char *snapshots_path_of(const struct snapshots *snapshots, uint64_t generation);
 
 /*

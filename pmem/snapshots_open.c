@@ -1,10 +1,10 @@
 /*
  * Opening the snapshot files: whose they are, and which of them hold a complete snapshot.
  *
- * Both files are checked before anything is written to either. What is found is stored again and
- * made durable: stores of a process that was killed, or whose sync failed, may be visible and yet
- * out of reach of any later sync (see log_open.c). Of the blocks that is not needed: a completion
- * record is written only when they are durable.
+ * Both files are checked before anything is written to either; one that is damaged is set aside
+ * first. What is found is stored again and made durable: stores of a process that was killed, or
+ * whose sync failed, may be visible and yet out of reach of any later sync (see log_open.c). Of the
+ * blocks that is not needed: a completion record is written only when they are durable.
  */
 #include "base/le.h"
 #include "pmem/log_internal.h"
@@ -76,11 +76,74 @@ static enum error snapshot_file_open(const struct snapshots_options *options, ui
     file->data = medium_data(file->medium);
     file->slots = slots_of(medium_size_bytes(file->medium));
     if (file->slots == 0) {
-        snprintf(note, note_size, "%.160s: only %zu bytes, no room for a block; move the file away",
-                 file->path, medium_size_bytes(file->medium));
+        snprintf(note, note_size, "%.160s: only %zu bytes, no room for a block", file->path,
+                 medium_size_bytes(file->medium));
         return ERR_SHORT;
     }
     return OK;
+}
+
+/* Of two files of one name that were damaged one after the other the later one is kept. */
+static enum error damaged_set_aside(const struct snapshot_file *file, char *note, size_t note_size)
+{
+    char aside[SNAPSHOT_PATH_SIZE + 16];
+    char found[160];
+    snprintf(found, sizeof(found), "%s", note);
+    snprintf(aside, sizeof(aside), "%s.damaged", file->path);
+    enum error error = medium_move(file->path, aside, note, note_size);
+    if (error == OK)
+        snprintf(
+            note, note_size,
+            "%.159s. It is now called *.damaged; the node does without the snapshot in it; check "
+            "the medium",
+            found);
+    return error;
+}
+
+/* What a start must know of a file: the headers. The completion record may be damaged, but its page
+ * must be one that the device can read, for the next one is written there. */
+static enum error file_check(struct snapshot_file *file, const struct log_identity *identity,
+                             bool *ret_is_fresh, char *note, size_t note_size)
+{
+    size_t offset;
+    enum error error = snapshot_header_check(file, identity, ret_is_fresh, note, note_size);
+    (void)recovery_is_zero(file->data, SNAPSHOT_COMPLETION_OFFSET, SNAPSHOT_SLOTS_OFFSET);
+    if (!medium_is_unreadable(file->medium, &offset))
+        return error;
+    snprintf(note, note_size, "%.120s: offset %zu: the device cannot read this page", file->path,
+             offset);
+    return ERR_IO;
+}
+
+/* Damage of a file costs the snapshot in it, and no more: it is set aside, and a new one takes its
+ * place. */
+static enum error file_begin(const struct snapshots_options *options, uint32_t number,
+                             struct snapshot_file *file, bool *ret_is_fresh,
+                             struct snapshots_recovery *ret_recovery)
+{
+    char note[sizeof(ret_recovery->note)] = "";
+    enum error error = snapshot_file_open(options, number, file, note, sizeof(note));
+    if (error == OK)
+        error = file_check(file, &options->identity, ret_is_fresh, note, sizeof(note));
+    bool is_damaged = file->medium != NULL && (error == ERR_MAGIC || error == ERR_CHECKSUM ||
+                                               error == ERR_SHORT || error == ERR_IO);
+    if (is_damaged || error == ERR_SHORT) {
+        if (file->medium != NULL)
+            medium_close(file->medium);
+        file->medium = NULL;
+        char why[sizeof(note)] = "";
+        error = damaged_set_aside(file, note, sizeof(note));
+        if (error == OK)
+            error = snapshot_file_open(options, number, file, why, sizeof(why));
+        if (error == OK)
+            error = file_check(file, &options->identity, ret_is_fresh, why, sizeof(why));
+        if (error != OK && why[0] != '\0')
+            memcpy(note, why, sizeof(note));
+        ret_recovery->is_damaged = true;
+    }
+    if (note[0] != '\0')
+        memcpy(ret_recovery->note, note, sizeof(note));
+    return error;
 }
 
 /* Tells about a file that is smaller than the configuration wants. */
@@ -114,25 +177,6 @@ static void completion_recover(struct snapshots *snapshots, struct snapshot_file
                  file->path, SNAPSHOT_COMPLETION_OFFSET);
 }
 
-/* The headers of both files, before anything of them is used. */
-static enum error headers_open(struct snapshots *snapshots, const struct snapshots_options *options,
-                               struct snapshots_recovery *ret_recovery)
-{
-    char *note = ret_recovery->note;
-    size_t note_size = sizeof(ret_recovery->note);
-    for (uint32_t i = 0; i < SNAPSHOT_FILES; i++) {
-        struct snapshot_file *file = &snapshots->files[i];
-        bool is_fresh = false;
-        enum error error =
-            snapshot_header_check(file, &options->identity, &is_fresh, note, note_size);
-        if (error != OK)
-            return error;
-        ret_recovery->is_created = ret_recovery->is_created || is_fresh;
-        size_describe(options, file, note, note_size);
-    }
-    return OK;
-}
-
 static enum error files_recover(struct snapshots *snapshots,
                                 const struct snapshots_options *options,
                                 struct snapshots_recovery *ret_recovery)
@@ -152,6 +196,10 @@ static enum error files_recover(struct snapshots *snapshots,
             return error;
         }
     }
+    const bool is_first_empty = snapshots->files[0].info.generation == 0;
+    const bool is_second_empty = snapshots->files[1].info.generation == 0;
+    if (is_first_empty != is_second_empty && note[0] == '\0')
+        ret_recovery->empty = is_first_empty ? 1 : 2;
     return OK;
 }
 
@@ -159,11 +207,15 @@ static enum error files_open(struct snapshots *snapshots, const struct snapshots
                              struct snapshots_recovery *ret_recovery)
 {
     enum error error = OK;
-    for (uint32_t i = 0; i < SNAPSHOT_FILES && error == OK; i++)
-        error = snapshot_file_open(options, i, &snapshots->files[i], ret_recovery->note,
-                                   sizeof(ret_recovery->note));
-    if (error == OK)
-        error = headers_open(snapshots, options, ret_recovery);
+    for (uint32_t i = 0; i < SNAPSHOT_FILES && error == OK; i++) {
+        bool is_fresh = false;
+        error = file_begin(options, i, &snapshots->files[i], &is_fresh, ret_recovery);
+        if (error != OK)
+            return error;
+        ret_recovery->is_created = ret_recovery->is_created || is_fresh;
+        size_describe(options, &snapshots->files[i], ret_recovery->note,
+                      sizeof(ret_recovery->note));
+    }
     return error == OK ? files_recover(snapshots, options, ret_recovery) : error;
 }
 

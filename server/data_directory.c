@@ -316,6 +316,34 @@ enum error data_directory_lock(const struct config *config, struct data_director
     return OK;
 }
 
+/* Writes a copy that is not whole again: the other one is, or the file would not be open. */
+static enum error mend_identity(const struct config *config, struct data_directory *directory,
+                                char *text)
+{
+    char path[PATH_MAX];
+    uint8_t found[NODE_IDENTITY_FILE_BYTES];
+    uint8_t whole[NODE_IDENTITY_FILE_BYTES];
+    uint32_t version;
+    data_directory_identity_path(config, path, sizeof(path));
+    ssize_t got_bytes = pread(directory->lock, found, sizeof(found), 0);
+    if (got_bytes < 0)
+        return data_directory_refuse(path, "read", text);
+    directory->is_mended = false;
+    node_identity_encode(&directory->identity, whole);
+    for (uint32_t i = 0; i < NODE_IDENTITY_COPIES; i++) {
+        size_t begin = node_identity_copy_offset(i);
+        size_t size_bytes = NODE_IDENTITY_FILE_BYTES / NODE_IDENTITY_COPIES;
+        if (node_identity_check(found, (size_t)got_bytes, i, &version) == OK)
+            continue;
+        if (pwrite(directory->lock, whole + begin, size_bytes, (off_t)begin) !=
+                (ssize_t)size_bytes ||
+            fdatasync(directory->lock) != 0)
+            return data_directory_refuse(path, "write", text);
+        directory->is_mended = true;
+    }
+    return OK;
+}
+
 enum error data_directory_open(const struct config *config, struct data_directory *ret_directory,
                                char ret_text[DATA_DIRECTORY_TEXT_BYTES])
 {
@@ -326,6 +354,8 @@ enum error data_directory_open(const struct config *config, struct data_director
     error = data_directory_check_medium(config, &directory.identity, ret_text);
     if (error == OK)
         error = data_directory_check_shards(config, ret_text);
+    if (error == OK)
+        error = mend_identity(config, &directory, ret_text);
     if (error != OK) {
         close(directory.lock);
         return error;

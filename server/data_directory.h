@@ -28,6 +28,7 @@ struct data_directory_probe {
 struct data_directory {
     int lock; /* of the identity, as long as it is open */
     struct node_identity identity;
+    bool is_mended; /* a copy of the identity was damaged, and is written again */
 };
 
 /*

@@ -186,6 +186,11 @@ uint32_t lane_replica_count(const struct lane *lane)
     return lane->replica_count;
 }
 
+const struct replica *lane_failed_replica(const struct lane *lane)
+{
+    return lane->failed;
+}
+
 struct replica *lane_replica(const struct lane *lane, uint32_t i)
 {
     return lane->replicas[i];

@@ -35,7 +35,7 @@ struct lane_options {
 enum lane_result {
     LANE_IDLE, /* nothing to do: back off until lane_deadline_ns */
     LANE_WORKED,
-    LANE_SYNC_FAILED, /* a sync failed: nothing is acknowledged any more; stop the process */
+    LANE_SYNC_FAILED, /* as REPLICA_SYNC_FAILED: stop the process */
 };
 
 #define LANE_DROP_LIST(X)                                                                          \
@@ -89,6 +89,8 @@ bool lane_next_obstacle(struct lane *lane, struct obstacle *ret_obstacle);
 /* In the order of the options. */
 uint32_t lane_replica_count(const struct lane *lane);
 struct replica *lane_replica(const struct lane *lane, uint32_t i);
+/* After LANE_SYNC_FAILED: whose file it was (replica_damage). */
+const struct replica *lane_failed_replica(const struct lane *lane);
 
 const struct lane_counters *lane_counters(const struct lane *lane);
 const struct dp_counters *lane_port_counters(const struct lane *lane);

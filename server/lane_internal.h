@@ -32,6 +32,7 @@ struct lane {
     uint16_t self;                     /* voter id of the node */
     uint16_t read_shard;               /* of the read that is being answered */
     uint64_t next_message_id;          /* of what no replica sends */
+    struct replica *failed;            /* NULL: none */
     struct lane_counters counters;
 };
 

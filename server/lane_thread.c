@@ -39,6 +39,7 @@ struct lane_thread {
     uint64_t told_failed[SHARDS_MAX];    /* snapshots */
     uint64_t told_installed[SHARDS_MAX];
     bool told_lack[SHARDS_MAX];
+    uint64_t told_damage[SHARDS_MAX]; /* records and blocks */
     uint64_t told_set_back[SHARDS_MAX];
     uint64_t told_peer_set_back[SHARDS_MAX];
     uint64_t told_strangers[SHARDS_MAX][(VOTER_ID_MAX + 63) / 64]; /* by node id: told once */
@@ -96,6 +97,18 @@ static void tell_snapshots(struct lane_thread *thread, uint32_t at, const struct
     }
     thread->told_failed[at] = counters->snapshots_failed;
     thread->told_installed[at] = counters->snapshots_installed;
+}
+
+static void tell_damage(struct lane_thread *thread, uint32_t at, const struct replica *replica)
+{
+    const struct replica_counters *counters = replica_counters(replica);
+    uint64_t count = counters->records_rotten + counters->blocks_rotten;
+    if (count == thread->told_damage[at])
+        return;
+    thread->told_damage[at] = count;
+    tell(thread, &(struct log_event){.kind = LOG_EVENT_DAMAGED,
+                                     .shard = replica_shard(replica),
+                                     .damage = *replica_damage(replica)});
 }
 
 static void tell_lack(struct lane_thread *thread, uint32_t at, const struct replica *replica,
@@ -224,6 +237,7 @@ static void tell_changes(struct lane_thread *thread, uint32_t at)
     tell_formed(thread, at, replica);
     tell_snapshots(thread, at, replica, &status);
     tell_lack(thread, at, replica, &status);
+    tell_damage(thread, at, replica);
     tell_starts(thread, at, replica);
 }
 
@@ -276,6 +290,15 @@ static bool is_over(struct lane_thread *thread, uint64_t now_ns)
     return now_ns >= thread->leave_until_ns || lane_has_resigned(thread->lane);
 }
 
+/* Of the replica that made the lane stop. */
+static void tell_failure(struct lane_thread *thread)
+{
+    const struct replica *replica = lane_failed_replica(thread->lane);
+    tell(thread, &(struct log_event){.kind = LOG_EVENT_MEDIUM_FAILED,
+                                     .shard = replica_shard(replica),
+                                     .damage = *replica_damage(replica)});
+}
+
 static enum node_exit run_turns(struct lane_thread *thread)
 {
     uint32_t replica_count = lane_replica_count(thread->lane);
@@ -289,7 +312,7 @@ static enum node_exit run_turns(struct lane_thread *thread)
             back_off(thread, now_ns);
             break;
         case LANE_SYNC_FAILED:
-            tell(thread, &(struct log_event){.kind = LOG_EVENT_SYNC_FAILED});
+            tell_failure(thread);
             return NODE_EXIT_SYNC_FAILED;
         }
         for (uint32_t i = 0; i < replica_count; i++)

@@ -58,6 +58,8 @@ static enum lane_result end_turns(struct lane *lane)
     for (uint32_t i = 0; i < lane->awake_count && result != LANE_SYNC_FAILED; i++) {
         uint32_t place = lane->awake[i];
         enum replica_result of_replica = replica_end_turn(lane->replicas[place]);
+        if (of_replica == REPLICA_SYNC_FAILED)
+            lane->failed = lane->replicas[place];
         lane->deadlines_ns[place] = replica_deadline_ns(lane->replicas[place]);
         lane->is_awake[place] = of_replica != REPLICA_ASLEEP;
         if (lane->is_awake[place])

@@ -2,6 +2,7 @@
 #include "server/log_event.h"
 
 #include "server/capacity.h"
+#include "server/node_files.h"
 
 #include <arpa/inet.h>
 #include <stdarg.h>
@@ -220,6 +221,57 @@ static void write_snapshot(const struct log_event *event, uint16_t node)
                        node, event->shard, value);
 }
 
+static void file_name(const struct log_event *event, char *text, size_t text_size)
+{
+    static const char *const suffixes[] = {"?", NODE_LOG_SUFFIX, NODE_JOURNAL_SUFFIX,
+                                           NODE_SNAPSHOT_SUFFIX};
+    const struct replica_damage *damage = &event->damage;
+    int length =
+        snprintf(text, text_size, NODE_SHARD_PREFIX "%u.%s", event->shard, suffixes[damage->file]);
+    if (damage->file > REPLICA_FILE_LOG && length > 0)
+        snprintf(text + length, text_size - (size_t)length, "-%u", damage->number);
+}
+
+/* The node stops. */
+static void write_failure(const struct log_event *event, uint16_t node)
+{
+    const struct replica_damage *damage = &event->damage;
+    char file[64];
+    file_name(event, file, sizeof(file));
+    if (damage->is_unreadable)
+        log_event_line("error",
+                       "unreadable node=%u shard=%u file=%s offset=%lu: the device cannot read "
+                       "this page, or the file was cut off. Nothing more is acknowledged. Start "
+                       "the node again: it sets the file aside and copies its data from its peers. "
+                       "Check the medium",
+                       node, event->shard, file, (unsigned long)damage->offset);
+    else if (damage->is_rotten)
+        log_event_line("error",
+                       "rotten node=%u shard=%u file=%s offset=%lu number=%lu: what lies there is "
+                       "not what was written, and this node cannot go on without it. Start the "
+                       "node again: it copies from its peers what it lacks. Check the medium",
+                       node, event->shard, file, (unsigned long)damage->offset,
+                       (unsigned long)damage->index);
+    else
+        log_event_line("error",
+                       "sync failed node=%u shard=%u file=%s: the medium lost writes; nothing more "
+                       "is acknowledged. Replace or check the medium, then start again",
+                       node, event->shard, file);
+}
+
+/* The node goes on. */
+static void write_damage(const struct log_event *event, uint16_t node)
+{
+    const struct replica_damage *damage = &event->damage;
+    char file[64];
+    file_name(event, file, sizeof(file));
+    log_event_line("warning",
+                   "damaged node=%u shard=%u file=%s offset=%lu number=%lu: what lies there is not "
+                   "what was written; new snapshots take its place. Check the medium",
+                   node, event->shard, file, (unsigned long)damage->offset,
+                   (unsigned long)damage->index);
+}
+
 void log_event_write(const struct log_event *event, uint16_t node)
 {
     unsigned long term = (unsigned long)event->term;
@@ -277,12 +329,11 @@ void log_event_write(const struct log_event *event, uint16_t node)
     case LOG_EVENT_LACKS_CAPACITY:
         write_lack(event, node);
         return;
-    case LOG_EVENT_SYNC_FAILED:
-        log_event_line("error",
-                       "sync failed node=%u: the medium lost writes, or a snapshot that was good "
-                       "cannot be read any more; nothing more is acknowledged. "
-                       "Replace or check the medium, then start again",
-                       node);
+    case LOG_EVENT_MEDIUM_FAILED:
+        write_failure(event, node);
+        return;
+    case LOG_EVENT_DAMAGED:
+        write_damage(event, node);
         return;
     }
 }

@@ -9,6 +9,7 @@
 #include "raft/peer_starts.h"
 #include "raft/raft.h"
 #include "server/obstacles.h"
+#include "server/replica_damage.h"
 
 #include <stdint.h>
 
@@ -23,7 +24,8 @@ enum log_event_kind {
     LOG_EVENT_OBSTACLE,  /* what keeps a node from taking part */
     LOG_EVENT_LEFT,      /* the node stops: who leads now (0: nobody), and after how many ns */
     LOG_EVENT_PENDING,   /* it stops with so many relaxed writes pending */
-    LOG_EVENT_SYNC_FAILED,
+    LOG_EVENT_MEDIUM_FAILED,      /* the node stops; `damage` */
+    LOG_EVENT_DAMAGED,            /* `damage`, and the node goes on */
     LOG_EVENT_SNAPSHOT_FAILED,    /* one was given up; value: how many since the start */
     LOG_EVENT_SNAPSHOT_INSTALLED, /* one took the place of its log; value: its commit index */
     LOG_EVENT_SET_BACK,           /* of this node's storage; `finding` */
@@ -49,6 +51,7 @@ struct log_event {
     struct raft_formation_state formation;
     struct obstacle obstacle;
     struct start_finding finding;
+    struct replica_damage damage;
 };
 
 /* One line at once. Main thread, or any thread at start and stop. */

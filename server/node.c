@@ -100,14 +100,25 @@ static void find_kept(struct node *node)
 
 static void fill_options(struct node *node)
 {
-    uint64_t random[4];
+    uint64_t random[2];
     CHECK(getrandom(random, sizeof(random), 0) == (ssize_t)sizeof(random));
-    struct node_start start = {.incarnation = random[0] | 1,
-                               .seed = random[1],
-                               .hash_key = {{random[2], random[3]}},
-                               .frames = node->frames};
+    struct node_start start = {
+        .incarnation = random[0] | 1, .seed = random[1], .frames = node->frames};
     node_options_fill(&node->config, &start, &node->options);
     find_kept(node);
+}
+
+static void tell_snapshot_files(const struct node *node, uint16_t shard,
+                                const struct snapshots_recovery *found)
+{
+    if (found->note[0] != '\0')
+        log_event_line("warning", "%s", found->note);
+    else if (found->empty != 0)
+        log_event_line("info",
+                       "%s-%u: holds no snapshot: one was being written when the node stopped, or "
+                       "none was taken yet, or the record that completes it is lost. The other one "
+                       "is used",
+                       node->options.snapshot_names[shard], found->empty - 1);
 }
 
 static void tell_replica(const struct node *node, struct replica *replica)
@@ -119,8 +130,7 @@ static void tell_replica(const struct node *node, struct replica *replica)
     uint16_t shard = replica_shard(replica);
     if (recovery->note[0] != '\0')
         log_event_line("warning", "%s", recovery->note);
-    if (found->snapshots.note[0] != '\0')
-        log_event_line("warning", "%s", found->snapshots.note);
+    tell_snapshot_files(node, shard, &found->snapshots);
     if (recovery->is_reset)
         log_event_line("warning",
                        "%s: does not go on from the snapshot at record %lu; begins anew behind it",
@@ -133,6 +143,10 @@ static void tell_replica(const struct node *node, struct replica *replica)
                        config->id, shard, node->options.log_names[shard]);
     if (found->journal.note[0] != '\0')
         log_event_line("warning", "%s", found->journal.note);
+    if (found->is_identity_mended)
+        log_event_line("warning",
+                       "%s: a damaged copy was repaired from the other; check the medium",
+                       node->options.identity_names[shard]);
     if (found->aside.series != 0)
         log_event_line("warning",
                        "journal set aside node=%u shard=%u series=%016lx writes=%lu: it belongs to "

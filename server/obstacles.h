@@ -32,7 +32,11 @@
       "two processes say in turn that they are that node (the values are their starts); stop one") \
     X(SLOW_MEDIUM, "slow_medium", "[cluster] election_timeout_min",                                \
       "this node's medium is too slow for the election timeout (milliseconds that are set, and "   \
-      "that it needs)")
+      "that it needs)")                                                                            \
+    X(DAMAGE, "damage", "the medium of [node] directory",                                          \
+      "a record of this node's log has rotted, and is mended by two snapshots (the shard, and "    \
+      "the "                                                                                       \
+      "record)")
 
 enum obstacle_kind {
 #define X(kind, name, setting, meaning) OBSTACLE_##kind,

@@ -19,6 +19,7 @@
 #include "raft/raft.h"
 #include "server/cluster_identity.h"
 #include "server/lane_shared.h"
+#include "server/replica_damage.h"
 
 struct membership_board;
 struct replica;
@@ -80,6 +81,9 @@ struct replica_counters {
     uint64_t snapshots_failed;
     uint64_t members_changed;
     uint64_t members_without_room;
+    uint64_t records_rotten;
+    uint64_t records_mended;
+    uint64_t blocks_rotten;
     uint64_t peers_set_back;
     uint64_t snapshot_blocks_tx;
     uint64_t snapshot_blocks_rx;
@@ -112,6 +116,8 @@ struct replica_recovery {
     struct replica_aside aside;
     struct snapshots_recovery snapshots;
     uint64_t snapshot_index; /* of the one that was loaded; 0: none */
+    bool is_log_damaged;     /* beyond repair: a new log took its place */
+    bool is_identity_mended; /* a copy of it was not whole */
 };
 
 /* ---- for everybody on the lane's thread ---- */
@@ -135,6 +141,8 @@ bool replica_forms_none(const struct replica *replica);
  * nothing. */
 const struct start_finding *replica_set_back(const struct replica *replica);
 const struct start_finding *replica_peer_set_back(const struct replica *replica);
+/* The last damage that was met, or the sync that failed. */
+const struct replica_damage *replica_damage(const struct replica *replica);
 /* The last peer of another cluster or era that sent something. */
 struct replica_stranger {
     uint16_t node; /* 0: none */
@@ -199,7 +207,9 @@ enum replica_result {
     REPLICA_ASLEEP, /* nothing happened, and nothing will before a message or the deadline */
     REPLICA_IDLE,   /* nothing was received, written or applied */
     REPLICA_WORKED,
-    REPLICA_SYNC_FAILED, /* a sync failed: nothing is acknowledged any more; stop the process */
+    /* A sync failed, or what the node needs to go on is damaged (replica_damage): nothing is
+     * acknowledged any more; stop the process. */
+    REPLICA_SYNC_FAILED,
 };
 
 /* A turn, in this order. */

@@ -121,7 +121,7 @@ struct replica {
     struct cluster_identity cluster; /* of the configuration in force */
     uint64_t configuration_index;    /* as well */
     uint64_t cluster_number;         /* whole, once it is committed; 0: not yet */
-    uint32_t newer_era; /* of this cluster, that a peer has told; 0: none */
+    uint32_t newer_era;              /* of this cluster, that a peer has told; 0: none */
     struct replica_stranger stranger;
     struct peer_starts starts;
     struct start_own own_start;    /* `had_start` is of no meaning */
@@ -131,7 +131,9 @@ struct replica {
     struct start_finding denied;   /* of a peer's storage, the last one; node 0: none */
     struct address_book book;
     struct replica_following following;
-    uint64_t led_since_ns;     /* as the leader of its term */
+    uint64_t led_since_ns; /* as the leader of its term */
+    struct replica_damage damage;
+    uint64_t rot_index;        /* the last record that has rotted and is still needed; 0: none */
     struct engine_lack lack;   /* why no record is applied any more; none: limit is 0 */
     uint64_t read_released_id; /* told to the engine */
     struct engine_view view;
@@ -150,7 +152,8 @@ enum error replica_step(struct replica *replica, const struct raft_event *event,
 const struct address *replica_peer_address(const struct replica *replica, uint16_t voter);
 struct wire_message_header replica_message_header(const struct replica *replica, uint8_t wire_type,
                                                   uint64_t message_id);
-/* In the lane's message_data. `room`: of an append reply; of others NULL. */
+/* In the lane's message_data. `room`: of an append reply; of others NULL. Empty: a record of it has
+ * rotted, and it must not be sent. */
 struct span replica_encode_raft(struct replica *replica, const struct raft_message *message,
                                 const struct record_room *room);
 void replica_send_raft(struct replica *replica, const struct raft_message *message,
@@ -214,6 +217,20 @@ MUST_USE enum error replica_check_snapshot(struct replica *replica,
 void replica_describe_lack(const struct replica *replica, char *ret_reason, size_t reason_size);
 /* A leader that lacks capacity makes way for one that does not. */
 void replica_leave_lead(struct replica *replica);
+
+/* replica_damage.c */
+
+/* False: the record must not be sent or applied. */
+bool replica_is_record_whole(struct replica *replica, uint64_t index);
+void replica_note_rot(struct replica *replica, uint64_t index);
+void replica_note_block_rot(struct replica *replica, uint32_t file, uint32_t block);
+/* A rotten record is needed until both snapshots are behind it. */
+bool replica_wants_snapshots(const struct replica *replica);
+/* True: the node cannot go on. */
+bool replica_is_hurt(struct replica *replica);
+void replica_note_failure(struct replica *replica);
+/* A page of the log could not be read: zeros were read instead. The failure is noted. */
+bool replica_is_unreadable(struct replica *replica);
 
 /* replica_fetch.c: asks for what is missing of a copy. */
 void replica_fetch_step(struct replica *replica);

@@ -37,6 +37,8 @@ static void repeat_append(struct replica *replica, const struct raft_message *me
     replica_send(replica, replica_peer_address(replica, message->to.id), WIRE_RAFT,
                  replica_encode_raft(replica, &news, NULL));
     struct lane_message again = append_again(replica, append);
+    if (again.body.size_bytes == 0)
+        return;
     lane_shared_send_pieces(replica->shared, &again, 0, 1);
     append->pieces_left--;
 }
@@ -102,6 +104,8 @@ static bool send_append_again(struct replica *replica, uint16_t sender,
     if (append == NULL)
         return false;
     struct lane_message message = append_again(replica, append);
+    if (message.body.size_bytes == 0)
+        return true;
     append->pieces_left -=
         lane_shared_send_again(replica->shared, &message, missing, append->pieces_left);
     return true;

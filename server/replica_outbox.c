@@ -34,12 +34,15 @@ const struct address *replica_peer_address(const struct replica *replica, uint16
     return address_book_find(&replica->book, voter);
 }
 
-static void add_entries(const struct replica *replica, struct wire_writer *writer,
+/* False: a record has rotted, and the request must not leave. */
+static bool add_entries(struct replica *replica, struct wire_writer *writer,
                         const struct raft_message *message)
 {
     uint64_t index = message->append_request.previous_index + 1;
     for (uint32_t i = 0; i < message->append_request.entry_count; i++, index++) {
         struct log_record record;
+        if (!replica_is_record_whole(replica, index))
+            return false;
         log_read(replica->log, index, &record);
         struct raft_entry entry = {
             .term = record.term,
@@ -49,6 +52,7 @@ static void add_entries(const struct replica *replica, struct wire_writer *write
         };
         peer_message_add_entry(writer, &entry);
     }
+    return true;
 }
 
 struct span replica_encode_raft(struct replica *replica, const struct raft_message *message,
@@ -64,8 +68,8 @@ struct span replica_encode_raft(struct replica *replica, const struct raft_messa
     struct wire_writer writer = {.data = replica->shared->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     peer_message_encode(&writer, message, &beside);
-    if (message->type == RAFT_APPEND_REQUEST)
-        add_entries(replica, &writer, message);
+    if (message->type == RAFT_APPEND_REQUEST && !add_entries(replica, &writer, message))
+        return (struct span){0};
     CHECK(!writer.is_overflow);
     return span_of(writer.data, writer.size_bytes);
 }
@@ -77,6 +81,8 @@ void replica_send_raft(struct replica *replica, const struct raft_message *messa
     if (to == NULL || replica_is_out(replica))
         return; /* nobody has said where it is */
     struct span body = replica_encode_raft(replica, message, room);
+    if (body.size_bytes == 0)
+        return;
     if (message->type == RAFT_APPEND_REQUEST && body.size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
         replica_send_append(replica, message, body);
     else

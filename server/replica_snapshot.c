@@ -15,6 +15,8 @@
 #define VISITS_MAX 512u
 /* Nobody's copy is overwritten while it is being fetched, unless the log runs out of room. */
 #define SERVED_RECENTLY_NS UINT64_C(1000000000)
+/* One that has failed is not tried again at once: it says so, and mostly fails again. */
+#define AFTER_FAILURE_NS UINT64_C(1000000000)
 
 size_t replica_snapshot_arena_bytes(const struct replica *sized)
 {
@@ -148,13 +150,17 @@ static bool is_due(const struct replica *replica)
 {
     const struct replica_snapshot *snapshot = &replica->snapshot;
     size_t capacity_bytes = log_capacity_bytes(replica->log);
-    bool is_short =
-        replica_is_short_of_room(replica) || replica_snapshot_is_short_of_terms(replica);
+    bool is_rotten = replica_wants_snapshots(replica);
+    bool is_short = is_rotten || replica_is_short_of_room(replica) ||
+                    replica_snapshot_is_short_of_terms(replica);
     if ((snapshot->appended_bytes < capacity_bytes / LOG_PARTS && !is_short &&
          !replica_backup_is_wanted(replica)) ||
         engine_snapshot_is_running(replica->engine) || replica_lacks_capacity(replica))
         return false;
-    if (has_both(replica, is_short) || replica_snapshot_is_offered(replica))
+    if (has_both(replica, is_short && !is_rotten) || replica_snapshot_is_offered(replica))
+        return false;
+    if (snapshot->failed_ns != 0 &&
+        replica->shared->now_ns - snapshot->failed_ns < AFTER_FAILURE_NS)
         return false;
     bool is_served = snapshot->served_ns != 0 &&
                      replica->shared->now_ns - snapshot->served_ns < SERVED_RECENTLY_NS;
@@ -253,9 +259,14 @@ static enum error load_block(struct replica *replica)
         snapshot->phase = REPLICA_SNAPSHOT_ENDING;
         return OK;
     }
+    uint32_t file = snapshots_file_of(snapshot->files, snapshot->wanted.generation);
     enum error error = snapshots_read_block(snapshot->files, snapshot->wanted.generation,
                                             snapshot->next_block++, snapshot->block, &raw);
-    return error == OK ? engine_install_read(replica->engine, raw) : error;
+    if (error == OK)
+        return engine_install_read(replica->engine, raw);
+    /* The log made way for it. The next start begins without either, and fetches it anew. */
+    replica_note_block_rot(replica, file, snapshot->next_block - 1);
+    return error;
 }
 
 static enum error load_end(struct replica *replica)
@@ -307,6 +318,7 @@ static enum error follow_files(struct replica *replica)
     if (progress.error == ERR_SYNC)
         return ERR_SYNC;
     replica->counters.snapshots_failed++;
+    snapshot->failed_ns = replica->shared->now_ns;
     if (snapshot->phase == REPLICA_SNAPSHOT_TAKING)
         engine_snapshot_abandon(replica->engine);
     snapshot->phase = REPLICA_SNAPSHOT_NONE;

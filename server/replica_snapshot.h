@@ -42,6 +42,7 @@ struct replica_snapshot {
     uint64_t begun_count;        /* since the start: two of one index are two snapshots */
     uint64_t appended_bytes;     /* to the log since the last one was begun */
     uint64_t served_ns;          /* when a block of one was last asked for; 0: never */
+    uint64_t failed_ns;          /* when the last one was given up; 0: none was */
     struct snapshot_info wanted; /* being fetched, or loaded */
     struct address from;
     uint32_t asked_count; /* blocks asked for and not here */

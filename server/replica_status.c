@@ -131,6 +131,9 @@ static void add_replica_counters(struct wire_writer *writer, const struct replic
     wire_counter_add(writer, "newer_era", replica->newer_era);
     wire_counter_add(writer, "is_voter", replica->status.membership == RAFT_VOTER);
     wire_counter_add(writer, "snapshots_failed", counters->snapshots_failed);
+    wire_counter_add(writer, "records_rotten", counters->records_rotten);
+    wire_counter_add(writer, "records_mended", counters->records_mended);
+    wire_counter_add(writer, "blocks_rotten", counters->blocks_rotten);
     wire_counter_add(writer, "snapshot_blocks_tx", counters->snapshot_blocks_tx);
     wire_counter_add(writer, "snapshot_blocks_rx", counters->snapshot_blocks_rx);
     wire_counter_add(writer, "backup_parts_tx", counters->backup_parts_tx);

@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NAME_BYTES 1024
+#define NOTE_BYTES 384
+
 static bool has_had(const struct identity_births *identity, uint64_t birth)
 {
     for (uint32_t i = 0; i < IDENTITY_BIRTHS_MAX; i++) {
@@ -52,12 +55,52 @@ static enum error agree(struct replica *replica, const struct identity_births *i
                          found->birth, ret_reason, reason_size);
 }
 
-/* A log that was found to be set back, or of an era that is over, gets another name, and a new one
- * takes its place: the identity says whose place that is. */
-static enum error open_log(struct replica *replica, char *ret_reason, size_t reason_size)
+/*
+ * A log that is damaged beyond repair counts as lost: it gets another name, and a new storage takes
+ * its place, if the identity says whose place that is. The new one acknowledges nothing as the old
+ * one, so nothing that was acknowledged hangs on the damage (docs/consensus.md, "Replacement").
+ */
+static enum error open_damaged_log(struct replica *replica, const struct identity_births *identity,
+                                   char *ret_reason, size_t reason_size)
 {
     struct log_recovery *recovery = &replica->recovery.log;
     struct log_options *options = &replica->options.log;
+    char aside[NAME_BYTES];
+    char found[NOTE_BYTES];
+    snprintf(found, sizeof(found), "%s", recovery->note);
+    if (identity->births[0] == 0) {
+        snprintf(ret_reason, reason_size,
+                 "%.200s; move the file away, and the node copies its data from its peers", found);
+        return ERR_CHECKSUM;
+    }
+    enum error error =
+        log_set_damaged_aside(options->path, aside, sizeof(aside), ret_reason, reason_size);
+    if (error != OK)
+        return error;
+    options->is_created = true;
+    error = log_open(options, &replica->shared->arena, &replica->log, recovery);
+    if (error == OK) {
+        replica->recovery.is_log_damaged = true;
+        snprintf(recovery->note, sizeof(recovery->note),
+                 "%.150s. The log is now called %.90s; this is a new one, which the leader takes "
+                 "in; check the medium",
+                 found, aside);
+        return OK;
+    }
+    snprintf(ret_reason, reason_size,
+             "%.200s. It is now called %.100s. A new one is wanted: %.120s", found, aside,
+             recovery->note);
+    return error;
+}
+
+/* A log that was found to be set back, or of an era that is over, gets another name, and a new one
+ * takes its place: the identity says whose place that is. */
+static enum error open_log(struct replica *replica, const struct identity_births *identity,
+                           char *ret_reason, size_t reason_size)
+{
+    struct log_recovery *recovery = &replica->recovery.log;
+    struct log_options *options = &replica->options.log;
+    size_t used_bytes = replica->shared->arena.used_bytes;
     struct log_aside aside;
     enum error error = log_set_aside(options, &aside, ret_reason, reason_size);
     if (error != OK)
@@ -65,6 +108,10 @@ static enum error open_log(struct replica *replica, char *ret_reason, size_t rea
     if (aside.reason != LOG_END_NONE)
         options->is_created = true;
     error = log_open(options, &replica->shared->arena, &replica->log, recovery);
+    if (error != OK && recovery->is_beyond_repair) {
+        arena_give_back(&replica->shared->arena, used_bytes);
+        return open_damaged_log(replica, identity, ret_reason, reason_size);
+    }
     if (error != OK)
         snprintf(ret_reason, reason_size, "%s", recovery->note);
     else if (aside.reason != LOG_END_NONE)
@@ -83,17 +130,20 @@ enum error replica_open_storage(struct replica *replica, const struct snapshot_i
 {
     const struct replica_options *options = &replica->options;
     struct log_recovery *recovery = &replica->recovery.log;
-    struct identity_births identity;
+    struct identity_births identity = {0};
     bool has_identity = options->identity_path != NULL;
     enum error error = has_identity ? identity_read(options->identity_path, &options->log.identity,
                                                     &identity, ret_reason, reason_size)
                                     : OK;
+    if (error == OK && has_identity)
+        error = identity_mend(options->identity_path, &options->log.identity,
+                              &replica->recovery.is_identity_mended, ret_reason, reason_size);
     if (error != OK)
         return error;
     replica->recovery.snapshot_index = snapshot->label.index;
     replica->options.log.snapshot_index = snapshot->label.index;
     replica->options.log.snapshot_term = snapshot->label.term;
-    error = open_log(replica, ret_reason, reason_size);
+    error = open_log(replica, &identity, ret_reason, reason_size);
     if (error != OK)
         return error;
     replica->options.raft.self.birth = recovery->birth;

@@ -119,7 +119,8 @@ static bool apply_committed(struct replica *replica)
         end = applied + REPLICA_APPLY_MAX;
     for (uint64_t index = applied + 1; index <= end; index++) {
         /* A snapshot that is short of room goes first. */
-        if (engine_snapshot_must_wait(replica->engine) || !replica_apply(replica, index)) {
+        if (engine_snapshot_must_wait(replica->engine) ||
+            !replica_is_record_whole(replica, index) || !replica_apply(replica, index)) {
             end = index - 1;
             break;
         }
@@ -146,7 +147,7 @@ static bool is_quiet(const struct replica *replica)
            replica->commit_hint == replica->commit_index &&
            (replica_lacks_capacity(replica) ||
             engine_applied_index(replica->engine) == replica->commit_index) &&
-           engine_counters(replica->engine)->retire_backlog == 0 &&
+           engine_counters(replica->engine)->retire_backlog == 0 && replica->rot_index == 0 &&
            !raft_has_backlog(replica->raft) &&
            (replica->journal == NULL || journal_is_quiet(replica->journal));
 }
@@ -173,16 +174,28 @@ void replica_propose(struct replica *replica)
     replica_seek(replica);
 }
 
+/* False: the node cannot go on. */
+static bool files_are_good(struct replica *replica)
+{
+    bool is_good = collect_durable(replica) == OK && replica_follow_journal(replica) == OK &&
+                   log_recycle(replica->log, RECYCLE_STEP_BYTES) == OK &&
+                   replica_snapshot_turn(replica) == OK && !replica_is_hurt(replica);
+    if (!is_good)
+        replica_note_failure(replica);
+    return is_good;
+}
+
 enum replica_result replica_end_turn(struct replica *replica)
 {
-    if (collect_durable(replica) != OK || replica_follow_journal(replica) != OK ||
-        log_recycle(replica->log, RECYCLE_STEP_BYTES) != OK || replica_snapshot_turn(replica) != OK)
+    if (!files_are_good(replica))
         return REPLICA_SYNC_FAILED;
     watch_medium(replica);
     replica_leave_lead(replica);
     replica_flush_outbox(replica);
     replica_publish_membership(replica);
     bool has_applied = apply_committed(replica);
+    if (replica_is_unreadable(replica))
+        return REPLICA_SYNC_FAILED; /* what was applied last may be wrong: nobody hears of it */
     replica_publish_drain(replica);
     if (!replica->has_persisted && !replica->has_received)
         note_commit(replica);

@@ -70,6 +70,10 @@ static enum node_exit run_node(const struct config *config, const char *program)
         log_event_line("error", "%s", text);
         return NODE_EXIT_DIRECTORY;
     }
+    if (directory.is_mended)
+        log_event_line("warning",
+                       "%s/identity: a damaged copy was repaired from the other; check the medium",
+                       config->directory);
     enum node_exit exit = serve(config, program);
     data_directory_close(&directory);
     return exit;

@@ -110,6 +110,11 @@ struct medium_sim *medium_sim_clone(const struct medium_sim *sim)
     return clone;
 }
 
+void medium_sim_set_space(struct medium_sim *sim, size_t space_bytes)
+{
+    sim->options.space_bytes = space_bytes;
+}
+
 void medium_sim_use(struct medium_sim *sim)
 {
     current = sim;
@@ -162,6 +167,23 @@ void medium_sim_flip_bit(struct medium_sim *sim, const char *path, size_t offset
     file->persisted[offset] ^= (uint8_t)(1u << bit);
     if (offset + 1 > file->high_bytes)
         file->high_bytes = offset + 1;
+}
+
+void medium_sim_zero_page(struct medium_sim *sim, const char *path, size_t offset)
+{
+    struct sim_file *file = file_of(sim, path);
+    size_t begin = offset / 4096 * 4096;
+    CHECK(begin + 4096 <= file->size_bytes);
+    memset(file->visible + begin, 0, 4096);
+    memset(file->persisted + begin, 0, 4096);
+}
+
+void medium_sim_spoil_page(struct medium_sim *sim, const char *path, size_t offset)
+{
+    struct sim_file *file = file_of(sim, path);
+    medium_sim_zero_page(sim, path, offset);
+    file->is_unreadable = true;
+    file->unreadable_offset = offset / 4096 * 4096;
 }
 
 void medium_sim_cut(struct medium_sim *sim, const char *path, size_t size_bytes)
@@ -502,16 +524,40 @@ uint64_t medium_persist(struct medium *medium)
     return file->requested;
 }
 
+bool medium_is_unreadable(const struct medium *medium, size_t *ret_offset)
+{
+    if (medium->file == NULL || !medium->file->is_unreadable)
+        return false;
+    *ret_offset = medium->file->unreadable_offset;
+    return true;
+}
+
+enum error medium_map_again(struct medium *medium)
+{
+    if (medium->file != NULL)
+        medium->file->is_unreadable = false;
+    return OK;
+}
+
+/* Why nothing becomes durable any more. */
+static enum error failure_of(const struct medium *medium)
+{
+    size_t offset;
+    if (medium->file == NULL || medium->file->is_failed)
+        return ERR_SYNC;
+    return medium_is_unreadable(medium, &offset) ? ERR_IO : OK;
+}
+
 enum error medium_persisted(struct medium *medium, uint64_t *ret_ticket)
 {
     struct sim_file *file = medium->file;
     if (file == NULL)
         return ERR_SYNC;
     sim_file_sync_advance(file, &medium->sim->prng, medium->sim->now_ns);
-    if (file->is_failed)
-        return ERR_SYNC;
-    *ret_ticket = file->completed;
-    return OK;
+    enum error error = failure_of(medium);
+    if (error == OK)
+        *ret_ticket = file->completed;
+    return error;
 }
 
 /* Waits in no time: whatever the delay, the syncs end now. */
@@ -521,11 +567,10 @@ enum error medium_persist_wait(struct medium *medium)
     if (file == NULL)
         return ERR_SYNC;
     (void)medium_persist(medium);
-    if (file->granularity != MEDIUM_PAGE)
-        return OK;
-    while (!file->is_failed && file->completed < file->requested)
+    while (file->granularity == MEDIUM_PAGE && !file->is_failed &&
+           file->completed < file->requested)
         sim_file_sync_end(file, &medium->sim->prng, medium->sim->now_ns);
-    return file->is_failed ? ERR_SYNC : OK;
+    return failure_of(medium);
 }
 
 enum error medium_await(struct medium *medium, uint64_t ticket)
@@ -535,7 +580,7 @@ enum error medium_await(struct medium *medium, uint64_t ticket)
         return ERR_SYNC;
     while (!file->is_failed && file->completed < ticket && file->is_syncing)
         sim_file_sync_end(file, &medium->sim->prng, medium->sim->now_ns);
-    return file->is_failed ? ERR_SYNC : OK;
+    return failure_of(medium);
 }
 
 /* Rot is shown at once: nothing is cached. */

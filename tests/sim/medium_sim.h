@@ -45,6 +45,9 @@ void medium_sim_destroy(struct medium_sim *sim);
  * copying. */
 struct medium_sim *medium_sim_clone(const struct medium_sim *sim);
 
+/* Room for files to come, of all files together; 0: no limit. */
+void medium_sim_set_space(struct medium_sim *sim, size_t space_bytes);
+
 /* The simulation that medium_open serves from here on. */
 void medium_sim_use(struct medium_sim *sim);
 
@@ -69,6 +72,11 @@ void medium_sim_set_delay(struct medium_sim *sim, const char *path, uint64_t min
 void medium_sim_fail_sync(struct medium_sim *sim, const char *path);
 /* Inverts one bit of the medium and of what is visible. */
 void medium_sim_flip_bit(struct medium_sim *sim, const char *path, size_t offset, uint32_t bit);
+/* The page at `offset` becomes zero, on the medium and in what is visible. */
+void medium_sim_zero_page(struct medium_sim *sim, const char *path, size_t offset);
+/* The device cannot read the page at `offset` any more: it reads as zeros, until the file is
+ * written anew (medium_map_again). */
+void medium_sim_spoil_page(struct medium_sim *sim, const char *path, size_t offset);
 /* Cuts the file to `size_bytes`. */
 void medium_sim_cut(struct medium_sim *sim, const char *path, size_t size_bytes);
 /* What a power loss that keeps no pending store would leave of a file: the file may be set back to

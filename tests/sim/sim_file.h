@@ -40,6 +40,8 @@ struct sim_file {
     uint64_t requested;   /* newest ticket */
     uint64_t completed;
     bool is_failed;
+    bool is_unreadable; /* a page is */
+    size_t unreadable_offset;
 };
 
 /* Zeroed memory; aborts without. */

@@ -15,7 +15,6 @@ static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
 #define SLICE_NS          (20 * MS)
 #define CALLS_BOUND_NS    (40000 * MS)
 #define CONVERGE_BOUND_NS (60000 * MS)
-#define LAST_READ_NS      (20000 * MS) /* 1 MB over a slow network */
 /* A batch of the largest values of the workload, and what the engine keeps in reserve. */
 
 uint64_t world_now_ns(const struct world *world)
@@ -499,8 +498,7 @@ static void phase_last_reads(struct world *world)
     if (is_full(world) || !are_clients_quiet(world))
         return;
     client_read_finally(&world->clients[0]);
-    uint64_t bound_ns = CALLS_BOUND_NS + world->draw.keys * LAST_READ_NS;
-    if (!world_await(world, are_clients_quiet, bound_ns))
+    if (!world_await(world, are_clients_quiet, CALLS_BOUND_NS))
         break_unless_excused(world, RULE_LIVENESS_CALLS, "the last reads do not end");
 }
 

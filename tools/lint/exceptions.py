@@ -5,6 +5,8 @@ EXCEPTIONS = {
         "the one place where an idle polling thread sleeps, with a deadline",
     ("impure", "engine/state/rcu_qsbr.c"):
         "liburcu's grace-period state is allocated once at start, before any arena is sealed",
+    ("parameters", "tests/cluster/bad_pages.c"):
+        "takes the place of mmap, which has six",
     ("parameters", "tests/unit/pmem/medium_map_test.c"):
         "it stands in for mmap, which has six",
     ("posix", "dataplane/unmap_guard.c"):

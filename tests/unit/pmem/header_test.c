@@ -125,6 +125,7 @@ static void test_header_refuses_a_newer_format(void **state)
     struct fixture *fixture = *state;
     headers_forge(fixture, 8, 3);
     assert_refused(fixture, ERR_VERSION, "format version 3, this program knows 2");
+    assert_false(fixture->recovery.is_beyond_repair);
 }
 
 static void test_header_refuses_a_file_shorter_than_it_says(void **state)
@@ -163,6 +164,71 @@ static void test_header_refuses_two_damaged_hard_states(void **state)
     medium_sim_flip_bit(fixture->sim, PATH, 4096 + 3, 1);
     medium_sim_flip_bit(fixture->sim, PATH, 4608 + 4, 1);
     assert_refused(fixture, ERR_CHECKSUM, "offset 4096: both copies of term and vote");
+    assert_true(fixture->recovery.is_beyond_repair);
+}
+
+/* Both slots become zero. */
+static void hard_state_clear(struct fixture *fixture)
+{
+    const char *path = fixture->options.path;
+    const uint8_t *data = medium_sim_persisted(fixture->sim, path);
+    for (size_t offset = 4096; offset <= 4608; offset += 512)
+        for (size_t bit = 0; bit < 64; bit++)
+            if ((data[offset + bit / 8] >> (bit % 8) & 1) != 0)
+                medium_sim_flip_bit(fixture->sim, path, offset + bit / 8, (uint32_t)(bit % 8));
+}
+
+/* A vote may be gone with it: the file is damaged, and not fresh. */
+static void test_header_refuses_a_log_without_a_hard_state(void **state)
+{
+    struct fixture *fixture = *state;
+    hard_state_clear(fixture);
+    assert_refused(fixture, ERR_CHECKSUM, "offset 4096: both copies of term and vote");
+    assert_true(fixture->recovery.is_beyond_repair);
+}
+
+/* Earlier releases wrote none before the first term. */
+static void test_header_takes_a_log_of_no_term_without_a_hard_state(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->options.path = "/media/other.log";
+    fixture->options.start = 77;
+    assert_int_equal(fixture_open(fixture), OK);
+    log_close(fixture->log);
+    hard_state_clear(fixture);
+    assert_int_equal(fixture_open(fixture), OK);
+    assert_string_equal(fixture->recovery.note, "");
+    assert_true(log_is_unused(&fixture->recovery));
+    log_write_hard_state(fixture->log, 1, 9); /* it votes, and has no record */
+    assert_int_equal(medium_persist_wait(log_medium(fixture->log)), OK);
+    log_close(fixture->log);
+    hard_state_clear(fixture);
+    assert_int_equal(fixture_open(fixture), ERR_CHECKSUM);
+    assert_true(fixture->recovery.is_beyond_repair);
+}
+
+static void test_header_refuses_a_log_that_the_device_cannot_read(void **state)
+{
+    struct fixture *fixture = *state;
+    medium_sim_spoil_page(fixture->sim, PATH, 16384);
+    assert_refused(fixture, ERR_IO, "offset 16384: the device cannot read this page");
+    assert_true(fixture->recovery.is_beyond_repair);
+}
+
+static void test_a_damaged_log_gets_another_name(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int number = 1; number <= 2; number++) {
+        char name[64];
+        char note[256];
+        assert_int_equal(log_set_damaged_aside(PATH, name, sizeof(name), note, sizeof(note)), OK);
+        assert_string_equal(name, number == 1 ? PATH ".damaged-1" : PATH ".damaged-2");
+        assert_true(medium_sim_exists(fixture->sim, name));
+        assert_false(medium_sim_exists(fixture->sim, PATH));
+        assert_int_equal(fixture_open(fixture), OK);
+        assert_true(fixture->recovery.is_created);
+        log_close(fixture->log);
+    }
 }
 
 static void test_header_is_repaired_from_its_copy(void **state)
@@ -271,6 +337,10 @@ int main(void)
         TEST(test_header_refuses_two_damaged_copies),
         TEST(test_header_refuses_what_is_no_log),
         TEST(test_header_refuses_two_damaged_hard_states),
+        TEST(test_header_refuses_a_log_without_a_hard_state),
+        TEST(test_header_takes_a_log_of_no_term_without_a_hard_state),
+        TEST(test_header_refuses_a_log_that_the_device_cannot_read),
+        TEST(test_a_damaged_log_gets_another_name),
         TEST(test_header_is_repaired_from_its_copy),
         TEST(test_hard_state_is_repaired_from_its_copy),
         TEST(test_header_refuses_a_file_larger_than_planned),

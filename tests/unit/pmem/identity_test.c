@@ -116,6 +116,24 @@ static void test_identity_survives_rot_in_one_copy(void **state)
     assert_true(births.births[0] == 99);
 }
 
+static void test_identity_is_mended_from_its_other_copy(void **state)
+{
+    add(11);
+    for (size_t copy = 0; copy <= 2048; copy += 2048) {
+        bool is_mended = false;
+        medium_sim_flip_bit(*state, PATH, copy + 33, 3);
+        assert_int_equal(identity_mend(PATH, &owner, &is_mended, note, sizeof(note)), OK);
+        assert_true(is_mended);
+        assert_int_equal(identity_mend(PATH, &owner, &is_mended, note, sizeof(note)), OK);
+        assert_false(is_mended);
+        assert_true(read_back().births[0] == 11);
+    }
+    medium_sim_flip_bit(*state, PATH, 33, 3);
+    medium_sim_flip_bit(*state, PATH, 2048 + 33, 3);
+    bool is_mended;
+    assert_int_equal(identity_mend(PATH, &owner, &is_mended, note, sizeof(note)), ERR_CHECKSUM);
+}
+
 static void test_identity_keeps_the_cluster(void **state)
 {
     assert_true(read_back().formed == 0);
@@ -175,6 +193,7 @@ int main(void)
         TEST(test_identity_that_is_missing_is_not_made_in_passing),
         TEST(test_identity_keeps_the_newest_births_first),
         TEST(test_identity_survives_rot_in_one_copy),
+        TEST(test_identity_is_mended_from_its_other_copy),
         TEST(test_identity_keeps_the_cluster),
         TEST(test_identity_is_whole_after_a_power_loss),
         TEST(test_identity_of_others_is_refused),

@@ -414,7 +414,8 @@ static void test_journal_tells_of_rot_in_the_first_record(void **state)
     rot(fixture, BANK_1, 0);
     fixture_reopen(fixture);
     assert_true(fixture->recovery.is_damaged);
-    assert_non_null(strstr(fixture->recovery.note, BANK_1 ": records from 1 on are damaged"));
+    assert_non_null(strstr(fixture->recovery.note, BANK_1 ": the first record is damaged"));
+    assert_non_null(strstr(fixture->recovery.note, "is now called " BANK_1 ".damaged-1"));
     assert_int_equal(fixture->recovery.entries, 0);
     fixture->seq = 1000;
     assert_int_equal(append(fixture), OK);

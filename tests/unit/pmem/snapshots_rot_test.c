@@ -198,20 +198,67 @@ static void test_snapshots_refuse_files_of_others(void **state)
     assert_newest(fixture, 1);
 }
 
-static void test_snapshots_refuse_a_header_that_is_none(void **state)
+/* The newest snapshot is lost with its file, which is set aside; the other one is there. */
+static void damaged(struct fixture *fixture, const char *words)
+{
+    assert_int_equal(snapshot_subject_open(&fixture->subject), OK);
+    assert_note(fixture, words);
+    assert_note(fixture, SNAPSHOT_MODEL_FILE_1);
+    assert_true(fixture->subject.recovery.is_damaged);
+    assert_true(medium_sim_exists(fixture->sim, SNAPSHOT_MODEL_FILE_1 ".damaged"));
+    assert_newest(fixture, 1);
+    assert_false(has_older(fixture));
+    write_good(fixture, 2);
+    assert_newest(fixture, 2);
+    assert_true(has_older(fixture));
+    snapshot_subject_close(&fixture->subject);
+}
+
+static void test_snapshots_set_a_damaged_file_aside(void **state)
 {
     struct fixture *fixture = *state;
+    write_good(fixture, 1);
+    write_good(fixture, 2);
     snapshot_subject_close(&fixture->subject);
     medium_sim_flip_bit(fixture->sim, SNAPSHOT_MODEL_FILE_1, 40, 1);
     medium_sim_flip_bit(fixture->sim, SNAPSHOT_MODEL_FILE_1, 2048 + 40, 1);
-    refused(fixture, ERR_CHECKSUM, "both copies of the header are damaged");
+    damaged(fixture, "both copies of the header are damaged");
     medium_sim_flip_bit(fixture->sim, SNAPSHOT_MODEL_FILE_1, 0, 1);
     medium_sim_flip_bit(fixture->sim, SNAPSHOT_MODEL_FILE_1, 2048, 1);
-    refused(fixture, ERR_MAGIC, "not a snapshot file of Pollux");
-    medium_sim_cut(fixture->sim, SNAPSHOT_MODEL_FILE_0, 2 * SNAPSHOT_SLOT_BYTES);
-    refused(fixture, ERR_SHORT, "it was cut off");
-    medium_sim_cut(fixture->sim, SNAPSHOT_MODEL_FILE_0, 8192);
-    refused(fixture, ERR_SHORT, "no room for a block");
+    damaged(fixture, "not a snapshot file of Pollux");
+    medium_sim_cut(fixture->sim, SNAPSHOT_MODEL_FILE_1, 2 * SNAPSHOT_SLOT_BYTES);
+    damaged(fixture, "it was cut off");
+    medium_sim_cut(fixture->sim, SNAPSHOT_MODEL_FILE_1, 8192);
+    damaged(fixture, "no room for a block");
+    medium_sim_cut(fixture->sim, SNAPSHOT_MODEL_FILE_1, 100);
+    damaged(fixture, "is now called");
+    medium_sim_spoil_page(fixture->sim, SNAPSHOT_MODEL_FILE_1, 4096);
+    damaged(fixture, "offset 4096: the device cannot read this page");
+}
+
+/* A block that cannot be read is a rotten one, and the next snapshot is written over it. */
+static void test_snapshots_write_over_a_page_that_cannot_be_read(void **state)
+{
+    struct fixture *fixture = *state;
+    struct snapshot_info info;
+    write_good(fixture, 1);
+    write_good(fixture, 2);
+    medium_sim_spoil_page(fixture->sim, SNAPSHOT_MODEL_FILE_1, SLOTS_OFFSET);
+    assert_true(snapshots_newest(fixture->subject.snapshots, &info));
+    assert_string_equal(snapshot_subject_read(&fixture->subject, &info), "ERR_CHECKSUM");
+    write_good(fixture, 3);
+    assert_newest(fixture, 3);
+    assert_true(snapshots_newest(fixture->subject.snapshots, &info));
+    assert_null(snapshot_subject_read(&fixture->subject, &info));
+}
+
+static void test_snapshots_say_that_there_is_no_room_for_another_file(void **state)
+{
+    struct fixture *fixture = *state;
+    snapshot_subject_close(&fixture->subject);
+    medium_sim_set_space(fixture->sim, 1);
+    medium_sim_cut(fixture->sim, SNAPSHOT_MODEL_FILE_1, 8192);
+    refused(fixture, ERR_NO_SPACE, SNAPSHOT_MODEL_FILE_1);
 }
 
 static void test_snapshots_refuse_wrong_options(void **state)
@@ -258,7 +305,9 @@ int main(void)
         TEST(test_snapshots_are_good_only_when_read_back),
         TEST(test_snapshots_repair_one_copy_of_the_header),
         TEST(test_snapshots_refuse_files_of_others),
-        TEST(test_snapshots_refuse_a_header_that_is_none),
+        TEST(test_snapshots_set_a_damaged_file_aside),
+        TEST(test_snapshots_write_over_a_page_that_cannot_be_read),
+        TEST(test_snapshots_say_that_there_is_no_room_for_another_file),
         TEST(test_snapshots_refuse_wrong_options),
         TEST(test_snapshots_keep_the_size_of_their_files),
     };

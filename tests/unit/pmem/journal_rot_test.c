@@ -1,0 +1,139 @@
+/* A journal whose pages are lost: what is mended, what is set aside, and what is told of it. */
+#include "pmem/journal.h"
+#include "tests/sim/medium_sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PATH          "/media/journal"
+#define BANK_0        PATH "-0"
+#define FILE_BYTES    (16u * 1024)
+#define RECORD_OFFSET 8192u
+#define ENTRIES       3u
+
+struct fixture {
+    struct medium_sim *sim;
+    struct arena arena;
+    struct journal *journal;
+    struct journal_recovery recovery;
+};
+
+static void fixture_open(struct fixture *fixture)
+{
+    const struct journal_options options = {.path = PATH,
+                                            .size_bytes = FILE_BYTES,
+                                            .identity = {.cluster_id = 7, .node = 2, .shard = 1}};
+    if (fixture->arena.base != NULL)
+        arena_deinit(&fixture->arena);
+    assert_int_equal(arena_init(&fixture->arena, journal_arena_bytes(&options)), OK);
+    assert_int_equal(journal_open(&options, &fixture->arena, &fixture->journal, &fixture->recovery),
+                     OK);
+}
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    const struct medium_sim_options options = {.seed = 5, .granularity = MEDIUM_CACHE_LINE};
+    fixture->sim = medium_sim_create(&options);
+    medium_sim_use(fixture->sim);
+    fixture_open(fixture);
+    for (uint64_t seq = 1; seq <= ENTRIES; seq++)
+        assert_int_equal(journal_append(fixture->journal, seq, span_of("entry", 5)), OK);
+    journal_persist(fixture->journal);
+    journal_close(fixture->journal);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    journal_close(fixture->journal);
+    arena_deinit(&fixture->arena);
+    medium_sim_destroy(fixture->sim);
+    free(fixture);
+    return 0;
+}
+
+static void assert_note(const struct fixture *fixture, const char *words)
+{
+    if (strstr(fixture->recovery.note, words) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", fixture->recovery.note, words);
+}
+
+/* The header says nothing that this node does not know. */
+static void test_journal_loses_nothing_with_its_header(void **state)
+{
+    struct fixture *fixture = *state;
+    medium_sim_zero_page(fixture->sim, BANK_0, 0);
+    fixture_open(fixture);
+    assert_note(fixture, BANK_0 ": offsets 0 to 8192: a damaged copy of header");
+    assert_false(fixture->recovery.is_damaged);
+    assert_int_equal(fixture->recovery.entries, ENTRIES);
+    journal_close(fixture->journal);
+    fixture_open(fixture);
+    assert_string_equal(fixture->recovery.note, "");
+}
+
+/* The hard state says nothing at all. */
+static void test_journal_loses_nothing_with_its_hard_state(void **state)
+{
+    struct fixture *fixture = *state;
+    medium_sim_zero_page(fixture->sim, BANK_0, 4096);
+    fixture_open(fixture);
+    assert_false(fixture->recovery.is_damaged);
+    assert_int_equal(fixture->recovery.entries, ENTRIES);
+    assert_note(fixture, BANK_0 ": offset 4096: this page was empty");
+}
+
+/* Once it has begun, it is never without a record. */
+static void test_journal_tells_that_nothing_is_left(void **state)
+{
+    struct fixture *fixture = *state;
+    medium_sim_zero_page(fixture->sim, BANK_0, RECORD_OFFSET);
+    fixture_open(fixture);
+    assert_true(fixture->recovery.is_damaged);
+    assert_true(fixture->recovery.is_created);
+    assert_int_equal(fixture->recovery.entries, 0);
+    assert_note(fixture, BANK_0 ": no record is left in this journal");
+}
+
+/* The writes in it may be on no other node: the file is kept. */
+static void test_journal_that_cannot_be_read_is_set_aside(void **state)
+{
+    struct fixture *fixture = *state;
+    medium_sim_spoil_page(fixture->sim, BANK_0, RECORD_OFFSET + 4096);
+    fixture_open(fixture);
+    assert_true(fixture->recovery.is_damaged);
+    assert_note(fixture, BANK_0 ": offset 12288: the device cannot read this page");
+    assert_note(fixture, "is now called " BANK_0 ".damaged-1");
+    assert_note(fixture, "may be lost");
+    assert_true(medium_sim_exists(fixture->sim, BANK_0 ".damaged-1"));
+    assert_int_equal(journal_append(fixture->journal, 100, span_of("entry", 5)), OK);
+}
+
+static void test_journal_that_was_cut_off_is_set_aside(void **state)
+{
+    struct fixture *fixture = *state;
+    medium_sim_cut(fixture->sim, BANK_0, RECORD_OFFSET);
+    fixture_open(fixture);
+    assert_true(fixture->recovery.is_damaged);
+    assert_note(fixture, "it was cut off. It is now called " BANK_0 ".damaged-1");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_journal_loses_nothing_with_its_header),
+        TEST(test_journal_loses_nothing_with_its_hard_state),
+        TEST(test_journal_tells_that_nothing_is_left),
+        TEST(test_journal_that_cannot_be_read_is_set_aside),
+        TEST(test_journal_that_was_cut_off_is_set_aside),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
