@@ -177,6 +177,7 @@ void client_turn(struct plx_client *client)
     ops_cancel(client);
     socket_receive(client);
     ops_turn(client);
+    roster_turn(client);
     for (uint32_t i = 0; i < client->open_count; i++) {
         sessions_turn(client, shard_at(client, i));
         members_turn(client, shard_at(client, i));

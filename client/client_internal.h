@@ -16,6 +16,7 @@
 #include "client/large.h"
 #include "client/packet.h"
 #include "client/reply.h"
+#include "client/roster.h"
 #include "client/shard_state.h"
 #include "wire/reassembly.h"
 
@@ -45,8 +46,10 @@ struct plx_client {
     uint64_t now_ns;
     uint64_t spin_until_ns;
 
-    struct endpoint endpoints[PLX_ENDPOINTS_MAX];
-    uint32_t endpoint_count;
+    struct endpoint endpoints[ENDPOINTS_MAX]; /* given ones, then learned ones */
+    uint32_t endpoint_count;                  /* given */
+    uint32_t reach_count;                     /* all */
+    struct roster roster;
     struct cluster kept; /* client/cluster.h */
 
     struct shard_state *shards; /* SHARDS_MAX, by their numbers */

@@ -108,6 +108,7 @@ enum plx_outcome endpoints_parse(struct plx_client *client, const char *text, ch
         client->endpoint_count++;
         at = comma == NULL ? NULL : comma + 1;
     }
+    client->reach_count = client->endpoint_count;
     return PLX_OK;
 }
 
@@ -120,7 +121,7 @@ struct address endpoint_address(const struct plx_client *client, uint32_t endpoi
 
 int32_t endpoint_find(const struct plx_client *client, const struct address *from, uint16_t shard)
 {
-    for (uint32_t i = 0; i < client->endpoint_count; i++) {
+    for (uint32_t i = 0; i < client->reach_count; i++) {
         struct address address = endpoint_address(client, i, shard);
         if (address_is_equal(&address, from))
             return (int32_t)i;

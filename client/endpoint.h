@@ -16,6 +16,11 @@ struct endpoint {
     struct address address;        /* of shard 0 */
     uint64_t incarnation;          /* in which the node told its cluster; 0: it has not */
     struct cluster cluster;
+    /* Learned (client/roster.h): */
+    bool is_member;  /* the configuration still has it */
+    uint16_t node;   /* whose address it is there */
+    uint32_t misses; /* hellos in a row that were not answered */
+    uint64_t due_ns; /* of the next one at the earliest */
 };
 
 /* Reads "host:port,host:port" into the handle's endpoints. PLX_E_ARGUMENT with a reason. */

@@ -3,7 +3,8 @@
  * transmitted only to a node that said recently that it leads with a fresh quorum; so a call that
  * meets no leader has transmitted nothing, and its timeout is definite without asking anybody.
  *
- * Looking for a leader: the last one known is greeted first, then all, at growing intervals.
+ * Looking for a leader: the last one known is greeted first, then the endpoints that were given, then
+ * the learned ones, too, at growing intervals.
  */
 #include "client/client_internal.h"
 
@@ -11,7 +12,7 @@
 int32_t leader_endpoint(const struct plx_client *client, const struct shard_state *shard)
 {
     int32_t best = -1;
-    for (uint32_t i = 0; i < client->endpoint_count && client->kept.number != 0; i++) {
+    for (uint32_t i = 0; i < client->reach_count && client->kept.number != 0; i++) {
         const struct member *member = &shard->members[i];
         if (member->leading_ns == 0 ||
             client->now_ns - member->leading_ns > client->options.leader_fresh_ns ||
@@ -82,9 +83,11 @@ void leader_lost(struct plx_client *client, struct shard_state *shard, uint32_t 
 {
     shard->members[endpoint].leading_ns = 0;
     leader_wanted(client, shard);
-    for (uint32_t i = 0; i < client->endpoint_count && hint != 0; i++) {
+    for (uint32_t i = 0; i < client->reach_count && hint != 0; i++) {
         struct member *other = &shard->members[i];
-        if (other->node == hint && client->now_ns - other->greeted_ns >= HELLO_FIRST_NS)
+        bool is_it = other->node == hint || (other->node == 0 && client->endpoints[i].node == hint);
+        if (is_it && client->now_ns - other->greeted_ns >= HELLO_FIRST_NS &&
+            endpoint_is_worth_it(client, shard, i))
             member_greet(client, shard, i);
     }
 }
@@ -130,6 +133,7 @@ void member_greet(struct plx_client *client, struct shard_state *shard, uint32_t
         member->nonce_ns = client->now_ns;
     }
     member->greeted_ns = client->now_ns;
+    endpoint_greeted(client, at);
     wire_hello_encode(&writer, &(struct wire_hello){.nonce = member->nonce});
     packet_send(client, &(struct source){at, shard->number}, WIRE_HELLO,
                 span_of(body, writer.size_bytes));
@@ -148,7 +152,7 @@ void member_heard(struct shard_state *shard, uint32_t at)
 
 void member_ask(struct plx_client *client, struct shard_state *shard, uint16_t node)
 {
-    for (uint32_t i = 0; i < client->endpoint_count; i++) {
+    for (uint32_t i = 0; i < client->reach_count; i++) {
         struct member *member = &shard->members[i];
         if (member->node == node && client->now_ns - member->greeted_ns >= PENDING_WAIT_NS)
             member_greet(client, shard, i);
@@ -177,6 +181,7 @@ void member_hello_reply(struct plx_client *client, struct shard_state *shard, ui
         return;
     }
     member->nonce = 0;
+    endpoint_answered(client, at);
     member_is_node(member, reply->node);
     member->incarnation = reply->incarnation;
     member->term = reply->term;
@@ -188,7 +193,18 @@ void member_hello_reply(struct plx_client *client, struct shard_state *shard, ui
         leader_confirmed(client, shard, at);
     else
         member->leading_ns = 0;
+    if (shard->number == 0 && member_counts(client, shard, at))
+        roster_told(client, at, reply);
     op_wake_at(client, client->now_ns);
+}
+
+static void greet_from(struct plx_client *client, struct shard_state *shard, uint32_t first,
+                       uint32_t end)
+{
+    for (uint32_t i = first; i < end; i++) {
+        if (endpoint_is_worth_it(client, shard, i))
+            member_greet(client, shard, i);
+    }
 }
 
 /* However many operations it left unanswered at a time, the preferred node was silent once. */
@@ -203,6 +219,8 @@ void preferred_turn(struct plx_client *client, struct shard_state *shard)
     preferred->silence = 0;
     shard->preferred = (shard->preferred + 1) % client->endpoint_count;
     shard->is_preferred_sought = true;
+    /* The given ones have their turns. */
+    greet_from(client, shard, client->endpoint_count, client->reach_count);
 }
 
 void members_turn(struct plx_client *client, struct shard_state *shard)
@@ -212,8 +230,8 @@ void members_turn(struct plx_client *client, struct shard_state *shard)
     if (shard->hello_rounds == 0 && shard->last_leader >= 0) {
         member_greet(client, shard, (uint32_t)shard->last_leader);
     } else {
-        for (uint32_t i = 0; i < client->endpoint_count; i++)
-            member_greet(client, shard, i);
+        bool is_early = shard->hello_rounds <= 1; /* those that were given first */
+        greet_from(client, shard, 0, is_early ? client->endpoint_count : client->reach_count);
     }
     shard->hello_rounds++;
     uint64_t jitter = prng_range(&client->prng, 0, shard->hello_interval_ns / 4);

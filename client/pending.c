@@ -321,9 +321,9 @@ void pending_ask(struct plx_client *client, const struct op *op)
 
 void pending_ask_all(struct plx_client *client)
 {
-    for (uint32_t i = 0; i < client->open_count * client->endpoint_count; i++) {
-        struct shard_state *shard = shard_at(client, i / client->endpoint_count);
-        uint16_t node = shard->members[i % client->endpoint_count].node;
+    for (uint32_t i = 0; i < client->open_count * client->reach_count; i++) {
+        struct shard_state *shard = shard_at(client, i / client->reach_count);
+        uint16_t node = shard->members[i % client->reach_count].node;
         if (pending_is_on(shard, node))
             member_ask(client, shard, node);
     }

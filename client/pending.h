@@ -12,11 +12,12 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "client/include/pollux.h"
+#include "client/roster.h"
 #include "wire/wire.h"
 
 /* A key may be pending on more nodes than a cluster has, where they were replaced one by one. */
 #define PENDING_NODES_MAX 32
-#define CANCELS_MAX       (PENDING_NODES_MAX + PLX_ENDPOINTS_MAX) /* with those on their way */
+#define CANCELS_MAX       (PENDING_NODES_MAX + ENDPOINTS_MAX) /* with those on their way */
 static_assert(CANCELS_MAX < REQUEST_OPS_MAX, "an operation and its cancels make one request");
 
 #define PENDING_NONE UINT32_MAX

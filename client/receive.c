@@ -45,7 +45,8 @@ static bool receive_members(struct plx_client *client, const struct source *from
 {
     struct wire_members members;
     return wire_members_decode(body, &members) == OK &&
-           exchange_takes(client, from, WIRE_MEMBERS_REPLY, members.number, body);
+           (roster_takes(client, from, &members) ||
+            exchange_takes(client, from, WIRE_MEMBERS_REPLY, members.number, body));
 }
 
 void receive_message(struct plx_client *client, const struct source *from, uint8_t wire_type,

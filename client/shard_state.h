@@ -14,6 +14,7 @@
 #include "client/member.h"
 #include "client/op.h"
 #include "client/pending.h"
+#include "client/roster.h"
 #include "client/session.h"
 #include "client/transmission.h"
 
@@ -21,11 +22,11 @@ struct shard_state {
     uint16_t number;
     bool is_open;
 
-    struct member members[PLX_ENDPOINTS_MAX]; /* of the endpoints, in their order */
-    uint32_t preferred;                       /* endpoint of relaxed calls */
-    bool is_preferred_sought;                 /* it was silent, and nobody has answered since */
-    bool is_preferred_silent;                 /* it left something unanswered in this turn */
-    int32_t last_leader;                      /* endpoint; -1: none known */
+    struct member members[ENDPOINTS_MAX]; /* of the endpoints, in their order */
+    uint32_t preferred;                   /* endpoint of relaxed calls */
+    bool is_preferred_sought;             /* it was silent, and nobody has answered since */
+    bool is_preferred_silent;             /* it left something unanswered in this turn */
+    int32_t last_leader;                  /* endpoint; -1: none known */
     uint64_t last_leader_term;
     bool needs_leader; /* somebody waits for one */
     uint64_t hello_due_ns;

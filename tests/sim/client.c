@@ -25,10 +25,20 @@ uint64_t client_now_ns(const struct client *client)
 
 /* ---- a process ---- */
 
-static void endpoints_write(const struct client *client, char *text, size_t size)
+/* How many nodes its handle is told of, from the first one: of nodes that come and go some handles
+ * learn from the founders. Whoever changes the members asks each for the leader. */
+static uint32_t endpoints_draw(struct client *client)
+{
+    const struct draw *draw = client->world->draw;
+    bool is_operator = client->number == 0 || client->nodes_to_add != 0;
+    bool is_learning = draw->spares > 0 && !is_operator && prng_chance(&client->prng, 500000);
+    return is_learning ? draw_founders(draw) : (uint32_t)draw->nodes;
+}
+
+static void endpoints_write(uint32_t count, char *text, size_t size)
 {
     size_t used = 0;
-    for (uint32_t i = 0; i < client->world->draw->nodes; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         struct address address = network_address(i);
         const uint8_t *ip = address.ip + 12;
         used += (size_t)snprintf(text + used, size - used, "%s%u.%u.%u.%u:%u", i == 0 ? "" : ",",
@@ -37,7 +47,7 @@ static void endpoints_write(const struct client *client, char *text, size_t size
     }
 }
 
-static void options_draw(struct client *client, struct plx_options *options)
+static void options_draw(struct client *client, uint32_t endpoints, struct plx_options *options)
 {
     const struct draw *draw = client->world->draw;
     plx_options_init(options);
@@ -54,7 +64,7 @@ static void options_draw(struct client *client, struct plx_options *options)
     options->relaxed_keys_max = (uint32_t)draw->relaxed_keys_max;
     options->preferred_endpoint = -1;
     if (prng_chance(&client->prng, (uint32_t)draw->pinned_chance))
-        options->preferred_endpoint = (int32_t)prng_range(&client->prng, 0, draw->nodes - 1);
+        options->preferred_endpoint = (int32_t)prng_range(&client->prng, 0, endpoints - 1);
     options->read_your_writes = prng_chance(&client->prng, (uint32_t)draw->reads_own_chance);
     if (prng_chance(&client->prng, (uint32_t)draw->max_age_chance / 2))
         options->max_age_ns = prng_range(&client->prng, 1, draw->max_age_ns);
@@ -66,8 +76,9 @@ static void handle_open(struct client *client)
     char endpoints[NODES_MAX * ENDPOINT_SIZE];
     char reason[128] = "";
     struct plx_options options;
-    options_draw(client, &options);
-    endpoints_write(client, endpoints, sizeof(endpoints));
+    uint32_t count = endpoints_draw(client);
+    options_draw(client, count, &options);
+    endpoints_write(count, endpoints, sizeof(endpoints));
     options.endpoints = endpoints;
     client->preferred = options.preferred_endpoint;
     client->reads_own = options.read_your_writes;

@@ -283,8 +283,9 @@ void client_name_ops(void *context, const struct plx_client *handle)
                             .shard = shard, .high = op->session, .low = op->seq, .op = slot->op});
         if (op->class != CLASS_RELAXED_WRITE || op->unanswered == 0)
             continue;
-        slot->preferred = op->endpoint; /* it stays there */
-        client->world->history->ops[slot->op].node = (uint16_t)(op->endpoint + 1);
+        uint32_t node = network_host(&handle->endpoints[op->endpoint].address);
+        slot->preferred = (int32_t)node; /* it stays there */
+        client->world->history->ops[slot->op].node = (uint16_t)(node + 1);
     }
 }
 

@@ -144,6 +144,8 @@ void fake_hello(struct fake *fake, uint64_t nonce)
                                      .session_ttl_ns = fake->session_ttl_ns,
                                      .cluster = fake->cluster,
                                      .era = fake->era,
+                                     .configuration_index = fake->configuration_index,
+                                     .commit_index = fake->commit_index,
                                      .role = is_leader ? WIRE_ROLE_LEADER : WIRE_ROLE_FOLLOWER,
                                      .has_fresh_quorum = is_leader};
     wire_hello_reply_encode(&writer, &reply);
@@ -281,8 +283,23 @@ bool fake_receive(struct fake *fake)
     return true;
 }
 
+static void fake_tell_members(struct fake *fake)
+{
+    uint8_t body[PACKET_PAYLOAD_SIZE_BYTES_MAX];
+    struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
+    struct wire_members told = *fake->members;
+    assert_int_equal(wire_members_ask_decode(fake->body, &told.number), OK);
+    fake->members_asked++;
+    wire_members_encode(&writer, &told);
+    fake_send(fake, WIRE_MEMBERS_REPLY, span_of(body, writer.size_bytes));
+}
+
 bool fake_is_routine(struct fake *fake)
 {
+    if (fake->type == WIRE_MEMBERS && fake->members != NULL) {
+        fake_tell_members(fake);
+        return true;
+    }
     if (fake->type == WIRE_HELLO) {
         struct wire_hello hello;
         assert_int_equal(wire_hello_decode(fake->body, &hello), OK);

@@ -55,6 +55,10 @@ struct fake {
     uint64_t session_ttl_ns;
     uint64_t cluster; /* 0: it knows none */
     uint32_t era;
+    uint64_t configuration_index; /* as hellos are answered; committed up to here: */
+    uint64_t commit_index;
+    const struct wire_members *members; /* what questions for them are answered with; NULL: not */
+    uint32_t members_asked;
     uint64_t message_id;
     uint32_t lost_piece; /* of the next message that it sends; 0: none */
     struct arena arena;
