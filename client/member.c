@@ -78,16 +78,22 @@ void leader_confirmed(struct plx_client *client, struct shard_state *shard, uint
     }
 }
 
+/* The node answers there; or the configuration says so, and nobody has answered yet. */
+static bool is_at(const struct plx_client *client, const struct shard_state *shard, uint32_t at,
+                  uint16_t node)
+{
+    uint16_t answered = shard->members[at].node;
+    return answered == node || (answered == 0 && client->endpoints[at].node == node);
+}
+
 void leader_lost(struct plx_client *client, struct shard_state *shard, uint32_t endpoint,
                  uint16_t hint)
 {
     shard->members[endpoint].leading_ns = 0;
     leader_wanted(client, shard);
     for (uint32_t i = 0; i < client->reach_count && hint != 0; i++) {
-        struct member *other = &shard->members[i];
-        bool is_it = other->node == hint || (other->node == 0 && client->endpoints[i].node == hint);
-        if (is_it && client->now_ns - other->greeted_ns >= HELLO_FIRST_NS &&
-            endpoint_is_worth_it(client, shard, i))
+        bool is_late = client->now_ns - shard->members[i].greeted_ns >= HELLO_FIRST_NS;
+        if (is_late && is_at(client, shard, i, hint) && endpoint_is_worth_it(client, shard, i))
             member_greet(client, shard, i);
     }
 }
@@ -153,8 +159,8 @@ void member_heard(struct shard_state *shard, uint32_t at)
 void member_ask(struct plx_client *client, struct shard_state *shard, uint16_t node)
 {
     for (uint32_t i = 0; i < client->reach_count; i++) {
-        struct member *member = &shard->members[i];
-        if (member->node == node && client->now_ns - member->greeted_ns >= PENDING_WAIT_NS)
+        bool is_late = client->now_ns - shard->members[i].greeted_ns >= PENDING_WAIT_NS;
+        if (is_late && is_at(client, shard, i, node) && endpoint_is_worth_it(client, shard, i))
             member_greet(client, shard, i);
     }
 }
@@ -227,7 +233,8 @@ void members_turn(struct plx_client *client, struct shard_state *shard)
 {
     if (!member_is_sought(client, shard) || client->now_ns < shard->hello_due_ns)
         return;
-    if (shard->hello_rounds == 0 && shard->last_leader >= 0) {
+    if (shard->hello_rounds == 0 && shard->last_leader >= 0 &&
+        endpoint_is_worth_it(client, shard, (uint32_t)shard->last_leader)) {
         member_greet(client, shard, (uint32_t)shard->last_leader);
     } else {
         bool is_early = shard->hello_rounds <= 1; /* those that were given first */

@@ -6,7 +6,6 @@
 #define REFRESH_NS     (2000 * MILLISECOND_NS)
 #define SOUGHT_NS      (20 * MILLISECOND_NS)   /* the same, while a leader is sought */
 #define AGAIN_NS       (20 * MILLISECOND_NS)   /* before a question is repeated */
-#define HEARD_NS       (1000 * MILLISECOND_NS) /* an endpoint that answered since is good */
 #define BACKOFF_NS     (2 * MILLISECOND_NS)
 #define BACKOFF_MISSES 11 /* doublings */
 
@@ -36,7 +35,9 @@ bool endpoint_is_worth_it(const struct plx_client *client, const struct shard_st
     const struct endpoint *endpoint = &client->endpoints[at];
     if (!is_learned(client, at))
         return true;
-    return endpoint->is_member && !client->roster.is_off && client->now_ns >= endpoint->due_ns &&
+    /* The members are those of shard 0. A node leaves the other shards after it. */
+    bool is_member = endpoint->is_member || shard->number != 0;
+    return is_member && !client->roster.is_off && client->now_ns >= endpoint->due_ns &&
            !is_found_elsewhere(client, shard, endpoint->node);
 }
 
@@ -98,19 +99,21 @@ static void place_clear(struct plx_client *client, uint32_t at)
         client->reach_count = at + 1;
 }
 
-static void learn(struct plx_client *client, const struct wire_member *member)
+/* False: there is no place for it now. */
+static bool learn(struct plx_client *client, const struct wire_member *member)
 {
     int32_t known = endpoint_find(client, &member->address, 0);
     if (known < 0) {
         uint32_t at = place_find(client);
         if (at == ENDPOINTS_MAX)
-            return;
+            return false;
         place_clear(client, at);
         client->endpoints[at] = (struct endpoint){.address = member->address};
         known = (int32_t)at;
     }
     client->endpoints[known].node = member->node;
     client->endpoints[known].is_member = true;
+    return true;
 }
 
 /* Whether it stays, and the handle's socket can reach such an address in every shard. */
@@ -136,11 +139,13 @@ bool roster_takes(struct plx_client *client, const struct source *from,
         return true;
     for (uint32_t at = client->endpoint_count; at < client->reach_count; at++)
         client->endpoints[at].is_member = false;
+    bool is_whole = true;
     for (uint32_t i = 0; i < members->member_count; i++) {
         if (is_of_use(client, &members->members[i]))
-            learn(client, &members->members[i]);
+            is_whole = learn(client, &members->members[i]) && is_whole;
     }
-    roster->index = roster->asked;
+    if (is_whole)
+        roster->index = roster->asked;
     return true;
 }
 
@@ -171,11 +176,15 @@ void roster_told(struct plx_client *client, uint32_t at, const struct wire_hello
     roster->due_ns = client->now_ns + REFRESH_NS;
     bool is_new = reply->configuration_index > roster->index &&
                   reply->configuration_index <= reply->commit_index;
-    bool is_asked = roster->number != 0 && client->now_ns - roster->asked_ns < AGAIN_NS;
-    if (is_new && !is_asked)
+    if (!is_new)
+        return;
+    uint64_t asked_ago_ns = client->now_ns - roster->asked_ns;
+    bool is_answered = roster->number == 0;
+    if (is_answered && roster->asked == reply->configuration_index && asked_ago_ns < REFRESH_NS)
+        return; /* that answer was of no use, or some of its members found no place: not so soon */
+    if (is_answered || asked_ago_ns >= AGAIN_NS)
         roster_ask(client, at, reply->configuration_index);
-    if (is_new) /* unless it is answered, the question is put again by then */
-        roster->due_ns = client->now_ns + AGAIN_NS;
+    roster->due_ns = client->now_ns + AGAIN_NS;
 }
 
 /* Who leads shard 0, or another shard that the handle uses; -1: nobody is known to lead. */

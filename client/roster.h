@@ -18,6 +18,7 @@
 #include "base/limits.h"
 #include "client/packet.h"
 
+#define HEARD_NS      UINT64_C(1000000000) /* an endpoint that answered since is good */
 #define LEARNED_MAX   12
 #define ENDPOINTS_MAX (PLX_ENDPOINTS_MAX + LEARNED_MAX)
 static_assert(LEARNED_MAX > NODES_MAX + 2,

@@ -28,10 +28,30 @@ static int32_t preferred_endpoint(struct plx_client *client, struct shard_state 
     return -1;
 }
 
+/* The node that may have the write is silent, and may have moved: it is found by its storage. What
+ * was sent to its former address names an incarnation that is over, wherever it arrives. */
+static void relaxed_follow(struct plx_client *client, struct op *op)
+{
+    struct shard_state *shard = op->shard;
+    const struct member *was = &shard->members[op->endpoint];
+    if (was->series == 0 || client->now_ns - was->heard_ns <= HEARD_NS)
+        return;
+    member_ask(client, shard, was->node);
+    for (uint32_t i = 0; i < client->reach_count; i++) {
+        const struct member *member = &shard->members[i];
+        if (member->node == was->node && member->series == was->series &&
+            member->heard_ns > was->heard_ns && member_counts(client, shard, i)) {
+            op->endpoint = (int32_t)i;
+            return;
+        }
+    }
+}
+
 /* Where a relaxed write goes: to the one node that may have it, or to the preferred one. */
 static int32_t relaxed_endpoint(struct plx_client *client, struct op *op)
 {
     if (op->unanswered > 0) {
+        relaxed_follow(client, op);
         const struct member *member = &op->shard->members[op->endpoint];
         if (member->incarnation != 0)
             return op->endpoint;
