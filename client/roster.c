@@ -187,15 +187,24 @@ void roster_told(struct plx_client *client, uint32_t at, const struct wire_hello
     roster->due_ns = client->now_ns + AGAIN_NS;
 }
 
-/* Who leads shard 0, or another shard that the handle uses; -1: nobody is known to lead. */
-static int32_t any_leader(const struct plx_client *client)
+/* Who leads a shard that the handle uses; else who gets its relaxed calls. */
+static uint32_t somebody(const struct plx_client *client)
 {
     for (uint32_t i = 0; i < client->open_count; i++) {
         int32_t leader = leader_endpoint(client, shard_at(client, i));
         if (leader >= 0)
-            return leader;
+            return (uint32_t)leader;
     }
-    return -1;
+    return shard_at(client, 0)->preferred;
+}
+
+/* A leader is sought, but not of shard 0, whose members would be greeted for that. */
+static bool is_sought_elsewhere(const struct plx_client *client)
+{
+    bool is_sought = false;
+    for (uint32_t i = 1; i < client->open_count; i++)
+        is_sought = is_sought || shard_at(client, i)->needs_leader;
+    return is_sought && !shard_at(client, 0)->needs_leader;
 }
 
 void roster_turn(struct plx_client *client)
@@ -204,12 +213,11 @@ void roster_turn(struct plx_client *client)
     if (roster->is_off || client->kept.number == 0 || client->active_count == 0 ||
         client->now_ns < roster->due_ns)
         return;
-    int32_t at = any_leader(client);
-    roster->due_ns = client->now_ns + (at >= 0 ? REFRESH_NS : SOUGHT_NS);
-    if (at < 0)
-        at = (int32_t)(roster->next++ % client->reach_count);
-    if (endpoint_is_worth_it(client, shard_at(client, 0), (uint32_t)at))
-        member_greet(client, shard_at(client, 0), (uint32_t)at);
+    bool is_sought = is_sought_elsewhere(client);
+    roster->due_ns = client->now_ns + (is_sought ? SOUGHT_NS : REFRESH_NS);
+    uint32_t at = is_sought ? roster->next++ % client->reach_count : somebody(client);
+    if (endpoint_is_worth_it(client, shard_at(client, 0), at))
+        member_greet(client, shard_at(client, 0), at);
 }
 
 /* ---- for programs ---- */

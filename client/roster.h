@@ -35,7 +35,7 @@ struct roster {
     uint64_t asked_ns; /* when */
     uint64_t number;   /* of that question; 0: it is answered */
     uint32_t endpoint; /* that was asked */
-    uint32_t next;     /* endpoint to greet next where nobody is known to lead */
+    uint32_t next;     /* endpoint to greet next while a leader is sought */
     uint64_t due_ns;   /* when a node is greeted next, to hear of another configuration */
 };
 
