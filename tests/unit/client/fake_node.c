@@ -83,7 +83,7 @@ struct plx_options fake_options(const struct fake *fakes, size_t count)
     options.spin_ns = 0;
     /* Long enough that a busy machine is not taken for a lost packet. */
     options.rto_min_ns = 25 * 1000 * 1000;
-    options.timeout_ns = 5u * 1000 * 1000 * 1000; /* tests that want a timeout say so */
+    options.timeout_ns = UINT64_C(5) * 1000 * 1000 * 1000; /* tests that want a timeout say so */
     options.leader_fresh_ns = UINT64_C(60) * 1000 * 1000 * 1000;
     return options;
 }
