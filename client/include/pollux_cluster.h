@@ -30,10 +30,10 @@ PLX_API bool plx_endpoint_is_stranger(struct plx_client *client, size_t endpoint
 
 /*
  * A handle learns from the cluster where its members are, and goes on with them if the nodes at its
- * endpoints were replaced or have moved. It knows what it was given first: a learned address is used
- * only for a node that no endpoint answers for, and one that does not answer is tried ever more
- * rarely. That is harmless where clients reach nodes by other addresses than nodes do; it can be
- * turned off, and on again. Threads as plx_get.
+ * endpoints were replaced or have moved. Endpoints come first: a learned address is used only for a
+ * node that no endpoint answers for, and an address that does not answer is tried ever more rarely.
+ * So learning does no harm where clients reach nodes by other addresses than nodes do. `is_wanted`
+ * false turns learning off, true turns it on again. Threads as plx_get.
  */
 PLX_API void plx_learn(struct plx_client *client, bool is_wanted);
 /* How many addresses the handle has learned of members that are at none of its endpoints. They are
