@@ -3,8 +3,8 @@
  * transmitted only to a node that said recently that it leads with a fresh quorum; so a call that
  * meets no leader has transmitted nothing, and its timeout is definite without asking anybody.
  *
- * Looking for a leader: the last one known is greeted first, then the endpoints that were given, then
- * the learned ones, too, at growing intervals.
+ * Looking for a leader: the last one known is greeted first, then the endpoints that were given,
+ * then the learned ones, too, at growing intervals.
  */
 #include "client/client_internal.h"
 

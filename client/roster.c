@@ -4,8 +4,8 @@
 
 #define MILLISECOND_NS UINT64_C(1000000)
 #define REFRESH_NS     (2000 * MILLISECOND_NS)
-#define SOUGHT_NS      (20 * MILLISECOND_NS)   /* the same, while a leader is sought */
-#define AGAIN_NS       (20 * MILLISECOND_NS)   /* before a question is repeated */
+#define SOUGHT_NS      (20 * MILLISECOND_NS) /* the same, while a leader is sought */
+#define AGAIN_NS       (20 * MILLISECOND_NS) /* before a question is repeated */
 #define BACKOFF_NS     (2 * MILLISECOND_NS)
 #define BACKOFF_MISSES 11 /* doublings */
 
@@ -85,7 +85,7 @@ static uint32_t place_find(const struct plx_client *client)
 }
 
 /* Whoever was there is forgotten in every shard. */
-static void place_clear(struct plx_client *client, uint32_t at)
+static void place_empty(struct plx_client *client, uint32_t at)
 {
     for (uint32_t i = 0; i < client->open_count; i++) {
         struct shard_state *shard = shard_at(client, i);
@@ -100,14 +100,14 @@ static void place_clear(struct plx_client *client, uint32_t at)
 }
 
 /* False: there is no place for it now. */
-static bool learn(struct plx_client *client, const struct wire_member *member)
+static bool address_learn(struct plx_client *client, const struct wire_member *member)
 {
     int32_t known = endpoint_find(client, &member->address, 0);
     if (known < 0) {
         uint32_t at = place_find(client);
         if (at == ENDPOINTS_MAX)
             return false;
-        place_clear(client, at);
+        place_empty(client, at);
         client->endpoints[at] = (struct endpoint){.address = member->address};
         known = (int32_t)at;
     }
@@ -142,7 +142,7 @@ bool roster_takes(struct plx_client *client, const struct source *from,
     bool is_whole = true;
     for (uint32_t i = 0; i < members->member_count; i++) {
         if (is_of_use(client, &members->members[i]))
-            is_whole = learn(client, &members->members[i]) && is_whole;
+            is_whole = address_learn(client, &members->members[i]) && is_whole;
     }
     if (is_whole)
         roster->index = roster->asked;
