@@ -189,6 +189,9 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 #define DP_FRAME_BURST_MAX RX_BURST_MAX
 #define DP_VDEVS_MAX       16
 
+/* Neighbours whose MAC the configuration gives. */
+#define DP_NEIGHBOURS_PINNED_MAX 32
+
 static_assert(NODES_MAX % 2 == 1, "an even cluster gains nothing over the odd one below it");
 static_assert(NODES_MAX <= VOTER_ID_MAX, "every node needs a voter id");
 static_assert(RAFT_MEMBERS_MAX < LOG_HEARD_MAX &&

@@ -30,7 +30,11 @@ struct neighbour *neighbours_find(struct neighbours *neighbours, const uint8_t i
 
 static bool may_give_way(const struct neighbour *neighbour, uint64_t now_ns)
 {
-    return !neighbour->is_used || now_ns - neighbour->confirmed_ns > NEIGHBOUR_STALE_NS;
+    if (neighbour->is_pinned) {
+        return false;
+    }
+    uint64_t kept_ns = neighbour->is_proven ? NEIGHBOUR_STALE_NS : NEIGHBOUR_UNPROVEN_NS;
+    return !neighbour->is_used || now_ns - neighbour->confirmed_ns > kept_ns;
 }
 
 static void neighbour_drop(struct neighbours *neighbours, struct neighbour *neighbour)
@@ -73,34 +77,111 @@ enum error neighbours_want(struct neighbours *neighbours, const uint8_t ip[16], 
     return OK;
 }
 
-enum error neighbours_learn(struct neighbours *neighbours, const uint8_t ip[16],
-                            const uint8_t mac[6], uint64_t now_ns, bool is_only_existing)
+/* Nothing more is asked. */
+static void neighbour_settle(struct neighbours *neighbours, struct neighbour *entry,
+                             uint64_t now_ns)
+{
+    neighbours->pending -= entry->queries > 0;
+    entry->queries = 0;
+    entry->is_doubted = false;
+    entry->confirmed_ns = now_ns;
+}
+
+static void neighbour_set(struct neighbour *entry, const uint8_t mac[6], uint64_t now_ns)
+{
+    memcpy(entry->mac, mac, 6);
+    entry->is_known = true;
+    entry->confirmed_ns = now_ns;
+}
+
+static void neighbour_hear(struct neighbours *neighbours, struct neighbour *entry,
+                           const uint8_t mac[6], uint64_t now_ns)
+{
+    bool is_same = memcmp(entry->mac, mac, 6) == 0;
+    if (!entry->is_known) {
+        neighbour_set(entry, mac, now_ns);
+        return;
+    }
+    neighbours->conflicts += !is_same;
+    if (entry->is_pinned) {
+        return;
+    }
+    if (!is_same) {
+        entry->is_doubted = true;
+    } else if (entry->is_proven && !entry->is_doubted) {
+        neighbour_settle(neighbours, entry, now_ns);
+    }
+}
+
+enum error neighbours_hear(struct neighbours *neighbours, const uint8_t ip[16],
+                           const uint8_t mac[6], uint64_t now_ns)
 {
     struct neighbour *entry = neighbours_find(neighbours, ip);
-    if (entry == NULL && is_only_existing) {
-        return ERR_NOT_FOUND;
-    }
     if (entry == NULL) {
         entry = neighbour_make(neighbours, ip, now_ns);
     }
     if (entry == NULL) {
         return ERR_FULL;
     }
-    if (entry->queries > 0) {
-        CHECK(neighbours->pending > 0);
-        neighbours->pending--;
-        entry->queries = 0;
-    }
-    memcpy(entry->mac, mac, 6);
-    entry->is_known = true;
-    entry->confirmed_ns = now_ns;
+    neighbour_hear(neighbours, entry, mac, now_ns);
     return OK;
+}
+
+void neighbours_answer(struct neighbours *neighbours, const uint8_t ip[16], const uint8_t mac[6],
+                       uint64_t now_ns)
+{
+    struct neighbour *entry = neighbours_find(neighbours, ip);
+    if (entry == NULL) {
+        return;
+    }
+    if (entry->queries == 0) {
+        neighbour_hear(neighbours, entry, mac, now_ns);
+        return;
+    }
+    if (entry->is_proven && memcmp(entry->mac, mac, 6) != 0) {
+        neighbours->changes++;
+        memcpy(neighbours->last.now.ip, ip, 16);
+        memcpy(neighbours->last.now.mac, mac, 6);
+        memcpy(neighbours->last.before, entry->mac, 6);
+    }
+    neighbour_set(entry, mac, now_ns);
+    entry->is_proven = true;
+    neighbour_settle(neighbours, entry, now_ns);
+}
+
+enum error neighbours_pin(struct neighbours *neighbours, const uint8_t ip[16], const uint8_t mac[6])
+{
+    struct neighbour *set = set_of(neighbours, ip);
+    struct neighbour *entry = neighbours_find(neighbours, ip);
+    uint32_t pinned = 0;
+    for (uint32_t way = 0; way < NEIGHBOUR_WAYS; way++) {
+        pinned += set[way].is_pinned;
+    }
+    if (entry == NULL && pinned < NEIGHBOUR_WAYS - 1) {
+        entry = neighbour_make(neighbours, ip, 0);
+    }
+    if (entry == NULL) {
+        return ERR_FULL;
+    }
+    neighbour_set(entry, mac, 0);
+    entry->is_proven = true;
+    entry->is_pinned = true;
+    return OK;
+}
+
+static bool needs_query(const struct neighbour *neighbour, uint64_t now_ns)
+{
+    if (neighbour->is_pinned) {
+        return false;
+    }
+    return !neighbour->is_proven || neighbour->is_doubted ||
+           now_ns - neighbour->confirmed_ns >= NEIGHBOUR_FRESH_NS;
 }
 
 bool neighbours_is_query_due(struct neighbours *neighbours, struct neighbour *neighbour,
                              uint64_t now_ns)
 {
-    if (neighbour->is_known && now_ns - neighbour->confirmed_ns < NEIGHBOUR_FRESH_NS) {
+    if (!needs_query(neighbour, now_ns)) {
         return false;
     }
     if (neighbour->queries > 0 && now_ns - neighbour->queried_ns < NEIGHBOUR_QUERY_INTERVAL_NS) {

@@ -1,8 +1,14 @@
 /*
- * Next hops and their MACs: a bounded table, four ways a set, filled by answers and by traffic. An
- * entry is known, or is being asked for. A known one is asked for again when nothing has confirmed
- * it for a while, and used meanwhile; it is forgotten when nobody answers. Strangers cannot push
- * out a neighbour in use: only entries long unconfirmed give way.
+ * Next hops and their MACs: a bounded table, four ways a set. An entry is known, or is being asked
+ * for. A known one is asked for again when nothing has confirmed it for a while, and used
+ * meanwhile; it is forgotten when nobody answers. Strangers cannot push out a neighbour in use:
+ * only entries long unconfirmed give way.
+ *
+ * Any packet can say that it comes from an address. So only an answer to a query decides what MAC
+ * an address has. What a packet says is believed until that answer comes if nothing else is known
+ * (the first reply to a new client need not wait), confirms the MAC if it is the same, and makes
+ * the table ask again if it is another one. A pinned entry is from the configuration: it is never
+ * asked for, and nothing changes it.
  *
  * Pure: no port, no clock. Owner: one thread.
  */
@@ -10,6 +16,7 @@
 #define POLLUX_DATAPLANE_NEIGHBOURS_H
 
 #include "base/error.h"
+#include "dataplane/port.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,12 +29,16 @@
 #define NEIGHBOUR_QUERIES_MAX       10                  /* unanswered, then the entry is dropped */
 #define NEIGHBOUR_FRESH_NS          UINT64_C(30000000000) /* younger: not asked again */
 #define NEIGHBOUR_STALE_NS          UINT64_C(60000000000) /* older: may give way */
+#define NEIGHBOUR_UNPROVEN_NS       UINT64_C(1000000000)  /* the same, of what only packets said */
 
 struct neighbour {
     uint8_t ip[16];
     uint8_t mac[6];
     bool is_used;
     bool is_known;
+    bool is_proven;  /* an answer to a query said so */
+    bool is_doubted; /* a packet came from another MAC: to be asked for */
+    bool is_pinned;
     uint8_t queries; /* sent since the last confirmation */
     uint64_t confirmed_ns;
     uint64_t queried_ns;
@@ -35,8 +46,11 @@ struct neighbour {
 
 struct neighbours {
     struct neighbour entries[NEIGHBOURS_MAX];
-    uint32_t pending; /* entries with queries outstanding: the tick has work */
-    uint32_t cursor;  /* where the tick goes on */
+    uint64_t conflicts; /* packets whose sender has another MAC than the table says */
+    uint64_t changes;
+    struct dp_neighbour_change last;
+    uint32_t pending;             /* entries with queries outstanding: the tick has work */
+    uint32_t cursor;              /* where the tick goes on */
 };
 
 /* The entry of `ip`, or NULL. */
@@ -49,10 +63,19 @@ struct neighbour *neighbours_find(struct neighbours *neighbours, const uint8_t i
 MUST_USE enum error neighbours_want(struct neighbours *neighbours, const uint8_t ip[16],
                                     uint64_t now_ns, struct neighbour **ret_neighbour);
 
-/* Records that `ip` is at `mac`. With `is_only_existing` an address that nobody asked for is not
- * entered. ERR_NOT_FOUND for that, ERR_FULL as above. */
-MUST_USE enum error neighbours_learn(struct neighbours *neighbours, const uint8_t ip[16],
-                                     const uint8_t mac[6], uint64_t now_ns, bool is_only_existing);
+/* A packet says that it comes from `ip` at `mac`. ERR_FULL as above. */
+MUST_USE enum error neighbours_hear(struct neighbours *neighbours, const uint8_t ip[16],
+                                    const uint8_t mac[6], uint64_t now_ns);
+
+/* An answer, or an announcement: `ip` is at `mac`. Counts as an answer if a query is out, else as a
+ * packet of an address that somebody wants, or is ignored. */
+void neighbours_answer(struct neighbours *neighbours, const uint8_t ip[16], const uint8_t mac[6],
+                       uint64_t now_ns);
+
+/* The MAC of `ip` for ever. ERR_FULL: so many others are pinned that their set would have no room
+ * for neighbours that are not. */
+MUST_USE enum error neighbours_pin(struct neighbours *neighbours, const uint8_t ip[16],
+                                   const uint8_t mac[6]);
 
 /* True when a query for this entry should leave now; counts it as sent. */
 bool neighbours_is_query_due(struct neighbours *neighbours, struct neighbour *neighbour,

@@ -81,6 +81,16 @@ static void offloads_fill(struct dp_port *port)
     }
 }
 
+static enum error neighbours_fill(struct dp_port *port, const struct dp_port_options *options)
+{
+    enum error error = OK;
+    for (uint32_t i = 0; i < options->neighbour_count && error == OK; i++) {
+        const struct dp_neighbour *neighbour = &options->neighbours[i];
+        error = neighbours_pin(&port->neighbours, neighbour->ip, neighbour->mac);
+    }
+    return error;
+}
+
 enum error dp_port_open(const struct dp_port_options *options, struct dp_port **ret_port,
                         char *ret_reason, size_t reason_size)
 {
@@ -95,8 +105,16 @@ enum error dp_port_open(const struct dp_port_options *options, struct dp_port **
     }
     port->options = *options;
     port->options.queue_count = count_of(options->queue_count);
+    port->options.neighbours = NULL;
     self_fill(port);
     offloads_fill(port);
+    error = neighbours_fill(port, options);
+    if (error != OK) {
+        free(port);
+        environment_reason(ret_reason, reason_size,
+                           "too many MACs are given for addresses of one set of the table");
+        return error;
+    }
     *ret_port = port;
     return OK;
 }
@@ -127,12 +145,14 @@ const struct dp_counters *dp_port_counters(const struct dp_port *port)
 /* Only next hops on the link are worth a place in the table. */
 static void learn(struct dp_port *port, const struct packet *packet)
 {
-    bool is_only_existing = packet->kind == PACKET_NEIGHBOUR_NEWS;
+    struct neighbours *neighbours = &port->neighbours;
     if (!packet->has_neighbour || !port_is_on_link(port, packet->from.ip)) {
         return;
     }
-    if (neighbours_learn(&port->neighbours, packet->from.ip, packet->neighbour_mac, port->now_ns,
-                         is_only_existing) == ERR_FULL) {
+    if (packet->kind == PACKET_NEIGHBOUR_NEWS) {
+        neighbours_answer(neighbours, packet->from.ip, packet->neighbour_mac, port->now_ns);
+    } else if (neighbours_hear(neighbours, packet->from.ip, packet->neighbour_mac, port->now_ns) ==
+               ERR_FULL) {
         port->counters.drops[DP_DROP_NEIGHBOURS_FULL]++;
     }
 }
@@ -303,6 +323,11 @@ static void port_link_look(struct dp_port *port)
 void dp_port_tick(struct dp_port *port, uint64_t now_ns)
 {
     port->now_ns = now_ns;
+    port->counters.neighbour_conflicts = port->neighbours.conflicts;
+    if (port->counters.neighbour_changes != port->neighbours.changes) {
+        port->counters.neighbour_changes = port->neighbours.changes;
+        port->counters.neighbour_change = port->neighbours.last;
+    }
     if (now_ns >= port->look_ns) {
         port->look_ns = now_ns + LOOK_INTERVAL_NS;
         port_link_look(port);

@@ -51,6 +51,18 @@ enum dp_drop {
         DP_DROP_COUNT
 };
 
+/* An address on the link, and the MAC that it has. */
+struct dp_neighbour {
+    uint8_t ip[16];
+    uint8_t mac[6];
+};
+
+/* The latest answer that took the place of another one. */
+struct dp_neighbour_change {
+    struct dp_neighbour now;
+    uint8_t before[6];
+};
+
 struct dp_counters {
     uint64_t rx_packets; /* from the queue; not those taken over */
     uint64_t rx_bytes;
@@ -61,6 +73,9 @@ struct dp_counters {
     uint64_t arp_answers;
     uint64_t neighbour_answers;
     uint64_t echo_answers;
+    uint64_t neighbour_conflicts; /* packets from another MAC than the address is known to have */
+    uint64_t neighbour_changes;   /* addresses that have another MAC than before */
+    struct dp_neighbour_change neighbour_change;
     uint64_t drops[DP_DROP_COUNT];
 };
 
@@ -80,6 +95,10 @@ struct dp_port_options {
     uint8_t ipv4_prefix_bits;
     uint8_t ipv6_prefix_bits;
     uint8_t gateway_ipv4[4]; /* all zero: none */
+    /* Those whose MAC is given: nobody is asked for it, and no packet changes it. Borrowed until
+     * dp_port_open returns. */
+    const struct dp_neighbour *neighbours;
+    uint32_t neighbour_count; /* at most DP_NEIGHBOURS_PINNED_MAX */
 };
 
 /* One UDP datagram: payload borrowed until the next dp_port_rx. */

@@ -1,5 +1,6 @@
 /* Configuration: a table of keys, one parser a type, checks across keys at the end. */
 #include "server/config_internal.h"
+#include "server/config_neighbours.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -283,6 +284,10 @@ static bool store_special(struct config *config, const char *section, const char
     if (strcmp(section, "peers") == 0) {
         *ret_expected = "up to 9 distinct ids (1 to 255), each ip:port";
         return store_peer(config, name, value);
+    }
+    if (strcmp(section, "neighbours") == 0) {
+        *ret_expected = "up to 32 lines name = ip mac, like node2 = 10.0.0.2 52:54:00:00:00:02";
+        return config_store_neighbour(config, value);
     }
     if (strcmp(section, "lane") == 0 && strcmp(name, "cores") == 0) {
         *ret_expected = "a core number for each lane, all different, like 2, 3";

@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "dataplane/port.h"
 #include "pmem/medium.h"
 
 #include <stdbool.h>
@@ -62,6 +63,9 @@ struct config {
     uint32_t ring_size;
     bool is_hugepages;
     uint32_t memory_mib; /* of packet buffers, for each lane */
+    /* [neighbours] name = ip mac */
+    struct dp_neighbour neighbours[DP_NEIGHBOURS_PINNED_MAX];
+    uint32_t neighbour_count;
     /* [lane] */
     uint16_t lane_count;
     int32_t cores[LANES_MAX];  /* of each lane */

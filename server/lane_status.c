@@ -44,6 +44,8 @@ static void add_port_counters(struct wire_writer *writer, const struct dp_counte
     wire_counter_add(writer, "port_arp_answers", counters->arp_answers);
     wire_counter_add(writer, "port_neighbour_answers", counters->neighbour_answers);
     wire_counter_add(writer, "port_echo_answers", counters->echo_answers);
+    wire_counter_add(writer, "port_neighbour_conflicts", counters->neighbour_conflicts);
+    wire_counter_add(writer, "port_neighbour_changes", counters->neighbour_changes);
     for (int drop = 0; drop < DP_DROP_COUNT; drop++) {
         char name[64];
         snprintf(name, sizeof(name), "port_drop_%s", dp_drop_name((enum dp_drop)drop));

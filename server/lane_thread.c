@@ -27,6 +27,9 @@
 /* Attempts to form a cluster whose failure is not told. */
 #define FORMATION_ATTEMPTS_QUIET 8
 
+/* Between two lines about neighbours. */
+#define NEIGHBOUR_TELL_NS (10000 * MS_NS)
+
 struct lane_thread {
     struct lane_thread_options options;
     pthread_t thread;
@@ -40,6 +43,8 @@ struct lane_thread {
     uint64_t told_installed[SHARDS_MAX];
     bool told_lack[SHARDS_MAX];
     uint64_t told_damage[SHARDS_MAX]; /* records and blocks */
+    uint64_t told_neighbours; /* changes */
+    uint64_t tell_neighbour_ns;
     uint64_t told_set_back[SHARDS_MAX];
     uint64_t told_peer_set_back[SHARDS_MAX];
     uint64_t told_strangers[SHARDS_MAX][(VOTER_ID_MAX + 63) / 64]; /* by node id: told once */
@@ -278,6 +283,20 @@ static void tell_obstacles(struct lane_thread *thread)
         tell(thread, &event);
 }
 
+/* Rarely: whoever changes it may change it all the time. */
+static void tell_neighbour(struct lane_thread *thread, uint64_t now_ns)
+{
+    const struct dp_counters *counters = lane_port_counters(thread->lane);
+    if (counters->neighbour_changes == thread->told_neighbours ||
+        now_ns < thread->tell_neighbour_ns)
+        return;
+    thread->told_neighbours = counters->neighbour_changes;
+    thread->tell_neighbour_ns = now_ns + NEIGHBOUR_TELL_NS;
+    tell(thread, &(struct log_event){.kind = LOG_EVENT_NEIGHBOUR,
+                                     .value = counters->neighbour_changes,
+                                     .neighbour = counters->neighbour_change});
+}
+
 /* True: the node is to stop, and the lane has done what it can for those who go on without it. */
 static bool is_over(struct lane_thread *thread, uint64_t now_ns)
 {
@@ -318,6 +337,7 @@ static enum node_exit run_turns(struct lane_thread *thread)
         for (uint32_t i = 0; i < replica_count; i++)
             tell_changes(thread, i);
         tell_obstacles(thread);
+        tell_neighbour(thread, now_ns);
     }
     for (uint32_t i = 0; i < replica_count; i++)
         tell_leaving(thread, lane_replica(thread->lane, i));

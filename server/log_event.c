@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 void log_event_line(const char *level, const char *format, ...)
@@ -272,6 +273,33 @@ static void write_damage(const struct log_event *event, uint16_t node)
                    (unsigned long)damage->index);
 }
 
+static void describe_mac(const uint8_t mac[6], char ret_text[18])
+{
+    snprintf(ret_text, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+             mac[5]);
+}
+
+static void write_neighbour(const struct log_event *event, uint16_t node)
+{
+    const struct dp_neighbour *now = &event->neighbour.now;
+    struct address address;
+    char ip[INET6_ADDRSTRLEN];
+    char before[18];
+    char after[18];
+    memcpy(address.ip, now->ip, sizeof(address.ip));
+    bool is_ipv4 = address_is_ipv4(&address);
+    if (inet_ntop(is_ipv4 ? AF_INET : AF_INET6, now->ip + (is_ipv4 ? 12 : 0), ip, sizeof(ip)) ==
+        NULL)
+        return;
+    describe_mac(event->neighbour.before, before);
+    describe_mac(now->mac, after);
+    log_event_line("warning",
+                   "neighbour node=%u address=%s before=%s mac=%s changes=%lu: the address has "
+                   "another MAC. If no machine or card was replaced, two machines use the "
+                   "address, or one pretends to: [neighbours] can name the right MAC",
+                   node, ip, before, after, (unsigned long)event->value);
+}
+
 void log_event_write(const struct log_event *event, uint16_t node)
 {
     unsigned long term = (unsigned long)event->term;
@@ -334,6 +362,9 @@ void log_event_write(const struct log_event *event, uint16_t node)
         return;
     case LOG_EVENT_DAMAGED:
         write_damage(event, node);
+        return;
+    case LOG_EVENT_NEIGHBOUR:
+        write_neighbour(event, node);
         return;
     }
 }

@@ -5,6 +5,7 @@
 #ifndef POLLUX_SERVER_LOG_EVENT_H
 #define POLLUX_SERVER_LOG_EVENT_H
 
+#include "dataplane/port.h"
 #include "engine/engine.h"
 #include "raft/peer_starts.h"
 #include "raft/raft.h"
@@ -33,6 +34,7 @@ enum log_event_kind {
     LOG_EVENT_OTHER_CLUSTER,      /* `leader` is the peer, `value` its cluster, `term` ours */
     LOG_EVENT_OTHER_ERA,          /* the same of the eras */
     LOG_EVENT_LACKS_CAPACITY,     /* a limit is above this node's capacity; value: the shards */
+    LOG_EVENT_NEIGHBOUR,          /* an address has another MAC; value: how often since the start */
 };
 
 /* A `role` of LOG_EVENT_MEMBER beside the memberships: it was a member, and is none any more; it
@@ -52,6 +54,7 @@ struct log_event {
     struct obstacle obstacle;
     struct start_finding finding;
     struct replica_damage damage;
+    struct dp_neighbour_change neighbour;
 };
 
 /* One line at once. Main thread, or any thread at start and stop. */

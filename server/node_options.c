@@ -133,6 +133,8 @@ static struct dp_port_options port_options(const struct config *config, uint16_t
         .ipv4_prefix_bits = config->ipv4_prefix_bits,
         .ipv6_prefix_bits = config->ipv6_prefix_bits,
         .ipv6 = config->ipv6,
+        .neighbours = config->neighbours,
+        .neighbour_count = config->neighbour_count,
     };
     memcpy(port.gateway_ipv4, config->gateway_ipv4, sizeof(config->gateway_ipv4));
     port.ipv6.port = self->address.port;

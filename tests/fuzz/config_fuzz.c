@@ -63,6 +63,20 @@ static void write_port(FILE *out, const struct config *config)
             config->is_hugepages ? "true" : "false", config->memory_mib);
 }
 
+static void write_neighbours(FILE *out, const struct config *config)
+{
+    fprintf(out, "[neighbours]\n");
+    for (uint32_t i = 0; i < config->neighbour_count; i++) {
+        const struct dp_neighbour *neighbour = &config->neighbours[i];
+        char text[INET6_ADDRSTRLEN];
+        CHECK(inet_ntop(AF_INET6, neighbour->ip, text, sizeof(text)) != NULL);
+        fprintf(out, "n%u=%s", i, text);
+        for (uint32_t j = 0; j < sizeof(neighbour->mac); j++)
+            fprintf(out, j == 0 ? " %02x" : ":%02x", neighbour->mac[j]);
+        fprintf(out, "\n");
+    }
+}
+
 /* Every value as a file of that node would have it. */
 static size_t write_config(const struct config *config, char text[TEXT_SIZE_BYTES])
 {
@@ -83,6 +97,7 @@ static size_t write_config(const struct config *config, char text[TEXT_SIZE_BYTE
         fprintf(out, ":%u\n", config->peers[i].address.port);
     }
     write_port(out, config);
+    write_neighbours(out, config);
     fprintf(out, "[lane]\ncount=%u\nidle_spin_turns=%u\nidle_yield_turns=%u\n", config->lane_count,
             config->idle_spin_turns, config->idle_yield_turns);
     for (uint32_t i = 0; i < config->core_count; i++)

@@ -80,6 +80,7 @@ def _settings(tree):
         names.update(f"[{section}] {name}" for section, name in _SETTING.findall(file.text))
         if "store_peer" in file.text:
             names.add("[peers]")
+            names.add("[neighbours]")
             names.update(f"[{section or 'port'}] {name}"
                          for section, name in _SPECIAL.findall(file.text))
     return names
@@ -136,8 +137,8 @@ def example_settings(tree):
         if line.startswith("["):
             section = line.split("]")[0][1:]
         name = re.match(r";?(\w+) = ", line)
-        if section == "peers":
-            shown["[peers]"] = number
+        if section in ("peers", "neighbours"):
+            shown[f"[{section}]"] = number
         elif name:
             shown[f"[{section}] {name.group(1)}"] = number
     names = _settings(tree)

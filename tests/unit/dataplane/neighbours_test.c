@@ -37,9 +37,9 @@ static int table_setup(void **state)
     return 0;
 }
 
-static void learn(uint32_t number, const uint8_t *mac, uint64_t now_ns)
+static void hear(uint32_t number, const uint8_t *mac, uint64_t now_ns)
 {
-    assert_int_equal(neighbours_learn(&table, ip_of(number).bytes, mac, now_ns, false), OK);
+    assert_int_equal(neighbours_hear(&table, ip_of(number).bytes, mac, now_ns), OK);
 }
 
 static struct neighbour *want(uint32_t number, uint64_t now_ns)
@@ -49,24 +49,103 @@ static struct neighbour *want(uint32_t number, uint64_t now_ns)
     return entry;
 }
 
-static void test_neighbours_learns_and_follows_a_changed_mac(void **state)
+/* Asks for the neighbour, and hears this answer. */
+static void prove(uint32_t number, const uint8_t *mac, uint64_t now_ns)
+{
+    assert_true(neighbours_is_query_due(&table, want(number, now_ns), now_ns));
+    neighbours_answer(&table, ip_of(number).bytes, mac, now_ns);
+}
+
+static void assert_mac(uint32_t number, const uint8_t *mac)
+{
+    const struct neighbour *entry = neighbours_find(&table, ip_of(number).bytes);
+    assert_non_null(entry);
+    assert_true(entry->is_known);
+    assert_memory_equal(entry->mac, mac, 6);
+}
+
+static void test_neighbours_believes_a_packet_until_the_answer_comes(void **state)
 {
     (void)state;
     assert_null(neighbours_find(&table, ip_of(1).bytes));
-    learn(1, mac_one, 0);
-    assert_memory_equal(neighbours_find(&table, ip_of(1).bytes)->mac, mac_one, 6);
-    learn(1, mac_two, 1);
-    assert_memory_equal(neighbours_find(&table, ip_of(1).bytes)->mac, mac_two, 6);
+    hear(1, mac_one, 0);
+    assert_mac(1, mac_one);
+    hear(1, mac_two, 1); /* neither is proven: the first one stays */
+    assert_mac(1, mac_one);
+    prove(1, mac_two, 2);
+    assert_mac(1, mac_two);
+    assert_int_equal(table.changes, 0); /* nobody had proven the other one */
     assert_null(neighbours_find(&table, ip_of(2).bytes));
+}
+
+static void test_neighbours_no_packet_changes_a_proven_mac(void **state)
+{
+    (void)state;
+    prove(1, mac_one, 0);
+    for (uint64_t now_ns = 1; now_ns < 1000; now_ns++) {
+        hear(1, mac_two, now_ns);
+        neighbours_answer(&table, ip_of(1).bytes, mac_two, now_ns); /* nobody has asked */
+        assert_mac(1, mac_one);
+    }
+    assert_int_equal(table.conflicts, 2 * 999);
+    assert_int_equal(table.changes, 0);
+}
+
+static void test_neighbours_asks_again_when_another_mac_is_heard(void **state)
+{
+    (void)state;
+    prove(1, mac_one, 0);
+    assert_false(neighbours_is_query_due(&table, want(1, 1), 1));
+    hear(1, mac_two, 2);
+    hear(1, mac_one, 3); /* does not end the doubt */
+    prove(1, mac_two, NEIGHBOUR_QUERY_INTERVAL_NS);
+    assert_mac(1, mac_two);
+    assert_int_equal(table.changes, 1);
+    assert_memory_equal(table.last.now.ip, ip_of(1).bytes, 16);
+    assert_memory_equal(table.last.before, mac_one, 6);
+    assert_memory_equal(table.last.now.mac, mac_two, 6);
+    assert_int_equal(table.pending, 0);
+    hear(1, mac_one, NEIGHBOUR_QUERY_INTERVAL_NS + 1);
+    prove(1, mac_two, 2 * NEIGHBOUR_QUERY_INTERVAL_NS);
+    assert_int_equal(table.changes, 1);
+}
+
+static void test_neighbours_pinned_stay_as_they_are(void **state)
+{
+    (void)state;
+    assert_int_equal(neighbours_pin(&table, ip_of(1).bytes, mac_one), OK);
+    hear(1, mac_two, 5);
+    neighbours_answer(&table, ip_of(1).bytes, mac_two, 6);
+    assert_false(neighbours_is_query_due(&table, want(1, 100 * SECOND_NS), 100 * SECOND_NS));
+    assert_mac(1, mac_one);
+    assert_int_equal(table.conflicts, 2);
+    uint32_t heard = 0;
+    for (uint32_t i = 2; i < 8 * NEIGHBOURS_MAX; i++) {
+        heard += neighbours_hear(&table, ip_of(i).bytes, mac_two, 200 * SECOND_NS) == OK;
+    }
+    assert_int_equal(heard, NEIGHBOURS_MAX - 1);
+    assert_mac(1, mac_one);
+}
+
+static void test_neighbours_pinned_leave_room(void **state)
+{
+    (void)state;
+    uint32_t pinned = 0;
+    for (uint32_t i = 0; i < 8 * NEIGHBOURS_MAX; i++) {
+        pinned += neighbours_pin(&table, ip_of(i).bytes, mac_one) == OK;
+    }
+    assert_int_equal(pinned, NEIGHBOUR_SETS * (NEIGHBOUR_WAYS - 1));
+    (void)want(8 * NEIGHBOURS_MAX, 1);
 }
 
 static void test_neighbours_enters_no_stranger_from_news(void **state)
 {
     (void)state;
-    assert_int_equal(neighbours_learn(&table, ip_of(1).bytes, mac_one, 0, true), ERR_NOT_FOUND);
+    neighbours_answer(&table, ip_of(1).bytes, mac_one, 0);
+    assert_null(neighbours_find(&table, ip_of(1).bytes));
     (void)want(1, 0);
-    assert_int_equal(neighbours_learn(&table, ip_of(1).bytes, mac_one, 0, true), OK);
-    assert_true(neighbours_find(&table, ip_of(1).bytes)->is_known);
+    neighbours_answer(&table, ip_of(1).bytes, mac_one, 0);
+    assert_mac(1, mac_one);
 }
 
 static void test_neighbours_limits_the_rate_of_queries(void **state)
@@ -79,7 +158,7 @@ static void test_neighbours_limits_the_rate_of_queries(void **state)
     }
     assert_int_equal(queries, SECOND_NS / 2 / NEIGHBOUR_QUERY_INTERVAL_NS);
     assert_int_equal(table.pending, 1);
-    learn(1, mac_one, SECOND_NS);
+    neighbours_answer(&table, ip_of(1).bytes, mac_one, SECOND_NS);
     assert_int_equal(table.pending, 0);
     assert_false(neighbours_is_query_due(&table, entry, SECOND_NS + 1));
 }
@@ -87,12 +166,12 @@ static void test_neighbours_limits_the_rate_of_queries(void **state)
 static void test_neighbours_confirms_old_entries_while_using_them(void **state)
 {
     (void)state;
-    learn(1, mac_one, 0);
+    prove(1, mac_one, 0);
     struct neighbour *entry = want(1, NEIGHBOUR_FRESH_NS);
     assert_true(neighbours_is_query_due(&table, entry, NEIGHBOUR_FRESH_NS));
     assert_true(entry->is_known);
     assert_false(neighbours_is_query_due(&table, entry, NEIGHBOUR_FRESH_NS + 1));
-    learn(1, mac_one, NEIGHBOUR_FRESH_NS + 2);
+    hear(1, mac_one, NEIGHBOUR_FRESH_NS + 2);
     assert_false(neighbours_is_query_due(&table, entry, NEIGHBOUR_FRESH_NS + SECOND_NS));
 }
 
@@ -118,9 +197,9 @@ static void test_neighbours_strangers_push_out_only_the_stale(void **state)
 {
     (void)state;
     uint32_t refused = 0;
-    learn(0, mac_one, 0);
+    hear(0, mac_one, 0);
     for (uint32_t i = 1; i < 8 * NEIGHBOURS_MAX; i++) {
-        refused += neighbours_learn(&table, ip_of(i).bytes, mac_two, 1, false) == ERR_FULL;
+        refused += neighbours_hear(&table, ip_of(i).bytes, mac_two, 1) == ERR_FULL;
     }
     assert_true(refused >= 7 * NEIGHBOURS_MAX - 1);
     assert_non_null(neighbours_find(&table, ip_of(0).bytes));
@@ -138,7 +217,7 @@ static void test_neighbours_of_one_subnet_spread_over_the_sets(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < 254; i++) {
-        learn(i, mac_one, 0);
+        hear(i, mac_one, 0);
     }
     for (uint32_t i = 0; i < 254; i++) {
         assert_non_null(neighbours_find(&table, ip_of(i).bytes));
@@ -148,7 +227,12 @@ static void test_neighbours_of_one_subnet_spread_over_the_sets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_neighbours_learns_and_follows_a_changed_mac, table_setup),
+        cmocka_unit_test_setup(test_neighbours_believes_a_packet_until_the_answer_comes,
+                               table_setup),
+        cmocka_unit_test_setup(test_neighbours_no_packet_changes_a_proven_mac, table_setup),
+        cmocka_unit_test_setup(test_neighbours_asks_again_when_another_mac_is_heard, table_setup),
+        cmocka_unit_test_setup(test_neighbours_pinned_stay_as_they_are, table_setup),
+        cmocka_unit_test_setup(test_neighbours_pinned_leave_room, table_setup),
         cmocka_unit_test_setup(test_neighbours_enters_no_stranger_from_news, table_setup),
         cmocka_unit_test_setup(test_neighbours_limits_the_rate_of_queries, table_setup),
         cmocka_unit_test_setup(test_neighbours_confirms_old_entries_while_using_them, table_setup),

@@ -208,6 +208,92 @@ static void test_port_counts_bad_frames_and_goes_on(void **state)
     ring_drain();
 }
 
+/* The MAC that the port sends to; it may ask everybody first. */
+static void send_and_take(struct dp_port *port, const uint8_t ipv4[4], uint8_t ret_mac[6])
+{
+    struct address to = address_of_ipv4(ipv4, 7000);
+    struct dp_frame *frame;
+    assert_non_null(dp_port_tx_reserve(port, 0, &to));
+    dp_port_tx_commit(port, 20);
+    dp_port_tx_flush(port);
+    do {
+        assert_int_equal(dp_frame_rx(frames, 0, &frame, 1), 1);
+        memcpy(ret_mac, dp_frame_data(frame), 6);
+        dp_frame_free(frame);
+    } while (ret_mac[0] == 0xff);
+}
+
+static const uint8_t pinned_ip[4] = {10, 0, 0, 9};
+
+/* The pinned one has the MAC that datagram_write does not have. */
+static void test_port_asks_nobody_for_a_pinned_mac(void **state)
+{
+    static const uint8_t right[6] = {2, 0, 0, 0, 0, 7};
+    struct dp_neighbour pinned;
+    struct dp_port *a;
+    struct dp_datagram got[RX_BURST_MAX];
+    char reason[256] = "";
+    uint8_t data[2048];
+    uint8_t mac[6];
+    struct address ip = address_of_ipv4(pinned_ip, 0);
+    (void)state;
+    memcpy(pinned.ip, ip.ip, 16);
+    memcpy(pinned.mac, right, 6);
+    struct dp_port_options options = {.frames = frames,
+                                      .ipv4 = address_of_ipv4(ipv4_a, 7000),
+                                      .ipv4_prefix_bits = 24,
+                                      .neighbours = &pinned,
+                                      .neighbour_count = 1};
+    assert_int_equal(dp_port_open(&options, &a, reason, sizeof(reason)), OK);
+    send_and_take(a, pinned_ip, mac);
+    assert_memory_equal(mac, right, 6);
+    frame_send(data, datagram_write(data)); /* it is taken; who may say what is not the port's */
+    assert_int_equal(dp_port_rx(a, 1, got, RX_BURST_MAX), 1);
+    send_and_take(a, pinned_ip, mac);
+    assert_memory_equal(mac, right, 6);
+    dp_port_tick(a, 2);
+    assert_int_equal(dp_port_counters(a)->neighbour_conflicts, 1);
+    assert_int_equal(dp_port_counters(a)->neighbour_changes, 0);
+    dp_port_close(a);
+    ring_drain();
+}
+
+/* A packet that only says that it comes from b does not lead away what is meant for b. */
+static void test_port_believes_answers_and_no_packet(void **state)
+{
+    struct dp_port *a = port_open(ipv4_a, ipv6_a);
+    struct packet_self thief = {.mac = {2, 0, 0, 0, 6, 6}, .has_ipv4 = true, .ipv4_port = 7000};
+    struct packet_self b = {.mac = {2, 0, 0, 0, 0, 0xb}, .has_ipv4 = true};
+    struct address to_a = address_of_ipv4(ipv4_a, 7000);
+    struct address to_b = address_of_ipv4(ipv4_b, 7000);
+    struct dp_datagram got[RX_BURST_MAX];
+    uint8_t data[2048];
+    uint8_t mac[6];
+    (void)state;
+    memcpy(thief.ipv4, ipv4_b, 4);
+    memcpy(b.ipv4, ipv4_b, 4);
+    assert_null(dp_port_tx_reserve(a, 0, &to_b)); /* asks */
+    dp_port_tx_flush(a);
+    ring_drain();
+    frame_send(data, packet_write_announcement(&b, true, data));
+    assert_int_equal(dp_port_rx(a, 1, got, RX_BURST_MAX), 0);
+    send_and_take(a, ipv4_b, mac);
+    assert_memory_equal(mac, b.mac, 6);
+    dp_frame_port_mac(frames, mac);
+    packet_begin_udp(&thief, 0, &to_a, mac, data);
+    memset(data + 42, 'x', 20);
+    frame_send(data, packet_end_udp(data, true, 20, 0));
+    frame_send(data, packet_write_announcement(&thief, true, data));
+    assert_int_equal(dp_port_rx(a, 2, got, RX_BURST_MAX), 1);
+    send_and_take(a, ipv4_b, mac);
+    assert_memory_equal(mac, b.mac, 6);
+    dp_port_tick(a, 3);
+    assert_int_equal(dp_port_counters(a)->neighbour_conflicts, 2);
+    assert_int_equal(dp_port_counters(a)->neighbour_changes, 0);
+    dp_port_close(a);
+    ring_drain();
+}
+
 static void test_port_answers_and_counts_each_kind(void **state)
 {
     struct dp_port *a = port_open(ipv4_a, ipv6_a);
@@ -403,6 +489,8 @@ int main(void)
         cmocka_unit_test(test_port_round_trip_ipv4),
         cmocka_unit_test(test_port_round_trip_ipv6),
         cmocka_unit_test(test_port_counts_bad_frames_and_goes_on),
+        cmocka_unit_test(test_port_asks_nobody_for_a_pinned_mac),
+        cmocka_unit_test(test_port_believes_answers_and_no_packet),
         cmocka_unit_test(test_port_answers_and_counts_each_kind),
         cmocka_unit_test(test_port_sends_off_subnet_to_gateway),
         cmocka_unit_test(test_port_repeats_queries_until_it_gives_up),

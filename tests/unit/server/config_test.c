@@ -57,6 +57,7 @@ static void test_config_reads_every_kind_of_value(void **state)
     assert_int_equal(config.election_timeout_min_ns, 1500000);
     assert_int_equal(config.peer_count, 3);
     assert_int_equal(config_self(&config)->address.port, 7400);
+    assert_int_equal(config.neighbour_count, 0);
     assert_true(address_is_ipv4(&config.peers[0].address));
     assert_false(address_is_ipv4(&config.peers[2].address));
     assert_int_equal(config.peers[2].address.port, 7401);
@@ -65,6 +66,24 @@ static void test_config_reads_every_kind_of_value(void **state)
     assert_int_equal(config.shard_count, 1);
     assert_int_equal(config.lane_count, 1);
     assert_int_equal(config.core_count, 0);
+}
+
+static void test_config_reads_neighbours(void **state)
+{
+    (void)state;
+    static const uint8_t ipv4[4] = {10, 77, 0, 1};
+    struct address address = address_of_ipv4(ipv4, 0);
+    struct config config;
+    char text[2048];
+    char reason[512] = "";
+    snprintf(text, sizeof(text), "%s[neighbours]\nnode1 = 10.77.0.1 52:54:00:00:00:a1\n%s", good,
+             "node3 = fd00::3  02:00:00:00:00:03\n");
+    assert_int_equal(read_text(text, &config, reason), OK);
+    assert_int_equal(config.neighbour_count, 2);
+    assert_memory_equal(config.neighbours[0].ip, address.ip, 16);
+    assert_int_equal(config.neighbours[0].mac[5], 0xa1);
+    assert_int_equal(config.neighbours[1].ip[0], 0xfd);
+    assert_int_equal(config.neighbours[1].mac[0], 2);
 }
 
 static void test_config_reads_shards_lanes_and_cores(void **state)
@@ -155,6 +174,13 @@ static const struct mistake mistakes[] = {
     {"3 = [fd00::3]:7401\n", "3 = 10.0.0.1:99999\n", ERR_RANGE, ":13:"},
     {"ipv6 = fd00::2/64\n", "ipv6 = fd00::2\n", ERR_RANGE, "prefix"},
     {"device = net_ring0\n", "", ERR_ARGUMENT, "device is missing"},
+    {"[lane]\n", "[neighbours]\nnode1 = 10.77.0.1 52:54:00:00:00\n", ERR_RANGE,
+     ":18: [neighbours] node1 = 10.77.0.1 52:54:00:00:00: expected up to 32 lines"},
+    {"[lane]\n", "[neighbours]\nnode1 = 10.77.0.1 03:54:00:00:00:01\n", ERR_RANGE, ":18:"},
+    {"[lane]\n", "[neighbours]\nnode1 = 10.77.0.1 00:00:00:00:00:00\n", ERR_RANGE, ":18:"},
+    {"[lane]\n", "[neighbours]\nnode1 = node1 52:54:00:00:00:01\n", ERR_RANGE, ":18:"},
+    {"[lane]\n", "[neighbours]\na = fd00::1 52:54:00:00:00:01\nb = fd00::1 52:54:00:00:00:02\n",
+     ERR_RANGE, ":19:"},
     {"[lane]\n", "[lane]\nnonsense\n", ERR_SYNTAX, ":18:"},
     {"name = test\n", "name = test\n  naem = x\n", ERR_SYNTAX, ":7: unknown key naem"},
     {"name = test\n", "name = " HUNDRED HUNDRED "\n", ERR_SYNTAX,
@@ -241,6 +267,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config_reads_every_kind_of_value),
+        cmocka_unit_test(test_config_reads_neighbours),
         cmocka_unit_test(test_config_reads_shards_lanes_and_cores),
         cmocka_unit_test(test_config_reads_the_medium),
         cmocka_unit_test(test_config_names_each_mistake),
