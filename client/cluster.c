@@ -35,11 +35,13 @@ static void cluster_raise(struct plx_client *client, uint32_t era)
 {
     for (uint32_t i = 0; i < client->open_count; i++) {
         struct shard_state *shard = shard_at(client, i);
+        shard->seen_index = 0; /* it may be lost, and the new era have another record there */
         for (uint32_t at = 0; at < SESSIONS_MAX; at++) {
             if (shard->sessions[at].id != 0)
                 session_expired(shard, shard->sessions[at].id);
         }
     }
+    ops_unbind_staleness(client);
     /* Backwards: an operation that ends is replaced by the last one. */
     for (uint32_t i = client->active_count; i-- > 0;) {
         struct op *op = &client->ops[client->active[i]];

@@ -57,6 +57,14 @@ void ops_bound_staleness(struct plx_client *client, const struct shard_state *sh
     }
 }
 
+void ops_unbind_staleness(struct plx_client *client)
+{
+    for (uint32_t i = 0; i < client->active_count; i++) {
+        struct op *op = &client->ops[client->active[i]];
+        op->request.call.min_index = op->asked_index;
+    }
+}
+
 void op_retry(struct plx_client *client, struct op *op, uint64_t delay_ns)
 {
     op->is_sent = false;
@@ -158,6 +166,7 @@ struct op *op_begin(struct plx_client *client, const struct plx_op *request,
         .cancel_epoch = cancel_epoch,
         .generation = generation,
         .request = *request,
+        .asked_index = call->min_index,
         .phase_end_ns = call->is_blocking ? UINT64_MAX : time_after(client->now_ns, timeout_ns),
         .fence_wait_ns = call->is_blocking ? UINT64_MAX : fence_wait_ns,
         .undone_outcome = PLX_TIMEOUT,

@@ -56,6 +56,7 @@ struct op {
     uint32_t generation; /* tells this use of the slot from the one before */
     uint32_t due_next;   /* transmit_due: of its shard and class; OP_NONE: the last */
     struct plx_op request;
+    uint64_t asked_index;   /* its caller's min_index; the handle may ask for more */
     uint64_t session;       /* that `seq` belongs to; 0: none yet */
     uint64_t seq;           /* 0: none yet */
     uint64_t phase_end_ns;  /* when the phase is over, answered or not; UINT64_MAX: never */
@@ -109,6 +110,8 @@ void ops_place(struct plx_client *client);
 /* A write of this handle that was pending is in the log of the shard: relaxed gets under way began
  * after it. */
 void ops_bound_staleness(struct plx_client *client, const struct shard_state *shard);
+/* What the handle has seen may be gone: each asks for what its caller does. */
+void ops_unbind_staleness(struct plx_client *client);
 /* Another leader of the shard: what the former one was asked is asked again at once. */
 void ops_redirect(struct plx_client *client, const struct shard_state *shard);
 /* UINT64_MAX: never. */

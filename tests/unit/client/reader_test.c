@@ -185,11 +185,48 @@ static void test_reader_hears_that_a_write_is_decided_before_it_hears_of_the_wri
     pair_close(&pair);
 }
 
+/* What it had seen may be lost with the nodes that are gone, and the log may not come so far. */
+static void test_reader_of_a_later_era_has_seen_nothing(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct ending set = {0};
+    struct ending get = {0};
+    pair_open(&pair, 2);
+    for (uint32_t at = 0; at < 2; at++) {
+        pair.fakes[at].cluster = 77;
+        pair.fakes[at].era = 1;
+    }
+    pair.options.read_your_writes = true;
+    pair.client = fake_client(&pair.options);
+    struct fake *home = &pair.fakes[0];
+    set_arrives(&pair, "key", &set);
+    set_ends(&pair, &set);
+    struct plx_op op = get_op("key", &get);
+    op.call.is_relaxed = true;
+    op.call.is_blocking = true;
+    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+    fake_expect(home, pair.client, WIRE_READ);
+    assert_true(home->read.min_index == set.response.version);
+    for (uint32_t at = 0; at < 2; at++) {
+        pair.fakes[at].era = 2;
+        pair.fakes[at].incarnation++;
+    }
+    fake_refuse(home, WIRE_READ_REPLY, home->read.request_number, WIRE_STATUS_INCARNATION);
+    uint32_t asked = 0;
+    do { /* it greets the node first */
+        fake_expect(home, pair.client, WIRE_READ);
+    } while (home->read.min_index != 0 && ++asked < FAKE_POLLS_MAX);
+    assert_true(home->read.min_index == 0);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reader_hears_that_a_write_is_decided_before_it_hears_of_the_write),
         cmocka_unit_test(test_reader_carries_what_it_has_seen),
+        cmocka_unit_test(test_reader_of_a_later_era_has_seen_nothing),
         cmocka_unit_test(test_reader_has_seen_a_relaxed_write_that_is_decided),
         cmocka_unit_test(test_reader_has_seen_what_a_swap_was_shown),
         cmocka_unit_test(test_reader_is_not_shown_less_than_its_own_write),
