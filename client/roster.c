@@ -165,14 +165,25 @@ static void roster_ask(struct plx_client *client, uint32_t at, uint64_t index)
                 span_of(writer.data, writer.size_bytes));
 }
 
+/* Nothing is known of the cluster, or of this era of it. */
+static void roster_begin(struct plx_client *client, const struct cluster *cluster)
+{
+    struct roster *roster = &client->roster;
+    for (uint32_t at = client->endpoint_count; at < client->reach_count; at++)
+        client->endpoints[at].is_member &= roster->cluster == cluster->number;
+    *roster =
+        (struct roster){.cluster = cluster->number, .era = cluster->era, .next = roster->next};
+}
+
 void roster_told(struct plx_client *client, uint32_t at, const struct wire_hello_reply *reply)
 {
     struct roster *roster = &client->roster;
-    if (roster->is_off || client->kept.number == 0 || reply->cluster != client->kept.number ||
-        reply->era != client->kept.era)
+    const struct cluster *kept = &client->kept;
+    if (roster->is_off || reply->cluster == 0 ||
+        (kept->number != 0 && (reply->cluster != kept->number || reply->era != kept->era)))
         return;
-    if (roster->era != reply->era) /* its indexes are of another log */
-        *roster = (struct roster){.era = reply->era, .next = roster->next};
+    if (roster->cluster != reply->cluster || roster->era != reply->era) /* another log's indexes */
+        roster_begin(client, &(struct cluster){reply->cluster, reply->era});
     roster->due_ns = client->now_ns + REFRESH_NS;
     bool is_new = reply->configuration_index > roster->index &&
                   reply->configuration_index <= reply->commit_index;
@@ -210,8 +221,7 @@ static bool is_sought_elsewhere(const struct plx_client *client)
 void roster_turn(struct plx_client *client)
 {
     struct roster *roster = &client->roster;
-    if (roster->is_off || client->kept.number == 0 || client->active_count == 0 ||
-        client->now_ns < roster->due_ns)
+    if (roster->is_off || client->active_count == 0 || client->now_ns < roster->due_ns)
         return;
     bool is_sought = is_sought_elsewhere(client);
     roster->due_ns = client->now_ns + (is_sought ? SOUGHT_NS : REFRESH_NS);

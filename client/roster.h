@@ -6,6 +6,10 @@
  * A node's answer to a hello tells the index of its configuration. If that is committed, and newer
  * than what the handle knows, the handle asks the node for the members, once.
  *
+ * A handle that keeps to no cluster yet learns from whoever answers: perhaps none of the endpoints
+ * that it was given leads a shard, and the leader is known to them alone. What it learned of a
+ * cluster that is not to be its own is forgotten.
+ *
  * A learned address may be of no use here: nodes may reach one another where clients do not. So it
  * is greeted only where no given endpoint has lately answered for the same node, ever more rarely
  * as long as it does not answer, and nothing waits for it.
@@ -29,6 +33,7 @@ struct shard_state;
 
 struct roster {
     bool is_off;       /* nothing is learned */
+    uint64_t cluster;  /* whose members are known; 0: none */
     uint32_t era;      /* that `index` is of */
     uint64_t index;    /* of the configuration whose members are known; 0: of none */
     uint64_t asked;    /* index of the one that was asked for */

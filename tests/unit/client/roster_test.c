@@ -221,6 +221,53 @@ static void test_roster_listens_to_no_other_cluster(void **state)
     pair_close(&pair);
 }
 
+/* None of the endpoints that the handle was given leads. */
+static void test_roster_finds_the_leader_through_a_follower(void **state)
+{
+    struct pair pair;
+    struct wire_members members;
+    (void)state;
+    roster_open(&pair, &members);
+    pair.fakes[0].is_leader = false;
+    pair.fakes[1].is_leader = true;
+    set_at_second(&pair);
+    assert_int_equal(plx_learned_count(pair.client), 1);
+    pair_close(&pair);
+}
+
+/* The follower of another cluster has answered before the leader of the handle's. */
+static void test_roster_forgets_what_is_not_to_be_its_cluster(void **state)
+{
+    struct pair pair;
+    struct wire_members members = {.member_count = 0};
+    (void)state;
+    pair_open(&pair, 2);
+    pair.fakes[0].cluster = THEIRS;
+    pair.fakes[1].cluster = OURS;
+    pair.fakes[0].is_leader = false;
+    pair.client = fake_client(&pair.options);
+    members_add(&members, 1, pair.fakes[0].port);
+    members_add(&members, 3, 9);
+    configure(&pair, &members, 5);
+    struct ending ending = {0};
+    struct plx_op op = set_op("key", "value", &ending);
+    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+    for (uint32_t i = 0; i < FAKE_POLLS_MAX && plx_learned_count(pair.client) == 0; i++) {
+        plx_poll(pair.client, MILLIS);
+        (void)fake_try(&pair.fakes[0]);
+    }
+    assert_int_equal(plx_learned_count(pair.client), 1);
+    pair.fakes[1].is_leader = true;
+    for (uint32_t i = 0; i < FAKE_POLLS_MAX && ending.count == 0; i++) {
+        plx_poll(pair.client, MILLIS);
+        if (fake_try(&pair.fakes[1]))
+            fake_outcome_all(&pair.fakes[1], WIRE_OUTCOME_OK);
+    }
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    assert_int_equal(plx_learned_count(pair.client), 0);
+    pair_close(&pair);
+}
+
 static void test_roster_can_be_turned_off(void **state)
 {
     (void)state;
@@ -425,6 +472,8 @@ int main(void)
         cmocka_unit_test(test_roster_asks_once_for_a_configuration),
         cmocka_unit_test(test_roster_leaves_out_what_is_not_committed),
         cmocka_unit_test(test_roster_listens_to_no_other_cluster),
+        cmocka_unit_test(test_roster_finds_the_leader_through_a_follower),
+        cmocka_unit_test(test_roster_forgets_what_is_not_to_be_its_cluster),
         cmocka_unit_test(test_roster_can_be_turned_off),
         cmocka_unit_test(test_roster_can_be_turned_off_later),
         cmocka_unit_test(test_roster_is_bounded),
