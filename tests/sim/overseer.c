@@ -120,15 +120,21 @@ static uint64_t first_changed(const struct watched_node *watched, const struct r
     return index + 1;
 }
 
-/* Whoever holds a committed record keeps it: no leader to come conflicts with it (paper 5.4.3). */
-static void removal_look(struct overseer *overseer, uint32_t node, uint64_t first)
+/*
+ * Whoever holds a committed record keeps it: no leader to come conflicts with it (paper 5.4.3). But
+ * a node that still is in an earlier term may hear late of that term's leader, and lose to it a
+ * record that a later one has committed without the node.
+ */
+static void removal_look(struct overseer *overseer, uint32_t node, uint64_t first,
+                         uint64_t first_term)
 {
     struct watched_node *watched = &overseer->nodes[node];
     for (uint64_t index = first; index <= watched->seen_last; index++) {
         watched->is_at_turning_point = true;
         watched->cut_at_ns = overseer->verdict->now_ns;
         const struct ledger_commit *commit = ledger_commit(&overseer->ledger, index);
-        if (commit->term != 0 && commit->digest == watched->seen[index].digest)
+        bool is_earlier = watched->term_before < commit->in_term && first_term < commit->in_term;
+        if (commit->term != 0 && commit->digest == watched->seen[index].digest && !is_earlier)
             verdict_break(overseer->verdict, RULE_DURABILITY,
                           "node %u removed record %llu of term %llu, which is committed", node + 1,
                           (unsigned long long)index, (unsigned long long)commit->term);
@@ -208,7 +214,8 @@ static void records_look(struct overseer *overseer, uint32_t node, struct replic
         verdict_break(overseer->verdict, RULE_STATE_MACHINE_SAFETY,
                       "node %u changed record %llu although it knew %llu to be committed", node + 1,
                       (unsigned long long)first, (unsigned long long)watched->commit_index);
-    removal_look(overseer, node, first);
+    removal_look(overseer, node, first,
+                 first <= status->last_index ? raft_term_at(replica_raft(replica), first) : 0);
     for (uint64_t index = first; index <= status->last_index; index++) {
         record_enter(overseer, node, replica, index);
         verdict_trace(overseer->verdict, watched->seen[index].digest);
@@ -443,6 +450,7 @@ void overseer_look(struct overseer *overseer, uint32_t node, struct replica *rep
     struct watched_node *watched = &overseer->nodes[node];
     watched->is_at_turning_point =
         status.term != watched->term || (watched->led_term != 0) != (status.role == RAFT_LEADER);
+    watched->term_before = watched->term;
     watched->term = status.term;
     leader_look(overseer, node, replica, &status);
     records_look(overseer, node, replica, &status);
