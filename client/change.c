@@ -7,6 +7,7 @@ static_assert((int)PLX_CHANGE_ADD == WIRE_CHANGE_ADD, "actions are told by value
 static_assert((int)PLX_CHANGE_PROMOTE == WIRE_CHANGE_PROMOTE, "actions are told by value");
 static_assert((int)PLX_CHANGE_REMOVE == WIRE_CHANGE_REMOVE, "actions are told by value");
 static_assert((int)PLX_CHANGE_UPDATE == WIRE_CHANGE_UPDATE, "actions are told by value");
+static_assert((int)PLX_CHANGE_RAISE == WIRE_CHANGE_RAISE, "actions are told by value");
 static_assert((int)PLX_STEP_LACK_QUORUM == WIRE_STEP_LACK_QUORUM, "steps are told by value");
 static_assert((int)PLX_STEP_LACK_ROOM == WIRE_STEP_LACK_ROOM, "steps are told by value");
 static_assert((int)PLX_STEP_DRAIN == WIRE_STEP_DRAIN, "steps are told by value");
@@ -19,6 +20,7 @@ static void change_encode(const struct errand *errand, uint64_t number, uint64_t
     struct wire_change told = {.number = number,
                                .after = change->after,
                                .node = change->node,
+                               .format = change->format,
                                .action = (uint8_t)change->action,
                                .is_learner = change->is_learner,
                                .is_forced = change->is_forced,
@@ -51,9 +53,10 @@ static enum plx_outcome change_outcome(const struct errand *errand, const struct
 static bool is_good(const struct plx_change *change)
 {
     bool has_address = change->action == PLX_CHANGE_ADD || change->action == PLX_CHANGE_UPDATE;
-    return change->action >= PLX_CHANGE_ADD && change->action <= PLX_CHANGE_UPDATE &&
-           change->node != 0 && change->node <= VOTER_ID_MAX &&
-           has_address == (change->port != 0) &&
+    bool is_raise = change->action == PLX_CHANGE_RAISE;
+    return change->action >= PLX_CHANGE_ADD && change->action <= PLX_CHANGE_RAISE &&
+           (change->node == 0) == is_raise && (change->format != 0) == is_raise &&
+           change->node <= VOTER_ID_MAX && has_address == (change->port != 0) &&
            (!change->is_learner || change->action == PLX_CHANGE_ADD) &&
            (!change->is_forced || change->action == PLX_CHANGE_REMOVE);
 }

@@ -4,7 +4,7 @@
  *
  * Offset, size and meaning of each field:
  *    0  u64  magic
- *    8  u32  version
+ *    8  u32  version: of the format in force (base/format.h)
  *   12  u32  crc32c of the 64 bytes with this field zero
  *   16  u64  cluster
  *   24  u16  node
@@ -16,10 +16,15 @@
  *   48  u64  birth of this storage: random, drawn when the file was made
  *   56  u64  zero
  *
+ * A new format raises the version in place. Version and checksum are one aligned word, which a
+ * power loss never leaves half written: each copy is of the old version or of the new one. Where
+ * the copies differ, the higher version counts.
+ *
  * The file appears under its name zeroed; the header follows. A power loss in between leaves zeros
  * and words of our own header and nothing else: that is a fresh file, begun again.
  */
 #include "base/crc32c.h"
+#include "base/format.h"
 #include "base/le.h"
 #include "pmem/log_internal.h"
 
@@ -27,7 +32,7 @@
 #include <stdio.h>
 
 #define HEADER_MAGIC   UINT64_C(0x474f4c58554c4c50) /* "PLLUXLOG" */
-#define HEADER_VERSION LOG_FORMAT_VERSION
+#define HEADER_VERSION 8
 #define HEADER_CRC     12
 #define HEADER_CLUSTER 16
 #define HEADER_NODE    24
@@ -43,7 +48,7 @@ static void file_header_compose(const struct log_identity *identity,
 {
     memset(header, 0, LOG_HEADER_SIZE_BYTES);
     le64_store(header, HEADER_MAGIC);
-    le32_store(header + 8, HEADER_VERSION);
+    le32_store(header + HEADER_VERSION, format_versions(found->format)->log);
     le64_store(header + HEADER_CLUSTER, identity->cluster_id);
     le16_store(header + HEADER_NODE, identity->node);
     le16_store(header + HEADER_SHARD, identity->shard);
@@ -79,12 +84,38 @@ static bool header_is_whole(const uint8_t *header)
                crc32c_around(header, LOG_HEADER_SIZE_BYTES, HEADER_CRC);
 }
 
+/* Of the copies that are whole, the one of the highest version; NULL: none is whole. */
+static const uint8_t *header_newest(const uint8_t *data)
+{
+    const uint8_t *copy = data + LOG_HEADER_COPY_OFFSET;
+    if (!header_is_whole(data))
+        return header_is_whole(copy) ? copy : NULL;
+    bool is_copy_newer = header_is_whole(copy) &&
+                         le32_load(copy + HEADER_VERSION) > le32_load(data + HEADER_VERSION);
+    return is_copy_newer ? copy : data;
+}
+
+void log_header_raise(struct log *log, uint32_t format)
+{
+    uint8_t header[LOG_HEADER_SIZE_BYTES];
+    const uint8_t *newest = header_newest(log->data);
+    if (newest == NULL)
+        return; /* both have rotted since the start; the next one tells */
+    memcpy(header, newest, sizeof(header));
+    le32_store(header + HEADER_VERSION, format_versions(format)->log);
+    le32_store(header + HEADER_CRC, crc32c_around(header, sizeof(header), HEADER_CRC));
+    for (size_t at = 0; at <= LOG_HEADER_COPY_OFFSET; at += LOG_HEADER_COPY_OFFSET) {
+        if (header_is_whole(log->data + at))
+            medium_write_word(log->medium, at + HEADER_VERSION, le64_load(header + HEADER_VERSION));
+    }
+}
+
 enum error log_header_decode(const uint8_t *header, struct log_header *ret_header)
 {
     size_t segment_bytes = (size_t)le32_load(header + HEADER_SEGMENT) * HEADER_PAGE;
     uint64_t file_bytes = le64_load(header + HEADER_FILE);
     *ret_header = (struct log_header){
-        .version = le32_load(header + 8),
+        .version = le32_load(header + HEADER_VERSION),
         .identity = {.cluster_id = le64_load(header + HEADER_CLUSTER),
                      .node = le16_load(header + HEADER_NODE),
                      .shard = le16_load(header + HEADER_SHARD)},
@@ -96,7 +127,7 @@ enum error log_header_decode(const uint8_t *header, struct log_header *ret_heade
         return ERR_MAGIC;
     if (!header_is_whole(header))
         return ERR_CHECKSUM;
-    if (ret_header->version != HEADER_VERSION ||
+    if (!format_of_log(ret_header->version, FORMAT_KNOWN, &ret_header->format) ||
         le32_load(header + HEADER_ALIGN) != RECORD_ALIGN_BYTES)
         return ERR_VERSION;
     bool is_divided = segment_bytes == 0 || log_segments_fit(file_bytes, segment_bytes);
@@ -118,8 +149,8 @@ static bool header_is_unfinished(const struct medium *medium, const struct log_o
         uint64_t word = le64_load(data + i);
         uint64_t our_word = le64_load(ours + i);
         if (i % LOG_HEADER_COPY_OFFSET == HEADER_BIRTH)
-            continue;                          /* drawn anew */
-        if (i % LOG_HEADER_COPY_OFFSET == 8) { /* the checksum has the birth in it */
+            continue;                                       /* drawn anew */
+        if (i % LOG_HEADER_COPY_OFFSET == HEADER_VERSION) { /* the checksum has the birth in it */
             word &= UINT32_MAX;
             our_word &= UINT32_MAX;
         }
@@ -175,19 +206,26 @@ static enum error header_check_identity(const uint8_t *header, const struct log_
     return OK;
 }
 
+static enum error header_check_version(const uint8_t *header, const struct log_options *options,
+                                       uint32_t *ret_format, char *note, size_t note_size)
+{
+    uint32_t version = le32_load(header + HEADER_VERSION);
+    if (format_of_log(version, options->format_max, ret_format) &&
+        le32_load(header + HEADER_ALIGN) == RECORD_ALIGN_BYTES)
+        return OK;
+    snprintf(note, note_size,
+             "%.120s: offset %d: format version %u, this program knows %u to %u; start the newer "
+             "program: the format was raised (pollux upgrade finish), and no older one reads it",
+             options->path, HEADER_VERSION, version, format_versions(0)->log,
+             format_versions(options->format_max)->log);
+    return ERR_VERSION;
+}
+
 static enum error header_check_layout(const uint8_t *header, size_t medium_bytes, const char *path,
                                       char *note, size_t note_size)
 {
-    uint32_t version = le32_load(header + 8);
     uint64_t file_bytes = le64_load(header + HEADER_FILE);
 
-    if (version != HEADER_VERSION || le32_load(header + HEADER_ALIGN) != RECORD_ALIGN_BYTES) {
-        snprintf(
-            note, note_size,
-            "%.120s: offset 8: format version %u, this program knows %u; start the newer program",
-            path, version, HEADER_VERSION);
-        return ERR_VERSION;
-    }
     size_t segment_bytes = (size_t)le32_load(header + HEADER_SEGMENT) * HEADER_PAGE;
     if (segment_bytes != 0 && !log_segments_fit(file_bytes, segment_bytes)) {
         snprintf(note, note_size,
@@ -225,7 +263,8 @@ enum error log_header_check(const struct medium *medium, const struct log_option
         const struct log_header_found fresh = {.state = LOG_HEADER_FRESH,
                                                .file_bytes = medium_bytes,
                                                .segment_bytes = options->segment_size_bytes,
-                                               .birth = options->birth};
+                                               .birth = options->birth,
+                                               .format = options->format};
         if (medium_bytes < LOG_FILE_BYTES_MIN || !options->is_created ||
             !header_is_unfinished(medium, options, &fresh))
             return header_refuse_rotten(data, options->path, note, note_size);
@@ -238,8 +277,10 @@ enum error log_header_check(const struct medium *medium, const struct log_option
         *ret_found = fresh;
         return OK;
     }
-    const uint8_t *header = is_first_whole ? data : data + LOG_HEADER_COPY_OFFSET;
-    enum error error = header_check_layout(header, medium_bytes, options->path, note, note_size);
+    const uint8_t *header = header_newest(data);
+    enum error error = header_check_version(header, options, &ret_found->format, note, note_size);
+    if (error == OK)
+        error = header_check_layout(header, medium_bytes, options->path, note, note_size);
     if (error == OK)
         error = header_check_identity(header, options, note, note_size);
     if (error != OK)

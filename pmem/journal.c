@@ -240,6 +240,14 @@ bool journal_next(const struct journal *journal, uint64_t *cursor, uint64_t *ret
     return true;
 }
 
+void journal_raise(struct journal *journal, uint32_t format)
+{
+    for (uint32_t i = 0; i < JOURNAL_BANKS; i++)
+        log_raise(journal->banks[i].log, format);
+    journal->is_dirty =
+        true; /* the idle bank follows with its next persist, or at the next start */
+}
+
 bool journal_is_dirty(const struct journal *journal)
 {
     return journal->is_dirty;

@@ -43,7 +43,9 @@ struct journal_options {
     const char *path;  /* what the names of the banks begin with */
     size_t size_bytes; /* of one bank, as log_options.size_bytes */
     struct log_identity identity;
-    uint64_t series; /* of the storage that the journal belongs to */
+    uint32_t format_max; /* as log_options */
+    uint32_t format;     /* at least: an older bank is raised */
+    uint64_t series;     /* of the storage that the journal belongs to */
     /*
      * Returns the seq of the first set, from `seq` on, that is still needed. (An entry holds the
      * sets with the seqs above that of the entry before it, up to its own.) A move leaves behind
@@ -111,6 +113,9 @@ void journal_forget(struct journal *journal, uint64_t seq);
  * borrowed until the next append. For recovery. */
 bool journal_next(const struct journal *journal, uint64_t *cursor, uint64_t *ret_seq,
                   struct span *ret_payload);
+
+/* As log_raise, of both banks. */
+void journal_raise(struct journal *journal, uint32_t format);
 
 /* True when something was appended since the last persist. */
 bool journal_is_dirty(const struct journal *journal);

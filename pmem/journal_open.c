@@ -74,7 +74,9 @@ static enum error bank_open(const struct journal_options *options, uint32_t numb
                                             .size_bytes = options->size_bytes,
                                             .is_created = true,
                                             .is_journal = true,
-                                            .identity = options->identity};
+                                            .identity = options->identity,
+                                            .format_max = options->format_max,
+                                            .format = options->format};
     size_t used_bytes = arena->used_bytes;
     enum error error = log_open(&log_options, arena, &bank->log, ret_recovery);
     if (error == OK && ret_recovery->hole_first_index == 1 && !log_is_wiping(bank->log)) {

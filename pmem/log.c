@@ -16,6 +16,19 @@ void log_close(struct log *log)
     log->medium = NULL;
 }
 
+uint32_t log_format(const struct log *log)
+{
+    return log->format;
+}
+
+void log_raise(struct log *log, uint32_t format)
+{
+    if (format <= log->format)
+        return;
+    log_header_raise(log, format);
+    log->format = format;
+}
+
 struct medium *log_medium(struct log *log)
 {
     return log->medium;

@@ -77,6 +77,8 @@ struct log_options {
     uint64_t birth; /* of a file to be created: random, not 0 */
     uint64_t start; /* of this start of its node: random; 0: not noted in this file */
     struct log_identity identity;
+    uint32_t format_max; /* the newest format that is opened (base/format.h) */
+    uint32_t format;     /* of a file to be created; an existing one keeps a higher one */
     /* The newest snapshot of what the log decides, durable and whole; index 0: none. A log that
      * does not go on from there begins anew behind it. */
     uint64_t snapshot_index;
@@ -90,8 +92,9 @@ struct log_recovery {
     bool is_reset;        /* begins anew behind the snapshot */
     uint64_t first_index; /* of the records that are there; last_index + 1: none */
     uint64_t last_index;
-    uint64_t birth; /* of this storage */
-    uint64_t term;  /* hard state */
+    uint64_t birth;  /* of this storage */
+    uint32_t format; /* of the file */
+    uint64_t term;   /* hard state */
     uint64_t vote;
     uint64_t commit_index; /* highest commit index that records or hint vouch for, <= last_index */
     bool is_suspect;       /* records behind last_index may be missing: see raft_restored */
@@ -116,7 +119,8 @@ size_t log_arena_bytes(size_t file_size_bytes);
 
 /*
  * Opens or creates the file and recovers. ERR_CLUSTER, ERR_NODE, ERR_SHARD: of somebody else;
- * ERR_VERSION: newer format; ERR_SHORT: shorter than its header says; ERR_CHECKSUM: header rotten;
+ * ERR_VERSION: a format above format_max; ERR_SHORT: shorter than its header says; ERR_CHECKSUM:
+ * header rotten;
  * ERR_MAGIC; ERR_ARGUMENT: options; ERR_NO_MEMORY: the file is larger than the arena was made for;
  * ERR_SYNC; and medium_open's. `ret_recovery->note` then explains. Nothing is modified on an error.
  * What is found is made durable before this returns.
@@ -175,6 +179,11 @@ MUST_USE enum error log_set_aside(const struct log_options *options, struct log_
  * have. ERR_FULL: too many such files are there; and medium_move's. */
 MUST_USE enum error log_set_damaged_aside(const char *path, char *ret_name, size_t name_size,
                                           char *ret_note, size_t note_size);
+
+/* The format that the file's header states; log_raise states a later one, durable with the next
+ * persist. An older program does not open the file any more. */
+uint32_t log_format(const struct log *log);
+void log_raise(struct log *log, uint32_t format);
 
 struct medium *log_medium(struct log *log);
 

@@ -6,10 +6,10 @@
 #define POLLUX_PMEM_LOG_INTERNAL_H
 
 #include "base/check.h"
+#include "base/format.h"
 #include "base/limits.h"
 #include "pmem/log.h"
 
-#define LOG_FORMAT_VERSION      2u
 #define LOG_HEADER_COPY_OFFSET  2048u /* the second copy of the file header */
 #define LOG_HEADER_SIZE_BYTES   64u
 #define LOG_STATE_OFFSET        4096u
@@ -134,6 +134,7 @@ struct log {
     uint64_t lost_through_index; /* highest index that may have been lost; 0: none; or everything */
     uint32_t *units;             /* ring: index -> offset / RECORD_ALIGN_BYTES; that of 0 is 0 */
     uint64_t units_max;          /* records that fit at a time */
+    uint32_t format;             /* by the file's header */
     uint64_t birth;
     uint64_t start;       /* 0: none was noted */
     bool is_state_absent; /* of a journal: the opening found records and no hard state */
@@ -251,6 +252,7 @@ struct log_header_found {
     size_t file_bytes;    /* as the header states */
     size_t segment_bytes; /* as well; 0: one segment */
     uint64_t birth;       /* as well */
+    uint32_t format;      /* by its version */
     bool is_begun;        /* its hard state is durable: then all the rest may be written */
 };
 /* `note` is written on an error. */
@@ -259,10 +261,13 @@ MUST_USE enum error log_header_check(const struct medium *medium, const struct l
                                      size_t note_size);
 void log_header_write(struct medium *medium, const struct log_identity *identity,
                       const struct log_header_found *found);
+/* Writes the version of another format into both copies; durable with the next persist. */
+void log_header_raise(struct log *log, uint32_t format);
 
 /* One copy of a header. */
 struct log_header {
     uint32_t version;
+    uint32_t format; /* that has the version */
     struct log_identity identity;
     size_t file_bytes;
     size_t segment_bytes; /* 0: one segment */

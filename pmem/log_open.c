@@ -226,6 +226,7 @@ static enum error log_found(struct log *log, const struct log_options *options,
     ret_recovery->first_index = log->first_index;
     ret_recovery->last_index = log->last_index;
     ret_recovery->birth = log->birth;
+    ret_recovery->format = log->format;
     ret_recovery->term = log->term;
     ret_recovery->vote = log->vote;
     if (ret_recovery->is_reset || commit_index < options->snapshot_index)
@@ -296,6 +297,9 @@ static enum error layout_check(const struct log_options *options, const struct a
     log->data = medium_data(log->medium);
     log->seed = log_header_seed(&options->identity);
     log->birth = ret_header->birth;
+    if (ret_header->format < options->format)
+        ret_header->format = options->format;
+    log->format = ret_header->format;
     segments_layout(log, ret_header->file_bytes, ret_header->segment_bytes);
     return OK;
 }

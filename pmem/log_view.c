@@ -41,7 +41,7 @@ static void header_assume(struct log_view *view)
         file_bytes = LOG_FILE_BYTES_MAX;
     size_t segment_bytes = view->options.is_bank ? 0 : log_segment_size_bytes(file_bytes);
     state->is_header_lost = true;
-    state->version = LOG_FORMAT_VERSION;
+    state->version = format_versions(FORMAT_KNOWN)->log;
     state->identity = *view->options.identity;
     state->file_bytes = file_bytes;
     state->segment_bytes = log_segments_fit(file_bytes, segment_bytes) ? segment_bytes : 0;
@@ -61,10 +61,11 @@ static enum error header_refuse(const struct log_view *view, enum error error,
 {
     const char *path = view->options.path;
     if (error == ERR_VERSION)
-        snprintf(ret_note, VIEW_NOTE_BYTES,
-                 "%.200s: offset 8: format version %u, this program knows %u; use the program that "
-                 "belongs to the file",
-                 path, header->version, LOG_FORMAT_VERSION);
+        snprintf(
+            ret_note, VIEW_NOTE_BYTES,
+            "%.200s: offset 8: format version %u, this program knows %u to %u; use the program "
+            "that belongs to the file",
+            path, header->version, format_versions(0)->log, format_versions(FORMAT_KNOWN)->log);
     else if (error == ERR_RANGE)
         snprintf(ret_note, VIEW_NOTE_BYTES,
                  "%.200s: offset 32: %zu bytes in segments of %zu: no log of this version has that "

@@ -5,7 +5,7 @@
  *
  * Offset, size and meaning of each field:
  *    0  u64  magic
- *    8  u32  version
+ *    8  u32  version: of a format (base/format.h); raised in place as that of a log (header.c)
  *   12  u32  crc32c of the 64 bytes with this field zero
  *   16  u64  cluster
  *   24  u16  node
@@ -18,6 +18,7 @@
  * and words of our own header: that is a fresh file, begun again.
  */
 #include "base/crc32c.h"
+#include "base/format.h"
 #include "base/le.h"
 #include "pmem/snapshots_internal.h"
 
@@ -25,8 +26,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAGIC   UINT64_C(0x504e5358554c4c50) /* "PLLUXSNP" */
-#define VERSION SNAPSHOT_FORMAT_VERSION
+#define MAGIC UINT64_C(0x504e5358554c4c50) /* "PLLUXSNP" */
 
 #define AT_VERSION 8
 #define AT_CRC     12
@@ -44,16 +44,17 @@ struct whose {
     uint64_t wanted;
 };
 
-static void header_compose(const struct log_identity *identity, uint32_t slots, uint8_t *header)
+static void header_compose(const struct log_identity *identity, const struct snapshot_file *file,
+                           uint8_t *header)
 {
     memset(header, 0, SNAPSHOT_HEADER_SIZE_BYTES);
     le64_store(header, MAGIC);
-    le32_store(header + AT_VERSION, VERSION);
+    le32_store(header + AT_VERSION, format_versions(file->format)->snapshot);
     le64_store(header + AT_CLUSTER, identity->cluster_id);
     le16_store(header + AT_NODE, identity->node);
     le16_store(header + AT_SHARD, identity->shard);
     le32_store(header + AT_SLOT, SNAPSHOT_SLOT_BYTES);
-    le64_store(header + AT_SLOTS, slots);
+    le64_store(header + AT_SLOTS, file->slots);
     le32_store(header + AT_CRC, crc32c_around(header, SNAPSHOT_HEADER_SIZE_BYTES, AT_CRC));
 }
 
@@ -76,8 +77,8 @@ enum error snapshot_header_decode(const uint8_t *header, struct snapshot_header 
         return ERR_MAGIC;
     if (!is_whole(header))
         return ERR_CHECKSUM;
-    bool is_known =
-        ret_header->version == VERSION && le32_load(header + AT_SLOT) == SNAPSHOT_SLOT_BYTES;
+    bool is_known = format_of_snapshot(ret_header->version, FORMAT_KNOWN, &ret_header->format) &&
+                    le32_load(header + AT_SLOT) == SNAPSHOT_SLOT_BYTES;
     return is_known ? OK : ERR_VERSION;
 }
 
@@ -92,7 +93,7 @@ static bool is_absent(const uint8_t *record)
 static bool is_unfinished(const struct snapshot_file *file, const struct log_identity *identity)
 {
     uint8_t ours[SNAPSHOT_COMPLETION_OFFSET] = {0};
-    header_compose(identity, file->slots, ours);
+    header_compose(identity, file, ours);
     memcpy(ours + SNAPSHOT_HEADER_COPY_OFFSET, ours, SNAPSHOT_HEADER_SIZE_BYTES);
     for (size_t i = 0; i < sizeof(ours); i += 8) {
         uint64_t word = le64_load(file->data + i);
@@ -137,18 +138,25 @@ static enum error check_identity(const uint8_t *header, const struct snapshot_fi
     return OK;
 }
 
+static enum error check_version(const uint8_t *header, struct snapshot_file *file,
+                                uint32_t format_max, char *note, size_t note_size)
+{
+    uint32_t version = le32_load(header + AT_VERSION);
+    if (format_of_snapshot(version, format_max, &file->format) &&
+        le32_load(header + AT_SLOT) == SNAPSHOT_SLOT_BYTES)
+        return OK;
+    snprintf(note, note_size,
+             "%.160s: offset %d: format version %u, this program knows %u to %u; start the newer "
+             "program: the format was raised (pollux upgrade finish), and no older one reads it",
+             file->path, AT_VERSION, version, format_versions(0)->snapshot,
+             format_versions(format_max)->snapshot);
+    return ERR_VERSION;
+}
+
 static enum error check_layout(const uint8_t *header, const struct snapshot_file *file, char *note,
                                size_t note_size)
 {
-    uint32_t version = le32_load(header + AT_VERSION);
     uint64_t slots = le64_load(header + AT_SLOTS);
-    if (version != VERSION || le32_load(header + AT_SLOT) != SNAPSHOT_SLOT_BYTES) {
-        snprintf(
-            note, note_size,
-            "%.160s: offset %d: format version %u, this program knows %u; start the newer program",
-            file->path, AT_VERSION, version, VERSION);
-        return ERR_VERSION;
-    }
     if (slots > file->slots) {
         snprintf(note, note_size,
                  "%.160s: offset %d: the header says %" PRIu64 " blocks, the file has room for %u; "
@@ -162,16 +170,43 @@ static enum error check_layout(const uint8_t *header, const struct snapshot_file
 void snapshot_header_write(const struct snapshot_file *file, const struct log_identity *identity)
 {
     uint8_t header[SNAPSHOT_HEADER_SIZE_BYTES];
-    header_compose(identity, file->slots, header);
+    header_compose(identity, file, header);
     medium_write(file->medium, 0, header, sizeof(header));
     medium_write(file->medium, SNAPSHOT_HEADER_COPY_OFFSET, header, sizeof(header));
 }
 
-enum error snapshot_header_check(struct snapshot_file *file, const struct log_identity *identity,
-                                 bool *ret_is_fresh, char *note, size_t note_size)
+/* Of the copies that are whole, the one of the higher version; else any. */
+static const uint8_t *newest_copy(const uint8_t *data)
 {
+    const uint8_t *copy = data + SNAPSHOT_HEADER_COPY_OFFSET;
+    if (!is_whole(data))
+        return copy;
+    bool is_newer = is_whole(copy) && le32_load(copy + AT_VERSION) > le32_load(data + AT_VERSION);
+    return is_newer ? copy : data;
+}
+
+void snapshot_header_raise(struct snapshot_file *file, uint32_t format)
+{
+    uint8_t header[SNAPSHOT_HEADER_SIZE_BYTES];
+    memcpy(header, newest_copy(file->data), sizeof(header));
+    if (format <= file->format || !is_whole(header))
+        return; /* or both copies have rotted since the start: the next one tells */
+    file->format = format;
+    le32_store(header + AT_VERSION, format_versions(format)->snapshot);
+    le32_store(header + AT_CRC, crc32c_around(header, sizeof(header), AT_CRC));
+    for (size_t at = 0; at <= SNAPSHOT_HEADER_COPY_OFFSET; at += SNAPSHOT_HEADER_COPY_OFFSET) {
+        if (is_whole(file->data + at))
+            medium_write_word(file->medium, at + AT_VERSION, le64_load(header + AT_VERSION));
+    }
+}
+
+enum error snapshot_header_check(struct snapshot_file *file,
+                                 const struct snapshots_options *options, bool *ret_is_fresh,
+                                 char *note, size_t note_size)
+{
+    const struct log_identity *identity = &options->identity;
     const uint8_t *copy = file->data + SNAPSHOT_HEADER_COPY_OFFSET;
-    const uint8_t *header = is_whole(file->data) ? file->data : copy;
+    const uint8_t *header = newest_copy(file->data);
 
     if (!is_whole(header) && !is_unfinished(file, identity))
         return refuse_rotten(file, note, note_size);
@@ -183,7 +218,9 @@ enum error snapshot_header_check(struct snapshot_file *file, const struct log_id
                  file->path, SNAPSHOT_HEADER_COPY_OFFSET);
     if (!is_whole(header))
         return OK;
-    enum error error = check_layout(header, file, note, note_size);
+    enum error error = check_version(header, file, options->format_max, note, note_size);
+    if (error == OK)
+        error = check_layout(header, file, note, note_size);
     if (error == OK)
         error = check_identity(header, file, identity, note, note_size);
     if (error != OK)

@@ -33,9 +33,10 @@ static enum error snapshot_header_take(struct snapshot_view *view, const uint8_t
         view->identity = headers[i].identity;
         if (view->header_errors[i] == ERR_VERSION) {
             snprintf(ret_note, VIEW_NOTE_BYTES,
-                     "%.200s: offset 8: format version %u, this program knows %u; use the program "
-                     "that belongs to the file",
-                     view->path, headers[i].version, SNAPSHOT_FORMAT_VERSION);
+                     "%.200s: offset 8: format version %u, this program knows %u to %u; use the "
+                     "program that belongs to the file",
+                     view->path, headers[i].version, format_versions(0)->snapshot,
+                     format_versions(FORMAT_KNOWN)->snapshot);
             return ERR_VERSION;
         }
         if (view->header_errors[i] == OK && headers[i].slots <= UINT32_MAX) {
@@ -51,7 +52,7 @@ static enum error snapshot_header_take(struct snapshot_view *view, const uint8_t
         return view->header_errors[0];
     }
     view->is_header_lost = true;
-    view->version = SNAPSHOT_FORMAT_VERSION;
+    view->version = format_versions(FORMAT_KNOWN)->snapshot;
     view->identity = *identity;
     view->slots = slots_of_file(view->reader->size_bytes);
     return OK;

@@ -79,6 +79,7 @@ static bool job_take(struct snapshots *snapshots)
     worker->checked_crc = 0;
     /* Nothing of the file is needed any more. Where this fails, nothing becomes durable. */
     (void)!medium_map_again(job_file(snapshots)->medium);
+    snapshot_header_raise(job_file(snapshots), snapshots->job.format);
     medium_write(job_file(snapshots)->medium, SNAPSHOT_COMPLETION_OFFSET, nothing, sizeof(nothing));
     persist(snapshots);
     return true;

@@ -85,6 +85,12 @@ enum error snapshots_read_block(struct snapshots *snapshots, uint64_t generation
     return OK;
 }
 
+void snapshots_raise(struct snapshots *snapshots, uint32_t format)
+{
+    if (format > snapshots->format)
+        snapshots->format = format;
+}
+
 enum error snapshots_begin(struct snapshots *snapshots, const struct snapshot_info *info,
                            bool is_install)
 {
@@ -94,7 +100,8 @@ enum error snapshots_begin(struct snapshots *snapshots, const struct snapshot_in
     CHECK(snapshots->phase == SNAPSHOT_LANE_IDLE);
     uint32_t target = snapshots_target(snapshots);
     snapshots->files[target].info.generation = 0;
-    snapshots->job = (struct snapshot_job){.file = target, .is_install = is_install, .info = *info};
+    snapshots->job = (struct snapshot_job){
+        .file = target, .format = snapshots->format, .is_install = is_install, .info = *info};
     snapshots->job.info.generation = ++snapshots->generation_last;
     snapshots->phase = is_install ? SNAPSHOT_LANE_INSTALLING : SNAPSHOT_LANE_WRITING;
     snapshots->fill_bytes = 0;

@@ -46,6 +46,7 @@ struct snapshots_options {
     /* Of a file to be created: snapshots_file_bytes. An existing file keeps its size. */
     size_t size_bytes;
     struct log_identity identity;
+    uint32_t format_max; /* as log_options */
 };
 
 /* Which snapshot this is, on every node. */
@@ -117,6 +118,9 @@ void snapshots_close(struct snapshots *snapshots);
  * After these the file is empty, the other one untouched, and the next snapshot may begin.
  */
 void snapshots_poll(struct snapshots *snapshots, struct snapshots_progress *ret_progress);
+
+/* The next snapshot states this format in the header of its file (base/format.h). */
+void snapshots_raise(struct snapshots *snapshots, uint32_t format);
 
 /* The two snapshots that are complete and not known to be rotten. False: there is none. */
 bool snapshots_newest(const struct snapshots *snapshots, struct snapshot_info *ret_info);

@@ -8,6 +8,7 @@
 #define POLLUX_PMEM_SNAPSHOTS_INTERNAL_H
 
 #include "base/check.h"
+#include "base/format.h"
 #include "pmem/snapshot_thread_internal.h"
 #include "pmem/snapshots.h"
 
@@ -33,6 +34,7 @@ struct snapshot_file {
     struct medium *medium;
     const uint8_t *data;
     uint32_t slots;            /* that the file has */
+    uint32_t format;           /* by its header; the worker's once the thread runs */
     uint32_t slots_writable;   /* that a new snapshot may use */
     struct snapshot_info info; /* lane only; generation 0: empty */
 };
@@ -46,6 +48,7 @@ struct snapshot_handover {
 
 struct snapshot_job {
     uint32_t file;
+    uint32_t format; /* that the file is of from this job on, or a later one */
     bool is_install;
     struct snapshot_info info; /* an install: complete; else label and generation */
 };
@@ -90,6 +93,7 @@ struct snapshots {
     enum snapshot_lane_phase phase;
     enum error abandon_error; /* ABANDONING: why, OK: the caller wanted it */
     bool has_sync_failed;
+    uint32_t format; /* of the snapshots to come */
     uint64_t generation_last;
     uint64_t job_last;
     uint32_t fill_bytes; /* of the block that is being filled */
@@ -128,18 +132,20 @@ static inline size_t snapshot_slot_offset(uint32_t number)
  * ERR_VERSION. */
 struct snapshot_header {
     uint32_t version;
+    uint32_t format; /* that has the version */
     struct log_identity identity;
     uint64_t slots;
 };
-#define SNAPSHOT_FORMAT_VERSION 1u
 MUST_USE enum error snapshot_header_decode(const uint8_t *header,
                                            struct snapshot_header *ret_header);
 /* Whose the file is, and how many slots it has (file->slots; before: how many it
  * has room for). Writes nothing. `note` is left as it is when there is nothing to tell. */
 MUST_USE enum error snapshot_header_check(struct snapshot_file *file,
-                                          const struct log_identity *identity, bool *ret_is_fresh,
-                                          char *note, size_t note_size);
+                                          const struct snapshots_options *options,
+                                          bool *ret_is_fresh, char *note, size_t note_size);
 void snapshot_header_write(const struct snapshot_file *file, const struct log_identity *identity);
+/* As log_header_raise. */
+void snapshot_header_raise(struct snapshot_file *file, uint32_t format);
 
 /* snapshot_block.c: one block, one completion record. */
 

@@ -102,11 +102,11 @@ static enum error damaged_set_aside(const struct snapshot_file *file, char *note
 
 /* What a start must know of a file: the headers. The completion record may be damaged, but its page
  * must be one that the device can read, for the next one is written there. */
-static enum error file_check(struct snapshot_file *file, const struct log_identity *identity,
+static enum error file_check(struct snapshot_file *file, const struct snapshots_options *options,
                              bool *ret_is_fresh, char *note, size_t note_size)
 {
     size_t offset;
-    enum error error = snapshot_header_check(file, identity, ret_is_fresh, note, note_size);
+    enum error error = snapshot_header_check(file, options, ret_is_fresh, note, note_size);
     (void)recovery_is_zero(file->data, SNAPSHOT_COMPLETION_OFFSET, SNAPSHOT_SLOTS_OFFSET);
     if (!medium_is_unreadable(file->medium, &offset))
         return error;
@@ -124,7 +124,7 @@ static enum error file_begin(const struct snapshots_options *options, uint32_t n
     char note[sizeof(ret_recovery->note)] = "";
     enum error error = snapshot_file_open(options, number, file, note, sizeof(note));
     if (error == OK)
-        error = file_check(file, &options->identity, ret_is_fresh, note, sizeof(note));
+        error = file_check(file, options, ret_is_fresh, note, sizeof(note));
     bool is_damaged = file->medium != NULL && (error == ERR_MAGIC || error == ERR_CHECKSUM ||
                                                error == ERR_SHORT || error == ERR_IO);
     if (is_damaged || error == ERR_SHORT) {
@@ -136,7 +136,7 @@ static enum error file_begin(const struct snapshots_options *options, uint32_t n
         if (error == OK)
             error = snapshot_file_open(options, number, file, why, sizeof(why));
         if (error == OK)
-            error = file_check(file, &options->identity, ret_is_fresh, why, sizeof(why));
+            error = file_check(file, options, ret_is_fresh, why, sizeof(why));
         if (error != OK && why[0] != '\0')
             memcpy(note, why, sizeof(note));
         ret_recovery->is_damaged = true;

@@ -61,13 +61,17 @@ static enum error check_room(const struct raft *raft, const struct raft_append_p
     return runs <= raft->trail.runs_max ? OK : ERR_FULL;
 }
 
-static enum error check_configurations(const struct raft_entry *entries, uint32_t entry_count)
+/* A configuration of a format that this node does not know is none that it could follow. */
+static enum error check_configurations(const struct raft *raft, const struct raft_entry *entries,
+                                       uint32_t entry_count)
 {
     for (uint32_t i = 0; i < entry_count; i++) { /* APPEND_ENTRIES_MAX */
         struct raft_configuration configuration;
-        if (entries[i].kind == RAFT_ENTRY_CONFIGURATION &&
-            raft_configuration_decode(entries[i].payload, entries[i].size_bytes, &configuration) !=
-                OK)
+        if (entries[i].kind != RAFT_ENTRY_CONFIGURATION)
+            continue;
+        if (raft_configuration_decode(entries[i].payload, entries[i].size_bytes, &configuration) !=
+                OK ||
+            configuration.format > raft->options.format_max)
             return ERR_RANGE;
     }
     return OK;
@@ -100,7 +104,7 @@ enum error raft_check_append_request(struct raft *raft, const struct raft_messag
     CHECK(count == 0 || entries != NULL);
     enum error error = check_terms(message, entries);
     if (error == OK)
-        error = check_configurations(entries, count);
+        error = check_configurations(raft, entries, count);
     if (error != OK)
         return error;
     if (message->term < raft->hard_state.term)

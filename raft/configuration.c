@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define CONFIGURATION_VERSION RAFT_CONFIGURATION_VERSION
-
 #define FLAG_STAYS_LEARNER 1
 #define FLAG_LEAVES        2
 
@@ -85,7 +83,8 @@ static bool is_half_good(uint32_t half)
 
 enum error raft_configuration_check(const struct raft_configuration *configuration)
 {
-    if (configuration->cluster == 0 || configuration->slot_count > RAFT_MEMBERS_MAX)
+    if (configuration->cluster == 0 || configuration->slot_count > RAFT_MEMBERS_MAX ||
+        configuration->format > FORMAT_KNOWN)
         return ERR_RANGE;
     for (uint32_t slot = 0; slot < configuration->slot_count; slot++) {
         if (!is_free(&configuration->members[slot]) && check_member(configuration, slot) != OK)
@@ -105,8 +104,9 @@ size_t raft_configuration_encode(const struct raft_configuration *configuration,
 {
     CHECK(configuration->slot_count <= RAFT_MEMBERS_MAX);
     memset(bytes, 0, RAFT_CONFIGURATION_HEAD_BYTES);
-    bytes[0] = CONFIGURATION_VERSION;
+    bytes[0] = format_versions(configuration->format)->configuration;
     bytes[1] = (uint8_t)configuration->slot_count;
+    le16_store(bytes + 2, configuration->format);
     le32_store(bytes + 4, configuration->number);
     le64_store(bytes + 8, configuration->cluster);
     le64_store(bytes + 16, configuration->era);
@@ -141,13 +141,17 @@ static void decode_member(const uint8_t *bytes, struct raft_member *member)
 enum error raft_configuration_decode(const uint8_t *bytes, size_t size_bytes,
                                      struct raft_configuration *ret_configuration)
 {
-    if (size_bytes < RAFT_CONFIGURATION_HEAD_BYTES || bytes[0] != CONFIGURATION_VERSION ||
-        bytes[1] > RAFT_MEMBERS_MAX ||
+    if (size_bytes < RAFT_CONFIGURATION_HEAD_BYTES)
+        return ERR_RANGE;
+    if (le16_load(bytes + 2) > FORMAT_KNOWN)
+        return ERR_VERSION;
+    if (bytes[1] > RAFT_MEMBERS_MAX ||
         size_bytes !=
             RAFT_CONFIGURATION_HEAD_BYTES + (size_t)bytes[1] * RAFT_CONFIGURATION_MEMBER_BYTES)
         return ERR_RANGE;
     struct raft_configuration made = {.slot_count = bytes[1],
                                       .number = le32_load(bytes + 4),
+                                      .format = le16_load(bytes + 2),
                                       .cluster = le64_load(bytes + 8),
                                       .era = le64_load(bytes + 16)};
     for (uint32_t slot = 0; slot < made.slot_count; slot++)
@@ -159,7 +163,7 @@ enum error raft_configuration_decode(const uint8_t *bytes, size_t size_bytes,
     uint8_t again[RAFT_CONFIGURATION_BYTES_MAX];
     raft_configuration_encode(&made, again);
     if (memcmp(again, bytes, size_bytes) != 0)
-        return ERR_RANGE; /* something where zeros belong */
+        return ERR_RANGE; /* another version, or something where zeros belong */
     *ret_configuration = made;
     return OK;
 }
@@ -268,6 +272,7 @@ bool raft_configuration_may_follow(const struct raft_configuration *before,
 {
     if (raft_configuration_check(after) != OK || before->cluster != after->cluster ||
         before->era != after->era || after->number < before->number ||
+        after->format < before->format || after->format > before->format + 1 ||
         !keep_their_slots(before, after))
         return false;
     struct raft_halves was = raft_configuration_halves(before);

@@ -14,14 +14,16 @@
  *
  * Encoded, little endian: a head of 24 bytes, then 40 bytes for each slot.
  *
- *   0  1  version, 3             0   8  birth, 0: the slot is free
+ *   0  1  version, 3 or 4        0   8  birth, 0: the slot is free
  *   1  1  slot_count             8   2  node id
- *   2  2  zero                   10  1  membership
+ *   2  2  format                 10  1  membership
  *   4  4  number                 11  1  flags (1: a learner that stays one, 2: leaves)
  *   8  8  cluster                12  2  zero
  *   16 8  era                    14  2  UDP port
  *                                16 16  address, IPv6 or an IPv4-mapped one
  *                                32  8  zero
+ *
+ * The version is that of the format (base/format.h).
  *
  * Owner: the caller. Pure.
  */
@@ -29,6 +31,7 @@
 #define POLLUX_RAFT_CONFIGURATION_H
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/limits.h"
 
 #include <stdbool.h>
@@ -36,8 +39,6 @@
 #include <stdint.h>
 
 #define RAFT_SLOT_NONE UINT32_MAX
-/* The first byte of an encoded configuration. */
-#define RAFT_CONFIGURATION_VERSION 3
 
 /* A storage, and the node that has it. */
 struct raft_storage {
@@ -69,6 +70,7 @@ struct raft_configuration {
     uint64_t cluster; /* random, drawn when the cluster formed; 0: it has not formed */
     uint64_t era;     /* rises where a cluster is put together anew by hand */
     uint32_t number;  /* of the operator's last change that it follows; never falls */
+    uint16_t format;  /* in force once the record is committed, at most FORMAT_KNOWN; never falls */
     uint32_t slot_count;
     struct raft_member members[RAFT_MEMBERS_MAX];
 };
@@ -90,7 +92,8 @@ MUST_USE enum error raft_configuration_check(const struct raft_configuration *co
 /* Writes at most RAFT_CONFIGURATION_BYTES_MAX; returns how many. */
 size_t raft_configuration_encode(const struct raft_configuration *configuration, uint8_t *bytes);
 
-/* ERR_RANGE: not exactly what raft_configuration_encode makes of a good configuration. */
+/* ERR_VERSION: of a format that this program does not know. ERR_RANGE: not exactly what
+ * raft_configuration_encode makes of a good configuration. */
 MUST_USE enum error raft_configuration_decode(const uint8_t *bytes, size_t size_bytes,
                                               struct raft_configuration *ret_configuration);
 
@@ -117,8 +120,9 @@ void raft_configuration_leave_joint(const struct raft_configuration *joint,
                                     struct raft_configuration *ret_configuration);
 
 /*
- * Whether a leader may replace `before` by `after`: of one cluster, of no lower number, no member
- * in another's slot, and either the voters are the same, or one half of one is a half of the other.
+ * Whether a leader may replace `before` by `after`: of one cluster, of no lower number, of the same
+ * format or the next one, no member in another's slot, and either the voters are the same, or one
+ * half of one is a half of the other.
  */
 bool raft_configuration_may_follow(const struct raft_configuration *before,
                                    const struct raft_configuration *after);

@@ -92,7 +92,10 @@ enum error raft_check_reconfigure(const struct raft *raft,
         return ERR_BUSY;
     if (raft->trail.last_index >= INDEX_MAX)
         return ERR_FULL;
-    return raft_configuration_may_follow(&raft->configuration, configuration) ? OK : ERR_ARGUMENT;
+    return configuration->format <= raft->options.format_max &&
+                   raft_configuration_may_follow(&raft->configuration, configuration)
+               ? OK
+               : ERR_ARGUMENT;
 }
 
 static void append_own(struct raft *raft, const struct raft_configuration *configuration)

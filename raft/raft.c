@@ -121,8 +121,11 @@ enum error raft_restore_entry(struct raft *raft, uint64_t index, uint64_t term)
 enum error raft_restore_configuration(struct raft *raft, const uint8_t *payload, size_t size_bytes)
 {
     struct raft_configuration configuration;
-    if (raft_configuration_decode(payload, size_bytes, &configuration) != OK)
-        return ERR_RANGE;
+    enum error error = raft_configuration_decode(payload, size_bytes, &configuration);
+    if (error == OK && configuration.format > raft->options.format_max)
+        error = ERR_VERSION;
+    if (error != OK)
+        return error;
     if (raft->trail.last_index > raft->configuration_index) /* else a snapshot has brought it */
         raft_append_configuration(raft, &configuration, raft->trail.last_index);
     return OK;

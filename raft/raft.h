@@ -159,6 +159,8 @@ struct raft_options {
     uint32_t append_size_bytes_soft;  /* bytes a message; one larger record still goes alone */
     uint32_t inflight_max;   /* unacknowledged append messages a peer: 1 to RAFT_INFLIGHT_MAX */
     uint32_t trail_runs_max; /* runs of equal terms the trail can hold */
+    uint32_t format_max;     /* the newest format that this node knows: a configuration of a later
+                                one is refused */
     uint64_t seed;
     struct raft_record_sizes sizes;
     /* Told of every step (raft/trace.h); NULL: nobody. Must not call back into raft. */
@@ -298,7 +300,8 @@ MUST_USE enum error raft_init(void *memory, const struct raft_options *options,
  */
 MUST_USE enum error raft_restore_entry(struct raft *raft, uint64_t index, uint64_t term);
 
-/* The record that was restored last is this configuration. ERR_RANGE: it is none. */
+/* The record that was restored last is this configuration. ERR_RANGE: it is none. ERR_VERSION: of a
+ * format that this node does not know. */
 MUST_USE enum error raft_restore_configuration(struct raft *raft, const uint8_t *payload,
                                                size_t size_bytes);
 

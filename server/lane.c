@@ -122,6 +122,7 @@ enum error lane_open(const struct lane_options *options, uint64_t now_ns, struct
     lane->lane_count = options->lane_count;
     lane->shard_count = options->shard_count;
     lane->cluster_id = options->replicas[0].cluster_id;
+    lane->format_max = options->replicas[0].raft.format_max;
     lane->shared.now_ns = now_ns;
     memset(lane->place_of, LANE_NOWHERE, sizeof(lane->place_of));
     enum error error = open_parts(lane, options, ret_report);

@@ -34,9 +34,8 @@ static void receive_packet(struct lane *lane, uint32_t place, const struct addre
 {
     struct replica *replica = lane->replicas[place];
     uint8_t type = packet->header.type;
-    bool is_from_peer = type == WIRE_RAFT || type == WIRE_FORWARD || type == WIRE_SNAPSHOT ||
-                        type == WIRE_STORAGE || type == WIRE_START || type == WIRE_PRESENCE ||
-                        (type == WIRE_MISSING && packet->header.sender != 0);
+    bool is_from_peer =
+        wire_type_is_between_nodes(type) || (type == WIRE_MISSING && packet->header.sender != 0);
     /* A presence says at which address its sender is. */
     if (is_from_peer && type != WIRE_PRESENCE &&
         !replica_is_peer(replica, from, packet->header.sender)) {
@@ -44,7 +43,10 @@ static void receive_packet(struct lane *lane, uint32_t place, const struct addre
         replica_note_address(replica, from, packet->header.sender);
         return;
     }
-    struct replica_message message = {.from = *from, .type = type};
+    struct replica_message message = {.from = *from,
+                                      .type = type,
+                                      .version = packet->header.version,
+                                      .known = packet->header.known};
     message.sender = is_from_peer ? packet->header.sender : 0;
     struct reassembly *reassembly = is_from_peer ? lane->from_peers : lane->from_clients;
     enum error error = reassembly_add(reassembly, from, packet, lane->shared.now_ns, &message.body);
@@ -78,7 +80,7 @@ static void note_packet_error(struct lane *lane, const struct dp_datagram *datag
     struct obstacle obstacle = {.node = peer};
     if (error == ERR_VERSION) {
         obstacle.kind = OBSTACLE_VERSION;
-        obstacle.here = WIRE_VERSION;
+        obstacle.here = format_versions(lane->format_max)->packet;
         obstacle.there = wire_packet_version(packet);
     } else {
         obstacle.kind = OBSTACLE_CLUSTER_NAME;
@@ -107,13 +109,29 @@ static bool hand_over(struct lane *lane, const struct dp_datagram *datagram)
     return true;
 }
 
+/* A node that shall know fewer formats than its program does reads what such a program reads. */
+static enum error decode(const struct lane *lane, const struct dp_datagram *datagram,
+                         struct wire_packet *ret_packet)
+{
+    struct wire_packet packet;
+    enum error error = wire_packet_decode(span_of(datagram->data, datagram->size_bytes),
+                                          &lane->shared.keys, lane->cluster_id, &packet);
+    if (error != OK)
+        return error;
+    if (packet.header.version > format_versions(lane->format_max)->packet)
+        return ERR_VERSION;
+    if (packet.header.type == WIRE_FORMAT && lane->format_max == 0)
+        return ERR_TYPE;
+    *ret_packet = packet;
+    return OK;
+}
+
 void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
 {
     if (hand_over(lane, datagram))
         return;
     struct wire_packet packet;
-    enum error error = wire_packet_decode(span_of(datagram->data, datagram->size_bytes),
-                                          &lane->shared.keys, lane->cluster_id, &packet);
+    enum error error = decode(lane, datagram, &packet);
     if (error != OK) {
         count_packet_error(&lane->counters, error);
         note_packet_error(lane, datagram, error);

@@ -43,13 +43,14 @@ struct lane_thread {
     uint64_t told_installed[SHARDS_MAX];
     bool told_lack[SHARDS_MAX];
     uint64_t told_damage[SHARDS_MAX]; /* records and blocks */
-    uint64_t told_neighbours; /* changes */
+    uint64_t told_neighbours;         /* changes */
     uint64_t tell_neighbour_ns;
     uint64_t told_set_back[SHARDS_MAX];
     uint64_t told_peer_set_back[SHARDS_MAX];
     uint64_t told_strangers[SHARDS_MAX][(VOTER_ID_MAX + 63) / 64]; /* by node id: told once */
     uint8_t told_member[SHARDS_MAX];
     bool told_formed[SHARDS_MAX];
+    uint16_t told_format[SHARDS_MAX];
     struct raft_formation_state told_formation[SHARDS_MAX];
     uint64_t sync_ns;        /* written by the thread before `opened` */
     uint64_t leave_ns;       /* written by the main thread before is_stopping */
@@ -195,6 +196,18 @@ static void tell_formed(struct lane_thread *thread, uint32_t at, const struct re
                      .kind = LOG_EVENT_FORMED, .shard = replica_shard(replica), .value = formed});
 }
 
+/* At a start it is no news. */
+static void tell_format(struct lane_thread *thread, uint32_t at, const struct replica *replica)
+{
+    uint16_t format = replica_format(replica);
+    bool is_news = thread->told[at].birth != 0 && thread->told_format[at] != format;
+    thread->told_format[at] = format;
+    if (is_news)
+        tell(thread, &(struct log_event){.kind = LOG_EVENT_FORMAT,
+                                         .shard = replica_shard(replica),
+                                         .value = format});
+}
+
 /* While nodes start one after the other, a few attempts are in vain. */
 static void tell_formation(struct lane_thread *thread, uint32_t at, const struct replica *replica,
                            const struct raft_status *status)
@@ -237,6 +250,7 @@ static void tell_changes(struct lane_thread *thread, uint32_t at)
         tell(thread, &event);
     }
     tell_member(thread, at, replica, &status);
+    tell_format(thread, at, replica);
     *told = status;
     tell_formation(thread, at, replica, &status);
     tell_formed(thread, at, replica);

@@ -300,6 +300,14 @@ static void write_neighbour(const struct log_event *event, uint16_t node)
                    node, ip, before, after, (unsigned long)event->value);
 }
 
+static void write_format(unsigned long format, unsigned shard, uint16_t node)
+{
+    log_event_line("info",
+                   "format node=%u shard=%u format=%lu: the format was raised; an older program "
+                   "opens the files of this shard no more",
+                   node, shard, format);
+}
+
 void log_event_write(const struct log_event *event, uint16_t node)
 {
     unsigned long term = (unsigned long)event->term;
@@ -318,8 +326,7 @@ void log_event_write(const struct log_event *event, uint16_t node)
         write_member(event, node);
         return;
     case LOG_EVENT_FORMED:
-        log_event_line("info", "formed node=%u shard=%u cluster=%016lx", node, event->shard,
-                       (unsigned long)event->value);
+        log_event_line("info", "formed node=%u shard=%u cluster=%016lx", node, shard, value);
         return;
     case LOG_EVENT_FORMATION:
         write_formation(event, node);
@@ -349,6 +356,9 @@ void log_event_write(const struct log_event *event, uint16_t node)
     case LOG_EVENT_SET_BACK:
     case LOG_EVENT_PEER_SET_BACK:
         write_set_back(event, node);
+        return;
+    case LOG_EVENT_FORMAT:
+        write_format(value, shard, node);
         return;
     case LOG_EVENT_OTHER_CLUSTER:
     case LOG_EVENT_OTHER_ERA:

@@ -32,6 +32,7 @@ enum log_event_kind {
     LOG_EVENT_SET_BACK,           /* of this node's storage; `finding` */
     LOG_EVENT_PEER_SET_BACK,      /* of a peer's storage; `finding` */
     LOG_EVENT_OTHER_CLUSTER,      /* `leader` is the peer, `value` its cluster, `term` ours */
+    LOG_EVENT_FORMAT,             /* value: the format that is in force from now on */
     LOG_EVENT_OTHER_ERA,          /* the same of the eras */
     LOG_EVENT_LACKS_CAPACITY,     /* a limit is above this node's capacity; value: the shards */
     LOG_EVENT_NEIGHBOUR,          /* an address has another MAC; value: how often since the start */

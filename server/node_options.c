@@ -37,6 +37,7 @@ static void fill_raft(const struct config *config, uint64_t seed, struct replica
         .append_size_bytes_soft = APPEND_SIZE_BYTES_SOFT,
         .inflight_max = 64,
         .trail_runs_max = 65536,
+        .format_max = FORMAT_KNOWN,
         .seed = seed,
     };
     for (uint32_t i = 0; i < config->peer_count; i++) {

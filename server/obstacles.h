@@ -23,7 +23,7 @@
       "polluxd",                                                                                   \
       "the two would apply one log to different effect: nothing of the peer counts")               \
     X(VERSION, "version", "the version of polluxd",                                                \
-      "the peer's packets have another format and are dropped")                                    \
+      "the peer's packets are of a format that this program does not know, and are dropped")       \
     X(CLUSTER_NAME, "cluster_name", "[cluster] name",                                              \
       "the peer belongs to a cluster of another name (the values are checksums of the names)")     \
     X(ADDRESS, "address", "[peers]",                                                               \

@@ -37,6 +37,8 @@ static void replica_fill_options(struct replica *replica, const struct replica_o
                                                  .interval_ns = options->transfer_interval_ns});
     replica->next_message_id = options->engine.incarnation;
     replica->options.snapshots.identity = options->log.identity;
+    replica->options.snapshots.format_max = options->raft.format_max;
+    replica->options.log.format_max = options->raft.format_max;
     replica_fill_journal_options(replica);
 }
 
@@ -126,6 +128,14 @@ static enum error open_raft(struct replica *replica, const struct snapshot_info 
     restore_begin(replica, &restored);
     replica_snapshot_configuration(replica, snapshot, &restored.configuration,
                                    &restored.configuration_index);
+    if (restored.configuration.format > replica->options.raft.format_max) {
+        snprintf(
+            ret_reason, reason_size,
+            "%.160s: the snapshot is of format %u, this program knows %u; start the newer program",
+            replica->options.snapshots.path, restored.configuration.format,
+            replica->options.raft.format_max);
+        return ERR_VERSION;
+    }
     if (restored.hard_state.term < restored.term_before)
         restored.hard_state = (struct raft_hard_state){.term = restored.term_before};
     void *memory = arena_take(&shared->arena, raft_size(&replica->options.raft), 64);
@@ -155,6 +165,7 @@ static enum error replica_open_parts(struct replica *replica, char *ret_reason, 
     error = open_raft(replica, &snapshot, ret_reason, reason_size);
     if (error != OK)
         return error;
+    replica_open_formats(replica);
     error = replica_open_journal(replica, ret_reason, reason_size);
     if (error != OK)
         return error;

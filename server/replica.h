@@ -34,7 +34,8 @@ struct replica_kept {
 struct replica_options {
     uint16_t shard;
     uint64_t cluster_id;
-    struct raft_options raft;     /* `sizes` is filled by the replica */
+    struct raft_options raft;     /* `sizes` is filled by the replica; its format_max is that of
+                                     the files, too */
     struct engine_options engine; /* `sink`, `self`, `node_count`, and everything about the journal
                                      and pending writes are filled by the replica; a pending_max
                                      that is not 0 and below what the journal can hold stays */
@@ -62,7 +63,8 @@ struct replica_options {
     X(era)                                                                                         \
     X(raft_range)                                                                                  \
     X(outbox_full)                                                                                 \
-    X(no_room)
+    X(no_room)                                                                                     \
+    X(format)
 
 struct replica_counters {
     uint64_t raft_rx;
@@ -135,6 +137,8 @@ const struct replica_recovery *replica_recovery(const struct replica *replica);
 /* The cluster that the storage belongs to by a committed configuration, where its identity does not
  * say so yet and shall (pmem/identity.h); 0: there is none. */
 uint64_t replica_formed(const struct replica *replica);
+/* The format in force for this storage: of its file, or of a committed configuration. */
+uint16_t replica_format(const struct replica *replica);
 /* The node joins a cluster, or its storages have belonged to one: it forms none. */
 bool replica_forms_none(const struct replica *replica);
 /* What was found of this node's storage, and last of a peer's: that it was set back. node 0:
@@ -193,6 +197,8 @@ struct replica_message {
     struct address from;
     uint16_t sender; /* voter id; 0: a client */
     uint8_t type;    /* enum wire_type */
+    uint8_t version; /* of its packets; 0: not told */
+    uint8_t known;   /* format that its sender says it knows; 0: it does not say */
     struct span body;
     uint64_t begun_ns; /* when its first piece came */
 };

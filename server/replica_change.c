@@ -10,6 +10,7 @@ static_assert((int)WANTED_ADD == WIRE_CHANGE_ADD, "actions are told by value");
 static_assert((int)WANTED_PROMOTE == WIRE_CHANGE_PROMOTE, "actions are told by value");
 static_assert((int)WANTED_REMOVE == WIRE_CHANGE_REMOVE, "actions are told by value");
 static_assert((int)WANTED_UPDATE == WIRE_CHANGE_UPDATE, "actions are told by value");
+static_assert((int)WANTED_RAISE == WIRE_CHANGE_RAISE, "actions are told by value");
 static_assert((int)WANTED_DONE == WIRE_STEP_NONE, "steps are told by value");
 static_assert((int)WANTED_HAND_OVER == WIRE_STEP_HAND_OVER, "steps are told by value");
 static_assert((int)WANTED_LACK_QUORUM == WIRE_STEP_LACK_QUORUM, "steps are told by value");
@@ -75,6 +76,7 @@ static enum wire_status make_change(struct replica *replica, const struct wire_c
         wanted_edit(&wanted, &(struct wanted_change){.action = (enum wanted_action)change->action,
                                                      .after = change->after,
                                                      .is_forced = change->is_forced,
+                                                     .format = change->format,
                                                      .node = {.id = change->node,
                                                               .is_learner = change->is_learner,
                                                               .address = change->address}});
@@ -89,6 +91,11 @@ static enum wire_status make_change(struct replica *replica, const struct wire_c
     }
     struct wanted_known known;
     replica_know(replica, &wanted, &known);
+    if (wanted.format > replica->formats.configured &&
+        !wanted_may_raise(raft_configuration_of(replica->raft, &index), &known)) {
+        replica_ask_formats(replica);
+        return WIRE_STATUS_PENDING;
+    }
     if (change->is_forced)
         known.heard = UINT32_MAX;
     else if (change->action == WIRE_CHANGE_REMOVE &&

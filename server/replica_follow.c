@@ -73,6 +73,7 @@ void replica_know(const struct replica *replica, const struct wanted *wanted,
         if (newcomer != NULL && !replica_is_foreign(replica, newcomer))
             known.births[i] = newcomer->birth;
     }
+    known.formats_told = replica_formats_told(replica, wanted->format);
     *ret_known = known;
 }
 
@@ -210,8 +211,11 @@ void replica_follow_wanted(struct replica *replica)
     following->step = replica_take_step(replica, wanted, &known);
     if (following->step == WANTED_DONE)
         following->settled_version = replica->configuration_version;
-    if (following->step == WANTED_ASK_NODE)
+    if (following->step == WANTED_ASK_NODE) {
         replica_ask_newcomers(replica, wanted);
+        if (wanted->format > replica->formats.configured)
+            replica_ask_formats(replica);
+    }
     if (following->step != WANTED_PROPOSE)
         leave(replica, wanted);
 }

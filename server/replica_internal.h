@@ -76,6 +76,20 @@ struct replica_drain {
     uint64_t published_pending;
 };
 
+/* replica_format.c */
+struct replica_formats {
+    uint16_t in_force;
+    uint16_t configured; /* by the configuration in force, which may not be committed */
+    uint8_t packet;      /* version of what is sent to nodes */
+    uint8_t heard;       /* version of the message that was received last in this turn; 0: none */
+    uint64_t ask_ns;     /* not before */
+    /* By node id: what it has said that it knows. */
+    struct {
+        uint64_t asked_ns; /* when this leader asked what it has answered; 0: it has not */
+        uint16_t known;
+    } told[VOTER_ID_MAX + 1];
+};
+
 struct replica {
     struct replica_options options;
     struct lane_shared *shared;
@@ -131,6 +145,7 @@ struct replica {
     struct start_finding denied;   /* of a peer's storage, the last one; node 0: none */
     struct address_book book;
     struct replica_following following;
+    struct replica_formats formats;
     uint64_t led_since_ns; /* as the leader of its term */
     struct replica_damage damage;
     uint64_t rot_index;        /* the last record that has rotted and is still needed; 0: none */
@@ -312,6 +327,25 @@ void replica_ask_newcomers(struct replica *replica, const struct wanted *wanted)
 /* Others, without a leader: look for the cluster. */
 void replica_seek(struct replica *replica);
 void replica_receive_presence(struct replica *replica, const struct replica_message *message);
+
+/* replica_format.c */
+
+/* The log is open, and raft has its configuration. */
+void replica_open_formats(struct replica *replica);
+/* Raises the format when a configuration that asks for it is committed. */
+void replica_follow_format(struct replica *replica);
+/* A node's packet says that it knows this format: it may have been put back to an older program. */
+void replica_note_known(struct replica *replica, uint16_t node, uint16_t known);
+/* Leader: asks the nodes of all members which formats they know. */
+void replica_ask_formats(struct replica *replica);
+/* Slots of those that have said lately that they know this format. */
+uint32_t replica_formats_told(const struct replica *replica, uint16_t format);
+void replica_receive_format(struct replica *replica, const struct replica_message *message);
+/* The version of packets of this type. */
+uint8_t replica_packet_version(const struct replica *replica, uint8_t wire_type);
+/* The message received last says of its sender's storage what only nodes may say that know the
+ * format in force; counts it otherwise. */
+bool replica_is_format_spoken(struct replica *replica);
 
 /* replica_change.c */
 void replica_answer_change(struct replica *replica, const struct address *to, struct span body);

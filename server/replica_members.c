@@ -102,6 +102,8 @@ void replica_receive_storage(struct replica *replica, uint16_t sender, struct sp
         replica->counters.drop_fingerprint++;
         return;
     }
+    if (!replica_is_format_spoken(replica))
+        return;
     replica_note_newcomer(replica, &(struct replica_newcomer){.birth = message.birth,
                                                               .heard_ns = replica->shared->now_ns,
                                                               .id = sender});

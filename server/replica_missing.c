@@ -21,6 +21,7 @@ static struct lane_message append_again(struct replica *replica, const struct se
         .header = replica_message_header(replica, WIRE_RAFT, append->message_id),
         .to = *replica_peer_address(replica, append->message.to.id),
         .body = replica_encode_raft(replica, &append->message, NULL)};
+    message.header.version = append->version;
     return message;
 }
 
@@ -55,8 +56,10 @@ void replica_send_append(struct replica *replica, const struct raft_message *mes
         repeat_append(replica, message, same);
         return;
     }
-    struct sent_append append = {
-        .message = *message, .message_id = replica->next_message_id++, .sent_ns = now_ns};
+    struct sent_append append = {.message = *message,
+                                 .message_id = replica->next_message_id++,
+                                 .version = replica_packet_version(replica, WIRE_RAFT),
+                                 .sent_ns = now_ns};
     struct lane_message whole = {.header =
                                      replica_message_header(replica, WIRE_RAFT, append.message_id),
                                  .to = *replica_peer_address(replica, message->to.id),

@@ -12,6 +12,7 @@ struct wire_message_header replica_message_header(const struct replica *replica,
                                                   uint64_t message_id)
 {
     return (struct wire_message_header){.type = wire_type,
+                                        .version = replica_packet_version(replica, wire_type),
                                         .shard = replica->options.shard,
                                         .sender = replica->options.raft.self.id,
                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,

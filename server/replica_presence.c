@@ -176,7 +176,8 @@ void replica_receive_presence(struct replica *replica, const struct replica_mess
     note_removal(replica, &presence);
     uint64_t index;
     if (raft_configuration_slot(raft_configuration_of(replica->raft, &index), presence.birth) ==
-        RAFT_SLOT_NONE)
+            RAFT_SLOT_NONE &&
+        replica_is_format_spoken(replica))
         replica_note_newcomer(replica,
                               &(struct replica_newcomer){.birth = presence.birth,
                                                          .cluster = presence.cluster,

@@ -187,6 +187,9 @@ static void receive_forward(struct replica *replica, const struct replica_messag
 void replica_receive(struct replica *replica, const struct replica_message *message)
 {
     replica->has_received = true;
+    replica->formats.heard = message->version;
+    if (message->known != 0 && message->sender != 0)
+        replica_note_known(replica, message->sender, message->known);
     switch (message->type) {
     case WIRE_RAFT:
         receive_raft(replica, message);
@@ -202,6 +205,9 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
         return;
     case WIRE_PRESENCE:
         replica_receive_presence(replica, message);
+        return;
+    case WIRE_FORMAT:
+        replica_receive_format(replica, message);
         return;
     case WIRE_FORWARD:
         receive_forward(replica, message);

@@ -43,6 +43,7 @@ void replica_follow_configuration(struct replica *replica)
     replica->cluster =
         (struct cluster_identity){.cluster = (uint32_t)now->cluster, .era = (uint32_t)now->era};
     replica->configuration_index = index;
+    replica->formats.configured = now->format;
     find_voters(replica);
     replica_follow_drain(replica);
     address_book_follow(&replica->book, now);

@@ -234,7 +234,7 @@ static void install(struct replica *replica)
     uint64_t configuration_index = 0;
     replica_snapshot_configuration(replica, &snapshot->wanted, &configuration,
                                    &configuration_index);
-    if (configuration_index == 0)
+    if (configuration_index == 0 || configuration.format > replica->options.raft.format_max)
         return; /* it has rotted since: every snapshot of a cluster says who is a member */
     struct raft_event event = {.type = RAFT_EVENT_INSTALLED,
                                .now_ns = replica->shared->now_ns,

@@ -46,7 +46,7 @@ const struct wanted_node *wanted_find(const struct wanted *wanted, uint16_t id)
 
 void wanted_of(const struct raft_configuration *configuration, struct wanted *ret_wanted)
 {
-    struct wanted wanted = {.number = configuration->number};
+    struct wanted wanted = {.number = configuration->number, .format = configuration->format};
     for (uint32_t slot = 0; slot < configuration->slot_count; slot++) {
         uint16_t id = configuration->members[slot].storage.id;
         if (is_free_slot(&configuration->members[slot]) || wanted_find(&wanted, id) != NULL)
@@ -119,6 +119,14 @@ static enum error move_to(struct wanted_node *found, const struct address *addre
     return OK;
 }
 
+static enum error raise_to(struct wanted *wanted, uint16_t format)
+{
+    if (format != wanted->format && format != wanted->format + 1)
+        return ERR_ARGUMENT;
+    wanted->format = format;
+    return OK;
+}
+
 static enum error apply_change(struct wanted *wanted, const struct wanted_change *change)
 {
     struct wanted_node *found = NULL;
@@ -135,6 +143,8 @@ static enum error apply_change(struct wanted *wanted, const struct wanted_change
         return take_out(wanted, found, change->is_forced);
     case WANTED_UPDATE:
         return move_to(found, &change->node.address);
+    case WANTED_RAISE:
+        return raise_to(wanted, change->format);
     case WANTED_END:
         break;
     }
@@ -143,7 +153,7 @@ static enum error apply_change(struct wanted *wanted, const struct wanted_change
 
 static bool is_same(const struct wanted *one, const struct wanted *other)
 {
-    if (one->count != other->count)
+    if (one->count != other->count || one->format != other->format)
         return false;
     for (uint32_t i = 0; i < one->count; i++) {
         const struct wanted_node *a = &one->nodes[i];
@@ -335,13 +345,22 @@ void wanted_release(struct wanted *wanted, const struct raft_configuration *now,
 bool wanted_can_go(const struct raft_configuration *now, const struct wanted *wanted,
                    const struct wanted_known *known, uint16_t id)
 {
-    struct wanted without = {.number = wanted->number};
+    struct wanted without = {.number = wanted->number, .format = wanted->format};
     for (uint32_t i = 0; i < wanted->count; i++) {
         if (wanted->nodes[i].id != id && !wanted->nodes[i].leaves)
             without.nodes[without.count++] = wanted->nodes[i];
     }
     struct raft_configuration next;
     return wanted_next(now, &without, known, &next) != WANTED_LACK_QUORUM;
+}
+
+bool wanted_may_raise(const struct raft_configuration *now, const struct wanted_known *known)
+{
+    for (uint32_t slot = 0; slot < now->slot_count; slot++) {
+        if (!is_free_slot(&now->members[slot]) && (known->formats_told >> slot & 1) == 0)
+            return false;
+    }
+    return true;
 }
 
 enum wanted_step wanted_next(const struct raft_configuration *now, const struct wanted *wanted,
@@ -354,6 +373,11 @@ enum wanted_step wanted_next(const struct raft_configuration *now, const struct 
         return WANTED_DONE;
     struct raft_configuration next = *now;
     next.number = wanted->number;
+    /* Alone: a node that comes with the same record has not been asked. */
+    if (wanted->format > now->format && wanted_may_raise(now, known)) {
+        next.format++;
+        return propose(known, &next, ret_next);
+    }
     bool has_changed = adjust_members(&next, wanted);
     has_changed |= add_learners(&next, wanted, known);
     has_changed |= drop_learners(&next, wanted);
@@ -366,7 +390,7 @@ enum wanted_step wanted_next(const struct raft_configuration *now, const struct 
         if (!leads_on(&next, known->self))
             return WANTED_HAND_OVER;
     } else if (next.number == now->number) {
-        return wait_for(&next, wanted);
+        return wanted->format > now->format ? WANTED_ASK_NODE : wait_for(&next, wanted);
     }
     return propose(known, &next, ret_next);
 }

@@ -28,6 +28,7 @@ struct wanted_node {
 struct wanted {
     uint32_t number;
     uint32_t count;
+    uint16_t format; /* raft_configuration.format */
     struct wanted_node nodes[RAFT_MEMBERS_MAX];
 };
 
@@ -37,12 +38,20 @@ void wanted_of(const struct raft_configuration *configuration, struct wanted *re
 /* NULL: the node is not wanted. */
 const struct wanted_node *wanted_find(const struct wanted *wanted, uint16_t id);
 
-enum wanted_action { WANTED_ADD = 1, WANTED_PROMOTE, WANTED_REMOVE, WANTED_UPDATE, WANTED_END };
+enum wanted_action {
+    WANTED_ADD = 1,
+    WANTED_PROMOTE,
+    WANTED_REMOVE,
+    WANTED_UPDATE,
+    WANTED_RAISE, /* the format, to the next one */
+    WANTED_END
+};
 
 struct wanted_change {
     enum wanted_action action;
     uint32_t after;          /* number that the caller saw */
     bool is_forced;          /* remove: at once */
+    uint16_t format;         /* raise: the new one; node is of no meaning */
     struct wanted_node node; /* promote, remove: the id alone */
 };
 
@@ -52,17 +61,19 @@ struct wanted_change {
  * change that was asked before it counts. A node that is removed leaves, and stays wanted until
  * wanted_release; adding it again ends that. ERR_NOT_FOUND: there is no such node to promote or
  * update. ERR_ARGUMENT: the node to add is there at another address, or is no learner; no voter
- * would stay. ERR_FULL: as many nodes as there may be. Nothing is changed then.
+ * would stay; the format to raise to is not the next one. ERR_FULL: as many nodes as there may be.
+ * Nothing is changed then.
  */
 MUST_USE enum error wanted_edit(struct wanted *wanted, const struct wanted_change *change);
 
 /* What a leader knows of its members, as sets of slots, and of nodes that are to become some. */
 struct wanted_known {
-    uint64_t self;                     /* the leader's birth */
-    uint32_t heard;                    /* lately; the leader itself, too */
-    uint32_t caught_up;                /* learners that may become voters */
-    uint32_t drained;                  /* they leave, and their nodes have no relaxed write alone */
-    bool has_room;                     /* in the log: replica_has_configuration_room */
+    uint64_t self;         /* the leader's birth */
+    uint32_t heard;        /* lately; the leader itself, too */
+    uint32_t caught_up;    /* learners that may become voters */
+    uint32_t drained;      /* they leave, and their nodes have no relaxed write alone */
+    uint32_t formats_told; /* their nodes have said lately that they know wanted->format */
+    bool has_room;         /* in the log: replica_has_configuration_room */
     uint64_t births[RAFT_MEMBERS_MAX]; /* of wanted->nodes: the storage that the node has; 0: not
                                           known */
 };
@@ -72,7 +83,7 @@ enum wanted_step {
     WANTED_PROPOSE,     /* propose *ret_next */
     WANTED_HAND_OVER,   /* the leader is to go: it hands over leadership first */
     WANTED_BUSY,        /* a change is under way */
-    WANTED_ASK_NODE,    /* a node has not said which storage it has */
+    WANTED_ASK_NODE,    /* a node has not said which storage it has, or which formats it knows */
     WANTED_CATCH_UP,    /* a learner lacks records */
     WANTED_LACK_QUORUM, /* too few of those who would count then were heard of lately */
     WANTED_LACK_ROOM,   /* the log has no room for a configuration and what may follow it */
@@ -87,6 +98,10 @@ void wanted_release(struct wanted *wanted, const struct raft_configuration *now,
 /* Whether those who would stay without this node could go on. */
 bool wanted_can_go(const struct raft_configuration *now, const struct wanted *wanted,
                    const struct wanted_known *known, uint16_t id);
+
+/* Whether the nodes of all members, those that come or go among them, have said that they know the
+ * format that is wanted. */
+bool wanted_may_raise(const struct raft_configuration *now, const struct wanted_known *known);
 
 enum wanted_step wanted_next(const struct raft_configuration *now, const struct wanted *wanted,
                              const struct wanted_known *known, struct raft_configuration *ret_next);

@@ -46,7 +46,8 @@
  *   14  [2]  zero
  *   16  [16] address, or zero
  *   32  u32  number of the change that it follows
- *   36  [4]  zero
+ *   36  u16  raise: format; else zero
+ *   38  [2]  zero
  */
 #include "wire/wire_internal.h"
 #include "wire/wire_members.h"
@@ -247,6 +248,7 @@ void wire_change_encode(struct wire_writer *writer, const struct wire_change *ch
     le16_store(to + 12, change->address.port);
     memcpy(to + 16, change->address.ip, sizeof(change->address.ip));
     le32_store(to + 32, change->after);
+    le16_store(to + 36, change->format);
 }
 
 static bool has_address(uint8_t action)
@@ -258,8 +260,12 @@ static bool has_address(uint8_t action)
 static bool is_good_change(const struct wire_change *change)
 {
     static const uint8_t nowhere[sizeof(change->address.ip)] = {0};
-    if (!is_node(change->node) || change->action < WIRE_CHANGE_ADD ||
-        change->action >= WIRE_CHANGE_END)
+    if (change->action < WIRE_CHANGE_ADD || change->action >= WIRE_CHANGE_END)
+        return false;
+    bool is_raise = change->action == WIRE_CHANGE_RAISE;
+    if (is_raise ? change->node != 0 : !is_node(change->node))
+        return false;
+    if (is_raise != (change->format != 0))
         return false;
     if ((change->is_learner && change->action != WIRE_CHANGE_ADD) ||
         (change->is_forced && change->action != WIRE_CHANGE_REMOVE))
@@ -275,7 +281,7 @@ enum error wire_change_decode(struct span bytes, struct wire_change *ret_change)
     if (bytes.size_bytes != CHANGE_SIZE_BYTES)
         return bytes.size_bytes < CHANGE_SIZE_BYTES ? ERR_SHORT : ERR_TRAILING;
     if ((from[11] & ~(FLAG_LEARNER | FLAG_FORCED)) != 0 || !wire_is_zero(from + 14, 2) ||
-        !wire_is_zero(from + 36, 4))
+        !wire_is_zero(from + 38, 2))
         return ERR_RESERVED;
     struct wire_change change = {.number = le64_load(from),
                                  .node = le16_load(from + 8),
@@ -283,6 +289,7 @@ enum error wire_change_decode(struct span bytes, struct wire_change *ret_change)
                                  .is_learner = (from[11] & FLAG_LEARNER) != 0,
                                  .is_forced = (from[11] & FLAG_FORCED) != 0,
                                  .after = le32_load(from + 32),
+                                 .format = le16_load(from + 36),
                                  .address = {.port = le16_load(from + 12)}};
     memcpy(change.address.ip, from + 16, sizeof(change.address.ip));
     if (!is_good_change(&change))

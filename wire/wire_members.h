@@ -89,6 +89,7 @@ enum wire_change_action {
     WIRE_CHANGE_PROMOTE,
     WIRE_CHANGE_REMOVE,
     WIRE_CHANGE_UPDATE,
+    WIRE_CHANGE_RAISE, /* the format (base/format.h); it names no node */
     WIRE_CHANGE_END
 };
 
@@ -96,8 +97,9 @@ enum wire_change_action {
  * to repeat. It counts only if `after` is still the number of the last change. */
 struct wire_change {
     uint64_t number;
-    uint32_t after; /* number of the operator's change that was the last one when this was asked */
-    uint16_t node;  /* 1 .. VOTER_ID_MAX */
+    uint32_t after;  /* number of the operator's change that was the last one when this was asked */
+    uint16_t node;   /* 1 .. VOTER_ID_MAX; raise: 0 */
+    uint16_t format; /* raise: to this one, not 0 */
     uint8_t action;
     bool is_learner;        /* add: and stays one */
     bool is_forced;         /* remove: also where too few of those who stay are heard */

@@ -24,10 +24,12 @@
 #define OFFSET_MESSAGE_ID   24
 #define OFFSET_MESSAGE_SIZE 32
 #define OFFSET_KEY_ID       36
-#define OFFSET_RESERVED     37
+#define OFFSET_KNOWN        37
 #define OFFSET_TAG          40
-#define RESERVED_SIZE_BYTES (PACKET_HEADER_SIZE_BYTES - OFFSET_RESERVED)
+#define RESERVED_SIZE_BYTES (PACKET_HEADER_SIZE_BYTES - OFFSET_KNOWN)
 
+static_assert(FORMAT_CLIENT_PACKET == WIRE_VERSION_OLDEST,
+              "a header without a version is to a client");
 static_assert(PACKET_HEADER_SIZE_BYTES == 56, "the header as wire/wire_packet.h lays it out");
 static_assert(PACKET_HEADER_SIZE_BYTES - OFFSET_TAG == 16, "room for a tag of 128 bits");
 
@@ -74,7 +76,9 @@ uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
                            uint32_t piece)
 {
     uint32_t piece_count = wire_piece_count(body.size_bytes, header->piece_size_bytes);
+    uint8_t version = header->version != 0 ? header->version : WIRE_VERSION_OLDEST;
     CHECK(piece < piece_count);
+    CHECK(version <= WIRE_VERSION_NEWEST);
     CHECK(keys->key_id == WIRE_KEY_ID_NONE); /* no algorithm is defined that fills the tag */
     size_t payload_bytes = piece_payload_bytes(body.size_bytes, header->piece_size_bytes, piece);
     size_t size_bytes = PACKET_HEADER_SIZE_BYTES + payload_bytes;
@@ -82,7 +86,7 @@ uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
     memset(to, 0, PACKET_HEADER_SIZE_BYTES);
     to[0] = PACKET_MAGIC_0;
     to[1] = PACKET_MAGIC_1;
-    to[OFFSET_VERSION] = WIRE_VERSION;
+    to[OFFSET_VERSION] = version;
     to[OFFSET_TYPE] = header->type;
     le64_store(to + OFFSET_CLUSTER_ID, header->cluster_id);
     le16_store(to + OFFSET_SHARD, header->shard);
@@ -92,6 +96,7 @@ uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
     le64_store(to + OFFSET_MESSAGE_ID, header->message_id);
     le32_store(to + OFFSET_MESSAGE_SIZE, (uint32_t)body.size_bytes);
     to[OFFSET_KEY_ID] = keys->key_id;
+    to[OFFSET_KNOWN] = (uint8_t)(version == WIRE_VERSION_OLDEST ? 0 : FORMAT_KNOWN);
     if (payload_bytes > 0)
         memcpy(to + PACKET_HEADER_SIZE_BYTES, body.data + (size_t)piece * header->piece_size_bytes,
                payload_bytes);
@@ -99,9 +104,24 @@ uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
     return (uint32_t)size_bytes;
 }
 
+bool wire_type_is_between_nodes(uint8_t type)
+{
+    return type == WIRE_RAFT || type == WIRE_FORWARD || type == WIRE_SNAPSHOT ||
+           type == WIRE_STORAGE || type == WIRE_START || type == WIRE_PRESENCE ||
+           type == WIRE_FORMAT;
+}
+
 static bool type_is_known(uint8_t type)
 {
-    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_BACKUP_REPLY);
+    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_FORMAT);
+}
+
+/* In a packet of the oldest version all of it is zero. */
+static bool is_known_good(const uint8_t *data)
+{
+    bool is_oldest = data[OFFSET_VERSION] == WIRE_VERSION_OLDEST;
+    return is_oldest == (data[OFFSET_KNOWN] == 0) &&
+           wire_is_zero(data + OFFSET_KNOWN + 1, RESERVED_SIZE_BYTES - 1);
 }
 
 /* Whose packet it is: the checks that need no look at the pieces. */
@@ -115,7 +135,7 @@ static enum error packet_check_origin(struct span packet, const struct wire_keys
         return ERR_TOO_LARGE;
     if (data[0] != PACKET_MAGIC_0 || data[1] != PACKET_MAGIC_1)
         return ERR_MAGIC;
-    if (data[OFFSET_VERSION] != WIRE_VERSION)
+    if (data[OFFSET_VERSION] < WIRE_VERSION_OLDEST || data[OFFSET_VERSION] > WIRE_VERSION_NEWEST)
         return ERR_VERSION;
     if (le32_load(data + OFFSET_CRC) != packet_crc(data, packet.size_bytes))
         return ERR_CHECKSUM;
@@ -125,7 +145,7 @@ static enum error packet_check_origin(struct span packet, const struct wire_keys
         return ERR_KEY;
     if (!type_is_known(data[OFFSET_TYPE]))
         return ERR_TYPE;
-    if (!wire_is_zero(data + OFFSET_RESERVED, RESERVED_SIZE_BYTES))
+    if (!is_known_good(data))
         return ERR_RESERVED;
     if (le16_load(data + OFFSET_SENDER) > VOTER_ID_MAX)
         return ERR_RANGE;
@@ -201,6 +221,8 @@ enum error wire_packet_decode(struct span packet, const struct wire_keys *keys, 
     const uint8_t *data = packet.data;
     struct wire_packet decoded = {
         .header = {.type = data[OFFSET_TYPE],
+                   .version = data[OFFSET_VERSION],
+                   .known = data[OFFSET_KNOWN],
                    .shard = le16_load(data + OFFSET_SHARD),
                    .sender = le16_load(data + OFFSET_SENDER),
                    .cluster_id = cluster_id,

@@ -14,7 +14,8 @@
  *   24  u64  message id
  *   32  u32  message size
  *   36  u8   key id (0: no authentication)
- *   37  [3]  zero
+ *   37  u8   version 10: the newest format that the sender knows, not 0 (base/format.h); else zero
+ *   38  [2]  zero
  *   40  [16] authentication tag (zero without authentication)
  *   56       payload
  *
@@ -22,17 +23,22 @@
  * packet; it follows from what is: that of a piece which is not the last is its payload's; that of
  * the last is what the message has besides, divided by the number of the other pieces.
  *
+ * There are two versions. A node knows both, whatever format is in force; to a node of an older
+ * program it speaks version 9, as it always does to clients.
+ *
  * Pure; any thread. Decoding borrows from the packet; outputs are untouched on an error.
  */
 #ifndef POLLUX_WIRE_WIRE_PACKET_H
 #define POLLUX_WIRE_WIRE_PACKET_H
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/limits.h"
 #include "base/span.h"
 #include "wire/wire_keys.h"
 
-#define WIRE_VERSION 9
+#define WIRE_VERSION_OLDEST 9
+#define WIRE_VERSION_NEWEST 10
 
 enum wire_type {
     WIRE_RAFT = 1,
@@ -60,11 +66,18 @@ enum wire_type {
     WIRE_CHANGE_REPLY,
     WIRE_BACKUP, /* operator: a snapshot, and parts of its blocks; wire_backup.h */
     WIRE_BACKUP_REPLY,
+    WIRE_FORMAT, /* between nodes: wire_format.h */
 };
+
+/* Whether nodes say it to one another, in the packets of the format in force. WIRE_MISSING, which
+ * clients are asked for, too, is none of these. */
+bool wire_type_is_between_nodes(uint8_t type);
 
 /* What all packets of one message have in common. */
 struct wire_message_header {
-    uint8_t type; /* enum wire_type */
+    uint8_t type;    /* enum wire_type */
+    uint8_t version; /* of the packet; 0, when encoding: the oldest */
+    uint8_t known;   /* the newest format that the sender knows; 0: it has not said */
     uint16_t shard;
     uint16_t sender; /* voter id; 0: a client */
     /*

@@ -106,17 +106,19 @@ enum plx_change_action {
     PLX_CHANGE_PROMOTE, /* a node that was added as a learner becomes a voter */
     PLX_CHANGE_REMOVE,
     PLX_CHANGE_UPDATE, /* the node is at another address */
+    PLX_CHANGE_RAISE,  /* the format of files and packets: docs/upgrade.md */
 };
 
 struct plx_change {
     enum plx_change_action action;
-    uint16_t node;
+    uint16_t node;   /* raise: 0 */
     uint32_t after;  /* plx_members.change, as the leader of shard 0 has told it */
     bool is_learner; /* add: it stays a learner */
     bool is_forced;  /* remove: at once, even if too few of those who stay are heard of, or relaxed
                         writes are lost that the node alone has */
     uint8_t ip[16];  /* add, update; IPv4 is mapped */
     uint16_t port;   /* of shard 0, as in [peers]; 0: no address */
+    uint16_t format; /* raise: the new one; else 0 */
 };
 
 /*
@@ -126,10 +128,11 @@ struct plx_change {
  * (`after`), and counts only if that is so still: a copy of it that comes late changes nothing, and
  * asking again with the same `after` is safe. A node that is removed leaves first: it accepts no
  * more relaxed writes, and goes when those that it has accepted are replicated. Adding it again
- * before that ends it.
+ * before that ends it. The format is raised only when the nodes of all members have said that they
+ * know the new one; nothing lowers it again.
  * - PLX_OK: it is noted. The cluster goes on by itself.
- * - PLX_UNKNOWN: it is not noted yet: ask again. A node that is added must answer first, and an
- *   earlier change must be committed.
+ * - PLX_UNKNOWN: it is not noted yet: ask again. A node that is added must answer first, the
+ *   nodes must say that they know the new format, and an earlier change must be committed.
  * - PLX_NOT_FOUND: there is no such node to promote or update. Nothing changed.
  * - PLX_MISMATCH: another change was made since `after`. Nothing changed, and no copy of this one
  *   will change anything. Look, and ask anew.

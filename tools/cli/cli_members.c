@@ -244,6 +244,7 @@ enum change_state members_change_state(const struct members_view *view,
     case PLX_CHANGE_REMOVE:
         return membership == PLX_NO_MEMBER ? CHANGE_DONE : CHANGE_LEAVING;
     case PLX_CHANGE_UPDATE:
+    case PLX_CHANGE_RAISE:
         break;
     }
     return view->change >= number ? CHANGE_DONE : CHANGE_WAITING;
@@ -256,7 +257,8 @@ const char *members_step_text(uint8_t step)
         [PLX_STEP_PROPOSE] = "a change is appended",
         [PLX_STEP_HAND_OVER] = "the leader is to go, and hands over leadership",
         [PLX_STEP_BUSY] = "a change is being committed",
-        [PLX_STEP_ASK_NODE] = "a node that is to become a member does not answer",
+        [PLX_STEP_ASK_NODE] =
+            "a node does not answer that is to become a member, or to say which formats it knows",
         [PLX_STEP_CATCH_UP] = "a learner lacks records",
         [PLX_STEP_LACK_QUORUM] = "too few of those who would count then are heard",
         [PLX_STEP_LACK_ROOM] = "the leader's log has no room for a change before a snapshot",

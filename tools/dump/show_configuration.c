@@ -59,10 +59,12 @@ static void show_member(struct output *output, uint32_t slot, const struct raft_
 static void refuse(struct dump *dump, enum error error, struct span bytes)
 {
     char note[VIEW_NOTE_BYTES] = "not a configuration";
-    bool is_other = bytes.size_bytes > 0 && bytes.data[0] != RAFT_CONFIGURATION_VERSION;
+    uint32_t oldest = format_versions(0)->configuration;
+    uint32_t newest = format_versions(FORMAT_KNOWN)->configuration;
+    bool is_other = bytes.size_bytes > 0 && (bytes.data[0] < oldest || bytes.data[0] > newest);
     if (is_other)
-        snprintf(note, sizeof(note), "version %u, this program knows %u", bytes.data[0],
-                 RAFT_CONFIGURATION_VERSION);
+        snprintf(note, sizeof(note), "version %u, this program knows %u to %u", bytes.data[0],
+                 oldest, newest);
     dump_refuse(dump, is_other ? ERR_VERSION : error, note);
 }
 
@@ -71,6 +73,7 @@ static void show_fields(struct output *output, const struct raft_configuration *
     output_name(output, "cluster", configuration->cluster);
     output_number(output, "era", configuration->era);
     output_number(output, "number", configuration->number);
+    output_number(output, "format", configuration->format);
     output_flag(output, "is_joint", raft_configuration_is_joint(configuration));
     output_list(output, "members");
     for (uint32_t slot = 0; slot < configuration->slot_count; slot++) {

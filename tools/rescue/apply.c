@@ -60,6 +60,8 @@ static enum error renew(const struct rescue_directory *directory, uint16_t shard
                                         .segment_size_bytes = log_segment_size_bytes(size_bytes),
                                         .is_created = true,
                                         .birth = find->storage.new_birth,
+                                        .format_max = FORMAT_KNOWN,
+                                        .format = after->format,
                                         .identity = data_directory_owner(&directory->config, shard),
                                         .snapshot_index = find->snapshot.index,
                                         .snapshot_term = find->snapshot.term};
@@ -136,6 +138,7 @@ static enum error begin_era(const struct rescue_directory *directory, uint16_t s
     node_log_name(&directory->config, shard, path);
     const struct log_options options = {.path = path,
                                         .size_bytes = medium_file_size_bytes(path),
+                                        .format_max = FORMAT_KNOWN,
                                         .identity = data_directory_owner(&directory->config, shard),
                                         .snapshot_index = find->snapshot.index,
                                         .snapshot_term = find->snapshot.term};

@@ -124,8 +124,10 @@ void rescue_plan_after(const struct rescue_storage *storages, uint32_t count, ui
                        uint32_t number, struct rescue_shard_plan *plan)
 {
     CHECK(plan->verdict == RESCUE_POSSIBLE);
-    plan->after =
-        (struct raft_configuration){.cluster = plan->before.cluster, .era = era, .number = number};
+    plan->after = (struct raft_configuration){.cluster = plan->before.cluster,
+                                              .era = era,
+                                              .number = number,
+                                              .format = plan->before.format};
     for (uint32_t i = 0; i < count; i++) {
         struct raft_member member = member_after(&plan->before, &storages[i]);
         if (i == plan->chosen) {

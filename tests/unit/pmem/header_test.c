@@ -3,6 +3,7 @@
  * simulated medium, where a bit is flipped by command.
  */
 #include "base/crc32c.h"
+#include "base/format.h"
 #include "base/le.h"
 #include "pmem/log.h"
 #include "tests/sim/medium_sim.h"
@@ -126,6 +127,64 @@ static void test_header_refuses_a_newer_format(void **state)
     headers_forge(fixture, 8, 3);
     assert_refused(fixture, ERR_VERSION, "format version 3, this program knows 2");
     assert_false(fixture->recovery.is_beyond_repair);
+}
+
+static void raise(struct fixture *fixture, uint32_t format)
+{
+    fixture->options.format_max = FORMAT_KNOWN;
+    assert_int_equal(fixture_open(fixture), OK);
+    log_raise(fixture->log, format);
+    assert_int_equal(log_format(fixture->log), format);
+    log_persist(fixture->log);
+    log_close(fixture->log);
+}
+
+/* The record and the vote are as they were, and a program that knows the format before refuses. */
+static void test_header_is_raised_in_place(void **state)
+{
+    struct fixture *fixture = *state;
+    raise(fixture, 1);
+    fixture->options.format_max = 0;
+    assert_refused(fixture, ERR_VERSION, "format version 3, this program knows 2 to 2");
+    assert_refused(fixture, ERR_VERSION, "start the newer program");
+    fixture->options.format_max = 1;
+    assert_int_equal(fixture_open(fixture), OK);
+    assert_int_equal(fixture->recovery.format, 1);
+    assert_int_equal(fixture->recovery.last_index, 1);
+    assert_int_equal(fixture->recovery.term, 3);
+    assert_int_equal(fixture->recovery.note[0], '\0');
+    log_raise(fixture->log, 0); /* nothing lowers it */
+    assert_int_equal(log_format(fixture->log), 1);
+    log_close(fixture->log);
+}
+
+static void store_word(size_t offset, uint64_t word)
+{
+    struct medium *medium;
+    char note[256];
+    const struct medium_options options = {.path = PATH};
+    assert_int_equal(medium_open(&options, &medium, note, sizeof(note)), OK);
+    medium_write_word(medium, offset, word);
+    assert_int_equal(medium_persist_wait(medium), OK);
+    medium_close(medium);
+}
+
+/* Power was lost when one of the copies was written: the higher version counts. */
+static void test_header_of_two_versions_is_of_the_higher_one(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t before = le64_load(medium_sim_persisted(fixture->sim, PATH) + 8);
+    raise(fixture, 1);
+    for (size_t copy = 0; copy <= 2048; copy += 2048) {
+        store_word(copy + 8, before);
+        fixture->options.format_max = 0;
+        assert_refused(fixture, ERR_VERSION, "format version 3");
+        fixture->options.format_max = 1;
+        assert_int_equal(fixture_open(fixture), OK);
+        assert_int_equal(fixture->recovery.format, 1);
+        log_close(fixture->log);
+        assert_true(le64_load(medium_sim_persisted(fixture->sim, PATH) + copy + 8) != before);
+    }
 }
 
 static void test_header_refuses_a_file_shorter_than_it_says(void **state)
@@ -332,6 +391,8 @@ int main(void)
         TEST(test_header_refuses_another_node),
         TEST(test_header_refuses_another_shard),
         TEST(test_header_refuses_a_newer_format),
+        TEST(test_header_is_raised_in_place),
+        TEST(test_header_of_two_versions_is_of_the_higher_one),
         TEST(test_header_refuses_a_file_shorter_than_it_says),
         TEST(test_header_refuses_a_size_that_makes_no_sense),
         TEST(test_header_refuses_two_damaged_copies),

@@ -138,8 +138,8 @@ static void test_configuration_refuses_other_bytes(void **state)
     static const struct {
         size_t at;
         uint8_t value;
-    } mistakes[] = {{0, 0},  {0, 1},  {1, 2},  {1, 4},  {1, RAFT_MEMBERS_MAX + 1},
-                    {2, 1},  {3, 1},  {8, 0},  {34, 0}, {34, RAFT_MEMBERSHIP_END},
+    } mistakes[] = {{0, 0},  {0, 4},  {1, 2},  {1, 4},  {1, RAFT_MEMBERS_MAX + 1},
+                    {0, 1},  {2, 1},  {8, 0},  {34, 0}, {34, RAFT_MEMBERSHIP_END},
                     {35, 1}, {37, 1}, {56, 1}, {63, 1}, {72, 5},
                     {74, 1}, {80, 9}, {33, 1}, {32, 0}};
     for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
@@ -148,6 +148,43 @@ static void test_configuration_refuses_other_bytes(void **state)
         bytes[mistakes[i].at] = mistakes[i].value;
         assert_bytes_refused(bytes, size_bytes);
     }
+}
+
+/* Format 1 has version 4; a later one is refused by its number. */
+static void test_configuration_has_the_version_of_its_format(void **state)
+{
+    (void)state;
+    struct raft_configuration configuration = voters(3);
+    struct raft_configuration decoded;
+    uint8_t bytes[RAFT_CONFIGURATION_BYTES_MAX];
+    configuration.format = 1;
+    size_t size_bytes = raft_configuration_encode(&configuration, bytes);
+    assert_true(bytes[0] == 4 && bytes[2] == 1 && bytes[3] == 0);
+    assert_int_equal(raft_configuration_decode(bytes, size_bytes, &decoded), OK);
+    assert_int_equal(decoded.format, 1);
+    bytes[0] = 3; /* the version of another format */
+    assert_bytes_refused(bytes, size_bytes);
+    bytes[0] = 5;
+    bytes[2] = FORMAT_KNOWN + 1;
+    assert_int_equal(raft_configuration_decode(bytes, size_bytes, &decoded), ERR_VERSION);
+    bytes[2] = 0;
+    bytes[3] = 1;
+    assert_int_equal(raft_configuration_decode(bytes, size_bytes, &decoded), ERR_VERSION);
+    assert_int_equal(decoded.format, 1); /* untouched */
+}
+
+static void test_configuration_format_rises_by_one_and_never_falls(void **state)
+{
+    (void)state;
+    const struct raft_configuration before = voters(3);
+    struct raft_configuration after = before;
+    after.format = 1;
+    assert_true(raft_configuration_may_follow(&before, &after));
+    assert_true(raft_configuration_may_follow(&after, &after));
+    assert_false(raft_configuration_may_follow(&after, &before));
+    after.format = 2; /* no program knows it */
+    assert_false(raft_configuration_may_follow(&before, &after));
+    assert_int_equal(raft_configuration_check(&after), ERR_RANGE);
 }
 
 static void test_configuration_check_refuses_what_is_none(void **state)
@@ -349,6 +386,8 @@ int main(void)
         cmocka_unit_test(test_configuration_travels_as_bytes),
         cmocka_unit_test(test_configuration_layout_is_as_written),
         cmocka_unit_test(test_configuration_refuses_other_bytes),
+        cmocka_unit_test(test_configuration_has_the_version_of_its_format),
+        cmocka_unit_test(test_configuration_format_rises_by_one_and_never_falls),
         cmocka_unit_test(test_configuration_check_refuses_what_is_none),
         cmocka_unit_test(test_configuration_half_has_a_bound),
         cmocka_unit_test(test_configuration_halves_count_each_membership),

@@ -418,6 +418,75 @@ static enum error edit(struct wanted *wanted, enum wanted_action action, uint16_
     return error;
 }
 
+/* All storages of the configuration must have said that their nodes know it, those that come and go
+ * among them. */
+static void test_wanted_format_rises_when_all_members_know_it(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct wanted wanted;
+    wanted_of(&now, &wanted);
+    const struct wanted_change change = {
+        .action = WANTED_RAISE, .after = wanted.number, .format = 1};
+    assert_int_equal(wanted_edit(&wanted, &change), OK);
+    assert_int_equal(wanted.format, 1);
+    struct wanted_known known = known_new(&wanted);
+    known.formats_told = 3; /* the third has not */
+    assert_false(wanted_may_raise(&now, &known));
+    known.formats_told = 7;
+    assert_true(wanted_may_raise(&now, &known));
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_PROPOSE);
+    assert_int_equal(next.format, 1);
+    assert_int_equal(next.number, wanted.number);
+    assert_true(raft_configuration_may_follow(&now, &next));
+    assert_int_equal(wanted_next(&next, &wanted, &known, &now), WANTED_DONE);
+    wanted_of(&next, &wanted);
+    assert_int_equal(wanted.format, 1);
+}
+
+/* A shard that follows shard 0 waits for its own members, and lets members change meanwhile. */
+static void test_wanted_format_is_waited_for(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct wanted wanted = edited(&now, WANTED_ADD, 4);
+    wanted.format = 1;
+    struct wanted_known known = known_new(&wanted);
+    known.formats_told = 5;
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_PROPOSE);
+    assert_int_equal(next.format, 0);
+    assert_int_equal(member_of(&next, 4)->membership, RAFT_LEARNER);
+    known.caught_up = 0;
+    assert_int_equal(wanted_next(&next, &wanted, &known, &now), WANTED_ASK_NODE);
+    known.formats_told = 7; /* the learner counts, too */
+    assert_int_equal(wanted_next(&next, &wanted, &known, &now), WANTED_ASK_NODE);
+    known.formats_told = 15;
+    assert_int_equal(wanted_next(&next, &wanted, &known, &now), WANTED_PROPOSE);
+    assert_int_equal(now.format, 1);
+}
+
+/* A format is skipped by no change, and taken back by none. */
+static void test_wanted_format_is_the_next_one(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct wanted wanted;
+    now.format = 1;
+    wanted_of(&now, &wanted);
+    struct wanted_change change = {.action = WANTED_RAISE, .after = wanted.number, .format = 3};
+    assert_int_equal(wanted_edit(&wanted, &change), ERR_ARGUMENT);
+    change.format = 0;
+    assert_int_equal(wanted_edit(&wanted, &change), ERR_ARGUMENT);
+    change.format = 1; /* it is so */
+    assert_int_equal(wanted_edit(&wanted, &change), OK);
+    change.after = 0;
+    assert_int_equal(wanted_edit(&wanted, &change), OK); /* though of an older number */
+    change.format = 2;
+    assert_int_equal(wanted_edit(&wanted, &change), ERR_OUTDATED);
+}
+
 static void test_wanted_edit_refuses(void **state)
 {
     (void)state;
@@ -475,6 +544,9 @@ int main(void)
         cmocka_unit_test(test_wanted_address_is_changed_in_one_step),
         cmocka_unit_test(test_wanted_edit_is_safe_to_repeat),
         cmocka_unit_test(test_wanted_change_of_an_older_number_is_over),
+        cmocka_unit_test(test_wanted_format_rises_when_all_members_know_it),
+        cmocka_unit_test(test_wanted_format_is_waited_for),
+        cmocka_unit_test(test_wanted_format_is_the_next_one),
         cmocka_unit_test(test_wanted_edit_refuses),
         cmocka_unit_test(test_wanted_with_too_many_nodes_is_refused),
     };

@@ -197,7 +197,7 @@ static void test_wire_change_round_trip(void **state)
     assert_true(ret.number == 12 && ret.node == 4 && ret.action == WIRE_CHANGE_ADD);
     assert_true(ret.is_learner && !ret.is_forced && ret.after == 7);
     assert_true(address_is_equal(&ret.address, &made.address));
-    static const uint8_t reserved[] = {11, 14, 36};
+    static const uint8_t reserved[] = {11, 14, 38};
     for (size_t i = 0; i < sizeof(reserved); i++) {
         buffer[11] = 0;
         buffer[reserved[i]] = 4;
@@ -226,9 +226,32 @@ static void test_wire_change_refuses_what_does_not_fit_its_action(void **state)
     change = change_new();
     change.node = 0;
     assert_int_equal(change_decode(&change), ERR_RANGE);
+    change.format = 1; /* of a change of members */
+    change.node = 4;
+    assert_int_equal(change_decode(&change), ERR_RANGE);
     change = change_new();
     change.action = WIRE_CHANGE_END;
     assert_int_equal(change_decode(&change), ERR_RANGE);
+}
+
+static void test_wire_change_raises_the_format(void **state)
+{
+    (void)state;
+    const struct wire_change made = {
+        .number = 12, .after = 7, .format = 1, .action = WIRE_CHANGE_RAISE};
+    struct wire_writer writer = writer_new();
+    struct wire_change ret = {.node = 99};
+    wire_change_encode(&writer, &made);
+    assert_int_equal(buffer[36], 1);
+    assert_int_equal(wire_change_decode(span_of(buffer, 40), &ret), OK);
+    assert_true(ret.action == WIRE_CHANGE_RAISE && ret.format == 1 && ret.node == 0);
+    assert_true(ret.number == 12 && ret.after == 7);
+    struct wire_change bad = made;
+    bad.format = 0;
+    assert_int_equal(change_decode(&bad), ERR_RANGE);
+    bad = made;
+    bad.node = 3;
+    assert_int_equal(change_decode(&bad), ERR_RANGE);
 }
 
 int main(void)
@@ -240,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_wire_replace_round_trip),
         cmocka_unit_test(test_wire_change_round_trip),
         cmocka_unit_test(test_wire_change_refuses_what_does_not_fit_its_action),
+        cmocka_unit_test(test_wire_change_raises_the_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,6 +101,34 @@ static void test_wire_packet_returns_what_was_encoded(void **state)
     }
 }
 
+/* Version 10 tells which format its sender knows; version 9 has zeros there. */
+static void test_wire_packet_has_two_versions(void **state)
+{
+    (void)state;
+    struct wire_message_header newer = header;
+    struct wire_packet ret;
+    newer.version = WIRE_VERSION_NEWEST;
+    uint32_t size = wire_piece_encode(packet, &keys, &newer, span_of("hello", 5), 0);
+    assert_true(packet[2] == 10 && packet[37] == FORMAT_KNOWN);
+    assert_int_equal(wire_packet_decode(span_of(packet, size), &keys, CLUSTER, &ret), OK);
+    assert_true(ret.header.version == 10 && ret.header.known == FORMAT_KNOWN);
+    packet[37] = 0;
+    reseal(size);
+    assert_int_equal(decode(size), ERR_RESERVED);
+    packet[37] = 200; /* a program that knows more */
+    reseal(size);
+    assert_int_equal(decode(size), OK);
+    packet[38] = 1;
+    reseal(size);
+    assert_int_equal(decode(size), ERR_RESERVED);
+    size = small_packet();
+    assert_int_equal(wire_packet_decode(span_of(packet, size), &keys, CLUSTER, &ret), OK);
+    assert_true(ret.header.version == 9 && ret.header.known == 0);
+    packet[2] = 8;
+    reseal(size);
+    assert_int_equal(decode(size), ERR_VERSION);
+}
+
 static void test_wire_packet_names_each_fault(void **state)
 {
     (void)state;
@@ -111,7 +139,7 @@ static void test_wire_packet_names_each_fault(void **state)
     packet[0] = 'Q';
     assert_int_equal(decode(size), ERR_MAGIC);
     small_packet();
-    packet[2] = WIRE_VERSION + 1;
+    packet[2] = WIRE_VERSION_NEWEST + 1;
     assert_int_equal(decode(size), ERR_VERSION);
     small_packet();
     packet[size - 1] ^= 1;
@@ -124,7 +152,7 @@ static void test_wire_packet_names_each_fault(void **state)
     packet[3] = 2;
     reseal(size);
     assert_int_equal(decode(size), ERR_TYPE);
-    packet[3] = WIRE_BACKUP_REPLY + 1;
+    packet[3] = WIRE_FORMAT + 1;
     reseal(size);
     assert_int_equal(decode(size), ERR_TYPE);
     for (uint32_t at = 36; at < 56; at++) {
@@ -249,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wire_packet_lays_out_its_header),
         cmocka_unit_test(test_wire_packet_returns_what_was_encoded),
+        cmocka_unit_test(test_wire_packet_has_two_versions),
         cmocka_unit_test(test_wire_packet_names_each_fault),
         cmocka_unit_test(test_wire_packet_ties_piece_count_and_size_together),
         cmocka_unit_test(test_wire_packet_derives_the_piece_size_that_the_sender_chose),
