@@ -35,6 +35,9 @@ int cli_config(struct plx_client *client, const struct cli_arguments *arguments)
 /* cli_member.c: `member list|add|promote|remove|update|replace` */
 int cli_member(struct plx_client *client, const struct cli_arguments *arguments);
 
+/* cli_upgrade.c: `upgrade`, `upgrade finish` */
+int cli_upgrade(struct plx_client *client, const struct cli_arguments *arguments);
+
 /* cli_backup.c: `backup FILE`, `backup verify FILE` */
 int cli_backup(struct plx_client *client, const struct cli_arguments *arguments);
 

@@ -45,6 +45,10 @@ static const char help_of_commands[] =
     "  member remove NODE         let the node count no more\n"
     "  member update NODE ADDRESS the node is at another address\n"
     "  member replace NODE take the storage that NODE has now in place of the one that it lost\n"
+    "  upgrade             which formats of files and packets the nodes know, and which is in "
+    "force\n"
+    "  upgrade finish      put the next one in force, when every member knows it: from then on no\n"
+    "                      older program can be started any more\n"
     "  rescue DIRECTORY...  put a cluster that has lost its majority for good together anew, from\n"
     "                      the data directories that are left; see pollux rescue --help\n"
     "  shard KEY           print the number of the shard that the key belongs to\n"
@@ -95,6 +99,7 @@ static const struct cli_command commands[] = {
     {"transfer", 0, 1, cli_transfer}, {"logs", 1, 2, cli_logs},
     {"shard", 1, 1, cli_shard},       {"config", 1, 4, cli_config},
     {"member", 1, 3, cli_member},     {"backup", 1, 2, cli_backup},
+    {"upgrade", 0, 1, cli_upgrade},
 };
 
 int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)
