@@ -30,10 +30,13 @@ static enum plx_outcome change_make(struct client *client, const struct plx_chan
     enum plx_outcome outcome = plx_change(client->handle, change, timeout_ns);
     bool is_add = change->action == PLX_CHANGE_ADD;
     tally->members_added += outcome == PLX_OK && is_add;
-    tally->members_removed += outcome == PLX_OK && !is_add;
+    tally->members_removed += outcome == PLX_OK && change->action == PLX_CHANGE_REMOVE;
     verdict_say(client->world->verdict, "c%u asked for n%u to be %s after change %u: %s",
-                client->number, change->node, is_add ? "added" : "removed", change->after,
-                plx_outcome_name(outcome));
+                client->number, change->node,
+                is_add                                ? "added"
+                : change->action == PLX_CHANGE_REMOVE ? "removed"
+                                                      : "raised",
+                change->after, plx_outcome_name(outcome));
     return outcome;
 }
 

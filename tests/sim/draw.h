@@ -132,6 +132,8 @@
     X(short_peers_chance)                                                                          \
     X(limits_weight)                                                                               \
     X(spares)                                                                                      \
+    X(upgrade_weight)                                                                              \
+    X(older_chance)                                                                                \
     X(member_weight)                                                                               \
     X(limits_keys_min)                                                                             \
     X(rest_chance)                                                                                 \
@@ -172,6 +174,8 @@ void draw_leading(struct draw *draw, uint64_t seed);
 void draw_births(struct draw *draw, uint64_t seed);
 /* Nodes that come and go. */
 void draw_members(struct draw *draw, uint64_t seed);
+/* Programs of two ages, and a format that is raised. */
+void draw_upgrade(struct draw *draw, uint64_t seed);
 /* The part of it that is about large values. */
 void draw_large(struct draw *draw, uint64_t seed);
 /* The sizes of logs, and the rate of copies. */

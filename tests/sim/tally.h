@@ -35,6 +35,9 @@
     X(limits_changed)                                                                              \
     X(members_added)                                                                               \
     X(members_removed)                                                                             \
+    X(formats_raised)                                                                              \
+    X(boots_older)                                                                                 \
+    X(boots_older_refused)                                                                         \
     X(fault_sync_stalls)                                                                           \
     X(fault_sync_failures)                                                                         \
     X(fault_bit_rot)                                                                               \

@@ -50,7 +50,8 @@
     X(CHECKER_GAVE_UP, "the checker decides each history within its bound")                        \
     X(BUSY_LOOP, "an idle lane asks for a later turn")                                             \
     X(TRAFFIC, "packets are bounded by time, nodes, clients and operations")                       \
-    X(MESSAGE_ID, "a sender uses a message id for one message only")
+    X(MESSAGE_ID, "a sender uses a message id for one message only")                               \
+    X(FORMAT, "a format is raised when every member knows it, and counts when that is committed")
 
 enum rule {
 #define X(name, text) RULE_##name,

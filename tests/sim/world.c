@@ -334,7 +334,7 @@ static bool has_pending(struct replica *replica)
 static bool is_converged(struct world *world)
 {
     return are_clients_quiet(world) && !is_any_replica(world, has_pending) &&
-           are_nodes_equal(world);
+           are_nodes_equal(world) && upgrade_is_even(world);
 }
 
 /* Runs until the condition holds; false when `bound_ns` passed before. */

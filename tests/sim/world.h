@@ -59,6 +59,10 @@ struct sim_node {
     bool is_identified; /* the identity of each shard's storage says that it belongs to a cluster */
     uint32_t lane_count;
     struct sim_lane lanes[SIM_LANES_MAX];
+    uint32_t format_max;      /* that its program knows: FORMAT_KNOWN, or 0: the older one */
+    uint64_t format_since_ns; /* when that began */
+    uint32_t formats_found;   /* shards whose files were of a later format at the start, as bits */
+    bool is_refused_older;    /* the older program has refused its files */
     uint32_t boots;
     uint64_t incarnation; /* of its latest start */
     uint64_t boot_stamp;
@@ -135,7 +139,9 @@ struct world {
     uint64_t quiet_until_ns; /* no fault begins before */
     struct saved_storage saved;
     struct copied_node copied;
-    bool is_restart_due; /* of the node whose turn it is */
+    uint32_t formats_appended; /* shards with a record that raises the format, as bits; */
+    uint32_t formats_raised;   /* and with a node that has it in force */
+    bool is_restart_due;       /* of the node whose turn it is */
     bool is_healed;
     bool is_residual; /* healed but for the residual fault */
 };
@@ -229,6 +235,23 @@ void duplicate_act(struct world *world, struct sim_node *node);
 /* After a turn: whether its storage was found to be set back. */
 void duplicate_look(struct world *world, struct sim_node *twin, uint32_t shard);
 void duplicate_end(struct world *world);
+
+/* ---- world_upgrade.c ---- */
+
+bool upgrade_is_older(const struct sim_node *node);
+/* Which program the node starts as. */
+void upgrade_draw(struct world *world, struct sim_node *node);
+/* What it has found. */
+void upgrade_note_boot(const struct world *world, struct sim_node *node);
+/* It was the older program that refused to start, rightly: the newer one starts next. */
+bool upgrade_is_refused(struct world *world, struct sim_node *node, enum error error,
+                        const char *reason);
+/* The node stops, to start as another program; or an operator asks for the next format. */
+void upgrade_act(struct world *world, struct sim_node *node);
+/* After a turn. */
+void upgrade_look(struct world *world, const struct sim_node *node, uint32_t shard);
+/* If the format was raised, all members have it. */
+bool upgrade_is_even(const struct world *world);
 
 /* ---- world_faults.c ---- */
 

@@ -34,6 +34,7 @@ enum fault_kind {
     FAULT_SET_BACK,
     FAULT_STOP,
     FAULT_DUPLICATE,
+    FAULT_UPGRADE,
     FAULT_KIND_COUNT
 };
 
@@ -221,7 +222,7 @@ static enum fault_kind kind_draw(struct world *world)
         draw->transfer_weight,  draw->stall_weight,     draw->sync_fail_weight,
         draw->rot_weight,       draw->lost_file_weight, draw->hold_weight,
         draw->limits_weight,    draw->member_weight,    draw->set_back_weight,
-        draw->stop_weight,      draw->duplicate_weight};
+        draw->stop_weight,      draw->duplicate_weight, draw->upgrade_weight};
     uint64_t total = 0;
     for (uint32_t i = 0; i < FAULT_KIND_COUNT; i++)
         total += weights[i];
@@ -246,6 +247,7 @@ static void (*const of_storages[FAULT_KIND_COUNT])(struct world *world, struct s
     [FAULT_STALL] = media_stall,       [FAULT_SYNC_FAIL] = media_fail_sync,
     [FAULT_ROT] = media_rot,           [FAULT_LOST_FILE] = media_lose,
     [FAULT_SET_BACK] = media_set_back, [FAULT_DUPLICATE] = duplicate_act,
+    [FAULT_UPGRADE] = upgrade_act,
 };
 
 static void fault_apply(struct world *world, enum fault_kind kind)
@@ -303,6 +305,7 @@ static void fault_apply(struct world *world, enum fault_kind kind)
     case FAULT_LOST_FILE:
     case FAULT_SET_BACK:
     case FAULT_DUPLICATE:
+    case FAULT_UPGRADE:
         of_storages[kind](world, node);
         break;
     case FAULT_KIND_COUNT:
@@ -390,7 +393,7 @@ void faults_heal(struct world *world)
         node->is_snapshot_held = false;
         for (uint32_t lane = 0; lane < node->lane_count; lane++)
             node->lanes[lane].held_until_ns = 0;
-        if (node->is_running && is_lost(world, node))
+        if (node->is_running && (is_lost(world, node) || upgrade_is_older(node)))
             node_crash(world, node, DEATH_KILL, 0);
         else if (!node->is_running)
             node_plan_boot(world, node, world_now_ns(world) + 1 + faults_up_to(world, 100 * MS));

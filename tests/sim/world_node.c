@@ -89,7 +89,8 @@ static struct raft_options raft_options_of(const struct world *world, const stru
                                    .append_entries_max = (uint32_t)draw->append_entries_max,
                                    .append_size_bytes_soft = (uint32_t)draw->append_size_soft,
                                    .inflight_max = (uint32_t)draw->inflight_max,
-                                   .trail_runs_max = 8192};
+                                   .trail_runs_max = 8192,
+                                   .format_max = node->format_max};
     for (uint32_t left = node->peers; left != 0; left &= left - 1)
         options.founders[options.founder_count++] = (uint16_t)(__builtin_ctz(left) + 1);
     return options;
@@ -329,6 +330,7 @@ enum error node_open(struct world *world, struct sim_node *node, struct lane_rep
     enum error error = OK;
     CHECK(!node->is_running);
     peers_draw(world, node);
+    upgrade_draw(world, node);
     medium_sim_set_now(world->media, world_now_ns(world));
     witness_begin(&world->witness, node_witness(world, node));
     for (uint32_t i = 0; i < node->lane_count && error == OK; i++)
@@ -338,6 +340,8 @@ enum error node_open(struct world *world, struct sim_node *node, struct lane_rep
     node->is_running = error == OK;
     if (error != OK)
         lanes_close(node);
+    else
+        upgrade_note_boot(world, node);
     return error;
 }
 
@@ -360,6 +364,8 @@ void node_boot(struct world *world, uint32_t number)
     if (node->is_gone)
         return;
     enum error error = node_open(world, node, &report);
+    if (error != OK && upgrade_is_refused(world, node, error, report.reason))
+        return;
     if (error != OK) {
         boot_refused(world, node, error, report.reason);
         return;

@@ -153,6 +153,7 @@ static void shards_look(struct world *world, struct sim_node *node, const struct
         room_look(world, node, shard);
         drains_look(world, node, shard);
         set_back_look(world, node, shard);
+        upgrade_look(world, node, shard);
     }
 }
 
