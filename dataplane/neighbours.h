@@ -49,8 +49,8 @@ struct neighbours {
     uint64_t conflicts; /* packets whose sender has another MAC than the table says */
     uint64_t changes;
     struct dp_neighbour_change last;
-    uint32_t pending;             /* entries with queries outstanding: the tick has work */
-    uint32_t cursor;              /* where the tick goes on */
+    uint32_t pending; /* entries with queries outstanding: the tick has work */
+    uint32_t cursor;  /* where the tick goes on */
 };
 
 /* The entry of `ip`, or NULL. */

@@ -127,6 +127,11 @@ static void move(struct journal *journal)
     journal_bank_begin(to, from->generation + 1, journal->last_seq, from->series);
     journal->live_bytes = 0;
     while (walk_next(journal, &walk, &seq, &payload)) { /* the bank's records */
+        if (!log_is_whole(from->log, walk.index - 1)) {
+            journal->is_failed = true; /* a copy would be taken for good */
+            journal->rot_index = walk.index - 1;
+            return;
+        }
         /* The seq lies in front of the payload, in the mapping as in the record to be. */
         struct span whole =
             span_of(payload.data - JOURNAL_SEQ_BYTES, payload.size_bytes + JOURNAL_SEQ_BYTES);
@@ -337,6 +342,17 @@ enum error journal_persisted(struct journal *journal, uint64_t *ret_seq)
     }
     *ret_seq = journal->durable_seq;
     return OK;
+}
+
+bool journal_is_rotten(const struct journal *journal, uint32_t *ret_bank, uint64_t *ret_index,
+                       size_t *ret_offset)
+{
+    if (journal->rot_index == 0)
+        return false;
+    *ret_bank = journal->active;
+    *ret_index = journal->rot_index;
+    *ret_offset = log_offset_of(journal->banks[journal->active].log, journal->rot_index);
+    return true;
 }
 
 bool journal_is_unreadable(const struct journal *journal, uint32_t *ret_bank, size_t *ret_offset)

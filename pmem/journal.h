@@ -127,6 +127,10 @@ void journal_persist(struct journal *journal);
 /* Highest seq whose entry is durable. ERR_SYNC for ever after a failed sync. */
 MUST_USE enum error journal_persisted(struct journal *journal, uint64_t *ret_seq);
 
+/* A move met an entry of bank `ret_bank` that is not what was written, at this offset of the file:
+ * nothing becomes durable any more. */
+bool journal_is_rotten(const struct journal *journal, uint32_t *ret_bank, uint64_t *ret_index,
+                       size_t *ret_offset);
 /* Whether a page of a bank could not be read, and where. */
 bool journal_is_unreadable(const struct journal *journal, uint32_t *ret_bank, size_t *ret_offset);
 

@@ -44,7 +44,8 @@ struct journal {
     enum journal_idle_state idle_state;
     uint64_t seal_index; /* of the active bank's second READY, while sealing */
     bool is_dirty;
-    bool is_failed; /* a sync failed */
+    bool is_failed;     /* a sync failed, or an entry has rotted */
+    uint64_t rot_index; /* of that in the active bank; 0: none */
     uint64_t last_seq;
     uint64_t durable_seq;
     uint64_t forgotten_seq;

@@ -102,8 +102,14 @@ void replica_note_failure(struct replica *replica)
         damage.file = REPLICA_FILE_JOURNAL;
         damage.number = bank;
     }
+    if (!damage.is_unreadable && replica->journal != NULL &&
+        journal_is_rotten(replica->journal, &bank, &damage.index, &offset)) {
+        damage.is_rotten = true;
+        damage.file = REPLICA_FILE_JOURNAL;
+        damage.number = bank;
+    }
     damage.offset = offset;
     /* Else what was noted before, or a sync that failed. */
-    if (damage.is_unreadable || replica->damage.file == REPLICA_FILE_NONE)
+    if (damage.is_unreadable || damage.is_rotten || replica->damage.file == REPLICA_FILE_NONE)
         replica->damage = damage;
 }

@@ -35,7 +35,7 @@ struct watched_node {
     uint64_t led_last;
     uint64_t room_seen; /* the last record that room_check.c looked at */
     uint64_t term;
-    uint64_t term_before; /* its last turn */
+    uint64_t term_before;     /* its last turn */
     uint64_t cut_at_ns;       /* when its log was last cut; 0: never */
     bool is_at_turning_point; /* its last turn changed its term or role, or cut its log */
     bool is_damaged; /* its medium rotted or vanished: what it had held cannot be looked up */

@@ -125,6 +125,40 @@ static void test_journal_that_was_cut_off_is_set_aside(void **state)
     assert_note(fixture, "it was cut off. It is now called " BANK_0 ".damaged-1");
 }
 
+/* A move would make it whole again, with a checksum of its own. */
+static void test_journal_copies_no_entry_that_has_rotted(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t seq = ENTRIES;
+    uint64_t durable = 0;
+    uint32_t bank;
+    uint64_t index;
+    size_t offset;
+    fixture_open(fixture);
+    while (seq < 60) /* most of the bank */
+        assert_int_equal(journal_append(fixture->journal, ++seq, span_of("entry", 5)), OK);
+    journal_persist(fixture->journal);
+    journal_close(fixture->journal);
+    fixture_open(fixture);
+    journal_forget(fixture->journal, seq - 1);
+    assert_false(journal_is_rotten(fixture->journal, &bank, &index, &offset));
+    /* The last record: behind an OPEN of two lines, a READY of one, and entries of one each. */
+    const size_t last_offset = RECORD_OFFSET + (size_t)(seq + 2) * 64;
+    medium_sim_flip_bit(fixture->sim, BANK_0, last_offset + 58, 1);
+    while (!journal_is_rotten(fixture->journal, &bank, &index, &offset)) {
+        assert_true(seq < 200);
+        if (journal_append(fixture->journal, seq + 1, span_of("entry", 5)) == OK)
+            seq++;
+        journal_make_room(fixture->journal);
+    }
+    assert_int_equal(bank, 0);
+    assert_int_equal(offset, last_offset);
+    assert_int_equal(journal_persisted(fixture->journal, &durable), ERR_SYNC);
+    journal_close(fixture->journal);
+    fixture_open(fixture);
+    assert_true(fixture->recovery.is_damaged);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -134,6 +168,7 @@ int main(void)
         TEST(test_journal_tells_that_nothing_is_left),
         TEST(test_journal_that_cannot_be_read_is_set_aside),
         TEST(test_journal_that_was_cut_off_is_set_aside),
+        TEST(test_journal_copies_no_entry_that_has_rotted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
