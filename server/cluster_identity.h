@@ -32,4 +32,26 @@ bool cluster_is_host(uint64_t ours, uint64_t theirs, bool hears_nobody);
 
 enum cluster_fit cluster_fit_of(struct cluster_identity ours, struct cluster_identity theirs);
 
+/*
+ * What a storage belongs to. One that catches up has records of eras that were over before it was
+ * made, with the configurations of these. So only a configuration that names the storage says of
+ * which era it is. Until there is one, it takes part in the latest era that it hears of.
+ */
+struct cluster_membership {
+    struct cluster_identity configuration; /* of the one in force */
+    bool is_named;                         /* one has named the storage, in this start */
+    struct cluster_identity heard;         /* until then */
+};
+
+/* Another configuration is in force. */
+void cluster_membership_follow(struct cluster_membership *membership,
+                               struct cluster_identity configuration, bool is_named);
+/* As which the storage speaks to others. */
+struct cluster_identity cluster_membership_told(const struct cluster_membership *membership);
+/* The latest era that it knows of. */
+uint32_t cluster_membership_era(const struct cluster_membership *membership);
+/* Somebody speaks to it. */
+enum cluster_fit cluster_membership_hear(struct cluster_membership *membership,
+                                         struct cluster_identity theirs);
+
 #endif

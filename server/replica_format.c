@@ -98,9 +98,10 @@ uint32_t replica_formats_told(const struct replica *replica, uint16_t format)
 static void send_format(struct replica *replica, const struct address *to,
                         const struct wire_format *question)
 {
+    const struct cluster_identity told = cluster_membership_told(&replica->cluster);
     struct wire_format format = {.fingerprint = replica->fingerprint,
-                                 .cluster = replica->cluster.cluster,
-                                 .era = replica->cluster.era,
+                                 .cluster = told.cluster,
+                                 .era = told.era,
                                  .is_question = question == NULL,
                                  .number =
                                      question == NULL ? replica->shared->now_ns : question->number,

@@ -132,10 +132,10 @@ struct replica {
     uint64_t
         announced_ns[VOTER_ID_MAX + 1]; /* by node id: when it was last told who this storage is */
     struct replica_order order;
-    struct cluster_identity cluster; /* of the configuration in force */
-    uint64_t configuration_index;    /* as well */
-    uint64_t cluster_number;         /* whole, once it is committed; 0: not yet */
-    uint32_t newer_era;              /* of this cluster, that a peer has told; 0: none */
+    struct cluster_membership cluster;
+    uint64_t configuration_index; /* as well */
+    uint64_t cluster_number;      /* whole, once it is committed; 0: not yet */
+    uint32_t newer_era;           /* of this cluster, that a peer has told; 0: none */
     struct replica_stranger stranger;
     struct peer_starts starts;
     struct start_own own_start;    /* `had_start` is of no meaning */

@@ -203,11 +203,12 @@ void replica_forward_pending(struct replica *replica)
     const struct address *to = replica_peer_address(replica, replica->view.leader);
     if (to == NULL)
         return;
+    const struct cluster_identity told = cluster_membership_told(&replica->cluster);
     struct wire_writer writer = {.data = replica->shared->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     wire_forward_encode(&writer, &(struct wire_forward){.fingerprint = replica->fingerprint,
-                                                        .cluster = replica->cluster.cluster,
-                                                        .era = replica->cluster.era,
+                                                        .cluster = told.cluster,
+                                                        .era = told.era,
                                                         .birth = replica->options.raft.self.birth,
                                                         .start = replica->own_start.start,
                                                         .request = request});

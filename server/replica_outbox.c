@@ -59,13 +59,13 @@ static bool add_entries(struct replica *replica, struct wire_writer *writer,
 struct span replica_encode_raft(struct replica *replica, const struct raft_message *message,
                                 const struct record_room *room)
 {
-    const struct peer_message_beside beside = {.fingerprint = replica->fingerprint,
-                                               .cluster = replica->cluster,
-                                               .start = replica->own_start.start,
-                                               .priority = replica->options.priority,
-                                               .undrained = replica_undrained(replica),
-                                               .room =
-                                                   room == NULL ? (struct record_room){0} : *room};
+    const struct peer_message_beside beside = {
+        .fingerprint = replica->fingerprint,
+        .cluster = cluster_membership_told(&replica->cluster),
+        .start = replica->own_start.start,
+        .priority = replica->options.priority,
+        .undrained = replica_undrained(replica),
+        .room = room == NULL ? (struct record_room){0} : *room};
     struct wire_writer writer = {.data = replica->shared->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     peer_message_encode(&writer, message, &beside);

@@ -40,8 +40,10 @@ void replica_follow_configuration(struct replica *replica)
     replica->configuration_version = version;
     uint64_t index;
     const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
-    replica->cluster =
-        (struct cluster_identity){.cluster = (uint32_t)now->cluster, .era = (uint32_t)now->era};
+    cluster_membership_follow(
+        &replica->cluster,
+        (struct cluster_identity){.cluster = (uint32_t)now->cluster, .era = (uint32_t)now->era},
+        raft_configuration_slot(now, replica->options.raft.self.birth) != RAFT_SLOT_NONE);
     replica->configuration_index = index;
     replica->formats.configured = now->format;
     find_voters(replica);

@@ -37,8 +37,9 @@ static void send_start(struct replica *replica, uint16_t to, struct wire_start_m
     if (address == NULL)
         return;
     message.fingerprint = replica->fingerprint;
-    message.cluster = replica->cluster.cluster;
-    message.era = replica->cluster.era;
+    const struct cluster_identity told = cluster_membership_told(&replica->cluster);
+    message.cluster = told.cluster;
+    message.era = told.era;
     message.birth = replica->options.raft.self.birth;
     message.start = replica->own_start.start;
     struct wire_writer writer = {.data = replica->shared->message_data,
@@ -111,13 +112,14 @@ bool replica_is_start_known(struct replica *replica, const struct raft_storage *
 
 bool replica_is_of_cluster(struct replica *replica, uint16_t sender, struct cluster_identity theirs)
 {
-    enum cluster_fit fit = cluster_fit_of(replica->cluster, theirs);
+    enum cluster_fit fit = cluster_membership_hear(&replica->cluster, theirs);
     if (fit == CLUSTER_FITS)
         return true;
+    const struct cluster_identity ours = {replica->cluster.configuration.cluster,
+                                          cluster_membership_era(&replica->cluster)};
     replica->counters.drop_identity += fit == CLUSTER_OTHER;
     replica->counters.drop_era += fit != CLUSTER_OTHER;
-    replica->stranger =
-        (struct replica_stranger){.node = sender, .theirs = theirs, .ours = replica->cluster};
+    replica->stranger = (struct replica_stranger){.node = sender, .theirs = theirs, .ours = ours};
     if (fit == CLUSTER_LATER_ERA && replica->newer_era < theirs.era) {
         replica->newer_era = theirs.era;
         replica_leave(replica);

@@ -74,7 +74,7 @@ static void refresh_view(struct replica *replica)
         .node_count = replica->room_voters.count,
         .cluster = note_cluster(replica),
         .configuration_index = replica->configuration_index,
-        .era = replica->cluster.era,
+        .era = cluster_membership_era(&replica->cluster),
     };
 }
 

@@ -49,12 +49,64 @@ static void test_a_node_that_is_behind_hears_of_the_newest_members(void **state)
     assert_false(cluster_is_host(7, 0, true));
 }
 
+/* The first records of a long log are of the era before the one in which it gets them. */
+static void test_a_storage_that_catches_up_is_of_the_era_of_its_leader(void **state)
+{
+    (void)state;
+    const struct cluster_identity before = {.cluster = 7, .era = 0};
+    const struct cluster_identity now = {.cluster = 7, .era = 1};
+    struct cluster_membership ours = {0};
+    assert_int_equal(cluster_membership_hear(&ours, now), CLUSTER_FITS);
+    cluster_membership_follow(&ours, before, false);
+    assert_int_equal(cluster_membership_hear(&ours, now), CLUSTER_FITS);
+    assert_int_equal(cluster_membership_told(&ours).cluster, 0); /* its leader hears it */
+    assert_int_equal(cluster_membership_era(&ours), 1);
+    /* Nor does it go back to the nodes of the era before. */
+    assert_int_equal(cluster_membership_hear(&ours, before), CLUSTER_EARLIER_ERA);
+    assert_int_equal(cluster_membership_hear(&ours, (struct cluster_identity){8, 1}),
+                     CLUSTER_OTHER);
+    cluster_membership_follow(&ours, now, true);
+    assert_int_equal(cluster_membership_told(&ours).era, 1);
+    assert_int_equal(cluster_membership_hear(&ours, before), CLUSTER_EARLIER_ERA);
+    assert_int_equal(cluster_membership_hear(&ours, (struct cluster_identity){7, 2}),
+                     CLUSTER_LATER_ERA);
+}
+
+/* It restarts in between, and knows no more than its log. */
+static void test_a_storage_that_was_behind_is_of_a_later_era_than_its_log(void **state)
+{
+    (void)state;
+    struct cluster_membership ours = {0};
+    cluster_membership_follow(&ours, (struct cluster_identity){7, 1}, false);
+    assert_int_equal(cluster_membership_hear(&ours, (struct cluster_identity){7, 0}),
+                     CLUSTER_EARLIER_ERA);
+    assert_int_equal(cluster_membership_hear(&ours, (struct cluster_identity){7, 2}), CLUSTER_FITS);
+    assert_int_equal(cluster_membership_hear(&ours, (struct cluster_identity){0, 0}), CLUSTER_FITS);
+    assert_int_equal(cluster_membership_era(&ours), 2);
+}
+
+/* Whom the era before has named is out, also if a later configuration lacks it. */
+static void test_a_member_of_an_era_that_is_over_stays_out(void **state)
+{
+    (void)state;
+    struct cluster_membership ours = {0};
+    cluster_membership_follow(&ours, (struct cluster_identity){7, 0}, true);
+    assert_int_equal(cluster_membership_hear(&ours, (struct cluster_identity){7, 1}),
+                     CLUSTER_LATER_ERA);
+    cluster_membership_follow(&ours, (struct cluster_identity){7, 0}, false);
+    assert_int_equal(cluster_membership_hear(&ours, (struct cluster_identity){7, 1}),
+                     CLUSTER_LATER_ERA);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cluster_is_compared),
         cmocka_unit_test(test_era_is_compared),
         cmocka_unit_test(test_who_knows_no_cluster_is_not_compared),
+        cmocka_unit_test(test_a_storage_that_catches_up_is_of_the_era_of_its_leader),
+        cmocka_unit_test(test_a_storage_that_was_behind_is_of_a_later_era_than_its_log),
+        cmocka_unit_test(test_a_member_of_an_era_that_is_over_stays_out),
         cmocka_unit_test(test_a_node_that_is_behind_hears_of_the_newest_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
