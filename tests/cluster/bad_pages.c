@@ -1,13 +1,14 @@
 /*
  * A device that cannot read some pages, for real nodes where no device mapper is to be had: a
  * library that is loaded before the C library (LD_PRELOAD). BAD_PAGES names a file with lines
- * "INODE OFFSET"; lines may be added at any time, and all be taken away: then pages that are mapped
- * again are good. Who touches such a page in a mapping of the file
- * gets SIGBUS, and who reads it with pread gets EIO, as from a disk that fails. The mapping shows a
- * page behind the end of an empty file there, for which the kernel sends the same signal.
+ * "INODE OFFSET"; lines may be added at any time, and all be taken away. Who touches such a page in
+ * a mapping of the file gets SIGBUS, and who reads it with pread gets EIO, as from a disk that
+ * fails. The mapping shows a page behind the end of an empty file there, for which the kernel sends
+ * the same signal. A page that a process writes as a whole is good again for this process, as a
+ * disk puts a bad sector elsewhere.
  *
- * The names here stand for mmap64 and pread64, as everywhere where files may be large. It does not
- * imitate what the page cache still holds, nor a write that a disk answers with EIO.
+ * The names here stand for mmap64, pread64 and pwrite64, as everywhere where files may be large. It
+ * does not imitate what the page cache still holds, nor a write that a disk answers with EIO.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -44,6 +45,7 @@ struct mapping {
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct mapping mappings[MAPPINGS_MAX];
 static struct bad_page bad_pages[PAGES_MAX];
+static bool is_healed[PAGES_MAX];
 static uint32_t bad_count;
 static int nothing = -1; /* an empty file */
 
@@ -68,15 +70,22 @@ static void list_read(void)
         fclose(file);
     for (uint32_t i = 0; i < MAPPINGS_MAX && count < bad_count; i++)
         mappings[i].done = 0; /* the list begins anew */
+    for (uint32_t i = count; i < PAGES_MAX; i++)
+        is_healed[i] = false;
     bad_count = count;
+}
+
+static bool mapping_has(const struct mapping *mapping, const struct bad_page *page)
+{
+    return page->inode == mapping->inode && page->offset >= mapping->offset &&
+           page->offset - mapping->offset < mapping->size_bytes;
 }
 
 static void mapping_spoil(struct mapping *mapping)
 {
     for (; mapping->done < bad_count; mapping->done++) {
         const struct bad_page *page = &bad_pages[mapping->done];
-        if (page->inode == mapping->inode && page->offset >= mapping->offset &&
-            page->offset - mapping->offset < mapping->size_bytes)
+        if (!is_healed[mapping->done] && mapping_has(mapping, page))
             real_mmap(mapping->data + (page->offset - mapping->offset), PAGE_BYTES,
                       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, nothing, 0);
     }
@@ -160,11 +169,43 @@ static bool is_bad(int fd, size_t size_bytes, off_t offset)
         return false;
     pthread_mutex_lock(&mutex);
     for (uint32_t i = 0; i < bad_count; i++)
-        found |= bad_pages[i].inode == status.st_ino &&
+        found |= !is_healed[i] && bad_pages[i].inode == status.st_ino &&
                  bad_pages[i].offset < (uint64_t)offset + size_bytes &&
                  bad_pages[i].offset + PAGE_BYTES > (uint64_t)offset;
     pthread_mutex_unlock(&mutex);
     return found;
+}
+
+/* A whole page that is written is good again: a disk puts it elsewhere. */
+static void heal(int fd, uint64_t begin, uint64_t end)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return;
+    pthread_mutex_lock(&mutex);
+    for (uint32_t i = 0; i < bad_count; i++) {
+        struct bad_page *page = &bad_pages[i];
+        if (page->inode != status.st_ino || page->offset < begin || page->offset + PAGE_BYTES > end)
+            continue;
+        is_healed[i] = true;
+        for (uint32_t j = 0; j < MAPPINGS_MAX; j++) {
+            const struct mapping *mapping = &mappings[j];
+            if (mapping->data != NULL && mapping_has(mapping, page))
+                real_mmap(mapping->data + (page->offset - mapping->offset), PAGE_BYTES,
+                          PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)page->offset);
+        }
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+ssize_t pwrite(int fd, const void *from, size_t size_bytes, off_t offset)
+{
+    ssize_t (*real)(int, const void *, size_t, off_t) = NULL;
+    *(void **)(&real) = dlsym(RTLD_NEXT, "pwrite64");
+    ssize_t written = real(fd, from, size_bytes, offset);
+    if (written > 0 && bad_count > 0)
+        heal(fd, (uint64_t)offset, (uint64_t)offset + (uint64_t)written);
+    return written;
 }
 
 ssize_t pread(int fd, void *to, size_t size_bytes, off_t offset)
