@@ -1,6 +1,7 @@
 /* xoshiro256** 1.0 and splitmix64: https://prng.di.unimi.it */
 #include "base/prng.h"
 
+#include "base/bits.h"
 #include "base/check.h"
 
 static uint64_t splitmix64(uint64_t *state)
@@ -10,11 +11,6 @@ static uint64_t splitmix64(uint64_t *state)
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
     return z ^ (z >> 31);
-}
-
-static uint64_t rotate_left(uint64_t value, unsigned bits)
-{
-    return (value << bits) | (value >> (64 - bits));
 }
 
 void prng_init(struct prng *prng, uint64_t seed)

@@ -13,7 +13,6 @@
 #include "base/le.h"
 #include "base/prng.h"
 #include "engine/state/index.h"
-#include "engine/state/key_hash.h"
 #include "engine/state/rcu.h"
 
 #include <stdio.h>
@@ -70,10 +69,11 @@ static void table_open(struct table *table, uint64_t keys)
     samples_init(&table->samples);
     CHECK(arena_init(&table->arena, store_arena_bytes(count) + index_arena_bytes(count)) == OK);
     CHECK(store_init(&table->store, &table->arena, count) == OK);
-    index_init(&table->index, &table->arena, &table->store, count);
+    static const struct siphash_key hash_key = {{42, 43}};
+    index_init(&table->index, &table->arena, &table->store, count, &hash_key);
     for (uint64_t number = 0; number < keys; number++) {
         struct span key = key_of(table, 0, number);
-        index_add(&table->index, entry_new(table, key, key_hash(key)));
+        index_add(&table->index, entry_new(table, key, index_hash(&table->index, key)));
     }
 }
 
@@ -94,14 +94,14 @@ static void find(struct table *table, struct span key, uint64_t hash)
 static void lookup_group(struct table *table, const struct span *keys)
 {
     for (uint32_t i = 0; i < GROUP; i++)
-        find(table, keys[i], key_hash(keys[i]));
+        find(table, keys[i], index_hash(&table->index, keys[i]));
 }
 
 static void fetch_group(struct table *table, const struct span *keys)
 {
     uint64_t hashes[GROUP];
     for (uint32_t i = 0; i < GROUP; i++) {
-        hashes[i] = key_hash(keys[i]);
+        hashes[i] = index_hash(&table->index, keys[i]);
         index_fetch_line(&table->index, hashes[i]);
     }
     for (uint32_t i = 0; i < GROUP; i++)
@@ -113,7 +113,7 @@ static void fetch_group(struct table *table, const struct span *keys)
 static void replace_group(struct table *table, const struct span *keys)
 {
     for (uint32_t i = 0; i < GROUP; i++) {
-        uint64_t hash = key_hash(keys[i]);
+        uint64_t hash = index_hash(&table->index, keys[i]);
         struct store_entry *old = index_lookup(&table->index, keys[i], hash);
         CHECK(old != NULL);
         struct store_entry *entry = entry_new(table, keys[i], hash);

@@ -38,7 +38,8 @@ static void table_open(struct table *table, uint64_t count)
     table->seqs = calloc(count, sizeof(*table->seqs));
     CHECK(table->seqs != NULL);
     CHECK(arena_init(&table->arena, sessions_arena_bytes((uint32_t)count)) == OK);
-    sessions_init(&table->sessions, &table->arena, (uint32_t)count);
+    static const struct siphash_key hash_key = {{42, 43}};
+    sessions_init(&table->sessions, &table->arena, (uint32_t)count, &hash_key);
     for (uint64_t i = 0; i < count; i++) {
         CHECK(sessions_open(&table->sessions, sessions_id(i + 1, 0), table->log_time_ns) != NULL);
         table->seqs[i] = 1;

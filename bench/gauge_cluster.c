@@ -119,6 +119,7 @@ static struct replica_options replica_options_of(uint32_t host, uint32_t node_co
         .engine = {.shard_count = 1,
                    .lane_count = 1,
                    .incarnation = 1 + host,
+                   .hash_key = {{1, host}},
                    .keys_max = 65536,
                    .blocks_max = 262144,
                    .sessions_max = 1024,

@@ -5,7 +5,6 @@
 
 #include "base/crc32c.h"
 #include "base/le.h"
-#include "engine/state/key_hash.h"
 #include "engine/state/rcu.h"
 
 /* Rises whenever the same log would be applied to another effect. */
@@ -96,7 +95,8 @@ static struct machine_options machine_options_of(const struct engine_options *op
 {
     return (struct machine_options){.limits = limits_of(options),
                                     .capacity = capacity_of(options),
-                                    .session_ttl_ns = options->session_ttl_ns};
+                                    .session_ttl_ns = options->session_ttl_ns,
+                                    .hash_key = options->hash_key};
 }
 
 size_t engine_arena_bytes(const struct engine_options *options)
@@ -275,7 +275,7 @@ void engine_check_invariants(const struct engine *engine)
 enum error engine_lookup(const struct engine *engine, struct span key, uint8_t *to,
                          size_t capacity_bytes, struct engine_found *ret_found)
 {
-    uint64_t hash = key_hash(key);
+    uint64_t hash = index_hash(&engine->machine.index, key);
     const struct store *store = &engine->machine.store;
     if (is_installing(engine))
         return ERR_NOT_YET;

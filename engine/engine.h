@@ -30,6 +30,7 @@
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/siphash.h"
 #include "base/span.h"
 #include "raft/raft.h" /* kinds of entries */
 #include "wire/wire.h"
@@ -93,6 +94,9 @@ struct engine_options {
     uint16_t lane;        /* of this node, on which the shard lives: told to clients, no more */
     uint16_t lane_count;  /* of this node, 1 to LANES_MAX: told to clients, no more */
     uint64_t incarnation; /* random and new at each start */
+    struct siphash_key
+        hash_key; /* of the tables that strangers choose keys of: a secret, random and
+                                    new at each start */
     /* Replicated limits: the same on all nodes, guarded by engine_fingerprint. In force until a
      * record changes them. */
     uint32_t keys_max;

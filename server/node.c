@@ -100,10 +100,12 @@ static void find_kept(struct node *node)
 
 static void fill_options(struct node *node)
 {
-    uint64_t random[2];
+    uint64_t random[4];
     CHECK(getrandom(random, sizeof(random), 0) == (ssize_t)sizeof(random));
-    struct node_start start = {
-        .incarnation = random[0] | 1, .seed = random[1], .frames = node->frames};
+    struct node_start start = {.incarnation = random[0] | 1,
+                               .seed = random[1],
+                               .hash_key = {{random[2], random[3]}},
+                               .frames = node->frames};
     node_options_fill(&node->config, &start, &node->options);
     find_kept(node);
 }

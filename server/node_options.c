@@ -46,7 +46,7 @@ static void fill_raft(const struct config *config, uint64_t seed, struct replica
     }
 }
 
-static void fill_engine(const struct config *config, uint64_t incarnation,
+static void fill_engine(const struct config *config, const struct node_start *start,
                         struct replica_options *options)
 {
     uint16_t shards = config->shard_count;
@@ -57,7 +57,8 @@ static void fill_engine(const struct config *config, uint64_t incarnation,
         .shard_count = shards,
         .lane = options->shard % config->lane_count,
         .lane_count = config->lane_count,
-        .incarnation = incarnation,
+        .incarnation = start->incarnation,
+        .hash_key = start->hash_key,
         .keys_max = (uint32_t)part_of(config->keys_max, shards, 1),
         .blocks_max = (uint32_t)part_of(blocks, shards, 1),
         .sessions_max = config->sessions_max,
@@ -95,7 +96,7 @@ static void fill_replica(const struct config *config, const struct node_start *s
         .transfer_interval_ns = config->transfer_interval_ns,
     };
     fill_raft(config, start->seed + shard, options);
-    fill_engine(config, start->incarnation, options);
+    fill_engine(config, start, options);
     node_log_name(config, shard, node->log_names[shard]);
     node_journal_name(config, shard, node->journal_names[shard]);
     node_snapshot_name(config, shard, node->snapshot_names[shard]);

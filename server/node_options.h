@@ -24,8 +24,9 @@ struct node_options {
 
 /* What differs from start to start. */
 struct node_start {
-    uint64_t incarnation; /* random, not 0 */
-    uint64_t seed;        /* random */
+    uint64_t incarnation;        /* random, not 0 */
+    uint64_t seed;               /* random */
+    struct siphash_key hash_key; /* random; not drawn from the seed, which others may guess */
     struct dp_frame_port *frames;
 };
 

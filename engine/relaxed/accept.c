@@ -51,9 +51,9 @@ enum error relaxed_init(struct engine *engine, struct arena *arena)
     relaxed->acks = arena_take(arena, RELAXED_ACKS_MAX * sizeof(struct relaxed_ack), 64);
     relaxed->message = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
     relaxed->value = arena_take(arena, VALUE_SIZE_BYTES_MAX, 64);
-    relaxed_sessions_init(&relaxed->sessions, arena);
+    relaxed_sessions_init(&relaxed->sessions, arena, &options->hash_key);
     enum error error = pending_writes_init(&relaxed->writes, arena, options->pending_max,
-                                           options->pending_blocks_max);
+                                           options->pending_blocks_max, &options->hash_key);
     relaxed->is_open = error == OK;
     return error;
 }
@@ -380,7 +380,8 @@ enum error engine_journal_restore(struct engine *engine, uint64_t seq, struct sp
     struct relaxed *relaxed = &engine->relaxed;
     struct request entry;
     struct pending_need need;
-    if (!relaxed->is_open || request_decode(payload, NULL, relaxed->ops, &entry) != OK)
+    if (!relaxed->is_open ||
+        request_decode(payload, &relaxed->writes.index, relaxed->ops, &entry) != OK)
         return ERR_CORRUPT;
     uint32_t sets = entry_sets(&entry, &need);
     if (sets == 0 || entry.session == 0 || entry.floor == 0 || seq > SEQ_MAX ||
@@ -457,7 +458,7 @@ void relaxed_overrule(struct engine *engine, const struct request *request, cons
                       uint64_t seq, uint32_t tag)
 {
     if (engine->relaxed.is_open &&
-        node_progress_is_decided(own_progress(engine), seq, op->key_hash, tag))
+        node_progress_is_decided(own_progress(engine), seq, op_key(request, op), tag))
         pending_writes_overrule(&engine->relaxed.writes, request, op, seq, tag);
 }
 

@@ -18,7 +18,7 @@ bool inbound_is_without_room(const struct engine *engine, uint64_t series, const
     const struct machine *machine = &engine->machine;
     struct store_content content = {.key = op->key, .value = op->value, .hash = hash};
     return op->has_value &&
-           !node_progress_is_decided(node_progress_of(&machine->nodes, series), op->seq, hash,
+           !node_progress_is_decided(node_progress_of(&machine->nodes, series), op->seq, op->key,
                                      op->tag) &&
            !machine_has_room(machine, &content);
 }
@@ -54,7 +54,7 @@ static bool own_cancels(const struct engine *engine, const struct request *reque
                         const struct op *op, struct wire_op *ret_cancels, uint32_t *ret_count)
 {
     const struct pending_writes *writes = &engine->relaxed.writes;
-    const struct store_entry *entry = relaxed_lookup(engine, op_key(request, op), op->key_hash);
+    const struct store_entry *entry = relaxed_lookup(engine, op_key(request, op), op->hash);
     *ret_count = 0;
     if (entry == NULL)
         return true;
@@ -101,8 +101,7 @@ static bool has_pending_key(const struct engine *engine, const struct request *r
 {
     for (uint16_t i = 0; i < request->op_count; i++) {
         const struct op *op = &request->ops[i];
-        if (op->key_size_bytes > 0 &&
-            relaxed_lookup(engine, op_key(request, op), op->key_hash) != NULL)
+        if (op->key_size_bytes > 0 && relaxed_lookup(engine, op_key(request, op), op->hash) != NULL)
             return true;
     }
     return false;
@@ -154,7 +153,7 @@ static bool is_first_without_room(const struct engine *engine, const struct requ
                               .seq = op->seq,
                               .key = op_key(request, op),
                               .value = op_value(request, op)};
-        return inbound_is_without_room(engine, from->series, &set, op->key_hash);
+        return inbound_is_without_room(engine, from->series, &set, op->hash);
     }
     return false;
 }
@@ -164,7 +163,7 @@ void engine_receive_forward(struct engine *engine, uint16_t from, uint64_t serie
     struct request request;
     uint64_t last_seq;
     CHECK(from >= 1 && from <= VOTER_ID_MAX);
-    if (request_decode(body, NULL, batch_next_ops(engine), &request) != OK ||
+    if (request_decode(body, &engine->machine.index, batch_next_ops(engine), &request) != OK ||
         !is_forward(&request, series, &last_seq) ||
         body.size_bytes > ADMISSION_REQUEST_SIZE_BYTES_MAX) {
         engine->counters.requests_malformed++;

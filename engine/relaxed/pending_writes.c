@@ -38,7 +38,7 @@ size_t pending_writes_arena_bytes(uint32_t ops_max, uint32_t blocks_max)
 }
 
 enum error pending_writes_init(struct pending_writes *writes, struct arena *arena, uint32_t ops_max,
-                               uint32_t blocks_max)
+                               uint32_t blocks_max, const struct siphash_key *hash_key)
 {
     CHECK(ops_max > 0 && ops_max <= PENDING_WRITES_OPS_MAX);
     uint64_t capacity = ops_capacity(ops_max);
@@ -50,7 +50,7 @@ enum error pending_writes_init(struct pending_writes *writes, struct arena *aren
     enum error error = store_init(&writes->store, arena, (uint32_t)with_reserve(blocks_max));
     if (error != OK)
         return error;
-    index_init(&writes->index, arena, &writes->store, keys_max_of(ops_max, blocks_max));
+    index_init(&writes->index, arena, &writes->store, keys_max_of(ops_max, blocks_max), hash_key);
     return OK;
 }
 
@@ -111,7 +111,7 @@ void pending_writes_add(struct pending_writes *writes, const struct request *req
     CHECK(writes->tail == writes->head || pending_writes_at(writes, writes->tail - 1)->seq < seq);
     struct store_content content = {.key = op_key(request, op),
                                     .value = op_value(request, op),
-                                    .hash = op->key_hash,
+                                    .hash = op->hash,
                                     .version = seq | (op->has_value ? 0 : PENDING_WRITES_ABSENT)};
     writes->blocks += store_entry_blocks(op->key_size_bytes, op->value_size_bytes);
     CHECK(writes->blocks <= with_reserve(writes->blocks_max));
@@ -250,7 +250,7 @@ static bool write_show(struct pending_writes *writes, struct pending_write *op)
 void pending_writes_overrule(struct pending_writes *writes, const struct request *request,
                              const struct op *op, uint64_t seq, uint32_t tag)
 {
-    struct store_entry *entry = pending_writes_lookup(writes, op_key(request, op), op->key_hash);
+    struct store_entry *entry = pending_writes_lookup(writes, op_key(request, op), op->hash);
     if (entry == NULL)
         return;
     struct pending_write *newest = pending_writes_op_of(writes, entry);

@@ -75,7 +75,8 @@ struct pending_writes {
 /* Limits: ops in the queue, gaps included, and blocks that they take, as they are accepted. */
 size_t pending_writes_arena_bytes(uint32_t ops_max, uint32_t blocks_max);
 MUST_USE enum error pending_writes_init(struct pending_writes *writes, struct arena *arena,
-                                        uint32_t ops_max, uint32_t blocks_max);
+                                        uint32_t ops_max, uint32_t blocks_max,
+                                        const struct siphash_key *hash_key);
 void pending_writes_deinit(struct pending_writes *writes);
 
 /* What some ops take. */

@@ -13,18 +13,19 @@ size_t relaxed_sessions_arena_bytes(void)
            BUCKETS * sizeof(uint32_t) + 128;
 }
 
-void relaxed_sessions_init(struct relaxed_sessions *sessions, struct arena *arena)
+void relaxed_sessions_init(struct relaxed_sessions *sessions, struct arena *arena,
+                           const struct siphash_key *hash_key)
 {
     *sessions = (struct relaxed_sessions){
         .slots = arena_take(arena, (RELAXED_SESSIONS_MAX + 1) * sizeof(struct relaxed_session), 64),
-        .buckets = arena_take(arena, BUCKETS * sizeof(uint32_t), 64)};
+        .buckets = arena_take(arena, BUCKETS * sizeof(uint32_t), 64),
+        .hash_key = *hash_key};
     TAILQ_INIT(&sessions->order);
 }
 
 static uint32_t *relaxed_bucket(const struct relaxed_sessions *sessions, uint64_t id)
 {
-    uint64_t hash = id * 0x9e3779b97f4a7c15u;
-    return &sessions->buckets[(hash >> 32) & (BUCKETS - 1)];
+    return &sessions->buckets[siphash_u64(&sessions->hash_key, id) & (BUCKETS - 1)];
 }
 
 struct relaxed_session *relaxed_sessions_find(const struct relaxed_sessions *sessions, uint64_t id)

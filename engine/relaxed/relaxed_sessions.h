@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "base/siphash.h"
 #include "engine/state/packet_window.h"
 
 #include <stdbool.h>
@@ -51,7 +52,8 @@ struct stranger {
 
 struct relaxed_sessions {
     struct relaxed_session *slots; /* slot 0 is never used */
-    uint32_t *buckets;
+    uint32_t *buckets;             /* by the hash of the id, which the client has chosen */
+    struct siphash_key hash_key;
     uint32_t count;
     TAILQ_HEAD(, relaxed_session) order;      /* by touched_ns, from the oldest */
     struct stranger strangers[STRANGERS_MAX]; /* a ring */
@@ -59,7 +61,8 @@ struct relaxed_sessions {
 };
 
 size_t relaxed_sessions_arena_bytes(void);
-void relaxed_sessions_init(struct relaxed_sessions *sessions, struct arena *arena);
+void relaxed_sessions_init(struct relaxed_sessions *sessions, struct arena *arena,
+                           const struct siphash_key *hash_key);
 
 /* The session, or NULL. */
 struct relaxed_session *relaxed_sessions_find(const struct relaxed_sessions *sessions, uint64_t id);

@@ -201,8 +201,8 @@ void admission_write(struct engine *engine, const struct address *from, struct s
 {
     struct arrival arrival = {.from = from};
     if (wire_write_decode(body, &arrival.write) != OK ||
-        request_decode(arrival.write.request, NULL, batch_next_ops(engine), &arrival.request) !=
-            OK) {
+        request_decode(arrival.write.request, &engine->machine.index, batch_next_ops(engine),
+                       &arrival.request) != OK) {
         engine->counters.requests_malformed++;
         return;
     }

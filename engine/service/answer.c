@@ -100,8 +100,7 @@ static const struct store_entry *mismatch_entry(const struct machine *machine,
 {
     if (op->type != WIRE_OP_SWAP)
         return NULL;
-    const struct store_entry *entry =
-        index_lookup(&machine->index, op_key(request, op), op->key_hash);
+    const struct store_entry *entry = index_lookup(&machine->index, op_key(request, op), op->hash);
     bool would_match =
         entry == NULL ? !op->has_old
                       : op->has_old && store_has_value(&machine->store, entry, op_old(request, op));

@@ -58,7 +58,18 @@ static void tell_wrote(const struct engine *engine, const struct session *sessio
 static void fetch_entry_of(const struct applying *applying, uint32_t ordinal)
 {
     if (ordinal < applying->op_count && applying->ops[ordinal].key_size_bytes > 0)
-        index_fetch_entry(&applying->engine->machine.index, applying->ops[ordinal].key_hash);
+        index_fetch_entry(&applying->engine->machine.index, applying->ops[ordinal].hash);
+}
+
+/* The lines of all ops, and the entries of the first ones. */
+static void fetch_first(const struct applying *applying)
+{
+    for (uint32_t i = 0; i < applying->op_count; i++) {
+        if (applying->ops[i].key_size_bytes > 0)
+            index_fetch_line(&applying->engine->machine.index, applying->ops[i].hash);
+    }
+    for (uint32_t i = 0; i < FETCH_AHEAD_OPS; i++)
+        fetch_entry_of(applying, i);
 }
 
 /* What is applied are relaxed writes of this storage. */
@@ -143,8 +154,7 @@ static void apply_decoded(struct applying *applying, uint32_t count)
     }
     CHECK(cursor == applying->payload.size_bytes);
     applying->ops = ops;
-    for (uint32_t i = 0; i < FETCH_AHEAD_OPS; i++)
-        fetch_entry_of(applying, i);
+    fetch_first(applying);
     for (uint32_t i = 0; i < count; i++)
         apply_and_answer(applying, &requests[i], NULL);
 }
@@ -156,12 +166,7 @@ static void apply_proposed(struct applying *applying, const struct pending_recor
     size_t cursor = RECORD_PREFIX_SIZE_BYTES;
     applying->ops = batch_record_ops(engine, record);
     applying->op_count = record->op_count;
-    for (uint32_t i = 0; i < record->op_count; i++) {
-        if (applying->ops[i].key_size_bytes > 0)
-            index_fetch_line(&engine->machine.index, applying->ops[i].key_hash);
-    }
-    for (uint32_t i = 0; i < FETCH_AHEAD_OPS; i++)
-        fetch_entry_of(applying, i);
+    fetch_first(applying);
     for (uint32_t i = 0; i < record->count; i++) {
         const struct batch_request *proposed = batch_record_request(engine, record, i);
         struct span bytes = record_next_request(applying->payload, &cursor);

@@ -50,8 +50,8 @@ static void idle_add(struct engine *engine, uint64_t session, uint64_t floor, ui
     wire_request_begin(&writer, session, floor);
     wire_request_add(&writer, &(struct wire_op){.type = type});
     CHECK(!writer.is_overflow);
-    CHECK(request_decode(span_of(bytes, writer.size_bytes), NULL, batch_next_ops(engine),
-                         &request) == OK);
+    CHECK(request_decode(span_of(bytes, writer.size_bytes), &engine->machine.index,
+                         batch_next_ops(engine), &request) == OK);
     /* Where the log has no room the notice is lost. */
     (void)batch_add(engine, &request, &waiter, true);
 }

@@ -7,8 +7,6 @@
  */
 #include "engine/engine_internal.h"
 
-#include "engine/state/key_hash.h"
-
 /* Reads are refused no later than this after their time is up: who looks for them walks all that
  * wait, and must not do so for each of them. */
 #define EXPIRE_INTERVAL_NS UINT64_C(1000000)
@@ -87,7 +85,7 @@ static void read_ops_decode(const struct index *index, const struct wire_read *r
     for (uint16_t i = 0; i < read->op_count; i++) {
         struct read_step *step = &ret_steps[i];
         CHECK(wire_read_op_decode(read->ops, &cursor, &step->op) == OK);
-        step->hash = key_hash(step->op.key);
+        step->hash = index_hash(index, step->op.key);
         step->is_relaxed = !read->is_consistent;
         index_fetch_line(index, step->hash);
     }

@@ -18,10 +18,12 @@ size_t index_arena_bytes(uint32_t keys_max)
     return line_count_of(keys_max) * sizeof(struct index_line) + 64;
 }
 
-void index_init(struct index *index, struct arena *arena, struct store *store, uint32_t keys_max)
+void index_init(struct index *index, struct arena *arena, struct store *store, uint32_t keys_max,
+                const struct siphash_key *hash_key)
 {
     uint64_t count = line_count_of(keys_max);
     *index = (struct index){
+        .key = *hash_key,
         .lines = arena_take(arena, count * sizeof(struct index_line), sizeof(struct index_line)),
         .line_count = count,
         .store = store,

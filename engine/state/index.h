@@ -21,6 +21,7 @@
 #define POLLUX_ENGINE_STATE_INDEX_H
 
 #include "base/arena.h"
+#include "base/siphash.h"
 #include "base/span.h"
 #include "engine/state/store.h"
 
@@ -36,6 +37,7 @@ struct index_line {
 static_assert(sizeof(struct index_line) == 64, "one cache line");
 
 struct index {
+    struct siphash_key key; /* of the hashes */
     struct index_line *lines;
     uint64_t line_count;
     struct store *store;
@@ -43,7 +45,17 @@ struct index {
 
 size_t index_arena_bytes(uint32_t keys_max);
 /* A table for at most `keys_max` keys. */
-void index_init(struct index *index, struct arena *arena, struct store *store, uint32_t keys_max);
+void index_init(struct index *index, struct arena *arena, struct store *store, uint32_t keys_max,
+                const struct siphash_key *hash_key);
+
+/*
+ * The hash of a key in this index, and in others with the same hash key. Nobody outside can choose
+ * keys that collide. It never leaves the node: other nodes have other hashes. Any thread.
+ */
+static inline uint64_t index_hash(const struct index *index, struct span key)
+{
+    return siphash(&index->key, key);
+}
 
 /* The entry of `key`, whose hash is `hash`; NULL: none. Any thread, valid until its rcu_turn. */
 struct store_entry *index_lookup(const struct index *index, struct span key, uint64_t hash);

@@ -1,6 +1,7 @@
 /*
- * The hash of a key, equal on every node: it picks the place in the index, and names a key among
- * the cancels of a node. Multiply-fold of 16 bytes a round; not a defence against chosen keys.
+ * A hash that is equal on every node: it names a key among the cancels of a node, and digests the
+ * state. Multiply-fold of 16 bytes a round; not a defence against chosen keys, so no table is
+ * searched by it (base/siphash.h is for those).
  */
 #ifndef POLLUX_ENGINE_STATE_KEY_HASH_H
 #define POLLUX_ENGINE_STATE_KEY_HASH_H

@@ -36,14 +36,14 @@ enum error machine_init(struct machine *machine, const struct machine_options *o
                                 .session_ttl_ns = options->session_ttl_ns,
                                 .session_idle_ns = session_idle_ns(options->session_ttl_ns)};
     CHECK(machine_can_hold(machine, &options->limits));
-    sessions_init(&machine->sessions, arena, capacity->sessions_max);
+    sessions_init(&machine->sessions, arena, capacity->sessions_max, &options->hash_key);
     nodes_progress_init(&machine->nodes, arena);
     snapshot_init(&machine->snapshot, arena, capacity->sessions_max);
     install_init(&machine->install, arena, capacity->sessions_max);
     enum error error = store_init(&machine->store, arena, store_blocks_of(options));
     if (error != OK)
         return error;
-    index_init(&machine->index, arena, &machine->store, capacity->keys_max);
+    index_init(&machine->index, arena, &machine->store, capacity->keys_max, &options->hash_key);
     return OK;
 }
 
@@ -192,7 +192,7 @@ static enum wire_outcome entry_write(struct machine *machine, struct store_entry
 {
     struct store_content content = {.key = op_key(machine->request, op),
                                     .value = op_value(machine->request, op),
-                                    .hash = op->key_hash,
+                                    .hash = op->hash,
                                     .version = machine->applied_index};
     if (!has_room(machine, old, &content))
         return WIRE_OUTCOME_STORE_FULL;
@@ -231,8 +231,7 @@ static bool is_expected(const struct machine *machine, const struct store_entry 
 
 static struct op_result op_set_or_swap(struct machine *machine, const struct op *op)
 {
-    struct store_entry *old =
-        index_lookup(&machine->index, op_key(machine->request, op), op->key_hash);
+    struct store_entry *old = index_lookup(&machine->index, op_key(machine->request, op), op->hash);
     if (op->type == WIRE_OP_SWAP && !is_expected(machine, old, op))
         return (struct op_result){.outcome = WIRE_OUTCOME_MISMATCH,
                                   .version = old == NULL ? 0 : old->version};
@@ -241,13 +240,13 @@ static struct op_result op_set_or_swap(struct machine *machine, const struct op 
 
 /* True when what a write of the key overrules can be noted; counts no more precisely than it
  * must. */
-static bool can_note_cancels(const struct machine *machine, uint64_t hash)
+static bool can_note_cancels(const struct machine *machine, struct span key)
 {
     uint32_t max = machine->forwarder == NULL ? NODE_CANCELS_MAX : NODE_CANCELS_CAPACITY;
     for (uint32_t i = 0; i < machine->cancel_count; i++) {
         const struct op *cancel = &machine->cancels[i];
         const struct node_progress *node = node_progress_of(&machine->nodes, op_series(cancel));
-        if (!node_progress_is_decided(node, cancel->seq, hash, cancel->tag) &&
+        if (!node_progress_is_decided(node, cancel->seq, key, cancel->tag) &&
             !node_progress_has_room(node, machine->cancel_count, max))
             return false;
     }
@@ -257,15 +256,16 @@ static bool can_note_cancels(const struct machine *machine, uint64_t hash)
 /* A set or swap with the cancels before it: all of it, or nothing. */
 static struct op_result op_write(struct machine *machine, const struct op *op)
 {
-    if (!can_note_cancels(machine, op->key_hash))
+    if (!can_note_cancels(machine, op_key(machine->request, op)))
         return (struct op_result){.outcome = WIRE_OUTCOME_STORE_FULL};
+    struct span key = op_key(machine->request, op);
     struct op_result result = op_set_or_swap(machine, op);
     if (result.outcome != WIRE_OUTCOME_OK)
         return result;
     for (uint32_t i = 0; i < machine->cancel_count; i++) {
         const struct op *cancel = &machine->cancels[i];
         struct node_progress *node = node_progress_name(&machine->nodes, op_series(cancel));
-        node_progress_cancel(node, cancel->seq, op->key_hash, cancel->tag);
+        node_progress_cancel(node, cancel->seq, key, cancel->tag);
     }
     return result;
 }
@@ -284,7 +284,8 @@ static struct op_result op_forwarded(struct machine *machine, const struct op *o
     if (machine->is_blocked)
         return (struct op_result){.outcome = WIRE_OUTCOME_STORE_FULL};
     struct op_result result = {.outcome = WIRE_OUTCOME_FENCED};
-    if (op->type == WIRE_OP_SET && !node_progress_is_decided(node, op->seq, op->key_hash, op->tag))
+    if (op->type == WIRE_OP_SET &&
+        !node_progress_is_decided(node, op->seq, op_key(machine->request, op), op->tag))
         result = op_write(machine, op);
     if (result.outcome == WIRE_OUTCOME_STORE_FULL)
         machine->is_blocked = true;

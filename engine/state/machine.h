@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/siphash.h"
 #include "engine/state/index.h"
 #include "engine/state/install.h"
 #include "engine/state/node_progress.h"
@@ -35,6 +36,7 @@ struct machine_options {
     struct wire_limits limits;   /* number 0 */
     struct wire_limits capacity; /* what this node's memory is made for; not below `limits` */
     uint64_t session_ttl_ns;
+    struct siphash_key hash_key; /* local */
 };
 
 /* The replicated state and its accounts. */

@@ -207,7 +207,7 @@ static uint32_t cancel_place_of_name(const struct node_progress *progress, uint3
     return place;
 }
 
-bool node_progress_is_decided(const struct node_progress *progress, uint64_t seq, uint64_t hash,
+bool node_progress_is_decided(const struct node_progress *progress, uint64_t seq, struct span key,
                               uint32_t tag)
 {
     if (seq <= progress->last_seq)
@@ -215,6 +215,7 @@ bool node_progress_is_decided(const struct node_progress *progress, uint64_t seq
     uint32_t place = cancel_place(progress, seq);
     if (place == progress->cancel_count)
         return false;
+    uint64_t hash = key_hash(key);
     return cancel_place_of_name(progress, place, cancel_name(hash, tag)) < progress->cancel_count ||
            cancel_place_of_name(progress, place, cancel_name(hash, 0)) < progress->cancel_count;
 }
@@ -233,11 +234,12 @@ static void cancels_forget(struct node_progress *progress, uint32_t place, uint3
             (progress->cancel_count - place) * sizeof(progress->cancels[0]));
 }
 
-void node_progress_cancel(struct node_progress *progress, uint64_t seq, uint64_t hash, uint32_t tag)
+void node_progress_cancel(struct node_progress *progress, uint64_t seq, struct span key,
+                          uint32_t tag)
 {
-    if (node_progress_is_decided(progress, seq, hash, tag))
+    if (node_progress_is_decided(progress, seq, key, tag))
         return;
-    uint64_t name = cancel_name(hash, tag);
+    uint64_t name = cancel_name(key_hash(key), tag);
     uint32_t older = cancel_place_of_name(progress, 0, name);
     if (older < progress->cancel_count)
         cancels_forget(progress, older, 1);

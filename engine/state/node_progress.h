@@ -28,6 +28,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/span.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -104,17 +105,17 @@ static inline bool node_progress_own_is_alone(const struct nodes_progress *all)
     return (all->alone >> all->own_place & 1) != 0;
 }
 
-/* True when the write `seq`, of the key of this hash and of this client, is decided or cancelled:
- * it will not apply any more. */
-bool node_progress_is_decided(const struct node_progress *progress, uint64_t seq, uint64_t hash,
+/* True when the write `seq`, of the key and of this client, is decided or cancelled: it will not
+ * apply any more. */
+bool node_progress_is_decided(const struct node_progress *progress, uint64_t seq, struct span key,
                               uint32_t tag);
 
 /* True when `count` more can be cancelled and no more than `max` are then. */
 bool node_progress_has_room(const struct node_progress *progress, uint32_t count, uint32_t max);
 
-/* No write of the key of this hash by the client (0: by any) up to `seq` may apply any more. It is
+/* No write of the key by the client (0: by any) up to `seq` may apply any more. It is
  * too late for what is decided. There is room (CHECK). */
-void node_progress_cancel(struct node_progress *progress, uint64_t seq, uint64_t hash,
+void node_progress_cancel(struct node_progress *progress, uint64_t seq, struct span key,
                           uint32_t tag);
 
 /* Everything up to `seq` (above last_seq, CHECK) is decided. */

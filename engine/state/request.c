@@ -3,7 +3,6 @@
 
 #include "base/check.h"
 #include "engine/state/index.h"
-#include "engine/state/key_hash.h"
 
 static_assert(MESSAGE_SIZE_BYTES_MAX <= UINT32_MAX, "an offset in a request has 32 bits");
 
@@ -12,7 +11,7 @@ static struct op op_of_wire(const struct wire_op *op, size_t key_offset, uint64_
 {
     return (struct op){
         .seq = op->seq,
-        .key_hash = op->type == WIRE_OP_CANCEL ? op->series : hash,
+        .hash = op->type == WIRE_OP_CANCEL ? op->series : hash,
         .key_offset = (uint32_t)key_offset,
         .value_size_bytes = (uint32_t)op->value.size_bytes,
         .old_size_bytes = (uint32_t)op->old.size_bytes,
@@ -40,11 +39,8 @@ enum error request_decode(struct span bytes, const struct index *index, struct o
         error = wire_op_decode(opened.ops, &cursor, &op);
         if (error != OK)
             return error;
-        if (op.key.size_bytes > 0) {
-            hash = key_hash(op.key);
-            if (index != NULL)
-                index_fetch_line(index, hash);
-        }
+        if (op.key.size_bytes > 0)
+            hash = index_hash(index, op.key);
         ops[i] = op_of_wire(&op, key_offset, hash);
     }
     if (cursor != opened.ops.size_bytes)
@@ -91,7 +87,7 @@ void request_builder_copy(struct request_builder *builder, const struct request 
         .value = op_value(request, op),
         .old = op_old(request, op),
     };
-    request_builder_add(builder, &copy, op->key_hash);
+    request_builder_add(builder, &copy, op->hash);
 }
 
 struct request request_builder_end(const struct request_builder *builder)

@@ -1,7 +1,8 @@
 /*
  * A request, decoded: what wire/wire.h encodes, as an array of ops that admission, batch, machine
  * and answers share. A request is decoded once on each node: on arrival where it is proposed, from
- * the record where it is only applied. The key's hash is computed in the same walk.
+ * the record where it is only applied. The key's hash in the index is computed in
+ * the same walk.
  *
  * An op says where its parts lie in the request's bytes by an offset, not by a pointer, so that the
  * array stays true when the bytes are copied (into the batch, then into the log).
@@ -16,7 +17,7 @@
 
 struct op {
     uint64_t seq;
-    uint64_t key_hash;   /* of an op with a key. CANCEL: the series */
+    uint64_t hash;       /* of an op with a key: index_hash. CANCEL: the series */
     uint32_t key_offset; /* from the first byte of the request; value and old follow the key */
     uint32_t value_size_bytes;
     uint32_t old_size_bytes;
@@ -40,9 +41,8 @@ struct request {
 struct index;
 
 /*
- * Decodes and checks a whole request; `ops` has room for REQUEST_OPS_MAX. Fetches the index's lines
- * of its keys ahead (`index` NULL: does not). Errors as wire_request_decode; *ret_request is
- * untouched then.
+ * Decodes and checks a whole request; `ops` has room for REQUEST_OPS_MAX. The hashes are those of
+ * the index. Errors as wire_request_decode; *ret_request is untouched then.
  */
 MUST_USE enum error request_decode(struct span bytes, const struct index *index, struct op *ops,
                                    struct request *ret_request);
@@ -50,7 +50,7 @@ MUST_USE enum error request_decode(struct span bytes, const struct index *index,
 /* Of a CANCEL. */
 static inline uint64_t op_series(const struct op *op)
 {
-    return op->key_hash;
+    return op->hash;
 }
 
 static inline struct span op_key(const struct request *request, const struct op *op)

@@ -20,7 +20,8 @@ size_t sessions_arena_bytes(uint32_t sessions_max)
            2 * (session_bucket_count(sessions_max) * sizeof(uint32_t) + 64) + 64;
 }
 
-void sessions_init(struct sessions *sessions, struct arena *arena, uint32_t sessions_max)
+void sessions_init(struct sessions *sessions, struct arena *arena, uint32_t sessions_max,
+                   const struct siphash_key *hash_key)
 {
     CHECK(sessions_max > 0 && sessions_max <= SESSIONS_MAX);
     uint32_t buckets = session_bucket_count(sessions_max);
@@ -29,6 +30,7 @@ void sessions_init(struct sessions *sessions, struct arena *arena, uint32_t sess
         .buckets = arena_take(arena, buckets * sizeof(uint32_t), 64),
         .nonces = arena_take(arena, buckets * sizeof(uint32_t), 64),
         .ended = arena_take(arena, SESSIONS_ENDED_MAX * sizeof(struct session_ended), 64),
+        .hash_key = *hash_key,
         .buckets_mask = buckets - 1,
         .untouched = 1,
         .capacity = sessions_max,
@@ -37,15 +39,11 @@ void sessions_init(struct sessions *sessions, struct arena *arena, uint32_t sess
     TAILQ_INIT(&sessions->idle);
 }
 
-static uint32_t session_hash(uint64_t key)
+/* Ids are drawn by the log, one after the other. */
+static uint32_t session_hash(uint64_t id)
 {
-    uint64_t hash = key * 0x9e3779b97f4a7c15u;
+    uint64_t hash = id * 0x9e3779b97f4a7c15u;
     return (uint32_t)(hash >> 32);
-}
-
-static uint32_t bucket_at(const struct sessions *sessions, uint64_t key)
-{
-    return session_hash(key) & sessions->buckets_mask;
 }
 
 static struct session_ended *ended_at(const struct sessions *sessions, uint64_t id)
@@ -61,12 +59,12 @@ uint64_t sessions_ended_floor(const struct sessions *sessions, uint64_t id)
 
 static uint32_t *session_bucket(const struct sessions *sessions, uint64_t id)
 {
-    return &sessions->buckets[bucket_at(sessions, id)];
+    return &sessions->buckets[session_hash(id) & sessions->buckets_mask];
 }
 
 static uint32_t *bucket_of_nonce(const struct sessions *sessions, uint64_t nonce)
 {
-    return &sessions->nonces[bucket_at(sessions, nonce)];
+    return &sessions->nonces[siphash_u64(&sessions->hash_key, nonce) & sessions->buckets_mask];
 }
 
 static uint32_t session_slot(const struct sessions *sessions, const struct session *session)

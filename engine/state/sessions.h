@@ -25,6 +25,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "base/siphash.h"
 #include "engine/state/packet_window.h"
 
 #include <stdbool.h>
@@ -93,7 +94,8 @@ struct session_ended {
 struct sessions {
     struct session *slots; /* slot 0 is never used */
     uint32_t *buckets;     /* by id */
-    uint32_t *nonces;      /* by nonce */
+    uint32_t *nonces;      /* by the hash of the nonce, which the client has chosen */
+    struct siphash_key hash_key;
     uint32_t buckets_mask; /* of both */
     uint32_t free_first;
     uint32_t untouched;
@@ -108,7 +110,8 @@ struct sessions {
 };
 
 size_t sessions_arena_bytes(uint32_t sessions_max);
-void sessions_init(struct sessions *sessions, struct arena *arena, uint32_t sessions_max);
+void sessions_init(struct sessions *sessions, struct arena *arena, uint32_t sessions_max,
+                   const struct siphash_key *hash_key);
 
 /* The session, NULL when there is none of that id. */
 struct session *sessions_find(const struct sessions *sessions, uint64_t id);

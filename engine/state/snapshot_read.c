@@ -4,7 +4,6 @@
 #include "base/check.h"
 #include "base/le.h"
 #include "engine/state/install.h"
-#include "engine/state/key_hash.h"
 
 static_assert(SNAPSHOT_ITEM_BYTES_MAX + 64 + SESSIONS_MAX * sizeof(uint32_t) <=
                   (size_t)SERIES_MAX * SNAPSHOT_NODE_BYTES_MAX,
@@ -258,7 +257,7 @@ static enum error read_entry(struct snapshot_reader *reader, struct span body)
         .value = span_of(body.data + SNAPSHOT_ENTRY_BYTES + key_size, le32_load(body.data + 8)),
         .version = le64_load(body.data)};
     uint64_t blocks = store_entry_blocks(content.key.size_bytes, content.value.size_bytes);
-    content.hash = key_hash(content.key);
+    content.hash = index_hash(&machine->index, content.key);
     if (machine->keys == reader->keys || machine->blocks + blocks > reader->blocks ||
         index_lookup(&machine->index, content.key, content.hash) != NULL)
         return ERR_CORRUPT;

@@ -323,16 +323,15 @@ size_t store_cursor_copy(const struct store *store, struct store_cursor *cursor,
 uint64_t store_entry_state_hash(const struct store *store, const struct store_entry *entry)
 {
     size_t left = (size_t)store_entry_key_size(entry) + entry->value_size_bytes;
-    uint8_t words[32];
+    uint8_t words[24];
     le64_store(words, entry->version);
-    le64_store(words + 8, entry->hash);
-    le32_store(words + 16, store_entry_key_size(entry));
-    le32_store(words + 20, entry->value_size_bytes);
-    le64_store(words + 24, 0);
+    le32_store(words + 8, store_entry_key_size(entry));
+    le32_store(words + 12, entry->value_size_bytes);
+    le64_store(words + 16, 0);
     struct store_run run = first_run(entry);
     for (;;) {
         size_t size = run.size_bytes < left ? run.size_bytes : left;
-        le64_store(words + 24, le64_load(words + 24) * 3 + key_hash(span_of(run.data, size)));
+        le64_store(words + 16, le64_load(words + 16) * 3 + key_hash(span_of(run.data, size)));
         left -= size;
         if (left == 0)
             break;

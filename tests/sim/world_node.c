@@ -118,6 +118,7 @@ static struct replica_options replica_options_of(struct world *world, const stru
                    .lane = (uint16_t)(shard % node->lane_count),
                    .lane_count = (uint16_t)node->lane_count,
                    .incarnation = prng_next(&world->prng) | 1,
+                   .hash_key = {{birth, node->number}},
                    .keys_max = SIM_KEYS_MAX,
                    .blocks_max = (uint32_t)draw->store_blocks,
                    .sessions_max = SIM_SESSIONS_MAX,

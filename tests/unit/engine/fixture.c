@@ -50,6 +50,7 @@ struct engine_options fixture_options(void)
                                    .shard_count = 1,
                                    .lane_count = 1,
                                    .incarnation = FIXTURE_INCARNATION,
+                                   .hash_key = {{1, 2}},
                                    .keys_max = 1000,
                                    .blocks_max = 40000,
                                    .sessions_max = 8,

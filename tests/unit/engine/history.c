@@ -1,17 +1,21 @@
 /* Random histories: see tests/unit/engine/history.h. */
 #include "tests/unit/engine/history.h"
 
-#include "engine/state/key_hash.h"
 #include "engine/state/rcu.h"
 
 #define REQUEST_BYTES(value_bytes_max) (4096 + HISTORY_OPS_MAX * ((size_t)(value_bytes_max) + 1024))
+
+/* Of all worlds: a request is decoded once for all. */
+static const struct siphash_key hash_key = {{3, 4}};
 
 struct machine_options history_options(void)
 {
     const struct wire_limits limits = {
         .keys_max = HISTORY_KEYS - 20, .blocks_max = 60000, .sessions_max = HISTORY_SESSIONS - 50};
-    return (struct machine_options){
-        .limits = limits, .capacity = limits, .session_ttl_ns = HISTORY_TTL_NS};
+    return (struct machine_options){.limits = limits,
+                                    .capacity = limits,
+                                    .session_ttl_ns = HISTORY_TTL_NS,
+                                    .hash_key = hash_key};
 }
 
 static void world_open_series(struct world *world)
@@ -101,7 +105,7 @@ static struct span draw_key(struct history *history, uint8_t *to)
 
 static void add_op(struct request_builder *builder, const struct wire_op *op)
 {
-    request_builder_add(builder, op, op->key.size_bytes > 0 ? key_hash(op->key) : 0);
+    request_builder_add(builder, op, op->key.size_bytes > 0 ? siphash(&hash_key, op->key) : 0);
     assert_false(builder->writer.is_overflow);
 }
 

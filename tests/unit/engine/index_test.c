@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/le.h"
 #include "engine/state/index.h"
 #include "engine/state/key_hash.h"
 
@@ -28,7 +29,8 @@ static int setup(void **state)
     assert_int_equal(
         arena_init(&table->arena, store_arena_bytes(BLOCKS_MAX) + index_arena_bytes(KEYS)), OK);
     assert_int_equal(store_init(&table->store, &table->arena, BLOCKS_MAX), OK);
-    index_init(&table->index, &table->arena, &table->store, KEYS);
+    static const struct siphash_key hash_key = {{1, 2}};
+    index_init(&table->index, &table->arena, &table->store, KEYS, &hash_key);
     *state = table;
     return 0;
 }
@@ -50,7 +52,8 @@ static struct span key_of(uint32_t number, char buffer[16])
 
 static uint64_t hash_of(const struct table *table, struct span key)
 {
-    return table->is_crowded ? (key_hash(key) & 3) << 62 | 7 : key_hash(key);
+    uint64_t hash = index_hash(&table->index, key);
+    return table->is_crowded ? (hash & 3) << 62 | 7 : hash;
 }
 
 static struct store_entry *find(struct table *table, uint32_t number)
@@ -271,6 +274,31 @@ static void test_index_is_whole_under_concurrent_readers_when_its_lines_are_full
     read_beside_the_writer(table);
 }
 
+/* Keys of one value of key_hash, which is no secret: whoever knows it may choose such keys. */
+static struct span chosen_key(uint64_t number, uint8_t to[17])
+{
+    le64_store(to, UINT64_C(0xbb67ae8584caa73b));
+    le64_store(to + 8, number);
+    to[16] = 'k';
+    return span_of(to, 17);
+}
+
+static void test_index_spreads_keys_that_were_chosen_to_collide(void **state)
+{
+    struct table *table = *state;
+    uint8_t first[17];
+    for (uint64_t number = 0; number < KEYS; number++) {
+        uint8_t bytes[17];
+        struct span key = chosen_key(number, bytes);
+        struct store_content content = {
+            .key = key, .hash = index_hash(&table->index, key), .version = number + 1};
+        assert_true(key_hash(key) == key_hash(chosen_key(0, first)));
+        index_add(&table->index, store_new(&table->store, &content));
+    }
+    for (uint64_t i = 0; i < table->index.line_count; i++)
+        assert_in_range(table->index.lines[i].passed, 0, 2 * INDEX_LINE_SLOTS);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -279,6 +307,7 @@ int main(void)
         T(test_index_follows_a_model_when_its_lines_are_full),
         T(test_index_counts_what_passes_a_line),
         T(test_index_walks_every_entry_once),
+        T(test_index_spreads_keys_that_were_chosen_to_collide),
         T(test_index_is_whole_under_concurrent_readers),
         T(test_index_is_whole_under_concurrent_readers_when_its_lines_are_full),
     };

@@ -1,7 +1,6 @@
 /* Pending writes: order, gaps, room, and what readers find. */
 #include "tests/unit/engine/fixture.h"
 
-#include "engine/state/key_hash.h"
 #include "engine/relaxed/pending_writes.h"
 
 #define OPS_MAX    4
@@ -9,12 +8,13 @@
 
 static struct arena arena;
 static struct pending_writes writes;
+static const struct siphash_key hash_key = {{1, 2}};
 
 static int setup(void **state)
 {
     (void)state;
     assert_int_equal(arena_init(&arena, pending_writes_arena_bytes(OPS_MAX, BLOCKS_MAX)), OK);
-    assert_int_equal(pending_writes_init(&writes, &arena, OPS_MAX, BLOCKS_MAX), OK);
+    assert_int_equal(pending_writes_init(&writes, &arena, OPS_MAX, BLOCKS_MAX, &hash_key), OK);
     return 0;
 }
 
@@ -35,7 +35,7 @@ static struct request request_of(const struct wire_op *op)
     struct request_builder builder = {.writer = {.data = bytes, .capacity_bytes = sizeof(bytes)},
                                       .ops = ops};
     request_builder_begin(&builder, 77, 1);
-    request_builder_add(&builder, op, key_hash(op->key));
+    request_builder_add(&builder, op, index_hash(&writes.index, op->key));
     return request_builder_end(&builder);
 }
 
@@ -48,7 +48,7 @@ static void add(uint64_t seq, const char *key, const char *value)
 
 static void add_cancel(uint16_t node, uint64_t seq)
 {
-    struct op op = {.type = WIRE_OP_CANCEL, .node = node, .key_hash = node, .seq = seq};
+    struct op op = {.type = WIRE_OP_CANCEL, .node = node, .hash = node, .seq = seq};
     pending_writes_add_cancel(&writes, &op);
 }
 
@@ -61,7 +61,7 @@ static void overrule(const char *key, uint64_t seq)
 
 static struct store_entry *lookup(const char *key)
 {
-    return pending_writes_lookup(&writes, text(key), key_hash(text(key)));
+    return pending_writes_lookup(&writes, text(key), index_hash(&writes.index, text(key)));
 }
 
 static void test_pending_writes_shows_what_is_durable(void **state)

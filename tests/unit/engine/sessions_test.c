@@ -17,7 +17,8 @@ static int setup(void **state)
 {
     struct table *table = calloc(1, sizeof(*table));
     assert_int_equal(arena_init(&table->arena, sessions_arena_bytes(100)), 0);
-    sessions_init(&table->sessions, &table->arena, 100);
+    static const struct siphash_key hash_key = {{1, 2}};
+    sessions_init(&table->sessions, &table->arena, 100, &hash_key);
     arena_seal(&table->arena);
     *state = table;
     return 0;
@@ -229,6 +230,27 @@ static void test_sessions_hash_is_of_the_replicated_part(void **state)
     assert_true(sessions_state_hash(sessions) != hash);
 }
 
+/* Nonces that a multiplication by a known constant would put into one bucket. */
+static void test_sessions_spread_nonces_that_were_chosen_to_collide(void **state)
+{
+    static const uint64_t inverse = UINT64_C(0xf1de83e19937733d); /* of 0x9e3779b97f4a7c15 */
+    struct table *table = *state;
+    struct sessions *sessions = &table->sessions;
+    assert_true(inverse * UINT64_C(0x9e3779b97f4a7c15) == 1);
+    for (uint64_t i = 1; i <= 100; i++) {
+        struct session *session = sessions_open(sessions, sessions_id(i, 0), 1);
+        assert_non_null(session);
+        sessions_set_nonce(sessions, session, i * inverse);
+    }
+    for (uint32_t bucket = 0; bucket <= sessions->buckets_mask; bucket++) {
+        uint32_t length = 0;
+        for (uint32_t slot = sessions->nonces[bucket]; slot != 0;
+             slot = sessions->slots[slot].next_of_nonce)
+            length++;
+        assert_in_range(length, 0, 8);
+    }
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -242,6 +264,7 @@ int main(void)
         T(test_sessions_outcomes_take_the_place_of_finished_ones),
         T(test_sessions_accept_each_packet_once),
         T(test_sessions_hash_is_of_the_replicated_part),
+        T(test_sessions_spread_nonces_that_were_chosen_to_collide),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,6 @@
 
 #include <sched.h>
 
-#include "engine/state/key_hash.h"
 #include "engine/state/rcu.h"
 
 #define SEEDS          40
@@ -264,7 +263,7 @@ static void set_key(struct world *world, const char *key, uint8_t byte, size_t s
     set.key = span_of(key, strlen(key));
     set.value = span_of(value, size_bytes);
     request_builder_begin(&builder, WIRE_NODE_SESSION(1), 0);
-    request_builder_add(&builder, &set, key_hash(set.key));
+    request_builder_add(&builder, &set, index_hash(&machine->index, set.key));
     struct request request = request_builder_end(&builder);
     (void)machine_begin_record(machine, index, 5);
     struct session *session = machine_begin_request(machine, &request);
