@@ -224,6 +224,39 @@ static uint64_t keys_of(const struct pending_writes *writes)
     return atomic_load_explicit(&writes->keys, memory_order_acquire);
 }
 
+/* The next older op of the key that is not decided, overruled or not; NULL: none. */
+static struct pending_write *next_older(const struct pending_writes *writes,
+                                        const struct pending_write *op)
+{
+    if (op->older_seq < pending_writes_at(writes, writes->head)->seq)
+        return NULL;
+    return pending_writes_at(writes, pending_writes_position_of(writes, op->older_seq));
+}
+
+/* Drops `older`, which comes behind `op` in its chain. False: it must be decided. */
+static bool write_drop(struct pending_writes *writes, struct pending_write *op,
+                       struct pending_write *older)
+{
+    if (older->is_forwarded || older->cancel_count > 0)
+        return false;
+    op->older_seq = older->older_seq;
+    write_release(writes, older);
+    return true;
+}
+
+/* Of each client the newest op of a key that was not forwarded is kept: a chain is no longer than
+ * the clients are many. */
+static bool drop_older_of_client(struct pending_writes *writes, struct pending_write *op)
+{
+    struct pending_write *newer = op;
+    struct pending_write *older = next_older(writes, op);
+    while (older != NULL && older->tag != op->tag) {
+        newer = older;
+        older = next_older(writes, older);
+    }
+    return older != NULL && write_drop(writes, newer, older);
+}
+
 /* Shows one op; true when an older one of its key was dropped. */
 static bool write_show(struct pending_writes *writes, struct pending_write *op)
 {
@@ -240,11 +273,9 @@ static bool write_show(struct pending_writes *writes, struct pending_write *op)
     index_replace(&writes->index, old, op->entry);
     old_op->is_shown = false;
     op->older_seq = old_op->seq;
-    if (old_op->is_forwarded || old_op->cancel_count > 0)
-        return false;
-    op->older_seq = old_op->older_seq;
-    write_release(writes, old_op);
-    return true;
+    if (pending_writes_older(writes, old_op) == NULL && old_op->tag != op->tag)
+        return write_drop(writes, op, old_op);
+    return drop_older_of_client(writes, op);
 }
 
 void pending_writes_overrule(struct pending_writes *writes, const struct request *request,

@@ -5,8 +5,10 @@
  *
  * The writes form a queue whose positions only rise. Those of [head, shown) are durable; those of
  * [shown, tail) wait for the journal. What happens to the older of two writes of one key:
- *  - never forwarded, no cancels: it is dropped and leaves a gap. When half of a full queue is
- *    gaps, the gaps are closed.
+ *  - never forwarded, no cancels, and of the same client, or the oldest of its key: it is dropped
+ *    and leaves a gap. When half of a full queue is gaps, the gaps are closed.
+ *  - of another client, with a still older one of its key: it stays. The newer one may be overruled
+ *    by its own client; without this one the oldest would then seem to be the last.
  *  - forwarded, or with cancels: it stays until it is decided, and the newer one is shown.
  *  - overruled (a cancel of it has applied): it stays, for its number must be decided, and is shown
  *    no more.

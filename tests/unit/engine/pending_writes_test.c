@@ -27,16 +27,36 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A client's request of one op, decoded. */
-static struct request request_of(const struct wire_op *op)
+/* The request of one op of a client, decoded. */
+static struct request request_by(uint64_t session, const struct wire_op *op)
 {
     static uint8_t bytes[MESSAGE_SIZE_BYTES_MAX];
     static struct op ops[REQUEST_OPS_MAX];
     struct request_builder builder = {.writer = {.data = bytes, .capacity_bytes = sizeof(bytes)},
                                       .ops = ops};
-    request_builder_begin(&builder, 77, 1);
+    request_builder_begin(&builder, session, 1);
     request_builder_add(&builder, op, index_hash(&writes.index, op->key));
     return request_builder_end(&builder);
+}
+
+static struct request request_of(const struct wire_op *op)
+{
+    return request_by(77, op);
+}
+
+static void add_by(uint64_t session, uint64_t seq, const char *key)
+{
+    struct wire_op op = op_set(1, key, "value");
+    struct request request = request_by(session, &op);
+    pending_writes_add(&writes, &request, &request.ops[0], seq);
+    pending_writes_show(&writes, seq);
+}
+
+static void overrule_by(uint64_t session, uint64_t seq, const char *key)
+{
+    struct wire_op op = op_set(1, key, NULL);
+    struct request request = request_by(session, &op);
+    pending_writes_overrule(&writes, &request, &request.ops[0], seq, wire_tag(session));
 }
 
 static void add(uint64_t seq, const char *key, const char *value)
@@ -119,6 +139,42 @@ static void test_pending_writes_overrules_only_what_is_shown(void **state)
     assert_null(lookup("a"));
     overrule("a", 2);
     pending_writes_check_invariants(&writes);
+}
+
+/* The second one was never forwarded, and the third one came. Without it the first one would seem
+ * to be the last once the third one is overruled, though its own client has written since. */
+static void test_pending_writes_keeps_what_another_client_may_overrule(void **state)
+{
+    (void)state;
+    add_by(77, 1, "a");
+    pending_writes_at(&writes, 0)->is_forwarded = true;
+    add_by(77, 2, "a");
+    add_by(78, 3, "a");
+    assert_int_equal(writes.live, 3);
+    overrule_by(78, 3, "a");
+    assert_int_equal(pending_writes_seq(lookup("a")), 2);
+    overrule_by(77, 2, "a");
+    assert_null(lookup("a"));
+    pending_writes_check_invariants(&writes);
+}
+
+/* However often each of them writes. */
+static void test_pending_writes_keeps_one_of_each_client(void **state)
+{
+    (void)state;
+    add_by(70, 1, "a");
+    pending_writes_at(&writes, 0)->is_forwarded = true;
+    for (uint64_t seq = 2; seq < 50; seq++) {
+        uint64_t position = writes.shown;
+        add_by(77 + seq % 2, seq, "a");
+        assert_in_range(writes.live, 2, 3);
+        pending_writes_close_gaps(&writes, &position);
+        assert_int_equal(pending_writes_seq(lookup("a")), seq);
+        pending_writes_check_invariants(&writes);
+    }
+    assert_int_equal(pending_writes_decide(&writes, 1), 1);
+    assert_int_equal(pending_writes_decide(&writes, 49), 2);
+    assert_int_equal(writes.blocks, 0);
 }
 
 /* What was replaced by an overruled one stays hidden with it, and a newer one is shown again. */
@@ -246,6 +302,8 @@ int main(void)
         T(test_pending_writes_drops_the_older_of_a_key),
         T(test_pending_writes_overrules_only_what_is_shown),
         T(test_pending_writes_overrules_the_older_ones_too),
+        T(test_pending_writes_keeps_what_another_client_may_overrule),
+        T(test_pending_writes_keeps_one_of_each_client),
         T(test_pending_writes_keeps_what_was_forwarded),
         T(test_pending_writes_hands_cancels_to_the_op_behind_them),
         T(test_pending_writes_closes_gaps_when_they_are_half_of_it),
