@@ -288,25 +288,47 @@ enum error journal_open(const struct journal_options *options, struct arena *are
     return OK;
 }
 
+/* What the name of a bank that was set aside says. */
+struct aside_name {
+    uint64_t series;
+    uint64_t writes;
+};
+
+/* Of the journal at `path`. */
+static enum error bank_set_aside(const char *path, uint32_t number, const struct aside_name *as,
+                                 char *ret_note, size_t note_size)
+{
+    char bank[JOURNAL_BANK_PATH_SIZE];
+    char aside[JOURNAL_BANK_PATH_SIZE + 64];
+    CHECK(journal_bank_path(path, number, bank)); /* it was open */
+    snprintf(aside, sizeof(aside), "%s" JOURNAL_ASIDE_MARK "%016" PRIx64 ".%" PRIu64, bank,
+             as->series, as->writes);
+    return medium_move(bank, aside, ret_note, note_size);
+}
+
 enum error journal_set_aside(struct journal *journal, const struct journal_options *options,
                              uint64_t writes, char *ret_note, size_t note_size)
 {
+    bool is_wiping[JOURNAL_BANKS];
     uint64_t series[JOURNAL_BANKS] = {0};
+    uint64_t other = 0;
     enum error error = OK;
     for (uint32_t i = 0; i < JOURNAL_BANKS; i++) {
+        is_wiping[i] = log_is_wiping(journal->banks[i].log);
         if (is_of_another(&journal->banks[i], options))
-            series[i] = journal->banks[i].series;
+            other = series[i] = journal->banks[i].series;
     }
     journal_close(journal);
+    /* What is left of a wipe goes first: alone it would seem to be a journal that has lost all. */
     for (uint32_t i = 0; i < JOURNAL_BANKS && error == OK; i++) {
-        char path[JOURNAL_BANK_PATH_SIZE];
-        char aside[JOURNAL_BANK_PATH_SIZE + 64];
-        if (series[i] == 0)
-            continue;
-        CHECK(journal_bank_path(options->path, i, path)); /* it was open */
-        snprintf(aside, sizeof(aside), "%s" JOURNAL_ASIDE_MARK "%016" PRIx64 ".%" PRIu64, path,
-                 series[i], writes);
-        error = medium_move(path, aside, ret_note, note_size);
+        if (is_wiping[i] && other != 0)
+            error = bank_set_aside(options->path, i, &(struct aside_name){other, writes}, ret_note,
+                                   note_size);
+    }
+    for (uint32_t i = 0; i < JOURNAL_BANKS && error == OK; i++) {
+        if (!is_wiping[i] && series[i] != 0)
+            error = bank_set_aside(options->path, i, &(struct aside_name){series[i], writes},
+                                   ret_note, note_size);
     }
     return error;
 }
