@@ -46,12 +46,11 @@ struct rescue {
     struct rescue_survey survey;
     struct data_directory locks[NODES_MAX];
     uint32_t lock_count;
-    struct rescue_absent absent[RAFT_MEMBERS_MAX];
-    uint32_t absent_count;
+    struct rescue_absentees absent;
     struct rescue_shard_plan plans[SHARDS_MAX];
     uint64_t era;    /* of what is put together anew */
     uint32_t number; /* of its configurations */
-    uint16_t wanted; /* shards that need it */
+    uint16_t wanted; /* shards that need it; 1 also if only an earlier rescue is to be finished */
 };
 
 static const char *cluster_of(const struct rescue *rescue)
@@ -92,37 +91,51 @@ static uint64_t draw_birth(void)
     return birth;
 }
 
-/* The newest configuration of all that were found tells who is absent. */
-static enum error look_for_absent(struct rescue *rescue, char *text)
+static const struct raft_configuration *newest_of(const struct rescue_survey *survey,
+                                                  uint16_t shard)
 {
-    const struct rescue_survey *survey = &rescue->survey;
     const struct raft_configuration *newest = NULL;
-    uint16_t here[NODES_MAX];
     for (uint32_t i = 0; i < survey->count; i++) {
         const struct raft_configuration *found =
-            &survey->directories[i].shards[0].storage.configuration;
-        here[i] = survey->directories[i].config.id;
+            &survey->directories[i].shards[shard].storage.configuration;
         if (found->slot_count > 0 &&
             (newest == NULL || found->era > newest->era ||
              (found->era == newest->era && found->number > newest->number)))
             newest = found;
     }
-    if (newest == NULL)
-        return OK;
-    rescue->absent_count = rescue_absent_of(newest, here, survey->count, rescue->absent);
+    return newest;
+}
+
+/* The newest configuration of each shard tells who is absent: they differ where a rescue, or a
+ * change of members, has reached some shards only. */
+static enum error look_for_absent(struct rescue *rescue, char *text)
+{
+    const struct rescue_survey *survey = &rescue->survey;
+    uint16_t here[NODES_MAX];
+    for (uint32_t i = 0; i < survey->count; i++)
+        here[i] = survey->directories[i].config.id;
+    for (uint16_t shard = 0; shard < survey->shard_count; shard++) {
+        const struct raft_configuration *newest = newest_of(survey, shard);
+        enum error error =
+            newest == NULL ? OK : rescue_absent_add(newest, here, survey->count, &rescue->absent);
+        if (error != OK) {
+            snprintf(text, RESCUE_TEXT_BYTES, "more than %d nodes are not here", RESCUE_ABSENT_MAX);
+            return error;
+        }
+    }
     const struct rescue_asked asked = {.cluster = cluster_of(rescue),
                                        .endpoints = rescue->endpoints,
                                        .shard_count = survey->shard_count};
-    return rescue_probe(&asked, rescue->absent, rescue->absent_count, text);
+    return rescue_probe(&asked, rescue->absent.nodes, rescue->absent.count, text);
 }
 
 static uint32_t answering_of(const struct rescue *rescue, uint16_t shard,
-                             uint64_t ret_births[RAFT_MEMBERS_MAX])
+                             uint64_t ret_births[RESCUE_ABSENT_MAX])
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < rescue->absent_count; i++) {
-        if (rescue->absent[i].does_answer)
-            ret_births[count++] = rescue->absent[i].births[shard];
+    for (uint32_t i = 0; i < rescue->absent.count; i++) {
+        if (rescue->absent.nodes[i].does_answer)
+            ret_births[count++] = rescue->absent.nodes[i].births[shard];
     }
     return count;
 }
@@ -142,11 +155,21 @@ static void take_along(struct rescue *rescue)
     }
 }
 
+/* A rescue was interrupted behind some of the shards: it is to be finished. */
+static bool is_halfway(const struct rescue *rescue)
+{
+    for (uint16_t shard = 1; shard < rescue->survey.shard_count; shard++) {
+        if (rescue->plans[shard].before.era != rescue->plans[0].before.era)
+            return true;
+    }
+    return false;
+}
+
 static void plan_all(struct rescue *rescue)
 {
     struct rescue_storage storages[NODES_MAX];
     for (uint16_t shard = 0; shard < rescue->survey.shard_count; shard++) {
-        uint64_t answering[RAFT_MEMBERS_MAX];
+        uint64_t answering[RESCUE_ABSENT_MAX];
         uint32_t count = answering_of(rescue, shard, answering);
         struct rescue_shard_plan *plan = &rescue->plans[shard];
         for (uint32_t i = 0; i < rescue->survey.count; i++) {
@@ -162,6 +185,8 @@ static void plan_all(struct rescue *rescue)
         if (plan->verdict == RESCUE_POSSIBLE)
             rescue->wanted++;
     }
+    if (rescue->wanted == 0 && is_halfway(rescue))
+        rescue->wanted = 1;
     take_along(rescue);
     for (uint16_t shard = 0; shard < rescue->survey.shard_count; shard++) {
         if (rescue->plans[shard].verdict != RESCUE_POSSIBLE)
@@ -175,8 +200,8 @@ static void plan_all(struct rescue *rescue)
 /* A node that runs is no node that is gone. */
 static bool is_somebody_alive(const struct rescue *rescue)
 {
-    for (uint32_t i = 0; i < rescue->absent_count; i++) {
-        if (rescue->absent[i].does_answer)
+    for (uint32_t i = 0; i < rescue->absent.count; i++) {
+        if (rescue->absent.nodes[i].does_answer)
             return true;
     }
     return false;
@@ -194,10 +219,10 @@ static bool is_some_shard_hopeless(const struct rescue *rescue)
 
 static void tell_all(const struct rescue *rescue)
 {
-    tell_found(&rescue->survey, rescue->absent, rescue->absent_count);
+    tell_found(&rescue->survey, rescue->absent.nodes, rescue->absent.count);
     for (uint16_t shard = 0; shard < rescue->survey.shard_count; shard++)
-        tell_plan(&rescue->survey, shard, &rescue->plans[shard], rescue->absent,
-                  rescue->absent_count);
+        tell_plan(&rescue->survey, shard, &rescue->plans[shard], rescue->absent.nodes,
+                  rescue->absent.count);
 }
 
 /* ---- doing it ---- */
@@ -235,7 +260,7 @@ static enum exit_code carry_out(struct rescue *rescue)
         printf("shard %u: done\n", shard);
         fflush(stdout);
     }
-    tell_next(&rescue->survey, rescue->absent, rescue->absent_count);
+    tell_next(&rescue->survey, rescue->absent.nodes, rescue->absent.count);
     return EXIT_DONE;
 }
 

@@ -31,24 +31,6 @@ static bool is_one_of(uint16_t node, const uint16_t *nodes, uint32_t count)
     return false;
 }
 
-uint32_t rescue_absent_of(const struct raft_configuration *configuration, const uint16_t *here,
-                          uint32_t count, struct rescue_absent *ret_absent)
-{
-    uint32_t found = 0;
-    uint16_t nodes[RAFT_MEMBERS_MAX];
-    for (uint32_t slot = 0; slot < configuration->slot_count; slot++) {
-        const struct raft_member *member = &configuration->members[slot];
-        if (member->storage.birth == 0 || is_one_of(member->storage.id, here, count) ||
-            is_one_of(member->storage.id, nodes, found))
-            continue;
-        nodes[found] = member->storage.id;
-        ret_absent[found] = (struct rescue_absent){.node = member->storage.id};
-        format_address(member, ret_absent[found].address);
-        found++;
-    }
-    return found;
-}
-
 static struct rescue_absent *find_absent(struct rescue_absent *absent, uint32_t count,
                                          uint16_t node)
 {
@@ -57,6 +39,24 @@ static struct rescue_absent *find_absent(struct rescue_absent *absent, uint32_t 
             return &absent[i];
     }
     return NULL;
+}
+
+enum error rescue_absent_add(const struct raft_configuration *configuration, const uint16_t *here,
+                             uint32_t count, struct rescue_absentees *absentees)
+{
+    for (uint32_t slot = 0; slot < configuration->slot_count; slot++) {
+        const struct raft_member *member = &configuration->members[slot];
+        uint16_t node = member->storage.id;
+        if (member->storage.birth == 0 || is_one_of(node, here, count) ||
+            find_absent(absentees->nodes, absentees->count, node) != NULL)
+            continue;
+        if (absentees->count == RESCUE_ABSENT_MAX)
+            return ERR_FULL;
+        struct rescue_absent *absent = &absentees->nodes[absentees->count++];
+        *absent = (struct rescue_absent){.node = node};
+        format_address(member, absent->address);
+    }
+    return OK;
 }
 
 /* Whoever answers says which node it is. */

@@ -10,6 +10,7 @@
 #include "raft/configuration.h"
 
 #define RESCUE_PROBE_SHARDS_MAX SHARDS_MAX
+#define RESCUE_ABSENT_MAX       (2 * RAFT_MEMBERS_MAX) /* nodes, of all shards together */
 
 struct rescue_absent {
     uint16_t node;
@@ -18,10 +19,17 @@ struct rescue_absent {
     uint64_t births[RESCUE_PROBE_SHARDS_MAX]; /* of the storages that it has; 0: not told */
 };
 
-/* The members of `configuration` whose nodes are not in `here` (count of them). Returns how many;
- * at most RAFT_MEMBERS_MAX. */
-uint32_t rescue_absent_of(const struct raft_configuration *configuration, const uint16_t *here,
-                          uint32_t count, struct rescue_absent *ret_absent);
+/* Nodes of which no directory is here. */
+struct rescue_absentees {
+    uint32_t count;
+    struct rescue_absent nodes[RESCUE_ABSENT_MAX];
+};
+
+/* Adds the members of `configuration` whose nodes are not in `here` (count of them), each node
+ * once. Shards may have different members: call it for each. ERR_FULL: there are too many. */
+MUST_USE enum error rescue_absent_add(const struct raft_configuration *configuration,
+                                      const uint16_t *here, uint32_t count,
+                                      struct rescue_absentees *absentees);
 
 struct rescue_asked {
     const char *cluster;
