@@ -107,12 +107,13 @@ static void name_partial(const char *path, char ret_name[PATH_MAX])
 static int open_partial(const char *path)
 {
     char partial[PATH_MAX];
-    if (strlen(path) + sizeof(".partial") > PATH_MAX || access(path, F_OK) == 0) {
+    struct stat status; /* a link is there, too, even if it leads nowhere */
+    if (strlen(path) + sizeof(".partial") > PATH_MAX || lstat(path, &status) == 0) {
         refuse(path, "exists already; a backup overwrites nothing");
         return -1;
     }
     name_partial(path, partial);
-    int fd = open(partial, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
         refuse(partial, "another command writes it");
         close(fd);
