@@ -109,6 +109,21 @@ static void list_print(const struct member_survey *survey)
     }
 }
 
+/* A storage of a node that is a member has taken the place of one that was lost; another one was
+ * removed, or joins. */
+static const char *outsider_advice(const struct members_view *view, uint16_t node)
+{
+    switch (members_replace_step(view, node).state) {
+    case REPLACE_NO_LEADER:
+        return ": nobody can take it in without a leader that has a quorum";
+    case REPLACE_NO_VOTER:
+        return ": the node is no member: pollux member add makes it one; stop it if it was removed";
+    default:
+        return ": its leader takes it in by itself, unless the node's identity is lost or older, "
+               "too; then see pollux member replace";
+    }
+}
+
 /* What to do about a row that is not as it should be. */
 static void row_explain(const struct members_view *view, const struct members_row *row)
 {
@@ -117,11 +132,8 @@ static void row_explain(const struct members_view *view, const struct members_ro
         return;
     if (row->membership == PLX_NO_CLUSTER)
         advice = ": a cluster forms when all nodes of [peers] are there";
-    else if (row->membership == PLX_NO_MEMBER && view->leader == 0)
-        advice = ": nobody can take it in without a leader that has a quorum";
     else if (row->membership == PLX_NO_MEMBER)
-        advice = ": its leader takes it in by itself, unless the node's identity is lost, too; "
-                 "then see pollux member replace";
+        advice = outsider_advice(view, row->node);
     else if (row->membership == PLX_LEARNER)
         advice = ": it becomes a voter when it has the log";
     fprintf(stderr, "pollux: member: node %u shard %u: storage %016" PRIx64 " is %s%s%s\n",

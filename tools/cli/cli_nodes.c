@@ -14,9 +14,9 @@ static int survey_exit_code(const struct survey *survey)
 {
     if (survey->answered == 0)
         return CLI_EXIT_UNREACHABLE;
-    return survey_has_leaders(survey) && survey->outside == 0
-               ? 0
-               : plx_outcome_exit_code(PLX_E_OVERLOADED);
+    bool is_whole =
+        survey_has_leaders(survey) && survey->outside == 0 && survey->answered == survey->count;
+    return is_whole ? 0 : plx_outcome_exit_code(PLX_E_OVERLOADED);
 }
 
 /* Obstacles are of a node, whichever shard is asked: told once a node and kind. */
@@ -99,6 +99,11 @@ int cli_status(struct plx_client *client, const struct cli_arguments *arguments)
                 "pollux: status: nobody leads %s with a fresh quorum: consistent operations "
                 "wait\n",
                 survey->shard_count > 1 ? "some shard" : "the cluster");
+    if (survey->answered > 0 && survey->answered < survey->count)
+        fprintf(stderr,
+                "pollux: status: %zu of the rows: no answer from the node: start it; if it does "
+                "not start, the end of its log says why\n",
+                survey->count - survey->answered);
     if (survey->outside > 0)
         fprintf(stderr,
                 "pollux: status: %zu of the rows: the node's storage is no voter (column MEMBER); "
