@@ -2,6 +2,8 @@
  * Snapshots on the simulated medium: what rot, a lost write and somebody else's files do to them.
  * Power loss: tests/sim/snapshot_states.c.
  */
+#include "base/format.h"
+#include "base/le.h"
 #include "tests/sim/snapshot_model.h"
 
 #include <setjmp.h>
@@ -295,6 +297,37 @@ static void test_snapshots_keep_the_size_of_their_files(void **state)
     assert_newest(fixture, 2);
 }
 
+static void assert_versions(const struct fixture *fixture, uint32_t first, uint32_t second)
+{
+    char path[SNAPSHOT_PATH_SIZE];
+    const uint32_t versions[SNAPSHOT_FILES] = {first, second};
+    for (uint32_t i = 0; i < SNAPSHOT_FILES; i++) {
+        assert_true(snapshots_file_path(fixture->subject.options.path, i, path));
+        assert_int_equal(le32_load(medium_sim_persisted(fixture->sim, path) + 8), versions[i]);
+    }
+}
+
+/* A file states the format of the snapshot that is written to it; the other one stays as it is. An
+ * older program opens neither. */
+static void test_snapshots_state_the_format_in_force(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->subject.options.format_max = FORMAT_KNOWN;
+    assert_int_equal(snapshot_subject_open(&fixture->subject), OK);
+    write_good(fixture, 1);
+    snapshots_raise(fixture->subject.snapshots, 1);
+    assert_versions(fixture, 1, 1);
+    write_good(fixture, 2);
+    assert_versions(fixture, 1, 2);
+    assert_newest(fixture, 2);
+    assert_int_equal(snapshot_subject_open(&fixture->subject), OK);
+    assert_newest(fixture, 2);
+    assert_versions(fixture, 1, 2);
+    fixture->subject.options.format_max = 0;
+    assert_int_equal(snapshot_subject_open(&fixture->subject), ERR_VERSION);
+    assert_note(fixture, "format version 2, this program knows 1 to 1; start the newer program");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -308,6 +341,7 @@ int main(void)
         TEST(test_snapshots_set_a_damaged_file_aside),
         TEST(test_snapshots_write_over_a_page_that_cannot_be_read),
         TEST(test_snapshots_say_that_there_is_no_room_for_another_file),
+        TEST(test_snapshots_state_the_format_in_force),
         TEST(test_snapshots_refuse_wrong_options),
         TEST(test_snapshots_keep_the_size_of_their_files),
     };

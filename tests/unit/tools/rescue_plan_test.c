@@ -133,11 +133,13 @@ static void test_rescue_begins_an_era_with_one_voter(void **state)
     struct rescue_storage storages[] = {storage_new(1, 3, 10), storage_new(2, 3, 12)};
     storages[0].is_suspect = true;
     storages[0].term = 8; /* it has voted since */
+    storages[1].configuration.format = 1;
     struct rescue_shard_plan plan = planned(storages, 2);
     assert_int_equal(plan.verdict, RESCUE_POSSIBLE);
     assert_int_equal(plan.term, 9);
     rescue_plan_after(storages, 2, 4, 6, &plan);
     assert_true(plan.after.cluster == CLUSTER && plan.after.era == 4 && plan.after.number == 6);
+    assert_int_equal(plan.after.format, 1); /* of the configuration that goes on */
     assert_int_equal(plan.after.slot_count, 2);
     const struct raft_member *learner = &plan.after.members[0];
     assert_true(learner->storage.birth == 1001 && learner->storage.id == 1);
