@@ -5,6 +5,7 @@
  * FILE has its name only when it is whole. Until then it is FILE.partial, and the same command goes
  * on where it was stopped.
  */
+#include "client/include/pollux_cluster.h"
 #include "tools/cli/cli_backup_copy.h"
 #include "tools/cli/cli_commands.h"
 
@@ -24,6 +25,9 @@
 
 #define RATE_BYTES   (UINT64_C(16) << 20) /* if --rate does not say */
 #define EXIT_REFUSED 5
+
+/* A copy goes on with what is no older: its first shards are of that time. */
+#define PARTIAL_AGE_MAX_S 3600
 
 static int refuse(const char *path, const char *why)
 {
@@ -171,6 +175,13 @@ static bool resume(struct backup_copy *copy, struct backup_head *ret_head)
         backup_read_deinit(&reader);
         return false;
     }
+    if ((uint64_t)time(NULL) - reader.head.created_s > PARTIAL_AGE_MAX_S) {
+        char created[64];
+        tell_time(reader.head.created_s, created, sizeof(created));
+        fprintf(stderr, "pollux: backup: begins anew: what is there was begun %s\n", created);
+        backup_read_deinit(&reader);
+        return false;
+    }
     *ret_head = reader.head;
     copy->writer.id = reader.head.id;
     if (strcmp(reader.head.cluster, copy->arguments->cluster) == 0 &&
@@ -194,20 +205,45 @@ static int begin_anew(struct backup_copy *copy)
     return 0;
 }
 
+/* Whether the handle's cluster is the one that the shards so far are of; shard 0 comes first. */
+static enum plx_outcome find_cluster(struct backup_copy *copy, bool *ret_is_same)
+{
+    const struct backup_shard *first = &copy->judge.shards[0];
+    struct plx_call call = {.timeout_ns = copy->arguments->timeout_ns};
+    struct plx_cluster now;
+    *ret_is_same = true;
+    if (first->cluster == 0)
+        return PLX_OK;
+    /* Who has found a leader knows the cluster. */
+    struct plx_response response = plx_get(copy->client, plx_text("backup"), &call);
+    plx_cluster(copy->client, &now);
+    *ret_is_same = first->cluster == now.number && first->era == now.era;
+    return response.outcome == PLX_NOT_FOUND ? PLX_OK : response.outcome;
+}
+
 /* The file is at the place where the next frame goes. */
 static int begin(struct backup_copy *copy)
 {
     struct backup_head head;
     char created[64];
+    bool is_same;
     if (!resume(copy, &head))
         return begin_anew(copy);
+    tell_time(head.created_s, created, sizeof(created));
     if (copy->writer.totals.bytes == 0)
         return refuse(copy->arguments->operands[0],
                       "FILE.partial is of another cluster, or of another number of shards");
+    enum plx_outcome outcome = find_cluster(copy, &is_same);
+    if (outcome != PLX_OK)
+        return plx_outcome_exit_code(outcome);
+    if (!is_same)
+        return refuse(
+            copy->arguments->operands[0],
+            "FILE.partial is of another cluster of this name, or of an earlier era of it; "
+            "remove it to begin anew");
     struct backup_mark here = {.totals = copy->writer.totals};
     if (backup_write_back(&copy->writer, &here) != OK)
         return backup_write_failed(copy);
-    tell_time(head.created_s, created, sizeof(created));
     fprintf(stderr,
             "pollux: backup: goes on at byte %" PRIu64 " of what was begun %s; to begin anew, "
             "remove the .partial file\n",
