@@ -7,6 +7,7 @@
 #include "base/crc32c.h"
 #include "base/le.h"
 #include "pmem/log_internal.h"
+#include "pmem/snapshots_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,32 +53,63 @@ static enum log_end_reason find_reason(const struct medium *medium,
     return ended_reason(medium_data(medium), log_header_seed(&options->identity));
 }
 
-enum error log_set_aside(const struct log_options *options, struct log_aside *ret_aside,
-                         char *ret_note, size_t note_size)
+/* Whether and why the file at the path counts no more. */
+static enum error look(const struct log_options *options, enum log_end_reason *ret_reason,
+                       uint64_t *ret_birth, char *ret_note, size_t note_size)
 {
     struct medium *medium;
     const struct medium_options found = {.path = options->path};
-    uint64_t birth = 0;
-    *ret_aside = (struct log_aside){.reason = LOG_END_NONE};
+    *ret_reason = LOG_END_NONE;
     if (medium_file_size_bytes(options->path) == 0)
         return OK;
     enum error error = medium_open(&found, &medium, ret_note, note_size);
     if (error != OK)
         return error == ERR_SHORT ? OK : error; /* log_open says so, too */
-    ret_aside->reason = find_reason(medium, options, &birth);
+    *ret_reason = find_reason(medium, options, ret_birth);
     medium_close(medium);
-    if (ret_aside->reason == LOG_END_NONE)
-        return OK;
-    int length = snprintf(ret_aside->name, sizeof(ret_aside->name), "%s.%s.%016" PRIx64,
-                          options->path, reasons[ret_aside->reason], birth);
-    if (length < 0 || (size_t)length >= sizeof(ret_aside->name)) {
+    return OK;
+}
+
+/* `aside`: its reason is given, and its name is filled in. */
+static enum error move_aside(const char *path, uint64_t birth, struct log_aside *aside,
+                             char *ret_note, size_t note_size)
+{
+    int length = snprintf(aside->name, sizeof(aside->name), "%s.%s.%016" PRIx64, path,
+                          reasons[aside->reason], birth);
+    if (length < 0 || (size_t)length >= sizeof(aside->name)) {
         snprintf(ret_note, note_size,
                  "%.160s: counts no more (%s), and its name is too long to give it another one; "
                  "move it away",
-                 options->path, reasons[ret_aside->reason]);
+                 path, reasons[aside->reason]);
         return ERR_IO;
     }
-    return medium_move(options->path, ret_aside->name, ret_note, note_size);
+    return medium_move(path, aside->name, ret_note, note_size);
+}
+
+enum error log_set_snapshots_aside(const struct log_options *options, const char *path,
+                                   char *ret_note, size_t note_size)
+{
+    struct log_aside aside;
+    uint64_t birth = 0;
+    enum error error = look(options, &aside.reason, &birth, ret_note, note_size);
+    if (error != OK || aside.reason != LOG_END_ERA_OVER)
+        return error;
+    for (uint32_t file = 0; file < SNAPSHOT_FILES && error == OK; file++) {
+        char name[SNAPSHOT_PATH_SIZE];
+        if (snapshots_file_path(path, file, name) && medium_file_size_bytes(name) != 0)
+            error = move_aside(name, birth, &aside, ret_note, note_size);
+    }
+    return error;
+}
+
+enum error log_set_aside(const struct log_options *options, struct log_aside *ret_aside,
+                         char *ret_note, size_t note_size)
+{
+    uint64_t birth = 0;
+    enum error error = look(options, &ret_aside->reason, &birth, ret_note, note_size);
+    if (error != OK || ret_aside->reason == LOG_END_NONE)
+        return error;
+    return move_aside(options->path, birth, ret_aside, ret_note, note_size);
 }
 
 enum error log_set_damaged_aside(const char *path, char *ret_name, size_t name_size, char *ret_note,

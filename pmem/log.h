@@ -174,6 +174,14 @@ struct log_aside {
 MUST_USE enum error log_set_aside(const struct log_options *options, struct log_aside *ret_aside,
                                   char *ret_note, size_t note_size);
 
+/*
+ * Before snapshots_open and log_set_aside: where the era of the log at `options` is over, the files
+ * of the snapshots at `path` get other names as well, NAME.era-over.BIRTH. Their state may have
+ * records in it that the later era lacks. Errors and `ret_note` as log_set_aside.
+ */
+MUST_USE enum error log_set_snapshots_aside(const struct log_options *options, const char *path,
+                                            char *ret_note, size_t note_size);
+
 /* After a log_open that has found damage beyond repair: gives the file another name,
  * NAME.damaged-N, which is written to `ret_name`. It is never deleted: what it has, nobody else may
  * have. ERR_FULL: too many such files are there; and medium_move's. */

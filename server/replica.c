@@ -156,7 +156,12 @@ static enum error replica_open_parts(struct replica *replica, char *ret_reason, 
 {
     struct arena *arena = &replica->shared->arena;
     struct snapshot_info snapshot;
-    enum error error = replica_snapshot_open(replica, &snapshot, ret_reason, reason_size);
+    enum error error = OK;
+    if (replica->options.snapshots.size_bytes != 0)
+        error = log_set_snapshots_aside(&replica->options.log, replica->options.snapshots.path,
+                                        ret_reason, reason_size);
+    if (error == OK)
+        error = replica_snapshot_open(replica, &snapshot, ret_reason, reason_size);
     if (error == OK)
         error = replica_open_storage(replica, &snapshot, ret_reason, reason_size);
     if (error != OK)

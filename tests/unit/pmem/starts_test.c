@@ -240,6 +240,40 @@ static void test_an_ended_storage_is_set_aside(void **state)
     }
 }
 
+#define SNAPSHOT PATH ".snapshot"
+
+static void make_file(const char *path)
+{
+    struct medium *medium;
+    char note[384];
+    const struct medium_options options = {.path = path, .size_bytes = 8192, .is_created = true};
+    assert_int_equal(medium_open(&options, &medium, note, sizeof(note)), OK);
+    medium_close(medium);
+}
+
+/* What it holds may be lost in the later era, so a new storage must not begin with it. */
+static void test_snapshots_of_an_era_that_is_over_are_set_aside(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct log_options options = {.path = PATH,
+                                        .identity = {.cluster_id = 7, .node = 2, .shard = 1}};
+    char note[384];
+    make_file(SNAPSHOT "-1");
+    for (enum log_end_reason reason = LOG_END_NONE; reason <= LOG_END_ERA_OVER; reason++) {
+        bool is_over = reason == LOG_END_ERA_OVER;
+        assert_int_equal(start(fixture, RANDOM(2)), OK);
+        if (reason != LOG_END_NONE)
+            log_end(fixture->log, reason);
+        log_persist(fixture->log);
+        log_close(fixture->log);
+        assert_int_equal(log_set_snapshots_aside(&options, SNAPSHOT, note, sizeof(note)), OK);
+        assert_int_equal(medium_sim_exists(fixture->sim, SNAPSHOT "-1"), !is_over);
+        assert_int_equal(medium_sim_exists(fixture->sim, SNAPSHOT "-1.era-over.000000000000004d"),
+                         is_over);
+        assert_true(medium_sim_exists(fixture->sim, PATH)); /* it comes last */
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -254,6 +288,7 @@ int main(void)
         TEST(test_heard_starts_outlive_a_torn_write),
         TEST(test_forgotten_births_make_way),
         TEST(test_an_ended_storage_is_set_aside),
+        TEST(test_snapshots_of_an_era_that_is_over_are_set_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
