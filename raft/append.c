@@ -201,10 +201,13 @@ static void lift_suspicion(struct raft *raft, const struct raft_message *message
 }
 
 /* A leader that has lost its majority leads on for a while: whoever hears it has heard no
- * quorum. */
+ * quorum. Nor does it say how fresh the state is while records are missing here that the leader
+ * knows to be committed. */
 static void note_quorum_contact(struct raft *raft, const struct raft_message *message)
 {
     uint64_t age_ns = message->append_request.quorum_age_ns;
+    if (message->append_request.commit_index > raft->verified_index)
+        return;
     if (age_ns < raft->now_ns && raft->now_ns - age_ns > raft->quorum_contact_ns)
         raft->quorum_contact_ns = raft->now_ns - age_ns;
 }
@@ -233,7 +236,6 @@ void raft_handle_append_request(struct raft *raft, const struct raft_message *me
         raft_become_follower(raft, raft->hard_state.term, message->from);
     raft->leader_contact_ns = raft->now_ns;
     raft->votes_in_vain = 0;
-    note_quorum_contact(raft, message);
     raft_reset_election_timer(raft);
     if (!raft->plan.is_match) {
         reject(raft, message);
@@ -250,6 +252,7 @@ void raft_handle_append_request(struct raft *raft, const struct raft_message *me
     uint64_t commit = leader_commit < raft->verified_index ? leader_commit : raft->verified_index;
     if (commit > raft->commit_index)
         raft->commit_index = commit;
+    note_quorum_contact(raft, message);
     lift_suspicion(raft, message);
     acknowledge(raft, message);
 }

@@ -40,6 +40,13 @@ uint64_t raft_quorum_contact_ns(const struct raft *raft, uint64_t now_ns)
     return raft_quorum_value(raft, contacts);
 }
 
+uint64_t raft_fresh_contact_ns(const struct raft *raft)
+{
+    return raft->role == RAFT_LEADER && raft_has_own_commit(raft)
+               ? raft_quorum_contact_ns(raft, raft->now_ns)
+               : raft->quorum_contact_ns;
+}
+
 bool raft_has_fresh_quorum(const struct raft *raft, uint64_t now_ns)
 {
     if (raft->role != RAFT_LEADER)

@@ -358,8 +358,7 @@ void raft_status(const struct raft *raft, struct raft_status *ret_status)
         .durable_index = raft->durable_index,
         .leader_contact_ns =
             is_leader ? raft_quorum_contact_ns(raft, raft->now_ns) : raft->leader_contact_ns,
-        .quorum_contact_ns =
-            is_leader ? raft_quorum_contact_ns(raft, raft->now_ns) : raft->quorum_contact_ns,
+        .quorum_contact_ns = raft_fresh_contact_ns(raft),
         .is_tail_suspect = raft_is_suspect(raft),
         .has_own_commit = raft_has_own_commit(raft),
         .is_transferring = raft->transfer_to.birth != 0,

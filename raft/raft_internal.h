@@ -238,6 +238,10 @@ bool raft_has_own_commit(const struct raft *raft);
 /* quorum.c: the highest value that a majority has reached; `values` by slot. */
 uint64_t raft_quorum_value(const struct raft *raft, const uint64_t *values);
 uint64_t raft_quorum_contact_ns(const struct raft *raft, uint64_t now_ns);
+/* The latest time up to which a state that has all that is known to be committed is fresh: for a
+ * leader its contact with a majority, once it has committed a record of its own; what was committed
+ * before is known then. For others what the leader told. 0: never. */
+uint64_t raft_fresh_contact_ns(const struct raft *raft);
 bool raft_has_lost_quorum(const struct raft *raft, uint64_t now_ns);
 void raft_check_quorum(struct raft *raft);
 

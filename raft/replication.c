@@ -107,8 +107,7 @@ static void send_append(struct raft *raft, struct raft_peer *peer, uint64_t prev
     message->append_request.round_min = peer->round_min;
     message->append_request.entry_count = entry_count;
     message->append_request.suspicion = peer->suspicion;
-    message->append_request.quorum_age_ns =
-        raft->now_ns - raft_quorum_contact_ns(raft, raft->now_ns);
+    message->append_request.quorum_age_ns = raft->now_ns - raft_fresh_contact_ns(raft);
     peer->sent_ns = raft->now_ns;
     peer->step_appends++;
 }

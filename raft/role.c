@@ -58,7 +58,7 @@ void raft_become_follower(struct raft *raft, uint64_t term, struct raft_storage 
     bool was_leader = raft->role == RAFT_LEADER;
     if (was_leader) {
         raft->leader_contact_ns = raft_quorum_contact_ns(raft, raft->now_ns);
-        raft->quorum_contact_ns = raft->leader_contact_ns;
+        raft->quorum_contact_ns = raft_fresh_contact_ns(raft);
     }
     leave_role(raft);
     if (term > raft->hard_state.term)

@@ -78,8 +78,10 @@ static void test_read_waits_for_the_first_own_commit(void **state)
     reply.append_reply.match_index = 0; /* leadership is confirmed, nothing is durable */
     assert_int_equal(cluster_receive(cluster, reply, NULL), OK);
     assert_int_equal(effects->read_released_id, 0);
+    assert_int_equal(cluster_status(cluster, 1).quorum_contact_ns, 0); /* nor is it fresh */
     assert_int_equal(cluster_receive(cluster, echo(2, 1, round), NULL), OK);
     assert_true(cluster_status(cluster, 1).has_own_commit);
+    assert_int_equal(cluster_status(cluster, 1).quorum_contact_ns, cluster->now_ns);
     assert_int_equal(effects->read_released_id, 4);
     assert_int_equal(effects->read_released_index, 1);
     cluster_free(cluster);

@@ -295,6 +295,14 @@ static void test_replication_contact_is_with_a_quorum(void **state)
     message.append_request.quorum_age_ns = UINT64_MAX;
     assert_int_equal(cluster_receive(cluster, message, NULL), OK);
     assert_int_equal(cluster_status(cluster, 2).quorum_contact_ns, cluster->now_ns - 60 * MS);
+    /* A state that lacks what was committed is not fresh. */
+    message.append_request.quorum_age_ns = 10 * MS;
+    message.append_request.commit_index = 2;
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    assert_int_equal(cluster_status(cluster, 2).quorum_contact_ns, cluster->now_ns - 60 * MS);
+    message.append_request.commit_index = 1;
+    assert_int_equal(cluster_receive(cluster, message, NULL), OK);
+    assert_int_equal(cluster_status(cluster, 2).quorum_contact_ns, cluster->now_ns - 10 * MS);
     cluster_free(cluster);
 }
 
