@@ -38,8 +38,8 @@ struct witness_note {
 
 /* A journal seq as the judges see it: the series in the order in which they accepted their first
  * write, then the seq. */
-#define WITNESS_SEQ_BITS     50
-#define WITNESS_SERIES_MAX   4096
+#define WITNESS_SEQ_BITS     52
+#define WITNESS_SERIES_MAX   2046
 #define WITNESS_SET_BACK_MAX 1024
 
 struct witness;
