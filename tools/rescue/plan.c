@@ -53,7 +53,9 @@ static uint32_t find_alive(const struct rescue_storage *storages, uint32_t count
     uint32_t alive = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t slot = raft_configuration_slot(before, storages[i].storage.birth);
-        if (slot != RAFT_SLOT_NONE && may_go_on(&storages[i]) && !storages[i].is_suspect)
+        /* An empty log may vote, too. */
+        if (slot != RAFT_SLOT_NONE && storages[i].is_usable && !storages[i].is_ended &&
+            !storages[i].is_suspect)
             alive |= UINT32_C(1) << slot;
     }
     for (uint32_t i = 0; i < answering_count; i++) {

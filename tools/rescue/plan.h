@@ -59,4 +59,12 @@ void rescue_plan_shard(const struct rescue_storage *storages, uint32_t count,
 void rescue_plan_after(const struct rescue_storage *storages, uint32_t count, uint64_t era,
                        uint32_t number, struct rescue_shard_plan *plan);
 
+/* What is committed up to there stays. What was committed behind it may be lost, also where the
+ * chosen log goes on: those who are gone may have committed other records there. */
+static inline uint64_t rescue_kept_index(const struct rescue_storage *chosen,
+                                         const struct rescue_shard_plan *plan)
+{
+    return plan->commit_index < chosen->last_index ? plan->commit_index : chosen->last_index;
+}
+
 #endif

@@ -7,19 +7,7 @@
 #define POLLUX_TOOLS_RESCUE_SURVEY_H
 
 #include "pmem/node_identity.h"
-#include "pmem/snapshots.h"
-#include "server/data_directory.h"
-#include "tools/rescue/plan.h"
-
-#define RESCUE_TEXT_BYTES DATA_DIRECTORY_TEXT_BYTES
-
-/* Of one shard in one directory. */
-struct rescue_find {
-    struct rescue_storage storage;
-    struct snapshot_label snapshot; /* the newest whole one; index 0: none */
-    uint64_t pending;               /* relaxed writes that its journal has and the log may lack */
-    char note[RESCUE_TEXT_BYTES];   /* what is wrong; empty: nothing */
-};
+#include "tools/rescue/look.h"
 
 struct rescue_directory {
     struct config config; /* as far as the directory says it: id, directory, cluster, shards */

@@ -91,7 +91,7 @@ static void tell_loss(const struct rescue_storage *chosen, const struct rescue_s
     }
     printf("  may be lost: whatever was committed behind record %" PRIu64
            " and is only on nodes that are not here (",
-           chosen->last_index);
+           rescue_kept_index(chosen, plan));
     for (uint32_t i = 0; i < absent_count; i++)
         printf("%s%u", i > 0 ? ", " : "", absent[i].node);
     printf("%s)\n", absent_count == 0 ? "none" : "");

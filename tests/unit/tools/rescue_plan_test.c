@@ -53,6 +53,8 @@ static void test_rescue_is_refused_beside_a_living_majority(void **state)
     const uint64_t answering = BIRTH(3);
     rescue_plan_shard(storages, 1, &answering, 1, &plan);
     assert_int_equal(plan.verdict, RESCUE_NOT_NEEDED); /* the other one may be started */
+    storages[1] = (struct rescue_storage){.storage = storages[1].storage, .is_usable = true};
+    assert_int_equal(planned(storages, 2).verdict, RESCUE_NOT_NEEDED); /* it has a vote */
     const uint64_t stranger = 9;
     rescue_plan_shard(storages, 1, &stranger, 1, &plan);
     assert_int_equal(plan.verdict, RESCUE_POSSIBLE);
