@@ -137,8 +137,7 @@
     X(member_weight)                                                                               \
     X(limits_keys_min)                                                                             \
     X(rest_chance)                                                                                 \
-    X(rest_ns_max)                                                                                 \
-    X(rescue_weight)
+    X(rest_ns_max)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */
@@ -173,8 +172,6 @@ void draw_idle(struct draw *draw, uint64_t seed);
 void draw_leading(struct draw *draw, uint64_t seed);
 /* Storages that are lost. */
 void draw_births(struct draw *draw, uint64_t seed);
-/* What an operator does after a disaster. */
-void draw_life(struct draw *draw, uint64_t seed);
 /* Nodes that come and go. */
 void draw_members(struct draw *draw, uint64_t seed);
 /* Programs of two ages, and a format that is raised. */
