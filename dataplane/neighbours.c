@@ -81,8 +81,11 @@ enum error neighbours_want(struct neighbours *neighbours, const uint8_t ip[16], 
 static void neighbour_settle(struct neighbours *neighbours, struct neighbour *entry,
                              uint64_t now_ns)
 {
-    neighbours->pending -= entry->queries > 0;
-    entry->queries = 0;
+    if (entry->queries > 0) {
+        CHECK(neighbours->pending > 0);
+        neighbours->pending--;
+        entry->queries = 0;
+    }
     entry->is_doubted = false;
     entry->confirmed_ns = now_ns;
 }

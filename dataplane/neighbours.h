@@ -5,10 +5,10 @@
  * only entries long unconfirmed give way.
  *
  * Any packet can say that it comes from an address. So only an answer to a query decides what MAC
- * an address has. What a packet says is believed until that answer comes if nothing else is known
- * (the first reply to a new client need not wait), confirms the MAC if it is the same, and makes
- * the table ask again if it is another one. A pinned entry is from the configuration: it is never
- * asked for, and nothing changes it.
+ * an address has. If nothing else is known, what a packet says is believed until that answer
+ * comes, so that the first reply to a new client need not wait. A packet from the known MAC
+ * confirms it; one from another MAC makes the table ask again. A pinned entry is from the
+ * configuration: it is never asked for, and nothing changes it.
  *
  * Pure: no port, no clock. Owner: one thread.
  */

@@ -120,9 +120,9 @@ void raft_configuration_leave_joint(const struct raft_configuration *joint,
                                     struct raft_configuration *ret_configuration);
 
 /*
- * Whether a leader may replace `before` by `after`: of one cluster, of no lower number, of the same
- * format or the next one, no member in another's slot, and either the voters are the same, or one
- * half of one is a half of the other.
+ * Whether a leader may replace `before` by `after`. Both are of one cluster. The number is not
+ * lower, and the format is the same or the next one. No member is in another's slot. Either the
+ * voters are the same, or one half of one is a half of the other.
  */
 bool raft_configuration_may_follow(const struct raft_configuration *before,
                                    const struct raft_configuration *after);
