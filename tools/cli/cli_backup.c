@@ -209,7 +209,7 @@ static int begin_anew(struct backup_copy *copy)
 static enum plx_outcome find_cluster(struct backup_copy *copy, bool *ret_is_same)
 {
     const struct backup_shard *first = &copy->judge.shards[0];
-    struct plx_call call = {.timeout_ns = copy->arguments->timeout_ns};
+    struct plx_call call = {.timeout_ns = backup_patience_ns(copy)};
     struct plx_cluster now;
     *ret_is_same = true;
     if (first->cluster == 0)
@@ -234,8 +234,11 @@ static int begin(struct backup_copy *copy)
         return refuse(copy->arguments->operands[0],
                       "FILE.partial is of another cluster, or of another number of shards");
     enum plx_outcome outcome = find_cluster(copy, &is_same);
-    if (outcome != PLX_OK)
+    if (outcome != PLX_OK) {
+        fprintf(stderr, "pollux: backup: no leader says which cluster this is: %s\n",
+                plx_outcome_text(outcome));
         return plx_outcome_exit_code(outcome);
+    }
     if (!is_same)
         return refuse(
             copy->arguments->operands[0],

@@ -28,7 +28,7 @@ static uint64_t clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static uint64_t patience_ns(const struct backup_copy *copy)
+uint64_t backup_patience_ns(const struct backup_copy *copy)
 {
     return copy->arguments->timeout_ns != 0 ? copy->arguments->timeout_ns : PATIENCE_NS;
 }
@@ -59,7 +59,7 @@ static bool put(struct backup_copy *copy, const struct backup_frame *frame)
 
 uint16_t backup_shard_count(struct backup_copy *copy)
 {
-    uint64_t until_ns = clock_ns() + patience_ns(copy);
+    uint64_t until_ns = clock_ns() + backup_patience_ns(copy);
     struct plx_node node;
     do { /* a round of all endpoints each */
         for (size_t i = 0; i < plx_endpoint_count(copy->client); i++) {
@@ -80,7 +80,7 @@ static enum plx_outcome ask_index(struct backup_copy *copy, uint16_t shard)
         snprintf(key, sizeof(key), "backup-%" PRIu32, number++);
     } while (plx_shard_of_key(plx_text(key), copy->judge.shard_count) != shard &&
              number < KEYS_TRIED);
-    struct plx_call call = {.timeout_ns = patience_ns(copy)};
+    struct plx_call call = {.timeout_ns = backup_patience_ns(copy)};
     struct plx_response response = plx_get(copy->client, plx_text(key), &call);
     if (response.outcome != PLX_OK && response.outcome != PLX_NOT_FOUND)
         return response.outcome;
@@ -146,7 +146,7 @@ static struct plx_backup_from from_of(const struct backup_copy *copy, uint16_t s
 {
     return (struct plx_backup_from){.endpoint = copy->endpoint,
                                     .shard = shard,
-                                    .timeout_ns = patience_ns(copy),
+                                    .timeout_ns = backup_patience_ns(copy),
                                     .rate_bytes = copy->rate_bytes};
 }
 

@@ -25,6 +25,9 @@ uint16_t backup_shard_count(struct backup_copy *copy);
 /* Copies what is missing of the shard. On an error it was told on standard error; the exit code. */
 int backup_copy_shard(struct backup_copy *copy, uint16_t shard);
 
+/* How long an answer is waited for. */
+uint64_t backup_patience_ns(const struct backup_copy *copy);
+
 /* A failed write was told; the exit code. */
 int backup_write_failed(const struct backup_copy *copy);
 
