@@ -4,9 +4,10 @@
  * of the new format. From then on the files of the storage state the new version, and nodes are
  * spoken to in the new packets. Nothing lowers it again.
  *
- * A leader raises it only if the node of every member has answered a question of its own, asked a
- * moment ago, that it knows the next one. So what a node said before it was put back to an older
- * program counts for a moment at most, however late it comes.
+ * A leader raises it only if every member, in the start of its storage that counts here, has
+ * answered a question of this leader, asked a moment ago, that its program knows the next one. So
+ * what a node said before it was put back to an older program counts for a moment at most, however
+ * late it comes; and what a second process with a copy of its storage says counts for nothing.
  */
 #include "server/replica_internal.h"
 
@@ -71,12 +72,14 @@ void replica_note_known(struct replica *replica, uint16_t node, uint16_t known)
         replica->formats.told[node].known = known;
 }
 
-static bool has_told(const struct replica *replica, uint16_t node, uint16_t format)
+static bool has_told(const struct replica *replica, const struct raft_storage *storage,
+                     uint16_t format)
 {
-    uint64_t asked_ns = replica->formats.told[node].asked_ns;
-    if (node == replica->options.raft.self.id)
+    uint64_t asked_ns = replica->formats.told[storage->id].asked_ns;
+    if (storage->id == replica->options.raft.self.id)
         return replica->options.raft.format_max >= format;
-    return asked_ns != 0 && replica->formats.told[node].known >= format &&
+    return asked_ns != 0 && replica->formats.told[storage->id].birth == storage->birth &&
+           replica->formats.told[storage->id].known >= format &&
            replica->shared->now_ns - asked_ns <
                TOLD_TIMEOUTS * replica->options.raft.election_timeout_max_ns;
 }
@@ -88,7 +91,7 @@ uint32_t replica_formats_told(const struct replica *replica, uint16_t format)
     const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
     for (uint32_t slot = 0; slot < now->slot_count; slot++) {
         const struct raft_storage *storage = &now->members[slot].storage;
-        if (storage->birth != 0 && has_told(replica, storage->id, format))
+        if (storage->birth != 0 && has_told(replica, storage, format))
             told |= UINT32_C(1) << slot;
     }
     return told;
@@ -105,6 +108,8 @@ static void send_format(struct replica *replica, const struct address *to,
                                  .is_question = question == NULL,
                                  .number =
                                      question == NULL ? replica->shared->now_ns : question->number,
+                                 .birth = replica->options.raft.self.birth,
+                                 .start = replica->own_start.start,
                                  .known = (uint16_t)replica->options.raft.format_max,
                                  .in_force = replica->formats.in_force};
     struct wire_writer writer = {.data = replica->shared->message_data,
@@ -143,11 +148,15 @@ void replica_receive_format(struct replica *replica, const struct replica_messag
     const struct cluster_identity theirs = {.cluster = format.cluster, .era = format.era};
     if (!replica_is_of_cluster(replica, message->sender, theirs) || replica_is_out(replica))
         return;
+    const struct raft_storage from = {.birth = format.birth, .id = message->sender};
     if (format.is_question) {
         send_format(replica, &message->from, &format);
+    } else if (!replica_is_start_known(replica, &from, format.start)) {
+        replica->counters.drop_start++;
     } else if (format.number <= replica->shared->now_ns) {
-        replica->formats.told[message->sender].known = format.known;
-        replica->formats.told[message->sender].asked_ns = format.number;
+        replica->formats.told[from.id].known = format.known;
+        replica->formats.told[from.id].birth = from.birth;
+        replica->formats.told[from.id].asked_ns = format.number;
     }
 }
 

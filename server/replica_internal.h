@@ -86,6 +86,7 @@ struct replica_formats {
     /* By node id: what it has said that it knows. */
     struct {
         uint64_t asked_ns; /* when this leader asked what it has answered; 0: it has not */
+        uint64_t birth;    /* of the storage that answered */
         uint16_t known;
     } told[VOTER_ID_MAX + 1];
 };

@@ -8,11 +8,13 @@
  *   16  u8   flags (1: question)
  *   17  [7]  zero
  *   24  u64  number of the question
+ *   32  u64  birth of the sender's storage
+ *   40  u64  its start
  */
 #include "wire/wire_format.h"
 #include "wire/wire_internal.h"
 
-#define FORMAT_SIZE_BYTES 32
+#define FORMAT_SIZE_BYTES 48
 #define FLAG_QUESTION     1
 
 void wire_format_encode(struct wire_writer *writer, const struct wire_format *format)
@@ -29,6 +31,8 @@ void wire_format_encode(struct wire_writer *writer, const struct wire_format *fo
     le16_store(to + 14, format->in_force);
     to[16] = format->is_question ? FLAG_QUESTION : 0;
     le64_store(to + 24, format->number);
+    le64_store(to + 32, format->birth);
+    le64_store(to + 40, format->start);
 }
 
 enum error wire_format_decode(struct span bytes, struct wire_format *ret_format)
@@ -44,7 +48,9 @@ enum error wire_format_decode(struct span bytes, struct wire_format *ret_format)
                                  .known = le16_load(from + 12),
                                  .in_force = le16_load(from + 14),
                                  .is_question = from[16] != 0,
-                                 .number = le64_load(from + 24)};
+                                 .number = le64_load(from + 24),
+                                 .birth = le64_load(from + 32),
+                                 .start = le64_load(from + 40)};
     if (format.in_force > format.known)
         return ERR_RANGE;
     *ret_format = format;

@@ -20,6 +20,8 @@ struct wire_format {
     uint32_t fingerprint; /* as in wire_peer.h, as the next two: */
     uint32_t cluster;
     uint32_t era;
+    uint64_t birth;    /* of the sender's storage */
+    uint64_t start;    /* of that storage, as in wire_start.h */
     uint64_t number;   /* of the question; an answer repeats it */
     bool is_question;  /* answer with the same about you */
     uint16_t known;    /* the newest format that the sender knows */

@@ -1,8 +1,16 @@
 /* See room_check.h. */
 #include "tests/sim/room_check.h"
 
-/* Fences, which may use half of their reserve in the record that was looked at, and no-ops. */
-#define RESERVE_BYTES (LOG_NOOP_RESERVE_SIZE_BYTES + LOG_FENCE_RESERVE_SIZE_BYTES / 2)
+#include "tests/sim/record_shape.h"
+
+/* What is left behind the record: room for no-ops, and the reserve for fences unless the record may
+ * have used it. */
+static size_t reserve_bytes(struct span payload)
+{
+    return record_may_use_reserve(payload)
+               ? LOG_NOOP_RESERVE_SIZE_BYTES
+               : LOG_NOOP_RESERVE_SIZE_BYTES + LOG_FENCE_RESERVE_SIZE_BYTES;
+}
 
 /* Bytes of the leader's records behind `index`. What its own segment lost before the last one does
  * not count: the others' segments end elsewhere. */
@@ -16,7 +24,7 @@ static uint64_t bytes_behind(const struct log *log, uint64_t index)
 }
 
 /* Whether the peer has room, or is in a state of which its last reply cannot know. */
-static bool has_room(struct replica *leader, struct replica *peer)
+static bool has_room(struct replica *leader, struct replica *peer, size_t reserve)
 {
     struct raft_status status;
     struct raft_status leader_status;
@@ -29,7 +37,7 @@ static bool has_room(struct replica *leader, struct replica *peer)
         engine_is_installing(replica_engine(peer)) || common + 1 < log_first_index(log) ||
         raft_term_at(replica_raft(peer), common) != raft_term_at(replica_raft(leader), common))
         return true;
-    return log_room_bytes(replica_log(peer)) >= bytes_behind(log, common) + RESERVE_BYTES;
+    return log_room_bytes(replica_log(peer)) >= bytes_behind(log, common) + reserve;
 }
 
 void room_look(struct world *world, const struct sim_node *node, uint32_t shard)
@@ -47,9 +55,10 @@ void room_look(struct world *world, const struct sim_node *node, uint32_t shard)
     if (record.kind != RAFT_ENTRY_DATA || record.term != status.term)
         return;
     uint32_t count = 0;
+    size_t reserve = reserve_bytes(record.payload);
     for (uint32_t i = 0; i < world->draw.nodes; i++) {
         struct replica *replica = node_replica(&world->nodes[i], shard);
-        count += replica == NULL || has_room(leader, replica);
+        count += replica == NULL || has_room(leader, replica, reserve);
     }
     world->tally->records_with_room++;
     if (count <= draw_founders(&world->draw) / 2)

@@ -18,6 +18,8 @@ static struct span encode(void)
                                                       .cluster = 5,
                                                       .era = 6,
                                                       .number = 9,
+                                                      .birth = 10,
+                                                      .start = 11,
                                                       .is_question = true,
                                                       .known = 8,
                                                       .in_force = 7});
@@ -32,14 +34,14 @@ static void test_wire_format_is_read_back(void **state)
     assert_int_equal(wire_format_decode(encode(), &found), OK);
     assert_true(found.fingerprint == 0x01020304 && found.cluster == 5 && found.era == 6);
     assert_true(found.is_question && found.known == 8 && found.in_force == 7);
-    assert_true(found.number == 9);
+    assert_true(found.number == 9 && found.birth == 10 && found.start == 11);
 }
 
 static void test_wire_format_layout_is_as_written(void **state)
 {
     (void)state;
-    static const uint8_t expected[32] = {
-        4, 3, 2, 1, 5, [8] = 6, [12] = 8, [14] = 7, [16] = 1, [24] = 9};
+    static const uint8_t expected[48] = {
+        4, 3, 2, 1, 5, [8] = 6, [12] = 8, [14] = 7, [16] = 1, [24] = 9, [32] = 10, [40] = 11};
     struct span bytes = encode();
     assert_int_equal(bytes.size_bytes, sizeof(expected));
     assert_memory_equal(bytes.data, expected, sizeof(expected));
