@@ -145,6 +145,17 @@ static void begin(struct world *world, const struct sim_node *of, bool is_copy)
 
 /* ---- when ---- */
 
+/* The node's storage is a voter of a shard that has formed: the record that says so is committed.
+ * Before that a second process might form the cluster in the node's name. */
+static bool is_settled_voter(struct replica *replica)
+{
+    uint64_t index;
+    struct raft_status status;
+    replica_raft_status(replica, &status);
+    (void)raft_configuration_of(replica_raft(replica), &index);
+    return status.membership == RAFT_VOTER && status.commit_index >= index;
+}
+
 /* The node's storages are whole, and voters of their shards. */
 static bool is_fit(const struct world *world, const struct sim_node *node)
 {
@@ -152,9 +163,7 @@ static bool is_fit(const struct world *world, const struct sim_node *node)
         node->number >= draw_founders(&world->draw))
         return false;
     for (uint32_t shard = 0; shard < world->draw.shards; shard++) {
-        struct raft_status status;
-        replica_raft_status(node_replica(node, shard), &status);
-        if (status.membership != RAFT_VOTER ||
+        if (!is_settled_voter(node_replica(node, shard)) ||
             replica_set_back(node_replica(node, shard))->node != 0)
             return false;
     }
