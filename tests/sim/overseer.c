@@ -171,14 +171,20 @@ bool overseer_has_snapshot(const struct overseer *overseer, uint32_t node, uint6
     return overseer->nodes[node].is_damaged || index <= snapshots_find(overseer, node).newest;
 }
 
+/* First record that both the log and raft still have. */
+static uint64_t begin_of(struct replica *replica)
+{
+    uint64_t log = log_first_index(replica_log(replica));
+    uint64_t raft = raft_first_index(replica_raft(replica));
+    return log > raft ? log : raft;
+}
+
 /* What the log no longer has, or raft has put away, is committed, and durable in both snapshots; a
  * log that begins just behind the newest may have been given up for that one. */
 static void snapshot_look(struct overseer *overseer, uint32_t node, struct replica *replica)
 {
     struct watched_node *watched = &overseer->nodes[node];
-    uint64_t begin = log_first_index(replica_log(replica));
-    if (begin < raft_first_index(replica_raft(replica)))
-        begin = raft_first_index(replica_raft(replica));
+    uint64_t begin = begin_of(replica);
     bool is_start = watched->begin == 0;
     if (begin == watched->begin)
         return;
@@ -231,8 +237,8 @@ static void records_look(struct overseer *overseer, uint32_t node, struct replic
 static void completeness_look(struct overseer *overseer, uint32_t node, struct replica *replica,
                               const struct raft_status *status)
 {
-    uint64_t begin = overseer->nodes[node].begin > 0 ? overseer->nodes[node].begin : 1;
-    for (uint64_t i = begin; i <= overseer->ledger.commit_highest; i++) {
+    /* What was put away in this very turn is for snapshot_look to judge. */
+    for (uint64_t i = begin_of(replica); i <= overseer->ledger.commit_highest; i++) {
         const struct ledger_commit *commit = ledger_commit(&overseer->ledger, i);
         if (commit->in_term >= status->term || commit->term == 0)
             continue;
