@@ -12,15 +12,14 @@ static size_t reserve_bytes(struct span payload)
                : LOG_NOOP_RESERVE_SIZE_BYTES + LOG_FENCE_RESERVE_SIZE_BYTES;
 }
 
-/* Bytes of the leader's records behind `index`. What its own segment lost before the last one does
- * not count: the others' segments end elsewhere. */
+/* Bytes of the leader's records behind `index`. What its own segments lost at their ends does not
+ * count: the others' segments end elsewhere. */
 static uint64_t bytes_behind(const struct log *log, uint64_t index)
 {
-    uint64_t last = log_last_index(log);
-    if (index == last)
-        return 0;
-    return log_position_behind(log, last - 1) - log_position_behind(log, index) +
-           log_record_room_bytes(log_payload_size_bytes(log, last));
+    uint64_t bytes = 0;
+    for (uint64_t i = index + 1; i <= log_last_index(log); i++)
+        bytes += log_record_room_bytes(log_payload_size_bytes(log, i));
+    return bytes;
 }
 
 /* Whether the peer has room, or is in a state of which its last reply cannot know. */
