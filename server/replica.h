@@ -62,6 +62,7 @@ struct replica_options {
     X(identity)                                                                                    \
     X(era)                                                                                         \
     X(raft_range)                                                                                  \
+    X(entry)                                                                                       \
     X(outbox_full)                                                                                 \
     X(no_room)                                                                                     \
     X(format)

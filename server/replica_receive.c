@@ -2,6 +2,7 @@
 #include "server/replica_internal.h"
 #include "server/peer_message.h"
 
+#include "engine/service/record_check.h"
 #include "wire/wire_forward.h"
 
 /* What peers send to one another must come from the address that the configuration gives its
@@ -78,6 +79,18 @@ static void fit_entries(struct replica *replica, struct raft_message *message)
     message->append_request.entry_count = count;
 }
 
+/* A record that does not decode would end this node at each start. */
+static bool are_entries_sound(const struct replica *replica, const struct raft_message *message)
+{
+    for (uint32_t i = 0; i < message->append_request.entry_count; i++) { /* APPEND_ENTRIES_MAX */
+        const struct raft_entry *entry = &replica->shared->entries[i];
+        if (entry->kind == RAFT_ENTRY_DATA &&
+            record_check(span_of(entry->payload, entry->size_bytes)) != OK)
+            return false;
+    }
+    return true;
+}
+
 /* While its pieces were put together, what the leader says of the time has become older. */
 static void add_age(const struct replica *replica, const struct replica_message *received,
                     struct raft_message *message)
@@ -143,6 +156,10 @@ static void receive_raft(struct replica *replica, const struct replica_message *
     if (message.type == RAFT_APPEND_REPLY)
         leadership_note_priority(&replica->leadership, message.from.id, beside.priority);
     if (message.type == RAFT_APPEND_REQUEST) {
+        if (!are_entries_sound(replica, &message)) {
+            replica->counters.drop_entry++;
+            return;
+        }
         add_age(replica, received, &message);
         fit_entries(replica, &message);
     }

@@ -79,10 +79,11 @@ void machine_configure(struct machine *machine, uint64_t index, struct span payl
 uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t log_time_ns)
 {
     CHECK(index == machine->applied_index + 1);
-    CHECK(log_time_ns >= machine->log_time_ns);
     CHECK(machine->snapshot.phase == SNAPSHOT_IDLE || !snapshot_must_wait(machine));
     machine->applied_index = index;
-    machine->log_time_ns = log_time_ns;
+    /* Log time goes forward, whatever a record says. */
+    if (log_time_ns > machine->log_time_ns)
+        machine->log_time_ns = log_time_ns;
     machine->oldest.active_ns = log_time_before(machine, machine->session_ttl_ns);
     machine->oldest.idle_ns = log_time_before(machine, machine->session_idle_ns);
     return sessions_expire(&machine->sessions, &machine->oldest, EXPIRE_MAX);
