@@ -15,6 +15,7 @@ enum event_kind {
     EVENT_BOOT,    /* node `who` starts, unless `stamp` is out of date */
     EVENT_MEND,    /* fault number `who` begins or passes, unless `stamp` is out of date */
     EVENT_FAULT,   /* the fault driver acts */
+    EVENT_RESCUE,  /* an operator acts after a disaster */
 };
 
 struct event {

@@ -36,10 +36,13 @@ struct client_world {
     uint8_t keys[HISTORY_KEYS_MAX][KEY_SIZE_BYTES_MAX];
     size_t key_sizes_bytes[HISTORY_KEYS_MAX];
     uint32_t key_shards[HISTORY_KEYS_MAX];
-    uint32_t nodes_down;  /* bits: not running now, ... */
-    uint32_t nodes_gone;  /* ... or never again */
-    bool is_residual;     /* all is healed but for one lasting fault */
-    bool is_winding_down; /* no new operations */
+    uint32_t nodes_down;                /* bits: not running now, ... */
+    uint32_t nodes_gone;                /* ... or never again */
+    uint32_t outsiders;                 /* bits: nodes that may be no members */
+    uint32_t new_era;                   /* that a rescue began; 0: there was none */
+    uint32_t new_nodes[SIM_SHARDS_MAX]; /* bits: nodes whose storage of the shard is of it */
+    bool is_residual;                   /* all is healed but for one lasting fault */
+    bool is_winding_down;               /* no new operations */
 };
 
 struct client;

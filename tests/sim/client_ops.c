@@ -233,10 +233,10 @@ static bool is_stranded(const struct client *client, const struct client_slot *s
 static bool is_waiting_for_spare(const struct client *client, const struct client_slot *slot)
 {
     const struct history_op *op = &client->world->history->ops[slot->op];
-    const struct draw *draw = client->world->draw;
-    return op->is_blocking && is_relaxed(op) && draw->spares > 0 &&
-           (slot->preferred >= (int32_t)draw_founders(draw) ||
-            is_behind_pending(client, op, ~((UINT32_C(1) << draw_founders(draw)) - 1)));
+    uint32_t outsiders = client->world->outsiders;
+    return op->is_blocking && is_relaxed(op) && outsiders != 0 &&
+           ((slot->preferred >= 0 && (outsiders >> slot->preferred & 1) != 0) ||
+            is_behind_pending(client, op, outsiders));
 }
 
 /* It waits for its node to hear of the others: to be fresh enough, or to learn that an earlier
@@ -278,6 +278,9 @@ void client_name_ops(void *context, const struct plx_client *handle)
             continue;
         struct client_slot *slot = op->request.context;
         uint32_t shard = client->world->history->ops[slot->op].shard;
+        uint32_t new_era = client->world->new_era;
+        if (new_era != 0 && handle->kept.era >= new_era)
+            shard |= WITNESS_NEW_ERA;
         witness_name_op(client->world->witness,
                         &(struct witness_name){
                             .shard = shard, .high = op->session, .low = op->seq, .op = slot->op});
@@ -358,6 +361,19 @@ static void value_learn(struct client *client, const struct history_op *op)
         *known = op->seen;
 }
 
+/* The era that the handle has seen. One that has not seen the new era may be answered by a node of
+ * it: the answer may as well have been under way since before. */
+static uint32_t era_seen(const struct client *client, const struct history_op *op)
+{
+    const struct client_world *world = client->world;
+    if (world->new_era == 0)
+        return 0;
+    if (client->handle->kept.era >= world->new_era)
+        return 1;
+    bool is_new = op->node != 0 && (world->new_nodes[op->shard] >> (op->node - 1) & 1) != 0;
+    return is_new ? HISTORY_ERA_UNCLEAR : 0;
+}
+
 /* Fills the operation from its answer. */
 static void op_fill(struct client *client, struct history_op *op,
                     const struct plx_response *response)
@@ -369,6 +385,7 @@ static void op_fill(struct client *client, struct history_op *op,
     op->is_pending = response->is_pending;
     if (response->node != 0)
         op->node = response->node;
+    op->era = era_seen(client, op);
     if (history_is_get(op))
         op->incarnation = response->incarnation;
     uint64_t number = response->version;
@@ -392,10 +409,10 @@ static void op_end(struct client *client, uint32_t number, const struct plx_resp
     op_fill(client, op, response);
     outcome_count(client->world->tally, op);
     value_learn(client, op);
-    verdict_say(client->world->verdict, "c%u.%u op %u ends: %s seen %llu version %llu%s n%u",
+    verdict_say(client->world->verdict, "c%u.%u op %u ends: %s seen %llu version %llu%s n%u era %u",
                 client->number, client->life, number, history_outcome_name(op->outcome),
                 (unsigned long long)op->seen, (unsigned long long)response->version,
-                op->is_pending ? " pending" : "", op->node);
+                op->is_pending ? " pending" : "", op->node, client->handle->kept.era);
     verdict_trace(client->world->verdict, digest_word(number, (uint64_t)op->outcome));
     bool has_token = response->outcome == PLX_UNKNOWN && response->token.session != 0;
     if (has_token)
@@ -454,13 +471,14 @@ void client_resolve(struct client *client, struct token *token)
     tokens_settle(&world->tokens, token);
     if (response.outcome == PLX_E_SESSION_EXPIRED) {
         world->tally->tokens_expired++;
-        if (world->draw->session_ttl_ns >= SESSION_TTL_NS_NEVER)
+        if (world->draw->session_ttl_ns >= SESSION_TTL_NS_NEVER && world->new_era == 0)
             verdict_break(world->verdict, RULE_PROTOCOL, "op %u's session has expired at %llu ns",
                           token->op, (unsigned long long)client_now_ns(client));
         return;
     }
     op->outcome = outcome_of(client, op, response.outcome);
     op->return_ns = client_now_ns(client);
+    op->era = era_seen(client, op) == 1 ? 1 : world->new_era == 0 ? 0 : HISTORY_ERA_UNCLEAR;
     if (op->outcome == HISTORY_MISMATCH)
         op->seen = HISTORY_UNSEEN;
     world->tally->ops_unknown_resolved++;

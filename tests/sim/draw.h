@@ -137,7 +137,8 @@
     X(member_weight)                                                                               \
     X(limits_keys_min)                                                                             \
     X(rest_chance)                                                                                 \
-    X(rest_ns_max)
+    X(rest_ns_max)                                                                                 \
+    X(rescue_weight)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */
@@ -172,6 +173,8 @@ void draw_idle(struct draw *draw, uint64_t seed);
 void draw_leading(struct draw *draw, uint64_t seed);
 /* Storages that are lost. */
 void draw_births(struct draw *draw, uint64_t seed);
+/* What an operator does after a disaster. */
+void draw_life(struct draw *draw, uint64_t seed);
 /* Nodes that come and go. */
 void draw_members(struct draw *draw, uint64_t seed);
 /* Programs of two ages, and a format that is raised. */

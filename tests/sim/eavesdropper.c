@@ -41,7 +41,7 @@ static void hear_vote(struct overseer *overseer, uint32_t node, const struct raf
                       (unsigned long long)state.term, (unsigned long long)state.vote);
     if (watched->is_damaged)
         return;
-    uint64_t *vote = ledger_vote(&overseer->ledger, message->term, node);
+    uint64_t *vote = ledger_vote(overseer_ledger(overseer, node), message->term, node);
     if (*vote != 0 && *vote != candidate.birth)
         verdict_break(overseer->verdict, RULE_ELECTION_SAFETY,
                       "node %u votes for %llx and for %llx in term %llu", node + 1,
@@ -55,7 +55,7 @@ static void hear_vote(struct overseer *overseer, uint32_t node, const struct raf
 static void hear_lead(struct overseer *overseer, uint32_t node, const struct raft_message *message)
 {
     if (!overseer->nodes[node].is_damaged &&
-        *ledger_vote(&overseer->ledger, message->term, node) != message->from.birth)
+        *ledger_vote(overseer_ledger(overseer, node), message->term, node) != message->from.birth)
         hear_vote(overseer, node, message, message->from);
 }
 

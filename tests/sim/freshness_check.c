@@ -87,15 +87,21 @@ static uint64_t shown_index(const struct history_op *op)
     return op->outcome == HISTORY_OK ? op->version : 0;
 }
 
+/* What a handle was shown before it heard of a new era is forgotten then. */
+static bool is_forgotten(const struct history *history, const struct history_op *op)
+{
+    return history->rescue.at_ns != 0 && op->era != 1;
+}
+
 static void check_own_reads(const struct history *history, struct verdict *verdict)
 {
     struct timeline shown;
     timeline_init(&shown);
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_op *op = &history->ops[i];
-        timeline_add(&shown,
-                     &(struct timeline_note){timeline_group(op->shard, op->client, op->life),
-                                             op->return_ns, shown_index(op), i, 0});
+        timeline_add(&shown, &(struct timeline_note){
+                                 timeline_group(op->shard, op->client, op->life), op->return_ns,
+                                 is_forgotten(history, op) ? 0 : shown_index(op), i, 0});
     }
     timeline_seal(&shown);
     for (uint32_t i = 0; i < history->count; i++) {

@@ -18,6 +18,9 @@ void history_deinit(struct history *history)
 {
     free(history->ops);
     free(history->losses);
+    for (uint32_t shard = 0; shard < HISTORY_SHARDS_MAX; shard++)
+        free(history->rescue.incarnations[shard]);
+    free(history->rescue.namings);
     *history = (struct history){0};
 }
 
@@ -41,17 +44,29 @@ uint32_t history_invoke(struct history *history, const struct history_op *op, ui
     return number;
 }
 
+static void decide(struct history_decision *decision, const struct history_place *place,
+                   uint64_t now_ns)
+{
+    if (decision->place.index == 0) {
+        decision->place = *place;
+        decision->decided_ns = now_ns;
+    } else if (decision->place.index != place->index || decision->place.within != place->within) {
+        decision->decided_again_index = place->index;
+    }
+}
+
 void history_decided(struct history *history, uint32_t number, const struct history_place *place,
                      uint64_t now_ns)
 {
     CHECK(number < history->count && place->index != 0);
     struct history_op *op = &history->ops[number];
-    if (op->place.index == 0) {
-        op->place = *place;
-        op->decided_ns = now_ns;
-    } else if (op->place.index != place->index || op->place.within != place->within) {
-        op->decided_again_index = place->index;
+    if (history->rescue.at_ns != 0 && place->era == 0) {
+        decide(&op->before, place, now_ns);
+        return;
     }
+    struct history_decision decision = history_decision_of(op);
+    decide(&decision, place, now_ns);
+    history_set_decision(op, &decision);
 }
 
 void history_lose(struct history *history, const struct history_loss *loss)

@@ -16,10 +16,11 @@
 
 #include <stdio.h>
 
-#define HISTORY_KEYS_MAX  64
-#define HISTORY_ABSENT    0
-#define HISTORY_UNSEEN    UINT64_MAX /* a mismatch whose stored value was not told */
-#define HISTORY_STEPS_MAX 3000000
+#define HISTORY_KEYS_MAX    64
+#define HISTORY_ABSENT      0
+#define HISTORY_UNSEEN      UINT64_MAX /* a mismatch whose stored value was not told */
+#define HISTORY_STEPS_MAX   3000000
+#define HISTORY_ERA_UNCLEAR 2 /* either era may have answered */
 
 enum history_type {
     HISTORY_GET,
@@ -47,6 +48,14 @@ struct history_place {
     uint64_t index;  /* of the record; 0: nowhere */
     uint32_t within; /* of the operations of the record, from 0 */
     uint16_t leader; /* the node that appended the record, as leader of its term; 0: not known */
+    uint32_t era;    /* 0 before a rescue, 1 after it */
+};
+
+/* What the log of one era has of a write. */
+struct history_decision {
+    struct history_place place;
+    uint64_t decided_ns;
+    uint64_t decided_again_index; /* another record in which it took effect; 0: none */
 };
 
 struct history_op {
@@ -74,11 +83,13 @@ struct history_op {
     uint64_t min_index;   /* relaxed gets: what the call asked for; 0: any */
     uint64_t max_age_ns;  /* relaxed gets: what the call or its handle asked for; 0: any */
     uint64_t journal_seq; /* relaxed writes: accepted under it; 0: not known */
+    uint32_t era; /* that its client had seen when it ended: 0 before a rescue, 1 after it; or: */
 
     /* Of the world: see history_decided. */
     struct history_place place;
     uint64_t decided_ns;
-    uint64_t decided_again_index; /* another record in which it took effect; 0: none */
+    uint64_t decided_again_index;   /* another record in which it took effect; 0: none */
+    struct history_decision before; /* after a rescue: the same in the era before */
 };
 
 /* From then on a node may miss what it had accepted before in a shard and that shard's log had not
@@ -89,6 +100,23 @@ struct history_loss {
     uint64_t at_ns;
 };
 
+/* A life of a node that tells clients of which cluster and era it is, from a moment on. */
+struct history_naming {
+    uint64_t incarnation;
+    uint64_t at_ns;
+};
+
+/* After a rescue: the log of a shard goes on in another era. */
+#define HISTORY_SHARDS_MAX 4
+struct history_rescue {
+    uint64_t at_ns;                             /* 0: there was none */
+    uint64_t kept_index[HISTORY_SHARDS_MAX];    /* by shard: what was committed up to here stays */
+    uint64_t *incarnations[HISTORY_SHARDS_MAX]; /* by shard: of nodes of the new era */
+    uint32_t incarnation_count[HISTORY_SHARDS_MAX];
+    struct history_naming *namings;
+    uint32_t naming_count;
+};
+
 struct history {
     struct history_op *ops;
     uint32_t count;
@@ -96,6 +124,7 @@ struct history {
     struct history_loss *losses;
     uint32_t loss_count;
     uint32_t loss_capacity;
+    struct history_rescue rescue;
     bool is_log_known; /* the world tells history_decided of every write */
     bool is_settled;   /* all healed, all nodes equal, nothing more to come: set at the end */
     /* What a relaxed get may be older than its age of contact: how long a leader goes on without a
@@ -123,6 +152,33 @@ void history_decided(struct history *history, uint32_t number, const struct hist
  * the node starts with it, and for a node that is out for the rest of the run when it goes.
  */
 void history_lose(struct history *history, const struct history_loss *loss);
+
+/* After a rescue the era before and the new one are judged each by itself: history_eras.c. What
+ * lies behind the kept index may be lost, and may take effect again. To be told of all shards at
+ * once, and then of each life of a node in the new era. */
+void history_rescued(struct history *history, const uint64_t *kept_index, uint64_t now_ns);
+void history_set_era(struct history *history, uint32_t shard, uint64_t incarnation, uint32_t era);
+/* Since a rescue: a life tells its cluster and era. Until then clients cannot know of which it is. */
+void history_name(struct history *history, const struct history_naming *naming);
+
+/* The history as the era before a rescue saw it, or the one after it. history_deinit_view. */
+void history_view(const struct history *history, uint32_t era, struct history *ret_view);
+void history_deinit_view(struct history *view);
+/* "A client that has seen an era keeps to it". */
+void history_check_eras(const struct history *history, struct verdict *verdict);
+
+static inline struct history_decision history_decision_of(const struct history_op *op)
+{
+    return (struct history_decision){op->place, op->decided_ns, op->decided_again_index};
+}
+
+static inline void history_set_decision(struct history_op *op,
+                                        const struct history_decision *decision)
+{
+    op->place = decision->place;
+    op->decided_ns = decision->decided_ns;
+    op->decided_again_index = decision->decided_again_index;
+}
 
 /* Judges the whole history; the first broken rule goes to the verdict. */
 void history_check(const struct history *history, struct verdict *verdict, struct tally *tally);

@@ -207,7 +207,7 @@ static void check_key(const struct history *history, uint32_t key, struct verdic
     free(numbers);
 }
 
-void history_check(const struct history *history, struct verdict *verdict, struct tally *tally)
+static void check_all(const struct history *history, struct verdict *verdict, struct tally *tally)
 {
     for (uint32_t i = 0; i < history->count; i++)
         check_writer(history, i, verdict);
@@ -219,4 +219,19 @@ void history_check(const struct history *history, struct verdict *verdict, struc
     freshness_check(history, verdict);
     for (uint32_t key = 0; key < HISTORY_KEYS_MAX; key++)
         check_key(history, key, verdict, tally);
+}
+
+void history_check(const struct history *history, struct verdict *verdict, struct tally *tally)
+{
+    if (history->rescue.at_ns == 0) {
+        check_all(history, verdict, tally);
+        return;
+    }
+    history_check_eras(history, verdict);
+    for (uint32_t era = 0; era < 2; era++) {
+        struct history view;
+        history_view(history, era, &view);
+        check_all(&view, verdict, tally);
+        history_deinit_view(&view);
+    }
 }

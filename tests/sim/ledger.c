@@ -131,3 +131,12 @@ uint64_t *ledger_state(struct ledger *ledger, uint64_t index)
         places_reach(ledger->states, &ledger->states_capacity, index, sizeof(*ledger->states));
     return &ledger->states[index];
 }
+
+void ledger_keep(struct ledger *ledger, uint64_t index, struct ledger *ret_kept)
+{
+    for (uint64_t i = 1; i <= index; i++) {
+        *ledger_commit(ret_kept, i) = *ledger_commit(ledger, i);
+        *ledger_state(ret_kept, i) = *ledger_state(ledger, i);
+    }
+    ret_kept->commit_highest = index;
+}

@@ -46,6 +46,9 @@ const struct ledger_record *ledger_record(struct ledger *ledger,
 /* Records and leaders are void; commits and states stay. */
 void ledger_forget_uncommitted(struct ledger *ledger);
 
+/* What is committed up to `index`, and the states up to there, in another, empty ledger. */
+void ledger_keep(struct ledger *ledger, uint64_t index, struct ledger *ret_kept);
+
 /* Each returns a place that is zero until something is stored there. */
 struct ledger_commit *ledger_commit(struct ledger *ledger, uint64_t index);
 uint32_t *ledger_leader(struct ledger *ledger, uint64_t term);

@@ -30,7 +30,8 @@ static struct seen_record *seen_at(struct watched_node *watched, uint64_t index)
 void overseer_init(struct overseer *overseer, uint32_t node_count, uint32_t shard)
 {
     overseer->node_count = node_count;
-    ledger_init(&overseer->ledger);
+    for (uint32_t era = 0; era < SIM_ERAS; era++)
+        ledger_init(&overseer->ledgers[era]);
     for (uint32_t i = 0; i < node_count; i++) {
         struct watched_node *watched = &overseer->nodes[i];
         *watched = (struct watched_node){.seen_capacity = SEEN_START};
@@ -51,7 +52,22 @@ void overseer_deinit(struct overseer *overseer)
 {
     for (uint32_t i = 0; i < overseer->node_count; i++)
         free(overseer->nodes[i].seen);
-    ledger_deinit(&overseer->ledger);
+    for (uint32_t era = 0; era < SIM_ERAS; era++)
+        ledger_deinit(&overseer->ledgers[era]);
+}
+
+struct ledger *overseer_ledger(struct overseer *overseer, uint32_t node)
+{
+    return &overseer->ledgers[overseer->nodes[node].era];
+}
+
+void overseer_rescue(struct overseer *overseer, uint32_t nodes, uint64_t index)
+{
+    for (uint32_t i = 0; i < overseer->node_count; i++)
+        overseer->nodes[i].era = nodes >> i & 1;
+    overseer->is_rescued = true;
+    overseer->quorums[1] = 1; /* one storage goes on */
+    ledger_keep(&overseer->ledgers[0], index, &overseer->ledgers[1]);
 }
 
 void overseer_forget(struct overseer *overseer, uint32_t node)
@@ -64,7 +80,7 @@ void overseer_forget(struct overseer *overseer, uint32_t node)
     watched->begin = 0;
     /* A sole voter may lead a term and lose it with its unwritten records: nobody has seen them. */
     if (overseer->node_count == 1)
-        ledger_forget_uncommitted(&overseer->ledger);
+        ledger_forget_uncommitted(overseer_ledger(overseer, node));
 }
 
 /* ---- records ---- */
@@ -97,7 +113,7 @@ static void record_enter(struct overseer *overseer, uint32_t node, struct replic
                                   .term = record.term,
                                   .digest = seen->digest,
                                   .previous_term = raft_term_at(replica_raft(replica), index - 1)};
-    const struct ledger_record *known = ledger_record(&overseer->ledger, &entry);
+    const struct ledger_record *known = ledger_record(overseer_ledger(overseer, node), &entry);
     /* After a start the term before the first record may not be known any more. */
     bool is_same_past = known->previous_term == entry.previous_term ||
                         (entry.previous_term == 0 && index > 1 && index == watched->begin);
@@ -132,7 +148,7 @@ static void removal_look(struct overseer *overseer, uint32_t node, uint64_t firs
     for (uint64_t index = first; index <= watched->seen_last; index++) {
         watched->is_at_turning_point = true;
         watched->cut_at_ns = overseer->verdict->now_ns;
-        const struct ledger_commit *commit = ledger_commit(&overseer->ledger, index);
+        const struct ledger_commit *commit = ledger_commit(overseer_ledger(overseer, node), index);
         bool is_earlier = watched->term_before < commit->in_term && first_term < commit->in_term;
         if (commit->term != 0 && commit->digest == watched->seen[index].digest && !is_earlier)
             verdict_break(overseer->verdict, RULE_DURABILITY,
@@ -189,11 +205,11 @@ static void snapshot_look(struct overseer *overseer, uint32_t node, struct repli
     if (begin == watched->begin)
         return;
     watched->begin = begin;
-    if (begin > 1 && begin - 1 > overseer->ledger.commit_highest)
+    if (begin > 1 && begin - 1 > overseer_ledger(overseer, node)->commit_highest)
         verdict_break(overseer->verdict, RULE_DURABILITY,
                       "node %u put records up to %llu away; %llu is committed", node + 1,
                       (unsigned long long)begin - 1,
-                      (unsigned long long)overseer->ledger.commit_highest);
+                      (unsigned long long)overseer_ledger(overseer, node)->commit_highest);
     /* A crash may have left the older one half overwritten. */
     struct snapshot_indexes found = snapshots_find(overseer, node);
     uint64_t held = is_start ? found.newest : found.older;
@@ -238,8 +254,8 @@ static void completeness_look(struct overseer *overseer, uint32_t node, struct r
                               const struct raft_status *status)
 {
     /* What was put away in this very turn is for snapshot_look to judge. */
-    for (uint64_t i = begin_of(replica); i <= overseer->ledger.commit_highest; i++) {
-        const struct ledger_commit *commit = ledger_commit(&overseer->ledger, i);
+    for (uint64_t i = begin_of(replica); i <= overseer_ledger(overseer, node)->commit_highest; i++) {
+        const struct ledger_commit *commit = ledger_commit(overseer_ledger(overseer, node), i);
         if (commit->in_term >= status->term || commit->term == 0)
             continue;
         if (raft_term_at(replica_raft(replica), i) != commit->term) {
@@ -259,10 +275,11 @@ static void election_look(struct overseer *overseer, uint32_t node,
 {
     uint32_t votes = 1;
     for (uint32_t i = 0; i < overseer->node_count; i++) {
-        bool is_granted = *ledger_vote(&overseer->ledger, status->term, i) == status->birth;
+        bool is_granted =
+            *ledger_vote(overseer_ledger(overseer, node), status->term, i) == status->birth;
         votes += i != node && (is_granted || overseer->nodes[i].is_damaged);
     }
-    if (votes < overseer->quorum)
+    if (votes < overseer->quorums[overseer->nodes[node].era])
         verdict_break(overseer->verdict, RULE_ELECTION_SAFETY,
                       "node %u leads term %llu with %u votes of %u", node + 1,
                       (unsigned long long)status->term, votes, overseer->node_count);
@@ -273,7 +290,7 @@ static void leader_look(struct overseer *overseer, uint32_t node, struct replica
 {
     if (status->role != RAFT_LEADER || overseer->nodes[node].led_term == status->term)
         return;
-    uint32_t *leader = ledger_leader(&overseer->ledger, status->term);
+    uint32_t *leader = ledger_leader(overseer_ledger(overseer, node), status->term);
     if (*leader != 0 && *leader != node + 1)
         verdict_break(overseer->verdict, RULE_ELECTION_SAFETY,
                       "term %llu is led by node %u and by node %u",
@@ -330,21 +347,29 @@ static bool is_held(struct overseer *overseer, uint32_t node, const struct ledge
            image_holds(image, seen->offset_bytes, seen->size_bytes, record);
 }
 
-/* A record is committed when a majority has it on the medium. */
+static uint32_t count_holders(struct overseer *overseer, uint32_t era,
+                              const struct ledger_record *entry, bool is_thorough)
+{
+    uint32_t holders = 0;
+    for (uint32_t i = 0; i < overseer->node_count; i++)
+        holders += overseer->nodes[i].era == era && is_held(overseer, i, entry, is_thorough);
+    return holders;
+}
+
+/* A record is committed when a majority has it on the medium. What storages held that have left the
+ * era before a rescue cannot be looked up any more. */
 static void durability_look(struct overseer *overseer, uint32_t node, uint64_t index)
 {
     struct watched_node *watched = &overseer->nodes[node];
     struct ledger_record entry = {
         .index = index, .term = watched->seen[index].term, .digest = watched->seen[index].digest};
-    uint32_t quorum = overseer->quorum;
-    uint32_t holders = 0;
-    for (uint32_t i = 0; i < overseer->node_count; i++)
-        holders += is_held(overseer, i, &entry, false);
-    if (holders < quorum) {
-        holders = 0;
-        for (uint32_t i = 0; i < overseer->node_count; i++)
-            holders += is_held(overseer, i, &entry, true);
-    }
+    uint32_t era = watched->era;
+    uint32_t quorum = overseer->quorums[era];
+    if (overseer->is_rescued && era == 0)
+        return;
+    uint32_t holders = count_holders(overseer, era, &entry, false);
+    if (holders < quorum)
+        holders = count_holders(overseer, era, &entry, true);
     if (holders < quorum)
         verdict_break(overseer->verdict, RULE_DURABILITY,
                       "node %u committed record %llu of term %llu, durable on %u of %u", node + 1,
@@ -356,7 +381,7 @@ static void commit_enter(struct overseer *overseer, uint32_t node, uint64_t inde
                          const struct raft_status *status)
 {
     const struct seen_record *seen = &overseer->nodes[node].seen[index];
-    struct ledger_commit *commit = ledger_commit(&overseer->ledger, index);
+    struct ledger_commit *commit = ledger_commit(overseer_ledger(overseer, node), index);
     if (commit->term == 0) {
         *commit = (struct ledger_commit){
             .term = seen->term, .digest = seen->digest, .in_term = status->term};
@@ -368,8 +393,8 @@ static void commit_enter(struct overseer *overseer, uint32_t node, uint64_t inde
                       "node %u committed record %llu of term %llu; another committed term %llu",
                       node + 1, (unsigned long long)index, (unsigned long long)seen->term,
                       (unsigned long long)commit->term);
-    if (index > overseer->ledger.commit_highest)
-        overseer->ledger.commit_highest = index;
+    if (index > overseer_ledger(overseer, node)->commit_highest)
+        overseer_ledger(overseer, node)->commit_highest = index;
 }
 
 /* What nobody had committed before is committed by the leader that counts it. */
@@ -377,7 +402,7 @@ static void commit_rule_look(struct overseer *overseer, uint32_t node,
                              const struct raft_status *status, bool was_leading)
 {
     uint64_t index = status->commit_index;
-    if (!was_leading || index <= overseer->ledger.commit_highest)
+    if (!was_leading || index <= overseer_ledger(overseer, node)->commit_highest)
         return;
     uint64_t term = overseer->nodes[node].seen[index].term;
     if (term != status->term)
@@ -414,7 +439,7 @@ void overseer_compare_state(struct overseer *overseer, uint32_t node, struct rep
     uint64_t applied = engine_applied_index(replica_engine(replica));
     uint64_t digest = engine_digest(replica_engine(replica));
     uint64_t hash = (engine_state_hash(replica_engine(replica)) ^ digest) | 1;
-    uint64_t *known = ledger_state(&overseer->ledger, applied);
+    uint64_t *known = ledger_state(overseer_ledger(overseer, node), applied);
     verdict_trace(overseer->verdict, hash);
     overseer->tally->state_hashes_compared++;
     if (*known == 0)

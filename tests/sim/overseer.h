@@ -38,22 +38,34 @@ struct watched_node {
     uint64_t term_before;     /* its last turn */
     uint64_t cut_at_ns;       /* when its log was last cut; 0: never */
     bool is_at_turning_point; /* its last turn changed its term or role, or cut its log */
+    uint32_t era;             /* which ledger judges it: SIM_ERAS */
+    uint64_t birth;           /* of its storage */
     bool is_damaged; /* its medium rotted or vanished: what it had held cannot be looked up */
 };
+
+/* Before a rescue, and after it. */
+#define SIM_ERAS 2
 
 struct overseer {
     struct verdict *verdict;
     struct tally *tally;
     struct medium_sim *media;
     uint32_t node_count;
-    uint32_t quorum; /* of the fewest voters that there may be */
-    struct ledger ledger;
+    uint32_t quorums[SIM_ERAS]; /* of the fewest voters that there may be */
+    struct ledger ledgers[SIM_ERAS];
+    bool is_rescued;
     struct watched_node nodes[NODES_MAX];
 };
 
 /* Paths of the nodes' logs are those of a shard; UINT32_MAX: of a cluster with one shard. */
 void overseer_init(struct overseer *overseer, uint32_t node_count, uint32_t shard);
 void overseer_deinit(struct overseer *overseer);
+
+/* Of the era of the node. */
+struct ledger *overseer_ledger(struct overseer *overseer, uint32_t node);
+
+/* A rescue: these nodes (bits) go on in another era, with what was committed up to `index`. */
+void overseer_rescue(struct overseer *overseer, uint32_t nodes, uint64_t index);
 
 /* The node starts anew: what it held in memory is void. */
 void overseer_forget(struct overseer *overseer, uint32_t node);

@@ -45,7 +45,7 @@ void room_look(struct world *world, const struct sim_node *node, uint32_t shard)
     struct raft_status status;
     uint64_t *seen = &world->overseers[shard].nodes[node->number].room_seen;
     replica_raft_status(leader, &status);
-    if (status.role != RAFT_LEADER || status.last_index == *seen ||
+    if (world->disaster.is_rescued || status.role != RAFT_LEADER || status.last_index == *seen ||
         status.last_index < log_first_index(replica_log(leader)))
         return;
     *seen = status.last_index;

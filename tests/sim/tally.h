@@ -47,6 +47,11 @@
     X(fault_duplicates_copied)                                                                     \
     X(duplicates_found)                                                                            \
     X(set_backs_found)                                                                             \
+    X(fault_quorums_lost)                                                                          \
+    X(rescues)                                                                                     \
+    X(rescues_refused)                                                                             \
+    X(rescue_records_lost) /* that were committed */                                               \
+    X(eras_over_found)                                                                             \
     X(fault_client_deaths)                                                                         \
     X(fault_cancels)                                                                               \
     X(fault_client_pauses)                                                                         \

@@ -43,6 +43,8 @@
     X(LOGS_LEASE, "of two leases on the same lines one is confirmed at most")                      \
     X(LOGS_SUFFIX, "what is handed out is a suffix of what was given")                             \
     X(LOGS_WHOLE, "each line is handed out, but those that died with a taker")                     \
+    X(ERA, "a client that has seen an era is answered by no earlier one")                          \
+    X(RESCUE, "a rescue is refused beside a living majority, and names all that may be lost")      \
     X(PROTOCOL, "an answer to a client contradicts the wire contract")                             \
     X(RECOVERY, "a node opens its log after a crash, or refuses for a reason")                     \
     X(LIVENESS_CALLS, "once healed, every blocked call ends")                                      \

@@ -126,6 +126,20 @@ uint64_t witness_number(struct witness *witness, uint64_t series, uint64_t seq)
     return (uint64_t)(place + 1) << WITNESS_SEQ_BITS | seq;
 }
 
+/* Of the era of the node whose turn it is, else of the other one. */
+static const struct witness_name *identity_place(const struct witness *witness,
+                                                 struct witness_name wanted)
+{
+    uint32_t shard = wanted.shard;
+    bool is_new = (witness->new_nodes[shard] >> (witness->node - 1) & 1) != 0;
+    wanted.shard = is_new ? shard | WITNESS_NEW_ERA : shard;
+    const struct witness_name *name = names_place(&witness->identities, &wanted);
+    if (name->op != 0)
+        return name;
+    wanted.shard = is_new ? shard : shard | WITNESS_NEW_ERA;
+    return names_place(&witness->identities, &wanted);
+}
+
 static void take_wrote(void *context, const struct engine_wrote *wrote)
 {
     const struct witness_ear *ear = context;
@@ -138,7 +152,7 @@ static void take_wrote(void *context, const struct engine_wrote *wrote)
         .high = is_forwarded ? wrote->origin : wrote->session,
         .low = is_forwarded ? witness_number(witness, wrote->series, wrote->seq) : wrote->seq};
     const struct witness_name *name =
-        names_place(is_forwarded ? &witness->accepted : &witness->identities, &wanted);
+        is_forwarded ? names_place(&witness->accepted, &wanted) : identity_place(witness, wanted);
     if (name->op != 0)
         note(witness, &(struct witness_note){.op = name->op - 1,
                                              .shard = ear->shard,
@@ -193,7 +207,7 @@ static void take_accepted(void *context, const struct engine_accepted *accepted)
     uint64_t number = witness_number(witness, accepted->series, accepted->journal_seq);
     struct witness_name wanted = {
         .shard = ear->shard, .high = accepted->session, .low = accepted->seq};
-    const struct witness_name *name = names_place(&witness->identities, &wanted);
+    const struct witness_name *name = identity_place(witness, wanted);
     if (name->op == 0)
         return;
     struct witness_name taken = {

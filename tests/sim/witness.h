@@ -12,13 +12,15 @@
 #include "tests/sim/draw.h"
 #include "tests/sim/history.h"
 
+#define WITNESS_NEW_ERA 0x100u
+
 /* What a name stands for: a table of names, open addressing. */
 struct witness_name {
-    uint32_t shard;
-    uint64_t high; /* session; node */
-    uint64_t low;  /* sequence number; journal seq */
-    uint32_t op;   /* number in the history, plus one; 0: free */
-    bool is_void;  /* relaxed: of a storage that was set back, so it must not take effect */
+    uint32_t shard; /* and WITNESS_NEW_ERA: the sessions of two eras may have the same numbers */
+    uint64_t high;  /* session; node */
+    uint64_t low;   /* sequence number; journal seq */
+    uint32_t op;    /* number in the history, plus one; 0: free */
+    bool is_void;   /* relaxed: of a storage that was set back, so it must not take effect */
 };
 
 struct witness_names {
@@ -52,6 +54,7 @@ struct witness_ear {
 
 struct witness {
     struct witness_ear ears[SIM_SHARDS_MAX];
+    uint32_t new_nodes[SIM_SHARDS_MAX]; /* bits: nodes of the era that a rescue began */
     struct witness_names identities;
     struct witness_names accepted;
     struct witness_note *notes; /* of the turn under way */

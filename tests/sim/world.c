@@ -95,14 +95,16 @@ static void clients_begin(struct world *world)
 {
     const struct draw *draw = &world->draw;
     struct client_world *clients = &world->client_world;
-    *clients = (struct client_world){.agenda = &world->agenda,
-                                     .verdict = &world->verdict,
-                                     .tally = world->tally,
-                                     .history = &world->history,
-                                     .logs_history = &world->logs_history,
-                                     .witness = &world->witness,
-                                     .network = &world->network,
-                                     .draw = draw};
+    *clients =
+        (struct client_world){.agenda = &world->agenda,
+                              .verdict = &world->verdict,
+                              .tally = world->tally,
+                              .history = &world->history,
+                              .logs_history = &world->logs_history,
+                              .witness = &world->witness,
+                              .network = &world->network,
+                              .outsiders = NODE_HOSTS(world) & ~((1u << draw_founders(draw)) - 1),
+                              .draw = draw};
     tokens_init(&clients->tokens);
     log_file_init(&clients->log_file, world->seed, (uint32_t)draw->log_lines, draw->fault_phase_ns);
     for (uint32_t key = 0; key < draw->keys; key++)
@@ -133,7 +135,7 @@ static void overseers_begin(struct world *world)
         struct overseer *overseer = &world->overseers[shard];
         *overseer = (struct overseer){
             .verdict = &world->verdict, .tally = world->tally, .media = world->media};
-        overseer->quorum = draw_founders(&world->draw) / 2 + 1;
+        overseer->quorums[0] = draw_founders(&world->draw) / 2 + 1;
         overseer_init(overseer, (uint32_t)world->draw.nodes,
                       world->draw.shards == 1 ? UINT32_MAX : shard);
     }
@@ -242,6 +244,9 @@ static void event_handle(struct world *world, const struct event *event)
         break;
     case EVENT_FAULT:
         faults_act(world);
+        break;
+    case EVENT_RESCUE:
+        disaster_turn(world);
         break;
     }
 }
@@ -400,6 +405,8 @@ static bool is_shard_waiting_rightly(const struct world *world, uint32_t shard)
 
 static bool is_waiting_rightly(const struct world *world)
 {
+    if (world->disaster.is_rescued)
+        return disaster_is_stuck(world);
     for (uint32_t shard = 0; shard < world->draw.shards; shard++) {
         if (is_shard_waiting_rightly(world, shard))
             return true;
@@ -462,14 +469,15 @@ static struct client *quiet_client(struct world *world)
 /* All nodes are members at the end, so that all are judged. */
 static void add_spares(struct world *world)
 {
-    if (world->draw.spares == 0 || is_full(world))
+    if (world->client_world.outsiders == 0 || is_full(world))
         return;
     struct client *asker = quiet_client(world);
     if (asker == NULL)
         asker = &world->clients[0]; /* all may wait for one of these nodes */
     uint32_t nodes = 0;
-    for (uint32_t i = draw_founders(&world->draw); i < world->draw.nodes; i++)
+    for (uint32_t i = 0; i < world->draw.nodes; i++)
         nodes |= world->nodes[i].is_gone ? 0 : UINT32_C(1) << i;
+    nodes &= world->client_world.outsiders;
     client_add_members(asker, nodes);
 }
 

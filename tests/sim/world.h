@@ -46,6 +46,7 @@ struct sim_node {
     uint32_t number;
     uint32_t as; /* the node whose id and address it has: itself, unless it is a second process */
     bool is_running;
+    bool is_away;    /* of a quorum that is lost, as far as its operator knows */
     bool is_gone;    /* will not start again in this run: a file is lost or refused */
     bool is_unlucky; /* one of the minority whose medium may rot or vanish */
     bool is_rotten;  /* bits of its files were flipped since its last start */
@@ -64,7 +65,8 @@ struct sim_node {
     uint32_t formats_found;   /* shards whose files were of a later format at the start, as bits */
     bool is_refused_older;    /* the older program has refused its files */
     uint32_t boots;
-    uint64_t incarnation; /* of its latest start */
+    uint64_t incarnation;       /* of its latest start */
+    uint64_t named_incarnation; /* that was noted as telling its era: history_name */
     uint64_t boot_stamp;
     /* The clock: local = base_local + (1 + drift / 1e6) * (virtual - base_virtual). */
     uint64_t base_local_ns;
@@ -115,6 +117,17 @@ struct copied_node {
     uint32_t boots; /* of the node, when the copy was made */
 };
 
+/* A quorum is lost for good, and an operator puts the cluster together anew. */
+enum disaster_state { DISASTER_NONE, DISASTER_BEGUN, DISASTER_OVER };
+
+struct disaster {
+    enum disaster_state state;
+    bool is_rescued;
+    bool is_return_planned; /* of those nodes that were lost */
+    uint32_t left;          /* bits of nodes */
+    uint32_t lost;
+};
+
 struct world {
     uint64_t seed;
     uint64_t cluster_id;
@@ -139,6 +152,7 @@ struct world {
     uint64_t quiet_until_ns; /* no fault begins before */
     struct saved_storage saved;
     struct copied_node copied;
+    struct disaster disaster;
     uint32_t formats_appended; /* shards with a record that raises the format, as bits; */
     uint32_t formats_raised;   /* and with a node that has it in force */
     bool is_restart_due;       /* of the node whose turn it is */
@@ -166,6 +180,8 @@ void node_init(struct world *world, uint32_t number);
 /* Its lanes begin, or end, and nothing else is done about it. */
 enum error node_open(struct world *world, struct sim_node *node, struct lane_report *ret_report);
 void node_close(struct world *world, struct sim_node *node);
+/* Not running: what it stored is on its medium. */
+void node_sync(struct world *world, const struct sim_node *node);
 /* By which the witness knows it; 0: not at all. */
 uint16_t node_witness(const struct world *world, const struct sim_node *node);
 void node_boot(struct world *world, uint32_t number);
@@ -208,7 +224,7 @@ void node_turn(struct world *world, struct sim_lane *lane);
 void node_plan_turn(struct world *world, struct sim_lane *lane, uint64_t at_ns);
 void node_plan_turns(struct world *world, struct sim_node *node, uint64_t at_ns);
 /* Tells the history what was applied since witness_begin. */
-void node_notes_take(struct world *world, const struct sim_node *node);
+void node_notes_take(struct world *world, struct sim_node *node);
 
 /* ---- world_set_back.c ---- */
 
@@ -252,6 +268,23 @@ void upgrade_act(struct world *world, struct sim_node *node);
 void upgrade_look(struct world *world, const struct sim_node *node, uint32_t shard);
 /* If the format was raised, all members have it. */
 bool upgrade_is_even(const struct world *world);
+
+/* ---- world_disaster.c ---- */
+
+/* A quorum is lost; or an operator who is wrong about that asks for a rescue. */
+void disaster_act(struct world *world);
+/* Its event: the rescue, then the return of who was lost. */
+void disaster_turn(struct world *world);
+/* All faults end: what is to come comes now. */
+void disaster_heal(struct world *world);
+/* After a turn: whether the storage has heard that its era is over. Its node starts again then. */
+void disaster_look(struct world *world, struct sim_node *node, uint32_t shard);
+/* After a start: which era the storage is of. */
+void disaster_start_look(struct world *world, struct sim_node *node, uint32_t shard);
+/* After a turn, before anybody judges it: one that was no member may be one. */
+void disaster_follow(struct world *world, struct sim_node *node, uint32_t shard);
+/* No node that has to be there is there. */
+bool disaster_is_stuck(const struct world *world);
 
 /* ---- world_faults.c ---- */
 

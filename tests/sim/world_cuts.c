@@ -229,7 +229,8 @@ uint32_t faults_residual(struct world *world)
 {
     uint32_t minority = (draw_founders(&world->draw) - 1) / 2;
     uint32_t victim = (uint32_t)(digest_word(world->seed, 3) % world->draw.nodes);
-    if (world->draw.residual == RESIDUAL_NONE || missing_count(world) + 1 > minority)
+    if (world->draw.residual == RESIDUAL_NONE || world->disaster.is_rescued ||
+        missing_count(world) + 1 > minority)
         return FAULTS_MAX;
     world->tally->fault_residuals++;
     verdict_say(&world->verdict, "residual fault %llu at n%u",

@@ -35,6 +35,7 @@ enum fault_kind {
     FAULT_STOP,
     FAULT_DUPLICATE,
     FAULT_UPGRADE,
+    FAULT_RESCUE,
     FAULT_KIND_COUNT
 };
 
@@ -222,7 +223,8 @@ static enum fault_kind kind_draw(struct world *world)
         draw->transfer_weight,  draw->stall_weight,     draw->sync_fail_weight,
         draw->rot_weight,       draw->lost_file_weight, draw->hold_weight,
         draw->limits_weight,    draw->member_weight,    draw->set_back_weight,
-        draw->stop_weight,      draw->duplicate_weight, draw->upgrade_weight};
+        draw->stop_weight,      draw->duplicate_weight, draw->upgrade_weight,
+        draw->rescue_weight};
     uint64_t total = 0;
     for (uint32_t i = 0; i < FAULT_KIND_COUNT; i++)
         total += weights[i];
@@ -299,6 +301,9 @@ static void fault_apply(struct world *world, enum fault_kind kind)
     case FAULT_MEMBER:
         member_change(world);
         break;
+    case FAULT_RESCUE:
+        disaster_act(world);
+        break;
     case FAULT_STALL:
     case FAULT_SYNC_FAIL:
     case FAULT_ROT:
@@ -316,8 +321,10 @@ static void fault_apply(struct world *world, enum fault_kind kind)
 /* Who is to know of a second process must not forget the start of the first. */
 static bool is_withheld(const struct world *world, enum fault_kind kind)
 {
-    return duplicate_is_there(world) &&
-           (kind == FAULT_ROT || kind == FAULT_LOST_FILE || kind == FAULT_SET_BACK);
+    bool is_of_media = kind == FAULT_ROT || kind == FAULT_LOST_FILE || kind == FAULT_SET_BACK;
+    if (world->disaster.state != DISASTER_NONE && is_of_media)
+        return true; /* one storage goes on: what it loses is lost */
+    return duplicate_is_there(world) && is_of_media;
 }
 
 static void fault_plan(struct world *world)
@@ -383,6 +390,7 @@ void faults_heal(struct world *world)
     verdict_say(&world->verdict, "healed");
     world->is_healed = true;
     world->network.is_healed = true;
+    disaster_heal(world);
     for (uint32_t i = 0; i < FAULTS_MAX; i++)
         faults_mend(world, i);
     for (uint32_t i = 0; i < world->draw.nodes; i++) {

@@ -362,7 +362,7 @@ void node_boot(struct world *world, uint32_t number)
 {
     struct sim_node *node = &world->nodes[number];
     struct lane_report report;
-    if (node->is_gone)
+    if (node->is_gone || node->is_away)
         return;
     enum error error = node_open(world, node, &report);
     if (error != OK && upgrade_is_refused(world, node, error, report.reason))
@@ -374,8 +374,10 @@ void node_boot(struct world *world, uint32_t number)
     node->is_rotten = false;
     world->tally->boots++;
     node_note_down(world, node);
-    for (uint32_t shard = 0; shard < world->draw.shards; shard++)
+    for (uint32_t shard = 0; shard < world->draw.shards; shard++) {
+        disaster_start_look(world, node, shard);
         shard_look(world, node, shard);
+    }
     node_notes_take(world, node);
     for (uint32_t shard = 0; shard < world->draw.shards; shard++)
         journal_look(world, node, shard, replica_recovery(node_replica(node, shard)));
@@ -396,6 +398,13 @@ static void medium_die(struct world *world, const struct sim_node *node, enum de
         else
             medium_sim_lose_power(world->media, file, chance);
     }
+}
+
+void node_sync(struct world *world, const struct sim_node *node)
+{
+    for (uint32_t i = 0; i < NODE_FILES * world->draw.shards; i++)
+        medium_sim_lose_power(
+            world->media, node_file(world, node->number, i / NODE_FILES, i % NODE_FILES), 1000000);
 }
 
 /* What the lanes and replicas of a node have counted in this life of the node. */

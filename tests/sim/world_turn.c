@@ -40,16 +40,19 @@ static uint16_t leader_of(const struct world *world, struct ledger *ledger, uint
 }
 
 /* What the log has of each write that the lane applied just now. */
-void node_notes_take(struct world *world, const struct sim_node *node)
+void node_notes_take(struct world *world, struct sim_node *node)
 {
     const struct witness *witness = &world->witness;
     for (uint32_t i = 0; i < witness->note_count; i++) {
         const struct witness_note *note = &witness->notes[i];
         struct overseer *overseer = &world->overseers[note->shard];
+        disaster_follow(world, node, note->shard);
         uint64_t term = raft_term_at(replica_raft(node_replica(node, note->shard)), note->index);
-        struct history_place place = {.index = note->index,
-                                      .within = note->within,
-                                      .leader = leader_of(world, &overseer->ledger, term)};
+        struct history_place place = {
+            .index = note->index,
+            .within = note->within,
+            .leader = leader_of(world, overseer_ledger(overseer, node->number), term),
+            .era = overseer->nodes[node->number].era};
         if (world->history.ops[note->op].shard != note->shard)
             verdict_break(&world->verdict, RULE_SHARD,
                           "op %u of shard %u is in the log of shard %u", note->op,
@@ -131,6 +134,9 @@ static void drains_look(struct world *world, const struct sim_node *node, uint32
 {
     const struct engine *applied = replica_engine(node_replica(node, shard));
     uint64_t index = drain_configuration_index(applied);
+    uint32_t era = world->overseers[shard].nodes[node->number].era;
+    if (world->disaster.is_rescued && era == 0)
+        return; /* what the era before goes on to decide, nobody keeps to */
     if (index <= world->closed_index[shard])
         return;
     world->closed_index[shard] = index;
@@ -138,6 +144,7 @@ static void drains_look(struct world *world, const struct sim_node *node, uint32
         const struct sim_node *other = &world->nodes[i];
         uint64_t seq;
         if (!other->is_running || may_forget(world, other, shard) ||
+            world->overseers[shard].nodes[i].era != era ||
             drain_is_kept(applied, replica_engine(node_replica(other, shard)), &seq))
             continue;
         verdict_break(&world->verdict, RULE_RELAXED_DRAINED,
@@ -149,11 +156,13 @@ static void drains_look(struct world *world, const struct sim_node *node, uint32
 static void shards_look(struct world *world, struct sim_node *node, const struct sim_lane *lane)
 {
     for (uint32_t shard = lane->number; shard < world->draw.shards; shard += node->lane_count) {
+        disaster_follow(world, node, shard);
         overseer_look(&world->overseers[shard], node->number, node_replica(node, shard));
         room_look(world, node, shard);
         drains_look(world, node, shard);
         set_back_look(world, node, shard);
         upgrade_look(world, node, shard);
+        disaster_look(world, node, shard);
     }
 }
 
