@@ -254,6 +254,11 @@ void reply_receive(struct plx_client *client, const struct source *from, bool is
         client->statistics.replies_late++;
         return;
     }
+    if (member_is_stranger(client, shard, from->endpoint)) {
+        /* Found to be one since it was asked: of a write nobody knows what became. */
+        client->statistics.strangers++;
+        return;
+    }
     struct wire_reply changed = *reply;
     if (is_read && reply->incarnation != shard->members[from->endpoint].incarnation) {
         /* It may be a node of another cluster by now: it says so before it is listened to. */

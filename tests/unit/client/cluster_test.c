@@ -200,6 +200,45 @@ static void test_cluster_of_a_read_is_looked_at(void **state)
     stage_close(&stage);
 }
 
+static bool has_seen_era(struct plx_client *client, uint32_t era)
+{
+    struct plx_cluster cluster;
+    plx_cluster(client, &cluster);
+    return cluster.era == era;
+}
+
+/* An answer is on its way when the handle hears that the era of its sender is over. */
+static void test_cluster_of_an_earlier_era_is_not_listened_to(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct ending ending = {0};
+    pair_open_of(&pair, OURS, OURS);
+    pair.fakes[1].is_leader = false;
+    pair.fakes[1].is_mute = true;
+    struct plx_op op = get_op("key", &ending);
+    op.call.timeout_ns = 400 * MILLIS;
+    assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
+    fake_expect(&pair.fakes[0], pair.client, WIRE_READ);
+    assert_true(has_seen_era(pair.client, 0));
+    pair.fakes[1].is_mute = false;
+    pair.fakes[1].era = 1;
+    for (uint32_t i = 0; i < FAKE_POLLS_MAX && !has_seen_era(pair.client, 1); i++) {
+        plx_poll(pair.client, MILLIS);
+        (void)fake_try(&pair.fakes[1]);
+    }
+    assert_true(has_seen_era(pair.client, 1));
+    assert_int_equal(ending.count, 0);
+    fake_answer(&pair.fakes[0], WIRE_READ_REPLY, pair.fakes[0].read.request_number,
+                &(struct wire_reply_op){.outcome = WIRE_OUTCOME_NOT_FOUND});
+    while (ending.count == 0) {
+        plx_poll(pair.client, MILLIS);
+        (void)fake_try(&pair.fakes[1]);
+    }
+    assert_int_equal(ending.response.outcome, PLX_TIMEOUT);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_cluster_without_a_number_is_led_by_nobody),
         cmocka_unit_test(test_cluster_of_a_later_era_ends_sessions),
         cmocka_unit_test(test_cluster_of_a_read_is_looked_at),
+        cmocka_unit_test(test_cluster_of_an_earlier_era_is_not_listened_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
