@@ -254,8 +254,9 @@ static void completeness_look(struct overseer *overseer, uint32_t node, struct r
                               const struct raft_status *status)
 {
     /* What was put away in this very turn is for snapshot_look to judge. */
-    for (uint64_t i = begin_of(replica); i <= overseer_ledger(overseer, node)->commit_highest; i++) {
-        const struct ledger_commit *commit = ledger_commit(overseer_ledger(overseer, node), i);
+    struct ledger *ledger = overseer_ledger(overseer, node);
+    for (uint64_t i = begin_of(replica); i <= ledger->commit_highest; i++) {
+        const struct ledger_commit *commit = ledger_commit(ledger, i);
         if (commit->in_term >= status->term || commit->term == 0)
             continue;
         if (raft_term_at(replica_raft(replica), i) != commit->term) {
