@@ -82,11 +82,29 @@ static void look_at_members(struct world *world, const struct raft_configuration
     }
 }
 
+/* Whether a configuration of the new format is among the records that are committed. A later one,
+ * which is not, may be in force. */
+static bool is_raise_committed(struct replica *replica, uint64_t commit_index)
+{
+    const struct log *log = replica_log(replica);
+    for (uint64_t index = log_first_index(log); index <= commit_index; index++) {
+        struct raft_configuration configuration;
+        struct log_record record;
+        log_read(log, index, &record);
+        if (record.kind == RAFT_ENTRY_CONFIGURATION &&
+            raft_configuration_decode(record.payload.data, record.payload.size_bytes,
+                                      &configuration) == OK &&
+            configuration.format > 0)
+            return true;
+    }
+    return false;
+}
+
 void upgrade_look(struct world *world, const struct sim_node *node, uint32_t shard)
 {
     uint64_t index;
     struct raft_status status;
-    const struct replica *replica = node_replica(node, shard);
+    struct replica *replica = node_replica(node, shard);
     uint32_t bit = UINT32_C(1) << shard;
     if (replica == NULL || duplicate_is(world, node))
         return;
@@ -107,7 +125,8 @@ void upgrade_look(struct world *world, const struct sim_node *node, uint32_t sha
     world->formats_raised |= bit;
     world->tally->formats_raised++;
     bool is_found = (node->formats_found & bit) != 0;
-    if (!is_found && (now->format == 0 || index > status.commit_index))
+    bool is_told = now->format > 0 && index <= status.commit_index;
+    if (!is_found && !is_told && !is_raise_committed(replica, status.commit_index))
         verdict_break(&world->verdict, RULE_FORMAT,
                       "node %u has raised the format of shard %u, and no record that says so is "
                       "committed",
