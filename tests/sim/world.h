@@ -153,6 +153,7 @@ struct world {
     struct saved_storage saved;
     struct copied_node copied;
     struct disaster disaster;
+    bool is_raise_asked;       /* an operator has asked for the next format */
     uint32_t formats_appended; /* shards with a record that raises the format, as bits; */
     uint32_t formats_raised;   /* and with a node that has it in force */
     bool is_restart_due;       /* of the node whose turn it is */

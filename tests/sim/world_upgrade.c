@@ -44,7 +44,8 @@ void upgrade_note_boot(const struct world *world, struct sim_node *node)
 bool upgrade_is_refused(struct world *world, struct sim_node *node, enum error error,
                         const char *reason)
 {
-    if (!upgrade_is_older(node) || error != ERR_VERSION || world->formats_appended == 0)
+    /* Its leader may have died in the turn in which it appended what raises the format. */
+    if (!upgrade_is_older(node) || error != ERR_VERSION || !world->is_raise_asked)
         return false;
     verdict_say(&world->verdict, "n%u, the older program, refuses to start: %s", node->number + 1,
                 reason);
@@ -57,10 +58,12 @@ bool upgrade_is_refused(struct world *world, struct sim_node *node, enum error e
 void upgrade_act(struct world *world, struct sim_node *node)
 {
     const struct plx_change change = {.action = PLX_CHANGE_RAISE, .format = FORMAT_KNOWN};
-    if (faults_up_to(world, 2) == 0)
+    if (faults_up_to(world, 2) == 0) {
         node_stop(world, node, faults_up_to(world, world->draw.down_ns_max));
-    else
+    } else {
+        world->is_raise_asked = true;
         client_ask_change(&world->clients[0], &change);
+    }
 }
 
 /* This leader has just appended a record that raises the format: no member may have been of the
