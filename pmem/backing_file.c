@@ -8,6 +8,8 @@
  */
 #include "pmem/backing_file_internal.h"
 
+#include "base/regular_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -109,7 +111,8 @@ static enum error file_create(const struct medium_options *options, int *ret_fd,
         errno = ENAMETOOLONG;
         return backing_file_refuse(path, "create", ret_reason, reason_size);
     }
-    int fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+    unlink(temporary); /* of a start that was cut short, whatever it is */
+    int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     if (fd < 0)
         return backing_file_refuse(path, "create", ret_reason, reason_size);
     if (file_fill(fd, options->size_bytes, options->is_unwritten) != 0)
@@ -132,9 +135,13 @@ static enum error file_create(const struct medium_options *options, int *ret_fd,
 
 static enum error file_open(const char *path, int *ret_fd, char *ret_reason, size_t reason_size)
 {
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return backing_file_refuse(path, "open", ret_reason, reason_size);
+    const char *why;
+    int fd = regular_file_open(path, O_RDWR, &why);
+    if (fd < 0) {
+        int error_number = errno;
+        snprintf(ret_reason, reason_size, "%.140s: cannot open: %s", path, why);
+        return backing_file_error(error_number);
+    }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         enum error error = ERR_BUSY;
         if (errno == EWOULDBLOCK)

@@ -1,12 +1,12 @@
 /* See file_reader.h: the reader of a real file. */
 #include "pmem/file_reader.h"
 
+#include "base/regular_file.h"
 #include "pmem/backing_file_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,11 +23,11 @@ static ssize_t read_file(void *context, void *to, size_t size_bytes, uint64_t of
 }
 
 /* Only the owner of a file may leave its time of access alone. */
-static int open_quietly(const char *path)
+static int open_quietly(const char *path, const char **ret_why)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOATIME);
+    int fd = regular_file_open(path, O_RDONLY | O_NOATIME, ret_why);
     if (fd < 0 && errno == EPERM)
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        fd = regular_file_open(path, O_RDONLY, ret_why);
     return fd;
 }
 
@@ -35,14 +35,15 @@ enum error file_reader_open(const char *path, struct file_reader *ret_reader, ch
                             size_t reason_size)
 {
     struct stat status;
-    int fd = open_quietly(path);
+    const char *why;
+    int fd = open_quietly(path, &why);
     if (fd < 0) {
         int error_number = errno;
-        snprintf(ret_reason, reason_size, "%.140s: cannot open: %s", path, strerror(error_number));
+        snprintf(ret_reason, reason_size, "%.140s: cannot open: %s", path, why);
         return backing_file_error(error_number);
     }
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        snprintf(ret_reason, reason_size, "%.140s: not a regular file", path);
+    if (fstat(fd, &status) != 0) {
+        snprintf(ret_reason, reason_size, "%.140s: cannot ask for its size", path);
         close(fd);
         return ERR_IO;
     }

@@ -155,7 +155,7 @@ static enum error medium_init(struct medium *medium, const struct medium_options
     error = backing_file_size(medium->fd, &medium->size_bytes);
     if (error != OK || medium->size_bytes == 0) {
         snprintf(ret_reason, reason_size, "%.140s: %s", options->path,
-                 error != OK ? "not a regular file" : "less than one page; move the file away");
+                 error != OK ? error_text(error) : "less than one page; move the file away");
         return error != OK ? error : ERR_SHORT;
     }
     medium->is_volatile = backing_file_is_volatile(medium->fd);

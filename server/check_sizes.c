@@ -5,10 +5,24 @@
 #include "server/mount_point.h"
 
 #include <inttypes.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #define MIB (UINT64_C(1) << 20)
+
+/* A fifo, a folder, a device. False: it was told. */
+static bool check_kind(struct check *check, const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0 || S_ISREG(status.st_mode))
+        return true;
+    check_is_bad(check,
+                 "%s: not a regular file: a start refuses it; move it away, and bring back the "
+                 "file that was there",
+                 path);
+    return false;
+}
 
 /* Bytes of the files that a start would make. */
 static uint64_t check_files(struct check *check)
@@ -17,7 +31,10 @@ static uint64_t check_files(struct check *check)
     for (uint16_t shard = 0; shard < check->config->shard_count; shard++) {
         struct file_size sizes[FILES_OF_REPLICA];
         uint32_t count = file_sizes(&check->options->replicas[shard], sizes);
+        (void)check_kind(check, check->options->replicas[shard].identity_path);
         for (uint32_t i = 0; i < count; i++) {
+            if (!check_kind(check, sizes[i].path))
+                continue;
             if (sizes[i].found_bytes == 0)
                 missing_bytes += sizes[i].wanted_bytes;
             if (file_size_is_overruling(&sizes[i]))

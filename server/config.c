@@ -2,14 +2,18 @@
 #include "server/config_internal.h"
 #include "server/config_neighbours.h"
 
+#include "base/regular_file.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum key_type { KEY_TEXT, KEY_U16, KEY_U32, KEY_BOOL, KEY_DURATION, KEY_SIZE, KEY_TURNS };
 
@@ -454,6 +458,25 @@ static void place_self(struct config *config)
         config->peers[config->peer_count++] = self;
 }
 
+static enum error open_text(struct reading *reading)
+{
+    const char *why;
+    int fd = regular_file_open(reading->path, O_RDONLY, &why);
+    enum error error = ERR_IO; /* no regular file */
+    if (fd < 0) {
+        if (errno != EINVAL)
+            error = errno == ENOENT ? ERR_NOT_FOUND : ERR_PERMISSION;
+        snprintf(reading->reason, reading->reason_size, "%s: %s", reading->path, why);
+        return error;
+    }
+    reading->file = fdopen(fd, "r");
+    if (reading->file != NULL)
+        return OK;
+    close(fd);
+    snprintf(reading->reason, reading->reason_size, "%s: out of memory", reading->path);
+    return ERR_NO_MEMORY;
+}
+
 enum error config_read(const char *path, struct config *ret_config, char *ret_reason,
                        size_t reason_size)
 {
@@ -461,15 +484,11 @@ enum error config_read(const char *path, struct config *ret_config, char *ret_re
     set_defaults(&config);
     struct reading reading = {
         .config = &config, .path = path, .reason = ret_reason, .reason_size = reason_size};
-    errno = 0;
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        snprintf(ret_reason, reason_size, "%s: %s", path, strerror(errno));
-        return errno == ENOENT ? ERR_NOT_FOUND : ERR_PERMISSION;
-    }
-    reading.file = file;
+    enum error error = open_text(&reading);
+    if (error != OK)
+        return error;
     int bad_line = ini_parse_stream(read_line, &reading, on_key, &reading);
-    fclose(file);
+    fclose(reading.file);
     reading.line = bad_line;
     if (bad_line != 0)
         fail(&reading, ERR_SYNTAX, "not a section, a key = value, or a comment");

@@ -1,6 +1,7 @@
 /* See data_directory.h. */
 #include "server/data_directory_internal.h"
 
+#include "base/regular_file.h"
 #include "pmem/lock_holder.h"
 #include "server/mount_point.h"
 #include "server/node_files.h"
@@ -170,23 +171,44 @@ static enum error compare(const struct config *config, const struct node_identit
     return OK;
 }
 
-/* Opens the file, reads and compares it; the descriptor stays open. */
+/* Opens the file and reads it; the descriptor stays open. */
 static enum error open_identity(const struct config *config, int flags, int *ret_fd,
                                 struct node_identity *ret_identity, char *text)
 {
     char path[PATH_MAX];
-    struct node_identity identity;
+    const char *why;
     data_directory_identity_path(config, path, sizeof(path));
-    int fd = open(path, flags | O_CLOEXEC);
+    int fd = regular_file_open(path, flags, &why);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
         describe_missing(config, text);
         return ERR_NOT_FOUND;
     }
+    if (fd < 0 && errno == EINVAL) {
+        snprintf(text, DATA_DIRECTORY_TEXT_BYTES,
+                 "%.200s: %s: move it away, and bring back a copy of the file that was there", path,
+                 why);
+        return ERR_IO;
+    }
     if (fd < 0)
         return data_directory_refuse(path, "open", text);
-    enum error error = read_identity(fd, path, &identity, text);
-    if (error == OK)
-        error = compare(config, &identity, text);
+    enum error error = read_identity(fd, path, ret_identity, text);
+    if (error != OK)
+        close(fd);
+    else
+        *ret_fd = fd;
+    return error;
+}
+
+/* The same, and compares it. */
+static enum error open_own(const struct config *config, int flags, int *ret_fd,
+                           struct node_identity *ret_identity, char *text)
+{
+    struct node_identity identity;
+    int fd;
+    enum error error = open_identity(config, flags, &fd, &identity, text);
+    if (error != OK)
+        return error;
+    error = compare(config, &identity, text);
     if (error != OK) {
         close(fd);
         return error;
@@ -200,7 +222,7 @@ enum error data_directory_read(const struct config *config, struct node_identity
                                char ret_text[DATA_DIRECTORY_TEXT_BYTES])
 {
     int fd;
-    enum error error = open_identity(config, O_RDONLY, &fd, ret_identity, ret_text);
+    enum error error = open_own(config, O_RDONLY, &fd, ret_identity, ret_text);
     if (error == OK)
         close(fd);
     return error;
@@ -211,24 +233,16 @@ enum error data_directory_recall(const char *path, struct config *ret_config,
 {
     struct config config = {0};
     struct node_identity identity;
-    char name[PATH_MAX];
+    int fd;
     if (strlen(path) >= sizeof(config.directory)) {
         snprintf(ret_text, DATA_DIRECTORY_TEXT_BYTES, "%.300s: the path is too long", path);
         return ERR_NOT_FOUND;
     }
     memcpy(config.directory, path, strlen(path) + 1);
-    data_directory_identity_path(&config, name, sizeof(name));
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
-        describe_missing(&config, ret_text);
-        return ERR_NOT_FOUND;
-    }
-    if (fd < 0)
-        return data_directory_refuse(name, "open", ret_text);
-    enum error error = read_identity(fd, name, &identity, ret_text);
-    close(fd);
+    enum error error = open_identity(&config, O_RDONLY, &fd, &identity, ret_text);
     if (error != OK)
         return error;
+    close(fd);
     config.id = identity.node;
     config.shard_count = identity.shard_count;
     config.medium = identity.medium;
@@ -304,7 +318,7 @@ enum error data_directory_lock(const struct config *config, struct data_director
                                char *text)
 {
     struct data_directory directory;
-    enum error error = open_identity(config, O_RDWR, &directory.lock, &directory.identity, text);
+    enum error error = open_own(config, O_RDWR, &directory.lock, &directory.identity, text);
     if (error != OK)
         return error;
     error = lock(config, directory.lock, text);

@@ -48,7 +48,8 @@ static enum error write_file(const char *path, const void *bytes, size_t size_by
 {
     char temporary[NODE_FILE_NAME_BYTES + 32];
     snprintf(temporary, sizeof(temporary), "%s.tmp-%ld", path, (long)getpid());
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+    (void)unlink(temporary); /* of one that was cut short, whatever it is */
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     bool is_good = fd >= 0 && write(fd, bytes, size_bytes) == (ssize_t)size_bytes && fsync(fd) == 0;
     if (fd >= 0)
         close(fd);

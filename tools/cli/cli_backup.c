@@ -5,6 +5,7 @@
  * FILE has its name only when it is whole. Until then it is FILE.partial, and the same command goes
  * on where it was stopped.
  */
+#include "base/regular_file.h"
 #include "client/include/pollux_cluster.h"
 #include "tools/cli/cli_backup_copy.h"
 #include "tools/cli/cli_commands.h"
@@ -90,9 +91,11 @@ static int verify(const char *path)
 {
     if (strcmp(path, "-") == 0)
         return verify_open(STDIN_FILENO, "standard input");
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const char *why;
+    int fd = regular_file_open(path, O_RDONLY, &why);
     if (fd < 0) {
-        fprintf(stderr, "pollux: backup: %s: %s\n", path, strerror(errno));
+        fprintf(stderr, "pollux: backup: %s: %s%s\n", path, why,
+                errno == EINVAL ? "; to read from a pipe, give - in its place" : "");
         return plx_outcome_exit_code(PLX_E_IO);
     }
     int code = verify_open(fd, path);
@@ -111,20 +114,21 @@ static void name_partial(const char *path, char ret_name[PATH_MAX])
 static int open_partial(const char *path)
 {
     char partial[PATH_MAX];
+    const char *why;
     struct stat status; /* a link is there, too, even if it leads nowhere */
     if (strlen(path) + sizeof(".partial") > PATH_MAX || lstat(path, &status) == 0) {
         refuse(path, "exists already; a backup overwrites nothing");
         return -1;
     }
     name_partial(path, partial);
-    int fd = open(partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = regular_file_open(partial, O_RDWR | O_CREAT | O_NOFOLLOW, &why);
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
         refuse(partial, "another command writes it");
         close(fd);
         return -1;
     }
     if (fd < 0)
-        fprintf(stderr, "pollux: backup: %s: %s\n", partial, strerror(errno));
+        fprintf(stderr, "pollux: backup: %s: %s\n", partial, why);
     return fd;
 }
 

@@ -4,6 +4,7 @@
  * the new one has contents. Every piece that was read is offered whole; which of its lines are this
  * caller's the cursor says.
  */
+#include "base/regular_file.h"
 #include "tools/cli/cli_commands.h"
 
 #include <errno.h>
@@ -37,12 +38,17 @@ static const char *follow_path(const struct follow *follow)
     return follow->arguments->files[follow->at];
 }
 
-static bool follow_fail(struct follow *follow)
+static bool follow_refuse(struct follow *follow, const char *why)
 {
-    fprintf(stderr, "pollux: %s: %s\n", follow_path(follow), strerror(errno));
+    fprintf(stderr, "pollux: %s: %s\n", follow_path(follow), why);
     follow->exit_code = CLI_EXIT_USAGE;
     follow->is_failed = true;
     return false;
+}
+
+static bool follow_fail(struct follow *follow)
+{
+    return follow_refuse(follow, strerror(errno));
 }
 
 /* A pause in which the session is kept alive. */
@@ -54,9 +60,10 @@ static void follow_pause(struct follow *follow)
 /* Opens the file of this name, now. */
 static bool follow_open(struct follow *follow)
 {
-    int fd = open(follow_path(follow), O_RDONLY | O_CLOEXEC);
+    const char *why;
+    int fd = regular_file_open(follow_path(follow), O_RDONLY, &why);
     if (fd < 0)
-        return follow_fail(follow);
+        return follow_refuse(follow, why);
     if (follow->fd >= 0)
         close(follow->fd);
     follow->fd = fd;

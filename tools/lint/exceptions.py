@@ -3,6 +3,16 @@
 EXCEPTIONS = {
     ("banned", "server/idle.c"):
         "the one place where an idle polling thread sleeps, with a deadline",
+    ("by-name", "base/regular_file.c"):
+        "it is the one place",
+    ("by-name", "pmem/lock_holder.c"):
+        "a file of proc(5)",
+    ("by-name", "tools/dump/main.c"):
+        "a file of proc(5)",
+    ("by-name", "tools/cli/pollux.c"):
+        "a value may come from a pipe, so the command waits for it as cat(1) does",
+    ("by-name", "tools/switch/capture.c"):
+        "a capture may go into a pipe",
     ("impure", "engine/state/rcu_qsbr.c"):
         "liburcu's grace-period state is allocated once at start, before any arena is sealed",
     ("parameters", "tests/cluster/bad_pages.c"):

@@ -74,6 +74,8 @@ BROKEN = [
     ("banned", {"base/thing.c": _function("a = rand();")}),
     ("banned", {"base/thing.c": _function("strcpy(b, c);")}),
     ("banned", {"base/thing.c": _function("sleep(1);")}),
+    ("by-name", {"base/thing.c": _function("a = open(b, O_RDONLY | O_CLOEXEC);")}),
+    ("by-name", {"base/thing.c": _function("struct file *c = fopen(b, d);")}),
     ("impure", {"raft/raft.c": _other("malloc(1);"), "raft/meson.build": "files('raft.c')\n"}),
     ("impure", {"engine/map.c": _other("clock_gettime(0, 0);"),
                 "engine/meson.build": "files('map.c')\n"}),

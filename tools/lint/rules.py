@@ -167,6 +167,22 @@ def banned_calls(file):
             yield file.path, line, "impure", f"{name}() in {file.folder}/"
 
 
+# Whose files may be anything: what a node has, and what an operator names.
+_OPENS = re.compile(r"(?<![\w.>])f?open\s*\(([^;]*?)\)\s*(?:;|:|\?|&&|==|<)")
+_BY_NAME_FOLDERS = re.compile(r"(?:base|pmem|client|server|tools)/(?!drill/)")
+_NEVER_WAITS = re.compile(r"\bO_DIRECTORY\b|\bO_EXCL\b")
+
+
+def opened_by_name(file):
+    """A file is opened by its name in base/regular_file.c: open(2) waits at a fifo."""
+    if not file.is_c or not _BY_NAME_FOLDERS.match(file.path):
+        return
+    for match in _OPENS.finditer(file.code):
+        if not _NEVER_WAITS.search(match.group(1)):
+            yield (file.path, line_of(file.code, match.start()), "by-name",
+                   "open() and fopen() wait at a fifo: regular_file_open()")
+
+
 def struct_typedefs(file):
     if file.is_c:
         for match in re.finditer(r"\btypedef\s+(?:struct|union|enum)\b", file.code):
@@ -215,4 +231,5 @@ def include_guard(file):
 
 
 FILE_RULES = (text_shape, unfinished, file_length, head_comment, layers, foreign, banned_calls,
-              struct_typedefs, functions, gotos, include_guard, inner_layers, orphaned_ends)
+              opened_by_name, struct_typedefs, functions, gotos, include_guard, inner_layers,
+              orphaned_ends)

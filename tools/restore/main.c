@@ -1,6 +1,8 @@
 /* `pollux restore`: makes the data directory of the first node of a new cluster from a backup. */
 #include "tools/restore/restore.h"
 
+#include "base/regular_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -8,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -15,7 +18,8 @@ static const char usage[] =
     "\n"
     "Makes the data directory of a node from a backup (pollux backup). The node is the only "
     "member\n"
-    "of a new cluster; the other nodes join it. The backup is verified first.\n"
+    "of a new cluster; the other nodes join it. The backup is verified first. FILE is - for\n"
+    "standard input; a pipe will not do, for the backup is read twice.\n"
     "\n"
     "  -c, --config FILE   the node's configuration, as for polluxd: it names the directory, "
     "which\n"
@@ -51,12 +55,32 @@ static void tell(const struct config *config, const struct restore_summary *summ
            "polluxd; then pollux member add NODE ADDRESS\n");
 }
 
+/* A regular file, or standard input if it is one. */
+static int open_backup(const char *path, const char **ret_why)
+{
+    static const char no_file[] =
+        "not a regular file: a restore reads the whole backup before it makes anything, and then "
+        "reads it again, so it takes no pipe: write the backup to a file first";
+    struct stat status;
+    int fd = -1;
+    if (strcmp(path, "-") != 0)
+        fd = regular_file_open(path, O_RDONLY, ret_why);
+    else if (fstat(STDIN_FILENO, &status) == 0 && S_ISREG(status.st_mode))
+        return dup(STDIN_FILENO);
+    else
+        errno = EINVAL;
+    if (fd < 0 && errno == EINVAL)
+        *ret_why = no_file;
+    return fd;
+}
+
 static enum exit_code restore_file(const struct config *config, const char *path)
 {
     char text[RESTORE_TEXT_BYTES] = "";
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const char *why;
+    int fd = open_backup(path, &why);
     if (fd < 0) {
-        fprintf(stderr, "pollux: restore: %s: %s\n", path, strerror(errno));
+        fprintf(stderr, "pollux: restore: %s: %s\n", path, why);
         return EXIT_FILE;
     }
     struct restore_summary *summary = calloc(1, sizeof(*summary));

@@ -2,6 +2,7 @@
 #include "tools/switch/run_dir.h"
 
 #include "base/limits.h"
+#include "base/regular_file.h"
 #include "tools/switch/fault.h"
 
 #include <errno.h>
@@ -45,6 +46,7 @@ static enum error error_of_errno(void)
 enum error run_dir_open(struct run_dir *dir, const char *path, char *ret_reason, size_t reason_size)
 {
     char lock[RUN_DIR_BYTES_MAX + 16];
+    const char *why;
     if (strlen(path) == 0 || strlen(path) >= sizeof(dir->path) || strpbrk(path, ",=") != NULL) {
         snprintf(ret_reason, reason_size,
                  "RUN_DIR '%s' must have 1 to %zu bytes, without , and =", path,
@@ -57,10 +59,10 @@ enum error run_dir_open(struct run_dir *dir, const char *path, char *ret_reason,
         return error;
     }
     snprintf(lock, sizeof(lock), "%s/switch.lock", path);
-    int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = regular_file_open(lock, O_RDWR | O_CREAT, &why);
     if (fd < 0) {
         enum error error = error_of_errno();
-        snprintf(ret_reason, reason_size, "cannot open %s: %s", lock, strerror(errno));
+        snprintf(ret_reason, reason_size, "cannot open %s: %s", lock, why);
         return error;
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {

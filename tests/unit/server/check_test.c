@@ -12,6 +12,7 @@
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -214,6 +215,27 @@ static void test_check_finds_files_that_overrule_settings(void **state)
     assert_true(check(f)); /* more room than needed */
 }
 
+/* Nobody has the other end of a fifo. */
+static void test_check_finds_what_is_no_file_and_does_not_wait(void **state)
+{
+    static const char *const names[] = {"identity", "shard-0.identity", "shard-0.raft",
+                                        "shard-0.journal-0", "shard-0.snapshot-1"};
+    struct fixture *f = *state;
+    alarm(10);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char path[512];
+        init(f);
+        remove_file(f, names[i]);
+        snprintf(path, sizeof(path), "%s/%s", f->config.directory, names[i]);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        expect_bad(f, names[i], "not a regular file");
+        remove_file(f, names[i]);
+        remove_file(f, "shard-0.identity");
+        remove_file(f, "identity");
+    }
+    alarm(0);
+}
+
 static void test_check_finds_sizes_that_do_not_fit(void **state)
 {
     struct fixture *f = *state;
@@ -284,6 +306,7 @@ int main(void)
         TEST(test_check_finds_a_file_system_in_memory),
         TEST(test_check_finds_timeouts_that_do_not_fit_the_medium),
         TEST(test_check_finds_files_that_overrule_settings),
+        TEST(test_check_finds_what_is_no_file_and_does_not_wait),
         TEST(test_check_finds_sizes_that_do_not_fit),
         TEST(test_check_notes_a_journal_that_was_set_aside),
         TEST(test_check_finds_peers_that_cannot_be_reached),

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char good[] = "[node]\n"
@@ -249,6 +250,26 @@ static void test_config_reports_a_missing_file(void **state)
     assert_non_null(strstr(reason, "/nonexistent/x.ini"));
 }
 
+/* A fifo that nobody writes to. */
+static void test_config_waits_for_nobody(void **state)
+{
+    (void)state;
+    struct config config;
+    char reason[512] = "";
+    char path[] = "/tmp/pollux-config-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(10);
+    assert_int_equal(config_read(path, &config, reason, sizeof(reason)), ERR_IO);
+    alarm(0);
+    assert_non_null(strstr(reason, path));
+    assert_non_null(strstr(reason, "not a regular file"));
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_config_accepts_its_own_example(void **state)
 {
     (void)state;
@@ -273,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_config_names_each_mistake),
         cmocka_unit_test(test_config_strands_no_journal),
         cmocka_unit_test(test_config_reports_a_missing_file),
+        cmocka_unit_test(test_config_waits_for_nobody),
         cmocka_unit_test(test_config_accepts_its_own_example),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

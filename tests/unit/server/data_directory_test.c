@@ -257,6 +257,37 @@ static void test_data_directory_with_a_rotten_identity_is_refused(void **state)
     expect_refused(f, ERR_SHORT, "node/identity: ends too early: bring back a copy");
 }
 
+/* A fifo, whose other end nobody has: neither a start, nor a tool, nor an init waits for it. */
+static void test_data_directory_waits_for_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct config config;
+    bool is_made;
+    alarm(10);
+    expect_init(f, true);
+    unlink(path_of(f, "identity"));
+    assert_int_equal(mkfifo(path_of(f, "identity"), 0600), 0);
+    expect_refused(f, ERR_IO, "node/identity: not a regular file: move it away");
+    expect_init_refused(f, ERR_IO, "node/identity: not a regular file: move it away");
+    assert_int_equal(data_directory_recall(f->config.directory, &config, f->text), ERR_IO);
+    unlink(path_of(f, "identity"));
+    expect_init(f, true);
+    unlink(path_of(f, "shard-1.identity"));
+    assert_int_equal(mkfifo(path_of(f, "shard-1.identity"), 0600), 0);
+    expect_refused(f, ERR_IO, "shard-1.identity: cannot open: not a regular file");
+    assert_int_equal(data_directory_init(&f->config, &is_made, f->text), ERR_IO);
+    /* What an init that was cut short has left under the name that this one uses, too. */
+    char name[64];
+    unlink(path_of(f, "shard-1.identity"));
+    unlink(path_of(f, "identity"));
+    snprintf(name, sizeof(name), "identity.tmp-%ld", (long)getpid());
+    assert_int_equal(mkfifo(path_of(f, name), 0600), 0);
+    snprintf(name, sizeof(name), "shard-1.identity.tmp-%ld", (long)getpid());
+    assert_int_equal(mkfifo(path_of(f, name), 0600), 0);
+    expect_init(f, true);
+    alarm(0);
+}
+
 static void test_data_directory_has_one_process(void **state)
 {
     struct fixture *f = *state;
@@ -321,6 +352,7 @@ int main(void)
         TEST(test_data_directory_that_is_missing_is_refused),
         TEST(test_data_directory_of_another_node_is_refused),
         TEST(test_data_directory_with_a_rotten_identity_is_refused),
+        TEST(test_data_directory_waits_for_nobody),
         TEST(test_data_directory_has_one_process),
         TEST(test_data_directory_on_another_medium_is_refused),
         TEST(test_data_directory_moves_on_an_order_only),
