@@ -5,6 +5,7 @@
 #include "pmem/lock_holder.h"
 #include "server/mount_point.h"
 #include "server/node_files.h"
+#include "server/restore_marker.h"
 #include "wire/wire_packet.h"
 
 #include <errno.h>
@@ -16,8 +17,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define ENTRIES_MAX 65536
 
 void data_directory_identity_path(const struct config *config, char *ret_path, size_t path_size)
 {
@@ -36,7 +35,8 @@ static bool is_harmless(const char *name)
 {
     bool is_shards = strncmp(name, NODE_SHARD_PREFIX, strlen(NODE_SHARD_PREFIX)) == 0;
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0 ||
-           strcmp(name, NODE_README_NAME) == 0 || strstr(name, ".tmp-") != NULL ||
+           strcmp(name, NODE_README_NAME) == 0 || strcmp(name, NODE_RESTORING_NAME) == 0 ||
+           strstr(name, ".tmp-") != NULL ||
            (is_shards && has_ending(name, "." NODE_IDENTITY_SUFFIX));
 }
 
@@ -57,7 +57,7 @@ void data_directory_look(const char *path, struct data_directory_contents *ret_c
     if (directory == NULL)
         return;
     ret_contents->is_directory = true;
-    for (uint32_t i = 0; i < ENTRIES_MAX; i++) {
+    for (uint32_t i = 0; i < DATA_DIRECTORY_ENTRIES_MAX; i++) {
         const struct dirent *entry = readdir(directory);
         if (entry == NULL)
             break;
@@ -177,6 +177,9 @@ static enum error open_identity(const struct config *config, int flags, int *ret
 {
     char path[PATH_MAX];
     const char *why;
+    enum error error = restore_marker_check(config->directory, text, DATA_DIRECTORY_TEXT_BYTES);
+    if (error != OK)
+        return error;
     data_directory_identity_path(config, path, sizeof(path));
     int fd = regular_file_open(path, flags, &why);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
@@ -191,7 +194,7 @@ static enum error open_identity(const struct config *config, int flags, int *ret
     }
     if (fd < 0)
         return data_directory_refuse(path, "open", text);
-    enum error error = read_identity(fd, path, ret_identity, text);
+    error = read_identity(fd, path, ret_identity, text);
     if (error != OK)
         close(fd);
     else

@@ -44,12 +44,15 @@ MUST_USE enum error data_directory_init(const struct config *config, bool *ret_i
 /* Fills a directory that is being made: called when it has the identities of the shards' storages,
  * and not its own yet. `text` says why it failed. */
 struct data_directory_filler {
+    const char *backup; /* what it is filled from, for a person */
     enum error (*fill)(void *context, char *text);
     void *context;
 };
 
 /* As data_directory_init, of a directory that is not there yet (else ERR_EXISTS): it counts as made
- * only when the filler is done. What it has made stays when it fails: remove the directory. */
+ * only when the filler is done. Until then the file `restoring` is there (restore_marker.h), also
+ * where this fails or is killed; the next call begins anew in that directory. ERR_BUSY: another
+ * process fills it. */
 MUST_USE enum error data_directory_make(const struct config *config,
                                         const struct data_directory_filler *filler,
                                         char ret_text[DATA_DIRECTORY_TEXT_BYTES]);
@@ -57,7 +60,8 @@ MUST_USE enum error data_directory_make(const struct config *config,
 /*
  * Reads the identity, and compares it with the configuration. ERR_NOT_FOUND: there is none;
  * ERR_NODE, ERR_CLUSTER, ERR_SHARD, ERR_ARGUMENT (medium): the two differ; those of
- * node_identity_decode; ERR_PERMISSION, ERR_IO. `ret_text` then explains.
+ * node_identity_decode and of restore_marker_check; ERR_PERMISSION, ERR_IO. `ret_text` then
+ * explains.
  */
 MUST_USE enum error data_directory_read(const struct config *config,
                                         struct node_identity *ret_identity,

@@ -4,6 +4,7 @@
 #include "pmem/identity.h"
 #include "server/mount_point.h"
 #include "server/node_files.h"
+#include "server/restore_marker.h"
 #include "wire/wire_packet.h"
 
 #include <errno.h>
@@ -138,10 +139,9 @@ static void describe(const char *what, const struct config *config,
              medium_kind_name(identity->medium));
 }
 
-static enum error make(const struct config *config, const struct data_directory_filler *filler,
-                       char *text)
+/* The folder, on the right medium. */
+static enum error make_place(const struct config *config, enum medium_kind *ret_medium, char *text)
 {
-    struct node_identity identity;
     struct data_directory_probe probe;
     enum error error = make_folder(config->directory, text);
     if (error == OK)
@@ -149,12 +149,20 @@ static enum error make(const struct config *config, const struct data_directory_
     if (error == OK && config->medium != 0 && config->medium != probe.medium)
         error = refuse_medium(config, probe.medium, text);
     if (error == OK)
-        error = make_files(config, text);
+        *ret_medium = probe.medium;
+    return error;
+}
+
+static enum error make(const struct config *config, enum medium_kind medium,
+                       const struct data_directory_filler *filler, char *text)
+{
+    struct node_identity identity;
+    enum error error = make_files(config, text);
     if (error == OK && filler != NULL)
         error = filler->fill(filler->context, text);
     if (error != OK)
         return error;
-    fill_identity(config, probe.medium, &identity);
+    fill_identity(config, medium, &identity);
     error = write_identity(config, &identity, false, text);
     if (error == OK)
         describe("made", config, &identity, text);
@@ -194,24 +202,119 @@ enum error data_directory_init(const struct config *config, bool *ret_is_made,
         return error;
     if (is_taken(config))
         return ERR_EXISTS; /* what is there was told */
-    error = make(config, NULL, ret_text);
+    enum medium_kind medium;
+    error = make_place(config, &medium, ret_text);
+    if (error == OK)
+        error = make(config, medium, NULL, ret_text);
     *ret_is_made = error == OK;
     return error;
+}
+
+/* Whether there is nothing where the directory is to be. */
+static enum error check_free(const struct config *config, char *text)
+{
+    struct node_identity identity;
+    enum error error = data_directory_read(config, &identity, text);
+    if (error == OK) {
+        describe("is there already", config, &identity, text);
+        return ERR_EXISTS;
+    }
+    if (error != ERR_NOT_FOUND)
+        return error;
+    return is_taken(config) ? ERR_EXISTS : OK; /* what is there was told */
+}
+
+/* Whether a restore that was cut short can have made the file. */
+static bool is_of_restore(const char *name)
+{
+    return strncmp(name, NODE_SHARD_PREFIX, strlen(NODE_SHARD_PREFIX)) == 0 ||
+           strcmp(name, NODE_IDENTITY_NAME) == 0 || strcmp(name, NODE_README_NAME) == 0 ||
+           strstr(name, ".tmp-") != NULL;
+}
+
+/* Removes what a restore that was cut short has made; nothing else may be there. */
+static enum error clear_folder(const struct config *config, char *text)
+{
+    DIR *directory = opendir(config->directory);
+    enum error error = OK;
+    if (directory == NULL)
+        return data_directory_refuse(config->directory, "read", text);
+    for (uint32_t i = 0; i < DATA_DIRECTORY_ENTRIES_MAX && error == OK; i++) {
+        const struct dirent *entry = readdir(directory);
+        if (entry == NULL)
+            break;
+        if (is_of_restore(entry->d_name) && unlinkat(dirfd(directory), entry->d_name, 0) != 0)
+            error = data_directory_refuse(config->directory, "remove what is there", text);
+    }
+    closedir(directory);
+    return error;
+}
+
+/* Files of somebody else in a directory where a restore was cut short. */
+static enum error check_no_others(const struct config *config, char *text)
+{
+    struct data_directory_contents contents;
+    data_directory_look(config->directory, &contents);
+    const char *other = contents.old[0] != '\0' ? contents.old : contents.other;
+    if (other[0] == '\0' || is_of_restore(other))
+        return OK;
+    snprintf(text, DATA_DIRECTORY_TEXT_BYTES,
+             "%.160s: a restore was cut short here, and %.200s is there, too, which it has not "
+             "made: move that away, and run pollux restore again",
+             config->directory, other);
+    return ERR_EXISTS;
+}
+
+/* Whether the directory is to be made: it is not there, or a restore was cut short there. */
+static enum error check_place(const struct config *config, char *text)
+{
+    enum error error = restore_marker_check(config->directory, text, DATA_DIRECTORY_TEXT_BYTES);
+    if (error == OK)
+        return check_free(config, text);
+    return error == ERR_SHORT ? OK : error;
+}
+
+/* The marker is there. ERR_EXISTS: nothing was changed. */
+static enum error clear_place(const struct config *config, const struct restore_marker *marker,
+                              char *text)
+{
+    if (marker->is_found) {
+        enum error error = check_no_others(config, text);
+        return error == OK ? clear_folder(config, text) : error;
+    }
+    if (!is_taken(config))
+        return OK;
+    snprintf(text, DATA_DIRECTORY_TEXT_BYTES,
+             "%.200s: another pollux restore has filled this directory meanwhile",
+             config->directory);
+    return ERR_EXISTS;
 }
 
 enum error data_directory_make(const struct config *config,
                                const struct data_directory_filler *filler,
                                char ret_text[DATA_DIRECTORY_TEXT_BYTES])
 {
-    struct node_identity identity;
-    enum error error = data_directory_read(config, &identity, ret_text);
-    if (error == OK) {
-        describe("is there already", config, &identity, ret_text);
-        return ERR_EXISTS;
-    }
-    if (error != ERR_NOT_FOUND)
+    struct restore_marker marker;
+    enum medium_kind medium;
+    const size_t text_size = DATA_DIRECTORY_TEXT_BYTES;
+    enum error error = check_place(config, ret_text);
+    if (error == OK)
+        error = make_place(config, &medium, ret_text);
+    if (error == OK)
+        error =
+            restore_marker_begin(config->directory, filler->backup, &marker, ret_text, text_size);
+    if (error != OK)
         return error;
-    return is_taken(config) ? ERR_EXISTS : make(config, filler, ret_text);
+    error = clear_place(config, &marker, ret_text);
+    bool is_untouched = error == ERR_EXISTS && !marker.is_found;
+    if (error == OK)
+        error = make(config, medium, filler, ret_text);
+    if (error != OK && !is_untouched) {
+        restore_marker_leave(&marker);
+        return error;
+    }
+    enum error of_end = restore_marker_end(config->directory, &marker, ret_text, text_size);
+    return error == OK ? of_end : error;
 }
 
 enum error data_directory_move(const struct config *config,

@@ -7,6 +7,9 @@
 
 #include <dirent.h>
 
+/* Files of a directory that are looked at. */
+#define DATA_DIRECTORY_ENTRIES_MAX 65536
+
 /* The first name of each sort; empty: there is none. */
 struct data_directory_contents {
     bool is_there;

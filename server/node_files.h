@@ -7,6 +7,7 @@
  *   shard-3.journal-0 and -1       its relaxed journal: pmem/journal.h puts the number behind
  *   shard-3.snapshot-0 and -1      its snapshots: pmem/snapshots.h puts the number behind
  *   README                         for whoever finds the directory
+ *   restoring                      as long as pollux restore has not ended: restore_marker.h
  */
 #ifndef POLLUX_SERVER_NODE_FILES_H
 #define POLLUX_SERVER_NODE_FILES_H
@@ -20,6 +21,7 @@
 #define NODE_IDENTITY_SUFFIX     "identity"
 #define NODE_IDENTITY_NAME       "identity"
 #define NODE_README_NAME         "README"
+#define NODE_RESTORING_NAME      "restoring"
 #define NODE_NUMBERED_NAME_BYTES (NODE_FILE_NAME_BYTES + 16)
 #define NODE_FILE_NAME_BYTES     (CONFIG_TEXT_MAX + 32) /* "/shard-63.snapshot-0" and the end */
 

@@ -3,6 +3,7 @@
 
 #include "base/le.h"
 #include "server/node_files.h"
+#include "server/restore_marker.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -50,6 +51,8 @@ static void take_entry(struct contents *contents, const char *name)
     const char *suffix;
     if (strcmp(name, NODE_IDENTITY_NAME) == 0)
         contents->has_identity = true;
+    else if (strcmp(name, NODE_RESTORING_NAME) == 0)
+        contents->has_any = true;
     else if (!read_name(name, &shard, &suffix) || is_aside(suffix))
         return;
     else
@@ -182,6 +185,17 @@ static void show_shards(struct dump *dump, const char *path, const struct conten
     }
 }
 
+/* A restore has not ended: what is there is shown, and is not a node's. */
+static void show_restoring(struct dump *dump, const char *path)
+{
+    char text[1024];
+    if (restore_marker_check(path, text, sizeof(text)) == OK)
+        return;
+    output_text(&dump->output, "restoring", text);
+    fprintf(stderr, "pollux-dump: %s\n", text);
+    dump->refused++;
+}
+
 static bool show_directory(struct dump *dump, const char *path, char *ret_reason,
                            size_t reason_size)
 {
@@ -196,6 +210,7 @@ static bool show_directory(struct dump *dump, const char *path, char *ret_reason
     }
     snprintf(identity_path, sizeof(identity_path), "%.4096s/" NODE_IDENTITY_NAME, path);
     output_text(&dump->output, "directory", path);
+    show_restoring(dump, path);
     dump_mute_unless(dump, DUMP_IDENTITY);
     bool has_identity = dump_node_identity(dump, identity_path, &identity) ||
                         find_owner(path, &contents, &identity);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,10 +84,13 @@ static enum exit_code restore_file(const struct config *config, const char *path
         fprintf(stderr, "pollux: restore: %s: %s\n", path, why);
         return EXIT_FILE;
     }
+    char whole_path[PATH_MAX];
+    const struct restore_source source = {
+        .fd = fd, .name = realpath(path, whole_path) != NULL ? whole_path : path};
     struct restore_summary *summary = calloc(1, sizeof(*summary));
     enum error error = ERR_NO_MEMORY;
     if (summary != NULL)
-        error = restore_run(config, fd, summary, text);
+        error = restore_run(config, &source, summary, text);
     close(fd);
     if (error == OK)
         tell(config, summary);

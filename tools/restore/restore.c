@@ -12,15 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 static_assert(RESTORE_TEXT_BYTES >= DATA_DIRECTORY_TEXT_BYTES, "what a directory says fits");
+
+#define RESTORE_BACKUP_BYTES 384 /* of a text that names a backup */
 
 struct restore {
     const struct config *config;
     struct node_options *options;
     struct restore_summary *summary;
     char *text;
+    const char *name; /* of the backup */
     int fd;
     struct backup_judge judge;                      /* of the first reading */
     uint8_t heads[SHARDS_MAX][SNAPSHOT_HEAD_BYTES]; /* of the streams */
@@ -211,6 +215,19 @@ static enum error fill(void *context, char *text)
     return error;
 }
 
+/* For whoever finds the directory of a restore that was cut short. */
+static void name_backup(const struct restore *restore, char ret_backup[RESTORE_BACKUP_BYTES])
+{
+    const struct backup_head *head = &restore->summary->head;
+    time_t begun = (time_t)head->created_s;
+    struct tm parts;
+    char time[32] = "";
+    if (gmtime_r(&begun, &parts) != NULL)
+        (void)strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", &parts);
+    snprintf(ret_backup, RESTORE_BACKUP_BYTES, "%.200s (a backup of cluster %.100s, begun %s)",
+             restore->name, head->cluster, time);
+}
+
 static enum error run(struct restore *restore)
 {
     uint64_t seed;
@@ -223,12 +240,15 @@ static enum error run(struct restore *restore)
         error = check_fit(restore);
     if (error != OK)
         return error;
-    const struct data_directory_filler filler = {.fill = fill, .context = restore};
+    char backup[RESTORE_BACKUP_BYTES];
+    name_backup(restore, backup);
+    const struct data_directory_filler filler = {
+        .backup = backup, .fill = fill, .context = restore};
     return data_directory_make(restore->config, &filler, restore->text);
 }
 
-enum error restore_run(const struct config *config, int fd, struct restore_summary *ret_summary,
-                       char ret_text[RESTORE_TEXT_BYTES])
+enum error restore_run(const struct config *config, const struct restore_source *source,
+                       struct restore_summary *ret_summary, char ret_text[RESTORE_TEXT_BYTES])
 {
     struct restore *restore = calloc(1, sizeof(*restore));
     struct node_options *options = calloc(1, sizeof(*options));
@@ -238,7 +258,8 @@ enum error restore_run(const struct config *config, int fd, struct restore_summa
                                     .options = options,
                                     .summary = ret_summary,
                                     .text = ret_text,
-                                    .fd = fd};
+                                    .name = source->name,
+                                    .fd = source->fd};
         error = run(restore);
         restore_shard_deinit(&restore->shard);
     }

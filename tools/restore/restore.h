@@ -22,6 +22,11 @@
 
 #define RESTORE_TEXT_BYTES 1536
 
+struct restore_source {
+    int fd;           /* of a regular file */
+    const char *name; /* for whoever finds a restore that was cut short */
+};
+
 /* What was restored. */
 struct restore_summary {
     struct backup_head head;
@@ -35,12 +40,13 @@ struct restore_summary {
 uint64_t restore_version(uint64_t index);
 
 /*
- * Restores the backup in the file `fd`, which can seek, to the directory that the configuration
- * names. The whole backup is verified first. The directory counts as made only when all of it is
- * durable. `ret_text` says what is wrong. ERR_ARGUMENT: the configuration does not fit; ERR_EXISTS:
- * the directory is there; those of backup_verify and data_directory_make.
+ * Restores the backup to the directory that the configuration names. The whole backup is verified
+ * first. The directory counts as made only when all of it is durable: until then the file
+ * `restoring` is there, and the next restore begins anew. `ret_text` says what is wrong.
+ * ERR_ARGUMENT: the configuration does not fit; ERR_EXISTS: the directory is there; those of
+ * backup_verify and data_directory_make.
  */
-MUST_USE enum error restore_run(const struct config *config, int fd,
+MUST_USE enum error restore_run(const struct config *config, const struct restore_source *source,
                                 struct restore_summary *ret_summary,
                                 char ret_text[RESTORE_TEXT_BYTES]);
 

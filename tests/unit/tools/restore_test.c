@@ -10,17 +10,21 @@
 #include "raft/configuration.h"
 #include "server/data_directory.h"
 #include "server/node_files.h"
+#include "server/restore_marker.h"
 #include "wire/wire_packet.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -97,14 +101,16 @@ static int teardown(void **state)
 
 static void expect_restored(struct fixture *f)
 {
-    enum error error = restore_run(&f->config, f->backup, &f->summary, f->text);
+    const struct restore_source source = {.fd = f->backup, .name = "/backups/monday"};
+    enum error error = restore_run(&f->config, &source, &f->summary, f->text);
     if (error != OK)
         fail_msg("%s: %s", error_name(error), f->text);
 }
 
 static void expect_refused(struct fixture *f, enum error expected, const char *told)
 {
-    enum error error = restore_run(&f->config, f->backup, &f->summary, f->text);
+    const struct restore_source source = {.fd = f->backup, .name = "/backups/monday"};
+    enum error error = restore_run(&f->config, &source, &f->summary, f->text);
     if (error != expected || strstr(f->text, told) == NULL)
         fail_msg("%s: %s", error_name(error), f->text);
 }
@@ -291,6 +297,76 @@ static void test_restored_directory_opens_and_is_not_made_again(void **state)
     expect_refused(f, ERR_EXISTS, "is there already");
 }
 
+/* Killed when it writes the first large file, by the signal for files that are too large. */
+static void restore_and_be_killed(struct fixture *f)
+{
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const struct rlimit limit = {.rlim_cur = 256 << 10, .rlim_max = 256 << 10};
+        const struct restore_source source = {.fd = f->backup, .name = "/backups/monday"};
+        (void)setrlimit(RLIMIT_FSIZE, &limit);
+        signal(SIGXFSZ, SIG_DFL);
+        _exit(restore_run(&f->config, &source, &f->summary, f->text) == OK ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
+}
+
+static void test_restore_that_was_killed_is_told_and_begins_anew(void **state)
+{
+    static const char told[] = "a restore was cut short here, from /backups/monday (a backup of "
+                               "cluster ";
+    struct fixture *f = *state;
+    struct data_directory directory;
+    struct node_identity identity;
+    struct config recalled;
+    char text[DATA_DIRECTORY_TEXT_BYTES];
+    char path[512];
+    bool is_made;
+    restore_and_be_killed(f);
+    assert_int_equal(data_directory_open(&f->config, &directory, text), ERR_SHORT);
+    assert_non_null(strstr(text, told));
+    assert_non_null(strstr(text, "Run pollux restore again: it begins anew"));
+    assert_int_equal(data_directory_read(&f->config, &identity, text), ERR_SHORT);
+    assert_int_equal(data_directory_recall(f->config.directory, &recalled, text), ERR_SHORT);
+    assert_int_equal(data_directory_init(&f->config, &is_made, text), ERR_SHORT);
+    assert_non_null(strstr(text, told));
+    /* What somebody else has put there stays. */
+    snprintf(path, sizeof(path), "%s/letters", f->config.directory);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    expect_refused(f, ERR_EXISTS, "letters is there, too");
+    assert_int_equal(unlink(path), 0);
+    expect_restored(f);
+    assert_int_equal(data_directory_open(&f->config, &directory, text), OK);
+    data_directory_close(&directory);
+    struct found found;
+    read_shard(f, 1, &found);
+    assert_true(found.keys == MAKER_KEYS && found.wrong == 0);
+}
+
+/* The last moment: all is there, and the marker, too. */
+static void test_restore_counts_only_when_its_marker_is_gone(void **state)
+{
+    struct fixture *f = *state;
+    struct restore_marker marker;
+    struct data_directory directory;
+    char text[DATA_DIRECTORY_TEXT_BYTES];
+    expect_restored(f);
+    assert_int_equal(
+        restore_marker_begin(f->config.directory, "there", &marker, text, sizeof(text)), OK);
+    assert_int_equal(data_directory_open(&f->config, &directory, text), ERR_BUSY);
+    expect_refused(f, ERR_BUSY, "fills this directory: wait until it has ended");
+    restore_marker_leave(&marker);
+    assert_int_equal(data_directory_open(&f->config, &directory, text), ERR_SHORT);
+    expect_restored(f);
+    assert_int_equal(data_directory_open(&f->config, &directory, text), OK);
+    data_directory_close(&directory);
+}
+
 static void test_restore_refuses_a_configuration_that_does_not_fit(void **state)
 {
     struct fixture *f = *state;
@@ -325,6 +401,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_restored_storage_is_the_one_that_counts, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_restored_directory_opens_and_is_not_made_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_restore_that_was_killed_is_told_and_begins_anew, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_restore_counts_only_when_its_marker_is_gone, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_restore_refuses_a_configuration_that_does_not_fit,
                                         setup, teardown),
