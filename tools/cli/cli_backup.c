@@ -213,13 +213,12 @@ static int begin_anew(struct backup_copy *copy)
 static enum plx_outcome find_cluster(struct backup_copy *copy, bool *ret_is_same)
 {
     const struct backup_shard *first = &copy->judge.shards[0];
-    struct plx_call call = {.timeout_ns = backup_patience_ns(copy)};
     struct plx_cluster now;
     *ret_is_same = true;
     if (first->cluster == 0)
         return PLX_OK;
     /* Who has found a leader knows the cluster. */
-    struct plx_response response = plx_get(copy->client, plx_text("backup"), &call);
+    struct plx_response response = backup_get(copy, "backup");
     plx_cluster(copy->client, &now);
     *ret_is_same = first->cluster == now.number && first->era == now.era;
     return response.outcome == PLX_NOT_FOUND ? PLX_OK : response.outcome;

@@ -1,9 +1,10 @@
 /*
  * Copying shards: see tools/cli/cli_backup_copy.h.
  *
- * Which record: a consistent get tells how far its node had applied the log. Whatever was
- * acknowledged before is in that record or an earlier one. Any node that has a snapshot of that
- * record or a later one gives the state; followers are asked first.
+ * A node that gives no block for a while is asked whether it is there. If it is not, another node
+ * may have the same snapshot, and gives the rest. Else the shard begins anew at another node. But
+ * the node may be back soon, with its snapshot: before that it is waited for as long as the copy of
+ * the shard took so far. Nothing is waited for in silence.
  */
 #include "tools/cli/cli_backup_copy.h"
 
@@ -14,24 +15,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#define ASK_NS      UINT64_C(500000000)   /* whether a node answers at all */
-#define PATIENCE_NS UINT64_C(30000000000) /* for an answer, if --timeout does not say */
-#define ATTEMPTS    8                     /* at a shard, from its begin */
-#define KEYS_TRIED  100000                /* until one is of a certain shard */
-
-static uint64_t clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-uint64_t backup_patience_ns(const struct backup_copy *copy)
-{
-    return copy->arguments->timeout_ns != 0 ? copy->arguments->timeout_ns : PATIENCE_NS;
-}
+#define PAUSE_NS UINT64_C(200000000) /* between two rounds of all nodes */
+#define ATTEMPTS 8                   /* at a shard whose snapshots are overwritten */
 
 int backup_write_failed(const struct backup_copy *copy)
 {
@@ -55,120 +41,29 @@ static bool put(struct backup_copy *copy, const struct backup_frame *frame)
     return false;
 }
 
-/* ---- where from ---- */
+/* ---- blocks ---- */
 
-uint16_t backup_shard_count(struct backup_copy *copy)
+/* Writes what was noted. False: it could not be written. */
+static bool put_notes(struct backup_copy *copy, uint16_t shard)
 {
-    uint64_t until_ns = clock_ns() + backup_patience_ns(copy);
-    struct plx_node node;
-    do { /* a round of all endpoints each */
-        for (size_t i = 0; i < plx_endpoint_count(copy->client); i++) {
-            if (plx_ping(copy->client, i, 0, ASK_NS, &node) == PLX_OK)
-                return node.shard_count;
-        }
-    } while (clock_ns() < until_ns && !cli_is_interrupted());
-    fprintf(stderr, "pollux: backup: no endpoint answered\n");
-    return 0;
-}
-
-/* A record that has everything which was acknowledged before this call. */
-static enum plx_outcome ask_index(struct backup_copy *copy, uint16_t shard)
-{
-    char key[32];
-    uint32_t number = 0;
-    do {
-        snprintf(key, sizeof(key), "backup-%" PRIu32, number++);
-    } while (plx_shard_of_key(plx_text(key), copy->judge.shard_count) != shard &&
-             number < KEYS_TRIED);
-    struct plx_call call = {.timeout_ns = backup_patience_ns(copy)};
-    struct plx_response response = plx_get(copy->client, plx_text(key), &call);
-    if (response.outcome != PLX_OK && response.outcome != PLX_NOT_FOUND)
-        return response.outcome;
-    copy->index_min = response.applied_index;
-    return PLX_OK;
-}
-
-static uint64_t counter_of(const struct plx_node *node, const char *name)
-{
-    for (uint32_t i = 0; i < node->counter_count; i++) {
-        if (strcmp(node->counters[i].name, name) == 0)
-            return node->counters[i].value;
-    }
-    return 0;
-}
-
-/* Notes what a node says before the state is taken. False: it could not be written. */
-static bool note_node(struct backup_copy *copy, uint16_t shard, size_t endpoint, bool *ret_leads)
-{
-    uint8_t body[BACKUP_BODY_BYTES_MAX];
-    struct backup_node told = {0};
-    struct plx_node node;
-    bool answers = plx_status(copy->client, endpoint, shard, ASK_NS, &node) == PLX_OK;
-    snprintf(told.endpoint, sizeof(told.endpoint), "%s", plx_endpoint_name(copy->client, endpoint));
-    if (answers) {
-        told.node = node.node;
-        told.pending = counter_of(&node, "engine_relaxed_pending");
-    }
-    if (!answers || told.pending > 0)
-        fprintf(stderr,
-                answers ? "pollux: backup: shard %u: %s: %" PRIu64
+    for (size_t i = 0; i < plx_endpoint_count(copy->client); i++) {
+        const struct backup_node *told = &copy->notes[i];
+        uint8_t body[BACKUP_BODY_BYTES_MAX];
+        if (told->node == 0 || told->pending > 0)
+            fprintf(stderr,
+                    told->node != 0
+                        ? "pollux: backup: shard %u: %s: %" PRIu64
                           " relaxed writes are pending there; those decided later are left out\n"
                         : "pollux: backup: shard %u: %s does not answer: relaxed writes that are "
                           "pending there are left out\n",
-                shard, told.endpoint, told.pending);
-    *ret_leads = answers && node.role == PLX_LEADER;
-    struct backup_frame frame = {.kind = BACKUP_NODE, .shard = shard};
-    frame.body = span_of(body, backup_node_encode(&told, body));
-    return put(copy, &frame);
-}
-
-/* The endpoints in the order in which they are asked: whoever leads comes last. */
-static bool order_endpoints(struct backup_copy *copy, uint16_t shard,
-                            size_t ret_order[PLX_ENDPOINTS_MAX])
-{
-    size_t count = plx_endpoint_count(copy->client);
-    size_t first = 0;
-    size_t last = count;
-    for (size_t i = 0; i < count; i++) {
-        bool leads;
-        size_t endpoint = (i + shard) % count; /* shards share the work */
-        if (!note_node(copy, shard, endpoint, &leads))
+                    shard, told->endpoint, told->pending);
+        struct backup_frame frame = {.kind = BACKUP_NODE, .shard = shard};
+        frame.body = span_of(body, backup_node_encode(told, body));
+        if (!put(copy, &frame))
             return false;
-        if (leads)
-            ret_order[--last] = endpoint;
-        else
-            ret_order[first++] = endpoint;
     }
     return true;
 }
-
-static struct plx_backup_from from_of(const struct backup_copy *copy, uint16_t shard)
-{
-    return (struct plx_backup_from){.endpoint = copy->endpoint,
-                                    .shard = shard,
-                                    .timeout_ns = backup_patience_ns(copy),
-                                    .rate_bytes = copy->rate_bytes};
-}
-
-/* Finds a node that gives the state. */
-static enum plx_outcome find(struct backup_copy *copy, uint16_t shard, const size_t *order,
-                             struct plx_snapshot *ret_snapshot)
-{
-    enum plx_outcome outcome = PLX_E_UNREACHABLE;
-    for (size_t i = 0; i < plx_endpoint_count(copy->client) && !cli_is_interrupted(); i++) {
-        struct plx_node node;
-        copy->endpoint = order[i];
-        if (plx_ping(copy->client, order[i], shard, ASK_NS, &node) != PLX_OK)
-            continue;
-        struct plx_backup_from from = from_of(copy, shard);
-        outcome = plx_backup_find(copy->client, &from, copy->index_min, ret_snapshot);
-        if (outcome == PLX_OK)
-            return PLX_OK;
-    }
-    return outcome;
-}
-
-/* ---- blocks ---- */
 
 static size_t block_bytes(const struct plx_snapshot *snapshot, uint32_t number)
 {
@@ -176,11 +71,25 @@ static size_t block_bytes(const struct plx_snapshot *snapshot, uint32_t number)
     return (size_t)(left < PLX_BACKUP_BLOCK_BYTES ? left : PLX_BACKUP_BLOCK_BYTES);
 }
 
+/* PLX_E_UNREACHABLE: the node is not there, or gives nothing for as long as one waits. */
 static enum plx_outcome fetch(struct backup_copy *copy, uint16_t shard,
                               const struct plx_snapshot *snapshot, uint32_t number)
 {
-    struct plx_backup_from from = from_of(copy, shard);
-    return plx_backup_block(copy->client, &from, snapshot, number, copy->block);
+    uint64_t until_ns = backup_clock_ns() + backup_patience_ns(copy);
+    struct plx_backup_from from = backup_from(copy, shard);
+    for (uint32_t step = 0;; step++) { /* until the time is over */
+        enum plx_outcome outcome =
+            plx_backup_block(copy->client, &from, snapshot, number, copy->block);
+        if (outcome != PLX_E_UNREACHABLE || backup_clock_ns() >= until_ns || cli_is_interrupted() ||
+            !backup_is_there(copy, copy->endpoint, shard))
+            return outcome;
+        from.timeout_ns *= 2; /* what has come of the block is asked for again, all of it */
+        if (backup_is_time_to_tell(step))
+            fprintf(stderr,
+                    "pollux: backup: shard %u: %s answers, and gives block %" PRIu32
+                    " slowly: waits for it\n",
+                    shard, plx_endpoint_name(copy->client, copy->endpoint), number);
+    }
 }
 
 static bool put_block(struct backup_copy *copy, uint16_t shard, uint32_t number, size_t size_bytes)
@@ -189,7 +98,23 @@ static bool put_block(struct backup_copy *copy, uint16_t shard, uint32_t number,
                                  .shard = shard,
                                  .block = number,
                                  .body = span_of(copy->block, size_bytes)};
+    copy->progress_ns = backup_clock_ns();
     return put(copy, &frame);
+}
+
+/* Once for each node that gives blocks of a snapshot. */
+static void tell_giver(struct backup_copy *copy, uint16_t shard,
+                       const struct plx_snapshot *snapshot)
+{
+    if (copy->is_giver_told && copy->giver == copy->endpoint)
+        return;
+    copy->is_giver_told = true;
+    copy->giver = copy->endpoint;
+    fprintf(stderr,
+            "pollux: backup: shard %u: copies from %s: the state as of record %" PRIu64 ", %" PRIu32
+            " of %" PRIu32 " blocks are here\n",
+            shard, plx_endpoint_name(copy->client, copy->endpoint), snapshot->index,
+            copy->judge.current == shard ? copy->judge.blocks[shard] : 0, snapshot->block_count);
 }
 
 /* Begins the shard with its first block. PLX_E_IO: it was told. */
@@ -220,8 +145,12 @@ static enum plx_outcome begin(struct backup_copy *copy, uint16_t shard,
                                      .node = snapshot->node};
     struct backup_frame frame = {.kind = BACKUP_SHARD, .shard = shard};
     frame.body = span_of(body, backup_shard_encode(&described, body));
+    tell_giver(copy, shard, snapshot);
+    copy->shard_ns = backup_clock_ns();
     copy->mark.totals = copy->writer.totals;
-    return put(copy, &frame) && put_block(copy, shard, 0, size) ? PLX_OK : PLX_E_IO;
+    return put_notes(copy, shard) && put(copy, &frame) && put_block(copy, shard, 0, size)
+               ? PLX_OK
+               : PLX_E_IO;
 }
 
 static struct plx_snapshot snapshot_of(const struct backup_shard *shard)
@@ -244,6 +173,7 @@ static enum plx_outcome go_on(struct backup_copy *copy, uint16_t shard)
         enum plx_outcome outcome = fetch(copy, shard, &snapshot, number);
         if (outcome != PLX_OK)
             return outcome;
+        tell_giver(copy, shard, &snapshot);
         if (!put_block(copy, shard, number, block_bytes(&snapshot, number)))
             return PLX_E_IO;
     }
@@ -268,48 +198,66 @@ static bool drop(struct backup_copy *copy, uint16_t shard)
 
 /* ---- a shard ---- */
 
-/* Goes on with what an earlier run has begun, if a node still has it. */
+/* Goes on with what was begun, if a node still has that snapshot. PLX_NOT_FOUND: of those that
+ * answer none has it. PLX_E_UNREACHABLE: and the node that gave it does not answer. */
 static enum plx_outcome resume(struct backup_copy *copy, uint16_t shard)
 {
-    enum plx_outcome outcome = PLX_NOT_FOUND;
-    if (copy->judge.current != shard)
-        return outcome;
-    for (size_t i = 0; i < plx_endpoint_count(copy->client) && !cli_is_interrupted(); i++) {
-        struct plx_node node;
-        if (plx_ping(copy->client, i, shard, ASK_NS, &node) != PLX_OK)
+    size_t count = plx_endpoint_count(copy->client);
+    bool is_giver_there = true;
+    for (size_t i = 0; i < count && !cli_is_interrupted(); i++) {
+        size_t endpoint = (copy->giver + i) % count;
+        if (!backup_is_there(copy, endpoint, shard)) {
+            is_giver_there &= !copy->is_giver_told || endpoint != copy->giver;
             continue;
-        copy->endpoint = i;
-        outcome = go_on(copy, shard);
+        }
+        copy->endpoint = endpoint;
+        enum plx_outcome outcome = go_on(copy, shard);
         if (outcome == PLX_OK || outcome == PLX_E_IO)
             return outcome;
+        is_giver_there &= outcome == PLX_NOT_FOUND;
     }
+    return is_giver_there ? PLX_NOT_FOUND : PLX_E_UNREACHABLE;
+}
+
+/* The giver is silent. Another node may have the same snapshot; the giver may be back. */
+static enum plx_outcome resume_elsewhere(struct backup_copy *copy, uint16_t shard)
+{
+    enum plx_outcome outcome;
+    fprintf(stderr,
+            "pollux: backup: shard %u: %s does not answer any more, after %" PRIu32 " of %" PRIu32
+            " blocks: looks for another node that has the same snapshot\n",
+            shard, plx_endpoint_name(copy->client, copy->giver), copy->judge.blocks[shard],
+            copy->judge.shards[shard].block_count);
+    do { /* rounds of all nodes, until the time is over */
+        outcome = resume(copy, shard);
+        if (outcome != PLX_E_UNREACHABLE)
+            return outcome;
+        (void)plx_poll(copy->client, PAUSE_NS);
+    } while (backup_clock_ns() - copy->progress_ns < backup_patience_ns(copy) &&
+             backup_clock_ns() - copy->progress_ns < copy->progress_ns - copy->shard_ns &&
+             !cli_is_interrupted());
     return outcome;
 }
 
+/* From the begin. */
 static enum plx_outcome attempt(struct backup_copy *copy, uint16_t shard)
 {
-    size_t order[PLX_ENDPOINTS_MAX];
     struct plx_snapshot snapshot;
-    enum plx_outcome outcome = ask_index(copy, shard);
-    if (outcome != PLX_OK)
-        return outcome;
-    if (!order_endpoints(copy, shard, order))
-        return PLX_E_IO;
-    outcome = find(copy, shard, order, &snapshot);
+    copy->is_giver_told = false;
+    enum plx_outcome outcome = backup_find_state(copy, shard, &snapshot);
     if (outcome == PLX_OK)
         outcome = begin(copy, shard, &snapshot);
     return outcome == PLX_OK ? go_on(copy, shard) : outcome;
 }
 
-static void tell_again(const struct backup_copy *copy, uint16_t shard, enum plx_outcome outcome)
+static void tell_again(uint16_t shard, enum plx_outcome outcome)
 {
-    fprintf(stderr, "pollux: backup: shard %u: %s: %s; beginning the shard anew\n", shard,
-            plx_endpoint_name(copy->client, copy->endpoint),
+    fprintf(stderr, "pollux: backup: shard %u: %s: begins the shard anew\n", shard,
             outcome == PLX_NOT_FOUND ? "its snapshot was overwritten by newer ones"
-                                     : plx_outcome_text(outcome));
+                                     : "no node that answers has that snapshot");
 }
 
-static int give_up(uint16_t shard, enum plx_outcome outcome)
+static int give_up(const struct backup_copy *copy, uint16_t shard, enum plx_outcome outcome)
 {
     if (outcome == PLX_NOT_FOUND) {
         fprintf(stderr,
@@ -320,24 +268,56 @@ static int give_up(uint16_t shard, enum plx_outcome outcome)
         return plx_outcome_exit_code(PLX_E_OVERLOADED);
     }
     if (outcome != PLX_E_IO)
-        fprintf(stderr, "pollux: backup: shard %u: %s\n", shard, plx_outcome_text(outcome));
+        fprintf(stderr,
+                "pollux: backup: shard %u: no node gave anything of it for %.0f s: %s; see pollux "
+                "status\n",
+                shard, (double)(backup_clock_ns() - copy->progress_ns) / 1e9,
+                plx_outcome_text(outcome));
     return plx_outcome_exit_code(outcome);
+}
+
+/* The shard is not whole, and this is why. */
+static enum plx_outcome next_attempt(struct backup_copy *copy, uint16_t shard,
+                                     enum plx_outcome outcome)
+{
+    if (copy->judge.current == shard && outcome != PLX_NOT_FOUND) {
+        outcome = resume_elsewhere(copy, shard);
+        if (outcome == PLX_OK || outcome == PLX_E_IO)
+            return outcome;
+    }
+    if (copy->judge.current == shard)
+        tell_again(shard, outcome);
+    else if (outcome != PLX_NOT_FOUND)
+        (void)plx_poll(copy->client, PAUSE_NS);
+    return drop(copy, shard) ? attempt(copy, shard) : PLX_E_IO;
+}
+
+/* Whether another attempt is worth it. */
+static bool has_more(const struct backup_copy *copy, enum plx_outcome outcome, uint32_t attempts)
+{
+    if (outcome == PLX_OK || outcome == PLX_E_IO || cli_is_interrupted())
+        return false;
+    return outcome == PLX_NOT_FOUND
+               ? attempts < ATTEMPTS
+               : backup_clock_ns() - copy->progress_ns < backup_patience_ns(copy);
 }
 
 int backup_copy_shard(struct backup_copy *copy, uint16_t shard)
 {
+    enum plx_outcome outcome = PLX_NOT_FOUND;
+    uint32_t attempts = 0;
     if (backup_judge_is_whole(&copy->judge, shard))
         return 0;
-    enum plx_outcome outcome = resume(copy, shard);
-    for (uint32_t i = 0; i < ATTEMPTS && outcome != PLX_OK && outcome != PLX_E_IO; i++) {
-        if (cli_is_interrupted())
-            return give_up(shard, outcome);
-        if (copy->judge.current == shard)
-            tell_again(copy, shard, outcome);
-        outcome = drop(copy, shard) ? attempt(copy, shard) : PLX_E_IO;
+    copy->shard_ns = copy->progress_ns = backup_clock_ns();
+    copy->is_giver_told = false;
+    if (copy->judge.current == shard) /* an earlier run has begun it */
+        outcome = resume(copy, shard);
+    while (has_more(copy, outcome, attempts)) {
+        attempts += outcome == PLX_NOT_FOUND;
+        outcome = next_attempt(copy, shard, outcome);
     }
     if (outcome != PLX_OK)
-        return give_up(shard, outcome);
+        return give_up(copy, shard, outcome);
     const struct backup_shard *whole = &copy->judge.shards[shard];
     fprintf(stderr,
             "pollux: backup: shard %u: %" PRIu64 " keys as of record %" PRIu64 ", from node %u\n",

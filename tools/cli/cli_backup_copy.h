@@ -15,18 +15,48 @@ struct backup_copy {
     uint64_t rate_bytes;       /* a second */
     uint64_t begun_ns;
     uint64_t index_min; /* of the shard that is being copied */
-    size_t endpoint;    /* that gives it */
+    size_t endpoint;    /* that is asked */
+    size_t giver;       /* that gave blocks of it last, if that was told */
+    bool is_giver_told;
+    struct backup_node notes[PLX_ENDPOINTS_MAX]; /* by endpoint; node 0: it does not answer */
+    uint64_t shard_ns;                           /* when the shard was begun */
+    uint64_t progress_ns; /* when the last block of it came, or it was begun */
     uint8_t block[PLX_BACKUP_BLOCK_BYTES];
 };
+
+/* One question; after it, it is told that something is waited for, and again after some more. */
+#define BACKUP_STEP_NS    UINT64_C(2000000000)
+#define BACKUP_TOLD_STEPS 5
+
+/* ---- cli_backup_find.c: where from ---- */
+
+uint64_t backup_clock_ns(void);
+
+/* Whether to tell it after this step, from 0 on. */
+bool backup_is_time_to_tell(uint32_t step);
 
 /* Of the cluster; 0: no endpoint has answered. */
 uint16_t backup_shard_count(struct backup_copy *copy);
 
-/* Copies what is missing of the shard. On an error it was told on standard error; the exit code. */
-int backup_copy_shard(struct backup_copy *copy, uint16_t shard);
-
 /* How long an answer is waited for. */
 uint64_t backup_patience_ns(const struct backup_copy *copy);
+
+/* A consistent get. It tells when it waits. */
+struct plx_response backup_get(struct backup_copy *copy, const char *key);
+
+struct plx_backup_from backup_from(const struct backup_copy *copy, uint16_t shard);
+
+/* Whether the node there answers. */
+bool backup_is_there(struct backup_copy *copy, size_t endpoint, uint16_t shard);
+
+/* Finds a node that gives the state, copy->endpoint, and fills copy->notes before. */
+enum plx_outcome backup_find_state(struct backup_copy *copy, uint16_t shard,
+                                   struct plx_snapshot *ret_snapshot);
+
+/* ---- cli_backup_copy.c ---- */
+
+/* Copies what is missing of the shard. On an error it was told on standard error; the exit code. */
+int backup_copy_shard(struct backup_copy *copy, uint16_t shard);
 
 /* A failed write was told; the exit code. */
 int backup_write_failed(const struct backup_copy *copy);
