@@ -5,6 +5,8 @@
 
 #define PARTS_AGAIN_NS UINT64_C(20000000) /* parts that have not come are asked for again */
 #define FIND_AGAIN_NS  UINT64_C(20000000)
+/* A node that tells of a longer time has taken too many snapshots lately. */
+#define SOON_NS UINT64_C(10000000000)
 
 static_assert(PLX_BACKUP_BLOCK_BYTES == SNAPSHOT_BLOCK_BYTES, "a buffer takes a block");
 static_assert(BACKUP_PARTS < 32, "the parts of a block are bits of a word");
@@ -21,7 +23,7 @@ static enum plx_outcome find_once(struct plx_client *client, const struct questi
     CHECK(wire_backup_reply_decode(span_of(client->exchange.body, client->exchange.size_bytes),
                                    &reply) == OK);
     if (reply.status == WIRE_BACKUP_PENDING)
-        return PLX_TIMEOUT;
+        return reply.wait_us * UINT64_C(1000) > SOON_NS ? PLX_E_OVERLOADED : PLX_TIMEOUT;
     if (reply.status != WIRE_BACKUP_OK)
         return PLX_E_UNSUPPORTED;
     *ret_snapshot = (struct plx_snapshot){.id = reply.id,

@@ -91,6 +91,8 @@ struct replica_counters {
     uint64_t snapshot_blocks_tx;
     uint64_t snapshot_blocks_rx;
     uint64_t backup_parts_tx;
+    uint64_t backup_snapshots;
+    uint64_t backup_snapshots_refused;
 #define X(name) uint64_t drop_##name;
     REPLICA_DROP_LIST(X)
 #undef X

@@ -2,7 +2,7 @@
  * Giving a snapshot to a client, part by part: wire/wire_backup.h. The client sets the pace and
  * asks again for what was lost. All that is kept here is the block that was read last, the time
  * from which the next part may leave, and that a newer snapshot is wanted. So any number of
- * clients, and strangers, share one rate, and one snapshot in a while.
+ * clients, and strangers, share one rate, and the snapshots that server/backup_allowance.h allows.
  *
  * Any member's snapshot will do: it holds committed records only, whoever leads.
  */
@@ -11,10 +11,10 @@
 #include "wire/wire.h"
 
 #define NS_PER_S UINT64_C(1000000000)
-/* Between the begins of two snapshots that clients have asked for. */
-#define TAKE_AGAIN_NS (5 * NS_PER_S)
 /* When a question is worth asking again that was not answered with a part. */
 #define WAIT_NS_MAX (NS_PER_S / 10)
+
+static_assert(BACKUP_SNAPSHOT_NS / 1000 <= UINT32_MAX, "the time to wait fits an answer");
 
 size_t replica_backup_arena_bytes(const struct replica *sized)
 {
@@ -51,7 +51,8 @@ bool replica_backup_is_wanted(const struct replica *replica)
 {
     const struct replica_backup *backup = &replica->backup;
     struct snapshot_info newest;
-    return backup->wanted_index != 0 && replica->shared->now_ns >= backup->take_again_ns &&
+    return backup->wanted_index != 0 &&
+           backup_allowance_wait_ns(&backup->allowance, replica->shared->now_ns) == 0 &&
            (!snapshots_newest(replica->snapshot.files, &newest) ||
             newest.label.index < backup->wanted_index);
 }
@@ -59,10 +60,29 @@ bool replica_backup_is_wanted(const struct replica *replica)
 void replica_backup_note_begun(struct replica *replica)
 {
     struct replica_backup *backup = &replica->backup;
-    if (backup->wanted_index == 0)
-        return;
+    if (replica_backup_is_wanted(replica)) {
+        backup_allowance_take(&backup->allowance, replica->shared->now_ns);
+        replica->counters.backup_snapshots++;
+    }
     backup->wanted_index = 0;
-    backup->take_again_ns = replica->shared->now_ns + TAKE_AGAIN_NS;
+}
+
+/* The snapshots that are there are too old: another one is wanted, unless there were too many. */
+static void want_snapshot(struct replica *replica, const struct wire_backup *question,
+                          struct wire_backup_reply *reply)
+{
+    struct replica_backup *backup = &replica->backup;
+    uint64_t wait_ns = backup_allowance_wait_ns(&backup->allowance, replica->shared->now_ns);
+    reply->wait_us = WAIT_NS_MAX / 1000;
+    if (question->index_min > engine_applied_index(replica->engine) ||
+        engine_snapshot_is_running(replica->engine))
+        return;
+    if (wait_ns <= BACKUP_SNAPSHOT_GAP_NS) {
+        backup->wanted_index = question->index_min;
+        return;
+    }
+    replica->counters.backup_snapshots_refused++;
+    reply->wait_us = (uint32_t)(wait_ns / 1000);
 }
 
 static void answer_find(struct replica *replica, const struct wire_backup *question,
@@ -82,10 +102,7 @@ static void answer_find(struct replica *replica, const struct wire_backup *quest
         return;
     }
     reply->status = WIRE_BACKUP_PENDING;
-    reply->wait_us = WAIT_NS_MAX / 1000;
-    if (question->index_min <= engine_applied_index(replica->engine) &&
-        !engine_snapshot_is_running(replica->engine))
-        replica->backup.wanted_index = question->index_min;
+    want_snapshot(replica, question, reply);
 }
 
 /* ---- parts ---- */

@@ -18,6 +18,7 @@
 #define POLLUX_SERVER_REPLICA_SNAPSHOT_H
 
 #include "base/address.h"
+#include "server/backup_allowance.h"
 #include "pmem/snapshots.h"
 #include "raft/configuration.h"
 
@@ -56,9 +57,9 @@ struct replica_snapshot {
 
 /* replica_backup.c: what clients have asked for. */
 struct replica_backup {
-    uint64_t wanted_index;  /* a snapshot of this record or a later one is to be taken; 0: none */
-    uint64_t take_again_ns; /* not before */
-    uint64_t next_part_ns;  /* at the configured rate */
+    uint64_t wanted_index; /* a snapshot of this record or a later one is to be taken; 0: none */
+    struct backup_allowance allowance;
+    uint64_t next_part_ns; /* at the configured rate */
     /* The block that was read last; none: raw is empty. */
     uint64_t id;
     uint32_t number;

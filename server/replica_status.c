@@ -137,6 +137,8 @@ static void add_replica_counters(struct wire_writer *writer, const struct replic
     wire_counter_add(writer, "snapshot_blocks_tx", counters->snapshot_blocks_tx);
     wire_counter_add(writer, "snapshot_blocks_rx", counters->snapshot_blocks_rx);
     wire_counter_add(writer, "backup_parts_tx", counters->backup_parts_tx);
+    wire_counter_add(writer, "backup_snapshots", counters->backup_snapshots);
+    wire_counter_add(writer, "backup_snapshots_refused", counters->backup_snapshots_refused);
     wire_counter_add(writer, "format", replica->formats.in_force);
     wire_counter_add(writer, "format_known", replica->options.raft.format_max);
     wire_counter_add(writer, "lacks_capacity", replica_lacks_capacity(replica));

@@ -39,6 +39,8 @@ struct plx_backup_from {
  * plx_get.
  * - PLX_OK: ret_snapshot is set.
  * - PLX_TIMEOUT: the node answers, and has not finished such a snapshot in time.
+ * - PLX_E_OVERLOADED: the node has taken so many snapshots for backups lately that it takes none
+ *   now: one in five minutes, and some in a row after a time without any. Ask another node.
  * - PLX_E_UNSUPPORTED: the node has no state to give: it is loading one, or was set back.
  * - PLX_E_UNREACHABLE: no answer in time.
  * - PLX_E_ARGUMENT: there is no such endpoint or shard.

@@ -20,6 +20,7 @@ struct giving_node {
     uint32_t pending;        /* finds that are answered so */
     uint32_t busy;           /* parts that are answered so */
     uint32_t lost;           /* parts that are not answered */
+    uint32_t wait_us;        /* of those that are pending */
     bool is_none;
     bool is_of_another; /* parts are of another snapshot */
     uint32_t finds;     /* read after the join */
@@ -49,6 +50,7 @@ static void give_find(struct giving_node *node, const struct wire_backup *questi
     assert_true(question->index_min == 5);
     if (node->finds <= node->pending) {
         reply->status = WIRE_BACKUP_PENDING;
+        reply->wait_us = node->wait_us;
     } else {
         reply->id = SNAPSHOT_ID;
         reply->index = 9;
@@ -175,6 +177,11 @@ static void test_backup_says_why_nothing_is_found(void **state)
     client = begin(&none);
     assert_int_equal(plx_backup_find(client, &from, 5, &found), PLX_E_UNSUPPORTED);
     end(&none, client);
+    struct giving_node lavish = {.pending = UINT32_MAX, .wait_us = 250000000};
+    client = begin(&lavish);
+    assert_int_equal(plx_backup_find(client, &from, 5, &found), PLX_E_OVERLOADED);
+    end(&lavish, client);
+    assert_true(lavish.finds <= 2); /* it is not asked again and again */
 }
 
 static void test_backup_copies_whole_blocks(void **state)
