@@ -14,19 +14,27 @@ static bool is_told(const struct plx_client *client, const struct member *member
     return client->endpoints[at].incarnation == member->incarnation;
 }
 
+/* Shard 0 names the cluster of the node. Of which era it is each shard tells: one may have heard of
+ * a rescue that another has not heard of. */
+static bool member_fits(const struct plx_client *client, const struct member *member, uint32_t at)
+{
+    return cluster_fits(&client->kept, &client->endpoints[at].cluster) &&
+           (!member->is_formed || member->era >= client->kept.era);
+}
+
 bool member_counts(const struct plx_client *client, const struct shard_state *shard, uint32_t at)
 {
     const struct member *member = &shard->members[at];
     if (is_told(client, member, at))
-        return cluster_fits(&client->kept, &client->endpoints[at].cluster);
+        return member_fits(client, member, at);
     return !member->is_formed;
 }
 
 bool member_is_stranger(const struct plx_client *client, const struct shard_state *shard,
                         uint32_t at)
 {
-    return is_told(client, &shard->members[at], at) &&
-           !cluster_fits(&client->kept, &client->endpoints[at].cluster);
+    const struct member *member = &shard->members[at];
+    return is_told(client, member, at) && !member_fits(client, member, at);
 }
 
 /* The cluster was put together anew: what its former nodes knew of the handle's sessions is gone
@@ -74,6 +82,7 @@ void cluster_told(struct plx_client *client, struct shard_state *shard, uint32_t
     const struct endpoint *endpoint = &client->endpoints[at];
     struct shard_state *first = shard_at(client, 0);
     shard->members[at].is_formed = reply->cluster != 0;
+    shard->members[at].era = reply->era;
     if (shard->number == 0)
         told_by_shard_0(client, at, reply);
     else if (reply->cluster != 0 &&

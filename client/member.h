@@ -20,6 +20,7 @@ struct member {
     uint16_t node;        /* 0: not known yet */
     uint64_t incarnation; /* 0: not known yet */
     bool is_formed;       /* it knows members of the shard, and so a cluster */
+    uint32_t era;         /* of the shard, as it has told together with `is_formed` */
     uint64_t term;
     uint64_t leading_ns; /* when it last said that it leads with a quorum; 0: it does not */
     uint64_t greeted_ns;

@@ -54,8 +54,9 @@ void history_name(struct history *history, const struct history_naming *naming)
 static bool was_named(const struct history_rescue *rescue, const struct history_op *op)
 {
     for (uint32_t i = 0; i < rescue->naming_count; i++) {
-        if (rescue->namings[i].incarnation == op->incarnation)
-            return rescue->namings[i].at_ns <= op->invoke_ns;
+        const struct history_naming *naming = &rescue->namings[i];
+        if (naming->incarnation == op->incarnation && naming->shard == op->shard)
+            return naming->at_ns <= op->invoke_ns;
     }
     return false;
 }
@@ -153,9 +154,9 @@ void history_check_eras(const struct history *history, struct verdict *verdict)
 {
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_op *op = &history->ops[i];
-        /* Shard 0 speaks for the whole node. Before a configuration is committed it is silent. */
-        bool is_silent = is_of_new_era(&history->rescue, op, 0) || !was_named(&history->rescue, op);
-        if (op->era == 1 && era_of(&history->rescue, op) == 0 && !is_silent)
+        /* Before a configuration is committed a node is silent. */
+        bool is_over = op->era == 1 && era_of(&history->rescue, op) == 0;
+        if (is_over && was_named(&history->rescue, op))
             verdict_break(
                 verdict, RULE_ERA,
                 "op %u (%s key %u) was answered by node %u in the era before the one that "

@@ -436,7 +436,7 @@ static size_t replica_describe(const struct world *world, uint32_t number, uint3
 
 static void break_unless_excused(struct world *world, enum rule rule, const char *what)
 {
-    if (is_full(world) || is_waiting_rightly(world))
+    if (is_full(world) || world->is_full_at_end || is_waiting_rightly(world))
         return;
     char text[VERDICT_TEXT_SIZE_BYTES] = "";
     size_t used = 0;
@@ -469,7 +469,8 @@ static struct client *quiet_client(struct world *world)
 /* All nodes are members at the end, so that all are judged. */
 static void add_spares(struct world *world)
 {
-    if (world->client_world.outsiders == 0 || is_full(world))
+    world->is_full_at_end = is_full(world);
+    if (world->client_world.outsiders == 0 || world->is_full_at_end)
         return;
     struct client *asker = quiet_client(world);
     if (asker == NULL)

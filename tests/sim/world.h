@@ -65,8 +65,8 @@ struct sim_node {
     uint32_t formats_found;   /* shards whose files were of a later format at the start, as bits */
     bool is_refused_older;    /* the older program has refused its files */
     uint32_t boots;
-    uint64_t incarnation;       /* of its latest start */
-    uint64_t named_incarnation; /* that was noted as telling its era: history_name */
+    uint64_t incarnation;                       /* of its latest start */
+    uint64_t named_incarnation[SIM_SHARDS_MAX]; /* noted as telling its era: history_name */
     uint64_t boot_stamp;
     /* The clock: local = base_local + (1 + drift / 1e6) * (virtual - base_virtual). */
     uint64_t base_local_ns;
@@ -158,7 +158,8 @@ struct world {
     uint32_t formats_raised;   /* and with a node that has it in force */
     bool is_restart_due;       /* of the node whose turn it is */
     bool is_healed;
-    bool is_residual; /* healed but for the residual fault */
+    bool is_full_at_end; /* a store was full when nodes were to be added: they were not */
+    bool is_residual;    /* healed but for the residual fault */
 };
 
 /* Builds the world of a seed; `draw` says what it is made of. */

@@ -405,37 +405,51 @@ static void note_era(struct world *world, const struct sim_node *node, uint32_t 
     history_set_era(&world->history, shard, node->incarnation, era);
 }
 
-/* Shard 0 names the cluster once a configuration is committed. */
-static void look_for_name(struct world *world, struct sim_node *node)
+/* A shard tells its era once a configuration is committed, and shard 0 the cluster: a client listens
+ * to the one only beside the other. */
+static void look_for_name(struct world *world, struct sim_node *node, uint32_t shard)
 {
     uint64_t index;
     struct raft_status status;
-    struct replica *replica = node_replica(node, 0);
+    struct replica *replica = node_replica(node, shard);
     replica_raft_status(replica, &status);
     const struct raft_configuration *now = raft_configuration_of(replica_raft(replica), &index);
-    if (node->named_incarnation == node->incarnation || now->cluster == 0 ||
-        index > status.commit_index)
+    bool is_cluster_named = shard == 0 || node->named_incarnation[0] == node->incarnation;
+    if (node->named_incarnation[shard] == node->incarnation || now->cluster == 0 ||
+        index > status.commit_index || !is_cluster_named)
         return;
-    node->named_incarnation = node->incarnation;
-    history_name(&world->history, &(struct history_naming){node->incarnation, world_now_ns(world)});
+    node->named_incarnation[shard] = node->incarnation;
+    history_name(&world->history,
+                 &(struct history_naming){shard, node->incarnation, world_now_ns(world)});
+}
+
+static uint32_t era_of_leader(const struct world *world, const struct sim_node *node,
+                              uint32_t shard)
+{
+    struct raft_status status;
+    const struct watched_node *nodes = world->overseers[shard].nodes;
+    replica_raft_status(node_replica(node, shard), &status);
+    bool is_led = status.leader != 0 && status.leader <= world->draw.nodes && status.last_index > 0;
+    return nodes[is_led ? status.leader - 1u : node->number].era;
 }
 
 /* The nodes of the era before may take a new storage in, until they hear that their era is over. A
  * log with a configuration of the new era is of that era, also where a later record names the
- * storage. One with a configuration of the era before may be catching up. */
+ * storage. One with a configuration of the era before may be catching up: it is of its leader's era. */
 void disaster_follow(struct world *world, struct sim_node *node, uint32_t shard)
 {
     struct watched_node *watched = &world->overseers[shard].nodes[node->number];
     uint64_t index;
     if (!world->disaster.is_rescued)
         return;
-    if (shard == 0)
-        look_for_name(world, node);
+    look_for_name(world, node, shard);
     const struct raft_configuration *now =
         raft_configuration_of(replica_raft(node_replica(node, shard)), &index);
     uint32_t era = now->era >= world->client_world.new_era;
     bool is_named = raft_configuration_slot(now, watched->birth) != RAFT_SLOT_NONE;
-    if (era == watched->era || (era == 0 && !is_named))
+    if (era == 0 && !is_named)
+        era = era_of_leader(world, node, shard);
+    if (era == watched->era)
         return;
     verdict_say(&world->verdict, "n%u: shard %u is taken into era %llu", node->number + 1, shard,
                 (unsigned long long)now->era);

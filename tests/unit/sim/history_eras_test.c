@@ -32,8 +32,8 @@ static void rescue(struct story *story, uint64_t kept)
     const uint64_t kept_index[HISTORY_SHARDS_MAX] = {kept};
     history_rescued(&story->history, kept_index, story->now_ns);
     history_set_era(&story->history, 0, NEW_LIFE, 1);
-    history_name(&story->history, &(struct history_naming){OLD_LIFE, story->now_ns});
-    history_name(&story->history, &(struct history_naming){NEW_LIFE, story->now_ns});
+    history_name(&story->history, &(struct history_naming){0, OLD_LIFE, story->now_ns});
+    history_name(&story->history, &(struct history_naming){0, NEW_LIFE, story->now_ns});
     story->now_ns += STORY_STEP_NS;
 }
 
@@ -112,7 +112,7 @@ static void test_history_eras_passes_an_answer_of_a_node_that_names_no_era(void 
     get_at(story, NEW_LIFE, 1, 3, first);
     get_at(story, SILENT_LIFE, 1, 3, first);
     assert_int_equal(story_judge(story), RULE_NONE);
-    const struct history_naming late = {SILENT_LIFE, story->now_ns};
+    const struct history_naming late = {0, SILENT_LIFE, story->now_ns};
     history_name(&story->history, &late);
     get_at(story, SILENT_LIFE, 1, 3, first);
     assert_int_equal(story_judge(story), RULE_ERA);
