@@ -143,7 +143,7 @@ void fake_hello(struct fake *fake, uint64_t nonce)
                                      .lane_count = 1,
                                      .session_ttl_ns = fake->session_ttl_ns,
                                      .cluster = fake->cluster,
-                                     .era = fake->era,
+                                     .era = fake->era - (fake->shards_behind >> fake->shard & 1),
                                      .configuration_index = fake->configuration_index,
                                      .commit_index = fake->commit_index,
                                      .role = is_leader ? WIRE_ROLE_LEADER : WIRE_ROLE_FOLLOWER,

@@ -55,6 +55,7 @@ struct fake {
     uint64_t session_ttl_ns;
     uint64_t cluster; /* 0: it knows none */
     uint32_t era;
+    uint32_t shards_behind;       /* these tell the era before it, a bit each */
     uint64_t configuration_index; /* as hellos are answered; committed up to here: */
     uint64_t commit_index;
     const struct wire_members *members; /* what questions for them are answered with; NULL: not */

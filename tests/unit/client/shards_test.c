@@ -297,6 +297,32 @@ static void test_shards_keep_the_number_that_was_told_first(void **state)
     scene_close(&scene);
 }
 
+/* One of them has not heard that the cluster was put together anew. */
+static void test_shard_of_an_earlier_era_counts_for_nothing(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct ending ending = {0};
+    scene_open(&scene, 2);
+    scene.fake.era = 1;
+    scene.fake.shards_behind = 2;
+    scene_begin(&scene);
+    set_whole(&scene, 0);
+    struct plx_op op = set_op(scene.keys[1], "value", &ending);
+    op.call.timeout_ns = 100 * MILLIS;
+    assert_int_equal(plx_submit(scene.client, &op), PLX_OK);
+    while (ending.count == 0) {
+        plx_poll(scene.client, MILLIS);
+        if (fake_try(&scene.fake))
+            assert_int_not_equal(scene.fake.type, WIRE_WRITE);
+    }
+    assert_int_equal(ending.response.outcome, PLX_TIMEOUT);
+    assert_true(fake_statistics(scene.client).strangers > 0);
+    scene.fake.shards_behind = 0;
+    set_whole(&scene, 1);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_shards_cancel_what_is_pending_in_them),
         cmocka_unit_test(test_shards_get_their_sessions_back_at_the_end),
         cmocka_unit_test(test_shards_keep_the_number_that_was_told_first),
+        cmocka_unit_test(test_shard_of_an_earlier_era_counts_for_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
