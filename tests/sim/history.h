@@ -159,7 +159,7 @@ void history_lose(struct history *history, const struct history_loss *loss);
  * once, and then of each life of a node in the new era. */
 void history_rescued(struct history *history, const uint64_t *kept_index, uint64_t now_ns);
 void history_set_era(struct history *history, uint32_t shard, uint64_t incarnation, uint32_t era);
-/* Since a rescue: a life tells its era of a shard, and its cluster. Until then no client knows of which it is. */
+/* Since a rescue: a life tells its era of a shard, and its cluster. No client knows them before. */
 void history_name(struct history *history, const struct history_naming *naming);
 
 /* The history as the era before a rescue saw it, or the one after it. history_deinit_view. */

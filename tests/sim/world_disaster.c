@@ -405,8 +405,8 @@ static void note_era(struct world *world, const struct sim_node *node, uint32_t 
     history_set_era(&world->history, shard, node->incarnation, era);
 }
 
-/* A shard tells its era once a configuration is committed, and shard 0 the cluster: a client listens
- * to the one only beside the other. */
+/* A shard tells its era once a configuration is committed, and shard 0 the cluster: a client needs
+ * both. */
 static void look_for_name(struct world *world, struct sim_node *node, uint32_t shard)
 {
     uint64_t index;
@@ -435,7 +435,8 @@ static uint32_t era_of_leader(const struct world *world, const struct sim_node *
 
 /* The nodes of the era before may take a new storage in, until they hear that their era is over. A
  * log with a configuration of the new era is of that era, also where a later record names the
- * storage. One with a configuration of the era before may be catching up: it is of its leader's era. */
+ * storage. One with a configuration of the era before may be catching up: it is of its
+ * leader's era. */
 void disaster_follow(struct world *world, struct sim_node *node, uint32_t shard)
 {
     struct watched_node *watched = &world->overseers[shard].nodes[node->number];
