@@ -22,8 +22,10 @@ bool cluster_is_host(uint64_t ours, uint64_t theirs, bool hears_nobody)
 void cluster_membership_follow(struct cluster_membership *membership,
                                struct cluster_identity configuration, bool is_named)
 {
+    const struct cluster_identity *heard = &membership->heard;
+    bool is_past = heard->cluster == configuration.cluster && heard->era > configuration.era;
     membership->configuration = configuration;
-    membership->is_named = membership->is_named || is_named;
+    membership->is_named = membership->is_named || (is_named && !is_past);
 }
 
 struct cluster_identity cluster_membership_told(const struct cluster_membership *membership)

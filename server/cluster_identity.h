@@ -35,7 +35,9 @@ enum cluster_fit cluster_fit_of(struct cluster_identity ours, struct cluster_ide
 /*
  * What a storage belongs to. One that catches up has records of eras that were over before it was
  * made, with the configurations of these. So only a configuration that names the storage says of
- * which era it is. Until there is one, it takes part in the latest era that it hears of.
+ * which era it is. Until there is one, it takes part in the latest era that it hears of. A
+ * configuration of an earlier era than that may name it, too: it was to be taken in when that era
+ * ended, and has come with the records of its leader.
  */
 struct cluster_membership {
     struct cluster_identity configuration; /* of the one in force */

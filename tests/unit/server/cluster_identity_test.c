@@ -72,6 +72,22 @@ static void test_a_storage_that_catches_up_is_of_the_era_of_its_leader(void **st
                      CLUSTER_LATER_ERA);
 }
 
+/* It was being taken in when the era before ended, and is added anew. */
+static void test_a_storage_that_the_era_before_had_named_is_of_the_era_of_its_leader(void **state)
+{
+    (void)state;
+    const struct cluster_identity before = {.cluster = 7, .era = 0};
+    const struct cluster_identity now = {.cluster = 7, .era = 1};
+    struct cluster_membership ours = {0};
+    assert_int_equal(cluster_membership_hear(&ours, now), CLUSTER_FITS);
+    cluster_membership_follow(&ours, before, true);
+    assert_int_equal(cluster_membership_hear(&ours, now), CLUSTER_FITS);
+    assert_int_equal(cluster_membership_hear(&ours, before), CLUSTER_EARLIER_ERA);
+    assert_int_equal(cluster_membership_told(&ours).cluster, 0);
+    cluster_membership_follow(&ours, now, true);
+    assert_int_equal(cluster_membership_told(&ours).era, 1);
+}
+
 /* It restarts in between, and knows no more than its log. */
 static void test_a_storage_that_was_behind_is_of_a_later_era_than_its_log(void **state)
 {
@@ -105,6 +121,7 @@ int main(void)
         cmocka_unit_test(test_era_is_compared),
         cmocka_unit_test(test_who_knows_no_cluster_is_not_compared),
         cmocka_unit_test(test_a_storage_that_catches_up_is_of_the_era_of_its_leader),
+        cmocka_unit_test(test_a_storage_that_the_era_before_had_named_is_of_the_era_of_its_leader),
         cmocka_unit_test(test_a_storage_that_was_behind_is_of_a_later_era_than_its_log),
         cmocka_unit_test(test_a_member_of_an_era_that_is_over_stays_out),
         cmocka_unit_test(test_a_node_that_is_behind_hears_of_the_newest_members),
