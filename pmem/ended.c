@@ -37,7 +37,7 @@ enum log_end_reason ended_reason(const uint8_t *data, uint32_t seed)
 
 void log_end(struct log *log, enum log_end_reason reason)
 {
-    medium_write_word(log->medium, LOG_ENDED_OFFSET, ended_encode(log->seed, reason));
+    log_head_write_word(log, LOG_ENDED_OFFSET, ended_encode(log->seed, reason));
 }
 
 /* A file that cannot be read, or is of somebody else, is left to log_open. */

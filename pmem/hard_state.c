@@ -72,8 +72,8 @@ bool hard_state_birth_is_empty(const struct log *log, uint32_t place)
 
 static void birth_write(struct log *log, uint32_t place, uint64_t birth, uint32_t sequence)
 {
-    medium_write_word(log->medium, birth_offset(place), birth);
-    medium_write_word(log->medium, birth_offset(place) + 8,
+    log_head_write_word(log, birth_offset(place), birth);
+    log_head_write_word(log, birth_offset(place) + 8,
                       birth_check(log, place, birth, sequence));
 }
 
@@ -145,7 +145,7 @@ void hard_state_store(struct log *log)
 {
     uint64_t word = slot_encode(log->seed, log->term, log->vote_place);
     for (uint32_t slot = 0; slot < LOG_SLOTS; slot++)
-        medium_write_word(log->medium, slot_offset(slot), word);
+        log_head_write_word(log, slot_offset(slot), word);
 }
 
 bool hard_state_slot_load(const struct log *log, uint32_t slot, uint64_t *ret_term,
@@ -208,14 +208,14 @@ static uint64_t hint_encode(const struct log *log, uint32_t unit)
 void commit_hint_store(struct log *log, uint64_t commit_index)
 {
     CHECK(commit_index >= log->first_index && commit_index <= log->last_index);
-    medium_write_word(log->medium, LOG_HINT_OFFSET,
+    log_head_write_word(log, LOG_HINT_OFFSET,
                       hint_encode(log, *log_unit_at(log, commit_index)));
 }
 
 void settled_mark_store(struct log *log)
 {
     CHECK(log->last_index >= log->first_index);
-    medium_write_word(log->medium, LOG_SETTLED_OFFSET,
+    log_head_write_word(log, LOG_SETTLED_OFFSET,
                       hint_encode(log, *log_unit_at(log, log->last_index)));
 }
 
@@ -248,7 +248,7 @@ static uint64_t begin_mark_encode(const struct log *log)
 
 void begin_mark_store(struct log *log, bool is_settled)
 {
-    medium_write_word(log->medium, LOG_BEGIN_OFFSET, is_settled ? begin_mark_encode(log) : 0);
+    log_head_write_word(log, LOG_BEGIN_OFFSET, is_settled ? begin_mark_encode(log) : 0);
 }
 
 bool begin_mark_is_settled(const struct log *log)

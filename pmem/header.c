@@ -106,7 +106,7 @@ void log_header_raise(struct log *log, uint32_t format)
     le32_store(header + HEADER_CRC, crc32c_around(header, sizeof(header), HEADER_CRC));
     for (size_t at = 0; at <= LOG_HEADER_COPY_OFFSET; at += LOG_HEADER_COPY_OFFSET) {
         if (header_is_whole(log->data + at))
-            medium_write_word(log->medium, at + HEADER_VERSION, le64_load(header + HEADER_VERSION));
+            log_head_write_word(log, at + HEADER_VERSION, le64_load(header + HEADER_VERSION));
     }
 }
 

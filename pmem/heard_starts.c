@@ -30,9 +30,9 @@ static uint64_t place_check(const struct log *log, const struct log_heard *heard
 static void place_write(struct log *log, uint32_t place)
 {
     const struct log_heard *heard = &log->heard[place];
-    medium_write_word(log->medium, place_offset(place), heard->birth);
-    medium_write_word(log->medium, place_offset(place) + 8, heard->start);
-    medium_write_word(log->medium, place_offset(place) + 16, place_check(log, heard));
+    log_head_write_word(log, place_offset(place), heard->birth);
+    log_head_write_word(log, place_offset(place) + 8, heard->start);
+    log_head_write_word(log, place_offset(place) + 16, place_check(log, heard));
 }
 
 static uint32_t place_of(const struct log *log, uint64_t birth)

@@ -163,6 +163,48 @@ bool log_is_whole(const struct log *log, uint64_t index)
     return record_load(log, offset, &view) && view.record.index == index;
 }
 
+/* Up to the next record of the segment, or the end of the segment. What the record itself says of
+ * its size may have rotted. */
+static size_t extent_end(const struct log *log, uint64_t index)
+{
+    size_t offset = log_unit_offset(*log_unit_at(log, index));
+    size_t end = log_slot_offset(log, log_slot_at(log, offset) + 1);
+    if (index == log->last_index)
+        return log->append_offset > offset && log->append_offset < end ? log->append_offset : end;
+    size_t next = log_unit_offset(*log_unit_at(log, index + 1));
+    return next > offset && next < end ? next : end;
+}
+
+bool log_is_intact(const struct log *log, uint64_t index, size_t *ret_size_bytes)
+{
+    struct record_view view;
+    CHECK(index >= log->first_index && index <= log->last_index);
+    size_t offset = log_unit_offset(*log_unit_at(log, index));
+    bool is_intact = record_load(log, offset, &view) && view.record.index == index;
+    *ret_size_bytes = is_intact ? view.room_bytes : extent_end(log, index) - offset;
+    return is_intact;
+}
+
+uint64_t log_durable_index(const struct log *log)
+{
+    return log->durable_index;
+}
+
+struct log_piece log_piece_at(const struct log *log, uint64_t index, size_t size_bytes_max)
+{
+    CHECK(index >= log->first_index && index <= log->last_index);
+    size_t offset = log_unit_offset(*log_unit_at(log, index));
+    size_t segment_end = log_slot_offset(log, log_slot_at(log, offset) + 1);
+    size_t begin = offset / 4096 * 4096;
+    size_t end = begin + size_bytes_max / 4096 * 4096;
+    size_t least = (extent_end(log, index) + 4095) / 4096 * 4096;
+    if (end > segment_end)
+        end = segment_end / 4096 * 4096;
+    if (end < least)
+        end = least;
+    return (struct log_piece){.offset = begin, .size_bytes = end - begin};
+}
+
 size_t log_offset_of(const struct log *log, uint64_t index)
 {
     CHECK(index >= log->first_index && index <= log->last_index);
@@ -198,7 +240,7 @@ void log_write_hard_state(struct log *log, uint64_t term, uint64_t vote)
 enum error log_probe(struct log *log)
 {
     uint64_t word = le64_load(log->data + LOG_HINT_OFFSET);
-    medium_write_word(log->medium, LOG_HINT_OFFSET, word);
+    log_head_write_word(log, LOG_HINT_OFFSET, word);
     return medium_persist_wait(log->medium);
 }
 

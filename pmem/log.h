@@ -262,6 +262,29 @@ void log_read(const struct log *log, uint64_t index, struct log_record *ret_reco
 /* Whether the record is on the medium as it was written; false: it has rotted, or cannot be read.
  * first .. last (CHECK). For whoever acts on a record that may have lain there for long. */
 bool log_is_whole(const struct log *log, uint64_t index);
+/*
+ * For whoever looks for rot in what nobody reads (server/replica_scrub.c).
+ *
+ * log_is_intact compares a record with its checksum, however long it has lain there: first .. last
+ * (CHECK). *ret_size_bytes: what it takes in the file; of one that is not intact as far as it is
+ * known. The records up to log_durable_index have come to the medium.
+ */
+bool log_is_intact(const struct log *log, uint64_t index, size_t *ret_size_bytes);
+uint64_t log_durable_index(const struct log *log);
+/* The part of the file that record `index` lies in, and what follows it in its segment up to
+ * `size_bytes_max`: whole pages. */
+struct log_piece {
+    size_t offset;
+    size_t size_bytes;
+};
+struct log_piece log_piece_at(const struct log *log, uint64_t index, size_t size_bytes_max);
+/* Bytes before the records. */
+size_t log_head_bytes(const struct log *log);
+/* Whether they are what was written; *ret_offset: the first that is not. */
+bool log_head_is_whole(const struct log *log, size_t *ret_offset);
+/* Writes the page with this offset again, as it should be; durable with the next persist. */
+void log_head_mend(struct log *log, size_t offset);
+
 /* Place of a record in the file: for messages. first .. last (CHECK). */
 size_t log_offset_of(const struct log *log, uint64_t index);
 uint32_t log_payload_size_bytes(const struct log *log, uint64_t index);

@@ -28,6 +28,7 @@
 #define LOG_RECORDS_OFFSET      8192u /* of a log of one segment; else the table lies here */
 #define LOG_TABLE_SIZE_BYTES    4096u
 #define LOG_TABLE_COPY_OFFSET   2048u /* of the second copy, from the table's begin */
+#define LOG_HEAD_BYTES_MAX      (LOG_RECORDS_OFFSET + LOG_TABLE_SIZE_BYTES)
 
 static_assert(LOG_HEARD_OFFSET + LOG_HEARD_PLACES * LOG_HEARD_PLACE_BYTES <= LOG_STATE_OFFSET,
               "the starts that were heard of lie behind the second copy of the header");
@@ -111,6 +112,7 @@ struct log {
     const uint8_t *data;
     uint32_t seed; /* of every checksum in the file: identity */
     bool is_suspect;
+    uint8_t *head;         /* log_head.c: what lies before the record area */
     size_t records_offset; /* of the record area */
     size_t end_offset;     /* of the record area */
     size_t append_offset;  /* behind the last byte that is not zero, aligned */
@@ -233,6 +235,12 @@ bool segments_can_advance(const struct log *log, uint32_t steps);
 bool segments_is_begin(const struct log *log, uint64_t index);
 /* Goes on in the next segment, which is ready (CHECK). */
 void segments_advance(struct log *log);
+
+/* log_head.c: stores before the record area, to the medium and the copy of it. */
+void log_head_write(struct log *log, size_t offset, const void *data, size_t size_bytes);
+void log_head_write_word(struct log *log, size_t offset, uint64_t word);
+/* What the medium has there now is what it should have. */
+void log_head_note(struct log *log);
 
 /* wipe.c: stores zeros. */
 void log_zero(struct log *log, size_t from, size_t to);

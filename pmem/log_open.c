@@ -9,7 +9,8 @@
 
 size_t log_arena_bytes(size_t file_size_bytes)
 {
-    return sizeof(struct log) + (file_size_bytes / RECORD_ALIGN_BYTES + 1) * sizeof(uint32_t) + 128;
+    return sizeof(struct log) + (file_size_bytes / RECORD_ALIGN_BYTES + 1) * sizeof(uint32_t) +
+           LOG_HEAD_BYTES_MAX + 192;
 }
 
 size_t log_segment_size_bytes(size_t file_size_bytes)
@@ -404,6 +405,7 @@ enum error log_open(const struct log_options *options, struct arena *arena, stru
     }
     struct log *log = arena_take(arena, sizeof(*log), 64);
     found.units = arena_take(arena, (found.units_max + 1) * sizeof(uint32_t), 64);
+    found.head = arena_take(arena, LOG_HEAD_BYTES_MAX, 64);
     *log = found;
     heard_load(log);
     if (header.state == LOG_HEADER_FRESH)
@@ -421,6 +423,7 @@ enum error log_open(const struct log_options *options, struct arena *arena, stru
         medium_close(log->medium);
         return error;
     }
+    log_head_note(log);
     *ret_log = log;
     return OK;
 }

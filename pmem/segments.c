@@ -73,7 +73,7 @@ static void word_store(struct log *log, uint32_t slot)
     if (segment->state != LOG_SEGMENT_DIRTY)
         word = word_encode(log, slot, segment->sequence);
     for (uint32_t copy = 0; copy < 2; copy++)
-        medium_write_word(log->medium, segments_word_offset(slot, copy), word);
+        log_head_write_word(log, segments_word_offset(slot, copy), word);
 }
 
 void segments_count(struct log *log)

@@ -49,10 +49,10 @@ void starts_note(struct log *log, uint64_t random)
     if (word != count_encode(log, count))
         count = 0;
     memcpy(words, log->data + LOG_STARTS_OFFSET, sizeof(words)); /* may be in a cache only */
-    medium_write(log->medium, LOG_STARTS_OFFSET, words, sizeof(words));
+    log_head_write(log, LOG_STARTS_OFFSET, words, sizeof(words));
     log->start = number_of(random, count);
-    medium_write_word(log->medium, start_offset(count), log->start);
-    medium_write_word(log->medium, LOG_STARTS_COUNT_OFFSET, count_encode(log, count + 1));
+    log_head_write_word(log, start_offset(count), log->start);
+    log_head_write_word(log, LOG_STARTS_COUNT_OFFSET, count_encode(log, count + 1));
 }
 
 uint64_t log_start(const struct log *log)

@@ -39,8 +39,8 @@ static void wipe_begin(struct log *log)
     wipe->offset = LOG_RECORDS_OFFSET + RECORD_ALIGN_BYTES;
     log_truncate(log, 1);
     medium_write_word(log->medium, LOG_RECORDS_OFFSET, 0);
-    medium_write_word(log->medium, LOG_HINT_OFFSET, 0);
-    medium_write_word(log->medium, LOG_SETTLED_OFFSET, 0);
+    log_head_write_word(log, LOG_HINT_OFFSET, 0);
+    log_head_write_word(log, LOG_SETTLED_OFFSET, 0);
     wipe->ticket = medium_persist(log->medium);
     wipe->phase = LOG_WIPE_REST;
 }
