@@ -73,8 +73,7 @@ bool hard_state_birth_is_empty(const struct log *log, uint32_t place)
 static void birth_write(struct log *log, uint32_t place, uint64_t birth, uint32_t sequence)
 {
     log_head_write_word(log, birth_offset(place), birth);
-    log_head_write_word(log, birth_offset(place) + 8,
-                      birth_check(log, place, birth, sequence));
+    log_head_write_word(log, birth_offset(place) + 8, birth_check(log, place, birth, sequence));
 }
 
 /* Where the last entry was put, and the entry that the vote names. */
@@ -208,15 +207,14 @@ static uint64_t hint_encode(const struct log *log, uint32_t unit)
 void commit_hint_store(struct log *log, uint64_t commit_index)
 {
     CHECK(commit_index >= log->first_index && commit_index <= log->last_index);
-    log_head_write_word(log, LOG_HINT_OFFSET,
-                      hint_encode(log, *log_unit_at(log, commit_index)));
+    log_head_write_word(log, LOG_HINT_OFFSET, hint_encode(log, *log_unit_at(log, commit_index)));
 }
 
 void settled_mark_store(struct log *log)
 {
     CHECK(log->last_index >= log->first_index);
     log_head_write_word(log, LOG_SETTLED_OFFSET,
-                      hint_encode(log, *log_unit_at(log, log->last_index)));
+                        hint_encode(log, *log_unit_at(log, log->last_index)));
 }
 
 bool settled_mark_is_at(const struct log *log, uint32_t unit)

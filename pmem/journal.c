@@ -46,9 +46,17 @@ static size_t active_room_bytes(const struct journal *journal)
     return room_bytes > kept_bytes ? room_bytes - kept_bytes : 0;
 }
 
+/* Something that has rotted in the active bank is not decided yet. */
+static bool is_hurt(const struct journal *journal)
+{
+    return journal->hurt_index != 0 && journal->forgotten_seq < journal->hurt_seq;
+}
+
 /* What the idle bank would have left for entries after a move of so many bytes; 0: no move now. */
 static size_t move_room_bytes(const struct journal *journal, size_t live_bytes)
 {
+    if (is_hurt(journal))
+        return 0;
     const struct log *idle = journal->banks[1 - journal->active].log;
     size_t needed_bytes = journal_bank_overhead_bytes() + live_bytes;
     size_t size_bytes = log_room_bytes(idle);
@@ -77,9 +85,13 @@ struct walk {
     uint64_t needed; /* the first set behind it that is needed */
 };
 
+/* What has rotted is passed over: it is decided, or there is no move (is_hurt). */
 static struct walk walk_begin(const struct journal *journal)
 {
-    return (struct walk){.index = journal->live_first, .before = journal->forgotten_seq};
+    uint64_t first = journal->live_first;
+    if (first <= journal->hurt_index)
+        first = journal->hurt_index + 1;
+    return (struct walk){.index = first, .before = journal->forgotten_seq};
 }
 
 /* The next entry that is needed; false: there is none. */
@@ -139,6 +151,8 @@ static void move(struct journal *journal)
         journal->live_bytes += journal_entry_room_bytes(payload.size_bytes);
     }
     CHECK(journal_bank_append_ready(to, journal->last_seq) == OK);
+    journal->mended_count += journal->hurt_index != 0;
+    journal->hurt_index = 0;
     journal->active = 1 - journal->active;
     journal->idle_state = JOURNAL_IDLE_KEPT;
     journal->live_first = 2;
@@ -160,9 +174,31 @@ static bool move_makes_room(const struct journal *journal, size_t room_bytes)
     return room_bytes <= move_room_bytes(journal, journal->live_bytes);
 }
 
+/* True: a move has left behind what had rotted. */
+static bool has_left_rot(struct journal *journal)
+{
+    if (journal->hurt_index == 0 || is_hurt(journal) || journal->idle_state != JOURNAL_IDLE_EMPTY ||
+        journal->walked_seq == journal->forgotten_seq)
+        return false;
+    journal->walked_seq = journal->forgotten_seq;
+    if (move_room_bytes(journal, needed_bytes(journal)) == 0)
+        return false;
+    move(journal);
+    return true;
+}
+
+void journal_note_rot(struct journal *journal)
+{
+    journal->hurt_index = log_last_index(active_of(journal)->log);
+    journal->hurt_seq = journal->last_seq;
+    journal->walked_seq = UINT64_MAX;
+}
+
 void journal_make_room(struct journal *journal)
 {
     size_t wanted_bytes = journal->wanted_bytes;
+    if (has_left_rot(journal))
+        return;
     journal->wanted_bytes = 0;
     if (wanted_bytes == 0) {
         /* Ahead of time, so that hardly any append has to wait; the walk is for need alone. */
@@ -208,6 +244,12 @@ enum error journal_append(struct journal *journal, uint64_t seq, struct span pay
     return OK;
 }
 
+/* The size of a record that has rotted may say anything. */
+static void live_bytes_less(struct journal *journal, size_t room_bytes)
+{
+    journal->live_bytes -= room_bytes < journal->live_bytes ? room_bytes : journal->live_bytes;
+}
+
 void journal_forget(struct journal *journal, uint64_t seq)
 {
     const struct journal_bank *active = active_of(journal);
@@ -224,7 +266,7 @@ void journal_forget(struct journal *journal, uint64_t seq)
         if (journal_bank_read(active, journal->live_first, &found, &payload)) {
             if (found > seq)
                 return;
-            journal->live_bytes -= journal_entry_room_bytes(payload.size_bytes);
+            live_bytes_less(journal, journal_entry_room_bytes(payload.size_bytes));
         }
         journal->live_first++;
     }
@@ -337,11 +379,49 @@ enum error journal_persisted(struct journal *journal, uint64_t *ret_seq)
         return ERR_SYNC;
     if (index >= active_of(journal)->ready_index) {
         uint64_t seq = journal_bank_seq_at(active_of(journal), index);
-        if (seq > journal->durable_seq)
+        if (seq > journal->durable_seq && seq <= journal->last_seq) /* else it has rotted */
             journal->durable_seq = seq;
     }
     *ret_seq = journal->durable_seq;
     return OK;
+}
+
+const struct log *journal_bank_log(const struct journal *journal, uint32_t bank)
+{
+    CHECK(bank < JOURNAL_BANKS);
+    return journal->banks[bank].log;
+}
+
+uint64_t journal_bank_generation(const struct journal *journal, uint32_t bank)
+{
+    CHECK(bank < JOURNAL_BANKS);
+    return journal->banks[bank].generation;
+}
+
+struct medium *journal_bank_medium(const struct journal *journal, uint32_t bank)
+{
+    CHECK(bank < JOURNAL_BANKS);
+    return log_medium(journal->banks[bank].log);
+}
+
+uint64_t journal_scrub_last(const struct journal *journal, uint32_t bank)
+{
+    return bank == journal->active ? log_durable_index(journal->banks[bank].log) : 0;
+}
+
+uint64_t journal_mended_count(const struct journal *journal)
+{
+    return journal->mended_count;
+}
+
+void journal_mend_head(struct journal *journal, uint32_t bank, size_t offset)
+{
+    CHECK(bank < JOURNAL_BANKS);
+    log_head_mend(journal->banks[bank].log, offset);
+    if (bank == journal->active)
+        journal->is_dirty = true;
+    else
+        (void)medium_persist(log_medium(journal->banks[bank].log));
 }
 
 bool journal_is_rotten(const struct journal *journal, uint32_t *ret_bank, uint64_t *ret_index,

@@ -127,6 +127,27 @@ void journal_persist(struct journal *journal);
 /* Highest seq whose entry is durable. ERR_SYNC for ever after a failed sync. */
 MUST_USE enum error journal_persisted(struct journal *journal, uint64_t *ret_seq);
 
+/*
+ * For whoever looks for rot in what nobody reads. The log of a bank; its records up to
+ * journal_scrub_last are those of the active bank that are durable, of the other one none: it is
+ * wiped, or about to be.
+ */
+const struct log *journal_bank_log(const struct journal *journal, uint32_t bank);
+uint64_t journal_scrub_last(const struct journal *journal, uint32_t bank);
+/* Rises when the bank begins anew. */
+uint64_t journal_bank_generation(const struct journal *journal, uint32_t bank);
+struct medium *journal_bank_medium(const struct journal *journal, uint32_t bank);
+/*
+ * A record of the active bank has rotted. What it held is still in memory, so the journal goes on.
+ * Once everything that the bank holds by now is decided (journal_forget), a move leaves it behind;
+ * until then there is no move, for it would lack an entry. A full journal refuses meanwhile.
+ */
+void journal_note_rot(struct journal *journal);
+/* How often a move has left such records behind. */
+uint64_t journal_mended_count(const struct journal *journal);
+/* As log_head_mend, of a bank. */
+void journal_mend_head(struct journal *journal, uint32_t bank, size_t offset);
+
 /* A move met an entry of bank `ret_bank` that is not what was written, at this offset of the file:
  * nothing becomes durable any more. */
 bool journal_is_rotten(const struct journal *journal, uint32_t *ret_bank, uint64_t *ret_index,

@@ -44,8 +44,12 @@ struct journal {
     enum journal_idle_state idle_state;
     uint64_t seal_index; /* of the active bank's second READY, while sealing */
     bool is_dirty;
-    bool is_failed;     /* a sync failed, or an entry has rotted */
-    uint64_t rot_index; /* of that in the active bank; 0: none */
+    bool is_failed;        /* a sync failed, or an entry has rotted */
+    uint64_t rot_index;    /* of that in the active bank; 0: none */
+    uint64_t hurt_index;   /* records of the active bank up to here may have rotted; 0: none */
+    uint64_t hurt_seq;     /* highest seq among them */
+    uint64_t walked_seq;   /* forgotten_seq when a move away from them was last in vain */
+    uint64_t mended_count; /* moves that have left such records behind */
     uint64_t last_seq;
     uint64_t durable_seq;
     uint64_t forgotten_seq;

@@ -165,7 +165,7 @@ bool log_is_whole(const struct log *log, uint64_t index)
 
 /* Up to the next record of the segment, or the end of the segment. What the record itself says of
  * its size may have rotted. */
-static size_t extent_end(const struct log *log, uint64_t index)
+size_t log_extent_end(const struct log *log, uint64_t index)
 {
     size_t offset = log_unit_offset(*log_unit_at(log, index));
     size_t end = log_slot_offset(log, log_slot_at(log, offset) + 1);
@@ -181,7 +181,7 @@ bool log_is_intact(const struct log *log, uint64_t index, size_t *ret_size_bytes
     CHECK(index >= log->first_index && index <= log->last_index);
     size_t offset = log_unit_offset(*log_unit_at(log, index));
     bool is_intact = record_load(log, offset, &view) && view.record.index == index;
-    *ret_size_bytes = is_intact ? view.room_bytes : extent_end(log, index) - offset;
+    *ret_size_bytes = is_intact ? view.room_bytes : log_extent_end(log, index) - offset;
     return is_intact;
 }
 
@@ -197,7 +197,7 @@ struct log_piece log_piece_at(const struct log *log, uint64_t index, size_t size
     size_t segment_end = log_slot_offset(log, log_slot_at(log, offset) + 1);
     size_t begin = offset / 4096 * 4096;
     size_t end = begin + size_bytes_max / 4096 * 4096;
-    size_t least = (extent_end(log, index) + 4095) / 4096 * 4096;
+    size_t least = (log_extent_end(log, index) + 4095) / 4096 * 4096;
     if (end > segment_end)
         end = segment_end / 4096 * 4096;
     if (end < least)

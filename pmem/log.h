@@ -277,6 +277,8 @@ struct log_piece {
     size_t offset;
     size_t size_bytes;
 };
+/* Where a record ends, as far as the records beside it tell: without reading it. */
+size_t log_extent_end(const struct log *log, uint64_t index);
 struct log_piece log_piece_at(const struct log *log, uint64_t index, size_t size_bytes_max);
 /* Bytes before the records. */
 size_t log_head_bytes(const struct log *log);

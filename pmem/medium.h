@@ -121,6 +121,10 @@ bool medium_is_unreadable(const struct medium *medium, size_t *ret_offset);
  */
 MUST_USE enum error medium_map_again(struct medium *medium);
 
+/* Gives a file that was cut off its whole size again: what was cut off is zero then. Nothing to do
+ * where nothing was. Blocks: for an owner that is no lane. ERR_IO, ERR_NO_SPACE. */
+MUST_USE enum error medium_restore_size(struct medium *medium);
+
 /*
  * On PAGE: lets go of the cached copy of all that is durable, so that medium_data shows what the
  * device has. The whole file at once: the kernel keeps what it holds in one piece with bytes that

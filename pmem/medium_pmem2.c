@@ -337,6 +337,15 @@ enum error medium_map_again(struct medium *medium)
     return medium->is_own_mapping && bus_guard_map_again(&medium->guard, medium->fd) ? OK : ERR_IO;
 }
 
+enum error medium_restore_size(struct medium *medium)
+{
+    size_t size_bytes = 0;
+    enum error error = backing_file_size(medium->fd, &size_bytes);
+    if (error != OK || size_bytes >= medium->size_bytes)
+        return error;
+    return backing_file_extend(medium->fd, medium->size_bytes);
+}
+
 /* The kernel keeps pages that are mapped: they are unmapped first. What it keeps all the same (a
  * file system in memory) is read from there. */
 void medium_drop_cache(struct medium *medium)

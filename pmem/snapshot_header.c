@@ -167,6 +167,12 @@ static enum error check_layout(const uint8_t *header, const struct snapshot_file
     return OK;
 }
 
+void snapshot_header_encode(const struct snapshot_file *file, const struct log_identity *identity,
+                            uint8_t ret_header[SNAPSHOT_HEADER_SIZE_BYTES])
+{
+    header_compose(identity, file, ret_header);
+}
+
 void snapshot_header_write(const struct snapshot_file *file, const struct log_identity *identity)
 {
     uint8_t header[SNAPSHOT_HEADER_SIZE_BYTES];

@@ -190,6 +190,8 @@ bool snapshot_worker_step(void *context, bool may_block)
 {
     struct snapshots *snapshots = context;
     const struct snapshot_worker *worker = &snapshots->worker;
+    if (snapshot_scrub_step(snapshots))
+        return true;
     /* A completion record that is on its way cannot be taken back. */
     if (worker->phase != SNAPSHOT_REST && worker->phase != SNAPSHOT_COMPLETING &&
         is_marked(&snapshots->job_abandoned, worker)) {

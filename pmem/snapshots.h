@@ -39,6 +39,8 @@
 
 #define SNAPSHOT_FILES 2u
 
+struct medium;
+
 struct snapshots;
 
 struct snapshots_options {
@@ -140,6 +142,38 @@ const char *snapshots_path_of(const struct snapshots *snapshots, uint64_t genera
  */
 MUST_USE enum error snapshots_read_block(struct snapshots *snapshots, uint64_t generation,
                                          uint32_t number, uint8_t *buffer, struct span *ret_raw);
+
+/*
+ * Looking for rot in what nobody reads: requests to the thread, one at a time (CHECK). They wait for
+ * the device, and the lane does not. snapshots_scrub_fetch reads whole pages of another file ahead,
+ * which must stay open until snapshots_close. snapshots_scrub_head compares header and completion
+ * record of a file, and writes them again where they are not what they should be.
+ * snapshots_scrub_block compares a block of the snapshot in a file (CHECK: it has the block).
+ */
+void snapshots_scrub_fetch(struct snapshots *snapshots, struct medium *medium, size_t offset,
+                           size_t size_bytes);
+void snapshots_scrub_head(struct snapshots *snapshots, uint32_t file);
+void snapshots_scrub_block(struct snapshots *snapshots, uint32_t file, uint32_t number);
+/* A request is under way. */
+bool snapshots_scrub_is_asked(const struct snapshots *snapshots);
+
+/*
+ * ERR_CHECKSUM: what lies there is not what was written; a head was written again. ERR_IO: the
+ * device cannot read the page, a head not even after it was written again. ERR_NOT_YET: the
+ * snapshot has made way for another since, and nothing was found out.
+ */
+struct snapshots_scrubbed {
+    enum error error;
+    uint64_t offset; /* of the page, part or block */
+};
+/* False: the thread has not answered yet. */
+bool snapshots_scrub_poll(struct snapshots *snapshots, struct snapshots_scrubbed *ret_scrubbed);
+
+/* The generation in a file; 0: no snapshot is there, or one that is being written. */
+uint64_t snapshots_generation_of(const struct snapshots *snapshots, uint32_t file,
+                                 uint32_t *ret_block_count);
+/* The snapshot in the file has rotted: it counts as gone, and the next one is written over it. */
+void snapshots_lose(struct snapshots *snapshots, uint32_t file);
 
 /*
  * Begins a snapshot, over the older one or over the one that is rotten: that one is gone from this

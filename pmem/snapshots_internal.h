@@ -76,6 +76,21 @@ struct snapshot_worker {
     uint8_t *block; /* SNAPSHOT_BLOCK_BYTES: what is read back */
 };
 
+/* snapshot_scrub.c */
+enum snapshot_scrub_kind { SNAPSHOT_SCRUB_FETCH, SNAPSHOT_SCRUB_HEAD, SNAPSHOT_SCRUB_BLOCK };
+
+struct snapshot_scrub {
+    enum snapshot_scrub_kind kind;
+    struct medium *medium; /* FETCH: these pages of it */
+    size_t offset;
+    size_t size_bytes;
+    uint32_t file; /* HEAD, BLOCK: of it */
+    uint32_t number;
+    uint64_t job; /* the last one that the lane had begun */
+    struct snapshot_info info;
+    struct snapshots_scrubbed scrubbed; /* the answer */
+};
+
 enum snapshot_lane_phase {
     SNAPSHOT_LANE_IDLE,
     SNAPSHOT_LANE_WRITING,
@@ -86,6 +101,7 @@ enum snapshot_lane_phase {
 
 struct snapshots {
     uint32_t seed; /* of every checksum in both files: identity */
+    struct log_identity identity;
     struct snapshot_file files[SNAPSHOT_FILES];
     struct snapshot_thread *thread;
 
@@ -120,6 +136,13 @@ struct snapshots {
     struct snapshot_info outcome_info;
     alignas(64) _Atomic uint64_t job_finished;
 
+    /* What is to be looked at: the lane's until scrub_asked is `scrub_last`, then the worker's until
+     * scrub_done is. Each pairs a release with the acquire of the other side. */
+    struct snapshot_scrub scrub;
+    uint64_t scrub_last; /* the lane's */
+    alignas(64) _Atomic uint64_t scrub_asked;
+    alignas(64) _Atomic uint64_t scrub_done;
+
     struct snapshot_worker worker; /* the worker's */
 };
 
@@ -144,6 +167,9 @@ MUST_USE enum error snapshot_header_check(struct snapshot_file *file,
                                           const struct snapshots_options *options,
                                           bool *ret_is_fresh, char *note, size_t note_size);
 void snapshot_header_write(const struct snapshot_file *file, const struct log_identity *identity);
+/* One copy of it, as it should be. */
+void snapshot_header_encode(const struct snapshot_file *file, const struct log_identity *identity,
+                            uint8_t ret_header[SNAPSHOT_HEADER_SIZE_BYTES]);
 /* As log_header_raise. */
 void snapshot_header_raise(struct snapshot_file *file, uint32_t format);
 
@@ -171,6 +197,9 @@ bool snapshot_completion_decode(uint32_t seed, const uint8_t *record, uint32_t s
 bool snapshot_worker_step(void *context, bool may_block);
 size_t snapshot_worker_arena_bytes(void);
 void snapshot_worker_init(struct snapshot_worker *worker, struct arena *arena);
+
+/* snapshot_scrub.c: what the lane asks the worker to look at. False: nothing. */
+bool snapshot_scrub_step(struct snapshots *snapshots);
 
 /* snapshots.c: what installing shares with writing. */
 MUST_USE enum error snapshots_begin(struct snapshots *snapshots, const struct snapshot_info *info,

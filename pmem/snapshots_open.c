@@ -246,6 +246,7 @@ enum error snapshots_open(const struct snapshots_options *options, struct arena 
         return error;
     struct snapshots *snapshots = arena_take(arena, sizeof(*snapshots), 64);
     snapshots->seed = log_header_seed(&options->identity);
+    snapshots->identity = options->identity;
     snapshots->here = arena_take(arena, here_bytes(options), 64);
     for (uint32_t i = 0; i < SNAPSHOT_RING_BLOCKS; i++)
         snapshots->ring[i].bytes = arena_take(arena, SNAPSHOT_BLOCK_BYTES, 64);

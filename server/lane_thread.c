@@ -42,8 +42,9 @@ struct lane_thread {
     uint64_t told_failed[SHARDS_MAX];    /* snapshots */
     uint64_t told_installed[SHARDS_MAX];
     bool told_lack[SHARDS_MAX];
-    uint64_t told_damage[SHARDS_MAX]; /* records and blocks */
-    uint64_t told_neighbours;         /* changes */
+    uint64_t told_damage[SHARDS_MAX]; /* places */
+    uint64_t told_mended[SHARDS_MAX];
+    uint64_t told_neighbours; /* changes */
     uint64_t tell_neighbour_ns;
     uint64_t told_set_back[SHARDS_MAX];
     uint64_t told_peer_set_back[SHARDS_MAX];
@@ -108,13 +109,20 @@ static void tell_snapshots(struct lane_thread *thread, uint32_t at, const struct
 static void tell_damage(struct lane_thread *thread, uint32_t at, const struct replica *replica)
 {
     const struct replica_counters *counters = replica_counters(replica);
-    uint64_t count = counters->records_rotten + counters->blocks_rotten;
-    if (count == thread->told_damage[at])
-        return;
+    uint64_t count = counters->records_rotten + counters->blocks_rotten + counters->heads_rotten +
+                     counters->entries_rotten;
+    uint64_t mended =
+        counters->records_mended + counters->blocks_mended + replica_entries_mended(replica);
+    if (count != thread->told_damage[at])
+        tell(thread, &(struct log_event){.kind = LOG_EVENT_DAMAGED,
+                                         .shard = replica_shard(replica),
+                                         .damage = *replica_damage(replica)});
+    if (mended != thread->told_mended[at])
+        tell(thread, &(struct log_event){.kind = LOG_EVENT_MENDED,
+                                         .shard = replica_shard(replica),
+                                         .value = mended});
     thread->told_damage[at] = count;
-    tell(thread, &(struct log_event){.kind = LOG_EVENT_DAMAGED,
-                                     .shard = replica_shard(replica),
-                                     .damage = *replica_damage(replica)});
+    thread->told_mended[at] = mended;
 }
 
 static void tell_lack(struct lane_thread *thread, uint32_t at, const struct replica *replica,

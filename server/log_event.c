@@ -266,11 +266,24 @@ static void write_damage(const struct log_event *event, uint16_t node)
     const struct replica_damage *damage = &event->damage;
     char file[64];
     file_name(event, file, sizeof(file));
+    const char *mended = "new snapshots take its place";
+    if (damage->is_written_again)
+        mended = "it was written again from memory";
+    else if (damage->file == REPLICA_FILE_JOURNAL)
+        mended = "the journal moves away from it once the writes in it are replicated";
     log_event_line("warning",
                    "damaged node=%u shard=%u file=%s offset=%lu number=%lu: what lies there is not "
-                   "what was written; new snapshots take its place. Check the medium",
+                   "what was written; %s. Check the medium",
                    node, event->shard, file, (unsigned long)damage->offset,
-                   (unsigned long)damage->index);
+                   (unsigned long)damage->index, mended);
+}
+
+static void write_mended(const struct log_event *event, uint16_t node)
+{
+    log_event_line("info",
+                   "mended node=%u shard=%u count=%lu: what was found to be damaged has been "
+                   "replaced, and nothing needs it any more",
+                   node, event->shard, (unsigned long)event->value);
 }
 
 static void describe_mac(const uint8_t mac[6], char ret_text[18])
@@ -372,6 +385,9 @@ void log_event_write(const struct log_event *event, uint16_t node)
         return;
     case LOG_EVENT_DAMAGED:
         write_damage(event, node);
+        return;
+    case LOG_EVENT_MENDED:
+        write_mended(event, node);
         return;
     case LOG_EVENT_NEIGHBOUR:
         write_neighbour(event, node);

@@ -27,6 +27,7 @@ enum log_event_kind {
     LOG_EVENT_PENDING,   /* it stops with so many relaxed writes pending */
     LOG_EVENT_MEDIUM_FAILED,      /* the node stops; `damage` */
     LOG_EVENT_DAMAGED,            /* `damage`, and the node goes on */
+    LOG_EVENT_MENDED,             /* value: how often since the start */
     LOG_EVENT_SNAPSHOT_FAILED,    /* one was given up; value: how many since the start */
     LOG_EVENT_SNAPSHOT_INSTALLED, /* one took the place of its log; value: its commit index */
     LOG_EVENT_SET_BACK,           /* of this node's storage; `finding` */

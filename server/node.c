@@ -5,6 +5,7 @@
 #include "dataplane/frame.h"
 #include "pmem/identity.h"
 #include "server/file_sizes.h"
+#include "server/identity_scrub.h"
 #include "server/journal_aside.h"
 #include "server/lane_thread.h"
 #include "server/log_event.h"
@@ -29,6 +30,9 @@
 /* Events written at one call of node_poll, of each lane. */
 #define POLL_EVENTS_MAX 1024
 
+/* Between two looks at an identity. */
+#define IDENTITY_NS (1000 * MS_NS)
+
 struct node {
     struct config config;
     struct node_options options;
@@ -36,6 +40,9 @@ struct node {
     struct arena arena; /* of the threads */
     struct lane_thread *threads[LANES_MAX];
     uint32_t thread_count;
+    char identity_name[NODE_FILE_NAME_BYTES]; /* of the directory; then come those of the shards */
+    struct identity_scrub *identities;        /* NULL: they are not looked at */
+    uint64_t identity_ns;                     /* when the next is due */
     char reason[REASON_MAX];
 };
 
@@ -277,8 +284,57 @@ static void release(struct node *node)
     if (node->frames != NULL)
         dp_frame_port_close(node->frames);
     dp_stop();
+    identity_scrub_close(node->identities);
     arena_deinit(&node->arena);
     free(node);
+}
+
+static void begin_identities(struct node *node)
+{
+    const char *paths[SHARDS_MAX + 1] = {node->identity_name};
+    if (node->config.scrub_bytes == 0)
+        return;
+    snprintf(node->identity_name, sizeof(node->identity_name), "%s/" NODE_IDENTITY_NAME,
+             node->config.directory);
+    for (uint16_t shard = 0; shard < node->config.shard_count; shard++)
+        paths[1 + shard] = node->options.identity_names[shard];
+    node->identities = identity_scrub_open(paths, 1u + node->config.shard_count);
+}
+
+/* They are read at a start only: so that damage is told before. */
+static void look_at_identity(struct node *node)
+{
+    struct identity_finding found;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t now_ns = (uint64_t)now.tv_sec * 1000 * MS_NS + (uint64_t)now.tv_nsec;
+    if (node->identities == NULL || now_ns < node->identity_ns)
+        return;
+    node->identity_ns = now_ns + IDENTITY_NS;
+    identity_scrub_step(node->identities, &found);
+    switch (found.state) {
+    case IDENTITY_WHOLE:
+        return;
+    case IDENTITY_MENDED:
+        log_event_line("warning",
+                       "damaged node=%u file=%s offset=%u: what lies there is not what was "
+                       "written; it was written again from memory. Check the medium",
+                       node->config.id, found.path, found.offset);
+        return;
+    case IDENTITY_GONE:
+        log_event_line("error",
+                       "missing node=%u file=%s: the identity was removed while the node runs, and "
+                       "no start is possible without it. Bring back a copy of it",
+                       node->config.id, found.path);
+        return;
+    case IDENTITY_LOST:
+        log_event_line("error",
+                       "damaged node=%u file=%s offset=%u: what lies there is not what was "
+                       "written, and it cannot be written again: %s. No start is possible without "
+                       "it. Replace the medium while the other nodes run",
+                       node->config.id, found.path, found.offset, strerror(found.reason));
+        return;
+    }
 }
 
 enum node_exit node_start(const struct config *config, const char *program, struct node **ret_node)
@@ -302,12 +358,13 @@ enum node_exit node_start(const struct config *config, const char *program, stru
         return exit;
     }
     tell_start(node);
+    begin_identities(node);
     *ret_node = node;
     return NODE_EXIT_OK;
 }
 
 /* Where this fails, the next start tries again. */
-static void note_formed(const struct node *node, const struct log_event *event)
+static void note_formed(struct node *node, const struct log_event *event)
 {
     char note[256];
     const struct log_identity owner = {.cluster_id = wire_cluster_id(node->config.cluster),
@@ -316,6 +373,8 @@ static void note_formed(const struct node *node, const struct log_event *event)
     if (identity_note_formed(node->options.identity_names[event->shard], &owner, event->value, note,
                              sizeof(note)) != OK)
         log_event_line("error", "%s", note);
+    else if (node->identities != NULL)
+        identity_scrub_keep(node->identities, 1u + event->shard);
 }
 
 bool node_poll(struct node *node)
@@ -330,6 +389,7 @@ bool node_poll(struct node *node)
                 note_formed(node, &event);
         }
     }
+    look_at_identity(node);
     return is_running;
 }
 

@@ -121,6 +121,9 @@ static void fill_replica(const struct config *config, const struct node_start *s
         .size_bytes = snapshots_file_bytes(engine_snapshot_bytes_max(&options->engine)),
     };
     options->snapshot_rate = config->snapshot_rate_bytes;
+    options->scrub_rate = config->scrub_bytes / config->shard_count;
+    if (options->scrub_rate == 0 && config->scrub_bytes != 0)
+        options->scrub_rate = 1;
 }
 
 static struct dp_port_options port_options(const struct config *config, uint16_t lane,

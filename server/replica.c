@@ -230,6 +230,9 @@ uint64_t replica_deadline_ns(const struct replica *replica)
     uint64_t snapshot_ns = replica_snapshot_deadline_ns(replica);
     if (snapshot_ns < other_ns)
         other_ns = snapshot_ns;
+    uint64_t scrub_ns = replica_scrub_deadline_ns(replica);
+    if (scrub_ns < other_ns)
+        other_ns = scrub_ns;
     if (replica->tellings_left > 0 && replica->telling_ns < other_ns)
         other_ns = replica->telling_ns;
     return deadline_ns < other_ns ? deadline_ns : other_ns;

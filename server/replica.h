@@ -45,8 +45,9 @@ struct replica_options {
     struct snapshots_options snapshots; /* `identity` is the log's; size 0: none are kept, so the
                                            log only grows. Needs a log of several segments */
     uint64_t snapshot_rate;             /* bytes a second at which a copy is fetched; not 0 */
-    uint64_t medium_stall_ns;        /* a leader whose persist takes longer than this steps down */
-    uint8_t priority;                /* of this node as a leader: 0 to PRIORITY_MAX */
+    uint64_t scrub_rate;      /* bytes a second at which the files are looked at for rot; 0: not */
+    uint64_t medium_stall_ns; /* a leader whose persist takes longer than this steps down */
+    uint8_t priority;         /* of this node as a leader: 0 to PRIORITY_MAX */
     uint64_t transfer_interval_ns;   /* see server/leadership.h; 0: transfers are not limited */
     struct membership_board *board;  /* of the node; NULL: shard 0 says nothing to the others */
     struct replica_kept kept;        /* found before the start */
@@ -87,6 +88,11 @@ struct replica_counters {
     uint64_t records_rotten;
     uint64_t records_mended;
     uint64_t blocks_rotten;
+    uint64_t blocks_mended;
+    uint64_t heads_rotten; /* written again at once */
+    uint64_t entries_rotten;
+    uint64_t scrub_passes;
+    uint64_t scrub_bytes;
     uint64_t peers_set_back;
     uint64_t snapshot_blocks_tx;
     uint64_t snapshot_blocks_rx;
@@ -148,6 +154,8 @@ bool replica_forms_none(const struct replica *replica);
  * nothing. */
 const struct start_finding *replica_set_back(const struct replica *replica);
 const struct start_finding *replica_peer_set_back(const struct replica *replica);
+/* How often the journal has moved away from entries that had rotted. */
+uint64_t replica_entries_mended(const struct replica *replica);
 /* The last damage that was met, or the sync that failed. */
 const struct replica_damage *replica_damage(const struct replica *replica);
 /* The last peer of another cluster or era that sent something. */

@@ -116,8 +116,7 @@ static bool read_block(struct replica *replica, uint64_t id, uint32_t number)
         return true;
     backup->raw.size_bytes = 0;
     if (!replica_snapshot_find(replica, id, &info) || number >= info.block_count ||
-        snapshots_read_block(replica->snapshot.files, info.generation, number, backup->block,
-                             &backup->raw) != OK) {
+        replica_read_block(replica, &info, number, backup->block, &backup->raw) != OK) {
         backup->raw.size_bytes = 0;
         return false;
     }

@@ -16,6 +16,11 @@ const struct replica_damage *replica_damage(const struct replica *replica)
     return &replica->damage;
 }
 
+uint64_t replica_entries_mended(const struct replica *replica)
+{
+    return replica->journal == NULL ? 0 : journal_mended_count(replica->journal);
+}
+
 void replica_note_rot(struct replica *replica, uint64_t index)
 {
     if (index > replica->rot_index)
@@ -35,6 +40,24 @@ void replica_note_block_rot(struct replica *replica, uint32_t file, uint32_t blo
                                               .is_rotten = true,
                                               .index = block,
                                               .offset = snapshots_block_offset(block)};
+}
+
+void replica_lose_snapshot(struct replica *replica, uint32_t file, uint32_t block)
+{
+    snapshots_lose(replica->snapshot.files, file);
+    replica->snapshot.is_gap = true;
+    replica_note_block_rot(replica, file, block);
+}
+
+enum error replica_read_block(struct replica *replica, const struct snapshot_info *info,
+                              uint32_t number, uint8_t *buffer, struct span *ret_raw)
+{
+    struct snapshots *files = replica->snapshot.files;
+    uint32_t file = snapshots_file_of(files, info->generation);
+    enum error error = snapshots_read_block(files, info->generation, number, buffer, ret_raw);
+    if (error == ERR_CHECKSUM)
+        replica_lose_snapshot(replica, file, number);
+    return error;
 }
 
 bool replica_is_record_whole(struct replica *replica, uint64_t index)
@@ -61,6 +84,8 @@ bool replica_wants_snapshots(const struct replica *replica)
 
 bool replica_is_hurt(struct replica *replica)
 {
+    if (replica->scrub.is_failed)
+        return true;
     if (replica->rot_index == 0)
         return false;
     obstacles_note(&replica->shared->obstacles,
@@ -75,6 +100,7 @@ bool replica_is_hurt(struct replica *replica)
     if (!is_behind_snapshots(replica))
         return false;
     raft_log_dropped(replica->raft, replica->rot_index + 1);
+    replica->scrub.mended_index = replica->rot_index;
     replica->rot_index = 0;
     replica->counters.records_mended++;
     return false;

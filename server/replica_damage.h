@@ -18,8 +18,9 @@ enum replica_file {
 struct replica_damage {
     enum replica_file file;
     uint32_t number;
-    bool is_unreadable; /* the device cannot read the page at `offset` */
-    bool is_rotten;     /* the record or block `index`, at `offset`, is not what was written */
+    bool is_unreadable;    /* the device cannot read the page at `offset` */
+    bool is_written_again; /* and was mended by that */
+    bool is_rotten;        /* the record or block `index`, at `offset`, is not what was written */
     uint64_t index;
     uint64_t offset;
 };

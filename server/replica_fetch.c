@@ -70,8 +70,8 @@ static void receive_ask(struct replica *replica, uint16_t sender,
     for (uint32_t i = 0; i < message->ask.block_count; i++) { /* SNAPSHOT_ASK_BLOCKS_MAX */
         answer.block.number = message->ask.first_block + i;
         if (answer.block.number >= info.block_count ||
-            snapshots_read_block(replica->snapshot.files, info.generation, answer.block.number,
-                                 replica->snapshot.block, &answer.block.bytes) != OK)
+            replica_read_block(replica, &info, answer.block.number, replica->snapshot.block,
+                               &answer.block.bytes) != OK)
             return;
         send_message(replica, to, &answer);
         replica->counters.snapshot_blocks_tx++;

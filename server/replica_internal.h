@@ -10,6 +10,7 @@
 #include "server/members.h"
 #include "server/membership_board.h"
 #include "server/replica.h"
+#include "server/replica_scrub.h"
 #include "server/replica_snapshot.h"
 #include "server/sent_appends.h"
 #include "server/vouch.h"
@@ -128,6 +129,7 @@ struct replica {
     uint64_t configuration_version;       /* that they are of */
     struct replica_snapshot snapshot;
     struct replica_backup backup;
+    struct replica_scrub scrub;
     uint64_t births[IDENTITY_BIRTHS_MAX]; /* that the storages of this node had */
     uint64_t formed;                      /* by the identity: their cluster; 0: none yet */
     uint64_t
@@ -240,6 +242,11 @@ void replica_leave_lead(struct replica *replica);
 bool replica_is_record_whole(struct replica *replica, uint64_t index);
 void replica_note_rot(struct replica *replica, uint64_t index);
 void replica_note_block_rot(struct replica *replica, uint32_t file, uint32_t block);
+/* The snapshot in the file has rotted: it counts as gone, and another one takes its place. */
+void replica_lose_snapshot(struct replica *replica, uint32_t file, uint32_t block);
+/* As snapshots_read_block; a block that has rotted is noted. */
+enum error replica_read_block(struct replica *replica, const struct snapshot_info *info,
+                              uint32_t number, uint8_t *buffer, struct span *ret_raw);
 /* A rotten record is needed until both snapshots are behind it. */
 bool replica_wants_snapshots(const struct replica *replica);
 /* True: the node cannot go on. */

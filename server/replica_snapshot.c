@@ -150,14 +150,17 @@ static bool is_due(const struct replica *replica)
 {
     const struct replica_snapshot *snapshot = &replica->snapshot;
     size_t capacity_bytes = log_capacity_bytes(replica->log);
-    bool is_rotten = replica_wants_snapshots(replica);
+    bool is_rotten = replica_wants_snapshots(replica) || snapshot->is_gap;
     bool is_short = is_rotten || replica_is_short_of_room(replica) ||
                     replica_snapshot_is_short_of_terms(replica);
     if ((snapshot->appended_bytes < capacity_bytes / LOG_PARTS && !is_short &&
          !replica_backup_is_wanted(replica)) ||
         engine_snapshot_is_running(replica->engine) || replica_lacks_capacity(replica))
         return false;
-    if (has_both(replica, is_short && !is_rotten) || replica_snapshot_is_offered(replica))
+    /* What takes the place of something rotten may hold nothing new. */
+    bool is_needed =
+        is_rotten ? engine_applied_index(replica->engine) != 0 : !has_both(replica, is_short);
+    if (!is_needed || replica_snapshot_is_offered(replica))
         return false;
     if (snapshot->failed_ns != 0 &&
         replica->shared->now_ns - snapshot->failed_ns < AFTER_FAILURE_NS)
@@ -286,6 +289,16 @@ bool replica_snapshot_is_loading(const struct replica *replica)
 
 /* ---- the turn ---- */
 
+/* Both files have a good one again. */
+static void gap_close(struct replica *replica)
+{
+    struct snapshot_info older;
+    if (!replica->snapshot.is_gap || !snapshots_older(replica->snapshot.files, &older))
+        return;
+    replica->snapshot.is_gap = false;
+    replica->counters.blocks_mended++;
+}
+
 static void become_good(struct replica *replica, const struct snapshots_progress *progress)
 {
     struct replica_snapshot *snapshot = &replica->snapshot;
@@ -296,6 +309,7 @@ static void become_good(struct replica *replica, const struct snapshots_progress
     }
     snapshot->phase = REPLICA_SNAPSHOT_NONE;
     replica->counters.snapshots_taken++;
+    gap_close(replica);
     log_shorten(replica);
 }
 

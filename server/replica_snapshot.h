@@ -40,6 +40,7 @@ struct replica_snapshot {
     struct snapshots *files; /* NULL: this replica keeps none */
     enum replica_snapshot_phase phase;
     bool is_polled;              /* the files are not idle */
+    bool is_gap;                 /* one has rotted, and no other has taken its place yet */
     uint64_t begun_count;        /* since the start: two of one index are two snapshots */
     uint64_t appended_bytes;     /* to the log since the last one was begun */
     uint64_t served_ns;          /* when a block of one was last asked for; 0: never */

@@ -103,6 +103,15 @@ static void add_kept_counters(struct wire_writer *writer, const struct replica *
     wire_counter_add(writer, "journals_aside_series", kept.series);
 }
 
+/* Since the last pass ended, or the first one began. */
+static uint64_t scrub_age_s(const struct replica *replica)
+{
+    const struct replica_scrub *scrub = &replica->scrub;
+    uint64_t since_ns = scrub->ended_ns != 0 ? scrub->ended_ns : scrub->begun_ns;
+    bool is_off = replica->options.scrub_rate == 0 || since_ns == 0;
+    return is_off ? 0 : (replica->shared->now_ns - since_ns) / UINT64_C(1000000000);
+}
+
 static void add_replica_counters(struct wire_writer *writer, const struct replica *replica)
 {
     const struct replica_counters *counters = &replica->counters;
@@ -134,6 +143,13 @@ static void add_replica_counters(struct wire_writer *writer, const struct replic
     wire_counter_add(writer, "records_rotten", counters->records_rotten);
     wire_counter_add(writer, "records_mended", counters->records_mended);
     wire_counter_add(writer, "blocks_rotten", counters->blocks_rotten);
+    wire_counter_add(writer, "blocks_mended", counters->blocks_mended);
+    wire_counter_add(writer, "entries_rotten", counters->entries_rotten);
+    wire_counter_add(writer, "entries_mended", replica_entries_mended(replica));
+    wire_counter_add(writer, "heads_rotten", counters->heads_rotten);
+    wire_counter_add(writer, "scrub_passes", counters->scrub_passes);
+    wire_counter_add(writer, "scrub_bytes", counters->scrub_bytes);
+    wire_counter_add(writer, "scrub_age_s", scrub_age_s(replica));
     wire_counter_add(writer, "snapshot_blocks_tx", counters->snapshot_blocks_tx);
     wire_counter_add(writer, "snapshot_blocks_rx", counters->snapshot_blocks_rx);
     wire_counter_add(writer, "backup_parts_tx", counters->backup_parts_tx);

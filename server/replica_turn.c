@@ -201,6 +201,7 @@ enum replica_result replica_end_turn(struct replica *replica)
     if (!replica->has_persisted && !replica->has_received)
         note_commit(replica);
     engine_end_turn(replica->engine);
+    replica_scrub_turn(replica);
     if (replica->has_received || replica->has_persisted || has_applied)
         return REPLICA_WORKED;
     return is_quiet(replica) ? REPLICA_ASLEEP : REPLICA_IDLE;
