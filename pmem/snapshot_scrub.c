@@ -24,7 +24,7 @@ bool snapshots_scrub_is_asked(const struct snapshots *snapshots)
            atomic_load_explicit(&snapshots->scrub_done, memory_order_relaxed);
 }
 
-static void ask(struct snapshots *snapshots, const struct snapshot_scrub *scrub)
+static void request_post(struct snapshots *snapshots, const struct snapshot_scrub *scrub)
 {
     CHECK(!snapshots_scrub_is_asked(snapshots));
     snapshots->scrub = *scrub;
@@ -37,27 +37,27 @@ static void ask(struct snapshots *snapshots, const struct snapshot_scrub *scrub)
 void snapshots_scrub_fetch(struct snapshots *snapshots, struct medium *medium, size_t offset,
                            size_t size_bytes)
 {
-    ask(snapshots, &(struct snapshot_scrub){.kind = SNAPSHOT_SCRUB_FETCH,
-                                            .medium = medium,
-                                            .offset = offset,
-                                            .size_bytes = size_bytes});
+    request_post(snapshots, &(struct snapshot_scrub){.kind = SNAPSHOT_SCRUB_FETCH,
+                                                     .medium = medium,
+                                                     .offset = offset,
+                                                     .size_bytes = size_bytes});
 }
 
 void snapshots_scrub_head(struct snapshots *snapshots, uint32_t file)
 {
     CHECK(file < SNAPSHOT_FILES);
-    ask(snapshots, &(struct snapshot_scrub){.kind = SNAPSHOT_SCRUB_HEAD,
-                                            .file = file,
-                                            .info = snapshots->files[file].info});
+    request_post(snapshots, &(struct snapshot_scrub){.kind = SNAPSHOT_SCRUB_HEAD,
+                                                     .file = file,
+                                                     .info = snapshots->files[file].info});
 }
 
 void snapshots_scrub_block(struct snapshots *snapshots, uint32_t file, uint32_t number)
 {
     CHECK(file < SNAPSHOT_FILES && number < snapshots->files[file].info.block_count);
-    ask(snapshots, &(struct snapshot_scrub){.kind = SNAPSHOT_SCRUB_BLOCK,
-                                            .file = file,
-                                            .number = number,
-                                            .info = snapshots->files[file].info});
+    request_post(snapshots, &(struct snapshot_scrub){.kind = SNAPSHOT_SCRUB_BLOCK,
+                                                     .file = file,
+                                                     .number = number,
+                                                     .info = snapshots->files[file].info});
 }
 
 bool snapshots_scrub_poll(struct snapshots *snapshots, struct snapshots_scrubbed *ret_scrubbed)
@@ -186,7 +186,7 @@ static bool is_being_written(const struct snapshots *snapshots, uint32_t file)
 bool snapshot_scrub_step(struct snapshots *snapshots)
 {
     struct snapshot_scrub *scrub = &snapshots->scrub;
-    /* Pairs with the release in ask: the request is there. */
+    /* Pairs with the release in request_post: the request is there. */
     uint64_t asked = atomic_load_explicit(&snapshots->scrub_asked, memory_order_acquire);
     if (asked == atomic_load_explicit(&snapshots->scrub_done, memory_order_relaxed))
         return false;

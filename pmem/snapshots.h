@@ -144,10 +144,10 @@ MUST_USE enum error snapshots_read_block(struct snapshots *snapshots, uint64_t g
                                          uint32_t number, uint8_t *buffer, struct span *ret_raw);
 
 /*
- * Looking for rot in what nobody reads: requests to the thread, one at a time (CHECK). They wait for
- * the device, and the lane does not. snapshots_scrub_fetch reads whole pages of another file ahead,
- * which must stay open until snapshots_close. snapshots_scrub_head compares header and completion
- * record of a file, and writes them again where they are not what they should be.
+ * Looking for rot in what nobody reads: requests to the thread, one at a time (CHECK). They wait
+ * for the device, and the lane does not. snapshots_scrub_fetch reads whole pages of another file
+ * ahead, which must stay open until snapshots_close. snapshots_scrub_head compares header and
+ * completion record of a file, and writes them again where they are not what they should be.
  * snapshots_scrub_block compares a block of the snapshot in a file (CHECK: it has the block).
  */
 void snapshots_scrub_fetch(struct snapshots *snapshots, struct medium *medium, size_t offset,

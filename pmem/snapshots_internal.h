@@ -136,8 +136,8 @@ struct snapshots {
     struct snapshot_info outcome_info;
     alignas(64) _Atomic uint64_t job_finished;
 
-    /* What is to be looked at: the lane's until scrub_asked is `scrub_last`, then the worker's until
-     * scrub_done is. Each pairs a release with the acquire of the other side. */
+    /* What is to be looked at: the lane's until scrub_asked is `scrub_last`, then the worker's
+     * until scrub_done is. Each pairs a release with the acquire of the other side. */
     struct snapshot_scrub scrub;
     uint64_t scrub_last; /* the lane's */
     alignas(64) _Atomic uint64_t scrub_asked;

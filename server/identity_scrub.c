@@ -2,6 +2,7 @@
 #include "server/identity_scrub.h"
 
 #include "base/check.h"
+#include "base/regular_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +37,8 @@ void identity_scrub_keep(struct identity_scrub *scrub, uint32_t number)
 {
     CHECK(number < scrub->count);
     struct kept_file *file = &scrub->files[number];
-    int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+    const char *why;
+    int fd = regular_file_open(file->path, O_RDONLY, &why);
     file->is_kept = fd >= 0 && file_load(fd, file->bytes) == (ssize_t)FILE_BYTES;
     if (fd >= 0)
         close(fd);
@@ -101,7 +103,8 @@ void identity_scrub_step(struct identity_scrub *scrub, struct identity_finding *
     ret_finding->path = file->path;
     if (!file->is_kept)
         return;
-    int fd = open(file->path, O_RDWR | O_CLOEXEC);
+    const char *why;
+    int fd = regular_file_open(file->path, O_RDWR, &why);
     if (fd >= 0) {
         file_look(file, fd, ret_finding);
         close(fd);

@@ -260,8 +260,16 @@ static void write_failure(const struct log_event *event, uint16_t node)
                        node, event->shard, file);
 }
 
+static void write_mended(const struct log_event *event, uint16_t node)
+{
+    log_event_line("info",
+                   "mended node=%u shard=%u count=%lu: what was found to be damaged has been "
+                   "replaced, and nothing needs it any more",
+                   node, event->shard, (unsigned long)event->value);
+}
+
 /* The node goes on. */
-static void write_damage(const struct log_event *event, uint16_t node)
+static void write_found(const struct log_event *event, uint16_t node)
 {
     const struct replica_damage *damage = &event->damage;
     char file[64];
@@ -278,12 +286,14 @@ static void write_damage(const struct log_event *event, uint16_t node)
                    (unsigned long)damage->index, mended);
 }
 
-static void write_mended(const struct log_event *event, uint16_t node)
+static void write_damage(const struct log_event *event, uint16_t node)
 {
-    log_event_line("info",
-                   "mended node=%u shard=%u count=%lu: what was found to be damaged has been "
-                   "replaced, and nothing needs it any more",
-                   node, event->shard, (unsigned long)event->value);
+    if (event->kind == LOG_EVENT_MEDIUM_FAILED)
+        write_failure(event, node);
+    else if (event->kind == LOG_EVENT_MENDED)
+        write_mended(event, node);
+    else
+        write_found(event, node);
 }
 
 static void describe_mac(const uint8_t mac[6], char ret_text[18])
@@ -381,13 +391,9 @@ void log_event_write(const struct log_event *event, uint16_t node)
         write_lack(event, node);
         return;
     case LOG_EVENT_MEDIUM_FAILED:
-        write_failure(event, node);
-        return;
     case LOG_EVENT_DAMAGED:
-        write_damage(event, node);
-        return;
     case LOG_EVENT_MENDED:
-        write_mended(event, node);
+        write_damage(event, node);
         return;
     case LOG_EVENT_NEIGHBOUR:
         write_neighbour(event, node);

@@ -526,10 +526,10 @@ uint64_t medium_persist(struct medium *medium)
 
 bool medium_is_unreadable(const struct medium *medium, size_t *ret_offset)
 {
-    if (medium->file == NULL || !medium->file->is_unreadable)
-        return false;
-    *ret_offset = medium->file->unreadable_offset;
-    return true;
+    bool is_unreadable = medium->file != NULL && medium->file->is_unreadable;
+    if (is_unreadable)
+        *ret_offset = medium->file->unreadable_offset;
+    return is_unreadable;
 }
 
 enum error medium_map_again(struct medium *medium)
@@ -561,18 +561,6 @@ enum error medium_persisted(struct medium *medium, uint64_t *ret_ticket)
 }
 
 /* Waits in no time: whatever the delay, the syncs end now. */
-enum error medium_persist_wait(struct medium *medium)
-{
-    struct sim_file *file = medium->file;
-    if (file == NULL)
-        return ERR_SYNC;
-    (void)medium_persist(medium);
-    while (file->granularity == MEDIUM_PAGE && !file->is_failed &&
-           file->completed < file->requested)
-        sim_file_sync_end(file, &medium->sim->prng, medium->sim->now_ns);
-    return failure_of(medium);
-}
-
 enum error medium_await(struct medium *medium, uint64_t ticket)
 {
     struct sim_file *file = medium->file;
@@ -583,11 +571,15 @@ enum error medium_await(struct medium *medium, uint64_t ticket)
     return failure_of(medium);
 }
 
+enum error medium_persist_wait(struct medium *medium)
+{
+    return medium->file == NULL ? ERR_SYNC : medium_await(medium, medium_persist(medium));
+}
+
 /* Nothing cuts off a simulated file. */
 enum error medium_restore_size(struct medium *medium)
 {
-    (void)medium;
-    return OK;
+    return medium_size_bytes(medium) > 0 ? OK : ERR_IO;
 }
 
 /* Rot is shown at once: nothing is cached. */
@@ -598,7 +590,6 @@ void medium_drop_cache(struct medium *medium)
 
 enum error medium_fetch(struct medium *medium, size_t offset, size_t size_bytes)
 {
-    CHECK(size_bytes <= medium->size_bytes);
-    CHECK(offset <= medium->size_bytes - size_bytes);
+    CHECK(offset <= medium->size_bytes && size_bytes <= medium->size_bytes - offset);
     return OK;
 }

@@ -80,3 +80,16 @@ bool findings_aside(const struct plx_node *node, struct aside *ret_aside)
     *ret_aside = aside;
     return true;
 }
+
+bool findings_damage(const struct plx_node *node, struct damage *ret_damage)
+{
+    struct damage damage = {.age_s = counter_value(node, "scrub_age_s"),
+                            .passes = counter_value(node, "scrub_passes"),
+                            .bytes = counter_value(node, "scrub_bytes")};
+    damage.found = counter_value(node, "records_rotten") + counter_value(node, "blocks_rotten") +
+                   counter_value(node, "entries_rotten") + counter_value(node, "heads_rotten");
+    if (damage.found == 0)
+        return false;
+    *ret_damage = damage;
+    return true;
+}

@@ -31,4 +31,14 @@ struct aside {
 /* False: there are none in the shard that was asked. */
 bool findings_aside(const struct plx_node *node, struct aside *ret_aside);
 
+/* Damage that a node has found in a shard's files since its start. */
+struct damage {
+    uint64_t found;  /* places */
+    uint64_t age_s;  /* since all was last looked at */
+    uint64_t passes; /* that often it was */
+    uint64_t bytes;  /* that were compared */
+};
+/* False: it has found none. */
+bool findings_damage(const struct plx_node *node, struct damage *ret_damage);
+
 #endif

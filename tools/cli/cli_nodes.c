@@ -59,6 +59,25 @@ static void tell_asides(const struct survey *survey)
     }
 }
 
+/* The same. */
+static void tell_damages(const struct survey *survey)
+{
+    for (size_t row = 0; row < survey->count; row++) {
+        const struct plx_node *node = &survey->nodes[row];
+        struct damage found;
+        if (survey->rows[row].outcome != PLX_OK || !findings_damage(node, &found))
+            continue;
+        fprintf(stderr,
+                "pollux: status: node %u shard %u: %" PRIu64
+                " damaged places in its files since its start; all was last looked at %" PRIu64
+                " s ago (%" PRIu64 " times, %" PRIu64
+                " MiB). Its log has the places (event damaged) and what was mended (event mended): "
+                "check the medium\n",
+                node->node, survey->rows[row].shard, found.found, found.age_s, found.passes,
+                found.bytes >> 20);
+    }
+}
+
 /* Every two nodes of a shard. */
 static size_t tell_differences(const struct survey *survey)
 {
@@ -110,6 +129,7 @@ int cli_status(struct plx_client *client, const struct cli_arguments *arguments)
                 "see pollux member list\n",
                 survey->outside);
     tell_asides(survey);
+    tell_damages(survey);
     size_t findings = tell_obstacles(survey) + tell_differences(survey);
     int code = survey_exit_code(survey);
     if (code == 0 && findings > 0)

@@ -159,6 +159,98 @@ static void test_journal_copies_no_entry_that_has_rotted(void **state)
     assert_true(fixture->recovery.is_damaged);
 }
 
+static void fill(struct fixture *fixture, uint64_t *seq)
+{
+    while (*seq < 40)
+        assert_int_equal(journal_append(fixture->journal, ++*seq, span_of("entry", 5)), OK);
+    journal_persist(fixture->journal);
+}
+
+static size_t size_of_first_rotten(const struct journal *journal)
+{
+    const struct log *log = journal_bank_log(journal, 0);
+    size_t size_bytes = 0;
+    for (uint64_t index = 1; index <= journal_scrub_last(journal, 0); index++) {
+        if (!log_is_intact(log, index, &size_bytes))
+            return size_bytes;
+    }
+    return 0;
+}
+
+/* What rots in the bank that is in use is decided some day. Then the journal moves away from it,
+ * and not before, for the move would lack an entry. */
+static void test_journal_moves_away_from_what_has_rotted(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t seq = ENTRIES;
+    uint64_t durable = 0;
+    fixture_open(fixture);
+    fill(fixture, &seq);
+    assert_int_equal(journal_persisted(fixture->journal, &durable), OK);
+    assert_int_equal(size_of_first_rotten(fixture->journal), 0);
+    medium_sim_flip_bit(fixture->sim, BANK_0, RECORD_OFFSET + 20 * 64 + 48, 5); /* of a seq */
+    assert_int_equal(size_of_first_rotten(fixture->journal), 64);
+    journal_note_rot(fixture->journal);
+    uint64_t generation = journal_bank_generation(fixture->journal, 0);
+    for (uint64_t decided = 0; decided <= seq; decided++) {
+        assert_int_equal(journal_mended_count(fixture->journal), 0);
+        assert_int_equal(journal_bank_generation(fixture->journal, 1), 0);
+        journal_make_room(fixture->journal);
+        journal_persist(fixture->journal);
+        journal_forget(fixture->journal, decided);
+    }
+    assert_int_equal(journal_append(fixture->journal, ++seq, span_of("entry", 5)), OK);
+    journal_make_room(fixture->journal);
+    assert_int_equal(journal_mended_count(fixture->journal), 1);
+    assert_int_equal(journal_bank_generation(fixture->journal, 1), generation + 1);
+    while (!journal_is_quiet(fixture->journal)) {
+        assert_int_equal(journal_persisted(fixture->journal, &durable), OK);
+        journal_persist(fixture->journal);
+    }
+    assert_int_equal(durable, seq);
+    journal_close(fixture->journal);
+    fixture_open(fixture);
+    assert_false(fixture->recovery.is_damaged);
+    assert_int_equal(fixture->recovery.entries, 1);
+    assert_int_equal(fixture->recovery.last_seq, seq);
+}
+
+/* Nobody is told that something is durable because a number has rotted. */
+static void test_journal_believes_no_seq_that_it_never_gave(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t seq = ENTRIES;
+    uint64_t durable = 0;
+    fixture_open(fixture);
+    fill(fixture, &seq);
+    medium_sim_flip_bit(fixture->sim, BANK_0, RECORD_OFFSET + (size_t)(seq + 2) * 64 + 52, 5);
+    assert_int_equal(journal_persisted(fixture->journal, &durable), OK);
+    assert_true(durable <= seq);
+}
+
+static void test_journal_writes_the_head_of_a_bank_again(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t offset = 0;
+    fixture_open(fixture);
+    for (uint32_t bank = 0; bank < JOURNAL_BANKS; bank++) {
+        const struct log *log = journal_bank_log(fixture->journal, bank);
+        const char *path = bank == 0 ? BANK_0 : PATH "-1";
+        assert_true(log_head_is_whole(log, &offset));
+        medium_sim_zero_page(fixture->sim, path, 4096);
+        assert_false(log_head_is_whole(log, &offset));
+        assert_in_range(offset, 4096, 8191);
+        journal_mend_head(fixture->journal, bank, offset);
+        assert_true(log_head_is_whole(log, &offset));
+        assert_ptr_equal(journal_bank_medium(fixture->journal, bank),
+                         log_medium((struct log *)log));
+    }
+    journal_persist(fixture->journal);
+    journal_close(fixture->journal);
+    fixture_open(fixture);
+    assert_string_equal(fixture->recovery.note, "");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -169,6 +261,9 @@ int main(void)
         TEST(test_journal_that_cannot_be_read_is_set_aside),
         TEST(test_journal_that_was_cut_off_is_set_aside),
         TEST(test_journal_copies_no_entry_that_has_rotted),
+        TEST(test_journal_moves_away_from_what_has_rotted),
+        TEST(test_journal_believes_no_seq_that_it_never_gave),
+        TEST(test_journal_writes_the_head_of_a_bank_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

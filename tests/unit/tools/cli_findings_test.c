@@ -87,6 +87,28 @@ static void test_findings_tell_journals_that_were_set_aside(void **state)
     assert_false(findings_aside(&node, &found));
 }
 
+static void test_findings_add_up_damage(void **state)
+{
+    (void)state;
+    static struct plx_node node = {.counter_count = 7,
+                                   .counters = {{"records_rotten", 1},
+                                                {"blocks_rotten", 2},
+                                                {"entries_rotten", 4},
+                                                {"heads_rotten", 8},
+                                                {"scrub_age_s", 30},
+                                                {"scrub_passes", 7},
+                                                {"scrub_bytes", 900}}};
+    struct damage found;
+    assert_true(findings_damage(&node, &found));
+    assert_int_equal(found.found, 15);
+    assert_int_equal(found.age_s, 30);
+    assert_int_equal(found.passes, 7);
+    assert_int_equal(found.bytes, 900);
+    for (int i = 0; i < 4; i++)
+        node.counters[i].value = 0;
+    assert_false(findings_damage(&node, &found));
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup(test, setup)
@@ -96,6 +118,7 @@ int main(void)
         T(test_findings_indexes_of_one_node_only_say_nothing),
         T(test_findings_name_obstacles),
         T(test_findings_tell_journals_that_were_set_aside),
+        T(test_findings_add_up_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
