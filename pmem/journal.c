@@ -132,14 +132,15 @@ static void move(struct journal *journal)
     struct journal_bank *from = active_of(journal);
     struct journal_bank *to = idle_of(journal);
     struct walk walk = walk_begin(journal);
-    size_t size_bytes = log_room_bytes(to->log);
+    size_t room_bytes = log_room_bytes(to->log);
     struct span payload;
     uint64_t seq = 0;
 
     journal_bank_begin(to, from->generation + 1, journal->last_seq, from->series);
     journal->live_bytes = 0;
     while (walk_next(journal, &walk, &seq, &payload)) { /* the bank's records */
-        if (!log_is_whole(from->log, walk.index - 1)) {
+        size_t size_bytes;
+        if (!log_is_intact(from->log, walk.index - 1, &size_bytes)) {
             journal->is_failed = true; /* a copy would be taken for good */
             journal->rot_index = walk.index - 1;
             return;
@@ -158,7 +159,7 @@ static void move(struct journal *journal)
     journal->live_first = 2;
     journal->is_dirty = true;
     journal->walked_durable_seq = 0;
-    journal->wiped_part = size_bytes / (log_room_bytes(to->log) + 1) + 1;
+    journal->wiped_part = room_bytes / (log_room_bytes(to->log) + 1) + 1;
 }
 
 /* What is not needed is looked for only after something has become durable since that was last in

@@ -268,6 +268,11 @@ const struct journal *replica_journal(const struct replica *replica)
     return replica->journal;
 }
 
+const struct snapshots *replica_snapshots(const struct replica *replica)
+{
+    return replica->snapshot.files;
+}
+
 const struct replica_counters *replica_counters(const struct replica *replica)
 {
     return &replica->counters;

@@ -139,6 +139,7 @@ void replica_raft_status(const struct replica *replica, struct raft_status *ret_
 struct engine *replica_engine(struct replica *replica);
 struct log *replica_log(struct replica *replica);
 const struct journal *replica_journal(const struct replica *replica); /* NULL: none */
+const struct snapshots *replica_snapshots(const struct replica *replica); /* NULL: none */
 /* By the word of a peer that has committed more than this storage: it is no member any more. */
 bool replica_is_removed(const struct replica *replica);
 const struct replica_counters *replica_counters(const struct replica *replica);

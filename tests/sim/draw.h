@@ -127,6 +127,8 @@
     X(log_bytes)                                                                                   \
     X(segment_bytes)                                                                               \
     X(snapshot_rate)                                                                               \
+    X(scrub_rate) /* 0: nobody looks for damage */                                                 \
+    X(rot_running_chance)                                                                          \
     X(snapshots_held)                                                                              \
     X(lasting_loss_chance)                                                                         \
     X(short_peers_chance)                                                                          \
@@ -183,6 +185,8 @@ void draw_upgrade(struct draw *draw, uint64_t seed);
 void draw_large(struct draw *draw, uint64_t seed);
 /* The sizes of logs, and the rate of copies. */
 void draw_log(struct draw *draw, uint64_t seed);
+/* draw_scrub.c, behind all that say whether anything rots */
+void draw_scrub(struct draw *draw, uint64_t seed);
 /* Whether, and how far, limits change. */
 void draw_limits(struct draw *draw, uint64_t seed);
 /* After overrides: takes back what needs more shards or lanes than there are. */

@@ -58,6 +58,10 @@
     X(fault_journal_rot)                                                                           \
     X(fault_lost_journals)                                                                         \
     X(fault_snapshot_rot)                                                                          \
+    X(fault_rot_running)                                                                           \
+    X(rot_running_found)                                                                           \
+    X(rot_running_mended)                                                                          \
+    X(scrub_passes)                                                                                \
     X(fault_residuals)                                                                             \
     X(datagrams_handed_over)                                                                       \
     X(reads_for_other_lanes)                                                                       \

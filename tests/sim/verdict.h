@@ -46,6 +46,7 @@
     X(ERA, "a client that has seen an era is answered by no earlier one")                          \
     X(RESCUE, "a rescue is refused beside a living majority, and names all that may be lost")      \
     X(PROTOCOL, "an answer to a client contradicts the wire contract")                             \
+    X(SCRUB, "a node finds what rots while it runs, mends it, and tells nothing else")             \
     X(RECOVERY, "a node opens its log after a crash, or refuses for a reason")                     \
     X(LIVENESS_CALLS, "once healed, every blocked call ends")                                      \
     X(LIVENESS_CONVERGENCE, "once healed, all nodes reach one state")                              \

@@ -535,6 +535,7 @@ void world_run(struct world *world)
     world->history.is_settled = is_converged(world);
     phase_last_reads(world);
     states_compare(world);
+    scrub_end(world);
     verdict_trace(&world->verdict, world_now_ns(world));
     witness_tell(&world->witness, &world->history);
     if (!verdict_is_broken(&world->verdict))

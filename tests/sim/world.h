@@ -50,6 +50,9 @@ struct sim_node {
     bool is_gone;    /* will not start again in this run: a file is lost or refused */
     bool is_unlucky; /* one of the minority whose medium may rot or vanish */
     bool is_rotten;  /* bits of its files were flipped since its last start */
+    /* By shard: bits of its files were flipped in this run; */
+    bool is_hurt[SIM_SHARDS_MAX];
+    uint64_t booted_ns; /* its latest start */
     /* By shard: bits of its journal were flipped, or a bank was lost: entries may be missing; */
     bool is_journal_hurt[SIM_SHARDS_MAX];
     /* its log was lost, and its operator lets it begin a new one. */
@@ -128,6 +131,25 @@ struct disaster {
     uint32_t lost;
 };
 
+/* world_scrub.c: what has rotted while its node runs. */
+enum rot_place { ROT_NOWHERE, ROT_HEAD, ROT_RECORD, ROT_BLOCK, ROT_ENTRY };
+struct rotten {
+    enum rot_place place;
+    uint32_t node;
+    uint32_t shard;
+    uint32_t boots; /* of the node */
+    uint32_t file;
+    size_t offset;
+    uint8_t byte;   /* that lies there since */
+    uint64_t index; /* RECORD, ENTRY */
+    size_t record_offset;
+    uint64_t generation;   /* of the snapshot or bank */
+    uint64_t found_before; /* such places, */
+    uint64_t mended_before;
+    uint64_t passes; /* and passes, until then */
+    bool is_found;
+};
+
 struct world {
     uint64_t seed;
     uint64_t cluster_id;
@@ -151,6 +173,7 @@ struct world {
     uint64_t fault_stamp;
     uint64_t quiet_until_ns; /* no fault begins before */
     struct saved_storage saved;
+    struct rotten rotten;
     struct copied_node copied;
     struct disaster disaster;
     bool is_raise_asked;       /* an operator has asked for the next format */
@@ -270,6 +293,16 @@ void upgrade_act(struct world *world, struct sim_node *node);
 void upgrade_look(struct world *world, const struct sim_node *node, uint32_t shard);
 /* If the format was raised, all members have it. */
 bool upgrade_is_even(const struct world *world);
+
+/* ---- world_scrub.c ---- */
+
+/* Something in the files of the shard rots, and the node goes on. False: nothing suitable is
+ * there. */
+bool scrub_rot(struct world *world, struct sim_node *node, uint32_t shard);
+/* After a turn: what the node has found. */
+void scrub_look(struct world *world, struct sim_node *node, uint32_t shard);
+/* At the end of the run. */
+void scrub_end(struct world *world);
 
 /* ---- world_disaster.c ---- */
 

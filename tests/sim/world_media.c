@@ -60,8 +60,22 @@ static size_t journal_rot_offset(struct world *world, const char *path)
     return 8192 + faults_up_to(world, end - 8193);
 }
 
+/* A node whose medium may rot rots while it runs, if its scrubbing is to find that. */
+static bool rots_running(struct world *world)
+{
+    struct sim_node *node = node_any(world);
+    if (world->draw.rot_running_chance == 0 ||
+        !prng_chance(&world->fault_prng, (uint32_t)world->draw.rot_running_chance))
+        return false;
+    for (uint32_t i = 0; i < world->draw.nodes && (!node->is_unlucky || !node->is_running); i++)
+        node = &world->nodes[i];
+    return node->is_unlucky && node->is_running && scrub_rot(world, node, shard_any(world));
+}
+
 void media_rot(struct world *world, struct sim_node *node)
 {
+    if (world->draw.rot_running_chance > 0 && rots_running(world))
+        return;
     uint32_t shard = shard_any(world);
     uint32_t which = file_draw(world);
     const char *file = node_file(world, node->number, shard, which);
@@ -79,6 +93,7 @@ void media_rot(struct world *world, struct sim_node *node)
     }
     snapshot_rot(world, node, shard);
     node->is_rotten = true;
+    node->is_hurt[shard] = true;
     node->is_journal_hurt[shard] |= which > 0;
     world->overseers[shard].nodes[node->number].is_damaged |= which == 0;
 }

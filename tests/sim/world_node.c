@@ -142,6 +142,7 @@ static struct replica_options replica_options_of(struct world *world, const stru
         .journal = {.path = path, .size_bytes = JOURNAL_SIZE_BYTES_MIN},
         .snapshots = {.path = world->overseers[shard].nodes[node->number].snapshot_path},
         .snapshot_rate = draw->snapshot_rate,
+        .scrub_rate = draw->scrub_rate,
         .priority = priority_of(draw, node->as),
         .transfer_interval_ns = draw->transfer_interval_ns,
         .board = &world->nodes[node->number].board,
@@ -372,6 +373,7 @@ void node_boot(struct world *world, uint32_t number)
         return;
     }
     node->is_rotten = false;
+    node->booted_ns = world_now_ns(world);
     world->tally->boots++;
     node_note_down(world, node);
     for (uint32_t shard = 0; shard < world->draw.shards; shard++) {

@@ -162,6 +162,7 @@ static void shards_look(struct world *world, struct sim_node *node, const struct
         drains_look(world, node, shard);
         set_back_look(world, node, shard);
         upgrade_look(world, node, shard);
+        scrub_look(world, node, shard);
         disaster_look(world, node, shard);
     }
 }
