@@ -26,6 +26,7 @@ struct journal_bank {
     uint64_t generation;  /* 0: none, nothing to be read here */
     uint64_t ready_index; /* 0: none */
     bool is_sealed;       /* a second READY is there */
+    bool has_begun;       /* by its hard state; known at the opening */
     uint64_t last_seq;    /* highest that the bank knows of */
     uint64_t series;      /* of the storage that it belongs to */
 };

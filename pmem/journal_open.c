@@ -268,6 +268,8 @@ enum error journal_open(const struct journal_options *options, struct arena *are
     memset(ret_recovery, 0, sizeof(*ret_recovery));
     while (opened < JOURNAL_BANKS && error == OK) {
         error = bank_open(options, opened, arena, &journal->banks[opened], &recoveries[opened]);
+        journal->banks[opened].has_begun =
+            error == OK && recoveries[opened].term >= JOURNAL_BEGUN_TERM;
         if (error == OK)
             opened++;
         else
@@ -309,24 +311,25 @@ static enum error bank_set_aside(const char *path, uint32_t number, const struct
 enum error journal_set_aside(struct journal *journal, const struct journal_options *options,
                              uint64_t writes, char *ret_note, size_t note_size)
 {
-    bool is_wiping[JOURNAL_BANKS];
+    bool is_left[JOURNAL_BANKS];
     uint64_t series[JOURNAL_BANKS] = {0};
     uint64_t other = 0;
     enum error error = OK;
     for (uint32_t i = 0; i < JOURNAL_BANKS; i++) {
-        is_wiping[i] = log_is_wiping(journal->banks[i].log);
+        const struct journal_bank *bank = &journal->banks[i];
+        is_left[i] = log_is_wiping(bank->log) || (bank->has_begun && log_is_blank(bank->log));
         if (is_of_another(&journal->banks[i], options))
             other = series[i] = journal->banks[i].series;
     }
     journal_close(journal);
-    /* What is left of a wipe goes first: alone it would seem to be a journal that has lost all. */
+    /* What a wipe has left goes first: alone it would seem to be a journal that has lost all. */
     for (uint32_t i = 0; i < JOURNAL_BANKS && error == OK; i++) {
-        if (is_wiping[i] && other != 0)
+        if (is_left[i] && other != 0)
             error = bank_set_aside(options->path, i, &(struct aside_name){other, writes}, ret_note,
                                    note_size);
     }
     for (uint32_t i = 0; i < JOURNAL_BANKS && error == OK; i++) {
-        if (!is_wiping[i] && series[i] != 0)
+        if (!is_left[i] && series[i] != 0)
             error = bank_set_aside(options->path, i, &(struct aside_name){series[i], writes},
                                    ret_note, note_size);
     }

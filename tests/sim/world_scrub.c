@@ -54,7 +54,7 @@ static uint64_t mended_count(const struct replica *replica, enum rot_place place
 
 /* ---- rot ---- */
 
-/* Where something rots: the file, the offset, and what it is of. False: nothing suitable is there. */
+/* Where something rots: file, offset, and what it is of. False: nothing suitable is there. */
 static bool choose_record(struct world *world, struct replica *replica, struct rotten *rotten)
 {
     const struct log *log = replica_log(replica);

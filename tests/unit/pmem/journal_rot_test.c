@@ -20,12 +20,14 @@ struct fixture {
     struct arena arena;
     struct journal *journal;
     struct journal_recovery recovery;
+    uint64_t series;
 };
 
 static void fixture_open(struct fixture *fixture)
 {
     const struct journal_options options = {.path = PATH,
                                             .size_bytes = FILE_BYTES,
+                                            .series = fixture->series,
                                             .identity = {.cluster_id = 7, .node = 2, .shard = 1}};
     if (fixture->arena.base != NULL)
         arena_deinit(&fixture->arena);
@@ -40,6 +42,7 @@ static int setup(void **state)
     const struct medium_sim_options options = {.seed = 5, .granularity = MEDIUM_CACHE_LINE};
     fixture->sim = medium_sim_create(&options);
     medium_sim_use(fixture->sim);
+    fixture->series = 5;
     fixture_open(fixture);
     for (uint64_t seq = 1; seq <= ENTRIES; seq++)
         assert_int_equal(journal_append(fixture->journal, seq, span_of("entry", 5)), OK);
@@ -251,6 +254,32 @@ static void test_journal_writes_the_head_of_a_bank_again(void **state)
     assert_string_equal(fixture->recovery.note, "");
 }
 
+/* The bank that says that the journal has begun may be wiped, and the other one is in use. */
+static void test_journal_sets_a_wiped_bank_aside_with_the_other(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct journal_options options = {.path = PATH, .series = 6};
+    char note[384] = "";
+    uint64_t durable = 0;
+    fixture_open(fixture);
+    journal_note_rot(fixture->journal);
+    journal_forget(fixture->journal, ENTRIES);
+    journal_make_room(fixture->journal); /* it moves to the second bank */
+    assert_int_equal(journal_mended_count(fixture->journal), 1);
+    while (!journal_is_quiet(fixture->journal)) {
+        journal_persist(fixture->journal);
+        assert_int_equal(journal_persisted(fixture->journal, &durable), OK);
+    }
+    journal_close(fixture->journal);
+    fixture->series = 6;
+    fixture_open(fixture);
+    assert_int_equal(fixture->recovery.other_series, 5);
+    assert_int_equal(journal_set_aside(fixture->journal, &options, 1, note, sizeof(note)), OK);
+    fixture_open(fixture);
+    assert_false(fixture->recovery.is_damaged);
+    assert_string_equal(fixture->recovery.note, "");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -264,6 +293,7 @@ int main(void)
         TEST(test_journal_moves_away_from_what_has_rotted),
         TEST(test_journal_believes_no_seq_that_it_never_gave),
         TEST(test_journal_writes_the_head_of_a_bank_again),
+        TEST(test_journal_sets_a_wiped_bank_aside_with_the_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
