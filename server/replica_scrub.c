@@ -219,6 +219,11 @@ static size_t records_step(struct replica *replica, const struct log *log, uint6
     uint64_t first = log_first_index(log);
     if (scrub->part == SCRUB_LOG_RECORDS && first <= scrub->mended_index)
         first = scrub->mended_index + 1;
+    /* Else a log that grows faster than it is looked at would keep the pass from the snapshots. */
+    if (scrub->next == 0)
+        scrub->last = last;
+    if (scrub->last < last)
+        last = scrub->last;
     if (scrub->next < first)
         scrub->next = first;
     while (scrub->next <= last && done_bytes < STEP_BYTES) {

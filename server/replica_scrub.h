@@ -32,6 +32,7 @@ struct replica_scrub {
     enum replica_scrub_part part;
     uint32_t number;
     uint64_t next;       /* record or block to be looked at */
+    uint64_t last;       /* record: what is appended meanwhile is left to the next pass */
     uint64_t generation; /* of the snapshot or the bank that is looked at */
     uint64_t due_ns;
     uint64_t begun_ns; /* of this pass */
