@@ -6,8 +6,10 @@
 
 #include <string.h>
 
-#define BIRTH_SALT UINT64_C(0x6269727468)
-#define START_SALT UINT64_C(0x7374617274)
+/* A small store is not read over and over. */
+#define SCRUB_PASS_NS UINT64_C(2000000000)
+#define BIRTH_SALT    UINT64_C(0x6269727468)
+#define START_SALT    UINT64_C(0x7374617274)
 
 /* A whole number of pages, as log_open and journal_open take it. */
 #define FILE_STEP_BYTES UINT64_C(4096)
@@ -121,6 +123,7 @@ static void fill_replica(const struct config *config, const struct node_start *s
         .size_bytes = snapshots_file_bytes(engine_snapshot_bytes_max(&options->engine)),
     };
     options->snapshot_rate = config->snapshot_rate_bytes;
+    options->scrub_pass_ns = SCRUB_PASS_NS;
     options->scrub_rate = config->scrub_bytes / config->shard_count;
     if (options->scrub_rate == 0 && config->scrub_bytes != 0)
         options->scrub_rate = 1;

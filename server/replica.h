@@ -45,6 +45,7 @@ struct replica_options {
     struct snapshots_options snapshots; /* `identity` is the log's; size 0: none are kept, so the
                                            log only grows. Needs a log of several segments */
     uint64_t snapshot_rate;             /* bytes a second at which a copy is fetched; not 0 */
+    uint64_t scrub_pass_ns;   /* from the begin of one look at all of them to the next, at least */
     uint64_t scrub_rate;      /* bytes a second at which the files are looked at for rot; 0: not */
     uint64_t medium_stall_ns; /* a leader whose persist takes longer than this steps down */
     uint8_t priority;         /* of this node as a leader: 0 to PRIORITY_MAX */
@@ -138,7 +139,7 @@ const struct raft *replica_raft(const struct replica *replica);
 void replica_raft_status(const struct replica *replica, struct raft_status *ret_status);
 struct engine *replica_engine(struct replica *replica);
 struct log *replica_log(struct replica *replica);
-const struct journal *replica_journal(const struct replica *replica); /* NULL: none */
+const struct journal *replica_journal(const struct replica *replica);     /* NULL: none */
 const struct snapshots *replica_snapshots(const struct replica *replica); /* NULL: none */
 /* By the word of a peer that has committed more than this storage: it is no member any more. */
 bool replica_is_removed(const struct replica *replica);

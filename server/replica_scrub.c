@@ -9,9 +9,7 @@
 #define AHEAD_BYTES (256u * 1024)
 /* When to look again whether the thread has answered. */
 #define ANSWER_AGAIN_NS UINT64_C(1000000)
-/* A small store is not read over and over. */
-#define PASS_NS_MIN UINT64_C(2000000000)
-#define PAGE_BYTES  4096u
+#define PAGE_BYTES      4096u
 
 static void part_begin(struct replica_scrub *scrub, enum replica_scrub_part part, uint32_t number)
 {
@@ -30,7 +28,7 @@ static void pass_end(struct replica *replica)
     replica->counters.scrub_passes++;
     scrub->ended_ns = now_ns;
     part_begin(scrub, SCRUB_LOG_HEAD, 0);
-    uint64_t next_ns = scrub->begun_ns + PASS_NS_MIN;
+    uint64_t next_ns = scrub->begun_ns + replica->options.scrub_pass_ns;
     scrub->begun_ns = next_ns > now_ns ? next_ns : now_ns;
     scrub->due_ns = scrub->begun_ns;
 }

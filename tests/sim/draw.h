@@ -128,6 +128,7 @@
     X(segment_bytes)                                                                               \
     X(snapshot_rate)                                                                               \
     X(scrub_rate) /* 0: nobody looks for damage */                                                 \
+    X(scrub_pass_ns)                                                                               \
     X(rot_running_chance)                                                                          \
     X(snapshots_held)                                                                              \
     X(lasting_loss_chance)                                                                         \

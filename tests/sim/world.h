@@ -147,6 +147,7 @@ struct rotten {
     uint64_t found_before; /* such places, */
     uint64_t mended_before;
     uint64_t passes; /* and passes, until then */
+    uint64_t at_ns;
     bool is_found;
 };
 

@@ -143,6 +143,7 @@ static struct replica_options replica_options_of(struct world *world, const stru
         .snapshots = {.path = world->overseers[shard].nodes[node->number].snapshot_path},
         .snapshot_rate = draw->snapshot_rate,
         .scrub_rate = draw->scrub_rate,
+        .scrub_pass_ns = draw->scrub_pass_ns,
         .priority = priority_of(draw, node->as),
         .transfer_interval_ns = draw->transfer_interval_ns,
         .board = &world->nodes[node->number].board,

@@ -12,9 +12,9 @@
 #define SNAPSHOT_BLOCKS 8192u
 #define WARM_RECORDS    256u /* that a node takes for whole as long as they are in memory */
 #define CHOICES_MAX     4u
-#define PASSES_TO_FIND  3u /* the one under way, and two from begin to end */
-#define PASSES_TO_MEND  12u
+#define PASSES_TO_FIND  3u                   /* the one under way, and two from begin to end */
 #define PASS_NS         UINT64_C(8000000000) /* of small files, at the higher rates */
+#define MEND_NS         UINT64_C(20000000000)
 #define RATE_OF_PASS    (UINT64_C(1) << 20)
 
 static uint64_t found_count(const struct replica_counters *counters, enum rot_place place)
@@ -169,6 +169,7 @@ bool scrub_rot(struct world *world, struct sim_node *node, uint32_t shard)
     rotten.found_before = found_count(counters, rotten.place);
     rotten.mended_before = mended_count(replica, rotten.place);
     rotten.passes = counters->scrub_passes;
+    rotten.at_ns = world_now_ns(world);
     if (world->rotten.place == ROT_NOWHERE)
         world->rotten = rotten;
     world->tally->fault_rot_running++;
@@ -227,12 +228,10 @@ static void rotten_look(struct world *world, const struct sim_node *node, struct
                       node->number + 1, rotten->shard, rotten->offset, rotten->file,
                       (unsigned long long)passes);
     } else if (rotten->place != ROT_ENTRY && world->draw.snapshots_held == 0 &&
-               passes > PASSES_TO_MEND) {
+               world_now_ns(world) - rotten->at_ns > MEND_NS) {
         verdict_break(&world->verdict, RULE_SCRUB,
-                      "node %u, shard %u: offset %zu of file %u has rotted, and is not mended "
-                      "after %llu passes",
-                      node->number + 1, rotten->shard, rotten->offset, rotten->file,
-                      (unsigned long long)passes);
+                      "node %u, shard %u: offset %zu of file %u has rotted, and is not mended",
+                      node->number + 1, rotten->shard, rotten->offset, rotten->file);
     }
 }
 
