@@ -17,6 +17,16 @@ static inline bool address_is_equal(const struct address *a, const struct addres
     return a->port == b->port && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
 }
 
+/* Whether a node with this address, and with so many ports from it on, would be in the place of the
+ * other one. */
+static inline bool address_is_clash(const struct address *a, const struct address *b,
+                                    uint16_t port_count)
+{
+    int distance = a->port - b->port;
+    return memcmp(a->ip, b->ip, sizeof(a->ip)) == 0 && distance < port_count &&
+           -distance < port_count;
+}
+
 static inline bool address_is_ipv4(const struct address *address)
 {
     static const uint8_t prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

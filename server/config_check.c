@@ -60,14 +60,6 @@ const char *config_contradiction(const struct config *config)
     return capacity_contradiction(config);
 }
 
-static bool is_clash(const struct config *config, const struct config_peer *a,
-                     const struct config_peer *b)
-{
-    int distance = a->address.port - b->address.port;
-    return memcmp(a->address.ip, b->address.ip, sizeof(a->address.ip)) == 0 &&
-           distance < config->shard_count && -distance < config->shard_count;
-}
-
 bool config_has_peers_in_one_place(const struct config *config, char *ret_reason,
                                    size_t reason_size)
 {
@@ -75,7 +67,7 @@ bool config_has_peers_in_one_place(const struct config *config, char *ret_reason
         for (uint32_t j = i + 1; j < config->peer_count; j++) {
             const struct config_peer *a = &config->peers[i];
             const struct config_peer *b = &config->peers[j];
-            if (!is_clash(config, a, b))
+            if (!address_is_clash(&a->address, &b->address, config->shard_count))
                 continue;
             snprintf(ret_reason, reason_size,
                      "[peers] %u and %u have one address, or ports that overlap (%u and %u, for %u "

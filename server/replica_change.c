@@ -65,6 +65,22 @@ static enum wire_status find_node(struct replica *replica, const struct wanted *
     return replica_is_foreign(replica, newcomer) ? WIRE_STATUS_UNSUPPORTED : WIRE_STATUS_OK;
 }
 
+/* Two nodes are never in one place: each would tell where it is, and take the change back. */
+static enum error edit(const struct replica *replica, const struct wire_change *change,
+                       struct wanted *wanted)
+{
+    const struct wanted_change wish = {
+        .action = (enum wanted_action)change->action,
+        .after = change->after,
+        .is_forced = change->is_forced,
+        .format = change->format,
+        .node = {.id = change->node, .is_learner = change->is_learner, .address = change->address}};
+    bool has_address = change->action == WIRE_CHANGE_ADD || change->action == WIRE_CHANGE_UPDATE;
+    if (has_address && wanted_at(wanted, &wish.node, replica->options.engine.shard_count) != NULL)
+        return ERR_ARGUMENT;
+    return wanted_edit(wanted, &wish);
+}
+
 static enum wire_status make_change(struct replica *replica, const struct wire_change *change)
 {
     uint64_t index;
@@ -72,14 +88,7 @@ static enum wire_status make_change(struct replica *replica, const struct wire_c
     wanted_of(raft_configuration_of(replica->raft, &index), &wanted);
     uint32_t number = wanted.number;
     bool is_there = wanted_find(&wanted, change->node) != NULL;
-    enum error error =
-        wanted_edit(&wanted, &(struct wanted_change){.action = (enum wanted_action)change->action,
-                                                     .after = change->after,
-                                                     .is_forced = change->is_forced,
-                                                     .format = change->format,
-                                                     .node = {.id = change->node,
-                                                              .is_learner = change->is_learner,
-                                                              .address = change->address}});
+    enum error error = edit(replica, change, &wanted);
     if (error != OK)
         return edit_status(error);
     if (wanted.number == number)

@@ -44,6 +44,18 @@ const struct wanted_node *wanted_find(const struct wanted *wanted, uint16_t id)
     return NULL;
 }
 
+const struct wanted_node *wanted_at(const struct wanted *wanted, const struct wanted_node *node,
+                                    uint16_t port_count)
+{
+    for (uint32_t i = 0; i < wanted->count; i++) {
+        const struct wanted_node *other = &wanted->nodes[i];
+        if (other->id != node->id && other->address.port != 0 &&
+            address_is_clash(&other->address, &node->address, port_count))
+            return other;
+    }
+    return NULL;
+}
+
 void wanted_of(const struct raft_configuration *configuration, struct wanted *ret_wanted)
 {
     struct wanted wanted = {.number = configuration->number, .format = configuration->format};

@@ -38,6 +38,11 @@ void wanted_of(const struct raft_configuration *configuration, struct wanted *re
 /* NULL: the node is not wanted. */
 const struct wanted_node *wanted_find(const struct wanted *wanted, uint16_t id);
 
+/* A wanted node, other than this one, that such an address is already taken by; NULL: none. Each
+ * node has `port_count` ports. */
+const struct wanted_node *wanted_at(const struct wanted *wanted, const struct wanted_node *node,
+                                    uint16_t port_count);
+
 enum wanted_action {
     WANTED_ADD = 1,
     WANTED_PROMOTE,

@@ -144,7 +144,8 @@ struct plx_change {
  * - PLX_TIMEOUT: there was no leader with a quorum in time. Nothing changed.
  * - PLX_E_UNREACHABLE: the leader did not answer. It may have noted it.
  * - PLX_E_ARGUMENT: a field is out of range, or does not go with the action; the node to add is
- *   there at another address or in another role; or no voter would stay. Nothing changed.
+ *   there at another address or in another role; another node has the address, or ports that
+ *   overlap; or no voter would stay. Nothing changed.
  * timeout_ns 0: the handle's. Threads as plx_get.
  */
 PLX_API enum plx_outcome plx_change(struct plx_client *client, const struct plx_change *change,

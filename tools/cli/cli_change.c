@@ -16,6 +16,9 @@
 #define TOLD_ROUNDS 10
 #define NOT_TOLD    UINT8_MAX
 
+/* Rounds after which it is told again that nobody leads. */
+#define LEADERLESS_ROUNDS 50
+
 /* As long as the number of writes that a node has alone does not fall: then it is told, and not
  * waited for any more. */
 #define DRAIN_ROUNDS_MAX 150
@@ -25,7 +28,10 @@ struct run {
     const struct cli_arguments *arguments;
     struct member_survey *survey;
     struct plx_change change;
-    bool is_in_doubt;  /* an attempt may have been noted */
+    bool is_in_doubt; /* an attempt may have been noted */
+    bool is_refused;  /* here, before anybody was asked; why: */
+    char refusal[256];
+    const char *lack;  /* what an attempt lacks; NULL: it was made */
     uint64_t until_ns; /* 0: no end */
     uint64_t rounds;
     uint64_t undrained; /* as last seen, and in which round that was new */
@@ -99,16 +105,31 @@ static bool wait_round(struct run *run)
     return run->until_ns == 0 || now_ns() < run->until_ns;
 }
 
+static const char *argument_text(enum plx_change_action action)
+{
+    switch (action) {
+    case PLX_CHANGE_ADD:
+        return "the node is a member already, at another address or in another role, or another "
+               "member has the address: see member list, update and promote";
+    case PLX_CHANGE_UPDATE:
+        return "another member has the address: see member list";
+    case PLX_CHANGE_PROMOTE:
+    case PLX_CHANGE_REMOVE:
+    case PLX_CHANGE_RAISE:
+        break;
+    }
+    return "no voter would stay";
+}
+
 static const char *refusal_text(const struct run *run, enum plx_outcome outcome)
 {
-    bool is_add = run->change.action == PLX_CHANGE_ADD;
+    if (run->is_refused)
+        return run->refusal;
     switch (outcome) {
     case PLX_NOT_FOUND:
         return "there is no such node";
     case PLX_E_ARGUMENT:
-        return is_add ? "the node is a member already, at another address or in another role: see "
-                        "member list, update and promote"
-                      : "no voter would stay";
+        return argument_text(run->change.action);
     case PLX_E_PERMISSION:
         return "too few of those who would stay are heard, and the cluster would stand still. "
                "Start them, or give --force";
@@ -126,7 +147,9 @@ static const char *refusal_text(const struct run *run, enum plx_outcome outcome)
 
 static void tell_pending(const struct run *run)
 {
-    if (run->rounds != TOLD_ROUNDS)
+    if (run->lack != NULL && run->rounds % LEADERLESS_ROUNDS == TOLD_ROUNDS)
+        fprintf(stderr, "pollux: member: %s\n", run->lack);
+    if (run->lack != NULL || run->rounds != TOLD_ROUNDS)
         return;
     if (run->change.action == PLX_CHANGE_ADD)
         printf(
@@ -144,14 +167,59 @@ static bool look(struct run *run)
     member_survey_take(run->client, &look_arguments, run->survey);
     const struct members_view *view = &run->survey->views[0];
     run->change.after = view->change;
-    return run->survey->answered > 0 && run->survey->shard_count > 0 && view->leader != 0;
+    run->lack = NULL;
+    if (run->survey->answered == 0 || run->survey->shard_count == 0)
+        run->lack = "no endpoint answers, so nobody notes the change: are the nodes up, and is "
+                    "that their cluster's name?";
+    else if (view->leader == 0)
+        run->lack = "nobody leads shard 0 with a fresh quorum, so nobody notes the change; it is "
+                    "noted as soon as somebody leads. Start the nodes that pollux status shows as "
+                    "down. If a majority is lost for good, see pollux rescue";
+    return run->lack == NULL;
+}
+
+/* Whether some shard has a member of the node, or the node has a storage that is none. */
+static bool is_known(const struct run *run)
+{
+    for (uint16_t shard = 0; shard < run->survey->shard_count; shard++) {
+        if (members_has_node(&run->survey->views[shard], run->change.node))
+            return true;
+    }
+    return false;
+}
+
+/* What nobody need be asked for, because it makes no sense. */
+static bool is_senseless(struct run *run)
+{
+    const struct members_row *row =
+        members_at(&run->survey->views[0], &run->change, run->survey->shard_count);
+    run->is_refused = true;
+    if (row != NULL) {
+        snprintf(run->refusal, sizeof(run->refusal),
+                 "node %u is at %s, and each node needs an address of its own (shard s has the "
+                 "port plus s)",
+                 row->node, row->address);
+        return true;
+    }
+    if (run->change.action == PLX_CHANGE_REMOVE && !is_known(run)) {
+        snprintf(run->refusal, sizeof(run->refusal),
+                 "there is no such member: node %u never was one, or was removed already",
+                 run->change.node);
+        return true;
+    }
+    run->is_refused = false;
+    return false;
 }
 
 /* One attempt. PLX_TIMEOUT: nothing changed, and it may be tried again. */
 static enum plx_outcome attempt(struct run *run)
 {
-    if (!run->is_in_doubt && !look(run))
-        return PLX_TIMEOUT;
+    if (!run->is_in_doubt) {
+        if (!look(run))
+            return PLX_TIMEOUT;
+        if (is_senseless(run))
+            return PLX_E_ARGUMENT;
+    }
     enum plx_outcome outcome = plx_change(run->client, &run->change, TIMEOUT_NS);
     run->is_in_doubt |= outcome == PLX_UNKNOWN || outcome == PLX_E_UNREACHABLE;
     return outcome == PLX_MISMATCH && !run->is_in_doubt ? PLX_TIMEOUT : outcome;
@@ -170,6 +238,17 @@ static int refuse(const struct run *run, enum plx_outcome outcome)
         outcome == PLX_NOT_FOUND || outcome == PLX_E_ARGUMENT ? PLX_E_PERMISSION : outcome);
 }
 
+/* The time is over. */
+static int tell_late(const struct run *run)
+{
+    if (run->lack == NULL || run->is_in_doubt) {
+        fprintf(stderr, "pollux: member: not noted in time: repeat the command\n");
+        return plx_outcome_exit_code(PLX_UNKNOWN);
+    }
+    fprintf(stderr, "pollux: member: nothing changed: %s\n", run->lack);
+    return plx_outcome_exit_code(PLX_TIMEOUT);
+}
+
 /* Until the cluster has noted it. 0, or the exit code. */
 static int order(struct run *run)
 {
@@ -180,10 +259,8 @@ static int order(struct run *run)
         if (outcome != PLX_UNKNOWN && outcome != PLX_E_UNREACHABLE && outcome != PLX_TIMEOUT)
             return refuse(run, outcome);
         tell_pending(run);
-        if (!wait_round(run)) {
-            fprintf(stderr, "pollux: member: not noted in time: repeat the command\n");
-            return plx_outcome_exit_code(PLX_UNKNOWN);
-        }
+        if (!wait_round(run))
+            return tell_late(run);
     }
 }
 

@@ -1,6 +1,8 @@
 /* See tools/cli/cli_members.h. */
 #include "tools/cli/cli_members.h"
 
+#include "base/address.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +178,34 @@ bool members_node_parse(const char *text, uint16_t *ret_node)
 }
 
 /* ---- changes ---- */
+
+const struct members_row *members_at(const struct members_view *view,
+                                     const struct plx_change *change, uint16_t port_count)
+{
+    struct address wanted = {.port = change->port};
+    memcpy(wanted.ip, change->ip, sizeof(wanted.ip));
+    for (uint32_t i = 0; i < view->member_count && change->port != 0; i++) {
+        const struct members_row *row = &view->rows[i];
+        struct plx_change found;
+        struct address address;
+        if (row->node == change->node || !members_address_parse(row->address, &found))
+            continue;
+        memcpy(address.ip, found.ip, sizeof(address.ip));
+        address.port = found.port;
+        if (address_is_clash(&wanted, &address, port_count))
+            return row;
+    }
+    return NULL;
+}
+
+bool members_has_node(const struct members_view *view, uint16_t node)
+{
+    for (uint32_t i = 0; i < view->count; i++) {
+        if (view->rows[i].node == node)
+            return true;
+    }
+    return false;
+}
 
 /* The member of the node that is furthest; PLX_NO_MEMBER: none. */
 static uint8_t membership_of(const struct members_view *view, uint16_t node)

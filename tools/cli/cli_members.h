@@ -88,6 +88,14 @@ const char *members_step_text(uint8_t step);
 /* "10.77.0.1:7400" or "[fd00::1]:7400". False: no address. */
 bool members_address_parse(const char *text, struct plx_change *ret_change);
 
+/* A member of another node in the place that the change names, where each node has `port_count`
+ * ports; NULL: none, or it names no place. */
+const struct members_row *members_at(const struct members_view *view,
+                                     const struct plx_change *change, uint16_t port_count);
+
+/* Whether the node has a storage in the view, of a member or not. */
+bool members_has_node(const struct members_view *view, uint16_t node);
+
 /* "1" to "255". False: not a node's number. */
 bool members_node_parse(const char *text, uint16_t *ret_node);
 

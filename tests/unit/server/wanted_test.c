@@ -112,6 +112,26 @@ static void test_wanted_node_that_does_not_answer_is_waited_for(void **state)
     assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_ASK_NODE);
 }
 
+static void test_wanted_nodes_have_a_place_each(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct wanted wanted;
+    struct wanted_node node = {.id = 3, .address = address_new(2)};
+    wanted_of(&now, &wanted);
+    assert_int_equal(wanted_at(&wanted, &node, 4)->id, 2);
+    node.address.port = 7403; /* shard s has the port plus s */
+    assert_int_equal(wanted_at(&wanted, &node, 4)->id, 2);
+    node.address.port = 7397;
+    assert_int_equal(wanted_at(&wanted, &node, 4)->id, 2);
+    node.address.port = 7404;
+    assert_null(wanted_at(&wanted, &node, 4));
+    node.address.port = 7396;
+    assert_null(wanted_at(&wanted, &node, 4));
+    node.address = address_new(3); /* where it is already */
+    assert_null(wanted_at(&wanted, &node, 4));
+}
+
 static void test_wanted_learner_stays_one_until_it_is_promoted(void **state)
 {
     (void)state;
@@ -529,6 +549,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wanted_node_becomes_a_learner_and_then_a_voter),
         cmocka_unit_test(test_wanted_node_that_does_not_answer_is_waited_for),
+        cmocka_unit_test(test_wanted_nodes_have_a_place_each),
         cmocka_unit_test(test_wanted_learner_stays_one_until_it_is_promoted),
         cmocka_unit_test(test_wanted_removal_takes_a_live_majority_of_those_who_stay),
         cmocka_unit_test(test_wanted_step_without_room_is_told),

@@ -187,6 +187,33 @@ static void test_cli_members_parses_a_node(void **state)
     assert_int_equal(node, 255);
 }
 
+static void test_members_at_finds_who_has_the_address(void **state)
+{
+    (void)state;
+    struct plx_members answers[1] = {leader_of(1)};
+    struct plx_change change = {.action = PLX_CHANGE_UPDATE, .node = 3};
+    for (uint16_t i = 0; i < 3; i++)
+        answers[0].members[i].ip[15] = (uint8_t)(i + 1);
+    members_view_make(answers, 1, &view);
+    assert_null(members_at(&view, &change, 2)); /* it names no place */
+    assert_true(members_address_parse("10.77.0.2:7401", &change));
+    assert_int_equal(members_at(&view, &change, 2)->node, 2);
+    assert_null(members_at(&view, &change, 1));
+    assert_true(members_address_parse("10.77.0.3:7400", &change));
+    assert_null(members_at(&view, &change, 2)); /* its own */
+    assert_true(members_address_parse("10.77.0.4:7400", &change));
+    assert_null(members_at(&view, &change, 2));
+}
+
+static void test_members_has_node_of_members_and_of_others(void **state)
+{
+    (void)state;
+    const struct plx_members answers[2] = {leader_of(1), empty_of(4, 77)};
+    members_view_make(answers, 2, &view);
+    assert_true(members_has_node(&view, 2) && members_has_node(&view, 4));
+    assert_false(members_has_node(&view, 9));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +226,8 @@ int main(void)
         cmocka_unit_test(test_cli_members_writes_addresses_of_both_kinds),
         cmocka_unit_test(test_cli_members_names_memberships),
         cmocka_unit_test(test_cli_members_parses_a_node),
+        cmocka_unit_test(test_members_at_finds_who_has_the_address),
+        cmocka_unit_test(test_members_has_node_of_members_and_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
