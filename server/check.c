@@ -1,6 +1,8 @@
 /* See check.h. */
 #include "server/check_internal.h"
 
+#include "pmem/file_reader.h"
+#include "pmem/identity.h"
 #include "server/data_directory.h"
 #include "server/journal_aside.h"
 #include "server/medium_watch.h"
@@ -102,6 +104,31 @@ static void check_directory(struct check *check)
     check_medium(check, &identity);
 }
 
+/* No note once the node belongs to a cluster. */
+static void check_join(struct check *check)
+{
+    const char *path = check->options->replicas[0].identity_path;
+    uint8_t page[NODE_IDENTITY_FILE_BYTES] = {0};
+    struct identity_contents identity;
+    struct file_reader reader;
+    char reason[256];
+    bool is_formed = false;
+    if (!check->config->is_joining)
+        return;
+    if (file_reader_open(path, &reader, reason, sizeof(reason)) == OK) {
+        ssize_t got_bytes = file_reader_fill(&reader, page, sizeof(page), 0);
+        is_formed = got_bytes >= 0 && identity_decode(page, (size_t)got_bytes, &identity) == OK &&
+                    identity.births.formed != 0;
+        file_reader_close(&reader);
+    }
+    if (!is_formed)
+        check_note(check,
+                   "[node] join = true: this node founds no cluster; it waits until pollux member "
+                   "add %u ADDRESS takes it in. On a founder take join out: without it no cluster "
+                   "forms",
+                   check->config->id);
+}
+
 static void check_asides(struct check *check)
 {
     for (uint16_t shard = 0; shard < check->config->shard_count; shard++) {
@@ -131,6 +158,7 @@ bool check_config(const struct config *config, FILE *out)
     check_directory(&check);
     check_sizes(&check);
     check_asides(&check);
+    check_join(&check);
     free(options);
     return !check.is_bad;
 }

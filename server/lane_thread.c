@@ -53,10 +53,11 @@ struct lane_thread {
     bool told_formed[SHARDS_MAX];
     uint16_t told_format[SHARDS_MAX];
     struct raft_formation_state told_formation[SHARDS_MAX];
-    uint64_t sync_ns;        /* written by the thread before `opened` */
-    uint64_t leave_ns;       /* written by the main thread before is_stopping */
-    uint64_t leave_until_ns; /* 0: the node is not to stop */
-    enum node_exit exit;     /* written by the thread before `opened`, or before has_ended */
+    uint32_t told_lone[SHARDS_MAX]; /* log_event.lone */
+    uint64_t sync_ns;               /* written by the thread before `opened` */
+    uint64_t leave_ns;              /* written by the main thread before is_stopping */
+    uint64_t leave_until_ns;        /* 0: the node is not to stop */
+    enum node_exit exit;            /* written by the thread before `opened`, or before has_ended */
     /* Release and acquire pair the main thread's request with the lane's look at it, and the lane's
      * end with the main thread's look at that. */
     _Atomic bool is_stopping;
@@ -225,14 +226,19 @@ static void tell_formation(struct lane_thread *thread, uint32_t at, const struct
     if (status->is_formed)
         return;
     raft_formation_state(replica_raft(replica), &state);
+    uint32_t lone = 0;
+    for (uint32_t i = 0; i < state.missing_count; i++)
+        lone |= replica_is_lone(replica, state.missing[i]) ? UINT32_C(1) << i : 0;
     bool is_news = state.is_refused != told->is_refused ||
-                   state.missing_count != told->missing_count ||
+                   state.missing_count != told->missing_count || lone != thread->told_lone[at] ||
                    memcmp(state.missing, told->missing, sizeof(state.missing)) != 0;
     if (state.attempts < FORMATION_ATTEMPTS_QUIET || !is_news)
         return;
     *told = state;
+    thread->told_lone[at] = lone;
     struct log_event event = event_of(LOG_EVENT_FORMATION, replica_shard(replica), status, 0);
     event.formation = state;
+    event.lone = lone;
     tell(thread, &event);
 }
 

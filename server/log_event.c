@@ -26,6 +26,8 @@ void log_event_line(const char *level, const char *format, ...)
     fprintf(stderr, "%s.%06ldZ %s %s\n", stamp, now.tv_nsec / 1000, level, text);
 }
 
+#define FOUNDERS_BYTES (NODES_MAX * 5 + 1) /* of a list of founders */
+
 static const char *role_name(uint8_t role)
 {
     static const char *const names[] = {"follower", "pre-candidate", "candidate", "leader"};
@@ -74,22 +76,37 @@ static void write_member(const struct log_event *event, uint16_t node)
                    event->shard, (unsigned long)event->value, told[membership].text);
 }
 
-static void write_formation(const struct log_event *event, uint16_t node)
+/* Those founders that are missing, of one sort. False: there are none. */
+static bool list_founders(const struct log_event *event, bool is_lone,
+                          char ret_nodes[FOUNDERS_BYTES])
 {
     const struct raft_formation_state *formation = &event->formation;
-    char nodes[NODES_MAX * 5 + 1] = "";
     size_t used = 0;
-    if (formation->missing_count == 0)
-        return;
-    for (uint32_t i = 0; i < formation->missing_count; i++)
-        used += (size_t)snprintf(nodes + used, sizeof(nodes) - used, "%s%u", i == 0 ? "" : ", ",
-                                 formation->missing[i]);
-    log_event_line("warning", "formation node=%u shard=%u: no cluster forms: of [peers] %s: %s",
-                   node, event->shard, nodes,
-                   formation->is_refused
-                       ? "refuse, because they belong to a cluster already, or because their "
-                         "[peers] are others"
-                       : "do not answer; all nodes of [peers] must be there");
+    for (uint32_t i = 0; i < formation->missing_count; i++) {
+        if ((event->lone >> i & 1) == is_lone)
+            used += (size_t)snprintf(ret_nodes + used, FOUNDERS_BYTES - used, "%s%u",
+                                     used == 0 ? "" : ", ", formation->missing[i]);
+    }
+    return used > 0;
+}
+
+static void write_formation(const struct log_event *event, uint16_t node)
+{
+    char nodes[FOUNDERS_BYTES];
+    if (list_founders(event, true, nodes))
+        log_event_line("warning",
+                       "formation node=%u shard=%u: no cluster forms: of [peers] %s: look for a "
+                       "cluster that takes them in, and found none: take [node] join = true out of "
+                       "the configuration of a founder. Where it is not set, the node has belonged "
+                       "to a cluster",
+                       node, event->shard, nodes);
+    if (list_founders(event, false, nodes))
+        log_event_line("warning", "formation node=%u shard=%u: no cluster forms: of [peers] %s: %s",
+                       node, event->shard, nodes,
+                       event->formation.is_refused
+                           ? "refuse, because they belong to a cluster already, or because their "
+                             "[peers] are others"
+                           : "do not answer; all nodes of [peers] must be there");
 }
 
 /* What a storage lacks, with both values. */

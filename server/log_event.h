@@ -53,6 +53,7 @@ struct log_event {
     uint8_t role; /* enum raft_role */
     struct engine_lack lack;
     struct raft_formation_state formation;
+    uint32_t lone; /* bit n: formation.missing[n] looks for a cluster, and founds none */
     struct obstacle obstacle;
     struct start_finding finding;
     struct replica_damage damage;

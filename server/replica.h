@@ -152,6 +152,8 @@ uint64_t replica_formed(const struct replica *replica);
 uint16_t replica_format(const struct replica *replica);
 /* The node joins a cluster, or its storages have belonged to one: it forms none. */
 bool replica_forms_none(const struct replica *replica);
+/* Another node has said lately that it looks for a cluster; such a node forms none either. */
+bool replica_is_lone(const struct replica *replica, uint16_t node);
 /* What was found of this node's storage, and last of a peer's: that it was set back. node 0:
  * nothing. */
 const struct start_finding *replica_set_back(const struct replica *replica);

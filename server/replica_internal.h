@@ -47,7 +47,8 @@ struct replica_newcomer {
     uint64_t birth;
     uint64_t cluster; /* that it belongs to; 0: to none */
     uint64_t heard_ns;
-    uint16_t id; /* 0: a free place */
+    uint16_t id;  /* 0: a free place */
+    bool is_lone; /* it looks for a cluster, and belongs to none: it founds none either */
 };
 
 /* replica_follow.c, replica_presence.c */

@@ -112,6 +112,12 @@ void replica_seek(struct replica *replica)
         ask_everybody(replica);
 }
 
+bool replica_is_lone(const struct replica *replica, uint16_t node)
+{
+    const struct replica_newcomer *newcomer = replica_newcomer_of(replica, node);
+    return newcomer != NULL && newcomer->is_lone;
+}
+
 /* A member has moved; or a host tells where it is. */
 static void note_address(struct replica *replica, const struct replica_message *message,
                          const struct wire_presence *presence)
@@ -159,6 +165,15 @@ static void presence_answer(struct replica *replica, const struct address *to,
     send_presence(replica, to, &presence);
 }
 
+/* A founder does not ask: founders know each other by [peers]. */
+static bool is_lone(const struct replica *replica, uint16_t sender,
+                    const struct wire_presence *presence)
+{
+    const struct replica_newcomer *before = replica_newcomer_of(replica, sender);
+    bool was_lone = before != NULL && before->birth == presence->birth && before->is_lone;
+    return presence->cluster == 0 && (presence->is_question || was_lone);
+}
+
 void replica_receive_presence(struct replica *replica, const struct replica_message *message)
 {
     struct wire_presence presence;
@@ -178,11 +193,13 @@ void replica_receive_presence(struct replica *replica, const struct replica_mess
     if (raft_configuration_slot(raft_configuration_of(replica->raft, &index), presence.birth) ==
             RAFT_SLOT_NONE &&
         replica_is_format_spoken(replica))
-        replica_note_newcomer(replica,
-                              &(struct replica_newcomer){.birth = presence.birth,
-                                                         .cluster = presence.cluster,
-                                                         .heard_ns = replica->shared->now_ns,
-                                                         .id = message->sender});
+        replica_note_newcomer(
+            replica,
+            &(struct replica_newcomer){.birth = presence.birth,
+                                       .cluster = presence.cluster,
+                                       .heard_ns = replica->shared->now_ns,
+                                       .id = message->sender,
+                                       .is_lone = is_lone(replica, message->sender, &presence)});
     if (presence.is_question)
         presence_answer(replica, &message->from, &presence);
 }

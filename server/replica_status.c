@@ -139,6 +139,8 @@ static void add_replica_counters(struct wire_writer *writer, const struct replic
     wire_counter_add(writer, "is_set_back", replica->set_back.node != 0);
     wire_counter_add(writer, "newer_era", replica->newer_era);
     wire_counter_add(writer, "is_voter", replica->status.membership == RAFT_VOTER);
+    wire_counter_add(writer, "looks_for_cluster",
+                     !replica->status.is_formed && replica->options.raft.forms_none);
     wire_counter_add(writer, "snapshots_failed", counters->snapshots_failed);
     wire_counter_add(writer, "records_rotten", counters->records_rotten);
     wire_counter_add(writer, "records_mended", counters->records_mended);

@@ -70,6 +70,11 @@ static uint64_t counter_value(const struct plx_node *node, const char *name)
     return counter == NULL ? 0 : counter->value;
 }
 
+bool findings_looks_for_cluster(const struct plx_node *node)
+{
+    return counter_value(node, "looks_for_cluster") != 0;
+}
+
 bool findings_aside(const struct plx_node *node, struct aside *ret_aside)
 {
     struct aside aside = {.journals = counter_value(node, "journals_aside"),

@@ -21,6 +21,9 @@ bool findings_differ(const struct plx_node *one, const struct plx_node *other,
  * or it is 0. */
 const char *findings_obstacle(const struct plx_counter *counter);
 
+/* The storage belongs to no cluster, and founds none: it waits to be taken in. */
+bool findings_looks_for_cluster(const struct plx_node *node);
+
 /* Journals of earlier storages that lie in a node's directory. */
 struct aside {
     uint64_t journals;

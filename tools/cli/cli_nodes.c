@@ -78,6 +78,20 @@ static void tell_damages(const struct survey *survey)
     }
 }
 
+static void tell_lone(const struct survey *survey)
+{
+    for (size_t row = 0; row < survey->count; row++) {
+        const struct plx_node *node = &survey->nodes[row];
+        if (survey->rows[row].outcome == PLX_OK && survey->rows[row].shard == 0 &&
+            findings_looks_for_cluster(node))
+            fprintf(stderr,
+                    "pollux: status: node %u: waits until a cluster takes it in, and founds none: "
+                    "[node] join = true there, or it has belonged to one. To take it in: pollux "
+                    "member add %u ADDRESS. A founder must not have join = true\n",
+                    node->node, node->node);
+    }
+}
+
 /* Every two nodes of a shard. */
 static size_t tell_differences(const struct survey *survey)
 {
@@ -128,6 +142,7 @@ int cli_status(struct plx_client *client, const struct cli_arguments *arguments)
                 "pollux: status: %zu of the rows: the node's storage is no voter (column MEMBER); "
                 "see pollux member list\n",
                 survey->outside);
+    tell_lone(survey);
     tell_asides(survey);
     tell_damages(survey);
     size_t findings = tell_obstacles(survey) + tell_differences(survey);

@@ -6,7 +6,10 @@
 #include <cmocka.h>
 
 #include "server/check.h"
+#include "pmem/identity.h"
 #include "server/data_directory.h"
+#include "server/node_files.h"
+#include "wire/wire_packet.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -294,6 +297,25 @@ static void test_check_notes_a_journal_that_was_set_aside(void **state)
     assert_null(strstr(f->said, "note "));
 }
 
+static void test_check_notes_a_node_that_waits_to_be_taken_in(void **state)
+{
+    struct fixture *f = *state;
+    char path[NODE_FILE_NAME_BYTES];
+    char note[512];
+    const struct log_identity owner = {
+        .cluster_id = wire_cluster_id("test"), .node = 1, .shard = 0};
+    init(f);
+    f->config.is_joining = true;
+    assert_true(check(f));
+    assert_non_null(strstr(f->said, "note [node] join = true: this node founds no cluster; it "
+                                    "waits until pollux member add 1 ADDRESS"));
+    node_identity_name(&f->config, 0, path);
+    assert_int_equal(identity_note(path, &owner, 77, note, sizeof(note)), OK);
+    assert_int_equal(identity_note_formed(path, &owner, 5, note, sizeof(note)), OK);
+    assert_true(check(f));
+    assert_null(strstr(f->said, "note ")); /* it has been taken in */
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -310,6 +332,7 @@ int main(void)
         TEST(test_check_finds_sizes_that_do_not_fit),
         TEST(test_check_notes_a_journal_that_was_set_aside),
         TEST(test_check_finds_peers_that_cannot_be_reached),
+        TEST(test_check_notes_a_node_that_waits_to_be_taken_in),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
