@@ -71,6 +71,10 @@ bool cli_is_interrupted(void);
  * error, and nobody may take the bytes for printed. */
 bool cli_print(const char *bytes, size_t size_bytes);
 
+/* A handle for these endpoints, as the arguments have it. `ret_reason`: why not. */
+enum plx_outcome cli_open(const struct cli_arguments *arguments, const char *endpoints,
+                          struct plx_client **ret_client, char *ret_reason, size_t reason_size);
+
 /* An error in what the caller typed: "pollux: COMMAND: ..." on standard error; the exit code. */
 int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

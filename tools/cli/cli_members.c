@@ -8,17 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void address_format(const struct plx_member *member, char *to, size_t size)
+void members_address_format(const struct plx_member *member, char *ret_text, size_t text_size)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     char text[INET6_ADDRSTRLEN];
-    to[0] = '\0';
+    ret_text[0] = '\0';
     if (member->port == 0)
         return;
     bool is_ipv4 = memcmp(member->ip, mapped, sizeof(mapped)) == 0;
     const void *ip = is_ipv4 ? member->ip + sizeof(mapped) : member->ip;
     if (inet_ntop(is_ipv4 ? AF_INET : AF_INET6, ip, text, sizeof(text)) != NULL)
-        snprintf(to, size, is_ipv4 ? "%s:%u" : "[%s]:%u", text, member->port);
+        snprintf(ret_text, text_size, is_ipv4 ? "%s:%u" : "[%s]:%u", text, member->port);
 }
 
 static bool leads(const struct plx_members *answer)
@@ -61,7 +61,7 @@ static void add_member(const struct plx_members *answer, const struct plx_member
                                 .silent_ns = member->silent_ns};
     if (answer->last_index > member->match_index)
         row->behind = answer->last_index - member->match_index;
-    address_format(member, row->address, sizeof(row->address));
+    members_address_format(member, row->address, sizeof(row->address));
 }
 
 /* What a node says of its own storage. */

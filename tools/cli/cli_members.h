@@ -85,6 +85,9 @@ uint64_t members_undrained(const struct members_view *view, uint16_t node);
 /* What the leader waits for; empty: for nothing. */
 const char *members_step_text(uint8_t step);
 
+/* As members_row.address. */
+void members_address_format(const struct plx_member *member, char *ret_text, size_t text_size);
+
 /* "10.77.0.1:7400" or "[fd00::1]:7400". False: no address. */
 bool members_address_parse(const char *text, struct plx_change *ret_change);
 

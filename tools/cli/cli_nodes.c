@@ -117,10 +117,11 @@ static size_t tell_differences(const struct survey *survey)
 
 int cli_status(struct plx_client *client, const struct cli_arguments *arguments)
 {
-    struct survey *survey = survey_take(
-        client, arguments, (struct survey_plan){.ask = plx_status, .shards_max = SHARDS_ASKED_MAX});
+    const struct survey_plan plan = {.ask = plx_status, .shards_max = SHARDS_ASKED_MAX};
+    struct survey *survey = survey_take(client, arguments, plan);
     if (survey == NULL)
         return plx_outcome_exit_code(PLX_E_NO_MEMORY);
+    survey_add_members(survey, client, arguments, plan);
     cli_render_nodes(arguments, survey->rows, survey->count);
     if (survey->answered == 0)
         fprintf(stderr,

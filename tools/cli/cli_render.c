@@ -193,6 +193,11 @@ static json_t *node_json(const struct cli_node_row *row)
     json_object_set_new(object, "endpoint", json_string(row->endpoint));
     json_object_set_new(object, "shard", json_integer(row->shard));
     json_object_set_new(object, "outcome", json_string(plx_outcome_name(row->outcome)));
+    if (row->member != 0) {
+        json_object_set_new(object, "node", json_integer(row->member));
+        json_object_set_new(object, "silent_ns",
+                            row->is_silence_told ? json_count(row->silent_ns) : json_null());
+    }
     if (row->outcome != PLX_OK)
         return object;
     json_object_set_new(object, "node", json_integer(node->node));
@@ -218,11 +223,25 @@ static json_t *node_json(const struct cli_node_row *row)
     return object;
 }
 
+static void member_print(const struct cli_node_row *row)
+{
+    char age[32];
+    age_format(row->silent_ns, age, sizeof(age));
+    printf("%-22s %4u is a member, and does not answer; %s%s%s\n", row->endpoint, row->member,
+           row->is_silence_told ? "last heard by the leader: " : "no leader says when it was heard",
+           row->is_silence_told ? age : "",
+           row->is_silence_told && row->silent_ns != UINT64_MAX ? " ago" : "");
+}
+
 static void node_print(const struct cli_node_row *row)
 {
     const struct plx_node *node = row->node;
     char age[32];
     char medium[64];
+    if (row->member != 0) {
+        member_print(row);
+        return;
+    }
     if (row->outcome != PLX_OK) {
         printf("%-22s    - %s\n", row->endpoint, plx_outcome_text(row->outcome));
         return;

@@ -18,6 +18,11 @@ struct cli_node_row {
     uint16_t shard;
     enum plx_outcome outcome; /* PLX_OK: `node` is filled */
     struct plx_node *node;
+    size_t at; /* the endpoint, by number; of a member without an endpoint: of no meaning */
+    /* No answer, and the configuration says that there is such a node: its number, else 0. */
+    uint16_t member;
+    bool is_silence_told; /* a leader says the next one: */
+    uint64_t silent_ns;   /* since it has heard of the node; UINT64_MAX: never, since it leads */
 };
 
 /* One row for each endpoint and shard. */

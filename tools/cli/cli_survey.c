@@ -1,11 +1,13 @@
 /* See tools/cli/cli_survey.h. */
 #include "tools/cli/cli_survey.h"
 
-#include "client/include/pollux_members.h"
+#include "tools/cli/cli_commands.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define NODE_TIMEOUT_NS (300u * 1000 * 1000)
+#define HEARD_LATELY_NS (1000u * 1000 * 1000)
 
 /* One row; true: the node answered. */
 static bool survey_add(struct survey *survey, struct plx_client *client,
@@ -15,6 +17,7 @@ static bool survey_add(struct survey *survey, struct plx_client *client,
     struct cli_node_row *row = &survey->rows[survey->count++];
     *row =
         (struct cli_node_row){.endpoint = plx_endpoint_name(client, endpoint),
+                              .at = endpoint,
                               .shard = shard,
                               .outcome = plan->ask(client, endpoint, shard, plan->timeout_ns, node),
                               .node = node};
@@ -42,6 +45,101 @@ struct survey *survey_take(struct plx_client *client, const struct cli_arguments
             (void)survey_add(survey, client, &plan, i, shard);
     }
     return survey;
+}
+
+/* ---- members without an endpoint ---- */
+
+/* Of shard 0: a leader with a fresh quorum, else anybody. NULL: nobody answered. */
+static const struct cli_node_row *best_row(const struct survey *survey)
+{
+    const struct cli_node_row *best = NULL;
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct cli_node_row *row = &survey->rows[i];
+        if (row->outcome != PLX_OK || row->shard != 0)
+            continue;
+        if (best == NULL || (row->node->role == PLX_LEADER && row->node->has_fresh_quorum))
+            best = row;
+    }
+    return best;
+}
+
+/* It has answered, or was added already: a node may have two storages in a configuration. */
+static bool has_row(const struct survey *survey, uint16_t node)
+{
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct cli_node_row *row = &survey->rows[i];
+        if ((row->outcome == PLX_OK ? row->node->node : row->member) == node)
+            return true;
+    }
+    return false;
+}
+
+/* An endpoint that did not answer, and has the member's address; NULL: there is none. */
+static struct cli_node_row *row_at(struct survey *survey, const char *address)
+{
+    for (size_t i = 0; i < survey->count; i++) {
+        if (survey->rows[i].outcome != PLX_OK && strcmp(survey->rows[i].endpoint, address) == 0)
+            return &survey->rows[i];
+    }
+    return NULL;
+}
+
+/* Asks the member of every shard, at its own address. False: it does not answer there. */
+static bool ask_member(struct survey *survey, const struct cli_arguments *arguments,
+                       const struct survey_plan *plan, const char *address)
+{
+    struct plx_client *client;
+    char reason[256];
+    if (cli_open(arguments, address, &client, reason, sizeof(reason)) != PLX_OK)
+        return false;
+    size_t first = survey->count;
+    bool answers = survey_add(survey, client, plan, 0, 0);
+    for (uint16_t shard = 1; answers && shard < survey->shard_count && shard < plan->shards_max;
+         shard++)
+        (void)survey_add(survey, client, plan, 0, shard);
+    for (size_t i = first; i < survey->count; i++)
+        survey->rows[i].endpoint = address; /* the name goes with the client */
+    if (!answers)
+        survey->count = first;
+    plx_close(client);
+    return answers;
+}
+
+static void add_member(struct survey *survey, const struct cli_arguments *arguments,
+                       const struct survey_plan *plan, const struct plx_member *member)
+{
+    char *address = survey->addresses[survey->address_count];
+    members_address_format(member, address, MEMBERS_ADDRESS_SIZE);
+    struct cli_node_row *row = row_at(survey, address);
+    if (row == NULL && address[0] != '\0') {
+        survey->address_count++;
+        if (ask_member(survey, arguments, plan, address) ||
+            (member->is_told && member->silent_ns < HEARD_LATELY_NS))
+            return;
+    }
+    if (row == NULL) {
+        row = &survey->rows[survey->count];
+        *row = (struct cli_node_row){.endpoint = address[0] != '\0' ? address : "-",
+                                     .outcome = PLX_E_UNREACHABLE,
+                                     .node = &survey->nodes[survey->count++]};
+    }
+    row->member = member->node;
+    row->is_silence_told = member->is_told;
+    row->silent_ns = member->silent_ns;
+}
+
+void survey_add_members(struct survey *survey, struct plx_client *client,
+                        const struct cli_arguments *arguments, struct survey_plan plan)
+{
+    static struct plx_members members;
+    const struct cli_node_row *best = best_row(survey);
+    plan.timeout_ns = arguments->timeout_ns != 0 ? arguments->timeout_ns : NODE_TIMEOUT_NS;
+    if (best == NULL || plx_members(client, best->at, 0, plan.timeout_ns, &members) != PLX_OK)
+        return;
+    for (uint32_t i = 0; i < members.member_count; i++) {
+        if (!has_row(survey, members.members[i].node))
+            add_member(survey, arguments, &plan, &members.members[i]);
+    }
 }
 
 bool survey_has_leaders(const struct survey *survey)

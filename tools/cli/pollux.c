@@ -269,17 +269,25 @@ static void tell_strangers(struct plx_client *client)
     }
 }
 
-static int run(const struct cli_command *command, const struct cli_arguments *arguments)
+enum plx_outcome cli_open(const struct cli_arguments *arguments, const char *endpoints,
+                          struct plx_client **ret_client, char *ret_reason, size_t reason_size)
 {
     struct plx_options options;
+    plx_options_init(&options);
+    options.endpoints = endpoints;
+    options.cluster = arguments->cluster;
+    options.timeout_ns = TIMEOUT_NS;
+    if (endpoints == arguments->endpoints)
+        options.preferred_endpoint = arguments->preferred;
+    return plx_open(&options, ret_client, ret_reason, reason_size);
+}
+
+static int run(const struct cli_command *command, const struct cli_arguments *arguments)
+{
     struct plx_client *client;
     char reason[256];
-    plx_options_init(&options);
-    options.endpoints = arguments->endpoints;
-    options.cluster = arguments->cluster;
-    options.preferred_endpoint = arguments->preferred;
-    options.timeout_ns = TIMEOUT_NS;
-    enum plx_outcome outcome = plx_open(&options, &client, reason, sizeof(reason));
+    enum plx_outcome outcome =
+        cli_open(arguments, arguments->endpoints, &client, reason, sizeof(reason));
     if (outcome != PLX_OK) {
         fprintf(stderr, "pollux: %s\n", reason);
         return plx_outcome_exit_code(outcome);
