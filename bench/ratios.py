@@ -18,7 +18,9 @@ def main():
         names = list(dict.fromkeys(r["row"] for r in results if r["medium"] == medium))
         if not names:
             continue
-        print(f"\n{MEDIA[medium]}: five nodes, values of 64 bytes")
+        shards, lanes = next((r["shards"], r["lanes"]) for r in results if "shards" in r)
+        print(f"\n{MEDIA[medium]}: five nodes, values of 64 bytes; Pollux: {shards} shards on "
+              f"{lanes} lanes")
         print(f"{'':26} {'per second':>22} {'':>7} {'p50 us':>19} {'':>7} {'p99 us':>19}")
         print(f"{'':26} {'etcd':>11}{'pollux':>11} {'ratio':>7} {'etcd':>10}{'pollux':>9} "
               f"{'ratio':>7} {'etcd':>10}{'pollux':>9}")
