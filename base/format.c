@@ -18,21 +18,11 @@ const struct format_versions *format_versions(uint32_t format)
     return &table[format];
 }
 
-bool format_of_log(uint32_t version, uint32_t format_max, uint32_t *ret_format)
+bool format_of(enum format_file file, uint32_t version, uint32_t format_max, uint32_t *ret_format)
 {
     for (uint32_t format = 0; format <= format_max && format <= FORMAT_KNOWN; format++) {
-        if (table[format].log != version)
-            continue;
-        *ret_format = format;
-        return true;
-    }
-    return false;
-}
-
-bool format_of_snapshot(uint32_t version, uint32_t format_max, uint32_t *ret_format)
-{
-    for (uint32_t format = 0; format <= format_max && format <= FORMAT_KNOWN; format++) {
-        if (table[format].snapshot != version)
+        const struct format_versions *versions = &table[format];
+        if ((file == FORMAT_LOG ? versions->log : versions->snapshot) != version)
             continue;
         *ret_format = format;
         return true;

@@ -39,9 +39,10 @@ struct format_versions {
 /* Of a format up to FORMAT_KNOWN (CHECK). */
 const struct format_versions *format_versions(uint32_t format);
 
-/* The lowest format that has this version of a log's header, or of a snapshot's. False: this
- * program, if it knew no format above `format_max`, would know none. */
-bool format_of_log(uint32_t version, uint32_t format_max, uint32_t *ret_format);
-bool format_of_snapshot(uint32_t version, uint32_t format_max, uint32_t *ret_format);
+enum format_file { FORMAT_LOG, FORMAT_SNAPSHOT };
+
+/* The lowest format that has this version of such a file's header. False: this program, if it knew
+ * no format above `format_max`, would know none. */
+bool format_of(enum format_file file, uint32_t version, uint32_t format_max, uint32_t *ret_format);
 
 #endif

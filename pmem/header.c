@@ -127,7 +127,7 @@ enum error log_header_decode(const uint8_t *header, struct log_header *ret_heade
         return ERR_MAGIC;
     if (!header_is_whole(header))
         return ERR_CHECKSUM;
-    if (!format_of_log(ret_header->version, FORMAT_KNOWN, &ret_header->format) ||
+    if (!format_of(FORMAT_LOG, ret_header->version, FORMAT_KNOWN, &ret_header->format) ||
         le32_load(header + HEADER_ALIGN) != RECORD_ALIGN_BYTES)
         return ERR_VERSION;
     bool is_divided = segment_bytes == 0 || log_segments_fit(file_bytes, segment_bytes);
@@ -210,7 +210,7 @@ static enum error header_check_version(const uint8_t *header, const struct log_o
                                        uint32_t *ret_format, char *note, size_t note_size)
 {
     uint32_t version = le32_load(header + HEADER_VERSION);
-    if (format_of_log(version, options->format_max, ret_format) &&
+    if (format_of(FORMAT_LOG, version, options->format_max, ret_format) &&
         le32_load(header + HEADER_ALIGN) == RECORD_ALIGN_BYTES)
         return OK;
     snprintf(note, note_size,

@@ -77,8 +77,9 @@ enum error snapshot_header_decode(const uint8_t *header, struct snapshot_header 
         return ERR_MAGIC;
     if (!is_whole(header))
         return ERR_CHECKSUM;
-    bool is_known = format_of_snapshot(ret_header->version, FORMAT_KNOWN, &ret_header->format) &&
-                    le32_load(header + AT_SLOT) == SNAPSHOT_SLOT_BYTES;
+    bool is_known =
+        format_of(FORMAT_SNAPSHOT, ret_header->version, FORMAT_KNOWN, &ret_header->format) &&
+        le32_load(header + AT_SLOT) == SNAPSHOT_SLOT_BYTES;
     return is_known ? OK : ERR_VERSION;
 }
 
@@ -142,7 +143,7 @@ static enum error check_version(const uint8_t *header, struct snapshot_file *fil
                                 uint32_t format_max, char *note, size_t note_size)
 {
     uint32_t version = le32_load(header + AT_VERSION);
-    if (format_of_snapshot(version, format_max, &file->format) &&
+    if (format_of(FORMAT_SNAPSHOT, version, format_max, &file->format) &&
         le32_load(header + AT_SLOT) == SNAPSHOT_SLOT_BYTES)
         return OK;
     snprintf(note, note_size,

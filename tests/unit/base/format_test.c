@@ -46,18 +46,18 @@ static void test_format_is_found_by_the_version_of_a_file(void **state)
 {
     (void)state;
     uint32_t format = 99;
-    assert_true(format_of_log(2, FORMAT_KNOWN, &format));
+    assert_true(format_of(FORMAT_LOG, 2, FORMAT_KNOWN, &format));
     assert_int_equal(format, 0);
-    assert_true(format_of_log(3, FORMAT_KNOWN, &format));
+    assert_true(format_of(FORMAT_LOG, 3, FORMAT_KNOWN, &format));
     assert_int_equal(format, 1);
-    assert_true(format_of_snapshot(2, FORMAT_KNOWN, &format));
+    assert_true(format_of(FORMAT_SNAPSHOT, 2, FORMAT_KNOWN, &format));
     assert_int_equal(format, 1);
     format = 99;
-    assert_false(format_of_log(3, 0, &format)); /* as an older program */
-    assert_false(format_of_log(1, FORMAT_KNOWN, &format));
-    assert_false(format_of_log(4, FORMAT_KNOWN, &format));
-    assert_false(format_of_snapshot(2, 0, &format));
-    assert_false(format_of_snapshot(3, FORMAT_KNOWN, &format));
+    assert_false(format_of(FORMAT_LOG, 3, 0, &format)); /* as an older program */
+    assert_false(format_of(FORMAT_LOG, 1, FORMAT_KNOWN, &format));
+    assert_false(format_of(FORMAT_LOG, 4, FORMAT_KNOWN, &format));
+    assert_false(format_of(FORMAT_SNAPSHOT, 2, 0, &format));
+    assert_false(format_of(FORMAT_SNAPSHOT, 3, FORMAT_KNOWN, &format));
     assert_int_equal(format, 99); /* untouched */
 }
 
