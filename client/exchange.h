@@ -38,6 +38,27 @@ bool exchange_run(struct plx_client *client, const struct question *question, ui
 /* When a question that begins now is given up; timeout_ns 0: the handle's. */
 uint64_t question_until_ns(struct plx_client *client, uint64_t timeout_ns);
 
+/* What a program asks one shard of one endpoint. `encode`: the body of the question, with its
+ * number; NULL: it has none. `take` reads the answer from client->exchange; the mutex is held. */
+struct inquiry {
+    uint8_t wire_type;
+    uint8_t reply_type;
+    void (*encode)(struct wire_writer *writer, uint64_t number);
+    void (*take)(const struct plx_client *client, uint16_t shard, void *ret_answer);
+};
+
+/* Whom, and for how long; 0: as long as the handle waits. */
+struct inquiry_to {
+    size_t endpoint;
+    uint16_t shard;
+    uint64_t timeout_ns;
+};
+
+/* Asks, and takes the answer. PLX_OK, PLX_E_UNREACHABLE, PLX_E_ARGUMENT: no such endpoint or
+ * shard. */
+enum plx_outcome inquire(struct plx_client *client, const struct inquiry *inquiry,
+                         const struct inquiry_to *to, void *ret_answer);
+
 /* Whether that is the answer which is waited for; it is kept. `number`: of the reply, where its
  * type has one. */
 bool exchange_takes(struct plx_client *client, const struct source *from, uint8_t wire_type,

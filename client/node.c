@@ -93,21 +93,17 @@ static void node_fill_counters(struct span body, size_t cursor, struct plx_node 
     }
 }
 
-/* Asks and fills the node from the answer; the mutex is held. */
-static enum plx_outcome node_ask(struct plx_client *client, const struct question *question,
-                                 uint64_t timeout_ns, struct plx_node *ret_node)
+static void node_take(const struct plx_client *client, uint16_t shard, void *ret_answer)
 {
-    if (!exchange_run(client, question, question_until_ns(client, timeout_ns)))
-        return PLX_E_UNREACHABLE;
+    struct plx_node *node = ret_answer;
     struct span body = span_of(client->exchange.body, client->exchange.size_bytes);
     struct wire_hello_reply reply;
     size_t cursor;
     CHECK(wire_hello_reply_decode(body, &cursor, &reply) == OK);
-    node_fill(&reply, ret_node);
-    ret_node->shard = question->to.shard;
-    ret_node->round_trip_ns = client->exchange.round_trip_ns;
-    node_fill_counters(body, cursor, ret_node);
-    return PLX_OK;
+    node_fill(&reply, node);
+    node->shard = shard;
+    node->round_trip_ns = client->exchange.round_trip_ns;
+    node_fill_counters(body, cursor, node);
 }
 
 bool exchange_is_possible(const struct plx_client *client, size_t endpoint, uint32_t shard)
@@ -116,39 +112,53 @@ bool exchange_is_possible(const struct plx_client *client, size_t endpoint, uint
            client->endpoints[endpoint].address.port + shard <= UINT16_MAX;
 }
 
-enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint16_t shard,
-                          uint64_t timeout_ns, struct plx_node *ret_node)
+enum plx_outcome inquire(struct plx_client *client, const struct inquiry *inquiry,
+                         const struct inquiry_to *to, void *ret_answer)
 {
     uint32_t epoch = cancel_epoch_of(client);
     client_lock(client);
-    uint8_t bytes[16];
+    uint8_t bytes[WIRE_MEMBERS_ASK_BYTES_MAX];
     struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
-    struct wire_hello hello = {.nonce = prng_next(&client->prng) | 1};
-    wire_hello_encode(&writer, &hello);
-    struct question question = {.to = {(uint32_t)endpoint, shard},
-                                .wire_type = WIRE_HELLO,
-                                .reply_type = WIRE_HELLO_REPLY,
-                                .number = hello.nonce,
-                                .body = span_of(bytes, writer.size_bytes),
-                                .cancel_epoch = epoch};
+    uint64_t number = prng_next(&client->prng) | 1;
+    if (inquiry->encode != NULL)
+        inquiry->encode(&writer, number);
+    CHECK(!writer.is_overflow);
+    const struct question question = {.to = {(uint32_t)to->endpoint, to->shard},
+                                      .wire_type = inquiry->wire_type,
+                                      .reply_type = inquiry->reply_type,
+                                      .number = number,
+                                      .body = span_of(bytes, writer.size_bytes),
+                                      .cancel_epoch = epoch};
     enum plx_outcome outcome = PLX_E_ARGUMENT;
-    if (!client->is_in_callback && exchange_is_possible(client, endpoint, shard))
-        outcome = node_ask(client, &question, timeout_ns, ret_node);
+    if (!client->is_in_callback && exchange_is_possible(client, to->endpoint, to->shard))
+        outcome = exchange_run(client, &question, question_until_ns(client, to->timeout_ns))
+                      ? PLX_OK
+                      : PLX_E_UNREACHABLE;
+    if (outcome == PLX_OK)
+        inquiry->take(client, to->shard, ret_answer);
     client_unlock(client);
     return outcome;
+}
+
+static void hello_encode(struct wire_writer *writer, uint64_t number)
+{
+    wire_hello_encode(writer, &(struct wire_hello){.nonce = number});
+}
+
+enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint16_t shard,
+                          uint64_t timeout_ns, struct plx_node *ret_node)
+{
+    static const struct inquiry hello = {.wire_type = WIRE_HELLO,
+                                         .reply_type = WIRE_HELLO_REPLY,
+                                         .encode = hello_encode,
+                                         .take = node_take};
+    return inquire(client, &hello, &(struct inquiry_to){endpoint, shard, timeout_ns}, ret_node);
 }
 
 enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, uint16_t shard,
                             uint64_t timeout_ns, struct plx_node *ret_node)
 {
-    struct question question = {.to = {(uint32_t)endpoint, shard},
-                                .wire_type = WIRE_STATUS,
-                                .reply_type = WIRE_STATUS_REPLY,
-                                .cancel_epoch = cancel_epoch_of(client)};
-    client_lock(client);
-    enum plx_outcome outcome = PLX_E_ARGUMENT;
-    if (!client->is_in_callback && exchange_is_possible(client, endpoint, shard))
-        outcome = node_ask(client, &question, timeout_ns, ret_node);
-    client_unlock(client);
-    return outcome;
+    static const struct inquiry status = {
+        .wire_type = WIRE_STATUS, .reply_type = WIRE_STATUS_REPLY, .take = node_take};
+    return inquire(client, &status, &(struct inquiry_to){endpoint, shard, timeout_ns}, ret_node);
 }

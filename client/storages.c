@@ -51,38 +51,23 @@ static void members_fill(const struct wire_members *told, uint16_t shard,
         ret_members->members[i] = member_of(&told->members[i]);
 }
 
-static enum plx_outcome members_ask(struct plx_client *client, const struct question *question,
-                                    uint64_t timeout_ns, struct plx_members *ret_members)
+static void members_take(const struct plx_client *client, uint16_t shard, void *ret_answer)
 {
-    if (!exchange_run(client, question, question_until_ns(client, timeout_ns)))
-        return PLX_E_UNREACHABLE;
     struct wire_members told;
     CHECK(wire_members_decode(span_of(client->exchange.body, client->exchange.size_bytes), &told) ==
           OK);
-    members_fill(&told, question->to.shard, ret_members);
-    return PLX_OK;
+    members_fill(&told, shard, ret_answer);
 }
 
 enum plx_outcome plx_members(struct plx_client *client, size_t endpoint, uint16_t shard,
                              uint64_t timeout_ns, struct plx_members *ret_members)
 {
-    uint32_t epoch = cancel_epoch_of(client);
-    client_lock(client);
-    uint8_t bytes[WIRE_MEMBERS_ASK_BYTES_MAX];
-    struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
-    uint64_t number = prng_next(&client->prng) | 1;
-    wire_members_ask_encode(&writer, number);
-    struct question question = {.to = {(uint32_t)endpoint, shard},
-                                .wire_type = WIRE_MEMBERS,
-                                .reply_type = WIRE_MEMBERS_REPLY,
-                                .number = number,
-                                .body = span_of(bytes, writer.size_bytes),
-                                .cancel_epoch = epoch};
-    enum plx_outcome outcome = PLX_E_ARGUMENT;
-    if (!client->is_in_callback && exchange_is_possible(client, endpoint, shard))
-        outcome = members_ask(client, &question, timeout_ns, ret_members);
-    client_unlock(client);
-    return outcome;
+    static const struct inquiry members = {.wire_type = WIRE_MEMBERS,
+                                           .reply_type = WIRE_MEMBERS_REPLY,
+                                           .encode = wire_members_ask_encode,
+                                           .take = members_take};
+    return inquire(client, &members, &(struct inquiry_to){endpoint, shard, timeout_ns},
+                   ret_members);
 }
 
 /* ---- replace ---- */

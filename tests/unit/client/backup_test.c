@@ -1,12 +1,9 @@
 /* Copying a snapshot, from a node that the test plays in a thread of its own. */
-#include "tests/unit/client/fake_node.h"
 #include "client/include/pollux_backup.h"
+#include "tests/unit/client/fake_thread.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/select.h>
 #include <time.h>
 
 #define SNAPSHOT_ID  UINT64_C(0xabc)
@@ -15,12 +12,11 @@
 /* How the node behaves; read by its thread only. */
 struct giving_node {
     struct fake fake;
-    pthread_t thread;
-    _Atomic bool is_stopped; /* relaxed: nothing else is handed over by it */
-    uint32_t pending;        /* finds that are answered so */
-    uint32_t busy;           /* parts that are answered so */
-    uint32_t lost;           /* parts that are not answered */
-    uint32_t wait_us;        /* of those that are pending */
+    struct fake_thread thread;
+    uint32_t pending; /* finds that are answered so */
+    uint32_t busy;    /* parts that are answered so */
+    uint32_t lost;    /* parts that are not answered */
+    uint32_t wait_us; /* of those that are pending */
     bool is_none;
     bool is_of_another; /* parts are of another snapshot */
     uint32_t finds;     /* read after the join */
@@ -102,25 +98,17 @@ static void answer(struct giving_node *node)
         give_part(node, &question, &reply);
 }
 
-static void *giving_run(void *context)
+static void giving_turn(void *context)
 {
     struct giving_node *node = context;
-    while (!atomic_load_explicit(&node->is_stopped, memory_order_relaxed)) {
-        struct timeval wait = {.tv_usec = 2000};
-        fd_set set;
-        FD_ZERO(&set);
-        FD_SET(node->fake.fds[0], &set);
-        (void)select(node->fake.fds[0] + 1, &set, NULL, NULL, &wait);
-        while (fake_try(&node->fake))
-            answer(node);
-    }
-    return NULL;
+    while (fake_try(&node->fake))
+        answer(node);
 }
 
 static struct plx_client *begin(struct giving_node *node)
 {
-    fake_open(&node->fake, 1);
-    assert_int_equal(pthread_create(&node->thread, NULL, giving_run, node), 0);
+    node->thread = (struct fake_thread){.fake = &node->fake, .turn = giving_turn, .context = node};
+    fake_thread_start(&node->thread, 1);
     struct plx_options options = fake_options(&node->fake, 1);
     return fake_client(&options);
 }
@@ -128,9 +116,7 @@ static struct plx_client *begin(struct giving_node *node)
 static void end(struct giving_node *node, struct plx_client *client)
 {
     plx_close(client);
-    atomic_store_explicit(&node->is_stopped, true, memory_order_relaxed);
-    assert_int_equal(pthread_join(node->thread, NULL), 0);
-    fake_close(&node->fake);
+    fake_thread_stop(&node->thread);
 }
 
 static const struct plx_backup_from from = {.timeout_ns = UINT64_C(5000000000)};

@@ -2,11 +2,7 @@
  * thread. */
 #include "client/include/pollux_leadership.h"
 #include "client/include/pollux_limits.h"
-#include "tests/unit/client/fake_node.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
-#include <sys/select.h>
+#include "tests/unit/client/fake_thread.h"
 
 #define RETRY_US 1500000
 
@@ -22,8 +18,7 @@ struct live_node {
     struct wire_limits limits;
     uint64_t limits_number;
     struct wire_op last_write; /* of keys; what it borrows is gone */
-    atomic_bool is_stopped;    /* set once the client is done; relaxed: it orders nothing */
-    pthread_t thread;
+    struct fake_thread thread;
 };
 
 static void live_answer_status(struct fake *fake)
@@ -109,34 +104,19 @@ static void live_answer(struct live_node *node)
     }
 }
 
-static void *live_run(void *context)
+static void live_turn(void *context)
 {
     struct live_node *node = context;
-    while (!atomic_load_explicit(&node->is_stopped, memory_order_relaxed)) {
-        struct timeval wait = {.tv_usec = 2000};
-        fd_set set;
-        FD_ZERO(&set);
-        FD_SET(node->fake.fds[0], &set);
-        (void)select(node->fake.fds[0] + 1, &set, NULL, NULL, &wait);
-        if (fake_try(&node->fake))
-            live_answer(node);
-        node->fake.is_mute &= node->fake.hellos == 0; /* to the first of them at most */
-    }
-    return NULL;
+    if (fake_try(&node->fake))
+        live_answer(node);
+    node->fake.is_mute &= node->fake.hellos == 0; /* to the first of them at most */
 }
 
 static void live_start(struct live_node *node)
 {
-    *node = (struct live_node){.transfer_status = WIRE_STATUS_OK};
-    fake_open(&node->fake, 3);
-    assert_int_equal(pthread_create(&node->thread, NULL, live_run, node), 0);
-}
-
-static void live_stop(struct live_node *node)
-{
-    atomic_store_explicit(&node->is_stopped, true, memory_order_relaxed);
-    assert_int_equal(pthread_join(node->thread, NULL), 0);
-    fake_close(&node->fake);
+    *node = (struct live_node){.transfer_status = WIRE_STATUS_OK,
+                               .thread = {.fake = &node->fake, .turn = live_turn, .context = node}};
+    fake_thread_start(&node->thread, 3);
 }
 
 static void test_node_ping_and_status_tell_what_the_node_says(void **state)
@@ -165,7 +145,7 @@ static void test_node_ping_and_status_tell_what_the_node_says(void **state)
     assert_int_equal(plx_ping(client, 1, 0, 0, &told), PLX_E_ARGUMENT);
     assert_int_equal(plx_status(client, 1, 0, 0, &told), PLX_E_ARGUMENT);
     plx_close(client);
-    live_stop(&node);
+    fake_thread_stop(&node.thread);
 }
 
 static void test_node_that_is_silent_is_unreachable(void **state)
@@ -197,7 +177,7 @@ static void test_node_ping_counts_from_the_first_packet(void **state)
     assert_int_equal(plx_ping(client, 0, 0, 0, &told), PLX_OK);
     assert_true(told.round_trip_ns >= 10000000); /* after which it was asked again */
     plx_close(client);
-    live_stop(&node);
+    fake_thread_stop(&node.thread);
 }
 
 static void test_node_transfer_answers_as_the_leader_did(void **state)
@@ -223,7 +203,7 @@ static void test_node_transfer_answers_as_the_leader_did(void **state)
         assert_int_equal(plx_transfer(client, 0, 4, timeout_ns, &retry_ns), cases[i].outcome);
         assert_int_equal(retry_ns, cases[i].outcome == PLX_E_TOO_SOON ? RETRY_US * 1000 : 0);
         plx_close(client);
-        live_stop(&node);
+        fake_thread_stop(&node.thread);
         assert_int_equal(node.transfer_target, 4);
     }
 }
@@ -255,7 +235,7 @@ static void test_node_limits_end_as_the_leader_says(void **state)
         uint64_t timeout_ns = cases[i].expected == PLX_UNKNOWN ? 20000000 : 0;
         assert_int_equal(plx_limits_set(client, 0, &limits_wanted, timeout_ns), cases[i].expected);
         plx_close(client);
-        live_stop(&node);
+        fake_thread_stop(&node.thread);
         assert_true(node.limits_number == 3 && node.limits.keys_max == 100);
         assert_true(node.limits.blocks_max == 10 && node.limits.sessions_max == 7);
     }
@@ -279,7 +259,7 @@ static void test_node_limits_that_are_not_answered_are_unknown(void **state)
     assert_int_equal(plx_limits_set(client, 0, &bad, 0), PLX_E_ARGUMENT);
     assert_int_equal(plx_limits_set(client, 1, &limits_wanted, 0), PLX_E_ARGUMENT);
     plx_close(client);
-    live_stop(&node);
+    fake_thread_stop(&node.thread);
 }
 
 static void test_node_limits_without_a_leader_time_out(void **state)
@@ -305,7 +285,7 @@ static void test_node_transfer_that_is_not_answered_is_unreachable(void **state)
     struct plx_client *client = fake_client(&options);
     assert_int_equal(plx_transfer(client, 0, 4, 50000000, NULL), PLX_E_UNREACHABLE);
     plx_close(client);
-    live_stop(&node);
+    fake_thread_stop(&node.thread);
     assert_int_equal(node.transfer_target, 4);
 }
 
@@ -331,7 +311,7 @@ static void test_node_serves_the_synchronous_calls(void **state)
     assert_true(response.is_truncated && response.value.data == buffer);
     assert_memory_equal(buffer, "val", 3);
     plx_close(client);
-    live_stop(&node);
+    fake_thread_stop(&node.thread);
     /* The last write was the deletion: a set to absent. */
     assert_int_equal(node.last_write.type, WIRE_OP_SET);
     assert_false(node.last_write.has_value);
@@ -378,7 +358,7 @@ static void test_node_callbacks_may_submit_more(void **state)
     assert_int_equal(chain.refused, 40);
     assert_int_equal(plx_in_flight(client), 0);
     plx_close(client);
-    live_stop(&node);
+    fake_thread_stop(&node.thread);
 }
 
 int main(void)

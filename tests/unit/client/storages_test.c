@@ -1,15 +1,10 @@
 /* Members and replacement, asked of a node that the test plays in a thread of its own. */
-#include "tests/unit/client/fake_node.h"
 #include "client/include/pollux_members.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
-#include <sys/select.h>
+#include "tests/unit/client/fake_thread.h"
 
 struct told_node {
     struct fake fake;
-    pthread_t thread;
-    _Atomic bool is_stopped; /* relaxed: nothing else is handed over by it */
+    struct fake_thread thread;
     enum wire_status status;
     struct wire_replace replace; /* the last one; read after the join */
 };
@@ -58,33 +53,18 @@ static void told_answer(struct told_node *node)
     }
 }
 
-static void *told_run(void *context)
+static void told_turn(void *context)
 {
     struct told_node *node = context;
-    while (!atomic_load_explicit(&node->is_stopped, memory_order_relaxed)) {
-        struct timeval wait = {.tv_usec = 2000};
-        fd_set set;
-        FD_ZERO(&set);
-        FD_SET(node->fake.fds[0], &set);
-        (void)select(node->fake.fds[0] + 1, &set, NULL, NULL, &wait);
-        if (fake_try(&node->fake))
-            told_answer(node);
-    }
-    return NULL;
+    if (fake_try(&node->fake))
+        told_answer(node);
 }
 
 static void told_start(struct told_node *node, enum wire_status status)
 {
-    *node = (struct told_node){.status = status};
-    fake_open(&node->fake, 1);
-    assert_int_equal(pthread_create(&node->thread, NULL, told_run, node), 0);
-}
-
-static void told_stop(struct told_node *node)
-{
-    atomic_store_explicit(&node->is_stopped, true, memory_order_relaxed);
-    assert_int_equal(pthread_join(node->thread, NULL), 0);
-    fake_close(&node->fake);
+    *node = (struct told_node){.status = status,
+                               .thread = {.fake = &node->fake, .turn = told_turn, .context = node}};
+    fake_thread_start(&node->thread, 1);
 }
 
 static void test_storages_members_are_told_as_the_node_has_them(void **state)
@@ -107,7 +87,7 @@ static void test_storages_members_are_told_as_the_node_has_them(void **state)
     assert_true(told.members[1].ip[15] == 3 && told.members[1].port == 7400);
     assert_int_equal(plx_members(client, 1, 0, 0, &told), PLX_E_ARGUMENT);
     plx_close(client);
-    told_stop(&node);
+    fake_thread_stop(&node.thread);
 }
 
 static void test_storages_of_a_silent_node_are_not_told(void **state)
@@ -147,7 +127,7 @@ static void test_storages_replace_ends_as_the_leader_says(void **state)
             plx_replace(client, 0, &(struct plx_lost){.birth = 5, .node = 3}, timeout_ns),
             cases[i].outcome);
         plx_close(client);
-        told_stop(&node);
+        fake_thread_stop(&node.thread);
         assert_true(node.replace.birth == 5 && node.replace.node == 3);
     }
 }
