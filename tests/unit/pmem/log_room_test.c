@@ -1,6 +1,5 @@
 /* What a log of segments promises to have room for, and where its records lie in the row. */
-#include "pmem/log.h"
-#include "tests/sim/medium_sim.h"
+#include "tests/unit/pmem/log_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,50 +12,16 @@
 #define SEGMENTS      6u
 #define FILE_BYTES    (12u * 1024 + SEGMENTS * SEGMENT_BYTES)
 
-struct fixture {
-    struct medium_sim *sim;
-    struct arena arena;
-    struct log *log;
-};
-
 static int setup(void **state)
 {
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
     const struct medium_sim_options medium = {.seed = 5, .granularity = MEDIUM_PAGE};
-    const struct log_options options = {.path = "/media/one.log",
-                                        .size_bytes = FILE_BYTES,
-                                        .segment_size_bytes = SEGMENT_BYTES,
-                                        .is_created = true,
-                                        .identity = {.cluster_id = 7, .node = 2, .shard = 1}};
-    struct log_recovery recovery;
-    fixture->sim = medium_sim_create(&medium);
-    medium_sim_use(fixture->sim);
-    assert_int_equal(arena_init(&fixture->arena, log_arena_bytes(FILE_BYTES)), OK);
-    assert_int_equal(log_open(&options, &fixture->arena, &fixture->log, &recovery), OK);
+    struct log_fixture *fixture = log_fixture_new(&medium, FILE_BYTES, SEGMENT_BYTES);
+    assert_int_equal(log_fixture_open(fixture), OK);
     *state = fixture;
     return 0;
 }
 
-static int teardown(void **state)
-{
-    struct fixture *fixture = *state;
-    log_close(fixture->log);
-    arena_deinit(&fixture->arena);
-    medium_sim_destroy(fixture->sim);
-    free(fixture);
-    return 0;
-}
-
-static void persist(struct fixture *fixture)
-{
-    uint64_t ticket = 0;
-    uint64_t index = 0;
-    log_persist(fixture->log);
-    assert_int_equal(medium_persist_wait(log_medium(fixture->log)), OK);
-    assert_int_equal(log_persisted(fixture->log, &ticket, &index), OK);
-}
-
-static enum error try_append(struct fixture *fixture, size_t size_bytes)
+static enum error try_append(struct log_fixture *fixture, size_t size_bytes)
 {
     static const uint8_t payload[2048] = {1};
     const struct log_record record = {.index = log_last_index(fixture->log) + 1,
@@ -64,33 +29,33 @@ static enum error try_append(struct fixture *fixture, size_t size_bytes)
                                       .kind = 1,
                                       .payload = span_of(payload, size_bytes)};
     enum error error = log_append(fixture->log, &record);
-    persist(fixture);
+    log_fixture_persist(fixture);
     return error;
 }
 
-static void fill(struct fixture *fixture)
+static void fill(struct log_fixture *fixture)
 {
-    persist(fixture);
+    log_fixture_persist(fixture);
     while (try_append(fixture, 400) == OK) {
     }
 }
 
 /* Drops what lies before the current segment, and wipes it. */
-static void recycle(struct fixture *fixture)
+static void recycle(struct log_fixture *fixture)
 {
     log_drop(fixture->log, log_last_index(fixture->log));
     for (uint32_t i = 0; !log_is_recycled(fixture->log); i++) {
         assert_true(i < 1000);
         assert_int_equal(log_recycle(fixture->log, 1024), OK);
-        persist(fixture);
+        log_fixture_persist(fixture);
     }
-    persist(fixture);
+    log_fixture_persist(fixture);
 }
 
 /* What is promised fits, however its records cut the segments; what is kept is there afterwards. */
 static void test_log_room_is_there_for_records_of_any_size(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     static const size_t payloads[] = {16, 400, 1300, 1900};
     uint64_t filled = 1;
     for (uint32_t round = 0; round < 60; round++, filled = filled % 37 + 1) {
@@ -112,7 +77,7 @@ static void test_log_room_is_there_for_records_of_any_size(void **state)
 
 static void test_log_room_knows_the_bytes_between_two_records(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     fill(fixture);
     uint64_t first = log_position_behind(fixture->log, 1);
     for (uint64_t index = 2; index <= log_last_index(fixture->log); index++) {
@@ -134,7 +99,7 @@ static void test_log_room_knows_the_bytes_between_two_records(void **state)
 /* Whoever has a full log appends nothing that would make the wiped segments ready on the way. */
 static void test_log_room_becomes_ready_without_an_append(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     fill(fixture);
     assert_int_equal(log_reset(fixture->log, log_last_index(fixture->log)), OK);
     fill(fixture); /* the segment that is kept for this: the others are not wiped yet */
@@ -151,7 +116,7 @@ static void test_log_room_becomes_ready_without_an_append(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, log_fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_log_room_is_there_for_records_of_any_size),
         TEST(test_log_room_knows_the_bytes_between_two_records),

@@ -1,6 +1,5 @@
 /* Records that rot, or whose page is gone, while the log is open. */
-#include "pmem/log.h"
-#include "tests/sim/medium_sim.h"
+#include "tests/unit/pmem/log_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,31 +9,12 @@
 #include <cmocka.h>
 
 #define FILE_BYTES    (256u * 1024)
-#define PATH          "/media/one.log"
+#define PATH          LOG_FIXTURE_PATH
 #define RECORD_OFFSET 8192u
 #define RECORD_BYTES  128u /* of the records here: two lines each */
 #define FOUND_COUNT   40u  /* records that the opening finds: more than a page of them */
 
-struct fixture {
-    struct medium_sim *sim;
-    struct arena arena;
-    struct log *log;
-    struct log_recovery recovery;
-};
-
-static void fixture_open(struct fixture *fixture)
-{
-    const struct log_options options = {.path = PATH,
-                                        .size_bytes = FILE_BYTES,
-                                        .is_created = true,
-                                        .identity = {.cluster_id = 7, .node = 2, .shard = 1}};
-    if (fixture->arena.base != NULL)
-        arena_deinit(&fixture->arena);
-    assert_int_equal(arena_init(&fixture->arena, log_arena_bytes(FILE_BYTES)), OK);
-    assert_int_equal(log_open(&options, &fixture->arena, &fixture->log, &fixture->recovery), OK);
-}
-
-static void append(struct fixture *fixture, uint32_t count)
+static void append(struct log_fixture *fixture, uint32_t count)
 {
     uint8_t payload[RECORD_BYTES - 60];
     memset(payload, 'x', sizeof(payload));
@@ -51,25 +31,12 @@ static void append(struct fixture *fixture, uint32_t count)
 
 static int setup(void **state)
 {
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
     const struct medium_sim_options options = {.seed = 5, .granularity = MEDIUM_PAGE};
-    fixture->sim = medium_sim_create(&options);
-    medium_sim_use(fixture->sim);
-    fixture_open(fixture);
+    struct log_fixture *fixture = log_fixture_new(&options, FILE_BYTES, 0);
+    assert_int_equal(log_fixture_open(fixture), OK);
     append(fixture, FOUND_COUNT);
-    log_close(fixture->log);
-    fixture_open(fixture);
+    log_fixture_reopen(fixture);
     *state = fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *fixture = *state;
-    log_close(fixture->log);
-    arena_deinit(&fixture->arena);
-    medium_sim_destroy(fixture->sim);
-    free(fixture);
     return 0;
 }
 
@@ -80,7 +47,7 @@ static size_t offset_of(uint64_t index)
 
 static void test_log_tells_which_record_has_rotted(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     for (size_t byte = 0; byte < RECORD_BYTES - 12; byte++) {
         assert_int_equal(log_offset_of(fixture->log, 7), offset_of(7));
         medium_sim_flip_bit(fixture->sim, PATH, offset_of(7) + byte, 4);
@@ -95,7 +62,7 @@ static void test_log_tells_which_record_has_rotted(void **state)
 /* Also of those that were written a moment ago. */
 static void test_log_tells_which_record_has_no_page(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     size_t offset;
     append(fixture, 100);
     assert_true(log_is_whole(fixture->log, 100));
@@ -112,7 +79,7 @@ static void test_log_tells_which_record_has_no_page(void **state)
 /* What is long behind the end may have been out of memory. */
 static void test_log_compares_again_what_was_written_long_ago(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     append(fixture, 400);
     medium_sim_flip_bit(fixture->sim, PATH, offset_of(50) + 60, 1);
     assert_false(log_is_whole(fixture->log, 50));
@@ -120,7 +87,7 @@ static void test_log_compares_again_what_was_written_long_ago(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, log_fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_log_tells_which_record_has_rotted),
         TEST(test_log_tells_which_record_has_no_page),

@@ -4,8 +4,7 @@
  */
 #include "base/le.h"
 #include "base/prng.h"
-#include "pmem/log.h"
-#include "tests/sim/medium_sim.h"
+#include "tests/unit/pmem/log_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,49 +17,19 @@
 #define SEGMENTS      6u
 #define FILE_BYTES    (12u * 1024 + SEGMENTS * SEGMENT_BYTES)
 #define TABLE_OFFSET  8192u
-#define PATH          "/media/one.log"
+#define PATH          LOG_FIXTURE_PATH
 #define STEP_BYTES    1024u
 #define SEEDS         1000u
 #define INDEX_RUN_MAX 4096u
 
-struct fixture {
-    struct medium_sim *sim;
-    struct arena arena;
-    struct log *log;
-    struct log_recovery recovery;
-    uint64_t snapshot_index;
-    uint64_t snapshot_term;
-};
-
-static enum error fixture_open(struct fixture *fixture)
-{
-    const struct log_options options = {.path = PATH,
-                                        .size_bytes = FILE_BYTES,
-                                        .segment_size_bytes = SEGMENT_BYTES,
-                                        .is_created = true,
-                                        .identity = {.cluster_id = 7, .node = 2, .shard = 1},
-                                        .snapshot_index = fixture->snapshot_index,
-                                        .snapshot_term = fixture->snapshot_term};
-    if (fixture->arena.base != NULL)
-        arena_deinit(&fixture->arena);
-    assert_int_equal(arena_init(&fixture->arena, log_arena_bytes(FILE_BYTES)), OK);
-    return log_open(&options, &fixture->arena, &fixture->log, &fixture->recovery);
-}
-
-static void reopen(struct fixture *fixture)
-{
-    log_close(fixture->log);
-    assert_int_equal(fixture_open(fixture), OK);
-}
-
-static void lose_power(struct fixture *fixture, uint32_t survival_ppm)
+static void lose_power(struct log_fixture *fixture, uint32_t survival_ppm)
 {
     medium_sim_lose_power(fixture->sim, PATH, survival_ppm);
-    reopen(fixture);
+    log_fixture_reopen(fixture);
 }
 
 /* A record says which it is: index and `number`. */
-static enum error try_append(struct fixture *fixture, uint64_t term, uint64_t number,
+static enum error try_append(struct log_fixture *fixture, uint64_t term, uint64_t number,
                              size_t size_bytes)
 {
     uint8_t payload[2048];
@@ -73,12 +42,12 @@ static enum error try_append(struct fixture *fixture, uint64_t term, uint64_t nu
     return log_append(fixture->log, &record);
 }
 
-static void append(struct fixture *fixture, uint64_t term)
+static void append(struct log_fixture *fixture, uint64_t term)
 {
     assert_int_equal(try_append(fixture, term, log_last_index(fixture->log) + 1, 400), OK);
 }
 
-static uint64_t number_at(const struct fixture *fixture, uint64_t index)
+static uint64_t number_at(const struct log_fixture *fixture, uint64_t index)
 {
     struct log_record record;
     log_read(fixture->log, index, &record);
@@ -86,79 +55,53 @@ static uint64_t number_at(const struct fixture *fixture, uint64_t index)
     return le64_load(record.payload.data);
 }
 
-static void collect(struct fixture *fixture)
-{
-    uint64_t ticket = 0;
-    uint64_t index = 0;
-    assert_int_equal(log_persisted(fixture->log, &ticket, &index), OK);
-}
-
-static void persist(struct fixture *fixture)
-{
-    log_persist(fixture->log);
-    assert_int_equal(medium_persist_wait(log_medium(fixture->log)), OK);
-    collect(fixture);
-}
-
-static void settle(struct fixture *fixture)
+static void settle(struct log_fixture *fixture)
 {
     log_settle(fixture->log);
-    persist(fixture);
-    persist(fixture);
+    log_fixture_persist(fixture);
+    log_fixture_persist(fixture);
 }
 
-static void recycle(struct fixture *fixture)
+static void recycle(struct log_fixture *fixture)
 {
     for (uint32_t i = 0; !log_is_recycled(fixture->log); i++) {
         assert_true(i < 1000);
         assert_int_equal(log_recycle(fixture->log, STEP_BYTES), OK);
-        persist(fixture);
+        log_fixture_persist(fixture);
     }
-    persist(fixture);
+    log_fixture_persist(fixture);
 }
 
 static int setup(void **state)
 {
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
     const struct medium_sim_options options = {.seed = 5, .granularity = MEDIUM_PAGE};
-    fixture->sim = medium_sim_create(&options);
-    medium_sim_use(fixture->sim);
+    struct log_fixture *fixture = log_fixture_new(&options, FILE_BYTES, SEGMENT_BYTES);
     *state = fixture;
-    if (fixture_open(fixture) != OK)
+    if (log_fixture_open(fixture) != OK)
         return -1;
     append(fixture, 1);
-    persist(fixture);
+    log_fixture_persist(fixture);
     settle(fixture);
     return 0;
 }
 
-static int teardown(void **state)
-{
-    struct fixture *fixture = *state;
-    log_close(fixture->log);
-    arena_deinit(&fixture->arena);
-    medium_sim_destroy(fixture->sim);
-    free(fixture);
-    return 0;
-}
-
 /* Appends until the log is full; each record durable. */
-static void fill(struct fixture *fixture, uint64_t term)
+static void fill(struct log_fixture *fixture, uint64_t term)
 {
     for (uint32_t i = 0; try_append(fixture, term, log_last_index(fixture->log) + 1, 400) == OK;
          i++) {
         assert_true(i < 1000);
-        persist(fixture);
+        log_fixture_persist(fixture);
     }
 }
 
 static void test_segments_are_used_in_turn_until_the_kept_one(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     fill(fixture, 1);
     /* Records of 448 bytes: nine a segment. */
     assert_int_equal(log_last_index(fixture->log), 9 * (SEGMENTS - 1));
-    reopen(fixture);
+    log_fixture_reopen(fixture);
     assert_int_equal(fixture->recovery.last_index, 9 * (SEGMENTS - 1));
     assert_false(fixture->recovery.is_suspect);
     for (uint64_t index = 1; index <= 9 * (SEGMENTS - 1); index++)
@@ -168,17 +111,17 @@ static void test_segments_are_used_in_turn_until_the_kept_one(void **state)
 
 static void test_drop_makes_room_again_and_again(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     for (uint32_t round = 0; round < 20; round++) {
         fill(fixture, 1 + round);
         uint64_t last = log_last_index(fixture->log);
-        fixture->snapshot_index = last - 10;
-        fixture->snapshot_term = 1 + round;
-        log_drop(fixture->log, fixture->snapshot_index);
+        fixture->options.snapshot_index = last - 10;
+        fixture->options.snapshot_term = 1 + round;
+        log_drop(fixture->log, fixture->options.snapshot_index);
         assert_in_range(log_first_index(fixture->log), last - 19, last - 9);
         recycle(fixture);
         if (round % 3 == 0)
-            reopen(fixture);
+            log_fixture_reopen(fixture);
         assert_int_equal(log_last_index(fixture->log), last);
         for (uint64_t index = log_first_index(fixture->log); index <= last; index++)
             assert_int_equal(number_at(fixture, index), index);
@@ -190,7 +133,7 @@ static void test_drop_makes_room_again_and_again(void **state)
 
 static void test_drop_keeps_what_is_later(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     fill(fixture, 1);
     log_drop(fixture->log, 8);
     assert_int_equal(log_first_index(fixture->log), 1);
@@ -201,14 +144,14 @@ static void test_drop_keeps_what_is_later(void **state)
 }
 
 /* Appends a record, after dropping what is in its way. */
-static void append_dropping(struct fixture *fixture, size_t size_bytes)
+static void append_dropping(struct log_fixture *fixture, size_t size_bytes)
 {
     while (try_append(fixture, 2, 0, size_bytes) != OK) {
         log_drop(fixture->log, log_last_index(fixture->log));
-        fixture->snapshot_index = log_first_index(fixture->log) - 1;
+        fixture->options.snapshot_index = log_first_index(fixture->log) - 1;
         recycle(fixture);
     }
-    persist(fixture);
+    log_fixture_persist(fixture);
 }
 
 /*
@@ -218,8 +161,8 @@ static void append_dropping(struct fixture *fixture, size_t size_bytes)
  */
 static void test_suspect_log_stays_suspect_when_it_drops(void **state)
 {
-    struct fixture *fixture = *state;
-    fixture->snapshot_term = 2;
+    struct log_fixture *fixture = *state;
+    fixture->options.snapshot_term = 2;
     for (uint32_t i = 0; i < 20; i++)
         append_dropping(fixture, 1900);
     uint64_t last = log_last_index(fixture->log);
@@ -228,7 +171,7 @@ static void test_suspect_log_stays_suspect_when_it_drops(void **state)
     size_t offset = (size_t)(record.payload.data - medium_data(log_medium(fixture->log)));
     log_close(fixture->log);
     medium_sim_flip_bit(fixture->sim, PATH, offset - 20, 1);
-    assert_int_equal(fixture_open(fixture), OK);
+    assert_int_equal(log_fixture_open(fixture), OK);
     assert_true(fixture->recovery.is_suspect);
     for (uint32_t i = 0; i < 16; i++)
         append_dropping(fixture, 1900);
@@ -246,22 +189,22 @@ static void test_suspect_log_stays_suspect_when_it_drops(void **state)
  * dropped without it. */
 static void test_truncation_across_segments_survives_a_drop(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     while (log_last_index(fixture->log) < 24) { /* three segments */
         append(fixture, 1);
-        persist(fixture);
+        log_fixture_persist(fixture);
     }
     log_truncate(fixture->log, 15); /* in the second */
     for (uint64_t index = 15; index < 27; index++) {
         assert_int_equal(try_append(fixture, 2, 1000 + index, 400), OK);
-        persist(fixture);
+        log_fixture_persist(fixture);
     }
     for (uint64_t drop = 9; drop <= 26; drop++) {
         log_drop(fixture->log, drop);
         recycle(fixture);
-        fixture->snapshot_index = drop;
-        fixture->snapshot_term = drop < 15 ? 1 : 2;
-        reopen(fixture);
+        fixture->options.snapshot_index = drop;
+        fixture->options.snapshot_term = drop < 15 ? 1 : 2;
+        log_fixture_reopen(fixture);
         assert_int_equal(fixture->recovery.last_index, 26);
         assert_false(fixture->recovery.is_suspect);
         assert_true(log_first_index(fixture->log) <= drop + 1);
@@ -275,21 +218,21 @@ static void test_truncation_across_segments_survives_a_drop(void **state)
  * follows it in the end. */
 static void test_truncation_to_the_begin_names_no_place(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     while (log_last_index(fixture->log) < 20) {
         append(fixture, 1);
-        persist(fixture);
+        log_fixture_persist(fixture);
     }
-    fixture->snapshot_index = 18; /* two segments */
-    fixture->snapshot_term = 1;
+    fixture->options.snapshot_index = 18; /* two segments */
+    fixture->options.snapshot_term = 1;
     for (uint64_t term = 2; term < 2 + 4 * SEGMENTS; term++) { /* two a segment */
         log_drop(fixture->log, 18);
         recycle(fixture);
         log_truncate(fixture->log, 19);
         assert_int_equal(try_append(fixture, term, 7000 + term, 1900), OK);
-        persist(fixture);
+        log_fixture_persist(fixture);
         if (term >= 11) /* in the place of record 18, the eighth segment of the row */
-            reopen(fixture);
+            log_fixture_reopen(fixture);
         assert_int_equal(log_first_index(fixture->log), 19);
         assert_int_equal(log_last_index(fixture->log), 19);
         assert_int_equal(number_at(fixture, 19), 7000 + term);
@@ -298,21 +241,21 @@ static void test_truncation_to_the_begin_names_no_place(void **state)
 
 static void test_reset_begins_behind_the_snapshot(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     fill(fixture, 1);
-    fixture->snapshot_index = 500;
-    fixture->snapshot_term = 7;
+    fixture->options.snapshot_index = 500;
+    fixture->options.snapshot_term = 7;
     assert_int_equal(log_reset(fixture->log, 500), OK);
     assert_int_equal(log_first_index(fixture->log), 501);
     assert_int_equal(log_last_index(fixture->log), 500);
     append(fixture, 8);
-    persist(fixture);
+    log_fixture_persist(fixture);
     lose_power(fixture, 0);
     assert_int_equal(fixture->recovery.first_index, 501);
     assert_int_equal(fixture->recovery.last_index, 501);
     assert_false(fixture->recovery.is_suspect);
     recycle(fixture);
-    reopen(fixture);
+    log_fixture_reopen(fixture);
     assert_int_equal(fixture->recovery.last_index, 501);
     assert_int_equal(number_at(fixture, 501), 501);
     assert_false(fixture->recovery.is_suspect);
@@ -321,11 +264,11 @@ static void test_reset_begins_behind_the_snapshot(void **state)
 /* The snapshot became durable, and then the power went. */
 static void test_open_begins_anew_where_the_snapshot_is_ahead(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     fill(fixture, 1);
-    fixture->snapshot_index = 500;
-    fixture->snapshot_term = 7;
-    reopen(fixture);
+    fixture->options.snapshot_index = 500;
+    fixture->options.snapshot_term = 7;
+    log_fixture_reopen(fixture);
     assert_true(fixture->recovery.is_reset);
     assert_int_equal(fixture->recovery.first_index, 501);
     assert_int_equal(fixture->recovery.last_index, 500);
@@ -335,8 +278,8 @@ static void test_open_begins_anew_where_the_snapshot_is_ahead(void **state)
     assert_false(fixture->recovery.is_suspect);
     recycle(fixture);
     append(fixture, 8);
-    persist(fixture);
-    reopen(fixture);
+    log_fixture_persist(fixture);
+    log_fixture_reopen(fixture);
     assert_int_equal(fixture->recovery.last_index, 501);
     assert_false(fixture->recovery.is_suspect);
 }
@@ -344,12 +287,12 @@ static void test_open_begins_anew_where_the_snapshot_is_ahead(void **state)
 /* A file that was made beside older snapshots, and then the power went. */
 static void test_log_behind_a_kept_snapshot_is_unused(void **state)
 {
-    struct fixture *fixture = *state;
-    fixture->snapshot_index = 500;
-    fixture->snapshot_term = 7;
+    struct log_fixture *fixture = *state;
+    fixture->options.snapshot_index = 500;
+    fixture->options.snapshot_term = 7;
     log_close(fixture->log);
     medium_sim_remove(fixture->sim, PATH);
-    assert_int_equal(fixture_open(fixture), OK);
+    assert_int_equal(log_fixture_open(fixture), OK);
     assert_true(fixture->recovery.is_created);
     assert_int_equal(fixture->recovery.last_index, 500);
     assert_true(log_is_unused(&fixture->recovery));
@@ -357,25 +300,25 @@ static void test_log_behind_a_kept_snapshot_is_unused(void **state)
     assert_false(fixture->recovery.is_created);
     assert_true(log_is_unused(&fixture->recovery));
     log_write_hard_state(fixture->log, 8, 3);
-    persist(fixture);
+    log_fixture_persist(fixture);
     lose_power(fixture, 0);
     assert_false(log_is_unused(&fixture->recovery)); /* it has voted */
     append(fixture, 8);
-    persist(fixture);
+    log_fixture_persist(fixture);
     lose_power(fixture, 0);
     assert_false(log_is_unused(&fixture->recovery));
 }
 
 static void test_open_begins_anew_where_the_terms_differ(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     fill(fixture, 1);
-    fixture->snapshot_index = 20;
-    fixture->snapshot_term = 1;
-    reopen(fixture);
+    fixture->options.snapshot_index = 20;
+    fixture->options.snapshot_term = 1;
+    log_fixture_reopen(fixture);
     assert_false(fixture->recovery.is_reset);
-    fixture->snapshot_term = 2;
-    reopen(fixture);
+    fixture->options.snapshot_term = 2;
+    log_fixture_reopen(fixture);
     assert_true(fixture->recovery.is_reset);
     assert_int_equal(fixture->recovery.last_index, 20);
 }
@@ -383,42 +326,42 @@ static void test_open_begins_anew_where_the_terms_differ(void **state)
 /* The snapshot is lost: what the log holds is of no use, and acknowledged records may be gone. */
 static void test_log_that_begins_behind_its_snapshot_is_suspect(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     fill(fixture, 1);
     log_drop(fixture->log, 20);
     recycle(fixture);
-    fixture->snapshot_index = 5;
-    fixture->snapshot_term = 1;
-    reopen(fixture);
+    fixture->options.snapshot_index = 5;
+    fixture->options.snapshot_term = 1;
+    log_fixture_reopen(fixture);
     assert_true(fixture->recovery.is_reset);
     assert_int_equal(fixture->recovery.last_index, 5);
     assert_true(fixture->recovery.is_suspect);
     lose_power(fixture, 0);
     assert_true(fixture->recovery.is_suspect);
     assert_false(fixture->recovery.is_history_lost); /* it goes on from the older snapshot */
-    fixture->snapshot_index = 0;
-    reopen(fixture);
+    fixture->options.snapshot_index = 0;
+    log_fixture_reopen(fixture);
     assert_true(fixture->recovery.is_history_lost);
 }
 
 static void test_word_of_the_table_is_repaired_from_its_copy(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     fill(fixture, 1);
     log_close(fixture->log);
     medium_sim_flip_bit(fixture->sim, PATH, TABLE_OFFSET + 8, 3);
-    assert_int_equal(fixture_open(fixture), OK);
+    assert_int_equal(log_fixture_open(fixture), OK);
     assert_int_equal(fixture->recovery.last_index, 9 * (SEGMENTS - 1));
     assert_non_null(strstr(fixture->recovery.note, "repaired"));
-    reopen(fixture);
+    log_fixture_reopen(fixture);
     assert_string_equal(fixture->recovery.note, "");
     medium_sim_flip_bit(fixture->sim, PATH, TABLE_OFFSET + 8, 3);
     medium_sim_flip_bit(fixture->sim, PATH, TABLE_OFFSET + 2048 + 8, 5);
     log_close(fixture->log);
-    assert_int_equal(fixture_open(fixture), ERR_CHECKSUM);
+    assert_int_equal(log_fixture_open(fixture), ERR_CHECKSUM);
     assert_non_null(strstr(fixture->recovery.note, "segment's word"));
     medium_sim_flip_bit(fixture->sim, PATH, TABLE_OFFSET + 8, 3);
-    assert_int_equal(fixture_open(fixture), OK);
+    assert_int_equal(log_fixture_open(fixture), OK);
 }
 
 /* ---- everything at once, with power losses ---- */
@@ -434,7 +377,7 @@ struct model {
     uint64_t term;
 };
 
-static void model_append(struct model *model, struct fixture *fixture)
+static void model_append(struct model *model, struct log_fixture *fixture)
 {
     size_t size_bytes = (size_t)prng_range(&model->prng, 8, 1500);
     uint64_t number = model->next_number;
@@ -448,9 +391,9 @@ static void model_append(struct model *model, struct fixture *fixture)
 }
 
 /* Only what is not committed is truncated: here, what is behind the snapshot. */
-static void model_truncate(struct model *model, struct fixture *fixture)
+static void model_truncate(struct model *model, struct log_fixture *fixture)
 {
-    uint64_t low = fixture->snapshot_index + 1;
+    uint64_t low = fixture->options.snapshot_index + 1;
     if (low < log_first_index(fixture->log))
         low = log_first_index(fixture->log);
     if (low > model->last_index)
@@ -464,30 +407,30 @@ static void model_truncate(struct model *model, struct fixture *fixture)
     model_append(model, fixture);
 }
 
-static void model_snapshot(struct model *model, struct fixture *fixture)
+static void model_snapshot(struct model *model, struct log_fixture *fixture)
 {
     if (model->durable_index == 0)
         return;
-    fixture->snapshot_index =
-        prng_range(&model->prng, fixture->snapshot_index, model->durable_index);
-    fixture->snapshot_term = model->terms[fixture->snapshot_index];
+    fixture->options.snapshot_index =
+        prng_range(&model->prng, fixture->options.snapshot_index, model->durable_index);
+    fixture->options.snapshot_term = model->terms[fixture->options.snapshot_index];
     if (prng_range(&model->prng, 0, 1) == 0)
-        log_drop(fixture->log, fixture->snapshot_index);
+        log_drop(fixture->log, fixture->options.snapshot_index);
 }
 
-static void model_persist(struct model *model, struct fixture *fixture)
+static void model_persist(struct model *model, struct log_fixture *fixture)
 {
-    persist(fixture);
+    log_fixture_persist(fixture);
     model->durable_index = model->last_index;
 }
 
 /* The recovered log is the acknowledged one and perhaps some of what came behind it. A truncation
  * that nothing followed was not written. */
-static void model_check(struct model *model, struct fixture *fixture)
+static void model_check(struct model *model, struct log_fixture *fixture)
 {
     uint64_t last = fixture->recovery.last_index;
     assert_true(last >= model->durable_index);
-    assert_true(fixture->recovery.first_index <= fixture->snapshot_index + 1);
+    assert_true(fixture->recovery.first_index <= fixture->options.snapshot_index + 1);
     for (uint64_t index = fixture->recovery.first_index; index <= last; index++) {
         uint64_t number = number_at(fixture, index);
         if (index <= model->durable_index)
@@ -505,7 +448,7 @@ static void model_check(struct model *model, struct fixture *fixture)
 }
 
 /* What the table calls clean holds nothing, not even of what was never acknowledged. */
-static void assert_clean_is_zero(const struct fixture *fixture)
+static void assert_clean_is_zero(const struct log_fixture *fixture)
 {
     const uint8_t *data = medium_sim_persisted(fixture->sim, PATH);
     for (uint32_t slot = 0; slot < SEGMENTS; slot++) {
@@ -519,15 +462,15 @@ static void assert_clean_is_zero(const struct fixture *fixture)
     }
 }
 
-static void model_crash(struct model *model, struct fixture *fixture)
+static void model_crash(struct model *model, struct log_fixture *fixture)
 {
     medium_sim_lose_power(fixture->sim, PATH, (uint32_t)prng_range(&model->prng, 0, 1000000));
     assert_clean_is_zero(fixture);
-    reopen(fixture);
+    log_fixture_reopen(fixture);
     model_check(model, fixture);
 }
 
-static void model_step(struct model *model, struct fixture *fixture)
+static void model_step(struct model *model, struct log_fixture *fixture)
 {
     uint64_t roll = prng_range(&model->prng, 0, 99);
     if (roll < 45) {
@@ -548,15 +491,15 @@ static void model_step(struct model *model, struct fixture *fixture)
 
 static void test_rows_survive_power_losses(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     uint64_t appended = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         struct model *model = calloc(1, sizeof(*model));
         log_close(fixture->log);
         medium_sim_remove(fixture->sim, PATH);
-        fixture->snapshot_index = 0;
-        fixture->snapshot_term = 0;
-        assert_int_equal(fixture_open(fixture), OK);
+        fixture->options.snapshot_index = 0;
+        fixture->options.snapshot_term = 0;
+        assert_int_equal(log_fixture_open(fixture), OK);
         settle(fixture);
         prng_init(&model->prng, seed);
         model->term = 1;
@@ -571,7 +514,7 @@ static void test_rows_survive_power_losses(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, log_fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_segments_are_used_in_turn_until_the_kept_one),
         TEST(test_drop_makes_room_again_and_again),

@@ -2,8 +2,7 @@
  * Wiping a log on the simulated medium: in what order things go, and what a crash between two steps
  * leaves.
  */
-#include "pmem/log.h"
-#include "tests/sim/medium_sim.h"
+#include "tests/unit/pmem/log_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,63 +11,34 @@
 #include <cmocka.h>
 
 #define FILE_BYTES (64u * 1024)
-#define PATH       "/media/one.log"
+#define PATH       LOG_FIXTURE_PATH
 #define RECORDS    20u /* one line each */
 #define STEP_BYTES 256u
 #define STEPS_MAX  600u
 
-struct fixture {
-    struct medium_sim *sim;
-    struct arena arena;
-    struct log *log;
-    struct log_recovery recovery;
-    uint64_t now_ns;
-};
+/* Of the medium. */
+static uint64_t now_ns;
 
-static enum error fixture_open(struct fixture *fixture)
-{
-    const struct log_options options = {.path = PATH,
-                                        .size_bytes = FILE_BYTES,
-                                        .is_created = true,
-                                        .identity = {.cluster_id = 7, .node = 2, .shard = 1}};
-    if (fixture->arena.base != NULL)
-        arena_deinit(&fixture->arena);
-    assert_int_equal(arena_init(&fixture->arena, log_arena_bytes(FILE_BYTES)), OK);
-    return log_open(&options, &fixture->arena, &fixture->log, &fixture->recovery);
-}
-
-static void fixture_reopen(struct fixture *fixture)
-{
-    log_close(fixture->log);
-    assert_int_equal(fixture_open(fixture), OK);
-}
-
-static void append(struct fixture *fixture, uint8_t kind)
+static void append(struct log_fixture *fixture, uint8_t kind)
 {
     const struct log_record record = {
         .index = log_last_index(fixture->log) + 1, .term = 1, .kind = kind};
     assert_int_equal(log_append(fixture->log, &record), OK);
 }
 
-static void persist(struct fixture *fixture)
+static void persist(struct log_fixture *fixture)
 {
-    uint64_t ticket = 0;
-    uint64_t index = 0;
-    log_persist(fixture->log);
-    assert_int_equal(medium_persist_wait(log_medium(fixture->log)), OK);
-    assert_int_equal(log_persisted(fixture->log, &ticket, &index), OK);
-    assert_int_equal(index, log_last_index(fixture->log));
+    assert_int_equal(log_fixture_persist(fixture), log_last_index(fixture->log));
 }
 
 static int setup(void **state)
 {
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
     const struct medium_sim_options options = {
         .seed = 5, .granularity = MEDIUM_PAGE, .sync_delay_min_ns = 10, .sync_delay_max_ns = 10};
-    fixture->sim = medium_sim_create(&options);
-    medium_sim_use(fixture->sim);
+    struct log_fixture *fixture = log_fixture_new(&options, FILE_BYTES, 0);
     *state = fixture;
-    if (fixture_open(fixture) != OK)
+    now_ns = 0;
+    if (log_fixture_open(fixture) != OK)
         return -1;
     for (uint32_t i = 0; i < RECORDS; i++)
         append(fixture, 2);
@@ -76,33 +46,23 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    struct fixture *fixture = *state;
-    log_close(fixture->log);
-    arena_deinit(&fixture->arena);
-    medium_sim_destroy(fixture->sim);
-    free(fixture);
-    return 0;
-}
-
 /* One step, and what it asked for becomes durable. True when the log is empty. */
-static bool step(struct fixture *fixture)
+static bool step(struct log_fixture *fixture)
 {
     bool is_done = false;
     assert_int_equal(log_wipe(fixture->log, STEP_BYTES, &is_done), OK);
-    medium_sim_set_now(fixture->sim, fixture->now_ns += 20);
+    medium_sim_set_now(fixture->sim, now_ns += 20);
     return is_done;
 }
 
-static void wipe(struct fixture *fixture)
+static void wipe(struct log_fixture *fixture)
 {
     uint32_t steps = 0;
     while (!step(fixture))
         assert_true(++steps < STEPS_MAX);
 }
 
-static void assert_zero_behind(const struct fixture *fixture, size_t offset)
+static void assert_zero_behind(const struct log_fixture *fixture, size_t offset)
 {
     const uint8_t *bytes = medium_sim_persisted(fixture->sim, PATH);
     for (size_t i = offset; i < FILE_BYTES; i++)
@@ -111,7 +71,7 @@ static void assert_zero_behind(const struct fixture *fixture, size_t offset)
 
 static void test_wipe_makes_the_log_as_created(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     size_t room_bytes = log_room_bytes(fixture->log) + RECORDS * 64;
     log_write_commit_hint(fixture->log, 5);
     log_settle(fixture->log);
@@ -123,7 +83,7 @@ static void test_wipe_makes_the_log_as_created(void **state)
     append(fixture, 3);
     append(fixture, 3);
     persist(fixture);
-    fixture_reopen(fixture);
+    log_fixture_reopen(fixture);
     assert_int_equal(fixture->recovery.last_index, 2);
     assert_int_equal(fixture->recovery.commit_index, 0);
     assert_false(fixture->recovery.is_suspect);
@@ -132,7 +92,7 @@ static void test_wipe_makes_the_log_as_created(void **state)
 
 static void test_wipe_takes_small_steps(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     (void)step(fixture);
     assert_true(log_is_wiping(fixture->log));
     bool is_done = false;
@@ -143,7 +103,7 @@ static void test_wipe_takes_small_steps(void **state)
 /* A step waits until what must come first is durable. */
 static void test_wipe_waits_for_its_syncs(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     bool is_done = false;
     medium_sim_set_delay(fixture->sim, PATH, 0, MEDIUM_SIM_STALLED);
     for (uint32_t i = 0; i < 10; i++)
@@ -151,7 +111,7 @@ static void test_wipe_waits_for_its_syncs(void **state)
     assert_false(is_done);
     assert_int_equal(medium_sim_pending_count(fixture->sim, PATH), 1); /* the first word */
     medium_sim_lose_power(fixture->sim, PATH, 0);
-    fixture_reopen(fixture);
+    log_fixture_reopen(fixture);
     assert_int_equal(fixture->recovery.last_index, RECORDS);
     assert_false(log_is_wiping(fixture->log));
 }
@@ -160,7 +120,7 @@ static void test_wipe_waits_for_its_syncs(void **state)
 static void test_wipe_survives_a_crash_anywhere(void **state)
 {
     static const uint32_t chances[] = {0, 500000, 1000000};
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     for (uint32_t steps = 1; steps < 12; steps++)
         for (uint32_t i = 0; i < 3; i++) {
             for (uint32_t j = 0; j < steps && !log_is_blank(fixture->log); j++)
@@ -169,7 +129,7 @@ static void test_wipe_survives_a_crash_anywhere(void **state)
             if (!log_is_blank(fixture->log)) /* under way, not durable */
                 assert_int_equal(log_wipe(fixture->log, STEP_BYTES, &is_done), OK);
             medium_sim_lose_power(fixture->sim, PATH, chances[i]);
-            fixture_reopen(fixture);
+            log_fixture_reopen(fixture);
             assert_int_equal(fixture->recovery.last_index, 0);
             wipe(fixture);
             assert_zero_behind(fixture, 8192);
@@ -182,7 +142,7 @@ static void test_wipe_survives_a_crash_anywhere(void **state)
 /* Zeros that a failed sync left in the page cache look like the end of the log, and are not. */
 static void test_wipe_does_not_trust_zeros_that_no_sync_confirmed(void **state)
 {
-    struct fixture *fixture = *state;
+    struct log_fixture *fixture = *state;
     uint32_t steps = 0;
     bool is_done = false;
     while (medium_data(log_medium(fixture->log))[8192 + (RECORDS - 1) * 64 + 8] != 0) {
@@ -193,20 +153,20 @@ static void test_wipe_does_not_trust_zeros_that_no_sync_confirmed(void **state)
     }
     assert_int_equal(log_wipe(fixture->log, STEP_BYTES, &is_done), ERR_SYNC);
     assert_int_equal(log_wipe(fixture->log, STEP_BYTES, &is_done), ERR_SYNC);
-    fixture_reopen(fixture);
+    log_fixture_reopen(fixture);
     assert_true(log_is_wiping(fixture->log));
     wipe(fixture);
     append(fixture, 3);
     persist(fixture);
     medium_sim_lose_power(fixture->sim, PATH, 0);
-    fixture_reopen(fixture);
+    log_fixture_reopen(fixture);
     assert_int_equal(fixture->recovery.last_index, 1); /* no record 2 of long ago behind it */
     assert_int_equal(fixture->recovery.torn_bytes, 0);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, log_fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_wipe_makes_the_log_as_created),
         TEST(test_wipe_takes_small_steps),
