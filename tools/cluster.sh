@@ -12,6 +12,11 @@
 #   cluster_server ID          prints HOST:PORT where clients reach a node
 #   cluster_drill COMMAND...   runs pollux-drill on the cluster
 #   cluster_pollux COMMAND...  runs pollux on the cluster
+#   cluster_nobody_leads       succeeds if nodes answer, and some shard has no leader
+#   cluster_ends STATUS COMMAND...  runs a command; succeeds if that is its exit status. `!` takes
+#                              any failure for the expected one, a missing program too
+#   cluster_lacks PATTERN FILE...   succeeds if the files can be read and no line has the pattern
+#   cluster_end                cluster_stop; fails if something did not stop cleanly
 #   cluster_stop               stops everything that was started, by process id; what did not stop
 #                              cleanly is named in cluster_bad_exits
 #
@@ -189,6 +194,26 @@ cluster_start() {
         tail -n 3 "$cluster_dir"/node*.out >&2
         cluster_fail "no leader within ${CLUSTER_START_SECONDS:-20} s"
     }
+}
+
+cluster_ends() {
+    local status=0 wanted=$1
+    shift
+    "$@" || status=$?
+    ((status == wanted))
+}
+
+cluster_lacks() {
+    cluster_ends 1 grep -q -- "$@"
+}
+
+cluster_nobody_leads() {
+    cluster_ends 1 cluster_leader >/dev/null 2>&1
+}
+
+cluster_end() {
+    cluster_stop
+    [[ -z $cluster_bad_exits ]]
 }
 
 # Nodes first, with a chance to stop cleanly; then the switch.

@@ -48,8 +48,10 @@ has_applied() {
     [[ -n $line ]] && (($(field applied "$line") >= $2))
 }
 
-commit_of() {
-    field commit "$(cluster_drill nodes | grep " node=$1 ")"
+# Sets `commit` to the commit index of node ID. Fails when the node does not tell it.
+knows_commit() {
+    commit=$(field commit "$(cluster_drill nodes | grep " node=$1 ")")
+    [[ -n $commit ]]
 }
 
 each_settles() {

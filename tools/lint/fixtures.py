@@ -76,6 +76,8 @@ BROKEN = [
     ("banned", {"base/thing.c": _function("sleep(1);")}),
     ("by-name", {"base/thing.c": _function("a = open(b, O_RDONLY | O_CLOEXEC);")}),
     ("by-name", {"base/thing.c": _function("struct file *c = fopen(b, d);")}),
+    ("any-failure", {"tests/run.sh": "#!/bin/bash\n! cluster_leader | grep -q 1 || exit 1\n"}),
+    ("any-failure", {"tests/run.sh": "#!/bin/bash\nrun\n[[ -z $cluster_bad_exits ]] || exit 1\n"}),
     ("impure", {"raft/raft.c": _other("malloc(1);"), "raft/meson.build": "files('raft.c')\n"}),
     ("impure", {"engine/map.c": _other("clock_gettime(0, 0);"),
                 "engine/meson.build": "files('map.c')\n"}),

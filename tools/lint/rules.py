@@ -183,6 +183,23 @@ def opened_by_name(file):
                    "open() and fopen() wait at a fifo: regular_file_open()")
 
 
+# A failure that is expected is one of a kind: `!` takes any for it, a missing program too.
+_ANY_FAILURE = re.compile(
+    r"(?:^|[\s;&|(])!\s+(?:cluster_(?!until\b|is_|start\b)\w+|grep\b|find\b|pollux|\"\$@\")")
+
+
+def any_failure(file):
+    if not re.match(r"#!.*\bbash\b", file.text):
+        return
+    for number, line in enumerate(file.lines, 1):
+        if _ANY_FAILURE.search(line) and not line.lstrip().startswith("#"):
+            yield (file.path, number, "any-failure",
+                   "takes any failure for the expected one: cluster_ends STATUS, cluster_lacks")
+        if "[[ -z $cluster_bad_exits" in line and file.lines[number - 2].strip() != "cluster_stop":
+            yield (file.path, number, "any-failure",
+                   "nothing was stopped yet, so there is no bad exit: cluster_end")
+
+
 def struct_typedefs(file):
     if file.is_c:
         for match in re.finditer(r"\btypedef\s+(?:struct|union|enum)\b", file.code):
@@ -231,5 +248,5 @@ def include_guard(file):
 
 
 FILE_RULES = (text_shape, unfinished, file_length, head_comment, layers, foreign, banned_calls,
-              opened_by_name, struct_typedefs, functions, gotos, include_guard, inner_layers,
-              orphaned_ends)
+              opened_by_name, any_failure, struct_typedefs, functions, gotos, include_guard,
+              inner_layers, orphaned_ends)
