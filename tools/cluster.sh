@@ -16,6 +16,8 @@
 #   cluster_ends STATUS COMMAND...  runs a command; succeeds if that is its exit status. `!` takes
 #                              any failure for the expected one, a missing program too
 #   cluster_lacks PATTERN FILE...   succeeds if the files can be read and no line has the pattern
+#   cluster_mark ID            from here on cluster_told looks at what the node writes
+#   cluster_told ID PATTERN    succeeds if such a line is among it
 #   cluster_end                cluster_stop; fails if something did not stop cleanly
 #   cluster_stop               stops everything that was started, by process id; what did not stop
 #                              cleanly is named in cluster_bad_exits
@@ -33,7 +35,7 @@ cluster_dir=
 cluster_nodes=0
 cluster_servers=
 cluster_bad_exits=
-declare -A cluster_pids=()
+declare -A cluster_pids=() cluster_marks=()
 
 cluster_fail() {
     printf '%s\n' "$*" >&2
@@ -205,6 +207,14 @@ cluster_ends() {
 
 cluster_lacks() {
     cluster_ends 1 grep -q -- "$@"
+}
+
+cluster_mark() {
+    cluster_marks[$1]=$(wc -l <"$cluster_dir/node$1.out")
+}
+
+cluster_told() {
+    tail -n +$((${cluster_marks[$1]:-0} + 1)) "$cluster_dir/node$1.out" | grep -- "$2" >/dev/null
 }
 
 cluster_nobody_leads() {
