@@ -253,5 +253,6 @@ cluster_reap() {
 }
 
 cluster_is_gone() {
-    ! kill -0 "$1" 2>/dev/null || [[ $(awk '{print $3}' "/proc/$1/stat" 2>/dev/null) == Z ]]
+    # Also gone: a process that the shell waits for between the two looks.
+    ! kill -0 "$1" 2>/dev/null || [[ $(awk '{print $3}' "/proc/$1/stat" 2>/dev/null) =~ ^Z?$ ]]
 }
