@@ -7,14 +7,15 @@
 #define ASK_NS         (50 * MS)
 #define CHANGE_NS      (50 * MS)
 #define ADD_FINALLY_NS (2000 * MS) /* as long as a slow network may take */
+#define ASK_FINALLY_NS (500 * MS)
 #define WAIT_NS        (50 * MS)
 
 /* Which change was the last one, as the leader of shard 0 says. False: nobody said it. */
-static bool change_look(struct client *client, struct plx_change *change)
+static bool change_look(struct client *client, struct plx_change *change, uint64_t timeout_ns)
 {
     struct plx_members members;
     for (size_t endpoint = 0; endpoint < plx_endpoint_count(client->handle); endpoint++) {
-        if (plx_members(client->handle, endpoint, 0, ASK_NS, &members) != PLX_OK ||
+        if (plx_members(client->handle, endpoint, 0, timeout_ns, &members) != PLX_OK ||
             members.role != PLX_LEADER || !members.has_fresh_quorum)
             continue;
         change->after = members.change;
@@ -68,7 +69,8 @@ void client_change_turn(struct client *client)
     if (!client->is_change_wanted || (client->world->is_winding_down && !is_last))
         return;
     if (!client->is_change_looked) {
-        client->is_change_looked = change_look(client, &client->change);
+        client->is_change_looked =
+            change_look(client, &client->change, is_last ? ASK_FINALLY_NS : ASK_NS);
         return;
     }
     enum plx_outcome outcome =

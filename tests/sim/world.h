@@ -54,7 +54,8 @@ struct sim_node {
     bool is_hurt[SIM_SHARDS_MAX];
     uint64_t booted_ns; /* its latest start */
     /* By shard: bits of its journal were flipped, or a bank was lost: entries may be missing; */
-    bool is_journal_hurt[SIM_SHARDS_MAX];
+    bool is_journal_hurt[SIM_SHARDS_MAX];   /* since the last start */
+    bool is_journal_rotten[SIM_SHARDS_MAX]; /* a bank that no start has read since may be, too */
     /* its log was lost, and its operator lets it begin a new one. */
     bool is_recreated[SIM_SHARDS_MAX];
     /* birth of a storage that was found to be set back, until the next start; 0: none. */

@@ -95,6 +95,7 @@ void media_rot(struct world *world, struct sim_node *node)
     node->is_rotten = true;
     node->is_hurt[shard] = true;
     node->is_journal_hurt[shard] |= which > 0;
+    node->is_journal_rotten[shard] |= which > 0;
     world->overseers[shard].nodes[node->number].is_damaged |= which == 0;
 }
 

@@ -199,14 +199,16 @@ static void journal_look(struct world *world, struct sim_node *node, uint32_t sh
 {
     const struct journal_recovery *journal = &found->journal;
     world->tally->journals_set_aside += found->aside.series != 0;
-    if (journal->is_damaged && !node->is_journal_hurt[shard])
+    bool is_hurt = node->is_journal_hurt[shard] || journal->is_damaged;
+    if (journal->is_damaged && !node->is_journal_hurt[shard] && !node->is_journal_rotten[shard])
         verdict_break(&world->verdict, RULE_RECOVERY, "node %u: its journal is whole, but: %s",
                       node->number + 1, journal->note);
-    if (node->is_journal_hurt[shard] || found->aside.series != 0)
+    if (is_hurt || found->aside.series != 0)
         history_lose(&world->history, &(struct history_loss){.node = (uint16_t)(node->number + 1),
                                                              .shard = shard,
                                                              .at_ns = world_now_ns(world)});
     node->is_journal_hurt[shard] = false;
+    node->is_journal_rotten[shard] &= found->aside.series == 0;
 }
 
 static void recovery_tell(struct world *world, uint32_t number, const struct replica *replica)

@@ -175,7 +175,9 @@ bool scrub_rot(struct world *world, struct sim_node *node, uint32_t shard)
     world->tally->fault_rot_running++;
     node->is_rotten = true;
     node->is_hurt[shard] = true;
-    node->is_journal_hurt[shard] |= rotten.file > 0 && rotten.file <= NODE_JOURNAL_FILES;
+    bool is_journal = rotten.file > 0 && rotten.file <= NODE_JOURNAL_FILES;
+    node->is_journal_hurt[shard] |= is_journal;
+    node->is_journal_rotten[shard] |= is_journal;
     world->overseers[shard].nodes[node->number].is_damaged = true;
     return true;
 }
