@@ -33,6 +33,7 @@
     X(ERR_RESERVED, "reserved bytes are not zero")                                                 \
     X(ERR_RANGE, "value out of its range")                                                         \
     X(ERR_REPLAYED, "seen before")                                                                 \
+    X(ERR_FORGED, "not authentic")                                                                 \
     X(ERR_OUTDATED, "of a state that is over")                                                     \
     X(ERR_CORRUPT, "contents contradict each other")                                               \
     X(ERR_SYNC, "a sync of the medium failed")                                                     \

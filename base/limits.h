@@ -185,6 +185,15 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 /* Round indexes of which a node keeps a digest of its state. */
 #define STATE_MARKS_MAX 12
 
+/* Security. Names of keys, and sizes of what they are made of and give. */
+#define KEY_NAME_BYTES_MAX       63
+#define SECRET_SIZE_BYTES        32
+#define COOKIE_SIZE_BYTES        16
+#define SEAL_TAG_SIZE_BYTES      16
+#define SEAL_EXPANDED_SIZE_BYTES 1024
+/* Packets under one key. At ten million a second it lasts for two hours. */
+#define SEAL_NUMBERS_MAX (UINT64_C(1) << 36)
+
 /* Ports. */
 #define DP_FRAME_BURST_MAX RX_BURST_MAX
 #define DP_VDEVS_MAX       16

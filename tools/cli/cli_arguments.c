@@ -28,6 +28,10 @@ enum long_option {
     OPTION_FORMAT,
     OPTION_LEASE,
     OPTION_RATE,
+    OPTION_OUT,
+    OPTION_ROOT,
+    OPTION_GENERATION,
+    OPTION_ID,
     OPTION_VERSION,
 };
 
@@ -47,6 +51,10 @@ static const struct option long_options[] = {
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"lease", required_argument, NULL, OPTION_LEASE},
     {"rate", required_argument, NULL, OPTION_RATE},
+    {"out", required_argument, NULL, OPTION_OUT},
+    {"root", required_argument, NULL, OPTION_ROOT},
+    {"generation", required_argument, NULL, OPTION_GENERATION},
+    {"id", required_argument, NULL, OPTION_ID},
     {"relaxed", no_argument, NULL, OPTION_RELAXED},
     {"blocking", no_argument, NULL, OPTION_BLOCKING},
     {"absent", no_argument, NULL, OPTION_ABSENT},
@@ -165,6 +173,19 @@ static bool index_parse(const char *text, uint64_t *ret_index)
     return true;
 }
 
+/* Decimal, `min` .. `max`. */
+static bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret_number)
+{
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number < min ||
+        number > max)
+        return false;
+    *ret_number = number;
+    return true;
+}
+
 static bool file_add(struct cli_arguments *arguments, const char *path)
 {
     if (arguments->file_count == CLI_FILES_MAX)
@@ -199,6 +220,32 @@ static bool option_of_logs(struct cli_arguments *arguments, int option, const ch
     default:
         return cli_duration_parse(value, &arguments->lease_ns) ||
                fail_argument(reason, "--lease %s: not a time such as 250ms or 2s", value);
+    }
+}
+
+/* Options of `key` that carry a text. */
+static bool option_of_key(struct cli_arguments *arguments, int option, const char *value,
+                          const struct reason *reason)
+{
+    uint64_t number;
+    switch (option) {
+    case OPTION_OUT:
+        arguments->out = value;
+        return true;
+    case OPTION_ROOT:
+        arguments->root = value;
+        return true;
+    case OPTION_GENERATION:
+        if (!number_parse(value, 0, UINT32_MAX, &number))
+            return fail_argument(reason, "--generation %s: not a number from 0 to 4294967295",
+                                 value);
+        arguments->generation = (uint32_t)number;
+        return true;
+    default:
+        if (!number_parse(value, 1, UINT8_MAX, &number))
+            return fail_argument(reason, "--id %s: not a number from 1 to 255", value);
+        arguments->key_id = (uint8_t)number;
+        return true;
     }
 }
 
@@ -238,6 +285,11 @@ static bool option_with_value(struct cli_arguments *arguments, int option, const
     case OPTION_RATE:
         return cli_size_parse(value, &arguments->rate_bytes) ||
                fail_argument(reason, "--rate %s: not a size such as 512KiB or 16MiB", value);
+    case OPTION_OUT:
+    case OPTION_ROOT:
+    case OPTION_GENERATION:
+    case OPTION_ID:
+        return option_of_key(arguments, option, value, reason);
     default:
         return option_of_logs(arguments, option, value, reason);
     }
@@ -334,5 +386,14 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
         return fail_argument(&reason, "--rate: only of backup");
     if (arguments->lease_ns != 0 && !is_logs)
         return fail_argument(&reason, "--lease: only of logs take and logs follow");
+    bool is_key = strcmp(arguments->command, "key") == 0;
+    if (arguments->out != NULL && !is_key)
+        return fail_argument(&reason, "--out: only of key new");
+    if (arguments->root != NULL && !is_key)
+        return fail_argument(&reason, "--root: only of key new");
+    if (arguments->key_id != 0 && (!is_key || arguments->root != NULL))
+        return fail_argument(&reason, "--id: only of key new, without --root");
+    if (arguments->generation != 0 && (!is_key || arguments->root == NULL))
+        return fail_argument(&reason, "--generation: only of key new --root");
     return true;
 }

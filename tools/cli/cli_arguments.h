@@ -40,6 +40,10 @@ struct cli_arguments {
     bool is_integer_format; /* of the timestamps of logs; else RFC 3339 */
     uint64_t lease_ns;      /* 0: none */
     uint64_t rate_bytes;    /* of backup, a second; 0: the command's own */
+    const char *out;        /* of key new: the file to make */
+    const char *root;       /* of key new: file of the root key that the new one follows from */
+    uint32_t generation;    /* of key new --root */
+    uint8_t key_id;         /* of key new; 0: the command's own */
 };
 
 /*

@@ -57,6 +57,11 @@ static const char help_of_commands[] =
     "  backup verify FILE  read a backup, and tell what is in it or where it is damaged\n"
     "  restore FILE        make the data directory of the first node of a new cluster from a\n"
     "                      backup; see pollux restore --help\n"
+    "Commands on key files, which ask no node:\n"
+    "  key new NAME        make the root key of a cluster, in the file --out; with --root FILE: "
+    "the\n"
+    "                      key of the client NAME, which follows from that root key\n"
+    "  key show FILE       print what is in a key file, but for the secret\n"
     "\n";
 static const char help_of_options[] =
     "Options:\n"
@@ -76,6 +81,11 @@ static const char help_of_options[] =
     "      --no-wait                  member: return as soon as the cluster has noted it\n"
     "      --yes                      member replace: do not ask\n"
     "      --rate SIZE                backup: at most so much a second; default: 16MiB\n"
+    "      --out FILE                 key new: the file to make\n"
+    "      --root FILE                key new: the root key that a client's key follows from\n"
+    "      --generation N             key new --root: another one is another key; default: 0\n"
+    "      --id N                     key new: 1 to 255, another one for each root key; default: "
+    "1\n"
     "      --raw                      print a value without a newline behind it\n"
     "      --server NAME              logs: whose\n"
     "      --file FILE                logs: one on each line, timestamp first; again for the next\n"
@@ -99,7 +109,7 @@ static const struct cli_command commands[] = {
     {"transfer", 0, 1, cli_transfer}, {"logs", 1, 2, cli_logs},
     {"shard", 1, 1, cli_shard},       {"config", 1, 4, cli_config},
     {"member", 1, 3, cli_member},     {"backup", 1, 2, cli_backup},
-    {"upgrade", 0, 1, cli_upgrade},
+    {"upgrade", 0, 1, cli_upgrade},   {"key", 2, 2, cli_key},
 };
 
 int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)
@@ -178,7 +188,8 @@ static const struct cli_command *command_find(const char *name)
 /* The command asks no node; its client is NULL. */
 static bool is_offline(const struct cli_arguments *arguments)
 {
-    return strcmp(arguments->command, "backup") == 0 && arguments->operand_count == 2;
+    return (strcmp(arguments->command, "backup") == 0 && arguments->operand_count == 2) ||
+           strcmp(arguments->command, "key") == 0;
 }
 
 /* NULL: an error was printed. */

@@ -13,13 +13,14 @@ GLOSSARY = "docs/glossary.md"
 EXAMPLE = "tools/polluxd.example.ini"
 
 # Words of our own: each stands in the glossary.
-WORDS = ("bank", "blocked", "cancel", "cluster", "consistent", "cursor", "decided", "drain",
-         "durable", "emulated", "fence", "fingerprint", "forward", "fresh quorum", "granularity",
-         "hand-out", "hand-over", "hard state", "incarnation", "journal", "journal seq", "lane",
-         "lease", "log time", "medium", "node", "node progress", "nonce", "outbox", "outcome",
-         "overruled", "own commit", "packet number", "pending write", "preferred leader",
-         "preferred node", "recall", "record", "refusal", "relaxed", "relaxed session", "replica",
-         "rot", "round", "session", "session floor", "settled", "shard", "staleness", "suspect",
+WORDS = ("association", "bank", "blocked", "cancel", "cluster", "consistent", "cookie",
+         "cursor", "decided", "drain", "durable", "emulated", "fence", "fingerprint", "forward",
+         "fresh quorum", "granularity", "hand-out", "hand-over", "hard state", "incarnation",
+         "journal", "journal seq", "lane", "lease", "log time", "medium", "node",
+         "node progress", "nonce", "outbox", "outcome", "overruled", "own commit",
+         "packet number", "pending write", "preferred leader", "preferred node", "recall",
+         "record", "refusal", "relaxed", "relaxed session", "replica", "rot", "round", "seal",
+         "secret", "session", "session floor", "settled", "shard", "staleness", "suspect",
          "tag", "token", "torn", "trail", "turn", "vouch", "window")
 
 _ENTRY = re.compile(r"^\*\*(.+?)\*\*", re.MULTILINE)

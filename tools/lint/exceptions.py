@@ -19,6 +19,8 @@ EXCEPTIONS = {
         "takes the place of mmap, which has six",
     ("parameters", "tests/unit/pmem/medium_map_test.c"):
         "it stands in for mmap, which has six",
+    ("parameters", "tests/unit/security/fork_guard_test.c"):
+        "it stands in for mmap, which has six",
     ("posix", "dataplane/unmap_guard.c"):
         "it defines munmap for the whole process, so that no burst loses the memory that it reads",
 }

@@ -71,6 +71,8 @@ BROKEN = [
     ("dpdk", {"base/thing.c": _function("rte_pause();")}),
     ("pmem2", {"base/thing.c": _function("pmem2_map_new();")}),
     ("urcu", {"base/thing.c": _function("cds_lfht_new();")}),
+    ("sodium", {"base/thing.c": _function("sodium_init();")}),
+    ("ipsec", {"base/thing.c": _function("IMB_AES128_GCM_PRE();")}),
     ("banned", {"base/thing.c": _function("a = rand();")}),
     ("banned", {"base/thing.c": _function("strcpy(b, c);")}),
     ("banned", {"base/thing.c": _function("sleep(1);")}),

@@ -9,8 +9,8 @@ PARAMETERS_MAX = 5
 COLUMNS_MAX = 100
 
 # Layer of each folder: an include points to a folder of a lower number, or of its own.
-LAYERS = {"base": 0, "raft": 1, "wire": 1, "engine": 2, "dataplane": 3, "pmem": 3, "client": 3,
-          "server": 4, "tools": 5, "bench": 6, "tests": 7}
+LAYERS = {"base": 0, "raft": 1, "wire": 1, "security": 1, "engine": 2, "dataplane": 3, "pmem": 3,
+          "client": 3, "server": 4, "tools": 5, "bench": 6, "tests": 7}
 
 BANNED_EVERYWHERE = {
     "strcpy": "no bound", "strcat": "no bound", "strncpy": "may leave no terminator",
@@ -37,6 +37,10 @@ FOREIGN = (
     ("pmem2", re.compile(r"\bpmem2_\w+|<libpmem2"), re.compile(r"pmem/|tests/unit/pmem/")),
     ("urcu", re.compile(r"\b(?:urcu_|cds_lfht|rcu_read_|call_rcu|synchronize_rcu)\w*|<urcu"),
      re.compile(r"engine/state/rcu|engine/state/index")),
+    ("sodium", re.compile(r"\b(?:sodium|crypto)_\w+|<sodium"),
+     re.compile(r"security/|tests/unit/security/")),
+    ("ipsec", re.compile(r"\b(?:IMB|imb)_\w+|<intel-ipsec"),
+     re.compile(r"security/|tests/unit/security/")),
 )
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -169,7 +173,7 @@ def banned_calls(file):
 
 # Whose files may be anything: what a node has, and what an operator names.
 _OPENS = re.compile(r"(?<![\w.>])f?open\s*\(([^;]*?)\)\s*(?:;|:|\?|&&|==|<)")
-_BY_NAME_FOLDERS = re.compile(r"(?:base|pmem|client|server|tools)/(?!drill/)")
+_BY_NAME_FOLDERS = re.compile(r"(?:base|security|pmem|client|server|tools)/(?!drill/)")
 _NEVER_WAITS = re.compile(r"\bO_DIRECTORY\b|\bO_EXCL\b")
 
 

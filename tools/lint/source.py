@@ -3,8 +3,8 @@
 import os
 import re
 
-FOLDERS = ("base", "raft", "wire", "engine", "dataplane", "pmem", "client", "server", "tools",
-           "tests", "bench", "docs")
+FOLDERS = ("base", "raft", "wire", "security", "engine", "dataplane", "pmem", "client", "server",
+           "tools", "tests", "bench", "docs")
 C_SUFFIXES = (".c", ".h")
 SCRIPT_SUFFIXES = (".py", ".sh", ".go", ".md", ".ini", ".conf")
 

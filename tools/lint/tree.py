@@ -13,7 +13,7 @@ import source
 _QUOTED = re.compile(r"'([^'\n]*)'")
 _UNIT_TEST = re.compile(r"tests/unit/\w+/\w+_test\.c$")
 PACKAGES = ("libdpdk", "liburcu-qsbr", "libpmem2", "liblz4", "libisal", "jansson",
-            "inih", "cmocka")
+            "inih", "cmocka", "libsodium")
 
 
 class Tree:
@@ -107,7 +107,7 @@ POSIX_NAMES = frozenset((
     "waitpid write").split())
 
 # The folders whose code ends up together in one program.
-PRODUCT = ("base", "raft", "wire", "engine", "dataplane", "pmem", "client", "server")
+PRODUCT = ("base", "raft", "wire", "security", "engine", "dataplane", "pmem", "client", "server")
 
 
 def unique_functions(tree):

@@ -76,6 +76,47 @@ static void test_cli_arguments_reads_the_options_of_logs(void **state)
     assert_string_equal(reason, "--file 17: more than 16 files");
 }
 
+static void test_cli_arguments_reads_the_options_of_keys(void **state)
+{
+    (void)state;
+    struct cli_arguments arguments;
+    assert_true(parse("pollux key new web --root r --out=w --generation 4294967295", &arguments));
+    assert_string_equal(arguments.root, "r");
+    assert_string_equal(arguments.out, "w");
+    assert_true(arguments.generation == UINT32_MAX && arguments.key_id == 0);
+    assert_true(cli_arguments_fit(&arguments, reason, sizeof(reason)));
+    assert_true(parse("pollux key new web --out=w --id 255", &arguments));
+    assert_int_equal(arguments.key_id, 255);
+    assert_true(cli_arguments_fit(&arguments, reason, sizeof(reason)));
+    assert_false(parse("pollux key new web --id 256", &arguments));
+    assert_string_equal(reason, "--id 256: not a number from 1 to 255");
+    assert_false(parse("pollux key new web --id 0", &arguments));
+    assert_false(parse("pollux key new web --generation 4294967296", &arguments));
+    assert_string_equal(reason, "--generation 4294967296: not a number from 0 to 4294967295");
+    assert_false(parse("pollux key new web --generation 1x", &arguments));
+}
+
+static void test_cli_arguments_of_keys_are_of_keys_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        const char *reason;
+    } wrong[] = {
+        {"pollux get k --out f", "--out: only of key new"},
+        {"pollux get k --root f", "--root: only of key new"},
+        {"pollux get k --id 1", "--id: only of key new, without --root"},
+        {"pollux key new k --id 1 --root f", "--id: only of key new, without --root"},
+        {"pollux key new k --generation 1", "--generation: only of key new --root"},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct cli_arguments arguments;
+        assert_true(parse(wrong[i].line, &arguments));
+        assert_false(cli_arguments_fit(&arguments, reason, sizeof(reason)));
+        assert_string_equal(reason, wrong[i].reason);
+    }
+}
+
 static void test_cli_arguments_reads_bounds_of_staleness(void **state)
 {
     (void)state;
@@ -214,6 +255,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cli_arguments_takes_options_anywhere),
         cmocka_unit_test(test_cli_arguments_reads_the_options_of_logs),
+        cmocka_unit_test(test_cli_arguments_reads_the_options_of_keys),
+        cmocka_unit_test(test_cli_arguments_of_keys_are_of_keys_alone),
         cmocka_unit_test(test_cli_arguments_reads_bounds_of_staleness),
         cmocka_unit_test(test_cli_arguments_reads_every_flag),
         cmocka_unit_test(test_cli_arguments_names_what_is_wrong),

@@ -1,0 +1,34 @@
+/*
+ * Cookies: how an address proves that it receives what is sent to it, without the asked one keeping
+ * anything. A cookie is a keyed hash of the address under a secret that is replaced every two
+ * minutes; cookies of the secret before are taken, too. So a cookie is good for two to four
+ * minutes, and for one address. Sources: RFC 6347 (4.2.1), RFC 9000 (8.1), the WireGuard paper
+ * (5.3).
+ *
+ * Owner: one thread.
+ */
+#ifndef POLLUX_SECURITY_COOKIE_H
+#define POLLUX_SECURITY_COOKIE_H
+
+#include "base/address.h"
+#include "security/random_stream.h"
+
+#define COOKIE_SECRET_NS UINT64_C(120000000000)
+
+struct cookie_jar {
+    struct random_stream *random; /* borrowed: where new secrets come from */
+    struct secret secrets[2];     /* the one in use, and the one before */
+    uint64_t drawn_ns;            /* when the one in use was drawn */
+};
+
+void cookie_jar_init(struct cookie_jar *jar, struct random_stream *random, uint64_t now_ns);
+
+/* The cookie of an address. */
+void cookie_make(struct cookie_jar *jar, const struct address *address, uint64_t now_ns,
+                 uint8_t ret_cookie[COOKIE_SIZE_BYTES]);
+
+/* Whether the bytes are a cookie of the address that is still good. */
+bool cookie_is_good(struct cookie_jar *jar, const struct address *address, uint64_t now_ns,
+                    const uint8_t cookie[COOKIE_SIZE_BYTES]);
+
+#endif

@@ -1,0 +1,83 @@
+/* Cookies: for one address, for two to four minutes, and nobody else's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "security/cookie.h"
+
+#define START_NS UINT64_C(5000000000)
+
+static struct random_stream random_bytes;
+static struct cookie_jar jar;
+static const struct address here = {.ip = {1, 2, 3}, .port = 4000};
+
+static int setup(void **state)
+{
+    (void)state;
+    const struct secret seed = {{9}};
+    random_stream_init(&random_bytes, &seed);
+    cookie_jar_init(&jar, &random_bytes, START_NS);
+    return 0;
+}
+
+static void test_cookie_is_good_for_its_address(void **state)
+{
+    (void)state;
+    uint8_t cookie[COOKIE_SIZE_BYTES];
+    struct address other = here;
+    cookie_make(&jar, &here, START_NS, cookie);
+    assert_true(cookie_is_good(&jar, &here, START_NS, cookie));
+    other.port++;
+    assert_false(cookie_is_good(&jar, &other, START_NS, cookie));
+    other = here;
+    other.ip[15] ^= 1;
+    assert_false(cookie_is_good(&jar, &other, START_NS, cookie));
+    cookie[COOKIE_SIZE_BYTES - 1] ^= 1;
+    assert_false(cookie_is_good(&jar, &here, START_NS, cookie));
+}
+
+static void test_cookie_ends_with_the_secret_after_its_own(void **state)
+{
+    (void)state;
+    uint8_t cookie[COOKIE_SIZE_BYTES];
+    cookie_make(&jar, &here, START_NS + COOKIE_SECRET_NS - 1, cookie);
+    assert_true(cookie_is_good(&jar, &here, START_NS + COOKIE_SECRET_NS - 1, cookie));
+    assert_true(cookie_is_good(&jar, &here, START_NS + 2 * COOKIE_SECRET_NS - 1, cookie));
+    assert_false(cookie_is_good(&jar, &here, START_NS + 2 * COOKIE_SECRET_NS, cookie));
+}
+
+static void test_cookie_ends_if_nobody_asks_for_long(void **state)
+{
+    (void)state;
+    uint8_t cookie[COOKIE_SIZE_BYTES];
+    uint8_t later[COOKIE_SIZE_BYTES];
+    cookie_make(&jar, &here, START_NS, cookie);
+    assert_false(cookie_is_good(&jar, &here, START_NS + 100 * COOKIE_SECRET_NS, cookie));
+    cookie_make(&jar, &here, START_NS + 100 * COOKIE_SECRET_NS, later);
+    assert_memory_not_equal(cookie, later, sizeof(cookie));
+    assert_true(cookie_is_good(&jar, &here, START_NS + 102 * COOKIE_SECRET_NS - 1, later));
+    assert_false(cookie_is_good(&jar, &here, START_NS + 102 * COOKIE_SECRET_NS, later));
+}
+
+static void test_cookie_is_of_one_jar(void **state)
+{
+    (void)state;
+    struct cookie_jar other;
+    uint8_t cookie[COOKIE_SIZE_BYTES];
+    cookie_jar_init(&other, &random_bytes, START_NS);
+    cookie_make(&other, &here, START_NS, cookie);
+    assert_false(cookie_is_good(&jar, &here, START_NS, cookie));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_cookie_is_good_for_its_address, setup),
+        cmocka_unit_test_setup(test_cookie_ends_with_the_secret_after_its_own, setup),
+        cmocka_unit_test_setup(test_cookie_ends_if_nobody_asks_for_long, setup),
+        cmocka_unit_test_setup(test_cookie_is_of_one_jar, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
