@@ -11,8 +11,8 @@
  *
  * Both contribute 32 random bytes, so neither a restart nor a replayed message of the other side
  * gives a key a second time. The traffic keys depend on every byte of both messages, on the
- * cluster, the shard and both nodes. A responder keeps the keys apart from those in use until a packet is
- * sealed with them: a replayed initiation makes nobody forget anything.
+ * cluster, the shard and both nodes. A responder keeps the keys apart from those in use until a
+ * packet is sealed with them: a replayed initiation makes nobody forget anything.
  *
  * A responder that is asked too often answers with a cookie instead, and keeps nothing. The
  * initiator repeats its initiation with the cookie. Such an answer is not authenticated. It repeats

@@ -64,8 +64,8 @@ MUST_USE enum error key_file_read(const char *path, struct key *ret_key,
 
 /*
  * Makes a file that only its owner may read or write, and syncs it and its folder. ERR_EXISTS:
- * there is one of that name; no key is ever overwritten. ERR_IO, ERR_NO_SPACE; ERR_PERMISSION. Nothing is
- * left behind on an error.
+ * there is one of that name; no key is ever overwritten. ERR_IO, ERR_NO_SPACE;
+ * ERR_PERMISSION. Nothing is left behind on an error.
  */
 MUST_USE enum error key_file_write(const char *path, const struct key *key,
                                    char ret_reason[KEY_FILE_REASON_BYTES]);
