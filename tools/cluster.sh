@@ -35,6 +35,7 @@ cluster_dir=
 cluster_nodes=0
 cluster_servers=
 cluster_bad_exits=
+cluster_locks=()
 declare -A cluster_pids=() cluster_marks=()
 
 cluster_fail() {
@@ -42,20 +43,38 @@ cluster_fail() {
     return 1
 }
 
-# A range of UDP ports nobody listens on.
-cluster_free_base() {
-    local base taken tries
-    taken=" $(awk 'NR > 1 {split($2, a, ":"); print a[2]}' /proc/net/udp | tr '\n' ' ')"
+# Sets cluster_udp_base to a range of UDP ports that nobody listens on. Between the choice and the
+# start of the switch nobody does, so a lock keeps other clusters of this user off the range; it is
+# held for as long as this script or a process of its cluster lives.
+cluster_choose_base() {
+    local base taken tries port is_free locks=${TMPDIR:-/tmp}/pollux-ports-$EUID
     local count=$((10 * ${CLUSTER_SHARDS:-1} + 10))
+    mkdir -m 700 -p "$locks" || return 1
     for ((tries = 0; tries < 100; tries++)); do
         base=$((20000 + (RANDOM % 200) * 50))
-        local port is_free=1
+        cluster_lock_base "$locks" "$base" $((base + count)) || continue
+        taken=" $(awk 'NR > 1 {split($2, a, ":"); print a[2]}' /proc/net/udp | tr '\n' ' ')"
+        is_free=1
         for ((port = base; port < base + count; port++)); do
             [[ $taken != *" $(printf '%04X' "$port") "* ]] || is_free=0
         done
-        ((is_free)) && printf '%d\n' "$base" && return
+        ((is_free)) && cluster_udp_base=$base && return
     done
     cluster_fail "no free range of UDP ports"
+}
+
+# Locks each 50 ports of FOLDER, FROM, TO; unlocks those of before.
+cluster_lock_base() {
+    local port lock
+    for lock in "${cluster_locks[@]}"; do
+        exec {lock}>&-
+    done
+    cluster_locks=()
+    for ((port = $2; port < $3; port += 50)); do
+        exec {lock}>"$1/$port"
+        cluster_locks+=("$lock")
+        flock -n "$lock" || return 1
+    done
 }
 
 cluster_config() {
@@ -96,7 +115,8 @@ cluster_init() {
     cluster_nodes=${2:-5}
     cluster_log_dir=${CLUSTER_LOG_DIR:-$cluster_dir/logs}
     mkdir -p "$cluster_dir" "$cluster_log_dir"
-    cluster_udp_base=${CLUSTER_UDP_BASE:-$(cluster_free_base)}
+    cluster_udp_base=${CLUSTER_UDP_BASE:-}
+    [[ -n $cluster_udp_base ]] || cluster_choose_base || return 1
     cluster_servers=
     local id
     for ((id = 1; id <= cluster_nodes; id++)); do
