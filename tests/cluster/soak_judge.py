@@ -52,7 +52,8 @@ def judge_loads(verdict):
     print(f"soak: {'load':11}{'seconds':>9}{'sets/s':>11}{'p50 us':>10}{'p99 us':>10}"
           f"{'p99.9 us':>10}{'max us':>11}{'errors':>8}{'lost':>6}")
     middle = sorted(path.stem for path in verdict.folder.glob("middle*.json"))
-    for name in ("without", "first", *middle, "last"):
+    without = ["without"] if (verdict.folder / "without.json").exists() else []
+    for name in (*without, "first", *middle, "last"):
         with open(verdict.folder / f"{name}.json", encoding="utf-8") as file:
             result = json.load(file)
         results[name] = result
@@ -73,6 +74,8 @@ def judge_speed(verdict, results):
     verdict.goal(last >= first * THROUGHPUT_GOAL,
                  f"sets a second at the end {last / first:.3f} of those of the first minute, "
                  f"medians of their seconds (goal {THROUGHPUT_GOAL})")
+    if "without" not in results:
+        return
     with open(verdict.folder / "without.counters", encoding="utf-8") as file:
         taken = sum(row["counters"]["snapshots_taken"] for row in json.load(file))
     if taken > 0:
