@@ -18,9 +18,9 @@ struct turn {
     uint64_t resolve_ns;  /* and when there is no time left to learn an outcome either */
     char key[LOGS_KEY_SIZE];
     size_t key_size_bytes;
-    bool is_confirm;
-    bool is_foreign; /* what was read is no cursor */
-    bool is_stored;
+    enum { TURN_TAKE, TURN_CONFIRM, TURN_RELEASE } purpose;
+    bool is_foreign;                        /* what was read is no cursor */
+    size_t stored_size_bytes;               /* 0: nothing is stored */
     uint8_t stored[LOGS_CURSOR_SIZE_BYTES]; /* as it was read */
     struct logs_cursor cursor;
     struct plx_token token; /* of a swap that stays unknown */
@@ -77,14 +77,15 @@ static struct plx_response turn_read(struct turn *turn)
     response = turn->store->get(turn->store->context, turn_key(turn), &call);
     response.value = PLX_ABSENT; /* it lies in memory of this function */
     if (response.outcome == PLX_NOT_FOUND) {
-        turn->is_stored = false;
+        turn->stored_size_bytes = 0;
         turn->cursor = (struct logs_cursor){.serial = 0};
     } else if (response.outcome == PLX_OK) {
-        turn->is_stored = true;
-        turn->is_foreign = response.value_size_bytes != sizeof(bytes) ||
-                           logs_cursor_decode(span_of(bytes, sizeof(bytes)), &turn->cursor) != OK;
+        size_t size_bytes = response.value_size_bytes;
+        turn->is_foreign = size_bytes > sizeof(bytes) ||
+                           logs_cursor_decode(span_of(bytes, size_bytes), &turn->cursor) != OK;
         if (turn->is_foreign)
             response.outcome = PLX_E_ARGUMENT;
+        turn->stored_size_bytes = turn->is_foreign ? 0 : size_bytes;
         memcpy(turn->stored, bytes, sizeof(bytes));
     }
     return response;
@@ -114,9 +115,9 @@ static enum plx_outcome turn_resolve(struct turn *turn, const struct plx_token *
     turn->token = (struct plx_token){.session = 0}; /* of no use any more */
     switch (logs_cursor_judge(&turn->cursor, id)) {
     case LOGS_LEASED:
-        return turn->is_confirm ? PLX_MISMATCH : PLX_OK;
+        return turn->purpose == TURN_TAKE ? PLX_OK : PLX_MISMATCH;
     case LOGS_MOVED:
-        return PLX_OK;
+        return turn->purpose == TURN_RELEASE ? PLX_MISMATCH : PLX_OK;
     case LOGS_NEVER:
         return PLX_MISMATCH;
     case LOGS_FORGOTTEN:
@@ -136,8 +137,8 @@ static enum plx_outcome turn_swap(struct turn *turn, const struct logs_cursor *n
         return PLX_TIMEOUT;
     logs_cursor_encode(next, bytes);
     struct plx_bytes old_value = PLX_ABSENT;
-    if (turn->is_stored)
-        old_value = (struct plx_bytes){turn->stored, sizeof(turn->stored)};
+    if (turn->stored_size_bytes > 0)
+        old_value = (struct plx_bytes){turn->stored, turn->stored_size_bytes};
     struct plx_call call = turn->call;
     call.buffer = found;
     call.buffer_size_bytes = sizeof(found);
@@ -160,8 +161,8 @@ static struct plx_logs_id turn_next(const struct turn *turn, const struct plx_lo
     if (lease_ns == 0)
         return logs_cursor_move(ret_next, result->end, handed_out, nonce);
     struct logs_lease lease = {.id = {0, nonce}, .end = result->end, .handed_out = handed_out};
-    uint64_t lease_us = lease_ns / 1000 + (lease_ns % 1000 != 0);
-    lease.expires_us = time_after(store->wall_us(store->context), lease_us);
+    lease.length_us = lease_ns / 1000 + (lease_ns % 1000 != 0);
+    lease.expires_us = time_after(store->wall_us(store->context), lease.length_us);
     logs_cursor_lease(ret_next, &lease);
     return lease.id;
 }
@@ -169,6 +170,29 @@ static struct plx_logs_id turn_next(const struct turn *turn, const struct plx_lo
 static uint64_t ns_of_us(uint64_t us)
 {
     return us > UINT64_MAX / 1000 ? UINT64_MAX : us * 1000;
+}
+
+/*
+ * Somebody has a lease on the logs of the result: none of them is the caller's. A lease that a host
+ * whose clock is ahead has written is bounded first, so that nobody waits for that clock; whether
+ * this has succeeded decides nothing here, but PLX_MISMATCH: the lease is to be looked at anew.
+ */
+static enum plx_outcome take_leased(struct turn *turn, uint64_t now_us,
+                                    struct plx_logs_result *result)
+{
+    struct logs_cursor next = turn->cursor;
+    if (logs_cursor_lease_is_ahead(&next, now_us)) {
+        logs_cursor_bound_lease(&next, now_us);
+        if (turn_swap(turn, &next, &next.lease.id) == PLX_MISMATCH)
+            return PLX_MISMATCH;
+    }
+    result->first += result->count;
+    result->count = 0;
+    result->offset_bytes += result->size_bytes;
+    result->size_bytes = 0;
+    result->is_leased = true;
+    result->lease_left_ns = ns_of_us(logs_cursor_lease_left_us(&next, now_us));
+    return PLX_OK;
 }
 
 /* One attempt; PLX_MISMATCH: another one is due. */
@@ -188,14 +212,9 @@ static struct plx_logs_result take_once(struct turn *turn, const struct logs_sou
     result.outcome = PLX_OK;
     if (result.count == 0)
         return result;
-    uint64_t left_us = logs_cursor_lease_left_us(&turn->cursor, store->wall_us(store->context));
-    if (left_us > 0) {
-        result.first += result.count;
-        result.count = 0;
-        result.offset_bytes += result.size_bytes;
-        result.size_bytes = 0;
-        result.is_leased = true;
-        result.lease_left_ns = ns_of_us(left_us);
+    uint64_t begin_us = store->wall_us(store->context);
+    if (logs_cursor_lease_left_us(&turn->cursor, begin_us) > 0) {
+        result.outcome = take_leased(turn, begin_us, &result);
         return result;
     }
     struct logs_cursor next;
@@ -219,6 +238,7 @@ struct plx_logs_result logs_take(const struct logs_store *store, const char *ser
     struct plx_logs_result result = {.outcome = PLX_MISMATCH};
     if (!turn_begin(&turn, store, server, &call))
         return (struct plx_logs_result){.outcome = PLX_E_ARGUMENT, .fault = PLX_LOGS_NAME};
+    turn.purpose = TURN_TAKE;
     for (uint32_t i = 0; i < LOGS_ROUNDS_MAX && result.outcome == PLX_MISMATCH; i++)
         result = take_once(&turn, source, how);
     if (result.outcome == PLX_MISMATCH)
@@ -272,9 +292,46 @@ struct plx_response logs_confirm(const struct logs_store *store, const char *ser
     enum plx_outcome outcome = PLX_E_FULL; /* until it is decided */
     if (!turn_begin(&turn, store, server, call) || id->serial == 0)
         return (struct plx_response){.outcome = PLX_E_ARGUMENT};
-    turn.is_confirm = true;
+    turn.purpose = TURN_CONFIRM;
     for (uint32_t i = 0; i < LOGS_ROUNDS_MAX && outcome == PLX_E_FULL; i++)
         outcome = confirm_once(&turn, id);
+    if (outcome == PLX_E_FULL)
+        outcome = PLX_E_OVERLOADED;
+    return confirm_response(outcome, &turn.token);
+}
+
+static enum plx_outcome release_once(struct turn *turn, const struct plx_logs_id *id)
+{
+    enum plx_outcome outcome = turn_read(turn).outcome;
+    if (outcome != PLX_OK && outcome != PLX_NOT_FOUND)
+        return outcome;
+    switch (logs_cursor_judge(&turn->cursor, id)) {
+    case LOGS_MOVED:
+        return PLX_MISMATCH;
+    case LOGS_NEVER:
+        return PLX_OK; /* it does not stand any more */
+    case LOGS_FORGOTTEN:
+        turn->token = (struct plx_token){.session = 0};
+        return PLX_UNKNOWN;
+    case LOGS_LEASED:
+        break;
+    }
+    struct logs_cursor next = turn->cursor;
+    logs_cursor_release(&next);
+    outcome = turn_swap(turn, &next, id);
+    return outcome == PLX_MISMATCH ? PLX_E_FULL : outcome;
+}
+
+struct plx_response logs_release(const struct logs_store *store, const char *server,
+                                 const struct plx_logs_id *id, const struct plx_call *call)
+{
+    struct turn turn;
+    enum plx_outcome outcome = PLX_E_FULL; /* until it is decided */
+    if (!turn_begin(&turn, store, server, call) || id->serial == 0)
+        return (struct plx_response){.outcome = PLX_E_ARGUMENT};
+    turn.purpose = TURN_RELEASE;
+    for (uint32_t i = 0; i < LOGS_ROUNDS_MAX && outcome == PLX_E_FULL; i++)
+        outcome = release_once(&turn, id);
     if (outcome == PLX_E_FULL)
         outcome = PLX_E_OVERLOADED;
     return confirm_response(outcome, &turn.token);
@@ -292,7 +349,11 @@ struct plx_response logs_state(const struct logs_store *store, const char *serve
     *ret_state = (struct plx_logs_state){
         .position = cursor->position, .handed_out = cursor->handed_out, .serial = cursor->serial};
     if (response.outcome == PLX_OK && cursor->has_lease) {
-        uint64_t left_us = logs_cursor_lease_left_us(cursor, store->wall_us(store->context));
+        struct logs_cursor bounded = *cursor;
+        uint64_t now_us = store->wall_us(store->context);
+        if (logs_cursor_lease_is_ahead(&bounded, now_us))
+            logs_cursor_bound_lease(&bounded, now_us); /* as the next who takes will */
+        uint64_t left_us = logs_cursor_lease_left_us(&bounded, now_us);
         ret_state->lease = cursor->lease.id;
         ret_state->lease_end = cursor->lease.end;
         ret_state->leased = cursor->lease.handed_out - cursor->handed_out;
@@ -403,6 +464,14 @@ struct plx_response plx_logs_confirm(struct plx_client *client, const char *serv
     struct caller caller = caller_of(client);
     const struct logs_store store = store_of(&caller);
     return logs_confirm(&store, server, id, call != NULL ? call : &no_call);
+}
+
+struct plx_response plx_logs_release(struct plx_client *client, const char *server,
+                                     const struct plx_logs_id *id, const struct plx_call *call)
+{
+    struct caller caller = caller_of(client);
+    const struct logs_store store = store_of(&caller);
+    return logs_release(&store, server, id, call != NULL ? call : &no_call);
 }
 
 struct plx_response plx_logs_cursor(struct plx_client *client, const char *server,

@@ -12,8 +12,9 @@
 #include <stdio.h>
 
 #define CURSOR_MAGIC   UINT32_C(0x4753474c) /* "LGSG" */
-#define CURSOR_VERSION 1
-#define CRC_OFFSET     (LOGS_CURSOR_SIZE_BYTES - 4)
+#define CURSOR_VERSION 2
+#define LENGTH_OFFSET  (LOGS_CURSOR_SIZE_BYTES - 12)
+#define CRC_SIZE       4
 
 static void position_store(uint8_t *to, struct plx_logs_position position)
 {
@@ -53,20 +54,25 @@ void logs_cursor_encode(const struct logs_cursor *cursor, uint8_t ret_bytes[LOGS
         position_store(to + 56, cursor->lease.end);
         le64_store(to + 72, cursor->lease.handed_out);
         le64_store(to + 80, cursor->lease.expires_us);
+        le64_store(to + LENGTH_OFFSET, cursor->lease.length_us);
     }
     for (uint32_t i = 0; i < cursor->move_count; i++)
         id_store(to + 88 + 16 * (size_t)i, cursor->moves[i]);
-    le32_store(to + CRC_OFFSET, crc32c(0, to, CRC_OFFSET));
+    uint32_t crc = crc32c(0, to, LOGS_CURSOR_SIZE_BYTES - CRC_SIZE);
+    le32_store(to + LOGS_CURSOR_SIZE_BYTES - CRC_SIZE, crc);
 }
 
 enum error logs_cursor_decode(struct span bytes, struct logs_cursor *ret_cursor)
 {
     const uint8_t *from = bytes.data;
-    if (bytes.size_bytes != LOGS_CURSOR_SIZE_BYTES || le32_load(from) != CURSOR_MAGIC)
+    bool is_version_1 = bytes.size_bytes == LOGS_CURSOR_1_SIZE_BYTES;
+    if ((!is_version_1 && bytes.size_bytes != LOGS_CURSOR_SIZE_BYTES) ||
+        le32_load(from) != CURSOR_MAGIC)
         return ERR_MAGIC;
-    if (le32_load(from + CRC_OFFSET) != crc32c(0, from, CRC_OFFSET))
+    size_t crc_offset = bytes.size_bytes - CRC_SIZE;
+    if (le32_load(from + crc_offset) != crc32c(0, from, crc_offset))
         return ERR_CHECKSUM;
-    if (le16_load(from + 4) != CURSOR_VERSION)
+    if (le16_load(from + 4) != (is_version_1 ? 1 : CURSOR_VERSION))
         return ERR_VERSION;
     if (from[6] > 1 || from[7] > PLX_LOGS_REMEMBERED)
         return ERR_RANGE;
@@ -78,7 +84,8 @@ enum error logs_cursor_decode(struct span bytes, struct logs_cursor *ret_cursor)
         .lease = {.id = id_load(from + 40),
                   .end = position_load(from + 56),
                   .handed_out = le64_load(from + 72),
-                  .expires_us = le64_load(from + 80)},
+                  .expires_us = le64_load(from + 80),
+                  .length_us = is_version_1 ? 0 : le64_load(from + LENGTH_OFFSET)},
         .move_count = from[7],
     };
     for (uint32_t i = 0; i < cursor.move_count; i++)
@@ -121,6 +128,28 @@ void logs_cursor_confirm(struct logs_cursor *cursor)
     cursor->handed_out = cursor->lease.handed_out;
     cursor->has_lease = false;
     cursor_remember(cursor, cursor->lease.id);
+}
+
+void logs_cursor_release(struct logs_cursor *cursor)
+{
+    CHECK(cursor->has_lease);
+    cursor->serial++;
+    cursor->has_lease = false;
+}
+
+void logs_cursor_bound_lease(struct logs_cursor *cursor, uint64_t now_us)
+{
+    CHECK(cursor->has_lease);
+    cursor->serial++;
+    cursor->lease.expires_us = now_us + cursor->lease.length_us;
+}
+
+bool logs_cursor_lease_is_ahead(const struct logs_cursor *cursor, uint64_t now_us)
+{
+    const struct logs_lease *lease = &cursor->lease;
+    uint64_t longest_us = lease->length_us + PLX_LOGS_SKEW_NS / 1000;
+    return cursor->has_lease && lease->length_us > 0 && lease->length_us < UINT64_MAX / 4 &&
+           lease->expires_us > now_us && lease->expires_us - now_us > longest_us;
 }
 
 uint64_t logs_cursor_lease_left_us(const struct logs_cursor *cursor, uint64_t now_us)

@@ -4,8 +4,9 @@
  *
  * Layout of a cursor, little-endian: magic u32, version u16, has_lease u8, move_count u8, serial
  * u64, position (timestamp i64, count u64), handed_out u64, the lease (id, position, handed_out,
- * end in microseconds of the wall clock), 16 ids of hand-outs, newest first, crc32c u32 of all that
- * goes before. What is not in use is zero.
+ * end in microseconds of the wall clock), 16 ids of hand-outs, newest first, length of the lease in
+ * microseconds u64, crc32c u32 of all that goes before. What is not in use is zero. Version 1 lacks
+ * the length; it is read, and never written.
  */
 #ifndef POLLUX_CLIENT_LOGS_INTERNAL_H
 #define POLLUX_CLIENT_LOGS_INTERNAL_H
@@ -16,9 +17,10 @@
 
 #include <assert.h>
 
-#define LOGS_CURSOR_SIZE_BYTES (40 + 48 + PLX_LOGS_REMEMBERED * 16 + 4)
-#define LOGS_KEY_PREFIX        "pollux/logs/"
-#define LOGS_KEY_SIZE          (sizeof(LOGS_KEY_PREFIX) + PLX_LOGS_SERVER_SIZE_BYTES_MAX)
+#define LOGS_CURSOR_SIZE_BYTES   (40 + 48 + PLX_LOGS_REMEMBERED * 16 + 8 + 4)
+#define LOGS_CURSOR_1_SIZE_BYTES (LOGS_CURSOR_SIZE_BYTES - 8) /* of version 1 */
+#define LOGS_KEY_PREFIX          "pollux/logs/"
+#define LOGS_KEY_SIZE            (sizeof(LOGS_KEY_PREFIX) + PLX_LOGS_SERVER_SIZE_BYTES_MAX)
 static_assert(LOGS_KEY_SIZE - 1 <= PLX_KEY_SIZE_BYTES_MAX, "a cursor's key is a key");
 /* Somebody else's swap came first so often: the call gives up. */
 #define LOGS_ROUNDS_MAX 10000
@@ -29,7 +31,8 @@ struct logs_lease {
     struct plx_logs_id id;
     struct plx_logs_position end;
     uint64_t handed_out; /* of the cursor, once it is confirmed */
-    uint64_t expires_us; /* wall clock */
+    uint64_t expires_us; /* wall clock of the host that wrote it */
+    uint64_t length_us;  /* 0: by version 1, which does not tell */
 };
 
 struct logs_cursor {
@@ -53,8 +56,15 @@ struct plx_logs_id logs_cursor_move(struct logs_cursor *cursor, struct plx_logs_
 void logs_cursor_lease(struct logs_cursor *cursor, struct logs_lease *lease);
 /* The next state: its lease confirmed. */
 void logs_cursor_confirm(struct logs_cursor *cursor);
+/* The next state: its lease given back, so that its logs are the next caller's. */
+void logs_cursor_release(struct logs_cursor *cursor);
+/* The next state: its lease ends one length from now at the latest. */
+void logs_cursor_bound_lease(struct logs_cursor *cursor, uint64_t now_us);
 /* Until somebody else may take over the lease; 0: at once, or there is none. */
 uint64_t logs_cursor_lease_left_us(const struct logs_cursor *cursor, uint64_t now_us);
+/* The lease would last longer from now on than it was taken for: the clock of the host that took it
+ * is ahead of the caller's. */
+bool logs_cursor_lease_is_ahead(const struct logs_cursor *cursor, uint64_t now_us);
 
 enum logs_verdict {
     LOGS_LEASED,    /* the lease of this id stands */
@@ -107,6 +117,8 @@ struct logs_store {
 struct plx_logs_result logs_take(const struct logs_store *store, const char *server,
                                  const struct logs_source *source, const struct plx_logs_how *how);
 struct plx_response logs_confirm(const struct logs_store *store, const char *server,
+                                 const struct plx_logs_id *id, const struct plx_call *call);
+struct plx_response logs_release(const struct logs_store *store, const char *server,
                                  const struct plx_logs_id *id, const struct plx_call *call);
 struct plx_response logs_state(const struct logs_store *store, const char *server,
                                const struct plx_call *call, struct plx_logs_state *ret_state);

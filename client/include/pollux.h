@@ -359,12 +359,13 @@ PLX_API int plx_descriptor(const struct plx_client *client);
  * - In one step: the logs are the caller's when the call returns. If the caller dies before it has
  *   processed them, nobody gets them again.
  * - In two steps: the caller takes a lease on the logs, processes them, and confirms the lease. If
- *   the lease is not confirmed in time, the next caller gets the logs.
+ *   the lease is not confirmed in time, or is released, the next caller gets the logs.
  *
  * The wall clocks of the callers' hosts decide when a lease has ended. They are assumed to agree
  * within PLX_LOGS_SKEW_NS, so a lease is taken over only that long after its end. If the clocks
  * differ by more, logs may be leased again too early and processed twice. Even then only one of the
- * two leases can be confirmed.
+ * two leases can be confirmed. Nobody waits for a clock that is ahead: a caller who finds that a
+ * lease would last longer than it was taken for makes the lease end one such length from then on.
  */
 #define PLX_LOGS_SERVER_SIZE_BYTES_MAX 256
 #define PLX_LOGS_REMEMBERED            16 /* the cursor knows the ids of so many hand-outs */
@@ -475,6 +476,19 @@ PLX_API struct plx_logs_result plx_logs_take_text(struct plx_client *client, con
  *   can tell any more.
  */
 PLX_API struct plx_response plx_logs_confirm(struct plx_client *client, const char *server,
+                                             const struct plx_logs_id *id,
+                                             const struct plx_call *call);
+
+/*
+ * Gives a lease back without confirming it: its logs are the next caller's at once. Whoever knows
+ * the id may do so: plx_logs_cursor tells it. Threads as plx_get.
+ * - PLX_OK: the lease does not stand any more, and this call or another caller has its logs handed
+ *   out anew.
+ * - PLX_MISMATCH: it was confirmed, and its logs stay handed out.
+ * - PLX_TIMEOUT: this call did not release the lease.
+ * - PLX_UNKNOWN: as of plx_logs_confirm.
+ */
+PLX_API struct plx_response plx_logs_release(struct plx_client *client, const char *server,
                                              const struct plx_logs_id *id,
                                              const struct plx_call *call);
 

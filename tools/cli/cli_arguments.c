@@ -69,6 +69,8 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
+#define NANOSECONDS UINT64_C(1000000000)
+
 struct reason {
     char *text;
     size_t size;
@@ -91,7 +93,12 @@ bool cli_duration_parse(const char *text, uint64_t *ret_ns)
     static const struct {
         const char *name;
         uint64_t ns;
-    } units[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {"", 1000000}};
+    } units[] = {{"ns", 1},
+                 {"us", 1000},
+                 {"ms", 1000000},
+                 {"s", NANOSECONDS},
+                 {"min", 60 * NANOSECONDS},
+                 {"h", 3600 * NANOSECONDS}};
     char *end;
     if (text[0] < '0' || text[0] > '9')
         return false;

@@ -60,8 +60,7 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
 /* "64KiB", "16MiB", "1GiB", "512B". False: none of these, or zero. */
 bool cli_size_parse(const char *text, uint64_t *ret_bytes);
 
-/* "250ms", "2s", "100us", "5000ns"; a number alone is milliseconds. False: none of these, or
- * zero. */
+/* "250ms", "2s", "100us", "5000ns", "5min", "1h". False: none of these, or zero. */
 bool cli_duration_parse(const char *text, uint64_t *ret_ns);
 
 #endif

@@ -184,6 +184,23 @@ static struct plx_call call_of_logs(const struct cli_arguments *arguments)
                              .fence_wait_ns = arguments->fence_wait_ns};
 }
 
+/* Why a lease could not be confirmed or released. */
+static void lease_explain(const struct cli_arguments *arguments, const char *what,
+                          const struct plx_response *response)
+{
+    if (response->outcome == PLX_E_ARGUMENT)
+        fprintf(stderr, "pollux: the key pollux/logs/%s holds something else than a cursor\n",
+                arguments->server);
+    else if (response->outcome == PLX_UNKNOWN && response->token.session == 0)
+        fprintf(stderr,
+                "pollux: logs %s: too many others were handed out since: nobody knows any more\n",
+                what);
+    else
+        fprintf(stderr, "pollux: logs %s: %s: %s\n", what, plx_outcome_name(response->outcome),
+                response->outcome == PLX_UNKNOWN ? "ask again, with the same id"
+                                                 : plx_outcome_text(response->outcome));
+}
+
 static int confirm_lease(struct plx_client *client, const struct cli_arguments *arguments)
 {
     struct plx_logs_id id;
@@ -196,16 +213,24 @@ static int confirm_lease(struct plx_client *client, const struct cli_arguments *
     else if (response.outcome == PLX_MISMATCH)
         fprintf(stderr,
                 "pollux: logs confirm: the lease was lost: its lines go to somebody else\n");
-    else if (response.outcome == PLX_E_ARGUMENT)
-        fprintf(stderr, "pollux: the key pollux/logs/%s holds something else than a cursor\n",
-                arguments->server);
-    else if (response.outcome == PLX_UNKNOWN && response.token.session == 0)
-        fprintf(stderr, "pollux: logs confirm: too many others were handed out since: nobody knows "
-                        "any more\n");
     else
-        fprintf(stderr, "pollux: logs confirm: %s: %s\n", plx_outcome_name(response.outcome),
-                response.outcome == PLX_UNKNOWN ? "ask again, with the same id"
-                                                : plx_outcome_text(response.outcome));
+        lease_explain(arguments, "confirm", &response);
+    return plx_outcome_exit_code(response.outcome);
+}
+
+static int release_lease(struct plx_client *client, const struct cli_arguments *arguments)
+{
+    struct plx_logs_id id;
+    struct plx_call call = call_of_logs(arguments);
+    if (!plx_logs_id_parse(arguments->operands[1], &id))
+        return cli_usage_error(arguments, "'%s' is not the id of a lease", arguments->operands[1]);
+    struct plx_response response = plx_logs_release(client, arguments->server, &id, &call);
+    if (response.outcome == PLX_OK)
+        printf("OK\n");
+    else if (response.outcome == PLX_MISMATCH)
+        fprintf(stderr, "pollux: logs release: the lease was confirmed: its lines stay taken\n");
+    else
+        lease_explain(arguments, "release", &response);
     return plx_outcome_exit_code(response.outcome);
 }
 
@@ -280,9 +305,11 @@ int cli_logs(struct plx_client *client, const struct cli_arguments *arguments)
 {
     const char *what = arguments->operands[0];
     bool is_confirm = strcmp(what, "confirm") == 0;
+    bool has_lease = is_confirm || strcmp(what, "release") == 0;
     bool has_file = strcmp(what, "take") == 0 || strcmp(what, "follow") == 0;
-    if (!is_confirm && !has_file && strcmp(what, "cursor") != 0)
-        return cli_usage_error(arguments, "'%s' is not one of take, confirm, cursor, follow", what);
+    if (!has_lease && !has_file && strcmp(what, "cursor") != 0)
+        return cli_usage_error(arguments,
+                               "'%s' is not one of take, confirm, release, cursor, follow", what);
     if (arguments->server == NULL)
         return cli_usage_error(arguments, "no server: give --server NAME");
     size_t name_size = strlen(arguments->server);
@@ -291,13 +318,13 @@ int cli_logs(struct plx_client *client, const struct cli_arguments *arguments)
                                PLX_LOGS_SERVER_SIZE_BYTES_MAX);
     if (has_file && arguments->file_count == 0)
         return cli_usage_error(arguments, "no file: give --file FILE");
-    if (arguments->operand_count != (is_confirm ? 2 : 1))
-        return cli_usage_error(arguments, is_confirm ? "the operand is the id of one lease"
-                                                     : "there are no further operands");
+    if (arguments->operand_count != (has_lease ? 2 : 1))
+        return cli_usage_error(arguments, has_lease ? "the operand is the id of one lease"
+                                                    : "there are no further operands");
     if (strcmp(what, "take") == 0)
         return take_logs(client, arguments);
     cli_cancel_on_interrupt(client);
-    if (is_confirm)
-        return confirm_lease(client, arguments);
+    if (has_lease)
+        return is_confirm ? confirm_lease(client, arguments) : release_lease(client, arguments);
     return has_file ? cli_logs_follow(client, arguments) : logs_cursor(client, arguments);
 }

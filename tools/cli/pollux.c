@@ -27,6 +27,7 @@ static const char help_of_commands[] =
     "Commands on logs, each line of which is handed out once:\n"
     "  logs take           print the lines of --file that nobody has taken, and take them\n"
     "  logs confirm ID     confirm a lease: its lines are never handed out again\n"
+    "  logs release ID     give a lease back: its lines are handed out anew\n"
     "  logs cursor         up to where the lines were handed out\n"
     "  logs follow         take lines as the file grows, across rotations, until interrupted\n"
     "Commands on nodes:\n"

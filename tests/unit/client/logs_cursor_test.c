@@ -75,6 +75,26 @@ static void test_logs_cursor_refuses_what_is_none(void **state)
     assert_int_equal(decode_sealed(bytes), ERR_RANGE);
 }
 
+/* As the version before has it: without the length of the lease. */
+static void test_logs_cursor_of_version_1_is_read(void **state)
+{
+    (void)state;
+    uint8_t bytes[LOGS_CURSOR_SIZE_BYTES];
+    struct logs_cursor cursor = leased_cursor();
+    struct logs_cursor decoded;
+    const size_t size = LOGS_CURSOR_1_SIZE_BYTES;
+    cursor.lease.length_us = 5;
+    logs_cursor_encode(&cursor, bytes);
+    le16_store(bytes + 4, 1);
+    le32_store(bytes + size - 4, crc32c(0, bytes, size - 4));
+    assert_int_equal(logs_cursor_decode(span_of(bytes, size), &decoded), OK);
+    assert_true(decoded.has_lease && decoded.lease.length_us == 0 && decoded.handed_out == 7);
+    assert_false(logs_cursor_lease_is_ahead(&decoded, 0));
+    le16_store(bytes + 4, 2);
+    le32_store(bytes + size - 4, crc32c(0, bytes, size - 4));
+    assert_int_equal(logs_cursor_decode(span_of(bytes, size), &decoded), ERR_VERSION);
+}
+
 static void test_logs_cursor_judges_as_far_as_it_remembers(void **state)
 {
     (void)state;
@@ -136,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logs_cursor_comes_back_as_it_was),
         cmocka_unit_test(test_logs_cursor_refuses_what_is_none),
+        cmocka_unit_test(test_logs_cursor_of_version_1_is_read),
         cmocka_unit_test(test_logs_cursor_judges_as_far_as_it_remembers),
         cmocka_unit_test(test_logs_cursor_lease_is_over_after_the_skew),
         cmocka_unit_test(test_logs_cursor_ids_are_texts_of_one_spelling),
