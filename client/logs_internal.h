@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "base/span.h"
-#include "client/include/pollux.h"
+#include "client/include/pollux_logs.h"
 
 #include <assert.h>
 

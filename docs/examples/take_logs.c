@@ -4,7 +4,7 @@
  * Each line is handed out once, however many callers there are. A caller that dies before it
  * confirms gives its lines back when the lease is over.
  */
-#include "client/include/pollux.h"
+#include "client/include/pollux_logs.h"
 
 #include <inttypes.h>
 #include <stdio.h>

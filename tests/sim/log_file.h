@@ -5,7 +5,7 @@
 #ifndef POLLUX_TESTS_SIM_LOG_FILE_H
 #define POLLUX_TESTS_SIM_LOG_FILE_H
 
-#include "client/include/pollux.h"
+#include "client/include/pollux_logs.h"
 
 struct log_line {
     uint64_t number;

@@ -2,7 +2,7 @@
 #ifndef POLLUX_TOOLS_CLI_CLI_COMMANDS_H
 #define POLLUX_TOOLS_CLI_CLI_COMMANDS_H
 
-#include "client/include/pollux.h"
+#include "client/include/pollux_logs.h"
 #include "tools/cli/cli_arguments.h"
 
 #define CLI_EXIT_USAGE       2

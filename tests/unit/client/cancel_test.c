@@ -1,5 +1,6 @@
 /* Cancelled: whatever is in flight ends as if out of time; what begins later is left alone. */
 #include "client/include/pollux_leadership.h"
+#include "client/include/pollux_logs.h"
 #include "tests/unit/client/fake_node.h"
 
 #include <pthread.h>
