@@ -205,7 +205,10 @@ static struct plx_logs_result take_once(struct turn *turn, const struct logs_sou
         result.fault = PLX_LOGS_FOREIGN;
     if (result.outcome != PLX_OK && result.outcome != PLX_NOT_FOUND)
         return result;
-    if (logs_walk(source, how->before, turn->cursor.position, &result) != PLX_LOGS_VALID) {
+    const struct logs_walk_options options = {
+        .before = how->before, .cursor = turn->cursor.position, .mark = turn->cursor.mark};
+    struct logs_mark mark;
+    if (logs_walk(source, &options, &result, &mark) != PLX_LOGS_VALID) {
         result.outcome = PLX_E_ARGUMENT;
         return result;
     }
@@ -219,6 +222,7 @@ static struct plx_logs_result take_once(struct turn *turn, const struct logs_sou
     }
     struct logs_cursor next;
     result.id = turn_next(turn, &result, how->lease_ns, &next);
+    *(how->lease_ns > 0 ? &next.lease.mark : &next.mark) = mark;
     result.outcome = turn_swap(turn, &next, &result.id);
     if (how->lease_ns > 0) {
         uint64_t now_us = store->wall_us(store->context);
@@ -239,8 +243,12 @@ struct plx_logs_result logs_take(const struct logs_store *store, const char *ser
     if (!turn_begin(&turn, store, server, &call))
         return (struct plx_logs_result){.outcome = PLX_E_ARGUMENT, .fault = PLX_LOGS_NAME};
     turn.purpose = TURN_TAKE;
-    for (uint32_t i = 0; i < LOGS_ROUNDS_MAX && result.outcome == PLX_MISMATCH; i++)
+    uint32_t changes = 0;
+    for (uint32_t i = 0; i < LOGS_ROUNDS_MAX && result.outcome == PLX_MISMATCH; i++) {
         result = take_once(&turn, source, how);
+        if (result.fault == PLX_LOGS_CHANGING && ++changes < LOGS_CHANGES_MAX)
+            result = (struct plx_logs_result){.outcome = PLX_MISMATCH};
+    }
     if (result.outcome == PLX_MISMATCH)
         result.outcome = PLX_E_OVERLOADED;
     if (result.outcome == PLX_UNKNOWN) {
@@ -444,8 +452,10 @@ struct plx_logs_result plx_logs_take(struct plx_client *client, const char *serv
 {
     struct caller caller = caller_of(client);
     const struct logs_store store = store_of(&caller);
-    const struct logs_source source = {.logs = logs, .count = count};
-    return logs_take(&store, server, &source, how != NULL ? how : &no_how);
+    if (how == NULL)
+        how = &no_how;
+    const struct logs_source source = {.logs = logs, .count = count, .odd = how->odd};
+    return logs_take(&store, server, &source, how);
 }
 
 struct plx_logs_result plx_logs_take_text(struct plx_client *client, const char *server,
@@ -454,8 +464,22 @@ struct plx_logs_result plx_logs_take_text(struct plx_client *client, const char 
 {
     struct caller caller = caller_of(client);
     const struct logs_store store = store_of(&caller);
-    const struct logs_source source = {.is_text = true, .text = text, .format = format};
-    return logs_take(&store, server, &source, how != NULL ? how : &no_how);
+    if (how == NULL)
+        how = &no_how;
+    const struct logs_source source = {
+        .is_text = true, .text = text, .format = format, .odd = how->odd};
+    return logs_take(&store, server, &source, how);
+}
+
+struct plx_logs_result client_take_stream(struct plx_client *client, const char *server,
+                                          const struct logs_stream *stream,
+                                          enum plx_logs_format format,
+                                          const struct plx_logs_how *how)
+{
+    struct caller caller = caller_of(client);
+    const struct logs_store store = store_of(&caller);
+    const struct logs_source source = {.stream = stream, .format = format, .odd = how->odd};
+    return logs_take(&store, server, &source, how);
 }
 
 struct plx_response plx_logs_confirm(struct plx_client *client, const char *server,

@@ -13,7 +13,9 @@
 
 #define CURSOR_MAGIC   UINT32_C(0x4753474c) /* "LGSG" */
 #define CURSOR_VERSION 2
-#define LENGTH_OFFSET  (LOGS_CURSOR_SIZE_BYTES - 12)
+#define LENGTH_OFFSET  (88 + PLX_LOGS_REMEMBERED * 16)
+#define MARK_OFFSET    (LENGTH_OFFSET + 8)
+#define MARK_SIZE      24
 #define CRC_SIZE       4
 
 static void position_store(uint8_t *to, struct plx_logs_position position)
@@ -25,6 +27,18 @@ static void position_store(uint8_t *to, struct plx_logs_position position)
 static struct plx_logs_position position_load(const uint8_t *from)
 {
     return (struct plx_logs_position){(int64_t)le64_load(from), le64_load(from + 8)};
+}
+
+static void mark_store(uint8_t *to, const struct logs_mark *mark)
+{
+    le64_store(to, mark->file);
+    le64_store(to + 8, mark->offset_bytes);
+    le64_store(to + 16, mark->check);
+}
+
+static struct logs_mark mark_load(const uint8_t *from)
+{
+    return (struct logs_mark){le64_load(from), le64_load(from + 8), le64_load(from + 16)};
 }
 
 static void id_store(uint8_t *to, struct plx_logs_id id)
@@ -55,7 +69,9 @@ void logs_cursor_encode(const struct logs_cursor *cursor, uint8_t ret_bytes[LOGS
         le64_store(to + 72, cursor->lease.handed_out);
         le64_store(to + 80, cursor->lease.expires_us);
         le64_store(to + LENGTH_OFFSET, cursor->lease.length_us);
+        mark_store(to + MARK_OFFSET + MARK_SIZE, &cursor->lease.mark);
     }
+    mark_store(to + MARK_OFFSET, &cursor->mark);
     for (uint32_t i = 0; i < cursor->move_count; i++)
         id_store(to + 88 + 16 * (size_t)i, cursor->moves[i]);
     uint32_t crc = crc32c(0, to, LOGS_CURSOR_SIZE_BYTES - CRC_SIZE);
@@ -84,10 +100,14 @@ enum error logs_cursor_decode(struct span bytes, struct logs_cursor *ret_cursor)
         .lease = {.id = id_load(from + 40),
                   .end = position_load(from + 56),
                   .handed_out = le64_load(from + 72),
-                  .expires_us = le64_load(from + 80),
-                  .length_us = is_version_1 ? 0 : le64_load(from + LENGTH_OFFSET)},
+                  .expires_us = le64_load(from + 80)},
         .move_count = from[7],
     };
+    if (!is_version_1) {
+        cursor.lease.length_us = le64_load(from + LENGTH_OFFSET);
+        cursor.mark = mark_load(from + MARK_OFFSET);
+        cursor.lease.mark = mark_load(from + MARK_OFFSET + MARK_SIZE);
+    }
     for (uint32_t i = 0; i < cursor.move_count; i++)
         cursor.moves[i] = id_load(from + 88 + 16 * (size_t)i);
     *ret_cursor = cursor;
@@ -107,6 +127,7 @@ struct plx_logs_id logs_cursor_move(struct logs_cursor *cursor, struct plx_logs_
 {
     struct plx_logs_id id = {++cursor->serial, nonce};
     cursor->position = end;
+    cursor->mark = (struct logs_mark){.file = 0};
     cursor->handed_out = handed_out;
     cursor->has_lease = false;
     cursor_remember(cursor, id);
@@ -125,6 +146,7 @@ void logs_cursor_confirm(struct logs_cursor *cursor)
     CHECK(cursor->has_lease);
     cursor->serial++;
     cursor->position = cursor->lease.end;
+    cursor->mark = cursor->lease.mark;
     cursor->handed_out = cursor->lease.handed_out;
     cursor->has_lease = false;
     cursor_remember(cursor, cursor->lease.id);

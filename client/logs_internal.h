@@ -5,8 +5,9 @@
  * Layout of a cursor, little-endian: magic u32, version u16, has_lease u8, move_count u8, serial
  * u64, position (timestamp i64, count u64), handed_out u64, the lease (id, position, handed_out,
  * end in microseconds of the wall clock), 16 ids of hand-outs, newest first, length of the lease in
- * microseconds u64, crc32c u32 of all that goes before. What is not in use is zero. Version 1 lacks
- * the length; it is read, and never written.
+ * microseconds u64, the marks of the position and of the lease's end (file, offset_bytes, check:
+ * u64 each), crc32c u32 of all that goes before. What is not in use is zero. Version 1 lacks length
+ * and marks; it is read, and never written.
  */
 #ifndef POLLUX_CLIENT_LOGS_INTERNAL_H
 #define POLLUX_CLIENT_LOGS_INTERNAL_H
@@ -14,16 +15,19 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "client/include/pollux_logs.h"
+#include "client/logs_stream.h"
 
 #include <assert.h>
 
-#define LOGS_CURSOR_SIZE_BYTES   (40 + 48 + PLX_LOGS_REMEMBERED * 16 + 8 + 4)
-#define LOGS_CURSOR_1_SIZE_BYTES (LOGS_CURSOR_SIZE_BYTES - 8) /* of version 1 */
+#define LOGS_CURSOR_SIZE_BYTES   (40 + 48 + PLX_LOGS_REMEMBERED * 16 + 8 + 2 * 24 + 4)
+#define LOGS_CURSOR_1_SIZE_BYTES (LOGS_CURSOR_SIZE_BYTES - 8 - 2 * 24) /* of version 1 */
 #define LOGS_KEY_PREFIX          "pollux/logs/"
 #define LOGS_KEY_SIZE            (sizeof(LOGS_KEY_PREFIX) + PLX_LOGS_SERVER_SIZE_BYTES_MAX)
 static_assert(LOGS_KEY_SIZE - 1 <= PLX_KEY_SIZE_BYTES_MAX, "a cursor's key is a key");
 /* Somebody else's swap came first so often: the call gives up. */
 #define LOGS_ROUNDS_MAX 10000
+/* Files were cut or written anew while they were read, so often: likewise. */
+#define LOGS_CHANGES_MAX 16
 
 /* ---- logs_cursor.c ---- */
 
@@ -33,11 +37,13 @@ struct logs_lease {
     uint64_t handed_out; /* of the cursor, once it is confirmed */
     uint64_t expires_us; /* wall clock of the host that wrote it */
     uint64_t length_us;  /* 0: by version 1, which does not tell */
+    struct logs_mark mark;
 };
 
 struct logs_cursor {
     uint64_t serial; /* rises with every change */
     struct plx_logs_position position;
+    struct logs_mark mark; /* of the position, if the logs came from files */
     uint64_t handed_out;
     bool has_lease;
     struct logs_lease lease;
@@ -49,7 +55,7 @@ void logs_cursor_encode(const struct logs_cursor *cursor,
                         uint8_t ret_bytes[LOGS_CURSOR_SIZE_BYTES]);
 /* ERR_CORRUPT: no cursor. */
 MUST_USE enum error logs_cursor_decode(struct span bytes, struct logs_cursor *ret_cursor);
-/* The next state of the cursor: everything up to `end` handed out under `nonce`. */
+/* The next state of the cursor: everything up to `end` handed out under `nonce`. It has no mark. */
 struct plx_logs_id logs_cursor_move(struct logs_cursor *cursor, struct plx_logs_position end,
                                     uint64_t handed_out, uint64_t nonce);
 /* The next state: everything up to `end` leased. The id's serial is set. */
@@ -83,19 +89,30 @@ size_t logs_timestamp_parse(enum plx_logs_format format, struct span line, int64
 
 /* Logs as they were given. */
 struct logs_source {
+    const struct logs_stream *stream; /* NULL: text or logs */
     bool is_text;
     const struct plx_log *logs;
     size_t count;
     struct plx_bytes text;
     enum plx_logs_format format;
+    enum plx_logs_odd odd;
+};
+
+/* Where a walk begins, and where the cursor is. */
+struct logs_walk_options {
+    struct plx_logs_position before;
+    struct plx_logs_position cursor;
+    struct logs_mark mark; /* of the cursor */
 };
 
 /*
  * Walks all of the logs, which lie behind `before`: which of them lie behind `cursor`, too. Fills
- * first, count, offset_bytes, size_bytes and end of the result; or fault and line.
+ * first, count, offset_bytes, size_bytes and end of the result; or fault and line. With
+ * PLX_LOGS_ODD_STOP both, unless there is nothing before the fault. `ret_mark`: of their end.
  */
-enum plx_logs_fault logs_walk(const struct logs_source *source, struct plx_logs_position before,
-                              struct plx_logs_position cursor, struct plx_logs_result *ret_result);
+enum plx_logs_fault logs_walk(const struct logs_source *source,
+                              const struct logs_walk_options *options,
+                              struct plx_logs_result *ret_result, struct logs_mark *ret_mark);
 
 /* ---- logs.c ---- */
 

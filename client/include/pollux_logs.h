@@ -73,6 +73,17 @@ enum plx_logs_fault {
     PLX_LOGS_BACKWARD,  /* a timestamp is smaller than the one before it */
     PLX_LOGS_NAME,      /* the server's name is empty or too long */
     PLX_LOGS_FOREIGN,   /* the value under the cursor's key is not a cursor */
+    PLX_LOGS_MOVED_ON,  /* of files: the place where the last hand-out ended is in none of them */
+    PLX_LOGS_CHANGING,  /* of files: they were cut or written anew while they were read */
+    PLX_LOGS_UNREAD,    /* of files: they cannot be read, or their lines cannot be kept */
+};
+
+/* What becomes of a line without a timestamp (a stack trace, a run of zero bytes), and of one whose
+ * timestamp is smaller than that of the line before. */
+enum plx_logs_odd {
+    PLX_LOGS_ODD_REFUSE, /* an error, and the cursor does not move */
+    PLX_LOGS_ODD_STOP,   /* what comes before it is handed out; with nothing before, an error */
+    PLX_LOGS_ODD_ATTACH, /* a log like any other; it counts with the timestamp of the line before */
 };
 
 /* How to take logs. All fields zero, or a NULL pointer: in one step, not blocking, defaults. */
@@ -85,6 +96,7 @@ struct plx_logs_how {
      * The `end` of an earlier call is such a position. If the position is left out, the call must
      * give all logs that have the cursor's timestamp. */
     struct plx_logs_position before;
+    enum plx_logs_odd odd; /* of lines and logs that have no timestamp, or step back */
 };
 
 struct plx_logs_result {
@@ -97,7 +109,7 @@ struct plx_logs_result {
     struct plx_logs_id id;        /* of the lease or hand-out */
     bool is_leased;               /* nothing was handed out, because another caller has a lease */
     uint64_t lease_left_ns;       /* how long the caller's or the other caller's lease lasts */
-    enum plx_logs_fault fault;    /* with PLX_E_ARGUMENT */
+    enum plx_logs_fault fault;    /* with PLX_E_ARGUMENT; with PLX_OK: behind what is handed out */
     size_t line;                  /* with a fault: the log or line, from 1 */
     struct plx_token token;       /* set with PLX_UNKNOWN */
 };

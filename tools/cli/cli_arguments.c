@@ -27,6 +27,8 @@ enum long_option {
     OPTION_FILE,
     OPTION_FORMAT,
     OPTION_LEASE,
+    OPTION_ODD,
+    OPTION_BY_TIME,
     OPTION_RATE,
     OPTION_OUT,
     OPTION_ROOT,
@@ -50,6 +52,8 @@ static const struct option long_options[] = {
     {"file", required_argument, NULL, OPTION_FILE},
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"lease", required_argument, NULL, OPTION_LEASE},
+    {"odd", required_argument, NULL, OPTION_ODD},
+    {"by-time", no_argument, NULL, OPTION_BY_TIME},
     {"rate", required_argument, NULL, OPTION_RATE},
     {"out", required_argument, NULL, OPTION_OUT},
     {"root", required_argument, NULL, OPTION_ROOT},
@@ -210,6 +214,18 @@ static bool log_format_parse(const char *text, bool *ret_is_integer)
     return true;
 }
 
+static bool odd_parse(const char *text, enum plx_logs_odd *ret_odd)
+{
+    static const char *const names[] = {"refuse", "stop", "attach"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *ret_odd = (enum plx_logs_odd)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Options of `logs` that carry a text. */
 static bool option_of_logs(struct cli_arguments *arguments, int option, const char *value,
                            const struct reason *reason)
@@ -224,6 +240,9 @@ static bool option_of_logs(struct cli_arguments *arguments, int option, const ch
     case OPTION_FORMAT:
         return log_format_parse(value, &arguments->is_integer_format) ||
                fail_argument(reason, "--format %s: not one of rfc3339, integer", value);
+    case OPTION_ODD:
+        return odd_parse(value, &arguments->odd) ||
+               fail_argument(reason, "--odd %s: not one of refuse, stop, attach", value);
     default:
         return cli_duration_parse(value, &arguments->lease_ns) ||
                fail_argument(reason, "--lease %s: not a time such as 250ms or 2s", value);
@@ -314,6 +333,7 @@ static bool option_alone(struct cli_arguments *arguments, int option)
                        : option == OPTION_RAW           ? &arguments->is_raw
                        : option == OPTION_FORCE         ? &arguments->is_force
                        : option == OPTION_YES           ? &arguments->is_yes
+                       : option == OPTION_BY_TIME       ? &arguments->is_by_time
                        : option == OPTION_LEARNER       ? &arguments->is_learner
                        : option == OPTION_NO_WAIT       ? &arguments->is_no_wait
                                                         : NULL;
@@ -393,6 +413,10 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
         return fail_argument(&reason, "--rate: only of backup");
     if (arguments->lease_ns != 0 && !is_logs)
         return fail_argument(&reason, "--lease: only of logs take and logs follow");
+    if (arguments->is_by_time && !is_logs)
+        return fail_argument(&reason, "--by-time: only of logs take and logs follow");
+    if (arguments->odd != PLX_LOGS_ODD_REFUSE && !is_logs)
+        return fail_argument(&reason, "--odd: only of logs take and logs follow");
     bool is_key = strcmp(arguments->command, "key") == 0;
     if (arguments->out != NULL && !is_key)
         return fail_argument(&reason, "--out: only of key new");

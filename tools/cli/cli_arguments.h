@@ -2,6 +2,8 @@
 #ifndef POLLUX_TOOLS_CLI_CLI_ARGUMENTS_H
 #define POLLUX_TOOLS_CLI_CLI_ARGUMENTS_H
 
+#include "client/include/pollux_logs.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +40,8 @@ struct cli_arguments {
     const char *files[CLI_FILES_MAX];
     int file_count;
     bool is_integer_format; /* of the timestamps of logs; else RFC 3339 */
+    bool is_by_time;        /* logs: although the files lack where the last hand-out ended */
+    enum plx_logs_odd odd;  /* of lines without a timestamp, and those that step back */
     uint64_t lease_ns;      /* 0: none */
     uint64_t rate_bytes;    /* of backup, a second; 0: the command's own */
     const char *out;        /* of key new: the file to make */

@@ -59,10 +59,6 @@ int cli_logs(struct plx_client *client, const struct cli_arguments *arguments);
 /* cli_follow.c */
 int cli_logs_follow(struct plx_client *client, const struct cli_arguments *arguments);
 
-/* Why logs were not handed out: on standard error; the exit code. `path`: of the line at fault. */
-int cli_logs_explain(const struct cli_arguments *arguments, const char *path,
-                     const struct plx_logs_result *result);
-
 /* From now on an interrupt ends what the client has in flight, instead of the program. For a
  * command that has read its input and goes to the cluster with something that can be undone. */
 void cli_cancel_on_interrupt(struct plx_client *client);

@@ -1,54 +1,35 @@
 /*
- * logs follow: the lines of a file as it grows. A file that was replaced by another of its name, or
- * cut, is followed into its successor: the old one is read to its end first, and it has ended once
- * the new one has contents. Every piece that was read is offered whole; which of its lines are this
- * caller's the cursor says.
+ * logs follow: the lines of files as they grow. A follower has a place of its own in the last file,
+ * and keeps the file open. A file that was replaced by another of its name is read to its end
+ * first; it has ended once the new one has contents. If the file was cut, the rest of it is read
+ * from its copy, if there is one beside it. Which of the lines are this caller's the cursor says.
  */
-#include "base/regular_file.h"
 #include "tools/cli/cli_commands.h"
+#include "tools/cli/cli_logs_print.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PIECE_BYTES_MAX ((size_t)4 << 20) /* and so the longest line */
-#define PAUSE_NS        (UINT64_C(50) * 1000 * 1000)
+#define PAUSE_NS       (UINT64_C(50) * 1000 * 1000)
+#define CHANGES_IN_ROW 100 /* of files, while they are read: then it is given up */
 
 struct follow {
     struct plx_client *client;
     const struct cli_arguments *arguments;
-    int at; /* of the files */
-    int fd;
-    off_t offset_bytes;
-    size_t line; /* lines of this file that are done with */
+    struct log_files files;
+    struct logs_mark place; /* in the last file; if files.has_place */
     struct plx_logs_position before;
-    char *bytes; /* read and not done with */
-    size_t size_bytes;
+    uint64_t seen_bytes; /* size of the last file when it was read last */
+    int changes;
     int exit_code;
-    bool is_failed; /* the file cannot be read */
 };
 
 static const char *follow_path(const struct follow *follow)
 {
-    return follow->arguments->files[follow->at];
-}
-
-static bool follow_refuse(struct follow *follow, const char *why)
-{
-    fprintf(stderr, "pollux: %s: %s\n", follow_path(follow), why);
-    follow->exit_code = CLI_EXIT_USAGE;
-    follow->is_failed = true;
-    return false;
-}
-
-static bool follow_fail(struct follow *follow)
-{
-    return follow_refuse(follow, strerror(errno));
+    return follow->arguments->files[follow->arguments->file_count - 1];
 }
 
 /* A pause in which the session is kept alive. */
@@ -57,87 +38,89 @@ static void follow_pause(struct follow *follow)
     (void)plx_poll(follow->client, PAUSE_NS);
 }
 
-/* Opens the file of this name, now. */
-static bool follow_open(struct follow *follow)
+static bool follow_fail(struct follow *follow, enum plx_logs_fault fault)
 {
-    const char *why;
-    int fd = regular_file_open(follow_path(follow), O_RDONLY, &why);
-    if (fd < 0)
-        return follow_refuse(follow, why);
-    if (follow->fd >= 0)
-        close(follow->fd);
-    follow->fd = fd;
-    follow->offset_bytes = 0;
-    follow->line = 0;
-    return true;
+    const struct plx_logs_result result = {.outcome = PLX_E_ARGUMENT, .fault = fault};
+    follow->exit_code = cli_logs_explain(follow->arguments, &follow->files, &result);
+    return false;
 }
 
-/* More bytes of the file; false: there are none now, or it has failed. */
-static bool follow_read(struct follow *follow)
+/* The file was cut: what it had behind the place is in a copy beside it. False: in none. */
+static bool follow_copy(struct follow *follow)
 {
-    size_t room = PIECE_BYTES_MAX - follow->size_bytes;
-    ssize_t size =
-        pread(follow->fd, follow->bytes + follow->size_bytes, room, follow->offset_bytes);
-    if (size < 0)
-        return follow_fail(follow);
-    if (size == 0)
+    struct log_files *files = &follow->files;
+    struct log_file copy;
+    enum plx_logs_fault fault;
+    if (!log_beside_find(files, follow_path(follow), &follow->place, files->beside,
+                         sizeof(files->beside)) ||
+        !log_file_open(&copy, files->beside, &fault))
         return false;
-    follow->size_bytes += (size_t)size;
-    follow->offset_bytes += size;
-    return true;
+    copy.begin_bytes = follow->place.offset_bytes;
+    files->files[1] = files->files[0];
+    files->files[1].begin_bytes = 0;
+    files->files[0] = copy;
+    files->count = 2;
+    return log_file_has(copy.fd, &follow->place);
 }
 
-/* What was left without a newline at the end of a file that has ended is a line, too. */
-static void follow_end_line(struct follow *follow)
+/* Looks whether there is more to read, and where. False: it is over. */
+static bool follow_look(struct follow *follow, bool *ret_is_more)
 {
-    if (follow->size_bytes > 0)
-        follow->bytes[follow->size_bytes++] = '\n';
-}
-
-/* Nothing more can be read now: is there a successor? False: an error was printed. */
-static bool follow_successor(struct follow *follow, bool *ret_is_next)
-{
-    struct stat named;
+    struct log_files *files = &follow->files;
+    struct log_file *file = &files->files[0];
     struct stat opened;
-    *ret_is_next = false;
-    bool is_listed = follow->at + 1 < follow->arguments->file_count;
-    if (fstat(follow->fd, &opened) != 0)
-        return follow_fail(follow);
-    bool is_cut = opened.st_size < follow->offset_bytes;
-    bool is_replaced = !is_listed && stat(follow_path(follow), &named) == 0 && named.st_size > 0 &&
-                       (named.st_ino != opened.st_ino || named.st_dev != opened.st_dev);
-    /* What was written to the old one before the new one had contents is there by now. */
-    if (!is_cut && follow_read(follow))
+    struct stat named;
+    enum plx_logs_fault fault = PLX_LOGS_VALID;
+    *ret_is_more = true;
+    if (!files->has_place || files->count > 1)
         return true;
-    if (follow->is_failed)
-        return false;
-    if (!is_cut && !is_replaced && !is_listed)
-        return true;
-    follow_end_line(follow);
-    *ret_is_next = true;
-    follow->at += is_listed && !is_cut;
+    bool is_there = fstat(file->fd, &opened) == 0;
+    if (!is_there || !log_file_has(file->fd, &follow->place)) {
+        if (is_there && follow_copy(follow))
+            return true;
+        if (!is_there || !follow->arguments->is_by_time)
+            return follow_fail(follow, PLX_LOGS_MOVED_ON);
+        fprintf(stderr, "pollux: %s: was cut: goes on at its begin\n", follow_path(follow));
+        return log_file_mark(file, file->begin_bytes = 0, &follow->place);
+    }
+    if (stat(follow_path(follow), &named) == 0 && named.st_size > 0 &&
+        (named.st_ino != opened.st_ino || named.st_dev != opened.st_dev)) {
+        files->count += log_file_open(&files->files[1], follow_path(follow), &fault);
+        return fault == PLX_LOGS_VALID || follow_fail(follow, fault);
+    }
+    *ret_is_more = (uint64_t)opened.st_size != follow->seen_bytes;
     return true;
 }
 
-static size_t follow_whole_lines(const struct follow *follow)
+/* What was read is done with, by whomever: the follower's place is behind it. */
+static void follow_go_on(struct follow *follow, const struct plx_logs_result *result)
 {
-    const char *last =
-        follow->size_bytes == 0 ? NULL : memrchr(follow->bytes, '\n', follow->size_bytes);
-    return last == NULL ? 0 : (size_t)(last - follow->bytes) + 1;
-}
-
-static void follow_done_with(struct follow *follow, size_t size_bytes)
-{
-    for (size_t i = 0; i < size_bytes; i++)
-        follow->line += follow->bytes[i] == '\n';
-    follow->size_bytes -= size_bytes;
-    memmove(follow->bytes, follow->bytes + size_bytes, follow->size_bytes);
+    struct log_files *files = &follow->files;
+    uint64_t offset_bytes;
+    follow->before = result->end;
+    if (files->count == 0)
+        return;
+    struct log_file last = files->files[files->count - 1];
+    bool is_in_last =
+        log_files_locate(files, files->end_bytes, &offset_bytes) == &files->files[files->count - 1];
+    for (int i = 0; i + 1 < files->count; i++)
+        close(files->files[i].fd);
+    if (is_in_last)
+        last.begin_bytes = offset_bytes;
+    last.path = follow_path(follow);
+    files->files[0] = last;
+    files->count = 1;
+    files->has_place = true;
+    follow->seen_bytes = last.size_bytes;
+    /* A file that was cut since has a place that is not there, which is noticed next. */
+    if (!log_file_mark(&last, last.begin_bytes, &follow->place))
+        follow->place = (struct logs_mark){last.inode, last.begin_bytes, 0};
 }
 
 /* Prints lines that are this caller's; then they may be confirmed. */
 static bool follow_print(struct follow *follow, const struct plx_logs_result *result)
 {
-    if (!cli_print(follow->bytes + result->offset_bytes, result->size_bytes)) {
+    if (!cli_logs_print(&follow->files, result)) {
         follow->exit_code = plx_outcome_exit_code(PLX_E_IO);
         return false;
     }
@@ -156,72 +139,72 @@ static bool follow_print(struct follow *follow, const struct plx_logs_result *re
     return response.outcome == PLX_MISMATCH;
 }
 
-/* Offers whole lines until they are done with, by whomever. False: it is over. */
-static bool follow_offer(struct follow *follow, size_t size_bytes)
+/* What a call came to. False: it is over. */
+static bool follow_judge(struct follow *follow, const struct plx_logs_result *result)
 {
-    const struct cli_arguments *arguments = follow->arguments;
-    const struct plx_logs_how how = {
-        .is_blocking = true, .lease_ns = arguments->lease_ns, .before = follow->before};
-    struct plx_logs_result result = {.is_leased = true};
-    while (result.is_leased) {
-        if (cli_is_interrupted())
-            return false;
-        result = plx_logs_take_text(
-            follow->client, arguments->server, (struct plx_bytes){follow->bytes, size_bytes},
-            arguments->is_integer_format ? PLX_LOGS_INTEGER : PLX_LOGS_RFC3339, &how);
-        if (result.is_leased)
-            follow_pause(follow);
-    }
-    if (result.outcome == PLX_TIMEOUT && cli_is_interrupted())
+    if (result->outcome == PLX_TIMEOUT && cli_is_interrupted())
         return false;
-    if (result.outcome != PLX_OK) {
-        result.line += follow->line;
-        result.first += follow->line;
-        follow->exit_code = cli_logs_explain(arguments, follow_path(follow), &result);
+    if (result->fault == PLX_LOGS_CHANGING && ++follow->changes < CHANGES_IN_ROW) {
+        follow_pause(follow);
+        return true;
+    }
+    if (result->outcome != PLX_OK) {
+        follow->exit_code = cli_logs_explain(follow->arguments, &follow->files, result);
         return false;
     }
-    if (result.count > 0 && !follow_print(follow, &result))
+    follow->changes = 0;
+    if (result->is_leased) {
+        follow_pause(follow);
+        return true;
+    }
+    if (result->count > 0 && !follow_print(follow, result))
         return false;
-    follow->before = result.end;
-    follow_done_with(follow, size_bytes);
-    return true;
-}
-
-/* One step: lines offered, a successor opened, or a pause. False: it is over. */
-static bool follow_step(struct follow *follow)
-{
-    bool is_next = false;
-    if (!follow_read(follow) && (follow->is_failed || !follow_successor(follow, &is_next)))
-        return false;
-    size_t size_bytes = follow_whole_lines(follow);
-    if (size_bytes == 0 && follow->size_bytes == PIECE_BYTES_MAX) {
-        fprintf(stderr, "pollux: %s:%zu: the line is longer than %zu bytes\n", follow_path(follow),
-                follow->line + 1, PIECE_BYTES_MAX);
+    if (result->fault != PLX_LOGS_VALID) {
         follow->exit_code = CLI_EXIT_USAGE;
+        (void)cli_logs_explain(follow->arguments, &follow->files, result);
         return false;
     }
-    if (size_bytes > 0 && !follow_offer(follow, size_bytes))
-        return false;
-    if (is_next)
-        return follow_open(follow);
-    if (size_bytes == 0)
+    follow_go_on(follow, result);
+    if (result->count == 0)
         follow_pause(follow);
     return true;
 }
 
+/* One step: lines taken, or a pause. False: it is over. */
+static bool follow_step(struct follow *follow)
+{
+    const struct cli_arguments *arguments = follow->arguments;
+    const struct logs_stream stream = log_files_stream(&follow->files);
+    /* What came before a line at fault was there first, and is taken. */
+    struct plx_logs_how how = {.is_blocking = true,
+                               .lease_ns = arguments->lease_ns,
+                               .before = follow->before,
+                               .odd = arguments->odd == PLX_LOGS_ODD_REFUSE ? PLX_LOGS_ODD_STOP
+                                                                            : arguments->odd};
+    bool is_more;
+    if (!follow_look(follow, &is_more))
+        return false;
+    if (!is_more) {
+        follow_pause(follow);
+        return true;
+    }
+    struct plx_logs_result result = client_take_stream(
+        follow->client, arguments->server, &stream,
+        arguments->is_integer_format ? PLX_LOGS_INTEGER : PLX_LOGS_RFC3339, &how);
+    return follow_judge(follow, &result);
+}
+
 int cli_logs_follow(struct plx_client *client, const struct cli_arguments *arguments)
 {
-    struct follow follow = {.client = client, .arguments = arguments, .fd = -1};
-    follow.bytes = malloc(PIECE_BYTES_MAX + 1); /* and a newline that was missing */
-    if (follow.bytes == NULL) {
-        fprintf(stderr, "pollux: logs follow: out of memory\n");
-        return plx_outcome_exit_code(PLX_E_NO_MEMORY);
+    struct follow follow = {.client = client, .arguments = arguments};
+    for (int i = 0; i < arguments->file_count; i++) {
+        if (strcmp(arguments->files[i], "-") == 0)
+            return cli_usage_error(arguments, "standard input cannot be followed");
     }
-    bool is_on = follow_open(&follow);
+    bool is_on = log_files_init(&follow.files, arguments);
+    follow.exit_code = is_on ? 0 : plx_outcome_exit_code(PLX_E_NO_MEMORY);
     while (is_on && !cli_is_interrupted())
         is_on = follow_step(&follow);
-    if (follow.fd >= 0)
-        close(follow.fd);
-    free(follow.bytes);
+    log_files_deinit(&follow.files);
     return follow.exit_code;
 }

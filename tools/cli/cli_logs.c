@@ -3,177 +3,130 @@
  * printed before it is certain that the lines are this caller's.
  */
 #include "tools/cli/cli_commands.h"
+#include "tools/cli/cli_logs_print.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define LOG_SIZE_BYTES_MAX ((size_t)1 << 30)
-#define NANOSECONDS        INT64_C(1000000000)
+#define NANOSECONDS INT64_C(1000000000)
 
-/* Files of one log, read behind each other. */
-struct log_text {
-    char *bytes;
-    size_t size_bytes;
-    size_t lines_before[CLI_FILES_MAX]; /* in the files before this one */
-};
-
-static size_t newlines_count(const char *bytes, size_t size_bytes)
+/* A line at fault, or where the rest of the lines begins, as FILE:LINE. */
+static void place_print(const struct log_files *files, uint64_t stream_bytes)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < size_bytes; i++)
-        count += bytes[i] == '\n';
-    return count;
+    uint64_t offset_bytes;
+    const struct log_file *file = log_files_locate(files, stream_bytes, &offset_bytes);
+    fprintf(stderr, "pollux: %s:%" PRIu64 ": ",
+            strcmp(file->path, "-") == 0 ? "standard input" : file->path,
+            log_files_line(file, offset_bytes));
 }
 
-/* Appends a file. One that is followed by another is whole: its last line has ended. */
-static bool log_text_add(struct log_text *text, const char *path, bool is_last)
+static void fault_explain(const struct cli_arguments *arguments, const struct log_files *files,
+                          const struct plx_logs_result *result)
 {
-    char *bytes;
-    size_t size_bytes;
-    if (!cli_read_file(path, LOG_SIZE_BYTES_MAX, &bytes, &size_bytes))
-        return false;
-    char *larger = realloc(text->bytes, text->size_bytes + size_bytes + 1);
-    if (larger == NULL) {
-        fprintf(stderr, "pollux: %s: out of memory\n", path);
-        free(bytes);
-        return false;
-    }
-    text->bytes = larger;
-    memcpy(larger + text->size_bytes, bytes, size_bytes);
-    text->size_bytes += size_bytes;
-    if (!is_last && size_bytes > 0 && bytes[size_bytes - 1] != '\n')
-        larger[text->size_bytes++] = '\n';
-    free(bytes);
-    return true;
-}
-
-static bool log_text_read(struct log_text *text, const struct cli_arguments *arguments)
-{
-    for (int i = 0; i < arguments->file_count; i++) {
-        text->lines_before[i] = newlines_count(text->bytes, text->size_bytes);
-        if (!log_text_add(text, arguments->files[i], i + 1 == arguments->file_count))
-            return false;
-    }
-    return true;
-}
-
-int cli_logs_explain(const struct cli_arguments *arguments, const char *path,
-                     const struct plx_logs_result *result)
-{
-    const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
-    char token[PLX_TOKEN_TEXT_SIZE];
-    if (result->fault == PLX_LOGS_MALFORMED)
-        fprintf(stderr, "pollux: %s:%zu: the line does not begin with %s timestamp\n", name,
-                result->line, arguments->is_integer_format ? "an integer" : "an RFC 3339");
-    else if (result->fault == PLX_LOGS_BACKWARD)
-        fprintf(stderr, "pollux: %s:%zu: the timestamp is before that of the line above\n", name,
-                result->line);
-    else if (result->fault == PLX_LOGS_FOREIGN)
+    const char *path = arguments->files[arguments->file_count - 1];
+    uint64_t at = result->offset_bytes + (result->outcome == PLX_OK ? result->size_bytes : 0);
+    switch (result->fault) {
+    case PLX_LOGS_MALFORMED:
+        place_print(files, at);
+        fprintf(stderr,
+                "the line does not begin with %s timestamp: --odd says what becomes of it\n",
+                arguments->is_integer_format ? "an integer" : "an RFC 3339");
+        break;
+    case PLX_LOGS_BACKWARD:
+        place_print(files, at);
+        fprintf(stderr, "the timestamp is before that of the line above: --odd says what becomes "
+                        "of it\n");
+        break;
+    case PLX_LOGS_FOREIGN:
         fprintf(stderr, "pollux: the key pollux/logs/%s holds something else than a cursor\n",
                 arguments->server);
-    else
+        break;
+    case PLX_LOGS_MOVED_ON:
+        fprintf(stderr,
+                "pollux: %s: rotated or cut: the place where the last hand-out ended is not there, "
+                "and lines may be in an older file. Nothing was taken. Give that file, too, oldest "
+                "first, or --by-time to go on with what has a later timestamp\n",
+                path);
+        break;
+    case PLX_LOGS_CHANGING:
+        fprintf(stderr,
+                "pollux: %s: cut or written anew while it was read, again and again. "
+                "Nothing was taken\n",
+                path);
+        break;
+    case PLX_LOGS_VALID:
+    case PLX_LOGS_NAME:
+    case PLX_LOGS_UNREAD: /* told already */
+        break;
+    }
+}
+
+int cli_logs_explain(const struct cli_arguments *arguments, const struct log_files *files,
+                     const struct plx_logs_result *result)
+{
+    char token[PLX_TOKEN_TEXT_SIZE];
+    fault_explain(arguments, files, result);
+    if (result->fault == PLX_LOGS_UNREAD)
+        return CLI_EXIT_USAGE;
+    if (result->fault == PLX_LOGS_VALID || result->fault == PLX_LOGS_NAME)
         fprintf(stderr, "pollux: logs: %s: %s\n", plx_outcome_name(result->outcome),
                 plx_outcome_text(result->outcome));
     if (result->outcome == PLX_UNKNOWN) {
         plx_token_format(&result->token, token);
-        fprintf(stderr,
-                "pollux: %zu lines from line %zu are this caller's if this says OK: pollux resolve "
-                "%s\n",
-                result->count, result->first + 1, token);
+        place_print(files, result->offset_bytes);
+        fprintf(stderr, "%zu lines are this caller's if this says OK: pollux resolve %s\n",
+                result->count, token);
     }
     return plx_outcome_exit_code(result->outcome);
 }
 
-static void take_json(const char *lines, const struct plx_logs_result *result,
-                      const struct cli_arguments *arguments)
-{
-    char id[PLX_LOGS_ID_TEXT_SIZE];
-    json_t *object = json_object();
-    json_t *array = json_array();
-    json_object_set_new(object, "command", json_string("logs take"));
-    json_object_set_new(object, "server", json_string(arguments->server));
-    json_object_set_new(object, "outcome", json_string(plx_outcome_name(result->outcome)));
-    json_object_set_new(object, "is_leased", json_boolean(result->is_leased));
-    if (result->id.serial != 0) {
-        plx_logs_id_format(&result->id, id);
-        json_object_set_new(object, arguments->lease_ns > 0 ? "lease" : "id", json_string(id));
-    }
-    size_t at = 0;
-    while (result->outcome == PLX_OK && at < result->size_bytes) {
-        const char *newline = memchr(lines + at, '\n', result->size_bytes - at);
-        size_t size_bytes = (size_t)(newline - lines) - at;
-        json_t *line = json_stringn(lines + at, size_bytes);
-        /* A line that is not UTF-8 has no place in JSON but as null; plain output has it. */
-        json_array_append_new(array, line != NULL ? line : json_null());
-        at += size_bytes + 1;
-    }
-    json_object_set_new(object, "count", json_integer((json_int_t)json_array_size(array)));
-    json_object_set_new(object, "lines", array);
-    json_dumpf(object, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    putchar('\n');
-    json_decref(object);
-}
-
-static int take_render(const struct cli_arguments *arguments, const char *lines,
+static int take_render(const struct cli_arguments *arguments, struct log_files *files,
                        const struct plx_logs_result *result)
 {
     char id[PLX_LOGS_ID_TEXT_SIZE];
-    if (arguments->format == CLI_JSON) {
-        take_json(lines, result, arguments);
-        return result->is_leased ? 1 : plx_outcome_exit_code(result->outcome);
-    }
-    if (result->is_leased) {
+    bool is_json = arguments->format == CLI_JSON;
+    if (result->is_leased && !is_json)
         fprintf(stderr, "pollux: logs take: somebody else has a lease, for %" PRIu64 " ms more\n",
                 result->lease_left_ns / (1000 * 1000));
-        return 1;
-    }
     /* A lease on lines that were not printed is not told: it must not be confirmed. */
-    if (!cli_print(lines, result->size_bytes))
+    if (is_json ? !cli_logs_print_json(arguments, files, result) : !cli_logs_print(files, result))
         return plx_outcome_exit_code(PLX_E_IO);
-    if (arguments->lease_ns > 0 && result->id.serial != 0) {
+    if (!is_json && arguments->lease_ns > 0 && result->id.serial != 0) {
         plx_logs_id_format(&result->id, id);
         fprintf(stderr, "pollux: leased for %" PRIu64 " ms; confirm with: pollux logs confirm %s\n",
                 result->lease_left_ns / (1000 * 1000), id);
     }
-    return 0;
-}
-
-/* The line at fault, as a line of its file. */
-static const char *fault_locate(const struct cli_arguments *arguments, const struct log_text *text,
-                                struct plx_logs_result *result)
-{
-    int at = arguments->file_count - 1;
-    while (at > 0 && text->lines_before[at] >= result->line)
-        at--;
-    if (result->line > 0)
-        result->line -= text->lines_before[at];
-    return arguments->files[at];
+    if (result->fault != PLX_LOGS_VALID) {
+        fault_explain(arguments, files, result);
+        return CLI_EXIT_USAGE;
+    }
+    return result->is_leased ? 1 : 0;
 }
 
 static int take_logs(struct plx_client *client, const struct cli_arguments *arguments)
 {
-    struct log_text text = {.bytes = NULL};
-    int code = CLI_EXIT_USAGE;
-    if (log_text_read(&text, arguments)) {
+    struct log_files files;
+    int code = plx_outcome_exit_code(PLX_E_NO_MEMORY);
+    if (log_files_init(&files, arguments)) {
         const struct plx_logs_how how = {.is_blocking = arguments->is_blocking,
                                          .timeout_ns = arguments->timeout_ns,
                                          .fence_wait_ns = arguments->fence_wait_ns,
-                                         .lease_ns = arguments->lease_ns};
+                                         .lease_ns = arguments->lease_ns,
+                                         .odd = arguments->odd};
+        const struct logs_stream stream = log_files_stream(&files);
         cli_cancel_on_interrupt(client);
-        struct plx_logs_result result = plx_logs_take_text(
-            client, arguments->server, (struct plx_bytes){text.bytes, text.size_bytes},
+        struct plx_logs_result result = client_take_stream(
+            client, arguments->server, &stream,
             arguments->is_integer_format ? PLX_LOGS_INTEGER : PLX_LOGS_RFC3339, &how);
-        const char *path = fault_locate(arguments, &text, &result);
         if (result.outcome == PLX_OK)
-            code = take_render(arguments, text.bytes + result.offset_bytes, &result);
+            code = take_render(arguments, &files, &result);
         else
-            code = cli_logs_explain(arguments, path, &result);
+            code = cli_logs_explain(arguments, &files, &result);
     }
-    free(text.bytes);
+    log_files_deinit(&files);
     return code;
 }
 

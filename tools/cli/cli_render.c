@@ -45,6 +45,18 @@ static void json_add_bytes(json_t *object, const char *name, const void *bytes, 
     free(encoded);
 }
 
+json_t *cli_json_line(const char *bytes, size_t size_bytes)
+{
+    json_t *object = json_object();
+    json_add_bytes(object, "line", bytes, size_bytes);
+    json_t *text = json_object_get(object, "line");
+    if (text == NULL)
+        return object;
+    json_incref(text);
+    json_decref(object);
+    return text;
+}
+
 /* JSON has no unsigned integers of 64 bits: what does not fit, "never" above all, is null. */
 static json_t *json_count(uint64_t value)
 {

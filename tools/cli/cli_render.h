@@ -5,6 +5,11 @@
 #include "client/include/pollux.h"
 #include "tools/cli/cli_arguments.h"
 
+#include <jansson.h>
+
+/* A line as a string; bytes that are not UTF-8 as an object with line_base64. The caller's. */
+json_t *cli_json_line(const char *bytes, size_t size_bytes);
+
 /*
  * The outcome of one operation on `key` (NULL: none). The value goes to standard output; whatever
  * is not success is explained on standard error. Returns the exit code.

@@ -92,6 +92,8 @@ static const char help_of_options[] =
     "      --file FILE                logs: one on each line, timestamp first; again for the next\n"
     "                                 file, oldest first (- is standard input)\n"
     "      --format rfc3339|integer   logs: of the timestamps; default: rfc3339\n"
+    "      --odd refuse|stop|attach   logs: lines without a timestamp, or that step back\n"
+    "      --by-time                  logs: although the last hand-out's place is in no file\n"
     "      --lease TIME               logs: lend the lines for so long, until confirmed\n"
     "  -h, --help    --version\n"
     "\n"
