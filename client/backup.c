@@ -79,9 +79,13 @@ static enum plx_outcome find(struct plx_client *client, const struct plx_backup_
 enum plx_outcome plx_backup_find(struct plx_client *client, const struct plx_backup_from *from,
                                  uint64_t index_min, struct plx_snapshot *ret_snapshot)
 {
-    enum plx_outcome outcome = PLX_E_ARGUMENT;
-    client_lock(client);
-    if (!client->is_in_callback && exchange_is_possible(client, from->endpoint, from->shard))
+    enum plx_outcome outcome = client_enter(client);
+    *ret_snapshot = (struct plx_snapshot){.id = 0};
+    if (outcome != PLX_OK)
+        return outcome;
+    outcome = PLX_E_ARGUMENT;
+    if (!client->is_in_callback && from != NULL &&
+        exchange_is_possible(client, from->endpoint, from->shard))
         outcome = find(client, from, index_min, ret_snapshot);
     client_unlock(client);
     return outcome;
@@ -207,9 +211,12 @@ enum plx_outcome plx_backup_block(struct plx_client *client, const struct plx_ba
                                   const struct plx_snapshot *snapshot, uint32_t number,
                                   void *buffer)
 {
-    enum plx_outcome outcome = PLX_E_ARGUMENT;
-    client_lock(client);
-    if (!client->is_in_callback && exchange_is_possible(client, from->endpoint, from->shard) &&
+    enum plx_outcome outcome = client_enter(client);
+    if (outcome != PLX_OK)
+        return outcome;
+    outcome = PLX_E_ARGUMENT;
+    if (!client->is_in_callback && from != NULL && snapshot != NULL && buffer != NULL &&
+        exchange_is_possible(client, from->endpoint, from->shard) &&
         snapshot->stream_bytes > number * (uint64_t)SNAPSHOT_BLOCK_BYTES) {
         keep_to_rate(client, from->rate_bytes);
         uint64_t until_ns = question_until_ns(client, from->timeout_ns);

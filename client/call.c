@@ -19,7 +19,7 @@ static void sync_done(void *context, const struct plx_response *response)
     /* What lies in the handle's own memory must outlive the packet that brought it. */
     uint8_t *to = call->client->sync_value;
     const struct plx_bytes *value = &response->value;
-    if (value->data != NULL && value->size_bytes <= VALUE_SIZE_BYTES_MAX) {
+    if (response->has_value && value->size_bytes <= VALUE_SIZE_BYTES_MAX) {
         memmove(to, value->data, value->size_bytes);
         call->response.value.data = to;
     }
@@ -33,36 +33,46 @@ static void sync_done_in_buffer(void *context, const struct plx_response *respon
     call->is_done = true;
 }
 
-static enum plx_outcome bytes_check(struct plx_bytes bytes, size_t size_bytes_max)
+/* Absent is by intent alone; from here on it has no data. What the type of the operation does not
+ * need is ignored. */
+static enum plx_outcome value_take(struct plx_bytes *value, bool is_needed)
 {
-    if (bytes.data == NULL)
-        return bytes.size_bytes == 0 ? PLX_OK : PLX_E_ARGUMENT;
-    return bytes.size_bytes > size_bytes_max ? PLX_E_TOO_LARGE : PLX_OK;
+    if (!is_needed || plx_is_absent(*value)) {
+        *value = (struct plx_bytes){NULL, 0};
+        return PLX_OK;
+    }
+    if (value->data == NULL)
+        return PLX_E_ARGUMENT;
+    return value->size_bytes > PLX_VALUE_SIZE_BYTES_MAX ? PLX_E_TOO_LARGE : PLX_OK;
 }
 
-static enum plx_outcome op_check(const struct plx_op *op)
+/* The caller's operation, in the form that the handle keeps. */
+static enum plx_outcome op_take(struct plx_op *op)
 {
     if (op->type < PLX_OP_GET || op->type > PLX_OP_SWAP)
         return PLX_E_ARGUMENT;
     if (op->key.data == NULL || op->key.size_bytes == 0)
         return PLX_E_ARGUMENT;
-    enum plx_outcome outcome = bytes_check(op->key, PLX_KEY_SIZE_BYTES_MAX);
+    if (op->key.size_bytes > PLX_KEY_SIZE_BYTES_MAX)
+        return PLX_E_TOO_LARGE;
+    enum plx_outcome outcome = value_take(&op->value, op->type != PLX_OP_GET);
     if (outcome == PLX_OK)
-        outcome = bytes_check(op->value, PLX_VALUE_SIZE_BYTES_MAX);
-    if (outcome == PLX_OK)
-        outcome = bytes_check(op->old_value, PLX_VALUE_SIZE_BYTES_MAX);
+        outcome = value_take(&op->old_value, op->type == PLX_OP_SWAP);
     return outcome;
 }
 
 uint32_t cancel_epoch_of(const struct plx_client *client)
 {
+    if (client == NULL)
+        return 0;
     /* Pairs with the release in plx_cancel: whoever is woken sees the epoch. */
     return atomic_load_explicit(&client->cancel_epoch, memory_order_acquire);
 }
 
+/* A callback that forks ends the calls of the child. */
 bool is_cancelled_since(const struct plx_client *client, uint32_t epoch)
 {
-    return cancel_epoch_of(client) != epoch;
+    return cancel_epoch_of(client) != epoch || socket_is_forked(client);
 }
 
 /* When the time of a call that begins now is over. */
@@ -93,7 +103,7 @@ static struct op *sync_begin(struct plx_client *client, const struct plx_op *req
 static void sync_wait(struct plx_client *client, const struct sync_call *call)
 {
     client->spin_until_ns = client->now_ns + client->options.spin_ns;
-    for (client_turn(client); !call->is_done; client_turn(client))
+    for (client_turn(client); !call->is_done && !socket_is_forked(client); client_turn(client))
         client_wait(client, UINT64_MAX);
 }
 
@@ -106,7 +116,9 @@ static struct plx_response sync_run(struct plx_client *client, const struct plx_
     op.done = op.call.buffer != NULL ? sync_done_in_buffer : sync_done;
     op.context = &call;
     uint64_t until_ns = call_until(client, &op.call);
-    client_lock(client);
+    enum plx_outcome outcome = client_enter(client);
+    if (outcome != PLX_OK)
+        return (struct plx_response){.outcome = outcome};
     if (client->is_in_callback) {
         client_unlock(client);
         return call.response;
@@ -121,15 +133,20 @@ static struct plx_response sync_run(struct plx_client *client, const struct plx_
         sync_wait(client, &call);
     }
     client_unlock(client);
+    if (socket_is_forked(client))
+        return (struct plx_response){.outcome = PLX_E_FORKED};
     return call.response;
 }
 
 struct plx_response call_run(struct plx_client *client, const struct plx_op *op, uint32_t epoch)
 {
-    enum plx_outcome outcome = op_check(op);
+    struct plx_op taken = *op;
+    enum plx_outcome outcome = client_check(client);
+    if (outcome == PLX_OK)
+        outcome = op_take(&taken);
     if (outcome != PLX_OK)
         return (struct plx_response){.outcome = outcome};
-    return sync_run(client, op, NULL, epoch);
+    return sync_run(client, &taken, NULL, epoch);
 }
 
 static struct plx_call call_of(const struct plx_call *call)
@@ -172,8 +189,11 @@ struct plx_response plx_swap(struct plx_client *client, struct plx_bytes key,
 struct plx_response call_resolve(struct plx_client *client, const struct plx_token *token,
                                  const struct plx_call *call, uint32_t epoch)
 {
-    if (token->cluster_id != client->cluster_id || token->session == 0 || token->seq == 0 ||
-        token->shard >= SHARDS_MAX)
+    enum plx_outcome outcome = client_check(client);
+    if (outcome != PLX_OK)
+        return (struct plx_response){.outcome = outcome};
+    if (token == NULL || token->cluster_id != client->cluster_id || token->session == 0 ||
+        token->seq == 0 || token->shard >= SHARDS_MAX)
         return (struct plx_response){.outcome = PLX_E_ARGUMENT};
     struct plx_op op = {.type = PLX_OP_SET, .key = {"", 0}, .call = call_of(call)};
     op.call.is_relaxed = false;
@@ -181,7 +201,7 @@ struct plx_response call_resolve(struct plx_client *client, const struct plx_tok
     if (op.call.timeout_ns == 0)
         op.call.timeout_ns = time_after(client->options.timeout_ns, client->options.fence_wait_ns);
     uint64_t until_ns = call_until(client, &op.call);
-    enum plx_outcome outcome = PLX_E_ARGUMENT;
+    outcome = PLX_E_ARGUMENT;
     client_lock(client);
     if (!client->is_in_callback)
         outcome = cluster_check_token(client, token, until_ns, epoch);
@@ -204,6 +224,8 @@ struct plx_response plx_resolve(struct plx_client *client, const struct plx_toke
 void plx_cancel(struct plx_client *client)
 {
     int error = errno; /* of whatever a signal handler has interrupted */
+    if (client_check(client) != PLX_OK)
+        return;
     /* Pairs with the acquire in cancel_epoch_of. */
     atomic_fetch_add_explicit(&client->cancel_epoch, 1, memory_order_release);
     socket_wake(client);
@@ -213,11 +235,15 @@ void plx_cancel(struct plx_client *client)
 enum plx_outcome plx_submit(struct plx_client *client, const struct plx_op *op)
 {
     uint32_t epoch = cancel_epoch_of(client);
-    enum plx_outcome outcome = op->done == NULL ? PLX_E_ARGUMENT : op_check(op);
+    if (op == NULL || op->done == NULL)
+        return PLX_E_ARGUMENT;
+    struct plx_op taken = *op;
+    enum plx_outcome outcome = op_take(&taken);
+    if (outcome == PLX_OK)
+        outcome = client_enter(client);
     if (outcome != PLX_OK)
         return outcome;
-    client_lock(client);
-    struct op *begun = op_begin(client, op, NULL, epoch);
+    struct op *begun = op_begin(client, &taken, NULL, epoch);
     if (client->gathered_count >= client->options.packet_ops_max)
         plx_flush(client);
     client_unlock(client);
@@ -226,7 +252,8 @@ enum plx_outcome plx_submit(struct plx_client *client, const struct plx_op *op)
 
 void plx_flush(struct plx_client *client)
 {
-    client_lock(client);
+    if (client_enter(client) != PLX_OK)
+        return;
     /* A turn is under way around a callback: it sends what its callbacks have gathered. */
     if (!client->is_in_callback) {
         client->now_ns = clock_monotonic_ns();
@@ -240,7 +267,8 @@ void plx_flush(struct plx_client *client)
 size_t plx_poll(struct plx_client *client, uint64_t max_wait_ns)
 {
     uint32_t epoch = cancel_epoch_of(client);
-    client_lock(client);
+    if (client_enter(client) != PLX_OK)
+        return 0;
     if (client->is_in_callback) {
         client_unlock(client);
         return 0;
@@ -262,7 +290,8 @@ size_t plx_poll(struct plx_client *client, uint64_t max_wait_ns)
 
 size_t plx_in_flight(struct plx_client *client)
 {
-    client_lock(client);
+    if (client_enter(client) != PLX_OK)
+        return 0;
     size_t count = client->active_count;
     client_unlock(client);
     return count;
@@ -270,5 +299,5 @@ size_t plx_in_flight(struct plx_client *client)
 
 int plx_descriptor(const struct plx_client *client)
 {
-    return client->socket_fd;
+    return client == NULL ? -1 : client->socket_fd;
 }

@@ -70,5 +70,6 @@ enum plx_outcome plx_change(struct plx_client *client, const struct plx_change *
                             .what = change,
                             .encode = change_encode,
                             .outcome = change_outcome};
-    return is_good(change) ? errand_run(client, &errand, timeout_ns) : PLX_E_ARGUMENT;
+    return change != NULL && is_good(change) ? errand_run(client, &errand, timeout_ns)
+                                             : PLX_E_ARGUMENT;
 }

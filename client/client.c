@@ -39,7 +39,9 @@ static enum plx_outcome client_options_check(const struct plx_options *options, 
                                              size_t reason_size)
 {
     const char *fault = NULL;
-    if (options->cluster == NULL || options->cluster[0] == '\0')
+    if (options == NULL)
+        fault = "options: NULL";
+    else if (options->cluster == NULL || options->cluster[0] == '\0')
         fault = "cluster: no name given";
     else if (strlen(options->cluster) >= PLX_CLUSTER_SIZE_MAX)
         fault = "cluster: name longer than 63 bytes";
@@ -98,6 +100,7 @@ static void client_init(struct plx_client *client, const struct plx_options *opt
     client->cluster_id = wire_cluster_id(client->cluster);
     client->keys = wire_keys_none();
     client->socket_fd = -1;
+    client->fork_guard.page = NULL;
     atomic_init(&client->wake_fd, -1);
     client->now_ns = clock_monotonic_ns();
     prng_init(&client->prng, options->seed != 0 ? options->seed : entropy_draw());
@@ -115,8 +118,10 @@ static void client_init(struct plx_client *client, const struct plx_options *opt
 
 static void client_free(struct plx_client *client)
 {
+    bool is_forked = socket_is_forked(client);
     socket_close(client);
-    pthread_mutex_destroy(&client->mutex);
+    if (!is_forked) /* another thread of the parent may have been in a call */
+        pthread_mutex_destroy(&client->mutex);
     struct arena arena = client->arena;
     arena_deinit(&arena);
 }
@@ -124,6 +129,12 @@ static void client_free(struct plx_client *client)
 enum plx_outcome plx_open(const struct plx_options *options, struct plx_client **ret_client,
                           char *ret_reason, size_t reason_size)
 {
+    reason_write(ret_reason, reason_size, "%s", "");
+    if (ret_client == NULL) {
+        reason_write(ret_reason, reason_size, "ret_client: NULL");
+        return PLX_E_ARGUMENT;
+    }
+    *ret_client = NULL;
     enum plx_outcome outcome = client_options_check(options, ret_reason, reason_size);
     if (outcome != PLX_OK)
         return outcome;
@@ -155,10 +166,26 @@ void plx_close(struct plx_client *client)
     if (client == NULL)
         return;
     client->now_ns = clock_monotonic_ns();
-    for (uint32_t i = 0; i < client->open_count; i++)
+    for (uint32_t i = 0; i < client->open_count && !socket_is_forked(client); i++)
         session_give_back(client, shard_at(client, i));
     socket_flush(client);
     client_free(client);
+}
+
+enum plx_outcome client_check(const struct plx_client *client)
+{
+    if (client == NULL)
+        return PLX_E_ARGUMENT;
+    return socket_is_forked(client) ? PLX_E_FORKED : PLX_OK;
+}
+
+/* In a child the mutex may be another thread's for ever, so it is not touched there. */
+enum plx_outcome client_enter(struct plx_client *client)
+{
+    enum plx_outcome outcome = client_check(client);
+    if (outcome == PLX_OK)
+        client_lock(client);
+    return outcome;
 }
 
 void client_lock(struct plx_client *client)
@@ -168,6 +195,8 @@ void client_lock(struct plx_client *client)
 
 void client_unlock(struct plx_client *client)
 {
+    if (socket_is_forked(client))
+        return; /* by a callback: the mutex is the parent's */
     CHECK(pthread_mutex_unlock(&client->mutex) == 0);
 }
 
@@ -202,17 +231,19 @@ void client_wait(struct plx_client *client, uint64_t until_ns)
 
 size_t plx_endpoint_count(const struct plx_client *client)
 {
-    return client->endpoint_count;
+    return client == NULL ? 0 : client->endpoint_count;
 }
 
 const char *plx_endpoint_name(const struct plx_client *client, size_t endpoint)
 {
-    return endpoint < client->endpoint_count ? client->endpoints[endpoint].name : NULL;
+    return endpoint < plx_endpoint_count(client) ? client->endpoints[endpoint].name : NULL;
 }
 
 void plx_statistics(struct plx_client *client, struct plx_statistics *ret_statistics)
 {
-    client_lock(client);
+    *ret_statistics = (struct plx_statistics){.packets_sent = 0};
+    if (client_enter(client) != PLX_OK)
+        return;
     *ret_statistics = client->statistics;
     client_unlock(client);
 }

@@ -18,6 +18,7 @@
 #include "client/reply.h"
 #include "client/roster.h"
 #include "client/shard_state.h"
+#include "security/fork_guard.h"
 #include "wire/reassembly.h"
 
 #include <pthread.h>
@@ -34,7 +35,9 @@ struct plx_client {
     struct plx_options options;
     char cluster[PLX_CLUSTER_SIZE_MAX];
     uint64_t cluster_id;
-    struct wire_keys keys; /* of packets, in and out */
+    struct wire_keys keys;        /* of packets, in and out */
+    struct fork_guard fork_guard; /* no page: the process is told by its id */
+    int64_t owner_process;
     int socket_fd;
     _Atomic int wake_fd;           /* -1 until the handle sleeps for the first time: socket.c */
     bool is_ipv6;                  /* the socket: all addresses are given in that form */
@@ -103,6 +106,10 @@ struct plx_response call_resolve(struct plx_client *client, const struct plx_tok
                                  const struct plx_call *call, uint32_t epoch);
 
 /* ---- client.c ---- */
+/* PLX_E_ARGUMENT: NULL. PLX_E_FORKED: it is of another process. */
+enum plx_outcome client_check(const struct plx_client *client);
+/* The same, and takes the mutex with PLX_OK. Each call begins with it. */
+enum plx_outcome client_enter(struct plx_client *client);
 void client_lock(struct plx_client *client);
 void client_unlock(struct plx_client *client);
 void client_turn(struct plx_client *client);

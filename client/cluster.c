@@ -133,7 +133,9 @@ enum plx_outcome cluster_check_token(struct plx_client *client, const struct plx
 
 void plx_cluster(struct plx_client *client, struct plx_cluster *ret_cluster)
 {
-    client_lock(client);
+    *ret_cluster = (struct plx_cluster){.number = 0};
+    if (client_enter(client) != PLX_OK)
+        return;
     *ret_cluster = (struct plx_cluster){.number = client->kept.number, .era = client->kept.era};
     client_unlock(client);
 }
@@ -141,7 +143,9 @@ void plx_cluster(struct plx_client *client, struct plx_cluster *ret_cluster)
 bool plx_endpoint_is_stranger(struct plx_client *client, size_t endpoint,
                               struct plx_cluster *ret_cluster)
 {
-    client_lock(client);
+    *ret_cluster = (struct plx_cluster){.number = 0};
+    if (client_enter(client) != PLX_OK)
+        return false;
     bool is_stranger = endpoint < client->endpoint_count &&
                        !cluster_fits(&client->kept, &client->endpoints[endpoint].cluster);
     if (is_stranger)

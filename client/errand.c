@@ -110,8 +110,10 @@ static enum plx_outcome errand_repeat(struct plx_client *client, struct errand *
 enum plx_outcome errand_run(struct plx_client *client, struct errand *errand, uint64_t timeout_ns)
 {
     errand->epoch = cancel_epoch_of(client);
-    client_lock(client);
-    enum plx_outcome outcome = PLX_E_ARGUMENT;
+    enum plx_outcome outcome = client_enter(client);
+    if (outcome != PLX_OK)
+        return outcome;
+    outcome = PLX_E_ARGUMENT;
     if (!client->is_in_callback) {
         errand->until_ns = question_until_ns(client, timeout_ns);
         outcome = errand_repeat(client, errand);

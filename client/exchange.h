@@ -43,6 +43,7 @@ uint64_t question_until_ns(struct plx_client *client, uint64_t timeout_ns);
 struct inquiry {
     uint8_t wire_type;
     uint8_t reply_type;
+    size_t answer_size_bytes; /* all zero unless the answer came */
     void (*encode)(struct wire_writer *writer, uint64_t number);
     void (*take)(const struct plx_client *client, uint16_t shard, void *ret_answer);
 };

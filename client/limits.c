@@ -67,7 +67,7 @@ enum plx_outcome plx_limits_set(struct plx_client *client, uint16_t shard,
                             .what = limits,
                             .encode = limits_encode,
                             .outcome = limits_outcome};
-    if (!can_be_limits(limits))
+    if (limits == NULL || !can_be_limits(limits))
         return PLX_E_ARGUMENT;
     enum plx_outcome outcome = errand_run(client, &errand, timeout_ns);
     /* Nothing tells a copy of such a packet from the packet: a copy that is late may take effect

@@ -75,7 +75,7 @@ static struct plx_response turn_read(struct turn *turn)
     call.buffer = bytes;
     call.buffer_size_bytes = sizeof(bytes);
     response = turn->store->get(turn->store->context, turn_key(turn), &call);
-    response.value = PLX_ABSENT; /* it lies in memory of this function */
+    response.value = (struct plx_bytes){NULL, 0}; /* it lies in memory of this function */
     if (response.outcome == PLX_NOT_FOUND) {
         turn->stored_size_bytes = 0;
         turn->cursor = (struct logs_cursor){.serial = 0};
@@ -450,6 +450,9 @@ struct plx_logs_result plx_logs_take(struct plx_client *client, const char *serv
                                      const struct plx_log *logs, size_t count,
                                      const struct plx_logs_how *how)
 {
+    enum plx_outcome outcome = client_check(client);
+    if (outcome != PLX_OK || (logs == NULL && count > 0))
+        return (struct plx_logs_result){.outcome = outcome != PLX_OK ? outcome : PLX_E_ARGUMENT};
     struct caller caller = caller_of(client);
     const struct logs_store store = store_of(&caller);
     if (how == NULL)
@@ -462,6 +465,9 @@ struct plx_logs_result plx_logs_take_text(struct plx_client *client, const char 
                                           struct plx_bytes text, enum plx_logs_format format,
                                           const struct plx_logs_how *how)
 {
+    enum plx_outcome outcome = client_check(client);
+    if (outcome != PLX_OK || (text.data == NULL && text.size_bytes > 0))
+        return (struct plx_logs_result){.outcome = outcome != PLX_OK ? outcome : PLX_E_ARGUMENT};
     struct caller caller = caller_of(client);
     const struct logs_store store = store_of(&caller);
     if (how == NULL)
@@ -485,6 +491,9 @@ struct plx_logs_result client_take_stream(struct plx_client *client, const char 
 struct plx_response plx_logs_confirm(struct plx_client *client, const char *server,
                                      const struct plx_logs_id *id, const struct plx_call *call)
 {
+    enum plx_outcome outcome = client_check(client);
+    if (outcome != PLX_OK || id == NULL)
+        return (struct plx_response){.outcome = outcome != PLX_OK ? outcome : PLX_E_ARGUMENT};
     struct caller caller = caller_of(client);
     const struct logs_store store = store_of(&caller);
     return logs_confirm(&store, server, id, call != NULL ? call : &no_call);
@@ -501,6 +510,10 @@ struct plx_response plx_logs_release(struct plx_client *client, const char *serv
 struct plx_response plx_logs_cursor(struct plx_client *client, const char *server,
                                     const struct plx_call *call, struct plx_logs_state *ret_state)
 {
+    enum plx_outcome outcome = client_check(client);
+    *ret_state = (struct plx_logs_state){.serial = 0};
+    if (outcome != PLX_OK)
+        return (struct plx_response){.outcome = outcome};
     struct caller caller = caller_of(client);
     const struct logs_store store = store_of(&caller);
     return logs_state(&store, server, call != NULL ? call : &no_call, ret_state);

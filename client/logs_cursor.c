@@ -216,6 +216,7 @@ bool plx_logs_id_parse(const char *text, struct plx_logs_id *ret_id)
 {
     struct plx_logs_id id;
     char canonical[PLX_LOGS_ID_TEXT_SIZE];
+    *ret_id = (struct plx_logs_id){.serial = 0};
     if (text == NULL || strlen(text) >= PLX_LOGS_ID_TEXT_SIZE ||
         sscanf(text, "%16" SCNx64 "-%16" SCNx64, &id.serial, &id.nonce) != 2 || id.serial == 0)
         return false;

@@ -116,7 +116,11 @@ enum plx_outcome inquire(struct plx_client *client, const struct inquiry *inquir
                          const struct inquiry_to *to, void *ret_answer)
 {
     uint32_t epoch = cancel_epoch_of(client);
-    client_lock(client);
+    enum plx_outcome outcome = client_enter(client);
+    memset(ret_answer, 0, inquiry->answer_size_bytes);
+    if (outcome != PLX_OK)
+        return outcome;
+    outcome = PLX_E_ARGUMENT;
     uint8_t bytes[WIRE_MEMBERS_ASK_BYTES_MAX];
     struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
     uint64_t number = prng_next(&client->prng) | 1;
@@ -129,7 +133,6 @@ enum plx_outcome inquire(struct plx_client *client, const struct inquiry *inquir
                                       .number = number,
                                       .body = span_of(bytes, writer.size_bytes),
                                       .cancel_epoch = epoch};
-    enum plx_outcome outcome = PLX_E_ARGUMENT;
     if (!client->is_in_callback && exchange_is_possible(client, to->endpoint, to->shard))
         outcome = exchange_run(client, &question, question_until_ns(client, to->timeout_ns))
                       ? PLX_OK
@@ -150,6 +153,7 @@ enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint16_t s
 {
     static const struct inquiry hello = {.wire_type = WIRE_HELLO,
                                          .reply_type = WIRE_HELLO_REPLY,
+                                         .answer_size_bytes = sizeof(struct plx_node),
                                          .encode = hello_encode,
                                          .take = node_take};
     return inquire(client, &hello, &(struct inquiry_to){endpoint, shard, timeout_ns}, ret_node);
@@ -158,7 +162,9 @@ enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint16_t s
 enum plx_outcome plx_status(struct plx_client *client, size_t endpoint, uint16_t shard,
                             uint64_t timeout_ns, struct plx_node *ret_node)
 {
-    static const struct inquiry status = {
-        .wire_type = WIRE_STATUS, .reply_type = WIRE_STATUS_REPLY, .take = node_take};
+    static const struct inquiry status = {.wire_type = WIRE_STATUS,
+                                          .reply_type = WIRE_STATUS_REPLY,
+                                          .answer_size_bytes = sizeof(struct plx_node),
+                                          .take = node_take};
     return inquire(client, &status, &(struct inquiry_to){endpoint, shard, timeout_ns}, ret_node);
 }

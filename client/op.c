@@ -231,6 +231,11 @@ void op_finish(struct plx_client *client, struct op *op, struct plx_response *re
     response->timeout = response->outcome == PLX_TIMEOUT;
     if (response->outcome == PLX_UNKNOWN)
         client->statistics.unknowns++;
+    /* Known to be absent, which a swap may expect, is told from not known. */
+    bool is_absent = response->outcome == PLX_NOT_FOUND ||
+                     (response->outcome == PLX_MISMATCH && response->version == 0);
+    if (is_absent && !response->has_value)
+        response->value = PLX_ABSENT;
     struct plx_op request = op->request;
     op_enter_phase(client, op, PHASE_DONE);
     client->ended_count++;

@@ -33,9 +33,20 @@ int plx_outcome_exit_code(enum plx_outcome outcome)
     return (unsigned)outcome < PLX_OUTCOME_COUNT ? codes[outcome] : 7;
 }
 
+/* Its address is what tells an absent value from all others. */
+static const char absent_mark[1] = "";
+
+struct plx_bytes plx_absent(void)
+{
+    return (struct plx_bytes){absent_mark, 0};
+}
+
+bool plx_is_absent(struct plx_bytes bytes)
+{
+    return bytes.data == absent_mark;
+}
+
 struct plx_bytes plx_text(const char *text)
 {
-    if (text == NULL)
-        return PLX_ABSENT;
-    return (struct plx_bytes){text, strlen(text)};
+    return (struct plx_bytes){text, text == NULL ? 0 : strlen(text)};
 }

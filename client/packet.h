@@ -57,6 +57,9 @@ uint64_t clock_realtime_us(void);
 uint64_t entropy_draw(void);
 enum plx_outcome socket_open(struct plx_client *client, char *ret_reason, size_t reason_size);
 void socket_close(struct plx_client *client);
+/* Whether this process is another one than the one that opened the handle. Then nothing is sent,
+ * received or waited for. Any thread. */
+bool socket_is_forked(const struct plx_client *client);
 /* Sends the packets that were gathered. */
 void socket_flush(struct plx_client *client);
 /* Receives what is there and hands each packet to packet_receive. */

@@ -234,7 +234,8 @@ void roster_turn(struct plx_client *client)
 
 void plx_learn(struct plx_client *client, bool is_wanted)
 {
-    client_lock(client);
+    if (client_enter(client) != PLX_OK)
+        return;
     client->roster.is_off = !is_wanted;
     client_unlock(client);
 }
@@ -242,7 +243,8 @@ void plx_learn(struct plx_client *client, bool is_wanted)
 size_t plx_learned_count(struct plx_client *client)
 {
     size_t count = 0;
-    client_lock(client);
+    if (client_enter(client) != PLX_OK)
+        return 0;
     for (uint32_t at = client->endpoint_count; at < client->reach_count; at++)
         count += client->endpoints[at].is_member;
     client_unlock(client);

@@ -138,7 +138,8 @@ void session_pin(struct shard_state *shard, uint64_t id)
 
 void plx_forget(struct plx_client *client, const struct plx_token *token)
 {
-    client_lock(client);
+    if (token == NULL || client_enter(client) != PLX_OK)
+        return;
     struct shard_state *shard = shard_find(client, token->shard);
     struct session *session = shard == NULL ? NULL : session_find(shard, token->session);
     if (session != NULL && token->cluster_id == client->cluster_id &&

@@ -76,8 +76,20 @@ static socklen_t socket_name_write(const struct plx_client *client, const struct
     return sizeof(ret_name->ipv4);
 }
 
+bool socket_is_forked(const struct plx_client *client)
+{
+    if (client->fork_guard.page != NULL)
+        return fork_guard_is_forked(&client->fork_guard);
+    return client->owner_process != 0 && client->owner_process != getpid();
+}
+
 enum plx_outcome socket_open(struct plx_client *client, char *ret_reason, size_t reason_size)
 {
+    client->owner_process = getpid();
+    if (fork_guard_init(&client->fork_guard) == ERR_NO_MEMORY) {
+        reason_write(ret_reason, reason_size, "no memory for a page");
+        return PLX_E_NO_MEMORY;
+    }
     sa_family_t family = socket_family(client);
     client->is_ipv6 = family == AF_INET6;
     client->socket_fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -102,6 +114,7 @@ void socket_close(struct plx_client *client)
     int wake_fd = atomic_load_explicit(&client->wake_fd, memory_order_relaxed);
     if (wake_fd >= 0)
         close(wake_fd);
+    fork_guard_deinit(&client->fork_guard);
 }
 
 void socket_flush(struct plx_client *client)
@@ -109,6 +122,8 @@ void socket_flush(struct plx_client *client)
     struct mmsghdr messages[PACKETS_OUT_MAX];
     struct iovec parts[PACKETS_OUT_MAX];
     union socket_name names[PACKETS_OUT_MAX];
+    if (socket_is_forked(client))
+        client->out_count = 0; /* a callback has forked */
     if (client->out_count == 0)
         return;
     memset(messages, 0, sizeof(messages[0]) * client->out_count);
@@ -165,6 +180,8 @@ static void datagram_receive(struct plx_client *client, struct span bytes,
 
 void socket_receive(struct plx_client *client)
 {
+    if (socket_is_forked(client))
+        return; /* what arrives is the parent's */
     for (uint32_t burst = 0; burst < PACKETS_IN_BURSTS; burst++) {
         struct mmsghdr messages[PACKETS_IN_BURST];
         struct iovec parts[PACKETS_IN_BURST];
@@ -213,7 +230,7 @@ static int wake_open(struct plx_client *client)
 void socket_wait(struct plx_client *client, uint64_t until_ns)
 {
     uint64_t now_ns = clock_monotonic_ns();
-    if (now_ns >= until_ns)
+    if (now_ns >= until_ns || socket_is_forked(client))
         return;
     if (now_ns < client->spin_until_ns) {
         /* Giving way is what lets the node answer where the two share a core. */

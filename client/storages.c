@@ -64,6 +64,7 @@ enum plx_outcome plx_members(struct plx_client *client, size_t endpoint, uint16_
 {
     static const struct inquiry members = {.wire_type = WIRE_MEMBERS,
                                            .reply_type = WIRE_MEMBERS_REPLY,
+                                           .answer_size_bytes = sizeof(struct plx_members),
                                            .encode = wire_members_ask_encode,
                                            .take = members_take};
     return inquire(client, &members, &(struct inquiry_to){endpoint, shard, timeout_ns},
@@ -105,7 +106,7 @@ enum plx_outcome plx_replace(struct plx_client *client, uint16_t shard, const st
                             .what = lost,
                             .encode = replace_encode,
                             .outcome = replace_outcome};
-    if (lost->birth == 0 || lost->node == 0 || lost->node > VOTER_ID_MAX)
+    if (lost == NULL || lost->birth == 0 || lost->node == 0 || lost->node > VOTER_ID_MAX)
         return PLX_E_ARGUMENT;
     return errand_run(client, &errand, timeout_ns);
 }

@@ -35,6 +35,7 @@ bool plx_token_parse(const char *text, struct plx_token *ret_token)
 {
     struct plx_token token = {.shard = 0};
     uint32_t crc;
+    *ret_token = token;
     if (text == NULL || strlen(text) >= PLX_TOKEN_TEXT_SIZE)
         return false;
     if (sscanf(text,

@@ -13,8 +13,18 @@
  * fence_wait_ns, the outcome is PLX_UNKNOWN, and the response has a token. plx_resolve turns the
  * token into the outcome, in any process, as long as the session of the operation exists.
  *
- * Times are in nanoseconds, sizes in bytes. Every call writes its outputs completely, unless its
- * comment says otherwise.
+ * A handle belongs to the process that opened it. After fork() the child's calls on it return
+ * PLX_E_FORKED and send nothing, so the parent goes on as if there was no child; plx_close in the
+ * child frees the child's copy. A child that wants to write opens a handle of its own. What the
+ * library cannot notice is a process image or a virtual machine that is resumed twice: open a new
+ * handle after that.
+ *
+ * Any number of threads may call one handle; it locks itself. Only plx_close must come when no
+ * other thread is in a call, and none may begin one afterwards.
+ *
+ * Times are in nanoseconds, sizes in bytes. Every call writes its outputs completely, whatever its
+ * outcome. A NULL handle, and a NULL in the place of an argument that is needed, is
+ * PLX_E_ARGUMENT; a call without an outcome then does nothing, and returns 0, false, NULL or -1.
  */
 #ifndef POLLUX_H
 #define POLLUX_H
@@ -63,6 +73,7 @@ extern "C" {
     X(PLX_E_TOO_SOON, 5, "leadership has changed too often lately; wait")                          \
     X(PLX_E_UNSUPPORTED, 5, "the node does not support this operation")                            \
     X(PLX_E_UNREACHABLE, 6, "no answer from the node")                                             \
+    X(PLX_E_FORKED, 7, "the handle is of the process that opened it; open another after fork")     \
     X(PLX_E_NO_MEMORY, 7, "out of memory")                                                         \
     X(PLX_E_IO, 7, "the socket failed")
 
@@ -82,15 +93,27 @@ PLX_API int plx_outcome_exit_code(enum plx_outcome outcome);
 
 /* ---- bytes ---- */
 
-/* A borrowed run of bytes. `data` NULL means absent; an empty value has data and size 0. */
+/*
+ * A borrowed run of bytes. A key or value takes three forms.
+ * - Bytes: `data` is not NULL. With size 0 the value is empty, and is stored as an empty value.
+ * - PLX_ABSENT: there is no value. It is made by that name alone.
+ * - `data` NULL: neither. So are a struct of zeros, and data() of an empty vector. No call takes it
+ *   for a key or value that it needs: PLX_E_ARGUMENT, so that a mistake deletes nothing.
+ */
 struct plx_bytes {
     const void *data;
     size_t size_bytes;
 };
 
-#define PLX_ABSENT ((struct plx_bytes){NULL, 0})
+#define PLX_ABSENT (plx_absent())
 
-/* The bytes of a text, without its terminator. NULL is absent. Any thread. */
+/* What PLX_ABSENT stands for: size 0, and an address that no other value has. Any thread. */
+PLX_API struct plx_bytes plx_absent(void);
+/* Whether it is PLX_ABSENT. Any thread. */
+PLX_API bool plx_is_absent(struct plx_bytes bytes);
+
+/* The bytes of a text, without its terminator. Of NULL: no bytes, which no call takes. Any
+ * thread. */
 PLX_API struct plx_bytes plx_text(const char *text);
 
 /* ---- tokens ---- */
@@ -109,7 +132,7 @@ struct plx_token {
 
 /* Writes the text form, terminated by a zero byte. Any thread. */
 PLX_API void plx_token_format(const struct plx_token *token, char ret_text[PLX_TOKEN_TEXT_SIZE]);
-/* Reads the text form. Returns false and leaves *ret_token as it is if the text is not a token or
+/* Reads the text form. Returns false, and *ret_token names no token, if the text is not a token or
  * its checksum is wrong. Any thread. */
 PLX_API bool plx_token_parse(const char *text, struct plx_token *ret_token);
 
@@ -154,9 +177,9 @@ PLX_API void plx_options_init(struct plx_options *options);
 
 /*
  * Opens a handle. The call resolves host names and sends nothing, so it succeeds when the cluster
- * is down. Returns PLX_OK, PLX_E_ARGUMENT, PLX_E_NO_MEMORY or PLX_E_IO. On failure ret_reason (of
- * reason_size bytes; may be NULL) names the argument and what is wrong with it. The options and
- * their strings are copied.
+ * is down. Returns PLX_OK, PLX_E_ARGUMENT, PLX_E_NO_MEMORY or PLX_E_IO. On failure *ret_client is
+ * NULL, and ret_reason (of reason_size bytes; may be NULL) names the argument and what is wrong
+ * with it; with PLX_OK it is empty. The options and their strings are copied.
  */
 PLX_API enum plx_outcome plx_open(const struct plx_options *options, struct plx_client **ret_client,
                                   char *ret_reason, size_t reason_size);
@@ -203,7 +226,9 @@ struct plx_response {
     enum plx_outcome outcome;
     bool valid;        /* outcome is PLX_OK */
     bool timeout;      /* outcome is PLX_TIMEOUT */
-    bool has_value;    /* get: the key exists. PLX_MISMATCH: `value` is what is stored */
+    bool has_value;    /* get: the key exists. PLX_MISMATCH: `value` is what is stored. Else `value`
+                          is PLX_ABSENT if no value was stored (PLX_NOT_FOUND; PLX_MISMATCH with
+                          `version` 0), and without data if nothing is known of it */
     bool is_pending;   /* relaxed: a write that only the answering node has. After a get the pending
                           write may also be a delete, and then there is no value */
     bool is_truncated; /* `value` is only the beginning: the buffer, or the answer, was too small */
@@ -230,7 +255,7 @@ PLX_API struct plx_response plx_get(struct plx_client *client, struct plx_bytes 
                                     const struct plx_call *call);
 
 /*
- * Stores a value, exactly once. An absent value deletes the key, as plx_del does. PLX_OK means that
+ * Stores a value, exactly once. PLX_ABSENT deletes the key, as plx_del does. PLX_OK means that
  * the write is durable on a majority of the nodes. Returns PLX_OK, PLX_TIMEOUT, PLX_UNKNOWN or
  * PLX_E_*. Threads as plx_get.
  *
@@ -251,10 +276,10 @@ PLX_API struct plx_response plx_del(struct plx_client *client, struct plx_bytes 
                                     const struct plx_call *call);
 
 /*
- * Compare and swap: stores new_value if old_value is stored, in one step. Always consistent. An
- * absent old_value creates the key only if it does not exist. An absent new_value deletes the key
- * if old_value is stored. PLX_MISMATCH: nothing changed, and the response has the stored value. The
- * other outcomes are those of plx_set.
+ * Compare and swap: stores new_value if old_value is stored, in one step. Always consistent.
+ * PLX_ABSENT as old_value creates the key only if it does not exist. PLX_ABSENT as new_value
+ * deletes the key if old_value is stored. PLX_MISMATCH: nothing changed, and the response has the
+ * stored value. The other outcomes are those of plx_set.
  *
  * A mismatch comes without a value in two cases. Nothing was stored: `version` is 0. Or the first
  * answer was lost, and when the client asked again the value that had caused the mismatch was
@@ -298,7 +323,7 @@ PLX_API void plx_cancel(struct plx_client *client);
 
 enum plx_op_type {
     PLX_OP_GET = 1,
-    PLX_OP_SET, /* value absent: delete */
+    PLX_OP_SET, /* value PLX_ABSENT: delete */
     PLX_OP_SWAP,
 };
 
@@ -391,7 +416,7 @@ PLX_API const char *plx_endpoint_name(const struct plx_client *client, size_t en
  * Asks one node about one of its shards. plx_status also asks for the counters; plx_ping does not.
  * Every cluster has a shard 0; `shard_count` in the answer says how many shards there are.
  * timeout_ns 0: the handle's. Returns PLX_OK, PLX_E_UNREACHABLE or PLX_E_ARGUMENT (no such endpoint
- * or shard). *ret_node is written only with PLX_OK. Threads as plx_get.
+ * or shard). Unless it returns PLX_OK, *ret_node is all zero. Threads as plx_get.
  */
 PLX_API enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint16_t shard,
                                   uint64_t timeout_ns, struct plx_node *ret_node);

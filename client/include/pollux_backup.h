@@ -37,7 +37,7 @@ struct plx_backup_from {
  * Returns the newest snapshot of the shard at that node, of record index_min or a later one. If the
  * node has none, it is asked to take one, and asked again until the time is over. Threads as
  * plx_get.
- * - PLX_OK: ret_snapshot is set.
+ * - PLX_OK: ret_snapshot is set; with every other outcome it is all zero.
  * - PLX_TIMEOUT: the node answers, and has not finished such a snapshot in time.
  * - PLX_E_OVERLOADED: the node has taken so many snapshots for backups lately that it takes none
  *   now: one in five minutes, and some in a row after a time without any. Ask another node.

@@ -23,7 +23,7 @@ PLX_API void plx_cluster(struct plx_client *client, struct plx_cluster *ret_clus
 /*
  * Whether the node at an endpoint (plx_endpoint_name) has said that it is of another cluster, or of
  * an era that is over. The handle ignores such a node. *ret_cluster is what the node has said, and
- * is written only if the answer is true. Threads as plx_get.
+ * all zero if the answer is false. Threads as plx_get.
  */
 PLX_API bool plx_endpoint_is_stranger(struct plx_client *client, size_t endpoint,
                                       struct plx_cluster *ret_cluster);

@@ -56,7 +56,7 @@ struct plx_logs_id {
 
 /* Writes the text form, terminated by a zero byte. Any thread. */
 PLX_API void plx_logs_id_format(const struct plx_logs_id *id, char ret_text[PLX_LOGS_ID_TEXT_SIZE]);
-/* Reads the text form. Returns false, *ret_id as it was, if the text is no id. Any thread. */
+/* Reads the text form. Returns false, and *ret_id names none, if the text is no id. Any thread. */
 PLX_API bool plx_logs_id_parse(const char *text, struct plx_logs_id *ret_id);
 
 /* In the text form each line is a log and begins with its timestamp. A space, a tab or the end of

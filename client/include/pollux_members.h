@@ -74,8 +74,8 @@ struct plx_members {
 
 /*
  * Asks one node about the members of one of its shards. timeout_ns 0: the handle's. Returns PLX_OK,
- * PLX_E_UNREACHABLE or PLX_E_ARGUMENT (no such endpoint or shard). *ret_members is written only
- * with PLX_OK. Threads as plx_get.
+ * PLX_E_UNREACHABLE or PLX_E_ARGUMENT (no such endpoint or shard). Unless it returns PLX_OK,
+ * *ret_members is all zero. Threads as plx_get.
  */
 PLX_API enum plx_outcome plx_members(struct plx_client *client, size_t endpoint, uint16_t shard,
                                      uint64_t timeout_ns, struct plx_members *ret_members);

@@ -140,6 +140,12 @@ void socket_close(struct plx_client *client)
     inbox_clear(current);
 }
 
+bool socket_is_forked(const struct plx_client *client)
+{
+    (void)client;
+    return false;
+}
+
 void socket_flush(struct plx_client *client)
 {
     current->watch.before_flush(current->watch.context, client);

@@ -107,6 +107,7 @@ static void begin(struct load *load, struct worker *worker, uint64_t now_ns)
     op.key.size_bytes = journal_key(journal, worker->number, kind, done, worker->key);
     snprintf(worker->value, sizeof(worker->value), "%" PRIu64, done + 1);
     op.value = plx_text(worker->value);
+    op.old_value = PLX_ABSENT;
     if (kind == JOURNAL_COUNTER && done > 0) {
         snprintf(worker->old_value, sizeof(worker->old_value), "%" PRIu64, done);
         op.old_value = plx_text(worker->old_value);

@@ -69,9 +69,10 @@ static struct plx_response fake_get(void *context, struct plx_bytes key,
 
 static bool swap_applies(struct store *store, struct plx_bytes new_value, struct plx_bytes old)
 {
-    bool is_equal = store->has_value == (old.data != NULL) &&
-                    (old.data == NULL || (old.size_bytes == store->size_bytes &&
-                                          memcmp(old.data, store->value, old.size_bytes) == 0));
+    bool is_absent = plx_is_absent(old);
+    bool is_equal = store->has_value == !is_absent &&
+                    (is_absent || (old.size_bytes == store->size_bytes &&
+                                   memcmp(old.data, store->value, old.size_bytes) == 0));
     if (is_equal) {
         memcpy(store->value, new_value.data, new_value.size_bytes);
         store->size_bytes = new_value.size_bytes;

@@ -157,8 +157,10 @@ static void test_node_that_is_silent_is_unreachable(void **state)
     struct plx_options options = fake_options(&fake, 1);
     struct plx_client *client = fake_client(&options);
     assert_int_equal(plx_ping(client, 0, 0, 15000000, &told), PLX_E_UNREACHABLE);
+    assert_int_equal(told.node, 0);
+    told.node = 77;
     assert_int_equal(plx_status(client, 0, 0, 15000000, &told), PLX_E_UNREACHABLE);
-    assert_int_equal(told.node, 77);
+    assert_int_equal(told.node, 0);
     assert_int_equal(plx_transfer(client, 0, 2, 15000000, NULL), PLX_TIMEOUT);
     plx_close(client);
     fake_close(&fake);

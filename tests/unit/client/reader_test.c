@@ -62,6 +62,7 @@ static void test_reader_has_seen_what_a_swap_was_shown(void **state)
     pair.client = fake_client(&pair.options);
     struct plx_op op = set_op("key", "new", &swap);
     op.type = PLX_OP_SWAP;
+    op.old_value = PLX_ABSENT;
     assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
     fake_expect(&pair.fakes[0], pair.client, WIRE_WRITE);
     struct wire_reply_op mismatch = {.seq = pair.fakes[0].ops[0].seq,

@@ -407,6 +407,10 @@ static void test_value_may_be_absent_on_either_side(void **state)
         struct plx_op op = set_op("key", cases[i].value, &ending);
         op.type = cases[i].type;
         op.old_value = plx_text(cases[i].old_value);
+        if (cases[i].value == NULL)
+            op.value = PLX_ABSENT;
+        if (cases[i].old_value == NULL)
+            op.old_value = PLX_ABSENT;
         op.call.is_relaxed = op.type == PLX_OP_SWAP; /* which a swap never is */
         assert_int_equal(plx_submit(client, &op), PLX_OK);
         fake_expect(&fake, client, WIRE_WRITE);
@@ -433,6 +437,7 @@ static void test_value_and_key_beyond_their_limits_are_refused(void **state)
     struct plx_op op = set_op("key", "value", &ending);
     op.value = (struct plx_bytes){value, (size_t)PLX_VALUE_SIZE_BYTES_MAX + 1};
     assert_int_equal(plx_submit(client, &op), PLX_E_TOO_LARGE);
+    op.type = PLX_OP_SWAP;
     op.value = plx_text("value");
     op.old_value = (struct plx_bytes){value, (size_t)PLX_VALUE_SIZE_BYTES_MAX + 1};
     assert_int_equal(plx_submit(client, &op), PLX_E_TOO_LARGE);
