@@ -29,6 +29,7 @@ static void seek_begin(const struct plx_client *client, struct shard_state *shar
 {
     shard->hello_due_ns = client->now_ns;
     shard->hello_interval_ns = HELLO_FIRST_NS;
+    shard->hello_begin_ns = client->now_ns;
     shard->hello_rounds = 0;
 }
 
@@ -127,6 +128,14 @@ void member_journal_done(struct plx_client *client, struct shard_state *shard, u
     }
 }
 
+bool member_is_late(struct plx_client *client, const struct member *member)
+{
+    uint32_t doublings = member->unanswered > SILENCE_MAX ? member->unanswered - SILENCE_MAX : 0;
+    uint64_t wait_ns = (uint64_t)RTO_INITIAL_NS
+                       << (doublings < HELLO_DOUBLINGS ? doublings : HELLO_DOUBLINGS);
+    return client->now_ns - member->greeted_ns >= wait_ns;
+}
+
 void member_greet(struct plx_client *client, struct shard_state *shard, uint32_t at)
 {
     struct member *member = &shard->members[at];
@@ -139,11 +148,12 @@ void member_greet(struct plx_client *client, struct shard_state *shard, uint32_t
         member->nonce_ns = client->now_ns;
     }
     member->greeted_ns = client->now_ns;
+    member->unanswered++;
     endpoint_greeted(client, at);
     wire_hello_encode(&writer, &(struct wire_hello){.nonce = member->nonce});
-    packet_send(client, &(struct source){at, shard->number}, WIRE_HELLO,
-                span_of(body, writer.size_bytes));
-    client->statistics.hellos++;
+    endpoint_missed(client, at, member->unanswered);
+    client->statistics.hellos += packet_send_all_ways(client, &(struct source){at, shard->number},
+                                                      WIRE_HELLO, span_of(body, writer.size_bytes));
 }
 
 /* Whoever answers first is the preferred node that is sought: by the turn of another, an answer
@@ -151,6 +161,7 @@ void member_greet(struct plx_client *client, struct shard_state *shard, uint32_t
 void member_heard(struct shard_state *shard, uint32_t at)
 {
     shard->members[at].silence = 0;
+    shard->members[at].unanswered = 0;
     if (shard->is_preferred_sought)
         shard->preferred = at;
     shard->is_preferred_sought = false;
@@ -187,6 +198,7 @@ void member_hello_reply(struct plx_client *client, struct shard_state *shard, ui
         return;
     }
     member->nonce = 0;
+    member->unanswered = 0;
     endpoint_answered(client, at);
     member_is_node(member, reply->node);
     member->incarnation = reply->incarnation;
@@ -229,6 +241,18 @@ void preferred_turn(struct plx_client *client, struct shard_state *shard)
     greet_from(client, shard, client->endpoint_count, client->reach_count);
 }
 
+static uint64_t hello_interval_next(const struct plx_client *client,
+                                    const struct shard_state *shard)
+{
+    uint64_t interval_ns = shard->hello_interval_ns;
+    uint64_t share_ns = (client->now_ns - shard->hello_begin_ns) / HELLO_SHARE;
+    if (shard->hello_rounds > 1 && interval_ns < HELLO_QUICK_NS)
+        return 2 * interval_ns;
+    if (interval_ns < share_ns)
+        interval_ns = share_ns;
+    return interval_ns < HELLO_MAX_NS ? interval_ns : HELLO_MAX_NS;
+}
+
 void members_turn(struct plx_client *client, struct shard_state *shard)
 {
     if (!member_is_sought(client, shard) || client->now_ns < shard->hello_due_ns)
@@ -243,6 +267,5 @@ void members_turn(struct plx_client *client, struct shard_state *shard)
     shard->hello_rounds++;
     uint64_t jitter = prng_range(&client->prng, 0, shard->hello_interval_ns / 4);
     shard->hello_due_ns = client->now_ns + shard->hello_interval_ns + jitter;
-    if (shard->hello_rounds > 1 && shard->hello_interval_ns < HELLO_MAX_NS)
-        shard->hello_interval_ns *= 2;
+    shard->hello_interval_ns = hello_interval_next(client, shard);
 }

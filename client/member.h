@@ -8,8 +8,17 @@
 #include "client/include/pollux.h"
 #include "wire/wire.h"
 
+/*
+ * Hellos of one search: the first ones a millisecond apart, then ever more rarely, up to
+ * HELLO_QUICK_NS. A search that lasts longer is of a cluster in trouble. From then on the interval
+ * is a share of the time that the search has taken: whoever leads again is found after at most an
+ * eighth more of the time that nobody led.
+ */
 #define HELLO_FIRST_NS   (1000 * 1000)
-#define HELLO_MAX_NS     (20 * 1000 * 1000)
+#define HELLO_QUICK_NS   (20 * 1000 * 1000)
+#define HELLO_SHARE      8
+#define HELLO_MAX_NS     (1000 * 1000 * 1000)
+#define HELLO_DOUBLINGS  4                    /* of the wait for one node that does not answer */
 #define NONCE_AGE_MAX_NS (1000 * 1000 * 1000) /* and so the longest round trip to a node */
 #define SILENCE_MAX      2 /* unanswered waits before another node becomes the preferred one */
 
@@ -30,7 +39,8 @@ struct member {
     uint64_t journal_done_index; /* ...and what was decided of them is applied at this index */
     uint64_t nonce;              /* of the hello that is unanswered; 0: none */
     uint64_t nonce_ns;
-    uint32_t silence; /* unanswered waits in a row */
+    uint32_t silence;    /* unanswered waits in a row */
+    uint32_t unanswered; /* hellos in a row */
 };
 
 /* The endpoint that leads the shard; -1: nobody is known to lead with a quorum, recently enough. */
@@ -45,6 +55,8 @@ void member_is_node(struct member *member, uint16_t node);
 /* What a node says of its relaxed writes of the shard. */
 void member_journal_done(struct plx_client *client, struct shard_state *shard, uint32_t endpoint,
                          const struct pending_news *news, uint64_t applied_index);
+/* Its last hello is unanswered for so long that another one is due. */
+bool member_is_late(struct plx_client *client, const struct member *member);
 /* Sends a hello. */
 void member_greet(struct plx_client *client, struct shard_state *shard, uint32_t endpoint);
 /* Greets the member on a node, unless that was done a moment ago. */

@@ -209,13 +209,18 @@ static uint32_t somebody(const struct plx_client *client)
     return shard_at(client, 0)->preferred;
 }
 
-/* A leader is sought, but not of shard 0, whose members would be greeted for that. */
-static bool is_sought_elsewhere(const struct plx_client *client)
+/* A leader is sought, but not of shard 0, whose members would be greeted for that: how often they
+ * are greeted instead. 0: none is. */
+static uint64_t sought_elsewhere_ns(const struct plx_client *client)
 {
-    bool is_sought = false;
-    for (uint32_t i = 1; i < client->open_count; i++)
-        is_sought = is_sought || shard_at(client, i)->needs_leader;
-    return is_sought && !shard_at(client, 0)->needs_leader;
+    uint64_t interval_ns = 0;
+    for (uint32_t i = 1; i < client->open_count; i++) {
+        const struct shard_state *shard = shard_at(client, i);
+        if (shard->needs_leader)
+            interval_ns =
+                SOUGHT_NS > shard->hello_interval_ns ? SOUGHT_NS : shard->hello_interval_ns;
+    }
+    return shard_at(client, 0)->needs_leader ? 0 : interval_ns;
 }
 
 void roster_turn(struct plx_client *client)
@@ -223,9 +228,9 @@ void roster_turn(struct plx_client *client)
     struct roster *roster = &client->roster;
     if (roster->is_off || client->active_count == 0 || client->now_ns < roster->due_ns)
         return;
-    bool is_sought = is_sought_elsewhere(client);
-    roster->due_ns = client->now_ns + (is_sought ? SOUGHT_NS : REFRESH_NS);
-    uint32_t at = is_sought ? roster->next++ % client->reach_count : somebody(client);
+    uint64_t sought_ns = sought_elsewhere_ns(client);
+    roster->due_ns = client->now_ns + (sought_ns != 0 ? sought_ns : REFRESH_NS);
+    uint32_t at = sought_ns != 0 ? roster->next++ % client->reach_count : somebody(client);
     if (endpoint_is_worth_it(client, shard_at(client, 0), at))
         member_greet(client, shard_at(client, 0), at);
 }

@@ -31,6 +31,7 @@ struct shard_state {
     bool needs_leader; /* somebody waits for one */
     uint64_t hello_due_ns;
     uint64_t hello_interval_ns;
+    uint64_t hello_begin_ns; /* of the search */
     uint32_t hello_rounds;
 
     struct session sessions[SESSIONS_MAX]; /* the first is the one in use */

@@ -19,7 +19,7 @@ static int32_t preferred_endpoint(struct plx_client *client, struct shard_state 
         cluster_adopt(client, shard->preferred);
         return (int32_t)shard->preferred;
     }
-    bool is_late = client->now_ns - preferred->greeted_ns >= RTO_INITIAL_NS;
+    bool is_late = member_is_late(client, preferred);
     if ((preferred->nonce != 0 && is_late) || member_is_stranger(client, shard, shard->preferred))
         shard->is_preferred_silent = true;
     if (is_late || (preferred->nonce == 0 && !is_known))
@@ -55,7 +55,7 @@ static int32_t relaxed_endpoint(struct plx_client *client, struct op *op)
         const struct member *member = &op->shard->members[op->endpoint];
         if (member->incarnation != 0)
             return op->endpoint;
-        if (client->now_ns - member->greeted_ns >= RTO_INITIAL_NS)
+        if (member_is_late(client, member))
             member_greet(client, op->shard, (uint32_t)op->endpoint);
         op_wake_at(client, client->now_ns + RTO_INITIAL_NS);
         return -1;
