@@ -120,10 +120,19 @@ static void client_free(struct plx_client *client)
 {
     bool is_forked = socket_is_forked(client);
     socket_close(client);
+    lookup_close(client->lookup, is_forked);
     if (!is_forked) /* another thread of the parent may have been in a call */
         pthread_mutex_destroy(&client->mutex);
     struct arena arena = client->arena;
     arena_deinit(&arena);
+}
+
+static bool has_names(const struct plx_client *client)
+{
+    bool has_name = false;
+    for (uint32_t i = 0; i < client->endpoint_count; i++)
+        has_name = has_name || client->endpoints[i].is_name;
+    return has_name;
 }
 
 enum plx_outcome plx_open(const struct plx_options *options, struct plx_client **ret_client,
@@ -153,6 +162,10 @@ enum plx_outcome plx_open(const struct plx_options *options, struct plx_client *
     }
     if (outcome == PLX_OK)
         outcome = socket_open(client, ret_reason, reason_size);
+    if (outcome == PLX_OK && has_names(client) && (client->lookup = lookup_open()) == NULL) {
+        reason_write(ret_reason, reason_size, "no memory to look up names");
+        outcome = PLX_E_NO_MEMORY;
+    }
     if (outcome != PLX_OK) {
         client_free(client);
         return outcome;
@@ -207,6 +220,7 @@ void client_turn(struct plx_client *client)
     socket_receive(client);
     ops_turn(client);
     roster_turn(client);
+    lookup_turn(client);
     for (uint32_t i = 0; i < client->open_count; i++) {
         sessions_turn(client, shard_at(client, i));
         members_turn(client, shard_at(client, i));

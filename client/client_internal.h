@@ -14,6 +14,7 @@
 #include "client/endpoint.h"
 #include "client/exchange.h"
 #include "client/large.h"
+#include "client/lookup.h"
 #include "client/packet.h"
 #include "client/reply.h"
 #include "client/roster.h"
@@ -53,7 +54,8 @@ struct plx_client {
     uint32_t endpoint_count;                  /* given */
     uint32_t reach_count;                     /* all */
     struct roster roster;
-    struct cluster kept; /* client/cluster.h */
+    struct lookup *lookup; /* NULL: no endpoint is a name */
+    struct cluster kept;   /* client/cluster.h */
 
     struct shard_state *shards; /* SHARDS_MAX, by their numbers */
     uint16_t shard_count;       /* 0: not known yet */

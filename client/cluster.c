@@ -2,7 +2,7 @@
 #include "client/client_internal.h"
 #include "client/include/pollux_cluster.h"
 
-static bool cluster_fits(const struct cluster *kept, const struct cluster *theirs)
+bool cluster_fits(const struct cluster *kept, const struct cluster *theirs)
 {
     return kept->number == 0 || theirs->number == 0 ||
            (kept->number == theirs->number && kept->era <= theirs->era);

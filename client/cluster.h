@@ -27,6 +27,8 @@ struct cluster {
     uint32_t era;
 };
 
+/* Whether the one may be the other: of one number, and not of an era before what is kept. */
+bool cluster_fits(const struct cluster *kept, const struct cluster *theirs);
 /* Whether what the node behind the endpoint says of the shard counts: it is of the handle's cluster
  * and era, or either does not know its own. */
 bool member_counts(const struct plx_client *client, const struct shard_state *shard,

@@ -13,6 +13,7 @@ void packet_send_piece(struct plx_client *client, uint32_t endpoint,
         socket_flush(client);
     struct packet_out *packet = &client->out[client->out_count++];
     packet->endpoint = (uint8_t)endpoint;
+    packet->way = 0;
     packet->shard = header->shard;
     packet->size_bytes = wire_piece_encode(packet->bytes, &client->keys, header, body, piece);
 }
@@ -27,6 +28,17 @@ void packet_send(struct plx_client *client, const struct source *to, uint8_t wir
                                          .cluster_id = client->cluster_id,
                                          .message_id = message_id_next(client)};
     packet_send_piece(client, to->endpoint, &header, body, 0);
+}
+
+uint32_t packet_send_all_ways(struct plx_client *client, const struct source *to, uint8_t wire_type,
+                              struct span body)
+{
+    uint32_t ways = endpoint_ways(&client->endpoints[to->endpoint]);
+    for (uint32_t way = 1; way <= ways; way++) {
+        packet_send(client, to, wire_type, body);
+        client->out[client->out_count - 1].way = (uint8_t)(ways == 1 ? 0 : way);
+    }
+    return ways;
 }
 
 void packets_ask_missing(struct plx_client *client)
@@ -59,6 +71,7 @@ void packet_receive(struct plx_client *client, const struct address *from, struc
         client->statistics.packets_dropped++;
         return;
     }
+    endpoint_heard(client, (uint32_t)endpoint, from, packet.header.shard);
     struct source source = {(uint32_t)endpoint, packet.header.shard};
     struct span body;
     enum error error = reassembly_add(client->reassembly, from, &packet, client->now_ns, &body);

@@ -20,6 +20,7 @@ struct shard_state;
 
 struct packet_out {
     uint8_t endpoint;
+    uint8_t way; /* endpoint_way */
     uint16_t shard;
     uint32_t size_bytes;
     uint8_t bytes[PACKET_SIZE_BYTES_MAX];
@@ -39,6 +40,9 @@ void packet_send_piece(struct plx_client *client, uint32_t endpoint,
 /* A message of one packet under a fresh message id. */
 void packet_send(struct plx_client *client, const struct source *to, uint8_t wire_type,
                  struct span body);
+/* The same, to each address that the endpoint may have; how many there are. */
+uint32_t packet_send_all_ways(struct plx_client *client, const struct source *to, uint8_t wire_type,
+                              struct span body);
 /* Asks for pieces of replies that have not come. */
 void packets_ask_missing(struct plx_client *client);
 /* A packet arrived; a message that it completes goes to receive_message. */

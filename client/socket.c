@@ -44,11 +44,13 @@ uint64_t entropy_draw(void)
     return drawn;
 }
 
-/* One family serves all endpoints: IPv4 where all are, else IPv6 with mapped addresses. */
+/* One family serves all endpoints: IPv4 where all are and stay so, else IPv6 with mapped
+ * addresses. */
 static sa_family_t socket_family(const struct plx_client *client)
 {
     for (uint32_t i = 0; i < client->endpoint_count; i++) {
-        if (!address_is_ipv4(&client->endpoints[i].address))
+        const struct endpoint *endpoint = &client->endpoints[i];
+        if (endpoint->is_name || !address_is_ipv4(&endpoint->address))
             return AF_INET6;
     }
     return AF_INET;
@@ -60,13 +62,20 @@ union socket_name {
     struct sockaddr_in6 ipv6;
 };
 
-static socklen_t socket_name_write(const struct plx_client *client, const struct address *address,
+/* Port 0, to which nothing goes: the socket cannot reach such an address, or there is none. */
+static socklen_t socket_name_write(const struct plx_client *client, const struct packet_out *packet,
                                    union socket_name *ret_name)
 {
+    struct candidate to = endpoint_way(client, packet->endpoint, packet->way);
+    struct address *address = &to.address;
     memset(ret_name, 0, sizeof(*ret_name));
+    address->port = address->port == 0 || (!client->is_ipv6 && !address_is_ipv4(address))
+                        ? 0
+                        : (uint16_t)(address->port + packet->shard);
     if (client->is_ipv6) {
         ret_name->ipv6.sin6_family = AF_INET6;
         ret_name->ipv6.sin6_port = htons(address->port);
+        ret_name->ipv6.sin6_scope_id = to.scope;
         memcpy(&ret_name->ipv6.sin6_addr, address->ip, 16);
         return sizeof(ret_name->ipv6);
     }
@@ -91,8 +100,12 @@ enum plx_outcome socket_open(struct plx_client *client, char *ret_reason, size_t
         return PLX_E_NO_MEMORY;
     }
     sa_family_t family = socket_family(client);
-    client->is_ipv6 = family == AF_INET6;
     client->socket_fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (client->socket_fd < 0 && family == AF_INET6 && errno == EAFNOSUPPORT) {
+        family = AF_INET; /* then IPv6 addresses are out of reach, and those of IPv4 are not */
+        client->socket_fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    }
+    client->is_ipv6 = family == AF_INET6;
     if (client->socket_fd < 0) {
         reason_write(ret_reason, reason_size, "cannot open a UDP socket: %s", strerror(errno));
         return PLX_E_IO;
@@ -129,9 +142,8 @@ void socket_flush(struct plx_client *client)
     memset(messages, 0, sizeof(messages[0]) * client->out_count);
     for (uint32_t i = 0; i < client->out_count; i++) {
         struct packet_out *packet = &client->out[i];
-        struct address to = endpoint_address(client, packet->endpoint, packet->shard);
         parts[i] = (struct iovec){packet->bytes, packet->size_bytes};
-        messages[i].msg_hdr.msg_namelen = socket_name_write(client, &to, &names[i]);
+        messages[i].msg_hdr.msg_namelen = socket_name_write(client, packet, &names[i]);
         messages[i].msg_hdr.msg_name = &names[i];
         messages[i].msg_hdr.msg_iov = &parts[i];
         messages[i].msg_hdr.msg_iovlen = 1;

@@ -143,7 +143,9 @@ struct plx_client;
 /* Fill with plx_options_init, then change what you need. The value that ends a comment is the
  * default. */
 struct plx_options {
-    /* "host:port,host:port"; IPv6 as [::1]:7400. Name all nodes, because any of them may lead. */
+    /* "host:port,host:port"; IPv6 as [::1]:7400, link-local as [fe80::1%eth0]:7400. Name all nodes,
+     * because any of them may lead. All addresses of a name are tried. While the node behind a name
+     * is silent, the name is looked up again, by a thread of the handle. */
     const char *endpoints;
     const char *cluster; /* the cluster's name, as in the nodes' configuration */
     uint64_t timeout_ns; /* of a call that is not blocking; 50 ms */
@@ -177,9 +179,10 @@ PLX_API void plx_options_init(struct plx_options *options);
 
 /*
  * Opens a handle. The call resolves host names and sends nothing, so it succeeds when the cluster
- * is down. Returns PLX_OK, PLX_E_ARGUMENT, PLX_E_NO_MEMORY or PLX_E_IO. On failure *ret_client is
- * NULL, and ret_reason (of reason_size bytes; may be NULL) names the argument and what is wrong
- * with it; with PLX_OK it is empty. The options and their strings are copied.
+ * is down. A name that has no address now is looked up later; if no name has one, the call fails.
+ * Returns PLX_OK, PLX_E_ARGUMENT, PLX_E_NO_MEMORY or PLX_E_IO. On failure *ret_client is NULL, and
+ * ret_reason (of reason_size bytes; may be NULL) names the argument and what is wrong with it; with
+ * PLX_OK it is empty. The options and their strings are copied.
  */
 PLX_API enum plx_outcome plx_open(const struct plx_options *options, struct plx_client **ret_client,
                                   char *ret_reason, size_t reason_size);
