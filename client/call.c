@@ -75,8 +75,7 @@ bool is_cancelled_since(const struct plx_client *client, uint32_t epoch)
     return cancel_epoch_of(client) != epoch || socket_is_forked(client);
 }
 
-/* When the time of a call that begins now is over. */
-static uint64_t call_until(const struct plx_client *client, const struct plx_call *call)
+uint64_t call_until(const struct plx_client *client, const struct plx_call *call)
 {
     uint64_t timeout_ns = call->timeout_ns != 0 ? call->timeout_ns : client->options.timeout_ns;
     return call->is_blocking ? UINT64_MAX : time_after(clock_monotonic_ns(), timeout_ns);

@@ -65,7 +65,8 @@ static enum plx_outcome client_options_check(const struct plx_options *options, 
 
 static size_t client_arena_bytes(const struct plx_options *options)
 {
-    size_t operations = options->window * (sizeof(struct op) + VALUE_SIZE_BYTES_MAX);
+    size_t operations =
+        options->window * sizeof(struct op) + VALUE_BUFFERS_MAX * (size_t)VALUE_SIZE_BYTES_MAX;
     size_t large = LARGE_SENDS_MAX * (size_t)MESSAGE_SIZE_BYTES_MAX;
     size_t packets = PACKETS_OUT_MAX * sizeof(struct packet_out) +
                      PACKETS_IN_BURST * (PACKET_SIZE_BYTES_MAX + 1);
@@ -86,8 +87,9 @@ static void client_take_memory(struct plx_client *client)
     client->sync_value = arena_take(arena, VALUE_SIZE_BYTES_MAX, 64);
     for (uint32_t i = 0; i < LARGE_SENDS_MAX; i++)
         client->large[i].body = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
-    for (uint32_t i = 0; i < client->options.window; i++)
-        client->ops[i].value_buffer = arena_take(arena, VALUE_SIZE_BYTES_MAX, 64);
+    for (uint32_t i = 0; i < VALUE_BUFFERS_MAX; i++)
+        client->value_buffers[i] = arena_take(arena, VALUE_SIZE_BYTES_MAX, 64);
+    client->value_buffer_count = VALUE_BUFFERS_MAX;
     arena_seal(arena);
 }
 

@@ -30,6 +30,9 @@
 #define REFUSALS_QUICK    7                 /* then the wait after a refusal doubles, so often */
 #define REFUSAL_DOUBLINGS 3
 
+/* Operations that receive a large value at a time, where their callers gave no buffer. */
+#define VALUE_BUFFERS_MAX 4
+
 struct plx_client {
     struct arena arena;
     pthread_mutex_t mutex; /* recursive: a callback may submit */
@@ -84,6 +87,8 @@ struct plx_client {
     uint32_t out_count;
     uint8_t *in; /* PACKETS_IN_BURST packets */
     uint8_t *sync_value;
+    uint8_t *value_buffers[VALUE_BUFFERS_MAX]; /* free ones, for values in several chunks */
+    uint32_t value_buffer_count;
     struct plx_statistics statistics;
 };
 
@@ -102,6 +107,8 @@ void transmit_due(struct plx_client *client);
 uint32_t cancel_epoch_of(const struct plx_client *client);
 /* Whether plx_cancel came after that. */
 bool is_cancelled_since(const struct plx_client *client, uint32_t epoch);
+/* When the time of a call that begins now is over. */
+uint64_t call_until(const struct plx_client *client, const struct plx_call *call);
 /* One operation of a call that entered then, waited for. */
 struct plx_response call_run(struct plx_client *client, const struct plx_op *op, uint32_t epoch);
 struct plx_response call_resolve(struct plx_client *client, const struct plx_token *token,

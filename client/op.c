@@ -80,8 +80,12 @@ static void op_restart_clock(struct plx_client *client, struct op *op)
     op_retry(client, op, 0);
 }
 
+/* What its value lies in is whole until the next packet is received: its caller is told before. */
 static void op_release(struct plx_client *client, struct op *op)
 {
+    if (op->value_buffer != NULL)
+        client->value_buffers[client->value_buffer_count++] = op->value_buffer;
+    op->value_buffer = NULL;
     uint16_t last = client->active[--client->active_count];
     client->active[op->active_at] = last;
     client->ops[last].active_at = op->active_at;
@@ -171,7 +175,6 @@ struct op *op_begin(struct plx_client *client, const struct plx_op *request,
         .fence_wait_ns = call->is_blocking ? UINT64_MAX : fence_wait_ns,
         .undone_outcome = PLX_TIMEOUT,
         .endpoint = -1,
-        .value_buffer = op->value_buffer,
     };
     /* One whose caller was cancelled before it could begin ends in the next turn. */
     if (cancel_epoch != cancel_epoch_of(client))

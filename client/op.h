@@ -74,7 +74,7 @@ struct op {
     uint64_t pending_stamp; /* of the pending writes that its first transmission cancelled */
     uint64_t value_version; /* of the value that is being read on */
     uint32_t value_received_bytes;
-    uint8_t *value_buffer; /* VALUE_SIZE_BYTES_MAX */
+    uint8_t *value_buffer; /* VALUE_SIZE_BYTES_MAX; NULL: not needed so far */
 };
 
 static inline bool op_is_fence(const struct op *op)

@@ -6,6 +6,13 @@ static void value_read_on(struct plx_client *client, struct op *op, struct plx_r
                           const struct wire_reply_op *wire)
 {
     const struct plx_call *call = &op->request.call;
+    if (call->buffer == NULL && op->value_buffer == NULL) {
+        if (client->value_buffer_count == 0) { /* others have them, and give them back */
+            op_retry(client, op, round_trip_timeout_ns(client, op->shard, true, op->attempts));
+            return;
+        }
+        op->value_buffer = client->value_buffers[--client->value_buffer_count];
+    }
     uint8_t *to = call->buffer != NULL ? call->buffer : op->value_buffer;
     size_t room = call->buffer != NULL ? call->buffer_size_bytes : VALUE_SIZE_BYTES_MAX;
     size_t wanted = wire->value_size_bytes < room ? wire->value_size_bytes : room;

@@ -293,6 +293,23 @@ PLX_API struct plx_response plx_swap(struct plx_client *client, struct plx_bytes
                                      const struct plx_call *call);
 
 /*
+ * Says what a value is to become; `stored` is PLX_ABSENT if there is none. *ret_value PLX_ABSENT:
+ * no value. Left as it is, without data: the value is to stay. What it points to must stay valid
+ * until the function is called again, or plx_update returns. The function may be called many times,
+ * and must not call the handle.
+ */
+typedef void plx_modify(void *context, struct plx_bytes stored, struct plx_bytes *ret_value);
+
+/*
+ * Changes a value by a function: reads, and swaps, and begins again when somebody else was first,
+ * stepping back so that of many who do so at once nobody has to wait for long. call.buffer is not
+ * used. Outcomes as of plx_swap, but PLX_MISMATCH means that the function left the value as it is.
+ */
+PLX_API struct plx_response plx_update(struct plx_client *client, struct plx_bytes key,
+                                       plx_modify *modify, void *context,
+                                       const struct plx_call *call);
+
+/*
  * Turns the token of a PLX_UNKNOWN into the outcome of its operation. If the operation has not
  * happened yet, it never will. Any handle of the cluster, in any process, can resolve the token.
  * - PLX_OK, PLX_MISMATCH: this was the outcome.

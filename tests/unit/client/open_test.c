@@ -182,6 +182,28 @@ static void test_open_fails_cleanly_without_memory(void **state)
     assert_non_null(strstr(reason, "no memory"));
 }
 
+static size_t address_space_bytes(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu", &pages), 1);
+    assert_int_equal(fclose(file), 0);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A server may have thousands of handles. */
+static void test_open_takes_little_address_space(void **state)
+{
+    (void)state;
+    struct plx_options options = good_options();
+    struct plx_client *client;
+    size_t before = address_space_bytes();
+    assert_int_equal(plx_open(&options, &client, NULL, 0), PLX_OK);
+    assert_in_range(address_space_bytes() - before, 1, 48 * 1024 * 1024);
+    plx_close(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_open_takes_one_descriptor_and_sleeping_another),
         cmocka_unit_test(test_open_sleeps_without_a_descriptor_left),
         cmocka_unit_test(test_open_fails_cleanly_without_memory),
+        cmocka_unit_test(test_open_takes_little_address_space),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,6 +97,42 @@ static void test_value_large_is_read_on_at_one_version(void **state)
     fake_close(&fake);
 }
 
+#define LARGE_READS 6 /* more than there is memory for at a time */
+
+/* They take turns. */
+static void test_value_large_are_received_by_turns(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    options.packet_ops_max = 1;
+    struct plx_client *client = fake_client(&options);
+    struct ending endings[LARGE_READS] = {0};
+    const size_t size_bytes = 2 * REPLY_CHUNK_SIZE_BYTES_MAX + 17;
+    for (uint32_t i = 0; i < LARGE_READS; i++) {
+        struct plx_op op = get_op("key", &endings[i]);
+        op.done = keep_done;
+        op.call.is_blocking = true;
+        assert_int_equal(plx_submit(client, &op), PLX_OK);
+    }
+    for (uint32_t polls = 0; plx_in_flight(client) > 0 && polls < FAKE_POLLS_MAX; polls++) {
+        (void)plx_poll(client, FAKE_POLL_NS);
+        while (fake_try(&fake)) {
+            if (fake.type == WIRE_READ)
+                answer_chunk(&fake, size_bytes, 41);
+        }
+    }
+    for (uint32_t i = 0; i < LARGE_READS; i++) {
+        assert_int_equal(endings[i].count, 1);
+        assert_int_equal(endings[i].response.outcome, PLX_OK);
+        assert_int_equal(endings[i].response.value.size_bytes, size_bytes);
+    }
+    assert_memory_equal(got, value, size_bytes);
+    plx_close(client);
+    fake_close(&fake);
+}
+
 /* A chunk asked for twice is answered twice, and counts once. */
 static void test_value_takes_each_chunk_once(void **state)
 {
@@ -499,6 +535,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_value_small_comes_in_one_answer),
         cmocka_unit_test(test_value_large_is_read_on_at_one_version),
+        cmocka_unit_test(test_value_large_are_received_by_turns),
         cmocka_unit_test(test_value_takes_each_chunk_once),
         cmocka_unit_test(test_value_that_changed_is_read_from_the_beginning),
         cmocka_unit_test(test_value_fills_the_buffer_of_the_caller_and_no_more),
