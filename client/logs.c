@@ -502,6 +502,9 @@ struct plx_response plx_logs_confirm(struct plx_client *client, const char *serv
 struct plx_response plx_logs_release(struct plx_client *client, const char *server,
                                      const struct plx_logs_id *id, const struct plx_call *call)
 {
+    enum plx_outcome outcome = client_check(client);
+    if (outcome != PLX_OK || id == NULL)
+        return (struct plx_response){.outcome = outcome != PLX_OK ? outcome : PLX_E_ARGUMENT};
     struct caller caller = caller_of(client);
     const struct logs_store store = store_of(&caller);
     return logs_release(&store, server, id, call != NULL ? call : &no_call);

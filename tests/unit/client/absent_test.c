@@ -3,6 +3,7 @@
 #include "client/include/pollux_cluster.h"
 #include "client/include/pollux_leadership.h"
 #include "client/include/pollux_limits.h"
+#include "client/include/pollux_logs.h"
 #include "client/include/pollux_members.h"
 #include "tests/unit/client/fake_node.h"
 
@@ -110,6 +111,7 @@ static void test_absent_arguments_are_refused(void **state)
     assert_int_equal(plx_submit(NULL, NULL), PLX_E_ARGUMENT);
     assert_int_equal(plx_logs_take(NULL, "host", NULL, 0, NULL).outcome, PLX_E_ARGUMENT);
     assert_int_equal(plx_logs_confirm(NULL, "host", NULL, NULL).outcome, PLX_E_ARGUMENT);
+    assert_int_equal(plx_logs_release(NULL, "host", NULL, NULL).outcome, PLX_E_ARGUMENT);
     assert_int_equal(plx_transfer(NULL, 0, 0, 0, NULL), PLX_E_ARGUMENT);
     assert_int_equal(plx_limits_set(NULL, 0, NULL, 0), PLX_E_ARGUMENT);
     assert_int_equal(plx_replace(NULL, 0, NULL, 0), PLX_E_ARGUMENT);

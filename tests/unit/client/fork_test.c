@@ -1,6 +1,7 @@
 /* A handle in a process that has forked: it stays the parent's, and the child's calls say so. */
 #include "client/include/pollux_cluster.h"
 #include "client/include/pollux_leadership.h"
+#include "client/include/pollux_logs.h"
 #include "client/include/pollux_members.h"
 #include "tests/unit/client/fake_node.h"
 
