@@ -104,7 +104,7 @@ struct dp_port_options {
 /* One UDP datagram: payload borrowed until the next dp_port_rx. */
 struct dp_datagram {
     struct address from;
-    const uint8_t *data;
+    uint8_t *data; /* to be changed at will: a sealed packet is opened where it lies */
     uint32_t size_bytes;
     uint16_t port_offset; /* the UDP port that it was sent to, less the node's first one */
     uint16_t slot;        /* the port's own: its place in the burst */

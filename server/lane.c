@@ -73,6 +73,25 @@ static void withdraw_engines(struct lane *lane)
     rcu_wait();
 }
 
+/* What sealing needs, where any replica seals. */
+static enum error open_security(struct lane *lane, const struct lane_options *options,
+                                struct lane_report *report)
+{
+    bool is_any = false;
+    for (uint32_t i = 0; i < options->replica_count; i++)
+        is_any |= options->replicas[i].security.mode != SECURITY_NONE;
+    if (!is_any)
+        return OK;
+    enum error error = seal_engine_init(&lane->shared.engine);
+    if (error == OK)
+        error = fork_guard_init(&lane->shared.guard);
+    if (error != OK)
+        snprintf(report->reason, sizeof(report->reason),
+                 "lane %u: cannot seal packets: %s: see docs/security.md", options->lane,
+                 error_text(error));
+    return error;
+}
+
 static enum error open_parts(struct lane *lane, const struct lane_options *options,
                              struct lane_report *report)
 {
@@ -84,14 +103,15 @@ static enum error open_parts(struct lane *lane, const struct lane_options *optio
                  options->lane, size_bytes >> 20);
         return error;
     }
-    error = open_replicas(lane, options, report);
+    error = open_security(lane, options, report);
+    if (error == OK)
+        error = open_replicas(lane, options, report);
     if (error != OK)
         return error;
     lane->from_peers = reassembly_init(arena, LANE_PEER_SLOTS);
     lane->from_clients = reassembly_init(arena, LANE_CLIENT_SLOTS);
     lane_open_reader(lane, options);
     lane->shared.sent = sent_messages_init(arena);
-    lane->shared.keys = wire_keys_none();
     lane->shared.message_data = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
     error =
         dp_port_open(&options->port, &lane->shared.port, report->reason, sizeof(report->reason));
@@ -141,6 +161,7 @@ void lane_close(struct lane *lane)
     withdraw_engines(lane);
     for (uint32_t i = 0; i < lane->replica_count; i++)
         replica_close(lane->replicas[i]);
+    fork_guard_deinit(&lane->shared.guard);
     arena_deinit(&lane->shared.arena);
     free(lane);
 }

@@ -47,7 +47,12 @@ enum lane_result {
     X(shard)                                                                                       \
     X(malformed)                                                                                   \
     X(sender)                                                                                      \
-    X(piece)
+    X(piece)                                                                                       \
+    X(association)                                                                                 \
+    X(forged)                                                                                      \
+    X(replayed)                                                                                    \
+    X(unsealed)                                                                                    \
+    X(handshake)
 
 struct lane_counters {
     uint64_t turns;

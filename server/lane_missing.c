@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 
-static void ask(struct lane *lane, struct reassembly *reassembly)
+static void ask(struct lane *lane, struct reassembly *reassembly, bool is_of_peers)
 {
     struct reassembly_ask ask;
     while (reassembly_ask(reassembly, lane->shared.now_ns, &ask)) {
@@ -14,14 +14,15 @@ static void ask(struct lane *lane, struct reassembly *reassembly)
         struct lane_message message = {.header = lane_message_header(lane, WIRE_MISSING, ask.shard),
                                        .to = ask.to,
                                        .body = span_of(body, writer.size_bytes)};
+        message.header.receiver = is_of_peers ? ask.sender : 0;
         lane_shared_send(&lane->shared, &message);
     }
 }
 
 void lane_ask_missing(struct lane *lane)
 {
-    ask(lane, lane->from_peers);
-    ask(lane, lane->from_clients);
+    ask(lane, lane->from_peers, true);
+    ask(lane, lane->from_clients, false);
 }
 
 uint64_t lane_ask_ns(const struct lane *lane)

@@ -41,11 +41,12 @@ void lane_open_reader(struct lane *lane, const struct lane_options *options)
 bool lane_answer_read(struct lane *lane, const struct dp_datagram *datagram, uint16_t shard)
 {
     struct wire_packet packet;
+    const struct wire_keys keys = wire_keys_none();
     const struct engine *engine =
         lane->directory != NULL ? shard_directory_find(lane->directory, shard) : NULL;
     if (engine == NULL ||
-        wire_packet_decode(span_of(datagram->data, datagram->size_bytes), &lane->shared.keys,
-                           lane->cluster_id, &packet) != OK ||
+        wire_packet_decode(span_of(datagram->data, datagram->size_bytes), &keys, lane->cluster_id,
+                           &packet) != OK ||
         packet.header.type != WIRE_READ || packet.piece_count != 1)
         return false;
     lane->read_shard = shard;

@@ -23,33 +23,67 @@ static void count_packet_error(struct lane_counters *counters, enum error error)
     case ERR_KEY:
         counters->drop_key++;
         return;
+    case ERR_NOT_FOUND:
+        counters->drop_association++;
+        return;
+    case ERR_FORGED:
+        counters->drop_forged++;
+        return;
+    case ERR_REPLAYED:
+        counters->drop_replayed++;
+        return;
     default:
         counters->drop_malformed++;
         return;
     }
 }
 
-static void receive_packet(struct lane *lane, uint32_t place, const struct address *from,
-                           const struct wire_packet *packet)
+/* A packet, and where it is for. */
+struct arrival {
+    const struct address *from;
+    uint32_t place;
+    bool is_sealed;
+    struct wire_packet packet;
+};
+
+/* Whether what a peer says counts: by its address, and by its seal. */
+static bool is_peer_believed(struct lane *lane, const struct arrival *arrival)
 {
-    struct replica *replica = lane->replicas[place];
+    struct replica *replica = lane->replicas[arrival->place];
+    const struct wire_message_header *header = &arrival->packet.header;
+    struct peer_seals *seals = lane->shared.seals[header->shard];
+    /* A presence says at which address its sender is. */
+    if (header->type != WIRE_PRESENCE && !replica_is_peer(replica, arrival->from, header->sender)) {
+        lane->counters.drop_sender++;
+        replica_note_address(replica, arrival->from, header->sender);
+        return false;
+    }
+    if (seals == NULL || arrival->is_sealed)
+        return true;
+    peer_seals_note_plain(seals, header->sender, lane->shared.now_ns);
+    if (peer_seals_mode(seals) != SECURITY_REQUIRED)
+        return true;
+    lane->counters.drop_unsealed++;
+    return false;
+}
+
+static void receive_packet(struct lane *lane, const struct arrival *arrival)
+{
+    struct replica *replica = lane->replicas[arrival->place];
+    const struct wire_packet *packet = &arrival->packet;
     uint8_t type = packet->header.type;
     bool is_from_peer =
         wire_type_is_between_nodes(type) || (type == WIRE_MISSING && packet->header.sender != 0);
-    /* A presence says at which address its sender is. */
-    if (is_from_peer && type != WIRE_PRESENCE &&
-        !replica_is_peer(replica, from, packet->header.sender)) {
-        lane->counters.drop_sender++;
-        replica_note_address(replica, from, packet->header.sender);
+    if (is_from_peer && !is_peer_believed(lane, arrival))
         return;
-    }
-    struct replica_message message = {.from = *from,
+    struct replica_message message = {.from = *arrival->from,
                                       .type = type,
                                       .version = packet->header.version,
                                       .known = packet->header.known};
     message.sender = is_from_peer ? packet->header.sender : 0;
     struct reassembly *reassembly = is_from_peer ? lane->from_peers : lane->from_clients;
-    enum error error = reassembly_add(reassembly, from, packet, lane->shared.now_ns, &message.body);
+    enum error error =
+        reassembly_add(reassembly, arrival->from, packet, lane->shared.now_ns, &message.body);
     if (error != OK) {
         lane->counters.drop_piece++;
         return;
@@ -58,11 +92,27 @@ static void receive_packet(struct lane *lane, uint32_t place, const struct addre
         return;
     message.begun_ns = reassembly_begun_ns(reassembly);
     lane->counters.rx_messages++;
-    lane_wake(lane, place);
+    lane_wake(lane, arrival->place);
     if (type == WIRE_STATUS)
-        lane_answer_status(lane, replica, from);
+        lane_answer_status(lane, replica, arrival->from);
     else
         replica_receive(replica, &message);
+}
+
+/* A handshake comes in one piece, from any address, and is believed by what is in it. */
+static void receive_handshake(struct lane *lane, const struct arrival *arrival)
+{
+    const struct wire_packet *packet = &arrival->packet;
+    struct replica *replica = lane->replicas[arrival->place];
+    const struct replica_message message = {.from = *arrival->from,
+                                            .sender = packet->header.sender,
+                                            .type = packet->header.type,
+                                            .body = packet->payload};
+    if (packet->piece_count != 1 || lane->shared.seals[packet->header.shard] == NULL ||
+        !replica_receive_handshake(replica, &message))
+        lane->counters.drop_handshake++;
+    else
+        lane_wake(lane, arrival->place);
 }
 
 /* A peer whose packets cannot be read is told of; strangers are only counted. */
@@ -109,20 +159,53 @@ static bool hand_over(struct lane *lane, const struct dp_datagram *datagram)
     return true;
 }
 
-/* A node that shall know fewer formats than its program does reads what such a program reads. */
-static enum error decode(const struct lane *lane, const struct dp_datagram *datagram,
-                         struct wire_packet *ret_packet)
+/* The seals of the packet's shard. NULL: packets of it are not sealed, or it is not of this lane. */
+static struct peer_seals *seals_of(const struct lane *lane, struct span packet)
 {
-    struct wire_packet packet;
-    enum error error = wire_packet_decode(span_of(datagram->data, datagram->size_bytes),
-                                          &lane->shared.keys, lane->cluster_id, &packet);
+    uint16_t shard;
+    if (!wire_packet_shard(packet, &shard) || shard >= SHARDS_MAX)
+        return NULL;
+    return lane->shared.seals[shard];
+}
+
+/* Opens a sealed packet where it lies. Whoever seals with what this node does not have (any more) is
+ * asked for another handshake. */
+static enum error open_sealed(struct lane *lane, const struct dp_datagram *datagram)
+{
+    struct span bytes = span_of(datagram->data, datagram->size_bytes);
+    struct peer_seals *seals = seals_of(lane, bytes);
+    struct wire_seal seal;
+    uint64_t now_ns = lane->shared.now_ns;
+    if (seals == NULL)
+        return ERR_KEY;
+    enum error error = peer_seals_open(seals, datagram->data, datagram->size_bytes, now_ns);
+    if (error != ERR_NOT_FOUND || !wire_seal_read(bytes, &seal))
+        return error;
+    uint32_t place = lane->place_of[seal.shard];
+    if (replica_is_peer(lane->replicas[place], &datagram->from, seal.sender)) {
+        peer_seals_ask(seals, seal.sender, now_ns);
+        lane_wake(lane, place);
+    }
+    return error;
+}
+
+/* A node that shall know fewer formats than its program does reads what such a program reads. */
+static enum error decode(struct lane *lane, const struct dp_datagram *datagram,
+                         struct arrival *arrival)
+{
+    struct wire_packet *packet = &arrival->packet;
+    struct span bytes = span_of(datagram->data, datagram->size_bytes);
+    struct wire_keys keys = {.is_sealed = wire_is_sealed(bytes)};
+    enum error error = keys.is_sealed ? open_sealed(lane, datagram) : OK;
+    if (error == OK)
+        error = wire_packet_decode(bytes, &keys, lane->cluster_id, packet);
     if (error != OK)
         return error;
-    if (packet.header.version > format_versions(lane->format_max)->packet)
+    if (packet->header.version > format_versions(lane->format_max)->packet)
         return ERR_VERSION;
-    if (packet.header.type == WIRE_FORMAT && lane->format_max == 0)
+    if (packet->header.type >= WIRE_FORMAT && lane->format_max == 0)
         return ERR_TYPE;
-    *ret_packet = packet;
+    arrival->is_sealed = keys.is_sealed;
     return OK;
 }
 
@@ -130,17 +213,21 @@ void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
 {
     if (hand_over(lane, datagram))
         return;
-    struct wire_packet packet;
-    enum error error = decode(lane, datagram, &packet);
+    struct arrival arrival = {.from = &datagram->from};
+    enum error error = decode(lane, datagram, &arrival);
     if (error != OK) {
         count_packet_error(&lane->counters, error);
         note_packet_error(lane, datagram, error);
         return;
     }
-    uint16_t shard = packet.header.shard;
-    if (shard >= SHARDS_MAX || lane->place_of[shard] == LANE_NOWHERE) {
+    const struct wire_message_header *header = &arrival.packet.header;
+    if (header->shard >= SHARDS_MAX || lane->place_of[header->shard] == LANE_NOWHERE) {
         lane->counters.drop_shard++;
         return;
     }
-    receive_packet(lane, lane->place_of[shard], &datagram->from, &packet);
+    arrival.place = lane->place_of[header->shard];
+    if (header->type == WIRE_HANDSHAKE || header->type == WIRE_HANDSHAKE_REPLY)
+        receive_handshake(lane, &arrival);
+    else
+        receive_packet(lane, &arrival);
 }

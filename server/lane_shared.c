@@ -1,14 +1,39 @@
 /* Messages out of a lane, whichever shard they are of: cut straight into the port's buffers. */
 #include "server/lane_shared.h"
 
+/* Whether packets of the message are to be sealed. False in *ret_may_send: they must not be sent at
+ * present. */
+static bool is_sealed(struct lane_shared *shared, const struct wire_message_header *header,
+                      bool *ret_may_send)
+{
+    struct peer_seals *seals = shared->seals[header->shard];
+    *ret_may_send = true;
+    if (seals == NULL || header->receiver == 0)
+        return false;
+    bool is_ready = peer_seals_is_ready(seals, header->receiver, shared->now_ns);
+    *ret_may_send = is_ready || peer_seals_mode(seals) != SECURITY_REQUIRED;
+    return is_ready;
+}
+
 static void piece_send(struct lane_shared *shared, const struct lane_message *message,
                        uint32_t piece)
 {
-    uint8_t *packet = dp_port_tx_reserve(shared->port, message->header.shard, &message->to);
+    const struct wire_message_header *header = &message->header;
+    bool may_send;
+    struct wire_keys keys = {.is_sealed = is_sealed(shared, header, &may_send)};
+    if (!may_send) {
+        shared->unsealed++;
+        return; /* as if lost: whatever waits for it is repeated */
+    }
+    uint8_t *packet = dp_port_tx_reserve(shared->port, header->shard, &message->to);
     if (packet == NULL)
         return; /* counted by the port; what is lost will be asked for again */
-    dp_port_tx_commit(shared->port, wire_piece_encode(packet, &shared->keys, &message->header,
-                                                      message->body, piece));
+    uint32_t size_bytes = wire_piece_encode(packet, &keys, header, message->body, piece);
+    /* A process that has forked sends nothing that is worth opening: it is not a node any more. */
+    if (keys.is_sealed &&
+        peer_seals_close(shared->seals[header->shard], header->receiver, packet, size_bytes) != OK)
+        shared->unsealed++;
+    dp_port_tx_commit(shared->port, size_bytes);
 }
 
 void lane_shared_send_pieces(struct lane_shared *shared, const struct lane_message *message,

@@ -12,14 +12,18 @@
 #include "dataplane/port.h"
 #include "raft/raft.h"
 #include "server/obstacles.h"
+#include "server/peer_seals.h"
 #include "server/sent_messages.h"
 #include "wire/wire_missing.h"
 #include "wire/wire_packet.h"
 
 struct lane_shared {
-    struct arena arena;         /* of the lane and its replicas; sealed when all are open */
-    struct dp_port *port;       /* NULL while the lane opens */
-    struct wire_keys keys;      /* of packets, in and out */
+    struct arena arena;        /* of the lane and its replicas; sealed when all are open */
+    struct dp_port *port;      /* NULL while the lane opens */
+    struct seal_engine engine; /* where any replica seals */
+    struct fork_guard guard;   /* likewise */
+    struct peer_seals *seals[SHARDS_MAX]; /* by shard; NULL: not sealed, or of another lane */
+    uint64_t unsealed;          /* packets to peers that could not be sealed, and were not sent */
     uint64_t now_ns;            /* of this turn */
     bool is_flushed;            /* what the replicas sent in this turn so far has left */
     struct sent_messages *sent; /* of several packets, while they may be asked for */

@@ -57,7 +57,7 @@ size_t replica_arena_bytes(const struct replica_options *options)
            replica_snapshot_arena_bytes(&sized) + replica_backup_arena_bytes(&sized) +
            replica_journal_arena_bytes(options) + engine_arena_bytes(&sized.options.engine) +
            raft_size(&options->raft) + REPLICA_OUTBOX_MAX * sizeof(struct replica_outgoing) +
-           sent_appends_arena_bytes(RAFT_MEMBERS_MAX) +
+           sent_appends_arena_bytes(RAFT_MEMBERS_MAX) + replica_security_arena_bytes(options) +
            (size_t)64 * 1024; /* alignment of the parts */
 }
 
@@ -206,6 +206,7 @@ enum error replica_open(const struct replica_options *options, struct lane_share
     replica_open_starts(replica);
     replica_follow_drain(replica);
     replica_follow_configuration(replica);
+    replica_open_security(replica);
     replica_refresh_status(replica);
     replica_publish_drain(replica);
     *ret_replica = replica;
@@ -235,6 +236,8 @@ uint64_t replica_deadline_ns(const struct replica *replica)
         other_ns = scrub_ns;
     if (replica->tellings_left > 0 && replica->telling_ns < other_ns)
         other_ns = replica->telling_ns;
+    if (replica_security_deadline_ns(replica) < other_ns)
+        other_ns = replica_security_deadline_ns(replica);
     return deadline_ns < other_ns ? deadline_ns : other_ns;
 }
 

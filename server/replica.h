@@ -49,10 +49,11 @@ struct replica_options {
     uint64_t scrub_rate;      /* bytes a second at which the files are looked at for rot; 0: not */
     uint64_t medium_stall_ns; /* a leader whose persist takes longer than this steps down */
     uint8_t priority;         /* of this node as a leader: 0 to PRIORITY_MAX */
-    uint64_t transfer_interval_ns;   /* see server/leadership.h; 0: transfers are not limited */
-    struct membership_board *board;  /* of the node; NULL: shard 0 says nothing to the others */
-    struct replica_kept kept;        /* found before the start */
-    struct address peers[NODES_MAX]; /* of raft.founders, same order, with the port of shard 0 */
+    uint64_t transfer_interval_ns;    /* see server/leadership.h; 0: transfers are not limited */
+    struct security_options security; /* how nodes authenticate one another */
+    struct membership_board *board;   /* of the node; NULL: shard 0 says nothing to the others */
+    struct replica_kept kept;         /* found before the start */
+    struct address peers[NODES_MAX];  /* of raft.founders, same order, with the port of shard 0 */
 };
 
 #define REPLICA_DROP_LIST(X)                                                                       \
@@ -220,9 +221,15 @@ struct replica_message {
 
 /* The head of a status reply and the counters of this shard; the lane adds its own. */
 void replica_add_status(const struct replica *replica, struct wire_writer *writer);
-/* Sends one message of this shard, in as many packets as it takes. */
+/* Sends one message of this shard, in as many packets as it takes, to a client. */
 void replica_send(struct replica *replica, const struct address *to, uint8_t wire_type,
                   struct span body);
+/* The same to a node, sealed where this node seals. */
+void replica_send_node(struct replica *replica, uint16_t node, const struct address *to,
+                       uint8_t wire_type, struct span body);
+
+/* A handshake message that says it is of the node `sender`. False: it is of no use. */
+bool replica_receive_handshake(struct replica *replica, const struct replica_message *message);
 
 enum replica_result {
     REPLICA_ASLEEP, /* nothing happened, and nothing will before a message or the deadline */

@@ -21,31 +21,32 @@ static struct wire_snapshot_message message_of(const struct replica *replica, ui
                                           .record_term = label->term};
 }
 
-static void send_message(struct replica *replica, const struct address *to,
+static void send_message(struct replica *replica, uint16_t peer,
                          const struct wire_snapshot_message *message)
 {
+    const struct address *to = replica_peer_address(replica, peer);
+    if (to == NULL)
+        return;
     struct wire_writer writer = {.data = replica->shared->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     wire_snapshot_encode(&writer, message);
     CHECK(!writer.is_overflow);
-    replica_send(replica, to, WIRE_SNAPSHOT, span_of(writer.data, writer.size_bytes));
+    replica_send_node(replica, peer, to, WIRE_SNAPSHOT, span_of(writer.data, writer.size_bytes));
 }
 
 /* ---- giving ---- */
 
 void replica_snapshot_offer(struct replica *replica, uint16_t peer)
 {
-    const struct address *to = replica_peer_address(replica, peer);
     struct snapshot_info newest;
-    if (replica->snapshot.files == NULL || to == NULL ||
-        !snapshots_newest(replica->snapshot.files, &newest))
+    if (replica->snapshot.files == NULL || !snapshots_newest(replica->snapshot.files, &newest))
         return;
     struct wire_snapshot_message message = message_of(replica, WIRE_SNAPSHOT_OFFER, &newest.label);
     message.offer.leader_term = replica->status.term;
     message.offer.stream_bytes = newest.stream_bytes;
     message.offer.block_count = newest.block_count;
     message.offer.content_crc = newest.content_crc;
-    send_message(replica, to, &message);
+    send_message(replica, peer, &message);
 }
 
 bool replica_snapshot_find(const struct replica *replica, uint64_t id,
@@ -59,7 +60,6 @@ bool replica_snapshot_find(const struct replica *replica, uint64_t id,
 static void receive_ask(struct replica *replica, uint16_t sender,
                         const struct wire_snapshot_message *message)
 {
-    const struct address *to = replica_peer_address(replica, sender);
     struct snapshot_info info;
     if (!replica_snapshot_find(replica, message->id, &info)) {
         replica_snapshot_offer(replica, sender); /* overwritten meanwhile: there is a newer one */
@@ -73,7 +73,7 @@ static void receive_ask(struct replica *replica, uint16_t sender,
             replica_read_block(replica, &info, answer.block.number, replica->snapshot.block,
                                &answer.block.bytes) != OK)
             return;
-        send_message(replica, to, &answer);
+        send_message(replica, sender, &answer);
         replica->counters.snapshot_blocks_tx++;
     }
 }
@@ -105,7 +105,7 @@ static void ask_blocks(struct replica *replica)
         message_of(replica, WIRE_SNAPSHOT_ASK, &snapshot->wanted.label);
     message.ask.first_block = first;
     message.ask.block_count = count;
-    send_message(replica, &snapshot->from, &message);
+    send_message(replica, snapshot->from, &message);
     snapshot->asked_count = count;
     snapshot->asked_ns = now_ns;
     snapshot->next_ask_ns =
@@ -201,7 +201,7 @@ static void receive_offer(struct replica *replica, uint16_t sender,
     }
     snapshot->wanted = wanted;
     snapshot->is_polled = true;
-    snapshot->from = *replica_peer_address(replica, sender);
+    snapshot->from = sender;
     snapshot->asked_count = 0;
     snapshot->asked_ns = replica->shared->now_ns;
     snapshot->next_ask_ns = 0;

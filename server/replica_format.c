@@ -98,7 +98,7 @@ uint32_t replica_formats_told(const struct replica *replica, uint16_t format)
 }
 
 /* NULL: a question of this leader, whose number is the time. */
-static void send_format(struct replica *replica, const struct address *to,
+static void send_format(struct replica *replica, uint16_t node, const struct address *to,
                         const struct wire_format *question)
 {
     const struct cluster_identity told = cluster_membership_told(&replica->cluster);
@@ -115,7 +115,7 @@ static void send_format(struct replica *replica, const struct address *to,
     struct wire_writer writer = {.data = replica->shared->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     wire_format_encode(&writer, &format);
-    replica_send(replica, to, WIRE_FORMAT, span_of(writer.data, writer.size_bytes));
+    replica_send_node(replica, node, to, WIRE_FORMAT, span_of(writer.data, writer.size_bytes));
 }
 
 void replica_ask_formats(struct replica *replica)
@@ -130,7 +130,7 @@ void replica_ask_formats(struct replica *replica)
         const struct raft_storage *storage = &now->members[slot].storage;
         const struct address *to = replica_peer_address(replica, storage->id);
         if (storage->birth != 0 && storage->id != replica->options.raft.self.id && to != NULL)
-            send_format(replica, to, NULL);
+            send_format(replica, storage->id, to, NULL);
     }
 }
 
@@ -150,7 +150,7 @@ void replica_receive_format(struct replica *replica, const struct replica_messag
         return;
     const struct raft_storage from = {.birth = format.birth, .id = message->sender};
     if (format.is_question) {
-        send_format(replica, &message->from, &format);
+        send_format(replica, message->sender, &message->from, &format);
     } else if (!replica_is_start_known(replica, &from, format.start)) {
         replica->counters.drop_start++;
     } else if (format.number <= replica->shared->now_ns) {

@@ -148,6 +148,7 @@ struct replica {
     struct start_finding set_back; /* of this storage; node 0: it is not set back */
     struct start_finding denied;   /* of a peer's storage, the last one; node 0: none */
     struct address_book book;
+    struct peer_seals *seals; /* NULL: packets are not sealed */
     struct replica_following following;
     struct replica_formats formats;
     uint64_t led_since_ns; /* as the leader of its term */
@@ -355,6 +356,15 @@ uint8_t replica_packet_version(const struct replica *replica, uint8_t wire_type)
 /* The message received last says of its sender's storage what only nodes may say that know the
  * format in force; counts it otherwise. */
 bool replica_is_format_spoken(struct replica *replica);
+
+/* replica_security.c */
+
+size_t replica_security_arena_bytes(const struct replica_options *options);
+/* The address book is filled. */
+void replica_open_security(struct replica *replica);
+/* Sends the initiations that are due. */
+void replica_shake_hands(struct replica *replica);
+uint64_t replica_security_deadline_ns(const struct replica *replica);
 
 /* replica_change.c */
 void replica_answer_change(struct replica *replica, const struct address *to, struct span body);

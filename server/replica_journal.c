@@ -212,7 +212,8 @@ void replica_forward_pending(struct replica *replica)
                                                         .birth = replica->options.raft.self.birth,
                                                         .start = replica->own_start.start,
                                                         .request = request});
-    replica_send(replica, to, WIRE_FORWARD, span_of(writer.data, writer.size_bytes));
+    replica_send_node(replica, replica->view.leader, to, WIRE_FORWARD,
+                      span_of(writer.data, writer.size_bytes));
 }
 
 enum error replica_follow_journal(struct replica *replica)

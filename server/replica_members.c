@@ -34,7 +34,7 @@ void replica_announce_storage(struct replica *replica, uint16_t to, uint64_t add
     struct wire_writer writer = {.data = replica->shared->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     wire_storage_encode(&writer, &message);
-    replica_send(replica, address, WIRE_STORAGE, span_of(writer.data, writer.size_bytes));
+    replica_send_node(replica, to, address, WIRE_STORAGE, span_of(writer.data, writer.size_bytes));
 }
 
 /* Whom a new leader has not heard yet is not silent for that. */

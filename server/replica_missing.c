@@ -22,6 +22,7 @@ static struct lane_message append_again(struct replica *replica, const struct se
         .to = *replica_peer_address(replica, append->message.to.id),
         .body = replica_encode_raft(replica, &append->message, NULL)};
     message.header.version = append->version;
+    message.header.receiver = append->message.to.id;
     return message;
 }
 
@@ -35,8 +36,8 @@ static void repeat_append(struct replica *replica, const struct raft_message *me
 {
     struct raft_message news = *message;
     news.append_request.entry_count = 0;
-    replica_send(replica, replica_peer_address(replica, message->to.id), WIRE_RAFT,
-                 replica_encode_raft(replica, &news, NULL));
+    replica_send_node(replica, message->to.id, replica_peer_address(replica, message->to.id),
+                      WIRE_RAFT, replica_encode_raft(replica, &news, NULL));
     struct lane_message again = append_again(replica, append);
     if (again.body.size_bytes == 0)
         return;
@@ -64,6 +65,7 @@ void replica_send_append(struct replica *replica, const struct raft_message *mes
                                      replica_message_header(replica, WIRE_RAFT, append.message_id),
                                  .to = *replica_peer_address(replica, message->to.id),
                                  .body = body};
+    whole.header.receiver = message->to.id;
     uint32_t piece_count = wire_piece_count(body.size_bytes, whole.header.piece_size_bytes);
     lane_shared_send_pieces(replica->shared, &whole, 0, piece_count);
     sent_appends_keep(replica->sent_appends, peer, &append, piece_count);

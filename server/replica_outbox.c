@@ -20,14 +20,21 @@ struct wire_message_header replica_message_header(const struct replica *replica,
                                         .message_id = message_id};
 }
 
-void replica_send(struct replica *replica, const struct address *to, uint8_t wire_type,
-                  struct span body)
+void replica_send_node(struct replica *replica, uint16_t node, const struct address *to,
+                       uint8_t wire_type, struct span body)
 {
     struct lane_message message = {
         .header = replica_message_header(replica, wire_type, replica->next_message_id++),
         .to = *to,
         .body = body};
+    message.header.receiver = node;
     lane_shared_send(replica->shared, &message);
+}
+
+void replica_send(struct replica *replica, const struct address *to, uint8_t wire_type,
+                  struct span body)
+{
+    replica_send_node(replica, 0, to, wire_type, body);
 }
 
 const struct address *replica_peer_address(const struct replica *replica, uint16_t voter)
@@ -87,7 +94,7 @@ void replica_send_raft(struct replica *replica, const struct raft_message *messa
     if (message->type == RAFT_APPEND_REQUEST && body.size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
         replica_send_append(replica, message, body);
     else
-        replica_send(replica, to, WIRE_RAFT, body);
+        replica_send_node(replica, message->to.id, to, WIRE_RAFT, body);
     replica->counters.raft_tx++;
 }
 

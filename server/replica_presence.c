@@ -16,7 +16,7 @@ bool replica_is_removed(const struct replica *replica)
     return replica->following.removed_index > replica->commit_index;
 }
 
-static void send_presence(struct replica *replica, const struct address *to,
+static void send_presence(struct replica *replica, uint16_t node, const struct address *to,
                           struct wire_presence *presence)
 {
     uint64_t index;
@@ -27,13 +27,13 @@ static void send_presence(struct replica *replica, const struct address *to,
     struct wire_writer writer = {.data = replica->shared->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     wire_presence_encode(&writer, presence);
-    replica_send(replica, to, WIRE_PRESENCE, span_of(writer.data, writer.size_bytes));
+    replica_send_node(replica, node, to, WIRE_PRESENCE, span_of(writer.data, writer.size_bytes));
 }
 
-static void presence_ask(struct replica *replica, const struct address *to)
+static void presence_ask(struct replica *replica, uint16_t node, const struct address *to)
 {
     if (to != NULL)
-        send_presence(replica, to, &(struct wire_presence){.is_question = true});
+        send_presence(replica, node, to, &(struct wire_presence){.is_question = true});
 }
 
 /* True, and not again before the interval is over. */
@@ -58,7 +58,7 @@ void replica_ask_newcomers(struct replica *replica, const struct wanted *wanted)
         if (raft_configuration_node(now, node->id) != NULL || node->address.port == 0)
             continue;
         address_book_note(&replica->book, node->id, &node->address);
-        presence_ask(replica, replica_peer_address(replica, node->id));
+        presence_ask(replica, node->id, replica_peer_address(replica, node->id));
     }
 }
 
@@ -82,7 +82,7 @@ static void greet_silent(struct replica *replica)
         const struct raft_storage *storage = &now->members[slot].storage;
         if (storage->id != replica->options.raft.self.id &&
             replica_is_silent(replica, storage->birth))
-            presence_ask(replica, replica_peer_address(replica, storage->id));
+            presence_ask(replica, storage->id, replica_peer_address(replica, storage->id));
     }
 }
 
@@ -93,9 +93,9 @@ static void ask_everybody(struct replica *replica)
         const struct address *peer = address_book_find_peer(&replica->book, id);
         if (id == replica->options.raft.self.id)
             continue;
-        presence_ask(replica, in_use);
+        presence_ask(replica, id, in_use);
         if (peer != NULL && in_use != NULL && !address_is_equal(peer, in_use))
-            presence_ask(replica, peer);
+            presence_ask(replica, id, peer);
     }
 }
 
@@ -150,7 +150,7 @@ static void note_removal(struct replica *replica, const struct wire_presence *pr
 }
 
 /* Only what is committed here and is not known there yet says that a storage was removed. */
-static void presence_answer(struct replica *replica, const struct address *to,
+static void presence_answer(struct replica *replica, const struct replica_message *message,
                             const struct wire_presence *question)
 {
     uint64_t index;
@@ -162,7 +162,7 @@ static void presence_answer(struct replica *replica, const struct address *to,
         presence.removed = question->birth;
         presence.removed_index = index;
     }
-    send_presence(replica, to, &presence);
+    send_presence(replica, message->sender, &message->from, &presence);
 }
 
 /* A founder does not ask: founders know each other by [peers]. */
@@ -201,5 +201,5 @@ void replica_receive_presence(struct replica *replica, const struct replica_mess
                                        .id = message->sender,
                                        .is_lone = is_lone(replica, message->sender, &presence)});
     if (presence.is_question)
-        presence_answer(replica, &message->from, &presence);
+        presence_answer(replica, message, &presence);
 }

@@ -46,8 +46,8 @@ struct replica_snapshot {
     uint64_t served_ns;          /* when a block of one was last asked for; 0: never */
     uint64_t failed_ns;          /* when the last one was given up; 0: none was */
     struct snapshot_info wanted; /* being fetched, or loaded */
-    struct address from;
-    uint32_t asked_count; /* blocks asked for and not here */
+    uint16_t from;               /* node id */
+    uint32_t asked_count;        /* blocks asked for and not here */
     uint64_t asked_ns;
     uint64_t next_ask_ns; /* paced */
     uint64_t block_ns;    /* when the last block came */

@@ -45,7 +45,7 @@ static void send_start(struct replica *replica, uint16_t to, struct wire_start_m
     struct wire_writer writer = {.data = replica->shared->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     wire_start_encode(&writer, &message);
-    replica_send(replica, address, WIRE_START, span_of(writer.data, writer.size_bytes));
+    replica_send_node(replica, to, address, WIRE_START, span_of(writer.data, writer.size_bytes));
 }
 
 void replica_tell_start(struct replica *replica)

@@ -164,6 +164,7 @@ void replica_begin_turn(struct replica *replica)
 void replica_propose(struct replica *replica)
 {
     replica_follow_format(replica);
+    replica_shake_hands(replica);
     replica_tell_start(replica);
     propose_batch(replica);
     replica_forward_pending(replica);

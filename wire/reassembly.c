@@ -268,6 +268,7 @@ static void missing_fill(const struct slot *slot, uint64_t now_ns, struct wire_m
 static void slot_ask(struct slot *slot, uint64_t now_ns, struct reassembly_ask *ret_ask)
 {
     ret_ask->to = slot->from;
+    ret_ask->sender = slot->header.sender;
     ret_ask->shard = slot->header.shard;
     missing_fill(slot, now_ns, &ret_ask->missing);
     slot->asks_paid--;

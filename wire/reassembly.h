@@ -22,6 +22,7 @@ struct reassembly;
 /* What is missing of a message, and whom to ask for it. */
 struct reassembly_ask {
     struct address to;
+    uint16_t sender; /* as its packets say */
     uint16_t shard;
     struct wire_missing missing;
 };

@@ -25,7 +25,7 @@
 #define OFFSET_MESSAGE_SIZE 32
 #define OFFSET_KEY_ID       36
 #define OFFSET_KNOWN        37
-#define OFFSET_TAG          40
+#define OFFSET_TAG          WIRE_PACKET_TAG_OFFSET
 #define RESERVED_SIZE_BYTES (PACKET_HEADER_SIZE_BYTES - OFFSET_KNOWN)
 
 static_assert(FORMAT_CLIENT_PACKET == WIRE_VERSION_OLDEST,
@@ -79,7 +79,6 @@ uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
     uint8_t version = header->version != 0 ? header->version : WIRE_VERSION_OLDEST;
     CHECK(piece < piece_count);
     CHECK(version <= WIRE_VERSION_NEWEST);
-    CHECK(keys->key_id == WIRE_KEY_ID_NONE); /* no algorithm is defined that fills the tag */
     size_t payload_bytes = piece_payload_bytes(body.size_bytes, header->piece_size_bytes, piece);
     size_t size_bytes = PACKET_HEADER_SIZE_BYTES + payload_bytes;
 
@@ -95,12 +94,12 @@ uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
     le16_store(to + OFFSET_PIECE_COUNT, (uint16_t)piece_count);
     le64_store(to + OFFSET_MESSAGE_ID, header->message_id);
     le32_store(to + OFFSET_MESSAGE_SIZE, (uint32_t)body.size_bytes);
-    to[OFFSET_KEY_ID] = keys->key_id;
     to[OFFSET_KNOWN] = (uint8_t)(version == WIRE_VERSION_OLDEST ? 0 : FORMAT_KNOWN);
     if (payload_bytes > 0)
         memcpy(to + PACKET_HEADER_SIZE_BYTES, body.data + (size_t)piece * header->piece_size_bytes,
                payload_bytes);
-    le32_store(to + OFFSET_CRC, packet_crc(to, size_bytes));
+    if (!keys->is_sealed)
+        le32_store(to + OFFSET_CRC, packet_crc(to, size_bytes));
     return (uint32_t)size_bytes;
 }
 
@@ -113,18 +112,46 @@ bool wire_type_is_between_nodes(uint8_t type)
 
 static bool type_is_known(uint8_t type)
 {
-    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_FORMAT);
+    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_HANDSHAKE_REPLY);
 }
 
-/* In a packet of the oldest version all of it is zero. */
+/* In a packet of the oldest version it is zero. */
 static bool is_known_good(const uint8_t *data)
 {
-    bool is_oldest = data[OFFSET_VERSION] == WIRE_VERSION_OLDEST;
-    return is_oldest == (data[OFFSET_KNOWN] == 0) &&
-           wire_is_zero(data + OFFSET_KNOWN + 1, RESERVED_SIZE_BYTES - 1);
+    bool is_oldest = (data[OFFSET_VERSION] & ~WIRE_VERSION_SEALED) == WIRE_VERSION_OLDEST;
+    return is_oldest == (data[OFFSET_KNOWN] == 0);
 }
 
-/* Whose packet it is: the checks that need no look at the pieces. */
+/* Behind it nothing, but in a sealed packet the tag and a flag, which is looked at when the packet
+ * is opened. */
+static bool is_reserved_zero(const uint8_t *data, const struct wire_keys *keys)
+{
+    if (keys->is_sealed)
+        return data[OFFSET_KNOWN + 2] == 0;
+    return wire_is_zero(data + OFFSET_KNOWN + 1, RESERVED_SIZE_BYTES - 1);
+}
+
+/* Whose packet it is, and whether it came whole: of a sealed one its seal has shown that. */
+static enum error packet_check_seal(struct span packet, const struct wire_keys *keys,
+                                    uint64_t cluster_id)
+{
+    const uint8_t *data = packet.data;
+    uint8_t version = data[OFFSET_VERSION] & (uint8_t)~WIRE_VERSION_SEALED;
+    bool is_sealed = version != data[OFFSET_VERSION];
+    if (version < WIRE_VERSION_OLDEST || version > WIRE_VERSION_NEWEST)
+        return ERR_VERSION;
+    if (is_sealed != keys->is_sealed)
+        return ERR_KEY;
+    if (is_sealed)
+        return OK;
+    if (le32_load(data + OFFSET_CRC) != packet_crc(data, packet.size_bytes))
+        return ERR_CHECKSUM;
+    if (le64_load(data + OFFSET_CLUSTER_ID) != cluster_id)
+        return ERR_CLUSTER;
+    return data[OFFSET_KEY_ID] == WIRE_KEY_ID_NONE ? OK : ERR_KEY;
+}
+
+/* The checks that need no look at the pieces. */
 static enum error packet_check_origin(struct span packet, const struct wire_keys *keys,
                                       uint64_t cluster_id)
 {
@@ -135,17 +162,12 @@ static enum error packet_check_origin(struct span packet, const struct wire_keys
         return ERR_TOO_LARGE;
     if (data[0] != PACKET_MAGIC_0 || data[1] != PACKET_MAGIC_1)
         return ERR_MAGIC;
-    if (data[OFFSET_VERSION] < WIRE_VERSION_OLDEST || data[OFFSET_VERSION] > WIRE_VERSION_NEWEST)
-        return ERR_VERSION;
-    if (le32_load(data + OFFSET_CRC) != packet_crc(data, packet.size_bytes))
-        return ERR_CHECKSUM;
-    if (le64_load(data + OFFSET_CLUSTER_ID) != cluster_id)
-        return ERR_CLUSTER;
-    if (data[OFFSET_KEY_ID] != keys->key_id)
-        return ERR_KEY;
+    enum error error = packet_check_seal(packet, keys, cluster_id);
+    if (error != OK)
+        return error;
     if (!type_is_known(data[OFFSET_TYPE]))
         return ERR_TYPE;
-    if (!is_known_good(data))
+    if (!is_known_good(data) || !is_reserved_zero(data, keys))
         return ERR_RESERVED;
     if (le16_load(data + OFFSET_SENDER) > VOTER_ID_MAX)
         return ERR_RANGE;
@@ -221,7 +243,7 @@ enum error wire_packet_decode(struct span packet, const struct wire_keys *keys, 
     const uint8_t *data = packet.data;
     struct wire_packet decoded = {
         .header = {.type = data[OFFSET_TYPE],
-                   .version = data[OFFSET_VERSION],
+                   .version = data[OFFSET_VERSION] & (uint8_t)~WIRE_VERSION_SEALED,
                    .known = data[OFFSET_KNOWN],
                    .shard = le16_load(data + OFFSET_SHARD),
                    .sender = le16_load(data + OFFSET_SENDER),

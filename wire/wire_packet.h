@@ -13,15 +13,17 @@
  *   22  u16  pieces of the message
  *   24  u64  message id
  *   32  u32  message size
- *   36  u8   key id (0: no authentication)
+ *   36  u8   key id (0: not sealed)
  *   37  u8   version 10: the newest format that the sender knows, not 0 (base/format.h); else zero
  *   38  [2]  zero
- *   40  [16] authentication tag (zero without authentication)
+ *   40  [16] authentication tag (zero if not sealed)
  *   56       payload
  *
  * All pieces of a message are of one size but the last, which has the rest. The size is not in the
  * packet; it follows from what is: that of a piece which is not the last is its payload's; that of
  * the last is what the message has besides, divided by the number of the other pieces.
+ *
+ * A sealed packet differs in some fields: wire_seal.h.
  *
  * There are two versions. A node knows both, whatever format is in force; to a node of an older
  * program it speaks version 9, as it always does to clients.
@@ -36,9 +38,12 @@
 #include "base/limits.h"
 #include "base/span.h"
 #include "wire/wire_keys.h"
+#include "wire/wire_seal.h"
 
 #define WIRE_VERSION_OLDEST 9
 #define WIRE_VERSION_NEWEST 10
+
+#define WIRE_PACKET_TAG_OFFSET 40
 
 enum wire_type {
     WIRE_RAFT = 1,
@@ -66,7 +71,9 @@ enum wire_type {
     WIRE_CHANGE_REPLY,
     WIRE_BACKUP, /* operator: a snapshot, and parts of its blocks; wire_backup.h */
     WIRE_BACKUP_REPLY,
-    WIRE_FORMAT, /* between nodes: wire_format.h */
+    WIRE_FORMAT,    /* between nodes: wire_format.h */
+    WIRE_HANDSHAKE, /* between nodes: what is in it, security/handshake.h says */
+    WIRE_HANDSHAKE_REPLY,
 };
 
 /* Whether nodes say it to one another, in the packets of the format in force. WIRE_MISSING, which
@@ -79,7 +86,8 @@ struct wire_message_header {
     uint8_t version; /* of the packet; 0, when encoding: the oldest */
     uint8_t known;   /* the newest format that the sender knows; 0: it has not said */
     uint16_t shard;
-    uint16_t sender; /* voter id; 0: a client */
+    uint16_t sender;   /* voter id; 0: a client */
+    uint16_t receiver; /* voter id; 0: a client, or whoever it is. Not a field of the packet */
     /*
      * Payload of every piece but the last: PIECE_SIZE_BYTES_MIN .. PACKET_PAYLOAD_SIZE_BYTES_MAX.
      * The sender's choice, by what its path carries. Not a field of the packet: decoding derives it
@@ -118,9 +126,9 @@ uint64_t wire_packet_cluster(struct span packet);
 bool wire_packet_shard(struct span packet, uint16_t *ret_shard);
 
 /*
- * Checks and decodes one packet of cluster `cluster_id` under the key that `keys` holds. The shard
- * is the caller's to check. Errors, in the order of the checks: ERR_SHORT, ERR_TOO_LARGE,
- * ERR_MAGIC, ERR_VERSION, ERR_CHECKSUM, ERR_CLUSTER, ERR_KEY (another key id), ERR_TYPE,
+ * Checks and decodes one packet of cluster `cluster_id`, which is sealed, and was opened, or is not,
+ * as `keys` says. The shard is the caller's to check. Errors, in the order of the checks: ERR_SHORT, ERR_TOO_LARGE,
+ * ERR_MAGIC, ERR_VERSION, ERR_CHECKSUM, ERR_CLUSTER, ERR_KEY (sealed, or not, against what `keys` says), ERR_TYPE,
  * ERR_RESERVED, ERR_RANGE (a field by itself, or pieces and sizes that contradict one another),
  * ERR_TRAILING.
  */

@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+static const struct wire_keys keys = {.is_sealed = false};
 
 #define KEY        "late/key"
 #define FENCED_KEY "late/fenced"

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+static const struct wire_keys keys = {.is_sealed = false};
 
 #define REASON_BYTES  512
 #define POOL_SIZE     2048

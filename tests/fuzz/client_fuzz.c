@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+static const struct wire_keys keys = {.is_sealed = false};
 
 #define CLUSTER          "fuzz"
 #define BODY_SIZE_BYTES  2048

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+static const struct wire_keys keys = {.is_sealed = false};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 

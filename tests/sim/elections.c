@@ -195,7 +195,7 @@ static void transfer_ask(struct campaign *campaign, uint32_t leader)
 {
     uint8_t body[16];
     uint8_t packet[PACKET_SIZE_BYTES_MAX];
-    const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+    const struct wire_keys keys = {.is_sealed = false};
     const struct address to = network_address(leader);
     uint32_t other = (leader + 1 + (uint32_t)(campaign->asked_count % 2)) % NODES;
     struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+static const struct wire_keys keys = {.is_sealed = false};
 
 #define MS                1000000ull
 #define SLICE_NS          (20 * MS)

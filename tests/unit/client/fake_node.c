@@ -1,7 +1,7 @@
 /* Nodes played by a test: see tests/unit/client/fake_node.h. */
 #include "tests/unit/client/fake_node.h"
 
-static const struct wire_keys fake_keys = {.key_id = WIRE_KEY_ID_NONE};
+static const struct wire_keys fake_keys = {.is_sealed = false};
 
 /* A socket at the port of 127.0.0.1 (0: any); -1: somebody has that. */
 static int socket_at(uint16_t port, uint16_t *ret_port)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+static const struct wire_keys keys = {.is_sealed = false};
 
 #define CLUSTER 42
 #define SLOTS   2

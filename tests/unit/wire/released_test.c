@@ -19,7 +19,7 @@
 #define LINE_BYTES (2 * PACKET_SIZE_BYTES_MAX + 16)
 #define TYPES_MIN  20 /* that the fixtures have */
 
-static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+static const struct wire_keys keys = {.is_sealed = false};
 
 /* Of nodes to one another. */
 static enum error peer_body_decode(uint8_t type, struct span body)

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-static const struct wire_keys keys = {.key_id = WIRE_KEY_ID_NONE};
+static const struct wire_keys keys = {.is_sealed = false};
 
 #define CLUSTER UINT64_C(0x1122334455667788)
 
