@@ -213,7 +213,7 @@ static bool take(struct dp_port *port, struct rte_mbuf *mbuf, bool is_taken_over
                  struct dp_datagram *ret_datagram)
 {
     struct packet packet;
-    const uint8_t *data = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+    uint8_t *data = rte_pktmbuf_mtod(mbuf, uint8_t *);
     enum dp_drop drop =
         packet_parse(&port->self, span_of(data, mbuf->data_len), trust_of(mbuf), &packet);
     if (drop != DP_DROP_NONE) {
@@ -249,7 +249,7 @@ static bool take(struct dp_port *port, struct rte_mbuf *mbuf, bool is_taken_over
 
 static void prefetch(struct rte_mbuf *mbuf)
 {
-    const uint8_t *data = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+    uint8_t *data = rte_pktmbuf_mtod(mbuf, uint8_t *);
     rte_prefetch0(data);
     rte_prefetch0(data + 64);
 }

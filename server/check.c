@@ -6,6 +6,7 @@
 #include "server/data_directory.h"
 #include "server/journal_aside.h"
 #include "server/medium_watch.h"
+#include "server/node_security.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -144,6 +145,25 @@ static void check_asides(struct check *check)
     }
 }
 
+/* The keys are there, and can be read. */
+static void check_security(struct check *check)
+{
+    const struct config *config = check->config;
+    struct security_options security;
+    char reason[512];
+    if (node_security_load(config, &security, reason, sizeof(reason)) != OK) {
+        check_is_bad(check, "%s", reason);
+        return;
+    }
+    if (security.mode == SECURITY_NONE)
+        check_note(check, "[security] mode = none: whoever can send packets to this node can harm "
+                          "the cluster");
+    else
+        check_good(check, "[security] mode = %s, root key %u", security_mode_name(security.mode),
+                   security.keys[0].id);
+    secret_wipe(&security, sizeof(security));
+}
+
 bool check_config(const struct config *config, FILE *out)
 {
     static const struct node_start start = {.incarnation = 1};
@@ -156,6 +176,7 @@ bool check_config(const struct config *config, FILE *out)
     node_options_fill(config, &start, options);
     check_peers(&check);
     check_directory(&check);
+    check_security(&check);
     check_sizes(&check);
     check_asides(&check);
     check_join(&check);

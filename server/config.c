@@ -66,6 +66,9 @@ static const struct key keys[] = {
     {"cluster", "sessions_max", KEY_U32, AT(sessions_max), 1, 1u << 20, "1 to 1048576"},
     {"cluster", "session_ttl", KEY_DURATION, AT(session_ttl_ns), SECOND_NS,
      30 * 24 * 3600 * SECOND_NS, "1s to 720h"},
+    {"security", "key", KEY_TEXT, AT(key_path), 1, 0, "a path"},
+    {"security", "other_key", KEY_TEXT, AT(other_key_path), 1, 0, "a path"},
+    {"security", "encrypt", KEY_BOOL, AT(is_encrypted), 0, 0, "true or false"},
     {"port", "device", KEY_TEXT, AT(device), 1, 0, "a PCI address or a DPDK vdev string"},
     {"port", "mtu", KEY_U16, AT(mtu_bytes), 1500, 9000, "1500 to 9000"},
     {"port", "ring_size", KEY_U32, AT(ring_size), 64, 16384, "64 to 16384"},
@@ -282,6 +285,17 @@ static bool store_medium(struct config *config, const char *text)
     return false;
 }
 
+static bool store_security_mode(struct config *config, const char *text)
+{
+    for (int mode = SECURITY_NONE; mode <= SECURITY_REQUIRED; mode++) {
+        if (strcmp(security_mode_name((enum security_mode)mode), text) != 0)
+            continue;
+        config->security_mode = (enum security_mode)mode;
+        return true;
+    }
+    return false;
+}
+
 /* Keys whose shape is their own: *ret_expected is set when the key is one of them. */
 static bool store_special(struct config *config, const char *section, const char *name,
                           const char *value, const char **ret_expected)
@@ -305,6 +319,10 @@ static bool store_special(struct config *config, const char *section, const char
     if (strcmp(section, "node") == 0 && strcmp(name, "medium") == 0) {
         *ret_expected = "pmem, file or emulated";
         return store_medium(config, value);
+    }
+    if (strcmp(section, "security") == 0 && strcmp(name, "mode") == 0) {
+        *ret_expected = "none, accept or required";
+        return store_security_mode(config, value);
     }
     if (strcmp(section, "port") != 0)
         return false;

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "dataplane/port.h"
 #include "pmem/medium.h"
+#include "security/security_mode.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,6 +55,11 @@ struct config {
     /* [peers] id = ip:port, this node included */
     struct config_peer peers[NODES_MAX];
     uint32_t peer_count;
+    /* [security] */
+    enum security_mode security_mode;
+    bool is_encrypted;                    /* the payloads of sealed packets */
+    char key_path[CONFIG_TEXT_MAX];       /* of the root key; empty: none */
+    char other_key_path[CONFIG_TEXT_MAX]; /* of one that is valid, too; empty: none */
     /* [port] */
     char device[CONFIG_TEXT_MAX]; /* PCI address or vdev string */
     struct address ipv6;          /* additional; all zero: none */

@@ -53,6 +53,10 @@ const char *config_contradiction(const struct config *config)
         return "[port] device is missing: a PCI address or a vdev string";
     if (config_self(config) == NULL)
         return "[peers] has no entry for [node] id: list every node, this one included";
+    if (config->security_mode != SECURITY_NONE && config->key_path[0] == '\0')
+        return "[security] key is missing: the file of the cluster's root key (pollux key new)";
+    if (config->other_key_path[0] != '\0' && config->key_path[0] == '\0')
+        return "[security] other_key is set, and key is not: key is the one that is used first";
     if (config->election_timeout_max_ns < config->election_timeout_min_ns)
         return "[cluster] election_timeout_max is below election_timeout_min";
     if (config->heartbeat_interval_ns * 2 > config->election_timeout_min_ns)

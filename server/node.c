@@ -11,6 +11,7 @@
 #include "server/log_event.h"
 #include "server/medium_watch.h"
 #include "server/node_options.h"
+#include "server/node_security.h"
 #include "wire/wire_packet.h"
 
 #include <stdio.h>
@@ -36,6 +37,7 @@
 struct node {
     struct config config;
     struct node_options options;
+    struct security_options security;
     struct dp_frame_port *frames;
     struct arena arena; /* of the threads */
     struct lane_thread *threads[LANES_MAX];
@@ -112,7 +114,8 @@ static void fill_options(struct node *node)
     struct node_start start = {.incarnation = random[0] | 1,
                                .seed = random[1],
                                .hash_key = {{random[2], random[3]}},
-                               .frames = node->frames};
+                               .frames = node->frames,
+                               .security = &node->security};
     node_options_fill(&node->config, &start, &node->options);
     find_kept(node);
 }
@@ -212,8 +215,28 @@ static void tell_slow_medium(const struct node *node, const struct lane_thread *
                    (unsigned long)(2 * timeout_ms));
 }
 
+/* Who is believed. */
+static void tell_security(const struct node *node)
+{
+    const struct security_options *security = &node->security;
+    if (security->mode == SECURITY_NONE)
+        log_event_line("warning",
+                       "security node=%u mode=none: whoever can send packets to this node can harm "
+                       "the cluster: see docs/security.md",
+                       node->config.id);
+    else
+        log_event_line(security->mode == SECURITY_REQUIRED ? "info" : "warning",
+                       "security node=%u mode=%s key=%u other_key=%u encrypted=%d%s",
+                       node->config.id, security_mode_name(security->mode), security->keys[0].id,
+                       security->keys[1].id, security->is_encrypted,
+                       security->mode == SECURITY_REQUIRED
+                           ? ""
+                           : ": packets of peers are taken unsealed, too, until mode = required");
+}
+
 static void tell_start(const struct node *node)
 {
+    tell_security(node);
     if (node->thread_count > 1)
         log_event_line("info", "lanes node=%u count=%u steering=%s", node->config.id,
                        node->thread_count,
@@ -286,6 +309,7 @@ static void release(struct node *node)
     dp_stop();
     identity_scrub_close(node->identities);
     arena_deinit(&node->arena);
+    secret_wipe(&node->security, sizeof(node->security));
     free(node);
 }
 
@@ -343,6 +367,11 @@ enum node_exit node_start(const struct config *config, const char *program, stru
     if (node == NULL)
         return NODE_EXIT_INTERNAL;
     node->config = *config;
+    if (node_security_load(config, &node->security, node->reason, sizeof(node->reason)) != OK) {
+        log_event_line("error", "%s", node->reason);
+        release(node);
+        return NODE_EXIT_CONFIG;
+    }
     if (open_port(node, program) != OK) {
         log_event_line("error", "%s", node->reason);
         release(node);

@@ -97,6 +97,8 @@ static void fill_replica(const struct config *config, const struct node_start *s
         .priority = (uint8_t)config->priority,
         .transfer_interval_ns = config->transfer_interval_ns,
     };
+    if (start->security != NULL)
+        options->security = *start->security;
     fill_raft(config, start->seed + shard, options);
     fill_engine(config, start, options);
     node_log_name(config, shard, node->log_names[shard]);

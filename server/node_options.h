@@ -28,6 +28,7 @@ struct node_start {
     uint64_t seed;               /* random */
     struct siphash_key hash_key; /* random; not drawn from the seed, which others may guess */
     struct dp_frame_port *frames;
+    const struct security_options *security; /* copied; NULL: packets are not sealed */
 };
 
 /* Fills ret_options, which points into itself: it must not be moved. Pure. */

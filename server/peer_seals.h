@@ -27,12 +27,7 @@
 #include "security/cookie.h"
 #include "security/handshake.h"
 #include "security/seal.h"
-
-enum security_mode {
-    SECURITY_NONE,     /* nothing is sealed */
-    SECURITY_ACCEPT,   /* sealed where the peer can open it; unsealed packets are taken, too */
-    SECURITY_REQUIRED, /* unsealed packets of peers are neither sent nor taken */
-};
+#include "security/security_mode.h"
 
 /* The key in use, and the one that takes its place or that it has taken the place of. */
 #define SECURITY_KEYS_MAX 2
@@ -131,8 +126,8 @@ struct peer_seals_question {
 /*
  * Answers an initiation: writes HANDSHAKE_RESPONSE_BYTES, which are to be sent to where it came
  * from. Errors: those of handshake_initiation_decode; ERR_TYPE: a client's; ERR_NODE: this node
- * itself, or none; ERR_KEY: of a root key that this node does not have; ERR_FORGED; ERR_REPLAYED; ERR_BUSY: two others wait for their first
- * packet.
+ * itself, or none; ERR_KEY: of a root key that this node does not have; ERR_FORGED; ERR_REPLAYED;
+ * ERR_BUSY: two others wait for their first packet.
  */
 MUST_USE enum error peer_seals_answer(struct peer_seals *seals,
                                       const struct peer_seals_question *question,

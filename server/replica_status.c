@@ -165,6 +165,18 @@ static void add_replica_counters(struct wire_writer *writer, const struct replic
 #undef X
 }
 
+/* Zeros where packets are not sealed. */
+static void add_security_counters(struct wire_writer *writer, const struct replica *replica)
+{
+    static const struct peer_seals_counters none;
+    const struct peer_seals_counters *counters =
+        replica->seals == NULL ? &none : peer_seals_counters(replica->seals);
+    wire_counter_add(writer, "security_mode", replica->options.security.mode);
+#define X(name) wire_counter_add(writer, "security_" #name, counters->name);
+    PEER_SEALS_COUNTER_LIST(X)
+#undef X
+}
+
 static void add_engine_counters(struct wire_writer *writer, const struct engine_counters *counters)
 {
 #define X(name) wire_counter_add(writer, "engine_" #name, counters->name);
@@ -194,6 +206,7 @@ void replica_add_status(const struct replica *replica, struct wire_writer *write
     engine_hello(replica->engine, 0, &reply);
     wire_hello_reply_encode(writer, &reply);
     add_replica_counters(writer, replica);
+    add_security_counters(writer, replica);
     add_engine_counters(writer, engine_counters(replica->engine));
     add_digests(writer, replica->engine);
 }
