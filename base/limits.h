@@ -191,6 +191,13 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 #define COOKIE_SIZE_BYTES        16
 #define SEAL_TAG_SIZE_BYTES      16
 #define SEAL_EXPANDED_SIZE_BYTES 1024
+#define KEY_FILE_SIZE_BYTES_MAX  320
+#define KEY_FILE_REASON_BYTES    256
+#define KEY_CHECK_SIZE_BYTES     17 /* the text: 16 digits and an end */
+/* Handshakes. */
+#define HANDSHAKE_INITIATION_BYTES 160u
+#define HANDSHAKE_RESPONSE_BYTES   80u
+#define HANDSHAKE_RANDOM_BYTES     32u
 /* Packets under one key. At ten million a second it lasts for two hours. */
 #define SEAL_NUMBERS_MAX (UINT64_C(1) << 36)
 

@@ -59,10 +59,6 @@
 #include "security/seal.h"
 #include "security/secret.h"
 
-#define HANDSHAKE_INITIATION_BYTES 160u
-#define HANDSHAKE_RESPONSE_BYTES   80u
-#define HANDSHAKE_RANDOM_BYTES     32u
-
 enum handshake_initiator { HANDSHAKE_NODE = 1, HANDSHAKE_CLIENT };
 enum handshake_answer { HANDSHAKE_AGREED = 1, HANDSHAKE_COOKIE };
 

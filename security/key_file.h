@@ -24,9 +24,6 @@
 #include "base/error.h"
 #include "security/secret.h"
 
-#define KEY_FILE_SIZE_BYTES_MAX 320
-#define KEY_FILE_REASON_BYTES   256
-
 enum key_kind { KEY_OF_CLUSTER = 1, KEY_OF_CLIENT };
 
 struct key {
@@ -40,8 +37,7 @@ struct key {
 /* Letters, digits, '.', '_' and '-', 1 .. KEY_NAME_BYTES_MAX of them. */
 bool key_name_is_valid(const char *name);
 
-/* The check of a key: 16 digits and an end. */
-#define KEY_CHECK_SIZE_BYTES 17
+/* The check of a key. */
 void key_check_text(const struct key *key, char ret_text[KEY_CHECK_SIZE_BYTES]);
 
 /* Writes the text, without an end; returns its size. */

@@ -159,7 +159,7 @@ static bool hand_over(struct lane *lane, const struct dp_datagram *datagram)
     return true;
 }
 
-/* The seals of the packet's shard. NULL: packets of it are not sealed, or it is not of this lane. */
+/* The seals of the packet's shard. NULL: its packets are not sealed, or it is not of this lane. */
 static struct peer_seals *seals_of(const struct lane *lane, struct span packet)
 {
     uint16_t shard;
@@ -168,8 +168,8 @@ static struct peer_seals *seals_of(const struct lane *lane, struct span packet)
     return lane->shared.seals[shard];
 }
 
-/* Opens a sealed packet where it lies. Whoever seals with what this node does not have (any more) is
- * asked for another handshake. */
+/* Opens a sealed packet where it lies. Whoever seals with what this node does not have (any more)
+ * is asked for another handshake. */
 static enum error open_sealed(struct lane *lane, const struct dp_datagram *datagram)
 {
     struct span bytes = span_of(datagram->data, datagram->size_bytes);

@@ -126,10 +126,10 @@ uint64_t wire_packet_cluster(struct span packet);
 bool wire_packet_shard(struct span packet, uint16_t *ret_shard);
 
 /*
- * Checks and decodes one packet of cluster `cluster_id`, which is sealed, and was opened, or is not,
- * as `keys` says. The shard is the caller's to check. Errors, in the order of the checks: ERR_SHORT, ERR_TOO_LARGE,
- * ERR_MAGIC, ERR_VERSION, ERR_CHECKSUM, ERR_CLUSTER, ERR_KEY (sealed, or not, against what `keys` says), ERR_TYPE,
- * ERR_RESERVED, ERR_RANGE (a field by itself, or pieces and sizes that contradict one another),
+ * Checks and decodes one packet of cluster `cluster_id`. `keys` says whether it is sealed, and was
+ * opened. The shard is the caller's to check. Errors, in the order of the checks: ERR_SHORT,
+ * ERR_TOO_LARGE, ERR_MAGIC, ERR_VERSION, ERR_CHECKSUM, ERR_CLUSTER, ERR_KEY (sealed, or not,
+ * against what `keys` says), ERR_TYPE, ERR_RESERVED, ERR_RANGE (a field by itself, or pieces and sizes that contradict one another),
  * ERR_TRAILING.
  */
 MUST_USE enum error wire_packet_decode(struct span packet, const struct wire_keys *keys,
