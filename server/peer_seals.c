@@ -149,11 +149,6 @@ const struct peer_rx *peer_seals_newest_rx(const struct peer_place *place)
     return newest;
 }
 
-static void start_is_over(struct peer_place *place, uint64_t incarnation)
-{
-    place->over[place->over_count++ % PEER_SEALS_OVER] = incarnation;
-}
-
 /* Its initiation was no replay: it takes the place of the keys in use, and these that of those
  * before them. */
 static void rx_confirm(struct peer_seals *seals, struct peer_place *place, struct peer_rx *rx)
@@ -162,16 +157,13 @@ static void rx_confirm(struct peer_seals *seals, struct peer_place *place, struc
         struct peer_rx *other = &place->rx[i];
         if (other->state == PEER_RX_BEFORE)
             other->state = PEER_RX_FREE;
-    }
-    for (uint32_t i = 0; i < PEER_SEALS_RX; i++) {
-        struct peer_rx *other = &place->rx[i];
-        if (other->state != PEER_RX_IN_USE)
-            continue;
-        if (other->incarnation != rx->incarnation)
-            start_is_over(place, other->incarnation);
-        other->state = PEER_RX_BEFORE;
+        if (other->state == PEER_RX_IN_USE)
+            other->state = PEER_RX_BEFORE;
     }
     rx->state = PEER_RX_IN_USE;
+    if (place->incarnation != rx->incarnation || place->attempt < rx->attempt)
+        place->attempt = rx->attempt;
+    place->incarnation = rx->incarnation;
     seals->counters.confirmed++;
 }
 

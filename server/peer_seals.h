@@ -11,8 +11,9 @@
  * As the receiver: it keeps the keys in use, those before them, and two that nothing has been sealed
  * with yet. The first packet that is sealed with one of these shows that its initiation was no
  * replay: only then it takes the place of the keys in use. An initiation that comes again gets the
- * same answer again. Of one start of a peer, only an initiation with a higher number than all before
- * counts; of a start that is over, none.
+ * same answer again. Of one start of a peer, only an initiation with a higher number than all
+ * before counts. Of the two that wait, one is of the start that has sealed something last, and one
+ * of any other: so initiations of starts that are over, replayed, keep out no start that lives.
  *
  * All places are taken at the start. A place is given to whoever shows that it has the secret; the
  * one that was used least recently makes way.
@@ -127,7 +128,7 @@ struct peer_seals_question {
  * Answers an initiation: writes HANDSHAKE_RESPONSE_BYTES, which are to be sent to where it came
  * from. Errors: those of handshake_initiation_decode; ERR_TYPE: a client's; ERR_NODE: this node
  * itself, or none; ERR_KEY: of a root key that this node does not have; ERR_FORGED; ERR_REPLAYED;
- * ERR_BUSY: two others wait for their first packet.
+ * ERR_BUSY: another unknown start of the peer has just asked.
  */
 MUST_USE enum error peer_seals_answer(struct peer_seals *seals,
                                       const struct peer_seals_question *question,

@@ -164,15 +164,6 @@ static bool take_allowance(struct peer_seals *seals, uint64_t now_ns)
     return true;
 }
 
-static bool is_start_over(const struct peer_place *place, uint64_t incarnation)
-{
-    for (uint32_t i = 0; i < PEER_SEALS_OVER && i < place->over_count; i++) {
-        if (place->over[i] == incarnation)
-            return true;
-    }
-    return false;
-}
-
 /* The keys of an initiation that has come before. */
 static struct peer_rx *rx_of_random(struct peer_place *place, const uint8_t *random)
 {
@@ -184,18 +175,40 @@ static struct peer_rx *rx_of_random(struct peer_place *place, const uint8_t *ran
     return NULL;
 }
 
-/* A place for new keys: a free one, or that of keys that nobody has sealed with for long. */
-static struct peer_rx *rx_take(struct peer_place *place, uint64_t now_ns)
+/* Keys that nothing has been sealed with: of the start that is known, or of another. */
+static struct peer_rx *rx_pending(struct peer_place *place, bool is_known)
 {
-    struct peer_rx *oldest = NULL;
     for (uint32_t i = 0; i < PEER_SEALS_RX; i++) {
         struct peer_rx *rx = &place->rx[i];
-        if (rx->state == PEER_RX_FREE)
+        if (rx->state == PEER_RX_PENDING && (rx->incarnation == place->incarnation) == is_known)
             return rx;
-        if (rx->state == PEER_RX_PENDING && (oldest == NULL || rx->since_ns < oldest->since_ns))
-            oldest = rx;
     }
-    return oldest != NULL && now_ns - oldest->since_ns >= PEER_SEALS_PENDING_NS ? oldest : NULL;
+    return NULL;
+}
+
+/*
+ * A place for new keys. A start's higher attempt takes that of its lower one: the peer has given
+ * that up. Keys of another start make way when nobody has sealed with them for long; so replayed
+ * initiations of starts that are over never keep out the start that is known.
+ */
+static enum error rx_take(struct peer_place *place, const struct handshake_initiation *initiation,
+                          uint64_t now_ns, struct peer_rx **ret_rx)
+{
+    bool is_known = place->incarnation == initiation->incarnation;
+    struct peer_rx *rx = rx_pending(place, is_known);
+    bool is_same = rx != NULL && rx->incarnation == initiation->incarnation;
+    if ((is_known && initiation->attempt <= place->attempt) ||
+        (is_same && initiation->attempt <= rx->attempt))
+        return ERR_REPLAYED;
+    if (rx != NULL && !is_same && now_ns - rx->since_ns < PEER_SEALS_PENDING_NS)
+        return ERR_BUSY;
+    for (uint32_t i = 0; rx == NULL && i < PEER_SEALS_RX; i++) {
+        if (place->rx[i].state == PEER_RX_FREE)
+            rx = &place->rx[i];
+    }
+    CHECK(rx != NULL); /* two wait, one is in use, one was before */
+    *ret_rx = rx;
+    return OK;
 }
 
 /* What an authentic initiation says of the peer: that it has another start, or lacks what this node
@@ -203,8 +216,6 @@ static struct peer_rx *rx_take(struct peer_place *place, uint64_t now_ns)
 static void note_peer(struct peer_seals *seals, struct peer_place *place,
                       const struct handshake_initiation *initiation, uint64_t now_ns)
 {
-    place->incarnation = initiation->incarnation;
-    place->attempt = initiation->attempt;
     if (!place->tx.is_there || place->tx.incarnation != initiation->incarnation ||
         (place->tx.association != initiation->association &&
          now_ns - place->tx.since_ns >= seals->options.retry_ns))
@@ -219,9 +230,10 @@ static enum error agree_anew(struct peer_seals *seals, struct peer_place *place,
     const struct handshake handshake =
         handshake_of(seals, key, question->node, seals->options.self);
     struct handshake_traffic traffic;
-    struct peer_rx *rx = rx_take(place, question->now_ns);
-    if (rx == NULL)
-        return ERR_BUSY;
+    struct peer_rx *rx;
+    enum error error = rx_take(place, initiation, question->now_ns, &rx);
+    if (error != OK)
+        return error;
     struct handshake_response response = {.key_id = key->id,
                                           .answer = HANDSHAKE_AGREED,
                                           .association = ++seals->association,
@@ -231,7 +243,8 @@ static enum error agree_anew(struct peer_seals *seals, struct peer_place *place,
     *rx = (struct peer_rx){.state = PEER_RX_PENDING,
                            .association = response.association,
                            .since_ns = question->now_ns,
-                           .incarnation = initiation->incarnation};
+                           .incarnation = initiation->incarnation,
+                           .attempt = initiation->attempt};
     memcpy(rx->random, initiation->random, sizeof(rx->random));
     handshake_response_encode(rx->response, &handshake, question->initiation, &response);
     handshake_agree(&handshake, question->initiation, span_of(rx->response, sizeof(rx->response)),
@@ -249,10 +262,6 @@ static enum error answer_peer(struct peer_seals *seals, const struct peer_seals_
     struct peer_place *place = peer_seals_take(seals, question->node, question->now_ns);
     struct peer_rx *rx = rx_of_random(place, initiation->random);
     if (rx == NULL) {
-        if (is_start_over(place, initiation->incarnation) ||
-            (place->incarnation == initiation->incarnation &&
-             initiation->attempt <= place->attempt))
-            return ERR_REPLAYED;
         enum error error = agree_anew(seals, place, question, initiation);
         if (error != OK)
             return error;

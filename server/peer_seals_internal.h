@@ -8,12 +8,12 @@
 
 /* Places for peers: the storages of a configuration may all be of different nodes. */
 #define PEER_SEALS_PLACES 32u
-/* Keys to open with, of one peer. */
+/* Keys to open with, of one peer: those in use, those before them, and two that nothing has been
+ * sealed with yet, one of the start that is known and one of another. */
 #define PEER_SEALS_RX 4u
-/* Starts of one peer that are over. */
-#define PEER_SEALS_OVER 4u
 
-/* Keys that nothing has been sealed with yet are kept for so long, whoever else asks. */
+/* Keys of a start that nothing has been sealed with yet are kept for so long, whichever other start
+ * asks. */
 #define PEER_SEALS_PENDING_NS UINT64_C(100000000)
 /* An association is renewed after this time. */
 #define PEER_SEALS_RENEW_NS UINT64_C(3600000000000)
@@ -38,6 +38,7 @@ struct peer_rx {
     uint32_t association;                   /* this node's number */
     uint64_t since_ns;                      /* when it was agreed on */
     uint64_t incarnation;                   /* of the peer */
+    uint64_t attempt;                       /* of that start */
     uint8_t random[HANDSHAKE_RANDOM_BYTES]; /* of the initiation */
     uint8_t response[HANDSHAKE_RESPONSE_BYTES];
     struct seal_rx seal;
@@ -69,10 +70,8 @@ struct peer_place {
     struct peer_tx tx;
     struct peer_ask ask;
     struct peer_rx rx[PEER_SEALS_RX];
-    uint64_t incarnation; /* of the peer, last heard with an authentic message; 0: none */
+    uint64_t incarnation; /* of the peer: the start that has sealed something last; 0: none */
     uint64_t attempt;     /* the highest of that start */
-    uint64_t over[PEER_SEALS_OVER];
-    uint32_t over_count;
 };
 
 struct peer_seals {
