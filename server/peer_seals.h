@@ -8,10 +8,10 @@
  * its numbers come to an end, and when the peer has begun another start or says that it does not
  * have the association any more.
  *
- * As the receiver: it keeps the keys in use, those before them, and two that nothing has been sealed
- * with yet. The first packet that is sealed with one of these shows that its initiation was no
- * replay: only then it takes the place of the keys in use. An initiation that comes again gets the
- * same answer again. Of one start of a peer, only an initiation with a higher number than all
+ * As the receiver: it keeps the keys in use, those before them, and two that nothing has been
+ * sealed with yet. The first packet that is sealed with one of these shows that its initiation was
+ * no replay: only then it takes the place of the keys in use. An initiation that comes again gets
+ * the same answer again. Of one start of a peer, only an initiation with a higher number than all
  * before counts. Of the two that wait, one is of the start that has sealed something last, and one
  * of any other: so initiations of starts that are over, replayed, keep out no start that lives.
  *

@@ -129,8 +129,8 @@ bool wire_packet_shard(struct span packet, uint16_t *ret_shard);
  * Checks and decodes one packet of cluster `cluster_id`. `keys` says whether it is sealed, and was
  * opened. The shard is the caller's to check. Errors, in the order of the checks: ERR_SHORT,
  * ERR_TOO_LARGE, ERR_MAGIC, ERR_VERSION, ERR_CHECKSUM, ERR_CLUSTER, ERR_KEY (sealed, or not,
- * against what `keys` says), ERR_TYPE, ERR_RESERVED, ERR_RANGE (a field by itself, or pieces and sizes that contradict one another),
- * ERR_TRAILING.
+ * against what `keys` says), ERR_TYPE, ERR_RESERVED, ERR_RANGE (a field by itself, or pieces and
+ * sizes that contradict one another), ERR_TRAILING.
  */
 MUST_USE enum error wire_packet_decode(struct span packet, const struct wire_keys *keys,
                                        uint64_t cluster_id, struct wire_packet *ret_packet);
