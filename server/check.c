@@ -7,6 +7,7 @@
 #include "server/journal_aside.h"
 #include "server/medium_watch.h"
 #include "server/node_security.h"
+#include "server/user_switch.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -164,6 +165,24 @@ static void check_security(struct check *check)
     secret_wipe(&security, sizeof(security));
 }
 
+/* Whom the node becomes, and whether the files are that user's. */
+static void check_user(struct check *check)
+{
+    const struct config *config = check->config;
+    struct user_switch user;
+    char text[DATA_DIRECTORY_TEXT_BYTES];
+    if (user_switch_find(config->user, &user, text, sizeof(text)) != OK ||
+        user_switch_check(&user, config->directory, text, sizeof(text)) != OK)
+        check_is_bad(check, "%s", text);
+    else if (user.uid == 0)
+        check_note(check, "[node] user is not set: started by root, the node reads packets of "
+                          "strangers as root");
+    else
+        check_good(check, "runs as user id %u", (unsigned)user.uid);
+    if (!config->is_sandboxed)
+        check_note(check, "[node] sandbox = false: who takes the node over has all of its rights");
+}
+
 bool check_config(const struct config *config, FILE *out)
 {
     static const struct node_start start = {.incarnation = 1};
@@ -177,6 +196,7 @@ bool check_config(const struct config *config, FILE *out)
     check_peers(&check);
     check_directory(&check);
     check_security(&check);
+    check_user(&check);
     check_sizes(&check);
     check_asides(&check);
     check_join(&check);

@@ -36,6 +36,8 @@ struct key {
 static const struct key keys[] = {
     {"node", "id", KEY_U16, AT(id), 1, VOTER_ID_MAX, "1 to 255"},
     {"node", "join", KEY_BOOL, AT(is_joining), 0, 0, "true or false"},
+    {"node", "user", KEY_TEXT, AT(user), 1, 0, "a user's name"},
+    {"node", "sandbox", KEY_BOOL, AT(is_sandboxed), 0, 0, "true or false"},
     {"node", "directory", KEY_TEXT, AT(directory), 1, 0, "a path"},
     {"node", "log_size", KEY_SIZE, AT(log_size_bytes), LOG_SIZE_BYTES_MIN, UINT64_C(1) << 37,
      "16MiB to 128GiB, in whole 4KiB"},
@@ -430,6 +432,7 @@ static void set_defaults(struct config *config)
         .heartbeat_interval_ns = UINT64_C(30000000),
         .transfer_interval_ns = 10 * SECOND_NS,
         .priority = PRIORITY_DEFAULT,
+        .is_sandboxed = true,
         .keys_max = 1u << 20,
         .store_size_bytes = UINT64_C(512) << 20,
         .sessions_max = 4096,

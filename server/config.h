@@ -31,6 +31,8 @@ struct config {
     char directory[CONFIG_TEXT_MAX]; /* that holds the node's files */
     struct address address;          /* of this node, first UDP port; zero: as in [peers] */
     bool is_joining;                 /* it joins a cluster, and forms none */
+    bool is_sandboxed;               /* it gives up all rights that it does not need */
+    char user[CONFIG_TEXT_MAX];      /* whom it becomes once the port is open; empty: nobody */
     enum medium_kind medium;         /* 0: whatever was there when the directory was made */
     uint64_t log_size_bytes;         /* of all shards' logs together */
     uint64_t snapshot_rate_bytes;    /* a second, of each shard */

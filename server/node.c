@@ -12,12 +12,15 @@
 #include "server/medium_watch.h"
 #include "server/node_options.h"
 #include "server/node_security.h"
+#include "server/sandbox.h"
+#include "server/user_switch.h"
 #include "wire/wire_packet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,9 +73,6 @@ static enum error open_port(struct node *node, const char *program)
         .memory_mib = config->memory_mib * config->lane_count,
         .is_hugepages = config->is_hugepages,
     };
-    enum error error = dp_start(&environment, node->reason, sizeof(node->reason));
-    if (error != OK)
-        return error;
     struct dp_frame_port_options port = {
         .name = name,
         .queue_count = config->lane_count,
@@ -82,7 +82,12 @@ static enum error open_port(struct node *node, const char *program)
         .udp_port_first = config_self(config)->address.port,
         .udp_port_count = config->shard_count,
     };
-    return dp_frame_port_open(&port, &node->frames, node->reason, sizeof(node->reason));
+    mode_t mask = umask(077); /* the sockets of a virtual port are for nobody else */
+    enum error error = dp_start(&environment, node->reason, sizeof(node->reason));
+    if (error == OK)
+        error = dp_frame_port_open(&port, &node->frames, node->reason, sizeof(node->reason));
+    (void)umask(mask);
+    return error;
 }
 
 /* Journals that earlier starts have set aside. */
@@ -105,6 +110,31 @@ static void find_kept(struct node *node)
                            (unsigned long)asides[i].writes);
         }
     }
+}
+
+/* What the port needed is needed no more. */
+static enum error give_up_rights(struct node *node)
+{
+    const struct config *config = &node->config;
+    struct user_switch user;
+    enum error error = user_switch_find(config->user, &user, node->reason, sizeof(node->reason));
+    if (error == OK)
+        error = user_switch_do(&user, node->reason, sizeof(node->reason));
+    bool is_sandboxed = config->is_sandboxed && sandbox_is_possible();
+    if (error == OK && is_sandboxed)
+        error = sandbox_enter(node->reason, sizeof(node->reason));
+    if (error != OK)
+        return error;
+    bool is_root = geteuid() == 0;
+    log_event_line(is_root || !is_sandboxed ? "warning" : "info",
+                   "rights node=%u user=%u sandbox=%s%s", config->id, (unsigned)geteuid(),
+                   is_sandboxed           ? "yes"
+                   : config->is_sandboxed ? "no (built with a sanitizer)"
+                                          : "no",
+                   is_root ? ": the node reads packets of strangers as root; name a user of its "
+                             "own in [node] user"
+                           : "");
+    return OK;
 }
 
 static void fill_options(struct node *node)
@@ -376,6 +406,11 @@ enum node_exit node_start(const struct config *config, const char *program, stru
         log_event_line("error", "%s", node->reason);
         release(node);
         return NODE_EXIT_PORT;
+    }
+    if (give_up_rights(node) != OK) {
+        log_event_line("error", "%s", node->reason);
+        release(node);
+        return NODE_EXIT_INTERNAL;
     }
     fill_options(node);
     enum node_exit exit = start_threads(node);

@@ -4,11 +4,13 @@
 #include "server/data_directory.h"
 #include "server/node.h"
 #include "server/log_event.h"
+#include "server/user_switch.h"
 
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define REASON_MAX 512
@@ -62,11 +64,38 @@ static enum node_exit serve(const struct config *config, const char *program)
     return node_stop(node);
 }
 
+/* What root has made there is the node's. */
+static enum error hand_over(const struct config *config, char *text)
+{
+    struct user_switch user;
+    enum error error = user_switch_find(config->user, &user, text, DATA_DIRECTORY_TEXT_BYTES);
+    if (error == OK)
+        error = user_switch_give(&user, config->directory, text, DATA_DIRECTORY_TEXT_BYTES);
+    return error;
+}
+
+static enum error open_directory(const struct config *config, struct data_directory *directory,
+                                 char *text)
+{
+    struct user_switch user;
+    enum error error = user_switch_find(config->user, &user, text, DATA_DIRECTORY_TEXT_BYTES);
+    if (error == OK)
+        error = user_switch_check(&user, config->directory, text, DATA_DIRECTORY_TEXT_BYTES);
+    if (error == OK)
+        error = data_directory_open(config, directory, text);
+    if (error != OK || !directory->is_mended)
+        return error;
+    error = hand_over(config, text);
+    if (error != OK)
+        data_directory_close(directory);
+    return error;
+}
+
 static enum node_exit run_node(const struct config *config, const char *program)
 {
     struct data_directory directory;
     char text[DATA_DIRECTORY_TEXT_BYTES] = "";
-    if (data_directory_open(config, &directory, text) != OK) {
+    if (open_directory(config, &directory, text) != OK) {
         log_event_line("error", "%s", text);
         return NODE_EXIT_DIRECTORY;
     }
@@ -99,12 +128,16 @@ static enum node_exit act(const struct arguments *arguments, const struct config
         return run_node(config, program);
     case ACTION_INIT:
         error = data_directory_init(config, &is_made, text);
+        if (error == OK)
+            error = hand_over(config, text);
         return tell_directory(error, text);
     case ACTION_CHECK:
         printf("good %s: can be read\n", arguments->path);
         return check_config(config, stdout) ? NODE_EXIT_OK : NODE_EXIT_CONFIG;
     case ACTION_MOVED:
         error = data_directory_move(config, text);
+        if (error == OK)
+            error = hand_over(config, text);
         return tell_directory(error, text);
     }
     return NODE_EXIT_INTERNAL;
@@ -166,6 +199,7 @@ static bool take_arguments(int argc, char **argv, struct arguments *ret_argument
 int main(int argc, char **argv)
 {
     struct arguments arguments;
+    (void)umask(027); /* what a node writes is nobody else's */
     if (!take_arguments(argc, argv, &arguments)) {
         fputs(usage, stderr);
         return NODE_EXIT_USAGE;

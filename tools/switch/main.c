@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -279,6 +280,7 @@ static int ask(int argc, char **argv)
 int main(int argc, char **argv)
 {
     static struct program program;
+    (void)umask(077); /* its sockets are for nobody else */
     if (argc >= 2 && strcmp(argv[1], "ctl") == 0) {
         return ask(argc, argv);
     }

@@ -289,12 +289,30 @@ static void test_check_notes_a_journal_that_was_set_aside(void **state)
     init(f);
     make_file(f, "shard-0.journal-0.of.00000000000000ab.17", 1);
     assert_true(check(f));
-    const char *note = strstr(f->said, "note ");
-    assert_non_null(note);
-    assert_non_null(strstr(note, "/shard-0.journal-0.of.00000000000000ab.17: 17 relaxed writes"));
+    assert_non_null(
+        strstr(f->said, "/shard-0.journal-0.of.00000000000000ab.17: 17 relaxed writes"));
     remove_file(f, "shard-0.journal-0.of.00000000000000ab.17");
     assert_true(check(f));
-    assert_null(strstr(f->said, "note "));
+    assert_null(strstr(f->said, "relaxed writes"));
+}
+
+/* Who runs it, and whether it keeps all rights. */
+static void test_check_tells_the_rights(void **state)
+{
+    struct fixture *f = *state;
+    init(f);
+    f->config.is_sandboxed = true;
+    assert_true(check(f));
+    assert_non_null(
+        strstr(f->said, geteuid() == 0 ? "note [node] user is not set" : "good runs as user id"));
+    assert_null(strstr(f->said, "[node] sandbox"));
+    f->config.is_sandboxed = false;
+    assert_true(check(f));
+    assert_non_null(strstr(f->said, "note [node] sandbox = false"));
+    snprintf(f->config.user, sizeof(f->config.user), "no-such-user");
+    assert_false(check(f));
+    assert_non_null(strstr(f->said, "bad  [node] user = no-such-user"));
+    f->config.user[0] = '\0';
 }
 
 static void test_check_notes_a_node_that_waits_to_be_taken_in(void **state)
@@ -313,7 +331,7 @@ static void test_check_notes_a_node_that_waits_to_be_taken_in(void **state)
     assert_int_equal(identity_note(path, &owner, 77, note, sizeof(note)), OK);
     assert_int_equal(identity_note_formed(path, &owner, 5, note, sizeof(note)), OK);
     assert_true(check(f));
-    assert_null(strstr(f->said, "note ")); /* it has been taken in */
+    assert_null(strstr(f->said, "[node] join")); /* it has been taken in */
 }
 
 int main(void)
@@ -331,6 +349,7 @@ int main(void)
         TEST(test_check_finds_what_is_no_file_and_does_not_wait),
         TEST(test_check_finds_sizes_that_do_not_fit),
         TEST(test_check_notes_a_journal_that_was_set_aside),
+        TEST(test_check_tells_the_rights),
         TEST(test_check_finds_peers_that_cannot_be_reached),
         TEST(test_check_notes_a_node_that_waits_to_be_taken_in),
     };
