@@ -315,6 +315,20 @@ static void test_check_tells_the_rights(void **state)
     f->config.user[0] = '\0';
 }
 
+/* Who is believed, and whether the key is there. */
+static void test_check_reads_the_key(void **state)
+{
+    struct fixture *f = *state;
+    init(f);
+    assert_true(check(f));
+    assert_non_null(strstr(f->said, "note [security] mode = none"));
+    f->config.security_mode = SECURITY_REQUIRED;
+    snprintf(f->config.key_path, sizeof(f->config.key_path), "/no/such/file");
+    assert_false(check(f));
+    assert_non_null(strstr(f->said, "bad  [security] key file /no/such/file"));
+    f->config.security_mode = SECURITY_NONE;
+}
+
 static void test_check_notes_a_node_that_waits_to_be_taken_in(void **state)
 {
     struct fixture *f = *state;
@@ -350,6 +364,7 @@ int main(void)
         TEST(test_check_finds_sizes_that_do_not_fit),
         TEST(test_check_notes_a_journal_that_was_set_aside),
         TEST(test_check_tells_the_rights),
+        TEST(test_check_reads_the_key),
         TEST(test_check_finds_peers_that_cannot_be_reached),
         TEST(test_check_notes_a_node_that_waits_to_be_taken_in),
     };
