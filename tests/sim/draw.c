@@ -455,6 +455,7 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_upgrade(draw, seed);
     draw_life(draw, seed);
     draw_scrub(draw, seed);
+    draw_security(draw, seed);
 }
 
 struct draw_field {

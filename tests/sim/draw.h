@@ -141,7 +141,11 @@
     X(limits_keys_min)                                                                             \
     X(rest_chance)                                                                                 \
     X(rest_ns_max)                                                                                 \
-    X(rescue_weight)
+    X(rescue_weight)                                                                               \
+    X(security_step) /* enum security_step */                                                      \
+    X(step_chance)   /* that a node is one step behind, in each of its starts */                   \
+    X(is_encrypted)                                                                                \
+    X(attack_chance)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */
@@ -153,6 +157,17 @@ enum residual {
     RESIDUAL_DOWN,     /* one node is not running */
     RESIDUAL_LINK,     /* one pair does not hear each other */
     RESIDUAL_COUNT
+};
+
+/* How far a cluster has come: from no seals to seals, and from one key to another. */
+enum security_step {
+    SECURITY_STEP_NONE,
+    SECURITY_STEP_ACCEPT,
+    SECURITY_STEP_REQUIRED,
+    SECURITY_STEP_TWO_KEYS,
+    SECURITY_STEP_OTHER_KEY,
+    SECURITY_STEP_OTHER_KEY_ONLY,
+    SECURITY_STEP_COUNT
 };
 
 struct draw {
@@ -188,6 +203,8 @@ void draw_large(struct draw *draw, uint64_t seed);
 void draw_log(struct draw *draw, uint64_t seed);
 /* draw_scrub.c, behind all that say whether anything rots */
 void draw_scrub(struct draw *draw, uint64_t seed);
+/* Seals, keys, and an attacker: behind all that say which programs run. */
+void draw_security(struct draw *draw, uint64_t seed);
 /* Whether, and how far, limits change. */
 void draw_limits(struct draw *draw, uint64_t seed);
 /* After overrides: takes back what needs more shards or lanes than there are. */

@@ -2,8 +2,10 @@
 #include "tests/sim/network.h"
 
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "base/le.h"
 #include "tests/sim/value.h"
+#include "wire/wire_packet.h"
 
 #include <stdlib.h>
 
@@ -18,6 +20,8 @@ void network_init(struct network *network, uint64_t seed)
 {
     prng_init(&network->prng, seed ^ 0x6e6574776f726bu);
     network->sent = 0;
+    attacker_init(&network->attacker, seed);
+    memset(network->hostile_taken, 0, sizeof(network->hostile_taken));
     memset(network->seen, 0, sizeof(network->seen));
     for (uint32_t node = 0; node < NODES_MAX; node++) {
         network->ports[node] = NETWORK_UDP_PORT;
@@ -34,6 +38,7 @@ void network_deinit(struct network *network)
     }
     for (uint32_t i = 0; i < NODES_MAX * SIM_LANES_MAX; i++)
         network_flush(network, i / SIM_LANES_MAX, i % SIM_LANES_MAX);
+    attacker_deinit(&network->attacker);
     while (network->free != NULL) {
         struct packet *packet = network->free;
         network->free = packet->next;
@@ -165,6 +170,7 @@ static void packet_plan(struct network *network, struct network_sender sender,
     packet->to_port = to_address->port;
     packet->to_lane = to < NODES_MAX ? lane_of(network, packet->to_host, packet->to_port) : 0;
     packet->size_bytes = (uint32_t)bytes.size_bytes;
+    packet->is_hostile = false;
     memcpy(packet->data, bytes.data, bytes.size_bytes);
     packet_corrupt(network, packet);
     agenda_plan(network->agenda, &(struct event){.at_ns = arrival_ns(network, from, to, late_ns),
@@ -199,23 +205,57 @@ static void traffic_look(const struct network *network)
                       (unsigned long long)network->sent, (unsigned long long)unit);
 }
 
+/* Of what a packet says, whatever it is sealed by. */
+static uint32_t piece_crc(struct span packet)
+{
+    const uint8_t *data = packet.data;
+    const uint8_t version = data[2] & (uint8_t)~WIRE_VERSION_SEALED;
+    uint32_t crc = crc32c(0, &version, 1);
+    crc = crc32c(crc, data + 3, 1);
+    crc = crc32c(crc, data + 16, 20);
+    return crc32c(crc, data + PACKET_HEADER_SIZE_BYTES,
+                  packet.size_bytes - PACKET_HEADER_SIZE_BYTES);
+}
+
 /* A message id stands for the same bytes each time: whoever puts pieces together relies on it. */
 static void piece_look(struct network *network, struct network_sender from, struct span packet)
 {
     const uint8_t *data = packet.data;
-    if (packet.size_bytes < PACKET_HEADER_SIZE_BYTES)
+    struct wire_seal seal;
+    if (packet.size_bytes < PACKET_HEADER_SIZE_BYTES ||
+        (wire_is_sealed(packet) && wire_seal_read(packet, &seal) && seal.is_encrypted))
         return;
     uint64_t port = (uint64_t)network->ports[from.host] + from.port_offset;
     uint64_t name = digest_word(digest_word(from.host, port), le64_load(data + 24));
     name = digest_word(name, le16_load(data + 20)) | 1;
     struct seen_piece *seen = &network->seen[name / 2 % SEEN_PIECES];
-    uint32_t crc = le32_load(data + 4);
+    uint32_t crc = piece_crc(packet);
     if (seen->name == name && seen->crc != crc)
         verdict_break(network->verdict, RULE_MESSAGE_ID,
                       "host %u sends two pieces %u of message %llx, of type %u, that differ",
                       from.host, le16_load(data + 20), (unsigned long long)le64_load(data + 24),
                       data[3]);
     *seen = (struct seen_piece){.name = name, .crc = crc};
+}
+
+/* While nodes speak, an attacker may. */
+static void attack(struct network *network)
+{
+    struct attacker *attacker = &network->attacker;
+    if (!prng_chance(&attacker->prng, (uint32_t)network->draw->attack_chance))
+        return;
+    struct packet *packet = packet_take(network);
+    if (!attacker_make(attacker, network->cluster_id, network->tally, packet)) {
+        network_release(network, packet);
+        return;
+    }
+    packet->to_lane =
+        (uint16_t)(packet->to_port - NETWORK_UDP_PORT) % network->lane_counts[packet->to_host];
+    uint64_t wait_ns = prng_range(&attacker->prng, 0, 2 * network->draw->delay_ns);
+    agenda_plan(network->agenda, &(struct event){.at_ns = network->verdict->now_ns + wait_ns,
+                                                 .kind = EVENT_DELIVER,
+                                                 .what = packet,
+                                                 .who = packet->to_host});
 }
 
 void network_send(struct network *network, struct network_sender from, const struct address *to,
@@ -231,6 +271,8 @@ void network_send(struct network *network, struct network_sender from, const str
     network->tally->packets_sent++;
     if (++network->sent % TRAFFIC_INTERVAL == 0)
         traffic_look(network);
+    if (network->draw->attack_chance > 0 && from_host < NODES_MAX && to_host < NODES_MAX)
+        attack(network);
     if (network->cuts[from_host][to_host] > 0) {
         network->tally->fault_packets_cut++;
         return;
@@ -296,6 +338,23 @@ struct packet *network_take_over(struct network *network, uint32_t node, uint32_
 struct packet *network_dequeue(struct network *network, uint32_t node, uint32_t lane)
 {
     return inbox_take(&network->inboxes[node][lane]);
+}
+
+static uint32_t own_lane_of(const struct network *network, const struct packet *packet)
+{
+    return (uint16_t)(packet->to_port - NETWORK_UDP_PORT) % network->lane_counts[packet->to_host];
+}
+
+void network_note_heard(struct network *network, const struct packet *packet, uint32_t lane)
+{
+    /* What strays may still be lost on its way to its own lane: nobody would refuse it then. */
+    if (network->draw->attack_chance > 0 && lane == own_lane_of(network, packet))
+        attacker_hear(&network->attacker, packet);
+}
+
+void network_note_taken(struct network *network, const struct packet *packet)
+{
+    network->hostile_taken[packet->to_host] += packet->is_hostile;
 }
 
 void network_flush(struct network *network, uint32_t node, uint32_t lane)

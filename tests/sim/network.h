@@ -13,6 +13,7 @@
 #include "base/prng.h"
 #include "base/span.h"
 #include "tests/sim/agenda.h"
+#include "tests/sim/attacker.h"
 #include "tests/sim/draw.h"
 #include "tests/sim/tally.h"
 #include "tests/sim/verdict.h"
@@ -29,6 +30,7 @@ struct packet {
     uint16_t to_port;
     uint32_t to_lane; /* of a node: on whose queue it comes */
     uint32_t size_bytes;
+    bool is_hostile; /* sent by an attacker, and to be refused */
     uint8_t data[PACKET_SIZE_BYTES_MAX];
 };
 
@@ -75,6 +77,9 @@ struct network {
     bool is_muted[NODES_MAX]; /* dying inside a turn: nothing leaves any more */
     bool is_healed;
     struct network_double twin;
+    uint64_t cluster_id;
+    struct attacker attacker;
+    uint64_t hostile_taken[NODES_MAX]; /* by its lanes, in this start of the node */
     struct seen_piece seen[SEEN_PIECES];
 };
 
@@ -103,6 +108,10 @@ bool network_hand_over(struct network *network, struct packet *packet, uint32_t 
 /* The next one from the lane's ring, or from its queue; NULL: none. */
 struct packet *network_take_over(struct network *network, uint32_t node, uint32_t lane);
 struct packet *network_dequeue(struct network *network, uint32_t node, uint32_t lane);
+/* A lane is about to look at it. */
+void network_note_heard(struct network *network, const struct packet *packet, uint32_t lane);
+/* A lane has looked at it, and has not handed it over. */
+void network_note_taken(struct network *network, const struct packet *packet);
 void network_release(struct network *network, struct packet *packet);
 /* Forgets what waits for a lane. */
 void network_flush(struct network *network, uint32_t node, uint32_t lane);

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "dataplane/port.h"
+#include "server/peer_seals.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,13 @@ struct dp_port {
     uint8_t tx[PACKET_SIZE_BYTES_MAX];
     struct dp_counters counters;
 };
+
+/* The packet that was sealed last, its payload as it was before: who judges hears through seals. */
+struct opened_packet {
+    const uint8_t *sealed; /* where it lies; NULL: none */
+    uint8_t data[PACKET_SIZE_BYTES_MAX];
+};
+static struct opened_packet opened;
 
 static struct network *attached_network;
 static struct port_sim_watch attached_watch;
@@ -74,18 +82,22 @@ enum error dp_port_open(const struct dp_port_options *options, struct dp_port **
     return OK;
 }
 
-static void burst_release(struct dp_port *port)
+/* Of a port that is closed, the lane may not have looked at all of them. */
+static void burst_release(struct dp_port *port, bool is_looked_at)
 {
     for (uint32_t i = 0; i < port->burst_count; i++) {
-        if (port->burst[i] != NULL)
-            network_release(port->network, port->burst[i]);
+        if (port->burst[i] == NULL)
+            continue;
+        if (is_looked_at)
+            network_note_taken(port->network, port->burst[i]);
+        network_release(port->network, port->burst[i]);
     }
     port->burst_count = 0;
 }
 
 void dp_port_close(struct dp_port *port)
 {
-    burst_release(port);
+    burst_release(port, false);
     network_flush(port->network, port->node, port->lane);
     port->network->is_open[port->node][port->lane] = false;
     free(port);
@@ -100,6 +112,7 @@ static void burst_add(struct dp_port *port, struct packet *packet, struct dp_dat
                              .size_bytes = packet->size_bytes,
                              .port_offset = (uint16_t)(packet->to_port - port->udp_port),
                              .slot = (uint16_t)port->burst_count};
+    network_note_heard(port->network, packet, port->lane);
     port->burst[port->burst_count++] = packet;
 }
 
@@ -108,7 +121,7 @@ uint32_t dp_port_rx(struct dp_port *port, uint64_t now_ns, struct dp_datagram *r
 {
     (void)now_ns;
     CHECK(max <= RX_BURST_MAX);
-    burst_release(port);
+    burst_release(port, true);
     while (port->burst_count < (max + 1) / 2) {
         struct packet *packet = network_take_over(port->network, port->node, port->lane);
         if (packet == NULL)
@@ -157,6 +170,21 @@ uint8_t *dp_port_tx_reserve(struct dp_port *port, uint16_t port_offset, const st
     return port->tx;
 }
 
+enum error __real_peer_seals_close(struct peer_seals *seals, uint16_t node, uint8_t *data,
+                                   uint32_t size_bytes);
+enum error __wrap_peer_seals_close(struct peer_seals *seals, uint16_t node, uint8_t *data,
+                                   uint32_t size_bytes);
+
+enum error __wrap_peer_seals_close(struct peer_seals *seals, uint16_t node, uint8_t *data,
+                                   uint32_t size_bytes)
+{
+    opened.sealed = data;
+    memcpy(opened.data, data, size_bytes);
+    enum error error = __real_peer_seals_close(seals, node, data, size_bytes);
+    memcpy(opened.data, data, PACKET_HEADER_SIZE_BYTES);
+    return error;
+}
+
 void dp_port_tx_commit(struct dp_port *port, uint32_t size_bytes)
 {
     CHECK(port->is_reserved);
@@ -164,7 +192,9 @@ void dp_port_tx_commit(struct dp_port *port, uint32_t size_bytes)
     port->is_reserved = false;
     port->counters.tx_packets++;
     port->counters.tx_bytes += size_bytes;
-    port->watch.before_send(port->watch.context, port->node, span_of(port->tx, size_bytes));
+    const uint8_t *said = opened.sealed == port->tx ? opened.data : port->tx;
+    opened.sealed = NULL;
+    port->watch.before_send(port->watch.context, port->node, span_of(said, size_bytes));
     network_send(port->network, (struct network_sender){port->node, port->port_offset}, &port->to,
                  span_of(port->tx, size_bytes));
 }

@@ -62,6 +62,12 @@
     X(rot_running_found)                                                                           \
     X(rot_running_mended)                                                                          \
     X(scrub_passes)                                                                                \
+    X(fault_attacks_replayed)                                                                      \
+    X(fault_attacks_aside)                                                                         \
+    X(fault_attacks_forged)                                                                        \
+    X(fault_attacks_unsealed)                                                                      \
+    X(fault_attacks_handshake)                                                                     \
+    X(boots_sealing)                                                                               \
     X(fault_residuals)                                                                             \
     X(datagrams_handed_over)                                                                       \
     X(reads_for_other_lanes)                                                                       \

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct wire_keys keys = {.is_sealed = false};
-
 #define MS                1000000ull
 #define SLICE_NS          (20 * MS)
 #define CALLS_BOUND_NS    (40000 * MS)
@@ -27,6 +25,7 @@ static void on_send(void *context, uint32_t number, struct span packet)
     struct world *world = context;
     struct sim_node *node = &world->nodes[number];
     struct wire_packet wire;
+    const struct wire_keys keys = {.is_sealed = wire_is_sealed(packet)};
     if (duplicate_is(world, node))
         return;
     node_side_effect(world, number);
@@ -70,6 +69,7 @@ static void network_begin(struct world *world)
     world->network.verdict = &world->verdict;
     world->network.tally = world->tally;
     world->network.draw = &world->draw;
+    world->network.cluster_id = world->cluster_id;
     network_init(&world->network, world->seed);
     port_sim_attach(&world->network, (struct port_sim_watch){.before_send = on_send,
                                                              .after_hand_over = on_hand_over,

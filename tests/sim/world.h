@@ -68,6 +68,7 @@ struct sim_node {
     uint64_t format_since_ns; /* when that began */
     uint32_t formats_found;   /* shards whose files were of a later format at the start, as bits */
     bool is_refused_older;    /* the older program has refused its files */
+    uint64_t security_step;   /* of this start: enum security_step */
     uint32_t boots;
     uint64_t incarnation;                       /* of its latest start */
     uint64_t named_incarnation[SIM_SHARDS_MAX]; /* noted as telling its era: history_name */
@@ -295,6 +296,14 @@ void upgrade_act(struct world *world, struct sim_node *node);
 void upgrade_look(struct world *world, const struct sim_node *node, uint32_t shard);
 /* If the format was raised, all members have it. */
 bool upgrade_is_even(const struct world *world);
+
+/* ---- world_security.c ---- */
+
+/* How the node takes packets of others in this start; behind upgrade_draw. */
+void security_draw(struct world *world, struct sim_node *node);
+struct security_options security_options_of(struct world *world, const struct sim_node *node);
+/* After a turn: whether all was refused that an attacker has sent. */
+void security_look(struct world *world, const struct sim_node *node);
 
 /* ---- world_scrub.c ---- */
 

@@ -149,6 +149,7 @@ static struct replica_options replica_options_of(struct world *world, const stru
         .board = &world->nodes[node->number].board,
         .medium_stall_ns = 4 * draw->election_max_ns};
     options.raft.seed = prng_next(&world->prng);
+    options.security = security_options_of(world, node);
     options.snapshots.size_bytes = snapshots_file_bytes(engine_snapshot_bytes_max(&options.engine));
     for (uint32_t i = 0; i < options.raft.founder_count; i++)
         options.peers[i] = network_address(options.raft.founders[i] - 1u);
@@ -336,6 +337,7 @@ enum error node_open(struct world *world, struct sim_node *node, struct lane_rep
     CHECK(!node->is_running);
     peers_draw(world, node);
     upgrade_draw(world, node);
+    security_draw(world, node);
     medium_sim_set_now(world->media, world_now_ns(world));
     witness_begin(&world->witness, node_witness(world, node));
     for (uint32_t i = 0; i < node->lane_count && error == OK; i++)

@@ -190,6 +190,7 @@ void node_turn(struct world *world, struct sim_lane *lane)
     snapshot_thread_sim_hold(node->is_snapshot_held);
     enum lane_result result = lane_turn(lane->lane, node_clock_ns(world, node));
     witness_end(&world->witness);
+    security_look(world, node);
     if (result == LANE_IDLE)
         rcu_sim_sleep();
     world->tally->turns++;

@@ -1,0 +1,42 @@
+/*
+ * How nodes take one another's packets, and an attacker on their network. In half of the runs
+ * nothing is sealed. From a generator of its own, so that the rest of a seed's draws mean what they
+ * meant before.
+ */
+#include "tests/sim/draw.h"
+
+#include "base/prng.h"
+
+#include <stdbool.h>
+
+/* An attacker has a chance only against nodes that take nothing unsealed. */
+static void draw_attack(struct draw *draw, struct prng *prng)
+{
+    static const uint64_t chances[] = {5000, 30000, 100000};
+    bool is_required = draw->security_step > SECURITY_STEP_REQUIRED ||
+                       (draw->security_step == SECURITY_STEP_REQUIRED && draw->step_chance == 0);
+    if (!is_required || prng_range(prng, 0, 2) == 0)
+        return;
+    draw->attack_chance = chances[prng_range(prng, 0, 2)];
+    /* What else is refused would hide what is not: in half of these runs there is nothing else. */
+    if (prng_range(prng, 0, 1) == 0) {
+        draw->duplicate_chance = 0;
+        draw->corrupt_chance = 0;
+    }
+}
+
+void draw_security(struct draw *draw, uint64_t seed)
+{
+    struct prng prng;
+    prng_init(&prng, seed ^ 0x7365616c73u);
+    if (prng_range(&prng, 0, 1) == 0)
+        return;
+    /* An older program cannot seal. */
+    draw->security_step = draw->upgrade_weight > 0
+                              ? SECURITY_STEP_ACCEPT
+                              : prng_range(&prng, SECURITY_STEP_ACCEPT, SECURITY_STEP_COUNT - 1);
+    if (prng_range(&prng, 0, 1) == 0)
+        draw->step_chance = prng_range(&prng, 100000, 900000);
+    draw->is_encrypted = prng_range(&prng, 0, 3) == 0;
+    draw_attack(draw, &prng);
+}
