@@ -213,6 +213,10 @@ static void snapshot_look(struct overseer *overseer, uint32_t node, struct repli
     /* A crash may have left the older one half overwritten. */
     struct snapshot_indexes found = snapshots_find(overseer, node);
     uint64_t held = is_start ? found.newest : found.older;
+    /* Both were whole when the newest was, though the next one may be written over one already. */
+    if (found.newest > watched->snapshot_newest && watched->snapshot_newest > held)
+        held = watched->snapshot_newest;
+    watched->snapshot_newest = found.newest;
     if (!watched->is_damaged && begin - 1 > held && begin - 1 != found.newest)
         verdict_break(overseer->verdict, RULE_DURABILITY,
                       "node %u put records up to %llu away; its snapshots end at %llu and %llu",
