@@ -202,8 +202,12 @@ static void snapshot_look(struct overseer *overseer, uint32_t node, struct repli
     struct watched_node *watched = &overseer->nodes[node];
     uint64_t begin = begin_of(replica);
     bool is_start = watched->begin == 0;
-    if (begin == watched->begin)
+    const struct replica_counters *counters = replica_counters(replica);
+    uint64_t snapshots = counters->snapshots_taken + counters->snapshots_installed;
+    if (begin == watched->begin && snapshots == watched->snapshots)
         return;
+    watched->snapshots = snapshots;
+    bool is_dropped = begin != watched->begin;
     watched->begin = begin;
     if (begin > 1 && begin - 1 > overseer_ledger(overseer, node)->commit_highest)
         verdict_break(overseer->verdict, RULE_DURABILITY,
@@ -217,7 +221,7 @@ static void snapshot_look(struct overseer *overseer, uint32_t node, struct repli
     if (found.newest > watched->snapshot_newest && watched->snapshot_newest > held)
         held = watched->snapshot_newest;
     watched->snapshot_newest = found.newest;
-    if (!watched->is_damaged && begin - 1 > held && begin - 1 != found.newest)
+    if (!watched->is_damaged && is_dropped && begin - 1 > held && begin - 1 != found.newest)
         verdict_break(overseer->verdict, RULE_DURABILITY,
                       "node %u put records up to %llu away; its snapshots end at %llu and %llu",
                       node + 1, (unsigned long long)begin - 1, (unsigned long long)found.older,

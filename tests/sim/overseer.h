@@ -26,7 +26,8 @@ struct watched_node {
     char snapshot_path[48]; /* .0 and .1 behind it */
     char identity_path[48];
     uint64_t begin;           /* the first record of its log; 0: not looked at yet */
-    uint64_t snapshot_newest; /* record, when `begin` was looked at last */
+    uint64_t snapshots;       /* that this start has taken or installed */
+    uint64_t snapshot_newest; /* record, when either was looked at last */
     struct seen_record *seen; /* by index */
     uint64_t seen_capacity;
     uint64_t seen_last;
