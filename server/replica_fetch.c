@@ -3,8 +3,6 @@
 #include "server/replica_internal.h"
 #include "wire/wire_snapshot.h"
 
-/* Silence after which blocks are asked for again. */
-#define ASK_AGAIN_NS UINT64_C(20000000)
 /* When to look again whether the files have room. */
 #define ROOM_AGAIN_NS UINT64_C(1000000)
 /* Silence after which another snapshot is fetched instead, if there is an offer. */
@@ -98,7 +96,7 @@ static void ask_blocks(struct replica *replica)
     if (count > room)
         count = room;
     if (count == 0) { /* the files' thread is behind */
-        snapshot->next_ask_ns = now_ns + ROOM_AGAIN_NS;
+        fetch_pace_wait(&snapshot->pace, now_ns + ROOM_AGAIN_NS);
         return;
     }
     struct wire_snapshot_message message =
@@ -106,18 +104,9 @@ static void ask_blocks(struct replica *replica)
     message.ask.first_block = first;
     message.ask.block_count = count;
     send_message(replica, snapshot->from, &message);
-    snapshot->asked_count = count;
-    snapshot->asked_ns = now_ns;
-    snapshot->next_ask_ns =
-        now_ns + count * SNAPSHOT_BLOCK_BYTES * NS_PER_S / replica->options.snapshot_rate;
-}
-
-/* When blocks are to be asked for: not before the rate allows, and not while some are on their way,
- * unless they do not come. */
-static uint64_t ask_due_ns(const struct replica_snapshot *snapshot)
-{
-    uint64_t again_ns = snapshot->asked_count > 0 ? snapshot->asked_ns + ASK_AGAIN_NS : 0;
-    return again_ns > snapshot->next_ask_ns ? again_ns : snapshot->next_ask_ns;
+    fetch_pace_ask(&snapshot->pace, count, now_ns,
+                   now_ns +
+                       count * SNAPSHOT_BLOCK_BYTES * NS_PER_S / replica->options.snapshot_rate);
 }
 
 void replica_fetch_step(struct replica *replica)
@@ -129,7 +118,7 @@ void replica_fetch_step(struct replica *replica)
     } else if (!is_missing_any(snapshot)) {
         if (snapshots_install_end(snapshot->files) == OK)
             snapshot->phase = REPLICA_SNAPSHOT_COPIED;
-    } else if (replica->shared->now_ns >= ask_due_ns(snapshot)) {
+    } else if (replica->shared->now_ns >= fetch_pace_due_ns(&snapshot->pace)) {
         ask_blocks(replica);
     }
 }
@@ -139,7 +128,7 @@ uint64_t replica_snapshot_deadline_ns(const struct replica *replica)
     const struct replica_snapshot *snapshot = &replica->snapshot;
     if (snapshot->phase != REPLICA_SNAPSHOT_FETCHING)
         return UINT64_MAX;
-    return ask_due_ns(snapshot);
+    return fetch_pace_due_ns(&snapshot->pace);
 }
 
 /* What is under way makes way for the offer: its own snapshot, or a copy that does not come. */
@@ -202,9 +191,7 @@ static void receive_offer(struct replica *replica, uint16_t sender,
     snapshot->wanted = wanted;
     snapshot->is_polled = true;
     snapshot->from = sender;
-    snapshot->asked_count = 0;
-    snapshot->asked_ns = replica->shared->now_ns;
-    snapshot->next_ask_ns = 0;
+    fetch_pace_begin(&snapshot->pace, replica->options.shard);
     snapshot->block_ns = replica->shared->now_ns;
     snapshot->phase = REPLICA_SNAPSHOT_FETCHING;
 }
@@ -220,8 +207,7 @@ static void receive_block(struct replica *replica, const struct wire_snapshot_me
         return;
     replica->counters.snapshot_blocks_rx++;
     snapshot->block_ns = replica->shared->now_ns;
-    if (snapshot->asked_count > 0)
-        snapshot->asked_count--;
+    fetch_pace_block(&snapshot->pace, replica->shared->now_ns);
 }
 
 void replica_snapshot_receive(struct replica *replica, uint16_t sender, struct span body)

@@ -19,6 +19,7 @@
 
 #include "base/address.h"
 #include "server/backup_allowance.h"
+#include "server/fetch_pace.h"
 #include "pmem/snapshots.h"
 #include "raft/configuration.h"
 
@@ -47,13 +48,11 @@ struct replica_snapshot {
     uint64_t failed_ns;          /* when the last one was given up; 0: none was */
     struct snapshot_info wanted; /* being fetched, or loaded */
     uint16_t from;               /* node id */
-    uint32_t asked_count;        /* blocks asked for and not here */
-    uint64_t asked_ns;
-    uint64_t next_ask_ns; /* paced */
-    uint64_t block_ns;    /* when the last block came */
-    uint64_t offered_ns;  /* when one that this node needs was offered last; 0: never */
-    uint32_t next_block;  /* to be loaded */
-    uint8_t *block;       /* SNAPSHOT_BLOCK_BYTES */
+    struct fetch_pace pace;
+    uint64_t block_ns;   /* when the last block came */
+    uint64_t offered_ns; /* when one that this node needs was offered last; 0: never */
+    uint32_t next_block; /* to be loaded */
+    uint8_t *block;      /* SNAPSHOT_BLOCK_BYTES */
 };
 
 /* replica_backup.c: what clients have asked for. */
