@@ -4,10 +4,11 @@
 /* A learner that lacks no more records than this is as good as the voters. */
 #define BEHIND_RECORDS_MAX 1024
 
-bool members_is_caught_up(const struct raft_peer_progress *progress, uint64_t last_index)
+bool members_is_caught_up(const struct raft_peer_progress *progress, uint64_t last_index,
+                          uint64_t configuration_index)
 {
-    return progress->match_index > 0 && !progress->is_suspect &&
-           progress->match_index + BEHIND_RECORDS_MAX >= last_index;
+    return progress->match_index > 0 && progress->match_index >= configuration_index &&
+           !progress->is_suspect && progress->match_index + BEHIND_RECORDS_MAX >= last_index;
 }
 
 /* The slot of another storage of the newcomer's node that is a member in this way. */

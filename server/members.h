@@ -22,10 +22,13 @@ struct members_newcomer {
 };
 
 /*
- * Whether a learner may become a voter: it has acknowledged the log, or nearly all of it, and its
- * vote is as good as another's. A voter that is not settled elects nobody beside one that is lost.
+ * Whether a learner may become a voter: it has acknowledged the log, or nearly all of it, with the
+ * configuration in force, which names it and is record `configuration_index`; and its vote is as
+ * good as another's. A voter that is not settled elects nobody beside one that is lost. Without a
+ * configuration that names it, a voter would not know of which era it is when it starts again.
  */
-bool members_is_caught_up(const struct raft_peer_progress *progress, uint64_t last_index);
+bool members_is_caught_up(const struct raft_peer_progress *progress, uint64_t last_index,
+                          uint64_t configuration_index);
 
 /*
  * The configuration to propose next; false: there is nothing to do, or not now. Never one that is

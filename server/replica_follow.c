@@ -66,7 +66,8 @@ void replica_know(const struct replica *replica, const struct wanted *wanted,
         if (!raft_storage_progress(replica->raft, birth, &progress))
             continue;
         known.heard |= is_heard(replica, &progress) ? bit : 0;
-        known.caught_up |= members_is_caught_up(&progress, replica->status.last_index) ? bit : 0;
+        bool is_caught_up = members_is_caught_up(&progress, replica->status.last_index, index);
+        known.caught_up |= is_caught_up ? bit : 0;
     }
     for (uint32_t i = 0; i < wanted->count; i++) {
         const struct replica_newcomer *newcomer = replica_newcomer_of(replica, wanted->nodes[i].id);

@@ -67,9 +67,11 @@ static bool is_ordered(const struct replica *replica, uint16_t id)
 
 static bool is_caught_up(const struct replica *replica, uint64_t birth)
 {
+    uint64_t index;
     struct raft_peer_progress progress;
+    (void)raft_configuration_of(replica->raft, &index);
     return raft_storage_progress(replica->raft, birth, &progress) &&
-           members_is_caught_up(&progress, replica->status.last_index);
+           members_is_caught_up(&progress, replica->status.last_index, index);
 }
 
 bool replica_has_configuration_room(const struct replica *replica)

@@ -141,12 +141,23 @@ static void test_members_let_only_a_settled_learner_count(void **state)
 {
     (void)state;
     struct raft_peer_progress progress = {.match_index = 500};
-    assert_true(members_is_caught_up(&progress, 600));
-    assert_false(members_is_caught_up(&progress, 500 + 1025));
+    assert_true(members_is_caught_up(&progress, 600, 1));
+    assert_false(members_is_caught_up(&progress, 500 + 1025, 1));
     progress.is_suspect = true; /* its vote would elect nobody, if a voter was lost now */
-    assert_false(members_is_caught_up(&progress, 500));
+    assert_false(members_is_caught_up(&progress, 500, 1));
     progress = (struct raft_peer_progress){0}; /* never heard, and the log is short */
-    assert_false(members_is_caught_up(&progress, 10));
+    assert_false(members_is_caught_up(&progress, 10, 0));
+}
+
+/* A voter that did not have the record which names it would start as a storage of an earlier
+ * configuration, or of none. */
+static void test_members_let_a_learner_count_that_holds_the_configuration(void **state)
+{
+    (void)state;
+    struct raft_peer_progress progress = {.match_index = 73};
+    assert_false(members_is_caught_up(&progress, 105, 100)); /* it lacks few records */
+    assert_false(members_is_caught_up(&progress, 105, 74));
+    assert_true(members_is_caught_up(&progress, 105, 73));
 }
 
 static void test_members_take_what_an_operator_orders(void **state)
@@ -200,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_members_drop_a_learner_that_was_lost_too),
         cmocka_unit_test(test_members_take_a_storage_that_names_the_lost_learner),
         cmocka_unit_test(test_members_let_only_a_settled_learner_count),
+        cmocka_unit_test(test_members_let_a_learner_count_that_holds_the_configuration),
         cmocka_unit_test(test_members_take_what_an_operator_orders),
         cmocka_unit_test(test_members_go_on_with_a_learner_without_the_order),
         cmocka_unit_test(test_members_drop_a_lost_learner_by_order),
