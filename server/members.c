@@ -37,12 +37,13 @@ static bool is_replaced(const struct members_newcomer *newcomer,
 }
 
 /* A learner of the node that is not its storage any more was lost before it became a voter, and
- * makes way. The newcomer has another slot: its progress would be taken for the lost one's. */
+ * makes way, unless it is heard: then the newcomer's word was late. The newcomer has another slot: its progress would be taken for the lost one's. */
 static bool add_learner(const struct members_newcomer *newcomer, uint32_t old_slot,
                         struct raft_configuration *next)
 {
     uint32_t lost_slot = other_slot(next, newcomer, RAFT_LEARNER);
-    if (!is_replaced(newcomer, next, old_slot, lost_slot))
+    if (!is_replaced(newcomer, next, old_slot, lost_slot) ||
+        (lost_slot != RAFT_SLOT_NONE && !newcomer->is_learner_silent))
         return false;
     struct raft_member learner = next->members[old_slot]; /* at the same address */
     learner.storage = newcomer->storage;

@@ -18,7 +18,8 @@ struct members_newcomer {
     uint64_t replaced; /* a birth that it says it takes the place of; 0: none */
     bool is_ordered;   /* an operator says that it takes the place of its node's storage */
     bool is_silent;    /* the storage of its node that is a member has not been heard of lately */
-    bool is_caught_up; /* as a learner it has the log, or nearly */
+    bool is_learner_silent; /* nor has another learner of its node */
+    bool is_caught_up;      /* as a learner it has the log, or nearly */
 };
 
 /*

@@ -66,6 +66,7 @@ void replica_know(const struct replica *replica, const struct wanted *wanted,
         if (!raft_storage_progress(replica->raft, birth, &progress))
             continue;
         known.heard |= is_heard(replica, &progress) ? bit : 0;
+        known.silent |= replica_is_silent(replica, birth) ? bit : 0;
         bool is_caught_up = members_is_caught_up(&progress, replica->status.last_index, index);
         known.caught_up |= is_caught_up ? bit : 0;
     }

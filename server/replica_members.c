@@ -56,6 +56,18 @@ static bool is_reached_silent(const struct replica *replica, uint16_t id)
            replica_is_silent(replica, progress.storage.birth);
 }
 
+static bool is_learner_silent(const struct replica *replica, uint16_t id)
+{
+    uint64_t index;
+    const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
+    for (uint32_t slot = 0; slot < now->slot_count; slot++) {
+        const struct raft_member *member = &now->members[slot];
+        if (member->storage.id == id && member->membership == RAFT_LEARNER)
+            return replica_is_silent(replica, member->storage.birth);
+    }
+    return true;
+}
+
 static bool is_ordered(const struct replica *replica, uint16_t id)
 {
     const struct replica_order *order = &replica->order;
@@ -116,6 +128,7 @@ void replica_receive_storage(struct replica *replica, uint16_t sender, struct sp
                                         .replaced = message.replaced,
                                         .is_ordered = is_ordered(replica, sender),
                                         .is_silent = is_reached_silent(replica, sender),
+                                        .is_learner_silent = is_learner_silent(replica, sender),
                                         .is_caught_up = is_caught_up(replica, message.birth)};
     struct raft_configuration next;
     if (!members_next(raft_configuration_of(replica->raft, &index), &newcomer, &next))

@@ -228,7 +228,7 @@ static bool is_newcomer(const struct raft_configuration *now, const struct wante
         return true;
     uint32_t slot = raft_configuration_slot(now, member->storage.birth);
     *ret_lost = slot;
-    return member->membership == RAFT_LEARNER && (known->heard >> slot & 1) == 0;
+    return member->membership == RAFT_LEARNER && (known->silent >> slot & 1) != 0;
 }
 
 /* A freed slot is not taken again in the same step: the progress of who had it would be taken for

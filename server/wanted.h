@@ -75,6 +75,7 @@ MUST_USE enum error wanted_edit(struct wanted *wanted, const struct wanted_chang
 struct wanted_known {
     uint64_t self;         /* the leader's birth */
     uint32_t heard;        /* lately; the leader itself, too */
+    uint32_t silent;       /* for long, and the leader has led as long */
     uint32_t caught_up;    /* learners that may become voters */
     uint32_t drained;      /* they leave, and their nodes have no relaxed write alone */
     uint32_t formats_told; /* their nodes have said lately that they know wanted->format */

@@ -27,6 +27,7 @@ static struct members_newcomer newcomer_of(bool is_caught_up)
     return (struct members_newcomer){.storage = {.birth = FRESH, .id = 3},
                                      .replaced = LOST,
                                      .is_silent = true,
+                                     .is_learner_silent = true,
                                      .is_caught_up = is_caught_up};
 }
 
@@ -119,6 +120,21 @@ static void test_members_drop_a_learner_that_was_lost_too(void **state)
     assert_true(raft_configuration_may_follow(&now, &next));
 }
 
+/* A storage that was lost before the learner came has said so, and its word was late. */
+static void test_members_keep_a_learner_that_is_heard(void **state)
+{
+    (void)state;
+    struct raft_configuration now = with_learner();
+    struct raft_configuration next;
+    struct members_newcomer newcomer = newcomer_of(true);
+    newcomer.storage.birth = 203;
+    newcomer.is_learner_silent = false;
+    assert_false(members_next(&now, &newcomer, &next));
+    newcomer.storage.birth = FRESH; /* the learner's own word counts as ever */
+    assert_true(members_next(&now, &newcomer, &next));
+    assert_int_equal(member_of(&next, FRESH)->membership, RAFT_INCOMING);
+}
+
 /* The node knows of the learner only, as its identity was lost before; or it was asked of the
  * learner first, and tells nobody more for a while. */
 static void test_members_take_a_storage_that_names_the_lost_learner(void **state)
@@ -209,6 +225,7 @@ int main(void)
         cmocka_unit_test(test_members_take_no_storage_that_names_no_member),
         cmocka_unit_test(test_members_keep_a_storage_that_is_still_heard),
         cmocka_unit_test(test_members_drop_a_learner_that_was_lost_too),
+        cmocka_unit_test(test_members_keep_a_learner_that_is_heard),
         cmocka_unit_test(test_members_take_a_storage_that_names_the_lost_learner),
         cmocka_unit_test(test_members_let_only_a_settled_learner_count),
         cmocka_unit_test(test_members_let_a_learner_count_that_holds_the_configuration),

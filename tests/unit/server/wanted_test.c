@@ -378,9 +378,24 @@ static void test_wanted_lost_learner_makes_way_for_its_successor(void **state)
     known.births[3] = 104;
     assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_CATCH_UP); /* it is heard */
     known.heard = 7;
+    known.silent = 8;
     propose(&now, &wanted, &known);
     assert_int_equal(raft_configuration_slot(&now, 4), RAFT_SLOT_NONE);
     assert_int_equal(member_of(&now, 104)->membership, RAFT_LEARNER);
+}
+
+/* A new leader has not heard the learner yet, and gets a late word of the storage before it. */
+static void test_wanted_learner_that_was_not_heard_yet_is_not_lost(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct wanted wanted = edited(&now, WANTED_ADD, 4);
+    struct wanted_known known = known_new(&wanted);
+    propose(&now, &wanted, &known);
+    known.births[3] = 104;
+    known.heard = 7;
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_CATCH_UP);
 }
 
 static void test_wanted_address_is_changed_in_one_step(void **state)
@@ -562,6 +577,7 @@ int main(void)
         cmocka_unit_test(test_wanted_voter_that_is_to_be_a_learner_goes_first),
         cmocka_unit_test(test_wanted_learner_of_a_replacement_is_left_alone),
         cmocka_unit_test(test_wanted_lost_learner_makes_way_for_its_successor),
+        cmocka_unit_test(test_wanted_learner_that_was_not_heard_yet_is_not_lost),
         cmocka_unit_test(test_wanted_address_is_changed_in_one_step),
         cmocka_unit_test(test_wanted_edit_is_safe_to_repeat),
         cmocka_unit_test(test_wanted_change_of_an_older_number_is_over),
