@@ -33,6 +33,12 @@ struct cluster_identity cluster_membership_told(const struct cluster_membership 
     return membership->is_named ? membership->configuration : (struct cluster_identity){0};
 }
 
+bool cluster_is_era_told(const struct cluster_membership *membership, uint64_t ours,
+                         uint64_t theirs)
+{
+    return ours != 0 && theirs == ours && cluster_membership_told(membership).era > 0;
+}
+
 uint32_t cluster_membership_era(const struct cluster_membership *membership)
 {
     const struct cluster_identity *own = &membership->configuration;

@@ -50,6 +50,13 @@ void cluster_membership_follow(struct cluster_membership *membership,
                                struct cluster_identity configuration, bool is_named);
 /* As which the storage speaks to others. */
 struct cluster_identity cluster_membership_told(const struct cluster_membership *membership);
+/*
+ * Whether a storage that asks where this node is, and is no member here, is told the era: it may be
+ * of one that is over, and at an address from which nothing else of it is heard. Before a rescue
+ * there is none that is over. Numbers as in the configuration.
+ */
+bool cluster_is_era_told(const struct cluster_membership *membership, uint64_t ours,
+                         uint64_t theirs);
 /* The latest era that it knows of. */
 uint32_t cluster_membership_era(const struct cluster_membership *membership);
 /* Somebody speaks to it. */

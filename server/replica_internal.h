@@ -284,6 +284,8 @@ bool replica_is_silent(const struct replica *replica, uint64_t birth);
 void replica_open_starts(struct replica *replica);
 /* Tells the peers of this start, while that is due. */
 void replica_tell_start(struct replica *replica);
+/* After a rescue: tells the node, which is at `to`, of which era this storage is. */
+void replica_tell_era(struct replica *replica, uint16_t node, const struct address *to);
 /* Whether what a storage says in this start counts; else its node is asked, or the start noted. */
 bool replica_is_start_known(struct replica *replica, const struct raft_storage *from,
                             uint64_t start);

@@ -31,11 +31,9 @@ void replica_open_starts(struct replica *replica)
     }
 }
 
-static void send_start(struct replica *replica, uint16_t to, struct wire_start_message message)
+static void send_start_to(struct replica *replica, uint16_t node, const struct address *to,
+                          struct wire_start_message message)
 {
-    const struct address *address = replica_peer_address(replica, to);
-    if (address == NULL)
-        return;
     message.fingerprint = replica->fingerprint;
     const struct cluster_identity told = cluster_membership_told(&replica->cluster);
     message.cluster = told.cluster;
@@ -45,7 +43,14 @@ static void send_start(struct replica *replica, uint16_t to, struct wire_start_m
     struct wire_writer writer = {.data = replica->shared->message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     wire_start_encode(&writer, &message);
-    replica_send_node(replica, to, address, WIRE_START, span_of(writer.data, writer.size_bytes));
+    replica_send_node(replica, node, to, WIRE_START, span_of(writer.data, writer.size_bytes));
+}
+
+static void send_start(struct replica *replica, uint16_t to, struct wire_start_message message)
+{
+    const struct address *address = replica_peer_address(replica, to);
+    if (address != NULL)
+        send_start_to(replica, to, address, message);
 }
 
 void replica_tell_start(struct replica *replica)
@@ -132,6 +137,12 @@ bool replica_is_of_cluster(struct replica *replica, uint16_t sender, struct clus
         send_start(replica, sender, (struct wire_start_message){.kind = WIRE_START_TOLD});
     }
     return false;
+}
+
+void replica_tell_era(struct replica *replica, uint16_t node, const struct address *to)
+{
+    if (!replica_is_out(replica))
+        send_start_to(replica, node, to, (struct wire_start_message){.kind = WIRE_START_TOLD});
 }
 
 /* ---- out of the shard ---- */

@@ -11,8 +11,7 @@
 
 /* Lines of a log that were handed out may be lost, and so may limits; an index of the era before is
  * one that the new log may not reach; nobody knows of starts that only lost nodes have heard; and
- * who runs the rescue has the newest program. A node whose [peers] lacks those who were lost does
- * not hear them when they come back. */
+ * who runs the rescue has the newest program. */
 static void take_back(struct draw *draw)
 {
     draw->takers = 0;
@@ -21,7 +20,6 @@ static void take_back(struct draw *draw)
     draw->set_back_weight = 0;
     draw->duplicate_weight = 0;
     draw->upgrade_weight = 0;
-    draw->short_peers_chance = 0;
 }
 
 void draw_life(struct draw *draw, uint64_t seed)

@@ -496,6 +496,9 @@ static void phase_liveness(struct world *world)
     world->is_residual = false;
     world->client_world.is_residual = false;
     boot_missing(world);
+    /* Then no leader of the era before takes the operator's word. */
+    if (!world_await(world, disaster_is_heard_of, CONVERGE_BOUND_NS))
+        break_unless_excused(world, RULE_LIVENESS_CONVERGENCE, "nodes go on in the era before");
     add_spares(world);
     if (!world_await(world, is_converged, CONVERGE_BOUND_NS))
         break_unless_excused(world, RULE_LIVENESS_CONVERGENCE, "nodes do not converge");

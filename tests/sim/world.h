@@ -331,6 +331,8 @@ void disaster_start_look(struct world *world, struct sim_node *node, uint32_t sh
 void disaster_follow(struct world *world, struct sim_node *node, uint32_t shard);
 /* No node that has to be there is there. */
 bool disaster_is_stuck(const struct world *world);
+/* After a rescue: no storage goes on in the era before. */
+bool disaster_is_heard_of(struct world *world);
 
 /* ---- world_faults.c ---- */
 

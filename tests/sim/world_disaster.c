@@ -474,6 +474,28 @@ void disaster_start_look(struct world *world, struct sim_node *node, uint32_t sh
         note_era(world, node, shard, 1);
 }
 
+static bool is_of_the_past(const struct world *world, const struct sim_node *node, uint32_t shard)
+{
+    uint64_t index;
+    const struct replica *replica = node_replica(node, shard);
+    const struct raft_configuration *now = raft_configuration_of(replica_raft(replica), &index);
+    return now->era < world->client_world.new_era &&
+           raft_configuration_slot(now, world->overseers[shard].nodes[node->number].birth) !=
+               RAFT_SLOT_NONE;
+}
+
+bool disaster_is_heard_of(struct world *world)
+{
+    for (uint32_t i = 0; i < world->draw.nodes * world->draw.shards; i++) {
+        const struct sim_node *node = &world->nodes[i / world->draw.shards];
+        uint32_t shard = i % (uint32_t)world->draw.shards;
+        bool is_past = node->is_running ? is_of_the_past(world, node, shard) : !node->is_gone;
+        if (world->disaster.is_rescued && is_past)
+            return false;
+    }
+    return true;
+}
+
 bool disaster_is_stuck(const struct world *world)
 {
     for (uint32_t i = 0; i < world->draw.nodes; i++) {

@@ -114,6 +114,23 @@ static void test_a_member_of_an_era_that_is_over_stays_out(void **state)
                      CLUSTER_LATER_ERA);
 }
 
+/* Not by one of no era yet, nor before a rescue, nor to whom this cluster is not known. */
+static void test_the_era_is_told_to_storages_of_the_same_cluster(void **state)
+{
+    (void)state;
+    struct cluster_membership ours = {0};
+    assert_false(cluster_is_era_told(&ours, 0, 0));
+    cluster_membership_follow(&ours, (struct cluster_identity){7, 0}, true);
+    assert_false(cluster_is_era_told(&ours, 7, 7));
+    cluster_membership_follow(&ours, (struct cluster_identity){7, 1}, true);
+    assert_true(cluster_is_era_told(&ours, 7, 7));
+    assert_false(cluster_is_era_told(&ours, 7, 8));
+    assert_false(cluster_is_era_told(&ours, 7, 0));
+    struct cluster_membership behind = {0};
+    cluster_membership_follow(&behind, (struct cluster_identity){7, 1}, false);
+    assert_false(cluster_is_era_told(&behind, 7, 7));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +141,7 @@ int main(void)
         cmocka_unit_test(test_a_storage_that_the_era_before_had_named_is_of_the_era_of_its_leader),
         cmocka_unit_test(test_a_storage_that_was_behind_is_of_a_later_era_than_its_log),
         cmocka_unit_test(test_a_member_of_an_era_that_is_over_stays_out),
+        cmocka_unit_test(test_the_era_is_told_to_storages_of_the_same_cluster),
         cmocka_unit_test(test_a_node_that_is_behind_hears_of_the_newest_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
