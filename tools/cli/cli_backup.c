@@ -271,9 +271,7 @@ static int copy_all(struct backup_copy *copy)
 
 static void tell_whole(const struct backup_copy *copy, const char *path)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    double seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)copy->begun_ns / 1e9;
+    double seconds = (double)(backup_clock_ns() - copy->begun_ns) / 1e9;
     fprintf(stderr,
             "pollux: backup: %s: whole: %u shards, %" PRIu64 " keys, %" PRIu64
             " bytes, in %.1f s\n",
@@ -318,12 +316,10 @@ int cli_backup(struct plx_client *client, const struct cli_arguments *arguments)
     struct backup_copy *copy = calloc(1, sizeof(*copy));
     if (copy == NULL)
         return plx_outcome_exit_code(PLX_E_NO_MEMORY);
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
     copy->client = client;
     copy->arguments = arguments;
     copy->rate_bytes = arguments->rate_bytes != 0 ? arguments->rate_bytes : RATE_BYTES;
-    copy->begun_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    copy->begun_ns = backup_clock_ns();
     cli_cancel_on_interrupt(client);
     int code = backup_to(copy, first);
     free(copy);

@@ -9,7 +9,6 @@
 #include "tools/cli/cli_backup_copy.h"
 
 #include "client/include/pollux.h"
-#include "tools/cli/cli_commands.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,7 +20,7 @@
 
 int backup_write_failed(const struct backup_copy *copy)
 {
-    fprintf(stderr, "pollux: backup: %s: %s\n", copy->arguments->operands[0], strerror(errno));
+    backup_tell("%s: %s\n", copy->arguments->operands[0], strerror(errno));
     return plx_outcome_exit_code(PLX_E_IO);
 }
 
@@ -31,8 +30,7 @@ static bool put(struct backup_copy *copy, const struct backup_frame *frame)
     struct backup_totals before = copy->writer.totals;
     enum error error = backup_judge_frame(&copy->judge, frame, &before);
     if (error != OK) {
-        fprintf(stderr, "pollux: backup: shard %u: what came is not a state: %s\n", frame->shard,
-                error_text(error));
+        backup_tell("shard %u: what came is not a state: %s\n", frame->shard, error_text(error));
         return false;
     }
     if (backup_write_frame(&copy->writer, frame) == OK)
@@ -50,13 +48,13 @@ static bool put_notes(struct backup_copy *copy, uint16_t shard)
         const struct backup_node *told = &copy->notes[i];
         uint8_t body[BACKUP_BODY_BYTES_MAX];
         if (told->node == 0 || told->pending > 0)
-            fprintf(stderr,
-                    told->node != 0
-                        ? "pollux: backup: shard %u: %s: %" PRIu64
-                          " relaxed writes are pending there; those decided later are left out\n"
-                        : "pollux: backup: shard %u: %s does not answer: relaxed writes that are "
-                          "pending there are left out\n",
-                    shard, told->endpoint, told->pending);
+            backup_tell(
+                told->node != 0
+                    ? "shard %u: %s: %" PRIu64
+                      " relaxed writes are pending there; those decided later are left out\n"
+                    : "shard %u: %s does not answer: relaxed writes that are "
+                      "pending there are left out\n",
+                shard, told->endpoint, told->pending);
         struct backup_frame frame = {.kind = BACKUP_NODE, .shard = shard};
         frame.body = span_of(body, backup_node_encode(told, body));
         if (!put(copy, &frame))
@@ -80,15 +78,13 @@ static enum plx_outcome fetch(struct backup_copy *copy, uint16_t shard,
     for (uint32_t step = 0;; step++) { /* until the time is over */
         enum plx_outcome outcome =
             plx_backup_block(copy->client, &from, snapshot, number, copy->block);
-        if (outcome != PLX_E_UNREACHABLE || backup_clock_ns() >= until_ns || cli_is_interrupted() ||
-            !backup_is_there(copy, copy->endpoint, shard))
+        if (outcome != PLX_E_UNREACHABLE || backup_clock_ns() >= until_ns ||
+            backup_is_interrupted() || !backup_is_there(copy, copy->endpoint, shard))
             return outcome;
         from.timeout_ns *= 2; /* what has come of the block is asked for again, all of it */
         if (backup_is_time_to_tell(step))
-            fprintf(stderr,
-                    "pollux: backup: shard %u: %s answers, and gives block %" PRIu32
-                    " slowly: waits for it\n",
-                    shard, plx_endpoint_name(copy->client, copy->endpoint), number);
+            backup_tell("shard %u: %s answers, and gives block %" PRIu32 " slowly: waits for it\n",
+                        shard, plx_endpoint_name(copy->client, copy->endpoint), number);
     }
 }
 
@@ -110,11 +106,11 @@ static void tell_giver(struct backup_copy *copy, uint16_t shard,
         return;
     copy->is_giver_told = true;
     copy->giver = copy->endpoint;
-    fprintf(stderr,
-            "pollux: backup: shard %u: copies from %s: the state as of record %" PRIu64 ", %" PRIu32
-            " of %" PRIu32 " blocks are here\n",
-            shard, plx_endpoint_name(copy->client, copy->endpoint), snapshot->index,
-            copy->judge.current == shard ? copy->judge.blocks[shard] : 0, snapshot->block_count);
+    backup_tell("shard %u: copies from %s: the state as of record %" PRIu64 ", %" PRIu32
+                " of %" PRIu32 " blocks are here\n",
+                shard, plx_endpoint_name(copy->client, copy->endpoint), snapshot->index,
+                copy->judge.current == shard ? copy->judge.blocks[shard] : 0,
+                snapshot->block_count);
 }
 
 /* Begins the shard with its first block. PLX_E_IO: it was told. */
@@ -129,8 +125,8 @@ static enum plx_outcome begin(struct backup_copy *copy, uint16_t shard,
         return outcome;
     enum error error = backup_stream_peek(span_of(copy->block, size), &head);
     if (error != OK) {
-        fprintf(stderr, "pollux: backup: shard %u: the state of node %u %s\n", shard,
-                snapshot->node, error_text(error));
+        backup_tell("shard %u: the state of node %u %s\n", shard, snapshot->node,
+                    error_text(error));
         return PLX_E_IO;
     }
     struct backup_shard described = {.id = snapshot->id,
@@ -204,7 +200,7 @@ static enum plx_outcome resume(struct backup_copy *copy, uint16_t shard)
 {
     size_t count = plx_endpoint_count(copy->client);
     bool is_giver_there = true;
-    for (size_t i = 0; i < count && !cli_is_interrupted(); i++) {
+    for (size_t i = 0; i < count && !backup_is_interrupted(); i++) {
         size_t endpoint = (copy->giver + i) % count;
         if (!backup_is_there(copy, endpoint, shard)) {
             is_giver_there &= !copy->is_giver_told || endpoint != copy->giver;
@@ -223,11 +219,10 @@ static enum plx_outcome resume(struct backup_copy *copy, uint16_t shard)
 static enum plx_outcome resume_elsewhere(struct backup_copy *copy, uint16_t shard)
 {
     enum plx_outcome outcome;
-    fprintf(stderr,
-            "pollux: backup: shard %u: %s does not answer any more, after %" PRIu32 " of %" PRIu32
-            " blocks: looks for another node that has the same snapshot\n",
-            shard, plx_endpoint_name(copy->client, copy->giver), copy->judge.blocks[shard],
-            copy->judge.shards[shard].block_count);
+    backup_tell("shard %u: %s does not answer any more, after %" PRIu32 " of %" PRIu32
+                " blocks: looks for another node that has the same snapshot\n",
+                shard, plx_endpoint_name(copy->client, copy->giver), copy->judge.blocks[shard],
+                copy->judge.shards[shard].block_count);
     do { /* rounds of all nodes, until the time is over */
         outcome = resume(copy, shard);
         if (outcome != PLX_E_UNREACHABLE)
@@ -235,7 +230,7 @@ static enum plx_outcome resume_elsewhere(struct backup_copy *copy, uint16_t shar
         (void)plx_poll(copy->client, PAUSE_NS);
     } while (backup_clock_ns() - copy->progress_ns < backup_patience_ns(copy) &&
              backup_clock_ns() - copy->progress_ns < copy->progress_ns - copy->shard_ns &&
-             !cli_is_interrupted());
+             !backup_is_interrupted());
     return outcome;
 }
 
@@ -252,27 +247,26 @@ static enum plx_outcome attempt(struct backup_copy *copy, uint16_t shard)
 
 static void tell_again(uint16_t shard, enum plx_outcome outcome)
 {
-    fprintf(stderr, "pollux: backup: shard %u: %s: begins the shard anew\n", shard,
-            outcome == PLX_NOT_FOUND ? "its snapshot was overwritten by newer ones"
-                                     : "no node that answers has that snapshot");
+    backup_tell("shard %u: %s: begins the shard anew\n", shard,
+                outcome == PLX_NOT_FOUND ? "its snapshot was overwritten by newer ones"
+                                         : "no node that answers has that snapshot");
 }
 
 static int give_up(const struct backup_copy *copy, uint16_t shard, enum plx_outcome outcome)
 {
     if (outcome == PLX_NOT_FOUND) {
-        fprintf(stderr,
-                "pollux: backup: shard %u: its snapshots are overwritten before they are copied: "
-                "raise --rate, [node] snapshot_rate or [node] log_size, or come back when less is "
-                "written\n",
-                shard);
+        backup_tell(
+            "shard %u: its snapshots are overwritten before they are copied: "
+            "raise --rate, [node] snapshot_rate or [node] log_size, or come back when less is "
+            "written\n",
+            shard);
         return plx_outcome_exit_code(PLX_E_OVERLOADED);
     }
     if (outcome != PLX_E_IO)
-        fprintf(stderr,
-                "pollux: backup: shard %u: no node gave anything of it for %.0f s: %s; see pollux "
-                "status\n",
-                shard, (double)(backup_clock_ns() - copy->progress_ns) / 1e9,
-                plx_outcome_text(outcome));
+        backup_tell("shard %u: no node gave anything of it for %.0f s: %s; see pollux "
+                    "status\n",
+                    shard, (double)(backup_clock_ns() - copy->progress_ns) / 1e9,
+                    plx_outcome_text(outcome));
     return plx_outcome_exit_code(outcome);
 }
 
@@ -295,7 +289,7 @@ static enum plx_outcome next_attempt(struct backup_copy *copy, uint16_t shard,
 /* Whether another attempt is worth it. */
 static bool has_more(const struct backup_copy *copy, enum plx_outcome outcome, uint32_t attempts)
 {
-    if (outcome == PLX_OK || outcome == PLX_E_IO || cli_is_interrupted())
+    if (outcome == PLX_OK || outcome == PLX_E_IO || backup_is_interrupted())
         return false;
     return outcome == PLX_NOT_FOUND
                ? attempts < ATTEMPTS
@@ -319,8 +313,7 @@ int backup_copy_shard(struct backup_copy *copy, uint16_t shard)
     if (outcome != PLX_OK)
         return give_up(copy, shard, outcome);
     const struct backup_shard *whole = &copy->judge.shards[shard];
-    fprintf(stderr,
-            "pollux: backup: shard %u: %" PRIu64 " keys as of record %" PRIu64 ", from node %u\n",
-            shard, whole->keys, whole->index, whole->node);
+    backup_tell("shard %u: %" PRIu64 " keys as of record %" PRIu64 ", from node %u\n", shard,
+                whole->keys, whole->index, whole->node);
     return 0;
 }

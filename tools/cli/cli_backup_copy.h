@@ -28,9 +28,15 @@ struct backup_copy {
 #define BACKUP_STEP_NS    UINT64_C(2000000000)
 #define BACKUP_TOLD_STEPS 5
 
-/* ---- cli_backup_find.c: where from ---- */
+/* ---- cli_backup_host.c: what surrounds the command; the simulator has its own ---- */
 
 uint64_t backup_clock_ns(void);
+/* An operator has asked the command to end. */
+bool backup_is_interrupted(void);
+/* A line for the operator; it ends with a newline. */
+void backup_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- cli_backup_find.c: where from ---- */
 
 /* Whether to tell it after this step, from 0 on. */
 bool backup_is_time_to_tell(uint32_t step);

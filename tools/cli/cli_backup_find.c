@@ -2,28 +2,20 @@
  * Where a shard is copied from: see tools/cli/cli_backup_copy.h.
  *
  * Which record: a consistent get tells how far its node had applied the log. Whatever was
- * acknowledged before is in that record or an earlier one. Any node that has a snapshot of that
+ * acknowledged before is in that record or an earlier one, but for relaxed writes that are pending:
+ * each node is asked for those before. Any node that has a snapshot of that
  * record or a later one gives the state; followers are asked first. Nothing is waited for in
  * silence.
  */
 #include "tools/cli/cli_backup_copy.h"
-#include "tools/cli/cli_commands.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define ASK_NS      UINT64_C(500000000)   /* whether a node answers at all */
 #define PATIENCE_NS UINT64_C(30000000000) /* for an answer, if --timeout does not say */
 #define KEYS_TRIED  100000                /* until one is of a certain shard */
-
-uint64_t backup_clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 uint64_t backup_patience_ns(const struct backup_copy *copy)
 {
@@ -47,10 +39,10 @@ uint16_t backup_shard_count(struct backup_copy *copy)
                 return node.shard_count;
         }
         if (!is_told && backup_clock_ns() - begun_ns >= BACKUP_STEP_NS)
-            fprintf(stderr, "pollux: backup: no endpoint answers: waits for one\n");
+            backup_tell("no endpoint answers: waits for one\n");
         is_told = is_told || backup_clock_ns() - begun_ns >= BACKUP_STEP_NS;
-    } while (backup_clock_ns() < until_ns && !cli_is_interrupted());
-    fprintf(stderr, "pollux: backup: no endpoint answered\n");
+    } while (backup_clock_ns() < until_ns && !backup_is_interrupted());
+    backup_tell("no endpoint answered\n");
     return 0;
 }
 
@@ -62,13 +54,12 @@ struct plx_response backup_get(struct backup_copy *copy, const char *key)
     for (uint32_t step = 0;; step++) { /* until the time is over */
         response = plx_get(copy->client, plx_text(key), &call);
         if (response.outcome != PLX_TIMEOUT || backup_clock_ns() >= until_ns ||
-            cli_is_interrupted())
+            backup_is_interrupted())
             return response;
         if (backup_is_time_to_tell(step))
-            fprintf(stderr,
-                    "pollux: backup: shard %u: nobody says that he leads it with a fresh quorum: "
-                    "waits for a leader\n",
-                    plx_shard_of_key(plx_text(key), copy->judge.shard_count));
+            backup_tell("shard %u: nobody says that he leads it with a fresh quorum: "
+                        "waits for a leader\n",
+                        plx_shard_of_key(plx_text(key), copy->judge.shard_count));
     }
 }
 
@@ -151,13 +142,12 @@ static enum plx_outcome find_there(struct backup_copy *copy, uint16_t shard,
     for (uint32_t step = 0;; step++) { /* until the time is over */
         enum plx_outcome outcome =
             plx_backup_find(copy->client, &from, copy->index_min, ret_snapshot);
-        if (outcome != PLX_TIMEOUT || backup_clock_ns() >= until_ns || cli_is_interrupted())
+        if (outcome != PLX_TIMEOUT || backup_clock_ns() >= until_ns || backup_is_interrupted())
             return outcome;
         if (backup_is_time_to_tell(step))
-            fprintf(stderr,
-                    "pollux: backup: shard %u: %s takes a snapshot of record %" PRIu64
-                    " or a later one: waits for it\n",
-                    shard, plx_endpoint_name(copy->client, copy->endpoint), copy->index_min);
+            backup_tell("shard %u: %s takes a snapshot of record %" PRIu64
+                        " or a later one: waits for it\n",
+                        shard, plx_endpoint_name(copy->client, copy->endpoint), copy->index_min);
     }
 }
 
@@ -180,15 +170,15 @@ static enum plx_outcome find(struct backup_copy *copy, uint16_t shard, const siz
                              struct plx_snapshot *ret_snapshot)
 {
     enum plx_outcome outcome = PLX_E_UNREACHABLE;
-    for (size_t i = 0; i < plx_endpoint_count(copy->client) && !cli_is_interrupted(); i++) {
+    for (size_t i = 0; i < plx_endpoint_count(copy->client) && !backup_is_interrupted(); i++) {
         if (!backup_is_there(copy, order[i], shard))
             continue;
         copy->endpoint = order[i];
         outcome = find_there(copy, shard, ret_snapshot);
         if (outcome == PLX_OK)
             return PLX_OK;
-        fprintf(stderr, "pollux: backup: shard %u: %s gives no state: %s: asks another node\n",
-                shard, plx_endpoint_name(copy->client, order[i]), why_text(outcome));
+        backup_tell("shard %u: %s gives no state: %s: asks another node\n", shard,
+                    plx_endpoint_name(copy->client, order[i]), why_text(outcome));
     }
     return outcome;
 }
