@@ -3,9 +3,8 @@
  *
  * Which record: a consistent get tells how far its node had applied the log. Whatever was
  * acknowledged before is in that record or an earlier one, but for relaxed writes that are pending:
- * each node is asked for those before. Any node that has a snapshot of that
- * record or a later one gives the state; followers are asked first. Nothing is waited for in
- * silence.
+ * each node is asked for those before. Any node that has a snapshot of that record or a later one
+ * gives the state; followers are asked first. Nothing is waited for in silence.
  */
 #include "tools/cli/cli_backup_copy.h"
 
@@ -187,9 +186,9 @@ enum plx_outcome backup_find_state(struct backup_copy *copy, uint16_t shard,
                                    struct plx_snapshot *ret_snapshot)
 {
     size_t order[PLX_ENDPOINTS_MAX];
-    enum plx_outcome outcome = ask_index(copy, shard);
-    if (outcome != PLX_OK)
-        return outcome;
+    /* First what is pending. So what is not pending any more is decided by a record that the get
+     * below has seen, and is in the backup. */
     order_endpoints(copy, shard, order);
-    return find(copy, shard, order, ret_snapshot);
+    enum plx_outcome outcome = ask_index(copy, shard);
+    return outcome == PLX_OK ? find(copy, shard, order, ret_snapshot) : outcome;
 }
