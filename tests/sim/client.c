@@ -1,6 +1,7 @@
 /* A client's process: its handle, what it does in turn, and its deaths. */
 #include "client/include/pollux_leadership.h"
 #include "tests/sim/client.h"
+#include "tests/sim/copier.h"
 
 #include "base/check.h"
 
@@ -26,11 +27,12 @@ uint64_t client_now_ns(const struct client *client)
 /* ---- a process ---- */
 
 /* How many nodes its handle is told of, from the first one: of nodes that come and go some handles
- * learn from the founders. Whoever changes the members asks each for the leader. */
+ * learn from the founders. Whoever changes the members asks each for the leader, and whoever makes
+ * backups asks each for what is pending. */
 static uint32_t endpoints_draw(struct client *client)
 {
     const struct draw *draw = client->world->draw;
-    bool is_operator = client->number == 0 || client->nodes_to_add != 0;
+    bool is_operator = client->number == 0 || client->nodes_to_add != 0 || client->copier != NULL;
     bool is_learning = draw->spares > 0 && !is_operator && prng_chance(&client->prng, 500000);
     return is_learning ? draw_founders(draw) : (uint32_t)draw->nodes;
 }
@@ -71,7 +73,7 @@ static void options_draw(struct client *client, uint32_t endpoints, struct plx_o
     options->seed = prng_next(&client->prng) | 1;
 }
 
-static void handle_open(struct client *client)
+void client_open(struct client *client)
 {
     char endpoints[NODES_MAX * ENDPOINT_SIZE];
     char reason[128] = "";
@@ -88,7 +90,7 @@ static void handle_open(struct client *client)
         verdict_break(client->world->verdict, RULE_PROTOCOL, "a handle does not open: %s", reason);
 }
 
-static void handle_close(struct client *client)
+void client_close(struct client *client)
 {
     struct tally *tally = client->world->tally;
     struct plx_statistics statistics;
@@ -173,7 +175,7 @@ static uint64_t poll_ns(const struct client *client)
 static void program(void *argument)
 {
     struct client *client = argument;
-    handle_open(client);
+    client_open(client);
     while (has_work(client)) {
         client_begin_ops(client);
         tokens_turn(client);
@@ -184,33 +186,46 @@ static void program(void *argument)
             plx_cancel(client->handle);
         (void)plx_poll(client->handle, poll_ns(client));
     }
-    handle_close(client);
+    client_close(client);
 }
 
 static void program_of_taker(void *argument)
 {
     struct client *client = argument;
-    handle_open(client);
+    client_open(client);
     taker_run(client);
-    handle_close(client);
+    client_close(client);
 }
 
 static void program_of_last_reads(void *argument)
 {
     struct client *client = argument;
-    handle_open(client);
+    client_open(client);
     for (uint32_t key = 0; key < client->world->draw->keys; key++)
         client_read_key(client, key);
     taker_read_cursor(client);
-    handle_close(client);
+    client_close(client);
 }
 
 static void program_of_members(void *argument)
 {
     struct client *client = argument;
-    handle_open(client);
+    client_open(client);
     client_add_nodes(client);
-    handle_close(client);
+    client_close(client);
+}
+
+static void program_of_copier(void *argument)
+{
+    copier_run(argument);
+}
+
+void client_start(struct client *client, void (*program_next)(void *argument))
+{
+    CHECK(!client->socket.fiber.is_live);
+    client->life++;
+    fiber_start(&client->socket.fiber, program_next, client);
+    socket_sim_plan(&client->socket, client_now_ns(client) + 1);
 }
 
 void client_add_members(struct client *client, uint32_t nodes)
@@ -218,17 +233,12 @@ void client_add_members(struct client *client, uint32_t nodes)
     client_ask_nodes(client, nodes);
     if (client->socket.fiber.is_live)
         return; /* it does so in its turns */
-    client->life++;
-    fiber_start(&client->socket.fiber, program_of_members, client);
-    socket_sim_plan(&client->socket, client_now_ns(client) + 1);
+    client_start(client, program_of_members);
 }
 
 void client_read_finally(struct client *client)
 {
-    CHECK(!client->socket.fiber.is_live);
-    client->life++;
-    fiber_start(&client->socket.fiber, program_of_last_reads, client);
-    socket_sim_plan(&client->socket, client_now_ns(client) + 1);
+    client_start(client, program_of_last_reads);
 }
 
 void client_ask_transfer(struct client *client, uint16_t shard, uint16_t target)
@@ -258,7 +268,11 @@ static void hurt_plan(struct client *client)
 
 static void life_begin(struct client *client, uint64_t at_ns)
 {
-    fiber_start(&client->socket.fiber, client->is_taker ? program_of_taker : program, client);
+    fiber_start(&client->socket.fiber,
+                client->copier != NULL ? program_of_copier
+                : client->is_taker     ? program_of_taker
+                                       : program,
+                client);
     socket_sim_plan(&client->socket, at_ns);
 }
 
@@ -267,7 +281,7 @@ static void process_kill(struct client *client)
 {
     struct logs_history *logs = client->world->logs_history;
     socket_sim_die(&client->socket);
-    handle_close(client);
+    client_close(client);
     client_drop_ops(client);
     tokens_release(&client->world->tokens, client->number);
     for (uint32_t i = 0; i < logs->count; i++) {
@@ -319,12 +333,14 @@ static void hurt_turn(struct client *client)
     plx_cancel(client->handle);
 }
 
-void client_init(struct client *client, struct client_world *world, uint32_t number, uint64_t seed)
+void client_init(struct client *client, struct client_world *world, uint32_t number, uint64_t seed,
+                 struct copier *copier)
 {
     const struct draw *draw = world->draw;
     *client = (struct client){.world = world,
                               .number = number,
-                              .is_taker = number >= draw->clients,
+                              .is_taker = number >= draw->clients && copier == NULL,
+                              .copier = copier,
                               .ops_left = (uint32_t)draw->ops_per_client,
                               .preferred = -1};
     prng_init(&client->prng, seed * 31 + number + 1);

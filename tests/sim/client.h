@@ -46,6 +46,7 @@ struct client_world {
 };
 
 struct client;
+struct copier;
 
 /* An operation in flight. */
 struct client_slot {
@@ -61,6 +62,7 @@ struct client {
     struct client_world *world;
     uint32_t number;
     bool is_taker;
+    struct copier *copier; /* who makes backups; else NULL */
     struct prng prng;
     struct socket_sim socket;
     struct plx_client *handle; /* NULL: none is open */
@@ -91,7 +93,9 @@ struct client {
     char *text; /* that it was given; outlives its deaths */
 };
 
-void client_init(struct client *client, struct client_world *world, uint32_t number, uint64_t seed);
+/* With a copier: it makes backups. */
+void client_init(struct client *client, struct client_world *world, uint32_t number, uint64_t seed,
+                 struct copier *copier);
 void client_deinit(struct client *client);
 
 /* Its event. */
@@ -123,6 +127,12 @@ void client_add_members(struct client *client, uint32_t nodes);
 void client_ask_limits(struct client *client, uint16_t shard, const struct plx_limits *limits);
 
 /* ---- between the files ---- */
+
+/* Its handle, for a program of its own. */
+void client_open(struct client *client);
+void client_close(struct client *client);
+/* Starts another process; none runs. */
+void client_start(struct client *client, void (*program)(void *argument));
 
 uint64_t client_now_ns(const struct client *client);
 /* Begins what is due of the workload. */

@@ -456,6 +456,7 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_life(draw, seed);
     draw_scrub(draw, seed);
     draw_security(draw, seed);
+    draw_backup(draw, seed);
 }
 
 struct draw_field {

@@ -145,7 +145,13 @@
     X(security_step) /* enum security_step */                                                      \
     X(step_chance)   /* that a node is one step behind, in each of its starts */                   \
     X(is_encrypted)                                                                                \
-    X(attack_chance)
+    X(attack_chance)                                                                               \
+    X(backups) /* while faults happen; 0: none at the end, either */                               \
+    X(backup_pause_ns)                                                                             \
+    X(backup_patience_ns)                                                                          \
+    X(backup_rate)                                                                                 \
+    X(backup_strike_chance)                                                                        \
+    X(is_backup_slow)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */
@@ -205,6 +211,10 @@ void draw_log(struct draw *draw, uint64_t seed);
 void draw_scrub(struct draw *draw, uint64_t seed);
 /* Seals, keys, and an attacker: behind all that say which programs run. */
 void draw_security(struct draw *draw, uint64_t seed);
+/* Backups. */
+void draw_backup(struct draw *draw, uint64_t seed);
+/* After overrides: no backups where nobody judges them, or makes them. */
+void draw_fit_backup(struct draw *draw, uint32_t clients_max);
 /* Whether, and how far, limits change. */
 void draw_limits(struct draw *draw, uint64_t seed);
 /* After overrides: takes back what needs more shards or lanes than there are. */

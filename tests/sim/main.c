@@ -98,6 +98,7 @@ static bool draw_fill(const struct arguments *arguments, uint64_t seed, struct d
         }
     }
     draw_fit_shards(ret_draw);
+    draw_fit_backup(ret_draw, CLIENTS_MAX);
     return true;
 }
 

@@ -189,7 +189,7 @@ static uint64_t traffic_unit(const struct network *network)
 {
     const struct draw *draw = network->draw;
     uint64_t now_ns = network->verdict->now_ns;
-    uint64_t clients = draw->clients + draw->takers;
+    uint64_t clients = draw->clients + draw->takers + (draw->backups > 0);
     uint64_t op_packets = 3 + value_size_bytes_mean(draw) / PACKET_PAYLOAD_SIZE_BYTES_MAX;
     return 2 * draw->shards * draw->nodes * draw->nodes * (1 + now_ns / draw->heartbeat_ns) +
            2 * draw->shards * draw->nodes * clients * (1 + now_ns / HELLO_NS) +

@@ -52,6 +52,10 @@
     X(rescues_refused)                                                                             \
     X(rescue_records_lost) /* that were committed */                                               \
     X(eras_over_found)                                                                             \
+    X(backups)                                                                                     \
+    X(backups_given_up)                                                                            \
+    X(backup_blocks)                                                                               \
+    X(fault_givers_lost) /* nodes that died while they gave blocks of a backup */                  \
     X(fault_client_deaths)                                                                         \
     X(fault_cancels)                                                                               \
     X(fault_client_pauses)                                                                         \

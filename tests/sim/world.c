@@ -13,6 +13,7 @@
 #define SLICE_NS          (20 * MS)
 #define CALLS_BOUND_NS    (40000 * MS)
 #define CONVERGE_BOUND_NS (60000 * MS)
+#define BACKUP_BOUND_NS   (300000 * MS)
 /* A batch of the largest values of the workload, and what the engine keeps in reserve. */
 
 uint64_t world_now_ns(const struct world *world)
@@ -76,10 +77,10 @@ static void network_begin(struct world *world)
                                                              .context = world});
 }
 
-/* Those of the workload, then takers. */
+/* Those of the workload, then takers, then the copier. */
 static uint32_t client_count(const struct world *world)
 {
-    return (uint32_t)(world->draw.clients + world->draw.takers);
+    return (uint32_t)(world->draw.clients + world->draw.takers + (world->draw.backups > 0));
 }
 
 static void key_make(struct client_world *clients, uint32_t key)
@@ -89,6 +90,15 @@ static void key_make(struct client_world *clients, uint32_t key)
     clients->key_sizes_bytes[key] = size;
     clients->key_shards[key] =
         shard_of_key(span_of(clients->keys[key], size), (uint16_t)draw->shards);
+}
+
+/* The last client, where there are backups. */
+static struct copier *copier_of(struct world *world, uint32_t number)
+{
+    if (number < world->draw.clients + world->draw.takers)
+        return NULL;
+    copier_init(&world->copier, &world->clients[number], &world->draw);
+    return &world->copier;
 }
 
 static void clients_begin(struct world *world)
@@ -110,7 +120,7 @@ static void clients_begin(struct world *world)
     for (uint32_t key = 0; key < draw->keys; key++)
         key_make(clients, key);
     for (uint32_t i = 0; i < client_count(world); i++)
-        client_init(&world->clients[i], clients, i, world->seed);
+        client_init(&world->clients[i], clients, i, world->seed, copier_of(world, i));
 }
 
 /*
@@ -144,7 +154,7 @@ static void overseers_begin(struct world *world)
 void world_init(struct world *world, uint64_t seed, const struct draw *draw, struct tally *tally)
 {
     CHECK(draw->nodes >= 1 && draw->nodes <= NODES_MAX);
-    CHECK(draw->clients >= 1 && draw->clients + draw->takers <= CLIENTS_MAX);
+    CHECK(draw->clients >= 1 && draw->clients + draw->takers + (draw->backups > 0) <= CLIENTS_MAX);
     CHECK(draw->pipeline_max >= 1 && draw->pipeline_max <= CLIENT_SLOTS_MAX);
     CHECK(draw->keys >= 1 && draw->keys <= HISTORY_KEYS_MAX);
     CHECK(draw->shards >= 1 && draw->shards <= SIM_SHARDS_MAX);
@@ -188,6 +198,7 @@ void world_deinit(struct world *world)
         node_end(world, &world->nodes[i]);
     for (uint32_t i = 0; i < client_count(world); i++)
         client_deinit(&world->clients[i]);
+    copier_deinit(&world->copier);
     tokens_deinit(&world->client_world.tokens);
     log_file_deinit(&world->client_world.log_file);
     world->tally->virtual_ns += world_now_ns(world);
@@ -216,9 +227,12 @@ static void packet_deliver(struct world *world, struct packet *packet)
             node_plan_turn(world, &world->nodes[host].lanes[packet->to_lane], world_now_ns(world));
         return;
     }
-    if (host - NODES_MAX < client_count(world))
-        client_receive(&world->clients[host - NODES_MAX], packet);
-    else
+    if (host - NODES_MAX < client_count(world)) {
+        struct client *client = &world->clients[host - NODES_MAX];
+        client_receive(client, packet);
+        if (client->copier != NULL)
+            backup_strike(world);
+    } else
         network_release(&world->network, packet);
 }
 
@@ -520,6 +534,17 @@ static void phase_last_reads(struct world *world)
     break_unless_excused(world, RULE_LIVENESS_CALLS, "the last reads do not end");
 }
 
+/* An operator who has time gets a backup, of what is there now. */
+static void phase_last_backup(struct world *world)
+{
+    if (world->draw.backups == 0 || is_full(world) || !are_clients_quiet(world) ||
+        is_waiting_rightly(world))
+        return;
+    copier_begin_last(&world->copier);
+    if (!world_await(world, are_clients_quiet, BACKUP_BOUND_NS))
+        break_unless_excused(world, RULE_BACKUP, "the last backup does not end");
+}
+
 static void states_compare(struct world *world)
 {
     for (uint32_t i = 0; i < world->draw.nodes * world->draw.shards; i++) {
@@ -537,12 +562,14 @@ void world_run(struct world *world)
     phase_liveness(world);
     world->history.is_settled = is_converged(world);
     phase_last_reads(world);
+    phase_last_backup(world);
     states_compare(world);
     scrub_end(world);
     verdict_trace(&world->verdict, world_now_ns(world));
     witness_tell(&world->witness, &world->history);
     if (!verdict_is_broken(&world->verdict))
         history_check(&world->history, &world->verdict, world->tally);
+    backup_judge_all(world);
     if (!verdict_is_broken(&world->verdict))
         logs_history_check(&world->logs_history, &world->verdict);
 }

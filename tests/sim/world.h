@@ -10,7 +10,7 @@
 #define POLLUX_TESTS_SIM_WORLD_H
 
 #include "server/membership_board.h"
-#include "tests/sim/client.h"
+#include "tests/sim/copier.h"
 #include "tests/sim/overseer.h"
 
 #define FAULTS_MAX 128
@@ -172,6 +172,7 @@ struct world {
     struct client_world client_world;
     struct sim_node nodes[NODES_MAX]; /* behind the last: a second process, where there are any */
     struct client clients[CLIENTS_MAX];
+    struct copier copier; /* who makes backups, where the draw has any */
     struct lasting_fault faults[FAULTS_MAX];
     uint64_t fault_stamp;
     uint64_t quiet_until_ns; /* no fault begins before */
@@ -314,6 +315,13 @@ bool scrub_rot(struct world *world, struct sim_node *node, uint32_t shard);
 void scrub_look(struct world *world, struct sim_node *node, uint32_t shard);
 /* At the end of the run. */
 void scrub_end(struct world *world);
+
+/* ---- world_backup.c ---- */
+
+/* A packet has come to the copier: the node that gives it blocks may die now. */
+void backup_strike(struct world *world);
+/* At the end of the run. */
+void backup_judge_all(struct world *world);
 
 /* ---- world_disaster.c ---- */
 
