@@ -4,7 +4,7 @@
 #include "base/le.h"
 #include "server/data_directory.h"
 #include "server/node_options.h"
-#include "tools/restore/restore_shard.h"
+#include "tools/restore/restore_fill.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+static_assert(RESTORE_FILL_TEXT_BYTES <= DATA_DIRECTORY_TEXT_BYTES, "what a fill says fits");
 static_assert(RESTORE_TEXT_BYTES >= DATA_DIRECTORY_TEXT_BYTES, "what a directory says fits");
 
 #define RESTORE_BACKUP_BYTES 384 /* of a text that names a backup */
@@ -28,16 +29,7 @@ struct restore {
     int fd;
     struct backup_judge judge;                      /* of the first reading */
     uint8_t heads[SHARDS_MAX][SNAPSHOT_HEAD_BYTES]; /* of the streams */
-    uint64_t shard_offsets[SHARDS_MAX];             /* of the frame that counts */
-    uint64_t end_offset;
-    struct restore_shard shard; /* of the second reading */
 };
-
-uint64_t restore_version(uint64_t index)
-{
-    uint64_t version = ((index >> RESTORE_STEP_BITS) + 1) << RESTORE_STEP_BITS;
-    return version > INDEX_MAX - (UINT64_C(1) << RESTORE_STEP_BITS) ? 0 : version;
-}
 
 /* ---- the first reading: is it whole, and does it fit? ---- */
 
@@ -57,21 +49,6 @@ static enum error rewind_file(struct restore *restore)
     return ERR_ARGUMENT;
 }
 
-/* The frames are told apart by their offsets when they are read again. */
-static enum error read_frames(struct restore *restore, struct backup_reader *reader)
-{
-    struct backup_frame frame;
-    enum error error = backup_read_frame(reader, &frame);
-    while (error == OK) { /* a frame each */
-        if (frame.kind == BACKUP_SHARD && frame.shard < SHARDS_MAX)
-            restore->shard_offsets[frame.shard] = reader->offset;
-        if (frame.kind == BACKUP_END)
-            restore->end_offset = reader->offset;
-        error = backup_read_frame(reader, &frame);
-    }
-    return error == ERR_NOT_FOUND ? OK : error;
-}
-
 static enum error verify(struct restore *restore)
 {
     struct backup_reader reader;
@@ -88,14 +65,6 @@ static enum error verify(struct restore *restore)
         error = backup_verify(&reader, &restore->judge, restore->text, RESTORE_TEXT_BYTES);
     restore->summary->head = reader.head;
     backup_judge_deinit(&restore->judge);
-    backup_read_deinit(&reader);
-    if (error == OK)
-        error = rewind_file(restore);
-    if (error == OK)
-        error = backup_read_begin(&reader, restore->fd);
-    if (error != OK)
-        return error;
-    error = read_frames(restore, &reader);
     backup_read_deinit(&reader);
     return error;
 }
@@ -172,47 +141,31 @@ static const struct replica_options *options_of(const struct restore *restore, u
     return options;
 }
 
-static enum error take_frame(struct restore *restore, const struct backup_frame *frame,
-                             uint64_t offset)
+/* Never 0. */
+static enum error draw(uint64_t *ret_number)
 {
-    if ((frame->kind != BACKUP_SHARD && frame->kind != BACKUP_BLOCK) ||
-        offset < restore->shard_offsets[frame->shard])
-        return OK; /* of no shard, or of one that was dropped */
-    const struct backup_shard *described = &restore->summary->shards[frame->shard];
-    enum error error = OK;
-    if (frame->kind == BACKUP_SHARD)
-        error = restore_shard_begin(&restore->shard, options_of(restore, frame->shard),
-                                    config_self(restore->config),
-                                    restore->summary->versions[frame->shard]);
-    else
-        error = restore_shard_read(&restore->shard, frame->body);
-    if (error == OK && frame->kind == BACKUP_BLOCK && frame->block + 1 == described->block_count)
-        error = restore_shard_end(&restore->shard);
-    if (error != OK)
-        snprintf(restore->text, RESTORE_TEXT_BYTES, "shard %u: %s: %.600s", frame->shard,
-                 error_text(error), restore->shard.note);
-    return error;
+    uint64_t number = 0;
+    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+        return ERR_IO;
+    *ret_number = number | 1;
+    return OK;
 }
 
 static enum error fill(void *context, char *text)
 {
     struct restore *restore = context;
-    struct backup_reader reader;
-    struct backup_frame frame;
-    enum error error = rewind_file(restore);
-    if (error == OK)
-        error = backup_read_begin(&reader, restore->fd);
-    if (error != OK)
-        return error;
-    while (error == OK && reader.next_offset < restore->end_offset) { /* a frame each */
-        error = backup_read_frame(&reader, &frame);
+    struct restore_target targets[SHARDS_MAX];
+    enum error error = OK;
+    for (uint16_t shard = 0; shard < restore->config->shard_count && error == OK; shard++) {
+        struct restore_target *target = &targets[shard];
+        *target = (struct restore_target){.options = options_of(restore, shard),
+                                          .self = config_self(restore->config),
+                                          .version = restore->summary->versions[shard]};
+        error = draw(&target->birth);
         if (error == OK)
-            error = take_frame(restore, &frame, reader.offset);
+            error = draw(&target->cluster);
     }
-    backup_read_deinit(&reader);
-    if (error != OK && restore->text != text)
-        snprintf(text, DATA_DIRECTORY_TEXT_BYTES, "%s", restore->text);
-    return error;
+    return error == OK ? restore_fill(restore->fd, targets, text) : error;
 }
 
 /* For whoever finds the directory of a restore that was cut short. */
@@ -261,7 +214,6 @@ enum error restore_run(const struct config *config, const struct restore_source 
                                     .name = source->name,
                                     .fd = source->fd};
         error = run(restore);
-        restore_shard_deinit(&restore->shard);
     }
     free(options);
     free(restore);

@@ -19,6 +19,7 @@
 
 #include "server/config.h"
 #include "tools/backup/backup_file.h"
+#include "tools/restore/restore_shard.h"
 
 #define RESTORE_TEXT_BYTES 1536
 
@@ -35,9 +36,6 @@ struct restore_summary {
     uint64_t pending;                       /* relaxed writes that may be left out */
     uint64_t silent_nodes;
 };
-
-/* The version of every key that is restored of a backup at this index; 0: there is none left. */
-uint64_t restore_version(uint64_t index);
 
 /*
  * Restores the backup to the directory that the configuration names. The whole backup is verified

@@ -6,13 +6,18 @@
 #include "pmem/identity.h"
 #include "pmem/snapshots.h"
 #include "raft/configuration.h"
+#include "wire/wire.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define ARENA_SLACK_BYTES 4096
+
+uint64_t restore_version(uint64_t index)
+{
+    uint64_t version = ((index >> RESTORE_STEP_BITS) + 1) << RESTORE_STEP_BITS;
+    return version > INDEX_MAX - (UINT64_C(1) << RESTORE_STEP_BITS) ? 0 : version;
+}
 
 /* ---- writing the stream ---- */
 
@@ -24,7 +29,7 @@ static enum error wait_for_room(struct restore_shard *shard)
         snapshots_poll(shard->snapshots, &progress);
         if (progress.state == SNAPSHOTS_FAILED)
             return progress.error;
-        sched_yield();
+        restore_yield();
     }
     return OK;
 }
@@ -77,6 +82,18 @@ static size_t encode_configuration(const struct restore_shard *shard, uint8_t *t
            raft_configuration_encode(&configuration, to + SNAPSHOT_CHANGE_BYTES);
 }
 
+/* That of the only member is open, as by a record with this configuration: what the node accepts
+ * relaxed takes its place in the log. */
+static enum error write_series(struct restore_shard *shard)
+{
+    uint8_t node[SNAPSHOT_NODE_BYTES] = {0};
+    le16_store(node, shard->self->id);
+    node[2] = 1;
+    le64_store(node + 16, wire_series(shard->birth));
+    le64_store(node + 24, 1); /* rank */
+    return write_item(shard, SNAPSHOT_NODE, span_of(node, sizeof(node)));
+}
+
 static enum error write_head(struct restore_shard *shard, struct span body)
 {
     uint8_t head[SNAPSHOT_HEAD_BYTES];
@@ -88,7 +105,8 @@ static enum error write_head(struct restore_shard *shard, struct span body)
     if (error != OK)
         return error;
     size_t size = encode_configuration(shard, change);
-    return write_item(shard, SNAPSHOT_CONFIGURATION, span_of(change, size));
+    error = write_item(shard, SNAPSHOT_CONFIGURATION, span_of(change, size));
+    return error == OK ? write_series(shard) : error;
 }
 
 static enum error write_entry(struct restore_shard *shard, struct span body)
@@ -135,16 +153,6 @@ static enum error visit(void *context, enum snapshot_item type, struct span body
 
 /* ---- files ---- */
 
-/* Never 0. */
-static enum error draw(uint64_t *ret_number)
-{
-    uint64_t number = 0;
-    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-        return ERR_IO;
-    *ret_number = number | 1;
-    return OK;
-}
-
 static enum error open_snapshots(struct restore_shard *shard)
 {
     struct snapshots_recovery recovery;
@@ -182,7 +190,7 @@ static enum error complete_snapshot(struct restore_shard *shard)
     snapshots_write_end(shard->snapshots);
     snapshots_poll(shard->snapshots, &progress);
     while (progress.state == SNAPSHOTS_BUSY) { /* the files' thread ends it */
-        sched_yield();
+        restore_yield();
         snapshots_poll(shard->snapshots, &progress);
     }
     return progress.state == SNAPSHOTS_GOOD ? OK : progress.error;
@@ -223,18 +231,16 @@ static enum error note_identity(struct restore_shard *shard)
 
 /* ---- the shard ---- */
 
-enum error restore_shard_begin(struct restore_shard *shard, const struct replica_options *options,
-                               const struct config_peer *self, uint64_t version)
+enum error restore_shard_begin(struct restore_shard *shard, const struct restore_target *target)
 {
     CHECK(shard->snapshots == NULL);
-    *shard = (struct restore_shard){.options = options, .self = self, .version = version};
+    *shard = (struct restore_shard){.options = target->options,
+                                    .self = target->self,
+                                    .version = target->version,
+                                    .birth = target->birth,
+                                    .cluster = target->cluster};
     const struct backup_visitor visitor = {.visit = visit, .context = shard};
-    if (!backup_stream_init(&shard->stream, &visitor))
-        return ERR_NO_MEMORY;
-    enum error error = draw(&shard->birth);
-    if (error == OK)
-        error = draw(&shard->cluster);
-    return error == OK ? open_snapshots(shard) : error;
+    return backup_stream_init(&shard->stream, &visitor) ? open_snapshots(shard) : ERR_NO_MEMORY;
 }
 
 enum error restore_shard_read(struct restore_shard *shard, struct span chunk)

@@ -19,6 +19,21 @@
 /* The first term of the new cluster. */
 #define RESTORE_TERM 1
 
+/* What is made of a shard. */
+struct restore_target {
+    const struct replica_options *options;
+    const struct config_peer *self;
+    uint64_t version; /* of every key */
+    uint64_t birth;   /* odd, and new; so is */
+    uint64_t cluster;
+};
+
+/* The version of every key that is restored of a backup at this index; 0: there is none left. */
+uint64_t restore_version(uint64_t index);
+
+/* While the thread of the files works; the simulator has its own. */
+void restore_yield(void);
+
 struct restore_shard {
     const struct replica_options *options;
     const struct config_peer *self;
@@ -34,11 +49,10 @@ struct restore_shard {
     char note[384]; /* why it failed */
 };
 
-/* Begins, with every key of this version. Errors of all: ERR_NO_MEMORY, ERR_IO, those of
- * snapshots_open, log_open, identity_note and backup_stream_read. */
+/* Begins. Errors of all: ERR_NO_MEMORY, ERR_IO, those of snapshots_open, log_open, identity_note
+ * and backup_stream_read. */
 MUST_USE enum error restore_shard_begin(struct restore_shard *shard,
-                                        const struct replica_options *options,
-                                        const struct config_peer *self, uint64_t version);
+                                        const struct restore_target *target);
 /* The next bytes of the stream in the backup. */
 MUST_USE enum error restore_shard_read(struct restore_shard *shard, struct span chunk);
 /* All of it was read: the files are durable on return. */
