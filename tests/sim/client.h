@@ -47,6 +47,7 @@ struct client_world {
 
 struct client;
 struct copier;
+struct keeper;
 
 /* An operation in flight. */
 struct client_slot {
@@ -63,6 +64,7 @@ struct client {
     uint32_t number;
     bool is_taker;
     struct copier *copier; /* who makes backups; else NULL */
+    struct keeper *keeper; /* who keeps to a cluster that is given up; else NULL */
     struct prng prng;
     struct socket_sim socket;
     struct plx_client *handle; /* NULL: none is open */

@@ -151,7 +151,8 @@
     X(backup_patience_ns)                                                                          \
     X(backup_rate)                                                                                 \
     X(backup_strike_chance)                                                                        \
-    X(is_backup_slow)
+    X(is_backup_slow)                                                                              \
+    X(is_restored) /* at the end, from one of the backups */
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */

@@ -29,6 +29,7 @@ void draw_backup(struct draw *draw, uint64_t seed)
     draw->backup_rate = rates[prng_range(&prng, 0, 2)];
     draw->backup_strike_chance = chances[prng_range(&prng, 0, 2)];
     draw->is_backup_slow = prng_chance(&prng, 500000);
+    draw->is_restored = prng_chance(&prng, 300000);
     draw->backups = is_drawn ? prng_range(&prng, 1, 4) : 0;
 }
 

@@ -162,6 +162,18 @@ void history_set_era(struct history *history, uint32_t shard, uint64_t incarnati
 /* Since a rescue: a life tells its era of a shard, and its cluster. No client knows them before. */
 void history_name(struct history *history, const struct history_naming *naming);
 
+/* What was restored of a shard's key: the value of this name, under a version of the new log. */
+struct history_restored {
+    uint64_t value; /* HISTORY_ABSENT: nothing */
+    uint64_t version;
+};
+
+/* A new cluster was restored from a backup: the history begins anew, with these values by key. All
+ * operations of the old cluster are over: whatever of them shows that is none of these values is
+ * wrong. */
+void history_restore(struct history *history, const struct history_restored *restored,
+                     uint64_t now_ns);
+
 /* The history as the era before a rescue saw it, or the one after it. history_deinit_view. */
 void history_view(const struct history *history, uint32_t era, struct history *ret_view);
 void history_deinit_view(struct history *view);

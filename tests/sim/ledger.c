@@ -105,9 +105,11 @@ void ledger_forget_uncommitted(struct ledger *ledger)
 
 struct ledger_commit *ledger_commit(struct ledger *ledger, uint64_t index)
 {
+    CHECK(index >= ledger->base);
+    uint64_t place = index - ledger->base;
     ledger->commits =
-        places_reach(ledger->commits, &ledger->commits_capacity, index, sizeof(*ledger->commits));
-    return &ledger->commits[index];
+        places_reach(ledger->commits, &ledger->commits_capacity, place, sizeof(*ledger->commits));
+    return &ledger->commits[place];
 }
 
 uint32_t *ledger_leader(struct ledger *ledger, uint64_t term)
@@ -127,9 +129,11 @@ uint64_t *ledger_vote(struct ledger *ledger, uint64_t term, uint32_t node)
 
 uint64_t *ledger_state(struct ledger *ledger, uint64_t index)
 {
+    CHECK(index >= ledger->base);
+    uint64_t place = index - ledger->base;
     ledger->states =
-        places_reach(ledger->states, &ledger->states_capacity, index, sizeof(*ledger->states));
-    return &ledger->states[index];
+        places_reach(ledger->states, &ledger->states_capacity, place, sizeof(*ledger->states));
+    return &ledger->states[place];
 }
 
 void ledger_keep(struct ledger *ledger, uint64_t index, struct ledger *ret_kept)

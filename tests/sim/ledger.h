@@ -26,6 +26,7 @@ struct ledger {
     struct ledger_record *records; /* open addressing */
     uint64_t records_capacity;
     uint64_t records_count;
+    uint64_t base; /* indexes begin behind it: its log was restored as of that record */
     struct ledger_commit *commits; /* by index */
     uint64_t commits_capacity;
     uint64_t commit_highest;
@@ -49,7 +50,8 @@ void ledger_forget_uncommitted(struct ledger *ledger);
 /* What is committed up to `index`, and the states up to there, in another, empty ledger. */
 void ledger_keep(struct ledger *ledger, uint64_t index, struct ledger *ret_kept);
 
-/* Each returns a place that is zero until something is stored there. */
+/* Each returns a place that is zero until something is stored there. No index is below the base
+ * (CHECK). */
 struct ledger_commit *ledger_commit(struct ledger *ledger, uint64_t index);
 uint32_t *ledger_leader(struct ledger *ledger, uint64_t term);
 uint64_t *ledger_vote(struct ledger *ledger, uint64_t term, uint32_t node);

@@ -17,14 +17,21 @@
 static struct seen_record *seen_at(struct watched_node *watched, uint64_t index)
 {
     uint64_t wanted = watched->seen_capacity;
-    while (wanted <= index)
+    while (wanted <= index - watched->base)
         wanted *= 2;
     if (wanted != watched->seen_capacity) {
         watched->seen = realloc(watched->seen, wanted * sizeof(*watched->seen));
         CHECK(watched->seen != NULL);
         watched->seen_capacity = wanted;
     }
-    return &watched->seen[index];
+    return &watched->seen[index - watched->base];
+}
+
+/* One that was seen. */
+static const struct seen_record *seen_of(const struct watched_node *watched, uint64_t index)
+{
+    CHECK(index > watched->base);
+    return &watched->seen[index - watched->base];
 }
 
 void overseer_init(struct overseer *overseer, uint32_t node_count, uint32_t shard)
@@ -54,6 +61,15 @@ void overseer_deinit(struct overseer *overseer)
         free(overseer->nodes[i].seen);
     for (uint32_t era = 0; era < SIM_ERAS; era++)
         ledger_deinit(&overseer->ledgers[era]);
+}
+
+void overseer_restore(struct overseer *overseer, uint64_t index)
+{
+    overseer->ledgers[0].base = index;
+    overseer->ledgers[0].commit_highest = index;
+    overseer->quorums[0] = 1; /* one storage begins it */
+    for (uint32_t i = 0; i < overseer->node_count; i++)
+        overseer->nodes[i].base = index;
 }
 
 struct ledger *overseer_ledger(struct overseer *overseer, uint32_t node)
@@ -130,8 +146,8 @@ static uint64_t first_changed(const struct watched_node *watched, const struct r
                               uint64_t last_index)
 {
     uint64_t index = last_index;
-    while (index >= watched->begin &&
-           (index > watched->seen_last || watched->seen[index].term != raft_term_at(raft, index)))
+    while (index >= watched->begin && (index > watched->seen_last ||
+                                       seen_of(watched, index)->term != raft_term_at(raft, index)))
         index--;
     return index + 1;
 }
@@ -150,7 +166,7 @@ static void removal_look(struct overseer *overseer, uint32_t node, uint64_t firs
         watched->cut_at_ns = overseer->verdict->now_ns;
         const struct ledger_commit *commit = ledger_commit(overseer_ledger(overseer, node), index);
         bool is_earlier = watched->term_before < commit->in_term && first_term < commit->in_term;
-        if (commit->term != 0 && commit->digest == watched->seen[index].digest && !is_earlier)
+        if (commit->term != 0 && commit->digest == seen_of(watched, index)->digest && !is_earlier)
             verdict_break(overseer->verdict, RULE_DURABILITY,
                           "node %u removed record %llu of term %llu, which is committed", node + 1,
                           (unsigned long long)index, (unsigned long long)commit->term);
@@ -248,7 +264,7 @@ static void records_look(struct overseer *overseer, uint32_t node, struct replic
                  first <= status->last_index ? raft_term_at(replica_raft(replica), first) : 0);
     for (uint64_t index = first; index <= status->last_index; index++) {
         record_enter(overseer, node, replica, index);
-        verdict_trace(overseer->verdict, watched->seen[index].digest);
+        verdict_trace(overseer->verdict, seen_of(watched, index)->digest);
         overseer->tally->records_appended++;
     }
     watched->seen_last = status->last_index;
@@ -351,8 +367,10 @@ static bool is_held(struct overseer *overseer, uint32_t node, const struct ledge
     if (is_thorough)
         return image_search(image, medium_sim_written_bytes(overseer->media, watched->path),
                             record);
-    const struct seen_record *seen = &watched->seen[record->index];
-    return record->index <= watched->seen_last && seen->term == record->term &&
+    if (record->index > watched->seen_last)
+        return false;
+    const struct seen_record *seen = seen_of(watched, record->index);
+    return seen->term == record->term &&
            image_holds(image, seen->offset_bytes, seen->size_bytes, record);
 }
 
@@ -370,8 +388,9 @@ static uint32_t count_holders(struct overseer *overseer, uint32_t era,
 static void durability_look(struct overseer *overseer, uint32_t node, uint64_t index)
 {
     struct watched_node *watched = &overseer->nodes[node];
-    struct ledger_record entry = {
-        .index = index, .term = watched->seen[index].term, .digest = watched->seen[index].digest};
+    struct ledger_record entry = {.index = index,
+                                  .term = seen_of(watched, index)->term,
+                                  .digest = seen_of(watched, index)->digest};
     uint32_t era = watched->era;
     uint32_t quorum = overseer->quorums[era];
     if (overseer->is_rescued && era == 0)
@@ -389,7 +408,7 @@ static void durability_look(struct overseer *overseer, uint32_t node, uint64_t i
 static void commit_enter(struct overseer *overseer, uint32_t node, uint64_t index,
                          const struct raft_status *status)
 {
-    const struct seen_record *seen = &overseer->nodes[node].seen[index];
+    const struct seen_record *seen = seen_of(&overseer->nodes[node], index);
     struct ledger_commit *commit = ledger_commit(overseer_ledger(overseer, node), index);
     if (commit->term == 0) {
         *commit = (struct ledger_commit){
@@ -413,7 +432,7 @@ static void commit_rule_look(struct overseer *overseer, uint32_t node,
     uint64_t index = status->commit_index;
     if (!was_leading || index <= overseer_ledger(overseer, node)->commit_highest)
         return;
-    uint64_t term = overseer->nodes[node].seen[index].term;
+    uint64_t term = seen_of(&overseer->nodes[node], index)->term;
     if (term != status->term)
         verdict_break(overseer->verdict, RULE_COMMIT_RULE,
                       "node %u leads term %llu and commits record %llu of term %llu by counting",
@@ -446,6 +465,8 @@ static void commit_look(struct overseer *overseer, uint32_t node, const struct r
 void overseer_compare_state(struct overseer *overseer, uint32_t node, struct replica *replica)
 {
     uint64_t applied = engine_applied_index(replica_engine(replica));
+    if (applied < overseer->nodes[node].base)
+        return; /* it has not loaded what was restored */
     uint64_t digest = engine_digest(replica_engine(replica));
     uint64_t hash = (engine_state_hash(replica_engine(replica)) ^ digest) | 1;
     uint64_t *known = ledger_state(overseer_ledger(overseer, node), applied);

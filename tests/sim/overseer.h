@@ -25,6 +25,7 @@ struct watched_node {
     char path[32];
     char snapshot_path[48]; /* .0 and .1 behind it */
     char identity_path[48];
+    uint64_t base;            /* no record of its log is of this index or a lower one */
     uint64_t begin;           /* the first record of its log; 0: not looked at yet */
     uint64_t snapshots;       /* that this start has taken or installed */
     uint64_t snapshot_newest; /* record, when either was looked at last */
@@ -68,6 +69,10 @@ struct ledger *overseer_ledger(struct overseer *overseer, uint32_t node);
 
 /* A rescue: these nodes (bits) go on in another era, with what was committed up to `index`. */
 void overseer_rescue(struct overseer *overseer, uint32_t nodes, uint64_t index);
+
+/* Directly after overseer_init: the log begins behind this record, which a restore has made, on one
+ * node. */
+void overseer_restore(struct overseer *overseer, uint64_t index);
 
 /* The node starts anew: what it held in memory is void. */
 void overseer_forget(struct overseer *overseer, uint32_t node);

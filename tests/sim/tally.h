@@ -54,6 +54,8 @@
     X(eras_over_found)                                                                             \
     X(backups)                                                                                     \
     X(backups_given_up)                                                                            \
+    X(restores)                                                                                    \
+    X(calls_of_the_cluster_before)                                                                 \
     X(backup_blocks)                                                                               \
     X(fault_givers_lost) /* nodes that died while they gave blocks of a backup */                  \
     X(fault_client_deaths)                                                                         \

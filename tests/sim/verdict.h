@@ -45,6 +45,7 @@
     X(LOGS_WHOLE, "each line is handed out, but those that died with a taker")                     \
     X(ERA, "a client that has seen an era is answered by no earlier one")                          \
     X(BACKUP, "a backup has each shard as of one record, and names what it leaves out")            \
+    X(RESTORE, "a restored cluster has what the backup has, and is no cluster of before")          \
     X(RESCUE, "a rescue is refused beside a living majority, and names all that may be lost")      \
     X(PROTOCOL, "an answer to a client contradicts the wire contract")                             \
     X(SCRUB, "a node finds what rots while it runs, mends it, and tells nothing else")             \

@@ -139,7 +139,7 @@ static uint64_t staleness_slack_ns(const struct draw *draw)
     return 2 * draw->election_max_ns + 2 * way_ns + 4 * draw->sync_ns;
 }
 
-static void overseers_begin(struct world *world)
+void world_watch(struct world *world)
 {
     for (uint32_t shard = 0; shard < world->draw.shards; shard++) {
         struct overseer *overseer = &world->overseers[shard];
@@ -182,7 +182,7 @@ void world_init(struct world *world, uint64_t seed, const struct draw *draw, str
     witness_init(&world->witness);
     media_init(world);
     network_begin(world);
-    overseers_begin(world);
+    world_watch(world);
     for (uint32_t i = 0; i < draw->nodes; i++)
         node_init(world, i);
     duplicate_init(world);
@@ -356,8 +356,7 @@ static bool is_converged(struct world *world)
            are_nodes_equal(world) && upgrade_is_even(world);
 }
 
-/* Runs until the condition holds; false when `bound_ns` passed before. */
-static bool world_await(struct world *world, bool (*is_reached)(struct world *), uint64_t bound_ns)
+bool world_await(struct world *world, bool (*is_reached)(struct world *), uint64_t bound_ns)
 {
     uint64_t end_ns = world_now_ns(world) + bound_ns;
     while (!verdict_is_broken(&world->verdict) && world_now_ns(world) < end_ns) {
@@ -496,6 +495,13 @@ static void add_spares(struct world *world)
     client_add_members(asker, nodes);
 }
 
+static void await_convergence(struct world *world)
+{
+    add_spares(world);
+    if (!world_await(world, is_converged, CONVERGE_BOUND_NS))
+        break_unless_excused(world, RULE_LIVENESS_CONVERGENCE, "nodes do not converge");
+}
+
 static void phase_liveness(struct world *world)
 {
     world->client_world.is_winding_down = true;
@@ -513,9 +519,7 @@ static void phase_liveness(struct world *world)
     /* Then no leader of the era before takes the operator's word. */
     if (!world_await(world, disaster_is_heard_of, CONVERGE_BOUND_NS))
         break_unless_excused(world, RULE_LIVENESS_CONVERGENCE, "nodes go on in the era before");
-    add_spares(world);
-    if (!world_await(world, is_converged, CONVERGE_BOUND_NS))
-        break_unless_excused(world, RULE_LIVENESS_CONVERGENCE, "nodes do not converge");
+    await_convergence(world);
 }
 
 /* What a newcomer reads when all is over belongs to the history, too. It reads one key after the
@@ -556,6 +560,27 @@ static void states_compare(struct world *world)
     }
 }
 
+static void judge_history(struct world *world)
+{
+    verdict_trace(&world->verdict, world_now_ns(world));
+    witness_tell(&world->witness, &world->history);
+    if (!verdict_is_broken(&world->verdict))
+        history_check(&world->history, &world->verdict, world->tally);
+}
+
+/* Of a cluster that was restored. */
+static void phase_restored(struct world *world)
+{
+    if (!world_await(world, are_calls_done, CALLS_BOUND_NS))
+        break_unless_excused(world, RULE_LIVENESS_CALLS, "calls of a restored cluster do not end");
+    await_convergence(world);
+    world->history.is_settled = is_converged(world);
+    phase_last_reads(world);
+    states_compare(world);
+    restore_end(world);
+    judge_history(world);
+}
+
 void world_run(struct world *world)
 {
     world_advance(world, world->draw.fault_phase_ns);
@@ -565,11 +590,10 @@ void world_run(struct world *world)
     phase_last_backup(world);
     states_compare(world);
     scrub_end(world);
-    verdict_trace(&world->verdict, world_now_ns(world));
-    witness_tell(&world->witness, &world->history);
-    if (!verdict_is_broken(&world->verdict))
-        history_check(&world->history, &world->verdict, world->tally);
+    judge_history(world);
     backup_judge_all(world);
     if (!verdict_is_broken(&world->verdict))
         logs_history_check(&world->logs_history, &world->verdict);
+    if (restore_begin(world))
+        phase_restored(world);
 }

@@ -11,6 +11,7 @@
 
 #include "server/membership_board.h"
 #include "tests/sim/copier.h"
+#include "tests/sim/keeper.h"
 #include "tests/sim/overseer.h"
 
 #define FAULTS_MAX 128
@@ -133,6 +134,11 @@ struct disaster {
     uint32_t lost;
 };
 
+/* The cluster is given up, and a new one restored from a backup. */
+struct restored {
+    struct keeper keeper;
+};
+
 /* world_scrub.c: what has rotted while its node runs. */
 enum rot_place { ROT_NOWHERE, ROT_HEAD, ROT_RECORD, ROT_BLOCK, ROT_ENTRY };
 struct rotten {
@@ -179,6 +185,7 @@ struct world {
     struct saved_storage saved;
     struct rotten rotten;
     struct copied_node copied;
+    struct restored restored;
     struct disaster disaster;
     bool is_raise_asked;       /* an operator has asked for the next format */
     uint32_t formats_appended; /* shards with a record that raises the format, as bits; */
@@ -206,6 +213,9 @@ uint64_t world_now_ns(const struct world *world);
 /* The node as it is before its first start; and plans that. */
 void node_make(struct world *world, uint32_t number);
 void node_init(struct world *world, uint32_t number);
+/* Of its next start. */
+struct replica_options node_replica_options(struct world *world, const struct sim_node *node,
+                                            uint32_t shard);
 /* Its lanes begin, or end, and nothing else is done about it. */
 enum error node_open(struct world *world, struct sim_node *node, struct lane_report *ret_report);
 void node_close(struct world *world, struct sim_node *node);
@@ -315,6 +325,19 @@ bool scrub_rot(struct world *world, struct sim_node *node, uint32_t shard);
 void scrub_look(struct world *world, struct sim_node *node, uint32_t shard);
 /* At the end of the run. */
 void scrub_end(struct world *world);
+
+/* Runs until the condition holds; false when `bound_ns` passed before. */
+bool world_await(struct world *world, bool (*is_reached)(struct world *), uint64_t bound_ns);
+/* Overseers of all shards begin. */
+void world_watch(struct world *world);
+
+/* ---- world_restore.c ---- */
+
+/* The run is over, and was judged: perhaps its cluster is given up, and a new one restored. True:
+ * it is, and its clients have run for a while. */
+bool restore_begin(struct world *world);
+/* All is over. */
+void restore_end(struct world *world);
 
 /* ---- world_backup.c ---- */
 

@@ -103,8 +103,8 @@ static uint8_t priority_of(const struct draw *draw, uint32_t number)
     return (uint8_t)(digest_word(draw->priority_seed, number) % 3);
 }
 
-static struct replica_options replica_options_of(struct world *world, const struct sim_node *node,
-                                                 uint32_t shard)
+struct replica_options node_replica_options(struct world *world, const struct sim_node *node,
+                                            uint32_t shard)
 {
     const struct draw *draw = &world->draw;
     const char *path = node_path(world, node->number, shard);
@@ -268,7 +268,7 @@ static enum error lane_boot(struct world *world, struct sim_lane *lane,
     struct replica_options replicas[SIM_SHARDS_MAX];
     uint32_t replica_count = 0;
     for (uint32_t shard = lane->number; shard < world->draw.shards; shard += node->lane_count)
-        replicas[replica_count++] = replica_options_of(world, node, shard);
+        replicas[replica_count++] = node_replica_options(world, node, shard);
     /* One for the whole node, as in production. */
     if (lane->number == 0 && replica_count > 0)
         node->incarnation = replicas[0].engine.incarnation;
