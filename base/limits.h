@@ -107,6 +107,11 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
     return share_ns < SESSION_IDLE_NS ? share_ns : SESSION_IDLE_NS;
 }
 
+/* Seqs that a client uses one after the other though none of them reaches the session, because
+ * nodes refuse them: then it begins another session. Nodes take what is far ahead for the packet of
+ * a stranger. */
+#define SESSION_SEQS_AHEAD_MAX UINT64_C(8192)
+
 /* Relaxed writes. A node may forget a relaxed session that was silent for RELAXED_SESSION_IDLE_NS,
  * and then does not know its writes any more. So a client transmits a write, to be executed, for
  * RELAXED_RETRY_NS after the first transmission at most. The difference is the time that a packet

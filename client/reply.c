@@ -76,6 +76,8 @@ static void reply_take(struct plx_client *client, struct shard_state *shard,
         struct op *op = NULL;
         uint32_t at = 0;
         CHECK(wire_reply_op_decode(reply->ops, &cursor, &wire) == OK);
+        if (session != NULL && !transmission->is_read)
+            session_reached(session, &wire);
         if (!transmission->is_read) {
             op = transmission_op_of_seq(client, transmission, wire.seq, &at);
         } else if (wire.seq < transmission->op_count) {

@@ -89,6 +89,15 @@ static void session_end_stale(struct plx_client *client, struct shard_state *sha
     *session = (struct session){.id = 0};
 }
 
+/* True when the session takes no more operations. */
+static bool session_is_spent(const struct session *session)
+{
+    if (session->id == 0)
+        return false;
+    return session->next_seq - session->floor >= SESSION_WINDOW ||
+           session->next_seq - session->reached_seq >= SESSION_SEQS_AHEAD_MAX;
+}
+
 bool session_assign(struct plx_client *client, struct op *op)
 {
     struct shard_state *shard = op->shard;
@@ -96,9 +105,11 @@ bool session_assign(struct plx_client *client, struct op *op)
     if (op->session != 0)
         return true;
     session_end_stale(client, shard);
-    if (session->id != 0 && session->next_seq - session->floor >= SESSION_WINDOW) {
+    if (session_is_spent(session)) {
+        if (session->pins == 0 && session_is_open(session))
+            return false; /* operations in flight hold it: they end */
         if (session->pins == 0)
-            return false; /* operations in flight hold the window: they end */
+            session_give_back(client, shard);
         session_retire(shard);
     }
     if (session->id == 0) {
@@ -165,6 +176,13 @@ void session_answered(struct session *session, uint64_t sent_ns)
         session->active_ns = sent_ns;
 }
 
+void session_reached(struct session *session, const struct wire_reply_op *op)
+{
+    bool is_known = op->outcome != WIRE_OUTCOME_NO_SESSION && op->outcome != WIRE_OUTCOME_WINDOW;
+    if (is_known && op->seq > session->reached_seq && op->seq < session->next_seq)
+        session->reached_seq = op->seq;
+}
+
 /* Whoever leads, or led when that was last heard of; -1: nobody is known. */
 static int32_t session_endpoint(const struct plx_client *client, const struct shard_state *shard)
 {
@@ -184,7 +202,7 @@ static void session_send_op(struct plx_client *client, const struct source *to, 
     uint8_t request[128];
     uint8_t body[256];
     struct wire_writer writer = {.data = request, .capacity_bytes = sizeof(request)};
-    wire_request_begin(&writer, session->id, op->type == WIRE_OP_KEEP_ALIVE ? 0 : session->floor);
+    wire_request_begin(&writer, session->id, session->floor);
     wire_request_add(&writer, op);
     CHECK(!writer.is_overflow);
     struct wire_write write = {
@@ -218,7 +236,13 @@ static void session_opened(struct plx_client *client, struct shard_state *shard,
     struct session *session = session_current(shard);
     if (session->id != 0 || op->seq != session->nonce || op->version == 0)
         return;
-    *session = (struct session){.id = op->version, .next_seq = 1, .floor = 1, .active_ns = sent_ns};
+    uint64_t first_seq = wire_first_seq(session->nonce);
+    *session = (struct session){.id = op->version,
+                                .first_seq = first_seq,
+                                .next_seq = first_seq,
+                                .floor = first_seq,
+                                .reached_seq = first_seq,
+                                .active_ns = sent_ns};
     client->statistics.sessions++;
     op_wake_at(client, client->now_ns);
 }
@@ -269,7 +293,7 @@ static void session_open_turn(struct plx_client *client, struct shard_state *sha
         return;
     }
     if (session->nonce == 0)
-        session->nonce = prng_next(&client->names) | 1;
+        session->nonce = prng_next(&client->names) << 1 | 2; /* even: see wire_first_seq */
     session_send(client, shard, session,
                  &(struct wire_op){.type = WIRE_OP_REGISTER, .seq = session->nonce});
 }
@@ -298,7 +322,7 @@ static uint64_t session_notice_due_ns(const struct plx_client *client,
                                       const struct shard_state *shard,
                                       const struct session *session)
 {
-    if (session_is_open(session) || session->is_told || session->next_seq == 1 ||
+    if (session_is_open(session) || session->is_told || session->next_seq == session->first_seq ||
         leader_endpoint(client, shard) < 0)
         return UINT64_MAX;
     uint64_t next_ns = client->idle_notice_ns;

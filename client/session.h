@@ -22,12 +22,14 @@ struct shard_state;
 struct transmission;
 
 struct session {
-    uint64_t id;    /* 0: none */
-    uint64_t nonce; /* of the registration under way */
+    uint64_t id;        /* 0: none */
+    uint64_t nonce;     /* of the registration under way */
+    uint64_t first_seq; /* wire_first_seq */
     uint64_t next_seq;
     uint64_t floor;
-    uint64_t active_ns; /* when it last was known to be alive */
-    uint64_t due_ns;    /* next registration or renewal at the earliest */
+    uint64_t reached_seq; /* the highest whose outcome a node has told */
+    uint64_t active_ns;   /* when it last was known to be alive */
+    uint64_t due_ns;      /* next registration or renewal at the earliest */
     uint32_t attempts;
     uint32_t pins; /* seqs whose tokens are outstanding */
     bool is_wanted;
@@ -53,6 +55,8 @@ void session_pin(struct shard_state *shard, uint64_t id);
 void session_expired(struct shard_state *shard, uint64_t id);
 /* What was sent then has been answered: the session was alive since. */
 void session_answered(struct session *session, uint64_t sent_ns);
+/* A node has told the outcome of one of its operations. */
+void session_reached(struct session *session, const struct wire_reply_op *op);
 /* The reply to what was sent on a session itself. */
 void session_replied(struct plx_client *client, struct shard_state *shard,
                      const struct transmission *transmission, const struct wire_reply *reply);

@@ -135,6 +135,10 @@ struct engine_options {
     X(reads_refused)                                                                               \
     X(keys_of_other_shards)                                                                        \
     X(requests_malformed)                                                                          \
+    X(claims_seq)                                                                                  \
+    X(claims_packet)                                                                               \
+    X(claims_cancel)                                                                               \
+    X(cancels_over_share)                                                                          \
     X(sessions_open)                                                                               \
     X(sessions_expired)                                                                            \
     X(keys)                                                                                        \

@@ -11,6 +11,7 @@
 #include "engine/service/admission.h"
 #include "engine/service/answer.h"
 #include "engine/service/batch.h"
+#include "engine/service/claims.h"
 #include "engine/service/idle.h"
 #include "engine/service/reads.h"
 #include "engine/state/machine.h"

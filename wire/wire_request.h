@@ -89,6 +89,17 @@ static inline uint32_t wire_tag(uint64_t session)
 }
 
 /*
+ * Where the seqs of a session begin that was registered with this nonce. The client draws the nonce
+ * at random and tells nobody but the node, so nobody else knows the seqs: a packet with others is
+ * none of the session. An odd nonce is that of a program that knows nothing of this: 1.
+ */
+#define WIRE_FIRST_SEQ_MIN (UINT64_C(1) << 61)
+static inline uint64_t wire_first_seq(uint64_t nonce)
+{
+    return (nonce & 1) != 0 ? 1 : nonce >> 2 | WIRE_FIRST_SEQ_MIN;
+}
+
+/*
  * The replicated part of a write, copied verbatim into the log record. The client has finished
  * every seq below `floor`: the outcome of such an op may be forgotten, and the op is never executed
  * again.

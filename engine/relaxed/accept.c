@@ -171,9 +171,21 @@ static struct node_progress *own_progress(const struct engine *engine)
     return node_progress_own(&engine->machine.nodes);
 }
 
+/* Cancels that a client's pending writes carry, of writes of a node. */
+static uint32_t pending_cancels_of(const struct pending_writes *writes, uint16_t node, uint32_t tag)
+{
+    uint32_t count = 0;
+    for (uint64_t at = writes->cancels_head; at < writes->cancels_tail; at++) {
+        const struct pending_cancel *cancel = pending_writes_cancel_at(writes, at);
+        count += cancel->node == node && cancel->tag == tag;
+    }
+    return count;
+}
+
 /* True when the log can take what the write overrules, whatever the other nodes accept meanwhile:
- * see NODE_CANCELS_MAX. Counts no more precisely than it must. */
-static bool can_log_cancels(const struct engine *engine, const struct relaxed_arrival *arrival)
+ * see NODE_CANCELS_MAX. Counts no more precisely than it must. A client has no more than are free:
+ * see claims_share_cancels. */
+static bool can_log_cancels(struct engine *engine, const struct relaxed_arrival *arrival)
 {
     const struct request *request = arrival->request;
     for (uint16_t i = 0; i < request->op_count && arrival->need.cancels > 0; i++) {
@@ -182,8 +194,12 @@ static bool can_log_cancels(const struct engine *engine, const struct relaxed_ar
             continue;
         const struct node_progress *node = node_progress_of(&engine->machine.nodes, op_series(op));
         uint32_t count = arrival->need.cancels + engine->relaxed.writes.cancels_of[op->node];
-        if (!node_progress_has_room(node, count, NODE_CANCELS_MAX))
-            return false;
+        uint32_t own = pending_cancels_of(&engine->relaxed.writes, op->node, op->tag);
+        if (node_progress_has_room(node, count + own, NODE_CANCELS_MAX))
+            continue;
+        engine->counters.cancels_over_share +=
+            node_progress_has_room(node, count, NODE_CANCELS_MAX);
+        return false;
     }
     return true;
 }

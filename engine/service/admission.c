@@ -18,6 +18,7 @@ struct request_shape {
     bool has_foreign_key;  /* a key of another shard */
     bool has_idle;         /* a notice that nothing is open */
     bool has_unregister;   /* the end of its session: nobody sends it twice */
+    bool has_cancel;
 };
 
 static struct request_shape shape_of(const struct engine *engine, const struct request *request)
@@ -34,7 +35,7 @@ static struct request_shape shape_of(const struct engine *engine, const struct r
         else
             shape.has_other = true;
         if (op->type == WIRE_OP_CANCEL)
-            shape.has_loose_cancel = true;
+            shape.has_cancel = shape.has_loose_cancel = true;
         if (op->type == WIRE_OP_IDLE)
             shape.has_idle = true;
         if (op->type == WIRE_OP_UNREGISTER)
@@ -54,6 +55,7 @@ struct arrival {
     struct wire_write write;
     struct request request;
     struct request_shape shape;
+    struct session *session; /* NULL: there is none */
 };
 
 static void refuse_write(struct engine *engine, const struct arrival *arrival,
@@ -111,9 +113,9 @@ static bool answer_known(struct engine *engine, const struct arrival *arrival,
 static bool is_ended_by_session(struct engine *engine, const struct arrival *arrival)
 {
     uint64_t id = arrival->request.session;
+    struct session *session = arrival->session;
     if (id == 0)
         return false;
-    struct session *session = sessions_find(&engine->machine.sessions, id);
     if (session == NULL) {
         if (!sessions_is_future(id, engine->machine.applied_index))
             answer_no_session(engine, arrival);
@@ -164,6 +166,11 @@ static enum wire_status admit_write(struct engine *engine, const struct arrival 
     enum wire_status status = admission_readiness(engine);
     if (status != WIRE_STATUS_OK)
         return status;
+    if (arrival->shape.has_cancel &&
+        !claims_share_cancels(engine, arrival->session, &arrival->request)) {
+        engine->counters.cancels_over_share++;
+        return WIRE_STATUS_LOG_FULL;
+    }
     struct request request = arrival->request;
     bool has_limits = arrival->shape.has_limits;
     status = has_limits ? limits_readiness(engine, arrival) : inbound_overrule(engine, &request);
@@ -197,6 +204,44 @@ static bool is_bad(const struct arrival *arrival)
     return arrival->request.session == 0 ? shape->has_other : shape->has_register;
 }
 
+/* False: a packet that its session cannot have sent. Nothing of the session changes for it. */
+static bool is_of_session(struct engine *engine, struct arrival *arrival)
+{
+    struct session *session = sessions_find(&engine->machine.sessions, arrival->request.session);
+    arrival->session = session;
+    if (session == NULL)
+        return true;
+    if (!claims_of_session(session, &arrival->request)) {
+        engine->counters.claims_seq++;
+        return false;
+    }
+    if (!arrival->shape.is_fence && !claims_packet(session, arrival->write.packet_number)) {
+        engine->counters.claims_packet++;
+        return false;
+    }
+    return true;
+}
+
+/* The cancels are of writes that there can be, under the tag of this client alone. */
+static bool has_true_cancels(struct engine *engine, const struct arrival *arrival)
+{
+    const struct request *request = &arrival->request;
+    uint32_t tag = arrival->write.is_relaxed ? wire_tag(request->session) : 0;
+    if (arrival->session != NULL)
+        tag = arrival->session->cancel_tag;
+    bool is_true = claims_cancels(engine, request);
+    for (uint16_t i = 0; i < request->op_count && is_true; i++) {
+        const struct op *op = &request->ops[i];
+        if (op->type == WIRE_OP_CANCEL && tag == 0)
+            tag = op->tag;
+        is_true = op->type != WIRE_OP_CANCEL || op->tag == tag;
+    }
+    if (is_true && arrival->session != NULL)
+        arrival->session->cancel_tag = tag;
+    engine->counters.claims_cancel += !is_true;
+    return is_true;
+}
+
 void admission_write(struct engine *engine, const struct address *from, struct span body)
 {
     struct arrival arrival = {.from = from};
@@ -213,10 +258,15 @@ void admission_write(struct engine *engine, const struct address *from, struct s
     } else if (arrival.shape.has_foreign_key) {
         engine->counters.keys_of_other_shards++;
         refuse_write(engine, &arrival, WIRE_STATUS_WRONG_SHARD);
+    } else if (!arrival.write.is_relaxed &&
+               arrival.write.incarnation != engine->options.incarnation) {
+        refuse_write(engine, &arrival, WIRE_STATUS_INCARNATION);
+    } else if (!arrival.write.is_relaxed && !is_of_session(engine, &arrival)) {
+        return;
+    } else if (arrival.shape.has_cancel && !has_true_cancels(engine, &arrival)) {
+        refuse_write(engine, &arrival, WIRE_STATUS_BAD_REQUEST);
     } else if (arrival.write.is_relaxed) {
         relaxed_write(engine, from, &arrival.write, &arrival.request);
-    } else if (arrival.write.incarnation != engine->options.incarnation) {
-        refuse_write(engine, &arrival, WIRE_STATUS_INCARNATION);
     } else if (arrival.shape.has_idle) {
         idle_receive(engine, arrival.write.packet_number, &arrival.request);
     } else if (!is_ended_by_session(engine, &arrival)) {

@@ -266,7 +266,8 @@ static struct op_result op_write(struct machine *machine, const struct op *op)
     for (uint32_t i = 0; i < machine->cancel_count; i++) {
         const struct op *cancel = &machine->cancels[i];
         struct node_progress *node = node_progress_name(&machine->nodes, op_series(cancel));
-        node_progress_cancel(node, cancel->seq, key, cancel->tag);
+        node_progress_cancel(node, cancel, key,
+                             machine->forwarder == NULL ? machine->request->session : 0);
     }
     return result;
 }

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/le.h"
 #include "engine/state/key_hash.h"
+#include "engine/state/request.h"
 #include "wire/wire.h"
 
 #include <string.h>
@@ -234,12 +235,21 @@ static void cancels_forget(struct node_progress *progress, uint32_t place, uint3
             (progress->cancel_count - place) * sizeof(progress->cancels[0]));
 }
 
-void node_progress_cancel(struct node_progress *progress, uint64_t seq, struct span key,
-                          uint32_t tag)
+uint32_t node_progress_cancels_of(const struct node_progress *progress, uint64_t session)
 {
-    if (node_progress_is_decided(progress, seq, key, tag))
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < progress->cancel_count; i++)
+        count += progress->cancels[i].owner == session;
+    return count;
+}
+
+void node_progress_cancel(struct node_progress *progress, const struct op *cancel, struct span key,
+                          uint64_t owner)
+{
+    uint64_t seq = cancel->seq;
+    if (node_progress_is_decided(progress, seq, key, cancel->tag))
         return;
-    uint64_t name = cancel_name(key_hash(key), tag);
+    uint64_t name = cancel_name(key_hash(key), cancel->tag);
     uint32_t older = cancel_place_of_name(progress, 0, name);
     if (older < progress->cancel_count)
         cancels_forget(progress, older, 1);
@@ -247,7 +257,7 @@ void node_progress_cancel(struct node_progress *progress, uint64_t seq, struct s
     uint32_t place = cancel_place(progress, seq);
     memmove(&progress->cancels[place + 1], &progress->cancels[place],
             (progress->cancel_count - place) * sizeof(progress->cancels[0]));
-    progress->cancels[place] = (struct node_cancel){seq, name};
+    progress->cancels[place] = (struct node_cancel){seq, name, owner};
     progress->cancel_count++;
 }
 

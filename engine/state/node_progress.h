@@ -47,8 +47,11 @@
 
 struct node_cancel {
     uint64_t seq;
-    uint64_t name; /* of key and client */
+    uint64_t name;  /* of key and client */
+    uint64_t owner; /* local: the session that cancelled; 0: not known, or a node's */
 };
+
+struct op;
 
 /* Series that are remembered though their storages are no members. */
 #define SERIES_STRANGERS_MAX 16
@@ -113,10 +116,13 @@ bool node_progress_is_decided(const struct node_progress *progress, uint64_t seq
 /* True when `count` more can be cancelled and no more than `max` are then. */
 bool node_progress_has_room(const struct node_progress *progress, uint32_t count, uint32_t max);
 
-/* No write of the key by the client (0: by any) up to `seq` may apply any more. It is
- * too late for what is decided. There is room (CHECK). */
-void node_progress_cancel(struct node_progress *progress, uint64_t seq, struct span key,
-                          uint32_t tag);
+/* So many of its cancels are of this session, as far as this node knows. */
+uint32_t node_progress_cancels_of(const struct node_progress *progress, uint64_t session);
+
+/* No write of the key by the client (0: by any) up to `seq` may apply any more, says `owner`: a
+ * session, or 0. It is too late for what is decided. There is room (CHECK). */
+void node_progress_cancel(struct node_progress *progress, const struct op *cancel, struct span key,
+                          uint64_t owner);
 
 /* Everything up to `seq` (above last_seq, CHECK) is decided. */
 void node_progress_advance(struct node_progress *progress, uint64_t seq);

@@ -176,21 +176,86 @@ void fake_refuse(struct fake *fake, uint8_t type, uint64_t number, enum wire_sta
     fake_send(fake, type, span_of(body, writer.size_bytes));
 }
 
+/* Of the sessions that were registered last, at whatever node: where their seqs begin. */
+#define FIRST_SEQS 16
+static struct first_seq {
+    uint64_t session;
+    uint16_t shard;
+    uint64_t seq;
+} first_seqs[FIRST_SEQS];
+
+static struct first_seq *first_seq_of(uint64_t session, uint16_t shard)
+{
+    uint32_t at = 0;
+    while (at < FIRST_SEQS - 1 && first_seqs[at].session != 0 &&
+           (first_seqs[at].session != session || first_seqs[at].shard != shard))
+        at++;
+    return &first_seqs[at];
+}
+
+static uint64_t seq_base(const struct fake *fake, uint64_t session)
+{
+    const struct first_seq *first = first_seq_of(session, fake->shard);
+    return session != 0 && first->session == session ? first->seq - 1 : 0;
+}
+
+/* A registration is answered. */
+static void note_registration(const struct fake *fake, const struct wire_reply_op *op)
+{
+    if (fake->type == WIRE_WRITE && fake->ops[0].type == WIRE_OP_REGISTER &&
+        op->seq == fake->ops[0].seq && op->outcome == WIRE_OUTCOME_OK)
+        *first_seq_of(op->version, fake->shard) =
+            (struct first_seq){op->version, fake->shard, wire_first_seq(op->seq)};
+}
+
+uint64_t fake_wire_seq(const struct fake *fake, uint64_t seq)
+{
+    return seq + fake->seq_base;
+}
+
+/* For the tests the seqs of each session begin at 1. */
+static void fake_count_from_1(struct fake *fake)
+{
+    uint64_t base = fake->write.is_relaxed ? 0 : seq_base(fake, fake->request.session);
+    fake->seq_base = 0;
+    if (fake->request.floor > base) {
+        fake->request.floor -= base;
+        fake->seq_base = base;
+    }
+    for (uint32_t i = 0; i < fake->request.op_count; i++) {
+        if (fake->ops[i].type == WIRE_OP_CANCEL || fake->ops[i].seq <= base)
+            continue;
+        fake->ops[i].seq -= base;
+        fake->seq_base = base;
+    }
+}
+
 void fake_answer(struct fake *fake, uint8_t type, uint64_t number, const struct wire_reply_op *op)
 {
     static uint8_t body[64 * 1024];
     struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
     struct wire_reply reply = fake_reply_head(fake, number, WIRE_STATUS_OK);
+    struct wire_reply_op answer = *op;
+    note_registration(fake, op);
+    if (type == WIRE_WRITE_REPLY)
+        answer.seq = fake_wire_seq(fake, op->seq);
     wire_reply_begin(&writer, &reply);
-    wire_reply_add(&writer, op);
+    wire_reply_add(&writer, &answer);
     assert_false(writer.is_overflow);
     fake_send(fake, type, span_of(body, writer.size_bytes));
+}
+
+/* With NO_SESSION a version is the end of what was executed. */
+static uint64_t version_of(enum wire_outcome outcome)
+{
+    return outcome == WIRE_OUTCOME_NO_SESSION ? 0 : 50;
 }
 
 void fake_outcome(struct fake *fake, uint64_t number, uint64_t seq, enum wire_outcome outcome)
 {
     fake_answer(fake, WIRE_WRITE_REPLY, number,
-                &(struct wire_reply_op){.seq = seq, .outcome = (uint8_t)outcome, .version = 50});
+                &(struct wire_reply_op){
+                    .seq = seq, .outcome = (uint8_t)outcome, .version = version_of(outcome)});
 }
 
 void fake_outcome_all(struct fake *fake, enum wire_outcome outcome)
@@ -200,9 +265,10 @@ void fake_outcome_all(struct fake *fake, enum wire_outcome outcome)
     struct wire_reply reply = fake_reply_head(fake, fake->write.packet_number, WIRE_STATUS_OK);
     wire_reply_begin(&writer, &reply);
     for (uint32_t i = 0; i < fake->request.op_count; i++)
-        wire_reply_add(&writer, &(struct wire_reply_op){.seq = fake->ops[i].seq,
-                                                        .outcome = (uint8_t)outcome,
-                                                        .version = 50 + i});
+        wire_reply_add(&writer,
+                       &(struct wire_reply_op){.seq = fake_wire_seq(fake, fake->ops[i].seq),
+                                               .outcome = (uint8_t)outcome,
+                                               .version = version_of(outcome) == 0 ? 0 : 50 + i});
     fake_send(fake, WIRE_WRITE_REPLY, span_of(body, writer.size_bytes));
 }
 
@@ -214,6 +280,7 @@ void fake_decode(struct fake *fake)
         assert_int_equal(wire_request_decode(fake->write.request, &fake->request), OK);
         for (uint32_t i = 0; i < fake->request.op_count; i++)
             assert_int_equal(wire_op_decode(fake->request.ops, &cursor, &fake->ops[i]), OK);
+        fake_count_from_1(fake);
     } else if (fake->type == WIRE_READ) {
         assert_int_equal(wire_read_decode(fake->body, &fake->read), OK);
         for (uint32_t i = 0; i < fake->read.op_count; i++)
@@ -251,7 +318,7 @@ static bool fake_take_notice(struct fake *fake, uint8_t type, struct span body)
     assert_int_equal(request.op_count, 1);
     fake->idle_notices++;
     fake->idle_session = request.session;
-    fake->idle_floor = request.floor;
+    fake->idle_floor = request.floor - seq_base(fake, request.session);
     return true;
 }
 

@@ -71,7 +71,9 @@ struct fake {
     uint32_t packets; /* seen, of any kind */
     uint32_t pieces;  /* of messages of several packets among them */
     struct wire_write write;
-    struct wire_request request;
+    struct wire_request
+        request; /* its floor and seqs as if they began at 1; and what lies below: */
+    uint64_t seq_base;
     struct wire_op ops[REQUEST_OPS_MAX];
     struct wire_read read;
     struct wire_read_op read_ops[REQUEST_OPS_MAX];
@@ -100,6 +102,9 @@ struct wire_reply fake_reply_head(const struct fake *fake, uint64_t number,
 
 /* A refusal of the request `number`. */
 void fake_refuse(struct fake *fake, uint8_t type, uint64_t number, enum wire_status status);
+
+/* The seq as the session of the last request has it. */
+uint64_t fake_wire_seq(const struct fake *fake, uint64_t seq);
 
 /* One op as the answer to request `number`. */
 void fake_answer(struct fake *fake, uint8_t type, uint64_t number, const struct wire_reply_op *op);

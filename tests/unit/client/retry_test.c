@@ -99,7 +99,8 @@ static void test_retry_drops_packets_of_another_cluster_and_of_strangers(void **
     struct wire_reply reply =
         fake_reply_head(&fakes[0], fakes[0].write.packet_number, WIRE_STATUS_OK);
     wire_reply_begin(&writer, &reply);
-    wire_reply_add(&writer, &(struct wire_reply_op){.seq = 1, .outcome = WIRE_OUTCOME_OK});
+    wire_reply_add(&writer, &(struct wire_reply_op){.seq = fake_wire_seq(&fakes[0], 1),
+                                                    .outcome = WIRE_OUTCOME_OK});
     struct span answer = span_of(body, writer.size_bytes);
     fake_send_as(&fakes[0], wire_cluster_id("other"), WIRE_WRITE_REPLY, answer);
     fakes[1].from = fakes[0].from;

@@ -180,7 +180,7 @@ static void test_shards_resolve_their_own_tokens(void **state)
     assert_true(fake_try(&scene.fake));
     assert_int_equal(scene.fake.ops[0].type, WIRE_OP_FENCE);
     assert_int_equal(scene.fake.shard, 3);
-    assert_true(scene.fake.ops[0].seq == token.seq);
+    assert_true(fake_wire_seq(&scene.fake, scene.fake.ops[0].seq) == token.seq);
     token.shard = SHARDS;
     assert_int_equal(plx_resolve(scene.client, &token, &call).outcome, PLX_E_ARGUMENT);
     scene_close(&scene);

@@ -238,7 +238,8 @@ struct wire_reply_op fixture_do(struct fixture *f, uint64_t session, const struc
 
 uint64_t fixture_register(struct fixture *f)
 {
-    struct wire_op op = {.type = WIRE_OP_REGISTER, .seq = ++f->nonce};
+    f->nonce += 2; /* odd: the seqs of the session begin at 1 */
+    struct wire_op op = {.type = WIRE_OP_REGISTER, .seq = f->nonce};
     struct wire_reply_op reply = fixture_do(f, 0, &op);
     assert_int_equal(reply.outcome, WIRE_OUTCOME_OK);
     assert_int_equal(reply.seq, f->nonce);
@@ -279,7 +280,11 @@ struct wire_op op_of(uint8_t type, uint64_t seq)
 
 struct wire_op op_cancel(uint16_t node, uint64_t seq)
 {
-    return (struct wire_op){.type = WIRE_OP_CANCEL, .node = node, .series = node, .seq = seq};
+    return (struct wire_op){.type = WIRE_OP_CANCEL,
+                            .node = node,
+                            .series = node,
+                            .tag = wire_tag(FIXTURE_IDENTITY),
+                            .seq = seq};
 }
 
 void fixture_durable(struct fixture *f)
@@ -307,7 +312,7 @@ struct wire_reply_op fixture_relaxed(struct fixture *f, uint64_t identity,
 uint64_t fixture_pend(struct fixture *f, uint64_t client_seq, const char *key, const char *value)
 {
     struct wire_op op = op_set(client_seq, key, value);
-    struct wire_reply_op reply = fixture_relaxed(f, 77, &op, 1);
+    struct wire_reply_op reply = fixture_relaxed(f, FIXTURE_IDENTITY, &op, 1);
     assert_int_equal(reply.outcome, WIRE_OUTCOME_OK);
     assert_int_equal(reply.seq, client_seq);
     assert_true(reply.is_pending);

@@ -24,6 +24,7 @@
 #define FIXTURE_MS           1000000u
 #define FIXTURE_ENTRIES_MAX  4096
 #define FIXTURE_FIRST_SEQ    1000u
+#define FIXTURE_IDENTITY     77u /* of relaxed writes */
 
 struct fixture_message {
     struct address to;

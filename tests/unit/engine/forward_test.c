@@ -211,6 +211,7 @@ static void test_forward_carries_cancels_of_relaxed_writes(void **state)
     static struct kept late;
     struct wire_writer writer = {.data = late.data, .capacity_bytes = sizeof(late.data)};
     struct wire_op old = op_set(50, "a", "1");
+    old.tag = wire_tag(FIXTURE_IDENTITY);
     wire_request_begin(&writer, WIRE_NODE_SESSION(3), 0);
     wire_request_add(&writer, &old);
     engine_receive_forward(p->leader->engine, 3, 3, span_of(late.data, writer.size_bytes));
@@ -223,7 +224,12 @@ static void test_forward_refuses_more_cancels_than_can_be_kept(void **state)
     struct pair *p = *state;
     fill_cancels(p, 9);
     struct wire_op ops[] = {op_cancel(9, 5000), op_set(p->next_seq, "a", "1")};
-    assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_STORE_FULL);
+    struct fixture_write write = {.session = p->session};
+    fixture_forget_messages(p->leader);
+    fixture_write(p->leader, &write, ops, 2);
+    struct wire_reply reply = fixture_reply(p->leader, WIRE_WRITE_REPLY);
+    assert_string_equal(wire_status_name(reply.status), "log-full");
+    assert_int_equal(engine_counters(p->leader->engine)->cancels_over_share, 1);
     assert_get(p->leader, "a", NULL);
     /* One that is noted already takes no more room. */
     ops[0].seq = 1;

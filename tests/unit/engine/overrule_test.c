@@ -123,6 +123,7 @@ static void test_overrule_spares_the_writes_of_other_clients(void **state)
     struct pair *p = *state;
     static struct kept late;
     struct wire_op ops[] = {op_cancel(3, 50), op_set(1, "a", "second")};
+    ops[0].tag = wire_tag(78);
     fixture_relaxed(p->node, 78, ops, 2);
     ops[0] = op_cancel(2, fixture_pend(p->node, 2, "a", "other"));
     ops[0].tag = wire_tag(77);
@@ -159,12 +160,16 @@ static void test_overrule_keeps_one_cancel_for_each_key_and_client(void **state)
     }
     const uint64_t named[] = {seqs[1], seqs[2], seqs[0]};
     const struct node_progress *session = node_progress_of(&p->leader->engine->machine.nodes, 2);
+    const uint64_t sessions[] = {p->session, fixture_register(p->leader)};
+    uint64_t next_seqs[] = {p->next_seq, 1};
     for (uint32_t i = 0; i < 3; i++) {
-        struct wire_op ops[] = {op_cancel(2, named[i]), op_cancel(2, named[i]),
-                                op_set(p->next_seq, "a", "later")};
-        ops[0].tag = wire_tag(77);
-        ops[1].tag = wire_tag(78);
-        assert_int_equal(write_now(p, ops, 3), WIRE_OUTCOME_OK);
+        for (uint32_t client = 0; client < 2; client++) {
+            p->session = sessions[client];
+            p->next_seq = next_seqs[client]++;
+            struct wire_op ops[] = {op_cancel(2, named[i]), op_set(p->next_seq, "a", "later")};
+            ops[0].tag = wire_tag(77 + client);
+            assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_OK);
+        }
         assert_int_equal(session->cancel_count, 2);
         assert_int_equal(session->cancels[0].seq, i == 0 ? seqs[1] : seqs[2]);
     }
@@ -224,6 +229,7 @@ static void test_overrule_through_the_leader_takes_over_cancels(void **state)
     struct fixture *f = p->leader;
     static struct kept late;
     struct wire_op carrier[] = {op_cancel(3, 50), op_set(1, "a", "second")};
+    carrier[0].tag = wire_tag(78);
     fixture_relaxed(f, 78, carrier, 2);
     fixture_turn(f, 0);
     struct wire_op ops[] = {op_set(p->next_seq, "taken", NULL),
@@ -233,6 +239,7 @@ static void test_overrule_through_the_leader_takes_over_cancels(void **state)
     assert_int_equal(engine_counters(f->engine)->relaxed_blocked, 1);
     struct wire_writer writer = {.data = late.data, .capacity_bytes = sizeof(late.data)};
     struct wire_op first = op_set(50, "a", "first");
+    first.tag = wire_tag(78);
     wire_request_begin(&writer, WIRE_NODE_SESSION(3), 0);
     wire_request_add(&writer, &first);
     engine_receive_forward(f->engine, 3, 3, span_of(late.data, writer.size_bytes));
@@ -323,11 +330,13 @@ static void test_overrule_accepts_a_share_of_the_cancels(void **state)
     char key[16];
     uint64_t seq = 1;
     for (uint64_t i = 1; seq <= NODE_CANCELS_MAX; i++) {
-        for (uint32_t j = 0; j < REQUEST_OPS_MAX / 2; j++)
+        for (uint32_t j = 0; j < REQUEST_OPS_MAX / 2; j++) {
             ops[j] = op_cancel(9, seq++);
+            ops[j].tag = wire_tag(1000 + i);
+        }
         snprintf(key, sizeof(key), "k%u", (unsigned)i);
         ops[REQUEST_OPS_MAX / 2] = op_set(i, key, "1");
-        fixture_relaxed(p->node, 77, ops, REQUEST_OPS_MAX / 2 + 1);
+        fixture_relaxed(p->node, 1000 + i, ops, REQUEST_OPS_MAX / 2 + 1);
     }
     struct fixture_write write = {.session = 77, .is_relaxed = true};
     ops[0] = op_cancel(9, seq);

@@ -1,6 +1,8 @@
 /* A leader and a node that forwards to it: see tests/unit/engine/pair.h. */
 #include "tests/unit/engine/pair.h"
 
+#define FILL_NODE 8 /* whose writes carry the cancels */
+
 #include "base/le.h"
 
 struct pair *pair_new(const struct engine_options *options)
@@ -91,17 +93,22 @@ uint8_t write_now(struct pair *p, const struct wire_op *ops, uint32_t count)
 
 void fill_cancels(struct pair *p, uint16_t node)
 {
-    struct wire_op ops[REQUEST_OPS_MAX];
-    char keys[REQUEST_OPS_MAX / 2][16];
-    uint64_t seq = 1;
-    while (seq <= NODE_CANCELS_MAX) {
+    static struct kept kept;
+    char key[16];
+    for (uint64_t seq = 1; seq <= NODE_CANCELS_MAX;) {
+        struct wire_writer writer = {.data = kept.data, .capacity_bytes = sizeof(kept.data)};
+        wire_request_begin(&writer, WIRE_NODE_SESSION(FILL_NODE), seq - 1);
         for (uint32_t i = 0; i < REQUEST_OPS_MAX / 2; i++, seq++) {
-            snprintf(keys[i], sizeof(keys[i]), "z%u", (unsigned)seq);
-            ops[2 * i] = op_cancel(node, seq);
-            ops[2 * i + 1] = op_set(p->next_seq + i, keys[i], NULL);
+            snprintf(key, sizeof(key), "z%u", (unsigned)seq);
+            struct wire_op cancel = op_cancel(node, seq);
+            struct wire_op set = op_set(seq, key, NULL);
+            wire_request_add(&writer, &cancel);
+            wire_request_add(&writer, &set);
         }
-        assert_int_equal(write_now(p, ops, REQUEST_OPS_MAX), WIRE_OUTCOME_OK);
-        p->next_seq += REQUEST_OPS_MAX / 2 - 1;
+        assert_false(writer.is_overflow);
+        engine_receive_forward(p->leader->engine, FILL_NODE, FILL_NODE,
+                               span_of(kept.data, writer.size_bytes));
+        commit(p);
     }
 }
 

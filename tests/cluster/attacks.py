@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""What a stranger sends who knows the cluster's name and nothing else: tests/cluster/bounds.
+
+usage: attacks.py ATTACK CLUSTER ADDRESS:PORT... (nodes in their order, the leader first)
+Prints one line, NAME=VALUE ..., of what was sent and what was answered.
+"""
+
+import os
+import socket
+import struct
+import sys
+import time
+
+HELLO, HELLO_REPLY, WRITE, WRITE_REPLY = 16, 17, 18, 19
+SET, REGISTER, KEEP_ALIVE, CANCEL = 1, 4, 6, 7
+OK = 0
+MASK = (1 << 64) - 1
+PACKET_PAYLOAD_BYTES = 1396
+REPLY_HEADER_BYTES = 72
+WAIT_SECONDS = 1.0
+
+
+def crc_table():
+    table = []
+    for byte in range(256):
+        crc = byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+        table.append(crc)
+    return table
+
+
+TABLE = crc_table()
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = TABLE[(crc ^ byte) & 255] ^ crc >> 8
+    return crc ^ 0xFFFFFFFF
+
+
+def cluster_id(name):
+    value = 0xCBF29CE484222325
+    for byte in name.encode():
+        value = (value ^ byte) * 0x100000001B3 & MASK
+    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & MASK
+    value = (value ^ value >> 27) * 0x94D049BB133111EB & MASK
+    return value ^ value >> 31
+
+
+def random_u64():
+    return struct.unpack("<Q", os.urandom(8))[0]
+
+
+class Host:
+    """One address, which speaks to one node."""
+
+    def __init__(self, cluster, node):
+        self.cluster = cluster_id(cluster)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        address, port = node.rsplit(":", 1)
+        self.socket.connect((address, int(port)))
+        self.socket.settimeout(WAIT_SECONDS)
+        self.number = time.time_ns() // 1000
+        self.hello = None
+
+    def packet(self, kind, body, piece=0, pieces=1, message=None, size=None):
+        head = struct.pack("<2sBBIQHHHHQI20x", b"PX", 9, kind, 0, self.cluster, 0, 0, piece, pieces,
+                           random_u64() if message is None else message,
+                           len(body) if size is None else size)
+        crc = crc32c(head + body)
+        return head[:4] + struct.pack("<I", crc) + head[8:] + body
+
+    def send(self, kind, body):
+        self.socket.send(self.packet(kind, body))
+
+    def receive(self, kind):
+        """The body of the next message of the kind; None: none came."""
+        end = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < end:
+            try:
+                data = self.socket.recv(2048)
+            except (TimeoutError, ConnectionRefusedError):
+                return None
+            if data[3] == kind:
+                return data[56:]
+        return None
+
+    def greet(self):
+        """Hello; the reply's fields are kept."""
+        self.send(HELLO, struct.pack("<Q", random_u64()))
+        body = self.receive(HELLO_REPLY)
+        if body is None:
+            sys.exit("attacks: no hello reply")
+        self.hello = {"incarnation": struct.unpack_from("<Q", body, 8)[0],
+                      "commit": struct.unpack_from("<Q", body, 32)[0],
+                      "node": struct.unpack_from("<H", body, 56)[0],
+                      "series": struct.unpack_from("<Q", body, 88)[0]}
+        return self.hello
+
+    def write(self, request, number=None):
+        self.number += 1
+        self.send(WRITE, struct.pack("<QQI4x", self.number if number is None else number,
+                                     self.hello["incarnation"], 0) + request)
+
+    def ask(self, request):
+        """Status and body of the answer; None: none came."""
+        self.write(request)
+        body = self.receive(WRITE_REPLY)
+        return None if body is None else (body[46], body)
+
+    def register(self):
+        """The id of a new session; 0: refused."""
+        _, body = self.ask(request_of(0, 0, [op_of(REGISTER, random_u64() | 1)]))
+        return struct.unpack_from("<Q", body, REPLY_HEADER_BYTES + 8)[0]
+
+
+def op_of(kind, seq, key=b"", value=None, tag=0, node=0, series=None):
+    head = struct.pack("<BBHIQIH2x", kind, int(value is not None), len(key), len(value or b""),
+                       seq, tag, node)
+    return head + (b"" if series is None else struct.pack("<Q", series)) + key + (value or b"")
+
+
+def request_of(session, floor, ops):
+    body = b"".join(ops)
+    return struct.pack("<QQHHI", session, floor, len(ops), 0, len(body)) + body
+
+
+def silence(cluster, nodes):
+    """The highest packet number and a huge floor, for every session that there can be."""
+    host = Host(cluster, nodes[0])
+    commit = host.greet()["commit"]
+    sent = 0
+    for index in range(1, commit + 1):
+        for ordinal in range(2):
+            session = index << 12 | ordinal
+            host.write(request_of(session, 0, [op_of(KEEP_ALIVE, 0)]), number=MASK)
+            host.write(request_of(session, MASK - 1000, [op_of(KEEP_ALIVE, 0)]), number=MASK)
+            sent += 2
+            if sent % 64 == 0:
+                time.sleep(0.002)
+    print(f"packets={sent}")
+
+
+def vanish(cluster, nodes):
+    """A cancel of all relaxed writes that the second node will ever take of a key."""
+    host, other = Host(cluster, nodes[0]), Host(cluster, nodes[1])
+    host.greet()
+    target = other.greet()
+    session = host.register()
+    cancel = op_of(CANCEL, MASK, tag=0, node=target["node"], series=target["series"])
+    answer = host.ask(request_of(session, 1, [cancel, op_of(SET, 1, b"vanish/key", b"first")]))
+    print(f"status={answer[0]}")
+
+
+def exhaust(cluster, nodes):
+    """A thousand cancels under as many tags; then somebody else needs one."""
+    host, other = Host(cluster, nodes[0]), Host(cluster, nodes[1])
+    host.greet()
+    target = other.greet()
+
+    def cancel(session, seq, tag):
+        ops = [op_of(CANCEL, (1 << 41) + seq, tag=tag, node=target["node"],
+                     series=target["series"]), op_of(SET, seq, b"exhaust/%d" % tag, b"x")]
+        status, body = host.ask(request_of(session, seq, ops))
+        return status == OK and body[REPLY_HEADER_BYTES + 24] == 1
+
+    hostile = host.register()
+    taken = sum(cancel(hostile, seq, seq) for seq in range(1, 1100))
+    honest = host.register()
+    print(f"taken={taken} honest={int(cancel(honest, 1, 5000))}")
+
+
+ATTACKS = {"silence": silence, "vanish": vanish, "exhaust": exhaust}
+
+if __name__ == "__main__":
+    ATTACKS[sys.argv[1]](sys.argv[2], sys.argv[3:])
