@@ -4,10 +4,10 @@
  * write in its name. Two things stop that:
  *
  * - The seqs of a session begin at a number that only its client knows (wire_first_seq). A packet
- *   whose seqs and floor are not near those that the session has reached is nobody's of the session,
- *   or far too late: it is dropped before anything of the session changes.
- * - What cannot be is refused: numbers that no client has reached, cancels of writes that no node has
- *   accepted, cancels under the tag of somebody else.
+ *   whose seqs and floor are not near those that the session has reached is none of the session, or
+ *   far too late: it is dropped before anything of the session changes.
+ * - What cannot be is refused: numbers that no client has reached, cancels of writes that no node
+ *   has accepted, cancels under the tag of somebody else.
  *
  * Everything here is the judgement of the node that would append. Nothing is replicated.
  */
