@@ -154,11 +154,11 @@ static void test_claims_cancel_only_what_there_can_be(void **state)
     uint64_t newest = fixture_pend(f, 1, "mine", "x");
     fixture_turn(f, 0);
     const struct wire_op good = op_cancel(1, newest);
-    struct wire_op bad[] = {good, good, good};
+    struct wire_op bad[] = {good, good, op_cancel(2, 5), op_cancel(2, UINT64_C(1) << 63)};
     bad[0].tag = 0;
-    bad[1].seq = UINT64_MAX;
-    bad[2].seq = newest + 1;
-    for (uint32_t i = 0; i < 3; i++) {
+    bad[1].seq = newest + 1;
+    bad[2].tag = 0;
+    for (uint32_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         uint64_t before = engine_counters(f->engine)->claims_cancel;
         assert_int_equal(status_of(f, &write, &bad[i], scene->first, "a"), WIRE_STATUS_BAD_REQUEST);
         assert_int_equal(status_of(f, &relaxed, &bad[i], 2, "a"), WIRE_STATUS_BAD_REQUEST);
