@@ -30,6 +30,9 @@ static void add_lane_counters(struct wire_writer *writer, const struct lane *lan
     wire_counter_add(writer, "reassembly_evictions",
                      reassembly_evictions(lane->from_peers) +
                          reassembly_evictions(lane->from_clients));
+    wire_counter_add(writer, "reassembly_evictions_own",
+                     reassembly_evictions_own(lane->from_peers) +
+                         reassembly_evictions_own(lane->from_clients));
 #define X(name) wire_counter_add(writer, "drop_" #name, counters->drop_##name);
     LANE_DROP_LIST(X)
 #undef X

@@ -2,7 +2,9 @@
  * Messages put together from their pieces, in a fixed number of slots. A slot is free, filling, or
  * done: a done slot has given its message out and stays known until it is needed, so that a piece
  * that arrives twice does not begin the same message anew. A free slot is taken first, then the
- * done slot that was idle longest, and only then a filling one gives way.
+ * done slot that was idle longest, and only then a filling one gives way: one of the host that has
+ * most of them, the newcomer's own host included. So whoever begins messages and does not end them
+ * pushes out his own, and nobody who has fewer. On one host the ports are told apart in the same way.
  *
  * A filling slot to which no new piece comes asks for those that are missing: after a short while,
  * then after longer ones, a limited number of times. Every new piece pays for one time, and what is
@@ -37,6 +39,8 @@ struct slot {
     uint64_t ask_ns;       /* when to ask for what is missing; NEVER_NS */
     uint32_t asks_paid;    /* how often that may be, by the pieces that came */
     uint32_t asks_in_vain; /* since the last new piece */
+    uint32_t of_host;      /* filling slots of its host, */
+    uint32_t of_address;   /* and of its address: this one among them, while it fills */
     uint64_t present[BITMAP_WORDS];
     uint8_t *buffer; /* MESSAGE_SIZE_BYTES_MAX */
 };
@@ -44,6 +48,7 @@ struct slot {
 struct reassembly {
     uint32_t slot_count;
     uint64_t evictions;
+    uint64_t evictions_own;
     uint64_t asks;
     uint64_t ask_ns;   /* no slot asks earlier */
     uint64_t begun_ns; /* of the message that was given out last */
@@ -80,6 +85,11 @@ uint64_t reassembly_evictions(const struct reassembly *reassembly)
     return reassembly->evictions;
 }
 
+uint64_t reassembly_evictions_own(const struct reassembly *reassembly)
+{
+    return reassembly->evictions_own;
+}
+
 uint64_t reassembly_asks(const struct reassembly *reassembly)
 {
     return reassembly->asks;
@@ -110,11 +120,51 @@ static struct slot *slot_find(struct reassembly *reassembly, const struct addres
     return NULL;
 }
 
-/* True when `a` should give way before `b`. */
-static bool slot_is_cheaper(const struct slot *a, const struct slot *b)
+static bool is_of_host(const struct slot *slot, const struct address *from)
+{
+    return memcmp(slot->from.ip, from->ip, sizeof(from->ip)) == 0;
+}
+
+/* A slot has begun to fill, or ends to: those of its host and address count it, or not any more. */
+static void slot_count(struct reassembly *reassembly, struct slot *slot, bool is_filling)
+{
+    uint32_t change = is_filling ? 1 : UINT32_MAX; /* minus one */
+    slot->of_host = 0;
+    slot->of_address = 0;
+    for (uint32_t i = 0; i < reassembly->slot_count; i++) {
+        struct slot *other = &reassembly->slots[i];
+        if (other == slot || other->state != SLOT_FILLING || !is_of_host(other, &slot->from))
+            continue;
+        bool is_same = other->from.port == slot->from.port;
+        other->of_host += change;
+        other->of_address += is_same ? change : 0;
+        slot->of_host++;
+        slot->of_address += is_same;
+    }
+    slot->of_host += is_filling;
+    slot->of_address += is_filling;
+}
+
+/* What a filling slot weighs beside a newcomer, who counts with his own. */
+static uint64_t slot_weight(const struct slot *slot, const struct address *newcomer)
+{
+    bool is_host = is_of_host(slot, newcomer);
+    bool is_address = is_host && slot->from.port == newcomer->port;
+    return (uint64_t)(2 * slot->of_host + is_host) << 32 | (2 * slot->of_address + is_address);
+}
+
+/* True when `a` should give way to the newcomer before `b`. */
+static bool slot_is_cheaper(const struct slot *a, const struct slot *b,
+                            const struct address *newcomer)
 {
     if (a->state != b->state)
         return a->state < b->state;
+    if (a->state == SLOT_FILLING) {
+        uint64_t weight_a = slot_weight(a, newcomer);
+        uint64_t weight_b = slot_weight(b, newcomer);
+        if (weight_a != weight_b)
+            return weight_a > weight_b;
+    }
     return a->touched_ns < b->touched_ns;
 }
 
@@ -123,13 +173,17 @@ static struct slot *message_slot_take(struct reassembly *reassembly, const struc
 {
     struct slot *slot = &reassembly->slots[0];
     for (uint32_t i = 1; i < reassembly->slot_count; i++) {
-        if (slot_is_cheaper(&reassembly->slots[i], slot))
+        if (slot_is_cheaper(&reassembly->slots[i], slot, from))
             slot = &reassembly->slots[i];
     }
-    if (slot->state == SLOT_FILLING)
+    if (slot->state == SLOT_FILLING) {
         reassembly->evictions++;
+        reassembly->evictions_own += address_is_equal(&slot->from, from);
+        slot_count(reassembly, slot, false);
+    }
     slot->state = SLOT_FILLING;
     slot->from = *from;
+    slot_count(reassembly, slot, true);
     slot->header = packet->header;
     slot->piece_count = packet->piece_count;
     slot->pieces_missing = packet->piece_count;
@@ -161,6 +215,8 @@ static bool slot_contradicts(const struct slot *slot, const struct wire_packet *
 static void message_give_out(struct reassembly *reassembly, struct slot *slot,
                              struct span *ret_message)
 {
+    if (slot->state == SLOT_FILLING)
+        slot_count(reassembly, slot, false);
     slot->state = SLOT_DONE;
     slot->ask_ns = NEVER_NS;
     reassembly->begun_ns = slot->begun_ns;

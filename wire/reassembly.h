@@ -1,7 +1,8 @@
 /*
  * Messages larger than a packet, put together again: a fixed number of slots with a fixed buffer
  * each, taken from the arena at start. Pieces that do not come are asked for (reassembly_ask). When
- * all slots are taken the one that was idle longest gives way; its sender sends again.
+ * all slots are taken one of the host that has most of them gives way, the one that was idle
+ * longest; its sender sends again.
  *
  * Invariant: a message that is given out is one that its sender has sent, byte by byte. It rests on
  * the sender, who never uses a message id for two messages that differ: pieces are kept by sender
@@ -52,7 +53,9 @@ bool reassembly_ask(struct reassembly *reassembly, uint64_t now_ns, struct reass
 /* How often reassembly_ask returned true since the start. */
 uint64_t reassembly_asks(const struct reassembly *reassembly);
 
-/* Messages given up for lack of slots since the start. */
+/* Messages given up for lack of slots since the start; and those that gave way to a message of the
+ * same address. */
 uint64_t reassembly_evictions(const struct reassembly *reassembly);
+uint64_t reassembly_evictions_own(const struct reassembly *reassembly);
 
 #endif

@@ -172,7 +172,20 @@ def exhaust(cluster, nodes):
     print(f"taken={taken} honest={int(cancel(honest, 1, 5000))}")
 
 
-ATTACKS = {"silence": silence, "vanish": vanish, "exhaust": exhaust}
+def halves(cluster, nodes):
+    """For four seconds the last pieces of ever new messages of two pieces."""
+    host = Host(cluster, nodes[0])
+    packets = [host.packet(WRITE, b"end", piece=1, pieces=2, size=PACKET_PAYLOAD_BYTES + 3)
+               for _ in range(20000)]
+    end = time.monotonic() + 4
+    sent = 0
+    while time.monotonic() < end:
+        host.socket.send(packets[sent % len(packets)])
+        sent += 1
+    print(f"packets={sent}")
+
+
+ATTACKS = {"halves": halves, "silence": silence, "vanish": vanish, "exhaust": exhaust}
 
 if __name__ == "__main__":
     ATTACKS[sys.argv[1]](sys.argv[2], sys.argv[3:])

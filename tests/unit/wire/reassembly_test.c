@@ -177,6 +177,36 @@ static void test_reassembly_gives_up_the_longest_idle(void **state)
     assert_whole(&second, 1, 8); /* the retransmission brought it all again */
 }
 
+/* Whoever begins message after message and ends none pushes out his own: from one address, from
+ * several ports of a host, and not those of a host that has fewer. */
+static void test_reassembly_gives_up_what_its_host_has_most_of(void **state)
+{
+    (void)state;
+    static const struct address others[] = {
+        {.ip = {9}, .port = 1}, {.ip = {9}, .port = 2}, {.ip = {9}, .port = 3}};
+    struct message honest = {&alice, 7, 3 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    uint64_t before = reassembly_evictions(reassembly);
+    uint64_t own = reassembly_evictions_own(reassembly);
+    assert_missing(&honest, 0, 1);
+    for (uint64_t i = 0; i < 100; i++) {
+        struct message half = {&others[i < 50 ? 0 : i % 3], 100 + i,
+                               2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+        assert_missing(&half, 0, 2 + i);
+    }
+    assert_int_equal(reassembly_evictions(reassembly), before + 99);
+    assert_int_equal(reassembly_evictions_own(reassembly), own + 49);
+    assert_missing(&honest, 1, 200);
+    assert_whole(&honest, 2, 201);
+    /* What is done counts for nobody: the next two of the same host fill both slots, one of them is
+     * pushed out by somebody who has none. */
+    struct message again = {&others[0], 300, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    assert_missing(&again, 0, 202);
+    honest.id = 8;
+    assert_missing(&honest, 0, 203);
+    assert_missing(&honest, 1, 204);
+    assert_whole(&honest, 2, 205);
+}
+
 static void test_reassembly_puts_pieces_where_their_size_says(void **state)
 {
     (void)state;
@@ -329,6 +359,8 @@ int main(void)
             test_reassembly_refuses_a_contradiction_and_keeps_what_was_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reassembly_tells_senders_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reassembly_gives_up_the_longest_idle, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reassembly_gives_up_what_its_host_has_most_of, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_reassembly_puts_pieces_where_their_size_says, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_reassembly_refuses_a_piece_of_another_size, setup,
