@@ -4,7 +4,8 @@
  * that arrives twice does not begin the same message anew. A free slot is taken first, then the
  * done slot that was idle longest, and only then a filling one gives way: one of the host that has
  * most of them, the newcomer's own host included. So whoever begins messages and does not end them
- * pushes out his own, and nobody who has fewer. On one host the ports are told apart in the same way.
+ * pushes out his own, and nobody who has fewer. On one host the ports are told apart in the same
+ * way.
  *
  * A filling slot to which no new piece comes asks for those that are missing: after a short while,
  * then after longer ones, a limited number of times. Every new piece pays for one time, and what is
