@@ -127,6 +127,7 @@ enum error engine_init(const struct engine_options *options, struct arena *arena
     batch_init(engine, arena);
     reads_init(engine, arena);
     idle_init(engine, arena);
+    newcomers_init(&engine->newcomers, &options->hash_key);
     reply_buffers_init(&engine->buffers, arena, &options->sink);
     engine->record_ops = arena_take(arena, BATCH_OPS_MAX * sizeof(struct op), 64);
     error = relaxed_init(engine, arena);
@@ -165,6 +166,7 @@ void engine_begin_turn(struct engine *engine, const struct engine_view *view)
     CHECK(view->now_ns >= engine->view.now_ns);
     engine->view = *view;
     batch_anchor_clock(engine);
+    newcomers_turn(&engine->newcomers, view->now_ns);
     outbound_begin_turn(engine);
     engine_publish(engine);
 }

@@ -139,6 +139,9 @@ struct engine_options {
     X(claims_packet)                                                                               \
     X(claims_cancel)                                                                               \
     X(cancels_over_share)                                                                          \
+    X(sessions_over_share)                                                                         \
+    X(sessions_unused_ended)                                                                       \
+    X(relaxed_over_share)                                                                          \
     X(sessions_open)                                                                               \
     X(sessions_expired)                                                                            \
     X(keys)                                                                                        \

@@ -13,6 +13,7 @@
 #include "engine/service/batch.h"
 #include "engine/service/claims.h"
 #include "engine/service/idle.h"
+#include "engine/service/newcomers.h"
 #include "engine/service/reads.h"
 #include "engine/state/machine.h"
 #include "engine/state/snapshot_read.h"
@@ -54,6 +55,7 @@ struct engine {
     struct pending_records records;
     struct pending_reads reads;
     struct idle_notices idle;
+    struct newcomers newcomers;
     struct relaxed relaxed;
     struct outbound outbound;
     struct engine_counters counters;

@@ -330,7 +330,15 @@ static bool is_new_packet(struct engine *engine, const struct relaxed_arrival *a
     uint64_t number = arrival->write->packet_number;
     if (arrival->write->is_recall && arrival->need.ops > 0)
         return true;
-    struct relaxed_session *session = relaxed_sessions_take(sessions, id, engine->view.now_ns);
+    struct relaxed_session *session = relaxed_sessions_find(sessions, id);
+    bool is_known = session != NULL;
+    bool is_over_share =
+        !is_known && relaxed_sessions_is_over_share(sessions, arrival->from, engine->view.now_ns);
+    engine->counters.relaxed_over_share += is_over_share;
+    if (!is_over_share)
+        session = relaxed_sessions_take(sessions, id, engine->view.now_ns);
+    if (!is_known && session != NULL)
+        relaxed_sessions_note_opener(sessions, session, arrival->from);
     if (arrival->write->is_recall)
         return true;
     return session != NULL ? packet_window_accept(&session->packets, number)

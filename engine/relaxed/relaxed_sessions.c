@@ -50,6 +50,7 @@ static uint32_t relaxed_slot_reclaim(struct relaxed_sessions *sessions, uint64_t
     }
     *link = session->next;
     TAILQ_REMOVE(&sessions->order, session, order);
+    sessions->openers[slot] = (struct relaxed_opener){.heard_ns = 0};
     sessions->count--;
     return slot;
 }
@@ -85,8 +86,37 @@ struct relaxed_session *relaxed_sessions_take(struct relaxed_sessions *sessions,
         recall_refusals(sessions, session);
     }
     session->touched_ns = now_ns;
+    sessions->openers[session - sessions->slots].heard_ns = now_ns;
     TAILQ_INSERT_TAIL(&sessions->order, session, order);
     return session;
+}
+
+bool relaxed_sessions_is_over_share(const struct relaxed_sessions *sessions,
+                                    const struct address *from, uint64_t now_ns)
+{
+    uint32_t living = 0;
+    uint32_t of_host = 0;
+    uint32_t of_address = 0;
+    for (uint32_t slot = 1; slot <= sessions->count; slot++) {
+        const struct relaxed_opener *opener = &sessions->openers[slot];
+        if (now_ns - opener->heard_ns >= RELAXED_SESSION_IDLE_NS)
+            continue;
+        living++;
+        if (memcmp(opener->address.ip, from->ip, sizeof(from->ip)) != 0)
+            continue;
+        of_host++;
+        of_address += opener->address.port == from->port;
+    }
+    uint32_t free_count = RELAXED_SESSIONS_MAX - living;
+    uint32_t of_host_max =
+        free_count > RELAXED_SESSIONS_OF_ADDRESS ? free_count : RELAXED_SESSIONS_OF_ADDRESS;
+    return of_address >= RELAXED_SESSIONS_OF_ADDRESS || of_host >= of_host_max;
+}
+
+void relaxed_sessions_note_opener(struct relaxed_sessions *sessions,
+                                  const struct relaxed_session *session, const struct address *from)
+{
+    sessions->openers[session - sessions->slots].address = *from;
 }
 
 bool relaxed_sessions_refuse(struct relaxed_sessions *sessions, uint64_t id, uint64_t packet_number,

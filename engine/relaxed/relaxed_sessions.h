@@ -14,6 +14,7 @@
 #ifndef POLLUX_ENGINE_RELAXED_RELAXED_SESSIONS_H
 #define POLLUX_ENGINE_RELAXED_RELAXED_SESSIONS_H
 
+#include "base/address.h"
 #include "base/arena.h"
 #include "base/limits.h"
 #include "base/siphash.h"
@@ -24,6 +25,9 @@
 #include <sys/queue.h>
 
 #define RELAXED_SESSIONS_MAX 1024
+/* Of one address, a host and a port: a handle has one in each shard. A host may have as many as are
+ * free, and that many at least. */
+#define RELAXED_SESSIONS_OF_ADDRESS 16u
 
 /* Refused packets of strangers that are remembered, and for how long. No copy of a packet is
  * assumed to arrive later than that. */
@@ -44,6 +48,13 @@ struct relaxed_session {
     struct relaxed_session_write writes[SESSION_WINDOW]; /* at seq mod SESSION_WINDOW */
 };
 
+/* For whom a session was opened, and when it was last heard of: beside the session, so that a walk
+ * over all touches little memory. */
+struct relaxed_opener {
+    uint64_t heard_ns;
+    struct address address; /* zero: not known */
+};
+
 struct stranger {
     uint64_t id; /* 0: none */
     uint64_t packet_number;
@@ -54,6 +65,7 @@ struct relaxed_sessions {
     struct relaxed_session *slots; /* slot 0 is never used */
     uint32_t *buckets;             /* by the hash of the id, which the client has chosen */
     struct siphash_key hash_key;
+    struct relaxed_opener openers[RELAXED_SESSIONS_MAX + 1]; /* by slot */
     uint32_t count;
     TAILQ_HEAD(, relaxed_session) order;      /* by touched_ns, from the oldest */
     struct stranger strangers[STRANGERS_MAX]; /* a ring */
@@ -71,6 +83,15 @@ struct relaxed_session *relaxed_sessions_find(const struct relaxed_sessions *ses
  * silent for long enough. */
 struct relaxed_session *relaxed_sessions_take(struct relaxed_sessions *sessions, uint64_t id,
                                               uint64_t now_ns);
+
+/* True when one more session would be more than the share of this address or of its host. Those that
+ * may give way do not count. */
+bool relaxed_sessions_is_over_share(const struct relaxed_sessions *sessions,
+                                    const struct address *from, uint64_t now_ns);
+/* The new session was opened for this address. */
+void relaxed_sessions_note_opener(struct relaxed_sessions *sessions,
+                                  const struct relaxed_session *session,
+                                  const struct address *from);
 
 /* Remembers that this packet of a client without a session is refused. False: it must not be
  * answered, for it is a copy of one that was refused before, or cannot be remembered. */

@@ -81,6 +81,16 @@ static void answer_results(struct engine *engine, const struct arrival *arrival,
     answer_send(&answer);
 }
 
+/* Answers with SESSIONS_FULL: whoever asks has opened enough that he does not use. */
+static void answer_sessions_full(struct engine *engine, const struct arrival *arrival)
+{
+    struct op_result results[REQUEST_OPS_MAX];
+    for (uint16_t i = 0; i < arrival->request.op_count; i++)
+        results[i] = (struct op_result){.outcome = WIRE_OUTCOME_SESSIONS_FULL};
+    engine->counters.sessions_over_share++;
+    answer_results(engine, arrival, results);
+}
+
 /* Answers with NO_SESSION: the session is dead on every node, for ever. */
 static void answer_no_session(struct engine *engine, const struct arrival *arrival)
 {
@@ -159,6 +169,20 @@ static enum wire_status limits_readiness(const struct engine *engine, const stru
     if (!machine_can_hold(&engine->machine, &limits))
         return WIRE_STATUS_UNSUPPORTED;
     return engine->batch.has_limits ? WIRE_STATUS_OVERLOADED : WIRE_STATUS_OK;
+}
+
+/* False: the sender has opened too many sessions that he does not use. One that exists already
+ * under its nonce is not opened again. */
+static bool may_open(struct engine *engine, const struct arrival *arrival)
+{
+    const struct machine *machine = &engine->machine;
+    uint32_t sessions_max = machine->limits.values.sessions_max;
+    uint32_t free_count =
+        machine->sessions.count < sessions_max ? sessions_max - machine->sessions.count : 0;
+    uint32_t count = 0;
+    for (uint16_t i = 0; i < arrival->request.op_count; i++)
+        count += sessions_find_nonce(&machine->sessions, arrival->request.ops[i].seq) == NULL;
+    return newcomers_admit(&engine->newcomers, arrival->from, count, free_count);
 }
 
 static enum wire_status admit_write(struct engine *engine, const struct arrival *arrival)
@@ -269,6 +293,9 @@ void admission_write(struct engine *engine, const struct address *from, struct s
         relaxed_write(engine, from, &arrival.write, &arrival.request);
     } else if (arrival.shape.has_idle) {
         idle_receive(engine, arrival.write.packet_number, &arrival.request);
+    } else if (arrival.shape.has_register && admission_readiness(engine) == WIRE_STATUS_OK &&
+               !may_open(engine, &arrival)) {
+        answer_sessions_full(engine, &arrival);
     } else if (!is_ended_by_session(engine, &arrival)) {
         enum wire_status status = admit_write(engine, &arrival);
         if (status != WIRE_STATUS_OK)

@@ -98,6 +98,18 @@ static void apply_op(struct applying *applying, struct session **session,
         answer_add_result(answer, machine, request, op, &result);
 }
 
+/* Sessions that this node has just opened for somebody are not used yet. */
+static void note_openers(const struct engine *engine, const struct request *request,
+                         const struct address *opener)
+{
+    for (uint16_t i = 0; request->session == 0 && i < request->op_count; i++) {
+        struct session *session =
+            sessions_find_nonce(&engine->machine.sessions, request->ops[i].seq);
+        if (request->ops[i].type == WIRE_OP_REGISTER && session != NULL && !session->is_used)
+            session->opener = *opener;
+    }
+}
+
 /* Executes the ops of one request; `answer` is open for them, or NULL. */
 static void apply_request(struct applying *applying, const struct request *request,
                           struct answer *answer)
@@ -107,6 +119,7 @@ static void apply_request(struct applying *applying, const struct request *reque
     struct session *session = machine_begin_request(machine, request);
     const struct op *overruled[REQUEST_OPS_MAX]; /* of this node, by the next set or swap */
     uint32_t overruled_count = 0;
+    struct address opener = session != NULL ? session->opener : (struct address){.port = 0};
     for (uint16_t i = 0; i < request->op_count; i++) {
         const struct op *op = &request->ops[i];
         apply_op(applying, &session, request, op, answer);
@@ -115,6 +128,11 @@ static void apply_request(struct applying *applying, const struct request *reque
         for (; op->key_size_bytes > 0 && overruled_count > 0; overruled_count--)
             relaxed_overrule(engine, request, op, overruled[overruled_count - 1]->seq,
                              overruled[overruled_count - 1]->tag);
+    }
+    if (opener.port != 0 && (session == NULL || session->is_used)) {
+        newcomers_used(&engine->newcomers, &opener);
+        if (session != NULL)
+            session->opener.port = 0;
     }
     if (is_own(engine) && machine->is_blocked) {
         relaxed_follow_decided(engine);
@@ -137,6 +155,7 @@ static void apply_and_answer(struct applying *applying, const struct request *re
     answer_open(&answer, &head, request->op_count);
     apply_request(applying, request, &answer);
     answer_send(&answer);
+    note_openers(engine, request, &waiter->from);
 }
 
 /* A record that this node did not propose, or proposed before it last started: decoded here. */

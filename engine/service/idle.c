@@ -114,8 +114,37 @@ static void expiry_join(struct engine *engine)
     idle_add(engine, session->id, 0, WIRE_OP_KEEP_ALIVE);
 }
 
+/* Under pressure: the table is three quarters full. */
+static bool is_crowded(const struct machine *machine)
+{
+    return machine->sessions.count > machine->limits.values.sessions_max / 4 * 3;
+}
+
+/* Ends some of the sessions that nobody has used for long. One whose packet was seen is in use, or
+ * will be when the batch applies. */
+static void unused_join(struct engine *engine)
+{
+    const struct machine *machine = &engine->machine;
+    uint64_t now_ns = engine->view.now_ns;
+    struct session *session = TAILQ_FIRST(&machine->sessions.idle);
+    if (!is_crowded(machine) || admission_readiness(engine) != WIRE_STATUS_OK)
+        return;
+    for (uint32_t i = 0; i < EXPIRE_MAX && session != NULL && batch_has_room(engine);
+         i++, session = TAILQ_NEXT(session, order)) {
+        if (session->last_active_ns + NEWCOMER_UNUSED_NS > machine->log_time_ns)
+            return;
+        if (session->is_used || session->packets.highest != 0 ||
+            (session->ending_ns != 0 && now_ns - session->ending_ns < IDLE_EXPIRY_WAIT_NS))
+            continue;
+        session->ending_ns = now_ns;
+        engine->counters.sessions_unused_ended++;
+        idle_add(engine, session->id, 0, WIRE_OP_UNREGISTER);
+    }
+}
+
 void idle_join(struct engine *engine)
 {
+    unused_join(engine);
     for (uint32_t i = 0; i < BATCH_REQUESTS_MAX && notice_due_ns(engine) <= engine->view.now_ns;
          i++)
         notice_take(engine);

@@ -7,6 +7,9 @@
  * nothing since. Nothing here is replicated: a leader that is deposed forgets its notices, and a
  * notice that is lost leaves the session its whole lifetime.
  *
+ * When the table is three quarters full, the leader ends sessions that were opened and not used for
+ * NEWCOMER_UNUSED_NS (engine/service/newcomers.h). Nothing was executed in them, and nodes say so.
+ *
  * Owner: the lane of the engine.
  */
 #ifndef POLLUX_ENGINE_SERVICE_IDLE_H

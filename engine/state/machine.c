@@ -407,6 +407,8 @@ static struct op_result execute_of_client(struct machine *machine, struct sessio
     case WIRE_OP_FENCE:
         return op_once(machine, *session, op);
     case WIRE_OP_UNREGISTER:
+        if (!(*session)->is_used)
+            sessions_note_ended(&machine->sessions, *session);
         sessions_close(&machine->sessions, *session);
         *session = NULL;
         break;

@@ -57,6 +57,11 @@ uint64_t sessions_ended_floor(const struct sessions *sessions, uint64_t id)
     return ended->id == id ? ended->floor : 0;
 }
 
+void sessions_note_ended(struct sessions *sessions, const struct session *session)
+{
+    *ended_at(sessions, session->id) = (struct session_ended){session->id, session->floor};
+}
+
 static uint32_t *session_bucket(const struct sessions *sessions, uint64_t id)
 {
     return &sessions->buckets[session_hash(id) & sessions->buckets_mask];
@@ -223,7 +228,7 @@ static inline uint32_t order_expire(struct sessions *sessions, struct session_or
         if (!session_has_ended(session, oldest))
             break;
         if (session->is_idle)
-            *ended_at(sessions, session->id) = (struct session_ended){session->id, session->floor};
+            sessions_note_ended(sessions, session);
         sessions_close(sessions, session);
         count++;
     }

@@ -23,6 +23,7 @@
 #ifndef POLLUX_ENGINE_STATE_SESSIONS_H
 #define POLLUX_ENGINE_STATE_SESSIONS_H
 
+#include "base/address.h"
 #include "base/arena.h"
 #include "base/limits.h"
 #include "base/siphash.h"
@@ -66,6 +67,8 @@ struct session {
     uint64_t cancels_ns;     /* local: since when these are counted: */
     uint32_t cancels_recent; /* local: cancels of its requests that were admitted lately */
     uint32_t cancel_tag;     /* local: under which it cancels; 0: it has not yet */
+    struct address opener;   /* local: whom this node has opened it for, zero once it is used */
+    uint64_t ending_ns;      /* local: when this node last asked for its end */
     TAILQ_ENTRY(session) order;
     struct session_outcome outcomes[SESSION_WINDOW]; /* at seq mod SESSION_WINDOW */
     struct packet_window packets;                    /* local */
@@ -145,6 +148,9 @@ static inline bool session_has_ended(const struct session *session,
 
 /* A session that is gone: the seq from which on nothing of it was ever executed; 0: not known. */
 uint64_t sessions_ended_floor(const struct sessions *sessions, uint64_t id);
+
+/* The session is about to be closed, and nothing was executed in it. */
+void sessions_note_ended(struct sessions *sessions, const struct session *session);
 
 /* Any session; NULL: there is none. */
 struct session *sessions_any(const struct sessions *sessions);

@@ -18,6 +18,7 @@ MASK = (1 << 64) - 1
 PACKET_PAYLOAD_BYTES = 1396
 REPLY_HEADER_BYTES = 72
 WAIT_SECONDS = 1.0
+REGISTERS = 56  # as many as a packet takes
 
 
 def crc_table():
@@ -185,7 +186,35 @@ def halves(cluster, nodes):
     print(f"packets={sent}")
 
 
-ATTACKS = {"halves": halves, "silence": silence, "vanish": vanish, "exhaust": exhaust}
+def registers(cluster, nodes):
+    """80 packets full of registrations, from one address."""
+    host = Host(cluster, nodes[0])
+    host.greet()
+    granted = 0
+    for _ in range(80):
+        ops = [op_of(REGISTER, random_u64() | 1) for _ in range(REGISTERS)]
+        answer = host.ask(request_of(0, 0, ops))
+        if answer is not None and answer[0] == OK:
+            granted += sum(answer[1][REPLY_HEADER_BYTES + 32 * i + 24] == 1 for i in range(REGISTERS))
+    print(f"asked={80 * REGISTERS} granted={granted}")
+
+
+def identities(cluster, nodes):
+    """Relaxed sets of one key by 1,100 identities, from one address."""
+    host = Host(cluster, nodes[0])
+    host.greet()
+    taken = 0
+    for _ in range(1100):
+        host.number += 1
+        request = request_of(random_u64() >> 1 | 1, 0, [op_of(SET, 1, b"identities/key", b"x")])
+        host.send(WRITE, struct.pack("<QQIB3x", host.number, host.hello["incarnation"], 0, 1) +
+                  request)
+        body = host.receive(WRITE_REPLY)
+        taken += body is not None and body[46] == OK
+    print(f"asked=1100 taken={taken}")
+
+
+ATTACKS = {"identities": identities, "registers": registers, "halves": halves, "silence": silence, "vanish": vanish, "exhaust": exhaust}
 
 if __name__ == "__main__":
     ATTACKS[sys.argv[1]](sys.argv[2], sys.argv[3:])

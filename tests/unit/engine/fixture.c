@@ -177,6 +177,18 @@ void fixture_commit(struct fixture *f)
     fixture_apply_to(f, f->engine);
 }
 
+/* Each client that opens something has a host of its own. */
+static struct address sender_of(const struct fixture_write *write, const struct wire_op *ops)
+{
+    uint64_t client = write->is_relaxed ? write->session : 0;
+    if (write->session == 0 && ops[0].type == WIRE_OP_REGISTER)
+        client = ops[0].seq;
+    if (client == 0 || client == FIXTURE_IDENTITY)
+        return fixture_client();
+    const uint8_t ip[4] = {10, (uint8_t)(client >> 16), (uint8_t)(client >> 8), (uint8_t)client};
+    return address_of_ipv4(ip, 4000);
+}
+
 void fixture_write(struct fixture *f, const struct fixture_write *write, const struct wire_op *ops,
                    uint32_t op_count)
 {
@@ -196,18 +208,17 @@ void fixture_write(struct fixture *f, const struct fixture_write *write, const s
         .request = span_of(request.data, request.size_bytes)};
     wire_write_encode(&body, &message);
     assert_false(body.is_overflow);
-    struct address client = fixture_client();
-    engine_receive(f->engine, &client, WIRE_WRITE, span_of(body.data, body.size_bytes));
+    f->asked_from = f->client.port != 0 ? f->client : sender_of(write, ops);
+    engine_receive(f->engine, &f->asked_from, WIRE_WRITE, span_of(body.data, body.size_bytes));
 }
 
 struct wire_reply fixture_reply(const struct fixture *f, uint8_t type)
 {
     assert_true(f->message_count > 0);
     const struct fixture_message *message = &f->messages[f->message_count - 1];
-    struct address client = fixture_client();
     struct wire_reply reply;
     assert_int_equal(message->type, type);
-    assert_true(address_is_equal(&message->to, &client));
+    assert_true(address_is_equal(&message->to, &f->asked_from));
     assert_int_equal(wire_reply_decode(span_of(message->data, message->size_bytes), &reply), OK);
     return reply;
 }
@@ -340,6 +351,7 @@ void fixture_read(struct fixture *f, const struct wire_read *read, const struct 
         wire_read_add(&writer, &ops[i]);
     assert_false(writer.is_overflow);
     struct address client = fixture_client();
+    f->asked_from = client;
     engine_receive(f->engine, &client, WIRE_READ, span_of(writer.data, writer.size_bytes));
 }
 

@@ -61,6 +61,8 @@ struct fixture {
     uint64_t record_count;
     bool is_journal_moving;
     uint64_t packet_number;
+    struct address client; /* from where writes come; port 0: from where it fits their sender */
+    struct address asked_from;
     uint64_t nonce;  /* of the last registration */
     uint8_t *buffer; /* a request, then the write around it */
 };
