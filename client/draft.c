@@ -21,13 +21,24 @@ static uint32_t draft_timeout_us(const struct plx_client *client, const struct d
     return longest_us;
 }
 
+/* Of the operations, whose session may be gone. */
+static uint64_t draft_floor(const struct draft *draft)
+{
+    uint64_t highest = 0;
+    if (draft->class != CLASS_WRITE)
+        return 0;
+    for (uint32_t i = 0; i < draft->op_count; i++)
+        highest = draft->ops[i]->seq > highest ? draft->ops[i]->seq : highest;
+    return session_floor(draft->shard, draft->session, highest);
+}
+
 static struct span draft_encode_write(struct plx_client *client, const struct draft *draft,
                                       uint64_t number, uint8_t *body)
 {
     struct wire_writer inner = {.data = body + WIRE_WRITE_HEADER_SIZE_BYTES,
                                 .capacity_bytes =
                                     PACKET_PAYLOAD_SIZE_BYTES_MAX - WIRE_WRITE_HEADER_SIZE_BYTES};
-    wire_request_begin(&inner, draft->session, session_floor(draft->shard, draft->session));
+    wire_request_begin(&inner, draft->session, draft_floor(draft));
     for (uint32_t i = 0; i < draft->op_count; i++)
         (void)op_encode(client, draft->ops[i], &inner);
     CHECK(!inner.is_overflow);

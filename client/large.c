@@ -42,7 +42,9 @@ static void large_encode(struct plx_client *client, struct op *op, struct large_
     struct wire_writer inner = {.data = large->body + WIRE_WRITE_HEADER_SIZE_BYTES,
                                 .capacity_bytes =
                                     MESSAGE_SIZE_BYTES_MAX - WIRE_WRITE_HEADER_SIZE_BYTES};
-    wire_request_begin(&inner, op->session, session_floor(op->shard, op->session));
+    bool is_relaxed = op->class == CLASS_RELAXED_WRITE;
+    wire_request_begin(&inner, op->session,
+                       is_relaxed ? 0 : session_floor(op->shard, op->session, op->seq));
     transmission->has_cancels = op_encode(client, op, &inner) > 0;
     CHECK(!inner.is_overflow);
     struct wire_write write = {.packet_number = transmission->number,

@@ -44,10 +44,12 @@ struct session *session_find(struct shard_state *shard, uint64_t id)
     return NULL;
 }
 
-uint64_t session_floor(struct shard_state *shard, uint64_t id)
+uint64_t session_floor(struct shard_state *shard, uint64_t id, uint64_t seq_highest)
 {
     const struct session *session = session_find(shard, id);
-    return session == NULL ? 0 : session->floor;
+    if (session != NULL)
+        return session->floor;
+    return seq_highest >= SESSION_WINDOW ? seq_highest - (SESSION_WINDOW - 1) : 0;
 }
 
 /* Moves the session in use to the retired ones, where it lives as long as its tokens. */

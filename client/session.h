@@ -43,8 +43,9 @@ uint64_t session_renewal_ns(const struct plx_client *client);
 struct session *session_current(struct shard_state *shard);
 /* NULL: the shard has none of this id. */
 struct session *session_find(struct shard_state *shard, uint64_t id);
-/* Below it every seq of the session is finished; 0: none of this handle. */
-uint64_t session_floor(struct shard_state *shard, uint64_t id);
+/* Below it every seq of the session is finished. Of a session that this handle does not have (any
+ * more): whoever gave an operation this seq, had finished what lies a window below it. */
+uint64_t session_floor(struct shard_state *shard, uint64_t id, uint64_t seq_highest);
 /* Gives the op a seq of the session in use; false: there is none, or its window is full. */
 bool session_assign(struct plx_client *client, struct op *op);
 /* The shard has no room for one more, as far as is known now. */

@@ -101,6 +101,25 @@ static void test_claims_seqs_lie_near_those_of_the_session(void **state)
     assert_int_equal(fixture_do(scene->f, scene->session, &late).outcome, WIRE_OUTCOME_FORGOTTEN);
 }
 
+/* Nothing of the session has reached the log, and somebody else fences its first seq. */
+static void test_claims_of_whoever_resolves_a_token_are_taken(void **state)
+{
+    struct scene *scene = *state;
+    uint64_t seq = scene->first + 5;
+    struct fixture_write write = {
+        .session = scene->session, .floor = seq - (SESSION_WINDOW - 1), .packet_number = 7};
+    struct wire_op op = op_of(WIRE_OP_FENCE, seq);
+    fixture_forget_messages(scene->f);
+    fixture_write(scene->f, &write, &op, 1);
+    assert_true(fixture_propose(scene->f));
+    fixture_commit(scene->f);
+    struct wire_reply reply = fixture_reply(scene->f, WIRE_WRITE_REPLY);
+    assert_int_equal(fixture_reply_op(&reply, 0).outcome, WIRE_OUTCOME_FENCED);
+    /* Those before it are not forgotten. */
+    op = op_set(scene->first, "a", "owner");
+    assert_int_equal(fixture_do(scene->f, scene->session, &op).outcome, WIRE_OUTCOME_OK);
+}
+
 static void test_claims_packet_numbers_rise_in_steps(void **state)
 {
     struct scene *scene = *state;
@@ -270,6 +289,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_claims_of_a_stranger_change_nothing),
         T(test_claims_seqs_lie_near_those_of_the_session),
+        T(test_claims_of_whoever_resolves_a_token_are_taken),
         T(test_claims_packet_numbers_rise_in_steps),
         T(test_claims_of_older_programs_are_taken),
         T(test_claims_cancel_only_what_there_can_be),
