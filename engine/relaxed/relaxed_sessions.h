@@ -84,8 +84,8 @@ struct relaxed_session *relaxed_sessions_find(const struct relaxed_sessions *ses
 struct relaxed_session *relaxed_sessions_take(struct relaxed_sessions *sessions, uint64_t id,
                                               uint64_t now_ns);
 
-/* True when one more session would be more than the share of this address or of its host. Those that
- * may give way do not count. */
+/* True when one more session would be more than the share of this address or of its host. Those
+ * that may give way do not count. */
 bool relaxed_sessions_is_over_share(const struct relaxed_sessions *sessions,
                                     const struct address *from, uint64_t now_ns);
 /* The new session was opened for this address. */

@@ -26,7 +26,7 @@ static uint64_t address_name(const struct newcomers *newcomers, const struct add
 }
 
 /* The place of the name: its own, a free one, or the one of two that counts less. */
-static struct newcomer *place_of(struct newcomer *table, uint64_t name)
+static struct newcomer *newcomer_of(struct newcomer *table, uint64_t name)
 {
     struct newcomer *first = &table[name >> 8 & (NEWCOMERS_MAX - 1)];
     struct newcomer *second = &table[name >> 32 & (NEWCOMERS_MAX - 1)];
@@ -40,8 +40,8 @@ static struct newcomer *place_of(struct newcomer *table, uint64_t name)
 bool newcomers_admit(struct newcomers *newcomers, const struct address *from, uint32_t count,
                      uint32_t free_count)
 {
-    struct newcomer *address = place_of(newcomers->addresses, address_name(newcomers, from));
-    struct newcomer *host = place_of(newcomers->hosts, host_name(newcomers, from));
+    struct newcomer *address = newcomer_of(newcomers->addresses, address_name(newcomers, from));
+    struct newcomer *host = newcomer_of(newcomers->hosts, host_name(newcomers, from));
     uint32_t host_max = free_count > NEWCOMER_SESSIONS_MIN ? free_count : NEWCOMER_SESSIONS_MIN;
     if (address->unused + count > NEWCOMER_SESSIONS_MIN || host->unused + count > host_max)
         return false;
@@ -52,8 +52,8 @@ bool newcomers_admit(struct newcomers *newcomers, const struct address *from, ui
 
 void newcomers_used(struct newcomers *newcomers, const struct address *from)
 {
-    struct newcomer *address = place_of(newcomers->addresses, address_name(newcomers, from));
-    struct newcomer *host = place_of(newcomers->hosts, host_name(newcomers, from));
+    struct newcomer *address = newcomer_of(newcomers->addresses, address_name(newcomers, from));
+    struct newcomer *host = newcomer_of(newcomers->hosts, host_name(newcomers, from));
     address->unused -= address->unused > 0;
     host->unused -= host->unused > 0;
 }

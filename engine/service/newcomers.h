@@ -1,13 +1,13 @@
 /*
  * Who has opened sessions and not used them, as the leader sees it: what a host that nobody knows
- * may take of the session table. A table of addresses and one of hosts, both fixed: a stranger takes
- * no memory. Counts are estimates: they fall by half in each NEWCOMER_HALF_NS, and a table that has
- * no place gives that of whoever counts least.
+ * may take of the session table. A table of addresses and one of hosts, both fixed: a stranger
+ * takes no memory. Counts are estimates: they fall by half in each NEWCOMER_HALF_NS, and a table
+ * that has no place gives that of whoever counts least.
  *
  * A host may have as many unused sessions as are free, so it leaves half of the table to others
  * whatever it sends; NEWCOMER_SESSIONS_MIN are granted to each. An address (a host and a port: one
- * handle) may have that many. When the table is three quarters full, sessions that were not used for
- * NEWCOMER_UNUSED_NS are ended by the leader (engine/service/idle.h).
+ * handle) may have that many. When the table is three quarters full, sessions that were not used
+ * for NEWCOMER_UNUSED_NS are ended by the leader (engine/service/idle.h).
  *
  * Owner: the lane of the engine. Nothing here is replicated.
  */

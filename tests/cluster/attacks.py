@@ -195,7 +195,8 @@ def registers(cluster, nodes):
         ops = [op_of(REGISTER, random_u64() | 1) for _ in range(REGISTERS)]
         answer = host.ask(request_of(0, 0, ops))
         if answer is not None and answer[0] == OK:
-            granted += sum(answer[1][REPLY_HEADER_BYTES + 32 * i + 24] == 1 for i in range(REGISTERS))
+            granted += sum(answer[1][REPLY_HEADER_BYTES + 32 * i + 24] == 1
+                           for i in range(REGISTERS))
     print(f"asked={80 * REGISTERS} granted={granted}")
 
 
@@ -214,7 +215,8 @@ def identities(cluster, nodes):
     print(f"asked=1100 taken={taken}")
 
 
-ATTACKS = {"identities": identities, "registers": registers, "halves": halves, "silence": silence, "vanish": vanish, "exhaust": exhaust}
+ATTACKS = {attack.__name__: attack
+           for attack in (silence, vanish, exhaust, halves, registers, identities)}
 
 if __name__ == "__main__":
     ATTACKS[sys.argv[1]](sys.argv[2], sys.argv[3:])

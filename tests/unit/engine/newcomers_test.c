@@ -106,39 +106,69 @@ static void test_newcomers_may_repeat_a_registration(void **state)
     fixture_free(f);
 }
 
+/* One session more, from there. */
+static uint64_t register_one(struct fixture *f, const struct address *from)
+{
+    struct wire_op op = op_of(WIRE_OP_REGISTER, f->nonce += 2);
+    struct fixture_write write = {.session = 0};
+    assert_int_equal(write_from(f, from, &write, &op, 1), WIRE_OUTCOME_OK);
+    struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
+    return fixture_reply_op(&reply, 0).version;
+}
+
+/* Takes all sessions but one, from many hosts. */
+static void crowd(struct fixture *f)
+{
+    for (uint8_t i = 2; engine_counters(f->engine)->sessions_open < SESSIONS - 8; i++) {
+        struct address host = address_at(i, 1000);
+        (void)register_all(f, &host, 8);
+    }
+}
+
+static uint8_t set_in(struct fixture *f, uint64_t session, uint64_t seq)
+{
+    struct address host = address_at(1, 1000);
+    struct wire_op op = op_set(seq, "a", "x");
+    struct fixture_write write = {.session = session, .floor = seq};
+    return write_from(f, &host, &write, &op, 1);
+}
+
 /* Where the table is three quarters full, what is not used ends within seconds; what is, stays. */
 static void test_newcomers_unused_sessions_end_under_pressure(void **state)
 {
     (void)state;
     struct fixture *f = open_fixture();
     struct address host = address_at(1, 1000);
-    struct wire_op op = op_of(WIRE_OP_REGISTER, f->nonce += 2);
-    struct fixture_write write = {.session = 0};
-    assert_int_equal(write_from(f, &host, &write, &op, 1), WIRE_OUTCOME_OK);
-    struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
-    uint64_t used = fixture_reply_op(&reply, 0).version;
-    op = op_set(1, "a", "x");
-    write.session = used;
-    assert_int_equal(write_from(f, &host, &write, &op, 1), WIRE_OUTCOME_OK);
-    uint32_t count = 1;
-    for (uint8_t i = 2; count < SESSIONS; i++) {
-        host = address_at(i, 1000);
-        count += register_all(f, &host, 8);
-    }
-    for (uint32_t second = 0; second < 8; second++) {
-        for (uint32_t turn = 0; turn < 8; turn++) {
-            fixture_turn(f, 125);
-            while (fixture_propose(f))
-                fixture_commit(f);
-            op = op_of(WIRE_OP_KEEP_ALIVE, 0);
-            assert_int_equal(write_from(f, &host, &write, &op, 1), WIRE_OUTCOME_OK);
-        }
+    uint64_t used = register_one(f, &host);
+    uint64_t seq = 1;
+    assert_int_equal(set_in(f, used, seq++), WIRE_OUTCOME_OK);
+    crowd(f);
+    for (uint32_t turn = 0; turn < 64; turn++) {
+        fixture_turn(f, 125);
+        while (fixture_propose(f))
+            fixture_commit(f);
+        assert_int_equal(set_in(f, used, seq++), WIRE_OUTCOME_OK);
     }
     assert_in_range(engine_counters(f->engine)->sessions_open, 1, SESSIONS * 3 / 4);
-    assert_true(engine_counters(f->engine)->sessions_unused_ended >= SESSIONS / 4 - 1);
-    op = op_set(2, "a", "y");
-    write.floor = 2;
-    assert_int_equal(write_from(f, &host, &write, &op, 1), WIRE_OUTCOME_OK);
+    assert_true(engine_counters(f->engine)->sessions_unused_ended >= SESSIONS / 4 - 8);
+    assert_int_equal(set_in(f, used, seq), WIRE_OUTCOME_OK);
+    fixture_free(f);
+}
+
+/* The first write comes at the last moment: into the batch that would have ended the session. */
+static void test_newcomers_first_write_keeps_the_session(void **state)
+{
+    (void)state;
+    struct fixture *f = open_fixture();
+    struct address host = address_at(1, 1000);
+    uint64_t late = register_one(f, &host);
+    uint64_t used = register_one(f, &host);
+    crowd(f);
+    fixture_turn(f, NEWCOMER_UNUSED_NS / FIXTURE_MS + 1000);
+    assert_int_equal(set_in(f, used, 1), WIRE_OUTCOME_OK); /* log time goes on */
+    assert_int_equal(set_in(f, late, 1), WIRE_OUTCOME_OK);
+    assert_true(engine_counters(f->engine)->sessions_unused_ended > 0);
+    assert_int_equal(set_in(f, late, 2), WIRE_OUTCOME_OK);
     fixture_free(f);
 }
 
@@ -187,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_newcomers_that_use_their_sessions_are_none),
         cmocka_unit_test(test_newcomers_may_repeat_a_registration),
         cmocka_unit_test(test_newcomers_unused_sessions_end_under_pressure),
+        cmocka_unit_test(test_newcomers_first_write_keeps_the_session),
         cmocka_unit_test(test_newcomers_leave_relaxed_sessions_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
