@@ -162,6 +162,11 @@ static void check_security(struct check *check)
     else
         check_good(check, "[security] mode = %s, root key %u", security_mode_name(security.mode),
                    security.keys[0].id);
+    if (security.clients != SECURITY_REQUIRED)
+        check_note(check,
+                   "[security] clients = %s: whoever can send packets to this node can read "
+                   "and write",
+                   security_mode_name(security.clients));
     secret_wipe(&security, sizeof(security));
 }
 

@@ -287,12 +287,12 @@ static bool store_medium(struct config *config, const char *text)
     return false;
 }
 
-static bool store_security_mode(struct config *config, const char *text)
+static bool store_security_mode(enum security_mode *ret_mode, const char *text)
 {
     for (int mode = SECURITY_NONE; mode <= SECURITY_REQUIRED; mode++) {
         if (strcmp(security_mode_name((enum security_mode)mode), text) != 0)
             continue;
-        config->security_mode = (enum security_mode)mode;
+        *ret_mode = (enum security_mode)mode;
         return true;
     }
     return false;
@@ -324,7 +324,11 @@ static bool store_special(struct config *config, const char *section, const char
     }
     if (strcmp(section, "security") == 0 && strcmp(name, "mode") == 0) {
         *ret_expected = "none, accept or required";
-        return store_security_mode(config, value);
+        return store_security_mode(&config->security_mode, value);
+    }
+    if (strcmp(section, "security") == 0 && strcmp(name, "clients") == 0) {
+        *ret_expected = "none, accept or required";
+        return store_security_mode(&config->clients_mode, value);
     }
     if (strcmp(section, "port") != 0)
         return false;

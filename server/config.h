@@ -59,6 +59,7 @@ struct config {
     uint32_t peer_count;
     /* [security] */
     enum security_mode security_mode;
+    enum security_mode clients_mode;
     bool is_encrypted;                    /* the payloads of sealed packets */
     char key_path[CONFIG_TEXT_MAX];       /* of the root key; empty: none */
     char other_key_path[CONFIG_TEXT_MAX]; /* of one that is valid, too; empty: none */

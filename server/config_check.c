@@ -53,7 +53,8 @@ const char *config_contradiction(const struct config *config)
         return "[port] device is missing: a PCI address or a vdev string";
     if (config_self(config) == NULL)
         return "[peers] has no entry for [node] id: list every node, this one included";
-    if (config->security_mode != SECURITY_NONE && config->key_path[0] == '\0')
+    if ((config->security_mode != SECURITY_NONE || config->clients_mode != SECURITY_NONE) &&
+        config->key_path[0] == '\0')
         return "[security] key is missing: the file of the cluster's root key (pollux key new)";
     if (config->other_key_path[0] != '\0' && config->key_path[0] == '\0')
         return "[security] other_key is set, and key is not: key is the one that is used first";

@@ -79,7 +79,8 @@ static enum error open_security(struct lane *lane, const struct lane_options *op
 {
     bool is_any = false;
     for (uint32_t i = 0; i < options->replica_count; i++)
-        is_any |= options->replicas[i].security.mode != SECURITY_NONE;
+        is_any |= options->replicas[i].security.mode != SECURITY_NONE ||
+                  options->replicas[i].security.clients != SECURITY_NONE;
     if (!is_any)
         return OK;
     enum error error = seal_engine_init(&lane->shared.engine);
@@ -143,6 +144,7 @@ enum error lane_open(const struct lane_options *options, uint64_t now_ns, struct
     lane->shard_count = options->shard_count;
     lane->cluster_id = options->replicas[0].cluster_id;
     lane->format_max = options->replicas[0].raft.format_max;
+    lane->needs_seals = options->replicas[0].security.clients == SECURITY_REQUIRED;
     lane->shared.now_ns = now_ns;
     memset(lane->place_of, LANE_NOWHERE, sizeof(lane->place_of));
     enum error error = open_parts(lane, options, ret_report);

@@ -18,6 +18,7 @@ struct lane {
     uint16_t shard_count;
     uint64_t cluster_id;
     uint32_t format_max;               /* the newest format that the node knows */
+    bool needs_seals;                  /* of clients, too */
     struct shard_directory *directory; /* NULL: one lane */
     struct lane_shared shared;
     struct reassembly *from_peers;

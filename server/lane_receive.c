@@ -67,6 +67,20 @@ static bool is_peer_believed(struct lane *lane, const struct arrival *arrival)
     return false;
 }
 
+/* Whether what somebody says who is no peer counts. */
+static bool is_client_believed(struct lane *lane, const struct arrival *arrival)
+{
+    struct client_seals *seals = lane->shared.client_seals[arrival->packet.header.shard];
+    if (seals == NULL || arrival->is_sealed)
+        return true;
+    if (client_seals_mode(seals) == SECURITY_REQUIRED) {
+        lane->counters.drop_unsealed++;
+        return false;
+    }
+    client_seals_note_plain(seals, arrival->from);
+    return true;
+}
+
 static void receive_packet(struct lane *lane, const struct arrival *arrival)
 {
     struct replica *replica = lane->replicas[arrival->place];
@@ -74,7 +88,7 @@ static void receive_packet(struct lane *lane, const struct arrival *arrival)
     uint8_t type = packet->header.type;
     bool is_from_peer =
         wire_type_is_between_nodes(type) || (type == WIRE_MISSING && packet->header.sender != 0);
-    if (is_from_peer && !is_peer_believed(lane, arrival))
+    if (!(is_from_peer ? is_peer_believed(lane, arrival) : is_client_believed(lane, arrival)))
         return;
     struct replica_message message = {.from = *arrival->from,
                                       .type = type,
@@ -108,8 +122,7 @@ static void receive_handshake(struct lane *lane, const struct arrival *arrival)
                                             .sender = packet->header.sender,
                                             .type = packet->header.type,
                                             .body = packet->payload};
-    if (packet->piece_count != 1 || lane->shared.seals[packet->header.shard] == NULL ||
-        !replica_receive_handshake(replica, &message))
+    if (packet->piece_count != 1 || !replica_receive_handshake(replica, &message))
         lane->counters.drop_handshake++;
     else
         lane_wake(lane, arrival->place);
@@ -159,27 +172,33 @@ static bool hand_over(struct lane *lane, const struct dp_datagram *datagram)
     return true;
 }
 
-/* The seals of the packet's shard. NULL: its packets are not sealed, or it is not of this lane. */
-static struct peer_seals *seals_of(const struct lane *lane, struct span packet)
+static enum error open_client(struct lane *lane, const struct dp_datagram *datagram,
+                              const struct wire_seal *seal)
 {
-    uint16_t shard;
-    if (!wire_packet_shard(packet, &shard) || shard >= SHARDS_MAX)
-        return NULL;
-    return lane->shared.seals[shard];
+    struct client_seals *seals = lane->shared.client_seals[seal->shard];
+    const struct client_packet packet = {datagram->data, datagram->size_bytes};
+    if (seals == NULL)
+        return ERR_KEY;
+    return client_seals_open(seals, &datagram->from, packet, lane->shared.now_ns);
 }
 
 /* Opens a sealed packet where it lies. Whoever seals with what this node does not have (any more)
  * is asked for another handshake. */
 static enum error open_sealed(struct lane *lane, const struct dp_datagram *datagram)
 {
-    struct span bytes = span_of(datagram->data, datagram->size_bytes);
-    struct peer_seals *seals = seals_of(lane, bytes);
     struct wire_seal seal;
     uint64_t now_ns = lane->shared.now_ns;
+    if (!wire_seal_read(span_of(datagram->data, datagram->size_bytes), &seal))
+        return ERR_SHORT;
+    if (seal.shard >= SHARDS_MAX)
+        return ERR_KEY;
+    if (seal.sender == 0)
+        return open_client(lane, datagram, &seal);
+    struct peer_seals *seals = lane->shared.seals[seal.shard];
     if (seals == NULL)
         return ERR_KEY;
     enum error error = peer_seals_open(seals, datagram->data, datagram->size_bytes, now_ns);
-    if (error != ERR_NOT_FOUND || !wire_seal_read(bytes, &seal))
+    if (error != ERR_NOT_FOUND)
         return error;
     uint32_t place = lane->place_of[seal.shard];
     if (replica_is_peer(lane->replicas[place], &datagram->from, seal.sender)) {

@@ -1,27 +1,50 @@
 /* Messages out of a lane, whichever shard they are of: cut straight into the port's buffers. */
 #include "server/lane_shared.h"
 
-/* Whether packets of the message are to be sealed. False in *ret_may_send: they must not be sent at
- * present. */
-static bool is_sealed(struct lane_shared *shared, const struct wire_message_header *header,
-                      bool *ret_may_send)
+/* How a packet leaves. */
+enum departure { DEPARTS_NOT, DEPARTS_PLAIN, DEPARTS_SEALED };
+
+static enum departure to_peer(struct lane_shared *shared, const struct lane_message *message)
 {
+    const struct wire_message_header *header = &message->header;
     struct peer_seals *seals = shared->seals[header->shard];
-    *ret_may_send = true;
-    if (seals == NULL || header->receiver == 0)
-        return false;
-    bool is_ready = peer_seals_is_ready(seals, header->receiver, shared->now_ns);
-    *ret_may_send = is_ready || peer_seals_mode(seals) != SECURITY_REQUIRED;
-    return is_ready;
+    if (seals == NULL)
+        return DEPARTS_PLAIN;
+    if (peer_seals_is_ready(seals, header->receiver, shared->now_ns))
+        return DEPARTS_SEALED;
+    return peer_seals_mode(seals) == SECURITY_REQUIRED ? DEPARTS_NOT : DEPARTS_PLAIN;
+}
+
+static enum departure to_client(const struct lane_shared *shared,
+                                const struct lane_message *message)
+{
+    const struct client_seals *seals = shared->client_seals[message->header.shard];
+    uint8_t type = message->header.type;
+    if (seals == NULL || type == WIRE_HANDSHAKE || type == WIRE_HANDSHAKE_REPLY)
+        return DEPARTS_PLAIN;
+    if (client_seals_is_ready(seals, &message->to))
+        return DEPARTS_SEALED;
+    return client_seals_mode(seals) == SECURITY_REQUIRED ? DEPARTS_NOT : DEPARTS_PLAIN;
+}
+
+static enum error piece_seal(struct lane_shared *shared, const struct lane_message *message,
+                             uint8_t *packet, uint32_t size_bytes)
+{
+    const struct wire_message_header *header = &message->header;
+    if (header->receiver != 0)
+        return peer_seals_close(shared->seals[header->shard], header->receiver, packet, size_bytes);
+    return client_seals_close(shared->client_seals[header->shard], &message->to,
+                              (struct client_packet){packet, size_bytes});
 }
 
 static void piece_send(struct lane_shared *shared, const struct lane_message *message,
                        uint32_t piece)
 {
     const struct wire_message_header *header = &message->header;
-    bool may_send;
-    struct wire_keys keys = {.is_sealed = is_sealed(shared, header, &may_send)};
-    if (!may_send) {
+    enum departure departure =
+        header->receiver != 0 ? to_peer(shared, message) : to_client(shared, message);
+    const struct wire_keys keys = {.is_sealed = departure == DEPARTS_SEALED};
+    if (departure == DEPARTS_NOT) {
         shared->unsealed++;
         return; /* as if lost: whatever waits for it is repeated */
     }
@@ -30,8 +53,7 @@ static void piece_send(struct lane_shared *shared, const struct lane_message *me
         return; /* counted by the port; what is lost will be asked for again */
     uint32_t size_bytes = wire_piece_encode(packet, &keys, header, message->body, piece);
     /* A process that has forked sends nothing that is worth opening: it is not a node any more. */
-    if (keys.is_sealed &&
-        peer_seals_close(shared->seals[header->shard], header->receiver, packet, size_bytes) != OK)
+    if (keys.is_sealed && piece_seal(shared, message, packet, size_bytes) != OK)
         shared->unsealed++;
     dp_port_tx_commit(shared->port, size_bytes);
 }

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "dataplane/port.h"
 #include "raft/raft.h"
+#include "server/client_seals.h"
 #include "server/obstacles.h"
 #include "server/peer_seals.h"
 #include "server/sent_messages.h"
@@ -23,6 +24,7 @@ struct lane_shared {
     struct seal_engine engine; /* where any replica seals */
     struct fork_guard guard;   /* likewise */
     struct peer_seals *seals[SHARDS_MAX]; /* by shard; NULL: not sealed, or of another lane */
+    struct client_seals *client_seals[SHARDS_MAX]; /* likewise, of clients */
     uint64_t unsealed;          /* packets to peers that could not be sealed, and were not sent */
     uint64_t now_ns;            /* of this turn */
     bool is_flushed;            /* what the replicas sent in this turn so far has left */

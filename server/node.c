@@ -245,6 +245,19 @@ static void tell_slow_medium(const struct node *node, const struct lane_thread *
                    (unsigned long)(2 * timeout_ms));
 }
 
+static void tell_clients_security(const struct node *node)
+{
+    const struct security_options *security = &node->security;
+    if (security->clients != SECURITY_REQUIRED)
+        log_event_line(
+            "warning",
+            "security node=%u clients=%s: whoever can send packets to this node can read "
+            "and write: see docs/security.md",
+            node->config.id, security_mode_name(security->clients));
+    else
+        log_event_line("info", "security node=%u clients=required", node->config.id);
+}
+
 /* Who is believed. */
 static void tell_security(const struct node *node)
 {
@@ -267,6 +280,7 @@ static void tell_security(const struct node *node)
 static void tell_start(const struct node *node)
 {
     tell_security(node);
+    tell_clients_security(node);
     if (node->thread_count > 1)
         log_event_line("info", "lanes node=%u count=%u steering=%s", node->config.id,
                        node->thread_count,

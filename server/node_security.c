@@ -23,6 +23,7 @@ static enum error load_key(const char *path, struct security_key *ret_key, char 
         secret_of_nodes(&key.secret, &nodes);
         handshake_secret_of(&nodes, &ret_key->secret);
         ret_key->id = key.id;
+        ret_key->root = key.secret;
         secret_wipe(&nodes, sizeof(nodes));
     }
     secret_wipe(&key, sizeof(key));
@@ -36,9 +37,10 @@ enum error node_security_load(const struct config *config, struct security_optio
 {
     const char *const paths[SECURITY_KEYS_MAX] = {config->key_path, config->other_key_path};
     struct security_options security = {.mode = config->security_mode,
+                                        .clients = config->clients_mode,
                                         .is_encrypted = config->is_encrypted};
     enum error error = OK;
-    if (config->security_mode == SECURITY_NONE) {
+    if (config->security_mode == SECURITY_NONE && config->clients_mode == SECURITY_NONE) {
         *ret_security = security;
         return OK;
     }

@@ -36,11 +36,13 @@
 struct security_key {
     uint8_t id; /* 0: none */
     struct handshake_secret secret;
+    struct secret root; /* that the keys of clients follow from */
 };
 
 /* Of a replica. */
 struct security_options {
-    enum security_mode mode;
+    enum security_mode mode;    /* of peers */
+    enum security_mode clients; /* of clients */
     bool is_encrypted;
     struct security_key keys[SECURITY_KEYS_MAX]; /* initiations use the first */
     struct secret seed;                          /* random, another one at each start */

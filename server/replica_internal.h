@@ -148,7 +148,8 @@ struct replica {
     struct start_finding set_back; /* of this storage; node 0: it is not set back */
     struct start_finding denied;   /* of a peer's storage, the last one; node 0: none */
     struct address_book book;
-    struct peer_seals *seals; /* NULL: packets are not sealed */
+    struct peer_seals *seals;          /* NULL: packets are not sealed */
+    struct client_seals *client_seals; /* NULL: clients do not seal */
     struct replica_following following;
     struct replica_formats formats;
     uint64_t led_since_ns; /* as the leader of its term */

@@ -1,16 +1,24 @@
-/* What this shard's packets to peers are sealed by: the handshakes, in and out. */
+/* What this shard's packets are sealed by: the handshakes, in and out. */
 #include "server/replica_internal.h"
 
 size_t replica_security_arena_bytes(const struct replica_options *options)
 {
-    return options->security.mode == SECURITY_NONE ? 0 : peer_seals_arena_bytes();
+    return (options->security.mode == SECURITY_NONE ? 0 : peer_seals_arena_bytes()) +
+           (options->security.clients == SECURITY_NONE ? 0 : client_seals_arena_bytes());
+}
+
+static void open_clients(struct replica *replica, const struct peer_seals_options *options)
+{
+    struct lane_shared *shared = replica->shared;
+    if (replica->options.security.clients == SECURITY_NONE)
+        return;
+    replica->client_seals = client_seals_init(&shared->arena, options);
+    shared->client_seals[options->shard] = replica->client_seals;
 }
 
 void replica_open_security(struct replica *replica)
 {
     struct lane_shared *shared = replica->shared;
-    if (replica->options.security.mode == SECURITY_NONE)
-        return;
     const struct peer_seals_options options = {
         .security = &replica->options.security,
         .engine = &shared->engine,
@@ -22,6 +30,9 @@ void replica_open_security(struct replica *replica)
         .retry_ns = replica->options.raft.heartbeat_interval_ns,
         .now_ns = shared->now_ns,
     };
+    open_clients(replica, &options);
+    if (replica->options.security.mode == SECURITY_NONE)
+        return;
     replica->seals = peer_seals_init(&shared->arena, &options);
     shared->seals[options.shard] = replica->seals;
     /* So that the first election has not to wait for it. */
@@ -49,19 +60,31 @@ uint64_t replica_security_deadline_ns(const struct replica *replica)
     return replica->seals == NULL ? UINT64_MAX : peer_seals_deadline_ns(replica->seals);
 }
 
+/* A node has a number, a client has none. */
+static enum error answer_initiation(struct replica *replica,
+                                    const struct peer_seals_question *question,
+                                    uint8_t *ret_response)
+{
+    if (question->node == 0)
+        return replica->client_seals == NULL
+                   ? ERR_KEY
+                   : client_seals_answer(replica->client_seals, question, ret_response);
+    return replica->seals == NULL ? ERR_KEY
+                                  : peer_seals_answer(replica->seals, question, ret_response);
+}
+
 bool replica_receive_handshake(struct replica *replica, const struct replica_message *message)
 {
     uint8_t response[HANDSHAKE_RESPONSE_BYTES];
     uint64_t now_ns = replica->shared->now_ns;
-    if (replica->seals == NULL)
-        return false;
     if (message->type == WIRE_HANDSHAKE_REPLY)
-        return peer_seals_finish(replica->seals, message->sender, message->body, now_ns) == OK;
+        return replica->seals != NULL &&
+               peer_seals_finish(replica->seals, message->sender, message->body, now_ns) == OK;
     const struct peer_seals_question question = {.node = message->sender,
                                                  .from = message->from,
                                                  .initiation = message->body,
                                                  .now_ns = now_ns};
-    if (peer_seals_answer(replica->seals, &question, response) != OK)
+    if (answer_initiation(replica, &question, response) != OK)
         return false;
     replica_send(replica, &message->from, WIRE_HANDSHAKE_REPLY,
                  span_of(response, sizeof(response)));

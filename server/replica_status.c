@@ -175,6 +175,13 @@ static void add_security_counters(struct wire_writer *writer, const struct repli
 #define X(name) wire_counter_add(writer, "security_" #name, counters->name);
     PEER_SEALS_COUNTER_LIST(X)
 #undef X
+    static const struct client_seals_counters no_clients;
+    const struct client_seals_counters *clients =
+        replica->client_seals == NULL ? &no_clients : client_seals_counters(replica->client_seals);
+    wire_counter_add(writer, "clients_security", replica->options.security.clients);
+#define X(name) wire_counter_add(writer, "clients_" #name, clients->name);
+    CLIENT_SEALS_COUNTER_LIST(X)
+#undef X
 }
 
 static void add_engine_counters(struct wire_writer *writer, const struct engine_counters *counters)

@@ -322,6 +322,11 @@ static void test_check_reads_the_key(void **state)
     init(f);
     assert_true(check(f));
     assert_non_null(strstr(f->said, "note [security] mode = none"));
+    assert_non_null(strstr(f->said, "note [security] clients = none"));
+    f->config.clients_mode = SECURITY_REQUIRED;
+    assert_false(check(f)); /* without a key */
+    assert_null(strstr(f->said, "note [security] clients"));
+    f->config.clients_mode = SECURITY_NONE;
     f->config.security_mode = SECURITY_REQUIRED;
     snprintf(f->config.key_path, sizeof(f->config.key_path), "/no/such/file");
     assert_false(check(f));

@@ -1,0 +1,78 @@
+/*
+ * What a replica and its clients say to one another, sealed (security/seal.h). A client has one
+ * address, and begins a handshake with each shard of each node that it speaks to; one association
+ * serves both directions. What it sends is opened by its address and association, what it is sent
+ * is sealed by its address. Its key follows from the root key, its name and its generation, so a
+ * node has no list of clients.
+ *
+ * The keys of an answered initiation wait in a ring until the client has sealed something with
+ * them: that shows that the initiation was no replay. Only then they take the place of what the
+ * address had before. Others who ask meanwhile may push them out of the ring; the client asks
+ * again. An initiation that comes again while it waits gets the same answer again.
+ *
+ * All places are taken at the start. A place is given to whoever has sealed something with a key
+ * of the cluster; the one that was used least recently makes way.
+ *
+ * Pure: time and randomness come in. Owner: the lane's thread.
+ */
+#ifndef POLLUX_SERVER_CLIENT_SEALS_H
+#define POLLUX_SERVER_CLIENT_SEALS_H
+
+#include "server/peer_seals.h"
+
+#define CLIENT_SEALS_COUNTER_LIST(X)                                                               \
+    X(answered)                                                                                    \
+    X(confirmed)                                                                                   \
+    X(cookies)                                                                                     \
+    X(refused)                                                                                     \
+    X(evicted)
+
+struct client_seals_counters {
+#define X(name) uint64_t name;
+    CLIENT_SEALS_COUNTER_LIST(X)
+#undef X
+};
+
+struct client_seals;
+
+size_t client_seals_arena_bytes(void);
+/* Of the options, `self` and `retry_ns` are not looked at. */
+struct client_seals *client_seals_init(struct arena *arena,
+                                       const struct peer_seals_options *options);
+
+enum security_mode client_seals_mode(const struct client_seals *seals);
+const struct client_seals_counters *client_seals_counters(const struct client_seals *seals);
+
+/*
+ * Answers an initiation: writes HANDSHAKE_RESPONSE_BYTES. `node` of the question is not looked at.
+ * Errors: those of handshake_initiation_decode; ERR_TYPE: a node's; ERR_KEY: of a root key that
+ * this node does not have; ERR_FORGED.
+ */
+MUST_USE enum error client_seals_answer(struct client_seals *seals,
+                                        const struct peer_seals_question *question,
+                                        uint8_t *ret_response);
+
+/* A packet where it lies. */
+struct client_packet {
+    uint8_t *data;
+    uint32_t size_bytes;
+};
+
+/* Opens a sealed packet where it lies. ERR_NOT_FOUND: it is of no association that this address
+ * has. ERR_SHORT, ERR_RANGE, ERR_REPLAYED, ERR_FORGED. */
+MUST_USE enum error client_seals_open(struct client_seals *seals, const struct address *from,
+                                      struct client_packet packet, uint64_t now_ns);
+
+/* The client at this address has sent something unsealed, and that is allowed: it is answered so
+ * from now on. */
+void client_seals_note_plain(struct client_seals *seals, const struct address *from);
+
+/* Whether what is sent to the address is sealed. */
+bool client_seals_is_ready(const struct client_seals *seals, const struct address *to);
+
+/* Seals a packet that wire_piece_encode has written for this; client_seals_is_ready has just said
+ * so (CHECK). ERR_OUTDATED, ERR_FULL: the packet must not be sent. */
+MUST_USE enum error client_seals_close(struct client_seals *seals, const struct address *to,
+                                       struct client_packet packet);
+
+#endif
