@@ -72,7 +72,8 @@ static size_t client_arena_bytes(const struct plx_options *options)
                      PACKETS_IN_BURST * (PACKET_SIZE_BYTES_MAX + 1);
     return sizeof(struct plx_client) + operations + large + packets +
            pending_arena_bytes(options->relaxed_keys_max) + shards_arena_bytes() +
-           VALUE_SIZE_BYTES_MAX + reassembly_arena_bytes(REPLY_SLOTS) + ARENA_SLACK_BYTES;
+           VALUE_SIZE_BYTES_MAX + reassembly_arena_bytes(REPLY_SLOTS) + seals_arena_bytes(options) +
+           ARENA_SLACK_BYTES;
 }
 
 static void client_take_memory(struct plx_client *client)
@@ -85,6 +86,8 @@ static void client_take_memory(struct plx_client *client)
     client->in = arena_take(arena, PACKETS_IN_BURST * (PACKET_SIZE_BYTES_MAX + 1), 64);
     client->reassembly = reassembly_init(arena, REPLY_SLOTS);
     client->sync_value = arena_take(arena, VALUE_SIZE_BYTES_MAX, 64);
+    if (seals_arena_bytes(&client->options) > 0)
+        client->seals.nodes = arena_take(arena, seals_arena_bytes(&client->options), 64);
     for (uint32_t i = 0; i < LARGE_SENDS_MAX; i++)
         client->large[i].body = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
     for (uint32_t i = 0; i < VALUE_BUFFERS_MAX; i++)
@@ -100,7 +103,6 @@ static void client_init(struct plx_client *client, const struct plx_options *opt
     memcpy(client->cluster, options->cluster, strlen(options->cluster) + 1);
     client->options.cluster = client->cluster;
     client->cluster_id = wire_cluster_id(client->cluster);
-    client->keys = wire_keys_none();
     client->socket_fd = -1;
     client->fork_guard.page = NULL;
     atomic_init(&client->wake_fd, -1);
@@ -121,6 +123,7 @@ static void client_init(struct plx_client *client, const struct plx_options *opt
 static void client_free(struct plx_client *client)
 {
     bool is_forked = socket_is_forked(client);
+    seals_close(client);
     socket_close(client);
     lookup_close(client->lookup, is_forked);
     if (!is_forked) /* another thread of the parent may have been in a call */
@@ -162,6 +165,8 @@ enum plx_outcome plx_open(const struct plx_options *options, struct plx_client *
         reason_write(ret_reason, reason_size, "preferred_endpoint: no such endpoint");
         outcome = PLX_E_ARGUMENT;
     }
+    if (outcome == PLX_OK)
+        outcome = seals_open(client, ret_reason, reason_size);
     if (outcome == PLX_OK)
         outcome = socket_open(client, ret_reason, reason_size);
     if (outcome == PLX_OK && has_names(client) && (client->lookup = lookup_open()) == NULL) {

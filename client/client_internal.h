@@ -18,6 +18,7 @@
 #include "client/packet.h"
 #include "client/reply.h"
 #include "client/roster.h"
+#include "client/seals.h"
 #include "client/shard_state.h"
 #include "security/fork_guard.h"
 #include "wire/reassembly.h"
@@ -39,9 +40,10 @@ struct plx_client {
     struct plx_options options;
     char cluster[PLX_CLUSTER_SIZE_MAX];
     uint64_t cluster_id;
-    struct wire_keys keys;        /* of packets, in and out */
     struct fork_guard fork_guard; /* no page: the process is told by its id */
     int64_t owner_process;
+    struct seals seals; /* of packets, in and out */
+    uint8_t out_way;    /* of the packet that is written: 0, but for packet_send_all_ways */
     int socket_fd;
     _Atomic int wake_fd;           /* -1 until the handle sleeps for the first time: socket.c */
     bool is_ipv6;                  /* the socket: all addresses are given in that form */

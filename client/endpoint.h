@@ -30,6 +30,7 @@ struct endpoint {
     uint32_t scope;
     struct candidate candidates[CANDIDATES_MAX];
     uint32_t candidate_count; /* 0: it was learned */
+    uint32_t ways_tried;      /* one after the other, by a handle with a key */
     bool is_name;             /* its addresses may change */
     bool is_confirmed;        /* the address in use has answered, and is not silent since */
     uint64_t lookup_due_ns;   /* of its name, if need be */

@@ -11,11 +11,13 @@ void packet_send_piece(struct plx_client *client, uint32_t endpoint,
 {
     if (client->out_count == PACKETS_OUT_MAX)
         socket_flush(client);
-    struct packet_out *packet = &client->out[client->out_count++];
+    const struct wire_keys keys = seals_keys(client);
+    struct packet_out *packet = &client->out[client->out_count];
     packet->endpoint = (uint8_t)endpoint;
-    packet->way = 0;
+    packet->way = client->out_way;
     packet->shard = header->shard;
-    packet->size_bytes = wire_piece_encode(packet->bytes, &client->keys, header, body, piece);
+    packet->size_bytes = wire_piece_encode(packet->bytes, &keys, header, body, piece);
+    seals_send(client);
 }
 
 void packet_send(struct plx_client *client, const struct source *to, uint8_t wire_type,
@@ -33,12 +35,19 @@ void packet_send(struct plx_client *client, const struct source *to, uint8_t wir
 uint32_t packet_send_all_ways(struct plx_client *client, const struct source *to, uint8_t wire_type,
                               struct span body)
 {
-    uint32_t ways = endpoint_ways(&client->endpoints[to->endpoint]);
-    for (uint32_t way = 1; way <= ways; way++) {
+    struct endpoint *endpoint = &client->endpoints[to->endpoint];
+    uint32_t ways = endpoint_ways(endpoint);
+    uint32_t first = 1;
+    uint32_t last = ways;
+    /* Keys are agreed on by one way at a time: by the next one, each time. */
+    if (client->seals.is_on)
+        first = last = 1 + endpoint->ways_tried++ % ways;
+    for (uint32_t way = first; way <= last; way++) {
+        client->out_way = (uint8_t)(ways == 1 ? 0 : way);
         packet_send(client, to, wire_type, body);
-        client->out[client->out_count - 1].way = (uint8_t)(ways == 1 ? 0 : way);
     }
-    return ways;
+    client->out_way = 0;
+    return last - first + 1;
 }
 
 void packets_ask_missing(struct plx_client *client)
@@ -57,22 +66,37 @@ void packets_ask_missing(struct plx_client *client)
     }
 }
 
+/* Where a packet came from, as its header says, nothing checked. False: from nobody that the handle
+ * knows. */
+static bool source_find(const struct plx_client *client, const struct address *from,
+                        struct span bytes, struct source *ret_source)
+{
+    uint16_t shard;
+    if (!wire_packet_shard(bytes, &shard) || shard >= SHARDS_MAX)
+        return false;
+    int32_t endpoint = endpoint_find(client, from, shard);
+    *ret_source = (struct source){(uint32_t)endpoint, shard};
+    return endpoint >= 0;
+}
+
 void packet_receive(struct plx_client *client, const struct address *from, struct span bytes)
 {
     struct wire_packet packet;
+    struct source source;
+    const struct wire_keys keys = seals_keys(client);
     client->statistics.packets_received++;
-    if (wire_packet_decode(bytes, &client->keys, client->cluster_id, &packet) != OK ||
-        packet.header.shard >= SHARDS_MAX) {
+    if (!source_find(client, from, bytes, &source)) {
         client->statistics.packets_dropped++;
         return;
     }
-    int32_t endpoint = endpoint_find(client, from, packet.header.shard);
-    if (endpoint < 0) {
+    /* It is opened where it lies: nobody else reads it. */
+    if (!seals_take(client, &source, (uint8_t *)bytes.data, (uint32_t)bytes.size_bytes))
+        return;
+    if (wire_packet_decode(bytes, &keys, client->cluster_id, &packet) != OK) {
         client->statistics.packets_dropped++;
         return;
     }
-    endpoint_heard(client, (uint32_t)endpoint, from, packet.header.shard);
-    struct source source = {(uint32_t)endpoint, packet.header.shard};
+    endpoint_heard(client, source.endpoint, from, source.shard);
     struct span body;
     enum error error = reassembly_add(client->reassembly, from, &packet, client->now_ns, &body);
     if (error != OK)

@@ -40,7 +40,8 @@ void packet_send_piece(struct plx_client *client, uint32_t endpoint,
 /* A message of one packet under a fresh message id. */
 void packet_send(struct plx_client *client, const struct source *to, uint8_t wire_type,
                  struct span body);
-/* The same, to each address that the endpoint may have; how many there are. */
+/* The same, to each address that the endpoint may have, or, with a key, to the next of them; how
+ * many were sent. */
 uint32_t packet_send_all_ways(struct plx_client *client, const struct source *to, uint8_t wire_type,
                               struct span body);
 /* Asks for pieces of replies that have not come. */

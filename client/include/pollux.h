@@ -173,6 +173,10 @@ struct plx_options {
     /* The handle remembers so many keys with relaxed writes that are not replicated yet; 4096. */
     uint32_t relaxed_keys_max;
     uint64_t seed; /* for jitter; 0: the kernel gives one */
+    /* The file of the client's key (pollux key new NAME --root FILE). NULL: packets are not sealed.
+     * With a key, packets in both directions are authenticated, and a handle speaks only to nodes
+     * that take sealed packets: [security] clients = accept or required. */
+    const char *key_file;
 };
 
 PLX_API void plx_options_init(struct plx_options *options);
