@@ -13,6 +13,7 @@ static const char options_text[] =
     "The cluster:\n"
     "  --servers=LIST      the nodes\n"
     "  --cluster=NAME      its name (default local)\n"
+    "  --key=FILE          a client's key (default: $POLLUX_KEY; none: not sealed)\n"
     "\n"
     "What is done; one of:\n"
     "  --op=OP             set, get, swap, relaxed-set, relaxed-get, rmw (a get, then a set of\n"

@@ -18,6 +18,7 @@
 enum option_id {
     OPTION_SERVERS = 256,
     OPTION_CLUSTER,
+    OPTION_KEY,
     OPTION_OP,
     OPTION_MIX,
     OPTION_WORKLOAD,
@@ -52,6 +53,7 @@ enum option_id {
 static const struct option long_options[] = {
     {"servers", required_argument, NULL, OPTION_SERVERS},
     {"cluster", required_argument, NULL, OPTION_CLUSTER},
+    {"key", required_argument, NULL, OPTION_KEY},
     {"op", required_argument, NULL, OPTION_OP},
     {"mix", required_argument, NULL, OPTION_MIX},
     {"workload", required_argument, NULL, OPTION_WORKLOAD},
@@ -277,6 +279,9 @@ static bool name_store(int id, const char *text, struct load_options *options)
     case OPTION_CLUSTER:
         to = &options->cluster;
         break;
+    case OPTION_KEY:
+        to = &options->key_file;
+        break;
     case OPTION_RECORD:
         to = &options->record;
         break;
@@ -356,6 +361,7 @@ enum error load_options_parse(int argc, char **argv, struct load_options *ret_op
                               char *ret_reason, size_t reason_size)
 {
     struct load_options options = {.cluster = "local",
+                                   .key_file = getenv("POLLUX_KEY"),
                                    .prefix = "bench/",
                                    .zipf_theta = 0.99,
                                    .threads = 1,

@@ -20,6 +20,7 @@
 struct load_options {
     const char *servers;
     const char *cluster;
+    const char *key_file; /* NULL: packets are not sealed */
     const char *prefix;  /* of the keys */
     const char *record;  /* relaxed-set: file of what was acknowledged; NULL: none */
     const char *history; /* file of every operation; NULL: none */

@@ -71,6 +71,7 @@ static enum error client_open(struct load_worker *worker, uint32_t index, char *
     plx_options_init(&client);
     client.endpoints = options->servers;
     client.cluster = options->cluster;
+    client.key_file = options->key_file;
     client.timeout_ns = options->timeout_ns;
     client.window = options->outstanding;
     client.packet_ops_max = options->packet_ops;

@@ -30,6 +30,7 @@ enum long_option {
     OPTION_ODD,
     OPTION_BY_TIME,
     OPTION_RATE,
+    OPTION_KEY,
     OPTION_OUT,
     OPTION_ROOT,
     OPTION_GENERATION,
@@ -55,6 +56,7 @@ static const struct option long_options[] = {
     {"odd", required_argument, NULL, OPTION_ODD},
     {"by-time", no_argument, NULL, OPTION_BY_TIME},
     {"rate", required_argument, NULL, OPTION_RATE},
+    {"key", required_argument, NULL, OPTION_KEY},
     {"out", required_argument, NULL, OPTION_OUT},
     {"root", required_argument, NULL, OPTION_ROOT},
     {"generation", required_argument, NULL, OPTION_GENERATION},
@@ -286,6 +288,9 @@ static bool option_with_value(struct cli_arguments *arguments, int option, const
     case 'c':
         arguments->cluster = value;
         return true;
+    case OPTION_KEY:
+        arguments->key_file = value;
+        return true;
     case 'o':
         return format_parse(value, &arguments->format) ||
                fail_argument(reason, "-o %s: not one of plain, table, json", value);
@@ -363,6 +368,7 @@ bool cli_arguments_parse(int argc, char **argv, struct cli_arguments *ret_argume
     const struct reason reason = {ret_reason, reason_size};
     struct cli_arguments arguments = {.endpoints = environment("POLLUX_ENDPOINTS"),
                                       .cluster = environment("POLLUX_CLUSTER"),
+                                      .key_file = environment("POLLUX_KEY"),
                                       .preferred = -1};
     int option;
     opterr = 0;

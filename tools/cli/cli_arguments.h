@@ -15,6 +15,7 @@ enum cli_format { CLI_PLAIN, CLI_TABLE, CLI_JSON };
 struct cli_arguments {
     const char *endpoints;
     const char *cluster;
+    const char *key_file; /* NULL: packets are not sealed */
     const char *command;
     char **operands;
     int operand_count;
@@ -51,8 +52,9 @@ struct cli_arguments {
 };
 
 /*
- * Parses; takes endpoints and cluster from POLLUX_ENDPOINTS and POLLUX_CLUSTER where they are not
- * given. False, and a message that names the argument in ret_reason, when it is not valid.
+ * Parses; takes endpoints, cluster and key from POLLUX_ENDPOINTS, POLLUX_CLUSTER and POLLUX_KEY
+ * where they are not given. False, and a message that names the argument in ret_reason, when it is
+ * not valid.
  */
 bool cli_arguments_parse(int argc, char **argv, struct cli_arguments *ret_arguments,
                          char *ret_reason, size_t reason_size);

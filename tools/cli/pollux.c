@@ -68,6 +68,7 @@ static const char help_of_options[] =
     "Options:\n"
     "  -e, --endpoints HOST:PORT,...  all nodes (also --servers; default: $POLLUX_ENDPOINTS)\n"
     "  -c, --cluster NAME             the cluster's name (default: $POLLUX_CLUSTER)\n"
+    "      --key FILE                 the client's key (default: $POLLUX_KEY; none: not sealed)\n"
     "  -o, --output plain|table|json  default: plain\n"
     "  -t, --timeout TIME             of one operation, such as 250ms or 2s; default: 1s\n"
     "      --fence-wait TIME          longest wait beyond it for a definite answer; default: 1s\n"
@@ -290,6 +291,7 @@ enum plx_outcome cli_open(const struct cli_arguments *arguments, const char *end
     plx_options_init(&options);
     options.endpoints = endpoints;
     options.cluster = arguments->cluster;
+    options.key_file = arguments->key_file;
     options.timeout_ns = TIMEOUT_NS;
     if (endpoints == arguments->endpoints)
         options.preferred_endpoint = arguments->preferred;
@@ -299,7 +301,7 @@ enum plx_outcome cli_open(const struct cli_arguments *arguments, const char *end
 static int run(const struct cli_command *command, const struct cli_arguments *arguments)
 {
     struct plx_client *client;
-    char reason[256];
+    char reason[512];
     enum plx_outcome outcome =
         cli_open(arguments, arguments->endpoints, &client, reason, sizeof(reason));
     if (outcome != PLX_OK) {

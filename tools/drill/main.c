@@ -323,6 +323,7 @@ int main(int argc, char **argv)
     struct arguments arguments = {.workers = 16, .rate = 1000, .timeout_ms = 500};
     char reason[REASON_BYTES];
     plx_options_init(&arguments.options);
+    arguments.options.key_file = getenv("POLLUX_KEY");
     const struct command *command = parse(argc, argv, &arguments);
     if (command == NULL) {
         fputs(usage, stderr);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: pollux rescue [-e HOST:PORT,...] [--cluster NAME] DIRECTORY...\n"
+    "usage: pollux rescue [-e HOST:PORT,...] [--key FILE] [--cluster NAME] DIRECTORY...\n"
     "\n"
     "Puts a cluster that has lost its majority for good together anew. DIRECTORY: the data\n"
     "directory of each node that is left; all of them, and their nodes stopped. Tells what it\n"
@@ -26,6 +26,8 @@ static const char usage[] =
     "\n"
     "  -e, --endpoints HOST:PORT,...  where nodes that are gone might answer, beside the\n"
     "                      addresses that the cluster knows (default: $POLLUX_ENDPOINTS)\n"
+    "      --key FILE      the key of a client, where nodes ask for one: else they do not answer,\n"
+    "                      and seem to be gone (default: $POLLUX_KEY)\n"
     "      --cluster NAME  in place of typing it in\n"
     "  -h, --help          this text\n"
     "\n"
@@ -43,6 +45,7 @@ enum exit_code {
 struct rescue {
     const char *typed;     /* --cluster; NULL: asked for */
     const char *endpoints; /* NULL: none beside those of the cluster */
+    const char *key_file;  /* NULL: packets are not sealed */
     struct rescue_survey survey;
     struct data_directory locks[NODES_MAX];
     uint32_t lock_count;
@@ -125,6 +128,7 @@ static enum error look_for_absent(struct rescue *rescue, char *text)
     }
     const struct rescue_asked asked = {.cluster = cluster_of(rescue),
                                        .endpoints = rescue->endpoints,
+                                       .key_file = rescue->key_file,
                                        .shard_count = survey->shard_count};
     return rescue_probe(&asked, rescue->absent.nodes, rescue->absent.count, text);
 }
@@ -305,20 +309,24 @@ int main(int argc, char **argv)
     static struct rescue rescue;
     static const struct option options[] = {{"endpoints", required_argument, NULL, 'e'},
                                             {"cluster", required_argument, NULL, 'c'},
+                                            {"key", required_argument, NULL, 'k'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     int option;
     rescue.endpoints = getenv("POLLUX_ENDPOINTS");
+    rescue.key_file = getenv("POLLUX_KEY");
     while ((option = getopt_long(argc, argv, "e:h", options, NULL)) != -1) {
         if (option == 'h') {
             printf("%s", usage);
             return EXIT_DONE;
         }
-        if (option != 'c' && option != 'e') {
+        if (option != 'c' && option != 'e' && option != 'k') {
             fprintf(stderr, "%s", usage);
             return EXIT_USAGE;
         }
-        *(option == 'c' ? &rescue.typed : &rescue.endpoints) = optarg;
+        *(option == 'c'   ? &rescue.typed
+          : option == 'k' ? &rescue.key_file
+                          : &rescue.endpoints) = optarg;
     }
     uint32_t count = (uint32_t)(argc - optind);
     if (count == 0 || count > NODES_MAX) {

@@ -85,6 +85,7 @@ static enum error ask_at(const struct rescue_asked *asked, const char *endpoints
     plx_options_init(&options);
     options.cluster = asked->cluster;
     options.endpoints = endpoints;
+    options.key_file = asked->key_file;
     if (plx_open(&options, &client, ret_text, RESCUE_TEXT_BYTES) != PLX_OK)
         return ERR_IO;
     ask(client, asked->shard_count, absent, count);

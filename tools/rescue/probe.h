@@ -33,6 +33,7 @@ MUST_USE enum error rescue_absent_add(const struct raft_configuration *configura
 
 struct rescue_asked {
     const char *cluster;
+    const char *key_file;  /* NULL: packets are not sealed */
     const char *endpoints; /* where they may answer, too: HOST:PORT,...; NULL: nowhere else */
     uint16_t shard_count;
 };
