@@ -76,11 +76,18 @@ static void options_draw(struct client *client, uint32_t endpoints, struct plx_o
 void client_open(struct client *client)
 {
     char endpoints[NODES_MAX * ENDPOINT_SIZE];
+    char key[48];
     char reason[128] = "";
     struct plx_options options;
     uint32_t count = endpoints_draw(client);
     options_draw(client, count, &options);
     endpoints_write(count, endpoints, sizeof(endpoints));
+    uint32_t keyed_chance = (uint32_t)client->world->draw->keyed_chance;
+    if (keyed_chance > 0 && prng_chance(&client->prng, keyed_chance)) {
+        security_client_key(client->world, key, sizeof(key));
+        options.key_file = key;
+        client->world->tally->handles_sealing++;
+    }
     options.endpoints = endpoints;
     client->preferred = options.preferred_endpoint;
     client->reads_own = options.read_your_writes;

@@ -38,6 +38,7 @@ struct client_world {
     uint32_t key_shards[HISTORY_KEYS_MAX];
     uint32_t nodes_down;                /* bits: not running now, ... */
     uint32_t nodes_gone;                /* ... or never again */
+    uint64_t key_seed;                  /* of the run: keys follow from it */
     uint32_t outsiders;                 /* bits: nodes that may be no members */
     uint32_t new_era;                   /* that a rescue began; 0: there was none */
     uint32_t new_nodes[SIM_SHARDS_MAX]; /* bits: nodes whose storage of the shard is of it */
@@ -137,6 +138,11 @@ void client_close(struct client *client);
 void client_start(struct client *client, void (*program)(void *argument));
 
 uint64_t client_now_ns(const struct client *client);
+
+/* ---- world_security.c ---- */
+
+/* The name of the key file of a handle. */
+void security_client_key(const struct client_world *clients, char *ret_path, size_t size);
 /* Begins what is due of the workload. */
 void client_begin_ops(struct client *client);
 uint32_t client_in_flight(const struct client *client);

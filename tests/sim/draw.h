@@ -152,7 +152,9 @@
     X(backup_rate)                                                                                 \
     X(backup_strike_chance)                                                                        \
     X(is_backup_slow)                                                                              \
-    X(is_restored) /* at the end, from one of the backups */
+    X(is_restored)  /* at the end, from one of the backups */                                      \
+    X(clients_mode) /* enum security_mode */                                                       \
+    X(keyed_chance) /* that a handle has a key */
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */

@@ -6,6 +6,7 @@
 #include "tests/sim/draw.h"
 
 #include "base/prng.h"
+#include "security/security_mode.h"
 
 #include <stdbool.h>
 
@@ -25,6 +26,20 @@ static void draw_attack(struct draw *draw, struct prng *prng)
     }
 }
 
+/* Every node has a key in each of its starts, and so knows what clients derive theirs from. */
+static void draw_clients(struct draw *draw, struct prng *prng)
+{
+    bool has_key = draw->security_step > SECURITY_STEP_ACCEPT ||
+                   (draw->step_chance == 0 && draw->upgrade_weight == 0);
+    if (!has_key)
+        return;
+    draw->clients_mode = prng_range(prng, SECURITY_NONE, SECURITY_REQUIRED);
+    if (draw->clients_mode == SECURITY_ACCEPT)
+        draw->keyed_chance = 500000;
+    if (draw->clients_mode == SECURITY_REQUIRED)
+        draw->keyed_chance = 1000000;
+}
+
 void draw_security(struct draw *draw, uint64_t seed)
 {
     struct prng prng;
@@ -39,4 +54,5 @@ void draw_security(struct draw *draw, uint64_t seed)
         draw->step_chance = prng_range(&prng, 100000, 900000);
     draw->is_encrypted = prng_range(&prng, 0, 3) == 0;
     draw_attack(draw, &prng);
+    draw_clients(draw, &prng);
 }

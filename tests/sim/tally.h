@@ -74,6 +74,7 @@
     X(fault_attacks_unsealed)                                                                      \
     X(fault_attacks_handshake)                                                                     \
     X(boots_sealing)                                                                               \
+    X(handles_sealing)                                                                             \
     X(fault_residuals)                                                                             \
     X(datagrams_handed_over)                                                                       \
     X(reads_for_other_lanes)                                                                       \

@@ -113,6 +113,7 @@ static void clients_begin(struct world *world)
                               .logs_history = &world->logs_history,
                               .witness = &world->witness,
                               .network = &world->network,
+                              .key_seed = world->seed,
                               .outsiders = NODE_HOSTS(world) & ~((1u << draw_founders(draw)) - 1),
                               .draw = draw};
     tokens_init(&clients->tokens);

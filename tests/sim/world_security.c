@@ -6,16 +6,58 @@
 #include "tests/sim/world.h"
 
 #include "base/le.h"
+#include "security/key_file.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The root key with this id, in the run of this seed. */
+static struct secret root_of(uint64_t seed, uint8_t id)
+{
+    struct secret secret = {.bytes = {id}};
+    le64_store(secret.bytes + 8, digest_word(seed, 0x6b6579u + id));
+    return secret;
+}
 
 static struct security_key key_of(const struct world *world, uint8_t id)
 {
-    struct security_key key = {.id = id};
-    struct secret secret = {.bytes = {id}};
-    uint64_t word = digest_word(world->seed, 0x6b6579u + id);
-    memcpy(secret.bytes + 1, &word, sizeof(word));
-    handshake_secret_of(&secret, &key.secret);
+    struct security_key key = {.id = id, .root = root_of(world->seed, id)};
+    handshake_secret_of(&key.root, &key.secret);
     return key;
 }
+
+/* ---- clients ---- */
+
+#define KEY_NAME   "simulated"
+#define KEY_FORMAT "key-%u-%" PRIu64
+
+void security_client_key(const struct client_world *clients, char *ret_path, size_t size)
+{
+    unsigned int id = clients->draw->security_step < SECURITY_STEP_OTHER_KEY ? 1 : 2;
+    snprintf(ret_path, size, KEY_FORMAT, id, clients->key_seed);
+}
+
+enum error __wrap_key_file_read(const char *path, struct key *ret_key,
+                                char ret_reason[KEY_FILE_REASON_BYTES]);
+
+/* There are no files here: what they would hold follows from their names. */
+enum error __wrap_key_file_read(const char *path, struct key *ret_key,
+                                char ret_reason[KEY_FILE_REASON_BYTES])
+{
+    unsigned int id;
+    uint64_t seed;
+    if (sscanf(path, "key-%u-%" SCNu64, &id, &seed) != 2) {
+        snprintf(ret_reason, KEY_FILE_REASON_BYTES, "no key file %s", path);
+        return ERR_NOT_FOUND;
+    }
+    struct secret root = root_of(seed, (uint8_t)id);
+    *ret_key = (struct key){.kind = KEY_OF_CLIENT, .id = (uint8_t)id, .name = KEY_NAME};
+    secret_of_client(&root, span_of(KEY_NAME, strlen(KEY_NAME)), 0, &ret_key->secret);
+    return OK;
+}
+
+/* ---- nodes ---- */
 
 void security_draw(struct world *world, struct sim_node *node)
 {
@@ -44,6 +86,7 @@ struct security_options security_options_of(struct world *world, const struct si
         return options;
     options.mode =
         node->security_step == SECURITY_STEP_ACCEPT ? SECURITY_ACCEPT : SECURITY_REQUIRED;
+    options.clients = (enum security_mode)world->draw.clients_mode;
     options.is_encrypted = world->draw.is_encrypted != 0;
     for (uint32_t i = 0; i < SECURITY_KEYS_MAX && ids[node->security_step][i] != 0; i++)
         options.keys[i] = key_of(world, ids[node->security_step][i]);
