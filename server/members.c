@@ -37,7 +37,8 @@ static bool is_replaced(const struct members_newcomer *newcomer,
 }
 
 /* A learner of the node that is not its storage any more was lost before it became a voter, and
- * makes way, unless it is heard: then the newcomer's word was late. The newcomer has another slot: its progress would be taken for the lost one's. */
+ * makes way, unless it is heard: then the newcomer's word was late. The newcomer has another slot:
+ * its progress would be taken for the lost one's. */
 static bool add_learner(const struct members_newcomer *newcomer, uint32_t old_slot,
                         struct raft_configuration *next)
 {

@@ -163,7 +163,7 @@ static void presence_answer(struct replica *replica, const struct replica_messag
         presence.removed_index = index;
     }
     send_presence(replica, message->sender, &message->from, &presence);
-    /* It may be of an era that is over, and at an address from which this node hears nothing else. */
+    /* It may be of an era that is over, and where this node hears nothing else from. */
     bool is_member = raft_configuration_slot(now, question->birth) != RAFT_SLOT_NONE;
     if (!is_member && cluster_is_era_told(&replica->cluster, now->cluster, question->cluster))
         replica_tell_era(replica, message->sender, &message->from);
