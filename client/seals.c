@@ -8,11 +8,15 @@
 #include <string.h>
 
 #define MILLISECOND_NS UINT64_C(1000000)
-/* An initiation without an answer is repeated when something is to be sent after this time. */
-#define AGAIN_NS (2 * MILLISECOND_NS)
-/* After so many, random bytes are drawn anew: the answer to them would come too late. */
-#define TRIES 4u
-/* What was sealed and brought no answer for so long may not have been opened; ever longer. */
+/* An initiation without an answer is repeated when something is to be sent after this time, each
+ * time twice as long. */
+#define AGAIN_NS        (2 * MILLISECOND_NS)
+#define AGAIN_DOUBLINGS 7u
+/* After so many, two seconds, random bytes are drawn anew. Until then an answer is one to each of
+ * them, however long the way is. */
+#define TRIES 14u
+/* What was sealed and brought no answer for so long, or two round trips, may not have been opened;
+ * ever longer. */
 #define SILENT_NS        (20 * MILLISECOND_NS)
 #define SILENT_DOUBLINGS 6u
 
@@ -22,9 +26,12 @@ struct node_seal {
     bool is_there;
     bool is_encrypted; /* the payload of what the node has sealed last, and so of what it is sent */
     uint32_t their_association;
-    uint32_t association; /* the handle's own number */
+    uint32_t association;        /* the handle's own number */
+    uint32_t association_before; /* answers under its keys may still be on their way; 0: none */
+    uint64_t round_trip_ns;      /* of the last handshake, at most */
     struct seal_tx tx;
     struct seal_rx rx;
+    struct seal_rx rx_before;
     uint64_t unheard_ns; /* since when nothing was opened though something was sealed; 0: not so */
     uint32_t silences;   /* in a row */
     /* An initiation under way. */
@@ -32,6 +39,7 @@ struct node_seal {
     bool has_bytes;
     bool has_cookie;
     uint32_t tries;
+    uint64_t begun_ns; /* when these bytes were sent first */
     uint64_t asked_ns;
     uint32_t asked_association;
     uint8_t cookie[COOKIE_SIZE_BYTES];
@@ -160,13 +168,20 @@ static void seals_initiation_make(struct plx_client *client, struct node_seal *n
     handshake_initiation_encode(node->bytes, &handshake, &initiation);
     node->has_bytes = true;
     node->tries = 0;
+    node->begun_ns = client->now_ns;
+}
+
+static uint64_t again_ns(const struct node_seal *node)
+{
+    uint32_t doublings = node->tries > 0 ? node->tries - 1 : 0;
+    return AGAIN_NS << (doublings < AGAIN_DOUBLINGS ? doublings : AGAIN_DOUBLINGS);
 }
 
 /* Writes an initiation in place of the packet. False: the last one was sent just now. */
 static bool seals_ask(struct plx_client *client, struct node_seal *node, struct packet_out *packet)
 {
     const struct wire_keys keys = wire_keys_none();
-    if (node->is_asking && client->now_ns - node->asked_ns < AGAIN_NS)
+    if (node->is_asking && client->now_ns - node->asked_ns < again_ns(node))
         return false;
     if (node->is_asking && node->tries == TRIES) {
         node->has_bytes = false;
@@ -218,8 +233,9 @@ static bool close_packet(struct plx_client *client, struct node_seal *node,
 
 static bool is_silent(const struct plx_client *client, const struct node_seal *node)
 {
-    return node->unheard_ns != 0 && client->now_ns - node->unheard_ns >= SILENT_NS
-                                                                             << node->silences;
+    uint64_t least_ns = 2 * node->round_trip_ns;
+    uint64_t silent_ns = (least_ns > SILENT_NS ? least_ns : SILENT_NS) << node->silences;
+    return node->unheard_ns != 0 && client->now_ns - node->unheard_ns >= silent_ns;
 }
 
 /* One more packet than the caller's is sent: that which begins a handshake anew. */
@@ -267,11 +283,14 @@ static void seals_agreed(struct plx_client *client, struct node_seal *node,
     const struct handshake handshake = seals_handshake_of(client, from->shard);
     handshake_agree(&handshake, span_of(node->bytes, sizeof(node->bytes)), response, &traffic);
     seal_tx_init(&node->tx, &client->seals.engine, &traffic.to_responder);
+    node->association_before = node->is_there ? node->association : 0;
+    node->rx_before = node->rx;
     seal_rx_init(&node->rx, &client->seals.engine, &traffic.to_initiator);
     secret_wipe(&traffic, sizeof(traffic));
     node->is_there = true;
     node->their_association = decoded->association;
     node->association = node->asked_association;
+    node->round_trip_ns = client->now_ns - node->begun_ns;
     node->unheard_ns = 0;
     node->is_asking = false;
     node->has_bytes = false;
@@ -314,7 +333,7 @@ static bool finish(struct plx_client *client, const struct source *from, struct 
         memcpy(node->cookie, decoded.random, sizeof(node->cookie));
         node->has_cookie = true;
         node->has_bytes = false;
-        node->asked_ns = client->now_ns - AGAIN_NS;
+        node->asked_ns = client->now_ns - (AGAIN_NS << AGAIN_DOUBLINGS); /* at once */
     } else {
         seals_agreed(client, node, from, &decoded, response);
     }
@@ -333,6 +352,17 @@ static void take_plain(struct plx_client *client, const struct source *from, str
         client->statistics.packets_dropped++;
 }
 
+/* NULL: no keys of that number. */
+static struct seal_rx *rx_of(struct node_seal *node, uint32_t association)
+{
+    if (!node->is_there)
+        return NULL;
+    if (association == node->association)
+        return &node->rx;
+    bool is_before = node->association_before != 0 && association == node->association_before;
+    return is_before ? &node->rx_before : NULL;
+}
+
 bool seals_take(struct plx_client *client, const struct source *from, uint8_t *data,
                 uint32_t size_bytes)
 {
@@ -345,11 +375,11 @@ bool seals_take(struct plx_client *client, const struct source *from, uint8_t *d
         return false;
     }
     struct node_seal *node = node_seal_of(client, from->endpoint, from->shard);
-    bool is_good =
-        wire_seal_read(bytes, &seal) && node->is_there && seal.association == node->association;
+    struct seal_rx *rx = wire_seal_read(bytes, &seal) ? rx_of(node, seal.association) : NULL;
+    bool is_good = rx != NULL;
     if (is_good) {
         const struct seal_packet layout = node_layout_of(data, size_bytes, seal.is_encrypted);
-        is_good = seal_packet_open(&client->seals.engine, &node->rx, seal.number, &layout) == OK;
+        is_good = seal_packet_open(&client->seals.engine, rx, seal.number, &layout) == OK;
     }
     if (!is_good) {
         client->statistics.packets_dropped++;
