@@ -3,8 +3,15 @@
 #include "client/client_internal.h"
 #include "client/include/pollux_backup.h"
 
-#define PARTS_AGAIN_NS UINT64_C(20000000) /* parts that have not come are asked for again */
-#define FIND_AGAIN_NS  UINT64_C(20000000)
+/* Parts that have not come are asked for again after a silence, which is doubled each time: how long
+ * the way is, is not known, and what comes twice takes the place of what is still to come. */
+#define SILENCE_MIN_NS UINT64_C(20000000)
+#define SILENCE_MAX_NS UINT64_C(640000000)
+/* Each comes in several packets, and has to have a slot to be put together in. */
+#define PARTS_AT_ONCE 6
+static_assert(PARTS_AT_ONCE < REPLY_SLOTS, "parts do not take the slots from each other");
+
+#define FIND_AGAIN_NS UINT64_C(20000000)
 /* A node that tells of a longer time has taken too many snapshots lately. */
 #define SOON_NS UINT64_C(10000000000)
 
@@ -100,7 +107,8 @@ static size_t part_bytes(const struct backup_fetch *fetch, uint32_t part)
     return left < BACKUP_PART_BYTES ? left : BACKUP_PART_BYTES;
 }
 
-static void take_part(struct backup_fetch *fetch, const struct wire_backup_reply *reply)
+static void take_part(struct backup_fetch *fetch, const struct wire_backup_reply *reply,
+                      uint64_t now_ns)
 {
     uint32_t part = (uint32_t)(reply->number - fetch->number);
     if (reply->id != fetch->id || reply->bytes.size_bytes != part_bytes(fetch, part))
@@ -108,6 +116,8 @@ static void take_part(struct backup_fetch *fetch, const struct wire_backup_reply
     memcpy(fetch->buffer + part * (size_t)BACKUP_PART_BYTES, reply->bytes.data,
            reply->bytes.size_bytes);
     fetch->missing &= ~(1u << part);
+    bool are_here = (fetch->missing & fetch->wanted) == 0;
+    fetch->ask_ns = are_here ? now_ns : now_ns + fetch->silence_ns;
 }
 
 bool backup_receive(struct plx_client *client, const struct source *from, struct span body)
@@ -124,7 +134,7 @@ bool backup_receive(struct plx_client *client, const struct source *from, struct
         return false;
     switch ((enum wire_backup_status)reply.status) {
     case WIRE_BACKUP_OK:
-        take_part(fetch, &reply);
+        take_part(fetch, &reply, client->now_ns);
         break;
     case WIRE_BACKUP_BUSY:
         fetch->ask_ns = client->now_ns + reply.wait_us * UINT64_C(1000);
@@ -142,9 +152,16 @@ bool backup_receive(struct plx_client *client, const struct source *from, struct
 static void ask_parts(struct plx_client *client, uint32_t block)
 {
     struct backup_fetch *fetch = &client->backup;
-    for (uint32_t part = 0; part < BACKUP_PARTS; part++) {
+    bool is_in_vain = (fetch->missing & fetch->wanted) != 0;
+    uint32_t count = 0;
+    if (is_in_vain && fetch->silence_ns < SILENCE_MAX_NS)
+        fetch->silence_ns *= 2;
+    fetch->wanted = 0;
+    for (uint32_t part = 0; part < BACKUP_PARTS && count < PARTS_AT_ONCE; part++) {
         if ((fetch->missing >> part & 1) == 0)
             continue;
+        count++;
+        fetch->wanted |= 1u << part;
         uint8_t bytes[BACKUP_QUESTION_BYTES];
         struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
         wire_backup_encode(&writer, &(struct wire_backup){.number = fetch->number + part,
@@ -154,7 +171,7 @@ static void ask_parts(struct plx_client *client, uint32_t block)
                                                           .part = part});
         packet_send(client, &fetch->asked, WIRE_BACKUP, span_of(bytes, writer.size_bytes));
     }
-    fetch->ask_ns = client->now_ns + PARTS_AGAIN_NS;
+    fetch->ask_ns = client->now_ns + fetch->silence_ns;
 }
 
 static void fetch_begin(struct plx_client *client, const struct plx_backup_from *from,
@@ -163,12 +180,14 @@ static void fetch_begin(struct plx_client *client, const struct plx_backup_from 
     uint64_t begin = number * (uint64_t)SNAPSHOT_BLOCK_BYTES;
     uint64_t left = snapshot->stream_bytes - begin;
     struct backup_fetch *fetch = &client->backup;
+    uint64_t silence_ns = fetch->silence_ns / 4 * 3;
     *fetch = (struct backup_fetch){
         .is_active = true,
         .asked = {(uint32_t)from->endpoint, from->shard},
         .number = prng_next(&client->prng) >> 1,
         .id = snapshot->id,
         .due_ns = fetch->due_ns,
+        .silence_ns = silence_ns > SILENCE_MIN_NS ? silence_ns : SILENCE_MIN_NS,
         .size_bytes = (size_t)(left < SNAPSHOT_BLOCK_BYTES ? left : SNAPSHOT_BLOCK_BYTES)};
     for (uint32_t part = 0; part < BACKUP_PARTS; part++)
         fetch->missing |= part_bytes(fetch, part) > 0 ? 1u << part : 0;
