@@ -94,6 +94,12 @@ bool peer_seals_next(struct peer_seals *seals, uint64_t now_ns, uint16_t *ret_no
     return false;
 }
 
+const struct address *peer_seals_heard_from(struct peer_seals *seals, uint16_t node)
+{
+    const struct peer_place *place = peer_seals_place(seals, node);
+    return place != NULL && place->heard_from.port != 0 ? &place->heard_from : NULL;
+}
+
 uint64_t peer_seals_deadline_ns(const struct peer_seals *seals)
 {
     uint64_t earliest_ns = UINT64_MAX;
@@ -260,6 +266,7 @@ static enum error answer_peer(struct peer_seals *seals, const struct peer_seals_
                               const struct handshake_initiation *initiation, uint8_t *ret_response)
 {
     struct peer_place *place = peer_seals_take(seals, question->node, question->now_ns);
+    place->heard_from = question->from;
     struct peer_rx *rx = rx_of_random(place, initiation->random);
     if (rx == NULL) {
         enum error error = agree_anew(seals, place, question, initiation);

@@ -67,6 +67,7 @@ struct peer_ask {
 struct peer_place {
     uint16_t node; /* 0: free */
     uint64_t used_ns;
+    struct address heard_from; /* an authentic initiation, last; port 0: none was */
     struct peer_tx tx;
     struct peer_ask ask;
     struct peer_rx rx[PEER_SEALS_RX];

@@ -50,6 +50,9 @@ void replica_shake_hands(struct replica *replica)
     while (replica->seals != NULL &&
            peer_seals_next(replica->seals, replica->shared->now_ns, &node, initiation)) {
         const struct address *to = replica_peer_address(replica, node);
+        /* Of a node that is no member, and not in [peers]: it may have to be told that. */
+        if (to == NULL)
+            to = peer_seals_heard_from(replica->seals, node);
         if (to != NULL)
             replica_send(replica, to, WIRE_HANDSHAKE, span_of(initiation, sizeof(initiation)));
     }
