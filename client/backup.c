@@ -3,8 +3,8 @@
 #include "client/client_internal.h"
 #include "client/include/pollux_backup.h"
 
-/* Parts that have not come are asked for again after a silence, which is doubled each time: how long
- * the way is, is not known, and what comes twice takes the place of what is still to come. */
+/* Parts that have not come are asked for again after a silence, which is doubled each time: how
+ * long the way is, is not known, and what comes twice takes the place of what is still to come. */
 #define SILENCE_MIN_NS UINT64_C(20000000)
 #define SILENCE_MAX_NS UINT64_C(640000000)
 /* Each comes in several packets, and has to have a slot to be put together in. */

@@ -161,6 +161,7 @@ static void rx_confirm(struct peer_seals *seals, struct peer_place *place, struc
             other->state = PEER_RX_BEFORE;
     }
     rx->state = PEER_RX_IN_USE;
+    place->heard_from = rx->from; /* a replay would have no packet behind it */
     if (place->incarnation != rx->incarnation || place->attempt < rx->attempt)
         place->attempt = rx->attempt;
     place->incarnation = rx->incarnation;

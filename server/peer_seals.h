@@ -104,7 +104,7 @@ void peer_seals_note_plain(struct peer_seals *seals, uint16_t node, uint64_t now
 /* The next initiation that is to be sent now, HANDSHAKE_INITIATION_BYTES. False: none. */
 bool peer_seals_next(struct peer_seals *seals, uint64_t now_ns, uint16_t *ret_node,
                      uint8_t *ret_initiation);
-/* Where an authentic initiation of the node has come from last. NULL: none has come. */
+/* Where the initiation came from that was no replay last. NULL: none was. */
 const struct address *peer_seals_heard_from(struct peer_seals *seals, uint16_t node);
 /* When there is one. UINT64_MAX: never. */
 uint64_t peer_seals_deadline_ns(const struct peer_seals *seals);

@@ -248,6 +248,7 @@ static enum error agree_anew(struct peer_seals *seals, struct peer_place *place,
     random_stream_draw(&seals->random, response.random, sizeof(response.random));
     *rx = (struct peer_rx){.state = PEER_RX_PENDING,
                            .association = response.association,
+                           .from = question->from,
                            .since_ns = question->now_ns,
                            .incarnation = initiation->incarnation,
                            .attempt = initiation->attempt};
@@ -266,7 +267,6 @@ static enum error answer_peer(struct peer_seals *seals, const struct peer_seals_
                               const struct handshake_initiation *initiation, uint8_t *ret_response)
 {
     struct peer_place *place = peer_seals_take(seals, question->node, question->now_ns);
-    place->heard_from = question->from;
     struct peer_rx *rx = rx_of_random(place, initiation->random);
     if (rx == NULL) {
         enum error error = agree_anew(seals, place, question, initiation);

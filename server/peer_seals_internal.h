@@ -36,6 +36,7 @@ enum peer_rx_state { PEER_RX_FREE, PEER_RX_PENDING, PEER_RX_BEFORE, PEER_RX_IN_U
 struct peer_rx {
     enum peer_rx_state state;
     uint32_t association;                   /* this node's number */
+    struct address from;                    /* the initiation */
     uint64_t since_ns;                      /* when it was agreed on */
     uint64_t incarnation;                   /* of the peer */
     uint64_t attempt;                       /* of that start */
@@ -67,7 +68,7 @@ struct peer_ask {
 struct peer_place {
     uint16_t node; /* 0: free */
     uint64_t used_ns;
-    struct address heard_from; /* an authentic initiation, last; port 0: none was */
+    struct address heard_from; /* the initiation under whose keys a packet came; port 0: none */
     struct peer_tx tx;
     struct peer_ask ask;
     struct peer_rx rx[PEER_SEALS_RX];
