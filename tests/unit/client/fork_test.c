@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+#define CHILD_SECONDS_MAX 10
+
 /* In the child: 0 if every call refuses, else which one does not. */
 static int refused_calls(struct plx_client *client)
 {
@@ -18,6 +20,7 @@ static int refused_calls(struct plx_client *client)
     struct plx_op op = set_op("key", "value", &ending);
     struct plx_node node;
     struct plx_members members;
+    (void)alarm(CHILD_SECONDS_MAX); /* a blocking call that is not refused would wait for ever */
     if (plx_set(client, key, plx_text("child"), &blocking).outcome != PLX_E_FORKED)
         return 1;
     if (plx_get(client, key, NULL).outcome != PLX_E_FORKED)
