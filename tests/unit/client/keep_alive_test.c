@@ -73,16 +73,19 @@ static void fake_drain(struct fake *fake)
     }
 }
 
-/* A write whose requests, and whose fences, nobody answers. */
+/* A write whose requests, and whose fences, nobody answers. On a busy machine its time may be over
+ * before it leaves, and then it is known what became of it. */
 static struct plx_token leave_unknown(struct keeper *keeper)
 {
-    submit(keeper,
-           &(struct plx_call){.timeout_ns = 2 * MILLISECOND_NS, .fence_wait_ns = MILLISECOND_NS});
-    while (keeper->ending.count == 0) {
-        (void)plx_poll(keeper->client, FAKE_POLL_NS);
-        (void)fake_try(&keeper->fake);
-    }
-    fake_drain(&keeper->fake);
+    do {
+        submit(keeper, &(struct plx_call){.timeout_ns = 2 * MILLISECOND_NS,
+                                          .fence_wait_ns = MILLISECOND_NS});
+        while (keeper->ending.count == 0) {
+            (void)plx_poll(keeper->client, FAKE_POLL_NS);
+            (void)fake_try(&keeper->fake);
+        }
+        fake_drain(&keeper->fake);
+    } while (keeper->ending.response.outcome == PLX_TIMEOUT);
     assert_int_equal(keeper->ending.response.outcome, PLX_UNKNOWN);
     return keeper->ending.response.token;
 }
@@ -198,7 +201,7 @@ static void test_keep_alive_idle_session_is_replaced_when_it_may_be_gone(void **
     keeper.fake.session = 99;
     assert_int_equal(write_ok(&keeper), 1);
     assert_true(keeper.session == 99 && keeper.seq == 1);
-    assert_int_equal(keeper.fake.registrations, 2);
+    assert_true(keeper.fake.registrations >= 2); /* on a busy machine one is sent again */
     assert_int_equal(fake_statistics(keeper.client).unknowns, 0);
     keeper_close(&keeper);
 }
