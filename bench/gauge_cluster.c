@@ -307,7 +307,8 @@ uint64_t gauge_cluster_last_index(const struct gauge_cluster *cluster)
 /* The first packets find no route: they are sent again until an answer comes. */
 static void open_session(struct gauge_cluster *cluster, uint32_t session)
 {
-    struct wire_op op = {.type = WIRE_OP_REGISTER, .seq = 4711 + session};
+    /* Odd: the seqs begin at 1. */
+    struct wire_op op = {.type = WIRE_OP_REGISTER, .seq = 4711 + 2 * (uint64_t)session};
     bool is_open = false;
     for (uint32_t i = 0; i < SETTLE_ROUNDS && !is_open; i++) {
         send_write(cluster, &op, 0);
