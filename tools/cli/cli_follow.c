@@ -20,9 +20,8 @@ struct follow {
     struct plx_client *client;
     const struct cli_arguments *arguments;
     struct log_files files;
-    struct logs_mark place; /* in the last file; if files.has_place */
     struct plx_logs_position before;
-    uint64_t seen_bytes; /* size of the last file when it was read last */
+    struct stat seen; /* the last file when it was read last; st_ino 0: there was none */
     int changes;
     int exit_code;
 };
@@ -51,16 +50,29 @@ static bool follow_copy(struct follow *follow)
     struct log_files *files = &follow->files;
     struct log_file copy;
     enum plx_logs_fault fault;
-    if (!log_beside_find(files, follow_path(follow), &follow->place, files->beside,
+    if (!log_beside_find(files, follow_path(follow), &follow->files.place, files->beside,
                          sizeof(files->beside)) ||
         !log_file_open(&copy, files->beside, &fault))
         return false;
-    copy.begin_bytes = follow->place.offset_bytes;
+    copy.begin_bytes = follow->files.place.offset_bytes;
     files->files[1] = files->files[0];
     files->files[1].begin_bytes = 0;
     files->files[0] = copy;
     files->count = 2;
-    return log_file_has(copy.fd, &follow->place);
+    return log_file_has(copy.fd, &follow->files.place);
+}
+
+/* Without a place: the file of this name is another one than before, or was written to. */
+static bool follow_has_changed(struct follow *follow)
+{
+    struct stat now;
+    struct stat before = follow->seen;
+    if (stat(follow_path(follow), &now) != 0)
+        now = (struct stat){.st_ino = 0};
+    follow->seen = now;
+    return now.st_ino != before.st_ino || now.st_size != before.st_size ||
+           now.st_mtim.tv_sec != before.st_mtim.tv_sec ||
+           now.st_mtim.tv_nsec != before.st_mtim.tv_nsec;
 }
 
 /* Looks whether there is more to read, and where. False: it is over. */
@@ -72,49 +84,59 @@ static bool follow_look(struct follow *follow, bool *ret_is_more)
     struct stat named;
     enum plx_logs_fault fault = PLX_LOGS_VALID;
     *ret_is_more = true;
-    if (!files->has_place || files->count > 1)
+    if (!files->has_place) {
+        *ret_is_more = follow_has_changed(follow);
+        return true;
+    }
+    if (files->count > 1)
         return true;
     bool is_there = fstat(file->fd, &opened) == 0;
-    if (!is_there || !log_file_has(file->fd, &follow->place)) {
+    if (!is_there || !log_file_has(file->fd, &follow->files.place)) {
         if (is_there && follow_copy(follow))
             return true;
         if (!is_there || !follow->arguments->is_by_time)
             return follow_fail(follow, PLX_LOGS_MOVED_ON);
         fprintf(stderr, "pollux: %s: was cut: goes on at its begin\n", follow_path(follow));
-        return log_file_mark(file, file->begin_bytes = 0, &follow->place);
+        file->begin_bytes = 0;
+        return log_file_mark(file, 0, &files->place);
     }
     if (stat(follow_path(follow), &named) == 0 && named.st_size > 0 &&
         (named.st_ino != opened.st_ino || named.st_dev != opened.st_dev)) {
         files->count += log_file_open(&files->files[1], follow_path(follow), &fault);
         return fault == PLX_LOGS_VALID || follow_fail(follow, fault);
     }
-    *ret_is_more = (uint64_t)opened.st_size != follow->seen_bytes;
+    *ret_is_more = opened.st_size != follow->seen.st_size;
     return true;
 }
 
-/* What was read is done with, by whomever: the follower's place is behind it. */
+/*
+ * What was read is done with, by whomever: the follower's place is behind it. At the begin of a file
+ * a place says nothing: the file could be filled and cut without a trace. There the cursor is asked
+ * again, which knows the place in the file before.
+ */
 static void follow_go_on(struct follow *follow, const struct plx_logs_result *result)
 {
     struct log_files *files = &follow->files;
-    uint64_t offset_bytes;
-    follow->before = result->end;
-    if (files->count == 0)
-        return;
-    struct log_file last = files->files[files->count - 1];
+    uint64_t offset_bytes = 0;
+    int at = files->count - 1;
     bool is_in_last =
-        log_files_locate(files, files->end_bytes, &offset_bytes) == &files->files[files->count - 1];
-    for (int i = 0; i + 1 < files->count; i++)
+        at >= 0 && log_files_locate(files, files->end_bytes, &offset_bytes) == &files->files[at];
+    files->has_place = is_in_last && offset_bytes > 0;
+    if (!files->has_place) {
+        follow->before = (struct plx_logs_position){.count = 0};
+        return;
+    }
+    struct log_file last = files->files[at];
+    for (int i = 0; i < at; i++)
         close(files->files[i].fd);
-    if (is_in_last)
-        last.begin_bytes = offset_bytes;
+    last.begin_bytes = offset_bytes;
     last.path = follow_path(follow);
+    last.seen = (struct logs_mark){.file = 0};
     files->files[0] = last;
     files->count = 1;
-    files->has_place = true;
-    follow->seen_bytes = last.size_bytes;
-    /* A file that was cut since has a place that is not there, which is noticed next. */
-    if (!log_file_mark(&last, last.begin_bytes, &follow->place))
-        follow->place = (struct logs_mark){last.inode, last.begin_bytes, 0};
+    files->place = files->end;
+    follow->before = result->end;
+    follow->seen.st_size = (off_t)last.size_bytes;
 }
 
 /* Prints lines that are this caller's; then they may be confirmed. */
@@ -139,12 +161,22 @@ static bool follow_print(struct follow *follow, const struct plx_logs_result *re
     return response.outcome == PLX_MISMATCH;
 }
 
+/* Files were cut while they were read, or while lines of them were somebody else's: where the
+ * follower is to go on, the cursor knows. */
+static void follow_begin_anew(struct follow *follow)
+{
+    follow->files.has_place = false;
+    follow->before = (struct plx_logs_position){.count = 0};
+    follow->seen.st_mtim.tv_nsec = -1;
+}
+
 /* What a call came to. False: it is over. */
 static bool follow_judge(struct follow *follow, const struct plx_logs_result *result)
 {
     if (result->outcome == PLX_TIMEOUT && cli_is_interrupted())
         return false;
     if (result->fault == PLX_LOGS_CHANGING && ++follow->changes < CHANGES_IN_ROW) {
+        follow_begin_anew(follow);
         follow_pause(follow);
         return true;
     }
@@ -154,6 +186,7 @@ static bool follow_judge(struct follow *follow, const struct plx_logs_result *re
     }
     follow->changes = 0;
     if (result->is_leased) {
+        follow->seen.st_mtim.tv_nsec = -1; /* what is there is looked at again */
         follow_pause(follow);
         return true;
     }
@@ -197,6 +230,7 @@ static bool follow_step(struct follow *follow)
 int cli_logs_follow(struct plx_client *client, const struct cli_arguments *arguments)
 {
     struct follow follow = {.client = client, .arguments = arguments};
+    follow.seen.st_mtim.tv_nsec = -1; /* nothing was seen */
     for (int i = 0; i < arguments->file_count; i++) {
         if (strcmp(arguments->files[i], "-") == 0)
             return cli_usage_error(arguments, "standard input cannot be followed");

@@ -82,7 +82,7 @@ static bool newest_with_mark(const struct beside *beside, DIR *folder, char *ret
 /* Another file beside the log was written later: nobody can tell whether it comes in between. */
 static bool is_last(const struct beside *beside, DIR *folder, const struct stat *found)
 {
-    struct dirent *entry;
+    struct dirent *entry = NULL;
     rewinddir(folder);
     for (int i = 0; i < FILES_BESIDE_MAX && (entry = readdir(folder)) != NULL; i++) {
         char path[1024];
@@ -91,7 +91,32 @@ static bool is_last(const struct beside *beside, DIR *folder, const struct stat 
             status.st_ino != found->st_ino && is_newer(&status, found))
             return false;
     }
-    return true;
+    return entry == NULL; /* else there are too many to tell */
+}
+
+static DIR *beside_open(struct beside *beside, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    beside->name = slash != NULL ? slash + 1 : path;
+    if (slash != NULL) {
+        size_t size = (size_t)(slash - path);
+        if (size + 1 >= sizeof(beside->folder))
+            return NULL;
+        memcpy(beside->folder, path, size + 1);
+        beside->folder[size + (size == 0)] = '\0';
+    }
+    return opendir(beside->folder);
+}
+
+bool log_beside_is_none(const struct log_files *files, const char *path, int fd)
+{
+    struct beside beside = {.folder = ".", .files = files};
+    struct stat status;
+    DIR *folder = beside_open(&beside, path);
+    bool is_none = folder != NULL && fstat(fd, &status) == 0 && is_last(&beside, folder, &status);
+    if (folder != NULL)
+        (void)closedir(folder);
+    return is_none;
 }
 
 bool log_beside_find(const struct log_files *files, const char *path, const struct logs_mark *mark,
@@ -99,16 +124,7 @@ bool log_beside_find(const struct log_files *files, const char *path, const stru
 {
     struct beside beside = {.folder = ".", .files = files, .mark = mark};
     struct stat found;
-    const char *slash = strrchr(path, '/');
-    beside.name = slash != NULL ? slash + 1 : path;
-    if (slash != NULL) {
-        size_t size = (size_t)(slash - path);
-        if (size + 1 >= sizeof(beside.folder))
-            return false;
-        memcpy(beside.folder, path, size + 1);
-        beside.folder[size + (size == 0)] = '\0';
-    }
-    DIR *folder = opendir(beside.folder);
+    DIR *folder = beside_open(&beside, path);
     if (folder == NULL)
         return false;
     bool is_found = newest_with_mark(&beside, folder, ret_path, path_size, &found) &&

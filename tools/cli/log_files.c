@@ -232,23 +232,35 @@ static enum plx_logs_fault begin_at_mark(struct log_files *files, const struct l
         if (fault != PLX_LOGS_VALID)
             return fault;
         at = 0;
+    } else if (at + 1 < files->count &&
+               !log_beside_is_none(files, files->arguments->files[files->arguments->file_count - 1],
+                                   files->files[at].fd)) {
+        return PLX_LOGS_MOVED_ON; /* one that comes in between was not given */
     }
     for (int i = 0; i < at; i++)
         close(files->files[i].fd);
     files->count -= at;
     memmove(files->files, files->files + at, (size_t)files->count * sizeof(files->files[0]));
     files->files[0].begin_bytes = mark->offset_bytes;
+    files->begun_at = *mark;
     *ret_is_marked = true;
     return PLX_LOGS_VALID;
 }
 
-/* A follower's own place; the files may have grown. */
+/* A follower's own place. The files may have grown; none of them may have been cut. */
 static enum plx_logs_fault begin_at_place(struct log_files *files)
 {
     enum plx_logs_fault fault = PLX_LOGS_VALID;
-    for (int i = 0; i < files->count && fault == PLX_LOGS_VALID; i++)
-        (void)file_look(&files->files[i], &fault);
-    return fault;
+    files->begun_at = files->place;
+    for (int i = 0; i < files->count; i++) {
+        struct log_file *file = &files->files[i];
+        if (!file_look(file, &fault))
+            return fault;
+        if ((file->seen.file != 0 && !log_file_has(file->fd, &file->seen)) ||
+            !log_file_mark(file, file->size_bytes, &file->seen))
+            return PLX_LOGS_CHANGING;
+    }
+    return log_file_has(files->files[0].fd, &files->place) ? PLX_LOGS_VALID : PLX_LOGS_CHANGING;
 }
 
 static void file_enter(struct log_files *files, int at)
@@ -271,6 +283,7 @@ static enum plx_logs_fault stream_begin(void *context, const struct logs_mark *m
     struct log_files *files = context;
     log_spool_clear(&files->spool);
     files->stream_bytes = 0;
+    files->begun_at = (struct logs_mark){.file = 0};
     *ret_is_marked = false;
     enum plx_logs_fault fault = files->has_place ? begin_at_place(files) : files_open(files);
     if (fault == PLX_LOGS_VALID && !files->has_place)
@@ -382,14 +395,21 @@ static enum plx_logs_fault stream_end(void *context, uint64_t size_bytes,
     struct log_files *files = context;
     uint64_t offset;
     files->end_bytes = size_bytes;
+    files->end = (struct logs_mark){.file = 0};
     if (files->count == 0)
         return PLX_LOGS_VALID;
     if (files->at < files->count && !is_unchanged(files))
         return PLX_LOGS_CHANGING;
+    /* It may have been cut, and have grown again, before the first byte was read. */
+    if (files->begun_at.file != 0 && !log_file_has(files->files[0].fd, &files->begun_at))
+        return PLX_LOGS_CHANGING;
     const struct log_file *file = log_files_locate(files, size_bytes, &offset);
     if (is_piped(files))
         return PLX_LOGS_VALID;
-    return log_file_mark(file, offset, ret_mark) ? PLX_LOGS_VALID : PLX_LOGS_CHANGING;
+    if (!log_file_mark(file, offset, ret_mark))
+        return PLX_LOGS_CHANGING;
+    files->end = *ret_mark;
+    return PLX_LOGS_VALID;
 }
 
 struct logs_stream log_files_stream(struct log_files *files)

@@ -22,6 +22,7 @@ struct log_file {
     uint64_t size_bytes;   /* when it was opened: no more is read */
     uint64_t begin_bytes;  /* from here on it is read */
     uint64_t stream_bytes; /* of the stream, before it */
+    struct logs_mark seen; /* its end, when it was looked at last; file 0: it was not */
     bool is_piped;         /* standard input, kept in a file: it has no mark */
 };
 
@@ -41,9 +42,12 @@ struct log_files {
     FILE *input;      /* what standard input had */
     char beside[512]; /* path of a file that was found beside the last one */
     struct log_spool spool;
+    struct logs_mark begun_at; /* in the first file; file 0: at its begin */
     /* Of a follower: it goes on from a place of its own, and the files stay open. */
     bool has_place;
-    uint64_t end_bytes; /* of the stream, walked last */
+    struct logs_mark place; /* in the first file */
+    uint64_t end_bytes;     /* of the stream, walked last, */
+    struct logs_mark end;   /* and where that is */
 };
 
 /* False: a message is on standard error. */
@@ -72,5 +76,8 @@ bool log_file_open(struct log_file *file, const char *path, enum plx_logs_fault 
  * False: there is none. */
 bool log_beside_find(const struct log_files *files, const char *path, const struct logs_mark *mark,
                      char *ret_path, size_t path_size);
+
+/* No file beside `path` is newer than the file `fd`, but those given. */
+bool log_beside_is_none(const struct log_files *files, const char *path, int fd);
 
 #endif

@@ -163,6 +163,25 @@ static void test_log_files_notice_what_changes_while_they_are_read(void **state)
         put(log_path, "w", others[i]);
         assert_int_equal(stream.end(stream.context, 8, &mark), PLX_LOGS_CHANGING);
     }
+    /* Cut, and grown again, between the begin and the first byte. */
+    put(log_path, "w", "1 a\n2 b\n");
+    assert_int_equal(read_all(&files, &mark, &is_marked), PLX_LOGS_VALID);
+    put(log_path, "a", "3 c\n");
+    assert_int_equal(stream.begin(stream.context, &mark, &is_marked), PLX_LOGS_VALID);
+    put(log_path, "w", "5 x\n6 y\n7 z\n");
+    assert_int_equal(stream.read(stream.context, &piece), PLX_LOGS_VALID);
+    assert_int_equal(stream.end(stream.context, 4, &mark), PLX_LOGS_CHANGING);
+    /* A follower's place is looked for at each begin. */
+    put(log_path, "w", "1 a\n2 b\n");
+    mark.file = 0;
+    assert_int_equal(read_all(&files, &mark, &is_marked), PLX_LOGS_VALID);
+    files.has_place = true;
+    files.place = mark;
+    files.files[0].begin_bytes = mark.offset_bytes;
+    put(log_path, "w", "");
+    assert_int_equal(stream.begin(stream.context, &mark, &is_marked), PLX_LOGS_CHANGING);
+    files.has_place = false;
+    mark.file = 0;
     put(log_path, "w", "1 a\n2 b\n");
     assert_int_equal(stream.begin(stream.context, &mark, &is_marked), PLX_LOGS_VALID);
     put(log_path, "w", "1");
