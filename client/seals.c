@@ -19,6 +19,8 @@
  * ever longer. */
 #define SILENT_NS        (20 * MILLISECOND_NS)
 #define SILENT_DOUBLINGS 6u
+/* Longer than any round trip: the node was not there. */
+#define ROUND_TRIP_NS (640 * MILLISECOND_NS)
 
 /* One shard of one endpoint. */
 struct node_seal {
@@ -235,6 +237,8 @@ static bool is_silent(const struct plx_client *client, const struct node_seal *n
 {
     uint64_t least_ns = 2 * node->round_trip_ns;
     uint64_t silent_ns = (least_ns > SILENT_NS ? least_ns : SILENT_NS) << node->silences;
+    if (silent_ns > SILENT_NS << SILENT_DOUBLINGS)
+        silent_ns = SILENT_NS << SILENT_DOUBLINGS;
     return node->unheard_ns != 0 && client->now_ns - node->unheard_ns >= silent_ns;
 }
 
@@ -290,7 +294,8 @@ static void seals_agreed(struct plx_client *client, struct node_seal *node,
     node->is_there = true;
     node->their_association = decoded->association;
     node->association = node->asked_association;
-    node->round_trip_ns = client->now_ns - node->begun_ns;
+    uint64_t since_begun_ns = client->now_ns - node->begun_ns;
+    node->round_trip_ns = since_begun_ns < ROUND_TRIP_NS ? since_begun_ns : ROUND_TRIP_NS;
     node->unheard_ns = 0;
     node->is_asking = false;
     node->has_bytes = false;
