@@ -124,9 +124,9 @@ static bool follow_look(struct follow *follow, bool *ret_is_more)
 }
 
 /*
- * What was read is done with, by whomever: the follower's place is behind it. At the begin of a file
- * a place says nothing: the file could be filled and cut without a trace. There the cursor is asked
- * again, which knows the place in the file before.
+ * What was read is done with, by whomever: the follower's place is behind it. At the begin of a
+ * file a place says nothing: the file could be filled and cut without a trace. There the cursor is
+ * asked again, which knows the place in the file before.
  */
 static void follow_go_on(struct follow *follow, const struct plx_logs_result *result)
 {
