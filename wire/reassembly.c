@@ -5,7 +5,7 @@
  * done slot that was idle longest, and only then a filling one gives way: one of the host that has
  * most of them, the newcomer's own host included. So whoever begins messages and does not end them
  * pushes out his own, and nobody who has fewer. On one host the ports are told apart in the same
- * way.
+ * way. One to which nothing has come for half a second gives way before all others that fill.
  *
  * A filling slot to which no new piece comes asks for those that are missing: after a short while,
  * then after longer ones, a limited number of times. Every new piece pays for one time, and what is
@@ -20,6 +20,7 @@
 #define ASK_WAIT_NS   UINT64_C(1000000) /* without a new piece; doubled with each time in vain */
 #define ASK_DOUBLINGS 5
 #define ASKS_IN_VAIN  8 /* then the sender must show itself */
+#define STALE_NS      UINT64_C(500000000)
 #define NEVER_NS      UINT64_MAX
 
 enum slot_state {
@@ -154,13 +155,22 @@ static uint64_t slot_weight(const struct slot *slot, const struct address *newco
     return (uint64_t)(2 * slot->of_host + is_host) << 32 | (2 * slot->of_address + is_address);
 }
 
+/* Nothing has come for it since long after the last question what is missing. Else a few messages
+ * of hosts that say no more would keep their slots for ever, and others push out their own. */
+static bool slot_is_stale(const struct slot *slot, uint64_t now_ns)
+{
+    return slot->state == SLOT_FILLING && now_ns - slot->touched_ns >= STALE_NS;
+}
+
 /* True when `a` should give way to the newcomer before `b`. */
 static bool slot_is_cheaper(const struct slot *a, const struct slot *b,
-                            const struct address *newcomer)
+                            const struct address *newcomer, uint64_t now_ns)
 {
     if (a->state != b->state)
         return a->state < b->state;
-    if (a->state == SLOT_FILLING) {
+    if (slot_is_stale(a, now_ns) != slot_is_stale(b, now_ns))
+        return slot_is_stale(a, now_ns);
+    if (a->state == SLOT_FILLING && !slot_is_stale(a, now_ns)) {
         uint64_t weight_a = slot_weight(a, newcomer);
         uint64_t weight_b = slot_weight(b, newcomer);
         if (weight_a != weight_b)
@@ -174,7 +184,7 @@ static struct slot *message_slot_take(struct reassembly *reassembly, const struc
 {
     struct slot *slot = &reassembly->slots[0];
     for (uint32_t i = 1; i < reassembly->slot_count; i++) {
-        if (slot_is_cheaper(&reassembly->slots[i], slot, from))
+        if (slot_is_cheaper(&reassembly->slots[i], slot, from, now_ns))
             slot = &reassembly->slots[i];
     }
     if (slot->state == SLOT_FILLING) {

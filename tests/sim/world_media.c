@@ -22,7 +22,10 @@ static size_t rot_offset(struct world *world, const struct sim_node *node, uint3
         return faults_up_to(world, 127);
     if (roll < 4)
         return 4096 + faults_up_to(world, 63);
-    return 8192 + faults_up_to(world, written_bytes(world, node, shard) - 8193);
+    /* What says how much is written may have rotted before. */
+    size_t end = written_bytes(world, node, shard);
+    return end > 8192 && end <= world->draw.log_bytes ? 8192 + faults_up_to(world, end - 8193)
+                                                      : faults_up_to(world, 127);
 }
 
 /* Whether a fault of the media meets the journal, and which bank; 0: the log. */

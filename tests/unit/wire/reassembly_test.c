@@ -207,6 +207,24 @@ static void test_reassembly_gives_up_what_its_host_has_most_of(void **state)
     assert_whole(&honest, 2, 205);
 }
 
+/* Messages of hosts that say no more make way for those of one that has more of them. */
+static void test_reassembly_gives_up_what_nobody_goes_on_with(void **state)
+{
+    (void)state;
+    static const struct address others[] = {{.ip = {9}, .port = 1}, {.ip = {8}, .port = 1}};
+    struct message left[] = {{&others[0], 7, 3 * PACKET_PAYLOAD_SIZE_BYTES_MAX},
+                             {&others[1], 8, 3 * PACKET_PAYLOAD_SIZE_BYTES_MAX}};
+    struct message first = {&alice, 7, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message second = {&alice, 8, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    const uint64_t later = 500000010;
+    assert_missing(&left[0], 0, 1);
+    assert_missing(&left[1], 0, 2);
+    assert_missing(&first, 0, later);
+    assert_missing(&second, 0, later);
+    assert_whole(&first, 1, later + 1);
+    assert_whole(&second, 1, later + 1);
+}
+
 static void test_reassembly_puts_pieces_where_their_size_says(void **state)
 {
     (void)state;
@@ -360,6 +378,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reassembly_tells_senders_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reassembly_gives_up_the_longest_idle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reassembly_gives_up_what_its_host_has_most_of, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_reassembly_gives_up_what_nobody_goes_on_with, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_reassembly_puts_pieces_where_their_size_says, setup,
                                         teardown),
