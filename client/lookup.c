@@ -82,8 +82,8 @@ static bool is_lookup_due(const struct plx_client *client, const struct endpoint
 void lookup_turn(struct plx_client *client)
 {
     struct lookup *lookup = client->lookup;
-    if (lookup == NULL || client->active_count == 0)
-        return;
+    if (lookup == NULL || (client->active_count == 0 && !client->exchange.is_active))
+        return; /* nobody waits for a node */
     int state = atomic_load_explicit(&lookup->state, memory_order_acquire);
     if (state == LOOKUP_DONE) {
         endpoint_found(client, lookup->endpoint, lookup->found, lookup->count);

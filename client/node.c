@@ -35,7 +35,7 @@ bool exchange_run(struct plx_client *client, const struct question *question, ui
             /* An answer does not say to which of them: the first, so that none looks too fast. */
             if (exchange->sent_ns == 0)
                 exchange->sent_ns = client->now_ns;
-            packet_send(client, &question->to, question->wire_type, question->body);
+            (void)packet_send_all_ways(client, &question->to, question->wire_type, question->body);
             due_ns = client->now_ns + EXCHANGE_RETRY_NS;
         }
         client_turn(client);

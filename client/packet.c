@@ -40,7 +40,7 @@ uint32_t packet_send_all_ways(struct plx_client *client, const struct source *to
     uint32_t first = 1;
     uint32_t last = ways;
     /* Keys are agreed on by one way at a time: by the next one, each time. */
-    if (client->seals.is_on)
+    if (client->seals.is_on && ways > 0)
         first = last = 1 + endpoint->ways_tried++ % ways;
     for (uint32_t way = first; way <= last; way++) {
         client->out_way = (uint8_t)(ways == 1 ? 0 : way);

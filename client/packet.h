@@ -41,7 +41,7 @@ void packet_send_piece(struct plx_client *client, uint32_t endpoint,
 void packet_send(struct plx_client *client, const struct source *to, uint8_t wire_type,
                  struct span body);
 /* The same, to each address that the endpoint may have, or, with a key, to the next of them; how
- * many were sent. */
+ * many were sent. For what may arrive more than once. */
 uint32_t packet_send_all_ways(struct plx_client *client, const struct source *to, uint8_t wire_type,
                               struct span body);
 /* Asks for pieces of replies that have not come. */

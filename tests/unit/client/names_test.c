@@ -1,10 +1,12 @@
 /* Names and addresses: one bad name among good ones, several addresses of a name, and names whose
  * addresses change. getaddrinfo is the test's. */
 #include "client/client_internal.h"
+#include "security/key_file.h"
 #include "tests/unit/client/fake_node.h"
 
 #include <net/if.h>
 #include <netdb.h>
+#include <stdlib.h>
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -93,6 +95,33 @@ static void test_names_that_lead_nowhere_spoil_no_others(void **state)
     fake_close(&fake);
 }
 
+/* With a key one address at a time is tried, and there may be none. */
+static void test_names_that_lead_nowhere_spoil_no_others_with_a_key(void **state)
+{
+    (void)state;
+    struct plx_options options;
+    struct plx_client *client;
+    char folder[] = "/tmp/pollux-names-XXXXXX";
+    char path[64];
+    char reason[KEY_FILE_REASON_BYTES];
+    const struct key key = {
+        .kind = KEY_OF_CLIENT, .id = 3, .generation = 4, .name = "web", .secret = {{7}}};
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/web.key", folder);
+    assert_int_equal(key_file_write(path, &key, reason), OK);
+    plx_options_init(&options);
+    options.endpoints = "nowhere:7400,here:7401,both:7402";
+    options.cluster = FAKE_CLUSTER;
+    options.key_file = path;
+    assert_int_equal(plx_open(&options, &client, NULL, 0), PLX_OK);
+    const struct plx_call call = {.timeout_ns = SECOND_NS / 20};
+    assert_int_equal(plx_set(client, plx_text("key"), plx_text("value"), &call).outcome,
+                     PLX_TIMEOUT);
+    assert_true(fake_statistics(client).packets_sent > 0);
+    plx_close(client);
+    assert_int_equal(unlink(path) + rmdir(folder), 0);
+}
+
 static void test_names_that_all_lead_nowhere_are_refused(void **state)
 {
     (void)state;
@@ -122,6 +151,25 @@ static void test_names_of_several_addresses_are_tried_at_all(void **state)
     uint64_t hellos = fake_statistics(client).hellos;
     member_greet(client, shard_at(client, 0), 0);
     assert_true(fake_statistics(client).hellos == hellos + 1); /* it is known where it is */
+    plx_close(client);
+    fake_close(&fake);
+}
+
+/* A handle that was never used for anything else. */
+static void test_names_of_several_addresses_are_asked_at_all(void **state)
+{
+    (void)state;
+    struct fake fake;
+    char endpoints[128];
+    struct wire_hello hello;
+    struct plx_node node;
+    fake_open(&fake, 1);
+    snprintf(endpoints, sizeof(endpoints), "both:%u", fake.port);
+    struct plx_client *client = names_open(endpoints, -1);
+    assert_int_equal(plx_ping(client, 0, 0, SECOND_NS / 50, &node), PLX_E_UNREACHABLE);
+    assert_true(fake_receive(&fake)); /* not answered in time, but asked */
+    assert_int_equal(fake.type, WIRE_HELLO);
+    assert_int_equal(wire_hello_decode(fake.body, &hello), OK);
     plx_close(client);
     fake_close(&fake);
 }
@@ -159,8 +207,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_that_lead_nowhere_spoil_no_others),
+        cmocka_unit_test(test_names_that_lead_nowhere_spoil_no_others_with_a_key),
         cmocka_unit_test(test_names_that_all_lead_nowhere_are_refused),
         cmocka_unit_test(test_names_of_several_addresses_are_tried_at_all),
+        cmocka_unit_test(test_names_of_several_addresses_are_asked_at_all),
         cmocka_unit_test(test_names_are_looked_up_again_while_a_node_is_silent),
         cmocka_unit_test(test_names_of_one_link_keep_their_interface),
     };
