@@ -17,17 +17,18 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
-/* Digits, then a unit or nothing; zero and what overflows are no durations. */
+/* Digits, then a unit; zero and what overflows are no durations. */
 static bool model_duration(const char *text, uint64_t *ret_ns)
 {
     size_t digits = strspn(text, "0123456789");
     __extension__ unsigned __int128 value = 0;
-    uint64_t unit = strcmp(text + digits, "ns") == 0   ? 1
-                    : strcmp(text + digits, "us") == 0 ? 1000
-                    : strcmp(text + digits, "ms") == 0 ? 1000000
-                    : text[digits] == '\0'             ? 1000000
-                    : strcmp(text + digits, "s") == 0  ? 1000000000
-                                                       : 0;
+    uint64_t unit = strcmp(text + digits, "ns") == 0    ? 1
+                    : strcmp(text + digits, "us") == 0  ? 1000
+                    : strcmp(text + digits, "ms") == 0  ? 1000000
+                    : strcmp(text + digits, "s") == 0   ? 1000000000
+                    : strcmp(text + digits, "min") == 0 ? UINT64_C(60000000000)
+                    : strcmp(text + digits, "h") == 0   ? UINT64_C(3600000000000)
+                                                        : 0;
     for (size_t i = 0; i < digits; i++) {
         value = value * 10 + (unsigned)(text[i] - '0');
         if (value > UINT64_MAX)
