@@ -98,6 +98,12 @@ static int run_compare(const struct arguments *arguments, struct plx_client *cli
     return store_or_compare(arguments, client, false);
 }
 
+/* NULL: no value. */
+static struct plx_bytes value_or_absent(const char *text)
+{
+    return text == NULL ? PLX_ABSENT : plx_text(text);
+}
+
 static int run_swaps(const struct arguments *arguments, struct plx_client *client)
 {
     static const struct {
@@ -119,8 +125,8 @@ static int run_swaps(const struct arguments *arguments, struct plx_client *clien
     struct plx_call call = {.is_blocking = true};
     int wrong_count = 0;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        struct plx_response response = plx_swap(client, key, plx_text(steps[i].new_value),
-                                                plx_text(steps[i].old_value), &call);
+        struct plx_response response = plx_swap(client, key, value_or_absent(steps[i].new_value),
+                                                value_or_absent(steps[i].old_value), &call);
         printf("%s=%s ", steps[i].what, plx_outcome_name(response.outcome));
         wrong_count += response.outcome != steps[i].expected;
     }
