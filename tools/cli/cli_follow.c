@@ -75,6 +75,15 @@ static bool follow_has_changed(struct follow *follow)
            now.st_mtim.tv_nsec != before.st_mtim.tv_nsec;
 }
 
+/* Files were cut while they were read, or while lines of them were somebody else's: where the
+ * follower is to go on, the cursor knows. */
+static void follow_begin_anew(struct follow *follow)
+{
+    follow->files.has_place = false;
+    follow->before = (struct plx_logs_position){.count = 0};
+    follow->seen.st_mtim.tv_nsec = -1;
+}
+
 /* Looks whether there is more to read, and where. False: it is over. */
 static bool follow_look(struct follow *follow, bool *ret_is_more)
 {
@@ -103,7 +112,12 @@ static bool follow_look(struct follow *follow, bool *ret_is_more)
     if (stat(follow_path(follow), &named) == 0 && named.st_size > 0 &&
         (named.st_ino != opened.st_ino || named.st_dev != opened.st_dev)) {
         files->count += log_file_open(&files->files[1], follow_path(follow), &fault);
-        return fault == PLX_LOGS_VALID || follow_fail(follow, fault);
+        if (fault != PLX_LOGS_VALID)
+            return follow_fail(follow, fault);
+        /* Rotated twice: the cursor's place decides whether a file comes in between. */
+        if (!log_beside_is_none(files, follow_path(follow), file->fd))
+            follow_begin_anew(follow);
+        return true;
     }
     *ret_is_more = opened.st_size != follow->seen.st_size;
     return true;
@@ -159,15 +173,6 @@ static bool follow_print(struct follow *follow, const struct plx_logs_result *re
             result->count, plx_outcome_name(response.outcome));
     follow->exit_code = plx_outcome_exit_code(response.outcome);
     return response.outcome == PLX_MISMATCH;
-}
-
-/* Files were cut while they were read, or while lines of them were somebody else's: where the
- * follower is to go on, the cursor knows. */
-static void follow_begin_anew(struct follow *follow)
-{
-    follow->files.has_place = false;
-    follow->before = (struct plx_logs_position){.count = 0};
-    follow->seen.st_mtim.tv_nsec = -1;
 }
 
 /* What a call came to. False: it is over. */

@@ -1,6 +1,6 @@
 /*
- * The file that was renamed or copied when a log was rotated: beside the log, under a name that
- * begins with the log's name.
+ * The file that was renamed or copied when a log was rotated: beside the log, under the log's name
+ * with a number, a date or "old" behind it.
  */
 #include "tools/cli/log_files.h"
 
@@ -38,13 +38,22 @@ static bool is_newer(const struct stat *a, const struct stat *b)
                                                   : a->st_mtim.tv_nsec >= b->st_mtim.tv_nsec;
 }
 
-/* A regular file whose name begins with that of the log, and that is not read anyway. */
+/* log.1, log.1.gz, log-20260131, log.old; and not log.pid. */
+static bool is_rotated_name(const char *name, const char *log)
+{
+    size_t size = strlen(log);
+    if (strncmp(name, log, size) != 0 || strchr(".-_", name[size]) == NULL || name[size] == '\0')
+        return false;
+    const char *rest = name + size + 1;
+    return (rest[0] >= '0' && rest[0] <= '9') || strcmp(rest, "old") == 0;
+}
+
+/* A regular file that has the name of a log that was rotated, and that is not read anyway. */
 static bool is_beside(const struct beside *beside, const char *name, char *ret_path,
                       size_t path_size, struct stat *ret_status)
 {
-    size_t size = strlen(beside->name);
     int length = snprintf(ret_path, path_size, "%s/%s", beside->folder, name);
-    return strncmp(name, beside->name, size) == 0 && length > 0 && (size_t)length < path_size &&
+    return is_rotated_name(name, beside->name) && length > 0 && (size_t)length < path_size &&
            stat(ret_path, ret_status) == 0 && S_ISREG(ret_status->st_mode) &&
            !is_given(beside, ret_status);
 }

@@ -1,8 +1,9 @@
 /*
  * Files of one log, read behind each other as a stream (client/logs_stream.h). They are opened anew
  * whenever the stream begins. It begins where the last hand-out ended, which the cursor's mark
- * tells: in one of the files given, or in a file beside the last one whose name begins with its
- * name, such as log.1, if no other such file is newer. A file that does not exist is empty.
+ * tells: in one of the files given, or in a file beside the last one whose name is that of a log
+ * that was rotated, such as log.1, if no other such file is newer. A file that does not exist is
+ * empty.
  */
 #ifndef POLLUX_TOOLS_CLI_LOG_FILES_H
 #define POLLUX_TOOLS_CLI_LOG_FILES_H
