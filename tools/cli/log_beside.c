@@ -88,8 +88,9 @@ static bool newest_with_mark(const struct beside *beside, DIR *folder, char *ret
     return is_found;
 }
 
-/* Another file beside the log was written later: nobody can tell whether it comes in between. */
-static bool is_last(const struct beside *beside, DIR *folder, const struct stat *found)
+/* Another file beside the log was written later, or `since` then: nobody can tell whether it comes
+ * in between. */
+static bool is_last(const struct beside *beside, DIR *folder, const struct stat *found, bool since)
 {
     struct dirent *entry = NULL;
     rewinddir(folder);
@@ -97,7 +98,8 @@ static bool is_last(const struct beside *beside, DIR *folder, const struct stat 
         char path[1024];
         struct stat status;
         if (is_beside(beside, entry->d_name, path, sizeof(path), &status) &&
-            status.st_ino != found->st_ino && is_newer(&status, found))
+            status.st_ino != found->st_ino &&
+            (since ? is_newer(&status, found) : !is_newer(found, &status)))
             return false;
     }
     return entry == NULL; /* else there are too many to tell */
@@ -122,7 +124,8 @@ bool log_beside_is_none(const struct log_files *files, const char *path, int fd)
     struct beside beside = {.folder = ".", .files = files};
     struct stat status;
     DIR *folder = beside_open(&beside, path);
-    bool is_none = folder != NULL && fstat(fd, &status) == 0 && is_last(&beside, folder, &status);
+    bool is_none =
+        folder != NULL && fstat(fd, &status) == 0 && is_last(&beside, folder, &status, false);
     if (folder != NULL)
         (void)closedir(folder);
     return is_none;
@@ -137,7 +140,7 @@ bool log_beside_find(const struct log_files *files, const char *path, const stru
     if (folder == NULL)
         return false;
     bool is_found = newest_with_mark(&beside, folder, ret_path, path_size, &found) &&
-                    is_last(&beside, folder, &found);
+                    is_last(&beside, folder, &found, true);
     (void)closedir(folder);
     return is_found;
 }
