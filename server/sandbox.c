@@ -93,12 +93,12 @@ static int add_partly(scmp_filter_ctx filter)
     status |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     /* abort() */
     status |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                               SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+                               SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
     status |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
-                               SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+                               SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
         status |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                   SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+                                   SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
     return status;
 }
 
