@@ -27,6 +27,14 @@ void peer_seals_ask(struct peer_seals *seals, uint16_t node, uint64_t now_ns)
     peer_seals_begin(peer_seals_take(seals, node, now_ns), now_ns);
 }
 
+void peer_seals_note_unknown(struct peer_seals *seals, uint16_t node, uint64_t now_ns)
+{
+    struct peer_place *place = peer_seals_take(seals, node, now_ns);
+    if (!place->tx.is_there ||
+        now_ns - place->tx.since_ns >= PEER_SEALS_TRIES * seals->options.retry_ns)
+        peer_seals_begin(place, now_ns);
+}
+
 void peer_seals_note_plain(struct peer_seals *seals, uint16_t node, uint64_t now_ns)
 {
     struct peer_place *place = peer_seals_place(seals, node);

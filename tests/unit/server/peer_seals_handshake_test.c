@@ -268,6 +268,22 @@ static void test_peer_seals_notice_that_a_peer_lacks_their_association(void **st
     assert_true(side_asks(&alice, 2, &hello));
 }
 
+/* Packets of unknown keys, however many, make a node with keys ask once in a while. */
+static void test_peer_seals_ask_seldom_for_unknown_keys(void **state)
+{
+    (void)state;
+    struct peer_hello hello;
+    sides_agree(&alice, &bob, &hello);
+    peer_seals_note_unknown(alice.seals, 3, sides_now_ns);
+    assert_true(side_asks(&alice, 3, &hello)); /* she has no keys for it: at once */
+    for (uint32_t i = 0; i < 1000; i++)
+        peer_seals_note_unknown(alice.seals, 2, sides_now_ns);
+    assert_false(side_asks(&alice, 2, &hello));
+    sides_now_ns += PEER_SEALS_TRIES * SIDES_RETRY_NS;
+    peer_seals_note_unknown(alice.seals, 2, sides_now_ns);
+    assert_true(side_asks(&alice, 2, &hello));
+}
+
 static void test_peer_seals_are_renewed(void **state)
 {
     (void)state;
@@ -532,6 +548,7 @@ int main(void)
         HANDSHAKE_TEST(test_peer_seals_are_busy_with_one_unknown_start),
         HANDSHAKE_TEST(test_peer_seals_notice_that_a_peer_has_another_start),
         HANDSHAKE_TEST(test_peer_seals_notice_that_a_peer_lacks_their_association),
+        HANDSHAKE_TEST(test_peer_seals_ask_seldom_for_unknown_keys),
         HANDSHAKE_TEST(test_peer_seals_are_renewed),
         HANDSHAKE_TEST(test_peer_seals_give_up_only_where_they_need_not_seal),
         HANDSHAKE_TEST(test_peer_seals_ask_who_sends_unsealed),
