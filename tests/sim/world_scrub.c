@@ -12,7 +12,8 @@
 #define SNAPSHOT_BLOCKS 8192u
 #define WARM_RECORDS    256u /* that a node takes for whole as long as they are in memory */
 #define CHOICES_MAX     4u
-#define PASSES_TO_FIND  3u                   /* the one under way, and two from begin to end */
+#define PASSES_TO_FIND  3u /* the one under way, and two from begin to end */
+#define NS_PER_S        UINT64_C(1000000000)
 #define PASS_NS         UINT64_C(8000000000) /* of small files, at the higher rates */
 #define MEND_NS         UINT64_C(20000000000)
 #define RATE_OF_PASS    (UINT64_C(1) << 20)
@@ -259,6 +260,18 @@ void scrub_look(struct world *world, struct sim_node *node, uint32_t shard)
         rotten_look(world, node, replica);
 }
 
+/* As long as reading all that the files of a shard hold takes at the rate. */
+static uint64_t whole_ns(const struct world *world, uint32_t node, uint32_t shard)
+{
+    uint64_t bytes = 0;
+    for (uint32_t which = 0; which < NODE_FILES; which++) {
+        const char *file = node_file(world, node, shard, which);
+        if (medium_sim_exists(world->media, file))
+            bytes += medium_sim_written_bytes(world->media, file);
+    }
+    return bytes * NS_PER_S / world->draw.scrub_rate;
+}
+
 /* A node that has run for long has looked at everything, at least once. */
 void scrub_end(struct world *world)
 {
@@ -273,8 +286,9 @@ void scrub_end(struct world *world)
         const struct draw *draw = &world->draw;
         bool is_steady = draw->pause_weight == 0 && draw->slow_weight == 0 &&
                          draw->clock_step_weight == 0 && draw->snapshots_held == 0;
-        bool is_long = is_steady && draw->scrub_rate >= RATE_OF_PASS &&
-                       node->booted_ns + PASS_NS < world_now_ns(world);
+        bool is_long =
+            is_steady && draw->scrub_rate >= RATE_OF_PASS &&
+            node->booted_ns + PASS_NS + whole_ns(world, node->number, shard) < world_now_ns(world);
         if (passes == 0 && is_long && node->is_running)
             verdict_break(&world->verdict, RULE_SCRUB,
                           "node %u, shard %u: not one pass has ended in %llu ms", node->number + 1,
