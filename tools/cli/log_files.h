@@ -1,9 +1,8 @@
 /*
  * Files of one log, read behind each other as a stream (client/logs_stream.h). They are opened anew
- * whenever the stream begins. It begins where the last hand-out ended, which the cursor's mark
- * tells: in one of the files given, or in a file beside the last one whose name is that of a log
- * that was rotated, such as log.1, if no other such file is newer. A file that does not exist is
- * empty.
+ * whenever the stream begins. The cursor's mark tells where the last hand-out ended, and the stream
+ * begins there. That is in one of the files given, or in the newest file beside the last of them
+ * that has the name of a rotated log, such as log.1. A file that does not exist is empty.
  */
 #ifndef POLLUX_TOOLS_CLI_LOG_FILES_H
 #define POLLUX_TOOLS_CLI_LOG_FILES_H
