@@ -195,6 +195,7 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 #define SECRET_SIZE_BYTES        32
 #define COOKIE_SIZE_BYTES        16
 #define SEAL_TAG_SIZE_BYTES      16
+#define SEAL_TAG_OFFSET          40 /* in a packet */
 #define SEAL_EXPANDED_SIZE_BYTES 1024
 #define KEY_FILE_SIZE_BYTES_MAX  320
 #define KEY_FILE_REASON_BYTES    256

@@ -261,16 +261,18 @@ struct plx_logs_result logs_take(const struct logs_store *store, const char *ser
     return result;
 }
 
-static enum plx_outcome confirm_once(struct turn *turn, const struct plx_logs_id *id)
+/* Confirms a lease, or gives it back, as the turn's purpose says. PLX_E_FULL: not decided yet. */
+static enum plx_outcome lease_decide_once(struct turn *turn, const struct plx_logs_id *id)
 {
+    bool is_confirm = turn->purpose == TURN_CONFIRM;
     enum plx_outcome outcome = turn_read(turn).outcome;
     if (outcome != PLX_OK && outcome != PLX_NOT_FOUND)
         return outcome;
     switch (logs_cursor_judge(&turn->cursor, id)) {
     case LOGS_MOVED:
-        return PLX_OK;
-    case LOGS_NEVER:
-        return PLX_MISMATCH;
+        return is_confirm ? PLX_OK : PLX_MISMATCH;
+    case LOGS_NEVER: /* it does not stand any more */
+        return is_confirm ? PLX_MISMATCH : PLX_OK;
     case LOGS_FORGOTTEN:
         turn->token = (struct plx_token){.session = 0};
         return PLX_UNKNOWN;
@@ -278,7 +280,10 @@ static enum plx_outcome confirm_once(struct turn *turn, const struct plx_logs_id
         break;
     }
     struct logs_cursor next = turn->cursor;
-    logs_cursor_confirm(&next);
+    if (is_confirm)
+        logs_cursor_confirm(&next);
+    else
+        logs_cursor_release(&next);
     outcome = turn_swap(turn, &next, id);
     /* Whether the lease was lost is read anew: others change the cursor in other ways, too. */
     return outcome == PLX_MISMATCH ? PLX_E_FULL : outcome;
@@ -293,56 +298,34 @@ static struct plx_response confirm_response(enum plx_outcome outcome, const stru
     return response;
 }
 
+static struct plx_response lease_decide(struct turn *turn, const struct plx_logs_id *id)
+{
+    enum plx_outcome outcome = PLX_E_FULL;
+    for (uint32_t i = 0; i < LOGS_ROUNDS_MAX && outcome == PLX_E_FULL; i++)
+        outcome = lease_decide_once(turn, id);
+    if (outcome == PLX_E_FULL)
+        outcome = PLX_E_OVERLOADED;
+    return confirm_response(outcome, &turn->token);
+}
+
 struct plx_response logs_confirm(const struct logs_store *store, const char *server,
                                  const struct plx_logs_id *id, const struct plx_call *call)
 {
     struct turn turn;
-    enum plx_outcome outcome = PLX_E_FULL; /* until it is decided */
     if (!turn_begin(&turn, store, server, call) || id->serial == 0)
         return (struct plx_response){.outcome = PLX_E_ARGUMENT};
     turn.purpose = TURN_CONFIRM;
-    for (uint32_t i = 0; i < LOGS_ROUNDS_MAX && outcome == PLX_E_FULL; i++)
-        outcome = confirm_once(&turn, id);
-    if (outcome == PLX_E_FULL)
-        outcome = PLX_E_OVERLOADED;
-    return confirm_response(outcome, &turn.token);
-}
-
-static enum plx_outcome release_once(struct turn *turn, const struct plx_logs_id *id)
-{
-    enum plx_outcome outcome = turn_read(turn).outcome;
-    if (outcome != PLX_OK && outcome != PLX_NOT_FOUND)
-        return outcome;
-    switch (logs_cursor_judge(&turn->cursor, id)) {
-    case LOGS_MOVED:
-        return PLX_MISMATCH;
-    case LOGS_NEVER:
-        return PLX_OK; /* it does not stand any more */
-    case LOGS_FORGOTTEN:
-        turn->token = (struct plx_token){.session = 0};
-        return PLX_UNKNOWN;
-    case LOGS_LEASED:
-        break;
-    }
-    struct logs_cursor next = turn->cursor;
-    logs_cursor_release(&next);
-    outcome = turn_swap(turn, &next, id);
-    return outcome == PLX_MISMATCH ? PLX_E_FULL : outcome;
+    return lease_decide(&turn, id);
 }
 
 struct plx_response logs_release(const struct logs_store *store, const char *server,
                                  const struct plx_logs_id *id, const struct plx_call *call)
 {
     struct turn turn;
-    enum plx_outcome outcome = PLX_E_FULL; /* until it is decided */
     if (!turn_begin(&turn, store, server, call) || id->serial == 0)
         return (struct plx_response){.outcome = PLX_E_ARGUMENT};
     turn.purpose = TURN_RELEASE;
-    for (uint32_t i = 0; i < LOGS_ROUNDS_MAX && outcome == PLX_E_FULL; i++)
-        outcome = release_once(&turn, id);
-    if (outcome == PLX_E_FULL)
-        outcome = PLX_E_OVERLOADED;
-    return confirm_response(outcome, &turn.token);
+    return lease_decide(&turn, id);
 }
 
 struct plx_response logs_state(const struct logs_store *store, const char *server,

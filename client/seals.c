@@ -204,14 +204,6 @@ static bool seals_ask(struct plx_client *client, struct node_seal *node, struct 
     return true;
 }
 
-static struct seal_packet node_layout_of(uint8_t *data, uint32_t size_bytes, bool is_encrypted)
-{
-    return (struct seal_packet){.data = data,
-                                .size_bytes = size_bytes,
-                                .clear_bytes = is_encrypted ? PACKET_HEADER_SIZE_BYTES : size_bytes,
-                                .tag_offset = WIRE_PACKET_TAG_OFFSET};
-}
-
 /* A child of the process that opened the handle gets no number: its packet is not sent. */
 static bool close_packet(struct plx_client *client, struct node_seal *node,
                          struct packet_out *packet)
@@ -226,7 +218,7 @@ static bool close_packet(struct plx_client *client, struct node_seal *node,
                                    .is_encrypted = node->is_encrypted};
     wire_seal_write(packet->bytes, &seal);
     const struct seal_packet layout =
-        node_layout_of(packet->bytes, packet->size_bytes, seal.is_encrypted);
+        seal_packet_of(packet->bytes, packet->size_bytes, seal.is_encrypted);
     seal_packet_close(&seals->engine, &node->tx, &layout);
     if (node->unheard_ns == 0)
         node->unheard_ns = client->now_ns;
@@ -383,7 +375,7 @@ bool seals_take(struct plx_client *client, const struct source *from, uint8_t *d
     struct seal_rx *rx = wire_seal_read(bytes, &seal) ? rx_of(node, seal.association) : NULL;
     bool is_good = rx != NULL;
     if (is_good) {
-        const struct seal_packet layout = node_layout_of(data, size_bytes, seal.is_encrypted);
+        const struct seal_packet layout = seal_packet_of(data, size_bytes, seal.is_encrypted);
         is_good = seal_packet_open(&client->seals.engine, rx, seal.number, &layout) == OK;
     }
     if (!is_good) {

@@ -51,3 +51,21 @@ bool cookie_is_good(struct cookie_jar *jar, const struct address *address, uint6
     }
     return is_good;
 }
+
+static bool is_spared(struct cookie_jar *jar, uint64_t now_ns)
+{
+    uint64_t begin_ns = jar->spared_ns > now_ns ? jar->spared_ns : now_ns;
+    if (begin_ns - now_ns > (COOKIES_SPARED - 1) * COOKIE_SPARED_NS)
+        return false;
+    jar->spared_ns = begin_ns + COOKIE_SPARED_NS;
+    return true;
+}
+
+bool cookie_is_asked(struct cookie_jar *jar, const struct address *address, uint64_t now_ns,
+                     const uint8_t cookie[COOKIE_SIZE_BYTES], uint8_t ret_cookie[COOKIE_SIZE_BYTES])
+{
+    if (is_spared(jar, now_ns) || cookie_is_good(jar, address, now_ns, cookie))
+        return false;
+    cookie_make(jar, address, now_ns, ret_cookie);
+    return true;
+}

@@ -5,6 +5,9 @@
  * minutes, and for one address. Sources: RFC 6347 (4.2.1), RFC 9000 (8.1), the WireGuard paper
  * (5.3).
  *
+ * One is asked for only where more ask than can be looked at: COOKIES_SPARED at once, and one more
+ * in COOKIE_SPARED_NS, need none.
+ *
  * Owner: one thread.
  */
 #ifndef POLLUX_SECURITY_COOKIE_H
@@ -14,11 +17,14 @@
 #include "security/random_stream.h"
 
 #define COOKIE_SECRET_NS UINT64_C(120000000000)
+#define COOKIES_SPARED   256u
+#define COOKIE_SPARED_NS UINT64_C(1000000)
 
 struct cookie_jar {
     struct random_stream *random; /* borrowed: where new secrets come from */
     struct secret secrets[2];     /* the one in use, and the one before */
     uint64_t drawn_ns;            /* when the one in use was drawn */
+    uint64_t spared_ns;           /* when the allowance of those without a cookie is whole again */
 };
 
 void cookie_jar_init(struct cookie_jar *jar, struct random_stream *random, uint64_t now_ns);
@@ -30,5 +36,11 @@ void cookie_make(struct cookie_jar *jar, const struct address *address, uint64_t
 /* Whether the bytes are a cookie of the address that is still good. */
 bool cookie_is_good(struct cookie_jar *jar, const struct address *address, uint64_t now_ns,
                     const uint8_t cookie[COOKIE_SIZE_BYTES]);
+
+/* Whether somebody at the address who shows this cookie, or none, is to come again with the one
+ * that ret_cookie has then. */
+bool cookie_is_asked(struct cookie_jar *jar, const struct address *address, uint64_t now_ns,
+                     const uint8_t cookie[COOKIE_SIZE_BYTES],
+                     uint8_t ret_cookie[COOKIE_SIZE_BYTES]);
 
 #endif

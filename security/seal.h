@@ -68,6 +68,17 @@ struct seal_packet {
     uint32_t tag_offset;
 };
 
+/* A packet of ours: all of it is authenticated, and with encryption what is behind its header is
+ * encrypted, too. */
+static inline struct seal_packet seal_packet_of(uint8_t *data, uint32_t size_bytes,
+                                                bool is_encrypted)
+{
+    return (struct seal_packet){.data = data,
+                                .size_bytes = size_bytes,
+                                .clear_bytes = is_encrypted ? PACKET_HEADER_SIZE_BYTES : size_bytes,
+                                .tag_offset = SEAL_TAG_OFFSET};
+}
+
 /* At the start: takes memory for the while. ERR_NO_MEMORY; ERR_UNSUPPORTED: the processor lacks
  * what the library needs, or the library does not compute a known answer. */
 MUST_USE enum error seal_engine_init(struct seal_engine *engine);

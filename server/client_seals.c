@@ -11,9 +11,6 @@
  * are looked at without a cookie the ring lasts 64 ms. */
 #define CLIENT_SEALS_RING    64u
 #define CLIENT_SEALS_BUCKETS 2048u
-/* Initiations that are looked at without a cookie: so many at once, and one more in this time. */
-#define CLIENT_SEALS_BURST   256u
-#define CLIENT_SEALS_STEP_NS UINT64_C(1000000)
 
 static_assert(CLIENT_SEALS_PLACES < UINT16_MAX, "a place, and one, fits 16 bits");
 
@@ -41,9 +38,8 @@ struct client_seals {
     struct random_stream random;
     struct cookie_jar cookies;
     struct siphash_key hash_key;
-    uint32_t association;  /* given last */
-    uint64_t allowance_ns; /* of initiations without a cookie: when it is whole again */
-    uint32_t place_count;  /* used so far */
+    uint32_t association; /* given last */
+    uint32_t place_count; /* used so far */
     uint32_t ring_next;
     struct client_seals_counters counters;
     uint16_t buckets[CLIENT_SEALS_BUCKETS]; /* by address: the first place, and one; 0: none */
@@ -147,15 +143,6 @@ static struct client_seal *client_place_free(struct client_seals *seals)
 
 /* ---- packets ---- */
 
-static struct seal_packet client_layout_of(struct client_packet packet, bool is_encrypted)
-{
-    return (struct seal_packet){.data = packet.data,
-                                .size_bytes = packet.size_bytes,
-                                .clear_bytes =
-                                    is_encrypted ? PACKET_HEADER_SIZE_BYTES : packet.size_bytes,
-                                .tag_offset = WIRE_PACKET_TAG_OFFSET};
-}
-
 static struct client_waiting *waiting_find(struct client_seals *seals, const struct address *from,
                                            uint32_t association)
 {
@@ -199,7 +186,8 @@ enum error client_seals_open(struct client_seals *seals, const struct address *f
             return ERR_NOT_FOUND;
         found = &waiting->seal;
     }
-    const struct seal_packet layout = client_layout_of(packet, seal.is_encrypted);
+    const struct seal_packet layout =
+        seal_packet_of(packet.data, packet.size_bytes, seal.is_encrypted);
     enum error error = seal_packet_open(seals->options.engine, &found->rx, seal.number, &layout);
     if (error != OK)
         return error;
@@ -235,21 +223,13 @@ enum error client_seals_close(struct client_seals *seals, const struct address *
                                    .key_id = place->key_id,
                                    .is_encrypted = seals->security.is_encrypted};
     wire_seal_write(packet.data, &seal);
-    const struct seal_packet layout = client_layout_of(packet, seal.is_encrypted);
+    const struct seal_packet layout =
+        seal_packet_of(packet.data, packet.size_bytes, seal.is_encrypted);
     seal_packet_close(seals->options.engine, &place->tx, &layout);
     return OK;
 }
 
 /* ---- handshakes ---- */
-
-static bool is_allowed(struct client_seals *seals, uint64_t now_ns)
-{
-    uint64_t begin_ns = seals->allowance_ns > now_ns ? seals->allowance_ns : now_ns;
-    if (begin_ns - now_ns > (CLIENT_SEALS_BURST - 1) * CLIENT_SEALS_STEP_NS)
-        return false;
-    seals->allowance_ns = begin_ns + CLIENT_SEALS_STEP_NS;
-    return true;
-}
 
 static const struct client_waiting *waiting_again(const struct client_seals *seals,
                                                   const struct peer_seals_question *question,
@@ -293,15 +273,6 @@ static const struct client_waiting *client_agree(struct client_seals *seals,
     return waiting;
 }
 
-static const struct security_key *key_find(const struct client_seals *seals, uint8_t id)
-{
-    for (uint32_t i = 0; i < SECURITY_KEYS_MAX; i++) {
-        if (seals->security.keys[i].id == id)
-            return &seals->security.keys[i];
-    }
-    return NULL;
-}
-
 /* The client's secret follows from what it says of itself: whether it has it, its tag shows. */
 static void secret_of_name(const struct security_key *key,
                            const struct handshake_initiation *initiation,
@@ -319,14 +290,13 @@ static enum error answer_client(struct client_seals *seals,
                                 const struct handshake_initiation *initiation,
                                 uint8_t *ret_response)
 {
-    const struct security_key *key = key_find(seals, initiation->key_id);
+    const struct security_key *key = security_key_find(&seals->security, initiation->key_id);
     uint8_t cookie[COOKIE_SIZE_BYTES];
     struct handshake_secret secret;
     if (key == NULL)
         return ERR_KEY;
-    if (!is_allowed(seals, question->now_ns) &&
-        !cookie_is_good(&seals->cookies, &question->from, question->now_ns, initiation->cookie)) {
-        cookie_make(&seals->cookies, &question->from, question->now_ns, cookie);
+    if (cookie_is_asked(&seals->cookies, &question->from, question->now_ns, initiation->cookie,
+                        cookie)) {
         handshake_cookie_encode(ret_response, question->initiation, cookie);
         seals->counters.cookies++;
         return OK;

@@ -52,8 +52,12 @@ static bool is_peer_believed(struct lane *lane, const struct arrival *arrival)
     struct replica *replica = lane->replicas[arrival->place];
     const struct wire_message_header *header = &arrival->packet.header;
     struct peer_seals *seals = lane->shared.seals[header->shard];
-    /* A presence says at which address its sender is. */
-    if (header->type != WIRE_PRESENCE && !replica_is_peer(replica, arrival->from, header->sender)) {
+    /* A presence says at which address its sender is; who has no number is a client, with a key or
+     * without. */
+    bool is_placed = header->type == WIRE_PRESENCE
+                         ? header->sender != 0
+                         : replica_is_peer(replica, arrival->from, header->sender);
+    if (!is_placed) {
         lane->counters.drop_sender++;
         replica_note_address(replica, arrival->from, header->sender);
         return false;

@@ -70,11 +70,11 @@ struct peer_place *peer_seals_take(struct peer_seals *seals, uint16_t node, uint
     return place;
 }
 
-const struct security_key *peer_seals_key(const struct peer_seals *seals, uint8_t id)
+const struct security_key *security_key_find(const struct security_options *security, uint8_t id)
 {
     for (uint32_t i = 0; i < SECURITY_KEYS_MAX; i++) {
-        if (id != 0 && seals->security.keys[i].id == id)
-            return &seals->security.keys[i];
+        if (id != 0 && security->keys[i].id == id)
+            return &security->keys[i];
     }
     return NULL;
 }
@@ -97,14 +97,6 @@ bool peer_seals_is_ready(struct peer_seals *seals, uint16_t node, uint64_t now_n
     return is_ready;
 }
 
-static struct seal_packet layout_of(uint8_t *data, uint32_t size_bytes, bool is_encrypted)
-{
-    return (struct seal_packet){.data = data,
-                                .size_bytes = size_bytes,
-                                .clear_bytes = is_encrypted ? PACKET_HEADER_SIZE_BYTES : size_bytes,
-                                .tag_offset = WIRE_PACKET_TAG_OFFSET};
-}
-
 enum error peer_seals_close(struct peer_seals *seals, uint16_t node, uint8_t *data,
                             uint32_t size_bytes)
 {
@@ -120,7 +112,7 @@ enum error peer_seals_close(struct peer_seals *seals, uint16_t node, uint8_t *da
                                    .key_id = place->tx.key_id,
                                    .is_encrypted = seals->security.is_encrypted};
     wire_seal_write(data, &seal);
-    const struct seal_packet packet = layout_of(data, size_bytes, seal.is_encrypted);
+    const struct seal_packet packet = seal_packet_of(data, size_bytes, seal.is_encrypted);
     seal_packet_close(seals->options.engine, &place->tx.seal, &packet);
     return OK;
 }
@@ -178,7 +170,7 @@ enum error peer_seals_open(struct peer_seals *seals, uint8_t *data, uint32_t siz
     struct peer_rx *rx = rx_find(place, seal.association);
     if (rx == NULL)
         return ERR_NOT_FOUND;
-    const struct seal_packet packet = layout_of(data, size_bytes, seal.is_encrypted);
+    const struct seal_packet packet = seal_packet_of(data, size_bytes, seal.is_encrypted);
     enum error error = seal_packet_open(seals->options.engine, &rx->seal, seal.number, &packet);
     if (error != OK)
         return error;

@@ -48,6 +48,9 @@ struct security_options {
     struct secret seed;                          /* random, another one at each start */
 };
 
+/* NULL: a root key that this node does not have. */
+const struct security_key *security_key_find(const struct security_options *security, uint8_t id);
+
 struct peer_seals_options {
     const struct security_options *security; /* copied */
     const struct seal_engine *engine;

@@ -167,17 +167,6 @@ enum error peer_seals_finish(struct peer_seals *seals, uint16_t node, struct spa
 
 /* ---- answering ---- */
 
-/* Whether an initiation may be looked at without a cookie: a few at once, and then one in each
- * step. */
-static bool take_allowance(struct peer_seals *seals, uint64_t now_ns)
-{
-    uint64_t begin_ns = seals->allowance_ns > now_ns ? seals->allowance_ns : now_ns;
-    if (begin_ns - now_ns > (PEER_SEALS_BURST - 1) * PEER_SEALS_STEP_NS)
-        return false;
-    seals->allowance_ns = begin_ns + PEER_SEALS_STEP_NS;
-    return true;
-}
-
 /* The keys of an initiation that has come before. */
 static struct peer_rx *rx_of_random(struct peer_place *place, const uint8_t *random)
 {
@@ -240,7 +229,7 @@ static enum error agree_anew(struct peer_seals *seals, struct peer_place *place,
                              const struct peer_seals_question *question,
                              const struct handshake_initiation *initiation)
 {
-    const struct security_key *key = peer_seals_key(seals, initiation->key_id);
+    const struct security_key *key = security_key_find(&seals->security, initiation->key_id);
     const struct handshake handshake =
         handshake_of(seals, key, question->node, seals->options.self);
     struct handshake_traffic traffic;
@@ -302,12 +291,11 @@ static enum error answer_any(struct peer_seals *seals, const struct peer_seals_q
     if (question->node == 0 || question->node > VOTER_ID_MAX ||
         question->node == seals->options.self)
         return ERR_NODE;
-    const struct security_key *key = peer_seals_key(seals, initiation.key_id);
+    const struct security_key *key = security_key_find(&seals->security, initiation.key_id);
     if (key == NULL)
         return ERR_KEY;
-    if (!take_allowance(seals, question->now_ns) &&
-        !cookie_is_good(&seals->cookies, &question->from, question->now_ns, initiation.cookie)) {
-        cookie_make(&seals->cookies, &question->from, question->now_ns, cookie);
+    if (cookie_is_asked(&seals->cookies, &question->from, question->now_ns, initiation.cookie,
+                        cookie)) {
         handshake_cookie_encode(ret_response, question->initiation, cookie);
         seals->counters.cookies++;
         return OK;

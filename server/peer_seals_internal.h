@@ -24,9 +24,6 @@
 /* After so many without an answer, random bytes are drawn anew, and a node that may send unsealed
  * packets does so. */
 #define PEER_SEALS_TRIES 4u
-/* Initiations that are looked at without a cookie: so many at once, and one more in this time. */
-#define PEER_SEALS_BURST   256u
-#define PEER_SEALS_STEP_NS UINT64_C(1000000)
 
 static_assert(PEER_SEALS_PLACES >= RAFT_MEMBERS_MAX, "each member has a place");
 static_assert(PEER_SEALS_PLACES < UINT8_MAX, "a place, and one, fits a byte");
@@ -82,8 +79,7 @@ struct peer_seals {
     struct random_stream random;
     struct cookie_jar cookies;
     uint64_t attempt;
-    uint32_t association;  /* given last */
-    uint64_t allowance_ns; /* of initiations without a cookie: when it is whole again */
+    uint32_t association; /* given last */
     struct peer_seals_counters counters;
     uint8_t place_of[VOTER_ID_MAX + 1]; /* by node: its place, and one; 0: none */
     struct peer_place places[PEER_SEALS_PLACES];
@@ -93,8 +89,6 @@ struct peer_seals {
 struct peer_place *peer_seals_place(struct peer_seals *seals, uint16_t node);
 /* The same; takes one where it has none. */
 struct peer_place *peer_seals_take(struct peer_seals *seals, uint16_t node, uint64_t now_ns);
-/* NULL: a root key that this node does not have. */
-const struct security_key *peer_seals_key(const struct peer_seals *seals, uint8_t id);
 /* Begins an initiation, unless one is under way. */
 void peer_seals_begin(struct peer_place *place, uint64_t now_ns);
 /* The keys that packets of the node are sealed with at present; NULL: none are known. */

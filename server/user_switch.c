@@ -89,6 +89,14 @@ enum error user_switch_give(const struct user_switch *user, const char *folder, 
     return error;
 }
 
+enum error user_switch_hand_over(const char *name, const char *folder, char *ret_reason,
+                                 size_t reason_size)
+{
+    struct user_switch user;
+    enum error error = user_switch_find(name, &user, ret_reason, reason_size);
+    return error != OK ? error : user_switch_give(&user, folder, ret_reason, reason_size);
+}
+
 /* Of what else lies there the node needs nothing. */
 static bool is_of_node(const char *name)
 {

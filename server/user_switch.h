@@ -38,6 +38,10 @@ MUST_USE enum error user_switch_do(const struct user_switch *user, char *ret_rea
 MUST_USE enum error user_switch_give(const struct user_switch *user, const char *folder,
                                      char *ret_reason, size_t reason_size);
 
+/* Both: what root has made in the folder is that of the user with this name. Errors of either. */
+MUST_USE enum error user_switch_hand_over(const char *name, const char *folder, char *ret_reason,
+                                          size_t reason_size);
+
 /*
  * Whether a data directory and the node's files in it belong to the user; else ret_reason names one
  * and says what to do (ERR_PERMISSION).

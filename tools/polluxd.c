@@ -64,16 +64,6 @@ static enum node_exit serve(const struct config *config, const char *program)
     return node_stop(node);
 }
 
-/* What root has made there is the node's. */
-static enum error hand_over(const struct config *config, char *text)
-{
-    struct user_switch user;
-    enum error error = user_switch_find(config->user, &user, text, DATA_DIRECTORY_TEXT_BYTES);
-    if (error == OK)
-        error = user_switch_give(&user, config->directory, text, DATA_DIRECTORY_TEXT_BYTES);
-    return error;
-}
-
 static enum error open_directory(const struct config *config, struct data_directory *directory,
                                  char *text)
 {
@@ -85,7 +75,7 @@ static enum error open_directory(const struct config *config, struct data_direct
         error = data_directory_open(config, directory, text);
     if (error != OK || !directory->is_mended)
         return error;
-    error = hand_over(config, text);
+    error = user_switch_hand_over(config->user, config->directory, text, DATA_DIRECTORY_TEXT_BYTES);
     if (error != OK)
         data_directory_close(directory);
     return error;
@@ -129,7 +119,8 @@ static enum node_exit act(const struct arguments *arguments, const struct config
     case ACTION_INIT:
         error = data_directory_init(config, &is_made, text);
         if (error == OK)
-            error = hand_over(config, text);
+            error = user_switch_hand_over(config->user, config->directory, text,
+                                          DATA_DIRECTORY_TEXT_BYTES);
         return tell_directory(error, text);
     case ACTION_CHECK:
         printf("good %s: can be read\n", arguments->path);
@@ -137,7 +128,8 @@ static enum node_exit act(const struct arguments *arguments, const struct config
     case ACTION_MOVED:
         error = data_directory_move(config, text);
         if (error == OK)
-            error = hand_over(config, text);
+            error = user_switch_hand_over(config->user, config->directory, text,
+                                          DATA_DIRECTORY_TEXT_BYTES);
         return tell_directory(error, text);
     }
     return NODE_EXIT_INTERNAL;

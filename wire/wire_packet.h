@@ -43,8 +43,6 @@
 #define WIRE_VERSION_OLDEST 9
 #define WIRE_VERSION_NEWEST 10
 
-#define WIRE_PACKET_TAG_OFFSET 40
-
 enum wire_type {
     WIRE_RAFT = 1,
     WIRE_HELLO = 16,

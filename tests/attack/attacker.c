@@ -21,9 +21,9 @@
 #include "base/crc32c.h"
 #include "base/le.h"
 #include "base/prng.h"
-#include "dataplane/frame.h"
 #include "dataplane/packet.h"
 #include "server/idle.h"
+#include "tests/cluster/switch_port.h"
 #include "wire/wire.h"
 #include "wire/wire_peer.h"
 
@@ -33,10 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define REASON_BYTES       512
 #define POOL_SIZE          4096
-#define RING_SIZE          512
-#define MEMORY_MIB         64
 #define RECORD_BYTES_MAX   (UINT64_C(64) << 20)
 #define PCAP_HEADER_BYTES  24
 #define FRAME_HEADER_BYTES 16
@@ -47,7 +44,6 @@
 #define HEADERS_BYTES      42u
 #define NS_PER_S           UINT64_C(1000000000)
 #define PAUSE_NS           100000
-#define TX_TRIES_MAX       1000
 #define TERM_LARGE         ((UINT64_C(1) << 40) - 1)
 
 /* Offsets in a packet: wire/wire_packet.h, wire/wire_seal.h. */
@@ -252,17 +248,6 @@ static void drain(struct attacker *attacker)
         dp_frame_free(frames[i]);
 }
 
-static bool send_frame(struct attacker *attacker, struct dp_frame *frame)
-{
-    for (int i = 0; i < TX_TRIES_MAX; i++) {
-        if (dp_frame_tx(attacker->port, 0, &frame, 1) == 1)
-            return true;
-        drain(attacker);
-    }
-    dp_frame_free(frame);
-    return false;
-}
-
 /* False: no buffer, or the recorded frame is of no use. */
 static bool attack_once(struct attacker *attacker, attack_write write)
 {
@@ -282,7 +267,7 @@ static bool attack_once(struct attacker *attacker, attack_write write)
     if (attacker->is_sink)
         memcpy(data, nobody, sizeof(nobody));
     dp_frame_set_size_bytes(frame, size);
-    return send_frame(attacker, frame);
+    return switch_port_send(attacker->port, frame);
 }
 
 static uint64_t now_ns(void)
@@ -309,28 +294,6 @@ static uint64_t attack_for(struct attacker *attacker, attack_write write, uint64
     return sent;
 }
 
-static bool open_port(struct attacker *attacker, const char *program, const char *socket_path)
-{
-    char vdev[256];
-    char prefix[64];
-    char reason[REASON_BYTES] = "";
-    snprintf(vdev, sizeof(vdev), "net_memif0,role=client,id=0,socket=%s,socket-abstract=no",
-             socket_path);
-    snprintf(prefix, sizeof(prefix), "attacker-%ld", (long)getpid());
-    struct dp_environment_options environment = {.program = program,
-                                                 .file_prefix = prefix,
-                                                 .vdevs = {vdev},
-                                                 .vdev_count = 1,
-                                                 .memory_mib = MEMORY_MIB};
-    struct dp_frame_port_options port = {
-        .name = "net_memif0", .queue_count = 1, .ring_size = RING_SIZE, .pool_size = POOL_SIZE};
-    if (dp_start(&environment, reason, sizeof(reason)) == OK &&
-        dp_frame_port_open(&port, &attacker->port, reason, sizeof(reason)) == OK)
-        return true;
-    fprintf(stderr, "attacker: %s\n", reason);
-    return false;
-}
-
 static attack_write attack_find(const char *name)
 {
     for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
@@ -355,7 +318,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "attacker: %s: no frame between nodes\n", argv[2]);
         return 1;
     }
-    if (!open_port(&attacker, argv[0], argv[1]))
+    attacker.port = switch_port_open(argv[0], argv[1], POOL_SIZE);
+    if (attacker.port == NULL)
         return 1;
     while (!dp_frame_port_is_up(attacker.port))
         idle_sleep(PAUSE_NS);
@@ -363,7 +327,6 @@ int main(int argc, char **argv)
     uint64_t sent =
         attack_for(&attacker, write, strtoull(argv[5], NULL, 10), strtoull(argv[6], NULL, 10));
     printf("recorded=%u sent=%lu\n", attacker.frame_count, (unsigned long)sent);
-    dp_frame_port_close(attacker.port);
-    dp_stop();
+    switch_port_close(attacker.port);
     return sent > 0 ? 0 : 1;
 }

@@ -8,8 +8,8 @@
 #include "base/crc32c.h"
 #include "base/le.h"
 #include "base/prng.h"
-#include "dataplane/frame.h"
 #include "dataplane/packet.h"
+#include "tests/cluster/switch_port.h"
 #include "wire/wire.h"
 #include "wire/wire_peer.h"
 #include "server/idle.h"
@@ -21,17 +21,13 @@
 
 static const struct wire_keys keys = {.is_sealed = false};
 
-#define REASON_BYTES  512
 #define POOL_SIZE     2048
-#define RING_SIZE     512
-#define MEMORY_MIB    64
 #define SELF_HOST     200
 #define NODE_PORT     7400
 #define ASK_TRIES_MAX 2000
 #define PAUSE_NS      1000000
 #define REPLAYS_MAX   64
 #define CRC_OFFSET    4
-#define TX_TRIES_MAX  100000
 
 struct storm {
     struct prng prng;
@@ -58,15 +54,6 @@ static void fill_random(struct storm *storm, uint8_t *to, size_t size_bytes)
 static void pause_briefly(void)
 {
     idle_sleep(PAUSE_NS);
-}
-
-static void send_frame(struct storm *storm, struct dp_frame *frame)
-{
-    for (int i = 0; i < TX_TRIES_MAX; i++) {
-        if (dp_frame_tx(storm->port, 0, &frame, 1) == 1)
-            return;
-    }
-    dp_frame_free(frame);
 }
 
 /* Drops what came in; keeps the MAC of the node when it is an answer to our query. */
@@ -96,7 +83,7 @@ static bool ask_mac(struct storm *storm)
         if (frame != NULL) {
             uint32_t size = packet_write_query(&storm->self, storm->node.ip, dp_frame_data(frame));
             dp_frame_set_size_bytes(frame, size);
-            send_frame(storm, frame);
+            (void)switch_port_send(storm->port, frame);
         }
         pause_briefly();
         if (drain(storm))
@@ -217,28 +204,6 @@ static uint32_t write_frame(struct storm *storm, uint8_t *data)
     return size;
 }
 
-static bool open_port(struct storm *storm, const char *program, const char *socket_path)
-{
-    char vdev[256];
-    char prefix[64];
-    char reason[REASON_BYTES] = "";
-    snprintf(vdev, sizeof(vdev), "net_memif0,role=client,id=0,socket=%s,socket-abstract=no",
-             socket_path);
-    snprintf(prefix, sizeof(prefix), "storm-%ld", (long)getpid());
-    struct dp_environment_options environment = {.program = program,
-                                                 .file_prefix = prefix,
-                                                 .vdevs = {vdev},
-                                                 .vdev_count = 1,
-                                                 .memory_mib = MEMORY_MIB};
-    struct dp_frame_port_options port = {
-        .name = "net_memif0", .queue_count = 1, .ring_size = RING_SIZE, .pool_size = POOL_SIZE};
-    if (dp_start(&environment, reason, sizeof(reason)) == OK &&
-        dp_frame_port_open(&port, &storm->port, reason, sizeof(reason)) == OK)
-        return true;
-    fprintf(stderr, "storm: %s\n", reason);
-    return false;
-}
-
 static void run(struct storm *storm, uint64_t count)
 {
     for (uint64_t sent = 0; sent < count;) {
@@ -249,7 +214,7 @@ static void run(struct storm *storm, uint64_t count)
             continue;
         }
         dp_frame_set_size_bytes(frame, write_frame(storm, dp_frame_data(frame)));
-        send_frame(storm, frame);
+        (void)switch_port_send(storm->port, frame);
         sent++;
     }
 }
@@ -267,7 +232,8 @@ int main(int argc, char **argv)
     prng_init(&storm.prng, strtoull(argv[4], NULL, 10));
     storm.cluster_id = wire_cluster_id(argv[5]);
     storm.node = address_of_ipv4(node_ip, NODE_PORT);
-    if (!open_port(&storm, argv[0], argv[1]))
+    storm.port = switch_port_open(argv[0], argv[1], POOL_SIZE);
+    if (storm.port == NULL)
         return 1;
     dp_frame_port_mac(storm.port, storm.self.mac);
     storm.self.has_ipv4 = true;
@@ -279,7 +245,6 @@ int main(int argc, char **argv)
     }
     run(&storm, count);
     printf("sent=%lu\n", (unsigned long)count);
-    dp_frame_port_close(storm.port);
-    dp_stop();
+    switch_port_close(storm.port);
     return 0;
 }

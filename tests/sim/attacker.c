@@ -96,7 +96,7 @@ static void unseal(struct packet *packet, uint64_t cluster_id)
     data[OFFSET_VERSION] &= (uint8_t)~WIRE_VERSION_SEALED;
     data[OFFSET_KEY_ID] = 0;
     data[OFFSET_FLAGS] = 0;
-    memset(data + WIRE_PACKET_TAG_OFFSET, 0, 16);
+    memset(data + SEAL_TAG_OFFSET, 0, 16);
     le64_store(data + OFFSET_CLUSTER, cluster_id);
     if (data[OFFSET_TYPE] == WIRE_RAFT && packet->size_bytes >= OFFSET_TERM + 8)
         le64_store(data + OFFSET_TERM, FAR_TERM);

@@ -76,16 +76,6 @@ static int open_backup(const char *path, const char **ret_why)
     return fd;
 }
 
-/* What root has made is the node's. */
-static enum error hand_over(const struct config *config, char text[RESTORE_TEXT_BYTES])
-{
-    struct user_switch user;
-    enum error error = user_switch_find(config->user, &user, text, RESTORE_TEXT_BYTES);
-    if (error == OK)
-        error = user_switch_give(&user, config->directory, text, RESTORE_TEXT_BYTES);
-    return error;
-}
-
 static enum exit_code restore_file(const struct config *config, const char *path)
 {
     char text[RESTORE_TEXT_BYTES] = "";
@@ -104,7 +94,7 @@ static enum exit_code restore_file(const struct config *config, const char *path
         error = restore_run(config, &source, summary, text);
     close(fd);
     if (error == OK)
-        error = hand_over(config, text);
+        error = user_switch_hand_over(config->user, config->directory, text, RESTORE_TEXT_BYTES);
     if (error == OK)
         tell(config, summary);
     else

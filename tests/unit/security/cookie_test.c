@@ -71,6 +71,21 @@ static void test_cookie_is_of_one_jar(void **state)
     assert_false(cookie_is_good(&jar, &here, START_NS, cookie));
 }
 
+/* A few at once need none, and one more after each step. Whoever else has none is asked for it. */
+static void test_cookie_is_asked_for_above_a_rate(void **state)
+{
+    (void)state;
+    static const uint8_t none[COOKIE_SIZE_BYTES];
+    uint8_t cookie[COOKIE_SIZE_BYTES];
+    for (uint32_t i = 0; i < COOKIES_SPARED; i++)
+        assert_false(cookie_is_asked(&jar, &here, START_NS, none, cookie));
+    assert_true(cookie_is_asked(&jar, &here, START_NS, none, cookie));
+    assert_true(cookie_is_good(&jar, &here, START_NS, cookie));
+    assert_false(cookie_is_asked(&jar, &here, START_NS, cookie, cookie));
+    assert_false(cookie_is_asked(&jar, &here, START_NS + COOKIE_SPARED_NS, none, cookie));
+    assert_true(cookie_is_asked(&jar, &here, START_NS + COOKIE_SPARED_NS, none, cookie));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -78,6 +93,7 @@ int main(void)
         cmocka_unit_test_setup(test_cookie_ends_with_the_secret_after_its_own, setup),
         cmocka_unit_test_setup(test_cookie_ends_if_nobody_asks_for_long, setup),
         cmocka_unit_test_setup(test_cookie_is_of_one_jar, setup),
+        cmocka_unit_test_setup(test_cookie_is_asked_for_above_a_rate, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

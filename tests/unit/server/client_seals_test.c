@@ -151,7 +151,7 @@ static struct seal_packet layout_of(struct parcel *parcel, bool is_encrypted)
                                 .size_bytes = parcel->size_bytes,
                                 .clear_bytes =
                                     is_encrypted ? PACKET_HEADER_SIZE_BYTES : parcel->size_bytes,
-                                .tag_offset = WIRE_PACKET_TAG_OFFSET};
+                                .tag_offset = SEAL_TAG_OFFSET};
 }
 
 static void parcel_make(struct parcel *parcel, uint16_t sender)

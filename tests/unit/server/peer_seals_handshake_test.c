@@ -391,7 +391,7 @@ static void test_peer_seals_ask_for_cookies_in_a_flood(void **state)
     assert_true(side_asks(&alice, 2, &hello));
     forged = hello;
     forged.initiation[150] ^= 1; /* the tag */
-    for (uint32_t i = 0; i < PEER_SEALS_BURST; i++)
+    for (uint32_t i = 0; i < COOKIES_SPARED; i++)
         assert_int_equal(side_answers(&bob, 1, &forged), ERR_FORGED);
     assert_int_equal(side_answers(&bob, 1, &forged), OK); /* unseen */
     assert_int_equal(side_finishes(&alice, 2, &forged), ERR_FORGED);
@@ -423,7 +423,7 @@ static void test_peer_seals_take_cookies_of_their_address_only(void **state)
     assert_true(side_asks(&alice, 2, &hello));
     forged = hello;
     forged.initiation[40] ^= 1;
-    for (uint32_t i = 0; i < PEER_SEALS_BURST; i++)
+    for (uint32_t i = 0; i < COOKIES_SPARED; i++)
         assert_int_equal(side_answers(&bob, 1, &forged), ERR_FORGED);
     /* Alice's initiation, sent from elsewhere, with the cookie of there. */
     const struct peer_seals_question question = {
@@ -437,7 +437,7 @@ static void test_peer_seals_take_cookies_of_their_address_only(void **state)
     assert_int_equal(side_answers(&bob, 1, &hello), OK);
     assert_int_equal(peer_seals_counters(bob.seals)->cookies, 2);
     /* The flood is over: one is looked at in each step. */
-    sides_now_ns += PEER_SEALS_STEP_NS;
+    sides_now_ns += COOKIE_SPARED_NS;
     assert_int_equal(side_answers(&bob, 1, &hello), OK);
     assert_int_equal(side_finishes(&alice, 2, &hello), OK);
     assert_int_equal(side_answers(&bob, 1, &forged), OK);

@@ -204,7 +204,7 @@ static void test_peer_seals_number_from_1_under_another_key_after_a_start(void *
     sides_agree(&alice, &bob, &hello);
     side_seals(&alice, &bob, &packet);
     assert_int_equal(le64_load(packet.data + NUMBER_OFFSET), le64_load(old.data + NUMBER_OFFSET));
-    assert_memory_not_equal(packet.data + WIRE_PACKET_TAG_OFFSET, old.data + WIRE_PACKET_TAG_OFFSET,
+    assert_memory_not_equal(packet.data + SEAL_TAG_OFFSET, old.data + SEAL_TAG_OFFSET,
                             SEAL_TAG_SIZE_BYTES);
     assert_int_equal(side_opens(&bob, &packet), OK);
     assert_int_equal(side_opens(&bob, &old), ERR_REPLAYED);
