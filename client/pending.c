@@ -288,18 +288,22 @@ bool pending_done(struct plx_client *client, struct shard_state *shard, uint16_t
     return is_own;
 }
 
-void pending_overruled(struct plx_client *client, const struct op *op)
+bool pending_overruled(struct plx_client *client, const struct op *op)
 {
+    bool is_any = false;
     struct pending_walk walk = pending_walk_begin(&client->pending, op->request.key);
     struct pending *pending = pending_walk_next(&walk);
     while (pending != NULL) {
         /* The link to the next lies in the entry itself: it is followed before that is dropped. */
         struct pending *next = pending_walk_next(&walk);
         /* What was acknowledged after the write was first sent may have been without its cancel. */
-        if (pending->stamp <= op->pending_stamp)
+        if (pending->stamp <= op->pending_stamp) {
             pending_drop(&client->pending, op->shard, pending);
+            is_any = true;
+        }
         pending = next;
     }
+    return is_any;
 }
 
 bool pending_elsewhere(struct plx_client *client, struct plx_bytes key, uint16_t node)

@@ -81,8 +81,8 @@ void pending_remember(struct plx_client *client, const struct op *op, uint16_t n
 /* Whether one of those that are decided was of this handle. */
 bool pending_done(struct plx_client *client, struct shard_state *shard, uint16_t node,
                   const struct pending_news *news);
-/* The write took effect: what it cancelled can never apply any more. */
-void pending_overruled(struct plx_client *client, const struct op *op);
+/* The write took effect: what it cancelled can never apply any more. Whether there was any. */
+bool pending_overruled(struct plx_client *client, const struct op *op);
 /* Whether a write of the key is pending on another node than this one. */
 bool pending_elsewhere(struct plx_client *client, struct plx_bytes key, uint16_t node);
 /* Asks the nodes on which writes of its key are pending whether they still are. */

@@ -34,9 +34,11 @@ static void write_took_effect(struct plx_client *client, const struct op *op,
             note_seen_index(op->shard, member->journal_done_index); /* in the log, up to there */
         return;
     }
-    if (op->phase != PHASE_RESOLVE)
-        pending_overruled(client, op);
+    bool is_any_overruled = op->phase != PHASE_RESOLVE && pending_overruled(client, op);
     note_seen(op->shard, reply, wire);
+    /* Gets under way were to see what was pending, or what has overruled it. */
+    if (is_any_overruled)
+        ops_bound_staleness(client, op->shard);
 }
 
 /* An outcome that decides the operation. */

@@ -206,7 +206,7 @@ static enum error open_sealed(struct lane *lane, const struct dp_datagram *datag
         return error;
     uint32_t place = lane->place_of[seal.shard];
     if (replica_is_peer(lane->replicas[place], &datagram->from, seal.sender)) {
-        peer_seals_note_unknown(seals, seal.sender, now_ns);
+        peer_seals_doubt(seals, seal.sender, now_ns);
         lane_wake(lane, place);
     }
     return error;

@@ -100,9 +100,10 @@ MUST_USE enum error peer_seals_close(struct peer_seals *seals, uint16_t node, ui
 /* An association with the node is wanted; or, where there is one, another. */
 void peer_seals_ask(struct peer_seals *seals, uint16_t node, uint64_t now_ns);
 
-/* Something in the node's name was sealed with what this node does not have (any more): it may have
- * to be told. Whoever sends such packets makes this node ask no more often than once in a while. */
-void peer_seals_note_unknown(struct peer_seals *seals, uint16_t node, uint64_t now_ns);
+/* The node, or this one, may no longer have what the other seals with: something in its name was
+ * sealed with what this node does not have, or it is silent. Asks no more often than once in a
+ * while, whoever sends such packets. */
+void peer_seals_doubt(struct peer_seals *seals, uint16_t node, uint64_t now_ns);
 
 /* The node has sent something unsealed. Where that is allowed, it may have lost what it could open
  * packets with. */

@@ -27,7 +27,7 @@ void peer_seals_ask(struct peer_seals *seals, uint16_t node, uint64_t now_ns)
     peer_seals_begin(peer_seals_take(seals, node, now_ns), now_ns);
 }
 
-void peer_seals_note_unknown(struct peer_seals *seals, uint16_t node, uint64_t now_ns)
+void peer_seals_doubt(struct peer_seals *seals, uint16_t node, uint64_t now_ns)
 {
     struct peer_place *place = peer_seals_take(seals, node, now_ns);
     if (!place->tx.is_there ||

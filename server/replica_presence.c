@@ -30,10 +30,15 @@ static void send_presence(struct replica *replica, uint16_t node, const struct a
     replica_send_node(replica, node, to, WIRE_PRESENCE, span_of(writer.data, writer.size_bytes));
 }
 
+/* Who is silent may have started anew, and not know where this node is: then it opens nothing of
+ * what this node seals, and cannot say so. A handshake it answers from anywhere. */
 static void presence_ask(struct replica *replica, uint16_t node, const struct address *to)
 {
-    if (to != NULL)
-        send_presence(replica, node, to, &(struct wire_presence){.is_question = true});
+    if (to == NULL)
+        return;
+    if (replica->seals != NULL)
+        peer_seals_doubt(replica->seals, node, replica->shared->now_ns);
+    send_presence(replica, node, to, &(struct wire_presence){.is_question = true});
 }
 
 /* True, and not again before the interval is over. */

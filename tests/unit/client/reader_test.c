@@ -136,6 +136,31 @@ static void test_reader_is_not_shown_less_than_what_is_decided_meanwhile(void **
     pair_close(&pair);
 }
 
+/* Its own write is overruled by a later one while the get is under way: one of them must be seen. */
+static void test_reader_is_not_shown_less_than_what_overrules_meanwhile(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct ending get = {0};
+    struct ending set = {0};
+    pair_open(&pair, 2);
+    pair.options.read_your_writes = true;
+    pair.client = fake_client(&pair.options);
+    set_relaxed(&pair, &pair.fakes[0], "key", SEQ);
+    get_arrives(&pair, &pair.fakes[1], "key", &get);
+    while (fake_try(&pair.fakes[0]))
+        continue; /* reads that it left unanswered */
+    set_arrives(&pair, "key", &set);
+    assert_int_equal(pair.fakes[0].ops[0].type, WIRE_OP_CANCEL);
+    set_ends(&pair, &set);
+    pair.fakes[1].applied_index = set.response.version - 1;
+    fake_answer(&pair.fakes[1], WIRE_READ_REPLY, pair.fakes[1].read.request_number,
+                &(struct wire_reply_op){.outcome = WIRE_OUTCOME_NOT_FOUND});
+    fake_finish(&pair.fakes[1], pair.client, &get);
+    assert_int_equal(get.response.outcome, PLX_E_TOO_STALE);
+    pair_close(&pair);
+}
+
 /* What the node said later comes first: the write is in the log already, at an index up to the one
  * of that answer, and is neither cancelled nor waited for. */
 static void test_reader_hears_that_a_write_is_decided_before_it_hears_of_the_write(void **state)
@@ -232,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_reader_has_seen_what_a_swap_was_shown),
         cmocka_unit_test(test_reader_is_not_shown_less_than_its_own_write),
         cmocka_unit_test(test_reader_is_not_shown_less_than_what_is_decided_meanwhile),
+        cmocka_unit_test(test_reader_is_not_shown_less_than_what_overrules_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

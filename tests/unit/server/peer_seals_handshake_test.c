@@ -274,13 +274,13 @@ static void test_peer_seals_ask_seldom_for_unknown_keys(void **state)
     (void)state;
     struct peer_hello hello;
     sides_agree(&alice, &bob, &hello);
-    peer_seals_note_unknown(alice.seals, 3, sides_now_ns);
+    peer_seals_doubt(alice.seals, 3, sides_now_ns);
     assert_true(side_asks(&alice, 3, &hello)); /* she has no keys for it: at once */
     for (uint32_t i = 0; i < 1000; i++)
-        peer_seals_note_unknown(alice.seals, 2, sides_now_ns);
+        peer_seals_doubt(alice.seals, 2, sides_now_ns);
     assert_false(side_asks(&alice, 2, &hello));
     sides_now_ns += PEER_SEALS_TRIES * SIDES_RETRY_NS;
-    peer_seals_note_unknown(alice.seals, 2, sides_now_ns);
+    peer_seals_doubt(alice.seals, 2, sides_now_ns);
     assert_true(side_asks(&alice, 2, &hello));
 }
 
