@@ -14,7 +14,6 @@
 #define CALLS_BOUND_NS    (40000 * MS)
 #define CONVERGE_BOUND_NS (60000 * MS)
 #define BACKUP_BOUND_NS   (300000 * MS)
-/* A batch of the largest values of the workload, and what the engine keeps in reserve. */
 
 uint64_t world_now_ns(const struct world *world)
 {
@@ -77,8 +76,7 @@ static void network_begin(struct world *world)
                                                              .context = world});
 }
 
-/* Those of the workload, then takers, then the copier. */
-static uint32_t client_count(const struct world *world)
+uint32_t world_clients(const struct world *world)
 {
     return (uint32_t)(world->draw.clients + world->draw.takers + (world->draw.backups > 0));
 }
@@ -120,7 +118,7 @@ static void clients_begin(struct world *world)
     log_file_init(&clients->log_file, world->seed, (uint32_t)draw->log_lines, draw->fault_phase_ns);
     for (uint32_t key = 0; key < draw->keys; key++)
         key_make(clients, key);
-    for (uint32_t i = 0; i < client_count(world); i++)
+    for (uint32_t i = 0; i < world_clients(world); i++)
         client_init(&world->clients[i], clients, i, world->seed, copier_of(world, i));
 }
 
@@ -197,7 +195,7 @@ void world_deinit(struct world *world)
     duplicate_end(world);
     for (uint32_t i = 0; i < world->draw.nodes; i++)
         node_end(world, &world->nodes[i]);
-    for (uint32_t i = 0; i < client_count(world); i++)
+    for (uint32_t i = 0; i < world_clients(world); i++)
         client_deinit(&world->clients[i]);
     copier_deinit(&world->copier);
     tokens_deinit(&world->client_world.tokens);
@@ -228,7 +226,7 @@ static void packet_deliver(struct world *world, struct packet *packet)
             node_plan_turn(world, &world->nodes[host].lanes[packet->to_lane], world_now_ns(world));
         return;
     }
-    if (host - NODES_MAX < client_count(world)) {
+    if (host - NODES_MAX < world_clients(world)) {
         struct client *client = &world->clients[host - NODES_MAX];
         client_receive(client, packet);
         if (client->copier != NULL)
@@ -285,7 +283,7 @@ void world_advance(struct world *world, uint64_t until_ns)
 
 static bool are_calls_done(struct world *world)
 {
-    for (uint32_t i = 0; i < client_count(world); i++) {
+    for (uint32_t i = 0; i < world_clients(world); i++) {
         if (!client_is_done(&world->clients[i]))
             return false;
     }
@@ -294,7 +292,7 @@ static bool are_calls_done(struct world *world)
 
 static bool are_clients_quiet(struct world *world)
 {
-    for (uint32_t i = 0; i < client_count(world); i++) {
+    for (uint32_t i = 0; i < world_clients(world); i++) {
         if (!client_is_quiet(&world->clients[i]))
             return false;
     }
@@ -333,18 +331,6 @@ static bool are_nodes_equal(const struct world *world)
     return true;
 }
 
-/* Whether some running replica is as asked. */
-static bool is_any_replica(const struct world *world, bool (*is_so)(struct replica *replica))
-{
-    for (uint32_t i = 0; i < world->draw.nodes * world->draw.shards; i++) {
-        struct replica *replica =
-            node_replica(&world->nodes[i / world->draw.shards], i % (uint32_t)world->draw.shards);
-        if (replica != NULL && is_so(replica))
-            return true;
-    }
-    return false;
-}
-
 /* Something that its node accepted relaxed is still to be decided. */
 static bool has_pending(struct replica *replica)
 {
@@ -353,7 +339,7 @@ static bool has_pending(struct replica *replica)
 
 static bool is_converged(struct world *world)
 {
-    return are_clients_quiet(world) && !is_any_replica(world, has_pending) &&
+    return are_clients_quiet(world) && !world_has_replica(world, has_pending) &&
            are_nodes_equal(world) && upgrade_is_even(world);
 }
 
@@ -368,101 +354,6 @@ bool world_await(struct world *world, bool (*is_reached)(struct world *), uint64
     return verdict_is_broken(&world->verdict) || is_reached(world);
 }
 
-/* Blocks of the cursor of a taker, which tries until it has the room. */
-#define CURSOR_BLOCKS 16
-
-/* What its node had accepted did not fit into the store, or a taker's cursor may not. */
-static bool is_store_full(struct replica *replica)
-{
-    const struct engine_counters *counters = engine_counters(replica_engine(replica));
-    return counters->relaxed_blocked > 0 || counters->keys >= counters->keys_max ||
-           counters->blocks + CURSOR_BLOCKS > counters->blocks_max;
-}
-
-/* A full store ends progress by design: then only safety is judged. A full log does not: what it
- * has no room for is refused, and the next snapshot makes room. */
-static bool is_full(const struct world *world)
-{
-    return is_any_replica(world, is_store_full);
-}
-
-/*
- * A shard elects a leader with a majority of voters whose logs are whole, or with all its voters.
- * While a voter is out of reach, or lost with its storage, and too few logs are whole, that is not
- * to be had. Nor is a cluster formed then.
- */
-static bool is_shard_waiting_rightly(const struct world *world, uint32_t shard)
-{
-    uint32_t whole = 0;
-    uint32_t strangers = 0;
-    bool is_formed = false;
-    bool is_some_out = world->is_residual;
-    for (uint32_t i = 0; i < world->draw.nodes; i++) {
-        struct raft_status status = {0};
-        struct replica *replica = node_replica(&world->nodes[i], shard);
-        if (replica != NULL)
-            replica_raft_status(replica, &status);
-        bool is_voter = status.membership != RAFT_NO_MEMBER && status.membership != RAFT_LEARNER;
-        is_some_out |= replica == NULL;
-        is_formed |= status.is_formed;
-        strangers += replica != NULL && !is_voter;
-        /* Until the change under way ends, those that were voters before decide, too. */
-        bool is_incoming = status.membership == RAFT_INCOMING;
-        whole += is_voter && !is_incoming && !status.is_tail_suspect;
-        is_some_out |= is_incoming; /* perhaps in place of a storage that is lost */
-    }
-    is_some_out |= is_formed && strangers > 0;
-    whole -= world->is_residual && whole > 0;
-    /* Of the most voters that there may be: spare nodes may count, or not. */
-    return is_some_out && whole <= world->draw.nodes / 2;
-}
-
-static bool is_waiting_rightly(const struct world *world)
-{
-    if (world->disaster.is_rescued)
-        return disaster_is_stuck(world);
-    for (uint32_t shard = 0; shard < world->draw.shards; shard++) {
-        if (is_shard_waiting_rightly(world, shard))
-            return true;
-    }
-    return false;
-}
-
-/* Says how a node stands in a shard; returns how much text that is. */
-static size_t replica_describe(const struct world *world, uint32_t number, uint32_t shard,
-                               char *text, size_t size)
-{
-    const struct sim_node *node = &world->nodes[number];
-    struct raft_status status = {0};
-    uint64_t pending = 0;
-    if (node->is_running) {
-        struct replica *replica = node_replica(node, shard);
-        replica_raft_status(replica, &status);
-        pending = engine_counters(replica_engine(replica))->relaxed_pending;
-    }
-    int told = snprintf(text, size, " n%u.%u:%s%d/t%llu/l%llu/c%llu/p%llu%s", number + 1, shard,
-                        node->is_running ? "role" : "down", (int)status.role,
-                        (unsigned long long)status.term, (unsigned long long)status.last_index,
-                        (unsigned long long)status.commit_index, (unsigned long long)pending,
-                        status.is_tail_suspect ? "/suspect" : "");
-    return told > 0 ? (size_t)told : 0;
-}
-
-static void break_unless_excused(struct world *world, enum rule rule, const char *what)
-{
-    if (is_full(world) || world->is_full_at_end || is_waiting_rightly(world))
-        return;
-    char text[VERDICT_TEXT_SIZE_BYTES] = "";
-    size_t used = 0;
-    for (uint32_t shard = 0; shard < world->draw.shards; shard++) {
-        for (uint32_t i = 0; i < world->draw.nodes && used < sizeof(text); i++)
-            used += replica_describe(world, i, shard, text + used, sizeof(text) - used);
-    }
-    for (uint32_t i = 0; i < client_count(world); i++)
-        client_describe(&world->clients[i]);
-    verdict_break(&world->verdict, rule, "%s:%.400s", what, text);
-}
-
 static void boot_missing(struct world *world)
 {
     for (uint32_t i = 0; i < world->draw.nodes; i++) {
@@ -473,7 +364,7 @@ static void boot_missing(struct world *world)
 
 static struct client *quiet_client(struct world *world)
 {
-    for (uint32_t i = 0; i < client_count(world); i++) {
+    for (uint32_t i = 0; i < world_clients(world); i++) {
         if (client_is_quiet(&world->clients[i]))
             return &world->clients[i];
     }
@@ -483,7 +374,7 @@ static struct client *quiet_client(struct world *world)
 /* All nodes are members at the end, so that all are judged. */
 static void add_spares(struct world *world)
 {
-    world->is_full_at_end = is_full(world);
+    world->is_full_at_end = excuse_is_full(world);
     if (world->client_world.outsiders == 0 || world->is_full_at_end)
         return;
     struct client *asker = quiet_client(world);
@@ -500,7 +391,7 @@ static void await_convergence(struct world *world)
 {
     add_spares(world);
     if (!world_await(world, is_converged, CONVERGE_BOUND_NS))
-        break_unless_excused(world, RULE_LIVENESS_CONVERGENCE, "nodes do not converge");
+        excuse_or_break(world, RULE_LIVENESS_CONVERGENCE, "nodes do not converge");
 }
 
 static void phase_liveness(struct world *world)
@@ -511,7 +402,7 @@ static void phase_liveness(struct world *world)
     world->is_residual = residual < FAULTS_MAX;
     world->client_world.is_residual = world->is_residual;
     if (!world_await(world, are_calls_done, CALLS_BOUND_NS))
-        break_unless_excused(world, RULE_LIVENESS_CALLS, "calls do not end");
+        excuse_or_break(world, RULE_LIVENESS_CALLS, "calls do not end");
     if (residual < FAULTS_MAX)
         faults_mend(world, residual);
     world->is_residual = false;
@@ -519,7 +410,7 @@ static void phase_liveness(struct world *world)
     boot_missing(world);
     /* Then no leader of the era before takes the operator's word. */
     if (!world_await(world, disaster_is_heard_of, CONVERGE_BOUND_NS))
-        break_unless_excused(world, RULE_LIVENESS_CONVERGENCE, "nodes go on in the era before");
+        excuse_or_break(world, RULE_LIVENESS_CONVERGENCE, "nodes go on in the era before");
     await_convergence(world);
 }
 
@@ -528,7 +419,7 @@ static void phase_liveness(struct world *world)
 static void phase_last_reads(struct world *world)
 {
     uint64_t begun;
-    if (is_full(world) || !are_clients_quiet(world))
+    if (excuse_is_full(world) || !are_clients_quiet(world))
         return;
     client_read_finally(&world->clients[0]);
     do {
@@ -536,18 +427,18 @@ static void phase_last_reads(struct world *world)
         if (world_await(world, are_clients_quiet, CALLS_BOUND_NS))
             return;
     } while (world->tally->ops_invoked > begun); /* at most as often as there are keys */
-    break_unless_excused(world, RULE_LIVENESS_CALLS, "the last reads do not end");
+    excuse_or_break(world, RULE_LIVENESS_CALLS, "the last reads do not end");
 }
 
 /* An operator who has time gets a backup, of what is there now. */
 static void phase_last_backup(struct world *world)
 {
-    if (world->draw.backups == 0 || is_full(world) || !are_clients_quiet(world) ||
-        is_waiting_rightly(world))
+    if (world->draw.backups == 0 || excuse_is_full(world) || !are_clients_quiet(world) ||
+        excuse_is_waiting(world))
         return;
     copier_begin_last(&world->copier);
     if (!world_await(world, are_clients_quiet, BACKUP_BOUND_NS))
-        break_unless_excused(world, RULE_BACKUP, "the last backup does not end");
+        excuse_or_break(world, RULE_BACKUP, "the last backup does not end");
 }
 
 static void states_compare(struct world *world)
@@ -573,7 +464,7 @@ static void judge_history(struct world *world)
 static void phase_restored(struct world *world)
 {
     if (!world_await(world, are_calls_done, CALLS_BOUND_NS))
-        break_unless_excused(world, RULE_LIVENESS_CALLS, "calls of a restored cluster do not end");
+        excuse_or_break(world, RULE_LIVENESS_CALLS, "calls of a restored cluster do not end");
     await_convergence(world);
     world->history.is_settled = is_converged(world);
     phase_last_reads(world);

@@ -205,6 +205,8 @@ void world_run(struct world *world);
 
 /* Runs up to `until_ns` or the first broken rule. */
 void world_advance(struct world *world, uint64_t until_ns);
+/* Those of the workload, then takers, then the copier. */
+uint32_t world_clients(const struct world *world);
 
 uint64_t world_now_ns(const struct world *world);
 
@@ -345,6 +347,18 @@ void restore_end(struct world *world);
 void backup_strike(struct world *world);
 /* At the end of the run. */
 void backup_judge_all(struct world *world);
+
+/* ---- world_excuse.c ---- */
+
+/* Whether some running replica is as asked. */
+bool world_has_replica(const struct world *world, bool (*is_so)(struct replica *replica));
+/* A full store ends progress by design: then only safety is judged. A full log does not: what it
+ * has no room for is refused, and the next snapshot makes room. */
+bool excuse_is_full(const struct world *world);
+/* Waiting is right. */
+bool excuse_is_waiting(const struct world *world);
+/* The rule is broken, unless it is. */
+void excuse_or_break(struct world *world, enum rule rule, const char *what);
 
 /* ---- world_disaster.c ---- */
 

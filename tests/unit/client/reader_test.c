@@ -136,7 +136,7 @@ static void test_reader_is_not_shown_less_than_what_is_decided_meanwhile(void **
     pair_close(&pair);
 }
 
-/* Its own write is overruled by a later one while the get is under way: one of them must be seen. */
+/* Its own write is overruled by a later one while the get is under way: one of the two is seen. */
 static void test_reader_is_not_shown_less_than_what_overrules_meanwhile(void **state)
 {
     (void)state;
