@@ -83,7 +83,8 @@ void load_history_end(struct load_history *history, uint32_t number, uint64_t no
     if (is_get && response->outcome == PLX_OK) {
         op->value = value_of(response);
     } else if (response->outcome == PLX_MISMATCH) {
-        op->seen = value_of(response);
+        bool is_told = response->has_value || response->version == 0;
+        op->seen = is_told ? value_of(response) : LOAD_HISTORY_UNTOLD;
     }
 }
 
@@ -133,6 +134,8 @@ static void value_write(FILE *file, const char *name, uint64_t value)
 {
     if (value == 0) {
         fprintf(file, ",\"%s\":null", name);
+    } else if (value == LOAD_HISTORY_UNTOLD) {
+        fprintf(file, ",\"%s\":\"untold\"", name);
     } else {
         fprintf(file, ",\"%s\":%" PRIu64, name, value);
     }

@@ -26,6 +26,7 @@
 #define LOAD_HISTORY_CHUNKS_MAX 8192
 #define LOAD_HISTORY_SWAPS      (UINT32_C(1) << 31) /* above the number of every other key */
 #define LOAD_HISTORY_FULL       UINT32_MAX
+#define LOAD_HISTORY_UNTOLD     (UINT64_MAX - 1) /* a value is stored, and was not told */
 
 enum load_history_kind {
     LOAD_HISTORY_GET,
@@ -39,7 +40,7 @@ struct load_history_op {
     uint64_t return_ns; /* UINT64_MAX: it has not ended */
     uint64_t value;     /* set and swap: the new one; get: what was read; 0: none */
     uint64_t old;       /* swap: the expected one; 0: none */
-    uint64_t seen;      /* swap: what was stored instead; 0: not told */
+    uint64_t seen;      /* swap: what was stored instead; 0: none; or LOAD_HISTORY_UNTOLD */
     uint64_t version;
     uint32_t key;
     uint32_t process; /* asks one thing at a time */

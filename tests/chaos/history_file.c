@@ -44,15 +44,11 @@ static const char *field_find(const char *line, const char *name)
     return at == NULL ? NULL : at + length;
 }
 
-/* A number, or null as `absent`; quotes around it do not matter. */
-static bool number_field(const char *line, const char *name, uint64_t absent, uint64_t *ret_number)
+/* A number; quotes around it do not matter. */
+static bool number_field(const char *line, const char *name, uint64_t *ret_number)
 {
     char *end = NULL;
     const char *at = field_find(line, name);
-    if (at != NULL && strncmp(at, "null", 4) == 0) {
-        *ret_number = absent;
-        return true;
-    }
     at = at != NULL && *at == '"' ? at + 1 : at;
     if (at == NULL || *at < '0' || *at > '9')
         return false;
@@ -65,6 +61,18 @@ static bool text_is(const char *at, const char *text)
     size_t length = strlen(text);
     return at != NULL && at[0] == '"' && strncmp(at + 1, text, length) == 0 &&
            at[1 + length] == '"';
+}
+
+/* Null: nothing is stored. "untold": the client was not told what is. */
+static bool value_field(const char *line, const char *name, uint64_t *ret_value)
+{
+    const char *at = field_find(line, name);
+    bool is_absent = at != NULL && strncmp(at, "null", 4) == 0;
+    if (is_absent || text_is(at, "untold")) {
+        *ret_value = is_absent ? HISTORY_ABSENT : HISTORY_UNSEEN;
+        return true;
+    }
+    return number_field(line, name, ret_value);
 }
 
 static bool type_field(const char *line, enum history_type *ret_type)
@@ -116,13 +124,13 @@ static bool invoke_take(struct reading *reading, const char *line, struct histor
 {
     uint64_t key = 0;
     bool is_good =
-        type_field(line, &op->type) && number_field(line, "key", 0, &key) && key <= UINT32_MAX;
+        type_field(line, &op->type) && number_field(line, "key", &key) && key <= UINT32_MAX;
     op->key = (uint32_t)key;
     op->invoke_ns = at_ns;
     if (is_good && !history_is_get(op))
-        is_good = number_field(line, "value", HISTORY_ABSENT, &op->value);
+        is_good = value_field(line, "value", &op->value);
     if (is_good && op->type == HISTORY_SWAP)
-        is_good = number_field(line, "old", HISTORY_ABSENT, &op->old);
+        is_good = value_field(line, "old", &op->old);
     return is_good || refuse(reading, "op, key, value or old is missing or wrong");
 }
 
@@ -131,13 +139,13 @@ static bool return_take(struct reading *reading, const char *line, struct histor
 {
     bool is_good = outcome_field(line, &op->outcome);
     op->return_ns = at_ns;
-    (void)number_field(line, "version", 0, &op->version);
+    (void)number_field(line, "version", &op->version);
     if (is_good && op->outcome == HISTORY_MISMATCH)
-        is_good = number_field(line, "seen", HISTORY_UNSEEN, &op->seen);
+        is_good = value_field(line, "seen", &op->seen);
     if (is_good && strstr(line, "\"op\":\"get\"") == NULL &&
         strstr(line, "\"op\":\"relaxed-get\"") == NULL)
         return true;
-    is_good = is_good && number_field(line, "value", HISTORY_ABSENT, &op->seen);
+    is_good = is_good && value_field(line, "value", &op->seen);
     return is_good || refuse(reading, "outcome, value or seen is missing or wrong");
 }
 
@@ -146,8 +154,8 @@ static bool line_take(struct reading *reading, const char *line)
     uint64_t id = 0;
     uint64_t at_ns = 0;
     reading->line_number++;
-    if (line[0] != '{' || !number_field(line, "id", OPS_MAX, &id) || id >= OPS_MAX ||
-        !number_field(line, "time", 0, &at_ns))
+    if (line[0] != '{' || !number_field(line, "id", &id) || id >= OPS_MAX ||
+        !number_field(line, "time", &at_ns))
         return refuse(reading, "no id or no time");
     room_make(reading, (uint32_t)id);
     struct history_op *op = &reading->history.ops[id];

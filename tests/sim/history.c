@@ -130,8 +130,10 @@ static int compare_moments(const void *a, const void *b)
 
 static void value_write(FILE *file, const char *name, uint64_t value)
 {
-    if (value == HISTORY_ABSENT || value == HISTORY_UNSEEN)
+    if (value == HISTORY_ABSENT)
         fprintf(file, ",\"%s\":null", name);
+    else if (value == HISTORY_UNSEEN)
+        fprintf(file, ",\"%s\":\"untold\"", name);
     else
         fprintf(file, ",\"%s\":%llu", name, (unsigned long long)value);
 }

@@ -88,6 +88,32 @@ static void test_load_history_writes_what_happened(void **state)
     load_history_deinit(&histories[1]);
 }
 
+/* Nothing is stored; or something that the client was not told. */
+static void test_load_history_tells_absent_from_untold(void **state)
+{
+    (void)state;
+    static const char *const seen[] = {"null", "\"untold\""};
+    for (uint64_t version = 0; version < 2; version++) {
+        struct load_history history;
+        char expected[512];
+        assert_int_equal(load_history_init(&history), OK);
+        struct plx_response response = {.outcome = PLX_MISMATCH, .node = 1, .version = version};
+        begin_end(
+            &history,
+            &(struct load_history_op){.kind = LOAD_HISTORY_SWAP, .value = 78, .invoke_ns = 20},
+            &response);
+        snprintf(expected, sizeof(expected),
+                 "{\"type\":\"invoke\",\"process\":0,\"op\":\"swap\",\"key\":\"0\",\"value\":78,"
+                 "\"old\":null,\"id\":0,\"time\":20}\n"
+                 "{\"type\":\"fail\",\"process\":0,\"op\":\"swap\",\"key\":\"0\",\"value\":78,"
+                 "\"old\":null,\"seen\":%s,\"outcome\":\"mismatch\",\"node\":1,\"version\":%d,"
+                 "\"id\":0,\"time\":25}\n",
+                 seen[version], (int)version);
+        assert_written(&history, 1, expected);
+        load_history_deinit(&history);
+    }
+}
+
 static void test_load_history_says_that_an_operation_has_not_ended(void **state)
 {
     (void)state;
@@ -122,6 +148,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_load_history_writes_what_happened),
+        cmocka_unit_test(test_load_history_tells_absent_from_untold),
         cmocka_unit_test(test_load_history_says_that_an_operation_has_not_ended),
         cmocka_unit_test(test_load_history_refuses_to_write_half_of_it),
     };
