@@ -188,9 +188,24 @@ static void leave(struct replica *replica, const struct wanted *wanted)
     }
 }
 
-void replica_follow_wanted(struct replica *replica)
+/* Whoever leaves goes when it is drained: shard 0 decides that, and each other shard looks. */
+static void settle_leavers(const struct replica *replica, struct wanted *wanted,
+                           struct wanted_known *ret_known)
 {
     uint64_t index;
+    const struct raft_configuration *now = raft_configuration_of(replica->raft, &index);
+    replica_know(replica, wanted, ret_known);
+    if (wanted->count == 0)
+        return; /* not known */
+    if (replica->options.shard == 0)
+        wanted_release(wanted, now, ret_known);
+    else
+        wanted_retain(wanted, now, ret_known);
+    replica_know(replica, wanted, ret_known);
+}
+
+void replica_follow_wanted(struct replica *replica)
+{
     struct replica_following *following = &replica->following;
     uint64_t now_ns = replica->shared->now_ns;
     if (replica->status.role != RAFT_LEADER || now_ns < following->due_ns)
@@ -203,23 +218,19 @@ void replica_follow_wanted(struct replica *replica)
         leave(replica, &following->wanted);
         return;
     }
-    const struct wanted *wanted = find_wanted(replica);
+    struct wanted wanted = *find_wanted(replica);
     struct wanted_known known;
-    replica_know(replica, wanted, &known);
-    if (replica->options.shard == 0 && known.drained != 0) {
-        wanted_release(&following->wanted, raft_configuration_of(replica->raft, &index), &known);
-        replica_know(replica, wanted, &known);
-    }
-    following->step = replica_take_step(replica, wanted, &known);
+    settle_leavers(replica, &wanted, &known);
+    following->step = replica_take_step(replica, &wanted, &known);
     if (following->step == WANTED_DONE)
         following->settled_version = replica->configuration_version;
     if (following->step == WANTED_ASK_NODE) {
-        replica_ask_newcomers(replica, wanted);
-        if (wanted->format > replica->formats.configured)
+        replica_ask_newcomers(replica, &wanted);
+        if (wanted.format > replica->formats.configured)
             replica_ask_formats(replica);
     }
     if (following->step != WANTED_PROPOSE)
-        leave(replica, wanted);
+        leave(replica, &wanted);
 }
 
 void replica_publish_membership(struct replica *replica)

@@ -354,6 +354,23 @@ void wanted_release(struct wanted *wanted, const struct raft_configuration *now,
     wanted->count = kept;
 }
 
+void wanted_retain(struct wanted *wanted, const struct raft_configuration *now,
+                   const struct wanted_known *known)
+{
+    for (uint32_t slot = 0; slot < now->slot_count; slot++) {
+        const struct raft_member *member = &now->members[slot];
+        bool may_go = ((known->drained | known->silent) >> slot & 1) != 0;
+        if (is_free_slot(member) || may_go || member->membership == RAFT_OUTGOING ||
+            wanted_find(wanted, member->storage.id) != NULL || wanted->count == WANTED_NODES_MAX)
+            continue;
+        wanted->nodes[wanted->count++] =
+            (struct wanted_node){.id = member->storage.id,
+                                 .is_learner = member->membership == RAFT_LEARNER,
+                                 .leaves = true,
+                                 .address = address_of(member)};
+    }
+}
+
 bool wanted_can_go(const struct raft_configuration *now, const struct wanted *wanted,
                    const struct wanted_known *known, uint16_t id)
 {

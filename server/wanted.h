@@ -100,6 +100,13 @@ enum wanted_step {
 /* Shard 0: whoever leaves and is drained is wanted no longer. */
 void wanted_release(struct wanted *wanted, const struct raft_configuration *now,
                     const struct wanted_known *known);
+/*
+ * Another shard: a member that is wanted no longer leaves here, too, unless it has told this shard
+ * that it is drained, or is silent. When all of the node was drained it may not have been a member
+ * of this shard yet, and it may have been wanted again since, and have accepted more.
+ */
+void wanted_retain(struct wanted *wanted, const struct raft_configuration *now,
+                   const struct wanted_known *known);
 
 /* Whether those who would stay without this node could go on. */
 bool wanted_can_go(const struct raft_configuration *now, const struct wanted *wanted,

@@ -232,6 +232,35 @@ static void test_wanted_node_that_leaves_is_drained_first(void **state)
     assert_int_equal(raft_configuration_slot(&other, 3), RAFT_SLOT_NONE);
 }
 
+/* What a leader of another shard does: a node that shard 0 has let go leaves here, too. */
+static void test_wanted_node_that_is_gone_leaves_other_shards(void **state)
+{
+    (void)state;
+    struct raft_configuration now = voters_new(3);
+    struct raft_configuration next;
+    struct wanted gone = edited(&now, WANTED_REMOVE, 3); /* forced: it is not marked */
+    uint32_t bit = UINT32_C(1) << raft_configuration_slot(&now, 3);
+    struct wanted wanted = gone;
+    struct wanted_known known = known_new(&wanted);
+    known.drained = ~bit;
+    wanted_retain(&wanted, &now, &known);
+    assert_int_equal(wanted.count, 3);
+    propose(&now, &wanted, &known);
+    assert_true(member_of(&now, 3)->leaves && member_of(&now, 3)->membership == RAFT_VOTER);
+    assert_int_equal(wanted_next(&now, &wanted, &known, &next), WANTED_DRAIN);
+    /* It has nothing left here; or nobody hears it. */
+    for (uint32_t i = 0; i < 2; i++) {
+        struct raft_configuration other = now;
+        wanted = gone;
+        known.drained = i == 0 ? bit : 0;
+        known.silent = i == 0 ? 0 : bit;
+        wanted_retain(&wanted, &other, &known);
+        assert_int_equal(wanted.count, 2);
+        propose(&other, &wanted, &known);
+        assert_int_equal(raft_configuration_slot(&other, 3), RAFT_SLOT_NONE);
+    }
+}
+
 static void test_wanted_node_that_leaves_may_stay_after_all(void **state)
 {
     (void)state;
@@ -582,6 +611,7 @@ int main(void)
         cmocka_unit_test(test_wanted_edit_is_safe_to_repeat),
         cmocka_unit_test(test_wanted_change_of_an_older_number_is_over),
         cmocka_unit_test(test_wanted_format_rises_when_all_members_know_it),
+        cmocka_unit_test(test_wanted_node_that_is_gone_leaves_other_shards),
         cmocka_unit_test(test_wanted_format_is_waited_for),
         cmocka_unit_test(test_wanted_format_is_the_next_one),
         cmocka_unit_test(test_wanted_edit_refuses),
