@@ -29,54 +29,58 @@ static void assert_refused(const char *text, const char *why)
         fail_msg("'%s' instead of '%s'", reason, why);
 }
 
+/* One of each kind. */
+static const struct history_op ops[] = {
+    {.type = HISTORY_SET,
+     .outcome = HISTORY_OK,
+     .key = 7,
+     .value = 1,
+     .invoke_ns = 10,
+     .return_ns = 20,
+     .node = 2,
+     .version = 5},
+    {.type = HISTORY_SWAP,
+     .outcome = HISTORY_MISMATCH,
+     .key = 7,
+     .value = 2,
+     .seen = 1,
+     .invoke_ns = 30,
+     .return_ns = 40},
+    {.type = HISTORY_GET, .outcome = HISTORY_OK, .key = 9, .invoke_ns = 50, .return_ns = 60},
+    {.type = HISTORY_SET, .key = 9, .value = 4, .invoke_ns = 70, .return_ns = UINT64_MAX},
+    {.type = HISTORY_GET,
+     .outcome = HISTORY_OK,
+     .key = 7,
+     .seen = 1,
+     .invoke_ns = 80,
+     .return_ns = 90,
+     .node = 1,
+     .version = 5},
+    {.type = HISTORY_SWAP, /* nothing is stored */
+     .outcome = HISTORY_MISMATCH,
+     .key = 7,
+     .value = 6,
+     .old = 1,
+     .seen = HISTORY_ABSENT,
+     .invoke_ns = 100,
+     .return_ns = 110},
+    {.type = HISTORY_SWAP, /* something is, and the client was not told what */
+     .outcome = HISTORY_MISMATCH,
+     .key = 7,
+     .value = 7,
+     .old = 1,
+     .seen = HISTORY_UNSEEN,
+     .invoke_ns = 120,
+     .return_ns = 130},
+};
+
 static void test_history_file_reads_what_was_written(void **state)
 {
     (void)state;
-    struct history_op ops[] = {
-        {.type = HISTORY_SET,
-         .outcome = HISTORY_OK,
-         .key = 7,
-         .value = 1,
-         .invoke_ns = 10,
-         .return_ns = 20,
-         .node = 2,
-         .version = 5},
-        {.type = HISTORY_SWAP,
-         .outcome = HISTORY_MISMATCH,
-         .key = 7,
-         .value = 2,
-         .seen = 1,
-         .invoke_ns = 30,
-         .return_ns = 40},
-        {.type = HISTORY_GET, .outcome = HISTORY_OK, .key = 9, .invoke_ns = 50, .return_ns = 60},
-        {.type = HISTORY_SET, .key = 9, .value = 4, .invoke_ns = 70, .return_ns = UINT64_MAX},
-        {.type = HISTORY_GET,
-         .outcome = HISTORY_OK,
-         .key = 7,
-         .seen = 1,
-         .invoke_ns = 80,
-         .return_ns = 90,
-         .node = 1,
-         .version = 5},
-        {.type = HISTORY_SWAP, /* nothing is stored */
-         .outcome = HISTORY_MISMATCH,
-         .key = 7,
-         .value = 6,
-         .old = 1,
-         .seen = HISTORY_ABSENT,
-         .invoke_ns = 100,
-         .return_ns = 110},
-        {.type = HISTORY_SWAP, /* something is, and the client was not told what */
-         .outcome = HISTORY_MISMATCH,
-         .key = 7,
-         .value = 7,
-         .old = 1,
-         .seen = HISTORY_UNSEEN,
-         .invoke_ns = 120,
-         .return_ns = 130},
-    };
     uint32_t count = sizeof(ops) / sizeof(ops[0]);
-    struct history written = {.ops = ops, .count = count};
+    struct history_op written_ops[sizeof(ops) / sizeof(ops[0])];
+    memcpy(written_ops, ops, sizeof(ops));
+    struct history written = {.ops = written_ops, .count = count};
     struct history history;
     uint32_t key_count = 0;
     char *text = NULL;
