@@ -74,7 +74,8 @@ static bool is_record_durable(const struct overseer *overseer, uint32_t node,
 
 /*
  * The records must be on the medium; the term need not be: a leader's election stands on the
- * durable votes of a majority, and a record of its term brings the term back after a crash.
+ * durable votes of a majority, and a record of its term brings the term back after a crash. What
+ * has rotted on the medium, and not in memory, no node knows before it is read again.
  */
 static void hear_acknowledgement(struct overseer *overseer, uint32_t node, struct replica *replica,
                                  const struct raft_message *message)
@@ -89,7 +90,7 @@ static void hear_acknowledgement(struct overseer *overseer, uint32_t node, struc
     bool is_held = index < log_first_index(replica_log(replica))
                        ? overseer_has_snapshot(overseer, node, index)
                        : is_record_durable(overseer, node, replica, index);
-    if (!is_held)
+    if (!is_held && !overseer->nodes[node].is_damaged)
         verdict_break(overseer->verdict, RULE_SENT_EARLY,
                       "node %u acknowledges record %llu, which is not on its medium", node + 1,
                       (unsigned long long)index);
