@@ -25,6 +25,10 @@
 /* The newest format that this program knows. */
 #define FORMAT_KNOWN 1u
 
+/* From this format on, what relaxed writes are cancelled by has names that nobody can make collide:
+ * engine/state/node_progress.h. */
+#define FORMAT_CANCEL_NAMES 1u
+
 /* Packets to and from clients, in every format of the list: programs that are linked to an older
  * libpollux go on when the format rises. */
 #define FORMAT_CLIENT_PACKET 9u

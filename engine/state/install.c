@@ -65,6 +65,7 @@ bool install_clear_step(struct machine *machine, uint32_t visits_max)
     machine->log_time_ns = 0;
     state_digest_begin(&machine->digest, 0);
     machine->configuration.index = 0;
+    machine->nodes.new_names = CANCEL_NAMES_64;
     machine->limits = (struct machine_limits){.values = machine->configured};
     return false;
 }

@@ -74,6 +74,8 @@ void machine_configure(struct machine *machine, uint64_t index, struct span payl
             members[count++] = (struct series_member){wire_series(storage->birth), storage->id};
     }
     nodes_progress_open(&machine->nodes, members, count);
+    machine->nodes.new_names =
+        decoded.format >= FORMAT_CANCEL_NAMES ? CANCEL_NAMES_256 : CANCEL_NAMES_64;
 }
 
 uint32_t machine_begin_record(struct machine *machine, uint64_t index, uint64_t log_time_ns)
@@ -266,8 +268,12 @@ static struct op_result op_write(struct machine *machine, const struct op *op)
     for (uint32_t i = 0; i < machine->cancel_count; i++) {
         const struct op *cancel = &machine->cancels[i];
         struct node_progress *node = node_progress_name(&machine->nodes, op_series(cancel));
-        node_progress_cancel(node, cancel, key,
-                             machine->forwarder == NULL ? machine->request->session : 0);
+        const struct cancelling cancelling = {
+            .cancel = cancel,
+            .key = key,
+            .names = machine->nodes.new_names,
+            .owner = machine->forwarder == NULL ? machine->request->session : 0};
+        node_progress_cancel(node, &cancelling);
     }
     return result;
 }

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define NAME_64_BYTES 8
+
 static_assert(SERIES_STRANGERS_MAX >= 1, "a series that is named has a place");
 static_assert(SERIES_MAX < 64, "sets of places are 64-bit masks, and the place of none is in none");
 
@@ -55,6 +57,7 @@ static void place_clear(struct nodes_progress *all, uint32_t place)
     progress->node = 0;
     progress->is_open = false;
     progress->cancel_count = 0;
+    progress->wide_count = 0;
 }
 
 static bool is_stranger(const struct node_progress *progress)
@@ -193,19 +196,59 @@ static uint32_t cancel_place(const struct node_progress *progress, uint64_t seq)
     return low;
 }
 
-/* Without a client it is the name of all that the key has. */
-static uint64_t cancel_name(uint64_t hash, uint32_t tag)
+/* What is looked for. */
+struct written {
+    struct span key;
+    uint32_t tag;
+};
+
+bool cancel_name_is_wide(const struct cancel_name *name)
 {
-    return hash ^ (uint64_t)tag * UINT64_C(0x9e3779b97f4a7c15);
+    static const uint8_t zeros[sizeof(name->bytes) - NAME_64_BYTES];
+    return memcmp(name->bytes + NAME_64_BYTES, zeros, sizeof(zeros)) != 0;
+}
+
+/* Without a client it is the name of all that the key has. */
+static struct cancel_name cancel_name_64(struct span key, uint32_t tag)
+{
+    struct cancel_name name = {{0}};
+    le64_store(name.bytes, key_hash(key) ^ (uint64_t)tag * UINT64_C(0x9e3779b97f4a7c15));
+    return name;
+}
+
+static struct cancel_name cancel_name_256(struct span key, uint32_t tag)
+{
+    struct cancel_name name;
+    uint8_t client[4];
+    le32_store(client, tag);
+    const struct span parts[] = {key, span_of(client, sizeof(client))};
+    content_name("pollux cancel", parts, 2, name.bytes);
+    return name;
+}
+
+static struct cancel_name cancel_name_of(enum cancel_names names, struct span key, uint32_t tag)
+{
+    return names == CANCEL_NAMES_64 ? cancel_name_64(key, tag) : cancel_name_256(key, tag);
 }
 
 /* Place of the name's cancel, from `place` on; cancel_count: it has none there. */
 static uint32_t cancel_place_of_name(const struct node_progress *progress, uint32_t place,
-                                     uint64_t name)
+                                     const struct cancel_name *name)
 {
-    while (place < progress->cancel_count && progress->cancels[place].name != name)
+    while (place < progress->cancel_count &&
+           memcmp(&progress->cancels[place].name, name, sizeof(*name)) != 0)
         place++;
     return place;
+}
+
+/* A cancel from `place` on has the name of the key and this client, or of the key. */
+static bool is_cancelled(const struct node_progress *progress, uint32_t place,
+                         enum cancel_names names, const struct written *write)
+{
+    const struct cancel_name of_client = cancel_name_of(names, write->key, write->tag);
+    const struct cancel_name of_any = cancel_name_of(names, write->key, 0);
+    return cancel_place_of_name(progress, place, &of_client) < progress->cancel_count ||
+           cancel_place_of_name(progress, place, &of_any) < progress->cancel_count;
 }
 
 bool node_progress_is_decided(const struct node_progress *progress, uint64_t seq, struct span key,
@@ -216,9 +259,10 @@ bool node_progress_is_decided(const struct node_progress *progress, uint64_t seq
     uint32_t place = cancel_place(progress, seq);
     if (place == progress->cancel_count)
         return false;
-    uint64_t hash = key_hash(key);
-    return cancel_place_of_name(progress, place, cancel_name(hash, tag)) < progress->cancel_count ||
-           cancel_place_of_name(progress, place, cancel_name(hash, 0)) < progress->cancel_count;
+    const struct written write = {key, tag};
+    return (progress->wide_count < progress->cancel_count &&
+            is_cancelled(progress, place, CANCEL_NAMES_64, &write)) ||
+           (progress->wide_count > 0 && is_cancelled(progress, place, CANCEL_NAMES_256, &write));
 }
 
 bool node_progress_has_room(const struct node_progress *progress, uint32_t count, uint32_t max)
@@ -230,6 +274,8 @@ bool node_progress_has_room(const struct node_progress *progress, uint32_t count
 /* Takes cancels out. */
 static void cancels_forget(struct node_progress *progress, uint32_t place, uint32_t count)
 {
+    for (uint32_t i = place; i < place + count; i++)
+        progress->wide_count -= cancel_name_is_wide(&progress->cancels[i].name);
     progress->cancel_count -= count;
     memmove(&progress->cancels[place], &progress->cancels[place + count],
             (progress->cancel_count - place) * sizeof(progress->cancels[0]));
@@ -243,22 +289,23 @@ uint32_t node_progress_cancels_of(const struct node_progress *progress, uint64_t
     return count;
 }
 
-void node_progress_cancel(struct node_progress *progress, const struct op *cancel, struct span key,
-                          uint64_t owner)
+void node_progress_cancel(struct node_progress *progress, const struct cancelling *cancelling)
 {
-    uint64_t seq = cancel->seq;
-    if (node_progress_is_decided(progress, seq, key, cancel->tag))
+    uint64_t seq = cancelling->cancel->seq;
+    uint32_t tag = cancelling->cancel->tag;
+    if (node_progress_is_decided(progress, seq, cancelling->key, tag))
         return;
-    uint64_t name = cancel_name(key_hash(key), cancel->tag);
-    uint32_t older = cancel_place_of_name(progress, 0, name);
+    const struct cancel_name name = cancel_name_of(cancelling->names, cancelling->key, tag);
+    uint32_t older = cancel_place_of_name(progress, 0, &name);
     if (older < progress->cancel_count)
         cancels_forget(progress, older, 1);
     CHECK(progress->cancel_count < NODE_CANCELS_CAPACITY);
     uint32_t place = cancel_place(progress, seq);
     memmove(&progress->cancels[place + 1], &progress->cancels[place],
             (progress->cancel_count - place) * sizeof(progress->cancels[0]));
-    progress->cancels[place] = (struct node_cancel){seq, name, owner};
+    progress->cancels[place] = (struct node_cancel){seq, name, cancelling->owner};
     progress->cancel_count++;
+    progress->wide_count += cancelling->names == CANCEL_NAMES_256;
 }
 
 void node_progress_advance(struct node_progress *progress, uint64_t seq)
@@ -319,10 +366,11 @@ enum error node_progress_restore(struct node_progress *progress, const struct no
     if (count == NODE_CANCELS_CAPACITY || cancel->seq < previous ||
         progress->last_seq == UINT64_MAX)
         return ERR_CORRUPT;
-    if (cancel_place_of_name(progress, 0, cancel->name) < count)
+    if (cancel_place_of_name(progress, 0, &cancel->name) < count)
         return ERR_CORRUPT;
     progress->cancels[count] = *cancel;
     progress->cancel_count = count + 1;
+    progress->wide_count += cancel_name_is_wide(&cancel->name);
     return OK;
 }
 
@@ -338,8 +386,8 @@ static uint64_t progress_state_hash(const struct node_progress *progress)
     uint64_t hash = key_hash(span_of(words, sizeof(words)));
     for (uint32_t i = 0; i < progress->cancel_count; i++) {
         le64_store(words, progress->cancels[i].seq);
-        le64_store(words + 8, progress->cancels[i].name);
-        hash = hash * 3 + key_hash(span_of(words, 16));
+        memcpy(words + 8, progress->cancels[i].name.bytes, CONTENT_NAME_SIZE_BYTES);
+        hash = hash * 3 + key_hash(span_of(words, 8 + CONTENT_NAME_SIZE_BYTES));
     }
     return hash;
 }
@@ -359,12 +407,15 @@ static void progress_check_invariants(const struct node_progress *progress)
     uint64_t previous = progress->last_seq;
     CHECK(progress->cancel_count <= NODE_CANCELS_CAPACITY);
     CHECK(progress->cancel_count == 0 || progress->cancels[0].seq > progress->last_seq);
+    uint32_t wide_count = 0;
     for (uint32_t i = 0; i < progress->cancel_count; i++) {
         const struct node_cancel *cancel = &progress->cancels[i];
         CHECK(cancel->seq >= previous);
-        CHECK(cancel_place_of_name(progress, i + 1, cancel->name) == progress->cancel_count);
+        CHECK(cancel_place_of_name(progress, i + 1, &cancel->name) == progress->cancel_count);
         previous = cancel->seq;
+        wide_count += cancel_name_is_wide(&cancel->name);
     }
+    CHECK(wide_count == progress->wide_count);
 }
 
 void nodes_progress_check_invariants(const struct nodes_progress *all)

@@ -17,8 +17,14 @@
  *
  * A cancel names a key, a client and a seq. It is of every write of that key by that client up to
  * that seq: whoever knows its newest write of a key need not know the older ones. Writes of other
- * clients stay, for they may carry cancels that those clients rely on. Key and client are kept as a
- * hash: what has the same hash would be cancelled with it.
+ * clients stay, for they may carry cancels that those clients rely on.
+ *
+ * A cancel is kept under a name of key and client, and what has the same name is cancelled with it.
+ * While format 0 is in force (base/format.h), as the older program does it, that is a hash of 64
+ * bits, and a client can make a key that collides with somebody else's. From format 1 on names have
+ * 256 bits (security/content_name.h) and cannot be made to collide. The cancels that a node
+ * remembers when the format rises keep their names, since the keys are not known any more, and are
+ * found by these until they are decided: nothing that was cancelled comes back.
  *
  * Owner: one thread.
  */
@@ -29,6 +35,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/span.h"
+#include "security/content_name.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,9 +52,16 @@
 #define NODE_CANCELS_MAX      1024
 #define NODE_CANCELS_CAPACITY ((NODES_MAX + 1) * NODE_CANCELS_MAX)
 
+enum cancel_names { CANCEL_NAMES_64, CANCEL_NAMES_256 };
+
+/* Of key and client. A name of 64 bits is followed by zeros, as no name of 256 bits is. */
+struct cancel_name {
+    uint8_t bytes[CONTENT_NAME_SIZE_BYTES];
+};
+
 struct node_cancel {
     uint64_t seq;
-    uint64_t name;  /* of key and client */
+    struct cancel_name name;
     uint64_t owner; /* local: the session that cancelled; 0: not known, or a node's */
 };
 
@@ -64,6 +78,7 @@ struct node_progress {
     uint16_t node;     /* voter id of the storage's node; 0: it was never a member */
     bool is_open;
     uint32_t cancel_count;
+    uint32_t wide_count; /* of them, those whose names have 256 bits */
     struct node_cancel cancels[NODE_CANCELS_CAPACITY]; /* above last_seq, rising; one a name */
 };
 
@@ -71,6 +86,7 @@ struct nodes_progress {
     struct node_progress *places; /* SERIES_MAX, and one of no series, which stays empty */
     uint64_t names[SERIES_MAX];   /* the series of the places: a search reads these alone */
     uint64_t alone;               /* bit i: no other series of the node of place i is open */
+    enum cancel_names new_names;  /* what is cancelled from now on is remembered under such */
     uint64_t own;                 /* the series of this node's storage; 0: it has none */
     uint32_t own_place;           /* SERIES_MAX: nobody has named it */
 };
@@ -121,8 +137,13 @@ uint32_t node_progress_cancels_of(const struct node_progress *progress, uint64_t
 
 /* No write of the key by the client (0: by any) up to `seq` may apply any more, says `owner`: a
  * session, or 0. It is too late for what is decided. There is room (CHECK). */
-void node_progress_cancel(struct node_progress *progress, const struct op *cancel, struct span key,
-                          uint64_t owner);
+struct cancelling {
+    const struct op *cancel;
+    struct span key;
+    enum cancel_names names;
+    uint64_t owner;
+};
+void node_progress_cancel(struct node_progress *progress, const struct cancelling *cancelling);
 
 /* Everything up to `seq` (above last_seq, CHECK) is decided. */
 void node_progress_advance(struct node_progress *progress, uint64_t seq);
@@ -146,6 +167,9 @@ MUST_USE enum error nodes_progress_restore(struct nodes_progress *all,
 /* Forgets the series that the snapshot does not name. ERR_CORRUPT: it names too many. */
 MUST_USE enum error nodes_progress_restore_end(struct nodes_progress *all,
                                                const bool kept[SERIES_MAX]);
+/* Whether the name has 256 bits. */
+bool cancel_name_is_wide(const struct cancel_name *name);
+
 /* Puts back what a snapshot says of a cancel; they come in order of seq. ERR_CORRUPT: this one
  * cannot stand where it is. */
 MUST_USE enum error node_progress_restore(struct node_progress *progress,

@@ -113,9 +113,12 @@ static void encode_configuration(struct machine *machine)
     memcpy(to + SNAPSHOT_CHANGE_BYTES, configuration->bytes, configuration->size_bytes);
 }
 
-static void encode_series(struct snapshot *snapshot, const struct node_progress *progress)
+static void encode_series(struct snapshot *snapshot, const struct node_progress *progress,
+                          enum cancel_names names)
 {
-    size_t size = SNAPSHOT_NODE_BYTES + (size_t)progress->cancel_count * SNAPSHOT_CANCEL_BYTES;
+    size_t cancel_bytes = snapshot_cancel_bytes(names);
+    size_t size = SNAPSHOT_NODE_BYTES + progress->cancel_count * cancel_bytes;
+    CHECK(names == CANCEL_NAMES_256 || progress->wide_count == 0);
     uint8_t *to = image_add(snapshot, SNAPSHOT_NODE, size);
     le16_store(to, progress->node);
     to[2] = progress->is_open;
@@ -125,9 +128,9 @@ static void encode_series(struct snapshot *snapshot, const struct node_progress 
     le64_store(to + 16, progress->series);
     le64_store(to + 24, progress->rank);
     for (uint32_t i = 0; i < progress->cancel_count; i++) {
-        uint8_t *cancel = to + SNAPSHOT_NODE_BYTES + (size_t)i * SNAPSHOT_CANCEL_BYTES;
+        uint8_t *cancel = to + SNAPSHOT_NODE_BYTES + i * cancel_bytes;
         le64_store(cancel, progress->cancels[i].seq);
-        le64_store(cancel + 8, progress->cancels[i].name);
+        memcpy(cancel + 8, progress->cancels[i].name.bytes, cancel_bytes - 8);
     }
 }
 
@@ -135,7 +138,7 @@ static void encode_nodes(struct machine *machine)
 {
     for (uint32_t i = 0; i < SERIES_MAX; i++) {
         if (machine->nodes.names[i] != 0)
-            encode_series(&machine->snapshot, &machine->nodes.places[i]);
+            encode_series(&machine->snapshot, &machine->nodes.places[i], machine->nodes.new_names);
     }
 }
 

@@ -38,7 +38,8 @@
  *    8  u64  every seq up to this is decided
  *   16  u64  series
  *   24  u64  rank
- *   32       the cancels, rising by seq: u64 seq, u64 name
+ *   32       the cancels, rising by seq: u64 seq, name. A name has 8 bytes if the configuration is
+ *            of format 0 or there is none, and 32 bytes else (engine/state/node_progress.h)
  *
  * Session:
  *    0  u64  id
@@ -86,7 +87,8 @@ enum snapshot_item {
 #define SNAPSHOT_HEAD_BYTES        88
 #define SNAPSHOT_CHANGE_BYTES      8
 #define SNAPSHOT_NODE_BYTES        32
-#define SNAPSHOT_CANCEL_BYTES      16
+#define SNAPSHOT_CANCEL_64_BYTES   16 /* with a name of 64 bits */
+#define SNAPSHOT_CANCEL_256_BYTES  40
 #define SNAPSHOT_SESSION_BYTES     48
 #define SNAPSHOT_OUTCOME_BYTES     10
 #define SNAPSHOT_ENTRY_BYTES       16
@@ -95,10 +97,15 @@ enum snapshot_item {
 /* The largest bodies. */
 #define SNAPSHOT_CHANGE_BYTES_MAX (SNAPSHOT_CHANGE_BYTES + RAFT_CONFIGURATION_BYTES_MAX)
 #define SNAPSHOT_NODE_BYTES_MAX                                                                    \
-    (SNAPSHOT_NODE_BYTES + NODE_CANCELS_CAPACITY * SNAPSHOT_CANCEL_BYTES)
+    (SNAPSHOT_NODE_BYTES + NODE_CANCELS_CAPACITY * SNAPSHOT_CANCEL_256_BYTES)
 #define SNAPSHOT_SESSION_BYTES_MAX                                                                 \
     (SNAPSHOT_SESSION_BYTES + SESSION_WINDOW * SNAPSHOT_OUTCOME_BYTES)
 #define SNAPSHOT_ENTRY_BYTES_MAX (SNAPSHOT_ENTRY_BYTES + KEY_SIZE_BYTES_MAX + VALUE_SIZE_BYTES_MAX)
+
+static inline size_t snapshot_cancel_bytes(enum cancel_names names)
+{
+    return names == CANCEL_NAMES_64 ? SNAPSHOT_CANCEL_64_BYTES : SNAPSHOT_CANCEL_256_BYTES;
+}
 
 /* The largest item. */
 #define SNAPSHOT_ITEM_BYTES_MAX (SNAPSHOT_ITEM_HEADER_BYTES + SNAPSHOT_ENTRY_BYTES_MAX)

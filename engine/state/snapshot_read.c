@@ -88,10 +88,12 @@ static enum error read_head(struct snapshot_reader *reader, struct span body)
     return OK;
 }
 
-static enum error read_cancels(struct node_progress *progress, const uint8_t *from, uint32_t count)
+static enum error read_cancels(struct node_progress *progress, const uint8_t *from, uint32_t count,
+                               size_t cancel_bytes)
 {
-    for (uint32_t i = 0; i < count; i++, from += SNAPSHOT_CANCEL_BYTES) {
-        struct node_cancel cancel = {.seq = le64_load(from), .name = le64_load(from + 8)};
+    for (uint32_t i = 0; i < count; i++, from += cancel_bytes) {
+        struct node_cancel cancel = {.seq = le64_load(from)};
+        memcpy(cancel.name.bytes, from + 8, cancel_bytes - 8);
         enum error error = node_progress_restore(progress, &cancel);
         if (error != OK)
             return error;
@@ -105,11 +107,12 @@ static enum error read_node(struct snapshot_reader *reader, struct span body)
         return ERR_SHORT;
     uint16_t node = le16_load(body.data);
     uint32_t count = le32_load(body.data + 4);
+    size_t cancel_bytes = snapshot_cancel_bytes(reader->machine->nodes.new_names);
     if (body.data[2] > 1 || body.data[3] != 0)
         return ERR_RESERVED;
     if (node > VOTER_ID_MAX || count > NODE_CANCELS_CAPACITY)
         return ERR_RANGE;
-    if (body.size_bytes != SNAPSHOT_NODE_BYTES + (size_t)count * SNAPSHOT_CANCEL_BYTES)
+    if (body.size_bytes != SNAPSHOT_NODE_BYTES + count * cancel_bytes)
         return ERR_CORRUPT;
     struct node_progress *progress;
     enum error error =
@@ -122,7 +125,7 @@ static enum error read_node(struct snapshot_reader *reader, struct span body)
                                reader->has_series, &progress);
     if (error != OK)
         return error;
-    return read_cancels(progress, body.data + SNAPSHOT_NODE_BYTES, count);
+    return read_cancels(progress, body.data + SNAPSHOT_NODE_BYTES, count, cancel_bytes);
 }
 
 static enum error check_session(const struct snapshot_reader *reader, struct span body)

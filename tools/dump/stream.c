@@ -38,8 +38,12 @@ static bool is_session(const uint8_t *body, size_t size_bytes)
 
 static bool is_node(const uint8_t *body, size_t size_bytes)
 {
-    return size_bytes >= SNAPSHOT_NODE_BYTES && body[2] <= 1 && body[3] == 0 &&
-           size_bytes == SNAPSHOT_NODE_BYTES + (size_t)le32_load(body + 4) * SNAPSHOT_CANCEL_BYTES;
+    if (size_bytes < SNAPSHOT_NODE_BYTES || body[2] > 1 || body[3] != 0)
+        return false;
+    size_t cancels = le32_load(body + 4);
+    size_t cancels_bytes = size_bytes - SNAPSHOT_NODE_BYTES;
+    return cancels_bytes == cancels * SNAPSHOT_CANCEL_64_BYTES ||
+           cancels_bytes == cancels * SNAPSHOT_CANCEL_256_BYTES;
 }
 
 static bool is_head(const uint8_t *body, size_t size_bytes)

@@ -53,7 +53,7 @@ static int setup(void **state)
     uint8_t *head = add(fixture, SNAPSHOT_HEAD, SNAPSHOT_HEAD_BYTES);
     le64_store(head, SNAPSHOT_MAGIC);
     le32_store(head + 8, SNAPSHOT_VERSION);
-    uint8_t *node = add(fixture, SNAPSHOT_NODE, SNAPSHOT_NODE_BYTES + SNAPSHOT_CANCEL_BYTES);
+    uint8_t *node = add(fixture, SNAPSHOT_NODE, SNAPSHOT_NODE_BYTES + SNAPSHOT_CANCEL_64_BYTES);
     le32_store(node + 4, 1);
     uint8_t *session = add(fixture, SNAPSHOT_SESSION, SNAPSHOT_SESSION_BYTES);
     le64_store(session, 4711);
