@@ -4,6 +4,7 @@
 #include "pmem/file_reader.h"
 #include "pmem/identity.h"
 #include "server/data_directory.h"
+#include "server/exposure.h"
 #include "server/journal_aside.h"
 #include "server/medium_watch.h"
 #include "server/node_security.h"
@@ -156,6 +157,11 @@ static void check_security(struct check *check)
         check_is_bad(check, "%s", reason);
         return;
     }
+    if (exposure_check(config, reason, sizeof(reason)) != OK)
+        check_is_bad(check, "%s", reason);
+    else if (config->is_open_port)
+        check_note(check, "[security] open_port = true: the port may be any, also without "
+                          "authentication");
     if (security.mode == SECURITY_NONE)
         check_note(check, "[security] mode = none: whoever can send packets to this node can harm "
                           "the cluster");

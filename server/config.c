@@ -70,6 +70,7 @@ static const struct key keys[] = {
      30 * 24 * 3600 * SECOND_NS, "1s to 720h"},
     {"security", "key", KEY_TEXT, AT(key_path), 1, 0, "a path"},
     {"security", "other_key", KEY_TEXT, AT(other_key_path), 1, 0, "a path"},
+    {"security", "open_port", KEY_BOOL, AT(is_open_port), 0, 0, "true or false"},
     {"security", "encrypt", KEY_BOOL, AT(is_encrypted), 0, 0, "true or false"},
     {"port", "device", KEY_TEXT, AT(device), 1, 0, "a PCI address or a DPDK vdev string"},
     {"port", "mtu", KEY_U16, AT(mtu_bytes), 1500, 9000, "1500 to 9000"},
@@ -324,10 +325,12 @@ static bool store_special(struct config *config, const char *section, const char
     }
     if (strcmp(section, "security") == 0 && strcmp(name, "mode") == 0) {
         *ret_expected = "none, accept or required";
+        config->is_mode_written = true;
         return store_security_mode(&config->security_mode, value);
     }
     if (strcmp(section, "security") == 0 && strcmp(name, "clients") == 0) {
         *ret_expected = "none, accept or required";
+        config->is_clients_written = true;
         return store_security_mode(&config->clients_mode, value);
     }
     if (strcmp(section, "port") != 0)

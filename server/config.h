@@ -60,6 +60,9 @@ struct config {
     /* [security] */
     enum security_mode security_mode;
     enum security_mode clients_mode;
+    bool is_mode_written; /* the file has these settings */
+    bool is_clients_written;
+    bool is_open_port; /* it may be any port without authentication: server/exposure.h */
     bool is_encrypted;                    /* the payloads of sealed packets */
     char key_path[CONFIG_TEXT_MAX];       /* of the root key; empty: none */
     char other_key_path[CONFIG_TEXT_MAX]; /* of one that is valid, too; empty: none */

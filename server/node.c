@@ -11,6 +11,7 @@
 #include "server/log_event.h"
 #include "server/medium_watch.h"
 #include "server/node_options.h"
+#include "server/exposure.h"
 #include "server/node_security.h"
 #include "server/sandbox.h"
 #include "server/user_switch.h"
@@ -258,6 +259,19 @@ static void tell_clients_security(const struct node *node)
         log_event_line("info", "security node=%u clients=required", node->config.id);
 }
 
+/* Where they may come from who are believed. */
+static void tell_exposure(const struct node *node)
+{
+    const struct security_options *security = &node->security;
+    if (!security->is_exposed)
+        return;
+    log_event_line("warning",
+                   "exposed node=%u device=%s mode=%s clients=%s: open_port = true lets this node "
+                   "believe whoever reaches that port",
+                   node->config.id, node->config.device, security_mode_name(security->mode),
+                   security_mode_name(security->clients));
+}
+
 /* Who is believed. */
 static void tell_security(const struct node *node)
 {
@@ -281,6 +295,7 @@ static void tell_start(const struct node *node)
 {
     tell_security(node);
     tell_clients_security(node);
+    tell_exposure(node);
     if (node->thread_count > 1)
         log_event_line("info", "lanes node=%u count=%u steering=%s", node->config.id,
                        node->thread_count,
@@ -411,7 +426,8 @@ enum node_exit node_start(const struct config *config, const char *program, stru
     if (node == NULL)
         return NODE_EXIT_INTERNAL;
     node->config = *config;
-    if (node_security_load(config, &node->security, node->reason, sizeof(node->reason)) != OK) {
+    if (exposure_check(config, node->reason, sizeof(node->reason)) != OK ||
+        node_security_load(config, &node->security, node->reason, sizeof(node->reason)) != OK) {
         log_event_line("error", "%s", node->reason);
         release(node);
         return NODE_EXIT_CONFIG;

@@ -2,6 +2,7 @@
 #include "server/node_security.h"
 
 #include "security/key_file.h"
+#include "server/exposure.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +39,8 @@ enum error node_security_load(const struct config *config, struct security_optio
     const char *const paths[SECURITY_KEYS_MAX] = {config->key_path, config->other_key_path};
     struct security_options security = {.mode = config->security_mode,
                                         .clients = config->clients_mode,
-                                        .is_encrypted = config->is_encrypted};
+                                        .is_encrypted = config->is_encrypted,
+                                        .is_exposed = exposure_is_there(config)};
     enum error error = OK;
     if (config->security_mode == SECURITY_NONE && config->clients_mode == SECURITY_NONE) {
         *ret_security = security;

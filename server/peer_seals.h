@@ -44,6 +44,7 @@ struct security_options {
     enum security_mode mode;    /* of peers */
     enum security_mode clients; /* of clients */
     bool is_encrypted;
+    bool is_exposed; /* strangers reach a port on which somebody is believed unsealed; only told */
     struct security_key keys[SECURITY_KEYS_MAX]; /* initiations use the first */
     struct secret seed;                          /* random, another one at each start */
 };

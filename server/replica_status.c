@@ -172,6 +172,7 @@ static void add_security_counters(struct wire_writer *writer, const struct repli
     const struct peer_seals_counters *counters =
         replica->seals == NULL ? &none : peer_seals_counters(replica->seals);
     wire_counter_add(writer, "security_mode", replica->options.security.mode);
+    wire_counter_add(writer, "security_exposed", replica->options.security.is_exposed);
 #define X(name) wire_counter_add(writer, "security_" #name, counters->name);
     PEER_SEALS_COUNTER_LIST(X)
 #undef X
