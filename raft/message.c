@@ -23,6 +23,13 @@ static bool is_for_any_storage(const struct raft_message *message)
            message->vote_request.is_pre_vote && message->vote_request.formation != 0;
 }
 
+/* A new storage has no term yet, and takes that of the cluster which it joins. */
+static bool is_leap(const struct raft *raft, uint64_t term)
+{
+    uint64_t own = raft->hard_state.term;
+    return own != 0 && term > own && term - own > TERM_LEAP_MAX;
+}
+
 /*
  * A request is judged by its term and log, and not by whether its sender is a member: a node whose
  * log is behind may not know the newest members yet (thesis 4.1). Replies are counted by the
@@ -41,6 +48,8 @@ enum error raft_check_message(struct raft *raft, const struct raft_message *mess
         return ERR_STORAGE; /* a copy of this storage */
     if (message->term == 0 || message->term > TERM_MAX)
         return ERR_RANGE;
+    if (is_leap(raft, message->term))
+        return ERR_TOO_LARGE;
 
     switch (message->type) {
     case RAFT_VOTE_REQUEST:

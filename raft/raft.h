@@ -324,7 +324,7 @@ bool raft_needs_snapshot(const struct raft *raft, uint64_t index);
  * committed), ERR_FULL (the trail is full), ERR_ARGUMENT (unknown transfer target, or a
  * configuration that may not follow), ERR_STORAGE (a message to another storage than this one, or
  * of a copy of it: count it, drop it), ERR_RANGE (a message whose fields contradict each other: the
- * same).
+ * same), ERR_TOO_LARGE (a message of a term more than TERM_LEAP_MAX ahead: the same).
  */
 MUST_USE enum error raft_step(struct raft *raft, const struct raft_event *event,
                               struct raft_effects *ret_effects);

@@ -65,6 +65,7 @@ struct replica_options {
     X(identity)                                                                                    \
     X(era)                                                                                         \
     X(raft_range)                                                                                  \
+    X(raft_term)                                                                                   \
     X(entry)                                                                                       \
     X(outbox_full)                                                                                 \
     X(no_room)                                                                                     \

@@ -171,6 +171,7 @@ static void receive_raft(struct replica *replica, const struct replica_message *
     enum error error = replica_step(replica, &event, (struct span){0});
     if (error == OK)
         note_start(replica, &message);
+    replica->counters.drop_raft_term += error == ERR_TOO_LARGE;
     if (error == ERR_RANGE)
         replica->counters.drop_raft_range++;
     else if (error == OK && message.type == RAFT_APPEND_REPLY)

@@ -8,7 +8,7 @@
  *   flip         the same with one bit of the packet changed
  *   unsealed     each sealed packet made an unsealed one: the seal is taken off, the checksum is
  *                right; what it says is what the peer said
- *   term         consensus messages with the term 2^40 - 1, unsealed, checksum right
+ *   term         consensus messages with a term far ahead, unsealed, checksum right
  *   key          each sealed packet under another root key's id
  *   handshakes   initiations that look right but for their tag, from addresses that change
  *   cookies      the same, each with a cookie that was made up
@@ -44,7 +44,7 @@
 #define HEADERS_BYTES      42u
 #define NS_PER_S           UINT64_C(1000000000)
 #define PAUSE_NS           100000
-#define TERM_LARGE         ((UINT64_C(1) << 40) - 1)
+#define TERM_LEAP          (UINT64_C(1) << 22) /* as far as a peer's word goes: TERM_LEAP_MAX */
 
 /* Offsets in a packet: wire/wire_packet.h, wire/wire_seal.h. */
 #define OFFSET_VERSION 2
@@ -177,7 +177,7 @@ static uint32_t attack_term(struct attacker *attacker, const struct recorded *fr
         wire_peer_decode(span_of(body, body_bytes), &message) != OK ||
         message.type == WIRE_PEER_APPEND_REQUEST)
         return 0;
-    message.term = TERM_LARGE;
+    message.term += TERM_LEAP;
     struct wire_writer writer = {.data = body, .capacity_bytes = body_bytes};
     wire_peer_encode(&writer, &message);
     CHECK(!writer.is_overflow);

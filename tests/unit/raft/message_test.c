@@ -57,6 +57,42 @@ static void test_message_must_be_addressed(void **state)
     assert_refused(2, cluster_message((enum raft_message_type)0, 1, 2, 1), NULL, ERR_RANGE);
 }
 
+/* The attack: one message of the highest term, after which nobody could ever lead. */
+static void test_message_of_a_term_that_leaps(void **state)
+{
+    (void)state;
+    uint64_t term = cluster_status(shared, 2).term;
+    for (int type = RAFT_VOTE_REQUEST; type < RAFT_MESSAGE_TYPE_END; type++) {
+        struct raft_message message = cluster_message((enum raft_message_type)type, 1, 2, TERM_MAX);
+        assert_refused(2, message, NULL, ERR_TOO_LARGE);
+        message.term = term + TERM_LEAP_MAX + 1;
+        assert_refused(2, message, NULL, ERR_TOO_LARGE);
+    }
+}
+
+static void test_message_of_a_term_far_ahead_counts(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new_led(3);
+    uint64_t term = cluster_status(cluster, 2).term + TERM_LEAP_MAX;
+    assert_int_equal(cluster_receive(cluster, cluster_message(RAFT_VOTE_REPLY, 1, 2, term), NULL),
+                     OK);
+    assert_int_equal(cluster_status(cluster, 2).term, term);
+    cluster_free(cluster);
+}
+
+/* It joins a cluster of any term. */
+static void test_message_of_any_term_counts_for_a_new_storage(void **state)
+{
+    (void)state;
+    struct cluster *cluster = cluster_new(3);
+    assert_int_equal(cluster_status(cluster, 2).term, 0);
+    assert_int_equal(
+        cluster_receive(cluster, cluster_message(RAFT_VOTE_REPLY, 1, 2, TERM_MAX), NULL), OK);
+    assert_int_equal(cluster_status(cluster, 2).term, TERM_MAX);
+    cluster_free(cluster);
+}
+
 /* A node has one storage at a time; another one of it is not spoken to, nor spoken for. */
 static void test_message_must_be_for_this_storage(void **state)
 {
@@ -279,6 +315,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_message_must_be_addressed),
+        cmocka_unit_test(test_message_of_a_term_that_leaps),
+        cmocka_unit_test(test_message_of_a_term_far_ahead_counts),
+        cmocka_unit_test(test_message_of_any_term_counts_for_a_new_storage),
         cmocka_unit_test(test_message_must_be_for_this_storage),
         cmocka_unit_test(test_message_formation_must_make_sense),
         cmocka_unit_test(test_message_with_a_bad_configuration_is_refused),
