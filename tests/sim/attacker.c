@@ -27,6 +27,12 @@ void attacker_init(struct attacker *attacker, uint64_t seed)
     prng_init(&attacker->prng, seed ^ 0x61747461636b6572u);
 }
 
+void attacker_hear_clients(struct attacker *attacker, uint32_t node_count)
+{
+    attacker->hears_clients = true;
+    attacker->node_count = node_count;
+}
+
 void attacker_deinit(struct attacker *attacker)
 {
     for (uint32_t i = 0; i < attacker->kept_count; i++)
@@ -40,11 +46,18 @@ static bool is_handshake(const struct packet *packet)
     return type == WIRE_HANDSHAKE || type == WIRE_HANDSHAKE_REPLY;
 }
 
-/* What nodes say to one another. */
-static bool is_of_interest(const struct packet *packet)
+static bool is_with_client(const struct packet *packet)
+{
+    return network_host(&packet->from) >= NODES_MAX || packet->to_host >= NODES_MAX;
+}
+
+/* What nodes say to one another, and they and clients. */
+static bool is_of_interest(const struct attacker *attacker, const struct packet *packet)
 {
     if (packet->is_hostile || packet->size_bytes < PACKET_HEADER_SIZE_BYTES ||
-        network_host(&packet->from) >= NODES_MAX)
+        network_host(&packet->from) >= HOSTS_MAX)
+        return false;
+    if (is_with_client(packet) && !attacker->hears_clients)
         return false;
     uint8_t type = packet->data[OFFSET_TYPE];
     return is_handshake(packet) || wire_is_sealed(span_of(packet->data, packet->size_bytes)) ||
@@ -54,7 +67,7 @@ static bool is_of_interest(const struct packet *packet)
 void attacker_hear(struct attacker *attacker, const struct packet *packet)
 {
     uint32_t place = attacker->kept_count;
-    if (!is_of_interest(packet))
+    if (!is_of_interest(attacker, packet))
         return;
     if (place == ATTACKER_KEPT) {
         if (!prng_chance(&attacker->prng, KEEP_CHANCE))
@@ -76,11 +89,24 @@ static void bits_flip(struct attacker *attacker, struct packet *packet)
     }
 }
 
+/* To another node than it was sent to. */
+static void send_elsewhere(struct attacker *attacker, struct packet *packet)
+{
+    uint32_t step = (uint32_t)prng_range(&attacker->prng, 1, attacker->node_count - 1);
+    packet->to_host = (packet->to_host + step) % attacker->node_count;
+}
+
 /* Back to the sender, from the receiver or as if from itself. */
 static void turn_aside(struct attacker *attacker, struct packet *packet)
 {
     struct address from = packet->from;
     uint32_t host = network_host(&from);
+    bool is_to_node = packet->to_host < attacker->node_count;
+    if (host >= NODES_MAX && is_to_node && attacker->node_count > 1 &&
+        prng_range(&attacker->prng, 0, 1) == 0) {
+        send_elsewhere(attacker, packet);
+        return;
+    }
     packet->from = network_address(packet->to_host);
     packet->from.port = packet->to_port;
     packet->to_host = host;
@@ -121,6 +147,7 @@ bool attacker_make(struct attacker *attacker, uint64_t cluster_id, struct tally 
         return false;
     *ret_packet = *attacker->kept[prng_range(&attacker->prng, 0, attacker->kept_count - 1)];
     ret_packet->is_hostile = true;
+    tally->fault_attacks_on_clients += is_with_client(ret_packet);
     uint64_t kind = prng_range(&attacker->prng, 0, 5);
     if (is_handshake(ret_packet)) {
         handshake_attack(attacker, tally, ret_packet);

@@ -249,8 +249,8 @@ static void attack(struct network *network)
         network_release(network, packet);
         return;
     }
-    packet->to_lane =
-        (uint16_t)(packet->to_port - NETWORK_UDP_PORT) % network->lane_counts[packet->to_host];
+    uint32_t lane_count = packet->to_host < NODES_MAX ? network->lane_counts[packet->to_host] : 1;
+    packet->to_lane = (uint16_t)(packet->to_port - NETWORK_UDP_PORT) % lane_count;
     uint64_t wait_ns = prng_range(&attacker->prng, 0, 2 * network->draw->delay_ns);
     agenda_plan(network->agenda, &(struct event){.at_ns = network->verdict->now_ns + wait_ns,
                                                  .kind = EVENT_DELIVER,
@@ -349,6 +349,12 @@ void network_note_heard(struct network *network, const struct packet *packet, ui
 {
     /* What strays may still be lost on its way to its own lane: nobody would refuse it then. */
     if (network->draw->attack_chance > 0 && lane == own_lane_of(network, packet))
+        attacker_hear(&network->attacker, packet);
+}
+
+void network_note_received(struct network *network, const struct packet *packet)
+{
+    if (network->draw->attack_chance > 0)
         attacker_hear(&network->attacker, packet);
 }
 

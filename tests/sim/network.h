@@ -110,6 +110,8 @@ struct packet *network_take_over(struct network *network, uint32_t node, uint32_
 struct packet *network_dequeue(struct network *network, uint32_t node, uint32_t lane);
 /* A lane is about to look at it. */
 void network_note_heard(struct network *network, const struct packet *packet, uint32_t lane);
+/* A client is about to look at it. */
+void network_note_received(struct network *network, const struct packet *packet);
 /* A lane has looked at it, and has not handed it over. */
 void network_note_taken(struct network *network, const struct packet *packet);
 void network_release(struct network *network, struct packet *packet);

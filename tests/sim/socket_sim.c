@@ -166,7 +166,13 @@ void socket_receive(struct plx_client *client)
         if (packet == NULL)
             return;
         current->idle_in_a_row = 0;
+        network_note_received(current->network, packet);
+        uint64_t dropped_before = client->statistics.packets_dropped;
         packet_receive(client, &packet->from, span_of(packet->data, packet->size_bytes));
+        if (packet->is_hostile && client->statistics.packets_dropped == dropped_before)
+            verdict_break(current->network->verdict, RULE_HOSTILE,
+                          "the client on host %u has taken a packet of an attacker, of type %u",
+                          current->host, packet->data[3]);
         network_release(current->network, packet);
     }
 }

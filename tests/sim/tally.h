@@ -73,6 +73,7 @@
     X(fault_attacks_forged)                                                                        \
     X(fault_attacks_unsealed)                                                                      \
     X(fault_attacks_handshake)                                                                     \
+    X(fault_attacks_on_clients)                                                                    \
     X(boots_sealing)                                                                               \
     X(handles_sealing)                                                                             \
     X(fault_residuals)                                                                             \

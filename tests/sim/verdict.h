@@ -56,7 +56,8 @@
     X(BUSY_LOOP, "an idle lane asks for a later turn")                                             \
     X(TRAFFIC, "packets are bounded by time, nodes, clients and operations")                       \
     X(MESSAGE_ID, "a sender uses a message id for one message only")                               \
-    X(HOSTILE, "a node that takes only sealed packets takes none of an attacker")                  \
+    X(HOSTILE, "who takes only sealed packets takes none of an attacker")                          \
+    X(NONCE, "no number is sealed twice under one key")                                            \
     X(FORMAT, "a format is raised when every member knows it, and counts when that is committed")
 
 enum rule {
