@@ -123,8 +123,8 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
  * the highest index, below which sums of indexes and counts cannot overflow. */
 #define TERM_MAX  ((UINT64_C(1) << 40) - 1)
 #define INDEX_MAX ((UINT64_C(1) << 56) - 1)
-/* A storage that has a term believes no term that is further ahead: elections without a pause, ten a
- * second, take 19 days to get there. Who says so is wrong, or has sent what nobody meant. */
+/* A storage that has a term believes no term that is further ahead: elections without a pause, ten
+ * a second, take 19 days to get there. Who says so is wrong, or has sent what nobody meant. */
 #define TERM_LEAP_MAX (UINT64_C(1) << 24)
 /* Append requests in flight to one peer. */
 #define RAFT_INFLIGHT_MAX 4096
@@ -197,6 +197,7 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 #define KEY_NAME_BYTES_MAX       63
 #define SECRET_SIZE_BYTES        32
 #define COOKIE_SIZE_BYTES        16
+#define CONTENT_NAME_SIZE_BYTES  32
 #define SEAL_TAG_SIZE_BYTES      16
 #define SEAL_TAG_OFFSET          40 /* in a packet */
 #define SEAL_EXPANDED_SIZE_BYTES 1024

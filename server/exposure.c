@@ -56,8 +56,9 @@ struct unprotected {
     bool is_written;
 };
 
-static enum error refuse(const struct config *config, const struct unprotected *unprotected,
-                         char *ret_reason, size_t reason_size)
+static enum error exposure_refuse(const struct config *config,
+                                  const struct unprotected *unprotected, char *ret_reason,
+                                  size_t reason_size)
 {
     snprintf(ret_reason, reason_size,
              "[security] %s %s: whoever can send packets to [port] device = %.100s %s. Set %s = "
@@ -76,8 +77,8 @@ enum error exposure_check(const struct config *config, char *ret_reason, size_t 
     if (!exposure_is_there(config))
         return OK;
     if (config->security_mode == SECURITY_NONE && !(peers.is_written && config->is_open_port))
-        return refuse(config, &peers, ret_reason, reason_size);
+        return exposure_refuse(config, &peers, ret_reason, reason_size);
     if (config->clients_mode == SECURITY_NONE && !(clients.is_written && config->is_open_port))
-        return refuse(config, &clients, ret_reason, reason_size);
+        return exposure_refuse(config, &clients, ret_reason, reason_size);
     return OK;
 }

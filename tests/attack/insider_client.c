@@ -3,9 +3,9 @@
  * included, but behind each packet that it sends some copies of it follow, changed and then sealed
  * (tests/attack/mutation.h). It makes every kind of call, on keys of its own.
  *
- * A mutated packet that is well-formed is an ordinary request of this client. Two kinds of these are
- * left out, since they would change the cluster and not test it: a change of the members, and the
- * word that a storage is lost.
+ * A mutated packet that is well-formed is an ordinary request of this client. Two kinds of these
+ * are left out, since they would change the cluster and not test it: a change of the members, and
+ * the word that a storage is lost.
  *
  * usage: insider_client SERVERS CLUSTER KEY COUNT     (POLLUX_INSIDER_SEED, POLLUX_INSIDER_COPIES)
  * Exit status 0: COUNT mutated packets were sent, and calls of its own were answered.

@@ -5,8 +5,8 @@
  *
  * What such a peer says is believed as far as it can be true: nothing protects a Raft group from a
  * voter that lies well. So well-formed lies of these kinds are left out:
- * - that a record is held which is not; a vote that was not given; a leader's append of other records
- *   than its own;
+ * - that a record is held which is not; a vote that was not given; a leader's append of other
+ *   records than its own;
  * - that a later era has begun, that the receiver's storage is set back or removed, that the sender
  *   has another storage. Whoever believes it steps aside, as an operator may have meant it.
  * Whatever does not decode, contradicts itself, or leaps, is sent.
@@ -153,8 +153,8 @@ static bool is_a_good_lie(const struct mutation_packet *packet)
     }
 }
 
-/* A block of a snapshot that is another one: its receiver finds that out by the checksum of all, and
- * begins again. With every block changed it would never end. */
+/* A block of a snapshot that is another one: its receiver finds that out by the checksum of all,
+ * and begins again. With every block changed it would never end. */
 static bool is_block(const struct mutation_packet *packet)
 {
     struct wire_snapshot_message message;

@@ -1,8 +1,8 @@
 /*
  * Packets of a sender that has a key, changed before they are sealed: what a receiver opens is
- * authentic, and anything may stand in it. Each packet that the program sends goes out as it is, and
- * some copies of it are changed, each in one way that is drawn: bits, one field, the header, cut,
- * longer, spliced with an earlier packet, noise.
+ * authentic, and anything may stand in it. Each packet that the program sends goes out as it is,
+ * and some copies of it are changed, each in one way that is drawn: bits, one field, the header,
+ * cut, longer, spliced with an earlier packet, noise.
  *
  * Everything follows from the seed and from the packets. Owner: one thread.
  */

@@ -1,9 +1,9 @@
 /*
  * A node's table of clients, under an attacker on the network of an honest client. The input is a
  * script: each step is a byte for what happens and further bytes for its details. Whatever came
- * before, the client agrees on keys when it asks (in a flood, with the cookie that it is given), what
- * it seals is opened once and what was changed never, an answer has at most half of the question's
- * size, a cookie is good for its address alone, and no table grows.
+ * before, the client agrees on keys when it asks (in a flood, with the cookie that it is given),
+ * what it seals is opened once and what was changed never, an answer has at most half of the
+ * question's size, a cookie is good for its address alone, and no table grows.
  */
 #include "base/check.h"
 #include "server/client_seals.h"

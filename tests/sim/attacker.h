@@ -1,16 +1,16 @@
 /*
  * An attacker on the network: it hears all that nodes say to one another, keeps some of it for the
- * rest of the run, and sends in anybody's name. It has no key. Where clients must have keys it hears
- * what they and nodes say to one another, too. What it sends:
+ * rest of the run, and sends in anybody's name. It has no key. Where clients must have keys it
+ * hears what they and nodes say to one another, too. What it sends:
  * - what its receiver has taken in before, in this start of a node or in an earlier one;
  * - the same back to its sender, or what a client has sent to another node;
  * - the same with some bits changed;
  * - the same unsealed, with a good checksum and a term far ahead;
  * - messages of handshakes, as they were or changed.
  *
- * All but the last is to be refused, packet by packet: `is_hostile` marks it. world_security.c counts
- * what nodes refuse, and socket_sim.c looks at each packet that a client gets. (The copy of an
- * initiation may be answered: it is to change nothing.)
+ * All but the last is to be refused, packet by packet: `is_hostile` marks it. world_security.c
+ * counts what nodes refuse, and socket_sim.c looks at each packet that a client gets. (The copy of
+ * an initiation may be answered: it is to change nothing.)
  */
 #ifndef POLLUX_TESTS_SIM_ATTACKER_H
 #define POLLUX_TESTS_SIM_ATTACKER_H

@@ -4,6 +4,8 @@
 #include "base/check.h"
 #include "base/crc32c.h"
 #include "base/le.h"
+#include "security/security_mode.h"
+#include "tests/sim/nonce_check.h"
 #include "tests/sim/value.h"
 #include "wire/wire_packet.h"
 
@@ -21,6 +23,9 @@ void network_init(struct network *network, uint64_t seed)
     prng_init(&network->prng, seed ^ 0x6e6574776f726bu);
     network->sent = 0;
     attacker_init(&network->attacker, seed);
+    if (network->draw->clients_mode == SECURITY_REQUIRED)
+        attacker_hear_clients(&network->attacker, (uint32_t)network->draw->nodes);
+    nonce_check_begin(network->verdict);
     memset(network->hostile_taken, 0, sizeof(network->hostile_taken));
     memset(network->seen, 0, sizeof(network->seen));
     for (uint32_t node = 0; node < NODES_MAX; node++) {

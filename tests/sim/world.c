@@ -1,8 +1,6 @@
 /* The phases of a run: faults, then liveness with at most one fault left, then convergence. */
 #include "tests/sim/world.h"
 
-#include "tests/sim/nonce_check.h"
-
 #include "base/check.h"
 #include "base/shard.h"
 #include "tests/sim/eavesdropper.h"
@@ -73,8 +71,6 @@ static void network_begin(struct world *world)
     world->network.draw = &world->draw;
     world->network.cluster_id = world->cluster_id;
     network_init(&world->network, world->seed);
-    if (world->draw.clients_mode == SECURITY_REQUIRED)
-        attacker_hear_clients(&world->network.attacker, (uint32_t)world->draw.nodes);
     port_sim_attach(&world->network, (struct port_sim_watch){.before_send = on_send,
                                                              .after_hand_over = on_hand_over,
                                                              .context = world});
@@ -175,7 +171,6 @@ void world_init(struct world *world, uint64_t seed, const struct draw *draw, str
     }
     world->tally = tally;
     world->verdict = (struct verdict){.is_verbose = is_verbose, .now_ns = 1};
-    nonce_check_begin(&world->verdict);
     prng_init(&world->prng, seed ^ 0x6e6f646573u);
     prng_init(&world->fault_prng, seed ^ 0x6661756c7473u);
     agenda_init(&world->agenda);

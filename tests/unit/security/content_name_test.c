@@ -1,5 +1,5 @@
-/* Names of contents: a known value, which Python's hashlib.blake2b gives for the same label and parts;
- * and each input counts. */
+/* Names of contents: a known value, which Python's hashlib.blake2b gives for the same label and
+ * parts; and each input counts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
