@@ -6,10 +6,16 @@
 #include <stdint.h>
 #include <string.h>
 
-/* IPv4 is held mapped (::ffff:a.b.c.d). `port` is in host order. Zero-filled is "no address". */
+/* Whoever is there receives what is sent there. */
+#define ADDRESS_PROVEN UINT16_MAX
+
+/* IPv4 is held mapped (::ffff:a.b.c.d). `port` is in host order. Zero-filled is "no address".
+ * `room`: of a client's address that a packet came from: how many bytes may be sent there in answer
+ * (server/proof.h). It is no part of the address. */
 struct address {
     uint8_t ip[16];
     uint16_t port;
+    uint16_t room;
 };
 
 static inline bool address_is_equal(const struct address *a, const struct address *b)

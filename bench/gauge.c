@@ -151,8 +151,10 @@ static void cluster_run(const char *folder, uint64_t operations)
     static struct gauge_cluster cluster;
     struct prng prng;
     prng_init(&prng, 42);
-    gauge_cluster_open(
-        &cluster, &(struct gauge_options){.folder = folder, .node_count = 3, .session_count = 1});
+    gauge_cluster_open(&cluster, &(struct gauge_options){.folder = folder,
+                                                         .node_count = 3,
+                                                         .session_count = 1,
+                                                         .unproven_rate = GAUGE_UNPROVEN_RATE});
     for (uint64_t key = 0; key < KEYS; key++)
         set_key(&cluster, key, false);
     for (uint64_t i = 0; i < operations; i++)

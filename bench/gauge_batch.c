@@ -93,7 +93,8 @@ static void bench_open(struct bench *bench, const char *folder, uint32_t first_p
     const struct gauge_options options = {.folder = folder,
                                           .node_count = NODES,
                                           .first_port = first_port,
-                                          .session_count = GAUGE_BATCH_SETS};
+                                          .session_count = GAUGE_BATCH_SETS,
+                                          .unproven_rate = GAUGE_UNPROVEN_RATE};
     prng_init(&bench->prng, 42);
     gauge_cluster_open(&bench->cluster, &options);
     for (uint32_t i = 0; i < WARM_UP; i++)

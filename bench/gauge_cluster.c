@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CLUSTER_ID      UINT64_C(0x6761756765)
 #define UDP_PORT        7000
 #define TURN_NS         UINT64_C(1000)
 #define SETTLE_NS       UINT64_C(1000000)
@@ -105,7 +104,7 @@ static struct replica_options replica_options_of(uint32_t host, uint32_t node_co
                                                  const char *path)
 {
     struct replica_options options = {
-        .cluster_id = CLUSTER_ID,
+        .cluster_id = GAUGE_CLUSTER_ID,
         .raft = {.self = {.id = (uint16_t)(host + 1)},
                  .founder_count = node_count,
                  .election_timeout_min_ns = UINT64_C(150000000),
@@ -132,7 +131,7 @@ static struct replica_options replica_options_of(uint32_t host, uint32_t node_co
                 .is_created = true,
                 .birth = host + 1,
                 .start = host + 1,
-                .identity = {.cluster_id = CLUSTER_ID, .node = (uint16_t)(host + 1)}},
+                .identity = {.cluster_id = GAUGE_CLUSTER_ID, .node = (uint16_t)(host + 1)}},
         .journal = {.path = path, .size_bytes = JOURNAL_BYTES},
         .medium_stall_ns = UINT64_C(1) << 60};
     for (uint32_t i = 0; i < node_count; i++) {
@@ -153,6 +152,7 @@ static void node_open(struct gauge_cluster *cluster, uint32_t host,
                                    .shard_count = 1,
                                    .replicas = &replica,
                                    .replica_count = 1,
+                                   .unproven_rate = gauge->unproven_rate,
                                    .port = port_options(cluster, host)};
     need(lane_open(&options, cluster->now_ns, &cluster->lanes[host], &report), report.reason);
 }
@@ -203,7 +203,7 @@ static void client_send(struct gauge_cluster *cluster, uint32_t host, uint8_t ty
     struct wire_keys keys = wire_keys_none();
     struct wire_message_header header = {.type = type,
                                          .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
-                                         .cluster_id = CLUSTER_ID,
+                                         .cluster_id = GAUGE_CLUSTER_ID,
                                          .message_id = ++cluster->message_id};
     struct address to = host_address(host);
     uint8_t *room = dp_port_tx_reserve(cluster->client, 0, &to);
@@ -257,8 +257,8 @@ static uint64_t answer_decode(struct gauge_cluster *cluster, const struct dp_dat
     struct wire_packet packet;
     struct wire_reply reply;
     size_t cursor = 0;
-    CHECK(wire_packet_decode(span_of(got->data, got->size_bytes), &keys, CLUSTER_ID, &packet) ==
-          OK);
+    CHECK(wire_packet_decode(span_of(got->data, got->size_bytes), &keys, GAUGE_CLUSTER_ID,
+                             &packet) == OK);
     CHECK(wire_reply_decode(packet.payload, &reply) == OK);
     CHECK(reply.status == WIRE_STATUS_OK);
     CHECK(wire_reply_op_decode(reply.ops, &cursor, &cluster->answer) == OK);

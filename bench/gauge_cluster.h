@@ -17,16 +17,19 @@
 #include "server/lane.h"
 #include "wire/wire.h"
 
-#define GAUGE_NODES_MAX    5
-#define GAUGE_HOSTS_MAX    (GAUGE_NODES_MAX + 1) /* the client is the last one */
-#define GAUGE_PORTS        (4 + 6)               /* of a cluster of three and one of five nodes */
-#define GAUGE_SESSIONS_MAX 32
+#define GAUGE_CLUSTER_ID    UINT64_C(0x6761756765)
+#define GAUGE_UNPROVEN_RATE (UINT64_C(1) << 40) /* more than is ever answered */
+#define GAUGE_NODES_MAX     5
+#define GAUGE_HOSTS_MAX     (GAUGE_NODES_MAX + 1) /* the client is the last one */
+#define GAUGE_PORTS         (4 + 6)               /* of a cluster of three and one of five nodes */
+#define GAUGE_SESSIONS_MAX  32
 
 struct gauge_options {
     const char *folder;
     uint32_t node_count;
     uint32_t first_port; /* of node_count + 1, of GAUGE_PORTS */
     uint32_t session_count;
+    uint64_t unproven_rate; /* of each node: the client shows no cookies */
 };
 
 struct gauge_session {

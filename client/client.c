@@ -73,7 +73,7 @@ static size_t client_arena_bytes(const struct plx_options *options)
     return sizeof(struct plx_client) + operations + large + packets +
            pending_arena_bytes(options->relaxed_keys_max) + shards_arena_bytes() +
            VALUE_SIZE_BYTES_MAX + reassembly_arena_bytes(REPLY_SLOTS) + seals_arena_bytes(options) +
-           ARENA_SLACK_BYTES;
+           cookies_arena_bytes() + ARENA_SLACK_BYTES;
 }
 
 static void client_take_memory(struct plx_client *client)
@@ -85,6 +85,7 @@ static void client_take_memory(struct plx_client *client)
     client->out = arena_take(arena, PACKETS_OUT_MAX * sizeof(struct packet_out), 64);
     client->in = arena_take(arena, PACKETS_IN_BURST * (PACKET_SIZE_BYTES_MAX + 1), 64);
     client->reassembly = reassembly_init(arena, REPLY_SLOTS);
+    client->cookies = cookies_take(arena);
     client->sync_value = arena_take(arena, VALUE_SIZE_BYTES_MAX, 64);
     if (seals_arena_bytes(&client->options) > 0)
         client->seals.nodes = arena_take(arena, seals_arena_bytes(&client->options), 64);

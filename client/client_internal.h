@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/prng.h"
 #include "client/backup.h"
+#include "client/cookies.h"
 #include "client/endpoint.h"
 #include "client/exchange.h"
 #include "client/large.h"
@@ -42,8 +43,9 @@ struct plx_client {
     uint64_t cluster_id;
     struct fork_guard fork_guard; /* no page: the process is told by its id */
     int64_t owner_process;
-    struct seals seals; /* of packets, in and out */
-    uint8_t out_way;    /* of the packet that is written: 0, but for packet_send_all_ways */
+    struct seals seals;          /* of packets, in and out */
+    struct node_cookie *cookies; /* by shard and endpoint */
+    uint8_t out_way; /* of the packet that is written: 0, but for packet_send_all_ways */
     int socket_fd;
     _Atomic int wake_fd;           /* -1 until the handle sleeps for the first time: socket.c */
     bool is_ipv6;                  /* the socket: all addresses are given in that form */

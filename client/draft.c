@@ -104,6 +104,7 @@ void draft_send(struct plx_client *client, struct draft *draft)
         transmission_add(client, transmission, draft->ops[i]);
     packet_send(client, &(struct source){draft->endpoint, draft->shard->number},
                 is_read ? WIRE_READ : WIRE_WRITE, bytes);
+    transmission->message_id = client->message_id;
     draft->op_count = 0;
     draft->wire_count = 0;
 }

@@ -13,6 +13,8 @@ struct exchange {
     uint8_t reply_type;
     struct source asked;
     uint64_t number;
+    uint64_t first_id; /* of the messages that ask it */
+    uint64_t due_ns;   /* when it is asked again */
     uint64_t sent_ns;
     uint64_t round_trip_ns;
     size_t size_bytes;
@@ -34,6 +36,9 @@ bool exchange_is_possible(const struct plx_client *client, size_t endpoint, uint
 /* Asks again and again until the reply is there, the time is over, or plx_cancel; false then. The
  * reply is in client->exchange. */
 bool exchange_run(struct plx_client *client, const struct question *question, uint64_t until_ns);
+
+/* The node wants the message that asked it once more, with a cookie: it is asked at once. */
+void exchange_again(struct plx_client *client, const struct source *from, uint64_t message_id);
 
 /* When a question that begins now is given up; timeout_ns 0: the handle's. */
 uint64_t question_until_ns(struct plx_client *client, uint64_t timeout_ns);

@@ -57,7 +57,7 @@ static void large_encode(struct plx_client *client, struct op *op, struct large_
     wire_write_encode(&writer, &write);
     large->body_size_bytes = writer.size_bytes;
     large->piece_count = wire_piece_count(writer.size_bytes, PACKET_PAYLOAD_SIZE_BYTES_MAX);
-    large->message_id = message_id_next(client);
+    large->message_id = transmission->message_id = message_id_next(client);
     large->resends = 0;
     large_want(large, large->piece_count);
     transmission_add(client, transmission, op);

@@ -136,10 +136,16 @@ bool member_is_late(struct plx_client *client, const struct member *member)
     return client->now_ns - member->greeted_ns >= wait_ns;
 }
 
+/* A node of the release before knows short ones only. */
+bool hello_is_padded(const struct plx_client *client, uint32_t attempts)
+{
+    return !client->seals.is_on && attempts % 2 == 0;
+}
+
 void member_greet(struct plx_client *client, struct shard_state *shard, uint32_t at)
 {
     struct member *member = &shard->members[at];
-    uint8_t body[16];
+    uint8_t body[WIRE_HELLO_REPLY_SIZE_BYTES];
     struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
     /* While it is unanswered the nonce stays, or a node slower than the hellos would never be
      * heard; it does not stay for long, so that an answer tells of a time not long ago. */
@@ -148,9 +154,11 @@ void member_greet(struct plx_client *client, struct shard_state *shard, uint32_t
         member->nonce_ns = client->now_ns;
     }
     member->greeted_ns = client->now_ns;
-    member->unanswered++;
     endpoint_greeted(client, at);
-    wire_hello_encode(&writer, &(struct wire_hello){.nonce = member->nonce});
+    const struct wire_hello hello = {.nonce = member->nonce,
+                                     .is_padded = hello_is_padded(client, member->unanswered)};
+    wire_hello_encode(&writer, &hello);
+    member->unanswered++;
     endpoint_missed(client, at, member->unanswered);
     client->statistics.hellos += packet_send_all_ways(client, &(struct source){at, shard->number},
                                                       WIRE_HELLO, span_of(body, writer.size_bytes));
@@ -188,12 +196,18 @@ static void member_tells(struct plx_client *client, struct shard_state *shard, u
     member_journal_done(client, shard, at, &news, reply->applied_index);
 }
 
+bool member_awaits(const struct shard_state *shard, uint32_t at,
+                   const struct wire_hello_reply *reply)
+{
+    return reply->nonce != 0 && reply->nonce == shard->members[at].nonce;
+}
+
 void member_hello_reply(struct plx_client *client, struct shard_state *shard, uint32_t at,
                         const struct wire_hello_reply *reply)
 {
     struct member *member = &shard->members[at];
     /* An answer to an older hello may tell of a node that is not any more. */
-    if (reply->nonce == 0 || reply->nonce != member->nonce) {
+    if (!member_awaits(shard, at, reply)) {
         client->statistics.replies_late++;
         return;
     }

@@ -57,6 +57,11 @@ void member_journal_done(struct plx_client *client, struct shard_state *shard, u
                          const struct pending_news *news, uint64_t applied_index);
 /* Its last hello is unanswered for so long that another one is due. */
 bool member_is_late(struct plx_client *client, const struct member *member);
+/* Whether that is the answer to its last hello. */
+bool member_awaits(const struct shard_state *shard, uint32_t endpoint,
+                   const struct wire_hello_reply *reply);
+/* Whether a hello after so many without an answer is to be as large as its answer. */
+bool hello_is_padded(const struct plx_client *client, uint32_t attempts);
 /* Sends a hello. */
 void member_greet(struct plx_client *client, struct shard_state *shard, uint32_t endpoint);
 /* Greets the member on a node, unless that was done a moment ago. */

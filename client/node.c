@@ -20,27 +20,48 @@ bool exchange_takes(struct plx_client *client, const struct source *from, uint8_
     return true;
 }
 
+static void exchange_send(struct plx_client *client, const struct question *question,
+                          uint32_t attempts)
+{
+    struct exchange *exchange = &client->exchange;
+    struct span body = question->body;
+    if (question->wire_type == WIRE_HELLO && !hello_is_padded(client, attempts))
+        body.size_bytes = WIRE_HELLO_SIZE_BYTES;
+    /* An answer does not say to which of them: the first, so that none looks too fast. */
+    if (exchange->sent_ns == 0)
+        exchange->sent_ns = client->now_ns;
+    (void)packet_send_all_ways(client, &question->to, question->wire_type, body);
+    exchange->due_ns = client->now_ns + EXCHANGE_RETRY_NS;
+}
+
+void exchange_again(struct plx_client *client, const struct source *from, uint64_t message_id)
+{
+    struct exchange *exchange = &client->exchange;
+    bool is_of_it = message_id - exchange->first_id <= client->message_id - exchange->first_id;
+    if (!exchange->is_active || exchange->is_done || exchange->asked.endpoint != from->endpoint ||
+        exchange->asked.shard != from->shard || !is_of_it)
+        return;
+    exchange->due_ns = client->now_ns;
+    exchange->sent_ns = 0;
+}
+
 bool exchange_run(struct plx_client *client, const struct question *question, uint64_t until_ns)
 {
     struct exchange *exchange = &client->exchange;
+    uint32_t attempts = 0;
     *exchange = (struct exchange){.is_active = true,
                                   .reply_type = question->reply_type,
                                   .asked = question->to,
+                                  .first_id = client->message_id + 1,
                                   .number = question->number};
-    uint64_t due_ns = 0;
     client->spin_until_ns = client->now_ns + client->options.spin_ns;
     while (!exchange->is_done && client->now_ns < until_ns &&
            !is_cancelled_since(client, question->cancel_epoch)) {
-        if (client->now_ns >= due_ns) {
-            /* An answer does not say to which of them: the first, so that none looks too fast. */
-            if (exchange->sent_ns == 0)
-                exchange->sent_ns = client->now_ns;
-            (void)packet_send_all_ways(client, &question->to, question->wire_type, question->body);
-            due_ns = client->now_ns + EXCHANGE_RETRY_NS;
-        }
+        if (client->now_ns >= exchange->due_ns)
+            exchange_send(client, question, attempts++);
         client_turn(client);
         if (!exchange->is_done)
-            client_wait(client, due_ns < until_ns ? due_ns : until_ns);
+            client_wait(client, earlier_ns(exchange->due_ns, until_ns));
     }
     exchange->is_active = false;
     return exchange->is_done;
@@ -145,7 +166,7 @@ enum plx_outcome inquire(struct plx_client *client, const struct inquiry *inquir
 
 static void hello_encode(struct wire_writer *writer, uint64_t number)
 {
-    wire_hello_encode(writer, &(struct wire_hello){.nonce = number});
+    wire_hello_encode(writer, &(struct wire_hello){.nonce = number, .is_padded = true});
 }
 
 enum plx_outcome plx_ping(struct plx_client *client, size_t endpoint, uint16_t shard,

@@ -6,6 +6,12 @@ uint64_t message_id_next(struct plx_client *client)
     return ++client->message_id;
 }
 
+/* A hello that is not as large as its answer is for a node that knows no cookies. */
+static bool shows_cookie(const struct wire_message_header *header, struct span body)
+{
+    return header->type != WIRE_HELLO || body.size_bytes >= WIRE_HELLO_REPLY_SIZE_BYTES;
+}
+
 void packet_send_piece(struct plx_client *client, uint32_t endpoint,
                        const struct wire_message_header *header, struct span body, uint32_t piece)
 {
@@ -16,7 +22,9 @@ void packet_send_piece(struct plx_client *client, uint32_t endpoint,
     packet->endpoint = (uint8_t)endpoint;
     packet->way = client->out_way;
     packet->shard = header->shard;
-    packet->size_bytes = wire_piece_encode(packet->bytes, &keys, header, body, piece);
+    struct wire_message_header told = *header;
+    told.cookie = shows_cookie(header, body) ? cookie_shown(client, endpoint, header->shard) : NULL;
+    packet->size_bytes = wire_piece_encode(packet->bytes, &keys, &told, body, piece);
     seals_send(client);
 }
 
@@ -97,10 +105,14 @@ void packet_receive(struct plx_client *client, const struct address *from, struc
         return;
     }
     endpoint_heard(client, source.endpoint, from, source.shard);
+    if (packet.header.type == WIRE_COOKIE || packet.header.type == WIRE_COOKIE_NEXT) {
+        client->statistics.packets_dropped += !cookie_receive(client, &source, &packet);
+        return;
+    }
     struct span body;
     enum error error = reassembly_add(client->reassembly, from, &packet, client->now_ns, &body);
     if (error != OK)
         client->statistics.packets_dropped++;
     else if (body.data != NULL)
-        receive_message(client, &source, packet.header.type, body);
+        receive_message(client, &source, &packet.header, body);
 }

@@ -50,8 +50,8 @@ void packets_ask_missing(struct plx_client *client);
 void packet_receive(struct plx_client *client, const struct address *from, struct span bytes);
 
 /* ---- receive.c, reply.c ---- */
-void receive_message(struct plx_client *client, const struct source *from, uint8_t wire_type,
-                     struct span body);
+void receive_message(struct plx_client *client, const struct source *from,
+                     const struct wire_message_header *header, struct span body);
 void reply_receive(struct plx_client *client, const struct source *from, bool is_read,
                    const struct wire_reply *reply);
 

@@ -11,16 +11,21 @@ static void node_told(struct plx_client *client, const struct source *from,
 }
 
 static bool receive_hello_reply(struct plx_client *client, const struct source *from,
-                                uint8_t wire_type, struct span body)
+                                const struct wire_message_header *header, struct span body)
 {
     struct shard_state *shard = shard_find(client, from->shard);
+    uint8_t wire_type = header->type;
     struct wire_hello_reply reply;
     size_t end;
     if (wire_hello_reply_decode(body, &end, &reply) != OK)
         return false;
     if (wire_type == WIRE_HELLO_REPLY && end != body.size_bytes)
         return false;
-    if (exchange_takes(client, from, wire_type, reply.nonce, body))
+    bool is_asked = exchange_takes(client, from, wire_type, reply.nonce, body);
+    if (wire_type == WIRE_HELLO_REPLY &&
+        (is_asked || (shard != NULL && member_awaits(shard, from->endpoint, &reply))))
+        cookie_told(client, from, header->cookie);
+    if (is_asked)
         node_told(client, from, &reply);
     else if (wire_type == WIRE_HELLO_REPLY && shard != NULL)
         member_hello_reply(client, shard, from->endpoint, &reply);
@@ -49,12 +54,13 @@ static bool receive_members(struct plx_client *client, const struct source *from
             exchange_takes(client, from, WIRE_MEMBERS_REPLY, members.number, body));
 }
 
-void receive_message(struct plx_client *client, const struct source *from, uint8_t wire_type,
-                     struct span body)
+void receive_message(struct plx_client *client, const struct source *from,
+                     const struct wire_message_header *header, struct span body)
 {
+    uint8_t wire_type = header->type;
     bool is_taken = false;
     if (wire_type == WIRE_HELLO_REPLY || wire_type == WIRE_STATUS_REPLY)
-        is_taken = receive_hello_reply(client, from, wire_type, body);
+        is_taken = receive_hello_reply(client, from, header, body);
     else if (wire_type == WIRE_WRITE_REPLY || wire_type == WIRE_READ_REPLY ||
              wire_type == WIRE_TRANSFER_REPLY || wire_type == WIRE_REPLACE_REPLY ||
              wire_type == WIRE_CHANGE_REPLY)

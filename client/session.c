@@ -228,6 +228,7 @@ static void session_send(struct plx_client *client, struct shard_state *shard,
     transmission->session = session->id;
     session_send_op(client, &(struct source){(uint32_t)leader, shard->number}, transmission->number,
                     session, op);
+    transmission->message_id = client->message_id;
     session->due_ns =
         client->now_ns + round_trip_timeout_ns(client, shard, false, session->attempts++);
 }

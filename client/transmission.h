@@ -32,6 +32,7 @@ struct transmission_op {
 
 struct transmission {
     uint64_t number;
+    uint64_t message_id; /* 0: it is not repeated for want of a cookie (any more) */
     uint64_t sent_ns;
     uint64_t session;
     enum transmission_kind kind;

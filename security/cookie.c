@@ -3,22 +3,34 @@
 
 #include "base/le.h"
 
-void cookie_jar_init(struct cookie_jar *jar, struct random_stream *random, uint64_t now_ns)
+void cookie_jar_init(struct cookie_jar *jar, const struct secret *seed)
 {
-    *jar = (struct cookie_jar){.random = random, .drawn_ns = now_ns};
-    for (uint32_t i = 0; i < 2; i++)
-        random_stream_draw(random, jar->secrets[i].bytes, SECRET_SIZE_BYTES);
+    *jar = (struct cookie_jar){.seed = *seed, .epoch = UINT64_MAX};
 }
 
-/* Replaces the secrets whose time is over: both, if nobody has asked for long. */
+uint64_t cookie_epoch(uint64_t now_ns)
+{
+    return now_ns / COOKIE_SECRET_NS + 1;
+}
+
+static void secret_of_epoch(const struct secret *seed, uint64_t epoch, struct secret *ret_secret)
+{
+    uint8_t number[8];
+    le64_store(number, epoch);
+    const struct span part = span_of(number, sizeof(number));
+    const struct secret_digest digest = {
+        .secret = seed, .label = "pollux cookies", .parts = &part, .part_count = 1};
+    secret_digest(&digest, ret_secret->bytes, SECRET_SIZE_BYTES);
+}
+
 static void jar_renew(struct cookie_jar *jar, uint64_t now_ns)
 {
-    for (uint32_t i = 0; i < 2 && now_ns - jar->drawn_ns >= COOKIE_SECRET_NS; i++) {
-        bool is_long_over = now_ns - jar->drawn_ns >= 2 * COOKIE_SECRET_NS;
-        jar->secrets[1] = jar->secrets[0];
-        random_stream_draw(jar->random, jar->secrets[0].bytes, SECRET_SIZE_BYTES);
-        jar->drawn_ns = is_long_over && i == 1 ? now_ns : jar->drawn_ns + COOKIE_SECRET_NS;
-    }
+    uint64_t epoch = cookie_epoch(now_ns);
+    if (epoch == jar->epoch)
+        return;
+    jar->epoch = epoch;
+    secret_of_epoch(&jar->seed, epoch, &jar->secrets[0]);
+    secret_of_epoch(&jar->seed, epoch - 1, &jar->secrets[1]);
 }
 
 static void cookie_of(const struct secret *secret, const struct address *address, uint8_t *to)
@@ -39,17 +51,24 @@ void cookie_make(struct cookie_jar *jar, const struct address *address, uint64_t
     cookie_of(&jar->secrets[0], address, ret_cookie);
 }
 
-bool cookie_is_good(struct cookie_jar *jar, const struct address *address, uint64_t now_ns,
-                    const uint8_t cookie[COOKIE_SIZE_BYTES])
+enum cookie_age cookie_age(struct cookie_jar *jar, const struct address *address, uint64_t now_ns,
+                           const uint8_t cookie[COOKIE_SIZE_BYTES])
 {
-    bool is_good = false;
+    static const enum cookie_age ages[2] = {COOKIE_LATEST, COOKIE_BEFORE};
     jar_renew(jar, now_ns);
     for (uint32_t i = 0; i < 2; i++) {
         uint8_t expected[COOKIE_SIZE_BYTES];
         cookie_of(&jar->secrets[i], address, expected);
-        is_good |= secret_bytes_are_equal(expected, cookie, COOKIE_SIZE_BYTES);
+        if (secret_bytes_are_equal(expected, cookie, COOKIE_SIZE_BYTES))
+            return ages[i];
     }
-    return is_good;
+    return COOKIE_BAD;
+}
+
+bool cookie_is_good(struct cookie_jar *jar, const struct address *address, uint64_t now_ns,
+                    const uint8_t cookie[COOKIE_SIZE_BYTES])
+{
+    return cookie_age(jar, address, now_ns, cookie) != COOKIE_BAD;
 }
 
 static bool is_spared(struct cookie_jar *jar, uint64_t now_ns)

@@ -18,6 +18,7 @@
 #ifndef POLLUX_SERVER_CLIENT_SEALS_H
 #define POLLUX_SERVER_CLIENT_SEALS_H
 
+#include "security/random_stream.h"
 #include "server/peer_seals.h"
 
 #define CLIENT_SEALS_COUNTER_LIST(X)                                                               \

@@ -46,6 +46,8 @@ static const struct key keys[] = {
      "0B (no relaxed writes), or 8MiB to 384MiB for each shard, in whole 4KiB"},
     {"node", "snapshot_rate", KEY_SIZE, AT(snapshot_rate_bytes), 1 << 20, UINT64_C(1) << 40,
      "1MiB to 1024GiB"},
+    {"node", "unproven_rate", KEY_SIZE, AT(unproven_rate_bytes), 0, UINT64_C(1) << 30,
+     "0B (nothing without a cookie) to 1GiB"},
     {"node", "scrub", KEY_SIZE, AT(scrub_bytes), 0, UINT64_C(1) << 40, "0B (never) to 1024GiB"},
     {"node", "keys_capacity", KEY_U32, AT(keys_capacity), 1, 1u << 30, "1 to 1073741824"},
     {"node", "store_capacity", KEY_SIZE, AT(store_capacity_bytes), 1 << 20,
@@ -432,6 +434,7 @@ static void set_defaults(struct config *config)
     *config = (struct config){
         .log_size_bytes = UINT64_C(1) << 30,
         .snapshot_rate_bytes = UINT64_C(64) << 20,
+        .unproven_rate_bytes = UINT64_C(256) << 10,
         .scrub_bytes = UINT64_C(2) << 20,
         .relaxed_size_bytes = RELAXED_SIZE_UNSET,
         .election_timeout_min_ns = UINT64_C(150000000),

@@ -36,6 +36,7 @@ struct config {
     enum medium_kind medium;         /* 0: whatever was there when the directory was made */
     uint64_t log_size_bytes;         /* of all shards' logs together */
     uint64_t snapshot_rate_bytes;    /* a second, of each shard */
+    uint64_t unproven_rate_bytes;    /* a second, to a host that has not proven its address */
     uint64_t scrub_bytes;            /* a second, of all shards together; 0: none */
     uint64_t relaxed_size_bytes;     /* of all shards' journals together; 0: no relaxed writes */
     /* What the memory is made for; 0 where the file has none: the limit of [cluster]. */

@@ -146,6 +146,9 @@ enum error lane_open(const struct lane_options *options, uint64_t now_ns, struct
     lane->format_max = options->replicas[0].raft.format_max;
     lane->needs_seals = options->replicas[0].security.clients == SECURITY_REQUIRED;
     lane->shared.now_ns = now_ns;
+    proof_init(&lane->shared.proof, &options->cookie_seed,
+               options->unproven_rate / options->lane_count);
+    lane->shared.proof.is_on = lane->format_max > 0; /* as the release before */
     memset(lane->place_of, LANE_NOWHERE, sizeof(lane->place_of));
     enum error error = open_parts(lane, options, ret_report);
     if (error != OK) {

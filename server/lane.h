@@ -29,6 +29,8 @@ struct lane_options {
     const struct replica_options *replicas; /* of this lane's shards, shards rising; copied */
     uint32_t replica_count;                 /* 1 to SHARDS_MAX */
     struct shard_directory *directory;      /* of the node, initialised; NULL: one lane */
+    struct secret cookie_seed;              /* random, new at each start, of the whole node */
+    uint64_t unproven_rate; /* bytes a second to a host that shows no cookie; 0: only to others */
     struct dp_port_options port;
 };
 
@@ -52,6 +54,7 @@ enum lane_result {
     X(forged)                                                                                      \
     X(replayed)                                                                                    \
     X(unsealed)                                                                                    \
+    X(unproven)                                                                                    \
     X(handshake)
 
 struct lane_counters {
@@ -59,6 +62,7 @@ struct lane_counters {
     uint64_t turns_worked;
     uint64_t rx_messages;
     uint64_t reads_for_others; /* relaxed reads of shards of other lanes */
+    uint64_t cookies_next;     /* sent because the one before ends soon */
 #define X(name) uint64_t drop_##name;
     LANE_DROP_LIST(X)
 #undef X

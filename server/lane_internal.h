@@ -44,6 +44,11 @@ void lane_wake(struct lane *lane, uint32_t place);
 /* lane_receive.c: one datagram from the port. */
 void lane_receive(struct lane *lane, const struct dp_datagram *datagram);
 
+/* lane_proof.c: what the sender of a client's packet may be sent: `room` of the address. False: the
+ * packet does not count, and its sender was told to come again with a cookie. */
+bool lane_prove(struct lane *lane, const struct wire_packet *packet, bool is_sealed,
+                struct address *from);
+
 /* lane_missing.c: asks the senders of unfinished messages for what has not come. */
 void lane_ask_missing(struct lane *lane);
 uint64_t lane_ask_ns(const struct lane *lane);

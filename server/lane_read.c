@@ -48,10 +48,14 @@ bool lane_answer_read(struct lane *lane, const struct dp_datagram *datagram, uin
     if (lane->needs_seals || engine == NULL ||
         wire_packet_decode(span_of(datagram->data, datagram->size_bytes), &keys, lane->cluster_id,
                            &packet) != OK ||
-        packet.header.type != WIRE_READ || packet.piece_count != 1)
+        packet.header.type != WIRE_READ || packet.piece_count != 1 ||
+        (packet.header.cookie != NULL && lane->format_max == 0))
         return false;
+    struct address from = datagram->from;
+    if (!lane_prove(lane, &packet, false, &from))
+        return true;
     lane->read_shard = shard;
-    if (!engine_reader_read(lane->reader, engine, &datagram->from, packet.payload))
+    if (!engine_reader_read(lane->reader, engine, &from, packet.payload))
         return false;
     lane->counters.rx_messages++;
     lane->counters.reads_for_others++;

@@ -5,6 +5,8 @@
  */
 #include "server/lane_internal.h"
 
+#include "wire/wire_hello.h"
+
 static void count_packet_error(struct lane_counters *counters, enum error error)
 {
     switch (error) {
@@ -40,7 +42,7 @@ static void count_packet_error(struct lane_counters *counters, enum error error)
 
 /* A packet, and where it is for. */
 struct arrival {
-    const struct address *from;
+    struct address from;
     uint32_t place;
     bool is_sealed;
     struct wire_packet packet;
@@ -56,10 +58,10 @@ static bool is_peer_believed(struct lane *lane, const struct arrival *arrival)
      * without. */
     bool is_placed = header->type == WIRE_PRESENCE
                          ? header->sender != 0
-                         : replica_is_peer(replica, arrival->from, header->sender);
+                         : replica_is_peer(replica, &arrival->from, header->sender);
     if (!is_placed) {
         lane->counters.drop_sender++;
-        replica_note_address(replica, arrival->from, header->sender);
+        replica_note_address(replica, &arrival->from, header->sender);
         return false;
     }
     if (seals == NULL || arrival->is_sealed)
@@ -72,20 +74,22 @@ static bool is_peer_believed(struct lane *lane, const struct arrival *arrival)
 }
 
 /* Whether what somebody says who is no peer counts. */
-static bool is_client_believed(struct lane *lane, const struct arrival *arrival)
+static bool is_client_believed(struct lane *lane, struct arrival *arrival)
 {
     struct client_seals *seals = lane->shared.client_seals[arrival->packet.header.shard];
-    if (seals == NULL || arrival->is_sealed)
-        return true;
-    if (client_seals_mode(seals) == SECURITY_REQUIRED) {
+    bool may_be_plain = seals == NULL || client_seals_mode(seals) != SECURITY_REQUIRED;
+    if (!arrival->is_sealed && !may_be_plain) {
         lane->counters.drop_unsealed++;
         return false;
     }
-    client_seals_note_plain(seals, arrival->from);
+    if (!lane_prove(lane, &arrival->packet, arrival->is_sealed, &arrival->from))
+        return false;
+    if (seals != NULL && !arrival->is_sealed)
+        client_seals_note_plain(seals, &arrival->from);
     return true;
 }
 
-static void receive_packet(struct lane *lane, const struct arrival *arrival)
+static void receive_packet(struct lane *lane, struct arrival *arrival)
 {
     struct replica *replica = lane->replicas[arrival->place];
     const struct wire_packet *packet = &arrival->packet;
@@ -94,14 +98,14 @@ static void receive_packet(struct lane *lane, const struct arrival *arrival)
         wire_type_is_between_nodes(type) || (type == WIRE_MISSING && packet->header.sender != 0);
     if (!(is_from_peer ? is_peer_believed(lane, arrival) : is_client_believed(lane, arrival)))
         return;
-    struct replica_message message = {.from = *arrival->from,
+    struct replica_message message = {.from = arrival->from,
                                       .type = type,
                                       .version = packet->header.version,
                                       .known = packet->header.known};
     message.sender = is_from_peer ? packet->header.sender : 0;
     struct reassembly *reassembly = is_from_peer ? lane->from_peers : lane->from_clients;
     enum error error =
-        reassembly_add(reassembly, arrival->from, packet, lane->shared.now_ns, &message.body);
+        reassembly_add(reassembly, &arrival->from, packet, lane->shared.now_ns, &message.body);
     if (error != OK) {
         lane->counters.drop_piece++;
         return;
@@ -112,7 +116,7 @@ static void receive_packet(struct lane *lane, const struct arrival *arrival)
     lane->counters.rx_messages++;
     lane_wake(lane, arrival->place);
     if (type == WIRE_STATUS)
-        lane_answer_status(lane, replica, arrival->from);
+        lane_answer_status(lane, replica, &arrival->from);
     else
         replica_receive(replica, &message);
 }
@@ -122,7 +126,7 @@ static void receive_handshake(struct lane *lane, const struct arrival *arrival)
 {
     const struct wire_packet *packet = &arrival->packet;
     struct replica *replica = lane->replicas[arrival->place];
-    const struct replica_message message = {.from = *arrival->from,
+    const struct replica_message message = {.from = arrival->from,
                                             .sender = packet->header.sender,
                                             .type = packet->header.type,
                                             .body = packet->payload};
@@ -212,6 +216,15 @@ static enum error open_sealed(struct lane *lane, const struct dp_datagram *datag
     return error;
 }
 
+/* Whether the release before this one would have read it. */
+static bool is_of_before(const struct wire_packet *packet)
+{
+    const struct wire_message_header *header = &packet->header;
+    bool is_padded =
+        header->type == WIRE_HELLO && packet->payload.size_bytes == WIRE_HELLO_REPLY_SIZE_BYTES;
+    return header->type < WIRE_FORMAT && header->cookie == NULL && !is_padded;
+}
+
 /* A node that shall know fewer formats than its program does reads what such a program reads. */
 static enum error decode(struct lane *lane, const struct dp_datagram *datagram,
                          struct arrival *arrival)
@@ -226,7 +239,7 @@ static enum error decode(struct lane *lane, const struct dp_datagram *datagram,
         return error;
     if (packet->header.version > format_versions(lane->format_max)->packet)
         return ERR_VERSION;
-    if (packet->header.type >= WIRE_FORMAT && lane->format_max == 0)
+    if (lane->format_max == 0 && !is_of_before(packet))
         return ERR_TYPE;
     arrival->is_sealed = keys.is_sealed;
     return OK;
@@ -236,7 +249,7 @@ void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
 {
     if (hand_over(lane, datagram))
         return;
-    struct arrival arrival = {.from = &datagram->from};
+    struct arrival arrival = {.from = datagram->from};
     enum error error = decode(lane, datagram, &arrival);
     if (error != OK) {
         count_packet_error(&lane->counters, error);

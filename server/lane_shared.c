@@ -1,6 +1,8 @@
 /* Messages out of a lane, whichever shard they are of: cut straight into the port's buffers. */
 #include "server/lane_shared.h"
 
+#include "wire/wire_hello.h"
+
 /* How a packet leaves. */
 enum departure { DEPARTS_NOT, DEPARTS_PLAIN, DEPARTS_SEALED };
 
@@ -27,6 +29,48 @@ static enum departure to_client(const struct lane_shared *shared,
     return client_seals_mode(seals) == SECURITY_REQUIRED ? DEPARTS_NOT : DEPARTS_PLAIN;
 }
 
+/* Bytes of the UDP payload of these packets. */
+static uint64_t pieces_bytes(const struct lane_message *message, uint32_t first, uint32_t count)
+{
+    uint64_t piece_bytes = message->header.piece_size_bytes;
+    uint64_t begin = first * piece_bytes;
+    uint64_t end = begin + count * piece_bytes;
+    if (end > message->body.size_bytes)
+        end = message->body.size_bytes;
+    return (uint64_t)count * PACKET_HEADER_SIZE_BYTES + (end > begin ? end - begin : 0);
+}
+
+/* Peers are where the configuration has them. The answer to an initiation is smaller than that. */
+static bool needs_proof(const struct lane_shared *shared, const struct lane_message *message)
+{
+    const struct wire_message_header *header = &message->header;
+    return header->receiver == 0 && message->to.room != ADDRESS_PROVEN &&
+           header->type != WIRE_HANDSHAKE && header->type != WIRE_HANDSHAKE_REPLY &&
+           to_client(shared, message) != DEPARTS_SEALED;
+}
+
+static bool may_leave(struct lane_shared *shared, const struct lane_message *message,
+                      uint32_t first, uint32_t count)
+{
+    if (!needs_proof(shared, message))
+        return true;
+    uint64_t bytes = pieces_bytes(message, first, count);
+    if (bytes <= message->to.room ||
+        proof_take(&shared->proof, &message->to, bytes, shared->now_ns))
+        return true;
+    shared->withheld++;
+    return false;
+}
+
+/* Who has sent a hello of this size, or a cookie, knows cookies: the next one comes with the answer
+ * to the hello. */
+static bool is_given_cookie(const struct lane_shared *shared, const struct lane_message *message)
+{
+    return shared->proof.is_on && message->header.receiver == 0 &&
+           message->header.type == WIRE_HELLO_REPLY &&
+           message->to.room >= PACKET_HEADER_SIZE_BYTES + WIRE_HELLO_REPLY_SIZE_BYTES;
+}
+
 static enum error piece_seal(struct lane_shared *shared, const struct lane_message *message,
                              uint8_t *packet, uint32_t size_bytes)
 {
@@ -51,7 +95,13 @@ static void piece_send(struct lane_shared *shared, const struct lane_message *me
     uint8_t *packet = dp_port_tx_reserve(shared->port, header->shard, &message->to);
     if (packet == NULL)
         return; /* counted by the port; what is lost will be asked for again */
-    uint32_t size_bytes = wire_piece_encode(packet, &keys, header, message->body, piece);
+    uint8_t cookie[COOKIE_SIZE_BYTES];
+    struct wire_message_header told = *header;
+    if (departure == DEPARTS_PLAIN && is_given_cookie(shared, message)) {
+        cookie_make(&shared->proof.cookies, &message->to, shared->now_ns, cookie);
+        told.cookie = cookie;
+    }
+    uint32_t size_bytes = wire_piece_encode(packet, &keys, &told, message->body, piece);
     /* A process that has forked sends nothing that is worth opening: it is not a node any more. */
     if (keys.is_sealed && piece_seal(shared, message, packet, size_bytes) != OK)
         shared->unsealed++;
@@ -63,6 +113,8 @@ void lane_shared_send_pieces(struct lane_shared *shared, const struct lane_messa
 {
     const uint64_t *full = &dp_port_counters(shared->port)->drops[DP_DROP_TX_FULL];
     uint64_t full_before = *full;
+    if (!may_leave(shared, message, first, count))
+        return;
     /* A full ring would take none of the rest: it is better asked for in a moment. */
     for (uint32_t piece = first; piece < first + count && *full == full_before; piece++)
         piece_send(shared, message, piece);
@@ -91,10 +143,7 @@ void lane_shared_send(struct lane_shared *shared, const struct lane_message *mes
 {
     uint32_t piece_count =
         wire_piece_count(message->body.size_bytes, message->header.piece_size_bytes);
-    if (piece_count == 1) {
-        piece_send(shared, message, 0);
-        return;
-    }
     lane_shared_send_pieces(shared, message, 0, piece_count);
-    sent_messages_keep(shared->sent, &message->header, &message->to, message->body);
+    if (piece_count > 1)
+        sent_messages_keep(shared->sent, &message->header, &message->to, message->body);
 }

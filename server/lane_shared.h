@@ -14,6 +14,7 @@
 #include "server/client_seals.h"
 #include "server/obstacles.h"
 #include "server/peer_seals.h"
+#include "server/proof.h"
 #include "server/sent_messages.h"
 #include "wire/wire_missing.h"
 #include "wire/wire_packet.h"
@@ -25,6 +26,8 @@ struct lane_shared {
     struct fork_guard guard;   /* likewise */
     struct peer_seals *seals[SHARDS_MAX]; /* by shard; NULL: not sealed, or of another lane */
     struct client_seals *client_seals[SHARDS_MAX]; /* likewise, of clients */
+    struct proof proof;                            /* of clients' addresses */
+    uint64_t withheld;          /* answers that were larger than an unproven address may be sent */
     uint64_t unsealed;          /* packets to peers that could not be sealed, and were not sent */
     uint64_t now_ns;            /* of this turn */
     bool is_flushed;            /* what the replicas sent in this turn so far has left */
@@ -41,6 +44,12 @@ struct lane_message {
     struct address to;
     struct span body;
 };
+
+/*
+ * Whatever a lane sends leaves by one of these. To a client that has not proven its address no more
+ * leaves than `to.room` says, or than the budget has (server/proof.h): the rest is withheld, and
+ * counted.
+ */
 
 /* Sends a message, in as many packets as it takes, from the UDP port of its shard. If they are
  * several, the message is kept for those who ask for pieces of it. */

@@ -147,7 +147,9 @@ static void fill_options(struct node *node)
                                .hash_key = {{random[2], random[3]}},
                                .frames = node->frames,
                                .security = &node->security};
+    secret_draw(start.cookie_seed.bytes, sizeof(start.cookie_seed.bytes));
     node_options_fill(&node->config, &start, &node->options);
+    secret_wipe(&start.cookie_seed, sizeof(start.cookie_seed));
     find_kept(node);
 }
 

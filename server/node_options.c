@@ -171,6 +171,8 @@ void node_options_fill(const struct config *config, const struct node_start *sta
             .shard_count = config->shard_count,
             .replicas = replicas,
             .directory = config->lane_count > 1 ? &ret_options->directory : NULL,
+            .cookie_seed = start->cookie_seed,
+            .unproven_rate = config->unproven_rate_bytes,
             .port = port_options(config, lane, start->frames),
         };
         replicas += (config->shard_count - lane + config->lane_count - 1) / config->lane_count;

@@ -27,6 +27,7 @@ struct node_start {
     uint64_t incarnation;        /* random, not 0 */
     uint64_t seed;               /* random */
     struct siphash_key hash_key; /* random; not drawn from the seed, which others may guess */
+    struct secret cookie_seed;   /* likewise */
     struct dp_frame_port *frames;
     const struct security_options *security; /* copied; NULL: packets are not sealed */
 };

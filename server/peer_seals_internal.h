@@ -2,6 +2,7 @@
 #ifndef POLLUX_SERVER_PEER_SEALS_INTERNAL_H
 #define POLLUX_SERVER_PEER_SEALS_INTERNAL_H
 
+#include "security/random_stream.h"
 #include "server/peer_seals.h"
 
 #include "base/limits.h"

@@ -3,6 +3,7 @@
  *
  * Hello:
  *    0  u64  nonce
+ *    8  [112] zero, or not there: with it the hello is as large as its answer
  *
  * Hello reply, offset, size and meaning of each field:
  *    0  u64  nonce
@@ -45,8 +46,8 @@
 #include "wire/wire_internal.h"
 #include "wire/wire_hello.h"
 
-#define HELLO_SIZE_BYTES          8
-#define HELLO_REPLY_SIZE_BYTES    120
+#define HELLO_SIZE_BYTES          WIRE_HELLO_SIZE_BYTES
+#define HELLO_REPLY_SIZE_BYTES    WIRE_HELLO_REPLY_SIZE_BYTES
 #define COUNTER_HEADER_SIZE_BYTES 9
 #define COUNTER_NAME_BYTES_MAX    63
 #define TRANSFER_SIZE_BYTES       16
@@ -58,16 +59,23 @@
 
 void wire_hello_encode(struct wire_writer *writer, const struct wire_hello *hello)
 {
-    uint8_t *to = wire_writer_grow(writer, HELLO_SIZE_BYTES);
-    if (to != NULL)
-        le64_store(to, hello->nonce);
+    size_t size_bytes = hello->is_padded ? HELLO_REPLY_SIZE_BYTES : HELLO_SIZE_BYTES;
+    uint8_t *to = wire_writer_grow(writer, size_bytes);
+    if (to == NULL)
+        return;
+    memset(to, 0, size_bytes);
+    le64_store(to, hello->nonce);
 }
 
 enum error wire_hello_decode(struct span bytes, struct wire_hello *ret_hello)
 {
-    if (bytes.size_bytes != HELLO_SIZE_BYTES)
+    bool is_padded = bytes.size_bytes == HELLO_REPLY_SIZE_BYTES;
+    if (bytes.size_bytes != HELLO_SIZE_BYTES && !is_padded)
         return bytes.size_bytes < HELLO_SIZE_BYTES ? ERR_SHORT : ERR_TRAILING;
-    *ret_hello = (struct wire_hello){.nonce = le64_load(bytes.data)};
+    if (is_padded &&
+        !wire_is_zero(bytes.data + HELLO_SIZE_BYTES, HELLO_REPLY_SIZE_BYTES - HELLO_SIZE_BYTES))
+        return ERR_RESERVED;
+    *ret_hello = (struct wire_hello){.nonce = le64_load(bytes.data), .is_padded = is_padded};
     return OK;
 }
 

@@ -26,12 +26,12 @@
 #define OFFSET_KEY_ID       36
 #define OFFSET_KNOWN        37
 #define OFFSET_TAG          SEAL_TAG_OFFSET
-#define RESERVED_SIZE_BYTES (PACKET_HEADER_SIZE_BYTES - OFFSET_KNOWN)
 
 static_assert(FORMAT_CLIENT_PACKET == WIRE_VERSION_OLDEST,
               "a header without a version is to a client");
 static_assert(PACKET_HEADER_SIZE_BYTES == 56, "the header as wire/wire_packet.h lays it out");
 static_assert(PACKET_HEADER_SIZE_BYTES - OFFSET_TAG == 16, "room for a tag of 128 bits");
+static_assert(COOKIE_SIZE_BYTES == 16, "a cookie has the place of the tag");
 
 uint64_t wire_cluster_id(const char *name)
 {
@@ -95,6 +95,8 @@ uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
     le64_store(to + OFFSET_MESSAGE_ID, header->message_id);
     le32_store(to + OFFSET_MESSAGE_SIZE, (uint32_t)body.size_bytes);
     to[OFFSET_KNOWN] = (uint8_t)(version == WIRE_VERSION_OLDEST ? 0 : FORMAT_KNOWN);
+    if (header->cookie != NULL)
+        memcpy(to + OFFSET_TAG, header->cookie, COOKIE_SIZE_BYTES);
     if (payload_bytes > 0)
         memcpy(to + PACKET_HEADER_SIZE_BYTES, body.data + (size_t)piece * header->piece_size_bytes,
                payload_bytes);
@@ -110,9 +112,28 @@ bool wire_type_is_between_nodes(uint8_t type)
            type == WIRE_FORMAT;
 }
 
+bool wire_type_is_question(uint8_t type)
+{
+    return type == WIRE_HELLO || type == WIRE_WRITE || type == WIRE_READ || type == WIRE_STATUS ||
+           type == WIRE_TRANSFER || type == WIRE_MEMBERS || type == WIRE_REPLACE ||
+           type == WIRE_CHANGE || type == WIRE_BACKUP;
+}
+
 static bool type_is_known(uint8_t type)
 {
-    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_HANDSHAKE_REPLY);
+    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_COOKIE_NEXT);
+}
+
+/* Whether a packet of the type may have a cookie. */
+static bool type_takes_cookie(uint8_t type)
+{
+    return wire_type_is_question(type) || type == WIRE_MISSING || type == WIRE_HELLO_REPLY ||
+           type == WIRE_COOKIE || type == WIRE_COOKIE_NEXT;
+}
+
+static bool has_tag(const uint8_t *data)
+{
+    return !wire_is_zero(data + OFFSET_TAG, COOKIE_SIZE_BYTES);
 }
 
 /* In a packet of the oldest version it is zero. */
@@ -123,12 +144,13 @@ static bool is_known_good(const uint8_t *data)
 }
 
 /* Behind it nothing, but in a sealed packet the tag and a flag, which is looked at when the packet
- * is opened. */
+ * is opened; in another one perhaps a cookie. */
 static bool is_reserved_zero(const uint8_t *data, const struct wire_keys *keys)
 {
     if (keys->is_sealed)
         return data[OFFSET_KNOWN + 2] == 0;
-    return wire_is_zero(data + OFFSET_KNOWN + 1, RESERVED_SIZE_BYTES - 1);
+    return wire_is_zero(data + OFFSET_KNOWN + 1, OFFSET_TAG - OFFSET_KNOWN - 1) &&
+           (type_takes_cookie(data[OFFSET_TYPE]) || !has_tag(data));
 }
 
 /* Whose packet it is, and whether it came whole: of a sealed one its seal has shown that. */
@@ -248,7 +270,8 @@ enum error wire_packet_decode(struct span packet, const struct wire_keys *keys, 
                    .shard = le16_load(data + OFFSET_SHARD),
                    .sender = le16_load(data + OFFSET_SENDER),
                    .cluster_id = cluster_id,
-                   .message_id = le64_load(data + OFFSET_MESSAGE_ID)},
+                   .message_id = le64_load(data + OFFSET_MESSAGE_ID),
+                   .cookie = !keys->is_sealed && has_tag(data) ? data + OFFSET_TAG : NULL},
         .piece = le16_load(data + OFFSET_PIECE),
         .piece_count = le16_load(data + OFFSET_PIECE_COUNT),
         .message_size_bytes = le32_load(data + OFFSET_MESSAGE_SIZE),

@@ -16,7 +16,7 @@
  *   36  u8   key id (0: not sealed)
  *   37  u8   version 10: the newest format that the sender knows, not 0 (base/format.h); else zero
  *   38  [2]  zero
- *   40  [16] authentication tag (zero if not sealed)
+ *   40  [16] authentication tag; of a packet of or to a client that is not sealed: cookie; else zero
  *   56       payload
  *
  * All pieces of a message are of one size but the last, which has the rest. The size is not in the
@@ -72,7 +72,12 @@ enum wire_type {
     WIRE_FORMAT,    /* between nodes: wire_format.h */
     WIRE_HANDSHAKE, /* between nodes: what is in it, security/handshake.h says */
     WIRE_HANDSHAKE_REPLY,
+    WIRE_COOKIE,      /* to a client: to ask again with this cookie. Echoes its message id */
+    WIRE_COOKIE_NEXT, /* to a client: to use this one from now on. Likewise */
 };
+
+/* Whether clients ask it, and whoever asks expects an answer. */
+bool wire_type_is_question(uint8_t type);
 
 /* Whether nodes say it to one another, in the packets of the format in force. WIRE_MISSING, which
  * clients are asked for, too, is none of these. */
@@ -94,6 +99,8 @@ struct wire_message_header {
     uint16_t piece_size_bytes;
     uint64_t cluster_id;
     uint64_t message_id; /* the sender's; never of two messages that differ */
+    /* COOKIE_SIZE_BYTES; NULL: none. In a decoded packet it lies in the packet. */
+    const uint8_t *cookie;
 };
 
 struct wire_packet {

@@ -12,6 +12,7 @@ import sys
 import time
 
 HELLO, HELLO_REPLY, WRITE, WRITE_REPLY = 16, 17, 18, 19
+READ, READ_REPLY, STATUS, STATUS_REPLY = 20, 21, 22, 23
 SET, REGISTER, KEEP_ALIVE, CANCEL = 1, 4, 6, 7
 OK = 0
 MASK = (1 << 64) - 1
@@ -65,11 +66,12 @@ class Host:
         self.socket.settimeout(WAIT_SECONDS)
         self.number = time.time_ns() // 1000
         self.hello = None
+        self.cookie = bytes(16)  # of an address that has not proven itself
 
     def packet(self, kind, body, piece=0, pieces=1, message=None, size=None):
-        head = struct.pack("<2sBBIQHHHHQI20x", b"PX", 9, kind, 0, self.cluster, 0, 0, piece, pieces,
-                           random_u64() if message is None else message,
-                           len(body) if size is None else size)
+        head = struct.pack("<2sBBIQHHHHQI4x16s", b"PX", 9, kind, 0, self.cluster, 0, 0, piece,
+                           pieces, random_u64() if message is None else message,
+                           len(body) if size is None else size, self.cookie)
         crc = crc32c(head + body)
         return head[:4] + struct.pack("<I", crc) + head[8:] + body
 
@@ -78,6 +80,11 @@ class Host:
 
     def receive(self, kind):
         """The body of the next message of the kind; None: none came."""
+        data = self.receive_packet(kind)
+        return None if data is None else data[56:]
+
+    def receive_packet(self, kind):
+        """The next packet of the kind; None: none came."""
         end = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < end:
             try:
@@ -85,15 +92,16 @@ class Host:
             except (TimeoutError, ConnectionRefusedError):
                 return None
             if data[3] == kind:
-                return data[56:]
+                return data
         return None
 
-    def greet(self):
-        """Hello; the reply's fields are kept."""
-        self.send(HELLO, struct.pack("<Q", random_u64()))
-        body = self.receive(HELLO_REPLY)
-        if body is None:
+    def greet(self, is_older=False):
+        """Hello; the reply's fields are kept, and its cookie shown from now on."""
+        self.send(HELLO, struct.pack("<Q", random_u64()) + bytes(0 if is_older else 112))
+        packet = self.receive_packet(HELLO_REPLY)
+        if packet is None:
             sys.exit("attacks: no hello reply")
+        self.cookie, body = packet[40:56], packet[56:]
         self.hello = {"incarnation": struct.unpack_from("<Q", body, 8)[0],
                       "commit": struct.unpack_from("<Q", body, 32)[0],
                       "node": struct.unpack_from("<H", body, 56)[0],

@@ -227,7 +227,7 @@ static void piece_look(struct network *network, struct network_sender from, stru
 {
     const uint8_t *data = packet.data;
     struct wire_seal seal;
-    if (packet.size_bytes < PACKET_HEADER_SIZE_BYTES ||
+    if (packet.size_bytes < PACKET_HEADER_SIZE_BYTES || data[3] >= WIRE_COOKIE || /* another's id */
         (wire_is_sealed(packet) && wire_seal_read(packet, &seal) && seal.is_encrypted))
         return;
     uint64_t port = (uint64_t)network->ports[from.host] + from.port_offset;

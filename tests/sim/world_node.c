@@ -4,6 +4,7 @@
 #include "tests/sim/world.h"
 
 #include "base/check.h"
+#include "base/le.h"
 #include "pmem/identity.h"
 
 #include <stdio.h>
@@ -261,6 +262,19 @@ uint16_t node_witness(const struct world *world, const struct sim_node *node)
     return duplicate_is(world, node) ? 0 : (uint16_t)(node->number + 1);
 }
 
+/* In half of the runs nobody is answered who shows no cookie. The attacker has the rest. */
+static uint64_t unproven_rate_of(const struct world *world)
+{
+    return digest_word(world->seed, 0x70726f6f66u) % 2 == 0 ? 0 : UINT64_C(256) << 10;
+}
+
+static struct secret cookie_seed_of(const struct world *world, const struct sim_node *node)
+{
+    struct secret seed = {.bytes = {1}};
+    le64_store(seed.bytes + 8, digest_word(world->seed, node->incarnation));
+    return seed;
+}
+
 static enum error lane_boot(struct world *world, struct sim_lane *lane,
                             struct lane_report *ret_report)
 {
@@ -280,6 +294,8 @@ static enum error lane_boot(struct world *world, struct sim_lane *lane,
                                    .replicas = replicas,
                                    .replica_count = replica_count,
                                    .directory = &node->directory,
+                                   .cookie_seed = cookie_seed_of(world, node),
+                                   .unproven_rate = unproven_rate_of(world),
                                    .port = {.queue = lane->number,
                                             .queue_count = node->lane_count,
                                             .udp_port_count = (uint16_t)world->draw.shards,

@@ -106,6 +106,8 @@ void fake_send_as(struct fake *fake, uint64_t cluster_id, uint8_t type, struct s
                                          .sender = fake->id,
                                          .cluster_id = cluster_id,
                                          .message_id = ++fake->message_id};
+    if (type == WIRE_HELLO_REPLY && fake->body.size_bytes == WIRE_HELLO_REPLY_SIZE_BYTES)
+        header.cookie = fake->cookie;
     for (uint32_t piece = 0;
          piece < wire_piece_count(body.size_bytes, PACKET_PAYLOAD_SIZE_BYTES_MAX); piece++) {
         uint8_t packet[PACKET_SIZE_BYTES_MAX];
@@ -117,6 +119,22 @@ void fake_send_as(struct fake *fake, uint64_t cluster_id, uint8_t type, struct s
                          size);
     }
     fake->lost_piece = 0;
+}
+
+void fake_cookie(struct fake *fake, uint8_t type, uint64_t message_id)
+{
+    const struct wire_message_header header = {.type = type,
+                                               .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                               .shard = fake->shard,
+                                               .sender = fake->id,
+                                               .cluster_id = wire_cluster_id(FAKE_CLUSTER),
+                                               .message_id = message_id,
+                                               .cookie = fake->cookie};
+    uint8_t packet[PACKET_SIZE_BYTES_MAX];
+    uint32_t size = wire_piece_encode(packet, &fake_keys, &header, (struct span){0}, 0);
+    assert_int_equal(sendto(fake->fds[fake->shard], packet, size, 0, (struct sockaddr *)&fake->from,
+                            sizeof(fake->from)),
+                     size);
 }
 
 void fake_send(struct fake *fake, uint8_t type, struct span body)
@@ -336,6 +354,14 @@ bool fake_receive(struct fake *fake)
     assert_int_equal(packet.header.sender, 0);
     assert_int_equal(packet.header.shard, fake->shard);
     fake->packets++;
+    if (fake->is_older && (packet.header.cookie != NULL ||
+                           (packet.header.type == WIRE_HELLO &&
+                            packet.payload.size_bytes == WIRE_HELLO_REPLY_SIZE_BYTES)))
+        return false;
+    fake->seen_id = packet.header.message_id;
+    fake->is_shown = packet.header.cookie != NULL;
+    if (fake->is_shown)
+        memcpy(fake->shown, packet.header.cookie, sizeof(fake->shown));
     fake->pieces += packet.piece_count > 1;
     struct span body = {.data = NULL};
     enum error error = reassembly_add(fake->reassembly, &from, &packet, fake->packets, &body);

@@ -60,6 +60,11 @@ struct fake {
     uint64_t commit_index;
     const struct wire_members *members; /* what questions for them are answered with; NULL: not */
     uint32_t members_asked;
+    bool is_older;         /* of the release before: it takes no cookie and no padded hello */
+    const uint8_t *cookie; /* comes with the answer to a padded hello; NULL: none */
+    bool is_shown;         /* a cookie, by the last packet: */
+    uint8_t shown[COOKIE_SIZE_BYTES];
+    uint64_t seen_id; /* of the last packet */
     uint64_t message_id;
     uint32_t lost_piece; /* of the next message that it sends; 0: none */
     struct arena arena;
@@ -96,6 +101,9 @@ void fake_send_as(struct fake *fake, uint64_t cluster_id, uint8_t type, struct s
 void fake_send(struct fake *fake, uint8_t type, struct span body);
 
 void fake_hello(struct fake *fake, uint64_t nonce);
+
+/* The cookie alone, as the answer to a message of the client. */
+void fake_cookie(struct fake *fake, uint8_t type, uint64_t message_id);
 
 struct wire_reply fake_reply_head(const struct fake *fake, uint64_t number,
                                   enum wire_status status);

@@ -7,9 +7,9 @@
 
 #include "security/cookie.h"
 
-#define START_NS UINT64_C(5000000000)
+/* A secret is used from here on. */
+#define START_NS (7 * COOKIE_SECRET_NS)
 
-static struct random_stream random_bytes;
 static struct cookie_jar jar;
 static const struct address here = {.ip = {1, 2, 3}, .port = 4000};
 
@@ -17,8 +17,7 @@ static int setup(void **state)
 {
     (void)state;
     const struct secret seed = {{9}};
-    random_stream_init(&random_bytes, &seed);
-    cookie_jar_init(&jar, &random_bytes, START_NS);
+    cookie_jar_init(&jar, &seed);
     return 0;
 }
 
@@ -61,14 +60,33 @@ static void test_cookie_ends_if_nobody_asks_for_long(void **state)
     assert_false(cookie_is_good(&jar, &here, START_NS + 102 * COOKIE_SECRET_NS, later));
 }
 
-static void test_cookie_is_of_one_jar(void **state)
+/* As of lanes of one node; as after a start. */
+static void test_cookie_is_of_all_jars_of_one_seed(void **state)
 {
     (void)state;
+    const struct secret same_seed = {{9}};
+    const struct secret other_seed = {{10}};
+    struct cookie_jar same;
     struct cookie_jar other;
     uint8_t cookie[COOKIE_SIZE_BYTES];
-    cookie_jar_init(&other, &random_bytes, START_NS);
-    cookie_make(&other, &here, START_NS, cookie);
-    assert_false(cookie_is_good(&jar, &here, START_NS, cookie));
+    cookie_jar_init(&same, &same_seed);
+    cookie_jar_init(&other, &other_seed);
+    cookie_make(&same, &here, START_NS, cookie);
+    assert_true(cookie_is_good(&jar, &here, START_NS + 1, cookie));
+    assert_false(cookie_is_good(&other, &here, START_NS, cookie));
+}
+
+/* So that its owner can be given the next one in time. */
+static void test_cookie_tells_its_age(void **state)
+{
+    (void)state;
+    uint8_t cookie[COOKIE_SIZE_BYTES];
+    cookie_make(&jar, &here, START_NS, cookie);
+    assert_int_equal(cookie_age(&jar, &here, START_NS, cookie), COOKIE_LATEST);
+    assert_int_equal(cookie_age(&jar, &here, START_NS + COOKIE_SECRET_NS - 1, cookie),
+                     COOKIE_LATEST);
+    assert_int_equal(cookie_age(&jar, &here, START_NS + COOKIE_SECRET_NS, cookie), COOKIE_BEFORE);
+    assert_int_equal(cookie_age(&jar, &here, START_NS + 2 * COOKIE_SECRET_NS, cookie), COOKIE_BAD);
 }
 
 /* A few at once need none, and one more after each step. Whoever else has none is asked for it. */
@@ -92,7 +110,8 @@ int main(void)
         cmocka_unit_test_setup(test_cookie_is_good_for_its_address, setup),
         cmocka_unit_test_setup(test_cookie_ends_with_the_secret_after_its_own, setup),
         cmocka_unit_test_setup(test_cookie_ends_if_nobody_asks_for_long, setup),
-        cmocka_unit_test_setup(test_cookie_is_of_one_jar, setup),
+        cmocka_unit_test_setup(test_cookie_is_of_all_jars_of_one_seed, setup),
+        cmocka_unit_test_setup(test_cookie_tells_its_age, setup),
         cmocka_unit_test_setup(test_cookie_is_asked_for_above_a_rate, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

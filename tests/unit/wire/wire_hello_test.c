@@ -50,7 +50,26 @@ static void test_wire_hello_round_trip(void **state)
     assert_int_equal(wire_hello_decode(span_of(buffer, 9), &ret), ERR_TRAILING);
     assert_true(ret.nonce == 0);
     assert_int_equal(wire_hello_decode(span_of(buffer, writer.size_bytes), &ret), OK);
-    assert_true(ret.nonce == UINT64_C(0xFEDCBA9876543210));
+    assert_true(ret.nonce == UINT64_C(0xFEDCBA9876543210) && !ret.is_padded);
+}
+
+/* As large as its answer. */
+static void test_wire_hello_may_be_padded(void **state)
+{
+    (void)state;
+    struct wire_writer writer = writer_new();
+    struct wire_hello ret = {0};
+    memset(buffer, 0xee, sizeof(buffer));
+    wire_hello_encode(&writer, &(struct wire_hello){.nonce = 5, .is_padded = true});
+    assert_int_equal(wire_hello_decode(span_of(buffer, writer.size_bytes), &ret), OK);
+    assert_true(ret.nonce == 5 && ret.is_padded);
+    assert_int_equal(wire_hello_decode(span_of(buffer, writer.size_bytes - 1), &ret), ERR_TRAILING);
+    buffer[writer.size_bytes - 1] = 1;
+    assert_int_equal(wire_hello_decode(span_of(buffer, writer.size_bytes), &ret), ERR_RESERVED);
+    size_t hello_bytes = writer.size_bytes;
+    writer = writer_new();
+    wire_hello_reply_encode(&writer, &hello_reply);
+    assert_int_equal(writer.size_bytes, hello_bytes);
 }
 
 static void test_wire_hello_reply_round_trip_with_counters(void **state)
@@ -168,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wire_hello_round_trip),
+        cmocka_unit_test(test_wire_hello_may_be_padded),
         cmocka_unit_test(test_wire_hello_reply_round_trip_with_counters),
         cmocka_unit_test(test_wire_hello_reply_names_each_fault),
         cmocka_unit_test(test_wire_counter_refuses_names_for_terminals_to_choke_on),

@@ -129,6 +129,35 @@ static void test_wire_packet_has_two_versions(void **state)
     assert_int_equal(decode(size), ERR_VERSION);
 }
 
+/* In the place of the tag, where what clients and nodes say has none. */
+static void test_wire_packet_has_room_for_a_cookie(void **state)
+{
+    (void)state;
+    static const uint8_t cookie[COOKIE_SIZE_BYTES] = {9, 8, 7, [15] = 1};
+    static const uint8_t with[] = {WIRE_HELLO,       WIRE_WRITE,  WIRE_READ,
+                                   WIRE_STATUS,      WIRE_BACKUP, WIRE_MISSING,
+                                   WIRE_HELLO_REPLY, WIRE_COOKIE, WIRE_COOKIE_NEXT};
+    static const uint8_t without[] = {WIRE_RAFT,        WIRE_FORWARD,   WIRE_PRESENCE,
+                                      WIRE_WRITE_REPLY, WIRE_HANDSHAKE, WIRE_HANDSHAKE_REPLY};
+    struct wire_message_header shown = header;
+    struct wire_packet ret;
+    shown.cookie = cookie;
+    for (size_t i = 0; i < sizeof(with); i++) {
+        shown.type = with[i];
+        uint32_t size = wire_piece_encode(packet, &keys, &shown, span_of("hello", 5), 0);
+        assert_int_equal(wire_packet_decode(span_of(packet, size), &keys, CLUSTER, &ret), OK);
+        assert_memory_equal(ret.header.cookie, cookie, sizeof(cookie));
+    }
+    for (size_t i = 0; i < sizeof(without); i++) {
+        shown.type = without[i];
+        assert_int_equal(decode(wire_piece_encode(packet, &keys, &shown, span_of("x", 1), 0)),
+                         ERR_RESERVED);
+    }
+    uint32_t size = small_packet();
+    assert_int_equal(wire_packet_decode(span_of(packet, size), &keys, CLUSTER, &ret), OK);
+    assert_null(ret.header.cookie);
+}
+
 static void test_wire_packet_names_each_fault(void **state)
 {
     (void)state;
@@ -152,14 +181,18 @@ static void test_wire_packet_names_each_fault(void **state)
     packet[3] = 2;
     reseal(size);
     assert_int_equal(decode(size), ERR_TYPE);
-    packet[3] = WIRE_HANDSHAKE_REPLY + 1;
+    packet[3] = WIRE_COOKIE_NEXT + 1;
     reseal(size);
     assert_int_equal(decode(size), ERR_TYPE);
     for (uint32_t at = 36; at < 56; at++) {
         small_packet();
         packet[at] = 1;
         reseal(size);
-        assert_int_equal(decode(size), at == 36 ? ERR_KEY : ERR_RESERVED);
+        enum error expected = at == 36 ? ERR_KEY : ERR_RESERVED;
+        assert_int_equal(decode(size), at >= 40 ? OK : expected); /* a cookie */
+        packet[3] = WIRE_RAFT;
+        reseal(size);
+        assert_int_equal(decode(size), expected);
     }
     small_packet();
     le16_store(packet + 18, VOTER_ID_MAX + 1);
@@ -278,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_wire_packet_lays_out_its_header),
         cmocka_unit_test(test_wire_packet_returns_what_was_encoded),
         cmocka_unit_test(test_wire_packet_has_two_versions),
+        cmocka_unit_test(test_wire_packet_has_room_for_a_cookie),
         cmocka_unit_test(test_wire_packet_names_each_fault),
         cmocka_unit_test(test_wire_packet_ties_piece_count_and_size_together),
         cmocka_unit_test(test_wire_packet_derives_the_piece_size_that_the_sender_chose),

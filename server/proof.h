@@ -1,0 +1,57 @@
+/*
+ * Nobody is sent more than he has sent, before he has shown that he receives what is sent to his
+ * address: else whoever forges the sender of a packet makes a node send many times as much to
+ * somebody else. A client shows it by the cookie that a node has given it (security/cookie.h), or
+ * by what it has sealed.
+ *
+ * Programs of before know no cookies. All unproven addresses together may be answered with so many
+ * bytes a second, and each host of them with an eighth of that: the budget. A host is an IPv4
+ * address or the first 64 bits of an IPv6 one. Hosts share the places of a table, so one may find
+ * its share used up by another one; no place is ever looked for.
+ *
+ * All memory is taken at the start. Owner: the lane's thread.
+ */
+#ifndef POLLUX_SERVER_PROOF_H
+#define POLLUX_SERVER_PROOF_H
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/siphash.h"
+#include "security/cookie.h"
+
+#define PROOF_HOSTS 1024u
+#define PROOF_SEEN  256u
+/* The node's budget is so many times that of a host. */
+#define PROOF_HOSTS_AT_ONCE 8u
+
+struct proof_seen {
+    struct address address;
+    uint64_t epoch; /* of the jar, when the cookie was good; 0: nothing is there */
+    enum cookie_age age;
+    uint8_t cookie[COOKIE_SIZE_BYTES];
+};
+
+struct proof {
+    bool is_on; /* else all addresses count as proven, and nobody is given a cookie */
+    struct cookie_jar cookies;
+    uint64_t rate;                      /* bytes a second for a host; 0: nobody has a budget */
+    uint64_t all_ns;                    /* when the budget of all is whole again */
+    struct siphash_key key;             /* who is in which place nobody outside knows */
+    uint64_t hosts_ns[PROOF_HOSTS];     /* when that of the host is */
+    struct proof_seen seen[PROOF_SEEN]; /* good cookies, so that few have to be computed again */
+};
+
+/* `seed`: random, of this start of the node; all its lanes have the same. */
+void proof_init(struct proof *proof, const struct secret *seed, uint64_t rate);
+
+enum cookie_age proof_cookie_age(struct proof *proof, const struct address *address,
+                                 uint64_t now_ns, const uint8_t cookie[COOKIE_SIZE_BYTES]);
+
+/* Whether an unproven address may ask: an answer of the usual size would fit the budget. */
+bool proof_has_room(struct proof *proof, const struct address *address, uint64_t now_ns);
+
+/* Takes the bytes from the budget. False: there is not so much left. */
+MUST_USE bool proof_take(struct proof *proof, const struct address *address, uint64_t bytes,
+                         uint64_t now_ns);
+
+#endif
