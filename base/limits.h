@@ -193,6 +193,10 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 /* Round indexes of which a node keeps a digest of its state. */
 #define STATE_MARKS_MAX 12
 
+/* Bodies: of the shortest hello, and of its answer. */
+#define WIRE_HELLO_SIZE_BYTES       8
+#define WIRE_HELLO_REPLY_SIZE_BYTES 120
+
 /* Security. Names of keys, and sizes of what they are made of and give. */
 #define KEY_NAME_BYTES_MAX       63
 #define SECRET_SIZE_BYTES        32

@@ -148,6 +148,7 @@ static void node_open(struct gauge_cluster *cluster, uint32_t host,
     struct lane_report report;
     snprintf(path, sizeof(path), "%s/port%u", gauge->folder, gauge->first_port + host);
     struct replica_options replica = replica_options_of(host, cluster->node_count, path);
+    replica.raft.format_max = gauge->format_max;
     struct lane_options options = {.lane_count = 1,
                                    .shard_count = 1,
                                    .replicas = &replica,

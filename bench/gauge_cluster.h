@@ -29,6 +29,7 @@ struct gauge_options {
     uint32_t node_count;
     uint32_t first_port; /* of node_count + 1, of GAUGE_PORTS */
     uint32_t session_count;
+    uint32_t format_max;    /* that the nodes know */
     uint64_t unproven_rate; /* of each node: the client shows no cookies */
 };
 

@@ -13,9 +13,6 @@
 #include "base/span.h"
 #include "wire/wire_writer.h"
 
-#define WIRE_HELLO_SIZE_BYTES       8
-#define WIRE_HELLO_REPLY_SIZE_BYTES 120
-
 struct wire_hello {
     uint64_t nonce;
     bool is_padded; /* to the size of its answer: who has not proven his address gets it, then */

@@ -131,7 +131,7 @@ static bool type_takes_cookie(uint8_t type)
            type == WIRE_COOKIE || type == WIRE_COOKIE_NEXT;
 }
 
-static bool has_tag(const uint8_t *data)
+static bool has_cookie_bytes(const uint8_t *data)
 {
     return !wire_is_zero(data + OFFSET_TAG, COOKIE_SIZE_BYTES);
 }
@@ -150,7 +150,7 @@ static bool is_reserved_zero(const uint8_t *data, const struct wire_keys *keys)
     if (keys->is_sealed)
         return data[OFFSET_KNOWN + 2] == 0;
     return wire_is_zero(data + OFFSET_KNOWN + 1, OFFSET_TAG - OFFSET_KNOWN - 1) &&
-           (type_takes_cookie(data[OFFSET_TYPE]) || !has_tag(data));
+           (type_takes_cookie(data[OFFSET_TYPE]) || !has_cookie_bytes(data));
 }
 
 /* Whose packet it is, and whether it came whole: of a sealed one its seal has shown that. */
@@ -271,7 +271,7 @@ enum error wire_packet_decode(struct span packet, const struct wire_keys *keys, 
                    .sender = le16_load(data + OFFSET_SENDER),
                    .cluster_id = cluster_id,
                    .message_id = le64_load(data + OFFSET_MESSAGE_ID),
-                   .cookie = !keys->is_sealed && has_tag(data) ? data + OFFSET_TAG : NULL},
+                   .cookie = !keys->is_sealed && has_cookie_bytes(data) ? data + OFFSET_TAG : NULL},
         .piece = le16_load(data + OFFSET_PIECE),
         .piece_count = le16_load(data + OFFSET_PIECE_COUNT),
         .message_size_bytes = le32_load(data + OFFSET_MESSAGE_SIZE),

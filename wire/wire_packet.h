@@ -16,7 +16,7 @@
  *   36  u8   key id (0: not sealed)
  *   37  u8   version 10: the newest format that the sender knows, not 0 (base/format.h); else zero
  *   38  [2]  zero
- *   40  [16] authentication tag; of a packet of or to a client that is not sealed: cookie; else zero
+ *   40  [16] authentication tag; if not sealed: of and to clients a cookie, or zero; else zero
  *   56       payload
  *
  * All pieces of a message are of one size but the last, which has the rest. The size is not in the

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <ftw.h>
+
 #include "bench/gauge_cluster.h"
 
 #define UDP_PORT     7000
@@ -30,14 +32,27 @@ struct answer_seen {
     uint8_t cookie[COOKIE_SIZE_BYTES];
 };
 
+static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+    (void)status, (void)kind, (void)walk;
+    return remove(path);
+}
+
+static void folder_remove(void)
+{
+    (void)nftw(folder, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 static int setup(void **state)
 {
     (void)state;
+    setenv("PMEM2_FORCE_GRANULARITY", "CACHE_LINE", 1); /* nothing is waited for */
     assert_non_null(mkdtemp(folder));
     gauge_network_begin();
     gauge_cluster_open(&cluster, &(struct gauge_options){.folder = folder,
                                                          .node_count = 3,
                                                          .session_count = 1,
+                                                         .format_max = FORMAT_KNOWN,
                                                          .unproven_rate = RATE});
     return 0;
 }
@@ -45,11 +60,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    char command[128];
     gauge_cluster_close(&cluster);
     gauge_network_end();
-    snprintf(command, sizeof(command), "rm -r %s", folder);
-    return system(command);
+    folder_remove();
+    return 0;
 }
 
 static void send_packet(uint8_t type, struct span body, const uint8_t *cookie,
@@ -193,6 +207,36 @@ static void test_lane_proof_answers_no_answer(void **state)
         assert_int_equal(ask(types[i], span_of(body, sizeof(body)), NULL).type, 0);
 }
 
+/* The rest of an answer of several pieces, by its id. */
+static struct answer_seen pieces_again(uint64_t id, const uint8_t *cookie)
+{
+    uint8_t body[WIRE_MISSING_SIZE_BYTES_MAX];
+    struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
+    const struct wire_missing missing = {
+        .message_id = id, .range_count = 1, .ranges = {{.first = 1, .count = 2}}};
+    wire_missing_encode(&writer, &missing);
+    return ask(WIRE_MISSING, span_of(body, writer.size_bytes), cookie);
+}
+
+/* Who asks for pieces again asks for any number of bytes: the budget has what is left of it. */
+static void test_lane_proof_is_asked_for_by_pieces(void **state)
+{
+    (void)state;
+    struct answer_seen last;
+    uint64_t without = 0;
+    (void)use_up(&last);
+    for (uint32_t i = 0; i < 40; i++) {
+        struct answer_seen answer = status(last.cookie);
+        assert_int_equal(answer.type, WIRE_STATUS_REPLY);
+        for (uint32_t again = 0; again < 2; again++)
+            without += pieces_again(answer.message_id, NULL).bytes;
+    }
+    assert_in_range(without, 1, (64 + 8) << 10);
+    struct answer_seen answer = status(last.cookie);
+    assert_int_equal(pieces_again(answer.message_id, NULL).bytes, 0);
+    assert_true(pieces_again(answer.message_id, last.cookie).bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX);
+}
+
 /* The secret of the cookie is replaced: the next one comes beside the answer. */
 static void test_lane_proof_is_followed_by_the_next(void **state)
 {
@@ -218,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_lane_proof_is_the_cookie),
         cmocka_unit_test(test_lane_proof_comes_with_the_hello),
         cmocka_unit_test(test_lane_proof_answers_no_answer),
+        cmocka_unit_test(test_lane_proof_is_asked_for_by_pieces),
         cmocka_unit_test(test_lane_proof_is_followed_by_the_next),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
