@@ -12,6 +12,8 @@
  *   key          each sealed packet under another root key's id
  *   handshakes   initiations that look right but for their tag, from addresses that change
  *   cookies      the same, each with a cookie that was made up
+ *   questions    what clients ask (status, hello, relaxed read), from addresses that change, some
+ *                with a cookie that was made up: answers would be up to 90 times as large
  *
  * usage: attacker SOCKET PCAP CLUSTER ATTACK RATE SECONDS [sink]
  * With `sink` the same frames go to a MAC that no port has: the control. Prints how many were sent.
@@ -44,6 +46,7 @@
 #define HEADERS_BYTES      42u
 #define NS_PER_S           UINT64_C(1000000000)
 #define PAUSE_NS           100000
+#define QUESTION_BYTES_MAX 256
 #define TERM_LEAP          (UINT64_C(1) << 22) /* as far as a peer's word goes: TERM_LEAP_MAX */
 
 /* Offsets in a packet: wire/wire_packet.h, wire/wire_seal.h. */
@@ -231,12 +234,49 @@ static uint32_t attack_cookies(struct attacker *attacker, const struct recorded 
     return write_initiation(attacker, from, frame, true);
 }
 
+static struct span question_body(struct attacker *attacker, uint8_t type, uint8_t *body)
+{
+    struct wire_writer writer = {.data = body, .capacity_bytes = QUESTION_BYTES_MAX};
+    const struct wire_read read = {.request_number = prng_next(&attacker->prng)};
+    if (type == WIRE_HELLO)
+        wire_hello_encode(&writer, &(struct wire_hello){.nonce = prng_next(&attacker->prng)});
+    if (type == WIRE_READ) {
+        wire_read_begin(&writer, &read);
+        wire_read_add(&writer, &(struct wire_read_op){.key = span_of("key", 3)});
+    }
+    CHECK(!writer.is_overflow);
+    return span_of(body, writer.size_bytes);
+}
+
+static uint32_t attack_questions(struct attacker *attacker, const struct recorded *from,
+                                 uint8_t *frame)
+{
+    static const uint8_t types[] = {WIRE_STATUS, WIRE_HELLO, WIRE_READ};
+    const struct wire_keys keys = wire_keys_none();
+    uint8_t body[QUESTION_BYTES_MAX];
+    uint64_t made_up[] = {prng_next(&attacker->prng), prng_next(&attacker->prng)};
+    memcpy(frame, from->data, HEADERS_BYTES);
+    frame[29] = (uint8_t)prng_range(&attacker->prng, 10, 253);
+    frame[34] = (uint8_t)prng_range(&attacker->prng, 4, 255); /* UDP port */
+    const struct wire_message_header header = {
+        .type = types[prng_range(&attacker->prng, 0, sizeof(types) - 1)],
+        .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+        .shard = le16_load(from->data + HEADERS_BYTES + 16),
+        .cluster_id = attacker->cluster_id,
+        .message_id = prng_next(&attacker->prng),
+        .cookie = prng_range(&attacker->prng, 0, 1) == 0 ? NULL : (const uint8_t *)made_up};
+    uint32_t size = wire_piece_encode(payload_of(frame), &keys, &header,
+                                      question_body(attacker, header.type, body), 0);
+    return frame_end(frame, size);
+}
+
 static const struct {
     const char *name;
     attack_write write;
-} attacks[] = {{"replay", attack_replay},  {"flip", attack_flip}, {"unsealed", attack_unsealed},
-               {"term", attack_term},      {"key", attack_key},   {"handshakes", attack_handshakes},
-               {"cookies", attack_cookies}};
+} attacks[] = {{"replay", attack_replay},     {"flip", attack_flip},
+               {"unsealed", attack_unsealed}, {"term", attack_term},
+               {"key", attack_key},           {"handshakes", attack_handshakes},
+               {"cookies", attack_cookies},   {"questions", attack_questions}};
 
 /* ---- sending ---- */
 
