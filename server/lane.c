@@ -27,9 +27,9 @@ static bool are_options_valid(const struct lane_options *options)
 static size_t arena_bytes(const struct lane_options *options)
 {
     size_t bytes = reassembly_arena_bytes(LANE_PEER_SLOTS) +
-                   reassembly_arena_bytes(LANE_CLIENT_SLOTS) + MESSAGE_SIZE_BYTES_MAX +
-                   sent_messages_arena_bytes() + engine_reader_arena_bytes() +
-                   4096; /* alignment of the parts */
+                   reassembly_arena_bytes(LANE_CLIENT_SLOTS) + client_queue_arena_bytes() +
+                   MESSAGE_SIZE_BYTES_MAX + sent_messages_arena_bytes() +
+                   engine_reader_arena_bytes() + 4096; /* alignment of the parts */
     for (uint32_t i = 0; i < options->replica_count; i++)
         bytes += replica_arena_bytes(&options->replicas[i]);
     return bytes;
@@ -111,6 +111,7 @@ static enum error open_parts(struct lane *lane, const struct lane_options *optio
         return error;
     lane->from_peers = reassembly_init(arena, LANE_PEER_SLOTS);
     lane->from_clients = reassembly_init(arena, LANE_CLIENT_SLOTS);
+    lane->client_queue = client_queue_init(arena);
     lane_open_reader(lane, options);
     lane->shared.sent = sent_messages_init(arena);
     lane->shared.message_data = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
@@ -221,6 +222,11 @@ const struct replica *lane_failed_replica(const struct lane *lane)
 struct replica *lane_replica(const struct lane *lane, uint32_t i)
 {
     return lane->replicas[i];
+}
+
+uint32_t lane_clients_waiting(const struct lane *lane)
+{
+    return client_queue_count(lane->client_queue);
 }
 
 const struct lane_counters *lane_counters(const struct lane *lane)

@@ -4,8 +4,8 @@
  * object code as polluxd and links other ports and media.
  *
  * One turn (lane_turn), data flowing one way round:
- *   receive a burst -> decode -> engine and raft of the packet's shard -> append -> transmit what
- *   may leave now -> one drain a replica that wrote (log and relaxed journal) -> commit and apply
+ *   receive, peers first -> decode -> engine and raft of the packet's shard -> append -> transmit
+ *   what may leave now -> one drain a replica that wrote (log and relaxed journal) -> commit, apply
  *   -> transmit what had to be durable -> flush -> RCU quiescent state.
  *
  * Owner: one thread, registered with engine/state/rcu.h. All memory is taken in lane_open, then
@@ -55,6 +55,7 @@ enum lane_result {
     X(replayed)                                                                                    \
     X(unsealed)                                                                                    \
     X(unproven)                                                                                    \
+    X(clients)                                                                                     \
     X(handshake)
 
 struct lane_counters {
@@ -101,6 +102,8 @@ struct replica *lane_replica(const struct lane *lane, uint32_t i);
 /* After LANE_SYNC_FAILED: whose file it was (replica_damage). */
 const struct replica *lane_failed_replica(const struct lane *lane);
 
+/* Packets of clients that wait for a later turn. */
+uint32_t lane_clients_waiting(const struct lane *lane);
 const struct lane_counters *lane_counters(const struct lane *lane);
 const struct dp_counters *lane_port_counters(const struct lane *lane);
 

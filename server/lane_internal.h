@@ -2,12 +2,16 @@
 #ifndef POLLUX_SERVER_LANE_INTERNAL_H
 #define POLLUX_SERVER_LANE_INTERNAL_H
 
+#include "server/client_queue.h"
 #include "server/lane.h"
 #include "wire/reassembly.h"
 
 /* Messages in pieces at once: two a peer, and a fixed number for all clients together. */
 #define LANE_PEER_SLOTS   (2 * NODES_MAX)
 #define LANE_CLIENT_SLOTS 64
+
+/* Bursts that a turn takes from its port: a ring of the default size. */
+#define RX_BURSTS_MAX (CLIENT_QUEUE_MAX / RX_BURST_MAX)
 
 #define LANE_NOWHERE 255
 static_assert(LANE_NOWHERE >= SHARDS_MAX, "no replica's place");
@@ -23,6 +27,8 @@ struct lane {
     struct lane_shared shared;
     struct reassembly *from_peers;
     struct reassembly *from_clients;
+    struct client_queue *client_queue;
+    bool is_drained; /* nothing waits in the port or the queue, as of this turn */
     uint32_t replica_count;
     struct replica *replicas[SHARDS_MAX];
     uint64_t deadlines_ns[SHARDS_MAX]; /* of the replicas, as of their last turns */
@@ -33,6 +39,7 @@ struct lane {
     struct engine_reader *reader;      /* of shards that live on other lanes */
     uint16_t self;                     /* voter id of the node */
     uint16_t read_shard;               /* of the read that is being answered */
+    uint32_t foreign_reads;            /* answered in this turn */
     uint64_t next_message_id;          /* of what no replica sends */
     struct replica *failed;            /* NULL: none */
     struct lane_counters counters;
@@ -43,6 +50,9 @@ void lane_wake(struct lane *lane, uint32_t place);
 
 /* lane_receive.c: one datagram from the port. */
 void lane_receive(struct lane *lane, const struct dp_datagram *datagram);
+/* Whether it is received before what clients have sent: by its header, nothing checked, it is a
+ * peer's, and comes from the peer's address; or it is for another lane. */
+bool lane_goes_first(const struct lane *lane, const struct dp_datagram *datagram);
 
 /* lane_proof.c: what the sender of a client's packet may be sent: `room` of the address. False: the
  * packet does not count, and its sender was told to come again with a cookie. */

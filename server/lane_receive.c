@@ -173,8 +173,10 @@ static bool hand_over(struct lane *lane, const struct dp_datagram *datagram)
         !wire_packet_shard(span_of(datagram->data, datagram->size_bytes), &shard) ||
         shard >= lane->shard_count || shard % lane->lane_count == lane->lane)
         return false;
-    if (lane_answer_read(lane, datagram, shard))
+    if (lane->foreign_reads < RX_BURST_MAX && lane_answer_read(lane, datagram, shard)) {
+        lane->foreign_reads++;
         return true;
+    }
     /* Full: the port has counted it, and the sender sends again. */
     (void)!dp_port_hand_over(lane->shared.port, datagram, shard % lane->lane_count);
     return true;
@@ -243,6 +245,20 @@ static enum error decode(struct lane *lane, const struct dp_datagram *datagram,
         return ERR_TYPE;
     arrival->is_sealed = keys.is_sealed;
     return OK;
+}
+
+bool lane_goes_first(const struct lane *lane, const struct dp_datagram *datagram)
+{
+    uint16_t shard;
+    uint16_t sender;
+    struct span packet = span_of(datagram->data, datagram->size_bytes);
+    if (!wire_packet_shard(packet, &shard) || shard >= lane->shard_count)
+        return false;
+    if (lane->place_of[shard] == LANE_NOWHERE)
+        return true;
+    sender = wire_packet_sender(packet);
+    return sender != 0 && sender <= VOTER_ID_MAX &&
+           replica_is_peer(lane->replicas[lane->place_of[shard]], &datagram->from, sender);
 }
 
 void lane_receive(struct lane *lane, const struct dp_datagram *datagram)

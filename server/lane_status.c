@@ -23,6 +23,7 @@ static void add_lane_counters(struct wire_writer *writer, const struct lane *lan
     wire_counter_add(writer, "lane_turns_worked", counters->turns_worked);
     wire_counter_add(writer, "lane_rx_messages", counters->rx_messages);
     wire_counter_add(writer, "lane_reads_for_others", counters->reads_for_others);
+    wire_counter_add(writer, "clients_waiting", lane_clients_waiting(lane));
     wire_counter_add(writer, "cookies_next", counters->cookies_next);
     wire_counter_add(writer, "answers_withheld", lane->shared.withheld);
     wire_counter_add(writer, "pieces_asked",

@@ -25,13 +25,57 @@ static void wake_due(struct lane *lane)
     }
 }
 
-static uint32_t receive_burst(struct lane *lane)
+/* Clients' packets wait behind those of peers, and where more may lie in the port, those too. */
+static void clients_wait(struct lane *lane, const struct dp_datagram *datagram)
+{
+    if (client_queue_add(lane->client_queue, datagram) != OK)
+        lane->counters.drop_clients++;
+}
+
+/* Peers' packets, and those for other lanes, in their order; then clients', if nothing can lie in
+ * the port any more that goes first. Returns how many packets of clients that were. */
+static uint32_t take_burst(struct lane *lane, const struct dp_datagram *datagrams, uint32_t count)
+{
+    uint8_t clients[RX_BURST_MAX];
+    uint32_t client_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (lane_goes_first(lane, &datagrams[i]))
+            lane_receive(lane, &datagrams[i]);
+        else
+            clients[client_count++] = (uint8_t)i;
+    }
+    bool is_all = count < RX_BURST_MAX && client_queue_count(lane->client_queue) == 0;
+    for (uint32_t i = 0; i < client_count; i++) {
+        if (is_all)
+            lane_receive(lane, &datagrams[clients[i]]);
+        else
+            clients_wait(lane, &datagrams[clients[i]]);
+    }
+    return is_all ? client_count : 0;
+}
+
+/*
+ * Peers first: however many clients send, what peers have sent until now is received in this turn,
+ * before the clients' packets, of which a turn takes a burst. Returns whether there was anything.
+ */
+static bool receive(struct lane *lane)
 {
     struct dp_datagram datagrams[RX_BURST_MAX];
-    uint32_t count = dp_port_rx(lane->shared.port, lane->shared.now_ns, datagrams, RX_BURST_MAX);
-    for (uint32_t i = 0; i < count; i++)
-        lane_receive(lane, &datagrams[i]);
-    return count;
+    struct dp_datagram waiting;
+    uint32_t count = RX_BURST_MAX;
+    uint32_t served = 0;
+    bool is_any = false;
+    for (uint32_t i = 0; i < RX_BURSTS_MAX && count == RX_BURST_MAX; i++) {
+        count = dp_port_rx(lane->shared.port, lane->shared.now_ns, datagrams, RX_BURST_MAX);
+        served += take_burst(lane, datagrams, count);
+        is_any |= count > 0;
+    }
+    for (; served < RX_BURST_MAX && client_queue_take(lane->client_queue, &waiting); served++) {
+        lane_receive(lane, &waiting);
+        is_any = true;
+    }
+    lane->is_drained = count < RX_BURST_MAX && client_queue_count(lane->client_queue) == 0;
+    return is_any;
 }
 
 /* The worse of two results. */
@@ -83,11 +127,12 @@ enum lane_result lane_turn(struct lane *lane, uint64_t now_ns)
 {
     lane->shared.now_ns = now_ns;
     lane->shared.is_flushed = false;
+    lane->foreign_reads = 0;
     engine_reader_begin_turn(lane->reader, now_ns);
     wake_due(lane);
-    uint32_t count = receive_burst(lane);
-    /* After a full burst, what seems to be missing may be waiting in the queue. */
-    if (count < RX_BURST_MAX && lane_ask_ns(lane) <= now_ns)
+    bool is_any = receive(lane);
+    /* What seems to be missing may be waiting. */
+    if (lane->is_drained && lane_ask_ns(lane) <= now_ns)
         lane_ask_missing(lane);
     enum lane_result result = run_replicas(lane);
     if (result == LANE_SYNC_FAILED)
@@ -96,7 +141,7 @@ enum lane_result lane_turn(struct lane *lane, uint64_t now_ns)
     dp_port_tx_flush(lane->shared.port);
     rcu_turn();
     lane->counters.turns++;
-    if (count == 0 && result == LANE_IDLE)
+    if (!is_any && result == LANE_IDLE)
         return LANE_IDLE;
     lane->counters.turns_worked++;
     return LANE_WORKED;

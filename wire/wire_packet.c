@@ -251,6 +251,11 @@ uint8_t wire_packet_version(struct span packet)
     return packet.data[OFFSET_VERSION];
 }
 
+uint16_t wire_packet_sender(struct span packet)
+{
+    return le16_load(packet.data + OFFSET_SENDER);
+}
+
 uint64_t wire_packet_cluster(struct span packet)
 {
     return le64_load(packet.data + OFFSET_CLUSTER_ID);

@@ -127,6 +127,8 @@ uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
 uint8_t wire_packet_version(struct span packet);
 uint64_t wire_packet_cluster(struct span packet);
 
+uint16_t wire_packet_sender(struct span packet);
+
 /* The shard that a packet's header names, nothing checked; false: too short for a header. */
 bool wire_packet_shard(struct span packet, uint16_t *ret_shard);
 

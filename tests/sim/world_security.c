@@ -111,7 +111,8 @@ void security_look(struct world *world, const struct sim_node *node)
     if (hostile == 0)
         return;
     for (uint32_t i = 0; i < node->lane_count; i++)
-        refused += refused_by(lane_counters(node->lanes[i].lane));
+        refused += refused_by(lane_counters(node->lanes[i].lane)) +
+                   lane_clients_waiting(node->lanes[i].lane);
     if (refused < hostile)
         verdict_break(&world->verdict, RULE_HOSTILE,
                       "node %u has looked at %llu packets of an attacker, and refused %llu",
