@@ -208,6 +208,7 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 #define KEY_FILE_SIZE_BYTES_MAX  320
 #define KEY_FILE_REASON_BYTES    256
 #define KEY_CHECK_SIZE_BYTES     17 /* the text: 16 digits and an end */
+#define RIGHTS_LINES_MAX         64 /* of one principal */
 /* Handshakes. */
 #define HANDSHAKE_INITIATION_BYTES 160u
 #define HANDSHAKE_RESPONSE_BYTES   80u

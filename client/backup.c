@@ -31,6 +31,8 @@ static enum plx_outcome find_once(struct plx_client *client, const struct questi
                                    &reply) == OK);
     if (reply.status == WIRE_BACKUP_PENDING)
         return reply.wait_us * UINT64_C(1000) > SOON_NS ? PLX_E_OVERLOADED : PLX_TIMEOUT;
+    if (reply.status == WIRE_BACKUP_DENIED)
+        return PLX_E_DENIED;
     if (reply.status != WIRE_BACKUP_OK)
         return PLX_E_UNSUPPORTED;
     *ret_snapshot = (struct plx_snapshot){.id = reply.id,
@@ -142,6 +144,7 @@ bool backup_receive(struct plx_client *client, const struct source *from, struct
     case WIRE_BACKUP_PENDING:
     case WIRE_BACKUP_GONE:
     case WIRE_BACKUP_NONE:
+    case WIRE_BACKUP_DENIED:
     case WIRE_BACKUP_STATUS_END:
         fetch->refusal = reply.status;
         break;
@@ -221,6 +224,8 @@ static enum plx_outcome fetch_run(struct plx_client *client, uint32_t number, ui
             client_wait(client, earlier_ns(fetch->ask_ns, until_ns));
     }
     fetch->is_active = false;
+    if (fetch->refusal == WIRE_BACKUP_DENIED)
+        return PLX_E_DENIED;
     if (fetch->refusal != 0)
         return fetch->refusal == WIRE_BACKUP_GONE ? PLX_NOT_FOUND : PLX_E_UNSUPPORTED;
     return fetch->missing == 0 ? PLX_OK : PLX_E_UNREACHABLE;

@@ -15,6 +15,8 @@ enum plx_outcome errand_refusal(enum wire_status status)
         return PLX_E_UNSUPPORTED;
     case WIRE_STATUS_TOO_SOON:
         return PLX_E_TOO_SOON;
+    case WIRE_STATUS_DENIED:
+        return PLX_E_DENIED;
     case WIRE_STATUS_OK:
     case WIRE_STATUS_NOT_LEADER:
     case WIRE_STATUS_NO_QUORUM:

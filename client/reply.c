@@ -115,6 +115,8 @@ static enum plx_outcome status_outcome(enum wire_status status)
         return PLX_E_TOO_STALE;
     if (status == WIRE_STATUS_UNSUPPORTED)
         return PLX_E_UNSUPPORTED;
+    if (status == WIRE_STATUS_DENIED)
+        return PLX_E_DENIED;
     return PLX_E_ARGUMENT;
 }
 
@@ -186,22 +188,40 @@ static void op_refused(struct plx_client *client, struct op *op,
         op_retry(client, op, refusal_wait_ns(client, op));
 }
 
+/* Of an op, in a reply that denies: the others of its packet are only to be sent again. */
+static enum wire_status status_of_op(const struct wire_reply *reply,
+                                     const struct transmission *transmission, const struct op *op,
+                                     uint32_t at)
+{
+    size_t cursor = 0;
+    if (reply->status != WIRE_STATUS_DENIED || reply->op_count == 0)
+        return (enum wire_status)reply->status;
+    for (uint32_t i = 0; i < reply->op_count; i++) { /* REQUEST_OPS_MAX */
+        struct wire_reply_op wire;
+        CHECK(wire_reply_op_decode(reply->ops, &cursor, &wire) == OK);
+        if (wire.seq == (transmission->is_read ? at : op->seq))
+            return WIRE_STATUS_DENIED;
+    }
+    return WIRE_STATUS_PENDING;
+}
+
 static void reply_refuse(struct plx_client *client, struct transmission *transmission,
-                         enum wire_status status)
+                         const struct wire_reply *reply)
 {
     uint64_t was_answered = transmission->answered;
     for (uint32_t i = 0; i < transmission->op_count; i++) {
         transmission->answered = was_answered;
         struct op *op = transmission_op(client, transmission, i);
         if (op != NULL)
-            op_refused(client, op, transmission, status);
+            op_refused(client, op, transmission, status_of_op(reply, transmission, op, i));
     }
     transmission->answered = UINT64_MAX;
 }
 
-/* A registration found the log full. It was for the writes that wait for a session: nothing of them
- * was sent. The next write tries anew, at once. */
-static void registration_refused(struct plx_client *client, struct shard_state *shard)
+/* A registration found the log full, or the client may not write. It was for the writes that wait
+ * for a session: nothing of them was sent. The next write tries anew, at once. */
+static void registration_refused(struct plx_client *client, struct shard_state *shard,
+                                 enum plx_outcome outcome)
 {
     struct session *session = session_current(shard);
     uint32_t count = client->active_count; /* without those that a callback submits */
@@ -212,7 +232,7 @@ static void registration_refused(struct plx_client *client, struct shard_state *
         struct op *op = &client->ops[client->active[i]];
         if (op->shard == shard && op->class == CLASS_WRITE && op->phase == PHASE_SEND &&
             op->session == 0)
-            op_finish_plain(client, op, PLX_E_OVERLOADED);
+            op_finish_plain(client, op, outcome);
     }
 }
 
@@ -272,13 +292,14 @@ void reply_receive(struct plx_client *client, const struct source *from, bool is
     reply_note_node(client, shard, from->endpoint, reply, !is_read);
     if (reply->status != WIRE_STATUS_OK)
         client->statistics.refusals++;
-    if (transmission->kind == TRANSMISSION_SESSION && transmission->session == 0 &&
-        reply->status == WIRE_STATUS_LOG_FULL && session_current(shard)->id == 0)
-        registration_refused(client, shard);
+    bool is_refused = reply->status == WIRE_STATUS_LOG_FULL || reply->status == WIRE_STATUS_DENIED;
+    if (transmission->kind == TRANSMISSION_SESSION && transmission->session == 0 && is_refused &&
+        session_current(shard)->id == 0)
+        registration_refused(client, shard, status_outcome((enum wire_status)reply->status));
     else if (transmission->kind == TRANSMISSION_SESSION)
         session_replied(client, shard, transmission, reply);
     else if (reply->status == WIRE_STATUS_OK)
         reply_take(client, shard, transmission, reply);
     else
-        reply_refuse(client, transmission, (enum wire_status)reply->status);
+        reply_refuse(client, transmission, reply);
 }

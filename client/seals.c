@@ -5,6 +5,7 @@
 #include "client/roster.h"
 #include "wire/wire_seal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MILLISECOND_NS UINT64_C(1000000)
@@ -58,13 +59,31 @@ size_t seals_arena_bytes(const struct plx_options *options)
 
 /* ---- the key ---- */
 
-static enum plx_outcome key_take(struct seals *seals, const char *path, char *ret_reason,
-                                 size_t reason_size)
+/* The root key, as that of the client whom no key file names. */
+static void become_root(struct key *key)
 {
+    struct secret secret;
+    secret_of_client(&key->secret, span_of(SECRET_ROOT_CLIENT, strlen(SECRET_ROOT_CLIENT)), 0,
+                     &secret);
+    snprintf(key->name, sizeof(key->name), "%s", SECRET_ROOT_CLIENT);
+    key->kind = KEY_OF_CLIENT;
+    key->generation = 0;
+    key->secret = secret;
+    secret_wipe(&secret, sizeof(secret));
+}
+
+static enum plx_outcome key_take(struct plx_client *client, char *ret_reason, size_t reason_size)
+{
+    struct seals *seals = &client->seals;
+    const char *path = client->options.key_file;
+    bool may_use_root = client->options.may_use_root_key;
     struct key key;
     char why[KEY_FILE_REASON_BYTES] = "";
     enum error error = key_file_read(path, &key, why);
-    if (error == OK && key.kind != KEY_OF_CLIENT)
+    bool is_root = error == OK && key.kind == KEY_OF_CLUSTER;
+    if (is_root && may_use_root)
+        become_root(&key);
+    else if (is_root)
         reason_write(ret_reason, reason_size,
                      "key_file: %s: the root key of a cluster: make a key with pollux key new NAME "
                      "--root %s",
@@ -101,7 +120,7 @@ enum plx_outcome seals_open(struct plx_client *client, char *ret_reason, size_t 
     struct seals *seals = &client->seals;
     if (client->options.key_file == NULL)
         return PLX_OK;
-    enum plx_outcome outcome = key_take(seals, client->options.key_file, ret_reason, reason_size);
+    enum plx_outcome outcome = key_take(client, ret_reason, reason_size);
     client->options.key_file = NULL; /* the caller's */
     if (outcome != PLX_OK)
         return outcome;

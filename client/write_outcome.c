@@ -70,6 +70,7 @@ static void write_decided(struct plx_client *client, struct op *op, const struct
     case WIRE_OUTCOME_SESSIONS_FULL:
     case WIRE_OUTCOME_WINDOW:
     case WIRE_OUTCOME_VERSION:
+    case WIRE_OUTCOME_DENIED:
     case WIRE_OUTCOME_END:
         response.outcome = op->phase == PHASE_RESOLVE ? PLX_E_SESSION_EXPIRED : PLX_UNKNOWN;
         break;

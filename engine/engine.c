@@ -116,7 +116,8 @@ enum error engine_init(const struct engine_options *options, struct arena *arena
     if (!are_engine_options_valid(options))
         return ERR_ARGUMENT;
     struct engine *engine = arena_take(arena, sizeof(*engine), 64);
-    *engine = (struct engine){.options = *options};
+    *engine = (struct engine){.options = *options, .rights = {.is_free = true}};
+    engine->rights_sought = UINT64_MAX;
     engine->view.contact_age_ns = UINT64_MAX;
     struct machine_options machine = machine_options_of(options);
     enum error error = machine_init(&engine->machine, &machine, arena);

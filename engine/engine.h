@@ -30,6 +30,7 @@
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/rights_table.h"
 #include "base/siphash.h"
 #include "base/span.h"
 #include "raft/raft.h" /* kinds of entries */
@@ -135,6 +136,9 @@ struct engine_options {
     X(reads_refused)                                                                               \
     X(keys_of_other_shards)                                                                        \
     X(requests_malformed)                                                                          \
+    X(writes_denied)                                                                               \
+    X(reads_denied)                                                                                \
+    X(rights_refused)                                                                              \
     X(claims_seq)                                                                                  \
     X(claims_packet)                                                                               \
     X(claims_cancel)                                                                               \
@@ -199,6 +203,7 @@ struct engine_view {
     uint8_t membership;  /* enum wire_membership */
     bool is_removed;     /* this node was a member, and is none any more */
     bool leaves;         /* it is to be removed: it accepts no more relaxed writes */
+    bool is_settled;     /* what the state lacks was not there when this storage joined */
     uint32_t node_count; /* voters; 0: as in the options */
     uint64_t cluster;    /* of the configuration in force, which clients are told; 0: none */
     uint64_t configuration_index;
@@ -217,6 +222,13 @@ MUST_USE enum error engine_init(const struct engine_options *options, struct are
 void engine_deinit(struct engine *engine);
 
 void engine_begin_turn(struct engine *engine, const struct engine_view *view);
+
+/*
+ * What the clients may do whose messages engine_receive is given from now on; copied. Before the
+ * first call: everything but the reserved keys. An operation that its client may not do is refused
+ * (DENIED) when it arrives. Whoever is answered by then, or waits, is not looked at again.
+ */
+void engine_set_rights(struct engine *engine, const struct rights *rights);
 
 /*
  * One whole client message (WIRE_HELLO, WIRE_WRITE, WIRE_READ). Relaxed reads, refusals and
@@ -395,6 +407,25 @@ struct engine_reader_counters {
     uint64_t requests_malformed;
 };
 
+/*
+ * The table of rights (base/rights_table.h), of an engine of shard 0. Any thread that is registered
+ * with engine/state/rcu.h and in its turn.
+ */
+
+/* What the owner has published of it. */
+struct engine_rights {
+    uint64_t version; /* log index of its last write; 0: there is none */
+    /* If there is none, there was none when this storage joined its cluster. */
+    bool is_settled;
+    bool is_known; /* the owner has had a turn, and its state is whole */
+};
+struct engine_rights engine_rights(const struct engine *engine);
+
+/* Copies the table, at most VALUE_SIZE_BYTES_MAX; its version is the published one or a newer one.
+ * ERR_NOT_FOUND: there is none. ERR_NOT_YET: a snapshot is being installed. */
+MUST_USE enum error engine_read_rights(const struct engine *engine, uint8_t *to,
+                                       size_t *ret_size_bytes, uint64_t *ret_version);
+
 size_t engine_reader_arena_bytes(void);
 struct engine_reader *engine_reader_init(struct arena *arena, const struct engine_sink *sink);
 /* The time of this turn of the reader's thread, by the clock that the engine's owner reads too. */
@@ -402,7 +433,8 @@ void engine_reader_begin_turn(struct engine_reader *reader, uint64_t now_ns);
 /*
  * Answers a WIRE_READ that is relaxed. False: it is not, so the engine's owner must have it. The
  * answer is what the owner would have given at the end of its last turn, or newer. Also false: a
- * snapshot is being installed.
+ * snapshot is being installed, or a key is a reserved one. The rights of who asks are the caller's
+ * to look at.
  */
 bool engine_reader_read(struct engine_reader *reader, const struct engine *engine,
                         const struct address *from, struct span body);

@@ -14,6 +14,7 @@
 #include "engine/service/claims.h"
 #include "engine/service/idle.h"
 #include "engine/service/newcomers.h"
+#include "engine/service/permission.h"
 #include "engine/service/reads.h"
 #include "engine/state/machine.h"
 #include "engine/state/snapshot_read.h"
@@ -40,6 +41,8 @@ struct engine_published {
     _Atomic uint64_t journal_done_seq;
     _Atomic bool is_series_alone;
     _Atomic uint16_t leader;
+    _Atomic uint64_t rights_version; /* shard 0: of the table of rights; 0: none */
+    _Atomic bool is_settled;
     _Atomic bool
         is_first_told; /* stored last: before, the values say nothing of a restored state */
     /* Stored before readers of that time have left (rcu_wait), and only then the state goes. */
@@ -61,6 +64,8 @@ struct engine {
     struct engine_counters counters;
     struct reply_buffers buffers;
     struct engine_published published;
+    struct rights rights;   /* of whoever sends what is being received */
+    uint64_t rights_sought; /* applied index at which the table of rights was last looked for */
     struct snapshot_reader snapshot_reader;
     /* A record that is applied and was not proposed here, decoded. */
     struct request record_requests[BATCH_REQUESTS_MAX];

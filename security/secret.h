@@ -48,6 +48,9 @@ void secret_of_nodes(const struct secret *root, struct secret *ret_secret);
 void secret_of_client(const struct secret *root, struct span name, uint32_t generation,
                       struct secret *ret_secret);
 
+/* Whom a client says it is that has the root key itself. No key file can have this name. */
+#define SECRET_ROOT_CLIENT "*"
+
 /* Takes as long wherever the two differ. */
 bool secret_bytes_are_equal(const uint8_t *a, const uint8_t *b, size_t size_bytes);
 

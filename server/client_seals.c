@@ -24,6 +24,11 @@ struct client_seal {
     uint64_t used_ns;
     struct seal_rx rx;
     struct seal_tx tx;
+    uint32_t generation;
+    uint8_t name_bytes;
+    uint8_t name[KEY_NAME_BYTES_MAX];
+    uint32_t rights_number; /* of the table by which `rights` were looked up; 0: by none */
+    struct rights rights;
 };
 
 struct client_waiting {
@@ -207,6 +212,23 @@ void client_seals_note_plain(struct client_seals *seals, const struct address *f
         client_drop(seals, place);
 }
 
+const struct rights *client_seals_rights(struct client_seals *seals, const struct address *from,
+                                         const struct lane_rights *table)
+{
+    struct client_seal *place = client_find(seals, from);
+    if (place == NULL)
+        return NULL;
+    const struct rights_asker asker = {.name = span_of(place->name, place->name_bytes),
+                                       .generation = place->generation};
+    if (span_is_equal(asker.name, span_of(SECRET_ROOT_CLIENT, sizeof(SECRET_ROOT_CLIENT) - 1)))
+        place->rights = (struct rights){.is_all = true};
+    else if (table->number == 0 || (place->rights_number != table->number &&
+                                    !lane_rights_of(table, &asker, &place->rights)))
+        return NULL;
+    place->rights_number = table->number;
+    return &place->rights;
+}
+
 bool client_seals_is_ready(const struct client_seals *seals, const struct address *to)
 {
     return client_find(seals, to) != NULL;
@@ -265,7 +287,10 @@ static const struct client_waiting *client_agree(struct client_seals *seals,
                                                 .key_id = initiation->key_id,
                                                 .address = question->from,
                                                 .association = response.association,
-                                                .their_association = initiation->association}};
+                                                .their_association = initiation->association,
+                                                .generation = initiation->generation,
+                                                .name_bytes = (uint8_t)initiation->name_bytes}};
+    memcpy(waiting->seal.name, initiation->name, initiation->name_bytes);
     memcpy(waiting->random, initiation->random, sizeof(waiting->random));
     handshake_response_encode(waiting->response, handshake, question->initiation, &response);
     handshake_agree(handshake, question->initiation,

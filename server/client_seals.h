@@ -3,7 +3,8 @@
  * address, and begins a handshake with each shard of each node that it speaks to; one association
  * serves both directions. What it sends is opened by its address and association, what it is sent
  * is sealed by its address. Its key follows from the root key, its name and its generation, so a
- * node has no list of clients.
+ * node has no list of clients. The association says who the client is: its rights follow from that,
+ * and are looked up once for each table of rights.
  *
  * The keys of an answered initiation wait in a ring until the client has sealed something with
  * them: that shows that the initiation was no replay. Only then they take the place of what the
@@ -19,6 +20,7 @@
 #define POLLUX_SERVER_CLIENT_SEALS_H
 
 #include "security/random_stream.h"
+#include "server/lane_rights.h"
 #include "server/peer_seals.h"
 
 #define CLIENT_SEALS_COUNTER_LIST(X)                                                               \
@@ -67,6 +69,14 @@ MUST_USE enum error client_seals_open(struct client_seals *seals, const struct a
 /* The client at this address has sent something unsealed, and that is allowed: it is answered so
  * from now on. */
 void client_seals_note_plain(struct client_seals *seals, const struct address *from);
+
+/*
+ * What the client may do whose packet client_seals_open has opened last from this address; valid in
+ * this turn. Who has the root key of the cluster may do everything. NULL: it is not known yet, or
+ * no client has sealed it.
+ */
+const struct rights *client_seals_rights(struct client_seals *seals, const struct address *from,
+                                         const struct lane_rights *table);
 
 /* Whether what is sent to the address is sealed. */
 bool client_seals_is_ready(const struct client_seals *seals, const struct address *to);

@@ -24,6 +24,11 @@ static bool are_options_valid(const struct lane_options *options)
     return true;
 }
 
+static bool tells_clients_apart(const struct lane_options *options)
+{
+    return options->replicas[0].security.clients != SECURITY_NONE;
+}
+
 static size_t arena_bytes(const struct lane_options *options)
 {
     size_t bytes = reassembly_arena_bytes(LANE_PEER_SLOTS) +
@@ -32,6 +37,8 @@ static size_t arena_bytes(const struct lane_options *options)
                    engine_reader_arena_bytes() + 4096; /* alignment of the parts */
     for (uint32_t i = 0; i < options->replica_count; i++)
         bytes += replica_arena_bytes(&options->replicas[i]);
+    if (tells_clients_apart(options))
+        bytes += lane_rights_arena_bytes();
     return bytes;
 }
 
@@ -113,6 +120,8 @@ static enum error open_parts(struct lane *lane, const struct lane_options *optio
     lane->from_clients = reassembly_init(arena, LANE_CLIENT_SLOTS);
     lane->client_queue = client_queue_init(arena);
     lane_open_reader(lane, options);
+    if (tells_clients_apart(options))
+        lane_rights_init(&lane->shared.rights, arena);
     lane->shared.sent = sent_messages_init(arena);
     lane->shared.message_data = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
     error =
@@ -146,6 +155,7 @@ enum error lane_open(const struct lane_options *options, uint64_t now_ns, struct
     lane->cluster_id = options->replicas[0].cluster_id;
     lane->format_max = options->replicas[0].raft.format_max;
     lane->needs_seals = options->replicas[0].security.clients == SECURITY_REQUIRED;
+    lane->everything.is_free = true;
     lane->shared.now_ns = now_ns;
     proof_init(&lane->shared.proof, &options->cookie_seed,
                options->unproven_rate / options->lane_count);

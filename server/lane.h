@@ -56,7 +56,8 @@ enum lane_result {
     X(unsealed)                                                                                    \
     X(unproven)                                                                                    \
     X(clients)                                                                                     \
-    X(handshake)
+    X(handshake)                                                                                   \
+    X(rights)
 
 struct lane_counters {
     uint64_t turns;

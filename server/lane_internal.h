@@ -41,6 +41,8 @@ struct lane {
     uint16_t read_shard;               /* of the read that is being answered */
     uint32_t foreign_reads;            /* answered in this turn */
     uint64_t next_message_id;          /* of what no replica sends */
+    struct rights everything;          /* of each client, where they are not told apart */
+    struct rights of_anyone;           /* of whose packet is not sealed, in this turn */
     struct replica *failed;            /* NULL: none */
     struct lane_counters counters;
 };
@@ -72,6 +74,7 @@ void lane_open_reader(struct lane *lane, const struct lane_options *options);
 bool lane_answer_read(struct lane *lane, const struct dp_datagram *datagram, uint16_t shard);
 
 /* lane_status.c */
-void lane_answer_status(struct lane *lane, struct replica *replica, const struct address *to);
+void lane_answer_status(struct lane *lane, struct replica *replica,
+                        const struct replica_message *message);
 
 #endif

@@ -40,6 +40,10 @@ static void count_packet_error(struct lane_counters *counters, enum error error)
     }
 }
 
+/* Whose packets are not sealed. */
+static const struct rights_asker anyone = {
+    .name = {(const uint8_t *)RIGHTS_ANYONE, sizeof(RIGHTS_ANYONE) - 1}, .generation = UINT32_MAX};
+
 /* A packet, and where it is for. */
 struct arrival {
     struct address from;
@@ -89,6 +93,31 @@ static bool is_client_believed(struct lane *lane, struct arrival *arrival)
     return true;
 }
 
+/* What a client is told that needs no right. */
+static bool is_open_to_all(uint8_t type)
+{
+    return type == WIRE_HELLO || type == WIRE_STATUS || type == WIRE_MEMBERS ||
+           type == WIRE_MISSING;
+}
+
+/* What whoever sent the message may do. False: that is not known yet. */
+static bool find_rights(struct lane *lane, const struct arrival *arrival,
+                        struct replica_message *message)
+{
+    static const struct rights nothing;
+    struct client_seals *seals = lane->shared.client_seals[arrival->packet.header.shard];
+    if (seals == NULL)
+        message->rights = &lane->everything;
+    else if (arrival->is_sealed)
+        message->rights = client_seals_rights(seals, &arrival->from, &lane->shared.rights);
+    else if (lane_rights_of(&lane->shared.rights, &anyone, &lane->of_anyone))
+        message->rights = &lane->of_anyone;
+    if (message->rights == NULL && is_open_to_all(message->type))
+        message->rights = &nothing;
+    lane->counters.drop_rights += message->rights == NULL;
+    return message->rights != NULL;
+}
+
 static void receive_packet(struct lane *lane, struct arrival *arrival)
 {
     struct replica *replica = lane->replicas[arrival->place];
@@ -115,8 +144,10 @@ static void receive_packet(struct lane *lane, struct arrival *arrival)
     message.begun_ns = reassembly_begun_ns(reassembly);
     lane->counters.rx_messages++;
     lane_wake(lane, arrival->place);
+    if (!is_from_peer && !find_rights(lane, arrival, &message))
+        return;
     if (type == WIRE_STATUS)
-        lane_answer_status(lane, replica, &arrival->from);
+        lane_answer_status(lane, replica, &message);
     else
         replica_receive(replica, &message);
 }

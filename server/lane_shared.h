@@ -28,6 +28,7 @@ struct lane_shared {
     struct client_seals *client_seals[SHARDS_MAX]; /* likewise, of clients */
     struct proof proof;                            /* of clients' addresses */
     uint64_t withheld;          /* answers that were larger than an unproven address may be sent */
+    struct lane_rights rights;                     /* what clients may do */
     uint64_t unsealed;          /* packets to peers that could not be sealed, and were not sent */
     uint64_t now_ns;            /* of this turn */
     bool is_flushed;            /* what the replicas sent in this turn so far has left */

@@ -71,14 +71,20 @@ static void add_obstacles(struct wire_writer *writer, const struct lane *lane)
 #undef X
 }
 
-void lane_answer_status(struct lane *lane, struct replica *replica, const struct address *to)
+/* Of everybody: who leads, and how far the node is. Of operators: what it counts as well. */
+void lane_answer_status(struct lane *lane, struct replica *replica,
+                        const struct replica_message *message)
 {
     struct wire_writer writer = {.data = lane->shared.message_data,
                                  .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
-    replica_add_status(replica, &writer);
-    add_lane_counters(&writer, lane);
-    add_obstacles(&writer, lane);
-    add_port_counters(&writer, dp_port_counters(lane->shared.port));
+    replica_add_status_head(replica, &writer);
+    if (replica_is_operator(message)) {
+        replica_add_status(replica, &writer);
+        add_lane_counters(&writer, lane);
+        add_obstacles(&writer, lane);
+        add_port_counters(&writer, dp_port_counters(lane->shared.port));
+    }
     CHECK(!writer.is_overflow);
-    replica_send(replica, to, WIRE_STATUS_REPLY, span_of(writer.data, writer.size_bytes));
+    replica_send(replica, &message->from, WIRE_STATUS_REPLY,
+                 span_of(writer.data, writer.size_bytes));
 }

@@ -54,6 +54,17 @@ static uint32_t take_burst(struct lane *lane, const struct dp_datagram *datagram
     return is_all ? client_count : 0;
 }
 
+/* Shard 0 may live on another lane. */
+static void lane_follow_rights(struct lane *lane)
+{
+    const struct engine *engine = NULL;
+    if (lane->place_of[0] != LANE_NOWHERE)
+        engine = replica_engine(lane->replicas[lane->place_of[0]]);
+    else if (lane->directory != NULL)
+        engine = shard_directory_find(lane->directory, 0);
+    lane_rights_follow(&lane->shared.rights, engine);
+}
+
 /*
  * Peers first: however many clients send, what peers have sent until now is received in this turn,
  * before the clients' packets, of which a turn takes a burst. Returns whether there was anything.
@@ -130,6 +141,7 @@ enum lane_result lane_turn(struct lane *lane, uint64_t now_ns)
     lane->foreign_reads = 0;
     engine_reader_begin_turn(lane->reader, now_ns);
     wake_due(lane);
+    lane_follow_rights(lane);
     bool is_any = receive(lane);
     /* What seems to be missing may be waiting. */
     if (lane->is_drained && lane_ask_ns(lane) <= now_ns)

@@ -69,7 +69,8 @@ struct replica_options {
     X(entry)                                                                                       \
     X(outbox_full)                                                                                 \
     X(no_room)                                                                                     \
-    X(format)
+    X(format)                                                                                      \
+    X(denied)
 
 struct replica_counters {
     uint64_t raft_rx;
@@ -217,11 +218,16 @@ struct replica_message {
     uint8_t version; /* of its packets; 0: not told */
     uint8_t known;   /* format that its sender says it knows; 0: it does not say */
     struct span body;
-    uint64_t begun_ns; /* when its first piece came */
+    uint64_t begun_ns;           /* when its first piece came */
+    const struct rights *rights; /* of a client; of a node NULL */
 };
 
-/* The head of a status reply and the counters of this shard; the lane adds its own. */
+/* The head of a status reply. */
+void replica_add_status_head(const struct replica *replica, struct wire_writer *writer);
+/* The counters of this shard; the lane adds its own. */
 void replica_add_status(const struct replica *replica, struct wire_writer *writer);
+/* Whether who has sent the message may do what operators do. */
+bool replica_is_operator(const struct replica_message *message);
 /* Sends one message of this shard, in as many packets as it takes, to a client. */
 void replica_send(struct replica *replica, const struct address *to, uint8_t wire_type,
                   struct span body);

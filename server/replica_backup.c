@@ -153,6 +153,16 @@ static void answer_part(struct replica *replica, const struct wire_backup *quest
     replica->counters.backup_parts_tx++;
 }
 
+void replica_deny_backup(struct replica *replica, const struct address *to, struct span body)
+{
+    struct wire_backup question;
+    if (wire_backup_decode(body, &question) != OK)
+        return;
+    struct wire_backup_reply reply = {
+        .number = question.number, .kind = question.kind, .status = WIRE_BACKUP_DENIED};
+    send_reply(replica, to, &reply);
+}
+
 void replica_answer_backup(struct replica *replica, const struct address *to, struct span body)
 {
     struct wire_backup question;

@@ -398,6 +398,11 @@ bool replica_backup_is_wanted(const struct replica *replica);
 /* One was begun. */
 void replica_backup_note_begun(struct replica *replica);
 void replica_answer_backup(struct replica *replica, const struct address *to, struct span body);
+/* Tells who has asked that he may not. */
+void replica_deny_backup(struct replica *replica, const struct address *to, struct span body);
+
+/* replica_rights.c: true: it is of operators, its sender is none, and was told so. */
+bool replica_denies(struct replica *replica, const struct replica_message *message);
 
 /* replica_status.c */
 

@@ -208,6 +208,8 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
     replica->formats.heard = message->version;
     if (message->known != 0 && message->sender != 0)
         replica_note_known(replica, message->sender, message->known);
+    if (message->sender == 0 && replica_denies(replica, message))
+        return;
     switch (message->type) {
     case WIRE_RAFT:
         receive_raft(replica, message);
@@ -233,6 +235,7 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
     case WIRE_HELLO:
     case WIRE_WRITE:
     case WIRE_READ:
+        engine_set_rights(replica->engine, message->rights);
         engine_receive(replica->engine, &message->from, message->type, message->body);
         return;
     case WIRE_MISSING:

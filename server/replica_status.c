@@ -41,6 +41,25 @@ static uint64_t note_cluster(struct replica *replica)
     return replica->cluster_number;
 }
 
+/*
+ * Whether what the state lacks was not there when this storage joined. A voter has, or had, all that
+ * was committed then. Any other member has it once it has applied the record that made it one: a
+ * storage that takes the place of a lost one begins with nothing.
+ */
+static bool is_settled(const struct replica *replica)
+{
+    switch (replica_membership(replica)) {
+    case WIRE_VOTER:
+        return true;
+    case WIRE_LEARNER:
+    case WIRE_INCOMING:
+    case WIRE_OUTGOING:
+        return engine_applied_index(replica->engine) >= replica->configuration_index;
+    default:
+        return false;
+    }
+}
+
 static void refresh_view(struct replica *replica)
 {
     const struct raft_status *status = &replica->status;
@@ -71,6 +90,7 @@ static void refresh_view(struct replica *replica)
         .membership = replica_membership(replica),
         .is_removed = replica_is_removed(replica),
         .leaves = replica_leaves(replica),
+        .is_settled = is_settled(replica),
         .node_count = replica->room_voters.count,
         .cluster = note_cluster(replica),
         .configuration_index = replica->configuration_index,
@@ -183,6 +203,10 @@ static void add_security_counters(struct wire_writer *writer, const struct repli
 #define X(name) wire_counter_add(writer, "clients_" #name, clients->name);
     CLIENT_SEALS_COUNTER_LIST(X)
 #undef X
+    const struct lane_rights *rights = &replica->shared->rights;
+    wire_counter_add(writer, "rights_state", rights->state);
+    wire_counter_add(writer, "rights_version", rights->version);
+    wire_counter_add(writer, "rights_principals", rights->table.principal_count);
 }
 
 static void add_engine_counters(struct wire_writer *writer, const struct engine_counters *counters)
@@ -208,11 +232,15 @@ static void add_digests(struct wire_writer *writer, const struct engine *engine)
     }
 }
 
-void replica_add_status(const struct replica *replica, struct wire_writer *writer)
+void replica_add_status_head(const struct replica *replica, struct wire_writer *writer)
 {
     struct wire_hello_reply reply;
     engine_hello(replica->engine, 0, &reply);
     wire_hello_reply_encode(writer, &reply);
+}
+
+void replica_add_status(const struct replica *replica, struct wire_writer *writer)
+{
     add_replica_counters(writer, replica);
     add_security_counters(writer, replica);
     add_engine_counters(writer, engine_counters(replica->engine));

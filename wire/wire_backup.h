@@ -28,6 +28,7 @@ enum wire_backup_status {
     WIRE_BACKUP_GONE,    /* part: the snapshot was overwritten, or has rotted; find another one */
     WIRE_BACKUP_BUSY,    /* part: more than the node gives; ask again after wait_us */
     WIRE_BACKUP_NONE,    /* this node keeps no snapshots, or is out of its cluster */
+    WIRE_BACKUP_DENIED,  /* the client is no administrator */
     WIRE_BACKUP_STATUS_END
 };
 

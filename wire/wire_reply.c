@@ -27,7 +27,8 @@
  *   26  [6]  zero
  *   32       chunk
  *
- * A refusal (status other than OK) carries no ops; a reply that decodes holds exactly its op count.
+ * A refusal carries no ops, but for DENIED, which may name some. A reply that decodes holds exactly
+ * its op count.
  */
 #include "wire/wire_internal.h"
 #include "wire/wire_reply.h"
@@ -146,7 +147,8 @@ enum error wire_reply_decode(struct span bytes, struct wire_reply *ret_reply)
         return ERR_TYPE;
     if ((from[47] & ~FLAG_SERIES_ALONE) != 0)
         return ERR_RESERVED;
-    if (op_count > REQUEST_OPS_MAX || (status != WIRE_STATUS_OK && op_count > 0))
+    bool has_ops = status == WIRE_STATUS_OK || status == WIRE_STATUS_DENIED;
+    if (op_count > REQUEST_OPS_MAX || (!has_ops && op_count > 0))
         return ERR_RANGE;
     struct span ops = span_of(from + WIRE_REPLY_HEADER_SIZE_BYTES,
                               bytes.size_bytes - WIRE_REPLY_HEADER_SIZE_BYTES);
@@ -173,11 +175,11 @@ enum error wire_reply_decode(struct span bytes, struct wire_reply *ret_reply)
 const char *wire_status_name(uint8_t status)
 {
     static const char *const names[WIRE_STATUS_END] = {
-        "ok",       "not-leader",  "no-quorum",   "expired",   "overloaded",
-        "log-full", "incarnation", "bad-request", "too-stale", "unsupported",
-        "pending",  "unknown",     "wrong-shard", "too-soon",  "outdated",
+        "ok",          "not-leader",  "no-quorum", "expired",     "overloaded", "log-full",
+        "incarnation", "bad-request", "too-stale", "unsupported", "pending",    "unknown",
+        "wrong-shard", "too-soon",    "outdated",  "denied",
     };
-    static_assert(WIRE_STATUS_OUTDATED + 1 == WIRE_STATUS_END, "every status has a name");
+    static_assert(WIRE_STATUS_DENIED + 1 == WIRE_STATUS_END, "every status has a name");
     return status < WIRE_STATUS_END ? names[status] : "?";
 }
 
@@ -185,8 +187,8 @@ const char *wire_outcome_name(uint8_t outcome)
 {
     static const char *const names[WIRE_OUTCOME_END] = {
         "?",      "ok",        "mismatch",   "not-found", "fenced", "no-session", "sessions-full",
-        "window", "forgotten", "store-full", "version",
+        "window", "forgotten", "store-full", "version",   "denied",
     };
-    static_assert(WIRE_OUTCOME_VERSION + 1 == WIRE_OUTCOME_END, "every outcome has a name");
+    static_assert(WIRE_OUTCOME_DENIED + 1 == WIRE_OUTCOME_END, "every outcome has a name");
     return outcome < WIRE_OUTCOME_END ? names[outcome] : "?";
 }

@@ -34,6 +34,8 @@ enum wire_status {
     WIRE_STATUS_WRONG_SHARD, /* a key that belongs to another shard than the one addressed */
     WIRE_STATUS_TOO_SOON,    /* a transfer: leadership has changed too often lately, see retry_us */
     WIRE_STATUS_OUTDATED,    /* a change of members: another change came between */
+    WIRE_STATUS_DENIED,      /* the client has no right to the ops that the reply names (none: to
+                                the whole); nothing of the others was done either */
     WIRE_STATUS_END
 };
 
@@ -50,6 +52,7 @@ enum wire_outcome {
                                 REGISTER: the nonce of a session that is in use */
     WIRE_OUTCOME_STORE_FULL, /* not executed: keys or bytes exhausted */
     WIRE_OUTCOME_VERSION,    /* ranged get: the value has changed since that version */
+    WIRE_OUTCOME_DENIED,     /* in a reply of status DENIED: no right to this op */
     WIRE_OUTCOME_END
 };
 
@@ -74,7 +77,7 @@ struct wire_reply {
     bool is_series_alone;    /* no relaxed write of another series of `node` will apply any more */
     uint64_t journal_done_seq; /* up to this, no relaxed write of the series will */
     uint64_t retry_us;         /* too soon: after this time it is not; else 0 */
-    uint16_t op_count;         /* 0 unless status is OK */
+    uint16_t op_count;         /* 0 unless status is OK or DENIED */
     struct span ops;
 };
 #define WIRE_REPLY_HEADER_SIZE_BYTES 72

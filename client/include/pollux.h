@@ -75,7 +75,8 @@ extern "C" {
     X(PLX_E_UNREACHABLE, 6, "no answer from the node")                                             \
     X(PLX_E_FORKED, 7, "the handle is of the process that opened it; open another after fork")     \
     X(PLX_E_NO_MEMORY, 7, "out of memory")                                                         \
-    X(PLX_E_IO, 7, "the socket failed")
+    X(PLX_E_IO, 7, "the socket failed")                                                            \
+    X(PLX_E_DENIED, 5, "the client's key has no right to do this")
 
 enum plx_outcome {
 #define X(name, exit_code, text) name,
@@ -177,6 +178,9 @@ struct plx_options {
      * With a key, packets in both directions are authenticated, and a handle speaks only to nodes
      * that take sealed packets: [security] clients = accept or required. */
     const char *key_file;
+    /* key_file may be the root key of the cluster, with which the handle may do everything: for the
+     * tools of operators. */
+    bool may_use_root_key;
 };
 
 PLX_API void plx_options_init(struct plx_options *options);

@@ -356,6 +356,20 @@ static enum wire_status decide_arrival(struct engine *engine, const struct relax
                                                                  : WIRE_STATUS_OVERLOADED;
 }
 
+/* True: the client may not do what is not known yet, and was told. */
+static bool deny_unknown(struct engine *engine, const struct relaxed_arrival *arrival)
+{
+    uint64_t denied = 0;
+    if (!arrival->write->is_recall)
+        denied = arrival->unknown & permission_of_write(engine, arrival->request, true);
+    if (denied == 0)
+        return false;
+    engine->counters.relaxed_refused++;
+    permission_refuse_write(engine, arrival->from, arrival->write->packet_number, arrival->request,
+                            denied);
+    return true;
+}
+
 void relaxed_write(struct engine *engine, const struct address *from,
                    const struct wire_write *write, const struct request *request)
 {
@@ -365,6 +379,8 @@ void relaxed_write(struct engine *engine, const struct address *from,
         engine->counters.writes_replayed++;
         return;
     }
+    if (status == WIRE_STATUS_OK && deny_unknown(engine, &arrival))
+        return;
     if (status == WIRE_STATUS_OK)
         status = decide_arrival(engine, &arrival);
     if (status != WIRE_STATUS_OK) {

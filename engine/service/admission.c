@@ -19,6 +19,7 @@ struct request_shape {
     bool has_idle;         /* a notice that nothing is open */
     bool has_unregister;   /* the end of its session: nobody sends it twice */
     bool has_cancel;
+    bool has_reserved_key;
 };
 
 static struct request_shape shape_of(const struct engine *engine, const struct request *request)
@@ -45,6 +46,7 @@ static struct request_shape shape_of(const struct engine *engine, const struct r
         shape.has_value_op = true;
         shape.has_loose_cancel = false;
         shape.has_foreign_key |= is_foreign_key(engine, op_key(request, op));
+        shape.has_reserved_key |= rights_key_is_reserved(op_key(request, op));
     }
     return shape;
 }
@@ -187,9 +189,7 @@ static bool may_open(struct engine *engine, const struct arrival *arrival)
 
 static enum wire_status admit_write(struct engine *engine, const struct arrival *arrival)
 {
-    enum wire_status status = admission_readiness(engine);
-    if (status != WIRE_STATUS_OK)
-        return status;
+    enum wire_status status;
     if (arrival->shape.has_cancel &&
         !claims_share_cancels(engine, arrival->session, &arrival->request)) {
         engine->counters.cancels_over_share++;
@@ -208,6 +208,27 @@ static enum wire_status admit_write(struct engine *engine, const struct arrival 
     if (status == WIRE_STATUS_OK && has_limits)
         engine->batch.has_limits = true;
     return status;
+}
+
+/* What is neither known nor a copy: into the batch, or refused. Only who leads, and so knows what
+ * is committed, denies. */
+static void take_write(struct engine *engine, const struct arrival *arrival)
+{
+    enum wire_status status = admission_readiness(engine);
+    uint64_t denied = 0;
+    if (status == WIRE_STATUS_OK)
+        denied = permission_of_write(engine, &arrival->request, false);
+    if (denied != 0) {
+        permission_refuse_write(engine, arrival->from, arrival->write.packet_number,
+                                &arrival->request, denied);
+        return;
+    }
+    if (status == WIRE_STATUS_OK)
+        status = admit_write(engine, arrival);
+    if (status != WIRE_STATUS_OK)
+        refuse_write(engine, arrival, status);
+    if (status != WIRE_STATUS_OK && arrival->shape.has_unregister)
+        idle_receive(engine, arrival->write.packet_number, &arrival->request);
 }
 
 /* A request that no node would ever accept. */
@@ -277,7 +298,9 @@ void admission_write(struct engine *engine, const struct address *from, struct s
     }
     engine->counters.writes_received++;
     arrival.shape = shape_of(engine, &arrival.request);
-    if (is_bad(&arrival)) {
+    if (is_bad(&arrival) ||
+        (arrival.shape.has_reserved_key &&
+         !permission_is_sound(engine, &arrival.request, arrival.write.is_relaxed))) {
         refuse_write(engine, &arrival, WIRE_STATUS_BAD_REQUEST);
     } else if (arrival.shape.has_foreign_key) {
         engine->counters.keys_of_other_shards++;
@@ -297,10 +320,6 @@ void admission_write(struct engine *engine, const struct address *from, struct s
                !may_open(engine, &arrival)) {
         answer_sessions_full(engine, &arrival);
     } else if (!is_ended_by_session(engine, &arrival)) {
-        enum wire_status status = admit_write(engine, &arrival);
-        if (status != WIRE_STATUS_OK)
-            refuse_write(engine, &arrival, status);
-        if (status != WIRE_STATUS_OK && arrival.shape.has_unregister)
-            idle_receive(engine, arrival.write.packet_number, &arrival.request);
+        take_write(engine, &arrival);
     }
 }

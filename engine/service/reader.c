@@ -35,8 +35,57 @@ const struct engine_reader_counters *engine_reader_counters(const struct engine_
     return &reader->counters;
 }
 
+/* Looks for the table of rights where something was applied since. */
+static void publish_rights(struct engine *engine)
+{
+    struct engine_published *published = &engine->published;
+    const struct machine *machine = &engine->machine;
+    if (engine->options.shard != 0 || is_installing(engine))
+        return;
+    if (engine->rights_sought != machine->applied_index) {
+        engine->rights_sought = machine->applied_index;
+        const struct store_entry *entry =
+            index_lookup(&machine->index, rights_key(), index_hash(&machine->index, rights_key()));
+        /* Pairs with its acquire in engine_rights. */
+        atomic_store_explicit(&published->rights_version, entry == NULL ? 0 : entry->version,
+                              memory_order_release);
+    }
+    atomic_store_explicit(&published->is_settled, engine->view.is_settled, memory_order_release);
+}
+
+struct engine_rights engine_rights(const struct engine *engine)
+{
+    const struct engine_published *published = &engine->published;
+    /* The first is loaded first: it was stored last. */
+    struct engine_rights rights = {
+        .is_known = atomic_load_explicit(&published->is_first_told, memory_order_acquire)};
+    rights.is_known = rights.is_known && !is_installing(engine);
+    rights.is_settled = atomic_load_explicit(&published->is_settled, memory_order_acquire);
+    rights.version = atomic_load_explicit(&published->rights_version, memory_order_acquire);
+    return rights;
+}
+
+enum error engine_read_rights(const struct engine *engine, uint8_t *to, size_t *ret_size_bytes,
+                              uint64_t *ret_version)
+{
+    const struct machine *machine = &engine->machine;
+    if (is_installing(engine))
+        return ERR_NOT_YET;
+    const struct store_entry *entry =
+        index_lookup(&machine->index, rights_key(), index_hash(&machine->index, rights_key()));
+    if (entry == NULL)
+        return ERR_NOT_FOUND;
+    struct span value = store_value(&machine->store, entry, 0, entry->value_size_bytes, to);
+    if (value.size_bytes > 0 && value.data != to)
+        memcpy(to, value.data, value.size_bytes);
+    *ret_size_bytes = value.size_bytes;
+    *ret_version = entry->version;
+    return OK;
+}
+
 void engine_publish(struct engine *engine)
 {
+    publish_rights(engine);
     const struct engine_view *view = &engine->view;
     struct engine_published *published = &engine->published;
     uint64_t contact_ns =
@@ -91,7 +140,9 @@ bool engine_reader_read(struct engine_reader *reader, const struct engine *engin
     /* Pairs with the release in engine_publish. Before its first turn only the owner knows how far
      * the state was restored. */
     bool is_told = atomic_load_explicit(&engine->published.is_first_told, memory_order_acquire);
-    if (read.is_consistent || !is_told || is_installing(engine))
+    const struct rights rights = {.is_free = true};
+    if (read.is_consistent || !is_told || is_installing(engine) ||
+        permission_of_read(&rights, &read) != 0)
         return false;
     struct wire_reply head = reply_head_of(reader, engine, read.request_number);
     head.status = (uint8_t)reads_check(engine, &read, &head);

@@ -228,11 +228,24 @@ static void receive_relaxed(struct engine *engine, const struct address *from,
     answer_send(&answer);
 }
 
+/* Only who leads denies a consistent read: see take_write. */
+static bool may_answer(const struct engine *engine, const struct wire_read *read)
+{
+    const struct engine_view *view = &engine->view;
+    return !read->is_consistent ||
+           (view->is_leader && view->has_own_commit && view->has_fresh_quorum);
+}
+
 void reads_receive(struct engine *engine, const struct address *from, struct span body)
 {
     struct wire_read read;
     if (wire_read_decode(body, &read) != OK) {
         engine->counters.requests_malformed++;
+        return;
+    }
+    uint64_t denied = may_answer(engine, &read) ? permission_of_read(&engine->rights, &read) : 0;
+    if (denied != 0) {
+        permission_refuse_read(engine, from, &read, denied);
     } else if (!read.is_consistent) {
         receive_relaxed(engine, from, &read);
     } else if (has_foreign_key(engine, &read)) {

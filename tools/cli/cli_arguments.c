@@ -430,7 +430,9 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
         return fail_argument(&reason, "--root: only of key new");
     if (arguments->key_id != 0 && (!is_key || arguments->root != NULL))
         return fail_argument(&reason, "--id: only of key new, without --root");
-    if (arguments->generation != 0 && (!is_key || arguments->root == NULL))
-        return fail_argument(&reason, "--generation: only of key new --root");
+    bool is_auth = strcmp(arguments->command, "auth") == 0;
+    if (arguments->generation != 0 && !is_auth && (!is_key || arguments->root == NULL))
+        return fail_argument(&reason, "--generation: only of key new --root, auth add and auth "
+                                      "revoke");
     return true;
 }

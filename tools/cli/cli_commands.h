@@ -44,6 +44,9 @@ int cli_backup(struct plx_client *client, const struct cli_arguments *arguments)
 /* cli_key.c: `key new`, `key show`. They ask no node; `client` is NULL. */
 int cli_key(struct plx_client *client, const struct cli_arguments *arguments);
 
+/* cli_auth.c: `auth add|grant|revoke|remove|list` */
+int cli_auth(struct plx_client *client, const struct cli_arguments *arguments);
+
 /* cli_program.c: commands that are programs of their own, and need no cluster. */
 bool cli_is_program(const char *command);
 /* Runs the one that argv begins with. Returns only if it cannot be run. */

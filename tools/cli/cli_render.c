@@ -27,8 +27,7 @@ static void base64_encode(const uint8_t *from, size_t size_bytes, char *to)
     *to = '\0';
 }
 
-/* "name": text where the bytes are UTF-8, else "name_base64". */
-static void json_add_bytes(json_t *object, const char *name, const void *bytes, size_t size_bytes)
+void cli_json_add_bytes(json_t *object, const char *name, const void *bytes, size_t size_bytes)
 {
     json_t *text = json_stringn(bytes, size_bytes);
     if (text != NULL) {
@@ -48,7 +47,7 @@ static void json_add_bytes(json_t *object, const char *name, const void *bytes, 
 json_t *cli_json_line(const char *bytes, size_t size_bytes)
 {
     json_t *object = json_object();
-    json_add_bytes(object, "line", bytes, size_bytes);
+    cli_json_add_bytes(object, "line", bytes, size_bytes);
     json_t *text = json_object_get(object, "line");
     if (text == NULL)
         return object;
@@ -77,13 +76,13 @@ static void response_json(const struct cli_arguments *arguments, const char *key
     json_t *object = json_object();
     json_object_set_new(object, "command", json_string(arguments->command));
     if (key != NULL)
-        json_add_bytes(object, "key", key, strlen(key));
+        cli_json_add_bytes(object, "key", key, strlen(key));
     json_object_set_new(object, "outcome", json_string(plx_outcome_name(response->outcome)));
     json_object_set_new(object, "valid", json_boolean(response->valid));
     json_object_set_new(object, "timeout", json_boolean(response->timeout));
     json_object_set_new(object, "has_value", json_boolean(response->has_value));
     if (response->has_value) {
-        json_add_bytes(object, "value", response->value.data, response->value.size_bytes);
+        cli_json_add_bytes(object, "value", response->value.data, response->value.size_bytes);
         json_object_set_new(object, "value_size_bytes", json_count(response->value_size_bytes));
         json_object_set_new(object, "is_truncated", json_boolean(response->is_truncated));
     }

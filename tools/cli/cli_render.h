@@ -10,6 +10,9 @@
 /* A line as a string; bytes that are not UTF-8 as an object with line_base64. The caller's. */
 json_t *cli_json_line(const char *bytes, size_t size_bytes);
 
+/* "name": text where the bytes are UTF-8, else "name_base64". */
+void cli_json_add_bytes(json_t *object, const char *name, const void *bytes, size_t size_bytes);
+
 /*
  * The outcome of one operation on `key` (NULL: none). The value goes to standard output; whatever
  * is not success is explained on standard error. Returns the exit code.

@@ -58,6 +58,16 @@ static const char help_of_commands[] =
     "  backup verify FILE  read a backup, and tell what is in it or where it is damaged\n"
     "  restore FILE        make the data directory of the first node of a new cluster from a\n"
     "                      backup; see pollux restore --help\n"
+    "Commands on the rights of clients, with the key of an administrator or the root key:\n"
+    "  auth list           who may do what\n"
+    "  auth add NAME       a client, with no rights yet; the first one puts rights in force\n"
+    "  auth grant NAME RIGHT,... [PREFIX]     read, relaxed-read, write, relaxed-write or logs, "
+    "to\n"
+    "                      keys that begin with PREFIX (none: all keys); admin\n"
+    "  auth revoke NAME [RIGHT,... [PREFIX]]  take them back; without a right: all of them, and "
+    "the\n"
+    "                      client's key ends\n"
+    "  auth remove NAME    the client is none any more\n"
     "Commands on key files, which ask no node:\n"
     "  key new NAME        make the root key of a cluster, in the file --out; with --root FILE: "
     "the\n"
@@ -68,7 +78,8 @@ static const char help_of_options[] =
     "Options:\n"
     "  -e, --endpoints HOST:PORT,...  all nodes (also --servers; default: $POLLUX_ENDPOINTS)\n"
     "  -c, --cluster NAME             the cluster's name (default: $POLLUX_CLUSTER)\n"
-    "      --key FILE                 the client's key (default: $POLLUX_KEY; none: not sealed)\n"
+    "      --key FILE                 the client's key, or the root key, which may do everything\n"
+    "                                 (default: $POLLUX_KEY; none: not sealed)\n"
     "  -o, --output plain|table|json  default: plain\n"
     "  -t, --timeout TIME             of one operation, such as 250ms or 2s; default: 1s\n"
     "      --fence-wait TIME          longest wait beyond it for a definite answer; default: 1s\n"
@@ -85,7 +96,8 @@ static const char help_of_options[] =
     "      --rate SIZE                backup: at most so much a second; default: 16MiB\n"
     "      --out FILE                 key new: the file to make\n"
     "      --root FILE                key new: the root key that a client's key follows from\n"
-    "      --generation N             key new --root: another one is another key; default: 0\n"
+    "      --generation N             key new --root: another one is another key; default: 0;\n"
+    "                                 auth add, revoke: the lowest one that is to count\n"
     "      --id N                     key new: 1 to 255, another one for each root key; default: "
     "1\n"
     "      --raw                      print a value without a newline behind it\n"
@@ -114,6 +126,7 @@ static const struct cli_command commands[] = {
     {"shard", 1, 1, cli_shard},       {"config", 1, 4, cli_config},
     {"member", 1, 3, cli_member},     {"backup", 1, 2, cli_backup},
     {"upgrade", 0, 1, cli_upgrade},   {"key", 2, 2, cli_key},
+    {"auth", 1, 4, cli_auth},
 };
 
 int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)
@@ -292,6 +305,7 @@ enum plx_outcome cli_open(const struct cli_arguments *arguments, const char *end
     options.endpoints = endpoints;
     options.cluster = arguments->cluster;
     options.key_file = arguments->key_file;
+    options.may_use_root_key = true;
     options.timeout_ns = TIMEOUT_NS;
     if (endpoints == arguments->endpoints)
         options.preferred_endpoint = arguments->preferred;

@@ -431,6 +431,56 @@ static void test_client_seals_take_both_keys(void **state)
     expect_answer(&other);
 }
 
+/* A table with "alice", of this generation, who may read; she may write, too, in the second. */
+static void rights_set(struct lane_rights *rights, uint32_t generation, bool may_write)
+{
+    static uint8_t data[VALUE_SIZE_BYTES_MAX];
+    struct rights_builder builder;
+    struct span bytes;
+    rights_builder_begin(&builder, data);
+    rights_builder_principal(&builder, span_of("alice", 5), generation);
+    rights_builder_line(&builder, RIGHT_READ | (may_write ? RIGHT_WRITE : 0), span_of("", 0));
+    assert_int_equal(rights_builder_end(&builder, &bytes), OK);
+    assert_int_equal(rights_table_decode(bytes, &rights->table), OK);
+    rights->state = RIGHTS_IN_FORCE;
+    rights->number++;
+}
+
+static bool may(const struct player *player, const struct lane_rights *rights, uint8_t right)
+{
+    const struct rights *found = client_seals_rights(seals, &player->address, rights);
+    assert_non_null(found);
+    return rights_allow(found, right, span_of("key", 3));
+}
+
+/* Rights follow from the name and the generation of the key that the client has shown; they are
+ * looked up anew when the table is another one. */
+static void test_client_seals_know_the_rights_of_each(void **state)
+{
+    (void)state;
+    struct lane_rights rights = {0};
+    struct player root = player_make(SECRET_ROOT_CLIENT, 3, 0);
+    assert_null(client_seals_rights(seals, &alice.address, &rights)); /* nobody is there */
+    join(&alice);
+    join(&bob);
+    join(&root);
+    assert_null(client_seals_rights(seals, &alice.address, &rights)); /* not known yet */
+    assert_true(may(&root, &rights, RIGHTS_EVERY));
+    rights.state = RIGHTS_ABSENT;
+    rights.number = 1;
+    assert_true(may(&alice, &rights, RIGHT_WRITE));
+    assert_true(may(&bob, &rights, RIGHT_WRITE));
+    rights_set(&rights, 0, false);
+    assert_true(may(&alice, &rights, RIGHT_READ));
+    assert_false(may(&alice, &rights, RIGHT_WRITE));
+    assert_false(may(&bob, &rights, RIGHT_READ));
+    rights_set(&rights, 0, true);
+    assert_true(may(&alice, &rights, RIGHT_WRITE));
+    rights_set(&rights, 1, true); /* her key is of generation 0 */
+    assert_false(may(&alice, &rights, RIGHT_READ));
+    assert_true(may(&root, &rights, RIGHTS_EVERY));
+}
+
 static void test_client_seals_open_nothing_of_before_their_start(void **state)
 {
     (void)state;
@@ -468,6 +518,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SEALS_TEST(test_client_seals_carry_packets_both_ways),
         SEALS_TEST(test_client_seals_are_of_one_address),
+        SEALS_TEST(test_client_seals_know_the_rights_of_each),
         SEALS_TEST(test_client_seals_find_each_changed_bit),
         SEALS_TEST(test_client_seals_keep_their_keys_until_others_are_shown),
         SEALS_TEST(test_client_seals_answer_the_same_initiation_the_same),

@@ -1,0 +1,41 @@
+/* What clients may ask of a replica: what operators do takes the right of an administrator. What
+ * operations on keys take is the engine's to know. */
+#include "server/replica_internal.h"
+
+#include "base/le.h"
+
+bool replica_is_operator(const struct replica_message *message)
+{
+    return message->rights != NULL && rights_allow(message->rights, RIGHT_ADMIN, (struct span){0});
+}
+
+/* 0: none: it is not answered with a wire_reply, or is no request of operators. */
+static uint8_t reply_type_of(uint8_t type)
+{
+    switch (type) {
+    case WIRE_TRANSFER:
+        return WIRE_TRANSFER_REPLY;
+    case WIRE_REPLACE:
+        return WIRE_REPLACE_REPLY;
+    case WIRE_CHANGE:
+        return WIRE_CHANGE_REPLY;
+    default:
+        return 0;
+    }
+}
+
+bool replica_denies(struct replica *replica, const struct replica_message *message)
+{
+    uint8_t reply_type = reply_type_of(message->type);
+    if ((reply_type == 0 && message->type != WIRE_BACKUP) || replica_is_operator(message))
+        return false;
+    replica->counters.drop_denied++;
+    if (message->type == WIRE_BACKUP)
+        replica_deny_backup(replica, &message->from, message->body);
+    else if (message->body.size_bytes >= sizeof(uint64_t)) /* each begins with its number */
+        replica_answer_operator(replica, &message->from,
+                                &(struct replica_answer){.type = reply_type,
+                                                         .status = WIRE_STATUS_DENIED,
+                                                         .number = le64_load(message->body.data)});
+    return true;
+}
