@@ -274,6 +274,8 @@ static uint8_t line_rights(const struct rights_line *line, struct span key)
         return 0;
     if (is_log && (rights & RIGHT_LOGS) != 0)
         rights |= RIGHT_READ | RIGHT_WRITE;
+    if ((rights & RIGHT_ADMIN) != 0)
+        rights |= RIGHT_READ | RIGHT_RELAXED_READ;
     return rights;
 }
 

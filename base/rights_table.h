@@ -52,7 +52,9 @@ enum right {
     RIGHT_WRITE = 4,         /* consistent set and del; swap, which returns values: with READ */
     RIGHT_RELAXED_WRITE = 8, /* relaxed set and del */
     RIGHT_LOGS = 16,         /* what `pollux logs` does to the keys under RIGHTS_LOGS_PREFIX */
-    RIGHT_ADMIN = 32,        /* what operators ask of nodes, and the reserved keys */
+    /* What operators ask of nodes, and the reserved keys; and reading, because who can take a backup
+     * reads everything. */
+    RIGHT_ADMIN = 32,
 };
 #define RIGHTS_EVERY 63u
 

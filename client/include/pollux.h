@@ -431,7 +431,7 @@ struct plx_node {
     uint64_t last_index;
     uint64_t contact_age_ns; /* since the last contact with a quorum; UINT64_MAX: never */
     uint64_t round_trip_ns;
-    uint32_t counter_count; /* 0 after plx_ping */
+    uint32_t counter_count; /* 0 after plx_ping, and of a client without the right `admin` */
     struct plx_counter counters[PLX_COUNTERS_MAX];
 };
 

@@ -37,7 +37,9 @@ static int config_get(struct plx_client *client, const struct cli_arguments *arg
     if (survey == NULL)
         return plx_outcome_exit_code(PLX_E_NO_MEMORY);
     int code = CLI_EXIT_UNREACHABLE;
-    if (survey->answered > 0) {
+    if (survey_is_denied(survey, arguments)) {
+        code = plx_outcome_exit_code(PLX_E_DENIED);
+    } else if (survey->answered > 0) {
         cli_render_limits(arguments, survey);
         code = 0;
     }
@@ -219,7 +221,9 @@ static int config_set(struct plx_client *client, const struct cli_arguments *arg
     if (survey == NULL)
         return plx_outcome_exit_code(PLX_E_NO_MEMORY);
     int code = plx_outcome_exit_code(PLX_E_UNSUPPORTED);
-    if (survey->answered == 0 || !all_answer(arguments, survey))
+    if (survey_is_denied(survey, arguments))
+        code = plx_outcome_exit_code(PLX_E_DENIED);
+    else if (survey->answered == 0 || !all_answer(arguments, survey))
         code = CLI_EXIT_UNREACHABLE;
     else if (all_can_hold(survey, &wanted))
         code = shards_set(client, arguments, survey->shard_count, &wanted);

@@ -143,6 +143,7 @@ int cli_status(struct plx_client *client, const struct cli_arguments *arguments)
                 "pollux: status: %zu of the rows: the node's storage is no voter (column MEMBER); "
                 "see pollux member list\n",
                 survey->outside);
+    (void)survey_is_denied(survey, arguments); /* who leads is told all the same */
     tell_lone(survey);
     tell_asides(survey);
     tell_damages(survey);
@@ -160,8 +161,11 @@ int cli_counters(struct plx_client *client, const struct cli_arguments *argument
         client, arguments, (struct survey_plan){.ask = plx_status, .shards_max = SHARDS_ASKED_MAX});
     if (survey == NULL)
         return plx_outcome_exit_code(PLX_E_NO_MEMORY);
-    cli_render_counters(arguments, survey->rows, survey->count);
     int code = survey->answered == 0 ? CLI_EXIT_UNREACHABLE : 0;
+    if (survey_is_denied(survey, arguments))
+        code = plx_outcome_exit_code(PLX_E_DENIED);
+    else
+        cli_render_counters(arguments, survey->rows, survey->count);
     free(survey);
     return code;
 }

@@ -3,6 +3,7 @@
 
 #include "tools/cli/cli_commands.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +141,20 @@ void survey_add_members(struct survey *survey, struct plx_client *client,
         if (!has_row(survey, members.members[i].node))
             add_member(survey, arguments, &plan, &members.members[i]);
     }
+}
+
+bool survey_is_denied(const struct survey *survey, const struct cli_arguments *arguments)
+{
+    for (size_t i = 0; i < survey->count; i++) {
+        if (survey->rows[i].outcome != PLX_OK || survey->rows[i].node->counter_count > 0)
+            continue;
+        fprintf(stderr,
+                "pollux: %s: %s: what nodes count is told to administrators: pollux auth grant "
+                "NAME admin\n",
+                arguments->command, plx_outcome_name(PLX_E_DENIED));
+        return true;
+    }
+    return false;
 }
 
 bool survey_has_leaders(const struct survey *survey)

@@ -41,6 +41,12 @@ struct survey *survey_take(struct plx_client *client, const struct cli_arguments
 void survey_add_members(struct survey *survey, struct plx_client *client,
                         const struct cli_arguments *arguments, struct survey_plan plan);
 
+/*
+ * Of a survey by plx_status: whether some node has told no counters, because the client's key has
+ * not the right `admin`. Then a message is on standard error.
+ */
+bool survey_is_denied(const struct survey *survey, const struct cli_arguments *arguments);
+
 /* Whether each shard has a leader. */
 bool survey_has_leaders(const struct survey *survey);
 

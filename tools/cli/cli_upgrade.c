@@ -37,14 +37,18 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* False: no memory. */
-static bool look(struct plx_client *client, const struct cli_arguments *arguments,
-                 struct member_survey *members, struct formats_view *ret_view)
+/* 0, or the exit code. */
+static int look(struct plx_client *client, const struct cli_arguments *arguments,
+                struct member_survey *members, struct formats_view *ret_view)
 {
     struct survey *survey = survey_take(
         client, arguments, (struct survey_plan){.ask = plx_status, .shards_max = SHARDS_ASKED_MAX});
     if (survey == NULL)
-        return false;
+        return plx_outcome_exit_code(PLX_E_NO_MEMORY);
+    if (survey_is_denied(survey, arguments)) {
+        free(survey);
+        return plx_outcome_exit_code(PLX_E_DENIED);
+    }
     member_survey_take(client, arguments, members);
     *ret_view = (struct formats_view){0};
     for (uint16_t shard = 0; shard < members->shard_count; shard++) {
@@ -59,7 +63,7 @@ static bool look(struct plx_client *client, const struct cli_arguments *argument
             formats_note(ret_view, &survey->nodes[i]);
     }
     free(survey);
-    return true;
+    return 0;
 }
 
 /* ---- what is told ---- */
@@ -209,7 +213,7 @@ static int order(struct finish *finish)
 static int follow(struct finish *finish)
 {
     do {
-        if (!look(finish->client, &look_arguments, finish->members, &finish->view))
+        if (look(finish->client, &look_arguments, finish->members, &finish->view) != 0)
             return plx_outcome_exit_code(PLX_E_NO_MEMORY);
         if (formats_are_at(&finish->view, finish->format)) {
             printf("format %" PRIu64 " is in force on every node\n", finish->format);
@@ -249,7 +253,9 @@ int cli_upgrade(struct plx_client *client, const struct cli_arguments *arguments
     struct finish *finish = calloc(1, sizeof(*finish));
     struct member_survey *members = calloc(1, sizeof(*members));
     int code = plx_outcome_exit_code(PLX_E_NO_MEMORY);
-    if (finish != NULL && members != NULL && look(client, arguments, members, &finish->view)) {
+    if (finish != NULL && members != NULL)
+        code = look(client, arguments, members, &finish->view);
+    if (code == 0) {
         finish->client = client;
         finish->members = members;
         finish->until_ns =
