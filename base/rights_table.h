@@ -49,11 +49,10 @@
 enum right {
     RIGHT_READ = 1,          /* consistent get */
     RIGHT_RELAXED_READ = 2,  /* relaxed get */
-    RIGHT_WRITE = 4,         /* consistent set and del; swap, which returns values: with READ */
+    RIGHT_WRITE = 4,         /* consistent set and del; with READ: swap, which tells values */
     RIGHT_RELAXED_WRITE = 8, /* relaxed set and del */
     RIGHT_LOGS = 16,         /* what `pollux logs` does to the keys under RIGHTS_LOGS_PREFIX */
-    /* What operators ask of nodes, and the reserved keys; and reading, because who can take a backup
-     * reads everything. */
+    /* What operators ask of nodes, and the reserved keys; and reading: a backup has every value. */
     RIGHT_ADMIN = 32,
 };
 #define RIGHTS_EVERY 63u

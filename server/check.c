@@ -173,6 +173,12 @@ static void check_security(struct check *check)
                    "[security] clients = %s: whoever can send packets to this node can read "
                    "and write",
                    security_mode_name(security.clients));
+    if (security.clients != SECURITY_NONE)
+        check_note(check,
+                   "[security] clients = %s: until pollux auth add was called, each client "
+                   "with a key may do everything; the rights are in the cluster, see pollux "
+                   "auth list",
+                   security_mode_name(security.clients));
     secret_wipe(&security, sizeof(security));
 }
 

@@ -27,6 +27,7 @@ struct client_seal {
     uint32_t generation;
     uint8_t name_bytes;
     uint8_t name[KEY_NAME_BYTES_MAX];
+    uint64_t other_ns;      /* when the address was another client's last; 0: not known of any */
     uint32_t rights_number; /* of the table by which `rights` were looked up; 0: by none */
     struct rights rights;
 };
@@ -163,14 +164,22 @@ static struct client_waiting *waiting_find(struct client_seals *seals, const str
     return NULL;
 }
 
+static bool is_same_client(const struct client_seal *a, const struct client_seal *b)
+{
+    return a->generation == b->generation &&
+           span_is_equal(span_of(a->name, a->name_bytes), span_of(b->name, b->name_bytes));
+}
+
 /* Its initiation was no replay. */
 static void confirm(struct client_seals *seals, struct client_waiting *waiting, uint64_t now_ns)
 {
     struct client_seal *place = client_find(seals, &waiting->seal.address);
-    if (place != NULL)
+    if (place != NULL) {
+        waiting->seal.other_ns = is_same_client(place, &waiting->seal) ? place->other_ns : now_ns;
         client_drop(seals, place);
-    else
+    } else {
         place = client_place_free(seals);
+    }
     *place = waiting->seal;
     place->used_ns = now_ns;
     uint16_t *bucket = bucket_of(seals, &place->address);
@@ -212,11 +221,12 @@ void client_seals_note_plain(struct client_seals *seals, const struct address *f
         client_drop(seals, place);
 }
 
-const struct rights *client_seals_rights(struct client_seals *seals, const struct address *from,
+const struct rights *client_seals_rights(struct client_seals *seals,
+                                         const struct client_message *message,
                                          const struct lane_rights *table)
 {
-    struct client_seal *place = client_find(seals, from);
-    if (place == NULL)
+    struct client_seal *place = client_find(seals, message->from);
+    if (place == NULL || (place->other_ns != 0 && message->begun_ns <= place->other_ns))
         return NULL;
     const struct rights_asker asker = {.name = span_of(place->name, place->name_bytes),
                                        .generation = place->generation};

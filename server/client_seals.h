@@ -70,12 +70,20 @@ MUST_USE enum error client_seals_open(struct client_seals *seals, const struct a
  * from now on. */
 void client_seals_note_plain(struct client_seals *seals, const struct address *from);
 
+/* A message of a client. */
+struct client_message {
+    const struct address *from;
+    uint64_t begun_ns; /* when its first piece came */
+};
+
 /*
  * What the client may do whose packet client_seals_open has opened last from this address; valid in
  * this turn. Who has the root key of the cluster may do everything. NULL: it is not known yet, or
- * no client has sealed it.
+ * no client has sealed it; or it was begun while the address was another client's, of whom its
+ * first pieces may be.
  */
-const struct rights *client_seals_rights(struct client_seals *seals, const struct address *from,
+const struct rights *client_seals_rights(struct client_seals *seals,
+                                         const struct client_message *message,
                                          const struct lane_rights *table);
 
 /* Whether what is sent to the address is sealed. */

@@ -239,6 +239,11 @@ uint32_t lane_clients_waiting(const struct lane *lane)
     return client_queue_count(lane->client_queue);
 }
 
+const struct lane_rights *lane_client_rights(const struct lane *lane)
+{
+    return &lane->shared.rights;
+}
+
 const struct lane_counters *lane_counters(const struct lane *lane)
 {
     return &lane->counters;

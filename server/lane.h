@@ -105,6 +105,8 @@ const struct replica *lane_failed_replica(const struct lane *lane);
 
 /* Packets of clients that wait for a later turn. */
 uint32_t lane_clients_waiting(const struct lane *lane);
+/* What clients may do, as the lane knows it. */
+const struct lane_rights *lane_client_rights(const struct lane *lane);
 const struct lane_counters *lane_counters(const struct lane *lane);
 const struct dp_counters *lane_port_counters(const struct lane *lane);
 

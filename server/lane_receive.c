@@ -109,7 +109,9 @@ static bool find_rights(struct lane *lane, const struct arrival *arrival,
     if (seals == NULL)
         message->rights = &lane->everything;
     else if (arrival->is_sealed)
-        message->rights = client_seals_rights(seals, &arrival->from, &lane->shared.rights);
+        message->rights =
+            client_seals_rights(seals, &(struct client_message){&arrival->from, message->begun_ns},
+                                &lane->shared.rights);
     else if (lane_rights_of(&lane->shared.rights, &anyone, &lane->of_anyone))
         message->rights = &lane->of_anyone;
     if (message->rights == NULL && is_open_to_all(message->type))

@@ -45,6 +45,7 @@ struct lane_thread {
     uint64_t told_damage[SHARDS_MAX]; /* places */
     uint64_t told_mended[SHARDS_MAX];
     uint64_t told_neighbours; /* changes */
+    uint32_t told_rights;     /* changes */
     uint64_t tell_neighbour_ns;
     uint64_t told_set_back[SHARDS_MAX];
     uint64_t told_peer_set_back[SHARDS_MAX];
@@ -311,6 +312,19 @@ static void tell_obstacles(struct lane_thread *thread)
         tell(thread, &event);
 }
 
+/* By the lane of shard 0, where the table of rights lies. */
+static void tell_clients(struct lane_thread *thread)
+{
+    const struct lane_rights *rights = lane_client_rights(thread->lane);
+    if (rights->number == thread->told_rights || replica_shard(lane_replica(thread->lane, 0)) != 0)
+        return;
+    thread->told_rights = rights->number;
+    tell(thread, &(struct log_event){.kind = LOG_EVENT_CLIENTS,
+                                     .role = (uint8_t)rights->state,
+                                     .value = rights->table.principal_count,
+                                     .term = rights->version});
+}
+
 /* Rarely: whoever changes it may change it all the time. */
 static void tell_neighbour(struct lane_thread *thread, uint64_t now_ns)
 {
@@ -366,6 +380,7 @@ static enum node_exit run_turns(struct lane_thread *thread)
             tell_changes(thread, i);
         tell_obstacles(thread);
         tell_neighbour(thread, now_ns);
+        tell_clients(thread);
     }
     for (uint32_t i = 0; i < replica_count; i++)
         tell_leaving(thread, lane_replica(thread->lane, i));

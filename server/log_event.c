@@ -340,6 +340,33 @@ static void write_neighbour(const struct log_event *event, uint16_t node)
                    node, ip, before, after, (unsigned long)event->value);
 }
 
+/* What clients may do. */
+static void write_clients(const struct log_event *event, uint16_t node)
+{
+    if (event->role == RIGHTS_IN_FORCE)
+        log_event_line("info", "client rights node=%u version=%lu principals=%lu: in force", node,
+                       (unsigned long)event->term, (unsigned long)event->value);
+    else if (event->role == RIGHTS_ABSENT)
+        log_event_line("warning",
+                       "client rights node=%u none: each client with a key may do everything; "
+                       "pollux auth add puts rights in force: see docs/security.md",
+                       node);
+    else
+        log_event_line("error",
+                       "client rights node=%u version=%lu broken: what is stored is no table of "
+                       "rights: only who has the root key may do anything: see docs/security.md",
+                       node, (unsigned long)event->term);
+}
+
+static void write_suspect(unsigned long last, unsigned shard, uint16_t node)
+{
+    log_event_line("warning",
+                   "suspect node=%u shard=%u last=%lu: the log may lack records that this node "
+                   "has acknowledged; until a quorum has settled the log, this node's vote "
+                   "counts only where all nodes vote",
+                   node, shard, last);
+}
+
 static void write_format(unsigned long format, unsigned shard, uint16_t node)
 {
     log_event_line("info",
@@ -372,11 +399,7 @@ void log_event_write(const struct log_event *event, uint16_t node)
         write_formation(event, node);
         return;
     case LOG_EVENT_SUSPECT:
-        log_event_line("warning",
-                       "suspect node=%u shard=%u last=%lu: the log may lack records that this node "
-                       "has acknowledged; until a quorum has settled the log, this node's vote "
-                       "counts only where all nodes vote",
-                       node, shard, value);
+        write_suspect(value, shard, node);
         return;
     case LOG_EVENT_SETTLED:
         log_event_line("info", "settled node=%u shard=%u last=%lu: a quorum has settled the log",
@@ -399,6 +422,9 @@ void log_event_write(const struct log_event *event, uint16_t node)
         return;
     case LOG_EVENT_FORMAT:
         write_format(value, shard, node);
+        return;
+    case LOG_EVENT_CLIENTS:
+        write_clients(event, node);
         return;
     case LOG_EVENT_OTHER_CLUSTER:
     case LOG_EVENT_OTHER_ERA:

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "raft/peer_starts.h"
 #include "raft/raft.h"
+#include "server/lane_rights.h"
 #include "server/obstacles.h"
 #include "server/replica_damage.h"
 
@@ -37,6 +38,7 @@ enum log_event_kind {
     LOG_EVENT_OTHER_ERA,          /* the same of the eras */
     LOG_EVENT_LACKS_CAPACITY,     /* a limit is above this node's capacity; value: the shards */
     LOG_EVENT_NEIGHBOUR,          /* an address has another MAC; value: how often since the start */
+    LOG_EVENT_CLIENTS, /* `role`: enum rights_state; `value`: principals; `term`: the version */
 };
 
 /* A `role` of LOG_EVENT_MEMBER beside the memberships: it was a member, and is none any more; it

@@ -42,11 +42,11 @@ static uint64_t note_cluster(struct replica *replica)
 }
 
 /*
- * Whether what the state lacks was not there when this storage joined. A voter has, or had, all that
- * was committed then. Any other member has it once it has applied the record that made it one: a
- * storage that takes the place of a lost one begins with nothing.
+ * Whether what the state lacks was not there when this storage joined. A voter has, or had, all
+ * that was committed then. Any other member has it once it has applied the record that made it one:
+ * a storage that takes the place of a lost one begins with nothing.
  */
-static bool is_settled(const struct replica *replica)
+static bool has_joined(const struct replica *replica)
 {
     switch (replica_membership(replica)) {
     case WIRE_VOTER:
@@ -90,7 +90,7 @@ static void refresh_view(struct replica *replica)
         .membership = replica_membership(replica),
         .is_removed = replica_is_removed(replica),
         .leaves = replica_leaves(replica),
-        .is_settled = is_settled(replica),
+        .is_settled = has_joined(replica),
         .node_count = replica->room_voters.count,
         .cluster = note_cluster(replica),
         .configuration_index = replica->configuration_index,

@@ -76,8 +76,8 @@ bool permission_is_sound(struct engine *engine, const struct request *request, b
 }
 
 /* A refusal that names ops; `seqs` has that of each. */
-static void refuse(struct engine *engine, struct answer *answer, uint64_t number, uint64_t denied,
-                   const uint64_t *seqs)
+static void permission_refuse(struct engine *engine, struct answer *answer, uint64_t number,
+                              uint64_t denied, const uint64_t *seqs)
 {
     struct wire_reply head = answer_head(engine, number, WIRE_STATUS_DENIED);
     answer_open(answer, &head, (uint32_t)__builtin_popcountll(denied));
@@ -99,7 +99,7 @@ void permission_refuse_write(struct engine *engine, const struct address *from,
     engine->counters.writes_refused++;
     engine->counters.writes_denied++;
     answer_begin(&answer, &engine->buffers, from, WIRE_WRITE_REPLY);
-    refuse(engine, &answer, packet_number, denied, seqs);
+    permission_refuse(engine, &answer, packet_number, denied, seqs);
 }
 
 void permission_refuse_read(struct engine *engine, const struct address *from,
@@ -112,5 +112,5 @@ void permission_refuse_read(struct engine *engine, const struct address *from,
     engine->counters.reads_refused++;
     engine->counters.reads_denied++;
     answer_begin(&answer, &engine->buffers, from, WIRE_READ_REPLY);
-    refuse(engine, &answer, read->request_number, denied, seqs);
+    permission_refuse(engine, &answer, read->request_number, denied, seqs);
 }

@@ -33,13 +33,25 @@ struct change {
     bool is_first; /* there was no table */
 };
 
+static bool is_broken(struct span stored)
+{
+    struct rights_table table;
+    enum error error = rights_table_decode(stored, &table);
+    return error != OK && error != ERR_VERSION;
+}
+
 static void change_modify(void *context, struct plx_bytes stored, struct plx_bytes *ret_value)
 {
     struct change *change = context;
     struct span after;
+    struct span before = span_of(stored.data, stored.size_bytes);
     change->is_first = plx_is_absent(stored);
-    change->error =
-        rights_edit(span_of(stored.data, stored.size_bytes), &change->edit, change->next, &after);
+    /* What is no table is given up for a new one; that of a newer program is not. */
+    if (!change->is_first && change->edit.action == RIGHTS_ADD && is_broken(before)) {
+        change->is_first = true;
+        before = (struct span){0};
+    }
+    change->error = rights_edit(before, &change->edit, change->next, &after);
     if (change->error == OK)
         *ret_value = (struct plx_bytes){(const char *)after.data, after.size_bytes};
 }

@@ -446,9 +446,15 @@ static void rights_set(struct lane_rights *rights, uint32_t generation, bool may
     rights->number++;
 }
 
+static const struct rights *rights_of(const struct player *player, const struct lane_rights *rights,
+                                      uint64_t begun_ns)
+{
+    return client_seals_rights(seals, &(struct client_message){&player->address, begun_ns}, rights);
+}
+
 static bool may(const struct player *player, const struct lane_rights *rights, uint8_t right)
 {
-    const struct rights *found = client_seals_rights(seals, &player->address, rights);
+    const struct rights *found = rights_of(player, rights, now_ns + 1);
     assert_non_null(found);
     return rights_allow(found, right, span_of("key", 3));
 }
@@ -460,11 +466,11 @@ static void test_client_seals_know_the_rights_of_each(void **state)
     (void)state;
     struct lane_rights rights = {0};
     struct player root = player_make(SECRET_ROOT_CLIENT, 3, 0);
-    assert_null(client_seals_rights(seals, &alice.address, &rights)); /* nobody is there */
+    assert_null(rights_of(&alice, &rights, now_ns + 1)); /* nobody is there */
     join(&alice);
     join(&bob);
     join(&root);
-    assert_null(client_seals_rights(seals, &alice.address, &rights)); /* not known yet */
+    assert_null(rights_of(&alice, &rights, now_ns + 1)); /* not known yet */
     assert_true(may(&root, &rights, RIGHTS_EVERY));
     rights.state = RIGHTS_ABSENT;
     rights.number = 1;
@@ -479,6 +485,25 @@ static void test_client_seals_know_the_rights_of_each(void **state)
     rights_set(&rights, 1, true); /* her key is of generation 0 */
     assert_false(may(&alice, &rights, RIGHT_READ));
     assert_true(may(&root, &rights, RIGHTS_EVERY));
+}
+
+/* What one client has begun at an address is not taken for what another ends there. */
+static void test_client_seals_take_no_message_of_two_clients(void **state)
+{
+    (void)state;
+    struct lane_rights rights = {.state = RIGHTS_ABSENT, .number = 1};
+    join(&bob);
+    uint64_t begun_ns = now_ns;
+    now_ns += MS;
+    alice.address = bob.address;
+    join(&alice);
+    assert_null(rights_of(&alice, &rights, begun_ns));
+    assert_null(rights_of(&alice, &rights, now_ns));
+    assert_non_null(rights_of(&alice, &rights, now_ns + 1));
+    now_ns += MS;
+    join(&alice); /* other keys of the same client */
+    assert_null(rights_of(&alice, &rights, begun_ns));
+    assert_non_null(rights_of(&alice, &rights, now_ns));
 }
 
 static void test_client_seals_open_nothing_of_before_their_start(void **state)
@@ -519,6 +544,7 @@ int main(void)
         SEALS_TEST(test_client_seals_carry_packets_both_ways),
         SEALS_TEST(test_client_seals_are_of_one_address),
         SEALS_TEST(test_client_seals_know_the_rights_of_each),
+        SEALS_TEST(test_client_seals_take_no_message_of_two_clients),
         SEALS_TEST(test_client_seals_find_each_changed_bit),
         SEALS_TEST(test_client_seals_keep_their_keys_until_others_are_shown),
         SEALS_TEST(test_client_seals_answer_the_same_initiation_the_same),

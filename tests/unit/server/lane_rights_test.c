@@ -104,7 +104,7 @@ static void test_lane_rights_follow_each_change(void **state)
     assert_true(may_read("ann", 3));
 }
 
-/* What an older program has stored there, which does not look at it: nobody may do anything then. */
+/* What an older program has stored there, which does not look at it: nobody may do anything. */
 static void test_lane_rights_of_what_is_no_table_are_nobodys(void **state)
 {
     struct fixture *f = *state;

@@ -107,7 +107,8 @@ static void test_cli_arguments_of_keys_are_of_keys_alone(void **state)
         {"pollux get k --root f", "--root: only of key new"},
         {"pollux get k --id 1", "--id: only of key new, without --root"},
         {"pollux key new k --id 1 --root f", "--id: only of key new, without --root"},
-        {"pollux key new k --generation 1", "--generation: only of key new --root"},
+        {"pollux key new k --generation 1",
+         "--generation: only of key new --root, auth add and auth revoke"},
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct cli_arguments arguments;
