@@ -182,6 +182,15 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 #define BACKUP_PART_BYTES     (SNAPSHOT_BLOCK_BYTES / BACKUP_PARTS)
 #define BACKUP_QUESTION_BYTES PIECE_SIZE_BYTES_MIN
 
+/* A list of keys: as for a backup, the question is as large as a packet, and the answer, a page, is
+ * a few packets. */
+#define LIST_QUESTION_BYTES PIECE_SIZE_BYTES_MIN
+#define LIST_PAGE_BYTES_MIN 2048u
+#define LIST_PAGE_BYTES_MAX (4u * PACKET_PAYLOAD_SIZE_BYTES_MAX)
+/* Keys that a node looks at for one page, and for all pages of a shard in one turn. */
+#define LIST_STEPS_MAX      1024u
+#define LIST_TURN_STEPS_MAX 4096u
+
 /* The replicated machine. Blocks of the store have 32-bit numbers; pending relaxed writes lie in a
  * ring. */
 #define STORE_BLOCKS_MAX       (1u << 30)
@@ -261,6 +270,8 @@ static_assert(SNAPSHOT_STREAM_BYTES_MAX / SNAPSHOT_BLOCK_BYTES < UINT32_MAX,
               "the number of a block is 32 bits");
 static_assert(SNAPSHOT_STREAM_BYTES_MAX >= 2 * STORE_SIZE_BYTES_MAX,
               "the largest store has a snapshot");
+static_assert(LIST_PAGE_BYTES_MAX <= 5 * LIST_QUESTION_BYTES,
+              "whoever names another host's address has it sent little more than he sends");
 static_assert(TERM_MAX << 24 >> 24 == TERM_MAX, "a term shares its word with vote and checksum");
 static_assert(VOTER_ID_MAX <= UINT8_MAX, "a vote shares its word with term and checksum");
 static_assert(INDEX_MAX <= UINT64_MAX - APPEND_ENTRIES_MAX,

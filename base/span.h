@@ -23,4 +23,15 @@ static inline bool span_is_equal(struct span a, struct span b)
            (a.size_bytes == 0 || memcmp(a.data, b.data, a.size_bytes) == 0);
 }
 
+/* The order of keys, bytes as unsigned numbers: below 0, the first span comes before the second; 0,
+ * they are equal. A span comes before every longer one that begins with it. */
+static inline int span_compare(struct span a, struct span b)
+{
+    size_t size_bytes = a.size_bytes < b.size_bytes ? a.size_bytes : b.size_bytes;
+    int order = size_bytes == 0 ? 0 : memcmp(a.data, b.data, size_bytes);
+    if (order != 0 || a.size_bytes == b.size_bytes)
+        return order;
+    return a.size_bytes < b.size_bytes ? -1 : 1;
+}
+
 #endif

@@ -45,16 +45,6 @@ static enum plx_outcome find_once(struct plx_client *client, const struct questi
     return PLX_OK;
 }
 
-/* Turns without anything to do. */
-static void pause_until(struct plx_client *client, uint64_t until_ns, uint32_t epoch)
-{
-    while (client->now_ns < until_ns && !is_cancelled_since(client, epoch)) {
-        client_turn(client);
-        client_wait(client, until_ns);
-        client->now_ns = clock_monotonic_ns();
-    }
-}
-
 /* The mutex is held. */
 static enum plx_outcome find(struct plx_client *client, const struct plx_backup_from *from,
                              uint64_t index_min, struct plx_snapshot *ret_snapshot)

@@ -105,6 +105,11 @@ static inline struct shard_state *shard_at(const struct plx_client *client, uint
 /* ---- transmit.c ---- */
 /* Sends every operation that is due and may leave. */
 void transmit_due(struct plx_client *client);
+/* Where new relaxed operations go: to a node that has said which cluster it is of. For a write
+ * (`must_be_fresh`) it is asked first whether it still is who it was: a restart that is noticed
+ * only by the write itself leaves its outcome unknown. -1: it has not answered yet. */
+int32_t preferred_endpoint(struct plx_client *client, struct shard_state *shard,
+                           bool must_be_fresh);
 
 /* ---- call.c ---- */
 /* Taken when a call enters the handle, before it waits for anything. */

@@ -38,8 +38,7 @@ static bool has_time(const struct plx_client *client, const struct errand *erran
     return client->now_ns < errand->until_ns && !is_cancelled_since(client, errand->epoch);
 }
 
-/* Turns until the number of shards is known; false when the time is over, or by plx_cancel. */
-static bool shard_count_await(struct plx_client *client, const struct errand *errand)
+bool shard_count_await(struct plx_client *client, const struct errand *errand)
 {
     while (client->shard_count == 0 && has_time(client, errand)) {
         shard_count_wanted(client);
@@ -50,9 +49,8 @@ static bool shard_count_await(struct plx_client *client, const struct errand *er
     return client->shard_count != 0;
 }
 
-/* Turns until somebody is known to lead; -1 when the time is over, or by plx_cancel. */
-static int32_t leader_await(struct plx_client *client, struct shard_state *shard,
-                            const struct errand *errand)
+int32_t leader_await(struct plx_client *client, struct shard_state *shard,
+                     const struct errand *errand)
 {
     while (leader_endpoint(client, shard) < 0 && has_time(client, errand)) {
         leader_wanted(client, shard);

@@ -12,6 +12,8 @@
 
 #define ERRAND_BODY_BYTES_MAX 128
 
+struct shard_state;
+
 struct errand {
     uint16_t shard;
     uint8_t wire_type;
@@ -37,5 +39,12 @@ enum plx_outcome errand_refusal(enum wire_status status);
  * shard, or from a callback.
  */
 enum plx_outcome errand_run(struct plx_client *client, struct errand *errand, uint64_t timeout_ns);
+
+/* What an errand waits for, until its time is over or plx_cancel; the mutex is held. False: the
+ * number of shards is still not known. */
+bool shard_count_await(struct plx_client *client, const struct errand *errand);
+/* The endpoint that leads the shard; -1: nobody does. */
+int32_t leader_await(struct plx_client *client, struct shard_state *shard,
+                     const struct errand *errand);
 
 #endif

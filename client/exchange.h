@@ -39,6 +39,8 @@ bool exchange_run(struct plx_client *client, const struct question *question, ui
 
 /* The node wants the message that asked it once more, with a cookie: it is asked at once. */
 void exchange_again(struct plx_client *client, const struct source *from, uint64_t message_id);
+/* Turns without anything to do, until then or plx_cancel. */
+void pause_until(struct plx_client *client, uint64_t until_ns, uint32_t epoch);
 
 /* When a question that begins now is given up; timeout_ns 0: the handle's. */
 uint64_t question_until_ns(struct plx_client *client, uint64_t timeout_ns);

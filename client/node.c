@@ -67,6 +67,15 @@ bool exchange_run(struct plx_client *client, const struct question *question, ui
     return exchange->is_done;
 }
 
+void pause_until(struct plx_client *client, uint64_t until_ns, uint32_t epoch)
+{
+    while (client->now_ns < until_ns && !is_cancelled_since(client, epoch)) {
+        client_turn(client);
+        client_wait(client, until_ns);
+        client->now_ns = clock_monotonic_ns();
+    }
+}
+
 uint64_t question_until_ns(struct plx_client *client, uint64_t timeout_ns)
 {
     client->now_ns = clock_monotonic_ns();

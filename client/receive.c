@@ -54,6 +54,14 @@ static bool receive_members(struct plx_client *client, const struct source *from
             exchange_takes(client, from, WIRE_MEMBERS_REPLY, members.number, body));
 }
 
+static bool receive_list(struct plx_client *client, const struct source *from, struct span body)
+{
+    struct wire_list_reply reply;
+    return wire_list_reply_decode(body, &reply) == OK && reply.head.node != 0 &&
+           reply.head.node <= VOTER_ID_MAX &&
+           exchange_takes(client, from, WIRE_LIST_REPLY, reply.head.number, body);
+}
+
 void receive_message(struct plx_client *client, const struct source *from,
                      const struct wire_message_header *header, struct span body)
 {
@@ -67,6 +75,8 @@ void receive_message(struct plx_client *client, const struct source *from,
         is_taken = receive_reply(client, from, wire_type, body);
     else if (wire_type == WIRE_MEMBERS_REPLY)
         is_taken = receive_members(client, from, body);
+    else if (wire_type == WIRE_LIST_REPLY)
+        is_taken = receive_list(client, from, body);
     else if (wire_type == WIRE_BACKUP_REPLY)
         is_taken = backup_receive(client, from, body);
     else if (wire_type == WIRE_MISSING)

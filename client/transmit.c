@@ -5,11 +5,7 @@
 #include "client/client_internal.h"
 #include "client/draft.h"
 
-/* Where new relaxed operations go: to a node that has said which cluster it is of. For a write
- * (`must_be_fresh`) it is asked first whether it still is who it was: a restart that is noticed
- * only by the write itself leaves its outcome unknown. -1: it has not answered yet. */
-static int32_t preferred_endpoint(struct plx_client *client, struct shard_state *shard,
-                                  bool must_be_fresh)
+int32_t preferred_endpoint(struct plx_client *client, struct shard_state *shard, bool must_be_fresh)
 {
     struct member *preferred = &shard->members[shard->preferred];
     bool is_fresh =

@@ -169,6 +169,7 @@ void engine_begin_turn(struct engine *engine, const struct engine_view *view)
     batch_anchor_clock(engine);
     newcomers_turn(&engine->newcomers, view->now_ns);
     outbound_begin_turn(engine);
+    lists_turn(&engine->lists);
     engine_publish(engine);
 }
 
@@ -196,6 +197,9 @@ void engine_receive(struct engine *engine, const struct address *from, uint8_t w
         break;
     case WIRE_READ:
         reads_receive(engine, from, body);
+        break;
+    case WIRE_LIST:
+        lists_receive(engine, from, body);
         break;
     default:
         engine->counters.requests_malformed++;

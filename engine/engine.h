@@ -134,6 +134,8 @@ struct engine_options {
     X(reads_consistent)                                                                            \
     X(reads_relaxed)                                                                               \
     X(reads_refused)                                                                               \
+    X(lists)                                                                                       \
+    X(lists_refused)                                                                               \
     X(keys_of_other_shards)                                                                        \
     X(requests_malformed)                                                                          \
     X(writes_denied)                                                                               \
@@ -231,7 +233,7 @@ void engine_begin_turn(struct engine *engine, const struct engine_view *view);
 void engine_set_rights(struct engine *engine, const struct rights *rights);
 
 /*
- * One whole client message (WIRE_HELLO, WIRE_WRITE, WIRE_READ). Relaxed reads, refusals and
+ * One whole client message (WIRE_HELLO, WIRE_WRITE, WIRE_READ, WIRE_LIST). Relaxed reads, refusals and
  * outcomes already known are answered before it returns; the rest joins the batch or the waiting
  * reads.
  */

@@ -13,6 +13,7 @@
 #include "engine/service/batch.h"
 #include "engine/service/claims.h"
 #include "engine/service/idle.h"
+#include "engine/service/lists.h"
 #include "engine/service/newcomers.h"
 #include "engine/service/permission.h"
 #include "engine/service/reads.h"
@@ -57,6 +58,7 @@ struct engine {
     struct batch batch;
     struct pending_records records;
     struct pending_reads reads;
+    struct lists lists;
     struct idle_notices idle;
     struct newcomers newcomers;
     struct relaxed relaxed;

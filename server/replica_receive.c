@@ -235,6 +235,7 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
     case WIRE_HELLO:
     case WIRE_WRITE:
     case WIRE_READ:
+    case WIRE_LIST:
         engine_set_rights(replica->engine, message->rights);
         engine_receive(replica->engine, &message->from, message->type, message->body);
         return;

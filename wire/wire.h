@@ -9,6 +9,7 @@
 
 #include "wire/wire_backup.h"
 #include "wire/wire_hello.h"
+#include "wire/wire_list.h"
 #include "wire/wire_members.h"
 #include "wire/wire_missing.h"
 #include "wire/wire_packet.h"

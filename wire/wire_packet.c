@@ -116,12 +116,12 @@ bool wire_type_is_question(uint8_t type)
 {
     return type == WIRE_HELLO || type == WIRE_WRITE || type == WIRE_READ || type == WIRE_STATUS ||
            type == WIRE_TRANSFER || type == WIRE_MEMBERS || type == WIRE_REPLACE ||
-           type == WIRE_CHANGE || type == WIRE_BACKUP;
+           type == WIRE_CHANGE || type == WIRE_BACKUP || type == WIRE_LIST;
 }
 
 static bool type_is_known(uint8_t type)
 {
-    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_COOKIE_NEXT);
+    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_LIST_REPLY);
 }
 
 /* Whether a packet of the type may have a cookie. */

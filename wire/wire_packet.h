@@ -74,6 +74,8 @@ enum wire_type {
     WIRE_HANDSHAKE_REPLY,
     WIRE_COOKIE,      /* to a client: to ask again with this cookie. Echoes its message id */
     WIRE_COOKIE_NEXT, /* to a client: to use this one from now on. Likewise */
+    WIRE_LIST, /* a page of keys; wire_list.h */
+    WIRE_LIST_REPLY,
 };
 
 /* Whether clients ask it, and whoever asks expects an answer. */

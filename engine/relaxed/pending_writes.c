@@ -375,5 +375,6 @@ void pending_writes_check_invariants(const struct pending_writes *writes)
     uint64_t entries = 0;
     index_walk(&writes->index, count_shown, &entries);
     CHECK(entries == shown && entries == keys_of(writes));
+    key_order_check_invariants(&writes->index, entries);
     store_check_invariants(&writes->store, blocks);
 }

@@ -120,12 +120,11 @@ static void refuse_read(struct engine *engine, const struct address *from, uint6
     answer_refuse(engine, from, WIRE_READ_REPLY, request_number, status);
 }
 
-/* Whether a node that says this of itself can promise what a relaxed read asks for. */
-static bool is_fresh_enough(const struct wire_reply *head, const struct wire_read *read)
+bool reads_are_fresh(const struct wire_reply *head, uint64_t min_index, uint32_t max_age_us)
 {
-    if (read->min_index > head->applied_index)
+    if (min_index > head->applied_index)
         return false;
-    return read->max_age_us == 0 || head->contact_age_us <= read->max_age_us;
+    return max_age_us == 0 || head->contact_age_us <= max_age_us;
 }
 
 static struct pending_read *pending_read_at(struct pending_reads *reads, uint64_t position)
@@ -147,23 +146,35 @@ static bool read_bytes_reserve(struct pending_reads *reads, uint32_t size_bytes,
     return true;
 }
 
-/* Lets the read wait; false: no room. */
-static bool reads_wait(struct engine *engine, const struct address *from, struct span body,
-                       uint64_t deadline_ns)
+/* What waits, whoever asks for it. */
+struct waiting {
+    const struct address *from;
+    struct span bytes; /* that are kept of it */
+    uint32_t timeout_us;
+    bool is_list;
+};
+
+/* False: no room. */
+static bool waiting_add(struct engine *engine, const struct waiting *waiting)
 {
     struct pending_reads *reads = &engine->reads;
+    struct span bytes = waiting->bytes;
     uint64_t position;
-    if (reads->tail - reads->head >= reads->limit || body.size_bytes > READ_SIZE_BYTES_MAX ||
-        !read_bytes_reserve(reads, (uint32_t)body.size_bytes, &position))
+    uint64_t deadline_ns = waiting->timeout_us == 0
+                               ? UINT64_MAX
+                               : engine->view.now_ns + (uint64_t)waiting->timeout_us * 1000;
+    if (reads->tail - reads->head >= reads->limit || bytes.size_bytes > READ_SIZE_BYTES_MAX ||
+        !read_bytes_reserve(reads, (uint32_t)bytes.size_bytes, &position))
         return false;
-    memcpy(reads->bytes + position % reads->bytes_capacity, body.data, body.size_bytes);
-    reads->bytes_tail = position + body.size_bytes;
+    memcpy(reads->bytes + position % reads->bytes_capacity, bytes.data, bytes.size_bytes);
+    reads->bytes_tail = position + bytes.size_bytes;
     *pending_read_at(reads, reads->tail++) = (struct pending_read){
-        .from = *from,
+        .from = *waiting->from,
         .read_id = reads->gathering_id,
         .deadline_ns = deadline_ns,
         .position = position,
-        .size_bytes = (uint32_t)body.size_bytes,
+        .size_bytes = (uint32_t)bytes.size_bytes,
+        .is_list = waiting->is_list,
     };
     reads->has_gathered = true;
     if (deadline_ns < reads->expire_next_ns)
@@ -173,21 +184,35 @@ static bool reads_wait(struct engine *engine, const struct address *from, struct
     return true;
 }
 
+/* Lets it wait. Any status but WIRE_STATUS_OK: it does not. */
+static enum wire_status reads_wait(struct engine *engine, const struct waiting *waiting)
+{
+    const struct engine_view *view = &engine->view;
+    if (!view->is_leader)
+        return WIRE_STATUS_NOT_LEADER;
+    if (!view->has_own_commit || !view->has_fresh_quorum)
+        return WIRE_STATUS_NO_QUORUM;
+    return waiting_add(engine, waiting) ? WIRE_STATUS_OK : WIRE_STATUS_OVERLOADED;
+}
+
 static void receive_consistent(struct engine *engine, const struct address *from,
                                const struct wire_read *read, struct span body)
 {
-    const struct engine_view *view = &engine->view;
-    enum wire_status status = WIRE_STATUS_OK;
-    uint64_t deadline_ns =
-        read->timeout_us == 0 ? UINT64_MAX : view->now_ns + (uint64_t)read->timeout_us * 1000;
-    if (!view->is_leader)
-        status = WIRE_STATUS_NOT_LEADER;
-    else if (!view->has_own_commit || !view->has_fresh_quorum)
-        status = WIRE_STATUS_NO_QUORUM;
-    else if (!reads_wait(engine, from, body, deadline_ns))
-        status = WIRE_STATUS_OVERLOADED;
+    const struct waiting waiting = {
+        .from = from, .bytes = body, .timeout_us = read->timeout_us, .is_list = false};
+    enum wire_status status = reads_wait(engine, &waiting);
     if (status != WIRE_STATUS_OK)
         refuse_read(engine, from, read->request_number, status);
+}
+
+enum wire_status reads_wait_list(struct engine *engine, const struct address *from,
+                                 const struct wire_list *list, struct span body)
+{
+    const struct waiting waiting = {.from = from,
+                                    .bytes = span_of(body.data, wire_list_kept_bytes(list)),
+                                    .timeout_us = list->timeout_us,
+                                    .is_list = true};
+    return reads_wait(engine, &waiting);
 }
 
 /* True when the read names a key of another shard. */
@@ -208,7 +233,8 @@ enum wire_status reads_check(const struct engine *engine, const struct wire_read
 {
     if (has_foreign_key(engine, read))
         return WIRE_STATUS_WRONG_SHARD;
-    return is_fresh_enough(head, read) ? WIRE_STATUS_OK : WIRE_STATUS_TOO_STALE;
+    return reads_are_fresh(head, read->min_index, read->max_age_us) ? WIRE_STATUS_OK
+                                                                    : WIRE_STATUS_TOO_STALE;
 }
 
 static void receive_relaxed(struct engine *engine, const struct address *from,
@@ -275,21 +301,18 @@ void engine_reads_released(struct engine *engine, uint64_t read_id, uint64_t ind
     reads->released_index = index;
 }
 
-/* The waiting read's request, decoded again from its copy. */
-static struct wire_read pending_request(const struct pending_reads *reads,
-                                        const struct pending_read *pending)
-{
-    const uint8_t *bytes = reads->bytes + pending->position % reads->bytes_capacity;
-    struct wire_read read;
-    CHECK(wire_read_decode(span_of(bytes, pending->size_bytes), &read) == OK);
-    return read;
-}
-
 static void read_finish(struct engine *engine, struct pending_read *pending,
                         enum wire_status status)
 {
-    struct wire_read read = pending_request(&engine->reads, pending);
+    const uint8_t *bytes = engine->reads.bytes + pending->position % engine->reads.bytes_capacity;
+    struct span kept = span_of(bytes, pending->size_bytes);
+    struct wire_read read;
     pending->is_answered = true;
+    if (pending->is_list) {
+        lists_finish(engine, &pending->from, kept, status);
+        return;
+    }
+    CHECK(wire_read_decode(kept, &read) == OK); /* as it did when it came */
     if (status == WIRE_STATUS_OK) {
         engine->counters.reads_consistent++;
         answer_read(engine, &pending->from, &read);

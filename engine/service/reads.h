@@ -23,6 +23,7 @@ struct pending_read {
     uint64_t position;    /* of its bytes in the byte ring, ever rising */
     uint32_t size_bytes;
     bool is_answered;
+    bool is_list; /* of keys: its bytes are what is kept of a WIRE_LIST */
 };
 
 struct pending_reads {
@@ -49,6 +50,8 @@ struct answer;
  * how old the contact with a quorum is. Else why not: WRONG_SHARD, TOO_STALE. Any thread. */
 enum wire_status reads_check(const struct engine *engine, const struct wire_read *read,
                              const struct wire_reply *head);
+/* Whether a node that says this of itself can promise an answer that fresh. */
+bool reads_are_fresh(const struct wire_reply *head, uint64_t min_index, uint32_t max_age_us);
 /* Puts head and ops of the reply into a begun answer. Any thread in its RCU turn. */
 void reads_answer(const struct engine *engine, struct answer *answer, const struct wire_reply *head,
                   const struct wire_read *read);
@@ -57,6 +60,9 @@ size_t reads_arena_bytes(const struct engine_options *options);
 void reads_init(struct engine *engine, struct arena *arena);
 /* A WIRE_READ from `from`. */
 void reads_receive(struct engine *engine, const struct address *from, struct span body);
+/* A consistent list from `from` waits as a read does. Any status but WIRE_STATUS_OK: it does not. */
+enum wire_status reads_wait_list(struct engine *engine, const struct address *from,
+                                 const struct wire_list *list, struct span body);
 /* Answers those that are released and applied, refuses those out of time. */
 void reads_serve(struct engine *engine);
 /* Refuses all that wait. */

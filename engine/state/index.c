@@ -15,7 +15,8 @@ static uint64_t line_count_of(uint32_t keys_max)
 
 size_t index_arena_bytes(uint32_t keys_max)
 {
-    return line_count_of(keys_max) * sizeof(struct index_line) + 64;
+    return line_count_of(keys_max) * sizeof(struct index_line) + 64 +
+           key_order_arena_bytes(keys_max);
 }
 
 void index_init(struct index *index, struct arena *arena, struct store *store, uint32_t keys_max,
@@ -28,6 +29,7 @@ void index_init(struct index *index, struct arena *arena, struct store *store, u
         .line_count = count,
         .store = store,
     };
+    key_order_init(&index->order, arena, keys_max);
 }
 
 /* What a slot says of an entry. */
@@ -117,6 +119,12 @@ static void count_passed(const struct index *index, struct index_line *from,
     }
 }
 
+static uint64_t place_number(const struct index *index, const struct index_line *line,
+                             const _Atomic uint64_t *slot)
+{
+    return (uint64_t)(line - index->lines) * INDEX_PLACES_PER_LINE + (uint64_t)(slot - line->slots);
+}
+
 void index_add(struct index *index, struct store_entry *entry)
 {
     struct index_line *home = index_home_line(index, entry->hash);
@@ -130,6 +138,7 @@ void index_add(struct index *index, struct store_entry *entry)
     count_passed(index, home, line, 1);
     /* Pairs with the acquire in line_lookup: the entry's bytes come first. */
     atomic_store_explicit(place, index_slot(index, entry), memory_order_release);
+    key_order_add(index, entry, place_number(index, line, place));
 }
 
 /* The place of an entry of the index. */
@@ -161,6 +170,7 @@ void index_remove(struct index *index, struct store_entry *entry)
 {
     struct index_line *line;
     _Atomic uint64_t *place = place_of_entry(index, entry, &line);
+    key_order_remove(index, entry, place_number(index, line, place));
     atomic_store_explicit(place, 0, memory_order_release);
     count_passed(index, index_home_line(index, entry->hash), line, -1);
 }
@@ -171,7 +181,7 @@ uint64_t index_place(const struct index *index, const struct store_entry *entry)
 {
     struct index_line *line;
     const _Atomic uint64_t *slot = place_of_entry(index, entry, &line);
-    return (uint64_t)(line - index->lines) * INDEX_PLACES_PER_LINE + (uint64_t)(slot - line->slots);
+    return place_number(index, line, slot);
 }
 
 struct store_entry *index_entry_at(const struct index *index, uint64_t place)

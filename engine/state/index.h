@@ -13,6 +13,8 @@
  * The table has room for 7/4 of the keys that it is made for, so it never fills, and at the full
  * number of keys about one key in twenty lies outside its home line.
  *
+ * Beside the table lies the order of its keys (engine/state/key_order.h), for the owner alone.
+ *
  * Owner writes. Any thread reads inside its RCU turn (engine/state/rcu.h): a slot is cleared before
  * its entry is retired, so a number read from the slot names a block that is not used again before
  * that turn ends.
@@ -23,6 +25,7 @@
 #include "base/arena.h"
 #include "base/siphash.h"
 #include "base/span.h"
+#include "engine/state/key_order.h"
 #include "engine/state/store.h"
 
 #include <stdatomic.h>
@@ -41,6 +44,7 @@ struct index {
     struct index_line *lines;
     uint64_t line_count;
     struct store *store;
+    struct key_order order;
 };
 
 size_t index_arena_bytes(uint32_t keys_max);

@@ -498,6 +498,7 @@ void machine_check_invariants(const struct machine *machine)
     struct entries_count count = {.machine = machine};
     index_walk(&machine->index, count_entry, &count);
     CHECK(count.keys == machine->keys && machine->keys <= machine->capacity.keys_max);
+    key_order_check_invariants(&machine->index, machine->keys);
     CHECK(count.blocks == machine->blocks && machine->blocks <= machine->capacity.blocks_max);
     CHECK(machine_can_hold(machine, &machine->limits.values));
     store_check_invariants(&machine->store, machine->blocks + machine->snapshot.kept_blocks);

@@ -148,6 +148,7 @@ static void fuzz_questions(struct span bytes)
     struct wire_members members;
     struct wire_backup backup;
     struct wire_backup_reply backup_reply;
+    struct wire_list list;
     if (wire_hello_decode(bytes, &hello) == OK) {
         wire_hello_encode(&writer, &hello);
         check_equal(&writer, bytes);
@@ -160,6 +161,11 @@ static void fuzz_questions(struct span bytes)
     } else if (wire_members_decode(bytes, &members) == OK) {
         wire_members_encode(&writer, &members);
         check_equal(&writer, bytes);
+    } else if (wire_list_decode(bytes, &list) == OK) {
+        wire_list_encode(&writer, &list);
+        check_equal(&writer, bytes);
+        struct wire_list kept = wire_list_of_kept(span_of(bytes.data, wire_list_kept_bytes(&list)));
+        CHECK(kept.number == list.number && span_is_equal(kept.after, list.after));
     } else if (wire_backup_decode(bytes, &backup) == OK) {
         wire_backup_encode(&writer, &backup);
         check_equal(&writer, bytes);
@@ -167,6 +173,22 @@ static void fuzz_questions(struct span bytes)
         wire_backup_reply_encode(&writer, &backup_reply);
         check_equal(&writer, bytes);
     }
+}
+
+static void fuzz_list(struct span bytes)
+{
+    struct wire_list_reply reply;
+    if (wire_list_reply_decode(bytes, &reply) != OK)
+        return;
+    struct wire_writer writer = writer_new();
+    size_t cursor = 0;
+    wire_list_reply_begin(&writer, &reply.head);
+    for (uint16_t i = 0; i < reply.entry_count; i++) {
+        struct wire_list_entry entry = wire_list_entry_decode(reply.entries, &cursor);
+        wire_list_reply_add(&writer, &entry);
+    }
+    wire_list_reply_end(&writer, reply.has_more ? &reply.last : NULL);
+    check_equal(&writer, bytes);
 }
 
 static void fuzz_peer(struct span bytes)
@@ -190,6 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     static void (*const targets[])(struct span) = {
         fuzz_packet, fuzz_write, fuzz_read, fuzz_reply, fuzz_status, fuzz_questions, fuzz_peer,
+        fuzz_list,
     };
     if (size_bytes < 1 || size_bytes > sizeof(room))
         return 0;

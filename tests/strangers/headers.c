@@ -4,6 +4,7 @@
 #include "client/include/pollux_cluster.h"
 #include "client/include/pollux_leadership.h"
 #include "client/include/pollux_limits.h"
+#include "client/include/pollux_list.h"
 #include "client/include/pollux_logs.h"
 #include "client/include/pollux_members.h"
 

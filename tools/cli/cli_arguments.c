@@ -30,6 +30,10 @@ enum long_option {
     OPTION_ODD,
     OPTION_BY_TIME,
     OPTION_RATE,
+    OPTION_LIMIT,
+    OPTION_FROM_LINE,
+    OPTION_VALUES,
+    OPTION_IF_ABSENT,
     OPTION_KEY,
     OPTION_OUT,
     OPTION_ROOT,
@@ -56,6 +60,10 @@ static const struct option long_options[] = {
     {"odd", required_argument, NULL, OPTION_ODD},
     {"by-time", no_argument, NULL, OPTION_BY_TIME},
     {"rate", required_argument, NULL, OPTION_RATE},
+    {"limit", required_argument, NULL, OPTION_LIMIT},
+    {"from-line", required_argument, NULL, OPTION_FROM_LINE},
+    {"values", no_argument, NULL, OPTION_VALUES},
+    {"if-absent", no_argument, NULL, OPTION_IF_ABSENT},
     {"key", required_argument, NULL, OPTION_KEY},
     {"out", required_argument, NULL, OPTION_OUT},
     {"root", required_argument, NULL, OPTION_ROOT},
@@ -316,6 +324,12 @@ static bool option_with_value(struct cli_arguments *arguments, int option, const
     case OPTION_RATE:
         return cli_size_parse(value, &arguments->rate_bytes) ||
                fail_argument(reason, "--rate %s: not a size such as 512KiB or 16MiB", value);
+    case OPTION_LIMIT:
+        return number_parse(value, 1, UINT64_MAX, &arguments->limit) ||
+               fail_argument(reason, "--limit %s: not a number of keys, from 1", value);
+    case OPTION_FROM_LINE:
+        return number_parse(value, 1, UINT64_MAX, &arguments->from_line) ||
+               fail_argument(reason, "--from-line %s: not the number of a line, from 1", value);
     case OPTION_OUT:
     case OPTION_ROOT:
     case OPTION_GENERATION:
@@ -340,6 +354,8 @@ static bool option_alone(struct cli_arguments *arguments, int option)
                        : option == OPTION_YES           ? &arguments->is_yes
                        : option == OPTION_BY_TIME       ? &arguments->is_by_time
                        : option == OPTION_LEARNER       ? &arguments->is_learner
+                       : option == OPTION_VALUES        ? &arguments->has_values
+                       : option == OPTION_IF_ABSENT     ? &arguments->is_if_absent
                        : option == OPTION_NO_WAIT       ? &arguments->is_no_wait
                                                         : NULL;
     if (flag != NULL)
@@ -389,6 +405,24 @@ bool cli_arguments_parse(int argc, char **argv, struct cli_arguments *ret_argume
     return true;
 }
 
+/* Options of list, export and import. */
+static bool options_of_list_fit(const struct cli_arguments *arguments, const struct reason *reason)
+{
+    bool is_list = strcmp(arguments->command, "list") == 0;
+    bool is_import = strcmp(arguments->command, "import") == 0;
+    if (arguments->limit != 0 && !is_list)
+        return fail_argument(reason, "--limit: only of list");
+    if (arguments->has_values && !is_list)
+        return fail_argument(reason, "--values: only of list");
+    if (arguments->is_if_absent && !is_import)
+        return fail_argument(reason, "--if-absent: only of import");
+    if (arguments->from_line != 0 && !is_import)
+        return fail_argument(reason, "--from-line: only of import");
+    if (arguments->is_relaxed && is_import)
+        return fail_argument(reason, "--relaxed: an import is always consistent");
+    return true;
+}
+
 bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, size_t reason_size)
 {
     const struct reason reason = {ret_reason, reason_size};
@@ -400,8 +434,10 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
         return fail_argument(&reason, "--expect-absent: only of swap");
     if (arguments->is_absent && !is_swap && !is_set)
         return fail_argument(&reason, "--absent: only of set and swap");
-    if (arguments->max_age_ns != 0 && !(is_get && arguments->is_relaxed))
-        return fail_argument(&reason, "--max-age: only of get --relaxed");
+    bool is_list = strcmp(arguments->command, "list") == 0;
+    bool is_read = is_get || is_list || strcmp(arguments->command, "export") == 0;
+    if (arguments->max_age_ns != 0 && !(is_read && arguments->is_relaxed))
+        return fail_argument(&reason, "--max-age: only of get, list and export with --relaxed");
     if (arguments->min_index != 0 && !(is_get && arguments->is_relaxed))
         return fail_argument(&reason, "--min-index: only of get --relaxed");
     if (arguments->shard != 0 && strcmp(arguments->command, "transfer") != 0)
@@ -423,6 +459,8 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
         return fail_argument(&reason, "--by-time: only of logs take and logs follow");
     if (arguments->odd != PLX_LOGS_ODD_REFUSE && !is_logs)
         return fail_argument(&reason, "--odd: only of logs take and logs follow");
+    if (!options_of_list_fit(arguments, &reason))
+        return false;
     bool is_key = strcmp(arguments->command, "key") == 0;
     if (arguments->out != NULL && !is_key)
         return fail_argument(&reason, "--out: only of key new");

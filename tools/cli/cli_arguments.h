@@ -29,6 +29,8 @@ struct cli_arguments {
     bool is_yes;           /* member replace: do not ask */
     bool is_learner;       /* member add: it stays a learner */
     bool is_no_wait;       /* member: do not wait until all shards have followed */
+    bool has_values;       /* list: values, too */
+    bool is_if_absent;     /* import: keys that are there stay as they are */
     bool is_help;
     bool is_version;
     uint64_t timeout_ns;    /* 0: the command's own */
@@ -44,6 +46,8 @@ struct cli_arguments {
     bool is_by_time;        /* logs: although the files lack where the last hand-out ended */
     enum plx_logs_odd odd;  /* of lines without a timestamp, and those that step back */
     uint64_t lease_ns;      /* 0: none */
+    uint64_t limit;         /* of list: so many keys at most; 0: all */
+    uint64_t from_line;     /* of import: lines before it are left out */
     uint64_t rate_bytes;    /* of backup, a second; 0: the command's own */
     const char *out;        /* of key new: the file to make */
     const char *root;       /* of key new: file of the root key that the new one follows from */

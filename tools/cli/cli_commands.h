@@ -56,6 +56,13 @@ int cli_run_program(char **argv);
 int cli_load(struct plx_client *client, const struct cli_arguments *arguments);
 int cli_check(struct plx_client *client, const struct cli_arguments *arguments);
 
+/* cli_list.c: `list [PREFIX]`, `export [PREFIX] FILE` */
+int cli_list(struct plx_client *client, const struct cli_arguments *arguments);
+int cli_export(struct plx_client *client, const struct cli_arguments *arguments);
+
+/* cli_import.c */
+int cli_import(struct plx_client *client, const struct cli_arguments *arguments);
+
 /* cli_logs.c: `logs take`, `confirm`, `cursor`, `follow` */
 int cli_logs(struct plx_client *client, const struct cli_arguments *arguments);
 

@@ -62,6 +62,23 @@ static json_t *json_count(uint64_t value)
     return value > INT64_MAX ? json_null() : json_integer((json_int_t)value);
 }
 
+bool cli_json_entry(FILE *to, const struct plx_list_entry *entry, bool has_value)
+{
+    json_t *object = json_object();
+    json_add_bytes(object, "key", entry->key.data, entry->key.size_bytes);
+    if (has_value)
+        json_add_bytes(object, "value", entry->value.data, entry->value.size_bytes);
+    json_object_set_new(object, "value_size_bytes", json_count(entry->value_size_bytes));
+    json_object_set_new(object, "version", json_count(entry->version));
+    json_object_set_new(object, "is_pending", json_boolean(entry->is_pending));
+    json_object_set_new(object, "shard", json_integer(entry->shard));
+    json_object_set_new(object, "index", json_count(entry->index));
+    json_object_set_new(object, "node", json_integer(entry->node));
+    bool is_written = json_dumpf(object, to, JSON_PRESERVE_ORDER) == 0;
+    json_decref(object);
+    return is_written;
+}
+
 static void json_print(json_t *value)
 {
     json_dumpf(value, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);

@@ -3,9 +3,11 @@
 #define POLLUX_TOOLS_CLI_CLI_RENDER_H
 
 #include "client/include/pollux.h"
+#include "client/include/pollux_list.h"
 #include "tools/cli/cli_arguments.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* A line as a string; bytes that are not UTF-8 as an object with line_base64. The caller's. */
 json_t *cli_json_line(const char *bytes, size_t size_bytes);
@@ -19,6 +21,9 @@ void cli_json_add_bytes(json_t *object, const char *name, const void *bytes, siz
  */
 int cli_render_response(const struct cli_arguments *arguments, const char *key,
                         const struct plx_response *response);
+
+/* A key of a list on one line. False: it was not written. */
+bool cli_json_entry(FILE *to, const struct plx_list_entry *entry, bool has_value);
 
 /* What one endpoint answered. */
 struct cli_node_row {

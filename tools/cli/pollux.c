@@ -21,6 +21,10 @@ static const char help_of_commands[] =
     "  swap KEY NEW OLD    store NEW if OLD is stored; --expect-absent: if nothing is (leave out\n"
     "                      OLD); --absent: delete instead (leave out NEW)\n"
     "  del KEY             remove the key\n"
+    "  list [PREFIX]       the keys that are stored, in their order (--values: and their values)\n"
+    "  export [PREFIX] FILE  write keys and values to FILE (- is standard output)\n"
+    "  import FILE         store what export has written; --if-absent: only keys that are not "
+    "there\n"
     "  resolve TOKEN       learn, for good, the outcome that was unknown\n"
     "  load FILE           store every line KEY<TAB>VALUE (- is standard input)\n"
     "  check FILE          compare every line KEY<TAB>VALUE with what is stored\n"
@@ -86,13 +90,18 @@ static const char help_of_options[] =
     "      --blocking                 wait for the answer, however long it takes\n"
     "      --relaxed                  ask, or tell, one node alone, with or without a leader\n"
     "      --preferred N              that node, by its place among the endpoints, from 0\n"
-    "      --max-age TIME             relaxed get: contact with a quorum at most this long ago\n"
+    "      --max-age TIME             relaxed get, list: contact with a quorum at most this long "
+    "ago\n"
     "      --min-index N              relaxed get: everything up to this log index is applied\n"
     "      --shard N                  transfer: of that shard, from 0; default: 0\n"
     "      --force                    config set, member remove: although nodes do not answer\n"
     "      --learner                  member add: it gets everything, and never counts\n"
     "      --no-wait                  member: return as soon as the cluster has noted it\n"
     "      --yes                      member replace: do not ask\n"
+    "      --limit N                  list: at most so many keys\n"
+    "      --values                   list: print KEY<TAB>VALUE\n"
+    "      --if-absent                import: leave keys that are there as they are\n"
+    "      --from-line N              import: leave out the lines before, to go on\n"
     "      --rate SIZE                backup: at most so much a second; default: 16MiB\n"
     "      --out FILE                 key new: the file to make\n"
     "      --root FILE                key new: the root key that a client's key follows from\n"
@@ -126,7 +135,8 @@ static const struct cli_command commands[] = {
     {"shard", 1, 1, cli_shard},       {"config", 1, 4, cli_config},
     {"member", 1, 3, cli_member},     {"backup", 1, 2, cli_backup},
     {"upgrade", 0, 1, cli_upgrade},   {"key", 2, 2, cli_key},
-    {"auth", 1, 4, cli_auth},
+    {"auth", 1, 4, cli_auth},         {"list", 0, 1, cli_list},
+    {"export", 1, 2, cli_export},     {"import", 1, 1, cli_import},
 };
 
 int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)
