@@ -43,6 +43,9 @@
 #define KEY_SIZE_BYTES_MAX   512
 #define VALUE_SIZE_BYTES_MAX (1024 * 1024)
 
+/* What the keys begin with that the cluster keeps for itself: base/reserved_key.h. */
+#define RESERVED_KEY_SIZE_BYTES 7
+
 /* The engine's store: a block of its memory. */
 #define ENGINE_BLOCK_SIZE_BYTES 128
 

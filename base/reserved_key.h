@@ -5,6 +5,7 @@
 #ifndef POLLUX_BASE_RESERVED_KEY_H
 #define POLLUX_BASE_RESERVED_KEY_H
 
+#include "base/limits.h"
 #include "base/span.h"
 
 #include <stdbool.h>
@@ -12,9 +13,10 @@
 
 /* What they begin with, and the first key behind all of them: they lie side by side in the order
  * of keys. */
-#define RESERVED_KEY_PREFIX     "\0pollux"
-#define RESERVED_KEY_BEHIND     "\0polluy"
-#define RESERVED_KEY_SIZE_BYTES (sizeof(RESERVED_KEY_PREFIX) - 1)
+#define RESERVED_KEY_PREFIX "\0pollux"
+#define RESERVED_KEY_BEHIND "\0polluy"
+
+static_assert(sizeof(RESERVED_KEY_PREFIX) - 1 == RESERVED_KEY_SIZE_BYTES, "its size");
 
 static inline bool key_is_reserved(struct span key)
 {

@@ -109,7 +109,7 @@ static bool is_answer(const struct plx_list *list, const struct list_page *page,
 }
 
 /* Takes the page that lies in the exchange. */
-static void page_take(struct list_page *page, const struct exchange *exchange)
+static void page_put(struct list_page *page, const struct exchange *exchange)
 {
     struct wire_list_reply reply;
     memcpy(page->body, exchange->body, exchange->size_bytes);
@@ -232,7 +232,7 @@ static enum plx_outcome page_answered(struct list_call *call, struct shard_state
     if (lacks_own(call, shard, reply.head.node))
         return PLX_E_TOO_STALE;
     note_seen_index(shard, reply.head.applied_index);
-    page_take(page, exchange);
+    page_put(page, exchange);
     return PLX_OK;
 }
 

@@ -233,9 +233,9 @@ void engine_begin_turn(struct engine *engine, const struct engine_view *view);
 void engine_set_rights(struct engine *engine, const struct rights *rights);
 
 /*
- * One whole client message (WIRE_HELLO, WIRE_WRITE, WIRE_READ, WIRE_LIST). Relaxed reads, refusals and
- * outcomes already known are answered before it returns; the rest joins the batch or the waiting
- * reads.
+ * One whole client message (WIRE_HELLO, WIRE_WRITE, WIRE_READ, WIRE_LIST). Relaxed reads, refusals
+ * and outcomes already known are answered before it returns; the rest joins the batch or the
+ * waiting reads.
  */
 void engine_receive(struct engine *engine, const struct address *from, uint8_t wire_type,
                     struct span body);

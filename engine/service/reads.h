@@ -60,7 +60,8 @@ size_t reads_arena_bytes(const struct engine_options *options);
 void reads_init(struct engine *engine, struct arena *arena);
 /* A WIRE_READ from `from`. */
 void reads_receive(struct engine *engine, const struct address *from, struct span body);
-/* A consistent list from `from` waits as a read does. Any status but WIRE_STATUS_OK: it does not. */
+/* A consistent list from `from` waits as a read does. Any status but WIRE_STATUS_OK: it does
+ * not. */
 enum wire_status reads_wait_list(struct engine *engine, const struct address *from,
                                  const struct wire_list *list, struct span body);
 /* Answers those that are released and applied, refuses those out of time. */

@@ -75,7 +75,7 @@ static uint32_t leaf_near(const struct key_order *order, struct span key)
     return reference;
 }
 
-static uint32_t node_take(struct key_order *order)
+static uint32_t order_node_take(struct key_order *order)
 {
     uint32_t number = order->free_first;
     if (number == KEY_ORDER_NONE) {
@@ -86,7 +86,7 @@ static uint32_t node_take(struct key_order *order)
     return number;
 }
 
-static void node_give(struct key_order *order, uint32_t number)
+static void order_node_give(struct key_order *order, uint32_t number)
 {
     order->nodes[number].child[0] = order->free_first;
     order->free_first = number;
@@ -112,7 +112,7 @@ void key_order_add(struct index *index, const struct store_entry *entry, uint64_
         struct key_order_node *node = &order->nodes[*link];
         link = &node->child[side_of(node, key)];
     }
-    uint32_t number = node_take(order);
+    uint32_t number = order_node_take(order);
     uint32_t side = side_of(&bit, key);
     bit.child[side] = leaf;
     bit.child[1 - side] = *link;
@@ -142,7 +142,7 @@ void key_order_remove(struct index *index, const struct store_entry *entry, uint
     }
     uint32_t number = *above;
     *above = order->nodes[number].child[1 - side];
-    node_give(order, number);
+    order_node_give(order, number);
 }
 
 static void path_push(struct key_cursor *cursor, uint32_t number, uint32_t side)

@@ -2,6 +2,7 @@
 #include "client/include/pollux_leadership.h"
 #include "tests/sim/client.h"
 #include "tests/sim/copier.h"
+#include "tests/sim/lister.h"
 
 #include "base/check.h"
 
@@ -189,6 +190,7 @@ static void program(void *argument)
         transfer_turn(client);
         limits_turn(client);
         client_change_turn(client);
+        lister_turn(client);
         if (client->world->is_winding_down && client_is_stranded(client))
             plx_cancel(client->handle);
         (void)plx_poll(client->handle, poll_ns(client));
@@ -210,6 +212,7 @@ static void program_of_last_reads(void *argument)
     client_open(client);
     for (uint32_t key = 0; key < client->world->draw->keys; key++)
         client_read_key(client, key);
+    lister_list_finally(client);
     taker_read_cursor(client);
     client_close(client);
 }
@@ -351,6 +354,8 @@ void client_init(struct client *client, struct client_world *world, uint32_t num
                               .ops_left = (uint32_t)draw->ops_per_client,
                               .preferred = -1};
     prng_init(&client->prng, seed * 31 + number + 1);
+    prng_init(&client->list_prng, seed * 37 + number + 1);
+    client->lists_left = (uint32_t)draw->lists_max;
     int64_t drift = (int64_t)prng_range(&client->prng, 0, 2 * draw->drift_max);
     client->socket = (struct socket_sim){
         .network = world->network,
@@ -376,6 +381,8 @@ void client_deinit(struct client *client)
     socket_sim_deinit(&client->socket);
     free(client->text);
     client->text = NULL;
+    free(client->list_memory);
+    client->list_memory = NULL;
 }
 
 void client_wake(struct client *client, uint64_t stamp)

@@ -3,8 +3,8 @@
  * own, and notes in the history what it asked and was told. Its process may die at any time it
  * waits; then its handle is gone, and a new process with a new handle begins.
  *
- * client.c: the process and its life; client_ops.c: operations of the workload; taker.c: a client
- * that takes logs. They share tokens.h, where unknown outcomes are left to whoever resolves them.
+ * client.c: the process and its life; client_ops.c: operations of the workload; lister.c: lists of
+ * keys; taker.c: a client that takes logs. They share tokens.h, where unknown outcomes are left to whoever resolves them.
  */
 #ifndef POLLUX_TESTS_SIM_CLIENT_H
 #define POLLUX_TESTS_SIM_CLIENT_H
@@ -93,6 +93,9 @@ struct client {
     struct client_slot slots[CLIENT_SLOTS_MAX];
     uint32_t logs_known; /* a taker: so many lines are known to be handed out; they end here */
     struct plx_logs_position logs_known_end;
+    void *list_memory; /* outlives its deaths */
+    struct prng list_prng;
+    uint32_t lists_left;
     char *text; /* that it was given; outlives its deaths */
 };
 
@@ -152,6 +155,8 @@ bool client_is_stranded(const struct client *client);
 bool client_may_wait(const struct client *client, const struct client_slot *slot);
 /* The process has died: its operations are left as they are. */
 void client_drop_ops(struct client *client);
+/* The era that the handle had seen when it was answered so. */
+uint32_t client_era_seen(const struct client *client, const struct history_op *op);
 /* Notes the identities of the operations of a handle; its packets leave next. */
 void client_name_ops(void *context, const struct plx_client *handle);
 /* A blocking consistent get. */

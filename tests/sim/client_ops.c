@@ -361,9 +361,9 @@ static void value_learn(struct client *client, const struct history_op *op)
         *known = op->seen;
 }
 
-/* The era that the handle has seen. One that has not seen the new era may be answered by a node of
+/* One that has not seen the new era may be answered by a node of
  * it: the answer may as well have been under way since before. */
-static uint32_t era_seen(const struct client *client, const struct history_op *op)
+uint32_t client_era_seen(const struct client *client, const struct history_op *op)
 {
     const struct client_world *world = client->world;
     if (world->new_era == 0)
@@ -385,7 +385,7 @@ static void op_fill(struct client *client, struct history_op *op,
     op->is_pending = response->is_pending;
     if (response->node != 0)
         op->node = response->node;
-    op->era = era_seen(client, op);
+    op->era = client_era_seen(client, op);
     if (history_is_get(op))
         op->incarnation = response->incarnation;
     uint64_t number = response->version;
@@ -478,7 +478,7 @@ void client_resolve(struct client *client, struct token *token)
     }
     op->outcome = outcome_of(client, op, response.outcome);
     op->return_ns = client_now_ns(client);
-    op->era = era_seen(client, op) == 1 ? 1 : world->new_era == 0 ? 0 : HISTORY_ERA_UNCLEAR;
+    op->era = client_era_seen(client, op) == 1 ? 1 : world->new_era == 0 ? 0 : HISTORY_ERA_UNCLEAR;
     if (op->outcome == HISTORY_MISMATCH)
         op->seen = HISTORY_UNSEEN;
     world->tally->ops_unknown_resolved++;

@@ -457,6 +457,7 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_scrub(draw, seed);
     draw_security(draw, seed);
     draw_backup(draw, seed);
+    draw_lists(draw, seed);
 }
 
 struct draw_field {

@@ -154,7 +154,9 @@
     X(is_backup_slow)                                                                              \
     X(is_restored)  /* at the end, from one of the backups */                                      \
     X(clients_mode) /* enum security_mode */                                                       \
-    X(keyed_chance) /* that a handle has a key */
+    X(keyed_chance) /* that a handle has a key */                                                  \
+    X(list_chance)  /* in each turn of a client; 0: there are no lists */                          \
+    X(lists_max)    /* of a client */
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */
@@ -218,6 +220,8 @@ void draw_security(struct draw *draw, uint64_t seed);
 void draw_backup(struct draw *draw, uint64_t seed);
 /* After overrides: no backups where nobody judges them, or makes them. */
 void draw_fit_backup(struct draw *draw, uint32_t clients_max);
+/* Lists of keys. */
+void draw_lists(struct draw *draw, uint64_t seed);
 /* Whether, and how far, limits change. */
 void draw_limits(struct draw *draw, uint64_t seed);
 /* After overrides: takes back what needs more shards or lanes than there are. */

@@ -116,6 +116,9 @@
     X(logs_shortened)                                                                              \
     X(journals_damaged)                                                                            \
     X(journals_set_aside)                                                                          \
+    X(lists_ended)                                                                                 \
+    X(lists_given_up)                                                                              \
+    X(keys_listed)                                                                                 \
     X(library_transmissions)                                                                       \
     X(library_retransmissions)                                                                     \
     X(library_fences)                                                                              \

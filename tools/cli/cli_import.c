@@ -3,10 +3,12 @@
  * anything is stored; then again, with many operations in flight. What comes through a pipe is
  * kept in a temporary file in between.
  */
+#include "base/regular_file.h"
 #include "tools/cli/cli_commands.h"
 #include "tools/cli/export_text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,9 +88,15 @@ static bool import_open(struct import *import, const char *path)
         fprintf(stderr, "pollux: import: out of memory\n");
         return false;
     }
-    import->file = is_stdin ? spool_input() : fopen(path, "rb");
-    if (import->file == NULL && !is_stdin)
-        fprintf(stderr, "pollux: import: %s: %s\n", path, strerror(errno));
+    if (is_stdin) {
+        import->file = spool_input();
+        return import->file != NULL;
+    }
+    const char *why = "out of memory";
+    int fd = regular_file_open(path, O_RDONLY, &why);
+    import->file = fd < 0 ? NULL : fdopen(fd, "rb");
+    if (import->file == NULL)
+        fprintf(stderr, "pollux: import: %s: %s; - reads standard input\n", path, why);
     return import->file != NULL;
 }
 

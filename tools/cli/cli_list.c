@@ -1,10 +1,12 @@
 /* list and export: which keys are stored, and the same with their values, into a file. */
+#include "base/regular_file.h"
 #include "client/include/pollux_list.h"
 #include "tools/cli/cli_commands.h"
 #include "tools/cli/cli_render.h"
 #include "tools/cli/export_text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,11 +201,14 @@ static bool file_open(struct export_file *file, struct listing *listing)
     file->is_stdout = strcmp(file->path, "-") == 0;
     if (file->is_stdout)
         return true;
+    const char *why = "the name is too long";
+    int fd = -1;
     int size = snprintf(file->partial, sizeof(file->partial), "%s.partial", file->path);
-    errno = ENAMETOOLONG;
-    listing->to = size < (int)sizeof(file->partial) ? fopen(file->partial, "wb") : NULL;
+    if (size < (int)sizeof(file->partial))
+        fd = regular_file_open(file->partial, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, &why);
+    listing->to = fd < 0 ? NULL : fdopen(fd, "wb");
     if (listing->to == NULL)
-        fprintf(stderr, "pollux: export: %s: %s\n", file->partial, strerror(errno));
+        fprintf(stderr, "pollux: export: %s: %s\n", file->partial, why);
     return listing->to != NULL;
 }
 

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_KEYS 2
+#define PAGE_KEYS       2
+#define KEYS_TEXT_BYTES 64
 
 static const char *const keys[] = {"a", "b", "b2", "c", "d"};
 
@@ -146,14 +147,17 @@ static enum plx_outcome walk(struct plx_client *client, struct plx_list *list,
 {
     struct plx_list_entry entry;
     enum plx_outcome outcome;
-    *ret_keys = '\0';
+    size_t used = 0;
     while ((outcome = plx_list(client, list, call, &entry)) == PLX_OK) {
-        strncat(ret_keys, entry.key.data, entry.key.size_bytes);
-        strcat(ret_keys, " ");
+        assert_true(used + entry.key.size_bytes + 2 < KEYS_TEXT_BYTES);
+        memcpy(ret_keys + used, entry.key.data, entry.key.size_bytes);
+        used += entry.key.size_bytes;
+        ret_keys[used++] = ' ';
         assert_int_equal(entry.value_size_bytes, 3);
         assert_int_equal(entry.node, 1);
         assert_int_equal(entry.shard, 0);
     }
+    ret_keys[used] = '\0';
     assert_null(entry.key.data);
     return outcome;
 }
@@ -161,7 +165,7 @@ static enum plx_outcome walk(struct plx_client *client, struct plx_list *list,
 static void expect_walk(struct listing_node *node, const struct plx_list_query *query,
                         const struct plx_call *call, const char *expected)
 {
-    char all[64];
+    char all[KEYS_TEXT_BYTES];
     void *memory;
     struct plx_client *client = begin(node);
     struct plx_list *list = list_new(query, &memory);
@@ -232,7 +236,7 @@ static void test_list_takes_no_answer_that_goes_back(void **state)
 static void expect_end(struct listing_node *node, const struct plx_call *call,
                        enum plx_outcome expected)
 {
-    char all[64];
+    char all[KEYS_TEXT_BYTES];
     void *memory;
     struct plx_client *client = begin_with(node, false);
     struct plx_list *list = list_new(&(struct plx_list_query){.has_values = false}, &memory);
@@ -269,7 +273,7 @@ static void test_list_of_an_older_node_is_not_supported(void **state)
 static void test_list_goes_on_after_a_timeout(void **state)
 {
     (void)state;
-    char all[64];
+    char all[KEYS_TEXT_BYTES];
     void *memory;
     struct listing_node node = {.refusals = 1000, .refusal = WIRE_STATUS_OVERLOADED};
     struct plx_client *client = begin(&node);

@@ -36,7 +36,7 @@ static void test_export_refuses_text_of_another_form(void **state)
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
         char text[16];
         size_t size_bytes = 99;
-        strcpy(text, faults[i]);
+        snprintf(text, sizeof(text), "%s", faults[i]);
         assert_false(export_unescape(text, strlen(text), &size_bytes));
         assert_int_equal(size_bytes, 99);
     }
@@ -121,7 +121,7 @@ static void expect_fault(const char *text, uint64_t line, const char *fault)
 {
     char file[128];
     struct export_state read;
-    strcpy(file, text);
+    snprintf(file, sizeof(file), "%s", text);
     const char *found = file_read(file, strlen(file), &read);
     assert_non_null(found);
     assert_non_null(strstr(found, fault));
@@ -143,7 +143,7 @@ static void test_export_names_the_line(void **state)
     expect_fault(EXPORT_HEADER "a\t1\nend 2 00000000\n", 3, "damaged");
     expect_fault(EXPORT_HEADER "a\t1", 2, "cut within the line");
     size_t size = file_write(file);
-    strcpy(file + size, "c\t1\n");
+    memcpy(file + size, "c\t1\n", 5);
     assert_string_equal(file_read(file, size + 4, &read), "a line behind the end");
     assert_int_equal(read.line, 5);
 }
