@@ -4,7 +4,8 @@
  * waits; then its handle is gone, and a new process with a new handle begins.
  *
  * client.c: the process and its life; client_ops.c: operations of the workload; lister.c: lists of
- * keys; taker.c: a client that takes logs. They share tokens.h, where unknown outcomes are left to whoever resolves them.
+ * keys; taker.c: a client that takes logs. They share tokens.h, where unknown outcomes are left to
+ * whoever resolves them.
  */
 #ifndef POLLUX_TESTS_SIM_CLIENT_H
 #define POLLUX_TESTS_SIM_CLIENT_H
