@@ -24,6 +24,7 @@ struct listing {
     struct plx_list *list;
     char *text; /* a line: EXPORT_LINE_BYTES_MAX */
     uint64_t count;
+    bool is_at_end; /* there are no more keys */
     FILE *to;
     struct export_state state; /* export */
 };
@@ -138,6 +139,7 @@ static enum plx_outcome walk(struct listing *listing, bool needs_values,
     while (limit == 0 || listing->count < limit) {
         struct plx_list_entry entry;
         enum plx_outcome outcome = plx_list(listing->client, listing->list, &listing->call, &entry);
+        listing->is_at_end = outcome == PLX_NOT_FOUND;
         if (outcome == PLX_OK && needs_values) {
             outcome = value_of(listing, &entry);
             if (outcome == PLX_NOT_FOUND)
@@ -180,7 +182,7 @@ int cli_list(struct plx_client *client, const struct cli_arguments *arguments)
         if (is_json)
             printf("%s],\n  \"count\": %" PRIu64 ",\n  \"is_complete\": %s\n}\n",
                    listing.count == 0 ? "" : "\n  ", listing.count,
-                   outcome == PLX_NOT_FOUND ? "true" : "false");
+                   listing.is_at_end ? "true" : "false");
         code = walk_told(&listing, outcome);
     }
     listing_close(&listing);
