@@ -231,6 +231,10 @@ static enum plx_outcome page_answered(struct list_call *call, struct shard_state
         return PLX_E_TOO_STALE;
     if (lacks_own(call, shard, reply.head.node))
         return PLX_E_TOO_STALE;
+    /* A write of this handle was decided since the node was asked: the next answer has it. */
+    if (call->call.is_relaxed && client->options.read_your_writes &&
+        reply.head.applied_index < shard->seen_index)
+        return PLX_TIMEOUT;
     note_seen_index(shard, reply.head.applied_index);
     page_put(page, exchange);
     return PLX_OK;
