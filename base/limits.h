@@ -232,6 +232,9 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 #define DP_FRAME_BURST_MAX RX_BURST_MAX
 #define DP_VDEVS_MAX       16
 
+/* Of a duration or a size as text (base/units.h). */
+#define UNITS_TEXT_BYTES 24
+
 /* Neighbours whose MAC the configuration gives. */
 #define DP_NEIGHBOURS_PINNED_MAX 32
 
@@ -282,5 +285,6 @@ static_assert(INDEX_MAX <= UINT64_MAX - APPEND_ENTRIES_MAX,
 static_assert(STORE_BLOCKS_MAX <= UINT32_MAX / 2, "block numbers and counts of them are 32 bits");
 static_assert((PENDING_WRITES_OPS_MAX & (PENDING_WRITES_OPS_MAX - 1)) == 0, "a ring has a mask");
 static_assert(DP_VDEVS_MAX > NODES_MAX, "a switch has a port for each node, and one for clients");
+static_assert(UNITS_TEXT_BYTES >= sizeof("18446744073709551615KiB"), "any 64 bits, and a unit");
 
 #endif

@@ -1,6 +1,7 @@
 /* See check.h. */
 #include "server/check_internal.h"
 
+#include "base/units.h"
 #include "pmem/file_reader.h"
 #include "pmem/identity.h"
 #include "server/data_directory.h"
@@ -51,19 +52,19 @@ static void check_election_timeout(struct check *check, uint64_t sync_ns)
 {
     uint64_t timeout_ms = medium_watch_timeout_ns(sync_ns) / MS_NS;
     uint64_t configured_ms = check->config->election_timeout_min_ns / MS_NS;
-    double sync_ms = (double)sync_ns / (double)MS_NS;
+    char sync[UNITS_TEXT_BYTES];
     if (timeout_ms > configured_ms)
         check_is_bad(check,
-                     "[cluster] election_timeout_min = %lums: a small write takes %.3f ms to "
+                     "[cluster] election_timeout_min = %lums: a small write takes %s to "
                      "become durable, so elections are slow: use a faster medium, or set "
                      "election_timeout_min = %lums and election_timeout_max = %lums on all nodes",
-                     (unsigned long)configured_ms, sync_ms, (unsigned long)timeout_ms,
-                     (unsigned long)(2 * timeout_ms));
+                     (unsigned long)configured_ms, units_duration(sync_ns, sync),
+                     (unsigned long)timeout_ms, (unsigned long)(2 * timeout_ms));
     else
         check_good(check,
                    "[cluster] election_timeout_min = %lums: long enough for the medium; a small "
-                   "write takes %.3f ms to become durable",
-                   (unsigned long)configured_ms, sync_ms);
+                   "write takes %s to become durable",
+                   (unsigned long)configured_ms, units_duration(sync_ns, sync));
 }
 
 /* Whether the medium is the right one, and how fast. */

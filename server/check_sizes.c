@@ -59,11 +59,11 @@ static void check_files_room(struct check *check, uint64_t missing_bytes)
     if (room_bytes < missing_bytes)
         check_is_bad(check,
                      "[node] log_size, relaxed_size, store_capacity: the files to be made take "
-                     "%" PRIu64 " MiB, and there is room for %" PRIu64 " MiB (%s): free space, or "
+                     "%" PRIu64 "MiB, and there is room for %" PRIu64 "MiB (%s): free space, or "
                      "choose smaller sizes",
                      missing_bytes / MIB, room_bytes / MIB, place);
     else
-        check_good(check, "files: %" PRIu64 " MiB to be made, room for %" PRIu64 " MiB (%s)",
+        check_good(check, "files: %" PRIu64 "MiB to be made, room for %" PRIu64 "MiB (%s)",
                    missing_bytes / MIB, room_bytes / MIB, place);
 }
 
@@ -78,11 +78,11 @@ static void check_memory(struct check *check)
         check_is_bad(
             check,
             "[node] store_capacity, keys_capacity, sessions_capacity: the node takes %" PRIu64
-            " MiB of memory, and the machine has %" PRIu64
-            " MiB: choose smaller ones, or smaller limits in [cluster]",
+            "MiB of memory, and the machine has %" PRIu64
+            "MiB: choose smaller ones, or smaller limits in [cluster]",
             needed_bytes / MIB, memory_bytes / MIB);
     else
-        check_good(check, "memory: %" PRIu64 " MiB, the machine has %" PRIu64 " MiB",
+        check_good(check, "memory: %" PRIu64 "MiB, the machine has %" PRIu64 "MiB",
                    needed_bytes / MIB, memory_bytes / MIB);
 }
 

@@ -101,7 +101,8 @@ struct unit {
     uint64_t factor;
 };
 
-static const struct unit duration_units[] = {{"us", 1000},
+static const struct unit duration_units[] = {{"ns", 1},
+                                             {"us", 1000},
                                              {"ms", 1000000},
                                              {"s", SECOND_NS},
                                              {"min", 60 * SECOND_NS},
@@ -109,6 +110,8 @@ static const struct unit duration_units[] = {{"us", 1000},
                                              {NULL, 0}};
 static const struct unit size_units[] = {
     {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
+static const struct unit count_units[] = {
+    {"", 1}, {"K", 1000}, {"M", 1000 * 1000}, {"G", 1000 * 1000 * 1000}, {NULL, 0}};
 static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
 
 static bool parse_number(const char *text, const struct unit *units, uint64_t *ret_number)
@@ -133,6 +136,8 @@ static const struct unit *units_of(enum key_type type)
 {
     if (type == KEY_DURATION)
         return duration_units;
+    if (type == KEY_U32)
+        return count_units;
     return type == KEY_SIZE ? size_units : no_units;
 }
 

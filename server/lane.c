@@ -107,7 +107,7 @@ static enum error open_parts(struct lane *lane, const struct lane_options *optio
     size_t size_bytes = arena_bytes(options);
     enum error error = arena_init(arena, size_bytes);
     if (error != OK) {
-        snprintf(report->reason, sizeof(report->reason), "lane %u: cannot map %zu MiB of memory",
+        snprintf(report->reason, sizeof(report->reason), "lane %u: cannot map %zuMiB of memory",
                  options->lane, size_bytes >> 20);
         return error;
     }

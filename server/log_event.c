@@ -1,6 +1,7 @@
 /* Log lines on standard error. */
 #include "server/log_event.h"
 
+#include "base/units.h"
 #include "server/capacity.h"
 #include "server/node_files.h"
 
@@ -206,15 +207,16 @@ static void write_obstacle(const struct log_event *event, uint16_t node)
 /* A node that stops. */
 static void write_stop(const struct log_event *event, uint16_t node)
 {
+    char after[UNITS_TEXT_BYTES];
     if (event->kind == LOG_EVENT_PENDING)
         log_event_line("warning",
                        "pending node=%u shard=%u writes=%lu: so many relaxed writes are on this "
                        "node only; they are replicated when it is started again",
                        node, event->shard, (unsigned long)event->value);
     else if (event->leader != 0)
-        log_event_line("info", "left node=%u shard=%u leader=%u term=%lu ms=%.1f: handed over",
+        log_event_line("info", "left node=%u shard=%u leader=%u term=%lu after=%s: handed over",
                        node, event->shard, event->leader, (unsigned long)event->term,
-                       (double)event->value / 1e6);
+                       units_duration(event->value, after));
     else
         log_event_line("warning",
                        "left node=%u shard=%u leader=0: nobody could take the leadership over in "

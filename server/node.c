@@ -2,6 +2,7 @@
 #include "server/node.h"
 
 #include "base/check.h"
+#include "base/units.h"
 #include "dataplane/frame.h"
 #include "pmem/identity.h"
 #include "server/file_sizes.h"
@@ -236,14 +237,15 @@ static void tell_slow_medium(const struct node *node, const struct lane_thread *
     uint64_t timeout_ms = medium_watch_timeout_ns(sync_ns) / MS_NS;
     uint64_t configured_ms = node->config.election_timeout_min_ns / MS_NS;
     uint16_t shard = replica_shard(lane_replica(lane_thread_lane(thread), 0));
+    char sync[UNITS_TEXT_BYTES];
     if (sync_ns == 0 || timeout_ms <= configured_ms)
         return;
     log_event_line("warning",
-                   "slow medium node=%u file=%s sync=%.1fms election_timeout_min=%lums: a small "
+                   "slow medium node=%u file=%s sync=%s election_timeout_min=%lums: a small "
                    "write takes so long to become durable that elections are slow; use a faster "
                    "medium, or set election_timeout_min = %lums and election_timeout_max = %lums "
                    "on all nodes",
-                   node->config.id, node->options.log_names[shard], (double)sync_ns / (double)MS_NS,
+                   node->config.id, node->options.log_names[shard], units_duration(sync_ns, sync),
                    (unsigned long)configured_ms, (unsigned long)timeout_ms,
                    (unsigned long)(2 * timeout_ms));
 }

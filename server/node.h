@@ -24,6 +24,7 @@ enum node_exit {
     NODE_EXIT_SYNC_FAILED = 6,
     NODE_EXIT_DIRECTORY = 7,
     NODE_EXIT_INTERNAL = 8,
+    NODE_EXIT_OUTPUT = 9,
 };
 
 /* Starts; NODE_EXIT_OK, or the exit status with the reason already told on standard error. */

@@ -5,6 +5,7 @@
 #include "server/node.h"
 #include "server/log_event.h"
 #include "server/user_switch.h"
+#include "tools/console/console.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -35,7 +36,8 @@ static const char usage[] =
     "      --version       version\n"
     "\n"
     "exit status: 0 stopped as asked; 2 usage; 3 configuration; 4 port; 5 log file or memory;\n"
-    "             6 a medium failed; 7 data directory; 8 internal\n";
+    "             6 a medium failed; 7 data directory; 8 internal; 9 done, but\n"
+    "             standard output could not be written\n";
 
 enum action { ACTION_RUN, ACTION_INIT, ACTION_CHECK, ACTION_MOVED };
 
@@ -188,7 +190,7 @@ static bool take_arguments(int argc, char **argv, struct arguments *ret_argument
     return ret_arguments->path != NULL && optind == argc;
 }
 
-int main(int argc, char **argv)
+static enum node_exit run_words(int argc, char **argv)
 {
     struct arguments arguments;
     (void)umask(027); /* what a node writes is nobody else's */
@@ -208,4 +210,10 @@ int main(int argc, char **argv)
         return NODE_EXIT_CONFIG;
     }
     return act(&arguments, &config, argv[0]);
+}
+
+int main(int argc, char **argv)
+{
+    console_begin("polluxd");
+    return console_end((int)run_words(argc, argv), NODE_EXIT_OUTPUT);
 }

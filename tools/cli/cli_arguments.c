@@ -1,8 +1,11 @@
 /* The command line of `pollux`: see tools/cli/cli_arguments.h. */
 #include "tools/cli/cli_arguments.h"
 
+#include "tools/console/escape.h"
+
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +17,7 @@ enum long_option {
     OPTION_ABSENT,
     OPTION_EXPECT_ABSENT,
     OPTION_RAW,
+    OPTION_ESCAPED,
     OPTION_FORCE,
     OPTION_YES,
     OPTION_LEARNER,
@@ -74,6 +78,7 @@ static const struct option long_options[] = {
     {"absent", no_argument, NULL, OPTION_ABSENT},
     {"expect-absent", no_argument, NULL, OPTION_EXPECT_ABSENT},
     {"raw", no_argument, NULL, OPTION_RAW},
+    {"escaped", no_argument, NULL, OPTION_ESCAPED},
     {"force", no_argument, NULL, OPTION_FORCE},
     {"yes", no_argument, NULL, OPTION_YES},
     {"learner", no_argument, NULL, OPTION_LEARNER},
@@ -350,6 +355,7 @@ static bool option_alone(struct cli_arguments *arguments, int option)
                        : option == OPTION_ABSENT        ? &arguments->is_absent
                        : option == OPTION_EXPECT_ABSENT ? &arguments->is_expect_absent
                        : option == OPTION_RAW           ? &arguments->is_raw
+                       : option == OPTION_ESCAPED       ? &arguments->is_escaped
                        : option == OPTION_FORCE         ? &arguments->is_force
                        : option == OPTION_YES           ? &arguments->is_yes
                        : option == OPTION_BY_TIME       ? &arguments->is_by_time
@@ -365,11 +371,13 @@ static bool option_alone(struct cli_arguments *arguments, int option)
 
 static bool fail_option(char **argv, int option, const struct reason *reason)
 {
+    static const char missing[] = ": its value is missing";
+    static const char unknown[] = ": unknown option; an operand that begins with - comes behind --,"
+                                  " as in: pollux set -- KEY -1";
+    const char *what = option == ':' ? missing : unknown;
     if (optopt != 0 && optopt < 256)
-        return fail_argument(
-            reason, option == ':' ? "-%c: its value is missing" : "-%c: unknown option", optopt);
-    return fail_argument(reason, option == ':' ? "%s: its value is missing" : "%s: unknown option",
-                         argv[optind - 1]);
+        return fail_argument(reason, "-%c%s", optopt, what);
+    return fail_argument(reason, "%s%s", argv[optind - 1], what);
 }
 
 static const char *environment(const char *name)
@@ -423,6 +431,47 @@ static bool options_of_list_fit(const struct cli_arguments *arguments, const str
     return true;
 }
 
+/* Whether the operands of the command are keys and values, or a file of them. */
+static bool takes_bytes(const char *command)
+{
+    static const char *const names[] = {"get", "set", "swap", "del", "load", "check", "shard"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(names[i], command) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* How often `-` stands where it means standard input. */
+static int stdin_uses(const struct cli_arguments *arguments)
+{
+    int uses = 0;
+    int first = strcmp(arguments->command, "set") == 0 || strcmp(arguments->command, "swap") == 0
+                    ? 1
+                    : INT_MAX; /* a key is no file */
+    for (int i = first; i < arguments->operand_count; i++)
+        uses += strcmp(arguments->operands[i], "-") == 0;
+    for (int i = 0; i < arguments->file_count; i++)
+        uses += strcmp(arguments->files[i], "-") == 0;
+    return uses;
+}
+
+bool cli_operand_read(const struct cli_arguments *arguments, int at, struct plx_bytes *ret_bytes,
+                      char *ret_reason, size_t reason_size)
+{
+    char *text = arguments->operands[at];
+    size_t size_bytes = strlen(text);
+    size_t fault;
+    if (arguments->is_escaped && !escape_parse(text, size_bytes, &size_bytes, &fault)) {
+        snprintf(ret_reason, reason_size,
+                 "operand %d: at '%.16s': no escape; --escaped takes \\xNN, \\n, \\t, \\r and \\\\",
+                 at + 1, text + fault);
+        return false;
+    }
+    *ret_bytes = (struct plx_bytes){text, size_bytes};
+    return true;
+}
+
 bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, size_t reason_size)
 {
     const struct reason reason = {ret_reason, reason_size};
@@ -434,6 +483,13 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
         return fail_argument(&reason, "--expect-absent: only of swap");
     if (arguments->is_absent && !is_swap && !is_set)
         return fail_argument(&reason, "--absent: only of set and swap");
+    if (arguments->is_escaped && !takes_bytes(arguments->command))
+        return fail_argument(&reason, "--escaped: only of commands on keys, and of shard");
+    if (stdin_uses(arguments) > 1)
+        return fail_argument(&reason,
+                             "- is given %d times: standard input can be read only once; "
+                             "give a value that is the character - as --escaped '\\x2d'",
+                             stdin_uses(arguments));
     bool is_list = strcmp(arguments->command, "list") == 0;
     bool is_read = is_get || is_list || strcmp(arguments->command, "export") == 0;
     if (arguments->max_age_ns != 0 && !(is_read && arguments->is_relaxed))

@@ -25,6 +25,7 @@ struct cli_arguments {
     bool is_absent;        /* the new value is absent */
     bool is_expect_absent; /* the expected value is absent */
     bool is_raw;           /* no newline behind a value */
+    bool is_escaped;       /* keys and values have escapes, on the way in and out */
     bool is_force;         /* config set, member remove: although some node does not answer */
     bool is_yes;           /* member replace: do not ask */
     bool is_learner;       /* member add: it stays a learner */
@@ -62,6 +63,14 @@ struct cli_arguments {
  */
 bool cli_arguments_parse(int argc, char **argv, struct cli_arguments *ret_arguments,
                          char *ret_reason, size_t reason_size);
+
+/*
+ * An operand that is a key or a value, as bytes: as it is, or without its escapes (--escaped). They
+ * are taken back in place, so once only. The text of an operand holds no zero byte, an escape may
+ * stand for one. False, and a message that names the place in ret_reason: no escape.
+ */
+bool cli_operand_read(const struct cli_arguments *arguments, int at, struct plx_bytes *ret_bytes,
+                      char *ret_reason, size_t reason_size);
 
 /* False, and a message that names the option in ret_reason, when one is given that the command
  * would ignore and its caller count on. */

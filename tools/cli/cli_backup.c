@@ -6,6 +6,7 @@
  * on where it was stopped.
  */
 #include "base/regular_file.h"
+#include "base/units.h"
 #include "client/include/pollux_cluster.h"
 #include "tools/cli/cli_backup_copy.h"
 #include "tools/cli/cli_commands.h"
@@ -271,12 +272,12 @@ static int copy_all(struct backup_copy *copy)
 
 static void tell_whole(const struct backup_copy *copy, const char *path)
 {
-    double seconds = (double)(backup_clock_ns() - copy->begun_ns) / 1e9;
-    fprintf(stderr,
-            "pollux: backup: %s: whole: %u shards, %" PRIu64 " keys, %" PRIu64
-            " bytes, in %.1f s\n",
-            path, copy->judge.shard_count, backup_judge_keys(&copy->judge),
-            copy->writer.totals.bytes, seconds);
+    char size[UNITS_TEXT_BYTES];
+    char duration[UNITS_TEXT_BYTES];
+    fprintf(stderr, "pollux: backup: %s: whole: %u shards, %" PRIu64 " keys, %s, in %s\n", path,
+            copy->judge.shard_count, backup_judge_keys(&copy->judge),
+            units_size(copy->writer.totals.bytes, size),
+            units_duration(backup_clock_ns() - copy->begun_ns, duration));
 }
 
 static int backup_to(struct backup_copy *copy, const char *path)

@@ -7,6 +7,7 @@
  * the shard took so far. Nothing is waited for in silence.
  */
 #include "tools/cli/cli_backup_copy.h"
+#include "tools/cli/cli_exit.h"
 
 #include "client/include/pollux.h"
 
@@ -21,7 +22,7 @@
 int backup_write_failed(const struct backup_copy *copy)
 {
     backup_tell("%s: %s\n", copy->arguments->operands[0], strerror(errno));
-    return plx_outcome_exit_code(PLX_E_IO);
+    return copy->writer.is_file ? plx_outcome_exit_code(PLX_E_IO) : CLI_EXIT_UNWRITTEN;
 }
 
 /* Writes a frame that the judge takes, too. False: it was told. */

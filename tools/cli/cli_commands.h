@@ -4,12 +4,11 @@
 
 #include "client/include/pollux_logs.h"
 #include "tools/cli/cli_arguments.h"
-
-#define CLI_EXIT_USAGE       2
-#define CLI_EXIT_UNREACHABLE 6
+#include "tools/cli/cli_exit.h"
 
 struct cli_command {
     const char *name;
+    const char *operands; /* as the usage names them */
     int operands_min;
     int operands_max;
     int (*run)(struct plx_client *client, const struct cli_arguments *arguments);
@@ -79,6 +78,10 @@ bool cli_is_interrupted(void);
 /* Writes to standard output, and through to whatever that is. False: a message is on standard
  * error, and nobody may take the bytes for printed. */
 bool cli_print(const char *bytes, size_t size_bytes);
+
+/* An operand that is a key or a value (cli_operand_read). False: a message is on standard error,
+ * and the exit code is CLI_EXIT_USAGE. */
+bool cli_operand_bytes(const struct cli_arguments *arguments, int at, struct plx_bytes *ret_bytes);
 
 /* A handle for these endpoints, as the arguments have it. `ret_reason`: why not. */
 enum plx_outcome cli_open(const struct cli_arguments *arguments, const char *endpoints,

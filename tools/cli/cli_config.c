@@ -97,14 +97,18 @@ static bool all_can_hold(const struct survey *survey, const struct cli_limits *w
             uint64_t capacity = limits_capacity(row->node, (enum cli_limit)limit);
             if (part <= capacity || row->shard != 0)
                 continue;
+            char made[UNITS_TEXT_BYTES];
+            char least[UNITS_TEXT_BYTES];
             can = false;
             fprintf(stderr,
                     "pollux: config: nothing changed: the memory of node %u is made for %s = "
-                    "%" PRIu64 ": set [node] %s there to at least %" PRIu64 ", start it again, "
-                    "and repeat this\n",
+                    "%s: set [node] %s there to at least %s, start it again, and repeat this\n",
                     row->node->node, cli_limit_name((enum cli_limit)limit),
-                    cli_limit_of_node((enum cli_limit)limit, capacity, shards),
-                    cli_limit_setting((enum cli_limit)limit), wanted->values[limit]);
+                    cli_limit_text((enum cli_limit)limit,
+                                   cli_limit_of_node((enum cli_limit)limit, capacity, shards),
+                                   made),
+                    cli_limit_setting((enum cli_limit)limit),
+                    cli_limit_text((enum cli_limit)limit, wanted->values[limit], least));
         }
     }
     return can;
@@ -152,10 +156,11 @@ static void tell_excess(uint16_t shard, const struct shard_limits *limits)
 static int shard_done(const struct cli_arguments *arguments, uint16_t shard, const char *how,
                       const struct shard_limits *limits)
 {
+    char size[UNITS_TEXT_BYTES];
     if (arguments->format != CLI_JSON)
-        printf("shard %u: %s: keys_max %" PRIu64 ", store_size %" PRIu64 "B, sessions_max %" PRIu64
-               "\n",
-               shard, how, limits->max.values[CLI_KEYS_MAX], limits->max.values[CLI_STORE_SIZE],
+        printf("shard %u: %s: keys_max=%" PRIu64 " store_size=%s sessions_max=%" PRIu64 "\n", shard,
+               how, limits->max.values[CLI_KEYS_MAX],
+               units_size(limits->max.values[CLI_STORE_SIZE], size),
                limits->max.values[CLI_SESSIONS_MAX]);
     tell_excess(shard, limits);
     return 0;

@@ -1,6 +1,8 @@
 /* See tools/cli/cli_config_render.h. */
 #include "tools/cli/cli_config_render.h"
 
+#include "tools/cli/cli_json.h"
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -101,10 +103,14 @@ static void print_whole(const struct survey *survey)
         return;
     }
     struct shard_limits limits = limits_told(first);
-    for (int i = 0; i < CLI_LIMIT_COUNT; i++)
-        printf("%s%s=%" PRIu64 "%s", i == 0 ? "" : " ", cli_limit_name((enum cli_limit)i),
-               cli_limit_of_node((enum cli_limit)i, limits.max.values[i], survey->shard_count),
-               i == CLI_STORE_SIZE ? "B" : "");
+    for (int i = 0; i < CLI_LIMIT_COUNT; i++) {
+        enum cli_limit limit = (enum cli_limit)i;
+        char text[UNITS_TEXT_BYTES];
+        printf("%s%s=%s", i == 0 ? "" : " ", cli_limit_name(limit),
+               cli_limit_text(limit,
+                              cli_limit_of_node(limit, limits.max.values[i], survey->shard_count),
+                              text));
+    }
     printf("\n");
 }
 
@@ -119,12 +125,14 @@ static void print_shards(const struct survey *survey)
             continue;
         }
         struct shard_limits limits = limits_told(node);
-        printf("%5u %7" PRIu64 " %12" PRIu64 " %12" PRIu64 " %15" PRIu64 " %15" PRIu64 " %12" PRIu64
-               " %12" PRIu64 "\n",
-               shard, limits.number, limits.max.values[CLI_KEYS_MAX],
-               limits.used.values[CLI_KEYS_MAX], limits.max.values[CLI_STORE_SIZE],
-               limits.used.values[CLI_STORE_SIZE], limits.max.values[CLI_SESSIONS_MAX],
-               limits.used.values[CLI_SESSIONS_MAX]);
+        char size[UNITS_TEXT_BYTES];
+        char used[UNITS_TEXT_BYTES];
+        printf(
+            "%5u %7" PRIu64 " %12" PRIu64 " %12" PRIu64 " %15s %15s %12" PRIu64 " %12" PRIu64 "\n",
+            shard, limits.number, limits.max.values[CLI_KEYS_MAX], limits.used.values[CLI_KEYS_MAX],
+            units_size(limits.max.values[CLI_STORE_SIZE], size),
+            units_size(limits.used.values[CLI_STORE_SIZE], used),
+            limits.max.values[CLI_SESSIONS_MAX], limits.used.values[CLI_SESSIONS_MAX]);
     }
 }
 
@@ -135,16 +143,18 @@ static void print_nodes(const struct survey *survey)
            "SESSIONS_CAPACITY");
     for (size_t i = 0; i < survey->count; i++) {
         const struct cli_node_row *row = &survey->rows[i];
+        char size[UNITS_TEXT_BYTES];
         if (row->outcome != PLX_OK)
             printf("%-22s    - shard %u: %s\n", row->endpoint, row->shard,
                    plx_outcome_text(row->outcome));
         else if (row->shard == 0)
-            printf("%-22s %4u %14" PRIu64 " %15" PRIu64 " %17" PRIu64 "\n", row->endpoint,
-                   row->node->node,
+            printf("%-22s %4u %14" PRIu64 " %15s %17" PRIu64 "\n", row->endpoint, row->node->node,
                    cli_limit_of_node(CLI_KEYS_MAX, limits_capacity(row->node, CLI_KEYS_MAX),
                                      survey->shard_count),
-                   cli_limit_of_node(CLI_STORE_SIZE, limits_capacity(row->node, CLI_STORE_SIZE),
-                                     survey->shard_count),
+                   units_size(cli_limit_of_node(CLI_STORE_SIZE,
+                                                limits_capacity(row->node, CLI_STORE_SIZE),
+                                                survey->shard_count),
+                              size),
                    limits_capacity(row->node, CLI_SESSIONS_MAX));
     }
 }
@@ -190,9 +200,7 @@ void cli_render_limits(const struct cli_arguments *arguments, const struct surve
         json_t *array = json_array();
         for (size_t i = 0; i < survey->count; i++)
             json_array_append_new(array, row_json(&survey->rows[i]));
-        json_dumpf(array, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-        putchar('\n');
-        json_decref(array);
+        cli_json_print(array);
         return;
     }
     print_whole(survey);

@@ -6,6 +6,7 @@
  */
 #include "tools/cli/cli_commands.h"
 #include "tools/cli/cli_logs_print.h"
+#include "tools/console/console.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -157,7 +158,14 @@ static void follow_go_on(struct follow *follow, const struct plx_logs_result *re
 static bool follow_print(struct follow *follow, const struct plx_logs_result *result)
 {
     if (!cli_logs_print(&follow->files, result)) {
-        follow->exit_code = plx_outcome_exit_code(PLX_E_IO);
+        fprintf(
+            stderr,
+            "pollux: logs follow: %zu lines were taken and not all of them could be printed: %s\n",
+            result->count,
+            follow->arguments->lease_ns > 0
+                ? "the lease is not confirmed, and they come back when it is over"
+                : "nobody gets them again (--lease lends them only)");
+        follow->exit_code = CLI_EXIT_UNWRITTEN;
         return false;
     }
     if (follow->arguments->lease_ns == 0)
@@ -220,6 +228,13 @@ static bool follow_step(struct follow *follow)
                                .odd = arguments->odd == PLX_LOGS_ODD_REFUSE ? PLX_LOGS_ODD_STOP
                                                                             : arguments->odd};
     bool is_more;
+    if (!console_can_print()) {
+        fprintf(stderr,
+                "pollux: logs follow: standard output is closed, or nobody reads it: nothing "
+                "more was taken\n");
+        follow->exit_code = plx_outcome_exit_code(PLX_E_PERMISSION);
+        return false;
+    }
     if (!follow_look(follow, &is_more))
         return false;
     if (!is_more) {

@@ -11,7 +11,7 @@
 #define KIND_NAME(key) ((key)->kind == KEY_OF_CLUSTER ? "cluster" : "client")
 
 /* What is in a key file, but for the secret. */
-static int key_print(const struct key *key, enum cli_format format)
+static void key_print(const struct key *key, enum cli_format format)
 {
     char check[KEY_CHECK_SIZE_BYTES];
     char text[TEXT_BYTES];
@@ -23,7 +23,7 @@ static int key_print(const struct key *key, enum cli_format format)
                                              "\ncheck %s\n";
     int size = snprintf(text, sizeof(text), shape, KIND_NAME(key), key->name, key->id,
                         key->generation, check);
-    return cli_print(text, (size_t)size) ? 0 : plx_outcome_exit_code(PLX_E_IO);
+    (void)cli_print(text, (size_t)size);
 }
 
 static int fail(enum error error, const char *reason)
@@ -80,7 +80,10 @@ static int key_new(const struct cli_arguments *arguments)
     if (code != 0)
         return code;
     enum error error = key_file_write(arguments->out, &key, reason);
-    code = error == OK ? key_print(&key, arguments->format) : fail(error, reason);
+    if (error == OK)
+        key_print(&key, arguments->format);
+    else
+        code = fail(error, reason);
     secret_wipe(&key, sizeof(key));
     return code;
 }
@@ -92,9 +95,9 @@ static int key_show(const struct cli_arguments *arguments)
     enum error error = key_file_read(arguments->operands[1], &key, reason);
     if (error != OK)
         return fail(error, reason);
-    int code = key_print(&key, arguments->format);
+    key_print(&key, arguments->format);
     secret_wipe(&key, sizeof(key));
-    return code;
+    return 0;
 }
 
 int cli_key(struct plx_client *client, const struct cli_arguments *arguments)

@@ -17,13 +17,12 @@ static struct plx_call call_of_arguments(const struct cli_arguments *arguments)
 
 /* A value operand: the text itself, or standard input for "-"; `ret_memory` is freed by the
  * caller. */
-static bool value_of(const char *operand, struct plx_bytes *ret_value, char **ret_memory)
+static bool value_of(const struct cli_arguments *arguments, int at, struct plx_bytes *ret_value,
+                     char **ret_memory)
 {
     size_t size_bytes;
-    if (strcmp(operand, "-") != 0) {
-        *ret_value = plx_text(operand);
-        return true;
-    }
+    if (strcmp(arguments->operands[at], "-") != 0)
+        return cli_operand_bytes(arguments, at, ret_value);
     if (!cli_read_file("-", PLX_VALUE_SIZE_BYTES_MAX, ret_memory, &size_bytes))
         return false;
     *ret_value = (struct plx_bytes){*ret_memory, size_bytes};
@@ -32,16 +31,18 @@ static bool value_of(const char *operand, struct plx_bytes *ret_value, char **re
 
 int cli_get(struct plx_client *client, const struct cli_arguments *arguments)
 {
-    const char *key = arguments->operands[0];
+    struct plx_bytes key;
     struct plx_call call = call_of_arguments(arguments);
+    if (!cli_operand_bytes(arguments, 0, &key))
+        return CLI_EXIT_USAGE;
     cli_cancel_on_interrupt(client);
-    struct plx_response response = plx_get(client, plx_text(key), &call);
-    return cli_render_response(arguments, key, &response);
+    struct plx_response response = plx_get(client, key, &call);
+    return cli_render_response(arguments, &key, &response);
 }
 
 int cli_set(struct plx_client *client, const struct cli_arguments *arguments)
 {
-    const char *key = arguments->operands[0];
+    struct plx_bytes key;
     struct plx_call call = call_of_arguments(arguments);
     struct plx_bytes value = PLX_ABSENT;
     char *memory = NULL;
@@ -51,17 +52,18 @@ int cli_set(struct plx_client *client, const struct cli_arguments *arguments)
                                               ? "--absent leaves out the VALUE operand"
                                               : "the VALUE operand is missing (- reads it from "
                                                 "standard input)");
-    if (!arguments->is_absent && !value_of(arguments->operands[1], &value, &memory))
+    if (!cli_operand_bytes(arguments, 0, &key) ||
+        (!arguments->is_absent && !value_of(arguments, 1, &value, &memory)))
         return CLI_EXIT_USAGE;
     cli_cancel_on_interrupt(client);
-    struct plx_response response = plx_set(client, plx_text(key), value, &call);
+    struct plx_response response = plx_set(client, key, value, &call);
     free(memory);
-    return cli_render_response(arguments, key, &response);
+    return cli_render_response(arguments, &key, &response);
 }
 
 int cli_swap(struct plx_client *client, const struct cli_arguments *arguments)
 {
-    const char *key = arguments->operands[0];
+    struct plx_bytes key;
     struct plx_call call = call_of_arguments(arguments);
     struct plx_bytes values[2] = {PLX_ABSENT, PLX_ABSENT}; /* new, old */
     const bool is_absent[2] = {arguments->is_absent, arguments->is_expect_absent};
@@ -73,27 +75,30 @@ int cli_swap(struct plx_client *client, const struct cli_arguments *arguments)
     if (arguments->operand_count != 3 - is_absent[0] - is_absent[1])
         return cli_usage_error(arguments, "operands are KEY NEW OLD; --absent leaves out NEW, "
                                           "--expect-absent leaves out OLD");
+    is_valid = cli_operand_bytes(arguments, 0, &key);
     for (int i = 0; i < 2 && is_valid; i++) {
         if (!is_absent[i])
-            is_valid = value_of(arguments->operands[next++], &values[i], &memory[i]);
+            is_valid = value_of(arguments, next++, &values[i], &memory[i]);
     }
     struct plx_response response = {.outcome = PLX_E_ARGUMENT};
     if (is_valid) {
         cli_cancel_on_interrupt(client);
-        response = plx_swap(client, plx_text(key), values[0], values[1], &call);
+        response = plx_swap(client, key, values[0], values[1], &call);
     }
     free(memory[0]);
     free(memory[1]);
-    return is_valid ? cli_render_response(arguments, key, &response) : CLI_EXIT_USAGE;
+    return is_valid ? cli_render_response(arguments, &key, &response) : CLI_EXIT_USAGE;
 }
 
 int cli_del(struct plx_client *client, const struct cli_arguments *arguments)
 {
-    const char *key = arguments->operands[0];
+    struct plx_bytes key;
     struct plx_call call = call_of_arguments(arguments);
+    if (!cli_operand_bytes(arguments, 0, &key))
+        return CLI_EXIT_USAGE;
     cli_cancel_on_interrupt(client);
-    struct plx_response response = plx_del(client, plx_text(key), &call);
-    return cli_render_response(arguments, key, &response);
+    struct plx_response response = plx_del(client, key, &call);
+    return cli_render_response(arguments, &key, &response);
 }
 
 int cli_resolve(struct plx_client *client, const struct cli_arguments *arguments)

@@ -2,6 +2,7 @@
 #include "tools/cli/cli_limits.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,4 +90,12 @@ uint64_t cli_limit_of_shard(enum cli_limit limit, uint64_t value, uint16_t shard
 uint64_t cli_limit_of_node(enum cli_limit limit, uint64_t value, uint16_t shard_count)
 {
     return limit == CLI_SESSIONS_MAX ? value : value * shard_count;
+}
+
+const char *cli_limit_text(enum cli_limit limit, uint64_t value, char ret_text[UNITS_TEXT_BYTES])
+{
+    if (limit == CLI_STORE_SIZE)
+        return units_size(value, ret_text);
+    snprintf(ret_text, UNITS_TEXT_BYTES, "%" PRIu64, value);
+    return ret_text;
 }

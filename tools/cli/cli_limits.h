@@ -5,6 +5,8 @@
 #ifndef POLLUX_TOOLS_CLI_CLI_LIMITS_H
 #define POLLUX_TOOLS_CLI_CLI_LIMITS_H
 
+#include "base/units.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,5 +31,9 @@ bool cli_limits_parse(const char *text, struct cli_limits *limits, char *ret_rea
 uint64_t cli_limit_of_shard(enum cli_limit limit, uint64_t value, uint16_t shard_count);
 /* The node's value of such parts. */
 uint64_t cli_limit_of_node(enum cli_limit limit, uint64_t value, uint16_t shard_count);
+
+/* The value as [cluster] and [node] take it, and config set: a number, or a size with its unit.
+ * Returns ret_text. */
+const char *cli_limit_text(enum cli_limit limit, uint64_t value, char ret_text[UNITS_TEXT_BYTES]);
 
 #endif

@@ -3,7 +3,9 @@
  * Each line is judged by itself; a line that is not of that form is an error before anything is
  * sent.
  */
+#include "base/units.h"
 #include "tools/cli/cli_commands.h"
+#include "tools/console/escape.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -48,9 +50,25 @@ static size_t lines_count(const char *bytes, size_t size_bytes)
     return count;
 }
 
+static bool line_fail(const char *path, size_t line, const char *fault)
+{
+    fprintf(stderr, "pollux: %s:%zu: %s\n", strcmp(path, "-") == 0 ? "standard input" : path, line,
+            fault);
+    return false;
+}
+
+/* Both are in memory of ours. */
+static bool pair_take_back(struct pair *pair)
+{
+    size_t fault;
+    return escape_parse((char *)(uintptr_t)pair->key.data, pair->key.size_bytes,
+                        &pair->key.size_bytes, &fault) &&
+           escape_parse((char *)(uintptr_t)pair->value.data, pair->value.size_bytes,
+                        &pair->value.size_bytes, &fault);
+}
+
 /* False: a message names the line. */
-static bool pairs_parse(struct pairs_run *run, const char *path, const char *bytes,
-                        size_t size_bytes)
+static bool pairs_parse(struct pairs_run *run, const char *path, char *bytes, size_t size_bytes)
 {
     const char *at = bytes;
     const char *end = bytes + size_bytes;
@@ -63,19 +81,21 @@ static bool pairs_parse(struct pairs_run *run, const char *path, const char *byt
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         const char *stop = newline == NULL ? end : newline;
         const char *tab = memchr(at, '\t', (size_t)(stop - at));
-        const char *fault = tab == NULL                                 ? "no tab"
-                            : tab == at                                 ? "no key"
-                            : tab - at > PLX_KEY_SIZE_BYTES_MAX         ? "key too large"
-                            : stop - tab - 1 > PLX_VALUE_SIZE_BYTES_MAX ? "value too large"
-                                                                        : NULL;
-        if (fault != NULL) {
-            fprintf(stderr, "pollux: %s:%zu: %s\n",
-                    strcmp(path, "-") == 0 ? "standard input" : path, run->count + 1, fault);
-            return false;
-        }
-        run->pairs[run->count++] = (struct pair){.key = {at, (size_t)(tab - at)},
-                                                 .value = {tab + 1, (size_t)(stop - tab - 1)},
-                                                 .run = run};
+        struct pair *pair = &run->pairs[run->count++];
+        if (tab == NULL)
+            return line_fail(path, run->count, "no tab");
+        *pair = (struct pair){.key = {at, (size_t)(tab - at)},
+                              .value = {tab + 1, (size_t)(stop - tab - 1)},
+                              .run = run};
+        if (run->arguments->is_escaped && !pair_take_back(pair))
+            return line_fail(path, run->count,
+                             "no escape; --escaped takes \\xNN, \\n, \\t, \\r and \\\\");
+        const char *fault = pair->key.size_bytes == 0                           ? "no key"
+                            : pair->key.size_bytes > PLX_KEY_SIZE_BYTES_MAX     ? "key too large"
+                            : pair->value.size_bytes > PLX_VALUE_SIZE_BYTES_MAX ? "value too large"
+                                                                                : NULL;
+        if (fault != NULL)
+            return line_fail(path, run->count, fault);
         at = stop + 1;
     }
     return true;
@@ -90,9 +110,9 @@ static void pair_complain(struct pairs_run *run, const struct pair *pair, const 
     char text[PLX_TOKEN_TEXT_SIZE] = "";
     if (token->session != 0)
         plx_token_format(token, text);
-    fprintf(stderr, "pollux: line %zu, key %.*s: %s%s%s\n", (size_t)(pair - run->pairs) + 1,
-            (int)pair->key.size_bytes, (const char *)pair->key.data, what,
-            text[0] == '\0' ? "" : "; token ", text);
+    fprintf(stderr, "pollux: line %zu, key ", (size_t)(pair - run->pairs) + 1);
+    escape_print(stderr, pair->key.data, pair->key.size_bytes);
+    fprintf(stderr, ": %s%s%s\n", what, text[0] == '\0' ? "" : "; token ", text);
 }
 
 static void pair_done(void *context, const struct plx_response *response)
@@ -161,6 +181,7 @@ static int pairs_run_file(struct plx_client *client, const struct cli_arguments 
         free(bytes);
         return CLI_EXIT_USAGE;
     }
+    char duration[UNITS_TEXT_BYTES];
     double begin = seconds_now();
     pairs_send(&run, client);
     double seconds = seconds_now() - begin;
@@ -169,8 +190,9 @@ static int pairs_run_file(struct plx_client *client, const struct cli_arguments 
                "\"seconds\": %.6f}\n",
                arguments->command, run.count, run.good, run.count - run.good, seconds);
     else
-        printf("%zu lines: %zu %s, %zu not, in %.3f s\n", run.count, run.good,
-               is_check ? "as expected" : "stored", run.count - run.good, seconds);
+        printf("%zu lines: %zu %s, %zu not, in %s\n", run.count, run.good,
+               is_check ? "as expected" : "stored", run.count - run.good,
+               units_duration((uint64_t)(seconds * 1e9), duration));
     free(run.pairs);
     free(bytes);
     return run.exit_code;

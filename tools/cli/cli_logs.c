@@ -2,8 +2,10 @@
  * logs: the lines of a log file, each handed out once to whoever asks, on any host. Nothing is
  * printed before it is certain that the lines are this caller's.
  */
+#include "base/units.h"
 #include "tools/cli/cli_commands.h"
 #include "tools/cli/cli_logs_print.h"
+#include "tools/console/console.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -83,21 +85,35 @@ int cli_logs_explain(const struct cli_arguments *arguments, const struct log_fil
     return plx_outcome_exit_code(result->outcome);
 }
 
+/* The lines are this caller's, and nobody can read them. */
+static int unprinted_explain(const struct cli_arguments *arguments,
+                             const struct plx_logs_result *result)
+{
+    fprintf(stderr,
+            "pollux: logs take: %zu lines were taken and not all of them could be printed: %s\n",
+            result->count,
+            arguments->lease_ns > 0
+                ? "the lease is not confirmed, and they come back when it is over"
+                : "nobody gets them again (--lease lends them only)");
+    return CLI_EXIT_UNWRITTEN;
+}
+
 static int take_render(const struct cli_arguments *arguments, struct log_files *files,
                        const struct plx_logs_result *result)
 {
     char id[PLX_LOGS_ID_TEXT_SIZE];
+    char left[UNITS_TEXT_BYTES];
     bool is_json = arguments->format == CLI_JSON;
     if (result->is_leased && !is_json)
-        fprintf(stderr, "pollux: logs take: somebody else has a lease, for %" PRIu64 " ms more\n",
-                result->lease_left_ns / (1000 * 1000));
+        fprintf(stderr, "pollux: logs take: somebody else has a lease, for %s more\n",
+                units_duration(result->lease_left_ns, left));
     /* A lease on lines that were not printed is not told: it must not be confirmed. */
     if (is_json ? !cli_logs_print_json(arguments, files, result) : !cli_logs_print(files, result))
-        return plx_outcome_exit_code(PLX_E_IO);
+        return unprinted_explain(arguments, result);
     if (!is_json && arguments->lease_ns > 0 && result->id.serial != 0) {
         plx_logs_id_format(&result->id, id);
-        fprintf(stderr, "pollux: leased for %" PRIu64 " ms; confirm with: pollux logs confirm %s\n",
-                result->lease_left_ns / (1000 * 1000), id);
+        fprintf(stderr, "pollux: leased for %s; confirm with: pollux logs confirm %s\n",
+                units_duration(result->lease_left_ns, left), id);
     }
     if (result->fault != PLX_LOGS_VALID) {
         fault_explain(arguments, files, result);
@@ -110,6 +126,11 @@ static int take_logs(struct plx_client *client, const struct cli_arguments *argu
 {
     struct log_files files;
     int code = plx_outcome_exit_code(PLX_E_NO_MEMORY);
+    if (!console_can_print()) {
+        fprintf(stderr, "pollux: logs take: standard output is closed, or nobody reads it: nothing "
+                        "was taken\n");
+        return plx_outcome_exit_code(PLX_E_PERMISSION);
+    }
     if (log_files_init(&files, arguments)) {
         const struct plx_logs_how how = {.is_blocking = arguments->is_blocking,
                                          .timeout_ns = arguments->timeout_ns,
@@ -226,6 +247,7 @@ static void cursor_json(const struct plx_logs_state *state)
 static int logs_cursor(struct plx_client *client, const struct cli_arguments *arguments)
 {
     char id[PLX_LOGS_ID_TEXT_SIZE];
+    char left[UNITS_TEXT_BYTES];
     struct plx_logs_state state;
     struct plx_call call = call_of_logs(arguments);
     struct plx_response response = plx_logs_cursor(client, arguments->server, &call, &state);
@@ -249,7 +271,7 @@ static int logs_cursor(struct plx_client *client, const struct cli_arguments *ar
     printf("lease      %s, %" PRIu64 " lines, %s", id, state.leased,
            state.lease_left_ns == 0 ? "over\n" : "");
     if (state.lease_left_ns > 0)
-        printf("for %" PRIu64 " ms more\n", state.lease_left_ns / (1000 * 1000));
+        printf("for %s more\n", units_duration(state.lease_left_ns, left));
     timestamp_print(arguments, "lease ends", state.lease_end);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* Lines of logs that are the caller's, printed: see tools/cli/log_files.h. */
 #include "tools/cli/cli_logs_print.h"
 #include "tools/cli/cli_commands.h"
-#include "tools/cli/cli_render.h"
+#include "tools/cli/cli_json.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -49,7 +49,7 @@ static bool line_grow(struct json_lines *lines, const char *bytes, size_t size_b
 
 static bool print_json(const char *before, json_t *value)
 {
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_PRESERVE_ORDER);
+    char *text = cli_json_text(value, JSON_ENCODE_ANY | JSON_PRESERVE_ORDER);
     bool is_printed =
         text != NULL && cli_print(before, strlen(before)) && cli_print(text, strlen(text));
     free(text);
@@ -78,26 +78,37 @@ static bool json_piece(void *context, const char *bytes, size_t size_bytes)
     return true;
 }
 
+/* Up to where the lines begin. */
+static bool print_head(const struct cli_arguments *arguments, const struct plx_logs_result *result)
+{
+    static const char begin[] = ",\n  \"lines\": [";
+    char id[PLX_LOGS_ID_TEXT_SIZE];
+    json_t *head = json_object();
+    json_object_set_new(head, "command", json_string("logs take"));
+    cli_json_add_bytes(head, "server", arguments->server, strlen(arguments->server));
+    json_object_set_new(head, "outcome", json_string(plx_outcome_name(result->outcome)));
+    json_object_set_new(head, "is_leased", json_boolean(result->is_leased));
+    if (result->id.serial != 0) {
+        plx_logs_id_format(&result->id, id);
+        json_object_set_new(head, arguments->lease_ns > 0 ? "lease" : "id", json_string(id));
+    }
+    json_object_set_new(head, "count", json_integer((json_int_t)result->count));
+    char *text = cli_json_text(head, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    /* Without the newline and the brace at its end. */
+    bool is_printed =
+        text != NULL && cli_print(text, strlen(text) - 2) && cli_print(begin, sizeof(begin) - 1);
+    free(text);
+    json_decref(head);
+    return is_printed;
+}
+
 bool cli_logs_print_json(const struct cli_arguments *arguments, struct log_files *files,
                          const struct plx_logs_result *result)
 {
-    char id[PLX_LOGS_ID_TEXT_SIZE];
     struct json_lines lines = {.is_first = true};
-    bool is_printed =
-        print_json("{\n  \"command\": ", json_string("logs take")) &&
-        print_json(",\n  \"server\": ", json_string(arguments->server)) &&
-        print_json(",\n  \"outcome\": ", json_string(plx_outcome_name(result->outcome))) &&
-        print_json(",\n  \"is_leased\": ", json_boolean(result->is_leased));
-    if (is_printed && result->id.serial != 0) {
-        plx_logs_id_format(&result->id, id);
-        is_printed = print_json(arguments->lease_ns > 0 ? ",\n  \"lease\": " : ",\n  \"id\": ",
-                                json_string(id));
-    }
-    is_printed = is_printed &&
-                 print_json(",\n  \"count\": ", json_integer((json_int_t)result->count)) &&
-                 cli_print(",\n  \"lines\": [", sizeof(",\n  \"lines\": [") - 1) &&
-                 log_spool_each(&files->spool, result->size_bytes, json_piece, &lines) &&
-                 (lines.is_first ? cli_print("]\n}\n", 4) : cli_print("\n  ]\n}\n", 7));
+    bool is_printed = print_head(arguments, result) &&
+                      log_spool_each(&files->spool, result->size_bytes, json_piece, &lines) &&
+                      (lines.is_first ? cli_print("]\n}\n", 4) : cli_print("\n  ]\n}\n", 7));
     free(lines.bytes);
     return is_printed;
 }

@@ -1,6 +1,8 @@
 /* `pollux member`: which storages count in each shard, as list; changes (cli_change.c), and the
  * replacement of a lost one (cli_replace.c). */
+#include "base/units.h"
 #include "tools/cli/cli_commands.h"
+#include "tools/cli/cli_json.h"
 #include "tools/cli/cli_member_survey.h"
 
 #include <inttypes.h>
@@ -79,21 +81,18 @@ static void list_json(const struct member_survey *survey)
         for (uint32_t i = 0; i < view->count; i++)
             json_array_append_new(array, row_json(shard, &view->rows[i]));
     }
-    json_dumpf(array, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    putchar('\n');
-    json_decref(array);
+    cli_json_print(array);
 }
 
 static void row_print(uint16_t shard, const struct members_row *row)
 {
+    char heard[UNITS_TEXT_BYTES];
     printf("%5u %4u %016" PRIx64 " %-10s %-4s %-22s", shard, row->node, row->birth,
            row->leaves ? "leaving" : membership_text(row->membership), row->is_here ? "yes" : "no",
            row->address[0] != '\0' ? row->address : "-");
-    if (row->is_told && row->silent_ns == UINT64_MAX)
-        printf(" %10" PRIu64 " %8" PRIu64 " %8s\n", row->match_index, row->behind, "never");
-    else if (row->is_told)
-        printf(" %10" PRIu64 " %8" PRIu64 " %6" PRIu64 "ms\n", row->match_index, row->behind,
-               row->silent_ns / (1000 * 1000));
+    if (row->is_told)
+        printf(" %10" PRIu64 " %8" PRIu64 " %8s\n", row->match_index, row->behind,
+               units_duration(row->silent_ns, heard));
     else
         printf(" %10s %8s %8s\n", "-", "-", "-");
 }

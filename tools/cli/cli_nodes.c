@@ -1,6 +1,8 @@
 /* The commands on nodes: status, counters, ping, transfer. */
 #include "tools/cli/cli_commands.h"
+#include "base/units.h"
 #include "tools/cli/cli_findings.h"
+#include "tools/cli/cli_lead.h"
 #include "tools/cli/cli_render.h"
 #include "tools/cli/cli_survey.h"
 
@@ -9,6 +11,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define NANOSECONDS UINT64_C(1000000000)
 
 static int survey_exit_code(const struct survey *survey)
 {
@@ -65,16 +69,18 @@ static void tell_damages(const struct survey *survey)
     for (size_t row = 0; row < survey->count; row++) {
         const struct plx_node *node = &survey->nodes[row];
         struct damage found;
+        char age[UNITS_TEXT_BYTES];
+        char size[UNITS_TEXT_BYTES];
         if (survey->rows[row].outcome != PLX_OK || !findings_damage(node, &found))
             continue;
         fprintf(stderr,
                 "pollux: status: node %u shard %u: %" PRIu64
-                " damaged places in its files since its start; all was last looked at %" PRIu64
-                " s ago (%" PRIu64 " times, %" PRIu64
-                " MiB). Its log has the places (event damaged) and what was mended (event mended): "
-                "check the medium\n",
-                node->node, survey->rows[row].shard, found.found, found.age_s, found.passes,
-                found.bytes >> 20);
+                " damaged places in its files since its start; all was last looked at %s ago "
+                "(%" PRIu64 " times, %s). Its log has the places (event damaged) and what was "
+                "mended (event mended): check the medium\n",
+                node->node, survey->rows[row].shard, found.found,
+                units_duration(found.age_s * NANOSECONDS, age), found.passes,
+                units_size(found.bytes >> 20 << 20, size));
     }
 }
 
@@ -115,6 +121,30 @@ static size_t tell_differences(const struct survey *survey)
     return told;
 }
 
+/* Each shard that no leader with a fresh quorum has answered for. */
+static void tell_leads(const struct survey *survey)
+{
+    char age[UNITS_TEXT_BYTES];
+    for (uint16_t shard = 0; shard < survey->shard_count; shard++) {
+        struct lead lead = lead_find(survey->rows, survey->count, shard);
+        if (lead.kind == LEAD_SILENT)
+            fprintf(stderr,
+                    "pollux: status: shard %u: node %u leads, says node %u, which was in contact "
+                    "with a quorum %s ago; node %u itself does not answer here: is it among the "
+                    "endpoints?\n",
+                    shard, lead.node, lead.witness, units_duration(lead.contact_age_ns, age),
+                    lead.node);
+        else if (lead.kind == LEAD_NO_QUORUM)
+            fprintf(stderr,
+                    "pollux: status: shard %u: node %u leads, but without a fresh quorum: "
+                    "consistent operations wait\n",
+                    shard, lead.node);
+        else if (lead.kind == LEAD_NOBODY)
+            fprintf(stderr, "pollux: status: shard %u: nobody leads: consistent operations wait\n",
+                    shard);
+    }
+}
+
 int cli_status(struct plx_client *client, const struct cli_arguments *arguments)
 {
     const struct survey_plan plan = {.ask = plx_status, .shards_max = SHARDS_ASKED_MAX};
@@ -128,21 +158,19 @@ int cli_status(struct plx_client *client, const struct cli_arguments *arguments)
                 "pollux: status: no endpoint answered: are the nodes up, and is '%s' their "
                 "cluster's name?\n",
                 arguments->cluster);
-    else if (!survey_has_leaders(survey))
-        fprintf(stderr,
-                "pollux: status: nobody leads %s with a fresh quorum: consistent operations "
-                "wait\n",
-                survey->shard_count > 1 ? "some shard" : "the cluster");
+    else
+        tell_leads(survey);
     if (survey->answered > 0 && survey->answered < survey->count)
         fprintf(stderr,
                 "pollux: status: %zu of the rows: no answer from the node: start it; if it does "
                 "not start, the end of its log says why\n",
                 survey->count - survey->answered);
     if (survey->outside > 0)
-        fprintf(stderr,
-                "pollux: status: %zu of the rows: the node's storage is no voter (column MEMBER); "
-                "see pollux member list\n",
-                survey->outside);
+        fprintf(
+            stderr,
+            "pollux: status: %zu of the rows: the node's storage is no voter (column MEMBERSHIP); "
+            "see pollux member list\n",
+            survey->outside);
     (void)survey_is_denied(survey, arguments); /* who leads is told all the same */
     tell_lone(survey);
     tell_asides(survey);
@@ -177,10 +205,12 @@ int cli_ping(struct plx_client *client, const struct cli_arguments *arguments)
     if (survey == NULL)
         return plx_outcome_exit_code(PLX_E_NO_MEMORY);
     if (arguments->format == CLI_PLAIN) {
+        char round_trip[UNITS_TEXT_BYTES];
         for (size_t i = 0; i < survey->count; i++) {
             if (survey->rows[i].outcome == PLX_OK)
-                printf("%s: node %u answered in %.3f ms\n", survey->rows[i].endpoint,
-                       survey->nodes[i].node, (double)survey->nodes[i].round_trip_ns / 1e6);
+                printf("%s: node %u answered in %s\n", survey->rows[i].endpoint,
+                       survey->nodes[i].node,
+                       units_duration(survey->nodes[i].round_trip_ns, round_trip));
             else
                 printf("%s: %s\n", survey->rows[i].endpoint,
                        plx_outcome_text(survey->rows[i].outcome));
@@ -204,10 +234,11 @@ int cli_transfer(struct plx_client *client, const struct cli_arguments *argument
             return cli_usage_error(arguments, "'%s' is not a node's number (1 to 255)", text);
     }
     uint64_t retry_ns;
+    char retry[UNITS_TEXT_BYTES];
     enum plx_outcome outcome =
         plx_transfer(client, arguments->shard, (uint16_t)target, arguments->timeout_ns, &retry_ns);
     if (outcome == PLX_E_TOO_SOON)
-        fprintf(stderr, "pollux: transfer: try again in %.1f s\n", (double)retry_ns / 1e9);
+        fprintf(stderr, "pollux: transfer: try again in %s\n", units_duration(retry_ns, retry));
     if (outcome == PLX_E_ARGUMENT)
         return cli_usage_error(arguments,
                                "there is no shard %u, the leader knows no node %lu, or it leads "
@@ -219,13 +250,16 @@ int cli_transfer(struct plx_client *client, const struct cli_arguments *argument
 
 int cli_shard(struct plx_client *client, const struct cli_arguments *arguments)
 {
+    struct plx_bytes key;
+    if (!cli_operand_bytes(arguments, 0, &key))
+        return CLI_EXIT_USAGE;
     struct survey *survey =
         survey_take(client, arguments, (struct survey_plan){.ask = plx_ping, .shards_max = 1});
     if (survey == NULL)
         return plx_outcome_exit_code(PLX_E_NO_MEMORY);
     int code = CLI_EXIT_UNREACHABLE;
     if (survey->answered > 0) {
-        printf("%u\n", plx_shard_of_key(plx_text(arguments->operands[0]), survey->shard_count));
+        printf("%u\n", plx_shard_of_key(key, survey->shard_count));
         code = 0;
     } else {
         fprintf(stderr, "pollux: shard: no endpoint answered: the number of shards is not known\n");

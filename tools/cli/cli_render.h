@@ -6,20 +6,13 @@
 #include "client/include/pollux_list.h"
 #include "tools/cli/cli_arguments.h"
 
-#include <jansson.h>
 #include <stdio.h>
-
-/* A line as a string; bytes that are not UTF-8 as an object with line_base64. The caller's. */
-json_t *cli_json_line(const char *bytes, size_t size_bytes);
-
-/* "name": text where the bytes are UTF-8, else "name_base64". */
-void cli_json_add_bytes(json_t *object, const char *name, const void *bytes, size_t size_bytes);
 
 /*
  * The outcome of one operation on `key` (NULL: none). The value goes to standard output; whatever
  * is not success is explained on standard error. Returns the exit code.
  */
-int cli_render_response(const struct cli_arguments *arguments, const char *key,
+int cli_render_response(const struct cli_arguments *arguments, const struct plx_bytes *key,
                         const struct plx_response *response);
 
 /* A key of a list on one line. False: it was not written. */

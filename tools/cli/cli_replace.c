@@ -5,6 +5,7 @@
  */
 #include "tools/cli/cli_commands.h"
 #include "tools/cli/cli_member_survey.h"
+#include "tools/console/console.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -99,9 +100,10 @@ static bool is_confirmed(const struct replacement *replacement, int *ret_code)
                    shard, step.lost.birth, replacement->node, step.birth);
     }
     printf("A storage that was given up never counts again. Go on? [yes/no] ");
-    fflush(stdout);
     char answer[16] = "";
-    bool is_yes = fgets(answer, sizeof(answer), stdin) != NULL && strcmp(answer, "yes\n") == 0;
+    /* Nobody can agree to what could not be shown. */
+    bool is_yes = console_is_whole() && fgets(answer, sizeof(answer), stdin) != NULL &&
+                  strcmp(answer, "yes\n") == 0;
     if (!is_yes)
         fprintf(stderr, "pollux: member: nothing changed\n");
     *ret_code = plx_outcome_exit_code(PLX_E_PERMISSION);

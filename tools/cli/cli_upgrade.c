@@ -5,6 +5,7 @@
  */
 #include "tools/cli/cli_commands.h"
 #include "tools/cli/cli_formats.h"
+#include "tools/cli/cli_json.h"
 #include "tools/cli/cli_member_survey.h"
 
 #include <inttypes.h>
@@ -84,9 +85,7 @@ static void show_json(const struct formats_view *view)
                             is_told ? json_integer((json_int_t)row->in_force) : json_null());
         json_array_append_new(array, object);
     }
-    json_dumpf(array, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    putchar('\n');
-    json_decref(array);
+    cli_json_print(array);
 }
 
 static void show(const struct formats_view *view)

@@ -1,6 +1,7 @@
 /* `pollux`: the command line client of a cluster. */
 #include "client/include/pollux_cluster.h"
 #include "tools/cli/cli_commands.h"
+#include "tools/console/console.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -110,6 +111,9 @@ static const char help_of_options[] =
     "      --id N                     key new: 1 to 255, another one for each root key; default: "
     "1\n"
     "      --raw                      print a value without a newline behind it\n"
+    "      --escaped                  keys and values have escapes (\\xNN, \\n, \\t, \\r, \\\\), "
+    "on the\n"
+    "                                 command line, in files of load and check, and as printed\n"
     "      --server NAME              logs: whose\n"
     "      --file FILE                logs: one on each line, timestamp first; again for the next\n"
     "                                 file, oldest first (- is standard input)\n"
@@ -119,24 +123,37 @@ static const char help_of_options[] =
     "      --lease TIME               logs: lend the lines for so long, until confirmed\n"
     "  -h, --help    --version\n"
     "\n"
-    "Exit codes:\n"
+    "Exit status:\n"
     "  0 it took effect, or here is the answer       4 unknown: resolve the token it printed\n"
     "  1 another value is stored, or no such key     5 refused, nothing changed\n"
     "  2 wrong usage                                 6 nobody answers\n"
-    "  3 timeout: it did not take effect, for sure   7 this machine is out of memory or sockets\n";
+    "  3 timeout: it did not take effect, for sure   7 this machine is out of memory or sockets\n"
+    "  8 as 0, but standard output could not be written: closed, full, or a pipe nobody reads\n"
+    "An operand that begins with - comes behind --, as in: pollux set -- KEY -1\n";
 
 static const struct cli_command commands[] = {
-    {"get", 1, 1, cli_get},           {"set", 1, 2, cli_set},
-    {"swap", 1, 3, cli_swap},         {"del", 1, 1, cli_del},
-    {"resolve", 1, 1, cli_resolve},   {"load", 1, 1, cli_load},
-    {"check", 1, 1, cli_check},       {"status", 0, 0, cli_status},
-    {"counters", 0, 0, cli_counters}, {"ping", 0, 0, cli_ping},
-    {"transfer", 0, 1, cli_transfer}, {"logs", 1, 2, cli_logs},
-    {"shard", 1, 1, cli_shard},       {"config", 1, 4, cli_config},
-    {"member", 1, 3, cli_member},     {"backup", 1, 2, cli_backup},
-    {"upgrade", 0, 1, cli_upgrade},   {"key", 2, 2, cli_key},
-    {"auth", 1, 4, cli_auth},         {"list", 0, 1, cli_list},
-    {"export", 1, 2, cli_export},     {"import", 1, 1, cli_import},
+    {"get", "KEY", 1, 1, cli_get},
+    {"set", "KEY VALUE|-", 1, 2, cli_set},
+    {"swap", "KEY NEW|- OLD|-", 1, 3, cli_swap},
+    {"del", "KEY", 1, 1, cli_del},
+    {"resolve", "TOKEN", 1, 1, cli_resolve},
+    {"load", "FILE|-", 1, 1, cli_load},
+    {"check", "FILE|-", 1, 1, cli_check},
+    {"status", "", 0, 0, cli_status},
+    {"counters", "", 0, 0, cli_counters},
+    {"ping", "", 0, 0, cli_ping},
+    {"transfer", "[NODE]", 0, 1, cli_transfer},
+    {"logs", "take|confirm|release|cursor|follow [ID]", 1, 2, cli_logs},
+    {"shard", "KEY", 1, 1, cli_shard},
+    {"config", "get|set [NAME=VALUE...]", 1, 4, cli_config},
+    {"member", "list|add|promote|remove|update|replace [NODE [ADDRESS]]", 1, 3, cli_member},
+    {"backup", "[verify] FILE|-", 1, 2, cli_backup},
+    {"upgrade", "[finish]", 0, 1, cli_upgrade},
+    {"key", "new NAME|show FILE", 2, 2, cli_key},
+    {"auth", "add|grant|revoke|remove|list [NAME [RIGHTS [PREFIX]]]", 1, 4, cli_auth},
+    {"list", "[PREFIX]", 0, 1, cli_list},
+    {"export", "[PREFIX] FILE|-", 1, 2, cli_export},
+    {"import", "FILE|-", 1, 1, cli_import},
 };
 
 int cli_usage_error(const struct cli_arguments *arguments, const char *format, ...)
@@ -230,11 +247,13 @@ static const struct cli_command *command_check(const struct cli_arguments *argum
     if (command == NULL) {
         cli_usage_error(arguments, "no such command; pollux --help lists them");
     } else if (arguments->operand_count < command->operands_min) {
-        cli_usage_error(arguments, "an operand is missing; see pollux --help");
+        cli_usage_error(arguments, "operand %d is missing: pollux %s %s",
+                        arguments->operand_count + 1, command->name, command->operands);
         command = NULL;
     } else if (arguments->operand_count > command->operands_max) {
-        cli_usage_error(arguments, "'%s' is an operand too many",
-                        arguments->operands[command->operands_max]);
+        cli_usage_error(arguments, "operand %d, '%s', is too many: pollux %s %s",
+                        command->operands_max + 1, arguments->operands[command->operands_max],
+                        command->name, command->operands);
         command = NULL;
     }
     char reason[128];
@@ -274,13 +293,15 @@ static void on_interrupt(int number)
 
 bool cli_print(const char *bytes, size_t size_bytes)
 {
-    errno = 0;
-    /* What did not fit into the buffer was written already, and flushing does not tell of that. */
-    bool is_written = fwrite(bytes, 1, size_bytes, stdout) == size_bytes;
-    if (fflush(stdout) == 0 && is_written && ferror(stdout) == 0)
+    return fwrite(bytes, 1, size_bytes, stdout) == size_bytes && console_is_whole();
+}
+
+bool cli_operand_bytes(const struct cli_arguments *arguments, int at, struct plx_bytes *ret_bytes)
+{
+    char reason[128];
+    if (cli_operand_read(arguments, at, ret_bytes, reason, sizeof(reason)))
         return true;
-    fprintf(stderr, "pollux: standard output: %s\n",
-            errno != 0 ? strerror(errno) : "not all of it was written");
+    (void)cli_usage_error(arguments, "%s", reason);
     return false;
 }
 
@@ -337,10 +358,10 @@ static int run(const struct cli_command *command, const struct cli_arguments *ar
     signal(SIGTERM, SIG_DFL);
     tell_strangers(client);
     plx_close(client);
-    return cli_print("", 0) ? code : plx_outcome_exit_code(PLX_E_IO);
+    return code;
 }
 
-int main(int argc, char **argv)
+static int run_words(int argc, char **argv)
 {
     struct cli_arguments arguments;
     char reason[256];
@@ -363,4 +384,10 @@ int main(int argc, char **argv)
     if (command == NULL)
         return CLI_EXIT_USAGE;
     return is_offline(&arguments) ? command->run(NULL, &arguments) : run(command, &arguments);
+}
+
+int main(int argc, char **argv)
+{
+    console_begin("pollux");
+    return console_end(run_words(argc, argv), CLI_EXIT_UNWRITTEN);
 }

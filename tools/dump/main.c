@@ -4,10 +4,13 @@
  */
 #include "tools/dump/dump.h"
 
+#include "tools/console/console.h"
+
 #define EXIT_WHOLE   0
 #define EXIT_DAMAGED 1
 #define EXIT_USAGE   2
 #define EXIT_REFUSED 3
+#define EXIT_OUTPUT  4
 
 static const char help[] =
     "pollux-dump [OPTIONS] DIRECTORY|FILE\n"
@@ -29,7 +32,8 @@ static const char help[] =
     "\n"
     "Exit status: 0 whole; 1 something is damaged, or may be; 2 wrong usage; 3 a file could not "
     "be\n"
-    "shown: it is missing, of another version, or somebody else's.\n";
+    "shown: it is missing, of another version, or somebody else's; 4 standard output could not be\n"
+    "written.\n";
 
 /* If memory runs out, the kernel ends this program and not a node (proc(5)). */
 static void offer_as_victim(void)
@@ -55,9 +59,8 @@ static int conclude(const struct dump *dump)
     return dump->damaged > 0 ? EXIT_DAMAGED : EXIT_WHOLE;
 }
 
-int main(int count, char **arguments)
+static int run_words(int count, char **arguments)
 {
-    static char buffer[1 << 16];
     struct dump_options options;
     struct dump dump = {.options = &options};
     char reason[VIEW_NOTE_BYTES] = "";
@@ -70,7 +73,6 @@ int main(int count, char **arguments)
         return EXIT_WHOLE;
     }
     offer_as_victim();
-    (void)setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
     output_init(&dump.output, stdout, options.format);
     bool is_shown = dump_path(&dump, options.path, reason, sizeof(reason));
     output_deinit(&dump.output);
@@ -78,9 +80,13 @@ int main(int count, char **arguments)
         fprintf(stderr, "pollux-dump: %s\n", reason);
         return EXIT_REFUSED;
     }
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        fputs("pollux-dump: cannot write to standard output\n", stderr);
-        return EXIT_REFUSED;
-    }
-    return conclude(&dump);
+    int status = conclude(&dump);
+    /* Who reads only the begin must not take it for all, nor a finding for all findings. */
+    return console_is_whole() ? status : EXIT_OUTPUT;
+}
+
+int main(int count, char **arguments)
+{
+    console_begin("pollux-dump");
+    return console_end(run_words(count, arguments), EXIT_OUTPUT);
 }

@@ -2,6 +2,7 @@
 #include "tools/dump/output.h"
 
 #include "base/check.h"
+#include "tools/console/escape.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -30,8 +31,14 @@ static void put_json_byte(FILE *to, uint8_t byte)
 static void put_json_text(FILE *to, struct span bytes)
 {
     fputc('"', to);
-    for (size_t i = 0; i < bytes.size_bytes; i++)
-        put_json_byte(to, bytes.data[i]);
+    for (size_t i = 0; i < bytes.size_bytes; i++) {
+        bool is_control = bytes.data[i] == 0xc2 && i + 1 < bytes.size_bytes &&
+                          bytes.data[i + 1] < 0xa0; /* U+0080 to U+009F */
+        if (is_control)
+            fprintf(to, "\\u%04x", bytes.data[++i]);
+        else
+            put_json_byte(to, bytes.data[i]);
+    }
     fputc('"', to);
 }
 
@@ -235,68 +242,14 @@ void output_flag(struct output *output, const char *name, bool value)
         fputs(value ? "true" : "false", output->to);
 }
 
-/* Bytes in the sequence of UTF-8 that begins here; 0: there is none (RFC 3629). */
-static size_t utf8_length(const uint8_t *at, size_t left_bytes)
-{
-    size_t length = at[0] < 0x80   ? 1
-                    : at[0] < 0xc2 ? 0
-                    : at[0] < 0xe0 ? 2
-                    : at[0] < 0xf0 ? 3
-                    : at[0] < 0xf5 ? 4
-                                   : 0;
-    if (length > left_bytes)
-        return 0;
-    for (size_t i = 1; i < length; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    bool is_overlong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
-    bool is_beyond = (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf4 && at[1] > 0x8f);
-    return is_overlong || is_beyond ? 0 : length;
-}
-
-static bool is_utf8(struct span bytes)
-{
-    for (size_t at = 0; at < bytes.size_bytes;) {
-        size_t length = utf8_length(bytes.data + at, bytes.size_bytes - at);
-        if (length == 0)
-            return false;
-        at += length;
-    }
-    return true;
-}
-
-/* What a terminal would not print as it is, is escaped. */
-static void put_text_bytes(FILE *to, struct span bytes)
-{
-    for (size_t at = 0; at < bytes.size_bytes;) {
-        const uint8_t *byte = bytes.data + at;
-        size_t length = utf8_length(byte, bytes.size_bytes - at);
-        bool is_control = length == 1 && (byte[0] < 0x20 || byte[0] == 0x7f || byte[0] == '\\');
-        is_control |= length == 2 && byte[0] == 0xc2 && byte[1] < 0xa0;
-        if (length == 0 || is_control)
-            length = 1;
-        if (length == 1 && (is_control || byte[0] >= 0x80))
-            fprintf(to, "\\x%02x", byte[0]);
-        else
-            fwrite(byte, 1, length, to);
-        at += length;
-    }
-}
-
 static void put_base64(FILE *to, struct span bytes)
 {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < bytes.size_bytes; i += 3) {
-        size_t left = bytes.size_bytes - i;
-        uint32_t bits = (uint32_t)bytes.data[i] << 16;
-        bits |= left > 1 ? (uint32_t)bytes.data[i + 1] << 8 : 0;
-        bits |= left > 2 ? bytes.data[i + 2] : 0;
-        fputc(alphabet[bits >> 18 & 63], to);
-        fputc(alphabet[bits >> 12 & 63], to);
-        fputc(left > 1 ? alphabet[bits >> 6 & 63] : '=', to);
-        fputc(left > 2 ? alphabet[bits & 63] : '=', to);
+    enum { GROUP = 3 * 256 };
+    char text[ESCAPE_BASE64_BYTES(GROUP)];
+    for (size_t at = 0; at < bytes.size_bytes; at += GROUP) {
+        size_t left = bytes.size_bytes - at;
+        escape_base64(bytes.data + at, left < GROUP ? left : GROUP, text);
+        fputs(text, to);
     }
 }
 
@@ -305,8 +258,8 @@ void output_bytes(struct output *output, const char *name, struct span bytes)
     char encoded_name[64];
     if (output->format == OUTPUT_TEXT) {
         if (begin_field(output, name))
-            put_text_bytes(output->to, bytes);
-    } else if (is_utf8(bytes)) {
+            escape_print(output->to, bytes.data, bytes.size_bytes);
+    } else if (escape_is_utf8(bytes.data, bytes.size_bytes)) {
         if (begin_field(output, name))
             put_json_text(output->to, bytes);
     } else {

@@ -8,6 +8,7 @@
 #include "tools/rescue/tell.h"
 
 #include "server/data_directory.h"
+#include "tools/console/console.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -32,14 +33,16 @@ static const char usage[] =
     "  -h, --help          this text\n"
     "\n"
     "exit status: 0 done; 1 not needed, and nothing was changed; 2 usage; 5 refused, and nothing\n"
-    "             was changed; 7 failed: repeat the command\n";
+    "             was changed; 7 failed: repeat the command; 8 done, but standard output could\n"
+    "             not be written\n";
 
 enum exit_code {
     EXIT_DONE = 0,
     EXIT_NOT_NEEDED = 1,
     EXIT_USAGE = 2,
     EXIT_REFUSED = 5,
-    EXIT_FAILED = 7
+    EXIT_FAILED = 7,
+    EXIT_UNWRITTEN = 8
 };
 
 struct rescue {
@@ -235,6 +238,11 @@ static bool is_confirmed(const struct rescue *rescue)
 {
     char line[CONFIG_TEXT_MAX + 2] = "";
     const char *typed = rescue->typed;
+    if (!console_is_whole()) {
+        fprintf(stderr,
+                "pollux rescue: nothing was changed: what was found could not be printed\n");
+        return false;
+    }
     if (typed == NULL) {
         printf("\nTo do this, type in the name of the cluster: ");
         fflush(stdout);
@@ -304,7 +312,7 @@ static enum exit_code run(struct rescue *rescue, char **paths, uint32_t count)
     return code;
 }
 
-int main(int argc, char **argv)
+static enum exit_code run_words(int argc, char **argv)
 {
     static struct rescue rescue;
     static const struct option options[] = {{"endpoints", required_argument, NULL, 'e'},
@@ -334,4 +342,10 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     return run(&rescue, argv + optind, count);
+}
+
+int main(int argc, char **argv)
+{
+    console_begin("pollux rescue");
+    return console_end((int)run_words(argc, argv), EXIT_UNWRITTEN);
 }

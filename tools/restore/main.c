@@ -3,6 +3,7 @@
 
 #include "base/regular_file.h"
 #include "server/user_switch.h"
+#include "tools/console/console.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,14 +30,16 @@ static const char usage[] =
     "has\n"
     "  -h, --help          this text\n"
     "\n"
-    "exit status: 0 done; 2 usage; 3 configuration; 5 refused; 7 the backup cannot be read\n";
+    "exit status: 0 done; 2 usage; 3 configuration; 5 refused; 7 the backup cannot be read;\n"
+    "             8 done, but standard output could not be written\n";
 
 enum exit_code {
     EXIT_DONE = 0,
     EXIT_USAGE = 2,
     EXIT_CONFIGURATION = 3,
     EXIT_REFUSED = 5,
-    EXIT_FILE = 7
+    EXIT_FILE = 7,
+    EXIT_UNWRITTEN = 8
 };
 
 static void tell(const struct config *config, const struct restore_summary *summary)
@@ -117,7 +120,7 @@ static enum exit_code restore_config(const char *config_path, const char *path)
     return code;
 }
 
-int main(int argc, char **argv)
+static enum exit_code run_words(int argc, char **argv)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                             {"help", no_argument, NULL, 'h'},
@@ -138,5 +141,11 @@ int main(int argc, char **argv)
               stderr);
         return EXIT_USAGE;
     }
-    return (int)restore_config(config, argv[optind]);
+    return restore_config(config, argv[optind]);
+}
+
+int main(int argc, char **argv)
+{
+    console_begin("pollux: restore");
+    return console_end((int)run_words(argc, argv), EXIT_UNWRITTEN);
 }

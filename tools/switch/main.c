@@ -4,6 +4,7 @@
  */
 #include "dataplane/frame.h"
 #include "server/idle.h"
+#include "tools/console/console.h"
 #include "tools/switch/command.h"
 #include "tools/switch/control.h"
 #include "tools/switch/fabric.h"
@@ -22,6 +23,7 @@
 
 #define EXIT_USAGE      2
 #define EXIT_NO_SWITCH  3
+#define EXIT_UNWRITTEN  4
 #define REASON_BYTES    512
 #define VDEV_BYTES      192
 #define EVENTS_MAX      32
@@ -277,7 +279,7 @@ static int ask(int argc, char **argv)
     return is_ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int main(int argc, char **argv)
+static int run_words(int argc, char **argv)
 {
     static struct program program;
     (void)umask(077); /* its sockets are for nobody else */
@@ -294,4 +296,10 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     return serve(&program, argv[0]);
+}
+
+int main(int argc, char **argv)
+{
+    console_begin("pollux-switch");
+    return console_end(run_words(argc, argv), EXIT_UNWRITTEN);
 }

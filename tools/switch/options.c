@@ -39,7 +39,8 @@ static const char help[] =
     "      --hugepages        use hugepages (default: ordinary memory, no privileges)\n"
     "  -h, --help             this text\n"
     "\n"
-    "Exit status: 0 success, 1 failure, 2 wrong usage, 3 ctl found no switch running in RUN_DIR.\n";
+    "Exit status: 0 success, 1 failure, 2 wrong usage, 3 ctl found no switch running in RUN_DIR,\n"
+    "4 done, but standard output could not be written.\n";
 
 enum option_id {
     OPTION_SPIN_TURNS = 256,

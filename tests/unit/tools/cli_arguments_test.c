@@ -265,6 +265,54 @@ static void test_cli_arguments_refuses_options_that_would_be_ignored(void **stat
     }
 }
 
+static void test_cli_arguments_standard_input_is_read_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        bool fits;
+    } cases[] = {
+        {"pollux set - -", true}, /* a key that is called so */
+        {"pollux swap - - old", true},
+        {"pollux swap k - -", false},
+        {"pollux swap - - -", false},
+        {"pollux get -", true},
+        {"pollux load -", true},
+        {"pollux logs take --server s --file - --file -", false},
+        {"pollux logs take --server s --file a --file -", true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct cli_arguments arguments;
+        assert_true(parse(cases[i].line, &arguments));
+        if (cli_arguments_fit(&arguments, reason, sizeof(reason)) != cases[i].fits)
+            fail_msg("%s", cases[i].line);
+        if (!cases[i].fits)
+            assert_non_null(strstr(reason, "- is given "));
+    }
+}
+
+static void test_cli_arguments_reads_escapes_of_operands(void **state)
+{
+    (void)state;
+    struct cli_arguments arguments;
+    struct plx_bytes bytes;
+    assert_true(parse("pollux --escaped set a\\x00b \\x2d", &arguments));
+    assert_true(cli_arguments_fit(&arguments, reason, sizeof(reason)));
+    assert_true(cli_operand_read(&arguments, 0, &bytes, reason, sizeof(reason)));
+    assert_int_equal(bytes.size_bytes, 3);
+    assert_memory_equal(bytes.data, "a\0b", 3);
+    assert_true(cli_operand_read(&arguments, 1, &bytes, reason, sizeof(reason)));
+    assert_int_equal(bytes.size_bytes, 1);
+    assert_true(parse("pollux set a\\x00b c", &arguments));
+    assert_true(cli_operand_read(&arguments, 0, &bytes, reason, sizeof(reason)));
+    assert_int_equal(bytes.size_bytes, 6);
+    assert_true(parse("pollux --escaped set a b\\qc", &arguments));
+    assert_false(cli_operand_read(&arguments, 1, &bytes, reason, sizeof(reason)));
+    assert_non_null(strstr(reason, "operand 2: at '\\qc'"));
+    assert_true(parse("pollux --escaped status", &arguments));
+    assert_false(cli_arguments_fit(&arguments, reason, sizeof(reason)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +326,8 @@ int main(void)
         cmocka_unit_test(test_cli_arguments_takes_defaults_from_the_environment),
         cmocka_unit_test(test_cli_arguments_reads_durations),
         cmocka_unit_test(test_cli_arguments_refuses_options_that_would_be_ignored),
+        cmocka_unit_test(test_cli_arguments_standard_input_is_read_once),
+        cmocka_unit_test(test_cli_arguments_reads_escapes_of_operands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
