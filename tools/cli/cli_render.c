@@ -4,6 +4,7 @@
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_members.h"
 #include "tools/cli/cli_words.h"
+#include "tools/console/console.h"
 #include "tools/console/escape.h"
 
 #include <inttypes.h>
@@ -145,7 +146,8 @@ int cli_render_response(const struct cli_arguments *arguments, const struct plx_
     if (response->has_value && response->is_truncated && arguments->format != CLI_JSON)
         fprintf(stderr, "pollux: %s: of the value only the first %zuB of %zuB came: get the key\n",
                 arguments->command, response->value.size_bytes, response->value_size_bytes);
-    if (response->outcome != PLX_OK && arguments->format != CLI_JSON)
+    /* A token that was printed nowhere is lost. */
+    if (response->outcome != PLX_OK && (arguments->format != CLI_JSON || !console_is_whole()))
         response_explain(arguments, key, response);
     return plx_outcome_exit_code(response->outcome);
 }
