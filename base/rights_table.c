@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/le.h"
+#include "base/reserved_key.h"
 
 #define VERSION         1
 #define HEAD_BYTES      16
@@ -27,11 +28,6 @@ static bool begins_with(struct span key, const char *prefix, size_t size_bytes)
            (key.size_bytes >= size_bytes && memcmp(key.data, prefix, size_bytes) == 0);
 }
 
-bool rights_key_is_reserved(struct span key)
-{
-    return begins_with(key, RIGHTS_KEY_PREFIX, sizeof(RIGHTS_KEY_PREFIX) - 1);
-}
-
 bool rights_name_is_valid(struct span name)
 {
     if (name.size_bytes < 1 || name.size_bytes > KEY_NAME_BYTES_MAX)
@@ -43,16 +39,6 @@ bool rights_name_is_valid(struct span name)
             return false;
     }
     return true;
-}
-
-/* As memcmp: the shorter one first where one begins the other. */
-static int span_compare(struct span a, struct span b)
-{
-    size_t common = a.size_bytes < b.size_bytes ? a.size_bytes : b.size_bytes;
-    int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
-    if (order != 0)
-        return order;
-    return a.size_bytes < b.size_bytes ? -1 : a.size_bytes > b.size_bytes;
 }
 
 /* ---- decoding ---- */
@@ -294,7 +280,7 @@ bool rights_allow(const struct rights *rights, uint8_t wanted, struct span key)
 {
     if (rights->is_all)
         return true;
-    bool is_reserved = rights_key_is_reserved(key);
+    bool is_reserved = key_is_reserved(key);
     if (rights->is_free)
         return !is_reserved;
     if (is_reserved) {

@@ -4,7 +4,7 @@
  * the keys that begin with a prefix.
  *
  * The table lies in shard 0 under RIGHTS_KEY, whose hashed part is "as": shard_of_key gives 0 for
- * it, however many shards there are. Keys that begin with RIGHTS_KEY_PREFIX are reserved.
+ * it, however many shards there are. It is reserved: reserved_key.h.
  *
  * Numbers are little endian. Offset, size and meaning of each field:
  *    0  [4]  "PLXR"
@@ -38,8 +38,7 @@
 #include "base/limits.h"
 #include "base/span.h"
 
-#define RIGHTS_KEY        "\0pollux/rights{as}"
-#define RIGHTS_KEY_PREFIX "\0pollux/"
+#define RIGHTS_KEY "\0pollux/rights{as}"
 /* What `pollux logs` keeps: a cursor under this and the server's name. */
 #define RIGHTS_LOGS_PREFIX "pollux/logs/"
 
@@ -74,9 +73,7 @@ struct rights_line {
     struct span prefix;
 };
 
-/* The reserved key itself, and whether a key is reserved. */
 struct span rights_key(void);
-bool rights_key_is_reserved(struct span key);
 
 /* Whether it is a principal's name. */
 bool rights_name_is_valid(struct span name);

@@ -5,6 +5,7 @@
  * session that this node does not know yet, so that it could not recognize the copy, gets no answer
  * at all.
  */
+#include "base/reserved_key.h"
 #include "engine/engine_internal.h"
 
 /* Which ops a request holds. */
@@ -46,7 +47,7 @@ static struct request_shape shape_of(const struct engine *engine, const struct r
         shape.has_value_op = true;
         shape.has_loose_cancel = false;
         shape.has_foreign_key |= is_foreign_key(engine, op_key(request, op));
-        shape.has_reserved_key |= rights_key_is_reserved(op_key(request, op));
+        shape.has_reserved_key |= key_is_reserved(op_key(request, op));
     }
     return shape;
 }

@@ -174,7 +174,9 @@ void lists_receive(struct engine *engine, const struct address *from, struct spa
     }
     enum wire_status status = WIRE_STATUS_OK;
     struct wire_reply head = answer_head(engine, list.number, WIRE_STATUS_OK);
-    if (list.is_consistent)
+    if (!permission_of_list(engine, &list))
+        status = WIRE_STATUS_DENIED;
+    else if (list.is_consistent)
         status = reads_wait_list(engine, from, &list, body);
     else if (!reads_are_fresh(&head, list.min_index, list.max_age_us))
         status = WIRE_STATUS_TOO_STALE;

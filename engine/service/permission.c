@@ -1,4 +1,5 @@
 /* See permission.h. */
+#include "base/reserved_key.h"
 #include "engine/engine_internal.h"
 
 static_assert(REQUEST_OPS_MAX <= 64, "one bit for each op");
@@ -57,12 +58,19 @@ uint64_t permission_of_read(const struct rights *rights, const struct wire_read 
     return denied;
 }
 
+/* Whoever may read the prefix may read each key that begins with it. */
+bool permission_of_list(const struct engine *engine, const struct wire_list *list)
+{
+    return rights_allow(&engine->rights, list->is_consistent ? RIGHT_READ : RIGHT_RELAXED_READ,
+                        list->prefix);
+}
+
 bool permission_is_sound(struct engine *engine, const struct request *request, bool is_relaxed)
 {
     for (uint16_t i = 0; i < request->op_count; i++) {
         const struct op *op = &request->ops[i];
         struct rights_table table;
-        if (!op_is_set_or_swap(op) || !rights_key_is_reserved(op_key(request, op)))
+        if (!op_is_set_or_swap(op) || !key_is_reserved(op_key(request, op)))
             continue;
         bool is_table = !is_relaxed && op->type == WIRE_OP_SWAP && op->has_value &&
                         span_is_equal(op_key(request, op), rights_key()) &&

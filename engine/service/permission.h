@@ -23,6 +23,9 @@ uint64_t permission_of_write(const struct engine *engine, const struct request *
 /* The same of a read. */
 uint64_t permission_of_read(const struct rights *rights, const struct wire_read *read);
 
+/* Whether all keys with the prefix may be read so. */
+bool permission_of_list(const struct engine *engine, const struct wire_list *list);
+
 /* False: an op on a reserved key that is no swap to a table of rights. Nobody may do that: neither
  * is the table ever deleted, nor replaced by who has not seen it. */
 bool permission_is_sound(struct engine *engine, const struct request *request, bool is_relaxed);

@@ -4,6 +4,7 @@
  * no more than its lines say; without lines, nothing.
  */
 #include "base/check.h"
+#include "base/reserved_key.h"
 #include "base/rights_table.h"
 #include "tests/fuzz/canary.h"
 
@@ -17,7 +18,7 @@ static void check_line(const struct rights_principal *principal, const struct ri
     const struct rights rights = {.lines = principal->lines};
     const struct rights nothing = {.is_all = false};
     CHECK(line->rights != 0 && line->rights <= RIGHTS_EVERY);
-    if (rights_key_is_reserved(line->prefix))
+    if (key_is_reserved(line->prefix))
         return;
     CHECK(rights_allow(&rights, line->rights, line->prefix));
     CHECK(rights_have_any(&rights, line->rights));

@@ -1,6 +1,7 @@
 /* `pollux auth`: who may do what. The table of rights is a value of the replicated state; each
  * change reads it, and swaps it for the next one, until nobody else was between. */
 #include "tools/cli/cli_commands.h"
+#include "tools/cli/cli_json.h"
 #include "tools/cli/cli_render.h"
 #include "tools/cli/rights_edit.h"
 
@@ -243,11 +244,10 @@ static void list_table(const struct cli_arguments *arguments, const struct right
         else
             list_principal(&principal);
     }
-    if (arguments->format == CLI_JSON) {
-        json_dumpf(array, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-        putchar('\n');
-    }
-    json_decref(array);
+    if (arguments->format == CLI_JSON)
+        cli_json_print(array);
+    else
+        json_decref(array);
 }
 
 static int list(struct plx_client *client, const struct cli_arguments *arguments)

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/le.h"
+#include "base/reserved_key.h"
 #include "base/shard.h"
 
 static uint8_t data[VALUE_SIZE_BYTES_MAX + 1];
@@ -230,8 +231,8 @@ static void test_rights_keep_reserved_keys_for_administrators(void **state)
 static void test_rights_key_lies_in_shard_0(void **state)
 {
     (void)state;
-    assert_true(rights_key_is_reserved(rights_key()));
-    assert_false(rights_key_is_reserved(text_of("pollux/rights{as}")));
+    assert_true(key_is_reserved(rights_key()));
+    assert_false(key_is_reserved(text_of("pollux/rights{as}")));
     for (uint16_t shards = 1; shards <= SHARDS_MAX; shards++)
         assert_int_equal(shard_of_key(rights_key(), shards), 0);
 }
