@@ -198,11 +198,12 @@ static void test_cancel_names_stay_when_the_format_rises(void **state)
     make_keys(&keys);
     configure(scene->world, 0);
     cancel(scene, span_of("a", 1), OWN_TAG, SEQ_LAST);
+    cancel(scene, span_of("before", 6), OWN_TAG, SEQ_LAST);
     configure(scene->world, 1);
     /* The same again, and another one: both kinds of names stand side by side. */
     cancel(scene, span_of("a", 1), OWN_TAG, SEQ_LAST + 10);
     cancel(scene, span_of("b", 1), OWN_TAG, SEQ_LAST + 20);
-    assert_int_equal(progress_of(scene->world)->cancel_count, 3);
+    assert_int_equal(progress_of(scene->world)->cancel_count, 4);
     assert_int_equal(progress_of(scene->world)->wide_count, 2);
     machine_check_invariants(&scene->world->machine);
     copy(scene);
@@ -210,6 +211,7 @@ static void test_cancel_names_stay_when_the_format_rises(void **state)
         struct world *world = i == 0 ? scene->world : scene->other;
         assert_int_equal(forward(world, span_of("a", 1), OWN_TAG, 5), WIRE_OUTCOME_FENCED);
         assert_int_equal(forward(world, span_of("b", 1), OWN_TAG, 6), WIRE_OUTCOME_FENCED);
+        assert_int_equal(forward(world, span_of("before", 6), OWN_TAG, 7), WIRE_OUTCOME_FENCED);
         assert_int_equal(forward(world, span_of("c", 1), OWN_TAG, SEQ_LAST), WIRE_OUTCOME_OK);
         assert_int_equal(progress_of(world)->cancel_count, 2);
         assert_int_equal(progress_of(world)->wide_count, 2);
