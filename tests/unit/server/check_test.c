@@ -71,6 +71,7 @@ static int setup(void **state)
                                 .sessions_capacity = 16,
                                 .session_ttl_ns = UINT64_C(3600000000000),
                                 .cluster = "test",
+                                .device = "net_memif0",
                                 .shard_count = 1,
                                 .lane_count = 1,
                                 .memory_mib = 16,
@@ -327,6 +328,11 @@ static void test_check_reads_the_key(void **state)
     assert_false(check(f)); /* without a key */
     assert_null(strstr(f->said, "note [security] clients"));
     f->config.clients_mode = SECURITY_NONE;
+    snprintf(f->config.device, sizeof(f->config.device), "net_tap0");
+    expect_bad(f, "[security] mode is not set", "open_port = true");
+    f->config.is_mode_written = f->config.is_clients_written = f->config.is_open_port = true;
+    assert_true(check(f));
+    assert_non_null(strstr(f->said, "note [security] open_port = true"));
     f->config.security_mode = SECURITY_REQUIRED;
     snprintf(f->config.key_path, sizeof(f->config.key_path), "/no/such/file");
     assert_false(check(f));
