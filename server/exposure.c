@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool begins_with(const char *text, const char *begin)
+static bool text_begins(const char *text, const char *begin)
 {
     return strncmp(text, begin, strlen(begin)) == 0;
 }
@@ -13,7 +13,7 @@ static bool begins_with(const char *text, const char *begin)
 static bool is_driver(const char *device, const char *driver)
 {
     size_t length = strlen(driver);
-    return begins_with(device, driver) &&
+    return text_begins(device, driver) &&
            strspn(device + length, "0123456789") == strcspn(device + length, ",");
 }
 
@@ -22,7 +22,7 @@ static bool has_argument(const char *device, const char *argument)
 {
     size_t length = strlen(argument);
     for (const char *at = strchr(device, ','); at != NULL; at = strchr(at + 1, ',')) {
-        if (begins_with(at + 1, argument) && (at[1 + length] == ',' || at[1 + length] == '\0'))
+        if (text_begins(at + 1, argument) && (at[1 + length] == ',' || at[1 + length] == '\0'))
             return true;
     }
     return false;

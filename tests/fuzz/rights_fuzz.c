@@ -1,7 +1,7 @@
 /*
- * Tables of rights, as anybody may have stored them. One that decodes is walked to its end and built
- * again from what it says: byte by byte the same. Each principal is found under its name, and may do
- * no more than its lines say; without lines, nothing.
+ * Tables of rights, as anybody may have stored them. One that decodes is walked to its end and
+ * built again from what it says: byte by byte the same. Each principal is found under its name, and
+ * may do no more than its lines say; without lines, nothing.
  */
 #include "base/check.h"
 #include "base/reserved_key.h"

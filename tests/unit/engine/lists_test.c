@@ -2,6 +2,7 @@
 #include "tests/unit/engine/fixture.h"
 
 #include "base/le.h"
+#include "base/rights_table.h"
 
 #define ENTRIES_MAX 256
 
@@ -357,31 +358,73 @@ static void test_lists_relaxed_refuse_what_cannot_be_promised(void **state)
 }
 
 /* Keys of the cluster's own lie at the begin, and what is beside them is listed. */
+static struct span table_of(uint8_t rights, const char *prefix)
+{
+    static uint8_t data[VALUE_SIZE_BYTES_MAX];
+    struct rights_builder builder;
+    struct span bytes;
+    rights_builder_begin(&builder, data);
+    rights_builder_principal(&builder, text("ann"), 0);
+    rights_builder_line(&builder, rights, text(prefix));
+    assert_int_equal(rights_builder_end(&builder, &bytes), OK);
+    return bytes;
+}
+
 static void test_lists_leave_reserved_keys_out(void **state)
 {
     struct fixture *f = *state;
     static const struct {
         const char *bytes;
         size_t size_bytes;
-    } keys[] = {
-        {"\0pollux", 7}, {"\0pollux/rights", 14}, {"\0pollu", 6}, {"\0polluy", 7}, {"a", 1}};
+    } keys[] = {{"\0pollu", 6}, {"\0polluy", 7}, {"a", 1}};
     uint64_t session = fixture_register(f);
-    for (uint32_t i = 0; i < 5; i++) {
+    for (uint32_t i = 0; i < 3; i++) {
         struct wire_op op = op_set(i + 1, "", "v");
         op.key = span_of(keys[i].bytes, keys[i].size_bytes);
         assert_int_equal(fixture_do(f, session, &op).outcome, WIRE_OUTCOME_OK);
     }
+    engine_set_rights(f->engine, &(struct rights){.is_all = true});
+    const struct wire_op table = {.type = WIRE_OP_SWAP,
+                                  .has_value = true,
+                                  .seq = 4,
+                                  .key = rights_key(),
+                                  .value = table_of(RIGHT_READ, "")};
+    assert_int_equal(fixture_do(f, session, &table).outcome, WIRE_OUTCOME_OK);
     ask_relaxed(f, "", "");
     assert_int_equal(listed.reply.entry_count, 3);
-    assert_true(span_is_equal(listed.entries[0].key, span_of("\0pollu", 6)));
-    assert_true(span_is_equal(listed.entries[1].key, span_of("\0polluy", 7)));
-    assert_true(span_is_equal(listed.entries[2].key, span_of("a", 1)));
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(
+            span_is_equal(listed.entries[i].key, span_of(keys[i].bytes, keys[i].size_bytes)));
     struct wire_list list = list_of("", "");
     list.prefix = span_of("\0pollux", 7);
     ask(f, &list);
     expect(f, WIRE_STATUS_OK);
     assert_int_equal(listed.reply.entry_count, 0);
     assert_false(listed.reply.has_more);
+    engine_set_rights(f->engine, &(struct rights){.is_free = true});
+    ask(f, &list);
+    expect(f, WIRE_STATUS_DENIED);
+}
+
+/* Whoever may read all keys with the prefix, and no one else; consistent and relaxed apart. */
+static void test_lists_look_at_rights(void **state)
+{
+    struct fixture *f = *state;
+    struct rights_table table;
+    struct rights_principal ann;
+    fill(f);
+    assert_int_equal(rights_table_decode(table_of(RIGHT_RELAXED_READ, "a"), &table), OK);
+    assert_true(rights_table_find(&table, text("ann"), &ann));
+    engine_set_rights(f->engine, &(struct rights){.lines = ann.lines});
+    struct wire_list list = list_of("", "");
+    ask(f, &list);
+    expect(f, WIRE_STATUS_DENIED);
+    ask_relaxed(f, "a", "");
+    expect_keys("a ab ");
+    list = list_of("a", "");
+    list.is_consistent = true;
+    ask(f, &list);
+    expect(f, WIRE_STATUS_DENIED);
 }
 
 static void test_lists_that_do_not_decode_are_counted(void **state)
@@ -411,6 +454,7 @@ int main(void)
         T(test_lists_consistent_are_refused_where_nobody_leads),
         T(test_lists_relaxed_refuse_what_cannot_be_promised),
         T(test_lists_leave_reserved_keys_out),
+        T(test_lists_look_at_rights),
         T(test_lists_that_do_not_decode_are_counted),
     };
 #undef T
