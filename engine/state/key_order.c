@@ -2,6 +2,7 @@
 #include "engine/state/key_order.h"
 
 #include "base/check.h"
+#include "base/le.h"
 #include "engine/state/index.h"
 #include "engine/state/store.h"
 
@@ -44,6 +45,8 @@ static bool first_difference(struct span a, struct span b, struct key_order_node
 {
     size_t size = a.size_bytes < b.size_bytes ? a.size_bytes : b.size_bytes;
     size_t at = 0;
+    while (at + 8 <= size && le64_load(a.data + at) == le64_load(b.data + at))
+        at += 8;
     while (at < size && a.data[at] == b.data[at])
         at++;
     if (at == a.size_bytes && at == b.size_bytes)
@@ -104,13 +107,24 @@ void key_order_add(struct index *index, const struct store_entry *entry, uint64_
         order->root = leaf;
         return;
     }
+    /* Down to the key that has most in common with it, then back up to where the two part: mostly
+     * a few nodes. */
+    uint32_t path[KEY_ORDER_DEPTH_MAX];
+    uint32_t depth = 0;
     struct key_order_node bit;
-    struct span near = leaf_key(index, leaf_near(order, key), scratch_near);
-    CHECK(first_difference(key, near, &bit));
+    uint32_t reference = order->root;
+    for (; !is_leaf(reference); depth++) {
+        CHECK(depth < KEY_ORDER_DEPTH_MAX);
+        path[depth] = reference;
+        reference = order->nodes[reference].child[side_of(&order->nodes[reference], key)];
+    }
+    CHECK(first_difference(key, leaf_key(index, reference, scratch_near), &bit));
+    while (depth > 0 && !is_before(&order->nodes[path[depth - 1]], &bit))
+        depth--;
     uint32_t *link = &order->root;
-    while (!is_leaf(*link) && is_before(&order->nodes[*link], &bit)) { /* KEY_ORDER_DEPTH_MAX */
-        struct key_order_node *node = &order->nodes[*link];
-        link = &node->child[side_of(node, key)];
+    if (depth > 0) {
+        struct key_order_node *above = &order->nodes[path[depth - 1]];
+        link = &above->child[side_of(above, key)];
     }
     uint32_t number = order_node_take(order);
     uint32_t side = side_of(&bit, key);
