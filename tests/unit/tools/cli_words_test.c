@@ -49,7 +49,7 @@ static void test_words_of_status_are_in_the_glossary(void **state)
     for (uint8_t membership = 0; membership <= PLX_ERA_OVER; membership++)
         assert_is_explained(membership_text(membership));
     for (int granularity = PLX_BYTE; granularity <= PLX_PAGE; granularity++) {
-        struct plx_node node = {.granularity = (enum plx_granularity)granularity};
+        struct plx_node node = {.granularity = (uint8_t)granularity};
         assert_is_explained(words_medium(&node));
         node.is_emulated = true;
         assert_is_explained(words_medium(&node));
