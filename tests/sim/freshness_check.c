@@ -140,7 +140,8 @@ static void check_own_relaxed(const struct history *history, struct verdict *ver
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_op *op = &history->ops[i];
         node_max = op->node > node_max ? op->node : node_max;
-        if (history_is_relaxed_write(op) && op->outcome == HISTORY_OK && op->place.index != 0)
+        if (history_is_relaxed_write(op) && op->outcome == HISTORY_OK && op->place.index != 0 &&
+            !is_forgotten(history, op))
             timeline_add(&own, &(struct timeline_note){
                                    timeline_group(op->key, op->client, op->life * 16 + op->node),
                                    op->return_ns, op->place.index, i, 0});
