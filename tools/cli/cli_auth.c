@@ -4,6 +4,7 @@
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_render.h"
 #include "tools/cli/rights_edit.h"
+#include "tools/console/escape.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -175,18 +176,6 @@ static const char *rights_text(uint8_t rights, char ret_text[RIGHTS_TEXT_BYTES])
     return ret_text;
 }
 
-/* What is no printable character, and the backslash, as \xHH. */
-static void print_prefix(struct span prefix)
-{
-    for (size_t i = 0; i < prefix.size_bytes; i++) {
-        uint8_t c = prefix.data[i];
-        if (c > ' ' && c < 127 && c != '\\')
-            putchar(c);
-        else
-            printf("\\x%02x", c);
-    }
-}
-
 static void list_principal(const struct rights_principal *principal)
 {
     char text[RIGHTS_TEXT_BYTES];
@@ -199,7 +188,7 @@ static void list_principal(const struct rights_principal *principal)
         printf("%.*s %" PRIu32 " %s ", (int)principal->name.size_bytes,
                (const char *)principal->name.data, principal->generation,
                rights_text(line.rights, text));
-        print_prefix(line.prefix);
+        escape_print(stdout, line.prefix.data, line.prefix.size_bytes);
         putchar('\n');
     }
 }

@@ -77,10 +77,10 @@ static enum plx_outcome value_of(const struct listing *listing, struct plx_list_
 /* KEY, or KEY<TAB>VALUE, and a newline; its size. */
 static size_t line_write(const struct plx_list_entry *entry, bool has_value, char *to)
 {
-    size_t size = export_escape(entry->key.data, entry->key.size_bytes, to);
+    size_t size = escape_write(entry->key.data, entry->key.size_bytes, to);
     if (has_value) {
         to[size++] = '\t';
-        size += export_escape(entry->value.data, entry->value.size_bytes, to + size);
+        size += escape_write(entry->value.data, entry->value.size_bytes, to + size);
     }
     to[size++] = '\n';
     return size;
@@ -94,7 +94,7 @@ static bool plain_print(struct listing *listing, const struct plx_list_entry *en
 
 static bool table_print(struct listing *listing, const struct plx_list_entry *entry)
 {
-    size_t size = export_escape(entry->key.data, entry->key.size_bytes, listing->text);
+    size_t size = escape_write(entry->key.data, entry->key.size_bytes, listing->text);
     if (listing->count == 0)
         fprintf(listing->to, "%10s %10s %5s %-7s  %s\n", "VERSION", "SIZE", "SHARD", "PENDING",
                 listing->arguments->has_values ? "KEY  VALUE" : "KEY");
@@ -102,7 +102,7 @@ static bool table_print(struct listing *listing, const struct plx_list_entry *en
             entry->value_size_bytes, entry->shard, entry->is_pending ? "yes" : "no", (int)size,
             listing->text);
     if (listing->arguments->has_values) {
-        size = export_escape(entry->value.data, entry->value.size_bytes, listing->text);
+        size = escape_write(entry->value.data, entry->value.size_bytes, listing->text);
         fprintf(listing->to, "  %.*s", (int)size, listing->text);
     }
     return fputc('\n', listing->to) != EOF;

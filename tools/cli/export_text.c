@@ -3,75 +3,27 @@
 
 #include "base/crc32c.h"
 #include "base/span.h"
+#include "tools/console/escape.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char digits[] = "0123456789abcdef";
-
-size_t export_escape(const void *bytes, size_t size_bytes, char *to)
+/* Whether there is a byte in it that is never written as it is. */
+static bool has_control(const char *text, size_t size)
 {
-    const uint8_t *from = bytes;
-    size_t size = 0;
-    for (size_t i = 0; i < size_bytes; i++) {
-        uint8_t byte = from[i];
-        if (byte >= ' ' && byte <= '~' && byte != '\\') {
-            to[size++] = (char)byte;
-            continue;
-        }
-        to[size++] = '\\';
-        if (byte == '\\' || byte == '\t' || byte == '\n') {
-            to[size++] = byte == '\\' ? '\\' : byte == '\t' ? 't' : 'n';
-            continue;
-        }
-        to[size++] = 'x';
-        to[size++] = digits[byte >> 4];
-        to[size++] = digits[byte & 15];
-    }
-    return size;
-}
-
-/* The byte behind a backslash, and how many characters name it; 0: none. */
-static size_t escape_read(const char *text, size_t size, uint8_t *ret_byte)
-{
-    static const char names[] = "\\tn";
-    static const uint8_t bytes[] = {'\\', '\t', '\n'};
-    if (size == 0)
-        return 0;
-    const char *name = text[0] == '\0' ? NULL : strchr(names, text[0]);
-    if (name != NULL) {
-        *ret_byte = bytes[name - names];
-        return 1;
-    }
-    if (size < 3 || text[0] != 'x' || text[1] == '\0' || text[2] == '\0')
-        return 0;
-    const char *high = strchr(digits, text[1]);
-    const char *low = strchr(digits, text[2]);
-    if (high == NULL || low == NULL)
-        return 0;
-    *ret_byte = (uint8_t)((high - digits) << 4 | (low - digits));
-    return 3;
-}
-
-bool export_unescape(char *text, size_t size, size_t *ret_size_bytes)
-{
-    uint8_t *to = (uint8_t *)text;
-    size_t done = 0;
     for (size_t i = 0; i < size; i++) {
         uint8_t byte = (uint8_t)text[i];
-        if (byte < ' ' || byte > '~')
-            return false;
-        if (byte == '\\') {
-            size_t named = escape_read(text + i + 1, size - i - 1, &byte);
-            if (named == 0)
-                return false;
-            i += named;
-        }
-        to[done++] = byte;
+        if (byte < ' ' || byte == 0x7f)
+            return true;
     }
-    *ret_size_bytes = done;
-    return true;
+    return false;
+}
+
+static bool field_read(char *text, size_t size, size_t *ret_size_bytes)
+{
+    size_t fault;
+    return !has_control(text, size) && escape_parse(text, size, ret_size_bytes, &fault);
 }
 
 void export_note(struct export_state *state, const char *bytes, size_t size_bytes)
@@ -96,10 +48,10 @@ static const char *pair_take(struct export_state *state, char *line, size_t size
     if (tab == NULL)
         return "no tab, so no key with a value, and not the end";
     char *value = tab + 1;
-    if (!export_unescape(line, (size_t)(tab - line), &key_bytes) ||
-        !export_unescape(value, size - (size_t)(value - line), &value_bytes))
-        return "a byte that must be written as \\x and two digits, or a backslash that begins "
-               "nothing";
+    if (!field_read(line, (size_t)(tab - line), &key_bytes) ||
+        !field_read(value, size - (size_t)(value - line), &value_bytes))
+        return "a control character, which is written as \\x and two digits, or a backslash that "
+               "begins nothing";
     if (key_bytes == 0 || key_bytes > KEY_SIZE_BYTES_MAX)
         return "a key of no bytes, or of more than 512";
     if (value_bytes > VALUE_SIZE_BYTES_MAX)

@@ -1,11 +1,6 @@
 /*
- * The text form of keys and values: what `pollux list` prints, and files of `pollux export`.
- *
- * Any bytes become printable ASCII and back without loss: a backslash is \\, a tab \t, a newline
- * \n, and every other byte that is not printable is \x and two hexadecimal digits. So no key
- * reaches a terminal raw, and a line is a line.
- *
- * A file:
+ * Files of `pollux export`. Keys and values are fields (tools/console/escape.h): no byte is lost,
+ * and a line is a line. A file:
  *     pollux-export 1
  *     KEY<TAB>VALUE          one line for each key, in the order of the keys
  *     end COUNT CRC          the number of keys, and the crc32c of all bytes before this line, in
@@ -19,22 +14,17 @@
 #define POLLUX_TOOLS_CLI_EXPORT_TEXT_H
 
 #include "base/limits.h"
+#include "tools/console/escape.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define EXPORT_HEADER    "pollux-export 1\n"
-#define EXPORT_GROWTH    4 /* of a byte, at most */
 #define EXPORT_END_BYTES 64
 /* A line with its newline. */
 #define EXPORT_LINE_BYTES_MAX                                                                      \
-    ((size_t)EXPORT_GROWTH * (KEY_SIZE_BYTES_MAX + VALUE_SIZE_BYTES_MAX) + 2)
-
-/* Writes the text of the bytes; `to` has room for EXPORT_GROWTH for each. Returns its size. */
-size_t export_escape(const void *bytes, size_t size_bytes, char *to);
-/* The bytes of a text, in its place. False: it is not one that export_escape writes. */
-bool export_unescape(char *text, size_t size, size_t *ret_size_bytes);
+    ((size_t)ESCAPE_UNIT_BYTES_MAX * (KEY_SIZE_BYTES_MAX + VALUE_SIZE_BYTES_MAX) + 2)
 
 /* Of a file that is written or read. All zero: at its begin. */
 struct export_state {

@@ -85,6 +85,18 @@ size_t escape_next(enum escape_how how, const uint8_t *at, size_t left_bytes,
     return length;
 }
 
+size_t escape_write(const void *bytes, size_t size_bytes, char *to)
+{
+    size_t used = 0;
+    for (size_t at = 0; at < size_bytes;) {
+        size_t text_bytes;
+        at += escape_next(ESCAPE_FIELD, (const uint8_t *)bytes + at, size_bytes - at, to + used,
+                          &text_bytes);
+        used += text_bytes;
+    }
+    return used;
+}
+
 void escape_print(FILE *to, const void *bytes, size_t size_bytes)
 {
     for (size_t at = 0; at < size_bytes;) {

@@ -35,7 +35,9 @@ bool escape_is_cut(const uint8_t *at, size_t left_bytes);
 size_t escape_next(enum escape_how how, const uint8_t *at, size_t left_bytes,
                    char ret_text[ESCAPE_UNIT_BYTES_MAX], size_t *ret_size_bytes);
 
-/* All bytes as one field, written to a stream. */
+/* All bytes as one field; `to` has room for ESCAPE_UNIT_BYTES_MAX for each. Returns its size. */
+size_t escape_write(const void *bytes, size_t size_bytes, char *to);
+/* The same, written to a stream. */
 void escape_print(FILE *to, const void *bytes, size_t size_bytes);
 
 /*

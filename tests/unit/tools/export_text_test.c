@@ -1,4 +1,4 @@
-/* Keys and values as text: without loss, and never raw; and files of pollux export. */
+/* Files of pollux export. */
 #include "tools/cli/export_text.h"
 
 #include <setjmp.h>
@@ -8,42 +8,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static void test_export_escapes_every_byte_without_loss(void **state)
-{
-    (void)state;
-    uint8_t bytes[256];
-    char text[EXPORT_GROWTH * sizeof(bytes)];
-    size_t size_bytes;
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        bytes[i] = (uint8_t)i;
-    size_t size = export_escape(bytes, sizeof(bytes), text);
-    for (size_t i = 0; i < size; i++)
-        assert_in_range(text[i], ' ', '~');
-    assert_true(export_unescape(text, size, &size_bytes));
-    assert_int_equal(size_bytes, sizeof(bytes));
-    assert_memory_equal(text, bytes, sizeof(bytes));
-    size = export_escape("a\tb\\\n\x1b[2J", 9, text);
-    assert_int_equal(size, 15);
-    assert_memory_equal(text, "a\\tb\\\\\\n\\x1b[2J", 15);
-}
-
-static void test_export_refuses_text_of_another_form(void **state)
-{
-    (void)state;
-    static const char *const faults[] = {"a\tb", "\\",   "\\x",  "\\x1",  "\\x1G",
-                                         "\\q",  "\x80", "\x7f", "\\X41", "a\n"};
-    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-        char text[16];
-        size_t size_bytes = 99;
-        snprintf(text, sizeof(text), "%s", faults[i]);
-        assert_false(export_unescape(text, strlen(text), &size_bytes));
-        assert_int_equal(size_bytes, 99);
-    }
-    char nul[] = {'\\', '\0'};
-    size_t size_bytes;
-    assert_false(export_unescape(nul, 2, &size_bytes));
-}
 
 /* A file with "a" = "one" and "b" = "". */
 static size_t file_write(char *to)
@@ -171,8 +135,6 @@ static void test_export_refuses_what_is_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_export_escapes_every_byte_without_loss),
-        cmocka_unit_test(test_export_refuses_text_of_another_form),
         cmocka_unit_test(test_export_file_is_read_back),
         cmocka_unit_test(test_export_file_that_was_cut_is_seen),
         cmocka_unit_test(test_export_file_with_another_byte_is_seen),
