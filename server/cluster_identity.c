@@ -1,11 +1,16 @@
 /* See cluster_identity.h. */
 #include "server/cluster_identity.h"
 
+static bool is_era_leap(uint32_t ours, uint32_t theirs)
+{
+    return theirs > ours && theirs - ours > ERA_LEAP_MAX;
+}
+
 enum cluster_fit cluster_fit_of(struct cluster_identity ours, struct cluster_identity theirs)
 {
     if (ours.cluster == 0 || theirs.cluster == 0)
         return CLUSTER_FITS;
-    if (ours.cluster != theirs.cluster)
+    if (ours.cluster != theirs.cluster || is_era_leap(ours.era, theirs.era))
         return CLUSTER_OTHER;
     if (ours.era == theirs.era)
         return CLUSTER_FITS;
@@ -54,7 +59,7 @@ enum cluster_fit cluster_membership_hear(struct cluster_membership *membership,
     const struct cluster_identity own = membership->configuration;
     if (membership->is_named || theirs.cluster == 0)
         return cluster_fit_of(own, theirs);
-    if (own.cluster != 0 && own.cluster != theirs.cluster)
+    if (own.cluster != 0 && (own.cluster != theirs.cluster || is_era_leap(own.era, theirs.era)))
         return CLUSTER_OTHER;
     bool is_of_heard = membership->heard.cluster == theirs.cluster;
     if ((is_of_heard || own.cluster != 0) && theirs.era < cluster_membership_era(membership))

@@ -16,9 +16,13 @@ struct cluster_identity {
     uint32_t era;
 };
 
+/* Each rescue begins the next era. Who names one that is further ahead than this is wrong, or has
+ * sent what nobody meant: a storage that believed it would count no more. */
+#define ERA_LEAP_MAX 1024u
+
 enum cluster_fit {
-    CLUSTER_FITS, /* the same, or one of the two does not know its own */
-    CLUSTER_OTHER,
+    CLUSTER_FITS,        /* the same, or one of the two does not know its own */
+    CLUSTER_OTHER,       /* or an era that nobody can have reached */
     CLUSTER_EARLIER_ERA, /* theirs is over */
     CLUSTER_LATER_ERA,   /* ours is over */
 };

@@ -18,6 +18,7 @@
 #include "base/le.h"
 #include "dataplane/port.h"
 #include "engine/service/record_check.h"
+#include "server/cluster_identity.h"
 #include "server/peer_seals.h"
 #include "tests/attack/mutation.h"
 #include "wire/wire.h"
@@ -125,6 +126,11 @@ static bool is_lie_of_voter(const struct wire_peer_message *message)
 }
 
 /* There is no era but the first one here. */
+static bool is_later_era(uint32_t era)
+{
+    return era != 0 && era <= ERA_LEAP_MAX;
+}
+
 static bool is_a_good_lie(const struct mutation_packet *packet)
 {
     struct wire_peer_message message;
@@ -137,7 +143,7 @@ static bool is_a_good_lie(const struct mutation_packet *packet)
     switch (packet->bytes[OFFSET_TYPE]) {
     case WIRE_RAFT:
         return wire_peer_decode(body, &message) == OK &&
-               (message.era != 0 || is_lie_of_voter(&message));
+               (is_later_era(message.era) || is_lie_of_voter(&message));
     case WIRE_START:
         return wire_start_decode(body, &start) == OK;
     case WIRE_STORAGE:
@@ -145,9 +151,9 @@ static bool is_a_good_lie(const struct mutation_packet *packet)
     case WIRE_PRESENCE:
         return wire_presence_decode(body, &presence) == OK && presence.removed != 0;
     case WIRE_FORWARD:
-        return wire_forward_decode(body, &forward) == OK && forward.era != 0;
+        return wire_forward_decode(body, &forward) == OK && is_later_era(forward.era);
     case WIRE_FORMAT:
-        return wire_format_decode(body, &format) == OK && format.era != 0;
+        return wire_format_decode(body, &format) == OK && is_later_era(format.era);
     default:
         return false;
     }

@@ -28,6 +28,25 @@ static void test_era_is_compared(void **state)
     assert_int_equal(fit(7, 4), CLUSTER_LATER_ERA);
 }
 
+/* The attack: a word of an era that there cannot be, after which the storage would count no more. */
+static void test_an_era_that_leaps_is_not_believed(void **state)
+{
+    (void)state;
+    struct cluster_membership behind = {0};
+    assert_int_equal(fit(7, 3 + ERA_LEAP_MAX), CLUSTER_LATER_ERA);
+    assert_int_equal(fit(7, 4 + ERA_LEAP_MAX), CLUSTER_OTHER);
+    assert_int_equal(fit(7, UINT32_MAX), CLUSTER_OTHER);
+    cluster_membership_follow(&behind, (struct cluster_identity){7, 3}, false);
+    assert_int_equal(
+        cluster_membership_hear(&behind, (struct cluster_identity){7, 4 + ERA_LEAP_MAX}),
+        CLUSTER_OTHER);
+    assert_int_equal(cluster_membership_era(&behind), 3);
+    assert_int_equal(
+        cluster_membership_hear(&behind, (struct cluster_identity){7, 3 + ERA_LEAP_MAX}),
+        CLUSTER_FITS);
+    assert_int_equal(cluster_membership_era(&behind), 3 + ERA_LEAP_MAX);
+}
+
 static void test_who_knows_no_cluster_is_not_compared(void **state)
 {
     (void)state;
@@ -136,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cluster_is_compared),
         cmocka_unit_test(test_era_is_compared),
+        cmocka_unit_test(test_an_era_that_leaps_is_not_believed),
         cmocka_unit_test(test_who_knows_no_cluster_is_not_compared),
         cmocka_unit_test(test_a_storage_that_catches_up_is_of_the_era_of_its_leader),
         cmocka_unit_test(test_a_storage_that_the_era_before_had_named_is_of_the_era_of_its_leader),
