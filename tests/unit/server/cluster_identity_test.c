@@ -28,7 +28,7 @@ static void test_era_is_compared(void **state)
     assert_int_equal(fit(7, 4), CLUSTER_LATER_ERA);
 }
 
-/* The attack: a word of an era that there cannot be, after which the storage would count no more. */
+/* The attack: an era that there cannot be, and whoever believed it would count no more. */
 static void test_an_era_that_leaps_is_not_believed(void **state)
 {
     (void)state;
