@@ -133,7 +133,7 @@ static bool type_takes_cookie(uint8_t type)
 
 static bool has_cookie_bytes(const uint8_t *data)
 {
-    return !wire_is_zero(data + OFFSET_TAG, COOKIE_SIZE_BYTES);
+    return (le64_load(data + OFFSET_TAG) | le64_load(data + OFFSET_TAG + 8)) != 0;
 }
 
 /* In a packet of the oldest version it is zero. */
@@ -150,7 +150,7 @@ static bool is_reserved_zero(const uint8_t *data, const struct wire_keys *keys)
     if (keys->is_sealed)
         return data[OFFSET_KNOWN + 2] == 0;
     return wire_is_zero(data + OFFSET_KNOWN + 1, OFFSET_TAG - OFFSET_KNOWN - 1) &&
-           (type_takes_cookie(data[OFFSET_TYPE]) || !has_cookie_bytes(data));
+           (!has_cookie_bytes(data) || type_takes_cookie(data[OFFSET_TYPE]));
 }
 
 /* Whose packet it is, and whether it came whole: of a sealed one its seal has shown that. */
