@@ -25,8 +25,9 @@ static uint32_t draft_timeout_us(const struct plx_client *client, const struct d
 static uint64_t draft_floor(const struct draft *draft)
 {
     uint64_t highest = 0;
-    if (draft->class != CLASS_WRITE)
-        return 0;
+    if (draft->class == CLASS_RELAXED_WRITE)
+        return pending_floor(draft->shard, draft->endpoint, draft->ops, draft->op_count,
+                             draft->is_recall);
     for (uint32_t i = 0; i < draft->op_count; i++)
         highest = draft->ops[i]->seq > highest ? draft->ops[i]->seq : highest;
     return session_floor(draft->shard, draft->session, highest);
@@ -117,6 +118,8 @@ static bool draft_takes(const struct plx_client *client, const struct draft *dra
     if (draft->op_count >= client->options.packet_ops_max || op->session != draft->session ||
         draft->wire_count + departure->cancel_count + 1 > REQUEST_OPS_MAX ||
         draft->size_bytes + departure->size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
+        return false;
+    if (op->is_alone || draft->ops[0]->is_alone)
         return false;
     if (draft->endpoint != departure->endpoint || draft->is_recall != op_is_recall(client, op))
         return false;

@@ -27,6 +27,7 @@ enum plx_outcome errand_refusal(enum wire_status status)
     case WIRE_STATUS_UNKNOWN:
     case WIRE_STATUS_WRONG_SHARD:
     case WIRE_STATUS_OUTDATED:
+    case WIRE_STATUS_PASSED:
     case WIRE_STATUS_END:
         break;
     }

@@ -179,8 +179,10 @@ void member_ask(struct plx_client *client, struct shard_state *shard, uint16_t n
 {
     for (uint32_t i = 0; i < client->reach_count; i++) {
         bool is_late = client->now_ns - shard->members[i].greeted_ns >= PENDING_WAIT_NS;
-        if (is_late && is_at(client, shard, i, node) && endpoint_is_worth_it(client, shard, i))
-            member_greet(client, shard, i);
+        if (!is_late || !is_at(client, shard, i, node) || !endpoint_is_worth_it(client, shard, i))
+            continue;
+        pending_probe(client, shard, i);
+        member_greet(client, shard, i);
     }
 }
 
@@ -216,6 +218,7 @@ void member_hello_reply(struct plx_client *client, struct shard_state *shard, ui
     endpoint_answered(client, at);
     member_is_node(member, reply->node);
     member->incarnation = reply->incarnation;
+    member->series_now = reply->series;
     member->term = reply->term;
     member->heard_ns = client->now_ns;
     cluster_told(client, shard, at, reply);

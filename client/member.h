@@ -35,6 +35,7 @@ struct member {
     uint64_t greeted_ns;
     uint64_t heard_ns;           /* when it last answered, in this incarnation */
     uint64_t series;             /* of its relaxed writes; 0: not known */
+    uint64_t series_now;         /* of those that it accepts in this incarnation */
     uint64_t journal_done_seq;   /* up to this none of them is pending... */
     uint64_t journal_done_index; /* ...and what was decided of them is applied at this index */
     uint64_t nonce;              /* of the hello that is unanswered; 0: none */

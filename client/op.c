@@ -206,6 +206,8 @@ void op_give_up(struct plx_client *client, struct op *op, enum plx_outcome outco
 static void op_end_in_session(struct plx_client *client, const struct op *op,
                               struct plx_response *response)
 {
+    if (op->class == CLASS_RELAXED_WRITE && response->outcome == PLX_UNKNOWN)
+        pending_remember_unknown(client, op);
     if (op->class == CLASS_RELAXED_WRITE)
         op_wake_at(client, client->now_ns); /* somebody may have waited for room in the window */
     if (op->session == 0 || op->class != CLASS_WRITE)

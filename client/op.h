@@ -71,6 +71,10 @@ struct op {
     struct large_send *large;
     int32_t endpoint;       /* relaxed write: that it was sent to, and stays with; -1: none */
     uint64_t incarnation;   /* of that node, when it was first sent */
+    uint16_t node;          /* relaxed write: the same node... */
+    uint64_t series;        /* ...and the series of the numbers that it gives... */
+    uint64_t range_end;     /* ...above which it does not accept what was sent; 0: nothing was */
+    bool is_alone;          /* shares no packet: a refusal of that would not tell of which */
     uint64_t pending_stamp; /* of the pending writes that its first transmission cancelled */
     uint64_t value_version; /* of the value that is being read on */
     uint32_t value_received_bytes;

@@ -1,6 +1,6 @@
 /*
- * Relaxed writes of this handle that were acknowledged and may still be pending on their node. A
- * later write of the same key by the handle must not be overwritten by one of them, so it carries a
+ * Relaxed writes of this handle that were acknowledged, or ended as unknown, and may still be
+ * pending on their node. A later write of the same key by the handle must not be overwritten by one of them, so it carries a
  * cancel for each node that has some, unless it goes through that node relaxed, which keeps the
  * order itself. A cancel is of all that its node accepted from the handle for the key up to the seq
  * it names: the newest seq is all there is to remember.
@@ -68,6 +68,12 @@ static uint64_t pending_hash(const struct pending_table *table, struct plx_bytes
 static uint32_t *pending_bucket(struct pending_table *table, uint64_t hash)
 {
     return &table->buckets[hash & (table->bucket_count - 1)];
+}
+
+static void raise_to(uint64_t *value, uint64_t other, bool is_wanted)
+{
+    if (is_wanted && *value < other)
+        *value = other;
 }
 
 /* The first entry of the key at or behind this link of a bucket. */
@@ -229,8 +235,9 @@ static void pending_place(struct pending_table *table, struct shard_state *shard
     pending_link(table, list, pending, list == &shard->pending_orders[pending->node].now);
 }
 
-void pending_remember(struct plx_client *client, const struct op *op, uint16_t node,
-                      uint64_t series, uint64_t seq)
+/* What was written may be pending on the node, up to that number. */
+static void pending_note(struct plx_client *client, const struct op *op, uint16_t node,
+                         uint64_t series, uint64_t seq)
 {
     struct pending_table *table = &client->pending;
     struct pending *pending = pending_find(client, op->request.key, node, series);
@@ -245,6 +252,66 @@ void pending_remember(struct plx_client *client, const struct op *op, uint16_t n
         pending->newest = seq;
     pending->stamp = ++table->stamp;
     pending_place(table, op->shard, pending);
+}
+
+void pending_remember(struct plx_client *client, const struct op *op, uint16_t node,
+                      uint64_t series, uint64_t seq)
+{
+    pending_note(client, op, node, series, seq);
+    raise_to(&op->shard->pending_orders[node].given, seq,
+             op->shard->pending_orders[node].series == series);
+}
+
+void pending_remember_unknown(struct plx_client *client, const struct op *op)
+{
+    if (op->series == 0 || op->range_end == 0)
+        return; /* a program of before: it has told no series, and can be told no range */
+    struct pending_order *order = &op->shard->pending_orders[op->node];
+    pending_note(client, op, op->node, op->series, op->range_end);
+    raise_to(&order->unknown_end, op->range_end, order->series == op->series);
+}
+
+/*
+ * Numbers that the node has given, and those of writes that ended as unknown, are below the floor.
+ * Where the node's series is not known yet the floor is below all numbers: the node refuses what is
+ * sent, and tells the newest.
+ */
+static uint64_t write_floor(const struct shard_state *shard, const struct member *member)
+{
+    const struct pending_order *order = &shard->pending_orders[member->node];
+    uint64_t floor = 1;
+    raise_to(&floor, order->given, order->series == member->series_now);
+    raise_to(&floor, order->unknown_end, order->series == member->series_now);
+    return floor;
+}
+
+static uint64_t recall_floor(const struct member *member, struct op *const *ops, uint32_t count)
+{
+    uint64_t end = WIRE_RELAXED_SPAN;
+    for (uint32_t i = 0; i < count; i++)
+        raise_to(&end, ops[i]->range_end, ops[i]->incarnation == member->incarnation);
+    return end - WIRE_RELAXED_SPAN;
+}
+
+uint64_t pending_floor(const struct shard_state *shard, uint32_t endpoint, struct op *const *ops,
+                       uint32_t count, bool is_recall)
+{
+    const struct member *member = &shard->members[endpoint];
+    if (is_recall)
+        return recall_floor(member, ops, count);
+    uint64_t floor = write_floor(shard, member);
+    for (uint32_t i = 0; i < count; i++) {
+        ops[i]->node = member->node;
+        ops[i]->series = member->series_now;
+        raise_to(&ops[i]->range_end, floor + WIRE_RELAXED_SPAN, true);
+    }
+    return floor;
+}
+
+bool pending_is_passed(const struct op *op)
+{
+    const struct pending_order *order = &op->shard->pending_orders[op->node];
+    return order->series == op->series && order->given >= op->range_end;
 }
 
 /* Another storage of the node: all entries are sorted anew. That happens when a storage is lost, or
@@ -262,6 +329,7 @@ static void series_changed(struct pending_table *table, struct pending_order *or
             bool is_now = pending->series == series;
             lists[i].oldest = pending->newer;
             pending_link(table, is_now ? &order->now : &order->lost, pending, is_now);
+            raise_to(&order->unknown_end, pending->newest, is_now);
         }
     }
 }
@@ -274,6 +342,7 @@ bool pending_done(struct plx_client *client, struct shard_state *shard, uint16_t
     bool is_own = false;
     if (order->series != news->series)
         series_changed(table, order, news->series);
+    raise_to(&order->given, news->done_seq, true);
     while (order->now.oldest != PENDING_NONE &&
            table->entries[order->now.oldest].newest <= news->done_seq) {
         pending_drop(table, shard, &table->entries[order->now.oldest]);
@@ -286,6 +355,52 @@ bool pending_done(struct plx_client *client, struct shard_state *shard, uint16_t
         is_own = true;
     }
     return is_own;
+}
+
+void pending_given(struct plx_client *client, struct shard_state *shard, uint16_t node,
+                   uint64_t series, uint64_t seq)
+{
+    struct pending_order *order = &shard->pending_orders[node];
+    if (order->series != series)
+        series_changed(&client->pending, order, series);
+    raise_to(&order->given, seq, true);
+}
+
+/* A recall of a write that nobody sends. */
+static struct span probe_encode(struct plx_client *client, const struct shard_state *shard,
+                                uint32_t endpoint, uint64_t number, struct wire_writer *body)
+{
+    const struct member *member = &shard->members[endpoint];
+    const struct pending_order *order = &shard->pending_orders[member->node];
+    const struct pending *newest = &client->pending.entries[order->now.newest];
+    uint8_t inner[KEY_SIZE_BYTES_MAX + 128];
+    struct wire_writer writer = {.data = inner, .capacity_bytes = sizeof(inner)};
+    wire_request_begin(&writer, shard->relaxed_identity, order->unknown_end - WIRE_RELAXED_SPAN);
+    wire_request_add(&writer, &(struct wire_op){.type = WIRE_OP_SET,
+                                                .seq = INT64_MAX,
+                                                .key = span_of(newest->key, newest->key_size_bytes)});
+    CHECK(!writer.is_overflow);
+    wire_write_encode(body, &(struct wire_write){.packet_number = number,
+                                                 .incarnation = member->incarnation,
+                                                 .is_relaxed = true,
+                                                 .is_recall = true,
+                                                 .request = span_of(inner, writer.size_bytes)});
+    return span_of(body->data, body->size_bytes);
+}
+
+void pending_probe(struct plx_client *client, struct shard_state *shard, uint32_t endpoint)
+{
+    const struct member *member = &shard->members[endpoint];
+    const struct pending_order *order = &shard->pending_orders[member->node];
+    if (member->incarnation == 0 || order->series != member->series_now ||
+        order->unknown_end <= order->given || order->now.newest == PENDING_NONE)
+        return;
+    uint8_t bytes[KEY_SIZE_BYTES_MAX + 256];
+    struct wire_writer body = {.data = bytes, .capacity_bytes = sizeof(bytes)};
+    struct transmission *transmission = transmission_new(client, shard, endpoint);
+    transmission->kind = TRANSMISSION_PROBE;
+    packet_send(client, &(struct source){endpoint, shard->number}, WIRE_WRITE,
+                probe_encode(client, shard, endpoint, transmission->number, &body));
 }
 
 bool pending_overruled(struct plx_client *client, const struct op *op)

@@ -25,10 +25,11 @@ static_assert(CANCELS_MAX < REQUEST_OPS_MAX, "an operation and its cancels make 
 struct op;
 struct shard_state;
 
-/* Acknowledged relaxed writes of one key and series, not known to be decided. */
+/* Relaxed writes of one key and series that were acknowledged, or ended as unknown, and are not
+ * known to be decided. */
 struct pending {
     uint64_t hash;
-    uint64_t newest;       /* journal seq */
+    uint64_t newest;       /* journal seq, or the end of the range of one that ended as unknown */
     uint64_t series;       /* of it */
     uint64_t stamp;        /* rises with every acknowledgement */
     uint32_t next_in_hash; /* or in the list of free entries; PENDING_NONE: the last */
@@ -47,6 +48,8 @@ struct pending_list {
 
 struct pending_order {
     uint64_t series;          /* that the node has now; 0: not known */
+    uint64_t given;           /* of it: no number up to this one is given any more */
+    uint64_t unknown_end;     /* of it: the end of the ranges of what ended as unknown */
     struct pending_list now;  /* of it, by their newest seq */
     struct pending_list lost; /* of others, in no order */
 };
@@ -78,6 +81,20 @@ bool pending_has_room(struct plx_client *client, const struct op *op, uint16_t n
 /* Of the series at this node. */
 void pending_remember(struct plx_client *client, const struct op *op, uint16_t node,
                       uint64_t series, uint64_t seq);
+/* It ended as unknown: it may be accepted under any number of its range, also later. */
+void pending_remember_unknown(struct plx_client *client, const struct op *op);
+/* The floor of a request with these relaxed writes to that endpoint; they note the range. What
+ * ended as unknown is below it. A recall has the range of what it asks for. */
+uint64_t pending_floor(const struct shard_state *shard, uint32_t endpoint, struct op *const *ops,
+                       uint32_t count, bool is_recall);
+/* The node says that no number of the series up to this one is given any more. */
+void pending_given(struct plx_client *client, struct shard_state *shard, uint16_t node,
+                   uint64_t series, uint64_t seq);
+/* The node has given all numbers of the range: what it has not accepted of it, it never will. */
+bool pending_is_passed(const struct op *op);
+/* Asks the node to pass the ranges of what ended as unknown there: else it could take long until
+ * that is known to be decided. */
+void pending_probe(struct plx_client *client, struct shard_state *shard, uint32_t endpoint);
 /* Whether one of those that are decided was of this handle. */
 bool pending_done(struct plx_client *client, struct shard_state *shard, uint16_t node,
                   const struct pending_news *news);

@@ -103,7 +103,8 @@ static bool status_is_passing(enum wire_status status)
 {
     return status == WIRE_STATUS_NOT_LEADER || status == WIRE_STATUS_NO_QUORUM ||
            status == WIRE_STATUS_INCARNATION || status == WIRE_STATUS_OVERLOADED ||
-           status == WIRE_STATUS_EXPIRED || status == WIRE_STATUS_PENDING;
+           status == WIRE_STATUS_EXPIRED || status == WIRE_STATUS_PENDING ||
+           status == WIRE_STATUS_PASSED;
 }
 
 /* What a caller is told of a refusal that will not pass. */
@@ -124,8 +125,6 @@ static enum plx_outcome status_outcome(enum wire_status status)
  * refusals on the way back, and where all were refused it is certain that it did not happen. */
 static void relaxed_unknown(struct plx_client *client, struct op *op)
 {
-    if (!op_is_recall(client, op))
-        return; /* all were refused meanwhile, and it goes out anew */
     bool is_same_node = op->shard->members[op->endpoint].incarnation == op->incarnation;
     if (!is_same_node || client->now_ns - op->transmitted_ns > NONCE_AGE_MAX_NS) {
         op_finish_plain(client, op, PLX_UNKNOWN);
@@ -135,13 +134,29 @@ static void relaxed_unknown(struct plx_client *client, struct op *op)
     op_retry(client, op, round_trip_timeout_ns(client, op->shard, false, op->attempts));
 }
 
+/* The node does not have the write and has given all numbers that it could get: no transmission of
+ * it is ever accepted. Of several in a packet it does not say which it has; and whether what it had
+ * accepted it would know still, is certain for a while. */
+static bool relaxed_is_passed(const struct plx_client *client, const struct op *op,
+                              const struct transmission *transmission)
+{
+    return transmission->op_count == 1 && pending_is_passed(op) &&
+           op->shard->members[op->endpoint].incarnation == op->incarnation &&
+           client->now_ns - op->first_transmitted_ns < RELAXED_RETRY_NS;
+}
+
 /* A relaxed write: its node has no room, or does not know it. True: that was the answer. */
 static bool relaxed_refused(struct plx_client *client, struct op *op, enum wire_status status)
 {
-    if (status == WIRE_STATUS_UNKNOWN) {
+    bool is_unknown = status == WIRE_STATUS_UNKNOWN || status == WIRE_STATUS_PASSED;
+    if (is_unknown && op->unanswered > 0)
+        op->is_alone = true;
+    if (is_unknown && op_is_recall(client, op)) {
         relaxed_unknown(client, op);
         return true;
     }
+    if (status == WIRE_STATUS_UNKNOWN)
+        return true; /* all were refused meanwhile, and it goes out anew */
     bool is_full = status == WIRE_STATUS_OVERLOADED && op->phase != PHASE_RECALL;
     if (!is_full || op->request.call.is_blocking)
         return false;
@@ -167,6 +182,11 @@ static void op_refused(struct plx_client *client, struct op *op,
     if (status != WIRE_STATUS_INCARNATION && !is_fence && !transmission->is_recall &&
         op->unanswered > 0)
         op->unanswered--;
+    if (status == WIRE_STATUS_PASSED && op->unanswered > 0 &&
+        relaxed_is_passed(client, op, transmission)) {
+        op->unanswered = 0;
+        op->generation++; /* no answer to them counts any more */
+    }
     /* It goes out anew, then, and no node need remember what it was. */
     if (op->class == CLASS_RELAXED_WRITE && op->unanswered == 0)
         op->seq = 0;
@@ -181,7 +201,7 @@ static void op_refused(struct plx_client *client, struct op *op,
         return;
     }
     bool is_elsewhere = status == WIRE_STATUS_NOT_LEADER || status == WIRE_STATUS_NO_QUORUM ||
-                        status == WIRE_STATUS_INCARNATION;
+                        status == WIRE_STATUS_INCARNATION || status == WIRE_STATUS_PASSED;
     if (is_elsewhere)
         op_retry(client, op, op->attempts < 2 ? 0 : client->options.rto_min_ns);
     else
@@ -251,6 +271,8 @@ static void reply_note_node(struct plx_client *client, struct shard_state *shard
                                       reply->is_series_alone};
     if (member->incarnation == reply->incarnation || member->series == reply->series)
         member_journal_done(client, shard, at, &news, reply->applied_index);
+    if (reply->status == WIRE_STATUS_PASSED && reply->series == member->series)
+        pending_given(client, shard, reply->node, reply->series, reply->given_seq);
     if (reply->status == WIRE_STATUS_INCARNATION) {
         member->incarnation = 0;
         leader_lost(client, shard, at, 0);

@@ -122,6 +122,7 @@ static bool relaxed_assign(struct plx_client *client, struct op *op)
     if (next - shard->relaxed_floor >= SESSION_WINDOW)
         return false;
     op->seq = shard->relaxed_seq = next;
+    op->range_end = 0;
     return true;
 }
 

@@ -164,6 +164,7 @@ struct engine_options {
     X(relaxed_accepted)                                                                            \
     X(relaxed_refused)                                                                             \
     X(relaxed_postponed)                                                                           \
+    X(relaxed_skipped)                                                                             \
     X(relaxed_recalled)                                                                            \
     X(relaxed_coalesced)                                                                           \
     X(relaxed_pending)                                                                             \

@@ -12,7 +12,7 @@
  *   44  u16  op count
  *   46  u8   status
  *   47  u8   flags (1: no other series of the node applies)
- *   48  u64  time until a retry makes sense (us)
+ *   48  u64  status too soon: time until a retry makes sense (us); passed: the newest journal seq
  *   56  u64  journal done seq
  *   64  u64  series of the journal seqs
  *   72       ops
@@ -62,7 +62,7 @@ void wire_reply_begin(struct wire_writer *writer, const struct wire_reply *reply
     to[46] = reply->status;
     to[47] = reply->is_series_alone ? FLAG_SERIES_ALONE : 0;
     le64_store(to + 64, reply->series);
-    le64_store(to + 48, reply->retry_us);
+    le64_store(to + 48, reply->status == WIRE_STATUS_PASSED ? reply->given_seq : reply->retry_us);
     le64_store(to + 56, reply->journal_done_seq);
 }
 
@@ -143,6 +143,7 @@ enum error wire_reply_decode(struct span bytes, struct wire_reply *ret_reply)
         return ERR_SHORT;
     uint16_t op_count = le16_load(from + 44);
     uint8_t status = from[46];
+    uint64_t extra = le64_load(from + 48);
     if (status >= WIRE_STATUS_END)
         return ERR_TYPE;
     if ((from[47] & ~FLAG_SERIES_ALONE) != 0)
@@ -163,7 +164,8 @@ enum error wire_reply_decode(struct span bytes, struct wire_reply *ret_reply)
                                      .term = le64_load(from + 16),
                                      .applied_index = le64_load(from + 24),
                                      .contact_age_us = le64_load(from + 32),
-                                     .retry_us = le64_load(from + 48),
+                                     .retry_us = status == WIRE_STATUS_PASSED ? 0 : extra,
+                                     .given_seq = status == WIRE_STATUS_PASSED ? extra : 0,
                                      .series = le64_load(from + 64),
                                      .is_series_alone = from[47] != 0,
                                      .journal_done_seq = le64_load(from + 56),
@@ -177,9 +179,9 @@ const char *wire_status_name(uint8_t status)
     static const char *const names[WIRE_STATUS_END] = {
         "ok",          "not-leader",  "no-quorum", "expired",     "overloaded", "log-full",
         "incarnation", "bad-request", "too-stale", "unsupported", "pending",    "unknown",
-        "wrong-shard", "too-soon",    "outdated",  "denied",
+        "wrong-shard", "too-soon",    "outdated",  "denied",    "passed",
     };
-    static_assert(WIRE_STATUS_DENIED + 1 == WIRE_STATUS_END, "every status has a name");
+    static_assert(WIRE_STATUS_PASSED + 1 == WIRE_STATUS_END, "every status has a name");
     return status < WIRE_STATUS_END ? names[status] : "?";
 }
 

@@ -36,6 +36,8 @@ enum wire_status {
     WIRE_STATUS_OUTDATED,    /* a change of members: another change came between */
     WIRE_STATUS_DENIED,      /* the client has no right to the ops that the reply names (none: to
                                 the whole); nothing of the others was done either */
+    WIRE_STATUS_PASSED,      /* relaxed: this node has given more journal seqs than the write, or
+                                what is recalled, may have got; see given_seq */
     WIRE_STATUS_END
 };
 
@@ -77,6 +79,7 @@ struct wire_reply {
     bool is_series_alone;    /* no relaxed write of another series of `node` will apply any more */
     uint64_t journal_done_seq; /* up to this, no relaxed write of the series will */
     uint64_t retry_us;         /* too soon: after this time it is not; else 0 */
+    uint64_t given_seq;        /* passed: no journal seq up to this one is given any more; else 0 */
     uint16_t op_count;         /* 0 unless status is OK or DENIED */
     struct span ops;
 };

@@ -113,6 +113,12 @@ struct wire_request {
 #define WIRE_REQUEST_HEADER_SIZE_BYTES 24
 
 /*
+ * The floor of a relaxed write of a client: its sets get journal seqs above the floor, and so many
+ * above it at most. 0: any, as programs of before have it.
+ */
+#define WIRE_RELAXED_SPAN (UINT64_C(1) << 18)
+
+/*
  * Journal seqs are numbers of a series. Each storage has a series of its own, named by its birth: a
  * storage that takes the place of a lost one begins another, so no number of the lost one is given
  * again. A series is 1 to 2^63 - 1.

@@ -46,6 +46,7 @@ enum error relaxed_init(struct engine *engine, struct arena *arena)
     if (options->journal.append == NULL)
         return OK;
     relaxed->next_seq = options->journal_first_seq;
+    skip_init(&relaxed->skip);
     relaxed->durable_seq = options->journal_first_seq - 1;
     relaxed->waiters = arena_take(arena, RELAXED_WAITERS_MAX * sizeof(struct relaxed_waiter), 64);
     relaxed->acks = arena_take(arena, RELAXED_ACKS_MAX * sizeof(struct relaxed_ack), 64);
@@ -93,7 +94,7 @@ static bool measure_arrival(const struct engine *engine, struct relaxed_arrival 
         bits = 0;
         cancels = 0;
     }
-    return cancels == 0 && request->session != 0;
+    return cancels == 0 && request->session != 0 && request->floor < SEQ_MAX - WIRE_RELAXED_SPAN;
 }
 
 /* Encodes what is not known yet as a journal entry. */
@@ -223,6 +224,9 @@ static enum wire_status accept_unknown(struct engine *engine, const struct relax
         return WIRE_STATUS_OVERLOADED;
     if (relaxed->next_seq <= decided)
         relaxed->next_seq = decided + 1;
+    enum wire_status status = skip_to_range(engine, arrival->request, arrival->need.ops);
+    if (status != WIRE_STATUS_OK)
+        return status;
     uint64_t last_seq = relaxed->next_seq + arrival->need.ops - 1;
     CHECK(last_seq <= SEQ_MAX);
     struct request entry = entry_encode(engine, arrival);
@@ -350,7 +354,8 @@ static enum wire_status decide_arrival(struct engine *engine, const struct relax
 {
     struct relaxed *relaxed = &engine->relaxed;
     if (arrival->need.ops > 0)
-        return arrival->write->is_recall ? WIRE_STATUS_UNKNOWN : accept_unknown(engine, arrival);
+        return arrival->write->is_recall ? skip_past_range(engine, arrival->request->floor)
+                                         : accept_unknown(engine, arrival);
     engine->counters.relaxed_recalled++;
     return has_waiting_room(relaxed, arrival->request->op_count) ? WIRE_STATUS_OK
                                                                  : WIRE_STATUS_OVERLOADED;
@@ -385,7 +390,7 @@ void relaxed_write(struct engine *engine, const struct address *from,
         status = decide_arrival(engine, &arrival);
     if (status != WIRE_STATUS_OK) {
         engine->counters.writes_refused++;
-        if (status == WIRE_STATUS_PENDING)
+        if (status == WIRE_STATUS_PENDING || status == WIRE_STATUS_PASSED)
             engine->counters.relaxed_postponed++;
         else
             engine->counters.relaxed_refused++;

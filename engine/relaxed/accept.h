@@ -5,6 +5,7 @@
 #include "base/address.h"
 #include "engine/relaxed/pending_writes.h"
 #include "engine/relaxed/relaxed_sessions.h"
+#include "engine/relaxed/skip.h"
 #include "engine/state/request.h"
 
 struct engine;
@@ -32,7 +33,8 @@ struct relaxed {
     bool is_open; /* there is a journal */
     struct pending_writes writes;
     struct relaxed_sessions sessions;
-    uint64_t next_seq;
+    uint64_t next_seq; /* to be given; it only rises */
+    struct skip skip;
     uint64_t durable_seq;
     uint64_t restored_seq;
     struct relaxed_waiter *waiters; /* a ring */

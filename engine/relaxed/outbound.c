@@ -193,11 +193,18 @@ static bool is_head_without_room(const struct engine *engine)
 /*
  * Writes of a journal that was lost may be on their way still, and their clients go on cancelling
  * them until the log has decided. What is accepted now has higher seqs, and decides them with it;
- * while there is nothing of the kind a fence does.
+ * while there is nothing of the kind a fence does. In the same way the log gets rid of cancels of
+ * numbers that were never given. Returns up to which seq the fence is; 0: none is needed.
  */
-static bool needs_fence(const struct engine *engine)
+static uint64_t fence_seq(const struct engine *engine)
 {
-    return pending_writes_is_empty(&engine->relaxed.writes) && relaxed_is_after_loss(engine);
+    const struct relaxed *relaxed = &engine->relaxed;
+    const struct node_progress *own = node_progress_own(&engine->machine.nodes);
+    bool is_cancelled = own->cancel_count > 0 && own->cancels[0].seq < relaxed->next_seq;
+    if (is_cancelled && relaxed->writes.head == relaxed->writes.tail)
+        return relaxed->next_seq - 1;
+    bool is_after_loss = pending_writes_is_empty(&relaxed->writes) && relaxed_is_after_loss(engine);
+    return is_after_loss ? engine->options.journal_first_seq - 1 : 0;
 }
 
 static struct request fence_build(struct engine *engine)
@@ -206,7 +213,7 @@ static struct request fence_build(struct engine *engine)
         builder_begin(engine, node_progress_own(&engine->machine.nodes)->last_seq);
     request_builder_add(
         &builder,
-        &(struct wire_op){.type = WIRE_OP_FENCE, .seq = engine->options.journal_first_seq - 1}, 0);
+        &(struct wire_op){.type = WIRE_OP_FENCE, .seq = fence_seq(engine)}, 0);
     engine->outbound.fence_due_ns = engine->view.now_ns + OUTBOUND_WAIT_MAX_NS;
     return request_builder_end(&builder);
 }
@@ -225,7 +232,7 @@ static bool may_forward(const struct engine *engine)
 static void join_batch(struct engine *engine)
 {
     struct outbound *outbound = &engine->outbound;
-    bool is_fence = needs_fence(engine);
+    bool is_fence = fence_seq(engine) != 0;
     if (!(is_fence || has_next(engine)) ||
         engine->view.now_ns < outbound_due_ns(outbound, is_fence) ||
         admission_readiness(engine) != WIRE_STATUS_OK || !batch_has_room(engine))
@@ -258,6 +265,7 @@ void outbound_begin_turn(struct engine *engine)
     }
     if (outbound->seen_head != engine->relaxed.writes.head)
         note_progress(engine);
+    skip_cancelled(engine);
     if (may_forward(engine))
         join_batch(engine);
 }
@@ -279,7 +287,7 @@ bool engine_forward(struct engine *engine, struct span *ret_request)
     if (!may_forward(engine) || engine->view.is_leader || outbound->leader == 0 ||
         outbound->leader == engine->options.self)
         return false;
-    if (needs_fence(engine) && engine->view.now_ns >= outbound->fence_due_ns) {
+    if (fence_seq(engine) != 0 && engine->view.now_ns >= outbound->fence_due_ns) {
         struct request fence = fence_build(engine);
         *ret_request = span_of(fence.bytes, fence.size_bytes);
         return true;
@@ -305,7 +313,7 @@ uint64_t outbound_deadline_ns(const struct engine *engine)
     const struct pending_writes *writes = &engine->relaxed.writes;
     if (!may_forward(engine))
         return UINT64_MAX;
-    bool is_fence = needs_fence(engine);
+    bool is_fence = fence_seq(engine) != 0;
     if ((pending_writes_is_empty(writes) && !is_fence) || outbound->leader == 0)
         return UINT64_MAX;
     uint64_t due_ns = outbound_due_ns(outbound, is_fence);

@@ -69,7 +69,7 @@ bool claims_cancels(const struct engine *engine, const struct request *request)
         if (op->tag == 0 || op->seq >= PENDING_WRITES_ABSENT)
             return false;
         if (engine->relaxed.is_open && op_series(op) == engine->options.series &&
-            op->seq >= engine->relaxed.next_seq)
+            op->seq > engine->relaxed.next_seq + SKIP_AHEAD_MAX)
             return false;
     }
     return true;

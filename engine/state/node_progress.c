@@ -265,6 +265,12 @@ bool node_progress_is_decided(const struct node_progress *progress, uint64_t seq
            (progress->wide_count > 0 && is_cancelled(progress, place, CANCEL_NAMES_256, &write));
 }
 
+uint64_t node_progress_cancel_up_to(const struct node_progress *progress, uint64_t seq)
+{
+    uint32_t place = cancel_place(progress, seq + 1);
+    return place == 0 ? 0 : progress->cancels[place - 1].seq;
+}
+
 bool node_progress_has_room(const struct node_progress *progress, uint32_t count, uint32_t max)
 {
     CHECK(max <= NODE_CANCELS_CAPACITY);

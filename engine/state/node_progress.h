@@ -129,6 +129,9 @@ static inline bool node_progress_own_is_alone(const struct nodes_progress *all)
 bool node_progress_is_decided(const struct node_progress *progress, uint64_t seq, struct span key,
                               uint32_t tag);
 
+/* The highest seq up to this one that a cancel is of; 0: there is none. */
+uint64_t node_progress_cancel_up_to(const struct node_progress *progress, uint64_t seq);
+
 /* True when `count` more can be cancelled and no more than `max` are then. */
 bool node_progress_has_room(const struct node_progress *progress, uint32_t count, uint32_t max);
 

@@ -25,16 +25,16 @@ static uint64_t group_of(const struct acceptance *acceptance, const struct histo
 }
 
 /*
- * Nobody knows whether it was accepted. In a settled history the log knows: what its client was
- * never told the seq of cannot have been cancelled, so it is decided, or a newer one is, or the
- * journal was lost.
+ * Nobody knows whether it was accepted. In a settled history the log knows: it is decided, or a
+ * newer one is, or the journal was lost, or a later write cancelled it.
  */
 static bool is_doubtful(const struct acceptance *acceptance, const struct history_op *op)
 {
     bool may_be = op->outcome == HISTORY_UNKNOWN || op->outcome == HISTORY_PENDING;
     bool is_clear =
         acceptance->history->is_settled && op->node != 0 &&
-        acceptance_era(acceptance, op, op->invoke_ns) == acceptance_era(acceptance, op, UINT64_MAX);
+        acceptance_era(acceptance, op, op->invoke_ns) == acceptance_era(acceptance, op, UINT64_MAX) &&
+        !acceptance_is_overruled(acceptance, op, UINT64_MAX);
     return may_be && op->journal_seq == 0 && !is_clear;
 }
 
@@ -52,7 +52,12 @@ static void relaxed_note(struct acceptance *acceptance, uint32_t number)
         timeline_add(&acceptance->newest,
                      &(struct timeline_note){group_of(acceptance, op, op->invoke_ns), op->return_ns,
                                              op->journal_seq, number, 0});
-    if (is_doubtful(acceptance, op))
+}
+
+static void doubtful_note(struct acceptance *acceptance, uint32_t number)
+{
+    const struct history_op *op = &acceptance->history->ops[number];
+    if (history_is_relaxed_write(op) && is_doubtful(acceptance, op))
         timeline_add(&acceptance->doubtful,
                      &(struct timeline_note){timeline_group(op->key, op->node, 0), op->invoke_ns, 0,
                                              number, 0});
@@ -109,13 +114,15 @@ void acceptance_init(struct acceptance *acceptance, const struct history *histor
           compare_accepted);
     timeline_seal(&acceptance->newest);
     timeline_seal(&acceptance->known);
-    timeline_seal(&acceptance->doubtful);
     timeline_seal(&acceptance->of_leader);
     for (uint32_t i = 0; i < history->count; i++) {
         if (acceptance_is_sure(&history->ops[i]) && history->ops[i].place.index == 0)
             overruled_note(acceptance, i);
     }
     timeline_seal(&acceptance->of_client);
+    for (uint32_t i = 0; i < history->count; i++)
+        doubtful_note(acceptance, i);
+    timeline_seal(&acceptance->doubtful);
 }
 
 void acceptance_deinit(struct acceptance *acceptance)

@@ -74,6 +74,11 @@ static struct history_op op_draw(struct client *client, uint32_t slot)
         op.value = 1;
     if (op.type == HISTORY_RELAXED_GET)
         freshness_draw(client, &op);
+    if (draw->hasty_chance > 0 && history_is_relaxed_write(&op) &&
+        prng_chance(&client->prng, (uint32_t)draw->hasty_chance)) {
+        op.is_blocking = false;
+        op.wait_ns = prng_range(&client->prng, 1, draw->hasty_ns);
+    }
     if (op.type == HISTORY_SWAP) {
         op.old = old_draw(client, key);
         if (prng_chance(&client->prng, 100000))
@@ -129,6 +134,8 @@ static struct plx_op plx_op_of(struct client *client, struct client_slot *slot,
         .old_value = value_make(client, op->old, &slot->old_value),
         .call = {.is_relaxed = is_relaxed(op),
                  .is_blocking = op->is_blocking,
+                 .timeout_ns = op->wait_ns,
+                 .fence_wait_ns = op->wait_ns,
                  .min_index = op->min_index,
                  .max_age_ns = op->max_age_ns},
         .done = op_done,

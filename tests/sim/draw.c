@@ -458,6 +458,7 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_security(draw, seed);
     draw_backup(draw, seed);
     draw_lists(draw, seed);
+    draw_hasty(draw, seed);
 }
 
 struct draw_field {

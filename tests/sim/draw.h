@@ -156,7 +156,9 @@
     X(clients_mode) /* enum security_mode */                                                       \
     X(keyed_chance) /* that a handle has a key */                                                  \
     X(list_chance)  /* in each turn of a client; 0: there are no lists */                          \
-    X(lists_max)    /* of a client */
+    X(lists_max)    /* of a client */                                                              \
+    X(hasty_chance) /* that a relaxed write waits only so long: */                                 \
+    X(hasty_ns)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */
@@ -222,6 +224,8 @@ void draw_backup(struct draw *draw, uint64_t seed);
 void draw_fit_backup(struct draw *draw, uint32_t clients_max);
 /* Lists of keys. */
 void draw_lists(struct draw *draw, uint64_t seed);
+/* Callers of relaxed writes that hardly wait. */
+void draw_hasty(struct draw *draw, uint64_t seed);
 /* Whether, and how far, limits change. */
 void draw_limits(struct draw *draw, uint64_t seed);
 /* After overrides: takes back what needs more shards or lanes than there are. */

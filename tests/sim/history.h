@@ -82,6 +82,7 @@ struct history_op {
     uint64_t contact_age_ns;
     uint64_t min_index;   /* relaxed gets: what the call asked for; 0: any */
     uint64_t max_age_ns;  /* relaxed gets: what the call or its handle asked for; 0: any */
+    uint64_t wait_ns;     /* that the call may take, and then the search for its outcome; 0: any */
     uint64_t journal_seq; /* relaxed writes: accepted under it; 0: not known */
     uint32_t era; /* that its client had seen when it ended: 0 before a rescue, 1 after it; or: */
 

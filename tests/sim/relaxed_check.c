@@ -232,7 +232,8 @@ static void check_order(const struct acceptance *acceptance, struct verdict *ver
     timeline_deinit(&decided);
 }
 
-/* ---- "a later write ... is never overwritten by the earlier pending one" ---- */
+/* ---- "a later write ... is never overwritten by the earlier pending one, whatever outcome the
+ * earlier one had" ---- */
 
 struct earlier {
     struct timeline by_client; /* decided relaxed writes; key, client, life */
@@ -245,13 +246,16 @@ static void earlier_init(struct earlier *earlier, const struct history *history)
     timeline_init(&earlier->by_node);
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_op *op = &history->ops[i];
-        if (!history_is_relaxed_write(op) || op->outcome != HISTORY_OK || op->place.index == 0)
+        bool is_over = op->outcome == HISTORY_OK || op->outcome == HISTORY_UNKNOWN;
+        if (!history_is_relaxed_write(op) || !is_over || op->place.index == 0)
             continue;
         struct timeline_note note = {.at_ns = op->return_ns,
                                      .value = place_value(&op->place),
                                      .op = i,
                                      .group = timeline_group(op->key, op->client, op->life)};
         timeline_add(&earlier->by_client, &note);
+        if (op->outcome == HISTORY_UNKNOWN)
+            continue; /* its node may have accepted it later */
         note.group = timeline_group(op->key, op->node, 0);
         timeline_add(&earlier->by_node, &note);
     }
