@@ -43,10 +43,10 @@ static void large_encode(struct plx_client *client, struct op *op, struct large_
                                 .capacity_bytes =
                                     MESSAGE_SIZE_BYTES_MAX - WIRE_WRITE_HEADER_SIZE_BYTES};
     bool is_relaxed = op->class == CLASS_RELAXED_WRITE;
-    wire_request_begin(&inner, op->session,
-                       is_relaxed ? pending_floor(op->shard, large->endpoint, &op, 1,
-                                                  transmission->is_recall)
-                                  : session_floor(op->shard, op->session, op->seq));
+    wire_request_begin(
+        &inner, op->session,
+        is_relaxed ? pending_floor(op->shard, large->endpoint, &op, 1, transmission->is_recall)
+                   : session_floor(op->shard, op->session, op->seq));
     transmission->has_cancels = op_encode(client, op, &inner) > 0;
     CHECK(!inner.is_overflow);
     struct wire_write write = {.packet_number = transmission->number,

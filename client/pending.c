@@ -1,9 +1,10 @@
 /*
  * Relaxed writes of this handle that were acknowledged, or ended as unknown, and may still be
- * pending on their node. A later write of the same key by the handle must not be overwritten by one of them, so it carries a
- * cancel for each node that has some, unless it goes through that node relaxed, which keeps the
- * order itself. A cancel is of all that its node accepted from the handle for the key up to the seq
- * it names: the newest seq is all there is to remember.
+ * pending on their node. A later write of the same key by the handle must not be overwritten by one
+ * of them, so it carries a cancel for each node that has some, unless it goes through that node
+ * relaxed, which keeps the order itself. A cancel is of all that its node accepted from the handle
+ * for the key up to the seq it names: the newest seq is all there is to remember, or the end of the
+ * range of numbers that an unknown one may get.
  */
 #include "client/client_internal.h"
 
@@ -70,7 +71,7 @@ static uint32_t *pending_bucket(struct pending_table *table, uint64_t hash)
     return &table->buckets[hash & (table->bucket_count - 1)];
 }
 
-static void raise_to(uint64_t *value, uint64_t other, bool is_wanted)
+static void order_raise(uint64_t *value, uint64_t other, bool is_wanted)
 {
     if (is_wanted && *value < other)
         *value = other;
@@ -258,8 +259,8 @@ void pending_remember(struct plx_client *client, const struct op *op, uint16_t n
                       uint64_t series, uint64_t seq)
 {
     pending_note(client, op, node, series, seq);
-    raise_to(&op->shard->pending_orders[node].given, seq,
-             op->shard->pending_orders[node].series == series);
+    order_raise(&op->shard->pending_orders[node].given, seq,
+                op->shard->pending_orders[node].series == series);
 }
 
 void pending_remember_unknown(struct plx_client *client, const struct op *op)
@@ -268,7 +269,7 @@ void pending_remember_unknown(struct plx_client *client, const struct op *op)
         return; /* a program of before: it has told no series, and can be told no range */
     struct pending_order *order = &op->shard->pending_orders[op->node];
     pending_note(client, op, op->node, op->series, op->range_end);
-    raise_to(&order->unknown_end, op->range_end, order->series == op->series);
+    order_raise(&order->unknown_end, op->range_end, order->series == op->series);
 }
 
 /*
@@ -280,8 +281,8 @@ static uint64_t write_floor(const struct shard_state *shard, const struct member
 {
     const struct pending_order *order = &shard->pending_orders[member->node];
     uint64_t floor = 1;
-    raise_to(&floor, order->given, order->series == member->series_now);
-    raise_to(&floor, order->unknown_end, order->series == member->series_now);
+    order_raise(&floor, order->given, order->series == member->series_now);
+    order_raise(&floor, order->unknown_end, order->series == member->series_now);
     return floor;
 }
 
@@ -289,7 +290,7 @@ static uint64_t recall_floor(const struct member *member, struct op *const *ops,
 {
     uint64_t end = WIRE_RELAXED_SPAN;
     for (uint32_t i = 0; i < count; i++)
-        raise_to(&end, ops[i]->range_end, ops[i]->incarnation == member->incarnation);
+        order_raise(&end, ops[i]->range_end, ops[i]->incarnation == member->incarnation);
     return end - WIRE_RELAXED_SPAN;
 }
 
@@ -303,7 +304,7 @@ uint64_t pending_floor(const struct shard_state *shard, uint32_t endpoint, struc
     for (uint32_t i = 0; i < count; i++) {
         ops[i]->node = member->node;
         ops[i]->series = member->series_now;
-        raise_to(&ops[i]->range_end, floor + WIRE_RELAXED_SPAN, true);
+        order_raise(&ops[i]->range_end, floor + WIRE_RELAXED_SPAN, true);
     }
     return floor;
 }
@@ -329,7 +330,7 @@ static void series_changed(struct pending_table *table, struct pending_order *or
             bool is_now = pending->series == series;
             lists[i].oldest = pending->newer;
             pending_link(table, is_now ? &order->now : &order->lost, pending, is_now);
-            raise_to(&order->unknown_end, pending->newest, is_now);
+            order_raise(&order->unknown_end, pending->newest, is_now);
         }
     }
 }
@@ -342,7 +343,7 @@ bool pending_done(struct plx_client *client, struct shard_state *shard, uint16_t
     bool is_own = false;
     if (order->series != news->series)
         series_changed(table, order, news->series);
-    raise_to(&order->given, news->done_seq, true);
+    order_raise(&order->given, news->done_seq, true);
     while (order->now.oldest != PENDING_NONE &&
            table->entries[order->now.oldest].newest <= news->done_seq) {
         pending_drop(table, shard, &table->entries[order->now.oldest]);
@@ -363,7 +364,7 @@ void pending_given(struct plx_client *client, struct shard_state *shard, uint16_
     struct pending_order *order = &shard->pending_orders[node];
     if (order->series != series)
         series_changed(&client->pending, order, series);
-    raise_to(&order->given, seq, true);
+    order_raise(&order->given, seq, true);
 }
 
 /* A recall of a write that nobody sends. */
@@ -376,9 +377,10 @@ static struct span probe_encode(struct plx_client *client, const struct shard_st
     uint8_t inner[KEY_SIZE_BYTES_MAX + 128];
     struct wire_writer writer = {.data = inner, .capacity_bytes = sizeof(inner)};
     wire_request_begin(&writer, shard->relaxed_identity, order->unknown_end - WIRE_RELAXED_SPAN);
-    wire_request_add(&writer, &(struct wire_op){.type = WIRE_OP_SET,
-                                                .seq = INT64_MAX,
-                                                .key = span_of(newest->key, newest->key_size_bytes)});
+    wire_request_add(&writer,
+                     &(struct wire_op){.type = WIRE_OP_SET,
+                                       .seq = INT64_MAX,
+                                       .key = span_of(newest->key, newest->key_size_bytes)});
     CHECK(!writer.is_overflow);
     wire_write_encode(body, &(struct wire_write){.packet_number = number,
                                                  .incarnation = member->incarnation,

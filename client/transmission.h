@@ -21,7 +21,12 @@
 struct op;
 struct shard_state;
 
-enum transmission_kind { TRANSMISSION_NONE, TRANSMISSION_OPS, TRANSMISSION_SESSION, TRANSMISSION_PROBE };
+enum transmission_kind {
+    TRANSMISSION_NONE,
+    TRANSMISSION_OPS,
+    TRANSMISSION_SESSION,
+    TRANSMISSION_PROBE
+};
 
 /* An operation as it went out. */
 struct transmission_op {

@@ -211,9 +211,8 @@ static struct request fence_build(struct engine *engine)
 {
     struct request_builder builder =
         builder_begin(engine, node_progress_own(&engine->machine.nodes)->last_seq);
-    request_builder_add(
-        &builder,
-        &(struct wire_op){.type = WIRE_OP_FENCE, .seq = fence_seq(engine)}, 0);
+    request_builder_add(&builder,
+                        &(struct wire_op){.type = WIRE_OP_FENCE, .seq = fence_seq(engine)}, 0);
     engine->outbound.fence_due_ns = engine->view.now_ns + OUTBOUND_WAIT_MAX_NS;
     return request_builder_end(&builder);
 }

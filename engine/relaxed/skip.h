@@ -2,13 +2,13 @@
  * Which journal seqs a relaxed write may get. A client that gives up before its write is answered
  * does not know whether the node has the write, or will have it when a late packet arrives. But the
  * write names a range: WIRE_RELAXED_SPAN numbers above its floor. Outside of this range no node
- * accepts it. So the client can rule it out for ever: by a cancel of everything up to the end of the
- * range, which its next write of the key carries.
+ * accepts it. So the client can rule it out for ever: by a cancel of everything up to the end of
+ * the range, which its next write of the key carries.
  *
  * Numbers up to there must not be given to that client's later writes of the key. So the node skips
  * them: when a write of a higher range arrives, when a recall asks for the end of a range, and when
- * it applies a cancel of numbers that it has not given. What is skipped is never given. A node skips
- * a bounded part of the numbers in a second, however many clients ask for it; they wait for it.
+ * it applies a cancel of numbers that it has not given. What is skipped is never given. A node
+ * skips a bounded part of the numbers in a second, however many clients ask for it; they wait.
  *
  * Owner: one thread.
  */
@@ -39,8 +39,8 @@ struct skip {
 
 void skip_init(struct skip *skip);
 
-/* Whether the request's sets, `op_count` of them, may be accepted now. OK: they may, and get numbers
- * of their range. PASSED: the node has given all of it, or more: they never will be. PENDING: not
+/* Whether the request's sets, `op_count` of them, may be accepted now. OK: they may, and get
+ * numbers of their range. PASSED: the node has given all of it, or more: they never will be. PENDING: not
  * yet, and no copy of this packet will be. */
 enum wire_status skip_to_range(struct engine *engine, const struct request *request,
                                uint32_t op_count);

@@ -31,10 +31,10 @@ static uint64_t group_of(const struct acceptance *acceptance, const struct histo
 static bool is_doubtful(const struct acceptance *acceptance, const struct history_op *op)
 {
     bool may_be = op->outcome == HISTORY_UNKNOWN || op->outcome == HISTORY_PENDING;
-    bool is_clear =
-        acceptance->history->is_settled && op->node != 0 &&
-        acceptance_era(acceptance, op, op->invoke_ns) == acceptance_era(acceptance, op, UINT64_MAX) &&
-        !acceptance_is_overruled(acceptance, op, UINT64_MAX);
+    bool is_clear = acceptance->history->is_settled && op->node != 0 &&
+                    acceptance_era(acceptance, op, op->invoke_ns) ==
+                        acceptance_era(acceptance, op, UINT64_MAX) &&
+                    !acceptance_is_overruled(acceptance, op, UINT64_MAX);
     return may_be && op->journal_seq == 0 && !is_clear;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Relaxed writes whose callers wait for a moment only, so that many end as unknown: from a generator
- * of its own, so that the rest of a seed's draws mean what they meant before.
+ * Relaxed writes whose callers wait for a moment only, so that many end as unknown: from a
+ * generator of its own, so that the rest of a seed's draws mean what they meant before.
  */
 #include "tests/sim/draw.h"
 

@@ -67,6 +67,35 @@ static void test_relaxed_set_is_neither_seen_nor_answered_before_it_is_durable(v
     assert_value(&got, "x");
 }
 
+/* The range of a write that its client gave up is passed by a recall: a late packet of it is
+ * refused, and later writes get numbers above the range. */
+static void test_relaxed_set_is_not_accepted_outside_its_range(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t first = fixture_pend(f, 1, "a", "x");
+    struct fixture_write late = {.session = 77, .is_relaxed = true, .floor = first};
+    struct fixture_write recall = late;
+    recall.is_recall = true;
+    expect_status(f, &recall, op_set(2, "a", "late"), WIRE_STATUS_PASSED);
+    expect_status(f, &late, op_set(2, "a", "late"), WIRE_STATUS_PASSED);
+    struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
+    assert_int_equal(reply.given_seq, first + WIRE_RELAXED_SPAN);
+    struct fixture_write later = {
+        .session = 77, .is_relaxed = true, .floor = reply.given_seq + WIRE_RELAXED_SPAN};
+    struct wire_op set = op_set(3, "a", "later");
+    fixture_forget_messages(f);
+    fixture_write(f, &later, &set, 1);
+    fixture_durable(f);
+    reply = fixture_reply(f, WIRE_WRITE_REPLY);
+    assert_int_equal(reply.status, WIRE_STATUS_OK);
+    assert_int_equal(fixture_reply_op(&reply, 0).version, later.floor + 1);
+    /* No client skips more than its share of the numbers at once, nor what nobody can have seen. */
+    later.floor += 2 * SKIP_ROOM_MAX;
+    expect_status(f, &later, op_set(4, "a", "far"), WIRE_STATUS_PENDING);
+    later.floor += 2 * SKIP_AHEAD_MAX;
+    expect_status(f, &later, op_set(5, "a", "farther"), WIRE_STATUS_BAD_REQUEST);
+}
+
 static void test_relaxed_delete_hides_the_applied_value(void **state)
 {
     struct fixture *f = *state;
@@ -489,6 +518,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(
             test_relaxed_set_is_neither_seen_nor_answered_before_it_is_durable, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_set_is_not_accepted_outside_its_range, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_delete_hides_the_applied_value, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_newer_set_replaces_the_pending_one, setup,
