@@ -40,8 +40,8 @@ struct skip {
 void skip_init(struct skip *skip);
 
 /* Whether the request's sets, `op_count` of them, may be accepted now. OK: they may, and get
- * numbers of their range. PASSED: the node has given all of it, or more: they never will be. PENDING: not
- * yet, and no copy of this packet will be. */
+ * numbers of their range. PASSED: the node has given all of it: they never will be. PENDING: not
+ * yet, and no copy of this packet will be. BAD_REQUEST: the range is too far away. */
 enum wire_status skip_to_range(struct engine *engine, const struct request *request,
                                uint32_t op_count);
 
