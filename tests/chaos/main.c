@@ -3,6 +3,7 @@
  * clients were told. tests/chaos/run is that somebody.
  */
 #include "tests/chaos/history_file.h"
+#include "tests/chaos/owner.h"
 #include "tests/chaos/report.h"
 #include "tests/chaos/schedule.h"
 #include "tests/chaos/worker.h"
@@ -25,7 +26,8 @@
 #define LOOK_NS           20000000 /* between looks whether it is time to stop */
 #define SPARE_OPS         50000    /* room in the record beyond what is expected */
 #define OPS_PER_SWAP      2
-#define STOP_LATE_FACTOR  2 /* room for a run that takes so many times as long as planned */
+#define OPTIONS_OF_OWNERS 100 /* seeds beyond those of the workers */
+#define STOP_LATE_FACTOR  2   /* room for a run that takes so many times as long as planned */
 #define NS_PER_SECOND     UINT64_C(1000000000)
 #define NS_PER_MS         UINT64_C(1000000)
 
@@ -117,6 +119,8 @@ struct crew {
     struct record record;
     struct load load;
     uint32_t count;
+    struct owner owners[OWNERS_MAX];
+    uint32_t owner_count;
 };
 
 static bool crew_open(struct crew *crew, const struct arguments *arguments)
@@ -159,6 +163,22 @@ static bool crew_begin(struct crew *crew, const struct arguments *arguments)
     return true;
 }
 
+static bool owners_begin(struct crew *crew, const struct arguments *arguments)
+{
+    for (uint32_t i = 0; arguments->swaps == 0 && i < OWNERS_MAX; i++) {
+        struct owner_options options = {.plx = arguments->options,
+                                        .seed = arguments->seed * 104729 + i,
+                                        .number = i,
+                                        .has_losses = arguments->has_losses};
+        options.plx.preferred_endpoint = (int32_t)(i % arguments->node_count);
+        options.plx.seed = arguments->seed * 1000 + OPTIONS_OF_OWNERS + i;
+        if (!owner_begin(&crew->owners[i], &options))
+            return false;
+        crew->owner_count++;
+    }
+    return true;
+}
+
 /* Says that the clients have asked all they wanted, then waits to be told that all is mended. */
 static void wait_for_stop(struct crew *crew, const struct arguments *arguments)
 {
@@ -179,6 +199,8 @@ static void wait_for_stop(struct crew *crew, const struct arguments *arguments)
 
 static void crew_end(struct crew *crew, struct report *report)
 {
+    for (uint32_t i = 0; i < crew->owner_count; i++)
+        owner_stop(&crew->owners[i]);
     for (uint32_t i = 0; i < crew->count; i++) {
         struct plx_statistics statistics;
         worker_end(&crew->workers[i]);
@@ -259,7 +281,7 @@ static int run_load(const struct arguments *arguments)
     /* Blocked here and so in every thread: wait_for_stop asks for them. */
     sigprocmask(SIG_BLOCK, &mask, NULL);
     uint64_t begin_ns = clock_now_ns();
-    if (!crew_begin(&crew, arguments)) {
+    if (!crew_begin(&crew, arguments) || !owners_begin(&crew, arguments)) {
         fprintf(stderr, "pollux-chaos: cannot start the clients\n");
         return EXIT_FAILURE;
     }
@@ -269,6 +291,10 @@ static int run_load(const struct arguments *arguments)
     report.client_count = crew.count * crew.load.client_count;
     crew_end(&crew, &report);
     settle(&arguments->options, &crew.record, SETTLE_LIMIT_NS, &report.settle);
+    for (uint32_t i = 0; i < crew.owner_count; i++)
+        owner_end(&crew.owners[i]);
+    report.owners = crew.owners;
+    report.owner_count = crew.owner_count;
     bool is_good = conclude(&crew, arguments, &report);
     record_deinit(&crew.record);
     return is_good ? EXIT_SUCCESS : EXIT_FAILURE;

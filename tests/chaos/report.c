@@ -106,6 +106,35 @@ static bool print_chain(const struct chain_report *chain)
     return is_good;
 }
 
+static void print_owners(const struct report *report)
+{
+    for (uint32_t i = 0; i < report->owner_count; i++) {
+        const struct owner *owner = &report->owners[i];
+        printf("owner %u: %u keys; relaxed writes ok %" PRIu64 ", timeout %" PRIu64
+               ", unknown %" PRIu64 "; consistent ok %" PRIu64 ", timeout %" PRIu64 "\n",
+               i, owner->key_count, owner->relaxed_counts[PLX_OK],
+               owner->relaxed_counts[PLX_TIMEOUT], owner->relaxed_counts[PLX_UNKNOWN],
+               owner->write_counts[PLX_OK], owner->write_counts[PLX_TIMEOUT]);
+    }
+}
+
+static bool check_owners(const struct report *report)
+{
+    uint64_t judged_count = 0;
+    uint64_t broken_count = 0;
+    const char *text = "";
+    for (uint32_t i = 0; i < report->owner_count; i++) {
+        judged_count += report->owners[i].judged_count;
+        broken_count += report->owners[i].broken_count;
+        if (text[0] == '\0')
+            text = report->owners[i].text;
+    }
+    return report->owner_count == 0 ||
+           print_check(broken_count == 0 && judged_count > 0,
+                       "a handle's later writes overrule its earlier ones, relaxed ones, too",
+                       judged_count, text);
+}
+
 static bool print_checks(const struct report *report)
 {
     const struct settle_report *settle = &report->settle;
@@ -113,6 +142,7 @@ static bool print_checks(const struct report *report)
     bool is_good = print_rules(&report->judge);
     if (report->is_of_swaps)
         is_good &= print_chain(&report->chain);
+    is_good &= check_owners(report);
     if (report->stuck_count > 0)
         snprintf(text, sizeof(text), "%u had to be cancelled", report->stuck_count);
     is_good &= print_check(report->stuck_count == 0, "no call stayed blocked",
@@ -154,6 +184,7 @@ bool report_print(const struct report *report)
     print_unknown(report, &counts);
     if (report->is_of_swaps)
         outcomes_print(report->record, &report->chain, &report->effort);
+    print_owners(report);
     print_outage(&report->outage);
     printf("checked (%" PRIu64 " steps of search, converged at index %" PRIu64 " after %.0f ms)\n",
            report->judge.search_steps, report->settle.applied_index,

@@ -6,6 +6,7 @@
 #include "tests/chaos/chain.h"
 #include "tests/chaos/outage.h"
 #include "tests/chaos/outcomes.h"
+#include "tests/chaos/owner.h"
 #include "tests/chaos/record.h"
 #include "tests/chaos/settle.h"
 
@@ -17,6 +18,8 @@ struct report {
     struct outcomes_effort effort;
     struct outage_report outage;
     struct settle_report settle;
+    const struct owner *owners;
+    uint32_t owner_count;
     uint64_t elapsed_ns;
     uint32_t client_count;
     uint32_t stuck_count;
