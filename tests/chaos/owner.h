@@ -22,8 +22,7 @@ struct owner_options {
     struct plx_options plx;
     uint64_t seed;
     uint32_t number; /* below OWNERS_MAX */
-    bool
-        has_losses; /* storages may be lost, and nodes be left out, with what was accepted relaxed */
+    bool has_losses; /* storages may be lost, with what they accepted relaxed */
 };
 
 /* All but is_stopping belongs to the owner's thread until owner_end. */
