@@ -179,7 +179,7 @@ const char *wire_status_name(uint8_t status)
     static const char *const names[WIRE_STATUS_END] = {
         "ok",          "not-leader",  "no-quorum", "expired",     "overloaded", "log-full",
         "incarnation", "bad-request", "too-stale", "unsupported", "pending",    "unknown",
-        "wrong-shard", "too-soon",    "outdated",  "denied",    "passed",
+        "wrong-shard", "too-soon",    "outdated",  "denied",      "passed",
     };
     static_assert(WIRE_STATUS_PASSED + 1 == WIRE_STATUS_END, "every status has a name");
     return status < WIRE_STATUS_END ? names[status] : "?";
