@@ -265,8 +265,11 @@ void pending_remember(struct plx_client *client, const struct op *op, uint16_t n
 
 void pending_remember_unknown(struct plx_client *client, const struct op *op)
 {
+    const struct member *member = op->endpoint < 0 ? NULL : &op->shard->members[op->endpoint];
     if (op->series == 0 || op->range_end == 0)
         return; /* a program of before: it has told no series, and can be told no range */
+    if (member != NULL && member->series == op->series && op->range_end <= member->journal_done_seq)
+        return; /* all of the range is decided, and nobody says so again */
     struct pending_order *order = &op->shard->pending_orders[op->node];
     pending_note(client, op, op->node, op->series, op->range_end);
     order_raise(&order->unknown_end, op->range_end, order->series == op->series);
