@@ -117,12 +117,8 @@ static void round_of_operators(void)
 static void pace(uint64_t begin_ns, uint64_t rate)
 {
     uint64_t due_ns = begin_ns + sent * NS_PER_S / rate;
-    uint64_t now_ns = clock_ns();
-    if (due_ns <= now_ns)
-        return;
-    const struct timespec pause = {.tv_sec = (time_t)((due_ns - now_ns) / NS_PER_S),
-                                   .tv_nsec = (long)((due_ns - now_ns) % NS_PER_S)};
-    nanosleep(&pause, NULL);
+    for (uint64_t now_ns = clock_ns(); now_ns < due_ns; now_ns = clock_ns())
+        (void)plx_poll(client, due_ns - now_ns);
 }
 
 int main(int argc, char **argv)
