@@ -30,6 +30,16 @@ bool member_counts(const struct plx_client *client, const struct shard_state *sh
     return !member->is_formed;
 }
 
+bool member_answers(const struct plx_client *client, const struct shard_state *shard, uint32_t at,
+                    const struct wire_reply *reply)
+{
+    const struct member *member = &shard->members[at];
+    bool has_formed_since =
+        !member->is_formed && client->kept.number != 0 && reply->applied_index > 0;
+    return reply->incarnation == member->incarnation && member_counts(client, shard, at) &&
+           !has_formed_since;
+}
+
 bool member_is_stranger(const struct plx_client *client, const struct shard_state *shard,
                         uint32_t at)
 {

@@ -212,8 +212,7 @@ static enum plx_outcome page_answered(struct list_call *call, struct shard_state
     const struct exchange *exchange = &client->exchange;
     struct wire_list_reply reply;
     CHECK(wire_list_reply_decode(span_of(exchange->body, exchange->size_bytes), &reply) == OK);
-    if (reply.head.incarnation != shard->members[at].incarnation ||
-        !member_counts(client, shard, at)) {
+    if (!member_answers(client, shard, at, &reply.head)) {
         /* It may be a node of another cluster by now: it says so before it is listened to. */
         shard->members[at].incarnation = 0;
         member_greet(client, shard, at);

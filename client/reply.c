@@ -304,8 +304,7 @@ void reply_receive(struct plx_client *client, const struct source *from, bool is
         return;
     }
     struct wire_reply changed = *reply;
-    if (is_read && (reply->incarnation != shard->members[from->endpoint].incarnation ||
-                    !member_counts(client, shard, from->endpoint))) {
+    if (is_read && !member_answers(client, shard, from->endpoint, reply)) {
         /* It may be a node of another cluster by now: it says so before it is listened to. */
         changed.status = WIRE_STATUS_INCARNATION;
         reply = &changed;
