@@ -33,8 +33,8 @@ bool cluster_fits(const struct cluster *kept, const struct cluster *theirs);
  * and era, or either does not know its own. */
 bool member_counts(const struct plx_client *client, const struct shard_state *shard,
                    uint32_t endpoint);
-/* Whether its answer to a read does. A node that belonged to no cluster when it was greeted, and has
- * applied something since, belongs to one: it is to say to which. */
+/* Whether its answer to a read does. A node that belonged to no cluster when it was greeted, and
+ * has applied something since, belongs to one: it is to say to which. */
 bool member_answers(const struct plx_client *client, const struct shard_state *shard, uint32_t at,
                     const struct wire_reply *reply);
 /* Whether it has answered, and is of another cluster or of an earlier era. */
