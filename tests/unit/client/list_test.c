@@ -252,7 +252,7 @@ static void test_list_says_what_will_not_pass(void **state)
     expect_end(&node, &relaxed, PLX_E_TOO_STALE);
     node = (struct listing_node){.refusals = 9, .refusal = WIRE_STATUS_BAD_REQUEST};
     expect_end(&node, &patient, PLX_E_ARGUMENT);
-    node = (struct listing_node){.is_another = true};
+    node = (struct listing_node){.is_another = true, .counts_lists = true};
     expect_end(&node, &impatient, PLX_TIMEOUT);
 }
 
