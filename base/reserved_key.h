@@ -9,7 +9,6 @@
 #include "base/span.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 /* What they begin with, and the first key behind all of them: they lie side by side in the order
  * of keys. */
@@ -20,8 +19,7 @@ static_assert(sizeof(RESERVED_KEY_PREFIX) - 1 == RESERVED_KEY_SIZE_BYTES, "its s
 
 static inline bool key_is_reserved(struct span key)
 {
-    return key.size_bytes >= RESERVED_KEY_SIZE_BYTES &&
-           memcmp(key.data, RESERVED_KEY_PREFIX, RESERVED_KEY_SIZE_BYTES) == 0;
+    return span_begins_with(key, span_of(RESERVED_KEY_PREFIX, RESERVED_KEY_SIZE_BYTES));
 }
 
 #endif

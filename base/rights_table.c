@@ -22,12 +22,6 @@ struct span rights_key(void)
     return span_of(RIGHTS_KEY, sizeof(RIGHTS_KEY) - 1);
 }
 
-static bool begins_with(struct span key, const char *prefix, size_t size_bytes)
-{
-    return size_bytes == 0 ||
-           (key.size_bytes >= size_bytes && memcmp(key.data, prefix, size_bytes) == 0);
-}
-
 bool rights_name_is_valid(struct span name)
 {
     if (name.size_bytes < 1 || name.size_bytes > KEY_NAME_BYTES_MAX)
@@ -255,9 +249,10 @@ enum error rights_builder_end(struct rights_builder *builder, struct span *ret_b
 static uint8_t line_rights(const struct rights_line *line, struct span key)
 {
     uint8_t rights = line->rights;
-    bool is_log = begins_with(key, RIGHTS_LOGS_PREFIX, sizeof(RIGHTS_LOGS_PREFIX) - 1);
-    if (!begins_with(key, (const char *)line->prefix.data, line->prefix.size_bytes))
+    if (!span_begins_with(key, line->prefix))
         return 0;
+    bool is_log =
+        span_begins_with(key, span_of(RIGHTS_LOGS_PREFIX, sizeof(RIGHTS_LOGS_PREFIX) - 1));
     if (is_log && (rights & RIGHT_LOGS) != 0)
         rights |= RIGHT_READ | RIGHT_WRITE;
     if ((rights & RIGHT_ADMIN) != 0)

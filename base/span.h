@@ -23,6 +23,12 @@ static inline bool span_is_equal(struct span a, struct span b)
            (a.size_bytes == 0 || memcmp(a.data, b.data, a.size_bytes) == 0);
 }
 
+static inline bool span_begins_with(struct span span, struct span prefix)
+{
+    return span.size_bytes >= prefix.size_bytes &&
+           (prefix.size_bytes == 0 || memcmp(span.data, prefix.data, prefix.size_bytes) == 0);
+}
+
 /* The order of keys, bytes as unsigned numbers: below 0, the first span comes before the second; 0,
  * they are equal. A span comes before every longer one that begins with it. */
 static inline int span_compare(struct span a, struct span b)

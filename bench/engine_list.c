@@ -1,8 +1,8 @@
 /*
- * What lists cost. The order of keys beside the index (engine/state/key_order.h): memory and time
- * of a new key and of a deletion, with the order and, for comparison, without; and a page of a
- * store: from the order, and as it would be without one, by a walk over all keys that keeps the
- * first ones. Fixed work.
+ * What lists cost. The order of keys beside the index (engine/state/key_order.h): its memory, the
+ * time of a new key with it, and of taking a key out of the order alone and putting it back; and a
+ * page of a store: from the order, and as it would be without one, by a walk over all keys that
+ * keeps the first ones. Fixed work.
  *
  * Usage: engine_list [keys [pages]]
  * Without arguments: 1,000,000 keys.

@@ -29,7 +29,7 @@ static void need(enum error error, const char *reason)
     }
 }
 
-static struct address host_address(uint32_t host)
+struct address gauge_cluster_address(uint32_t host)
 {
     const uint8_t ipv4[4] = {10, 0, 0, (uint8_t)(host + 1)};
     return address_of_ipv4(ipv4, UDP_PORT);
@@ -71,8 +71,9 @@ static void ports_open(struct gauge_cluster *cluster, uint32_t first_port)
 
 static struct dp_port_options port_options(const struct gauge_cluster *cluster, uint32_t host)
 {
-    return (struct dp_port_options){
-        .frames = cluster->frames[host], .ipv4 = host_address(host), .ipv4_prefix_bits = 24};
+    return (struct dp_port_options){.frames = cluster->frames[host],
+                                    .ipv4 = gauge_cluster_address(host),
+                                    .ipv4_prefix_bits = 24};
 }
 
 /* The host that a frame is for: the last byte of its IPv4 address. */
@@ -136,7 +137,7 @@ static struct replica_options replica_options_of(uint32_t host, uint32_t node_co
         .medium_stall_ns = UINT64_C(1) << 60};
     for (uint32_t i = 0; i < node_count; i++) {
         options.raft.founders[i] = (uint16_t)(i + 1);
-        options.peers[i] = host_address(i);
+        options.peers[i] = gauge_cluster_address(i);
     }
     return options;
 }
@@ -206,7 +207,7 @@ static void client_send(struct gauge_cluster *cluster, uint32_t host, uint8_t ty
                                          .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
                                          .cluster_id = GAUGE_CLUSTER_ID,
                                          .message_id = ++cluster->message_id};
-    struct address to = host_address(host);
+    struct address to = gauge_cluster_address(host);
     uint8_t *room = dp_port_tx_reserve(cluster->client, 0, &to);
     if (room != NULL) /* else a query for the route has left */
         dp_port_tx_commit(cluster->client, wire_piece_encode(room, &keys, &header, body, 0));

@@ -56,6 +56,9 @@ struct gauge_cluster {
 void gauge_network_begin(void);
 void gauge_network_end(void);
 
+/* Where a host is; the client is host node_count. */
+struct address gauge_cluster_address(uint32_t host);
+
 /* Opens the nodes with new files in the folder, elects a leader, opens the sessions. */
 void gauge_cluster_open(struct gauge_cluster *cluster, const struct gauge_options *gauge);
 void gauge_cluster_close(struct gauge_cluster *cluster);

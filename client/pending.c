@@ -71,9 +71,9 @@ static uint32_t *pending_bucket(struct pending_table *table, uint64_t hash)
     return &table->buckets[hash & (table->bucket_count - 1)];
 }
 
-static void order_raise(uint64_t *value, uint64_t other, bool is_wanted)
+static void order_raise(uint64_t *value, uint64_t other)
 {
-    if (is_wanted && *value < other)
+    if (*value < other)
         *value = other;
 }
 
@@ -258,9 +258,10 @@ static void pending_note(struct plx_client *client, const struct op *op, uint16_
 void pending_remember(struct plx_client *client, const struct op *op, uint16_t node,
                       uint64_t series, uint64_t seq)
 {
+    struct pending_order *order = &op->shard->pending_orders[node];
     pending_note(client, op, node, series, seq);
-    order_raise(&op->shard->pending_orders[node].given, seq,
-                op->shard->pending_orders[node].series == series);
+    if (order->series == series)
+        order_raise(&order->given, seq);
 }
 
 void pending_remember_unknown(struct plx_client *client, const struct op *op)
@@ -272,7 +273,8 @@ void pending_remember_unknown(struct plx_client *client, const struct op *op)
         return; /* all of the range is decided, and nobody says so again */
     struct pending_order *order = &op->shard->pending_orders[op->node];
     pending_note(client, op, op->node, op->series, op->range_end);
-    order_raise(&order->unknown_end, op->range_end, order->series == op->series);
+    if (order->series == op->series)
+        order_raise(&order->unknown_end, op->range_end);
 }
 
 /*
@@ -284,16 +286,20 @@ static uint64_t write_floor(const struct shard_state *shard, const struct member
 {
     const struct pending_order *order = &shard->pending_orders[member->node];
     uint64_t floor = 1;
-    order_raise(&floor, order->given, order->series == member->series_now);
-    order_raise(&floor, order->unknown_end, order->series == member->series_now);
+    if (order->series == member->series_now) {
+        order_raise(&floor, order->given);
+        order_raise(&floor, order->unknown_end);
+    }
     return floor;
 }
 
 static uint64_t recall_floor(const struct member *member, struct op *const *ops, uint32_t count)
 {
     uint64_t end = WIRE_RELAXED_SPAN;
-    for (uint32_t i = 0; i < count; i++)
-        order_raise(&end, ops[i]->range_end, ops[i]->incarnation == member->incarnation);
+    for (uint32_t i = 0; i < count; i++) {
+        if (ops[i]->incarnation == member->incarnation)
+            order_raise(&end, ops[i]->range_end);
+    }
     return end - WIRE_RELAXED_SPAN;
 }
 
@@ -307,7 +313,7 @@ uint64_t pending_floor(const struct shard_state *shard, uint32_t endpoint, struc
     for (uint32_t i = 0; i < count; i++) {
         ops[i]->node = member->node;
         ops[i]->series = member->series_now;
-        order_raise(&ops[i]->range_end, floor + WIRE_RELAXED_SPAN, true);
+        order_raise(&ops[i]->range_end, floor + WIRE_RELAXED_SPAN);
     }
     return floor;
 }
@@ -333,7 +339,8 @@ static void series_changed(struct pending_table *table, struct pending_order *or
             bool is_now = pending->series == series;
             lists[i].oldest = pending->newer;
             pending_link(table, is_now ? &order->now : &order->lost, pending, is_now);
-            order_raise(&order->unknown_end, pending->newest, is_now);
+            if (is_now)
+                order_raise(&order->unknown_end, pending->newest);
         }
     }
 }
@@ -346,7 +353,7 @@ bool pending_done(struct plx_client *client, struct shard_state *shard, uint16_t
     bool is_own = false;
     if (order->series != news->series)
         series_changed(table, order, news->series);
-    order_raise(&order->given, news->done_seq, true);
+    order_raise(&order->given, news->done_seq);
     while (order->now.oldest != PENDING_NONE &&
            table->entries[order->now.oldest].newest <= news->done_seq) {
         pending_drop(table, shard, &table->entries[order->now.oldest]);
@@ -367,7 +374,7 @@ void pending_given(struct plx_client *client, struct shard_state *shard, uint16_
     struct pending_order *order = &shard->pending_orders[node];
     if (order->series != series)
         series_changed(&client->pending, order, series);
-    order_raise(&order->given, seq, true);
+    order_raise(&order->given, seq);
 }
 
 /* A recall of a write that nobody sends. */

@@ -8,6 +8,14 @@ void cookie_jar_init(struct cookie_jar *jar, const struct secret *seed)
     *jar = (struct cookie_jar){.seed = *seed, .epoch = UINT64_MAX};
 }
 
+void cookie_jar_draw(struct cookie_jar *jar, struct random_stream *random)
+{
+    struct secret seed;
+    random_stream_draw(random, seed.bytes, sizeof(seed.bytes));
+    cookie_jar_init(jar, &seed);
+    secret_wipe(&seed, sizeof(seed));
+}
+
 uint64_t cookie_epoch(uint64_t now_ns)
 {
     return now_ns / COOKIE_SECRET_NS + 1;

@@ -14,7 +14,7 @@
 #define POLLUX_SECURITY_COOKIE_H
 
 #include "base/address.h"
-#include "security/secret.h"
+#include "security/random_stream.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,6 +41,8 @@ uint64_t cookie_epoch(uint64_t now_ns);
 
 /* The seed is copied. */
 void cookie_jar_init(struct cookie_jar *jar, const struct secret *seed);
+/* With a seed that is drawn. */
+void cookie_jar_draw(struct cookie_jar *jar, struct random_stream *random);
 
 /* The cookie of an address. */
 void cookie_make(struct cookie_jar *jar, const struct address *address, uint64_t now_ns,

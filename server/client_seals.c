@@ -82,10 +82,7 @@ struct client_seals *client_seals_init(struct arena *arena,
     seed_of(options, &seed);
     random_stream_init(&seals->random, &seed);
     secret_wipe(&seed, sizeof(seed));
-    struct secret cookie_seed;
-    random_stream_draw(&seals->random, cookie_seed.bytes, sizeof(cookie_seed.bytes));
-    cookie_jar_init(&seals->cookies, &cookie_seed);
-    secret_wipe(&cookie_seed, sizeof(cookie_seed));
+    cookie_jar_draw(&seals->cookies, &seals->random);
     random_stream_draw(&seals->random, (uint8_t *)&seals->hash_key, sizeof(seals->hash_key));
     random_stream_draw(&seals->random, (uint8_t *)&seals->association, sizeof(seals->association));
     return seals;

@@ -21,8 +21,8 @@ static bool has_cookie(struct lane *lane, const struct wire_packet *packet,
 {
     if (packet->header.cookie == NULL)
         return false;
-    switch (
-        proof_cookie_age(&lane->shared.proof, from, lane->shared.now_ns, packet->header.cookie)) {
+    const uint8_t *cookie = packet->header.cookie;
+    switch (proof_cookie_age(&lane->shared.proof, from, lane->shared.now_ns, cookie)) {
     case COOKIE_BAD:
         return false;
     case COOKIE_BEFORE:

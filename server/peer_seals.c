@@ -18,10 +18,7 @@ struct peer_seals *peer_seals_init(struct arena *arena, const struct peer_seals_
     seals->options = *options;
     seals->options.security = &seals->security;
     random_stream_init(&seals->random, &seals->security.seed);
-    struct secret cookie_seed;
-    random_stream_draw(&seals->random, cookie_seed.bytes, sizeof(cookie_seed.bytes));
-    cookie_jar_init(&seals->cookies, &cookie_seed);
-    secret_wipe(&cookie_seed, sizeof(cookie_seed));
+    cookie_jar_draw(&seals->cookies, &seals->random);
     /* Another start has other numbers, so that a late packet of the last one finds none of them. */
     random_stream_draw(&seals->random, (uint8_t *)&seals->association, sizeof(seals->association));
     return seals;

@@ -76,12 +76,6 @@ static bool page_next(struct page *page, struct page_key *ret_key)
     return ret_key->entry != NULL;
 }
 
-static bool has_prefix(struct span key, struct span prefix)
-{
-    return key.size_bytes >= prefix.size_bytes &&
-           (prefix.size_bytes == 0 || memcmp(key.data, prefix.data, prefix.size_bytes) == 0);
-}
-
 /* Bytes of entries that a page of nothing else has room for. */
 static size_t page_room(const struct page *page)
 {
@@ -124,7 +118,7 @@ static bool page_fill(struct page *page)
     page_seek(page, span_compare(list->after, list->prefix) < 0 ? list->prefix : list->after);
     for (uint32_t step = 0; step < LIST_STEPS_MAX; step++) {
         page->engine->lists.steps_left--;
-        if (!page_next(page, &key) || !has_prefix(key.key, list->prefix))
+        if (!page_next(page, &key) || !span_begins_with(key.key, list->prefix))
             return false;
         if (key_is_reserved(key.key)) {
             page_seek(page, span_of(RESERVED_KEY_BEHIND, RESERVED_KEY_SIZE_BYTES));

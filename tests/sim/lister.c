@@ -30,12 +30,6 @@ static struct span key_span(const struct client_world *world, uint32_t key)
     return span_of(world->keys[key], world->key_sizes_bytes[key]);
 }
 
-static bool has_prefix(struct span key, struct span prefix)
-{
-    return key.size_bytes >= prefix.size_bytes &&
-           (prefix.size_bytes == 0 || memcmp(key.data, prefix.data, prefix.size_bytes) == 0);
-}
-
 static void gets_begin(struct walk *walk)
 {
     struct client *client = walk->client;
@@ -52,7 +46,7 @@ static void gets_begin(struct walk *walk)
             op.max_age_ns = walk->call.max_age_ns != 0 ? walk->call.max_age_ns : client->max_age_ns;
         }
         walk->ops[key] = OP_NUMBER_END;
-        if (has_prefix(key_span(world, key), walk->prefix))
+        if (span_begins_with(key_span(world, key), walk->prefix))
             walk->ops[key] = history_invoke(world->history, &op, client_now_ns(client));
     }
 }
@@ -168,7 +162,8 @@ static void walk_run(struct walk *walk)
     while ((outcome = plx_list(client->handle, walk->list, &walk->call, &entry)) == PLX_OK) {
         struct span key = span_of(entry.key.data, entry.key.size_bytes);
         pages_note(walk);
-        if (span_compare(span_of(last, last_bytes), key) >= 0 || !has_prefix(key, walk->prefix))
+        if (span_compare(span_of(last, last_bytes), key) >= 0 ||
+            !span_begins_with(key, walk->prefix))
             verdict_break(verdict, RULE_PROTOCOL, "a list is not in order, or of another prefix");
         memcpy(last, key.data, key.size_bytes);
         last_bytes = key.size_bytes;

@@ -169,7 +169,7 @@ static struct import_slot *slot_find(struct import *import)
     return NULL;
 }
 
-static bool slot_submit(struct import *import, struct import_slot *slot)
+static void slot_submit(struct import *import, struct import_slot *slot)
 {
     const struct cli_arguments *arguments = import->arguments;
     const struct plx_op op = {.type = arguments->is_if_absent ? PLX_OP_SWAP : PLX_OP_SET,
@@ -184,10 +184,8 @@ static bool slot_submit(struct import *import, struct import_slot *slot)
     enum plx_outcome outcome;
     while ((outcome = plx_submit(import->client, &op)) == PLX_E_FULL)
         (void)plx_poll(import->client, POLL_NS);
-    if (outcome == PLX_OK)
-        return true;
-    slot_done(slot, &(struct plx_response){.outcome = outcome});
-    return false;
+    if (outcome != PLX_OK)
+        slot_done(slot, &(struct plx_response){.outcome = outcome});
 }
 
 /* Waits until there is a slot, and not too much is on its way. */
@@ -225,7 +223,7 @@ static bool line_send(struct import *import, size_t size)
                                  .number = import->state.line,
                                  .pair = pair};
     import->in_flight_bytes += size;
-    (void)slot_submit(import, slot);
+    slot_submit(import, slot);
     return true;
 }
 

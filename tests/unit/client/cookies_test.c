@@ -24,6 +24,14 @@ static void write_expect(struct stage *stage, const uint8_t *cookie)
         assert_memory_equal(stage->fake.shown, cookie, COOKIE_SIZE_BYTES);
 }
 
+/* The node has given the first cookie, and has a write that shows it. */
+static void write_begin(struct stage *stage)
+{
+    set_begin(stage, first);
+    stage_swap(stage, &patient);
+    write_expect(stage, first);
+}
+
 static void write_finish(struct stage *stage)
 {
     fake_outcome_all(&stage->fake, WIRE_OUTCOME_OK);
@@ -35,9 +43,7 @@ static void test_cookies_are_shown_as_told(void **state)
 {
     (void)state;
     struct stage stage;
-    set_begin(&stage, first);
-    stage_swap(&stage, &patient);
-    write_expect(&stage, first);
+    write_begin(&stage);
     write_finish(&stage);
     stage_close(&stage);
 }
@@ -60,9 +66,7 @@ static void test_cookies_end_with_an_answer_without_one(void **state)
 {
     (void)state;
     struct stage stage;
-    set_begin(&stage, first);
-    stage_swap(&stage, &patient);
-    write_expect(&stage, first);
+    write_begin(&stage);
     write_finish(&stage);
     stage.fake.is_older = true;
     stage_swap(&stage, &patient);
@@ -76,9 +80,7 @@ static void test_cookies_are_asked_for(void **state)
 {
     (void)state;
     struct stage stage;
-    set_begin(&stage, first);
-    stage_swap(&stage, &patient);
-    write_expect(&stage, first);
+    write_begin(&stage);
     uint64_t number = stage.fake.write.packet_number;
     uint64_t seq = stage.fake.ops[0].seq;
     stage.fake.cookie = second;
@@ -98,9 +100,7 @@ static void test_cookies_are_followed_by_others(void **state)
 {
     (void)state;
     struct stage stage;
-    set_begin(&stage, first);
-    stage_swap(&stage, &patient);
-    write_expect(&stage, first);
+    write_begin(&stage);
     stage.fake.cookie = second;
     fake_cookie(&stage.fake, WIRE_COOKIE_NEXT, stage.fake.seen_id);
     (void)plx_poll(stage.client, 0);
@@ -117,9 +117,7 @@ static void test_cookies_of_strangers_are_dropped(void **state)
 {
     (void)state;
     struct stage stage;
-    set_begin(&stage, first);
-    stage_swap(&stage, &patient);
-    write_expect(&stage, first);
+    write_begin(&stage);
     stage.fake.cookie = second;
     uint64_t dropped = fake_statistics(stage.client).packets_dropped;
     fake_cookie(&stage.fake, WIRE_COOKIE, stage.fake.seen_id + (UINT64_C(1) << 40));
@@ -138,10 +136,7 @@ static void test_cookies_are_tried_at_once_only_once(void **state)
 {
     (void)state;
     struct stage stage;
-    set_begin(&stage, first);
-    struct plx_call call = patient;
-    stage_swap(&stage, &call);
-    write_expect(&stage, first);
+    write_begin(&stage);
     fake_cookie(&stage.fake, WIRE_COOKIE, stage.fake.seen_id);
     uint64_t sent = fake_statistics(stage.client).transmissions;
     (void)plx_poll(stage.client, 0);

@@ -2,26 +2,6 @@
  * nothing of it ever happens; what shared its packet goes on. */
 #include "tests/unit/client/fake_node.h"
 
-struct bench {
-    struct fake fake;
-    struct plx_client *client;
-    struct ending ending;
-};
-
-static void bench_open(struct bench *bench)
-{
-    *bench = (struct bench){.client = NULL};
-    fake_open(&bench->fake, 1);
-    struct plx_options options = fake_options(&bench->fake, 1);
-    bench->client = fake_client(&options);
-}
-
-static void bench_close(struct bench *bench)
-{
-    plx_close(bench->client);
-    fake_close(&bench->fake);
-}
-
 /* A refusal that names these ops. */
 static void deny(struct fake *fake, uint8_t type, uint64_t number, const uint64_t *seqs,
                  uint32_t count)
@@ -37,101 +17,101 @@ static void deny(struct fake *fake, uint8_t type, uint64_t number, const uint64_
     fake_send(fake, type, span_of(body, writer.size_bytes));
 }
 
-static void deny_first_op(struct bench *bench)
+static void deny_first_op(struct stage *stage)
 {
-    struct fake *fake = &bench->fake;
+    struct fake *fake = &stage->fake;
     bool is_read = fake->type == WIRE_READ;
     uint64_t seq = is_read ? 0 : fake_wire_seq(fake, fake->ops[0].seq);
     deny(fake, is_read ? WIRE_READ_REPLY : WIRE_WRITE_REPLY,
          is_read ? fake->read.request_number : fake->write.packet_number, &seq, 1);
 }
 
-static void expect_denied(struct bench *bench, struct plx_op op)
+static void expect_denied(struct stage *stage, struct plx_op op)
 {
-    bench->ending.count = 0;
+    stage->ending.count = 0;
     op.call.is_blocking = true;
-    assert_int_equal(plx_submit(bench->client, &op), PLX_OK);
-    fake_expect(&bench->fake, bench->client, op.type == PLX_OP_GET ? WIRE_READ : WIRE_WRITE);
-    deny_first_op(bench);
-    fake_finish(&bench->fake, bench->client, &bench->ending);
-    assert_int_equal(bench->ending.response.outcome, PLX_E_DENIED);
-    assert_false(bench->ending.response.valid || bench->ending.response.timeout);
-    assert_int_equal(fake_statistics(bench->client).fences, 0);
-    assert_int_equal(plx_in_flight(bench->client), 0);
+    assert_int_equal(plx_submit(stage->client, &op), PLX_OK);
+    fake_expect(&stage->fake, stage->client, op.type == PLX_OP_GET ? WIRE_READ : WIRE_WRITE);
+    deny_first_op(stage);
+    fake_finish(&stage->fake, stage->client, &stage->ending);
+    assert_int_equal(stage->ending.response.outcome, PLX_E_DENIED);
+    assert_false(stage->ending.response.valid || stage->ending.response.timeout);
+    assert_int_equal(fake_statistics(stage->client).fences, 0);
+    assert_int_equal(plx_in_flight(stage->client), 0);
 }
 
 static void test_denied_ends_every_form_of_a_call(void **state)
 {
     (void)state;
-    struct bench bench;
-    bench_open(&bench);
+    struct stage stage;
+    stage_open(&stage, NULL);
     for (uint32_t is_relaxed = 0; is_relaxed < 2; is_relaxed++) {
-        struct plx_op set = set_op("key", "value", &bench.ending);
-        struct plx_op get = get_op("key", &bench.ending);
+        struct plx_op set = set_op("key", "value", &stage.ending);
+        struct plx_op get = get_op("key", &stage.ending);
         set.call.is_relaxed = get.call.is_relaxed = is_relaxed == 1;
-        expect_denied(&bench, set);
-        expect_denied(&bench, get);
+        expect_denied(&stage, set);
+        expect_denied(&stage, get);
         set.value = PLX_ABSENT;
-        expect_denied(&bench, set);
+        expect_denied(&stage, set);
     }
-    struct plx_op swap = set_op("key", "value", &bench.ending);
+    struct plx_op swap = set_op("key", "value", &stage.ending);
     swap.type = PLX_OP_SWAP;
     swap.old_value = plx_text("old");
-    expect_denied(&bench, swap);
+    expect_denied(&stage, swap);
     assert_int_equal(plx_outcome_exit_code(PLX_E_DENIED), 5);
     assert_string_equal(plx_outcome_name(PLX_E_DENIED), "PLX_E_DENIED");
-    bench_close(&bench);
+    stage_close(&stage);
 }
 
 /* A client that may write nothing gets no session: what waits for one ends. */
 static void test_denied_ends_what_waits_for_a_session(void **state)
 {
     (void)state;
-    struct bench bench;
+    struct stage stage;
     struct ending endings[3] = {0};
-    bench_open(&bench);
-    bench.fake.session = 0; /* registrations are for this test to answer */
+    stage_open(&stage, NULL);
+    stage.fake.session = 0; /* registrations are for this test to answer */
     for (uint32_t i = 0; i < 3; i++) {
         struct plx_op op = set_op("key", "value", &endings[i]);
         op.call.is_blocking = true;
-        assert_int_equal(plx_submit(bench.client, &op), PLX_OK);
+        assert_int_equal(plx_submit(stage.client, &op), PLX_OK);
     }
-    fake_expect(&bench.fake, bench.client, WIRE_WRITE);
-    assert_int_equal(bench.fake.ops[0].type, WIRE_OP_REGISTER);
-    uint64_t nonce = bench.fake.ops[0].seq;
-    deny(&bench.fake, WIRE_WRITE_REPLY, bench.fake.write.packet_number, &nonce, 1);
+    fake_expect(&stage.fake, stage.client, WIRE_WRITE);
+    assert_int_equal(stage.fake.ops[0].type, WIRE_OP_REGISTER);
+    uint64_t nonce = stage.fake.ops[0].seq;
+    deny(&stage.fake, WIRE_WRITE_REPLY, stage.fake.write.packet_number, &nonce, 1);
     for (uint32_t i = 0; i < 3; i++) {
-        fake_finish(NULL, bench.client, &endings[i]);
+        fake_finish(NULL, stage.client, &endings[i]);
         assert_int_equal(endings[i].response.outcome, PLX_E_DENIED);
     }
-    bench_close(&bench);
+    stage_close(&stage);
 }
 
 /* Of two in one packet the first is denied; the second is sent again, and done. */
 static void test_denied_leaves_the_others_of_the_packet(void **state)
 {
     (void)state;
-    struct bench bench;
+    struct stage stage;
     struct ending endings[2] = {0};
-    bench_open(&bench);
+    stage_open(&stage, NULL);
     struct plx_op first = set_op("no", "value", &endings[0]);
     struct plx_op second = set_op("yes", "value", &endings[1]);
     first.call.is_blocking = second.call.is_blocking = true;
-    assert_int_equal(plx_submit(bench.client, &first), PLX_OK);
-    assert_int_equal(plx_submit(bench.client, &second), PLX_OK);
-    fake_expect(&bench.fake, bench.client, WIRE_WRITE);
-    assert_int_equal(bench.fake.request.op_count, 2);
-    deny_first_op(&bench);
-    fake_finish(&bench.fake, bench.client, &endings[0]);
+    assert_int_equal(plx_submit(stage.client, &first), PLX_OK);
+    assert_int_equal(plx_submit(stage.client, &second), PLX_OK);
+    fake_expect(&stage.fake, stage.client, WIRE_WRITE);
+    assert_int_equal(stage.fake.request.op_count, 2);
+    deny_first_op(&stage);
+    fake_finish(&stage.fake, stage.client, &endings[0]);
     assert_int_equal(endings[0].response.outcome, PLX_E_DENIED);
     assert_int_equal(endings[1].count, 0);
-    fake_expect(&bench.fake, bench.client, WIRE_WRITE);
-    assert_int_equal(bench.fake.request.op_count, 1);
-    assert_true(span_is_equal(bench.fake.ops[0].key, span_of("yes", 3)));
-    fake_outcome_all(&bench.fake, WIRE_OUTCOME_OK);
-    fake_finish(&bench.fake, bench.client, &endings[1]);
+    fake_expect(&stage.fake, stage.client, WIRE_WRITE);
+    assert_int_equal(stage.fake.request.op_count, 1);
+    assert_true(span_is_equal(stage.fake.ops[0].key, span_of("yes", 3)));
+    fake_outcome_all(&stage.fake, WIRE_OUTCOME_OK);
+    fake_finish(&stage.fake, stage.client, &endings[1]);
     assert_int_equal(endings[1].response.outcome, PLX_OK);
-    bench_close(&bench);
+    stage_close(&stage);
 }
 
 /* A copy of the write may have been taken before the right was gone: a fence tells. */
@@ -141,22 +121,22 @@ static void test_denied_is_definite_where_a_copy_may_have_been_taken(void **stat
     static const enum wire_outcome fenced[] = {WIRE_OUTCOME_FENCED, WIRE_OUTCOME_OK};
     static const enum plx_outcome told[] = {PLX_E_DENIED, PLX_OK};
     for (uint32_t i = 0; i < 2; i++) {
-        struct bench bench;
-        bench_open(&bench);
-        struct plx_op op = set_op("key", "value", &bench.ending);
+        struct stage stage;
+        stage_open(&stage, NULL);
+        struct plx_op op = set_op("key", "value", &stage.ending);
         op.call.is_blocking = true;
-        assert_int_equal(plx_submit(bench.client, &op), PLX_OK);
-        fake_expect(&bench.fake, bench.client, WIRE_WRITE); /* lost, or its answer is */
-        fake_expect(&bench.fake, bench.client, WIRE_WRITE);
-        deny_first_op(&bench);
+        assert_int_equal(plx_submit(stage.client, &op), PLX_OK);
+        fake_expect(&stage.fake, stage.client, WIRE_WRITE); /* lost, or its answer is */
+        fake_expect(&stage.fake, stage.client, WIRE_WRITE);
+        deny_first_op(&stage);
         do {
-            fake_expect(&bench.fake, bench.client, WIRE_WRITE);
-        } while (bench.fake.ops[0].type != WIRE_OP_FENCE);
-        assert_int_equal(bench.ending.count, 0);
-        fake_outcome_all(&bench.fake, fenced[i]);
-        fake_finish(&bench.fake, bench.client, &bench.ending);
-        assert_int_equal(bench.ending.response.outcome, told[i]);
-        bench_close(&bench);
+            fake_expect(&stage.fake, stage.client, WIRE_WRITE);
+        } while (stage.fake.ops[0].type != WIRE_OP_FENCE);
+        assert_int_equal(stage.ending.count, 0);
+        fake_outcome_all(&stage.fake, fenced[i]);
+        fake_finish(&stage.fake, stage.client, &stage.ending);
+        assert_int_equal(stage.ending.response.outcome, told[i]);
+        stage_close(&stage);
     }
 }
 

@@ -1,5 +1,5 @@
 /* What a lane sends to an address that has shown no good cookie: on real lanes and ports, the
- * network in one thread (bench/gauge_cluster.h). */
+ * network in one thread (tests/unit/server/lanes_stage.h). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,16 +10,13 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include <ftw.h>
+#include "tests/unit/server/lanes_stage.h"
 
-#include "bench/gauge_cluster.h"
-
-#define UDP_PORT     7000
 #define RATE         (UINT64_C(1) << 20)
 #define STATUSES_MAX 2000u
 
-static struct gauge_cluster cluster;
-static char folder[] = "/tmp/pollux-lane-proof-XXXXXX";
+static struct lanes_stage stage;
+static struct gauge_cluster *const cluster = &stage.cluster;
 static uint64_t message_id = UINT64_C(1) << 32;
 
 /* What came as the answer to one packet. */
@@ -32,37 +29,18 @@ struct answer_seen {
     uint8_t cookie[COOKIE_SIZE_BYTES];
 };
 
-static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status, (void)kind, (void)walk;
-    return remove(path);
-}
-
-static void folder_remove(void)
-{
-    (void)nftw(folder, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 static int setup(void **state)
 {
     (void)state;
-    setenv("PMEM2_FORCE_GRANULARITY", "CACHE_LINE", 1); /* nothing is waited for */
-    assert_non_null(mkdtemp(folder));
-    gauge_network_begin();
-    gauge_cluster_open(&cluster, &(struct gauge_options){.folder = folder,
-                                                         .node_count = 3,
-                                                         .session_count = 1,
-                                                         .format_max = FORMAT_KNOWN,
-                                                         .unproven_rate = RATE});
+    lanes_stage_open(&stage,
+                     &(struct gauge_options){.format_max = FORMAT_KNOWN, .unproven_rate = RATE});
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    gauge_cluster_close(&cluster);
-    gauge_network_end();
-    folder_remove();
+    lanes_stage_close(&stage);
     return 0;
 }
 
@@ -70,19 +48,18 @@ static void send_packet(uint8_t type, struct span body, const uint8_t *cookie,
                         struct answer_seen *seen)
 {
     const struct wire_keys keys = wire_keys_none();
-    const uint8_t ipv4[4] = {10, 0, 0, (uint8_t)(cluster.leader + 1)};
-    const struct address to = address_of_ipv4(ipv4, UDP_PORT);
+    const struct address to = gauge_cluster_address(cluster->leader);
     const struct wire_message_header header = {.type = type,
                                                .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
                                                .cluster_id = GAUGE_CLUSTER_ID,
                                                .message_id = ++message_id,
                                                .cookie = cookie};
-    uint8_t *room = dp_port_tx_reserve(cluster.client, 0, &to);
+    uint8_t *room = dp_port_tx_reserve(cluster->client, 0, &to);
     assert_non_null(room);
     seen->sent_bytes = wire_piece_encode(room, &keys, &header, body, 0);
-    dp_port_tx_commit(cluster.client, seen->sent_bytes);
-    dp_port_tx_flush(cluster.client);
-    gauge_cluster_route(&cluster, cluster.node_count);
+    dp_port_tx_commit(cluster->client, seen->sent_bytes);
+    dp_port_tx_flush(cluster->client);
+    gauge_cluster_route(cluster, cluster->node_count);
 }
 
 static void note(struct answer_seen *seen, const struct dp_datagram *got)
@@ -109,9 +86,9 @@ static struct answer_seen ask(uint8_t type, struct span body, const uint8_t *coo
     struct dp_datagram got[RX_BURST_MAX];
     send_packet(type, body, cookie, &seen);
     for (uint32_t i = 0; i < 3; i++) {
-        gauge_cluster_turn(&cluster, cluster.leader);
-        gauge_cluster_route(&cluster, cluster.leader);
-        uint32_t count = dp_port_rx(cluster.client, cluster.now_ns, got, RX_BURST_MAX);
+        gauge_cluster_turn(cluster, cluster->leader);
+        gauge_cluster_route(cluster, cluster->leader);
+        uint32_t count = dp_port_rx(cluster->client, cluster->now_ns, got, RX_BURST_MAX);
         for (uint32_t at = 0; at < count; at++)
             note(&seen, &got[at]);
     }
@@ -125,7 +102,7 @@ static struct answer_seen status(const uint8_t *cookie)
 
 static uint64_t refused(void)
 {
-    return lane_counters(cluster.lanes[cluster.leader])->drop_unproven;
+    return lane_counters(cluster->lanes[cluster->leader])->drop_unproven;
 }
 
 /* Status requests without a cookie until one is refused; how many bytes were sent before. */
@@ -243,13 +220,13 @@ static void test_lane_proof_is_followed_by_the_next(void **state)
     (void)state;
     uint8_t hello[WIRE_HELLO_REPLY_SIZE_BYTES] = {7};
     struct answer_seen first = ask(WIRE_HELLO, span_of(hello, sizeof(hello)), NULL);
-    cluster.now_ns += COOKIE_SECRET_NS;
+    cluster->now_ns += COOKIE_SECRET_NS;
     struct answer_seen answer = status(first.cookie);
     assert_int_equal(answer.type, WIRE_COOKIE_NEXT);
     assert_int_equal(answer.message_id, message_id);
     assert_true(answer.bytes > 10 * answer.sent_bytes);
     assert_int_equal(status(answer.cookie).type, WIRE_STATUS_REPLY);
-    cluster.now_ns += COOKIE_SECRET_NS;
+    cluster->now_ns += COOKIE_SECRET_NS;
     struct answer_seen last;
     (void)use_up(&last);
     assert_int_equal(status(first.cookie).type, WIRE_COOKIE);
