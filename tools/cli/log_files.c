@@ -71,17 +71,34 @@ bool log_file_mark(const struct log_file *file, uint64_t offset_bytes, struct lo
     return true;
 }
 
+static const struct log_file *offset_in(const struct log_files *files, int at,
+                                        uint64_t stream_bytes, uint64_t *ret_offset_bytes)
+{
+    const struct log_file *file = &files->files[at];
+    uint64_t offset = file->begin_bytes + stream_bytes - file->stream_bytes;
+    /* A newline that the file lacks is none of it. */
+    *ret_offset_bytes = offset < file->size_bytes ? offset : file->size_bytes;
+    return file;
+}
+
 const struct log_file *log_files_locate(const struct log_files *files, uint64_t stream_bytes,
                                         uint64_t *ret_offset_bytes)
 {
     int at = files->count - 1;
     while (at > 0 && files->files[at].stream_bytes > stream_bytes)
         at--;
-    const struct log_file *file = &files->files[at];
-    uint64_t offset = file->begin_bytes + stream_bytes - file->stream_bytes;
-    /* A newline that the file lacks is none of it. */
-    *ret_offset_bytes = offset < file->size_bytes ? offset : file->size_bytes;
-    return file;
+    return offset_in(files, at, stream_bytes, ret_offset_bytes);
+}
+
+/* Where the stream ends there: behind the last byte of a file, never at the begin of the next one.
+ * That could be filled, rotated and begun anew, and nothing in it would tell. */
+static const struct log_file *locate_end(const struct log_files *files, uint64_t stream_bytes,
+                                         uint64_t *ret_offset_bytes)
+{
+    int at = files->count - 1;
+    while (at > 0 && files->files[at].stream_bytes >= stream_bytes)
+        at--;
+    return offset_in(files, at, stream_bytes, ret_offset_bytes);
 }
 
 uint64_t log_files_line(const struct log_file *file, uint64_t offset_bytes)
@@ -226,6 +243,8 @@ static enum plx_logs_fault begin_at_mark(struct log_files *files, const struct l
 {
     if (mark->file == 0 || files->arguments->is_by_time || is_piped(files))
         return PLX_LOGS_VALID;
+    if (mark->offset_bytes == 0)
+        return PLX_LOGS_MOVED_ON; /* by a program of before; each file has such a place */
     int at = find_mark(files, mark);
     if (at < 0) {
         enum plx_logs_fault fault = find_beside(files, mark);
@@ -403,7 +422,7 @@ static enum plx_logs_fault stream_end(void *context, uint64_t size_bytes,
     /* It may have been cut, and have grown again, before the first byte was read. */
     if (files->begun_at.file != 0 && !log_file_has(files->files[0].fd, &files->begun_at))
         return PLX_LOGS_CHANGING;
-    const struct log_file *file = log_files_locate(files, size_bytes, &offset);
+    const struct log_file *file = locate_end(files, size_bytes, &offset);
     if (is_piped(files))
         return PLX_LOGS_VALID;
     if (!log_file_mark(file, offset, ret_mark))

@@ -122,6 +122,33 @@ static void test_log_files_find_the_renamed_one_beside(void **state)
     log_files_deinit(&files);
 }
 
+/* All was read, and the log is empty: its begin would be a place that tells nothing. What is
+ * written there and rotated before the next look comes in between, whatever became of the log. */
+static void test_log_files_end_behind_a_byte(void **state)
+{
+    (void)state;
+    const struct cli_arguments arguments = arguments_of_log();
+    struct log_files files;
+    struct logs_mark mark = {.file = 0};
+    struct stat old;
+    bool is_marked;
+    assert_true(log_files_init(&files, &arguments));
+    put(log_path, "w", "1 a\n");
+    assert_int_equal(read_all(&files, &mark, &is_marked), PLX_LOGS_VALID);
+    put(log_path, "a", "2 half");
+    assert_int_equal(rename(log_path, old_path), 0);
+    put(log_path, "w", "");
+    assert_int_equal(read_all(&files, &mark, &is_marked), PLX_LOGS_VALID);
+    assert_string_equal(text, "2 half\n");
+    assert_int_equal(stat(old_path, &old), 0);
+    assert_true(mark.file == old.st_ino && mark.offset_bytes == 10);
+    assert_int_equal(read_all(&files, &mark, &is_marked), PLX_LOGS_VALID); /* nothing more */
+    assert_true(is_marked && mark.file == old.st_ino && mark.offset_bytes == 10);
+    struct logs_mark begin = {.file = old.st_ino}; /* as a program of before has kept it */
+    assert_int_equal(read_all(&files, &begin, &is_marked), PLX_LOGS_MOVED_ON);
+    log_files_deinit(&files);
+}
+
 static void test_log_files_refuse_where_the_mark_is_gone(void **state)
 {
     (void)state;
@@ -275,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_log_files_go_on_at_the_mark, empty_folder),
         cmocka_unit_test_teardown(test_log_files_find_the_renamed_one_beside, empty_folder),
+        cmocka_unit_test_teardown(test_log_files_end_behind_a_byte, empty_folder),
         cmocka_unit_test_teardown(test_log_files_refuse_where_the_mark_is_gone, empty_folder),
         cmocka_unit_test_teardown(test_log_files_notice_what_changes_while_they_are_read,
                                   empty_folder),
