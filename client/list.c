@@ -99,8 +99,7 @@ static bool is_answer(const struct plx_list *list, const struct list_page *page,
     size_t cursor = 0;
     for (uint16_t i = 0; i < reply->entry_count; i++) {
         struct wire_list_entry entry = wire_list_entry_decode(reply->entries, &cursor);
-        if (entry.key.size_bytes < list->prefix_bytes ||
-            memcmp(entry.key.data, list->prefix, list->prefix_bytes) != 0)
+        if (!span_begins_with(entry.key, span_of(list->prefix, list->prefix_bytes)))
             return false;
         if (i == 0 && span_compare(after, entry.key) >= 0)
             return false;
