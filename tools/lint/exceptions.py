@@ -7,6 +7,8 @@ EXCEPTIONS = {
         "it is the one place",
     ("by-name", "pmem/lock_holder.c"):
         "a file of proc(5)",
+    ("by-name", "server/host_card.c"):
+        "a device of vfio or uio: only opening it tells whether it is free",
     ("by-name", "tools/dump/main.c"):
         "a file of proc(5)",
     ("by-name", "tools/cli/pollux.c"):
