@@ -155,6 +155,7 @@ static void node_open(struct gauge_cluster *cluster, uint32_t host,
                                    .replicas = &replica,
                                    .replica_count = 1,
                                    .unproven_rate = gauge->unproven_rate,
+                                   .client_rates = gauge->client_rates,
                                    .port = port_options(cluster, host)};
     need(lane_open(&options, cluster->now_ns, &cluster->lanes[host], &report), report.reason);
 }

@@ -31,6 +31,7 @@ struct gauge_options {
     uint32_t session_count;
     uint32_t format_max;    /* that the nodes know */
     uint64_t unproven_rate; /* of each node: the client shows no cookies */
+    struct client_rates_limits client_rates;
 };
 
 struct gauge_session {

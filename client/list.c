@@ -171,11 +171,16 @@ static bool lacks_own(struct list_call *call, const struct shard_state *shard, u
     return false;
 }
 
-static void pause_briefly(struct list_call *call)
+static void pause_for(struct list_call *call, uint64_t wait_ns)
 {
     struct plx_client *client = call->client;
-    pause_until(client, earlier_ns(call->errand.until_ns, client->now_ns + AGAIN_NS),
+    pause_until(client, earlier_ns(call->errand.until_ns, client->now_ns + wait_ns),
                 call->errand.epoch);
+}
+
+static void pause_briefly(struct list_call *call)
+{
+    pause_for(call, AGAIN_NS);
 }
 
 /* A refusal; PLX_TIMEOUT: ask again, perhaps somebody else. */
@@ -193,7 +198,9 @@ static enum plx_outcome page_refused(struct list_call *call, struct shard_state 
     case WIRE_STATUS_NO_QUORUM:
         leader_lost(client, shard, at, reply->leader == reply->node ? 0 : reply->leader);
         return PLX_TIMEOUT;
-    case WIRE_STATUS_OVERLOADED:
+    case WIRE_STATUS_OVERLOADED: /* perhaps this client asks too much */
+        pause_for(call, AGAIN_NS + reply_retry_ns(reply));
+        return PLX_TIMEOUT;
     case WIRE_STATUS_EXPIRED:
         pause_briefly(call);
         return PLX_TIMEOUT;

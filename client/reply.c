@@ -145,9 +145,16 @@ static bool relaxed_is_passed(const struct plx_client *client, const struct op *
            client->now_ns - op->first_transmitted_ns < RELAXED_RETRY_NS;
 }
 
+/* Why an operation was refused. */
+struct refusal {
+    enum wire_status status;
+    uint64_t retry_ns; /* this client asks too much, and is to wait so long; 0: that is not it */
+};
+
 /* A relaxed write: its node has no room, or does not know it. True: that was the answer. */
-static bool relaxed_refused(struct plx_client *client, struct op *op, enum wire_status status)
+static bool relaxed_refused(struct plx_client *client, struct op *op, const struct refusal *refusal)
 {
+    enum wire_status status = refusal->status;
     bool is_unknown = status == WIRE_STATUS_UNKNOWN || status == WIRE_STATUS_PASSED;
     if (is_unknown && op->unanswered > 0)
         op->is_alone = true;
@@ -157,7 +164,8 @@ static bool relaxed_refused(struct plx_client *client, struct op *op, enum wire_
     }
     if (status == WIRE_STATUS_UNKNOWN)
         return true; /* all were refused meanwhile, and it goes out anew */
-    bool is_full = status == WIRE_STATUS_OVERLOADED && op->phase != PHASE_RECALL;
+    bool is_full =
+        status == WIRE_STATUS_OVERLOADED && refusal->retry_ns == 0 && op->phase != PHASE_RECALL;
     if (!is_full || op->request.call.is_blocking)
         return false;
     op_give_up(client, op, PLX_E_OVERLOADED);
@@ -165,17 +173,21 @@ static bool relaxed_refused(struct plx_client *client, struct op *op, enum wire_
 }
 
 /* A node that has no room for long is not sent the same, which may be large, at the pace at which
- * lost packets are sent again. */
-static uint64_t refusal_wait_ns(struct plx_client *client, const struct op *op)
+ * lost packets are sent again. One that says when to come again is believed. */
+static uint64_t refusal_wait_ns(struct plx_client *client, const struct op *op,
+                                const struct refusal *refusal)
 {
+    if (refusal->retry_ns != 0)
+        return refusal->retry_ns;
     uint64_t wait_ns = round_trip_timeout_ns(client, op->shard, false, op->attempts);
     uint32_t doublings = op->attempts > REFUSALS_QUICK ? op->attempts - REFUSALS_QUICK : 0;
     return wait_ns << (doublings < REFUSAL_DOUBLINGS ? doublings : REFUSAL_DOUBLINGS);
 }
 
 static void op_refused(struct plx_client *client, struct op *op,
-                       const struct transmission *transmission, enum wire_status status)
+                       const struct transmission *transmission, const struct refusal *refusal)
 {
+    enum wire_status status = refusal->status;
     bool is_fence = op_is_fence(op);
     /* A packet from before the node's restart is not taken back by what came after it: another copy
      * of it may have been taken then. */
@@ -190,7 +202,7 @@ static void op_refused(struct plx_client *client, struct op *op,
     /* It goes out anew, then, and no node need remember what it was. */
     if (op->class == CLASS_RELAXED_WRITE && op->unanswered == 0)
         op->seq = 0;
-    if (op->class == CLASS_RELAXED_WRITE && relaxed_refused(client, op, status))
+    if (op->class == CLASS_RELAXED_WRITE && relaxed_refused(client, op, refusal))
         return;
     if (op->phase == PHASE_RECALL && op->unanswered == 0) {
         op_finish_plain(client, op, op->undone_outcome);
@@ -205,7 +217,7 @@ static void op_refused(struct plx_client *client, struct op *op,
     if (is_elsewhere)
         op_retry(client, op, op->attempts < 2 ? 0 : client->options.rto_min_ns);
     else
-        op_retry(client, op, refusal_wait_ns(client, op));
+        op_retry(client, op, refusal_wait_ns(client, op, refusal));
 }
 
 /* Of an op, in a reply that denies: the others of its packet are only to be sent again. */
@@ -225,15 +237,25 @@ static enum wire_status status_of_op(const struct wire_reply *reply,
     return WIRE_STATUS_PENDING;
 }
 
+uint64_t reply_retry_ns(const struct wire_reply *reply)
+{
+    if (reply->status != WIRE_STATUS_OVERLOADED)
+        return 0;
+    return earlier_ns(reply->retry_us, RETRY_NS_MAX / 1000) * 1000;
+}
+
 static void reply_refuse(struct plx_client *client, struct transmission *transmission,
                          const struct wire_reply *reply)
 {
     uint64_t was_answered = transmission->answered;
+    struct refusal refusal = {.retry_ns = reply_retry_ns(reply)};
     for (uint32_t i = 0; i < transmission->op_count; i++) {
         transmission->answered = was_answered;
         struct op *op = transmission_op(client, transmission, i);
-        if (op != NULL)
-            op_refused(client, op, transmission, status_of_op(reply, transmission, op, i));
+        if (op == NULL)
+            continue;
+        refusal.status = status_of_op(reply, transmission, op, i);
+        op_refused(client, op, transmission, &refusal);
     }
     transmission->answered = UINT64_MAX;
 }

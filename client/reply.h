@@ -20,6 +20,9 @@ void finish_with_value(struct plx_client *client, struct op *op, struct plx_resp
 void note_seen(struct shard_state *shard, const struct wire_reply *reply,
                const struct wire_reply_op *wire);
 void note_seen_index(struct shard_state *shard, uint64_t index);
+/* A refusal of a client that asks too much: how long it is to wait, a second at most; else 0. */
+#define RETRY_NS_MAX UINT64_C(1000000000)
+uint64_t reply_retry_ns(const struct wire_reply *reply);
 /* The answer to a read. */
 void read_outcome(struct plx_client *client, struct op *op, const struct wire_reply *reply,
                   const struct wire_reply_op *wire);

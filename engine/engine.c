@@ -183,11 +183,14 @@ static void receive_hello(struct engine *engine, const struct address *from, str
     answer_hello(engine, from, hello.nonce);
 }
 
-void engine_receive(struct engine *engine, const struct address *from, uint8_t wire_type,
-                    struct span body)
+void engine_set_retry(struct engine *engine, uint64_t retry_us)
 {
-    if (is_installing(engine))
-        return;
+    engine->retry_us = retry_us;
+}
+
+static void receive_from_client(struct engine *engine, const struct address *from,
+                                uint8_t wire_type, struct span body)
+{
     switch (wire_type) {
     case WIRE_HELLO:
         receive_hello(engine, from, body);
@@ -205,6 +208,14 @@ void engine_receive(struct engine *engine, const struct address *from, uint8_t w
         engine->counters.requests_malformed++;
         break;
     }
+}
+
+void engine_receive(struct engine *engine, const struct address *from, uint8_t wire_type,
+                    struct span body)
+{
+    if (!is_installing(engine))
+        receive_from_client(engine, from, wire_type, body);
+    engine->retry_us = 0;
 }
 
 void engine_leadership_lost(struct engine *engine)

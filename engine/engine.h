@@ -138,6 +138,7 @@ struct engine_options {
     X(lists_refused)                                                                               \
     X(keys_of_other_shards)                                                                        \
     X(requests_malformed)                                                                          \
+    X(rate_refused)                                                                                \
     X(writes_denied)                                                                               \
     X(reads_denied)                                                                                \
     X(rights_refused)                                                                              \
@@ -232,6 +233,13 @@ void engine_begin_turn(struct engine *engine, const struct engine_view *view);
  * (DENIED) when it arrives. Whoever is answered by then, or waits, is not looked at again.
  */
 void engine_set_rights(struct engine *engine, const struct rights *rights);
+
+/*
+ * The client whose message engine_receive is given next asks too much: its reads, its lists, and
+ * its writes that are not known yet are refused (OVERLOADED), and it is told to ask again after so
+ * many microseconds. What ends something, as a fence or a recall, is carried out. 0: it does not.
+ */
+void engine_set_retry(struct engine *engine, uint64_t retry_us);
 
 /*
  * One whole client message (WIRE_HELLO, WIRE_WRITE, WIRE_READ, WIRE_LIST). Relaxed reads, refusals

@@ -67,6 +67,7 @@ struct engine {
     struct reply_buffers buffers;
     struct engine_published published;
     struct rights rights;   /* of whoever sends what is being received */
+    uint64_t retry_us;      /* of who asks too much, of what is being received; 0: he does not */
     uint64_t rights_sought; /* applied index at which the table of rights was last looked for */
     struct snapshot_reader snapshot_reader;
     /* A record that is applied and was not proposed here, decoded. */

@@ -201,6 +201,28 @@ static void check_user(struct check *check)
         check_note(check, "[node] sandbox = false: who takes the node over has all of its rights");
 }
 
+static void check_rate(struct check *check, const char *setting, uint64_t rate)
+{
+    const struct config *config = check->config;
+    if (rate != 0 && config->lane_count > 1)
+        check_note(check,
+                   "%s = %lu: a client gets %lu a second on each of the %u lanes; one whose "
+                   "keys lie in one shard gets no more",
+                   setting, (unsigned long)rate, (unsigned long)(rate / config->lane_count),
+                   config->lane_count);
+}
+
+static void check_rates(struct check *check)
+{
+    const struct config *config = check->config;
+    check_rate(check, "[node] client_operations_rate", config->client_operations_rate);
+    check_rate(check, "[node] client_bytes_rate", config->client_bytes_rate);
+    if ((config->client_operations_rate != 0 || config->client_bytes_rate != 0) &&
+        config->clients_mode != SECURITY_REQUIRED)
+        check_note(check, "[node] client_operations_rate, client_bytes_rate: where packets are not "
+                          "sealed all programs of a host are one client");
+}
+
 bool check_config(const struct config *config, FILE *out)
 {
     static const struct node_start start = {.incarnation = 1};
@@ -215,6 +237,7 @@ bool check_config(const struct config *config, FILE *out)
     check_directory(&check);
     check_security(&check);
     check_user(&check);
+    check_rates(&check);
     check_sizes(&check);
     check_asides(&check);
     check_join(&check);

@@ -223,7 +223,8 @@ const struct rights *client_seals_rights(struct client_seals *seals,
                                          const struct lane_rights *table)
 {
     struct client_seal *place = client_find(seals, message->from);
-    if (place == NULL || (place->other_ns != 0 && message->begun_ns <= place->other_ns))
+    if (place == NULL ||
+        (!message->is_one_piece && place->other_ns != 0 && message->begun_ns <= place->other_ns))
         return NULL;
     const struct rights_asker asker = {.name = span_of(place->name, place->name_bytes),
                                        .generation = place->generation};
@@ -234,6 +235,12 @@ const struct rights *client_seals_rights(struct client_seals *seals,
         return NULL;
     place->rights_number = table->number;
     return &place->rights;
+}
+
+struct span client_seals_name(const struct client_seals *seals, const struct address *from)
+{
+    const struct client_seal *place = client_find(seals, from);
+    return place == NULL ? (struct span){0} : span_of(place->name, place->name_bytes);
 }
 
 bool client_seals_is_ready(const struct client_seals *seals, const struct address *to)

@@ -74,6 +74,7 @@ void client_seals_note_plain(struct client_seals *seals, const struct address *f
 struct client_message {
     const struct address *from;
     uint64_t begun_ns; /* when its first piece came */
+    bool is_one_piece; /* it came in one: there is nobody else that a part could be of */
 };
 
 /*
@@ -85,6 +86,10 @@ struct client_message {
 const struct rights *client_seals_rights(struct client_seals *seals,
                                          const struct client_message *message,
                                          const struct lane_rights *table);
+
+/* The name of the key that the address has sealed with last; empty: nothing is known of it. Valid
+ * until another packet is opened. */
+struct span client_seals_name(const struct client_seals *seals, const struct address *from);
 
 /* Whether what is sent to the address is sealed. */
 bool client_seals_is_ready(const struct client_seals *seals, const struct address *to);

@@ -37,6 +37,8 @@ struct config {
     uint64_t log_size_bytes;         /* of all shards' logs together */
     uint64_t snapshot_rate_bytes;    /* a second, of each shard */
     uint64_t unproven_rate_bytes;    /* a second, to a host that has not proven its address */
+    uint32_t client_operations_rate; /* a second, of each client; 0: any */
+    uint64_t client_bytes_rate;      /* likewise, to it and from it */
     uint64_t scrub_bytes;            /* a second, of all shards together; 0: none */
     uint64_t relaxed_size_bytes;     /* of all shards' journals together; 0: no relaxed writes */
     /* What the memory is made for; 0 where the file has none: the limit of [cluster]. */
@@ -64,7 +66,7 @@ struct config {
     bool is_mode_written; /* the file has these settings */
     bool is_clients_written;
     bool is_open_port; /* it may be any port without authentication: server/exposure.h */
-    bool is_encrypted;                    /* the payloads of sealed packets */
+    bool is_encrypted; /* the payloads of sealed packets */
     char key_path[CONFIG_TEXT_MAX];       /* of the root key; empty: none */
     char other_key_path[CONFIG_TEXT_MAX]; /* of one that is valid, too; empty: none */
     /* [port] */

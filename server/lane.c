@@ -29,6 +29,26 @@ static bool tells_clients_apart(const struct lane_options *options)
     return options->replicas[0].security.clients != SECURITY_NONE;
 }
 
+static bool has_rates(const struct lane_options *options)
+{
+    return options->client_rates.operations != 0 || options->client_rates.bytes != 0;
+}
+
+/* A lane's share of what a client may ask of the node: never nothing. */
+static uint64_t share_of_lane(const struct lane_options *options, uint64_t rate)
+{
+    return rate == 0 ? 0 : (rate + options->lane_count - 1) / options->lane_count;
+}
+
+static void open_rates(struct lane *lane, const struct lane_options *options)
+{
+    const struct client_rates_limits limits = {
+        .operations = share_of_lane(options, options->client_rates.operations),
+        .bytes = share_of_lane(options, options->client_rates.bytes)};
+    if (has_rates(options))
+        lane->shared.rates = client_rates_init(&lane->shared.arena, &options->cookie_seed, &limits);
+}
+
 static size_t arena_bytes(const struct lane_options *options)
 {
     size_t bytes = reassembly_arena_bytes(LANE_PEER_SLOTS) +
@@ -39,6 +59,8 @@ static size_t arena_bytes(const struct lane_options *options)
         bytes += replica_arena_bytes(&options->replicas[i]);
     if (tells_clients_apart(options))
         bytes += lane_rights_arena_bytes();
+    if (has_rates(options))
+        bytes += client_rates_arena_bytes();
     return bytes;
 }
 
@@ -122,6 +144,7 @@ static enum error open_parts(struct lane *lane, const struct lane_options *optio
     lane_open_reader(lane, options);
     if (tells_clients_apart(options))
         lane_rights_init(&lane->shared.rights, arena);
+    open_rates(lane, options);
     lane->shared.sent = sent_messages_init(arena);
     lane->shared.message_data = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
     error =

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "dataplane/port.h"
+#include "server/client_rates.h"
 #include "server/replica.h"
 #include "server/shard_directory.h"
 
@@ -31,6 +32,7 @@ struct lane_options {
     struct shard_directory *directory;      /* of the node, initialised; NULL: one lane */
     struct secret cookie_seed;              /* random, new at each start, of the whole node */
     uint64_t unproven_rate; /* bytes a second to a host that shows no cookie; 0: only to others */
+    struct client_rates_limits client_rates; /* of each client, of all lanes together */
     struct dp_port_options port;
 };
 
@@ -57,7 +59,8 @@ enum lane_result {
     X(unproven)                                                                                    \
     X(clients)                                                                                     \
     X(handshake)                                                                                   \
-    X(rights)
+    X(rights)                                                                                      \
+    X(rate)
 
 struct lane_counters {
     uint64_t turns;

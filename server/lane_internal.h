@@ -61,6 +61,11 @@ bool lane_goes_first(const struct lane *lane, const struct dp_datagram *datagram
 bool lane_prove(struct lane *lane, const struct wire_packet *packet, bool is_sealed,
                 struct address *from);
 
+/* lane_rates.c: of a client's whole message, whose last piece is `packet`: says in the message when
+ * its client is to come again if it asks too much. False: it does not even count as asked. */
+bool lane_admit(struct lane *lane, const struct wire_packet *packet, bool is_sealed,
+                struct replica_message *message);
+
 /* lane_missing.c: asks the senders of unfinished messages for what has not come. */
 void lane_ask_missing(struct lane *lane);
 uint64_t lane_ask_ns(const struct lane *lane);

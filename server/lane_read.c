@@ -44,10 +44,10 @@ bool lane_answer_read(struct lane *lane, const struct dp_datagram *datagram, uin
     const struct wire_keys keys = wire_keys_none();
     const struct engine *engine =
         lane->directory != NULL ? shard_directory_find(lane->directory, shard) : NULL;
-    /* Seals are of the shard's own lane, and so is the refusal of what is not sealed, or of what
-     * its client may not do. */
-    bool is_looked_at =
-        lane->shared.rights.bytes != NULL && lane->shared.rights.state != RIGHTS_ABSENT;
+    /* Seals are of the shard's own lane, and so is the refusal of what is not sealed, of what its
+     * client may not do, or of too much. */
+    bool is_looked_at = lane->shared.rates != NULL || (lane->shared.rights.bytes != NULL &&
+                                                       lane->shared.rights.state != RIGHTS_ABSENT);
     if (lane->needs_seals || is_looked_at || engine == NULL ||
         wire_packet_decode(span_of(datagram->data, datagram->size_bytes), &keys, lane->cluster_id,
                            &packet) != OK ||

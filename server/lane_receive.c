@@ -109,9 +109,12 @@ static bool find_rights(struct lane *lane, const struct arrival *arrival,
     if (seals == NULL)
         message->rights = &lane->everything;
     else if (arrival->is_sealed)
-        message->rights =
-            client_seals_rights(seals, &(struct client_message){&arrival->from, message->begun_ns},
-                                &lane->shared.rights);
+        message->rights = client_seals_rights(
+            seals,
+            &(struct client_message){.from = &arrival->from,
+                                     .begun_ns = message->begun_ns,
+                                     .is_one_piece = arrival->packet.piece_count == 1},
+            &lane->shared.rights);
     else if (lane_rights_of(&lane->shared.rights, &anyone, &lane->of_anyone))
         message->rights = &lane->of_anyone;
     if (message->rights == NULL && is_open_to_all(message->type))
@@ -147,6 +150,9 @@ static void receive_packet(struct lane *lane, struct arrival *arrival)
     lane->counters.rx_messages++;
     lane_wake(lane, arrival->place);
     if (!is_from_peer && !find_rights(lane, arrival, &message))
+        return;
+    if (lane->shared.rates != NULL && !is_from_peer &&
+        !lane_admit(lane, packet, arrival->is_sealed, &message))
         return;
     if (type == WIRE_STATUS)
         lane_answer_status(lane, replica, &message);

@@ -108,6 +108,24 @@ static void piece_send(struct lane_shared *shared, const struct lane_message *me
     dp_port_tx_commit(shared->port, size_bytes);
 }
 
+/* What is given to clients counts for how much they may ask. Copies of the state have a pace of
+ * their own, and who has the root key is not held up. */
+static void note_sent(struct lane_shared *shared, const struct lane_message *message,
+                      uint32_t first, uint32_t count)
+{
+    const struct wire_message_header *header = &message->header;
+    const struct client_seals *seals = shared->client_seals[header->shard];
+    struct client_rates_payer payer = {.from = &message->to};
+    if (shared->rates == NULL || header->receiver != 0 || header->type == WIRE_BACKUP_REPLY ||
+        header->type == WIRE_HANDSHAKE_REPLY)
+        return;
+    if (seals != NULL)
+        payer.name = client_seals_name(seals, &message->to);
+    if (!client_rates_is_free(&payer))
+        client_rates_note_sent(shared->rates, &payer, pieces_bytes(message, first, count),
+                               shared->now_ns);
+}
+
 void lane_shared_send_pieces(struct lane_shared *shared, const struct lane_message *message,
                              uint32_t first, uint32_t count)
 {
@@ -115,6 +133,7 @@ void lane_shared_send_pieces(struct lane_shared *shared, const struct lane_messa
     uint64_t full_before = *full;
     if (!may_leave(shared, message, first, count))
         return;
+    note_sent(shared, message, first, count);
     /* A full ring would take none of the rest: it is better asked for in a moment. */
     for (uint32_t piece = first; piece < first + count && *full == full_before; piece++)
         piece_send(shared, message, piece);

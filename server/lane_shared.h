@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "dataplane/port.h"
 #include "raft/raft.h"
+#include "server/client_rates.h"
 #include "server/client_seals.h"
 #include "server/obstacles.h"
 #include "server/peer_seals.h"
@@ -28,7 +29,8 @@ struct lane_shared {
     struct client_seals *client_seals[SHARDS_MAX]; /* likewise, of clients */
     struct proof proof;                            /* of clients' addresses */
     uint64_t withheld;          /* answers that were larger than an unproven address may be sent */
-    struct lane_rights rights;                     /* what clients may do */
+    struct lane_rights rights;  /* what clients may do */
+    struct client_rates *rates; /* how much; NULL: any */
     uint64_t unsealed;          /* packets to peers that could not be sealed, and were not sent */
     uint64_t now_ns;            /* of this turn */
     bool is_flushed;            /* what the replicas sent in this turn so far has left */

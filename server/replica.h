@@ -220,6 +220,7 @@ struct replica_message {
     struct span body;
     uint64_t begun_ns;           /* when its first piece came */
     const struct rights *rights; /* of a client; of a node NULL */
+    uint64_t retry_us;           /* of a client that asks too much: when to ask again; else 0 */
 };
 
 /* The head of a status reply. */

@@ -78,9 +78,10 @@ struct wire_reply {
     uint64_t series;         /* of the node's journal seqs (wire_series); 0: not said */
     bool is_series_alone;    /* no relaxed write of another series of `node` will apply any more */
     uint64_t journal_done_seq; /* up to this, no relaxed write of the series will */
-    uint64_t retry_us;         /* too soon: after this time it is not; else 0 */
-    uint64_t given_seq;        /* passed: no journal seq up to this one is given any more; else 0 */
-    uint16_t op_count;         /* 0 unless status is OK or DENIED */
+    uint64_t retry_us;  /* too soon: after this time it is not; overloaded: after this time the
+                                  client may ask again, which asks too much; else 0 */
+    uint64_t given_seq; /* passed: no journal seq up to this one is given any more; else 0 */
+    uint16_t op_count;  /* 0 unless status is OK or DENIED */
     struct span ops;
 };
 #define WIRE_REPLY_HEADER_SIZE_BYTES 72

@@ -211,6 +211,14 @@ static enum wire_status admit_write(struct engine *engine, const struct arrival 
     return status;
 }
 
+/* What begins something, of a client that asks too much. */
+static bool is_too_much(struct engine *engine, const struct request_shape *shape)
+{
+    bool is_refused = engine->retry_us != 0 && (shape->has_value_op || shape->has_register);
+    engine->counters.rate_refused += is_refused;
+    return is_refused;
+}
+
 /* What is neither known nor a copy: into the batch, or refused. Only who leads, and so knows what
  * is committed, denies. */
 static void take_write(struct engine *engine, const struct arrival *arrival)
@@ -225,7 +233,8 @@ static void take_write(struct engine *engine, const struct arrival *arrival)
         return;
     }
     if (status == WIRE_STATUS_OK)
-        status = admit_write(engine, arrival);
+        status = is_too_much(engine, &arrival->shape) ? WIRE_STATUS_OVERLOADED
+                                                      : admit_write(engine, arrival);
     if (status != WIRE_STATUS_OK)
         refuse_write(engine, arrival, status);
     if (status != WIRE_STATUS_OK && arrival->shape.has_unregister)

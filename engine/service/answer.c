@@ -31,6 +31,7 @@ struct wire_reply answer_head(const struct engine *engine, uint64_t number, enum
         .applied_index = engine->machine.applied_index,
         .contact_age_us = wire_age_us(engine->view.contact_age_ns),
         .journal_done_seq = engine_pending_done(engine),
+        .retry_us = status == WIRE_STATUS_OVERLOADED ? engine->retry_us : 0,
         .given_seq = status == WIRE_STATUS_PASSED ? engine->relaxed.next_seq - 1 : 0,
         .series = engine->options.series,
         .is_series_alone = relaxed_is_series_alone(engine),

@@ -272,6 +272,9 @@ void reads_receive(struct engine *engine, const struct address *from, struct spa
     uint64_t denied = may_answer(engine, &read) ? permission_of_read(&engine->rights, &read) : 0;
     if (denied != 0) {
         permission_refuse_read(engine, from, &read, denied);
+    } else if (engine->retry_us != 0 && may_answer(engine, &read)) {
+        engine->counters.rate_refused++;
+        refuse_read(engine, from, read.request_number, WIRE_STATUS_OVERLOADED);
     } else if (!read.is_consistent) {
         receive_relaxed(engine, from, &read);
     } else if (has_foreign_key(engine, &read)) {

@@ -194,6 +194,16 @@ void fake_refuse(struct fake *fake, uint8_t type, uint64_t number, enum wire_sta
     fake_send(fake, type, span_of(body, writer.size_bytes));
 }
 
+void fake_refuse_until(struct fake *fake, uint8_t type, uint64_t number, uint64_t retry_us)
+{
+    uint8_t body[256];
+    struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
+    struct wire_reply reply = fake_reply_head(fake, number, WIRE_STATUS_OVERLOADED);
+    reply.retry_us = retry_us;
+    wire_reply_begin(&writer, &reply);
+    fake_send(fake, type, span_of(body, writer.size_bytes));
+}
+
 /* Of the sessions that were registered last, at whatever node: where their seqs begin. */
 #define FIRST_SEQS 16
 static struct first_seq {

@@ -111,6 +111,9 @@ struct wire_reply fake_reply_head(const struct fake *fake, uint64_t number,
 /* A refusal of the request `number`. */
 void fake_refuse(struct fake *fake, uint8_t type, uint64_t number, enum wire_status status);
 
+/* Its client asks too much, and is to come again after this time. */
+void fake_refuse_until(struct fake *fake, uint8_t type, uint64_t number, uint64_t retry_us);
+
 /* The seq as the session of the last request has it. */
 uint64_t fake_wire_seq(const struct fake *fake, uint64_t seq);
 

@@ -3,6 +3,9 @@
 
 #include <time.h>
 
+#define NS_PER_MS UINT64_C(1000000)
+#define RETRY_US  UINT64_C(300000)
+
 static void test_retry_keeps_the_seq_and_takes_a_new_number(void **state)
 {
     (void)state;
@@ -358,6 +361,49 @@ static void test_retry_spares_a_node_that_stays_overloaded(void **state)
     fake_close(&fake);
 }
 
+static int64_t clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Who asks too much waits for as long as the node says: not much less, and no longer than a second,
+ * whatever it says. */
+static void expect_wait(const struct plx_call *call, enum plx_outcome last)
+{
+    struct fake fake;
+    struct ending ending = {0};
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    struct plx_op op = set_op("key", "value", &ending);
+    op.call = *call;
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    fake_expect(&fake, client, WIRE_WRITE);
+    int64_t begin_ns = clock_ns();
+    fake_refuse_until(&fake, WIRE_WRITE_REPLY, fake.write.packet_number, RETRY_US);
+    if (last == PLX_OK) {
+        while (!fake_try(&fake))
+            (void)plx_poll(client, FAKE_POLL_NS);
+        assert_in_range(clock_ns() - begin_ns, RETRY_US * 1000, INT64_MAX);
+        fake_outcome_all(&fake, WIRE_OUTCOME_OK);
+    }
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, last);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+static void test_retry_waits_as_long_as_it_is_told(void **state)
+{
+    (void)state;
+    expect_wait(&(struct plx_call){.is_blocking = true}, PLX_OK);
+    expect_wait(&(struct plx_call){.is_relaxed = true, .timeout_ns = 5000 * NS_PER_MS}, PLX_OK);
+    /* Nothing was executed, which is certain without a fence. */
+    expect_wait(&(struct plx_call){.timeout_ns = 50 * NS_PER_MS}, PLX_TIMEOUT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_retry_keeps_a_whole_window_in_flight),
         cmocka_unit_test(test_retry_backs_off_when_overloaded),
         cmocka_unit_test(test_retry_spares_a_node_that_stays_overloaded),
+        cmocka_unit_test(test_retry_waits_as_long_as_it_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -359,6 +359,27 @@ static void test_check_notes_a_node_that_waits_to_be_taken_in(void **state)
     assert_null(strstr(f->said, "[node] join")); /* it has been taken in */
 }
 
+static void test_check_notes_what_a_client_gets(void **state)
+{
+    struct fixture *f = *state;
+    init(f);
+    assert_true(check(f));
+    assert_null(strstr(f->said, "client_"));
+    f->config.client_operations_rate = 1000;
+    assert_true(check(f));
+    assert_non_null(strstr(f->said, "note [node] client_operations_rate, client_bytes_rate: where "
+                                    "packets are not sealed all programs of a host are one"));
+    f->config.lane_count = 4;
+    f->config.shard_count = 4;
+    f->config.client_bytes_rate = 4 * MIB;
+    (void)check(f); /* it lacks the files of three shards */
+    assert_non_null(strstr(f->said,
+                           "note [node] client_operations_rate = 1000: a client gets 250 a "
+                           "second on each of the 4 lanes"));
+    assert_non_null(strstr(f->said, "note [node] client_bytes_rate = 4194304: a client gets "
+                                    "1048576 a second"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -377,6 +398,7 @@ int main(void)
         TEST(test_check_tells_the_rights),
         TEST(test_check_reads_the_key),
         TEST(test_check_finds_peers_that_cannot_be_reached),
+        TEST(test_check_notes_what_a_client_gets),
         TEST(test_check_notes_a_node_that_waits_to_be_taken_in),
     };
 #undef TEST

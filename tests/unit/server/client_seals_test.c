@@ -449,7 +449,8 @@ static void rights_set(struct lane_rights *rights, uint32_t generation, bool may
 static const struct rights *rights_of(const struct player *player, const struct lane_rights *rights,
                                       uint64_t begun_ns)
 {
-    return client_seals_rights(seals, &(struct client_message){&player->address, begun_ns}, rights);
+    return client_seals_rights(
+        seals, &(struct client_message){.from = &player->address, .begun_ns = begun_ns}, rights);
 }
 
 static bool may(const struct player *player, const struct lane_rights *rights, uint8_t right)
@@ -499,6 +500,10 @@ static void test_client_seals_take_no_message_of_two_clients(void **state)
     join(&alice);
     assert_null(rights_of(&alice, &rights, begun_ns));
     assert_null(rights_of(&alice, &rights, now_ns));
+    /* What came in one piece is hers alone, in the moment of her first packet, too. */
+    const struct client_message whole = {
+        .from = &alice.address, .begun_ns = now_ns, .is_one_piece = true};
+    assert_non_null(client_seals_rights(seals, &whole, &rights));
     assert_non_null(rights_of(&alice, &rights, now_ns + 1));
     now_ns += MS;
     join(&alice); /* other keys of the same client */
