@@ -181,6 +181,20 @@ static bool needs_query(const struct neighbour *neighbour, uint64_t now_ns)
            now_ns - neighbour->confirmed_ns >= NEIGHBOUR_FRESH_NS;
 }
 
+/* Whoever sends packets from many addresses that are nobody's makes a node ask for each of them,
+ * and everybody on the link gets the questions. */
+static bool may_ask(struct neighbours *neighbours, const struct neighbour *neighbour,
+                    uint64_t now_ns)
+{
+    uint64_t begin_ns = neighbours->asked_ns > now_ns ? neighbours->asked_ns : now_ns;
+    if (neighbour->is_proven)
+        return true;
+    if (begin_ns - now_ns > (NEIGHBOUR_STRANGERS_AT_ONCE - 1) * NEIGHBOUR_STRANGER_NS)
+        return false;
+    neighbours->asked_ns = begin_ns + NEIGHBOUR_STRANGER_NS;
+    return true;
+}
+
 bool neighbours_is_query_due(struct neighbours *neighbours, struct neighbour *neighbour,
                              uint64_t now_ns)
 {
@@ -188,6 +202,9 @@ bool neighbours_is_query_due(struct neighbours *neighbours, struct neighbour *ne
         return false;
     }
     if (neighbour->queries > 0 && now_ns - neighbour->queried_ns < NEIGHBOUR_QUERY_INTERVAL_NS) {
+        return false;
+    }
+    if (!may_ask(neighbours, neighbour, now_ns)) {
         return false;
     }
     if (neighbour->queries == 0) {
@@ -202,6 +219,9 @@ bool neighbours_is_query_due(struct neighbours *neighbours, struct neighbour *ne
 
 struct neighbour *neighbours_next_due(struct neighbours *neighbours, uint64_t now_ns)
 {
+    if (neighbours->pending == 0 || now_ns < neighbours->look_ns) {
+        return NULL;
+    }
     for (uint32_t i = 0; i < NEIGHBOURS_MAX && neighbours->pending > 0; i++) {
         struct neighbour *entry = &neighbours->entries[neighbours->cursor];
         neighbours->cursor = (neighbours->cursor + 1) % NEIGHBOURS_MAX;
@@ -217,5 +237,6 @@ struct neighbour *neighbours_next_due(struct neighbours *neighbours, uint64_t no
             return entry;
         }
     }
+    neighbours->look_ns = now_ns + NEIGHBOUR_LOOK_NS;
     return NULL;
 }

@@ -27,6 +27,9 @@
 
 #define NEIGHBOUR_QUERY_INTERVAL_NS UINT64_C(100000000) /* between queries for one address */
 #define NEIGHBOUR_QUERIES_MAX       10                  /* unanswered, then the entry is dropped */
+#define NEIGHBOUR_LOOK_NS           UINT64_C(10000000)  /* between looks for queries to repeat */
+#define NEIGHBOUR_STRANGERS_AT_ONCE 256u /* queries for addresses that have answered none yet */
+#define NEIGHBOUR_STRANGER_NS       UINT64_C(2000000)     /* after those one more in this time */
 #define NEIGHBOUR_FRESH_NS          UINT64_C(30000000000) /* younger: not asked again */
 #define NEIGHBOUR_STALE_NS          UINT64_C(60000000000) /* older: may give way */
 #define NEIGHBOUR_UNPROVEN_NS       UINT64_C(1000000000)  /* the same, of what only packets said */
@@ -49,8 +52,10 @@ struct neighbours {
     uint64_t conflicts; /* packets whose sender has another MAC than the table says */
     uint64_t changes;
     struct dp_neighbour_change last;
-    uint32_t pending; /* entries with queries outstanding: the tick has work */
-    uint32_t cursor;  /* where the tick goes on */
+    uint32_t pending;  /* entries with queries outstanding: the tick has work */
+    uint32_t cursor;   /* where the tick goes on */
+    uint64_t look_ns;  /* nothing was due then: the next look at all entries */
+    uint64_t asked_ns; /* when all queries for strangers are free again */
 };
 
 /* The entry of `ip`, or NULL. */

@@ -91,8 +91,15 @@ static bool is_spared(struct cookie_jar *jar, uint64_t now_ns)
 bool cookie_is_asked(struct cookie_jar *jar, const struct address *address, uint64_t now_ns,
                      const uint8_t cookie[COOKIE_SIZE_BYTES], uint8_t ret_cookie[COOKIE_SIZE_BYTES])
 {
-    if (is_spared(jar, now_ns) || cookie_is_good(jar, address, now_ns, cookie))
+    static const uint8_t none[COOKIE_SIZE_BYTES];
+    uint8_t before[COOKIE_SIZE_BYTES];
+    if (is_spared(jar, now_ns))
         return false;
     cookie_make(jar, address, now_ns, ret_cookie);
-    return true;
+    if (secret_bytes_are_equal(none, cookie, COOKIE_SIZE_BYTES))
+        return true; /* he shows none, as most do of those who come in floods */
+    if (secret_bytes_are_equal(ret_cookie, cookie, COOKIE_SIZE_BYTES))
+        return false;
+    cookie_of(&jar->secrets[1], address, before);
+    return !secret_bytes_are_equal(before, cookie, COOKIE_SIZE_BYTES);
 }

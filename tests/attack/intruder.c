@@ -4,10 +4,11 @@
  * members and limits, asks for a backup. Its key is in POLLUX_KEY; it may do everything to keys
  * that begin with "pub/", so that it has a session.
  *
- * usage: intruder SERVERS CLUSTER RATE SECONDS
- * Prints how many calls were made, how many of them were denied, and how many had no answer in
- * time. Exit status 0: none ended in any other way. The script tests/attack/run says whether the
- * cluster held.
+ * usage: intruder SERVERS CLUSTER RATE SECONDS [control]
+ * With `control` it does the same, at the same rate, to keys of its own, and asks for nothing that
+ * operators do: what a client costs the others that does what it may. Prints how many calls were
+ * made, how many of them were denied (control: done), and how many had no answer in time. Exit
+ * status 0: none ended in any other way. The script tests/attack/run says whether the cluster held.
  */
 #include "base/check.h"
 #include "base/rights_table.h"
@@ -20,6 +21,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define NS_PER_S    UINT64_C(1000000000)
@@ -30,7 +32,8 @@
 
 static struct plx_client *client;
 static uint64_t sent;
-static uint64_t denied;
+static bool is_control;
+static uint64_t denied; /* or, as the control, done */
 static uint64_t lost;
 
 static uint64_t clock_ns(void)
@@ -42,9 +45,10 @@ static uint64_t clock_ns(void)
 
 static void note(enum plx_outcome outcome)
 {
-    denied += outcome == PLX_E_DENIED;
+    bool is_done = outcome == PLX_OK || outcome == PLX_NOT_FOUND || outcome == PLX_MISMATCH;
+    denied += is_control ? is_done : outcome == PLX_E_DENIED;
     lost += outcome == PLX_TIMEOUT || outcome == PLX_UNKNOWN || outcome == PLX_E_UNREACHABLE;
-    if (outcome == PLX_OK || outcome == PLX_NOT_FOUND || outcome == PLX_MISMATCH)
+    if (is_done && !is_control)
         fprintf(stderr, "intruder: a call was let in: %s\n", plx_outcome_name(outcome));
 }
 
@@ -69,10 +73,11 @@ static struct plx_bytes own_table(void)
 
 static void round_of_keys(void)
 {
-    const struct plx_bytes table = {(const char *)rights_key().data, rights_key().size_bytes};
+    const struct plx_bytes rights = {(const char *)rights_key().data, rights_key().size_bytes};
+    const struct plx_bytes table = is_control ? plx_text("pub/table") : rights;
     const struct plx_call relaxed = {.timeout_ns = CALL_NS, .is_relaxed = true};
     const struct plx_call call = {.timeout_ns = CALL_NS};
-    const struct plx_bytes key = plx_text("secret");
+    const struct plx_bytes key = plx_text(is_control ? "pub/secret" : "secret");
     const struct plx_bytes value = plx_text("stolen");
     const struct plx_op ops[OPS] = {
         {.type = PLX_OP_GET, .key = key, .call = call, .done = done},
@@ -125,8 +130,9 @@ int main(int argc, char **argv)
 {
     struct plx_options options;
     char reason[256];
-    if (argc != 5) {
-        fprintf(stderr, "usage: intruder SERVERS CLUSTER RATE SECONDS\n");
+    is_control = argc == 6 && strcmp(argv[5], "control") == 0;
+    if (argc != 5 && !is_control) {
+        fprintf(stderr, "usage: intruder SERVERS CLUSTER RATE SECONDS [control]\n");
         return 2;
     }
     plx_options_init(&options);
@@ -141,12 +147,13 @@ int main(int argc, char **argv)
     uint64_t begin_ns = clock_ns();
     uint64_t end_ns = begin_ns + strtoull(argv[4], NULL, 10) * NS_PER_S;
     for (uint32_t rounds = 0; clock_ns() < end_ns; rounds++) {
-        if (rounds % ROUNDS_EACH == 0)
+        if (rounds % ROUNDS_EACH == 0 && !is_control)
             round_of_operators();
         round_of_keys();
         pace(begin_ns, rate > 0 ? rate : 1);
     }
     plx_close(client);
-    printf("sent=%" PRIu64 " denied=%" PRIu64 " lost=%" PRIu64 "\n", sent, denied, lost);
+    printf("sent=%" PRIu64 " %s=%" PRIu64 " lost=%" PRIu64 "\n", sent,
+           is_control ? "done" : "denied", denied, lost);
     return denied + lost == sent ? 0 : 1;
 }

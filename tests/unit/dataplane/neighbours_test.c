@@ -193,6 +193,34 @@ static void test_neighbours_repeats_and_gives_up(void **state)
     assert_int_equal(table.pending, 0);
 }
 
+/* A walk over the whole table in each turn would cost more than the packets that cause it. */
+static void test_neighbours_looks_for_repetitions_now_and_then(void **state)
+{
+    (void)state;
+    uint64_t look_ns = NEIGHBOUR_QUERY_INTERVAL_NS - NEIGHBOUR_LOOK_NS / 2;
+    assert_true(neighbours_is_query_due(&table, want(1, 0), 0));
+    assert_null(neighbours_next_due(&table, look_ns));
+    assert_null(neighbours_next_due(&table, look_ns + NEIGHBOUR_LOOK_NS - 1));
+    assert_non_null(neighbours_next_due(&table, look_ns + NEIGHBOUR_LOOK_NS));
+}
+
+/* However many addresses are made up, few questions are asked, and what has answered is asked. */
+static void test_neighbours_asks_for_few_strangers(void **state)
+{
+    (void)state;
+    uint32_t queries = 0;
+    prove(1, mac_one, 0);
+    for (uint64_t now_ns = 40 * SECOND_NS; now_ns < 41 * SECOND_NS; now_ns += 1000000) {
+        for (uint32_t i = 2; i < 256; i++)
+            queries += neighbours_is_query_due(&table, want(i, now_ns), now_ns);
+        while (neighbours_next_due(&table, now_ns) != NULL)
+            queries++;
+    }
+    uint64_t free = SECOND_NS / NEIGHBOUR_STRANGER_NS + NEIGHBOUR_STRANGERS_AT_ONCE;
+    assert_in_range(queries, free - 2, free + 1);
+    assert_true(neighbours_is_query_due(&table, want(1, 41 * SECOND_NS), 41 * SECOND_NS));
+}
+
 static void test_neighbours_strangers_push_out_only_the_stale(void **state)
 {
     (void)state;
@@ -237,6 +265,8 @@ int main(void)
         cmocka_unit_test_setup(test_neighbours_limits_the_rate_of_queries, table_setup),
         cmocka_unit_test_setup(test_neighbours_confirms_old_entries_while_using_them, table_setup),
         cmocka_unit_test_setup(test_neighbours_repeats_and_gives_up, table_setup),
+        cmocka_unit_test_setup(test_neighbours_looks_for_repetitions_now_and_then, table_setup),
+        cmocka_unit_test_setup(test_neighbours_asks_for_few_strangers, table_setup),
         cmocka_unit_test_setup(test_neighbours_strangers_push_out_only_the_stale, table_setup),
         cmocka_unit_test_setup(test_neighbours_of_one_subnet_spread_over_the_sets, table_setup),
     };
