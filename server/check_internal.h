@@ -1,4 +1,4 @@
-/* The lines of check.h, for the check*.c files only. */
+/* The checks of check.h, for the check*.c files only. */
 #ifndef POLLUX_SERVER_CHECK_INTERNAL_H
 #define POLLUX_SERVER_CHECK_INTERNAL_H
 
@@ -6,23 +6,94 @@
 #include "server/node_options.h"
 
 struct check {
+    const char *name;
+    const struct host *host;
     const struct config *config;
-    const struct node_options *options;
-    FILE *out;
-    bool is_bad;
+    const char *config_path;
+    const struct node_options *options; /* of the configuration */
+    struct check_findings *findings;
+    struct check_finding *last;
 };
 
-__attribute__((format(printf, 2, 3))) void check_good(struct check *check, const char *format, ...);
-__attribute__((format(printf, 2, 3))) void check_is_bad(struct check *check, const char *format,
-                                                        ...);
-
+__attribute__((format(printf, 3, 4))) void check_good(struct check *check, const char *subject,
+                                                      const char *format, ...);
 /* What is as it may be, and asks for a look. */
-__attribute__((format(printf, 2, 3))) void check_note(struct check *check, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void check_note(struct check *check, const char *subject,
+                                                      const char *format, ...);
+__attribute__((format(printf, 3, 4))) void check_wrong(struct check *check, const char *subject,
+                                                       const char *format, ...);
+/* A message that begins with its subject and a colon. */
+void check_wrong_text(struct check *check, const char *text);
+/* It cannot be known, and why. */
+__attribute__((format(printf, 3, 4))) void check_unknown(struct check *check, const char *subject,
+                                                         const char *format, ...);
+
+/* The command that mends the last finding. */
+__attribute__((format(printf, 2, 3))) void check_command(struct check *check, const char *format,
+                                                         ...);
+/* The same, and it may run unasked: it takes nothing from anybody, and needs no new start of the
+ * machine. */
+__attribute__((format(printf, 2, 3))) void check_safe_command(struct check *check,
+                                                              const char *format, ...);
 
 /* check_peers.c: addresses that cannot be, or cannot be reached. */
 void check_peers(struct check *check);
 
-/* check_sizes.c: files that overrule settings, room for those to be made, memory. */
-void check_sizes(struct check *check);
+/* check_sizes.c: files that overrule settings, and room for those to be made. */
+void check_files(struct check *check);
+/* The memory of the machine. */
+void check_memory(struct check *check);
+
+/* check_keys.c: [security], and the key files: there, of the right owner, for nobody else. */
+void check_security(struct check *check);
+
+/* check_card.c: the network card, and its driver. */
+void check_card(struct check *check);
+
+enum check_driver {
+    CHECK_DRIVER_NONE,
+    CHECK_DRIVER_VFIO,
+    CHECK_DRIVER_UIO,
+    CHECK_DRIVER_SHARED, /* the kernel keeps the card, and DPDK uses it, too */
+    CHECK_DRIVER_KERNEL
+};
+
+/* [port] device is meant as the address of a card. */
+bool check_is_card(const struct config *config);
+/* It is one, in full, and the card is there. */
+bool check_has_card(const struct check *check);
+/* A file of a device. Returns ret_path. */
+const char *check_card_path(char ret_path[PATH_MAX], const char *address, const char *file);
+/* The upper half of the class of a device; -1: not known. */
+int64_t check_card_class(const struct check *check, const char *address);
+enum check_driver check_card_driver(const struct check *check, const char *address,
+                                    char ret_name[HOST_ENTRY_BYTES]);
+/* The NUMA node of the card; HOST_NO_NUMA_NODE: it is none, or not known. */
+int32_t check_card_numa_node(const struct check *check);
+/* The command of the last finding: give the card to vfio-pci. `is_safe`: nobody uses it. */
+void check_card_bind(struct check *check, bool is_safe);
+
+/* check_vfio.c: how the card reaches memory; who may open it, and lock memory for it. */
+void check_iommu(struct check *check);
+void check_vfio(struct check *check);
+void check_memlock(struct check *check);
+
+/* check_hugepages.c: enough of them, on the card's NUMA node, also after a new start. */
+void check_hugepages(struct check *check);
+
+/* check_cores.c: the cores of lanes: there, theirs alone, near the card and the medium. */
+void check_cores(struct check *check);
+void check_interrupts(struct check *check);
+void check_numa(struct check *check);
+
+/* check_power.c: what makes a core, or the clock, slow. */
+void check_governor(struct check *check);
+void check_idle_states(struct check *check);
+void check_clock_source(struct check *check);
+void check_clock(struct check *check);
+
+/* check_mount.c: what the data directory lies on: DAX, and the mount that fstab names. */
+void check_dax(struct check *check);
+void check_mount(struct check *check);
 
 #endif

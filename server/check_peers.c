@@ -26,10 +26,10 @@ static void check_addresses(struct check *check)
             const struct config_peer *a = &config->peers[i];
             const struct config_peer *b = &config->peers[j];
             if (is_one_ip(a->address.ip, b->address.ip))
-                check_is_bad(check,
-                             "[peers] %u and %u have one address, %s: each node answers for its "
-                             "whole address; give them different ones",
-                             a->id, b->id, ip_text(&a->address, text));
+                check_wrong(check, "[peers]",
+                            "%u and %u have one address, %s: each node answers for its "
+                            "whole address; give them different ones",
+                            a->id, b->id, ip_text(&a->address, text));
         }
     }
 }
@@ -47,19 +47,19 @@ static void check_reach(struct check *check, const struct config_peer *self,
     static const uint8_t none[16];
     const struct config *config = check->config;
     char text[INET6_ADDRSTRLEN];
+    char subject[64];
     bool is_ipv4 = address_is_ipv4(&peer->address);
+    snprintf(subject, sizeof(subject), "[peers] %u = %s", peer->id, ip_text(&peer->address, text));
     if (is_ipv4 && !address_is_ipv4(&self->address))
-        check_is_bad(check, "[peers] %u = %s: this node has no IPv4 address, see [peers] %u",
-                     peer->id, ip_text(&peer->address, text), self->id);
+        check_wrong(check, subject, "this node has no IPv4 address, see [peers] %u", self->id);
     else if (!is_ipv4 && address_is_ipv4(&self->address) && is_one_ip(config->ipv6.ip, none))
-        check_is_bad(check, "[peers] %u = %s: this node has no IPv6 address: set [port] ipv6",
-                     peer->id, ip_text(&peer->address, text));
+        check_wrong(check, subject, "this node has no IPv6 address: set [port] ipv6");
     else if (is_ipv4 && memcmp(config->gateway_ipv4, none, 4) == 0 &&
              !is_in_network(peer->address.ip + 12, self->address.ip + 12, config->ipv4_prefix_bits))
-        check_is_bad(check,
-                     "[peers] %u = %s: outside the network of this node, and there is no router: "
-                     "correct [port] netmask_bits = %u, or set [port] gateway",
-                     peer->id, ip_text(&peer->address, text), config->ipv4_prefix_bits);
+        check_wrong(check, subject,
+                    "outside the network of this node, and there is no router: correct [port] "
+                    "netmask_bits = %u, or set [port] gateway",
+                    config->ipv4_prefix_bits);
 }
 
 void check_peers(struct check *check)
@@ -67,20 +67,19 @@ void check_peers(struct check *check)
     const struct config *config = check->config;
     const struct config_peer *self = config_self(config);
     char text[INET6_ADDRSTRLEN];
-    bool was_bad = check->is_bad;
-    check->is_bad = false;
+    uint32_t wrong = check_findings_count(check->findings, CHECK_WRONG);
     check_addresses(check);
     for (uint32_t i = 0; i < config->peer_count; i++) {
         const struct config_peer *peer = &config->peers[i];
         if (peer == self)
             continue;
         if (is_one_ip(peer->address.ip, config->ipv6.ip))
-            check_is_bad(check, "[port] ipv6 = %s: that is the address of [peers] %u",
-                         ip_text(&peer->address, text), peer->id);
+            check_wrong(check, "[port] ipv6", "%s is the address of [peers] %u",
+                        ip_text(&peer->address, text), peer->id);
         check_reach(check, self, peer);
     }
-    if (!check->is_bad)
-        check_good(check, "[peers]: %u nodes, each with an address of its own; this one is %u, %s",
+    if (check_findings_count(check->findings, CHECK_WRONG) == wrong)
+        check_good(check, "[peers]",
+                   "%u nodes, each with an address of its own; this one is %u, %s",
                    config->peer_count, self->id, ip_text(&self->address, text));
-    check->is_bad |= was_bad;
 }

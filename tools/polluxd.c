@@ -27,8 +27,8 @@ static const char usage[] =
     "\n"
     "  -c, --config FILE   configuration (see polluxd.example.ini)\n"
     "      --init          make the node's data directory, and exit; once, before the first start\n"
-    "      --check         look at configuration, directory, medium, sizes; tell what is good and\n"
-    "                      what is bad, and exit\n"
+    "      --check         look at configuration, directory, medium, sizes and the machine; tell\n"
+    "                      what is good and what is wrong, and exit. pollux doctor also mends\n"
     "      --moved         note that the data directory was moved to the medium that [node] "
     "medium\n"
     "                      names, and exit\n"
@@ -109,6 +109,28 @@ static enum node_exit tell_directory(enum error error, const char *text)
     return error == OK ? NODE_EXIT_OK : NODE_EXIT_DIRECTORY;
 }
 
+/* True: nothing is wrong. */
+static bool check(const struct arguments *arguments, const struct config *config)
+{
+    struct host host;
+    host_init(&host);
+    struct check_task task = {.host = &host, .config = config, .config_path = arguments->path};
+    return check_print(&task, stdout);
+}
+
+/* What keeps a node from starting is often the machine. */
+static enum node_exit run_and_hint(const struct arguments *arguments, const struct config *config,
+                                   const char *program)
+{
+    enum node_exit exit = run_node(config, program);
+    if (exit == NODE_EXIT_CONFIG || exit == NODE_EXIT_PORT || exit == NODE_EXIT_DIRECTORY)
+        log_event_line("info",
+                       "what is wrong, and the command that mends it: pollux doctor "
+                       "--config %s",
+                       arguments->path);
+    return exit;
+}
+
 static enum node_exit act(const struct arguments *arguments, const struct config *config,
                           const char *program)
 {
@@ -117,7 +139,7 @@ static enum node_exit act(const struct arguments *arguments, const struct config
     enum error error;
     switch (arguments->action) {
     case ACTION_RUN:
-        return run_node(config, program);
+        return run_and_hint(arguments, config, program);
     case ACTION_INIT:
         error = data_directory_init(config, &is_made, text);
         if (error == OK)
@@ -126,7 +148,7 @@ static enum node_exit act(const struct arguments *arguments, const struct config
         return tell_directory(error, text);
     case ACTION_CHECK:
         printf("good %s: can be read\n", arguments->path);
-        return check_config(config, stdout) ? NODE_EXIT_OK : NODE_EXIT_CONFIG;
+        return check(arguments, config) ? NODE_EXIT_OK : NODE_EXIT_CONFIG;
     case ACTION_MOVED:
         error = data_directory_move(config, text);
         if (error == OK)
@@ -204,7 +226,7 @@ static enum node_exit run_words(int argc, char **argv)
     char reason[REASON_MAX];
     if (config_read(arguments.path, &config, reason, sizeof(reason)) != OK) {
         if (arguments.action == ACTION_CHECK)
-            printf("bad  %s\n", reason);
+            printf("wrong %s\n", reason);
         else
             log_event_line("error", "%s", reason);
         return NODE_EXIT_CONFIG;

@@ -1,5 +1,6 @@
-/* `pollux rescue` and `pollux restore`: programs of their own (tools/rescue, tools/restore). They
- * read and write the files of nodes, which a client has nothing to do with. */
+/* `pollux doctor`, `pollux rescue` and `pollux restore`: programs of their own (tools/doctor,
+ * tools/rescue, tools/restore). They read and write the files of nodes and machines, which a client
+ * has nothing to do with. */
 #include "tools/cli/cli_commands.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 #define PREFIX         "pollux-"
 #define NAME_BYTES_MAX (sizeof(PREFIX) + 16)
 
-static const char *const programs[] = {"rescue", "restore"};
+static const char *const programs[] = {"doctor", "rescue", "restore"};
 
 bool cli_is_program(const char *command)
 {

@@ -41,6 +41,7 @@ static const char help_of_commands[] =
     "                      wrong\n"
     "  counters            everything that each node counts\n"
     "  ping                which endpoints answer, and how fast\n"
+    "  doctor              look at a node and its machine, and mend: see pollux doctor --help\n"
     "  transfer [NODE]     hand the leadership of a shard over, to NODE or to whoever is fittest\n"
     "  config get          the limits in force, and what each node's memory is made for\n"
     "  config set NAME=VALUE...  change keys_max, store_size or sessions_max (of a node) on all "
