@@ -1,6 +1,8 @@
 """Counts test cases in meson's testlog.json: prints "passed failed skipped", and on standard error
 the name of each case that was skipped.
 
+With --failed before the file: prints the name of each test that failed, and the end of its output.
+
 A cmocka program counts by its cases; any other test, and a program that died, counts as one.
 """
 
@@ -11,6 +13,7 @@ import sys
 _CASE = re.compile(r"^\[ +(OK|FAILED|SKIPPED) +\] (\w+)", re.MULTILINE)
 _OUTCOME = {"OK": "passed", "EXPECTEDFAIL": "passed", "SKIP": "skipped", "FAILED": "failed",
             "SKIPPED": "skipped"}
+_TOLD_LINES = 25
 
 
 def count(test):
@@ -28,12 +31,28 @@ def count(test):
     return cases
 
 
+def tell_failed(test):
+    """Prints what one test that failed is called, and the end of what it wrote."""
+    if test["result"] in _OUTCOME and _OUTCOME[test["result"]] != "failed":
+        return
+    print(f"failed: {test['name']} ({test['result']} after {test['duration']:.0f} s)")
+    for stream in ("stdout", "stderr"):
+        for line in test.get(stream, "").splitlines()[-_TOLD_LINES:]:
+            print(f"    {line}")
+
+
 def main():
     totals = {"passed": 0, "failed": 0, "skipped": 0}
-    with open(sys.argv[1], encoding="utf-8") as log:
-        for line in log:
-            for name, number in count(json.loads(line)).items():
-                totals[name] += number
+    is_telling = sys.argv[1] == "--failed"
+    with open(sys.argv[-1], encoding="utf-8") as log:
+        tests = [json.loads(line) for line in log]
+    if is_telling:
+        for test in tests:
+            tell_failed(test)
+        return
+    for test in tests:
+        for name, number in count(test).items():
+            totals[name] += number
     print(totals["passed"], totals["failed"], totals["skipped"])
 
 
