@@ -5,7 +5,9 @@
  */
 #include "dataplane/environment.h"
 
+#include "base/check.h"
 #include "dataplane/frame.h"
+#include "dataplane/gone_peer.h"
 #include "dataplane/vdev.h"
 
 #include <dirent.h>
@@ -264,6 +266,7 @@ enum error dp_start(const struct dp_environment_options *options, char *ret_reas
     if (error != OK) {
         return error;
     }
+    CHECK(gone_peer_is_watched());
     driver_log_stream = fopencookie(NULL, "w", functions);
     if (driver_log_stream == NULL) {
         environment_reason(ret_reason, reason_size, "no memory for the driver log");

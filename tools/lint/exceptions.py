@@ -23,6 +23,8 @@ EXCEPTIONS = {
         "it stands in for mmap, which has six",
     ("parameters", "tests/unit/security/fork_guard_test.c"):
         "it stands in for mmap, which has six",
+    ("posix", "dataplane/gone_peer.c"):
+        "it defines sendmsg for the whole process, so that a driver outlives a peer that is gone",
     ("posix", "dataplane/unmap_guard.c"):
         "it defines munmap for the whole process, so that no burst loses the memory that it reads",
 }

@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +32,7 @@
 #define LIFE_NS       UINT64_C(60000000000)
 #define SEND_INTERVAL 64 /* turns of the client between bursts */
 #define KILLS_UNSET   3
+#define LEAVERS       200
 
 static char folder[] = "/tmp/pollux_memif_XXXXXX";
 static char socket_path[64];
@@ -229,11 +232,40 @@ static void test_memif_server_survives_killed_clients(void **state)
     child_kill(server);
 }
 
+/* A connection to the server that ends before the server can have greeted it. */
+static void connect_and_leave(void)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    assert_true(fd >= 0);
+    memcpy(to.sun_path, socket_path, sizeof(socket_path));
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    assert_int_equal(close(fd), 0);
+}
+
+static void test_memif_server_survives_clients_that_leave_at_once(void **state)
+{
+    (void)state;
+    pid_t server = server_fork();
+    pid_t client = client_fork();
+    answer_await(server);
+    for (uint32_t i = 0; i < LEAVERS; i++)
+        connect_and_leave();
+    child_kill(client);
+    reports_drain();
+    client = client_fork();
+    answer_await(server);
+    child_kill(client);
+    child_kill(server);
+    reports_drain();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memif_client_finds_server_that_starts_later_and_again),
         cmocka_unit_test(test_memif_server_survives_killed_clients),
+        cmocka_unit_test(test_memif_server_survives_clients_that_leave_at_once),
     };
     return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }
