@@ -11,6 +11,8 @@
  * are looked at without a cookie the ring lasts 64 ms. */
 #define CLIENT_SEALS_RING    64u
 #define CLIENT_SEALS_BUCKETS 2048u
+/* Who has sealed nothing for so long loses an address to who sends from it unsealed. */
+#define CLIENT_SEALS_HELD_NS UINT64_C(60000000000)
 
 static_assert(CLIENT_SEALS_PLACES < UINT16_MAX, "a place, and one, fits 16 bits");
 
@@ -211,11 +213,17 @@ enum error client_seals_open(struct client_seals *seals, const struct address *f
     return OK;
 }
 
-void client_seals_note_plain(struct client_seals *seals, const struct address *from)
+/* A program of before shows no cookies: it gets the address of who has been silent so long. */
+bool client_seals_note_plain(struct client_seals *seals, const struct address *from,
+                             uint64_t now_ns)
 {
     struct client_seal *place = client_find(seals, from);
-    if (place != NULL)
-        client_drop(seals, place);
+    if (place == NULL)
+        return true;
+    if (from->room != ADDRESS_PROVEN && now_ns - place->used_ns < CLIENT_SEALS_HELD_NS)
+        return false;
+    client_drop(seals, place);
+    return true;
 }
 
 const struct rights *client_seals_rights(struct client_seals *seals,

@@ -66,9 +66,13 @@ struct client_packet {
 MUST_USE enum error client_seals_open(struct client_seals *seals, const struct address *from,
                                       struct client_packet packet, uint64_t now_ns);
 
-/* The client at this address has sent something unsealed, and that is allowed: it is answered so
- * from now on. */
-void client_seals_note_plain(struct client_seals *seals, const struct address *from);
+/*
+ * Something unsealed has come from this address, and that is allowed. True: whoever is there is
+ * answered so from now on. False: a client with a key is there, and the address has not been proven
+ * by a cookie: it may be forged, and the keys stay.
+ */
+MUST_USE bool client_seals_note_plain(struct client_seals *seals, const struct address *from,
+                                      uint64_t now_ns);
 
 /* A message of a client. */
 struct client_message {

@@ -61,6 +61,11 @@ bool lane_goes_first(const struct lane *lane, const struct dp_datagram *datagram
 bool lane_prove(struct lane *lane, const struct wire_packet *packet, bool is_sealed,
                 struct address *from);
 
+/* A client's packet does not count without a good cookie: its sender is told to come again with
+ * one, if it asks something. */
+void lane_refuse_unproven(struct lane *lane, const struct wire_packet *packet,
+                          const struct address *from);
+
 /* lane_rates.c: of a client's whole message, whose last piece is `packet`: says in the message when
  * its client is to come again if it asks too much. False: it does not even count as asked. */
 bool lane_admit(struct lane *lane, const struct wire_packet *packet, bool is_sealed,

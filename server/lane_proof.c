@@ -35,6 +35,16 @@ static bool has_cookie(struct lane *lane, const struct wire_packet *packet,
     return true;
 }
 
+/* Who is answered says nothing that is answered in turn: so two nodes never answer each other
+ * because of a stranger. */
+void lane_refuse_unproven(struct lane *lane, const struct wire_packet *packet,
+                          const struct address *from)
+{
+    lane->counters.drop_unproven++;
+    if (wire_type_is_question(packet->header.type))
+        send_cookie(lane, WIRE_COOKIE, packet, from);
+}
+
 bool lane_prove(struct lane *lane, const struct wire_packet *packet, bool is_sealed,
                 struct address *from)
 {
@@ -47,12 +57,9 @@ bool lane_prove(struct lane *lane, const struct wire_packet *packet, bool is_sea
     from->room = packet->header.type == WIRE_MISSING ? 0 : (uint16_t)size_bytes;
     bool is_padded_hello = packet->header.type == WIRE_HELLO &&
                            packet->payload.size_bytes >= WIRE_HELLO_REPLY_SIZE_BYTES;
-    /* Who is answered says nothing that is answered in turn: so two nodes never answer each other
-     * because of a stranger. */
     if (is_padded_hello || !wire_type_is_question(packet->header.type) ||
         proof_has_room(&lane->shared.proof, from, lane->shared.now_ns))
         return true;
-    lane->counters.drop_unproven++;
-    send_cookie(lane, WIRE_COOKIE, packet, from);
+    lane_refuse_unproven(lane, packet, from);
     return false;
 }

@@ -88,9 +88,11 @@ static bool is_client_believed(struct lane *lane, struct arrival *arrival)
     }
     if (!lane_prove(lane, &arrival->packet, arrival->is_sealed, &arrival->from))
         return false;
-    if (seals != NULL && !arrival->is_sealed)
-        client_seals_note_plain(seals, &arrival->from);
-    return true;
+    if (seals == NULL || arrival->is_sealed ||
+        client_seals_note_plain(seals, &arrival->from, lane->shared.now_ns))
+        return true;
+    lane_refuse_unproven(lane, &arrival->packet, &arrival->from);
+    return false;
 }
 
 /* What a client is told that needs no right. */

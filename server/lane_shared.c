@@ -22,7 +22,9 @@ static enum departure to_client(const struct lane_shared *shared,
 {
     const struct client_seals *seals = shared->client_seals[message->header.shard];
     uint8_t type = message->header.type;
-    if (seals == NULL || type == WIRE_HANDSHAKE || type == WIRE_HANDSHAKE_REPLY)
+    /* Cookies are for those who do not seal. */
+    if (seals == NULL || type == WIRE_HANDSHAKE || type == WIRE_HANDSHAKE_REPLY ||
+        type == WIRE_COOKIE || type == WIRE_COOKIE_NEXT)
         return DEPARTS_PLAIN;
     if (client_seals_is_ready(seals, &message->to))
         return DEPARTS_SEALED;

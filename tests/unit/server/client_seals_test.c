@@ -360,12 +360,29 @@ static void test_client_seals_forget_who_speaks_unsealed(void **state)
     (void)state;
     join(&alice);
     join(&bob);
-    client_seals_note_plain(seals, &alice.address);
-    client_seals_note_plain(seals, &alice.address);
+    struct address proven = alice.address;
+    proven.room = ADDRESS_PROVEN;
+    assert_true(client_seals_note_plain(seals, &proven, now_ns));
+    assert_true(client_seals_note_plain(seals, &proven, now_ns));
     assert_false(client_seals_is_ready(seals, &alice.address));
     expect_answer(&bob);
     join(&alice);
     expect_answer(&alice);
+}
+
+/* Whoever forges a client's address does not make the node forget the client's keys. A program that
+ * shows no cookies has the address of one who is gone, in the end. */
+static void test_client_seals_forget_nobody_for_a_forged_address(void **state)
+{
+    (void)state;
+    struct address forged = {.port = 9};
+    join(&alice);
+    forged = alice.address;
+    forged.room = 100;
+    assert_false(client_seals_note_plain(seals, &forged, now_ns + 59 * 1000 * MS));
+    expect_answer(&alice);
+    assert_true(client_seals_note_plain(seals, &forged, now_ns + 60 * 1000 * MS));
+    assert_false(client_seals_is_ready(seals, &alice.address));
 }
 
 static void test_client_seals_ask_for_cookies_in_a_flood(void **state)
@@ -556,6 +573,7 @@ int main(void)
         SEALS_TEST(test_client_seals_push_out_who_waits),
         SEALS_TEST(test_client_seals_make_way_for_who_is_used),
         SEALS_TEST(test_client_seals_forget_who_speaks_unsealed),
+        SEALS_TEST(test_client_seals_forget_nobody_for_a_forged_address),
         SEALS_TEST(test_client_seals_ask_for_cookies_in_a_flood),
         SEALS_TEST(test_client_seals_answer_no_stranger),
         SEALS_TEST(test_client_seals_take_both_keys),
