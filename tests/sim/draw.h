@@ -152,12 +152,14 @@
     X(backup_rate)                                                                                 \
     X(backup_strike_chance)                                                                        \
     X(is_backup_slow)                                                                              \
-    X(is_restored)  /* at the end, from one of the backups */                                      \
-    X(clients_mode) /* enum security_mode */                                                       \
-    X(keyed_chance) /* that a handle has a key */                                                  \
-    X(list_chance)  /* in each turn of a client; 0: there are no lists */                          \
-    X(lists_max)    /* of a client */                                                              \
-    X(hasty_chance) /* that a relaxed write waits only so long: */                                 \
+    X(is_restored)       /* at the end, from one of the backups */                                 \
+    X(clients_mode)      /* enum security_mode */                                                  \
+    X(keyed_chance)      /* that a handle has a key */                                             \
+    X(client_operations) /* a second, of a client at a node; 0: any */                             \
+    X(client_bytes)      /* the same */                                                            \
+    X(list_chance)       /* in each turn of a client; 0: there are no lists */                     \
+    X(lists_max)         /* of a client */                                                         \
+    X(hasty_chance)      /* that a relaxed write waits only so long: */                            \
     X(hasty_ns)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must

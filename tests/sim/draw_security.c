@@ -1,7 +1,7 @@
 /*
- * How nodes take one another's packets, and an attacker on their network. In half of the runs
- * nothing is sealed. From a generator of its own, so that the rest of a seed's draws mean what they
- * meant before.
+ * How nodes take one another's packets, how much they take of clients, and an attacker on their
+ * network. In half of the runs nothing is sealed. From generators of their own, so that the rest of
+ * a seed's draws mean what they meant before.
  */
 #include "tests/sim/draw.h"
 
@@ -40,9 +40,25 @@ static void draw_clients(struct draw *draw, struct prng *prng)
         draw->keyed_chance = 1000000;
 }
 
+/* In a fifth of the runs a node holds clients to a rate, which most of them ask more than. From a
+ * generator of its own. */
+static void draw_rates(struct draw *draw, uint64_t seed)
+{
+    static const uint64_t operations[] = {0, 100, 300, 1000};
+    struct prng prng;
+    prng_init(&prng, seed ^ 0x7261746573u);
+    if (!prng_chance(&prng, 200000))
+        return;
+    draw->client_operations = operations[prng_range(&prng, 0, 3)];
+    draw->client_bytes = draw->client_operations == 0 || prng_range(&prng, 0, 2) == 0
+                             ? prng_range(&prng, 1, 8) << 20
+                             : 0;
+}
+
 void draw_security(struct draw *draw, uint64_t seed)
 {
     struct prng prng;
+    draw_rates(draw, seed);
     prng_init(&prng, seed ^ 0x7365616c73u);
     if (prng_range(&prng, 0, 1) == 0)
         return;
