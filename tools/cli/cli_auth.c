@@ -1,8 +1,10 @@
 /* `pollux auth`: who may do what. The table of rights is a value of the replicated state; each
  * change reads it, and swaps it for the next one, until nobody else was between. */
 #include "tools/cli/cli_commands.h"
+#include "tools/cli/cli_findings.h"
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_render.h"
+#include "tools/cli/cli_survey.h"
 #include "tools/cli/rights_edit.h"
 #include "tools/console/escape.h"
 
@@ -102,6 +104,30 @@ static void change_tell(const struct change *change)
                 size, name);
 }
 
+/* Relaxed writes that wait at nodes for their place in the log: whose they are no node knows. */
+static void tell_pending(struct plx_client *client, const struct cli_arguments *arguments)
+{
+    struct survey *survey = survey_take(
+        client, arguments, (struct survey_plan){.ask = plx_status, .shards_max = SHARDS_ASKED_MAX});
+    for (size_t row = 0; survey != NULL && row < survey->count; row++) {
+        const struct plx_node *node = &survey->nodes[row];
+        uint64_t pending;
+        if (survey->rows[row].outcome != PLX_OK) {
+            fprintf(stderr,
+                    "pollux: auth: %s shard %u does not answer: whether relaxed writes are pending "
+                    "there is not known; they are carried out when it is back\n",
+                    survey->rows[row].endpoint, survey->rows[row].shard);
+            continue;
+        }
+        if (findings_pending(node, &pending) && pending > 0)
+            fprintf(stderr,
+                    "pollux: auth: node %u shard %u: %" PRIu64
+                    " relaxed writes of all clients are pending\n",
+                    node->node, survey->rows[row].shard, pending);
+    }
+    free(survey);
+}
+
 static int change_make(struct plx_client *client, const struct cli_arguments *arguments,
                        struct change *change)
 {
@@ -119,6 +145,8 @@ static int change_make(struct plx_client *client, const struct cli_arguments *ar
     response.has_value = false; /* bytes that nobody wants to see */
     if (response.outcome == PLX_OK)
         change_tell(change);
+    if (response.outcome == PLX_OK && change->edit.action == RIGHTS_REVOKE_ALL)
+        tell_pending(client, arguments);
     return cli_render_response(arguments, NULL, &response);
 }
 

@@ -98,3 +98,12 @@ bool findings_damage(const struct plx_node *node, struct damage *ret_damage)
     *ret_damage = damage;
     return true;
 }
+
+bool findings_pending(const struct plx_node *node, uint64_t *ret_pending)
+{
+    const struct plx_counter *pending = counter_find(node, "engine_relaxed_pending");
+    if (pending == NULL)
+        return false;
+    *ret_pending = pending->value;
+    return true;
+}

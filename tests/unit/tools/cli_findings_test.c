@@ -31,6 +31,17 @@ static int setup(void **state)
     return 0;
 }
 
+static void test_findings_tell_what_is_pending(void **state)
+{
+    (void)state;
+    uint64_t pending = 7;
+    assert_false(findings_pending(&other, &pending));
+    assert_int_equal(pending, 7);
+    add(&other, "engine_relaxed_pending", 3);
+    assert_true(findings_pending(&other, &pending));
+    assert_int_equal(pending, 3);
+}
+
 static void test_findings_equal_digests_are_no_difference(void **state)
 {
     (void)state;
@@ -113,6 +124,7 @@ int main(void)
 {
 #define T(test) cmocka_unit_test_setup(test, setup)
     const struct CMUnitTest tests[] = {
+        T(test_findings_tell_what_is_pending),
         T(test_findings_equal_digests_are_no_difference),
         T(test_findings_digests_differ_at_one_index),
         T(test_findings_indexes_of_one_node_only_say_nothing),
