@@ -1,7 +1,8 @@
 /*
  * What a look at a node and its machine finds. `polluxd --check` prints it, and `pollux doctor`,
- * which also mends. No port and no device is opened, and nothing is changed; the medium is asked
- * with a file of its own, which is gone afterwards. The node may run meanwhile.
+ * which also mends. No port is opened, and nothing is changed. The medium is asked with a file of
+ * its own, which is gone afterwards, and a group of vfio is opened for a moment (host_card.h). The
+ * node may run meanwhile.
  *
  * Main thread.
  */

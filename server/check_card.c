@@ -1,76 +1,77 @@
 /*
- * The network card that [port] device names: see check.h.
+ * The network card that [port] device names: see check.h. host_card.h judges it, for a start of a
+ * node, too, and tells one fault at a time. Each check here asks as if the faults of the others
+ * were mended, so that all are told at once.
  *
- * Sources: the kernel's Documentation/ABI/testing/sysfs-bus-pci, Documentation/driver-api/vfio.rst;
- * DPDK 22.11, Linux Drivers.
+ * Sources: the kernel's Documentation/ABI/testing/sysfs-bus-pci; DPDK 22.11, Linux Drivers.
  */
 #include "server/check_internal.h"
 
-#include <ctype.h>
 #include <string.h>
 
-#define CLASS_NETWORK  0x0200 /* Ethernet controller: the upper half of the class */
+#define CLASS_NETWORK  0x02
 #define CARDS_TEXT_MAX 512
 #define DEVICES        "/sys/bus/pci/devices"
-#define DRIVERS        "/sys/bus/pci/drivers"
+#define MIB            (UINT64_C(1) << 20)
 
-/* Hexadecimal digits and what parts them: "0000:03:00.0", where x is a digit. */
-static bool has_form(const char *text, const char *shape)
-{
-    size_t i = 0;
-    for (; shape[i] != '\0'; i++) {
-        bool is_here =
-            shape[i] == 'x' ? isxdigit((unsigned char)text[i]) != 0 : text[i] == shape[i];
-        if (!is_here)
-            return false;
-    }
-    return text[i] == '\0';
-}
-
-bool check_is_card(const struct config *config)
-{
-    return strncmp(config->device, "net_", 4) != 0 && strchr(config->device, ':') != NULL;
-}
-
-const char *check_card_path(char ret_path[PATH_MAX], const char *address, const char *file)
+static const char *device_path(char ret_path[PATH_MAX], const char *address, const char *file)
 {
     snprintf(ret_path, PATH_MAX, DEVICES "/%s%s", address, file);
     return ret_path;
 }
 
-int64_t check_card_class(const struct check *check, const char *address)
+bool check_card_look(const struct check *check, struct check_card *ret_card)
 {
-    char path[PATH_MAX];
-    int64_t class = 0;
-    return host_number(check->host, check_card_path(path, address, "/class"), &class) ? class >> 8
-                                                                                      : -1;
+    const struct config *config = check->config;
+    if (!host_card_is_meant(config->device) || !host_has(check->host, DEVICES))
+        return false;
+    host_card_look(check->host->root, config->device, &ret_card->facts);
+    host_memory_look(check->host->root, &ret_card->memory);
+    ret_card->need =
+        (struct host_need){.memory_bytes = (uint64_t)config->memory_mib * MIB * config->lane_count,
+                           .is_hugepages = config->is_hugepages};
+    return true;
 }
 
-enum check_driver check_card_driver(const struct check *check, const char *address,
-                                    char ret_name[HOST_ENTRY_BYTES])
+/* As if everything but the card and its driver were as it should be. */
+static enum host_fault judge_driver(const struct check_card *card)
 {
-    char path[PATH_MAX];
-    snprintf(ret_name, HOST_ENTRY_BYTES, "no driver");
-    if (!host_link(check->host, check_card_path(path, address, "/driver"), ret_name))
-        return CHECK_DRIVER_NONE;
-    if (strcmp(ret_name, "vfio-pci") == 0)
-        return CHECK_DRIVER_VFIO;
-    if (strcmp(ret_name, "uio_pci_generic") == 0 || strcmp(ret_name, "igb_uio") == 0)
-        return CHECK_DRIVER_UIO;
-    if (strcmp(ret_name, "mlx4_core") == 0 || strcmp(ret_name, "mlx5_core") == 0)
-        return CHECK_DRIVER_SHARED;
-    return CHECK_DRIVER_KERNEL;
+    struct host_card facts = card->facts;
+    facts.has_iommu = true;
+    facts.sharer[0] = '\0';
+    facts.group_type[0] = '\0';
+    facts.file_errno = 0;
+    return check_card_judge(&facts, &card->need);
+}
+
+enum host_fault check_card_judge(const struct host_card *facts, const struct host_need *need)
+{
+    static const struct host_memory ample = {.huge_total_bytes = UINT64_MAX,
+                                             .huge_free_bytes = UINT64_MAX,
+                                             .memlock_bytes = UINT64_MAX,
+                                             .may_pin = true,
+                                             .is_admin = true};
+    const struct host_need pages = {.memory_bytes = need->memory_bytes, .is_hugepages = true};
+    return host_fault_find(facts, &ample, &pages);
+}
+
+const char *check_card_text(enum host_fault fault, const struct check_card *card,
+                            char ret_text[HOST_TEXT_BYTES])
+{
+    host_fault_tell(fault, &card->facts, &card->memory, &card->need, ret_text);
+    return ret_text;
+}
+
+bool check_card_is_bound(const struct check_card *card)
+{
+    return card->facts.is_present && judge_driver(card) == HOST_FAULT_NONE;
 }
 
 int32_t check_card_numa_node(const struct check *check)
 {
-    char path[PATH_MAX];
-    int64_t node = HOST_NO_NUMA_NODE;
-    if (check->config == NULL || !check_is_card(check->config) ||
-        !host_number(check->host, check_card_path(path, check->config->device, "/numa_node"),
-                     &node))
-        return HOST_NO_NUMA_NODE;
-    return (int32_t)node;
+    struct check_card card;
+    return check->config != NULL && check_card_look(check, &card) ? card.facts.numa_node
+                                                                  : HOST_NO_NUMA_NODE;
 }
 
 /* ---- the cards that there are ---- */
@@ -85,10 +86,13 @@ static void list_card(void *context, const char *address)
 {
     struct card_list *list = context;
     char driver[HOST_ENTRY_BYTES];
-    if (check_card_class(list->check, address) != CLASS_NETWORK ||
-        list->used + 2 * strlen(address) + 48 > sizeof(list->text))
+    char path[PATH_MAX];
+    int64_t class = 0;
+    if (!host_number(list->check->host, device_path(path, address, "/class"), &class) ||
+        class >> 16 != CLASS_NETWORK || list->used + 2 * strlen(address) + 48 > sizeof(list->text))
         return;
-    (void)check_card_driver(list->check, address, driver);
+    if (!host_link(list->check->host, device_path(path, address, "/driver"), driver))
+        snprintf(driver, sizeof(driver), "no driver");
     list->used += (size_t)snprintf(list->text + list->used, sizeof(list->text) - list->used,
                                    "%s%s (%.24s)", list->used > 0 ? ", " : "", address, driver);
 }
@@ -104,6 +108,7 @@ static const char *cards_text(const struct check *check, struct card_list *list)
 
 struct card_use {
     const struct check *check;
+    const char *address;
     uint32_t interfaces;
     bool has_default_route;
     bool is_used; /* it has an address, or carries another interface */
@@ -168,188 +173,135 @@ static void look_below(void *context, const char *name)
     if (strncmp(name, "virtio", 6) != 0)
         return;
     snprintf(below, sizeof(below), "/%.64s/net", name);
-    (void)host_each(use->check->host, check_card_path(path, use->check->config->device, below),
-                    look_at_use, use);
+    (void)host_each(use->check->host, device_path(path, use->address, below), look_at_use, use);
 }
 
-static struct card_use card_use(const struct check *check)
+static struct card_use card_use(const struct check *check, const char *address)
 {
-    struct card_use use = {.check = check, .name = ""};
+    struct card_use use = {.check = check, .address = address, .name = ""};
     char path[PATH_MAX];
-    const char *address = check->config->device;
-    (void)host_each(check->host, check_card_path(path, address, "/net"), look_at_use, &use);
-    (void)host_each(check->host, check_card_path(path, address, ""), look_below, &use);
+    (void)host_each(check->host, device_path(path, address, "/net"), look_at_use, &use);
+    (void)host_each(check->host, device_path(path, address, ""), look_below, &use);
     return use;
 }
 
 /* ---- the card ---- */
 
-/* A driver that is bound by hand is lost with the next start of the machine. */
-static void tell_bound(struct check *check, const char *driver)
+void check_card_bind(struct check *check, const char *address, bool is_safe)
 {
-    const char *device = check->config->device;
+    const char *root = check->host->root;
+    const char *module =
+        host_has(check->host, "/sys/bus/pci/drivers/vfio-pci") ? "" : "modprobe vfio-pci && ";
+    void (*command)(struct check *, const char *, ...) =
+        is_safe ? check_safe_command : check_command;
+    if (host_has_unit(check->host, "pollux-card@.service"))
+        command(check, "systemctl enable --now pollux-card@%s", address);
+    else if (host_has(check->host, "/usr/sbin/driverctl"))
+        command(check, "%sdriverctl set-override %s vfio-pci", module, address);
+    else
+        command(check,
+                "%secho vfio-pci >%s" DEVICES "/%s/driver_override && { [ ! -e %s" DEVICES
+                "/%s/driver ] || echo %s >%s" DEVICES "/%s/driver/unbind; } && echo %s >%s"
+                "/sys/bus/pci/drivers_probe",
+                module, root, address, root, address, address, root, address, address, root);
+}
+
+/* A driver that is bound by hand is lost with the next start of the machine. */
+static void tell_bound(struct check *check, const struct host_card *card)
+{
     char unit[HOST_ENTRY_BYTES];
     char path[PATH_MAX];
-    check_good(check, device, "a network card, bound to %s", driver);
-    snprintf(unit, sizeof(unit), "pollux-card@%.64s.service", device);
-    snprintf(path, sizeof(path), "/etc/driverctl.d/%s", device);
-    if (host_has_enabled(check->host, unit) || host_has(check->host, path))
+    check_good(check, "[port] device", "%s is a network card, bound to %s", card->address,
+               card->driver);
+    snprintf(unit, sizeof(unit), "pollux-card@%s.service", card->address);
+    snprintf(path, sizeof(path), "/etc/driverctl.d/%s", card->address);
+    bool is_of_kernel = card->interface[0] != '\0';
+    if (is_of_kernel || host_has_enabled(check->host, unit) || host_has(check->host, path))
         return;
     check_note(check, "the card after a new start",
                "neither pollux-card@ nor driverctl binds it to %s: unless something else does, the "
                "kernel's driver has it then",
-               driver);
-    check_card_bind(check, false);
+               card->driver);
+    check_card_bind(check, card->address, false);
 }
 
-/* Gives the card to vfio-pci. `is_safe`: nobody uses it. */
-void check_card_bind(struct check *check, bool is_safe)
+static void tell_kernel(struct check *check, const struct host_card *card, const char *text)
 {
-    const char *address = check->config->device;
-    const char *root = check->host->root;
-    const char *module = host_has(check->host, DRIVERS "/vfio-pci") ? "" : "modprobe vfio-pci && ";
-    void (*command)(struct check *, const char *, ...) =
-        is_safe ? check_safe_command : check_command;
-    if (host_has_unit(check->host, "pollux-card@.service")) {
-        command(check, "systemctl enable --now pollux-card@%s", address);
-        return;
-    }
-    if (host_has(check->host, "/usr/sbin/driverctl")) {
-        command(check, "%sdriverctl set-override %s vfio-pci", module, address);
-        return;
-    }
-    command(check,
-            "%secho vfio-pci >%s" DEVICES "/%s/driver_override && { [ ! -e %s" DEVICES
-            "/%s/driver ] || echo %s >%s" DEVICES "/%s/driver/unbind; } && echo %s >%s"
-            "/sys/bus/pci/drivers_probe",
-            module, root, address, root, address, address, root, address, address, root);
-}
-
-static void tell_unbound(struct check *check)
-{
-    check_wrong(check, check->config->device,
-                "no driver has the card: bind it to vfio-pci. It is lost with the next start of "
-                "the machine, unless driverctl (a Debian package) keeps it");
-    check_card_bind(check, true);
-}
-
-static void tell_kernel(struct check *check, const char *driver)
-{
-    const char *device = check->config->device;
-    struct card_use use = card_use(check);
+    struct card_use use = card_use(check, card->address);
+    bool is_lonely = use.interfaces > 0 && !use.is_used;
     if (use.has_default_route) {
-        check_wrong(check, device,
-                    "the kernel's driver %s has the card, and its interface %s carries the default "
-                    "route: this machine is reached through it. Name another card in [port] device",
-                    driver, use.name);
+        check_wrong(check, "[port] device",
+                    "%s; its interface %s carries the default route: this machine is reached "
+                    "through it. Name another card",
+                    text, use.name);
         return;
     }
-    if (use.is_used || use.interfaces == 0) {
-        check_wrong(check, device,
-                    "the kernel's driver %s has the card%s%s%s. The command takes it from there: "
-                    "see first that nobody needs it",
-                    driver, use.is_used ? ", and its interface " : "", use.name,
-                    use.is_used ? " is in use" : ", and no interface of it is seen here");
-        check_card_bind(check, false);
-        return;
-    }
-    check_wrong(check, device, "the kernel's driver %s has the card (interface %s, no address)",
-                driver, use.name);
-    check_card_bind(check, true);
+    check_wrong(check, "[port] device", "%s%s%s%s", text, is_lonely ? ", without an address: " : "",
+                is_lonely ? "nobody uses it" : "",
+                use.is_used           ? "; its interface is in use. The command takes it away"
+                : use.interfaces == 0 ? "; no interface of it is seen here, so somebody may use it"
+                                      : "");
+    check_card_bind(check, card->address, is_lonely);
 }
 
-static void tell_card(struct check *check)
+/* The setting is to be corrected. */
+static void tell_setting(struct check *check, enum host_fault fault, const struct host_card *card,
+                         const char *text)
 {
-    const char *device = check->config->device;
-    char driver[HOST_ENTRY_BYTES];
-    switch (check_card_driver(check, device, driver)) {
-    case CHECK_DRIVER_NONE:
-        tell_unbound(check);
-        return;
-    case CHECK_DRIVER_KERNEL:
-        tell_kernel(check, driver);
-        return;
-    case CHECK_DRIVER_UIO:
-        if (check->config->is_hugepages) {
-            tell_bound(check, driver);
-            return;
-        }
-        check_wrong(check, device,
-                    "the driver %s needs huge pages: set [port] hugepages = true, or bind the card "
-                    "to vfio-pci",
-                    driver);
-        check_card_bind(check, false);
-        return;
-    case CHECK_DRIVER_VFIO:
-        tell_bound(check, driver);
-        return;
-    case CHECK_DRIVER_SHARED:
-        check_good(check, device, "a network card, bound to %s", driver);
-        return;
-    }
-}
-
-/* The address is one, of a card that is there. False: something else was told. */
-static bool look_for_card(struct check *check)
-{
-    const char *device = check->config->device;
-    char path[PATH_MAX];
     struct card_list list;
-    if (has_form(device, "xx:xx.x")) {
-        check_wrong(check, "[port] device",
-                    "%s is a short address: write it in full, with the domain: 0000:%s", device,
-                    device);
-        if (check->config_path != NULL)
-            check_command(check, "sed -i 's/^device = %s/device = 0000:%s/' '%s'", device, device,
-                          check->config_path);
-        return false;
-    }
-    if (!has_form(device, "xxxx:xx:xx.x")) {
-        check_wrong(check, "[port] device",
-                    "%s is no address of a card, such as 0000:03:00.0; network cards here: %s",
-                    device, cards_text(check, &list));
-        return false;
-    }
-    if (!host_has(check->host, DEVICES)) {
-        check_unknown(check, device, "%s" DEVICES " is not there: a container, or no PCI",
-                      check->host->root);
-        return false;
-    }
-    if (!host_has(check->host, check_card_path(path, device, ""))) {
-        check_wrong(check, device, "there is no such device; network cards here: %s",
+    if (fault != HOST_FAULT_INTERFACE && fault != HOST_FAULT_SHORT_ADDRESS) {
+        check_wrong(check, "[port] device", "%s; network cards here: %s", text,
                     cards_text(check, &list));
-        check_command(check, "lspci -D -nn -d ::0200");
-        return false;
+        check_command(check, "lspci -D -nn -d ::02xx");
+        return;
     }
-    if (check_card_class(check, device) != CLASS_NETWORK) {
-        check_wrong(check, device, "is no network card (class 0x%04x); network cards here: %s",
-                    (unsigned)check_card_class(check, device), cards_text(check, &list));
-        check_command(check, "lspci -D -nn -d ::0200");
-        return false;
+    check_wrong(check, "[port] device", "%s: write %s", text, card->address);
+    if (check->config_path != NULL)
+        check_command(check, "sed -i 's/^device *=.*/device = %s/' '%s'", card->address,
+                      check->config_path);
+}
+
+static void judge_card(struct check *check, const struct check_card *card)
+{
+    const struct host_card *facts = &card->facts;
+    char text[HOST_TEXT_BYTES];
+    enum host_fault fault = judge_driver(card);
+    (void)check_card_text(fault, card, text);
+    switch (fault) {
+    case HOST_FAULT_NAME:
+    case HOST_FAULT_ABSENT:
+    case HOST_FAULT_INTERFACE:
+    case HOST_FAULT_SHORT_ADDRESS:
+    case HOST_FAULT_NOT_NETWORK:
+        tell_setting(check, fault, facts, text);
+        return;
+    case HOST_FAULT_NO_MODULE:
+    case HOST_FAULT_UNBOUND:
+        check_wrong(check, "[port] device", "%s", text);
+        check_card_bind(check, facts->address, true);
+        return;
+    case HOST_FAULT_KERNEL_DRIVER:
+        tell_kernel(check, facts, text);
+        return;
+    case HOST_FAULT_NONE:
+        tell_bound(check, facts);
+        return;
+    default: /* of other checks */
+        return;
     }
-    return true;
 }
 
 void check_card(struct check *check)
 {
     struct card_list list;
-    if (check->config == NULL) {
-        if (!host_has(check->host, DEVICES))
-            check_unknown(check, "cards", "%s" DEVICES " is not there: a container, or no PCI",
-                          check->host->root);
-        else
-            check_note(check, "cards", "network cards for [port] device: %s",
-                       cards_text(check, &list));
-    } else if (!check_is_card(check->config)) {
+    struct check_card card;
+    if (check->config != NULL && !host_card_is_meant(check->config->device))
         check_good(check, "[port] device", "%.160s: no card is needed", check->config->device);
-    } else if (look_for_card(check)) {
-        tell_card(check);
-    }
-}
-
-bool check_has_card(const struct check *check)
-{
-    char path[PATH_MAX];
-    return check_is_card(check->config) && has_form(check->config->device, "xxxx:xx:xx.x") &&
-           host_has(check->host, check_card_path(path, check->config->device, ""));
+    else if (!host_has(check->host, DEVICES))
+        check_unknown(check, "[port] device", "%s" DEVICES " is not there: a container, or no PCI",
+                      check->host->root);
+    else if (check->config == NULL)
+        check_note(check, "[port] device", "network cards here: %s", cards_text(check, &list));
+    else if (check_card_look(check, &card))
+        judge_card(check, &card);
 }

@@ -262,7 +262,7 @@ void check_numa(struct check *check)
                    nodes);
     if (nodes < 2 || check->config->core_count == 0)
         return;
-    if (check_is_card(check->config))
+    if (host_card_is_meant(check->config->device))
         look_at_distance(check, check->config->device, check_card_numa_node(check));
     look_at_distance(check, check->config->directory, medium_numa_node(check));
 }

@@ -293,7 +293,7 @@ void check_hugepages(struct check *check)
 {
     int32_t node = check_card_numa_node(check);
     if (!check->config->is_hugepages) {
-        check_good(check, "[port] hugepages = false", "none are needed");
+        check_physical(check);
         return;
     }
     if (host_numa_nodes(check->host) < 2)

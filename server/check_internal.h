@@ -3,6 +3,7 @@
 #define POLLUX_SERVER_CHECK_INTERNAL_H
 
 #include "server/check.h"
+#include "server/host_card.h"
 #include "server/node_options.h"
 
 struct check {
@@ -50,33 +51,32 @@ void check_security(struct check *check);
 /* check_card.c: the network card, and its driver. */
 void check_card(struct check *check);
 
-enum check_driver {
-    CHECK_DRIVER_NONE,
-    CHECK_DRIVER_VFIO,
-    CHECK_DRIVER_UIO,
-    CHECK_DRIVER_SHARED, /* the kernel keeps the card, and DPDK uses it, too */
-    CHECK_DRIVER_KERNEL
+struct check_card {
+    struct host_card facts;
+    struct host_memory memory;
+    struct host_need need;
 };
 
-/* [port] device is meant as the address of a card. */
-bool check_is_card(const struct config *config);
-/* It is one, in full, and the card is there. */
-bool check_has_card(const struct check *check);
-/* A file of a device. Returns ret_path. */
-const char *check_card_path(char ret_path[PATH_MAX], const char *address, const char *file);
-/* The upper half of the class of a device; -1: not known. */
-int64_t check_card_class(const struct check *check, const char *address);
-enum check_driver check_card_driver(const struct check *check, const char *address,
-                                    char ret_name[HOST_ENTRY_BYTES]);
+/* False: no card is meant, or the kernel tells of none. */
+bool check_card_look(const struct check *check, struct check_card *ret_card);
+/* A driver that DPDK uses has it. */
+bool check_card_is_bound(const struct check_card *card);
+/* The first fault of these facts, memory apart. */
+enum host_fault check_card_judge(const struct host_card *facts, const struct host_need *need);
+/* What host_fault_tell says. Returns ret_text. */
+const char *check_card_text(enum host_fault fault, const struct check_card *card,
+                            char ret_text[HOST_TEXT_BYTES]);
 /* The NUMA node of the card; HOST_NO_NUMA_NODE: it is none, or not known. */
 int32_t check_card_numa_node(const struct check *check);
 /* The command of the last finding: give the card to vfio-pci. `is_safe`: nobody uses it. */
-void check_card_bind(struct check *check, bool is_safe);
+void check_card_bind(struct check *check, const char *address, bool is_safe);
 
 /* check_vfio.c: how the card reaches memory; who may open it, and lock memory for it. */
 void check_iommu(struct check *check);
 void check_vfio(struct check *check);
 void check_memlock(struct check *check);
+/* Of [port] hugepages = false: whether the card can do without. */
+void check_physical(struct check *check);
 
 /* check_hugepages.c: enough of them, on the card's NUMA node, also after a new start. */
 void check_hugepages(struct check *check);

@@ -2,28 +2,24 @@
 #include "server/host.h"
 
 #include "base/regular_file.h"
+#include "server/host_file_internal.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/timex.h>
 #include <unistd.h>
 
 void host_init(struct host *ret_host)
 {
-    struct rlimit limit;
     struct timex clock = {.modes = 0};
     int state = adjtimex(&clock);
     *ret_host = (struct host){.root = "",
                               .uid = geteuid(),
-                              .memlock_bytes = UINT64_MAX,
                               .is_clock_set = state >= 0 && state != TIME_ERROR &&
                                               (clock.status & STA_UNSYNC) == 0};
-    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-        ret_host->memlock_bytes = limit.rlim_cur;
 }
 
 const char *host_path(const struct host *host, char ret_path[PATH_MAX], const char *format, ...)
@@ -40,8 +36,7 @@ const char *host_path(const struct host *host, char ret_path[PATH_MAX], const ch
 
 bool host_has(const struct host *host, const char *path)
 {
-    char full[PATH_MAX];
-    return access(host_path(host, full, "%s", path), F_OK) == 0;
+    return host_file_exists(host->root, path);
 }
 
 FILE *host_open(const struct host *host, const char *path)
@@ -57,13 +52,8 @@ FILE *host_open(const struct host *host, const char *path)
 
 bool host_line(const struct host *host, const char *path, char ret_line[HOST_LINE_BYTES])
 {
-    FILE *file = host_open(host, path);
-    ret_line[0] = '\0';
-    if (file == NULL)
-        return false;
-    bool is_read = fgets(ret_line, HOST_LINE_BYTES, file) != NULL || ferror(file) == 0;
+    bool is_read = host_file_read(host->root, path, ret_line, HOST_LINE_BYTES);
     ret_line[strcspn(ret_line, "\n")] = '\0';
-    fclose(file);
     return is_read;
 }
 
@@ -82,15 +72,7 @@ bool host_number(const struct host *host, const char *path, int64_t *ret_number)
 
 bool host_link(const struct host *host, const char *path, char ret_name[HOST_ENTRY_BYTES])
 {
-    char full[PATH_MAX];
-    char target[PATH_MAX];
-    ssize_t size = readlink(host_path(host, full, "%s", path), target, sizeof(target) - 1);
-    if (size <= 0)
-        return false;
-    target[size] = '\0';
-    const char *slash = strrchr(target, '/');
-    snprintf(ret_name, HOST_ENTRY_BYTES, "%.255s", slash == NULL ? target : slash + 1);
-    return true;
+    return host_file_link(host->root, path, ret_name, HOST_ENTRY_BYTES);
 }
 
 bool host_each(const struct host *host, const char *path,

@@ -25,10 +25,9 @@
 #define HOST_NO_NUMA_NODE (-1)
 
 struct host {
-    const char *root;       /* what comes before each path: "", or a folder */
-    uid_t uid;              /* whoever would start the node */
-    bool is_clock_set;      /* the kernel counts its clock as kept by others */
-    uint64_t memlock_bytes; /* how much that user may lock; UINT64_MAX: any */
+    const char *root;  /* what comes before each path: "", or a folder */
+    uid_t uid;         /* whoever would start the node */
+    bool is_clock_set; /* the kernel counts its clock as kept by others */
 };
 
 /* This machine, and this process's user and limits. */

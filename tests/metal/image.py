@@ -13,7 +13,7 @@ import subprocess
 
 HERE = pathlib.Path(__file__).resolve().parent
 LIBRARIES = pathlib.Path("/usr/lib/x86_64-linux-gnu")
-BUILT = ("polluxd", "pollux", "pollux-dump")
+BUILT = ("polluxd", "pollux", "pollux-doctor", "pollux-dump")
 # Programs of Debian that docs/bare-metal.md names and busybox lacks.
 PROGRAMS = ("/usr/bin/ndctl", "/sbin/mke2fs", "/usr/bin/strace", "/usr/bin/kmod",
             "/usr/bin/dash")

@@ -104,8 +104,7 @@ static bool check(struct fixture *f)
 {
     memset(f->said, 0, sizeof(f->said));
     /* What the machine itself has is in check_host_test.c: here it tells nothing. */
-    const struct host host = {
-        .root = "/nonexistent", .uid = geteuid(), .memlock_bytes = UINT64_MAX};
+    const struct host host = {.root = "/nonexistent", .uid = geteuid()};
     const struct check_task task = {.host = &host, .config = &f->config};
     FILE *out = fmemopen(f->said, sizeof(f->said) - 1, "w");
     assert_non_null(out);

@@ -22,7 +22,7 @@ int fake_host_make(void **state)
     assert_non_null(fake->findings);
     snprintf(fake->root, sizeof(fake->root), "/var/tmp/pollux-host-XXXXXX");
     assert_non_null(mkdtemp(fake->root));
-    fake->host = (struct host){.root = fake->root, .memlock_bytes = UINT64_MAX};
+    fake->host = (struct host){.root = fake->root};
     fake->config = (struct config){.id = 1,
                                    .cluster = "test",
                                    .device = FAKE_CARD,
@@ -124,6 +124,8 @@ void fake_host_card(const struct fake_host *fake, const char *address, const cha
     snprintf(path, sizeof(path), "/sys/kernel/iommu_groups/7/devices/%s", address);
     fake_host_put(fake, path, "");
     fake_host_put(fake, "/sys/kernel/iommu_groups/7/type", "DMA\n");
+    fake_host_put(fake, "/sys/class/iommu/dmar0/name", "");
+    fake_host_put(fake, "/dev/vfio/7", "");
     fake_host_put(fake, "/sys/bus/pci/drivers/vfio-pci/bind", "");
     fake_host_put(fake, "/proc/net/route", "Iface\tDestination\tGateway\n");
     snprintf(path, sizeof(path), FAKE_PCI "%s/driver", address);

@@ -116,6 +116,7 @@ static void test_doctor_leaves_the_command_line_of_the_kernel(void **state)
     fake_host_put(fake, "/sys/devices/system/cpu/online", "0-3\n");
     fake_host_card(fake, FAKE_CARD, "vfio-pci");
     fake_host_drop(fake, CARD "/iommu_group");
+    fake_host_drop(fake, "/sys/class/iommu");
     run(fake, "cores", true);
     assert_non_null(strstr(fake->findings->list[0].command, "/etc/default/grub"));
     run(fake, "iommu", true);
