@@ -51,7 +51,7 @@ static const struct key keys[] = {
     {"node", "client_operations_rate", KEY_U32, AT(client_operations_rate), 0, 1000000000,
      "0 (no limit) to 1000000000"},
     {"node", "client_bytes_rate", KEY_SIZE, AT(client_bytes_rate), 0, UINT64_C(1) << 40,
-     "0B (no limit) to 1024GiB"},
+     "0B (no limit), or 256KiB to 1024GiB"},
     {"node", "scrub", KEY_SIZE, AT(scrub_bytes), 0, UINT64_C(1) << 40, "0B (never) to 1024GiB"},
     {"node", "keys_capacity", KEY_U32, AT(keys_capacity), 1, 1u << 30, "1 to 1073741824"},
     {"node", "store_capacity", KEY_SIZE, AT(store_capacity_bytes), 1 << 20,

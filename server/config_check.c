@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CLIENT_BYTES_RATE_MIN (UINT64_C(256) << 10)
+
 static const char *capacity_contradiction(const struct config *config)
 {
     if (config->store_capacity_bytes / config->shard_count > STORE_SIZE_BYTES_MAX)
@@ -31,6 +33,9 @@ const char *config_contradiction(const struct config *config)
     if (config->relaxed_size_bytes % 4096 != 0 ||
         (config->relaxed_size_bytes != 0 && config->relaxed_size_bytes < JOURNAL_SIZE_BYTES_MIN))
         return "[node] relaxed_size must be 0B, or at least 8MiB in whole 4KiB";
+    if (config->client_bytes_rate != 0 && config->client_bytes_rate < CLIENT_BYTES_RATE_MIN)
+        return "[node] client_bytes_rate must be 0B, or at least 256KiB: a value of 1MiB would "
+               "hold its client up for long";
     if (config->log_size_bytes / config->shard_count < LOG_SIZE_BYTES_MIN)
         return "[node] log_size must be at least 16MiB for each of the [cluster] shards";
     if (config->relaxed_size_bytes != 0 &&

@@ -101,7 +101,7 @@ static uint64_t refused_by(const struct lane_counters *counters)
 #define X(name) refused += counters->drop_##name;
     LANE_DROP_LIST(X)
 #undef X
-    return refused;
+    return refused - counters->drop_rate; /* of clients: they hide nothing of an attacker's */
 }
 
 void security_look(struct world *world, const struct sim_node *node)
