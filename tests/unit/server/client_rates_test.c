@@ -231,22 +231,22 @@ static void test_client_rates_let_the_root_alone(void **state)
     assert_false(client_rates_is_free(&host));
 }
 
-#define TEST(name) cmocka_unit_test_teardown(test_client_rates_##name, teardown)
+#define TEST(name) cmocka_unit_test_teardown(name, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(hold_in_the_mean),
-        TEST(are_of_each_client),
-        TEST(are_not_taken_by_what_is_refused),
-        TEST(let_large_requests_in),
-        TEST(count_what_is_sent),
-        TEST(tell_each_when_to_come_again),
-        TEST(end_answers_to_a_flood),
-        TEST(keep_unproven_hosts_apart),
-        TEST(have_a_place_for_each),
-        TEST(forget_who_is_whole),
-        TEST(let_the_root_alone),
+        TEST(test_client_rates_hold_in_the_mean),
+        TEST(test_client_rates_are_of_each_client),
+        TEST(test_client_rates_are_not_taken_by_what_is_refused),
+        TEST(test_client_rates_let_large_requests_in),
+        TEST(test_client_rates_count_what_is_sent),
+        TEST(test_client_rates_tell_each_when_to_come_again),
+        TEST(test_client_rates_end_answers_to_a_flood),
+        TEST(test_client_rates_keep_unproven_hosts_apart),
+        TEST(test_client_rates_have_a_place_for_each),
+        TEST(test_client_rates_forget_who_is_whole),
+        TEST(test_client_rates_let_the_root_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
