@@ -24,13 +24,14 @@ static const char *const allowed[] = {
     "brk", "get_mempolicy", "madvise", "mbind", "membarrier", "memfd_create", "mincore", "mlock",
     "mlock2", "mmap", "move_pages", "mprotect", "mremap", "msync", "munlock", "munmap",
     "set_mempolicy",
-    /* files of the node, and of /proc and /sys */
-    "access", "close", "dup", "dup3", "faccessat", "faccessat2", "fadvise64", "fallocate", "fcntl",
-    "fdatasync", "flock", "fstat", "fstatfs", "fsync", "ftruncate", "getcwd", "getdents64", "ioctl",
-    "link", "linkat", "lseek", "lstat", "newfstatat", "open", "openat", "pread64", "preadv",
-    "pwrite64", "pwritev", "read", "readahead", "readlink", "readlinkat", "readv", "rename",
-    "renameat", "renameat2", "stat", "statfs", "statx", "sync_file_range", "unlink", "unlinkat",
-    "write", "writev",
+    /* files of the node, and of /proc and /sys; fchdir: libpmem2 walks through /sys to find out
+     * whether the caches of the machine are persistent */
+    "access", "close", "dup", "dup3", "faccessat", "faccessat2", "fadvise64", "fallocate", "fchdir",
+    "fcntl", "fdatasync", "flock", "fstat", "fstatfs", "fsync", "ftruncate", "getcwd", "getdents64",
+    "ioctl", "link", "linkat", "lseek", "lstat", "newfstatat", "open", "openat", "pread64",
+    "preadv", "pwrite64", "pwritev", "read", "readahead", "readlink", "readlinkat", "readv",
+    "rename", "renameat", "renameat2", "stat", "statfs", "statx", "sync_file_range", "unlink",
+    "unlinkat", "write", "writev",
     /* threads, signals to itself, time */
     "arch_prctl", "clock_getres", "clock_gettime", "clock_nanosleep", "exit", "exit_group", "futex",
     "futex_waitv", "getcpu", "getpriority", "getrandom", "getrusage", "gettid", "gettimeofday",
