@@ -5,7 +5,10 @@ interface. Nothing leaves this machine.
 """
 
 import base64
+import ctypes
+import functools
 import json
+import mmap
 import os
 import pathlib
 import signal
@@ -26,6 +29,21 @@ ANSWER_SLACK_SECONDS = 30
 
 class Failed(Exception):
     """A guest did not do what it had to."""
+
+
+@functools.cache
+def counter_khz():
+    """The rate of this processor's time stamp counter, which is that of the guests' as well.
+
+    A guest on a busy machine measures it badly, and its clock would run at another speed.
+    """
+    page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    page.write(bytes.fromhex("0f31 48c1e220 4809d0 c3"))  # rdtsc; shl rdx, 32; or rax, rdx; ret
+    read = ctypes.CFUNCTYPE(ctypes.c_uint64)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
+    begun, first = time.monotonic_ns(), read()
+    time.sleep(0.5)
+    ended, last = time.monotonic_ns(), read()
+    return (last - first) * 1000000 // (ended - begun)
 
 
 def mac(number, card):
@@ -52,7 +70,7 @@ class Guest:
 
     def command(self, image, archive, options):
         kernel_options = (f"console=ttyS0 loglevel=5 panic=-1 mitigations=off random.trust_cpu=on "
-                          f"no_timer_check tsc=reliable "
+                          f"no_timer_check tsc=reliable tsc_early_khz={counter_khz()} "
                           f"hugepages={options.hugepages} {options.kernel}")
         # The machine has an IOMMU unless told otherwise: q35, as servers of today have.
         machine = "q35,smm=off"

@@ -153,7 +153,10 @@ class Site:
         self.guests[number].write(CONFIG, text)
 
     def init(self, number):
-        self.guests[number].must(f"rm -rf {DATA}/node && polluxd --config {CONFIG} --init")
+        """A new data directory. Returns whether it was made, and what was said."""
+        status, said = self.guests[number].run(
+            f"rm -rf {DATA}/node && polluxd --config {CONFIG} --init")
+        return status == 0, said
 
     def start(self, number, limit=START_SECONDS):
         """Starts the node and waits. Returns whether it serves, and its log."""
@@ -187,8 +190,8 @@ class Site:
 
         def begin(number):
             self.configure(number, family, **parts)
-            self.init(number)
-            return self.start(number)
+            made = self.init(number)
+            return self.start(number) if made[0] else made
         return self.each([1, 2, 3], begin)
 
     def pollux(self, text, family=4, members=(1, 2, 3), limit=60):
