@@ -231,6 +231,8 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 /* Ports. */
 #define DP_FRAME_BURST_MAX RX_BURST_MAX
 #define DP_VDEVS_MAX       16
+/* Multicast MACs of a port: of all nodes, and of the group of its own IPv6 address. */
+#define DP_MULTICAST_MACS_MAX 2
 
 /* Of a duration or a size as text (base/units.h). */
 #define UNITS_TEXT_BYTES 24

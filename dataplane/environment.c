@@ -61,8 +61,10 @@ static ssize_t driver_log_write(void *cookie, const char *data, size_t size_byte
     (void)pthread_mutex_lock(&driver_log.lock);
     size_t size = size_bytes < LOG_SIZE_BYTES_MAX / 2 ? size_bytes : LOG_SIZE_BYTES_MAX / 2;
     if (driver_log.size_bytes + size >= LOG_SIZE_BYTES_MAX) {
-        /* The newest message explains a failure best: older ones make room. */
-        driver_log.size_bytes = 0;
+        /* The newest messages explain a failure best: older ones make room. */
+        size_t gone = driver_log.size_bytes + size - LOG_SIZE_BYTES_MAX + 1;
+        driver_log.size_bytes -= gone;
+        memmove(driver_log.text, driver_log.text + gone, driver_log.size_bytes);
     }
     for (size_t i = 0; i < size; i++) {
         char letter = data[i] == '\n' ? ';' : data[i];

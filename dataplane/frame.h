@@ -34,14 +34,52 @@ void dp_stop(void);
 struct dp_frame; /* an mbuf */
 struct dp_frame_port;
 
+/* How a port was made to deliver the multicast frames that IPv6 needs. */
+enum dp_multicast {
+    DP_MULTICAST_ALL,         /* all of the link */
+    DP_MULTICAST_LISTED,      /* those of its own addresses */
+    DP_MULTICAST_PROMISCUOUS, /* with everything else on the link */
+    DP_MULTICAST_UNKNOWN,     /* the driver knows no such setting: virtual ports deliver all */
+};
+
+/* What a port is, found when it was opened. */
+struct dp_frame_facts {
+    char driver[32];
+    enum dp_multicast multicast;
+    uint32_t room_bytes;  /* of one packet buffer, without its headroom */
+    int32_t numa_node;    /* of the card; -1: none, or unknown */
+    bool is_memory_near;  /* the packet buffers lie on that node */
+    bool has_rx_checksum; /* the card checks UDP checksums, or fills them */
+    bool has_tx_checksum;
+    bool has_rss; /* a hash over addresses and ports chooses the queue */
+    uint16_t mtu_bytes;
+};
+
+/* Counted by the card or its driver, not by us. */
+#define DP_CARD_COUNTER_LIST(X)                                                                    \
+    X(RX_MISSED, "rx_missed")       /* no room in the receive ring */                              \
+    X(RX_ERRORS, "rx_errors")       /* frames that came damaged */                                 \
+    X(RX_NO_BUFFER, "rx_no_buffer") /* the pool was empty */                                       \
+    X(TX_ERRORS, "tx_errors")
+
+enum dp_card_counter {
+#define X(name, text) DP_CARD_##name,
+    DP_CARD_COUNTER_LIST(X)
+#undef X
+        DP_CARD_COUNTERS
+};
+
 struct dp_frame_port_options {
-    const char *name;        /* "net_memif0", "0000:03:00.0", ... */
-    uint32_t queue_count;    /* rx and tx queues, one pair a lane */
-    uint32_t ring_size;      /* descriptors a queue */
-    uint32_t pool_size;      /* mbufs a queue's pool */
-    uint16_t mtu_bytes;      /* 0: 1500 */
-    uint16_t udp_port_first; /* with several queues: UDP port first + s is steered to queue */
-    uint16_t udp_port_count; /* s % queue_count, where the port can; 0: not steered */
+    const char *name;     /* "net_memif0", "0000:03:00.0", ... */
+    uint32_t queue_count; /* rx and tx queues, one pair a lane */
+    uint32_t ring_size;   /* descriptors a queue */
+    uint32_t pool_size;   /* mbufs a queue's pool */
+    uint16_t mtu_bytes;   /* 0: 1500 */
+    /* Multicast MACs to receive, where the card takes no other way; borrowed until it is open. */
+    const uint8_t (*multicast_macs)[6];
+    uint32_t multicast_count; /* at most DP_MULTICAST_MACS_MAX */
+    uint16_t udp_port_first;  /* with several queues: UDP port first + s is steered to queue */
+    uint16_t udp_port_count;  /* s % queue_count, where the port can; 0: not steered */
 };
 
 MUST_USE enum error dp_frame_port_open(const struct dp_frame_port_options *options,
@@ -50,7 +88,20 @@ MUST_USE enum error dp_frame_port_open(const struct dp_frame_port_options *optio
 void dp_frame_port_close(struct dp_frame_port *port);
 
 void dp_frame_port_mac(const struct dp_frame_port *port, uint8_t ret_mac[6]);
+const struct dp_frame_facts *dp_frame_port_facts(const struct dp_frame_port *port);
+
+/*
+ * Asks the driver for the link and, once a second, for the card's counters; and has a memif client
+ * without a link connect again. Drivers sleep, lock and make system calls in this, so no lane calls
+ * it: one other thread does, some 100 times a second. A program with one thread may call it there.
+ */
+void dp_frame_port_look(struct dp_frame_port *port);
+
+/* As the latest look found it. Any thread. */
 bool dp_frame_port_is_up(const struct dp_frame_port *port);
+uint32_t dp_frame_port_speed_mbps(const struct dp_frame_port *port); /* 0: down, or unknown */
+uint64_t dp_frame_port_link_changes(const struct dp_frame_port *port);
+uint64_t dp_frame_port_card_counter(const struct dp_frame_port *port, enum dp_card_counter counter);
 /* Whether the port itself steers each UDP port of its options to the queue of that port. Where it
  * does not, a datagram may come to any queue. */
 bool dp_frame_port_is_steered(const struct dp_frame_port *port);

@@ -56,13 +56,7 @@ uint32_t dp_frame_rx(struct dp_frame_port *port, uint32_t queue, struct dp_frame
         count = rte_eth_rx_burst(port->id, (uint16_t)queue, mbufs, (uint16_t)max);
         unmap_guard_end(&own->guard);
     }
-    if (count == 0) {
-        if (port->is_memif_client && queue == 0) {
-            frame_link_look(port);
-        }
-        return 0;
-    }
-    return frames_linearise(own, mbufs, count);
+    return count == 0 ? 0 : frames_linearise(own, mbufs, count);
 }
 
 uint32_t dp_frame_tx(struct dp_frame_port *port, uint32_t queue, struct dp_frame **frames,

@@ -12,12 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MTU_BYTES_DEFAULT       1500
-#define ETHERNET_OVERHEAD_BYTES 18
-#define LOG_SIZE_BYTES          512
-
-#define OFFLOADS_TX_WANTED (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
-#define OFFLOADS_RX_WANTED (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
+#define LOG_SIZE_BYTES 512
 
 static_assert(sizeof(((struct dp_frame_port *)0)->mac) == RTE_ETHER_ADDR_LEN, "an Ethernet MAC");
 
@@ -27,75 +22,22 @@ static enum error port_find(const char *name, uint16_t *ret_id, char *ret_reason
     if (rte_eth_dev_get_port_by_name(name, ret_id) == 0) {
         return OK;
     }
+    char log[LOG_SIZE_BYTES];
+    environment_log_copy(log, sizeof(log));
     environment_reason(ret_reason, reason_size,
-                       "port \"%s\" does not exist among %u ports; name a virtual port of the "
-                       "configuration, or a PCI address that \"dpdk-devbind.py -s\" shows bound to "
-                       "vfio-pci and that pci_allow admits",
-                       name, rte_eth_dev_count_avail());
+                       "DPDK has no port \"%s\" among its %u: it took no device of that name (%s)",
+                       name, rte_eth_dev_count_avail(), log);
     return ERR_NOT_FOUND;
 }
 
-static enum error pools_make(struct dp_frame_port *port,
-                             const struct dp_frame_port_options *options, uint16_t mtu_bytes,
-                             char *ret_reason, size_t reason_size)
-{
-    uint16_t room = RTE_MBUF_DEFAULT_BUF_SIZE;
-    if (mtu_bytes + ETHERNET_OVERHEAD_BYTES + RTE_PKTMBUF_HEADROOM > room) {
-        room = (uint16_t)(mtu_bytes + ETHERNET_OVERHEAD_BYTES + RTE_PKTMBUF_HEADROOM);
-    }
-    for (uint16_t queue = 0; queue < port->queue_count; queue++) {
-        char name[RTE_MEMPOOL_NAMESIZE];
-        (void)snprintf(name, sizeof(name), "frames_%u_%u", port->id, queue);
-        port->queues[queue].pool = rte_pktmbuf_pool_create(
-            name, options->pool_size, POOL_CACHE_MBUFS, 0, room, SOCKET_ID_ANY);
-        if (port->queues[queue].pool == NULL) {
-            environment_reason(ret_reason, reason_size,
-                               "no memory for %u packet buffers of %u bytes (%s); raise the memory "
-                               "size or lower the pool size",
-                               options->pool_size, room, rte_strerror(rte_errno));
-            return ERR_NO_MEMORY;
-        }
-    }
-    return OK;
-}
-
-static enum error port_failed(const char *name, const char *step, int result, char *ret_reason,
-                              size_t reason_size)
+enum error frame_port_failed(const char *name, const char *step, int result, char *ret_reason,
+                             size_t reason_size)
 {
     char log[LOG_SIZE_BYTES];
     environment_log_copy(log, sizeof(log));
     environment_reason(ret_reason, reason_size, "port \"%s\": %s: %s (%s)", name, step,
                        rte_strerror(-result), log);
     return ERR_IO;
-}
-
-static struct rte_eth_conf port_conf(const struct dp_frame_port *port,
-                                     const struct rte_eth_dev_info *info)
-{
-    struct rte_eth_conf conf = {.rxmode = {.offloads = port->rx_offloads},
-                                .txmode = {.offloads = port->tx_offloads}};
-    uint64_t hash = info->flow_type_rss_offloads &
-                    (RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP);
-    if (port->queue_count > 1 && hash != 0) {
-        conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-        conf.rx_adv_conf.rss_conf.rss_hf = hash;
-    }
-    return conf;
-}
-
-static int queues_setup(struct dp_frame_port *port, uint32_t ring_size)
-{
-    uint16_t rx_size = (uint16_t)ring_size;
-    uint16_t tx_size = (uint16_t)ring_size;
-    int result = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx_size, &tx_size);
-    for (uint16_t queue = 0; result == 0 && queue < port->queue_count; queue++) {
-        result = rte_eth_rx_queue_setup(port->id, queue, rx_size, SOCKET_ID_ANY, NULL,
-                                        port->queues[queue].pool);
-        if (result == 0) {
-            result = rte_eth_tx_queue_setup(port->id, queue, tx_size, SOCKET_ID_ANY, NULL);
-        }
-    }
-    return result;
 }
 
 static bool is_memif_client(const struct rte_eth_dev_info *info)
@@ -111,36 +53,14 @@ static enum error port_configure(struct dp_frame_port *port,
                                  size_t reason_size)
 {
     struct rte_eth_dev_info info;
-    uint16_t mtu_bytes = options->mtu_bytes == 0 ? MTU_BYTES_DEFAULT : options->mtu_bytes;
     int result = rte_eth_dev_info_get(port->id, &info);
     if (result != 0) {
-        return port_failed(options->name, "information", result, ret_reason, reason_size);
+        return frame_port_failed(options->name, "information", result, ret_reason, reason_size);
     }
-    if (port->queue_count > info.max_rx_queues || port->queue_count > info.max_tx_queues) {
-        environment_reason(
-            ret_reason, reason_size,
-            "port \"%s\" has %u receive and %u transmit queues, %u wanted; use fewer "
-            "lanes",
-            options->name, info.max_rx_queues, info.max_tx_queues, port->queue_count);
-        return ERR_UNSUPPORTED;
-    }
-    port->rx_offloads = info.rx_offload_capa & OFFLOADS_RX_WANTED;
-    port->tx_offloads = info.tx_offload_capa & OFFLOADS_TX_WANTED;
     port->is_memif = strcmp(info.driver_name, "net_memif") == 0;
     port->is_memif_client = port->is_memif && is_memif_client(&info);
-    enum error error = pools_make(port, options, mtu_bytes, ret_reason, reason_size);
-    if (error != OK) {
-        return error;
-    }
-    struct rte_eth_conf conf = port_conf(port, &info);
-    result = rte_eth_dev_configure(port->id, port->queue_count, port->queue_count, &conf);
-    if (result == 0 && mtu_bytes != MTU_BYTES_DEFAULT) {
-        result = rte_eth_dev_set_mtu(port->id, mtu_bytes);
-    }
-    if (result == 0) {
-        result = queues_setup(port, options->ring_size);
-    }
-    return result == 0 ? OK : port_failed(options->name, "set-up", result, ret_reason, reason_size);
+    (void)snprintf(port->facts.driver, sizeof(port->facts.driver), "%s", info.driver_name);
+    return frame_card_configure(port, options, &info, ret_reason, reason_size);
 }
 
 static enum error port_start(struct dp_frame_port *port, const char *name, char *ret_reason,
@@ -151,13 +71,14 @@ static enum error port_start(struct dp_frame_port *port, const char *name, char 
     port->is_started = result == 0;
     /* A client whose server is not there yet starts without a link and looks for it again. */
     if (result != 0 && !port->is_memif_client) {
-        return port_failed(name, "start", result, ret_reason, reason_size);
+        return frame_port_failed(name, "start", result, ret_reason, reason_size);
     }
     result = rte_eth_macaddr_get(port->id, &mac);
     if (result != 0) {
-        return port_failed(name, "hardware address", result, ret_reason, reason_size);
+        return frame_port_failed(name, "hardware address", result, ret_reason, reason_size);
     }
     memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+    frame_card_listen(port);
     return OK;
 }
 
@@ -178,6 +99,7 @@ static enum error frame_options_check(const struct dp_frame_port_options *option
 {
     if (options->name == NULL || options->queue_count == 0 || options->queue_count > LANES_MAX ||
         options->ring_size == 0 || options->ring_size > UINT16_MAX ||
+        options->multicast_count > DP_MULTICAST_MACS_MAX ||
         options->pool_size < 2 * DP_FRAME_BURST_MAX) {
         environment_reason(ret_reason, reason_size,
                            "a port needs a name, 1 to %d queues, a ring of 1 to %d and a pool of "
@@ -229,6 +151,10 @@ enum error dp_frame_port_open(const struct dp_frame_port_options *options,
     memset(port, 0, sizeof(*port));
     port->id = id;
     port->queue_count = (uint16_t)options->queue_count;
+    port->multicast_count = options->multicast_count;
+    for (uint32_t i = 0; i < options->multicast_count; i++) {
+        memcpy(port->multicast_macs[i].addr_bytes, options->multicast_macs[i], RTE_ETHER_ADDR_LEN);
+    }
     environment_log_clear();
     for (uint16_t queue = 0; error == OK && queue < port->queue_count; queue++) {
         error = queue_init(port, queue, ret_reason, reason_size);
@@ -246,6 +172,7 @@ enum error dp_frame_port_open(const struct dp_frame_port_options *options,
         port_release(port);
         return error;
     }
+    dp_frame_port_look(port);
     *ret_port = port;
     return OK;
 }
@@ -262,6 +189,11 @@ void dp_frame_port_close(struct dp_frame_port *port)
 void dp_frame_port_mac(const struct dp_frame_port *port, uint8_t ret_mac[6])
 {
     memcpy(ret_mac, port->mac, sizeof(port->mac));
+}
+
+const struct dp_frame_facts *dp_frame_port_facts(const struct dp_frame_port *port)
+{
+    return &port->facts;
 }
 
 bool dp_frame_port_is_steered(const struct dp_frame_port *port)

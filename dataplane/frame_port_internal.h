@@ -5,6 +5,7 @@
 #include "dataplane/frame_port.h"
 #include "dataplane/unmap_guard.h"
 
+#include <rte_ethdev.h>
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
@@ -17,6 +18,15 @@ struct frame_queue {
     uint64_t rx_oversized;
 };
 
+/* What a look found. Written by the looker, relaxed: each is a number of its own, and whoever reads
+ * one concludes nothing about the others. */
+struct frame_news {
+    atomic_bool is_up;
+    atomic_uint_fast32_t speed_mbps;
+    atomic_uint_fast64_t link_changes;
+    atomic_uint_fast64_t card[DP_CARD_COUNTERS];
+};
+
 struct dp_frame_port {
     struct frame_queue queues[LANES_MAX];
     uint16_t id;
@@ -27,9 +37,15 @@ struct dp_frame_port {
     atomic_bool is_started;       /* written while the queues are held off */
     atomic_bool is_held;          /* pairs with each queue's guard: see port_hold */
     atomic_bool is_alarm_pending; /* release at the end of the alarm, acquire in who waits for it */
+    /* Of whoever looks at the link. */
     bool was_up;
-    uint32_t connect_looks;
-    uint64_t look_tsc; /* next look at the link */
+    uint64_t look_tsc;      /* next look at a memif client */
+    uint64_t handshake_tsc; /* until then a memif client may wait for its server */
+    uint64_t stats_tsc;     /* next reading of the card's counters */
+    struct frame_news news;
+    struct dp_frame_facts facts; /* set once, before the first burst */
+    struct rte_ether_addr multicast_macs[DP_MULTICAST_MACS_MAX];
+    uint32_t multicast_count;
     uint64_t rx_offloads;
     uint64_t tx_offloads;
     uint8_t mac[6];
@@ -39,9 +55,22 @@ struct dp_frame_port {
 
 /* Stops and closes the DPDK port, in the thread where that is safe. No burst is under way. */
 void frame_link_close(struct dp_frame_port *port);
-/* Looks at an idle memif client's link and has the port started anew while it is down. Owner of
- * queue 0. */
-void frame_link_look(struct dp_frame_port *port);
+
+/* frame_port.c */
+
+/* ERR_IO, and the reason: the step that failed, the driver's result and its last messages. */
+enum error frame_port_failed(const char *name, const char *step, int result, char *ret_reason,
+                             size_t reason_size);
+
+/* frame_card.c */
+
+/* Makes the pools and the queues of a port that is not started, as the card's limits allow. */
+enum error frame_card_configure(struct dp_frame_port *port,
+                                const struct dp_frame_port_options *options,
+                                const struct rte_eth_dev_info *info, char *ret_reason,
+                                size_t reason_size);
+/* Has a started port deliver multicast frames, by whatever way it knows. */
+void frame_card_listen(struct dp_frame_port *port);
 
 /* frame_steer.c */
 

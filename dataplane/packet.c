@@ -53,9 +53,22 @@ enum dp_drop packet_parse(const struct packet_self *self, struct span frame, uin
         return ipv6_parse(&input, ret_packet);
     case ETHERTYPE_ARP:
         return arp_parse(&input, ret_packet);
+    case ETHERTYPE_VLAN:
+    case ETHERTYPE_QINQ:
+        return DP_DROP_VLAN;
     default:
         return DP_DROP_ETHERTYPE;
     }
+}
+
+bool packet_untag(uint8_t *data, uint32_t size_bytes)
+{
+    if (size_bytes < ETHERNET_HEADER_SIZE_BYTES + VLAN_TAG_SIZE_BYTES ||
+        be16_load(data + 12) != ETHERTYPE_VLAN || !packet_is_untagged(be16_load(data + 14))) {
+        return false;
+    }
+    memmove(data + VLAN_TAG_SIZE_BYTES, data, 2 * MAC_SIZE_BYTES);
+    return true;
 }
 
 uint32_t packet_answer(const struct packet_self *self, const struct packet *packet, uint8_t *data)

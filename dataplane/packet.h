@@ -2,9 +2,9 @@
  * Frames as bytes: from bytes to a parsed view or a drop reason, and from a view to the bytes of an
  * answer. Pure: no port, clock or memory of its own, so that tests and fuzzers run it alone.
  *
- * Spoken: Ethernet II without VLAN tags; ARP (RFC 826); IPv4 (RFC 791) without fragments, ICMP echo
- * (RFC 792); IPv6 (RFC 8200) without extension headers, ICMPv6 echo (RFC 4443), neighbour discovery
- * (RFC 4861); UDP (RFC 768).
+ * Spoken: Ethernet II without VLAN tags, but for those of VLAN 0, which only carry a priority; ARP
+ * (RFC 826); IPv4 (RFC 791) without fragments, ICMP echo (RFC 792); IPv6 (RFC 8200) without
+ * extension headers, ICMPv6 echo (RFC 4443), neighbour discovery (RFC 4861); UDP (RFC 768).
  */
 #ifndef POLLUX_DATAPLANE_PACKET_H
 #define POLLUX_DATAPLANE_PACKET_H
@@ -19,6 +19,7 @@
 
 #define MAC_SIZE_BYTES                6
 #define ETHERNET_HEADER_SIZE_BYTES    14
+#define VLAN_TAG_SIZE_BYTES           4
 #define ETHERNET_FRAME_SIZE_BYTES_MIN 60 /* without the frame check sequence */
 #define IPV4_HEADER_SIZE_BYTES        20
 #define IPV6_HEADER_SIZE_BYTES        40
@@ -74,6 +75,16 @@ struct packet {
  */
 enum dp_drop packet_parse(const struct packet_self *self, struct span frame, uint32_t trust,
                           struct packet *ret_packet);
+
+/* Whether a tag (IEEE 802.1Q) only carries a priority: its VLAN is 0. */
+static inline bool packet_is_untagged(uint16_t tag)
+{
+    return (tag & 0x0fff) == 0;
+}
+
+/* Takes a tag of VLAN 0 out of a frame of `size_bytes`: then the frame begins VLAN_TAG_SIZE_BYTES
+ * later. False: the frame has none. */
+bool packet_untag(uint8_t *data, uint32_t size_bytes);
 
 /*
  * Turns the request `packet` that was parsed from `data` into its answer, in place. `data` has room

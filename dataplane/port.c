@@ -178,17 +178,50 @@ static void answer(struct dp_port *port, const struct packet *packet, struct rte
     port_tx_frame(port, mbuf, size);
 }
 
-/* What the port's hardware says of a frame's checksums. */
+/*
+ * What the port's hardware says of a frame's checksums. NONE: the frame holds no checksum, and is
+ * known to be whole, as between guests of one host. Unknown, and BAD, which some cards say of what
+ * they cannot check: they are computed.
+ */
 static uint32_t trust_of(const struct rte_mbuf *mbuf)
 {
     uint32_t trust = 0;
-    if ((mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD) {
+    uint64_t ip = mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+    uint64_t udp = mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    if (ip == RTE_MBUF_F_RX_IP_CKSUM_GOOD || ip == RTE_MBUF_F_RX_IP_CKSUM_NONE) {
         trust |= PACKET_TRUST_IP;
     }
-    if ((mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
+    if (udp == RTE_MBUF_F_RX_L4_CKSUM_GOOD || udp == RTE_MBUF_F_RX_L4_CKSUM_NONE) {
         trust |= PACKET_TRUST_UDP;
     }
     return trust;
+}
+
+/* A card may take a tag out of the frame though nobody has asked for that. */
+static bool is_of_vlan(const struct rte_mbuf *mbuf)
+{
+    return (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0 &&
+           !packet_is_untagged(mbuf->vlan_tci);
+}
+
+static enum dp_drop parse(const struct dp_port *port, struct rte_mbuf *mbuf,
+                          struct packet *ret_packet)
+{
+    const uint8_t *data = rte_pktmbuf_mtod(mbuf, uint8_t *);
+    return packet_parse(&port->self, span_of(data, mbuf->data_len), trust_of(mbuf), ret_packet);
+}
+
+/* The rare frames: of a VLAN, or with a tag that says nothing but a priority. */
+static enum dp_drop tagged_parse(const struct dp_port *port, struct rte_mbuf *mbuf,
+                                 struct packet *ret_packet)
+{
+    if (!packet_untag(rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len)) {
+        return DP_DROP_VLAN;
+    }
+    CHECK(rte_pktmbuf_adj(mbuf, VLAN_TAG_SIZE_BYTES) != NULL);
+    /* What a card says of checksums behind a tag need not be about these headers. */
+    mbuf->ol_flags &= ~(RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK);
+    return parse(port, mbuf, ret_packet);
 }
 
 /* Each lane has a neighbour table of its own, and an answer comes to one queue only, whoever asked.
@@ -213,9 +246,10 @@ static bool take(struct dp_port *port, struct rte_mbuf *mbuf, bool is_taken_over
                  struct dp_datagram *ret_datagram)
 {
     struct packet packet;
-    uint8_t *data = rte_pktmbuf_mtod(mbuf, uint8_t *);
-    enum dp_drop drop =
-        packet_parse(&port->self, span_of(data, mbuf->data_len), trust_of(mbuf), &packet);
+    enum dp_drop drop = is_of_vlan(mbuf) ? DP_DROP_VLAN : parse(port, mbuf, &packet);
+    if (drop == DP_DROP_VLAN) {
+        drop = tagged_parse(port, mbuf, &packet);
+    }
     if (drop != DP_DROP_NONE) {
         port->counters.drops[drop]++;
         frame_port_release(port->options.frames, port->options.queue, &mbuf, 1);
@@ -225,11 +259,12 @@ static bool take(struct dp_port *port, struct rte_mbuf *mbuf, bool is_taken_over
     switch (packet.kind) {
     case PACKET_UDP:
         port->counters.rx_taken_over += is_taken_over;
-        *ret_datagram = (struct dp_datagram){.from = packet.from,
-                                             .data = data + packet.payload_offset,
-                                             .size_bytes = packet.payload_size_bytes,
-                                             .port_offset = packet.port_offset,
-                                             .slot = (uint16_t)port->held_count};
+        *ret_datagram = (struct dp_datagram){
+            .from = packet.from,
+            .data = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, packet.payload_offset),
+            .size_bytes = packet.payload_size_bytes,
+            .port_offset = packet.port_offset,
+            .slot = (uint16_t)port->held_count};
         return true;
     case PACKET_NEIGHBOUR_NEWS:
         if (!is_taken_over) {
@@ -320,6 +355,20 @@ static void port_link_look(struct dp_port *port)
     port->was_up = is_up;
 }
 
+/* What another thread has found out of the card: here it is only read. */
+static void card_look(struct dp_port *port)
+{
+    const struct dp_frame_port *frames = port->options.frames;
+    struct dp_counters *counters = &port->counters;
+    counters->link_up = port->was_up;
+    counters->link_mbps = dp_frame_port_speed_mbps(frames);
+    counters->link_changes = dp_frame_port_link_changes(frames);
+    counters->card_rx_missed = dp_frame_port_card_counter(frames, DP_CARD_RX_MISSED);
+    counters->card_rx_errors = dp_frame_port_card_counter(frames, DP_CARD_RX_ERRORS);
+    counters->card_rx_no_buffer = dp_frame_port_card_counter(frames, DP_CARD_RX_NO_BUFFER);
+    counters->card_tx_errors = dp_frame_port_card_counter(frames, DP_CARD_TX_ERRORS);
+}
+
 void dp_port_tick(struct dp_port *port, uint64_t now_ns)
 {
     port->now_ns = now_ns;
@@ -331,6 +380,7 @@ void dp_port_tick(struct dp_port *port, uint64_t now_ns)
     if (now_ns >= port->look_ns) {
         port->look_ns = now_ns + LOOK_INTERVAL_NS;
         port_link_look(port);
+        card_look(port);
     }
     for (uint32_t i = 0; i < QUERIES_PER_TICK_MAX; i++) {
         const struct neighbour *due = neighbours_next_due(&port->neighbours, now_ns);

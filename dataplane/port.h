@@ -28,6 +28,7 @@
     X(FRAME_LONG, "frame larger than a buffer")                                                    \
     X(FRAME_OTHER_MAC, "addressed to another machine")                                             \
     X(ETHERTYPE, "unknown ethertype")                                                              \
+    X(VLAN, "frame of a VLAN")                                                                     \
     X(IP_HEADER, "malformed IP header")                                                            \
     X(IP_CHECKSUM, "wrong IP header checksum")                                                     \
     X(IP_FRAGMENT, "IP fragment")                                                                  \
@@ -77,6 +78,14 @@ struct dp_counters {
     uint64_t neighbour_changes;   /* addresses that have another MAC than before */
     struct dp_neighbour_change neighbour_change;
     uint64_t drops[DP_DROP_COUNT];
+    /* Of the whole card, as the latest look found it; 0 in the simulator. */
+    uint64_t link_up; /* 1 or 0 */
+    uint64_t link_mbps;
+    uint64_t link_changes;
+    uint64_t card_rx_missed; /* no room in the card's ring */
+    uint64_t card_rx_errors;
+    uint64_t card_rx_no_buffer;
+    uint64_t card_tx_errors;
 };
 
 /* Short name ("udp_checksum") of a drop reason. */

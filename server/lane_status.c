@@ -54,6 +54,13 @@ static void add_port_counters(struct wire_writer *writer, const struct dp_counte
     wire_counter_add(writer, "port_echo_answers", counters->echo_answers);
     wire_counter_add(writer, "port_neighbour_conflicts", counters->neighbour_conflicts);
     wire_counter_add(writer, "port_neighbour_changes", counters->neighbour_changes);
+    wire_counter_add(writer, "port_link_up", counters->link_up);
+    wire_counter_add(writer, "port_link_mbps", counters->link_mbps);
+    wire_counter_add(writer, "port_link_changes", counters->link_changes);
+    wire_counter_add(writer, "port_card_rx_missed", counters->card_rx_missed);
+    wire_counter_add(writer, "port_card_rx_errors", counters->card_rx_errors);
+    wire_counter_add(writer, "port_card_rx_no_buffer", counters->card_rx_no_buffer);
+    wire_counter_add(writer, "port_card_tx_errors", counters->card_tx_errors);
     for (int drop = 0; drop < DP_DROP_COUNT; drop++) {
         char name[64];
         snprintf(name, sizeof(name), "port_drop_%s", dp_drop_name((enum dp_drop)drop));

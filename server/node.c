@@ -13,6 +13,7 @@
 #include "server/log_event.h"
 #include "server/medium_watch.h"
 #include "server/node_options.h"
+#include "server/node_port.h"
 #include "server/node_security.h"
 #include "server/sandbox.h"
 #include "server/user_switch.h"
@@ -22,12 +23,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define REASON_MAX 512
-#define MS_NS      UINT64_C(1000000)
+#define MS_NS UINT64_C(1000000)
 
 /* How long a node that stops tries to hand over, in longest election timeouts: the others need
  * about as long without it. */
@@ -43,54 +42,15 @@ struct node {
     struct config config;
     struct node_options options;
     struct security_options security;
-    struct dp_frame_port *frames;
+    struct node_port port;
     struct arena arena; /* of the threads */
     struct lane_thread *threads[LANES_MAX];
     uint32_t thread_count;
     char identity_name[NODE_FILE_NAME_BYTES]; /* of the directory; then come those of the shards */
     struct identity_scrub *identities;        /* NULL: they are not looked at */
     uint64_t identity_ns;                     /* when the next is due */
-    char reason[REASON_MAX];
+    char reason[NODE_PORT_TEXT_BYTES];
 };
-
-static bool is_pci_address(const char *device)
-{
-    return strncmp(device, "net_", 4) != 0 && strchr(device, ':') != NULL;
-}
-
-static enum error open_port(struct node *node, const char *program)
-{
-    const struct config *config = &node->config;
-    char prefix[64];
-    char name[CONFIG_TEXT_MAX];
-    snprintf(prefix, sizeof(prefix), "polluxd-%ld", (long)getpid());
-    snprintf(name, sizeof(name), "%.*s", (int)strcspn(config->device, ","), config->device);
-    bool is_pci = is_pci_address(config->device);
-    struct dp_environment_options environment = {
-        .program = program,
-        .file_prefix = prefix,
-        .vdevs = {config->device},
-        .vdev_count = is_pci ? 0 : 1,
-        .pci_allow = is_pci ? config->device : NULL,
-        .memory_mib = config->memory_mib * config->lane_count,
-        .is_hugepages = config->is_hugepages,
-    };
-    struct dp_frame_port_options port = {
-        .name = name,
-        .queue_count = config->lane_count,
-        .ring_size = config->ring_size,
-        .pool_size = 8 * config->ring_size,
-        .mtu_bytes = config->mtu_bytes,
-        .udp_port_first = config_self(config)->address.port,
-        .udp_port_count = config->shard_count,
-    };
-    mode_t mask = umask(077); /* the sockets of a virtual port are for nobody else */
-    enum error error = dp_start(&environment, node->reason, sizeof(node->reason));
-    if (error == OK)
-        error = dp_frame_port_open(&port, &node->frames, node->reason, sizeof(node->reason));
-    (void)umask(mask);
-    return error;
-}
 
 /* Journals that earlier starts have set aside. */
 static void find_kept(struct node *node)
@@ -146,7 +106,7 @@ static void fill_options(struct node *node)
     struct node_start start = {.incarnation = random[0] | 1,
                                .seed = random[1],
                                .hash_key = {{random[2], random[3]}},
-                               .frames = node->frames,
+                               .frames = node->port.frames,
                                .security = &node->security};
     secret_draw(start.cookie_seed.bytes, sizeof(start.cookie_seed.bytes));
     node_options_fill(&node->config, &start, &node->options);
@@ -295,15 +255,12 @@ static void tell_security(const struct node *node)
                            : ": packets of peers are taken unsealed, too, until mode = required");
 }
 
-static void tell_start(const struct node *node)
+static void tell_start(struct node *node)
 {
+    node_port_tell(&node->port, &node->config);
     tell_security(node);
     tell_clients_security(node);
     tell_exposure(node);
-    if (node->thread_count > 1)
-        log_event_line("info", "lanes node=%u count=%u steering=%s", node->config.id,
-                       node->thread_count,
-                       dp_frame_port_is_steered(node->frames) ? "flow" : "handover");
     for (uint32_t i = 0; i < node->thread_count; i++) {
         struct lane *lane = lane_thread_lane(node->threads[i]);
         for (uint32_t j = 0; j < lane_replica_count(lane); j++)
@@ -367,8 +324,8 @@ static enum node_exit end_threads(struct node *node, uint64_t leave_ns)
 
 static void release(struct node *node)
 {
-    if (node->frames != NULL)
-        dp_frame_port_close(node->frames);
+    if (node->port.frames != NULL)
+        dp_frame_port_close(node->port.frames);
     dp_stop();
     identity_scrub_close(node->identities);
     arena_deinit(&node->arena);
@@ -436,7 +393,7 @@ enum node_exit node_start(const struct config *config, const char *program, stru
         release(node);
         return NODE_EXIT_CONFIG;
     }
-    if (open_port(node, program) != OK) {
+    if (node_port_open(&node->port, config, program, node->reason) != OK) {
         log_event_line("error", "%s", node->reason);
         release(node);
         return NODE_EXIT_PORT;
@@ -487,6 +444,7 @@ bool node_poll(struct node *node)
                 note_formed(node, &event);
         }
     }
+    node_port_look(&node->port, &node->config);
     look_at_identity(node);
     return is_running;
 }

@@ -283,6 +283,7 @@ static const struct {
 static void drain(struct attacker *attacker)
 {
     struct dp_frame *frames[DP_FRAME_BURST_MAX];
+    dp_frame_port_look(attacker->port);
     uint32_t count = dp_frame_rx(attacker->port, 0, frames, DP_FRAME_BURST_MAX);
     for (uint32_t i = 0; i < count; i++)
         dp_frame_free(frames[i]);
@@ -361,8 +362,10 @@ int main(int argc, char **argv)
     attacker.port = switch_port_open(argv[0], argv[1], POOL_SIZE);
     if (attacker.port == NULL)
         return 1;
-    while (!dp_frame_port_is_up(attacker.port))
+    while (!dp_frame_port_is_up(attacker.port)) {
+        dp_frame_port_look(attacker.port);
         idle_sleep(PAUSE_NS);
+    }
     dp_frame_port_mac(attacker.port, attacker.mac);
     uint64_t sent =
         attack_for(&attacker, write, strtoull(argv[5], NULL, 10), strtoull(argv[6], NULL, 10));

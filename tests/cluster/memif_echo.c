@@ -125,6 +125,7 @@ int main(int argc, char **argv)
             idle_reset(&idle);
             continue;
         }
+        dp_frame_port_look(frames);
         uint64_t wait_ns = idle_wait(&idle, clock_ns(), UINT64_MAX);
         if (wait_ns > 0) {
             idle_sleep(wait_ns);

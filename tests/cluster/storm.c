@@ -61,6 +61,7 @@ static bool drain(struct storm *storm)
 {
     struct dp_frame *frames[DP_FRAME_BURST_MAX];
     bool has_answer = false;
+    dp_frame_port_look(storm->port);
     uint32_t count = dp_frame_rx(storm->port, 0, frames, DP_FRAME_BURST_MAX);
     for (uint32_t i = 0; i < count; i++) {
         struct packet packet;

@@ -19,6 +19,8 @@ EXCEPTIONS = {
         "liburcu's grace-period state is allocated once at start, before any arena is sealed",
     ("parameters", "tests/cluster/bad_pages.c"):
         "takes the place of mmap, which has six",
+    ("parameters", "tests/unit/dataplane/card_test.c"):
+        "it stands in for rte_pktmbuf_pool_create, which has six",
     ("parameters", "tests/unit/pmem/medium_map_test.c"):
         "it stands in for mmap, which has six",
     ("parameters", "tests/unit/security/fork_guard_test.c"):

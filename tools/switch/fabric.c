@@ -388,6 +388,7 @@ static void links_check(struct fabric *fabric, uint64_t now_ns)
     fabric->link_checked_ns = now_ns;
     for (uint32_t index = 1; index < fabric->port_count; index++) {
         struct fabric_port *port = &fabric->ports[index];
+        dp_frame_port_look(port->frames);
         bool is_up = dp_frame_port_is_up(port->frames);
         if (port->is_up && !is_up) {
             link_went_down(fabric, index);

@@ -74,6 +74,8 @@ static bool link_await(void)
 {
     struct dp_frame *none;
     for (uint32_t i = 0; i < YIELDS_MAX; i++) {
+        dp_frame_port_look(node_frames);
+        dp_frame_port_look(peer_frames);
         bool is_up = dp_frame_port_is_up(node_frames) && dp_frame_port_is_up(peer_frames);
         for (uint32_t queue = 0; queue < QUEUES; queue++) {
             (void)dp_frame_rx(peer_frames, queue, &none, 1);

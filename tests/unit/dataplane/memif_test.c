@@ -48,6 +48,8 @@ static uint64_t clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static struct dp_frame_port *child_frames;
+
 static struct dp_port *child_open(const char *role, const uint8_t ip[4])
 {
     char vdev[256];
@@ -70,6 +72,7 @@ static struct dp_port *child_open(const char *role, const uint8_t ip[4])
         _exit(1);
     }
     options.frames = frames;
+    child_frames = frames;
     if (dp_port_open(&options, &port, reason, sizeof(reason)) != OK) {
         (void)fprintf(stderr, "%s: %s\n", role, reason);
         _exit(1);
@@ -90,6 +93,7 @@ static void server_turn(struct dp_port *port, uint64_t now_ns)
     }
     dp_port_tx_flush(port);
     dp_port_tick(port, now_ns);
+    dp_frame_port_look(child_frames);
 }
 
 static void client_turn(struct dp_port *port, uint64_t now_ns, uint32_t turn)
@@ -110,6 +114,7 @@ static void client_turn(struct dp_port *port, uint64_t now_ns, uint32_t turn)
     }
     dp_port_tx_flush(port);
     dp_port_tick(port, now_ns);
+    dp_frame_port_look(child_frames);
 }
 
 static pid_t server_fork(void)

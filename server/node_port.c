@@ -1,0 +1,197 @@
+/* See node_port.h. */
+#include "server/node_port.h"
+
+#include "dataplane/frame.h"
+#include "server/log_event.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MIB UINT64_C(1048576)
+
+struct host_need node_port_need(const struct config *config)
+{
+    return (struct host_need){.memory_bytes = MIB * config->memory_mib * config->lane_count,
+                              .is_hugepages = config->is_hugepages};
+}
+
+enum host_fault node_port_examine(const char *root, const struct config *config,
+                                  char ret_text[2 * HOST_TEXT_BYTES])
+{
+    struct host_card card;
+    struct host_memory memory;
+    struct host_need need = node_port_need(config);
+    char told[HOST_TEXT_BYTES];
+    char mended[HOST_TEXT_BYTES];
+    bool is_card = host_card_is_meant(config->device);
+    ret_text[0] = '\0';
+    host_memory_look(root, &memory);
+    if (is_card)
+        host_card_look(root, config->device, &card);
+    enum host_fault fault = host_fault_find(is_card ? &card : NULL, &memory, &need);
+    if (fault == HOST_FAULT_NONE)
+        return fault;
+    host_fault_tell(fault, &card, &memory, &need, told);
+    host_fault_mend(fault, &card, &memory, &need, mended);
+    snprintf(ret_text, (size_t)2 * HOST_TEXT_BYTES, "%.511s; %.510s", told, mended);
+    return fault;
+}
+
+/* The IPv6 address that the port has; NULL: none. */
+static const uint8_t *ipv6_of(const struct config *config)
+{
+    static const uint8_t nobody[16] = {0};
+    const struct config_peer *self = config_self(config);
+    if (!address_is_ipv4(&self->address))
+        return self->address.ip;
+    return memcmp(config->ipv6.ip, nobody, sizeof(nobody)) == 0 ? NULL : config->ipv6.ip;
+}
+
+/* Those of all nodes and of the address' own solicited-node group (RFC 2464 section 7, RFC 4291
+ * section 2.7.1). */
+static uint32_t multicast_fill(const uint8_t *ipv6, uint8_t ret_macs[DP_MULTICAST_MACS_MAX][6])
+{
+    static const uint8_t all_nodes[6] = {0x33, 0x33, 0, 0, 0, 1};
+    if (ipv6 == NULL)
+        return 0;
+    memcpy(ret_macs[0], all_nodes, sizeof(all_nodes));
+    memcpy(ret_macs[1], all_nodes, sizeof(all_nodes));
+    ret_macs[1][2] = 0xff;
+    memcpy(ret_macs[1] + 3, ipv6 + 13, 3);
+    return 2;
+}
+
+static enum error frames_open(struct node_port *port, const struct config *config,
+                              const char *program, char *ret_reason)
+{
+    char prefix[64];
+    char name[CONFIG_TEXT_MAX];
+    uint8_t macs[DP_MULTICAST_MACS_MAX][6];
+    bool is_card = host_card_is_meant(config->device);
+    snprintf(prefix, sizeof(prefix), "polluxd-%ld", (long)getpid());
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(config->device, ","), config->device);
+    struct dp_environment_options environment = {
+        .program = program,
+        .file_prefix = prefix,
+        .vdevs = {config->device},
+        .vdev_count = is_card ? 0 : 1,
+        .pci_allow = is_card ? config->device : NULL,
+        .memory_mib = config->memory_mib * config->lane_count,
+        .is_hugepages = config->is_hugepages,
+    };
+    struct dp_frame_port_options options = {
+        .name = name,
+        .queue_count = config->lane_count,
+        .ring_size = config->ring_size,
+        .pool_size = 8 * config->ring_size,
+        .mtu_bytes = config->mtu_bytes,
+        .multicast_macs = (const uint8_t(*)[6])macs,
+        .multicast_count = multicast_fill(ipv6_of(config), macs),
+        .udp_port_first = config_self(config)->address.port,
+        .udp_port_count = config->shard_count,
+    };
+    enum error error = dp_start(&environment, ret_reason, NODE_PORT_TEXT_BYTES);
+    if (error == OK)
+        error = dp_frame_port_open(&options, &port->frames, ret_reason, NODE_PORT_TEXT_BYTES);
+    return error;
+}
+
+/* Such a card opens, or DPDK would take it for something else. */
+static bool is_hopeless(enum host_fault fault)
+{
+    return fault == HOST_FAULT_NAME || fault == HOST_FAULT_UIO_TRANSLATED;
+}
+
+enum error node_port_open(struct node_port *port, const struct config *config, const char *program,
+                          char *ret_reason)
+{
+    char of_host[2 * HOST_TEXT_BYTES];
+    char of_dpdk[NODE_PORT_TEXT_BYTES] = "it was not started";
+    /* Before DPDK holds what it has opened. */
+    enum host_fault fault = node_port_examine("", config, of_host);
+    enum error error = ERR_ARGUMENT;
+    if (!is_hopeless(fault)) {
+        mode_t mask = umask(077); /* the sockets of a virtual port are for nobody else */
+        error = frames_open(port, config, program, of_dpdk);
+        (void)umask(mask);
+    }
+    if (error != OK && fault == HOST_FAULT_NONE)
+        snprintf(ret_reason, NODE_PORT_TEXT_BYTES, "[port] device = %.64s: %.1800s", config->device,
+                 of_dpdk);
+    else if (error != OK)
+        snprintf(ret_reason, NODE_PORT_TEXT_BYTES, "[port] device = %.64s: %.1000s. DPDK: %.800s",
+                 config->device, of_host, of_dpdk);
+    return error;
+}
+
+static const char *multicast_name(enum dp_multicast multicast)
+{
+    static const char *const names[] = {
+        [DP_MULTICAST_ALL] = "all",
+        [DP_MULTICAST_LISTED] = "listed",
+        [DP_MULTICAST_PROMISCUOUS] = "promiscuous",
+        [DP_MULTICAST_UNKNOWN] = "unknown",
+    };
+    return names[multicast];
+}
+
+static void tell_link(struct node_port *port, const struct config *config)
+{
+    port->was_up = dp_frame_port_is_up(port->frames);
+    if (port->was_up)
+        log_event_line("info", "link node=%u device=%s state=up mbps=%u", config->id,
+                       config->device, dp_frame_port_speed_mbps(port->frames));
+    else
+        log_event_line("warning",
+                       "link node=%u device=%s state=down: nothing is sent or received until it is "
+                       "up; check the cable, the switch and the other end",
+                       config->id, config->device);
+}
+
+static const char *steering_of(const struct node_port *port)
+{
+    if (dp_frame_port_is_steered(port->frames))
+        return "flow";
+    return dp_frame_port_facts(port->frames)->has_rss ? "rss" : "handover";
+}
+
+void node_port_tell(struct node_port *port, const struct config *config)
+{
+    const struct dp_frame_facts *facts = dp_frame_port_facts(port->frames);
+    uint8_t mac[6];
+    dp_frame_port_mac(port->frames, mac);
+    log_event_line("info",
+                   "port node=%u device=%s driver=%s mac=%02x:%02x:%02x:%02x:%02x:%02x mtu=%u "
+                   "buffer=%u multicast=%s rx_checksum=%s tx_checksum=%s numa_node=%d memory=%s",
+                   config->id, config->device, facts->driver, mac[0], mac[1], mac[2], mac[3],
+                   mac[4], mac[5], facts->mtu_bytes, facts->room_bytes,
+                   multicast_name(facts->multicast), facts->has_rx_checksum ? "card" : "node",
+                   facts->has_tx_checksum ? "card" : "node", (int)facts->numa_node,
+                   facts->is_memory_near ? "near" : "far");
+    if (facts->multicast == DP_MULTICAST_UNKNOWN && host_card_is_meant(config->device) &&
+        ipv6_of(config) != NULL)
+        log_event_line("warning",
+                       "multicast node=%u device=%s: the card takes no setting for multicast "
+                       "frames, which IPv6 needs: name the MAC of each peer in [neighbours] on all "
+                       "nodes, or use IPv4",
+                       config->id, config->device);
+    if (!facts->is_memory_near)
+        log_event_line("warning",
+                       "far memory node=%u device=%s numa_node=%d: the packet buffers lie on "
+                       "another NUMA node than the card; reserve hugepages there: echo 512 > "
+                       "/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/nr_hugepages",
+                       config->id, config->device, (int)facts->numa_node, (int)facts->numa_node);
+    if (config->lane_count > 1)
+        log_event_line("info", "lanes node=%u count=%u steering=%s", config->id, config->lane_count,
+                       steering_of(port));
+    tell_link(port, config);
+}
+
+void node_port_look(struct node_port *port, const struct config *config)
+{
+    dp_frame_port_look(port->frames);
+    if (dp_frame_port_is_up(port->frames) != port->was_up)
+        tell_link(port, config);
+}
