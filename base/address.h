@@ -11,11 +11,13 @@
 
 /* IPv4 is held mapped (::ffff:a.b.c.d). `port` is in host order. Zero-filled is "no address".
  * `room`: of a client's address that a packet came from: how many bytes may be sent there in answer
- * (server/proof.h). It is no part of the address. */
+ * (server/proof.h). `via`: likewise, the node that relays what comes from there and goes there; 0:
+ * nobody does. Neither is a part of the address. */
 struct address {
     uint8_t ip[16];
     uint16_t port;
     uint16_t room;
+    uint16_t via;
 };
 
 static inline bool address_is_equal(const struct address *a, const struct address *b)

@@ -60,6 +60,18 @@
  */
 #define PIECE_SIZE_BYTES_MIN (1280 - 40 - 8 - PACKET_HEADER_SIZE_BYTES)
 
+/*
+ * A relayed packet (wire/wire_relay.h): the head in front of it, and the pieces that leave room for
+ * that head and for the header of the packet around it. It takes a path that carries a UDP payload
+ * of RELAY_CARRIER_SIZE_BYTES_MAX.
+ */
+#define RELAY_HEAD_SIZE_BYTES  24
+#define RELAY_PIECE_SIZE_BYTES PIECE_SIZE_BYTES_MIN
+#define RELAY_CARRIER_SIZE_BYTES_MAX                                                               \
+    (2 * PACKET_HEADER_SIZE_BYTES + RELAY_HEAD_SIZE_BYTES + RELAY_PIECE_SIZE_BYTES)
+static_assert(RELAY_CARRIER_SIZE_BYTES_MAX <= PACKET_SIZE_BYTES_MAX, "what is relayed fits");
+#define RELAY_PACKET_SIZE_BYTES_MAX (PACKET_HEADER_SIZE_BYTES + RELAY_PIECE_SIZE_BYTES)
+
 /* A swap carries two values of the largest size; the rest is headers. */
 #define MESSAGE_SIZE_BYTES_MAX (2 * VALUE_SIZE_BYTES_MAX + 64 * 1024)
 #define MESSAGE_PIECES_MAX                                                                         \

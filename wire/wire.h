@@ -14,6 +14,7 @@
 #include "wire/wire_missing.h"
 #include "wire/wire_packet.h"
 #include "wire/wire_read.h"
+#include "wire/wire_relay.h"
 #include "wire/wire_reply.h"
 #include "wire/wire_request.h"
 

@@ -109,19 +109,19 @@ bool wire_type_is_between_nodes(uint8_t type)
 {
     return type == WIRE_RAFT || type == WIRE_FORWARD || type == WIRE_SNAPSHOT ||
            type == WIRE_STORAGE || type == WIRE_START || type == WIRE_PRESENCE ||
-           type == WIRE_FORMAT;
+           type == WIRE_FORMAT || type == WIRE_RELAYED || type == WIRE_RELAY_BACK;
 }
 
 bool wire_type_is_question(uint8_t type)
 {
     return type == WIRE_HELLO || type == WIRE_WRITE || type == WIRE_READ || type == WIRE_STATUS ||
            type == WIRE_TRANSFER || type == WIRE_MEMBERS || type == WIRE_REPLACE ||
-           type == WIRE_CHANGE || type == WIRE_BACKUP || type == WIRE_LIST;
+           type == WIRE_CHANGE || type == WIRE_BACKUP || type == WIRE_LIST || type == WIRE_RELAY;
 }
 
 static bool type_is_known(uint8_t type)
 {
-    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_LIST_REPLY);
+    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_RELAY_BACK);
 }
 
 /* Whether a packet of the type may have a cookie. */
@@ -249,6 +249,16 @@ bool wire_packet_shard(struct span packet, uint16_t *ret_shard)
 uint8_t wire_packet_version(struct span packet)
 {
     return packet.data[OFFSET_VERSION];
+}
+
+uint8_t wire_packet_type(struct span packet)
+{
+    return packet.data[OFFSET_TYPE];
+}
+
+uint64_t wire_packet_message(struct span packet)
+{
+    return le64_load(packet.data + OFFSET_MESSAGE_ID);
 }
 
 uint16_t wire_packet_sender(struct span packet)

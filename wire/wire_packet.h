@@ -74,8 +74,11 @@ enum wire_type {
     WIRE_HANDSHAKE_REPLY,
     WIRE_COOKIE,      /* to a client: to ask again with this cookie. Echoes its message id */
     WIRE_COOKIE_NEXT, /* to a client: to use this one from now on. Likewise */
-    WIRE_LIST, /* a page of keys; wire_list.h */
+    WIRE_LIST,        /* a page of keys; wire_list.h */
     WIRE_LIST_REPLY,
+    WIRE_RELAY,      /* client to a node: a packet for another node; wire_relay.h */
+    WIRE_RELAYED,    /* between nodes: a packet of a client; wire_relay.h, as the next one */
+    WIRE_RELAY_BACK, /* between nodes: a packet for a client */
 };
 
 /* Whether clients ask it, and whoever asks expects an answer. */
@@ -129,6 +132,9 @@ uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
 uint8_t wire_packet_version(struct span packet);
 uint64_t wire_packet_cluster(struct span packet);
 
+/* Of at least a header, nothing checked. */
+uint8_t wire_packet_type(struct span packet);
+uint64_t wire_packet_message(struct span packet);
 uint16_t wire_packet_sender(struct span packet);
 
 /* The shard that a packet's header names, nothing checked; false: too short for a header. */

@@ -208,11 +208,30 @@ static void fuzz_peer(struct span bytes)
     check_equal(&writer, bytes);
 }
 
+/* What a relay looks at of the packet inside is read whatever it is. */
+static void fuzz_relay(struct span bytes)
+{
+    for (uint8_t type = WIRE_RELAY; type <= WIRE_RELAY_BACK; type++) {
+        struct wire_relay relay;
+        if (wire_relay_decode(type, bytes, &relay) != OK)
+            continue;
+        CHECK((relay.node != 0) == (type == WIRE_RELAY));
+        uint16_t sender = wire_packet_sender(relay.packet);
+        uint16_t shard;
+        CHECK(wire_packet_shard(relay.packet, &shard));
+        if (wire_relay_may_carry(relay.packet, shard, sender))
+            CHECK(wire_packet_type(relay.packet) < WIRE_RELAY);
+        struct wire_writer writer = {.data = room, .capacity_bytes = sizeof(room)};
+        writer.size_bytes = wire_relay_encode(room, &relay);
+        check_equal(&writer, bytes);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     static void (*const targets[])(struct span) = {
-        fuzz_packet, fuzz_write, fuzz_read, fuzz_reply, fuzz_status, fuzz_questions, fuzz_peer,
-        fuzz_list,
+        fuzz_packet,    fuzz_write, fuzz_read, fuzz_reply, fuzz_status,
+        fuzz_questions, fuzz_peer,  fuzz_list, fuzz_relay,
     };
     if (size_bytes < 1 || size_bytes > sizeof(room))
         return 0;
