@@ -76,6 +76,7 @@ static enum error open_replicas(struct lane *lane, const struct lane_options *op
             return error;
         uint32_t place = lane->replica_count++;
         lane->replicas[place] = replica;
+        lane->shared.replicas[report->shard] = replica;
         lane->place_of[report->shard] = (uint8_t)place;
         lane->deadlines_ns[place] = 0; /* all take part in the first turn */
     }
@@ -183,6 +184,7 @@ enum error lane_open(const struct lane_options *options, uint64_t now_ns, struct
     proof_init(&lane->shared.proof, &options->cookie_seed,
                options->unproven_rate / options->lane_count);
     lane->shared.proof.is_on = lane->format_max > 0; /* as the release before */
+    host_budget_init(&lane->relays, &options->cookie_seed, RELAY_RATE / options->lane_count);
     memset(lane->place_of, LANE_NOWHERE, sizeof(lane->place_of));
     enum error error = open_parts(lane, options, ret_report);
     if (error != OK) {

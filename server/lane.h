@@ -60,7 +60,11 @@ enum lane_result {
     X(clients)                                                                                     \
     X(handshake)                                                                                   \
     X(rights)                                                                                      \
-    X(rate)
+    X(rate)                                                                                        \
+    X(relay_unproven)                                                                              \
+    X(relay_malformed)                                                                             \
+    X(relay_target)                                                                                \
+    X(relay_budget)
 
 struct lane_counters {
     uint64_t turns;
@@ -68,6 +72,9 @@ struct lane_counters {
     uint64_t rx_messages;
     uint64_t reads_for_others; /* relaxed reads of shards of other lanes */
     uint64_t cookies_next;     /* sent because the one before ends soon */
+    uint64_t relayed;          /* packets of clients passed on to a node */
+    uint64_t relayed_back;     /* and to a client */
+    uint64_t relayed_rx;       /* packets of clients that another node has passed on */
 #define X(name) uint64_t drop_##name;
     LANE_DROP_LIST(X)
 #undef X

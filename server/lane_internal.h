@@ -13,6 +13,9 @@
 /* Bursts that a turn takes from its port: a ring of the default size. */
 #define RX_BURSTS_MAX (CLIENT_QUEUE_MAX / RX_BURST_MAX)
 
+/* Bytes a second that a node passes on for one host, to nodes and back. */
+#define RELAY_RATE (UINT64_C(16) << 20)
+
 #define LANE_NOWHERE 255
 static_assert(LANE_NOWHERE >= SHARDS_MAX, "no replica's place");
 
@@ -40,7 +43,7 @@ struct lane {
     uint16_t self;                     /* voter id of the node */
     uint16_t read_shard;               /* of the read that is being answered */
     uint32_t foreign_reads;            /* answered in this turn */
-    uint64_t next_message_id;          /* of what no replica sends */
+    struct host_budget relays;         /* of packets that are passed on for clients */
     struct rights everything;          /* of each client, where they are not told apart */
     struct rights of_anyone;           /* of whose packet is not sealed, in this turn */
     struct replica *failed;            /* NULL: none */
@@ -71,6 +74,13 @@ void lane_refuse_unproven(struct lane *lane, const struct wire_packet *packet,
 bool lane_admit(struct lane *lane, const struct wire_packet *packet, bool is_sealed,
                 struct replica_message *message);
 
+/* lane_relay.c: packets that clients and nodes ask this node to pass on, to a node and back. */
+void lane_relay_on(struct lane *lane, const struct address *from, const struct wire_packet *packet);
+void lane_relay_back(struct lane *lane, const struct wire_packet *packet);
+/* A client's packet that another node has passed on, as if it had come from the client. False: it
+ * does not count. */
+bool lane_relay_open(struct lane *lane, const struct wire_packet *packet,
+                     struct dp_datagram *ret_datagram);
 /* lane_missing.c: asks the senders of unfinished messages for what has not come. */
 void lane_ask_missing(struct lane *lane);
 uint64_t lane_ask_ns(const struct lane *lane);

@@ -49,7 +49,9 @@ bool lane_prove(struct lane *lane, const struct wire_packet *packet, bool is_sea
                 struct address *from)
 {
     uint32_t size_bytes = PACKET_HEADER_SIZE_BYTES + (uint32_t)packet->payload.size_bytes;
-    if (!lane->shared.proof.is_on || is_sealed || has_cookie(lane, packet, from)) {
+    /* Who is relayed has proven to the relay that he receives what goes there. */
+    if (!lane->shared.proof.is_on || is_sealed || from->via != 0 ||
+        has_cookie(lane, packet, from)) {
         from->room = ADDRESS_PROVEN;
         return true;
     }

@@ -15,7 +15,7 @@ struct wire_message_header lane_message_header(struct lane *lane, uint8_t wire_t
                                         .sender = lane->self,
                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
                                         .cluster_id = lane->cluster_id,
-                                        .message_id = lane->next_message_id++};
+                                        .message_id = lane->shared.next_message_id++};
 }
 
 static void reader_send(void *context, const struct address *to, uint8_t wire_type,
@@ -34,8 +34,8 @@ void lane_open_reader(struct lane *lane, const struct lane_options *options)
     lane->self = options->replicas[0].raft.self.id;
     /* Far from the ids of this node's replicas, which begin at the incarnation, and from those of
      * the other lanes, which answer reads of the same shards. */
-    lane->next_message_id = ~options->replicas[0].engine.incarnation;
-    lane->next_message_id ^= (uint64_t)options->lane << LANE_ID_SHIFT;
+    lane->shared.next_message_id = ~options->replicas[0].engine.incarnation;
+    lane->shared.next_message_id ^= (uint64_t)options->lane << LANE_ID_SHIFT;
 }
 
 bool lane_answer_read(struct lane *lane, const struct dp_datagram *datagram, uint16_t shard)

@@ -298,8 +298,61 @@ bool lane_goes_first(const struct lane *lane, const struct dp_datagram *datagram
     if (lane->place_of[shard] == LANE_NOWHERE)
         return true;
     sender = wire_packet_sender(packet);
+    if (wire_packet_type(packet) == WIRE_RELAYED || wire_packet_type(packet) == WIRE_RELAY_BACK)
+        return false; /* it waits as the packets of clients do that come themselves */
     return sender != 0 && sender <= VOTER_ID_MAX &&
            replica_is_peer(lane->replicas[lane->place_of[shard]], &datagram->from, sender);
+}
+
+/* What is no relay's. */
+static void receive_opened(struct lane *lane, struct arrival *arrival)
+{
+    uint8_t type = arrival->packet.header.type;
+    if (type == WIRE_HANDSHAKE || type == WIRE_HANDSHAKE_REPLY)
+        receive_handshake(lane, arrival);
+    else
+        receive_packet(lane, arrival);
+}
+
+static void receive_error(struct lane *lane, const struct dp_datagram *datagram, enum error error)
+{
+    count_packet_error(&lane->counters, error);
+    note_packet_error(lane, datagram, error);
+}
+
+/* A packet that another node has passed on, of the same shard: that is checked. */
+static void receive_relayed(struct lane *lane, const struct arrival *carrier)
+{
+    struct dp_datagram datagram;
+    if (!lane_relay_open(lane, &carrier->packet, &datagram))
+        return;
+    struct arrival arrival = {.from = datagram.from, .place = carrier->place};
+    enum error error = decode(lane, &datagram, &arrival);
+    if (error != OK)
+        receive_error(lane, &datagram, error);
+    else
+        receive_opened(lane, &arrival);
+}
+
+static void receive_by_type(struct lane *lane, struct arrival *arrival)
+{
+    switch (arrival->packet.header.type) {
+    case WIRE_RELAY:
+        if (is_client_believed(lane, arrival))
+            lane_relay_on(lane, &arrival->from, &arrival->packet);
+        return;
+    case WIRE_RELAYED:
+        if (is_peer_believed(lane, arrival))
+            receive_relayed(lane, arrival);
+        return;
+    case WIRE_RELAY_BACK:
+        if (is_peer_believed(lane, arrival))
+            lane_relay_back(lane, &arrival->packet);
+        return;
+    default:
+        receive_opened(lane, arrival);
+        return;
+    }
 }
 
 void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
@@ -309,8 +362,7 @@ void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
     struct arrival arrival = {.from = datagram->from};
     enum error error = decode(lane, datagram, &arrival);
     if (error != OK) {
-        count_packet_error(&lane->counters, error);
-        note_packet_error(lane, datagram, error);
+        receive_error(lane, datagram, error);
         return;
     }
     const struct wire_message_header *header = &arrival.packet.header;
@@ -319,8 +371,5 @@ void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
         return;
     }
     arrival.place = lane->place_of[header->shard];
-    if (header->type == WIRE_HANDSHAKE || header->type == WIRE_HANDSHAKE_REPLY)
-        receive_handshake(lane, &arrival);
-    else
-        receive_packet(lane, &arrival);
+    receive_by_type(lane, &arrival);
 }

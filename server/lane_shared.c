@@ -1,7 +1,9 @@
 /* Messages out of a lane, whichever shard they are of: cut straight into the port's buffers. */
 #include "server/lane_shared.h"
 
+#include "server/replica.h"
 #include "wire/wire_hello.h"
+#include "wire/wire_relay.h"
 
 /* How a packet leaves. */
 enum departure { DEPARTS_NOT, DEPARTS_PLAIN, DEPARTS_SEALED };
@@ -68,7 +70,7 @@ static bool may_leave(struct lane_shared *shared, const struct lane_message *mes
  * to the hello. */
 static bool is_given_cookie(const struct lane_shared *shared, const struct lane_message *message)
 {
-    return shared->proof.is_on && message->header.receiver == 0 &&
+    return shared->proof.is_on && message->header.receiver == 0 && message->to.via == 0 &&
            message->header.type == WIRE_HELLO_REPLY &&
            message->to.room >= PACKET_HEADER_SIZE_BYTES + WIRE_HELLO_REPLY_SIZE_BYTES;
 }
@@ -83,22 +85,13 @@ static enum error piece_seal(struct lane_shared *shared, const struct lane_messa
                               (struct client_packet){packet, size_bytes});
 }
 
-static void piece_send(struct lane_shared *shared, const struct lane_message *message,
-                       uint32_t piece)
+/* Writes one packet, and returns its size. */
+static uint32_t piece_write(struct lane_shared *shared, const struct lane_message *message,
+                            enum departure departure, uint32_t piece, uint8_t *packet)
 {
-    const struct wire_message_header *header = &message->header;
-    enum departure departure =
-        header->receiver != 0 ? to_peer(shared, message) : to_client(shared, message);
-    const struct wire_keys keys = {.is_sealed = departure == DEPARTS_SEALED};
-    if (departure == DEPARTS_NOT) {
-        shared->unsealed++;
-        return; /* as if lost: whatever waits for it is repeated */
-    }
-    uint8_t *packet = dp_port_tx_reserve(shared->port, header->shard, &message->to);
-    if (packet == NULL)
-        return; /* counted by the port; what is lost will be asked for again */
     uint8_t cookie[COOKIE_SIZE_BYTES];
-    struct wire_message_header told = *header;
+    const struct wire_keys keys = {.is_sealed = departure == DEPARTS_SEALED};
+    struct wire_message_header told = message->header;
     if (departure == DEPARTS_PLAIN && is_given_cookie(shared, message)) {
         cookie_make(&shared->proof.cookies, &message->to, shared->now_ns, cookie);
         told.cookie = cookie;
@@ -107,7 +100,83 @@ static void piece_send(struct lane_shared *shared, const struct lane_message *me
     /* A process that has forked sends nothing that is worth opening: it is not a node any more. */
     if (keys.is_sealed && piece_seal(shared, message, packet, size_bytes) != OK)
         shared->unsealed++;
-    dp_port_tx_commit(shared->port, size_bytes);
+    return size_bytes;
+}
+
+/* False: it must not leave. As if lost: whatever waits for it is repeated. */
+static bool departs(struct lane_shared *shared, const struct lane_message *message,
+                    enum departure *ret_departure)
+{
+    *ret_departure =
+        message->header.receiver != 0 ? to_peer(shared, message) : to_client(shared, message);
+    shared->unsealed += *ret_departure == DEPARTS_NOT;
+    return *ret_departure != DEPARTS_NOT;
+}
+
+static void piece_leave(struct lane_shared *shared, const struct lane_message *message,
+                        uint32_t piece)
+{
+    enum departure departure;
+    if (!departs(shared, message, &departure))
+        return;
+    uint8_t *packet = dp_port_tx_reserve(shared->port, message->header.shard, &message->to);
+    if (packet == NULL)
+        return; /* counted by the port; what is lost will be asked for again */
+    dp_port_tx_commit(shared->port, piece_write(shared, message, departure, piece, packet));
+}
+
+/* To the node that passes it on: a packet around the client's. */
+static void piece_relay(struct lane_shared *shared, const struct lane_message *message,
+                        uint32_t piece)
+{
+    const struct wire_message_header *header = &message->header;
+    const struct address *relay =
+        replica_member_address(shared->replicas[header->shard], message->to.via);
+    enum departure departure;
+    /* Of a message that was sent directly before, in larger pieces, none is sent again this way. */
+    if (relay == NULL || pieces_bytes(message, piece, 1) > RELAY_PACKET_SIZE_BYTES_MAX) {
+        shared->unrelayed++;
+        return;
+    }
+    if (!departs(shared, message, &departure))
+        return;
+    uint8_t *packet = shared->relay_data + RELAY_HEAD_SIZE_BYTES;
+    const struct wire_relay head = {
+        .client = message->to,
+        .packet = span_of(packet, piece_write(shared, message, departure, piece, packet))};
+    uint32_t size_bytes = wire_relay_encode(shared->relay_data, &head);
+    const struct lane_message carrier = {
+        .header = {.type = WIRE_RELAY_BACK,
+                   .shard = header->shard,
+                   .sender = header->sender,
+                   .receiver = message->to.via,
+                   .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                   .cluster_id = header->cluster_id,
+                   .message_id = shared->next_message_id++},
+        .to = *relay,
+        .body = span_of(shared->relay_data, size_bytes)};
+    piece_leave(shared, &carrier, 0);
+}
+
+static bool is_relayed(const struct lane_message *message)
+{
+    return message->header.receiver == 0 && message->to.via != 0;
+}
+
+void lane_message_fit(struct lane_message *message)
+{
+    if (is_relayed(message) && message->header.piece_size_bytes > RELAY_PIECE_SIZE_BYTES)
+        message->header.piece_size_bytes = RELAY_PIECE_SIZE_BYTES;
+}
+
+void lane_shared_pass(struct lane_shared *shared, uint16_t shard, const struct address *to,
+                      struct span packet)
+{
+    uint8_t *room = dp_port_tx_reserve(shared->port, shard, to);
+    if (room == NULL)
+        return;
+    memcpy(room, packet.data, packet.size_bytes);
+    dp_port_tx_commit(shared->port, (uint32_t)packet.size_bytes);
 }
 
 /* What is given to clients counts for how much they may ask. Copies of the state have a pace of
@@ -138,7 +207,7 @@ void lane_shared_send_pieces(struct lane_shared *shared, const struct lane_messa
     note_sent(shared, message, first, count);
     /* A full ring would take none of the rest: it is better asked for in a moment. */
     for (uint32_t piece = first; piece < first + count && *full == full_before; piece++)
-        piece_send(shared, message, piece);
+        (is_relayed(message) ? piece_relay : piece_leave)(shared, message, piece);
 }
 
 uint32_t lane_shared_send_again(struct lane_shared *shared, const struct lane_message *message,
@@ -162,9 +231,10 @@ uint32_t lane_shared_send_again(struct lane_shared *shared, const struct lane_me
 
 void lane_shared_send(struct lane_shared *shared, const struct lane_message *message)
 {
-    uint32_t piece_count =
-        wire_piece_count(message->body.size_bytes, message->header.piece_size_bytes);
-    lane_shared_send_pieces(shared, message, 0, piece_count);
+    struct lane_message fit = *message;
+    lane_message_fit(&fit);
+    uint32_t piece_count = wire_piece_count(fit.body.size_bytes, fit.header.piece_size_bytes);
+    lane_shared_send_pieces(shared, &fit, 0, piece_count);
     if (piece_count > 1)
-        sent_messages_keep(shared->sent, &message->header, &message->to, message->body);
+        sent_messages_keep(shared->sent, &fit.header, &fit.to, fit.body);
 }

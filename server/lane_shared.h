@@ -25,22 +25,29 @@ struct lane_shared {
     struct dp_port *port;      /* NULL while the lane opens */
     struct seal_engine engine; /* where any replica seals */
     struct fork_guard guard;   /* likewise */
-    struct peer_seals *seals[SHARDS_MAX]; /* by shard; NULL: not sealed, or of another lane */
+    const struct replica *replicas[SHARDS_MAX]; /* by shard; NULL: of another lane */
+    struct peer_seals *seals[SHARDS_MAX];       /* by shard; NULL: not sealed, or of another lane */
     struct client_seals *client_seals[SHARDS_MAX]; /* likewise, of clients */
     struct proof proof;                            /* of clients' addresses */
     uint64_t withheld;          /* answers that were larger than an unproven address may be sent */
     struct lane_rights rights;  /* what clients may do */
     struct client_rates *rates; /* how much; NULL: any */
     uint64_t unsealed;          /* packets to peers that could not be sealed, and were not sent */
+    uint64_t unrelayed;         /* packets to clients whose relay is no member any more */
+    uint64_t next_message_id;   /* of what no replica sends */
     uint64_t now_ns;            /* of this turn */
     bool is_flushed;            /* what the replicas sent in this turn so far has left */
     struct sent_messages *sent; /* of several packets, while they may be asked for */
     struct obstacles obstacles; /* what keeps nodes from taking part */
     uint64_t pieces_again;      /* sent because they were asked for */
-    uint8_t *message_data;      /* MESSAGE_SIZE_BYTES_MAX: one outgoing message at a time */
+    uint8_t
+        relay_data[RELAY_HEAD_SIZE_BYTES + PACKET_SIZE_BYTES_MAX]; /* a packet that is relayed */
+    uint8_t *message_data; /* MESSAGE_SIZE_BYTES_MAX: one outgoing message at a time */
     struct raft_entry entries[APPEND_ENTRIES_MAX]; /* of the message that is being received */
     struct raft_effects effects;                   /* of the step that is being carried out */
 };
+
+struct replica;
 
 struct lane_message {
     struct wire_message_header header;
@@ -53,6 +60,16 @@ struct lane_message {
  * leaves than `to.room` says, or than the budget has (server/proof.h): the rest is withheld, and
  * counted.
  */
+
+/* What goes to a client by way of another node (`to.via`) leaves in pieces that leave room for what
+ * is around a relayed packet, and that node sends it on (wire/wire_relay.h). */
+
+/* Chooses the size of the message's pieces by the way that they take. */
+void lane_message_fit(struct lane_message *message);
+
+/* Sends a relayed packet to a client as it is, from the UDP port of the shard. */
+void lane_shared_pass(struct lane_shared *shared, uint16_t shard, const struct address *to,
+                      struct span packet);
 
 /* Sends a message, in as many packets as it takes, from the UDP port of its shard. If they are
  * several, the message is kept for those who ask for pieces of it. */

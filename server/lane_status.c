@@ -26,6 +26,10 @@ static void add_lane_counters(struct wire_writer *writer, const struct lane *lan
     wire_counter_add(writer, "clients_waiting", lane_clients_waiting(lane));
     wire_counter_add(writer, "cookies_next", counters->cookies_next);
     wire_counter_add(writer, "answers_withheld", lane->shared.withheld);
+    wire_counter_add(writer, "relayed", counters->relayed);
+    wire_counter_add(writer, "relayed_back", counters->relayed_back);
+    wire_counter_add(writer, "relayed_rx", counters->relayed_rx);
+    wire_counter_add(writer, "relayed_nowhere", lane->shared.unrelayed);
     wire_counter_add(writer, "pieces_asked",
                      reassembly_asks(lane->from_peers) + reassembly_asks(lane->from_clients));
     wire_counter_add(writer, "pieces_again", lane->shared.pieces_again);

@@ -1,19 +1,14 @@
-/* See proof.h. A budget is a time: that at which all of it is free again (GCRA, ITU-T I.371). */
+/* See proof.h. */
 #include "server/proof.h"
 
-#define NS_PER_S UINT64_C(1000000000)
-/* What is free at once: a second's worth. */
-#define BURST_NS NS_PER_S
 /* So much must be free for an answer that nobody knows yet: the largest one to a read. */
 #define ANSWER_BYTES (UINT64_C(64) << 10)
 
 void proof_init(struct proof *proof, const struct secret *seed, uint64_t rate)
 {
-    static const char label[] = "pollux hosts";
-    const struct secret_digest digest = {.secret = seed, .label = label};
-    *proof = (struct proof){.is_on = true, .rate = rate};
+    *proof = (struct proof){.is_on = true};
+    host_budget_init(&proof->budget, seed, rate);
     cookie_jar_init(&proof->cookies, seed);
-    secret_digest(&digest, (uint8_t *)&proof->key, sizeof(proof->key));
 }
 
 /* ---- cookies ---- */
@@ -44,44 +39,14 @@ enum cookie_age proof_cookie_age(struct proof *proof, const struct address *addr
 
 /* ---- the budget ---- */
 
-static uint64_t *host_of(struct proof *proof, const struct address *address)
+bool proof_has_room(const struct proof *proof, const struct address *address, uint64_t now_ns)
 {
-    size_t size = address_is_ipv4(address) ? sizeof(address->ip) : sizeof(address->ip) / 2;
-    return &proof->hosts_ns[siphash(&proof->key, span_of(address->ip, size)) % PROOF_HOSTS];
-}
-
-static uint64_t later_ns(uint64_t a_ns, uint64_t b_ns)
-{
-    return a_ns > b_ns ? a_ns : b_ns;
-}
-
-/* When it would be whole again after so many bytes; 0: they do not fit. */
-static uint64_t whole_ns(uint64_t until_ns, uint64_t now_ns, uint64_t bytes, uint64_t rate)
-{
-    uint64_t begin_ns = later_ns(until_ns, now_ns);
-    uint64_t end_ns = begin_ns + bytes * NS_PER_S / rate;
-    return end_ns - now_ns <= BURST_NS ? end_ns : 0;
-}
-
-bool proof_has_room(struct proof *proof, const struct address *address, uint64_t now_ns)
-{
-    if (proof->rate == 0)
-        return false;
-    uint64_t bytes = proof->rate / 2 < ANSWER_BYTES ? proof->rate / 2 : ANSWER_BYTES;
-    return whole_ns(*host_of(proof, address), now_ns, bytes, proof->rate) != 0 &&
-           whole_ns(proof->all_ns, now_ns, bytes, PROOF_HOSTS_AT_ONCE * proof->rate) != 0;
+    uint64_t half = proof->budget.rate / 2;
+    return host_budget_has(&proof->budget, address, half < ANSWER_BYTES ? half : ANSWER_BYTES,
+                           now_ns);
 }
 
 bool proof_take(struct proof *proof, const struct address *address, uint64_t bytes, uint64_t now_ns)
 {
-    if (proof->rate == 0)
-        return false;
-    uint64_t *host_ns = host_of(proof, address);
-    uint64_t host_end_ns = whole_ns(*host_ns, now_ns, bytes, proof->rate);
-    uint64_t all_end_ns = whole_ns(proof->all_ns, now_ns, bytes, PROOF_HOSTS_AT_ONCE * proof->rate);
-    if (host_end_ns == 0 || all_end_ns == 0)
-        return false;
-    *host_ns = host_end_ns;
-    proof->all_ns = all_end_ns;
-    return true;
+    return host_budget_take(&proof->budget, address, bytes, now_ns);
 }

@@ -5,9 +5,7 @@
  * by what it has sealed.
  *
  * Programs of before know no cookies. All unproven addresses together may be answered with so many
- * bytes a second, and each host of them with an eighth of that: the budget. A host is an IPv4
- * address or the first 64 bits of an IPv6 one. Hosts share the places of a table, so one may find
- * its share used up by another one; no place is ever looked for.
+ * bytes a second, and each host of them with an eighth of that: server/host_budget.h.
  *
  * All memory is taken at the start. Owner: the lane's thread.
  */
@@ -16,13 +14,10 @@
 
 #include "base/address.h"
 #include "base/error.h"
-#include "base/siphash.h"
 #include "security/cookie.h"
+#include "server/host_budget.h"
 
-#define PROOF_HOSTS 1024u
-#define PROOF_SEEN  256u
-/* The node's budget is so many times that of a host. */
-#define PROOF_HOSTS_AT_ONCE 8u
+#define PROOF_SEEN 256u
 
 struct proof_seen {
     struct address address;
@@ -34,10 +29,7 @@ struct proof_seen {
 struct proof {
     bool is_on; /* else all addresses count as proven, and nobody is given a cookie */
     struct cookie_jar cookies;
-    uint64_t rate;                      /* bytes a second for a host; 0: nobody has a budget */
-    uint64_t all_ns;                    /* when the budget of all is whole again */
-    struct siphash_key key;             /* who is in which place nobody outside knows */
-    uint64_t hosts_ns[PROOF_HOSTS];     /* when that of the host is */
+    struct host_budget budget;
     struct proof_seen seen[PROOF_SEEN]; /* good cookies, so that few have to be computed again */
 };
 
@@ -48,7 +40,7 @@ enum cookie_age proof_cookie_age(struct proof *proof, const struct address *addr
                                  uint64_t now_ns, const uint8_t cookie[COOKIE_SIZE_BYTES]);
 
 /* Whether an unproven address may ask: an answer of the usual size would fit the budget. */
-bool proof_has_room(struct proof *proof, const struct address *address, uint64_t now_ns);
+bool proof_has_room(const struct proof *proof, const struct address *address, uint64_t now_ns);
 
 /* Takes the bytes from the budget. False: there is not so much left. */
 MUST_USE bool proof_take(struct proof *proof, const struct address *address, uint64_t bytes,

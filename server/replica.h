@@ -205,6 +205,10 @@ uint64_t replica_deadline_ns(const struct replica *replica);
 /* Whether `from` is where the configuration has the peer `sender` of this shard. */
 bool replica_is_peer(const struct replica *replica, const struct address *from, uint16_t sender);
 
+/* Where that member of this shard is, another than this node. NULL: it is none, or nobody has said
+ * where it is. */
+const struct address *replica_member_address(const struct replica *replica, uint16_t node);
+
 /* The peer of this shard at that address; 0: none. */
 uint16_t replica_peer_at(const struct replica *replica, const struct address *from);
 /* A message that says it is from `sender` has come from another address than that peer has. */

@@ -35,10 +35,11 @@ static void send_reply(struct replica *replica, const struct address *to,
     reply->node = replica->options.raft.self.id;
     reply->applied_index = engine_applied_index(replica->engine);
     wire_backup_reply_encode(&writer, reply);
-    const struct lane_message message = {
+    struct lane_message message = {
         .header = replica_message_header(replica, WIRE_BACKUP_REPLY, replica->next_message_id++),
         .to = *to,
         .body = span_of(writer.data, writer.size_bytes)};
+    lane_message_fit(&message);
     /* Not kept: a lost piece costs another question, and what others were sent stays. */
     lane_shared_send_pieces(
         replica->shared, &message, 0,

@@ -15,6 +15,14 @@ bool replica_is_peer(const struct replica *replica, const struct address *from, 
     return address != NULL && address_is_equal(address, from);
 }
 
+const struct address *replica_member_address(const struct replica *replica, uint16_t node)
+{
+    uint64_t index;
+    bool is_member = node != replica->options.raft.self.id &&
+                     raft_configuration_node(raft_configuration_of(replica->raft, &index), node);
+    return is_member ? replica_peer_address(replica, node) : NULL;
+}
+
 uint16_t replica_peer_at(const struct replica *replica, const struct address *from)
 {
     for (uint16_t id = 1; id <= VOTER_ID_MAX; id++) {

@@ -74,7 +74,7 @@ static void test_proof_has_a_budget_for_all(void **state)
         while (proof_take(&proof, &address, 16 * KIB, NOW_NS))
             taken += 16 * KIB;
     }
-    assert_int_equal(taken, PROOF_HOSTS_AT_ONCE * RATE);
+    assert_int_equal(taken, HOSTS_AT_ONCE * RATE);
 }
 
 /* Of an IPv6 host the first 64 bits count. */
