@@ -258,7 +258,7 @@ void plx_flush(struct plx_client *client)
         client->now_ns = clock_monotonic_ns();
         transmit_due(client);
         (void)large_turn(client);
-        socket_flush(client);
+        packets_flush(client);
     }
     client_unlock(client);
 }

@@ -189,7 +189,7 @@ void plx_close(struct plx_client *client)
     client->now_ns = clock_monotonic_ns();
     for (uint32_t i = 0; i < client->open_count && !socket_is_forked(client); i++)
         session_give_back(client, shard_at(client, i));
-    socket_flush(client);
+    packets_flush(client);
     client_free(client);
 }
 
@@ -232,10 +232,11 @@ void client_turn(struct plx_client *client)
     for (uint32_t i = 0; i < client->open_count; i++) {
         sessions_turn(client, shard_at(client, i));
         members_turn(client, shard_at(client, i));
+        relays_turn(client, shard_at(client, i));
     }
     packets_ask_missing(client);
     op_wake_at(client, large_turn(client));
-    socket_flush(client);
+    packets_flush(client);
 }
 
 void client_wait(struct plx_client *client, uint64_t until_ns)

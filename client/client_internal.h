@@ -17,6 +17,7 @@
 #include "client/large.h"
 #include "client/lookup.h"
 #include "client/packet.h"
+#include "client/relay.h"
 #include "client/reply.h"
 #include "client/roster.h"
 #include "client/seals.h"
@@ -46,6 +47,7 @@ struct plx_client {
     struct seals seals;          /* of packets, in and out */
     struct node_cookie *cookies; /* by shard and endpoint */
     uint8_t out_way; /* of the packet that is written: 0, but for packet_send_all_ways */
+    bool is_direct;  /* of that packet: relayed by nobody */
     int socket_fd;
     _Atomic int wake_fd;           /* -1 until the handle sleeps for the first time: socket.c */
     bool is_ipv6;                  /* the socket: all addresses are given in that form */

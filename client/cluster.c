@@ -97,8 +97,10 @@ void cluster_told(struct plx_client *client, struct shard_state *shard, uint32_t
         told_by_shard_0(client, at, reply);
     else if (reply->cluster != 0 &&
              (endpoint->incarnation != reply->incarnation || endpoint->cluster.number == 0) &&
-             client->now_ns - first->members[at].greeted_ns >= HELLO_FIRST_NS)
+             client->now_ns - first->members[at].greeted_ns >= HELLO_FIRST_NS) {
+        relay_align(client, first, shard, at);
         member_greet(client, first, at);
+    }
     client->statistics.strangers += member_is_stranger(client, shard, at);
 }
 

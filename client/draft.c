@@ -103,7 +103,7 @@ void draft_send(struct plx_client *client, struct draft *draft)
                                 : draft_encode_write(client, draft, transmission->number, body);
     for (uint32_t i = 0; i < draft->op_count; i++)
         transmission_add(client, transmission, draft->ops[i]);
-    packet_send(client, &(struct source){draft->endpoint, draft->shard->number},
+    packet_send(client, &(struct source){draft->endpoint, draft->shard->number, 0},
                 is_read ? WIRE_READ : WIRE_WRITE, bytes);
     transmission->message_id = client->message_id;
     draft->op_count = 0;

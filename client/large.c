@@ -58,7 +58,9 @@ static void large_encode(struct plx_client *client, struct op *op, struct large_
     struct wire_writer writer = {.data = large->body, .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     wire_write_encode(&writer, &write);
     large->body_size_bytes = writer.size_bytes;
-    large->piece_count = wire_piece_count(writer.size_bytes, PACKET_PAYLOAD_SIZE_BYTES_MAX);
+    large->piece_size_bytes =
+        relay_piece_size(client, &(struct source){large->endpoint, op->shard->number, 0});
+    large->piece_count = wire_piece_count(writer.size_bytes, large->piece_size_bytes);
     large->message_id = transmission->message_id = message_id_next(client);
     large->resends = 0;
     large_want(large, large->piece_count);
@@ -72,7 +74,9 @@ void large_begin(struct plx_client *client, struct op *op, uint32_t endpoint)
         op_retry(client, op, LARGE_PAUSE_NS);
         return;
     }
+    const struct source to = {endpoint, op->shard->number, 0};
     bool is_same = op->large != NULL && large->endpoint == endpoint &&
+                   large->piece_size_bytes == relay_piece_size(client, &to) &&
                    large->incarnation == op->shard->members[endpoint].incarnation &&
                    large->is_recall == op_is_recall(client, op);
     if (is_same && op->unanswered > 0 && large->resends < LARGE_RESENDS_MAX) {
@@ -148,7 +152,7 @@ static void large_burst(struct plx_client *client, struct large_send *large)
 {
     struct op *op = &client->ops[large->op];
     struct wire_message_header header = {.type = WIRE_WRITE,
-                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                         .piece_size_bytes = large->piece_size_bytes,
                                          .shard = op->shard->number,
                                          .cluster_id = client->cluster_id,
                                          .message_id = large->message_id};

@@ -20,6 +20,7 @@ struct large_send {
     bool is_recall;
     uint64_t incarnation;
     uint64_t message_id;
+    uint16_t piece_size_bytes;
     uint32_t piece_count;
     uint32_t resends;
     struct wire_missing wanted; /* pieces to send now; those of the ranges before `range` are */

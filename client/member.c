@@ -154,14 +154,17 @@ void member_greet(struct plx_client *client, struct shard_state *shard, uint32_t
         member->nonce_ns = client->now_ns;
     }
     member->greeted_ns = client->now_ns;
+    if (member->unanswered == 0)
+        member->way.silent_ns = client->now_ns;
     endpoint_greeted(client, at);
     const struct wire_hello hello = {.nonce = member->nonce,
                                      .is_padded = hello_is_padded(client, member->unanswered)};
     wire_hello_encode(&writer, &hello);
     member->unanswered++;
     endpoint_missed(client, at, member->unanswered);
-    client->statistics.hellos += packet_send_all_ways(client, &(struct source){at, shard->number},
-                                                      WIRE_HELLO, span_of(body, writer.size_bytes));
+    client->statistics.hellos +=
+        packet_send_all_ways(client, &(struct source){at, shard->number, 0}, WIRE_HELLO,
+                             span_of(body, writer.size_bytes));
 }
 
 /* Whoever answers first is the preferred node that is sought: by the turn of another, an answer
@@ -220,6 +223,7 @@ void member_hello_reply(struct plx_client *client, struct shard_state *shard, ui
     member->incarnation = reply->incarnation;
     member->series_now = reply->series;
     member->term = reply->term;
+    member->leader = reply->leader;
     member->heard_ns = client->now_ns;
     cluster_told(client, shard, at, reply);
     if (member_counts(client, shard, at))
@@ -230,6 +234,8 @@ void member_hello_reply(struct plx_client *client, struct shard_state *shard, ui
         member->leading_ns = 0;
     if (shard->number == 0 && member_counts(client, shard, at))
         roster_told(client, at, reply);
+    if (shard->needs_leader)
+        relay_seek(client, shard);
     op_wake_at(client, client->now_ns);
 }
 
@@ -281,6 +287,7 @@ void members_turn(struct plx_client *client, struct shard_state *shard)
         bool is_early = shard->hello_rounds <= 1; /* those that were given first */
         greet_from(client, shard, 0, is_early ? client->endpoint_count : client->reach_count);
     }
+    relay_seek(client, shard);
     shard->hello_rounds++;
     uint64_t jitter = prng_range(&client->prng, 0, shard->hello_interval_ns / 4);
     shard->hello_due_ns = client->now_ns + shard->hello_interval_ns + jitter;

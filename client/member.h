@@ -6,6 +6,7 @@
 #define POLLUX_CLIENT_MEMBER_H
 
 #include "client/include/pollux.h"
+#include "client/relay.h"
 #include "wire/wire.h"
 
 /*
@@ -31,6 +32,7 @@ struct member {
     bool is_formed;       /* it knows members of the shard, and so a cluster */
     uint32_t era;         /* of the shard, as it has told together with `is_formed` */
     uint64_t term;
+    uint16_t leader;     /* as it said in its last answer; 0: it knows none */
     uint64_t leading_ns; /* when it last said that it leads with a quorum; 0: it does not */
     uint64_t greeted_ns;
     uint64_t heard_ns;           /* when it last answered, in this incarnation */
@@ -42,6 +44,7 @@ struct member {
     uint64_t nonce_ns;
     uint32_t silence;    /* unanswered waits in a row */
     uint32_t unanswered; /* hellos in a row */
+    struct member_way way;
 };
 
 /* The endpoint that leads the shard; -1: nobody is known to lead with a quorum, recently enough. */

@@ -157,7 +157,7 @@ enum plx_outcome inquire(struct plx_client *client, const struct inquiry *inquir
     if (inquiry->encode != NULL)
         inquiry->encode(&writer, number);
     CHECK(!writer.is_overflow);
-    const struct question question = {.to = {(uint32_t)to->endpoint, to->shard},
+    const struct question question = {.to = {(uint32_t)to->endpoint, to->shard, 0},
                                       .wire_type = inquiry->wire_type,
                                       .reply_type = inquiry->reply_type,
                                       .number = number,

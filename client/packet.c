@@ -16,11 +16,12 @@ void packet_send_piece(struct plx_client *client, uint32_t endpoint,
                        const struct wire_message_header *header, struct span body, uint32_t piece)
 {
     if (client->out_count == PACKETS_OUT_MAX)
-        socket_flush(client);
+        packets_flush(client);
     const struct wire_keys keys = seals_keys(client);
     struct packet_out *packet = &client->out[client->out_count];
     packet->endpoint = (uint8_t)endpoint;
     packet->way = client->out_way;
+    packet->relay = relay_of(client, endpoint, header->shard);
     packet->shard = header->shard;
     struct wire_message_header told = *header;
     told.cookie = shows_cookie(header, body) ? cookie_shown(client, endpoint, header->shard) : NULL;
@@ -34,10 +35,26 @@ void packet_send(struct plx_client *client, const struct source *to, uint8_t wir
     CHECK(body.size_bytes <= PACKET_PAYLOAD_SIZE_BYTES_MAX);
     struct wire_message_header header = {.type = wire_type,
                                          .shard = to->shard,
-                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                         .piece_size_bytes = relay_piece_size(client, to),
                                          .cluster_id = client->cluster_id,
                                          .message_id = message_id_next(client)};
-    packet_send_piece(client, to->endpoint, &header, body, 0);
+    uint32_t count = wire_piece_count(body.size_bytes, header.piece_size_bytes);
+    for (uint32_t piece = 0; piece < count; piece++)
+        packet_send_piece(client, to->endpoint, &header, body, piece);
+}
+
+void packets_flush(struct plx_client *client)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < client->out_count; i++) {
+        if (!relay_wrap(client, &client->out[i]))
+            continue;
+        if (kept != i)
+            client->out[kept] = client->out[i];
+        kept++;
+    }
+    client->out_count = kept;
+    socket_flush(client);
 }
 
 uint32_t packet_send_all_ways(struct plx_client *client, const struct source *to, uint8_t wire_type,
@@ -46,6 +63,10 @@ uint32_t packet_send_all_ways(struct plx_client *client, const struct source *to
     struct endpoint *endpoint = &client->endpoints[to->endpoint];
     uint32_t ways = endpoint_ways(endpoint);
     uint32_t first = 1;
+    if (relay_of(client, to->endpoint, to->shard) != 0) {
+        packet_send(client, to, wire_type, body);
+        return 1;
+    }
     uint32_t last = ways;
     /* Keys are agreed on by one way at a time: by the next one, each time. */
     if (client->seals.is_on && ways > 0)
@@ -69,22 +90,24 @@ void packets_ask_missing(struct plx_client *client)
         int32_t endpoint = endpoint_find(client, &ask.to, ask.shard);
         if (endpoint < 0)
             continue; /* learned once, and since forgotten: client/roster.h */
-        packet_send(client, &(struct source){(uint32_t)endpoint, ask.shard}, WIRE_MISSING,
+        packet_send(client, &(struct source){(uint32_t)endpoint, ask.shard, 0}, WIRE_MISSING,
                     span_of(writer.data, writer.size_bytes));
     }
 }
 
 /* Where a packet came from, as its header says, nothing checked. False: from nobody that the handle
  * knows. */
-static bool source_find(const struct plx_client *client, const struct address *from,
-                        struct span bytes, struct source *ret_source)
+static bool source_find(struct plx_client *client, const struct address *from, struct span bytes,
+                        struct source *ret_source)
 {
     uint16_t shard;
     if (!wire_packet_shard(bytes, &shard) || shard >= SHARDS_MAX)
         return false;
     int32_t endpoint = endpoint_find(client, from, shard);
-    *ret_source = (struct source){(uint32_t)endpoint, shard};
-    return endpoint >= 0;
+    if (endpoint < 0)
+        return false;
+    *ret_source = relay_source(client, (uint32_t)endpoint, shard, bytes);
+    return true;
 }
 
 void packet_receive(struct plx_client *client, const struct address *from, struct span bytes)
@@ -104,7 +127,12 @@ void packet_receive(struct plx_client *client, const struct address *from, struc
         client->statistics.packets_dropped++;
         return;
     }
-    endpoint_heard(client, source.endpoint, from, source.shard);
+    /* Pieces are put together, and asked for, by the address of whoever has sent them. */
+    const struct address sender = endpoint_address(client, source.endpoint, source.shard);
+    if (source.relay == 0)
+        endpoint_heard(client, source.endpoint, from, source.shard);
+    else
+        from = &sender;
     if (packet.header.type == WIRE_COOKIE || packet.header.type == WIRE_COOKIE_NEXT) {
         client->statistics.packets_dropped += !cookie_receive(client, &source, &packet);
         return;

@@ -20,7 +20,8 @@ struct shard_state;
 
 struct packet_out {
     uint8_t endpoint;
-    uint8_t way; /* endpoint_way */
+    uint8_t way;   /* endpoint_way */
+    uint8_t relay; /* client/relay.h; 0 once it is put into a packet for the relay */
     uint16_t shard;
     uint32_t size_bytes;
     uint8_t bytes[PACKET_SIZE_BYTES_MAX];
@@ -30,6 +31,7 @@ struct packet_out {
 struct source {
     uint32_t endpoint;
     uint16_t shard;
+    uint8_t relay; /* the endpoint, and one, by way of which it came; 0: directly */
 };
 
 uint64_t message_id_next(struct plx_client *client);
@@ -37,13 +39,15 @@ uint64_t message_id_next(struct plx_client *client);
  * gathered. */
 void packet_send_piece(struct plx_client *client, uint32_t endpoint,
                        const struct wire_message_header *header, struct span body, uint32_t piece);
-/* A message of one packet under a fresh message id. */
+/* A message of one packet, or, where it is relayed, of two, under a fresh message id. */
 void packet_send(struct plx_client *client, const struct source *to, uint8_t wire_type,
                  struct span body);
 /* The same, to each address that the endpoint may have, or, with a key, to the next of them; how
  * many were sent. For what may arrive more than once. */
 uint32_t packet_send_all_ways(struct plx_client *client, const struct source *to, uint8_t wire_type,
                               struct span body);
+/* Sends the packets that were gathered. */
+void packets_flush(struct plx_client *client);
 /* Asks for pieces of replies that have not come. */
 void packets_ask_missing(struct plx_client *client);
 /* A packet arrived; a message that it completes goes to receive_message. */
@@ -65,7 +69,7 @@ void socket_close(struct plx_client *client);
 /* Whether this process is another one than the one that opened the handle. Then nothing is sent,
  * received or waited for. Any thread. */
 bool socket_is_forked(const struct plx_client *client);
-/* Sends the packets that were gathered. */
+/* Sends the packets that were gathered, as they are. */
 void socket_flush(struct plx_client *client);
 /* Receives what is there and hands each packet to packet_receive. */
 void socket_receive(struct plx_client *client);

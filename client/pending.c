@@ -411,7 +411,7 @@ void pending_probe(struct plx_client *client, struct shard_state *shard, uint32_
     struct wire_writer body = {.data = bytes, .capacity_bytes = sizeof(bytes)};
     struct transmission *transmission = transmission_new(client, shard, endpoint);
     transmission->kind = TRANSMISSION_PROBE;
-    packet_send(client, &(struct source){endpoint, shard->number}, WIRE_WRITE,
+    packet_send(client, &(struct source){endpoint, shard->number, 0}, WIRE_WRITE,
                 probe_encode(client, shard, endpoint, transmission->number, &body));
 }
 

@@ -21,10 +21,18 @@ static bool receive_hello_reply(struct plx_client *client, const struct source *
         return false;
     if (wire_type == WIRE_HELLO_REPLY && end != body.size_bytes)
         return false;
+    if (wire_type == WIRE_HELLO_REPLY && shard != NULL && relay_awaits(shard, from, reply.nonce)) {
+        cookie_told(client, from, header->cookie);
+        relay_heard(client, from);
+        return true;
+    }
     bool is_asked = exchange_takes(client, from, wire_type, reply.nonce, body);
-    if (wire_type == WIRE_HELLO_REPLY &&
+    if (wire_type == WIRE_HELLO_REPLY && from->relay == 0 &&
         (is_asked || (shard != NULL && member_awaits(shard, from->endpoint, &reply))))
         cookie_told(client, from, header->cookie);
+    if (wire_type == WIRE_HELLO_REPLY && shard != NULL &&
+        member_awaits(shard, from->endpoint, &reply))
+        relay_heard(client, from);
     if (is_asked)
         node_told(client, from, &reply);
     else if (wire_type == WIRE_HELLO_REPLY && shard != NULL)

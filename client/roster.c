@@ -161,7 +161,7 @@ static void roster_ask(struct plx_client *client, uint32_t at, uint64_t index)
     roster->asked_ns = client->now_ns;
     roster->endpoint = at;
     wire_members_ask_encode(&writer, roster->number);
-    packet_send(client, &(struct source){at, 0}, WIRE_MEMBERS,
+    packet_send(client, &(struct source){at, 0, 0}, WIRE_MEMBERS,
                 span_of(writer.data, writer.size_bytes));
 }
 

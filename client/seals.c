@@ -262,6 +262,7 @@ static void ask_beside(struct plx_client *client, struct node_seal *node,
         return; /* with the next one */
     more->endpoint = packet->endpoint;
     more->way = packet->way;
+    more->relay = packet->relay;
     more->shard = packet->shard;
     if (!seals_ask(client, node, more))
         return;
@@ -286,6 +287,36 @@ void seals_send(struct plx_client *client)
         if (is_silent(client, node) || node->tx.last_number >= SEAL_NUMBERS_MAX / 2)
             ask_beside(client, node, packet);
     }
+}
+
+bool seals_close_carrier(struct plx_client *client, struct packet_out *packet)
+{
+    if (!client->seals.is_on)
+        return true;
+    struct node_seal *node = node_seal_of(client, packet->endpoint, packet->shard);
+    return node->is_there && close_packet(client, node, packet);
+}
+
+void seals_try(struct plx_client *client, const struct source *to)
+{
+    if (client->out_count == PACKETS_OUT_MAX)
+        packets_flush(client);
+    struct packet_out *packet = &client->out[client->out_count];
+    packet->endpoint = (uint8_t)to->endpoint;
+    packet->way = 0;
+    packet->relay = 0;
+    packet->shard = to->shard;
+    client->out_count += seals_ask(client, node_seal_of(client, to->endpoint, to->shard), packet);
+}
+
+void seals_way_changed(struct plx_client *client, uint32_t endpoint, uint16_t shard)
+{
+    if (!client->seals.is_on)
+        return;
+    struct node_seal *node = node_seal_of(client, endpoint, shard);
+    node->unheard_ns = 0;
+    node->silences = 0;
+    node->asked_ns = client->now_ns - (AGAIN_NS << AGAIN_DOUBLINGS); /* at once */
 }
 
 /* ---- in ---- */
@@ -318,7 +349,7 @@ static void seals_go_on(struct plx_client *client, struct node_seal *node,
                         const struct source *from)
 {
     if (client->out_count == PACKETS_OUT_MAX)
-        socket_flush(client);
+        packets_flush(client);
     struct packet_out *packet = &client->out[client->out_count];
     bool is_to_leave;
     packet->endpoint = (uint8_t)from->endpoint;
@@ -331,6 +362,7 @@ static void seals_go_on(struct plx_client *client, struct node_seal *node,
         node->waiting.size_bytes = 0;
         is_to_leave = packet->size_bytes != 0 && close_packet(client, node, packet);
     }
+    packet->relay = from->relay; /* the way that the answer came */
     client->out_count += is_to_leave;
 }
 
@@ -352,6 +384,7 @@ static bool finish(struct plx_client *client, const struct source *from, struct 
         node->asked_ns = client->now_ns - (AGAIN_NS << AGAIN_DOUBLINGS); /* at once */
     } else {
         seals_agreed(client, node, from, &decoded, response);
+        relay_heard(client, from);
     }
     seals_go_on(client, node, from);
     return true;
@@ -404,5 +437,10 @@ bool seals_take(struct plx_client *client, const struct source *from, uint8_t *d
     node->unheard_ns = 0;
     node->silences = 0;
     node->is_encrypted = seal.is_encrypted;
+    if (from->relay != 0) { /* it opens what it is sent, but says nothing itself */
+        struct node_seal *relay = node_seal_of(client, from->relay - 1u, from->shard);
+        relay->unheard_ns = 0;
+        relay->silences = 0;
+    }
     return true;
 }

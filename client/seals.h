@@ -48,6 +48,12 @@ void seals_close(struct plx_client *client);
 /* Counts the packet at the end of those that are gathered, which wire_piece_encode has written
  * there for seals_keys: sealed, or an initiation in its place; or it is not sent. */
 void seals_send(struct plx_client *client);
+/* Seals a packet for a relay, around another one. False: there are no keys, and it is not sent. */
+bool seals_close_carrier(struct plx_client *client, struct packet_out *packet);
+/* Asks for keys by the direct way. */
+void seals_try(struct plx_client *client, const struct source *to);
+/* Whatever brought no answer says nothing any more: the way is another one. */
+void seals_way_changed(struct plx_client *client, uint32_t endpoint, uint16_t shard);
 /* As packets are to be encoded. */
 struct wire_keys seals_keys(const struct plx_client *client);
 

@@ -226,8 +226,8 @@ static void session_send(struct plx_client *client, struct shard_state *shard,
     struct transmission *transmission = transmission_new(client, shard, (uint32_t)leader);
     transmission->kind = TRANSMISSION_SESSION;
     transmission->session = session->id;
-    session_send_op(client, &(struct source){(uint32_t)leader, shard->number}, transmission->number,
-                    session, op);
+    session_send_op(client, &(struct source){(uint32_t)leader, shard->number, 0},
+                    transmission->number, session, op);
     transmission->message_id = client->message_id;
     session->due_ns =
         client->now_ns + round_trip_timeout_ns(client, shard, false, session->attempts++);
@@ -341,7 +341,7 @@ static void session_notice_turn(struct plx_client *client, struct shard_state *s
         client->idle_notice_ns = client->now_ns;
     client->idle_notice_ns += IDLE_NOTICE_SPACING_NS;
     session->is_told = true;
-    struct source to = {(uint32_t)leader_endpoint(client, shard), shard->number};
+    struct source to = {(uint32_t)leader_endpoint(client, shard), shard->number, 0};
     session_send_op(client, &to, ++shard->packet_number, session,
                     &(struct wire_op){.type = WIRE_OP_IDLE});
 }

@@ -83,6 +83,7 @@ static void send_copy(struct plx_client *client, const struct packet_out *like)
     struct packet_out *packet = &client->out[client->out_count];
     packet->endpoint = like->endpoint;
     packet->way = like->way;
+    packet->relay = 0;
     packet->shard = like->shard;
     packet->size_bytes = changed.size_bytes;
     memcpy(packet->bytes, changed.bytes, changed.size_bytes);

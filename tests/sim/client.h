@@ -37,6 +37,7 @@ struct client_world {
     uint8_t keys[HISTORY_KEYS_MAX][KEY_SIZE_BYTES_MAX];
     size_t key_sizes_bytes[HISTORY_KEYS_MAX];
     uint32_t key_shards[HISTORY_KEYS_MAX];
+    uint32_t nodes_apart;               /* bits: no client reaches them */
     uint32_t nodes_down;                /* bits: not running now, ... */
     uint32_t nodes_gone;                /* ... or never again */
     uint64_t key_seed;                  /* of the run: keys follow from it */

@@ -260,7 +260,7 @@ static bool is_waiting_for_peers(const struct client *client, const struct clien
 
 bool client_may_wait(const struct client *client, const struct client_slot *slot)
 {
-    return is_stranded(client, slot, client->world->nodes_down) ||
+    return is_stranded(client, slot, client->world->nodes_down | client->world->nodes_apart) ||
            is_waiting_for_peers(client, slot) || is_waiting_for_spare(client, slot);
 }
 

@@ -119,7 +119,7 @@ static void draw_faults(struct draw *draw, struct prng *prng)
     draw->down_ns_max = PICK(prng, 10 * MS, 300 * MS, 2 * S, 5 * S);
     draw->pause_ns_max = PICK(prng, 50 * MS, 500 * MS, 3 * S);
     draw->clock_step_ns_max = PICK(prng, 100 * MS, 2 * S, 60 * S);
-    draw->residual = draw->nodes < 3 ? RESIDUAL_NONE : prng_range(prng, 0, RESIDUAL_COUNT - 1);
+    draw->residual = draw->nodes < 3 ? RESIDUAL_NONE : prng_range(prng, 0, RESIDUAL_APART - 1);
 }
 
 /* ---- runs with a purpose: what uniform draws meet too rarely ---- */
@@ -459,6 +459,7 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_backup(draw, seed);
     draw_lists(draw, seed);
     draw_hasty(draw, seed);
+    draw_relays(draw, seed);
 }
 
 struct draw_field {

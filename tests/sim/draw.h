@@ -160,7 +160,8 @@
     X(list_chance)       /* in each turn of a client; 0: there are no lists */                     \
     X(lists_max)         /* of a client */                                                         \
     X(hasty_chance)      /* that a relaxed write waits only so long: */                            \
-    X(hasty_ns)
+    X(hasty_ns)                                                                                    \
+    X(apart_weight)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */
@@ -171,6 +172,7 @@ enum residual {
     RESIDUAL_ISOLATED, /* both */
     RESIDUAL_DOWN,     /* one node is not running */
     RESIDUAL_LINK,     /* one pair does not hear each other */
+    RESIDUAL_APART,    /* all clients reach one node alone: draw_relays.c, not drawn otherwise */
     RESIDUAL_COUNT
 };
 
@@ -228,6 +230,8 @@ void draw_fit_backup(struct draw *draw, uint32_t clients_max);
 void draw_lists(struct draw *draw, uint64_t seed);
 /* Callers of relaxed writes that hardly wait. */
 void draw_hasty(struct draw *draw, uint64_t seed);
+/* Clients that reach some nodes only. */
+void draw_relays(struct draw *draw, uint64_t seed);
 /* Whether, and how far, limits change. */
 void draw_limits(struct draw *draw, uint64_t seed);
 /* After overrides: takes back what needs more shards or lanes than there are. */

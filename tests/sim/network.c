@@ -230,8 +230,9 @@ static void piece_look(struct network *network, struct network_sender from, stru
     if (packet.size_bytes < PACKET_HEADER_SIZE_BYTES || data[3] >= WIRE_COOKIE || /* another's id */
         (wire_is_sealed(packet) && wire_seal_read(packet, &seal) && seal.is_encrypted))
         return;
+    /* A relay sends what another has named: no two hosts may look like one. */
     uint64_t port = (uint64_t)network->ports[from.host] + from.port_offset;
-    uint64_t name = digest_word(digest_word(from.host, port), le64_load(data + 24));
+    uint64_t name = digest_word(digest_word(digest_word(1, from.host), port), le64_load(data + 24));
     name = digest_word(name, le16_load(data + 20)) | 1;
     struct seen_piece *seen = &network->seen[name / 2 % SEEN_PIECES];
     uint32_t crc = piece_crc(packet);
@@ -274,6 +275,8 @@ void network_send(struct network *network, struct network_sender from, const str
     from.host = from_host;
     piece_look(network, from, bytes);
     network->tally->packets_sent++;
+    network->tally->packets_relayed +=
+        bytes.size_bytes > PACKET_HEADER_SIZE_BYTES && wire_packet_type(bytes) == WIRE_RELAYED;
     if (++network->sent % TRAFFIC_INTERVAL == 0)
         traffic_look(network);
     if (network->draw->attack_chance > 0 && from_host < NODES_MAX && to_host < NODES_MAX)

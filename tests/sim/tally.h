@@ -17,6 +17,8 @@
     X(fault_one_way_cuts)                                                                          \
     X(fault_isolations)                                                                            \
     X(fault_lags)                                                                                  \
+    X(fault_clients_apart)                                                                         \
+    X(packets_relayed) /* of clients, to nodes */                                                  \
     X(fault_depositions)                                                                           \
     X(fault_strikes)                                                                               \
     X(fault_power_losses)                                                                          \

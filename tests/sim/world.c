@@ -401,12 +401,15 @@ static void phase_liveness(struct world *world)
     uint32_t residual = faults_residual(world);
     world->is_residual = residual < FAULTS_MAX;
     world->client_world.is_residual = world->is_residual;
+    if (world->is_residual && world->draw.residual == RESIDUAL_APART)
+        world->client_world.nodes_apart = world->faults[residual].to_hosts;
     if (!world_await(world, are_calls_done, CALLS_BOUND_NS))
         excuse_or_break(world, RULE_LIVENESS_CALLS, "calls do not end");
     if (residual < FAULTS_MAX)
         faults_mend(world, residual);
     world->is_residual = false;
     world->client_world.is_residual = false;
+    world->client_world.nodes_apart = 0;
     boot_missing(world);
     /* Then no leader of the era before takes the operator's word. */
     if (!world_await(world, disaster_is_heard_of, CONVERGE_BOUND_NS))

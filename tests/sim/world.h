@@ -401,6 +401,7 @@ void cut_one_way(struct world *world);
 void cut_isolate(struct world *world);
 void cut_lag(struct world *world);
 void cut_depose(struct world *world);
+void cut_apart(struct world *world);
 void faults_mend(struct world *world, uint32_t fault);
 /* Its event: a pending fault begins, another passes; one that `stamp` does not name is over. */
 void faults_turn(struct world *world, uint32_t fault, uint64_t stamp);

@@ -183,6 +183,34 @@ void cut_depose(struct world *world)
                       2 * lag_ns, for_ns);
 }
 
+/* Those that work, not who makes backups. */
+static uint32_t client_hosts(const struct world *world)
+{
+    uint32_t count = (uint32_t)(world->draw.clients + world->draw.takers);
+    return ((1u << count) - 1) << NODES_MAX;
+}
+
+/* A client, or all, and the leader of a shard, or all nodes but one; one way, or both. */
+void cut_apart(struct world *world)
+{
+    struct sim_node *leader = node_leader(world, shard_any(world));
+    uint32_t nodes = NODE_HOSTS(world) & ~(1u << node_any(world)->number);
+    uint32_t clients = client_hosts(world);
+    if (leader != NULL && faults_up_to(world, 1) == 0)
+        nodes = 1u << leader->number;
+    if (faults_up_to(world, 1) == 0)
+        clients &= 1u << (NODES_MAX + faults_up_to(world, world->draw.clients - 1));
+    bool is_to_nodes = faults_up_to(world, 3) > 0;
+    struct lasting_fault fault = {.from_hosts = is_to_nodes ? clients : nodes,
+                                  .to_hosts = is_to_nodes ? nodes : clients,
+                                  .is_mutual = faults_up_to(world, 3) > 0};
+    uint64_t for_ns = faults_up_to(world, world->draw.cut_ns_max);
+    world->tally->fault_clients_apart++;
+    verdict_say(&world->verdict, "clients %#x apart from nodes %#x for %llu ms",
+                clients >> NODES_MAX, nodes, (unsigned long long)(for_ns / MS));
+    faults_begin_one(world, &fault, for_ns);
+}
+
 /* ---- the fault that stays ---- */
 
 /* Some log of the node is. */
@@ -217,6 +245,9 @@ static struct lasting_fault residual_of(const struct world *world, uint32_t vict
         return (struct lasting_fault){.from_hosts = node, .to_hosts = others, .is_mutual = true};
     case RESIDUAL_LINK:
         return (struct lasting_fault){.from_hosts = node, .to_hosts = next, .is_mutual = true};
+    case RESIDUAL_APART:
+        return (struct lasting_fault){
+            .from_hosts = client_hosts(world), .to_hosts = others, .is_mutual = true};
     case RESIDUAL_DOWN:
     case RESIDUAL_NONE:
     case RESIDUAL_COUNT:
@@ -229,8 +260,9 @@ uint32_t faults_residual(struct world *world)
 {
     uint32_t minority = (draw_founders(&world->draw) - 1) / 2;
     uint32_t victim = (uint32_t)(digest_word(world->seed, 3) % world->draw.nodes);
+    bool is_apart = world->draw.residual == RESIDUAL_APART;
     if (world->draw.residual == RESIDUAL_NONE || world->disaster.is_rescued ||
-        missing_count(world) + 1 > minority)
+        missing_count(world) + !is_apart > (is_apart ? 0 : minority))
         return FAULTS_MAX;
     world->tally->fault_residuals++;
     verdict_say(&world->verdict, "residual fault %llu at n%u",

@@ -36,6 +36,7 @@ enum fault_kind {
     FAULT_DUPLICATE,
     FAULT_UPGRADE,
     FAULT_RESCUE,
+    FAULT_APART,
     FAULT_KIND_COUNT
 };
 
@@ -224,7 +225,7 @@ static enum fault_kind kind_draw(struct world *world)
         draw->rot_weight,       draw->lost_file_weight, draw->hold_weight,
         draw->limits_weight,    draw->member_weight,    draw->set_back_weight,
         draw->stop_weight,      draw->duplicate_weight, draw->upgrade_weight,
-        draw->rescue_weight};
+        draw->rescue_weight,    draw->apart_weight};
     uint64_t total = 0;
     for (uint32_t i = 0; i < FAULT_KIND_COUNT; i++)
         total += weights[i];
@@ -241,7 +242,7 @@ static enum fault_kind kind_draw(struct world *world)
 static void (*const cuts[FAULT_KIND_COUNT])(struct world *world) = {
     [FAULT_PARTITION] = cut_partition, [FAULT_ONE_WAY] = cut_one_way,
     [FAULT_ISOLATE] = cut_isolate,     [FAULT_LAG] = cut_lag,
-    [FAULT_DEPOSE] = cut_depose,
+    [FAULT_DEPOSE] = cut_depose,       [FAULT_APART] = cut_apart,
 };
 
 /* Faults of a node's storage. */
@@ -261,6 +262,7 @@ static void fault_apply(struct world *world, enum fault_kind kind)
     case FAULT_ISOLATE:
     case FAULT_LAG:
     case FAULT_DEPOSE:
+    case FAULT_APART:
         cuts[kind](world);
         break;
     case FAULT_POWER:
