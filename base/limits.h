@@ -212,7 +212,7 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 #define PENDING_WRITES_OPS_MAX (1u << 24)
 
 /* Counters in one status reply. */
-#define WIRE_COUNTERS_MAX 192
+#define WIRE_COUNTERS_MAX 256
 
 /* Round indexes of which a node keeps a digest of its state. */
 #define STATE_MARKS_MAX 12

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 /* Counters of lane, port and replica that are not of a list. */
-#define SINGLE_COUNTERS_MAX 48
+#define SINGLE_COUNTERS_MAX 88
 #define X(...)              +1
 static_assert(SINGLE_COUNTERS_MAX + OBSTACLE_KINDS + 2 * STATE_MARKS_MAX + (0 LANE_DROP_LIST(X)) +
                       (0 REPLICA_DROP_LIST(X)) + (0 ENGINE_COUNTER_LIST(X)) +

@@ -48,7 +48,7 @@ extern "C" {
 #define PLX_ENDPOINTS_MAX        16
 #define PLX_WINDOW_MAX           128
 #define PLX_PACKET_OPS_MAX       64
-#define PLX_COUNTERS_MAX         192
+#define PLX_COUNTERS_MAX         256
 #define PLX_CLUSTER_SIZE_MAX     64
 
 /* ---- outcomes ---- */
