@@ -246,7 +246,7 @@ static void test_relay_ends_when_the_direct_way_works(void **state)
     get();
     is_leader_mute = false;
     uint32_t direct = leader.others;
-    for (uint32_t i = 0; i < 100 * ROUNDS && leader.others == direct; i++)
+    for (uint32_t i = 0; i < 20 * ROUNDS && leader.others == direct; i++)
         get();
     uint32_t relayed = follower.relayed;
     get();
