@@ -222,7 +222,13 @@ static void tell_bound(struct check *check, const struct host_card *card)
                "neither pollux-card@ nor driverctl binds it to %s: unless something else does, the "
                "kernel's driver has it then",
                card->driver);
-    check_card_bind(check, card->address, false);
+    if (host_has_unit(check->host, "pollux-card@.service"))
+        check_command(check, "systemctl enable pollux-card@%s", card->address);
+    else
+        check_command(
+            check, "%sdriverctl set-override %s %s",
+            host_has(check->host, "/usr/sbin/driverctl") ? "" : "apt-get install driverctl && ",
+            card->address, card->driver);
 }
 
 static void tell_kernel(struct check *check, const struct host_card *card, const char *text)

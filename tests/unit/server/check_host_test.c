@@ -64,6 +64,8 @@ static void test_check_finds_cards(void **state)
     struct fake_host *fake = *state;
     fake_host_card(fake, FAKE_CARD, "vfio-pci");
     expect(fake, "card", CHECK_GOOD, FAKE_CARD " is a network card, bound to vfio-pci", NULL);
+    expect(fake, "card", CHECK_NOTE, "the card after a new start",
+           "apt-get install driverctl && driverctl set-override " FAKE_CARD " vfio-pci");
     fake_host_link(fake, CARD "/driver", "drivers/mlx5_core");
     expect(fake, "card", CHECK_GOOD, "bound to mlx5_core", NULL);
     fake_host_link(fake, CARD "/driver", "drivers/uio_pci_generic");
