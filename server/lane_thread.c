@@ -63,6 +63,8 @@ struct lane_thread {
      * end with the main thread's look at that. */
     _Atomic bool is_stopping;
     _Atomic bool has_ended;
+    /* The main thread looks whether it moves, and reads nothing else by it: relaxed. */
+    _Atomic uint64_t turns;
 };
 
 static uint64_t clock_now_ns(void)
@@ -363,6 +365,7 @@ static void tell_failure(struct lane_thread *thread)
 static enum node_exit run_turns(struct lane_thread *thread)
 {
     uint32_t replica_count = lane_replica_count(thread->lane);
+    uint64_t turns = 0;
     for (uint64_t now_ns = clock_now_ns(); !is_over(thread, now_ns); now_ns = clock_now_ns()) {
         enum lane_result result = lane_turn(thread->lane, now_ns);
         switch (result) {
@@ -381,6 +384,7 @@ static enum node_exit run_turns(struct lane_thread *thread)
         tell_obstacles(thread);
         tell_neighbour(thread, now_ns);
         tell_clients(thread);
+        atomic_store_explicit(&thread->turns, ++turns, memory_order_relaxed);
     }
     for (uint32_t i = 0; i < replica_count; i++)
         tell_leaving(thread, lane_replica(thread->lane, i));
@@ -501,6 +505,11 @@ struct lane *lane_thread_lane(const struct lane_thread *thread)
 bool lane_thread_event(struct lane_thread *thread, struct log_event *ret_event)
 {
     return ring_pop(&thread->events, ret_event);
+}
+
+uint64_t lane_thread_turns(const struct lane_thread *thread)
+{
+    return atomic_load_explicit(&thread->turns, memory_order_relaxed);
 }
 
 bool lane_thread_has_ended(const struct lane_thread *thread)

@@ -45,6 +45,9 @@ uint64_t lane_thread_sync_ns(const struct lane_thread *thread);
 /* The next log event; false: none waits. */
 bool lane_thread_event(struct lane_thread *thread, struct log_event *ret_event);
 
+/* How many turns the lane has ended. */
+uint64_t lane_thread_turns(const struct lane_thread *thread);
+
 /* True once the lane has ended, asked or not. */
 bool lane_thread_has_ended(const struct lane_thread *thread);
 

@@ -16,6 +16,7 @@
 #include "server/node_port.h"
 #include "server/node_security.h"
 #include "server/sandbox.h"
+#include "server/service_manager.h"
 #include "server/user_switch.h"
 #include "wire/wire_packet.h"
 
@@ -49,6 +50,7 @@ struct node {
     char identity_name[NODE_FILE_NAME_BYTES]; /* of the directory; then come those of the shards */
     struct identity_scrub *identities;        /* NULL: they are not looked at */
     uint64_t identity_ns;                     /* when the next is due */
+    struct service_manager manager;
     char reason[NODE_PORT_TEXT_BYTES];
 };
 
@@ -345,13 +347,45 @@ static void begin_identities(struct node *node)
     node->identities = identity_scrub_open(paths, 1u + node->config.shard_count);
 }
 
-/* They are read at a start only: so that damage is told before. */
-static void look_at_identity(struct node *node)
+static uint64_t node_clock_ns(void)
 {
-    struct identity_finding found;
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t now_ns = (uint64_t)now.tv_sec * 1000 * MS_NS + (uint64_t)now.tv_nsec;
+    return (uint64_t)now.tv_sec * 1000 * MS_NS + (uint64_t)now.tv_nsec;
+}
+
+/* Each lane is open, so the port is, too, and the storage is recovered. */
+static void tell_ready(struct node *node)
+{
+    const struct config *config = &node->config;
+    char text[256];
+    snprintf(text, sizeof(text),
+             "ready: node %u of cluster %.64s, shards %u, lanes %u; \"pollux status\" tells what "
+             "part it takes",
+             config->id, config->cluster, config->shard_count, node->thread_count);
+    service_manager_ready(&node->manager, node->thread_count, node_clock_ns(), text);
+}
+
+/* A lane that hangs leads nothing, and its shards are not served here. */
+static void watch_lanes(struct node *node, uint64_t now_ns)
+{
+    uint64_t turns[LANES_MAX];
+    struct service_stall stall;
+    for (uint32_t i = 0; i < node->thread_count; i++)
+        turns[i] = lane_thread_turns(node->threads[i]);
+    if (service_manager_step(&node->manager, now_ns, turns, &stall))
+        log_event_line("error",
+                       "stalled node=%u lane=%u for=%lums: the lane makes no turns. After %lu ms "
+                       "systemd ends this process (WatchdogSec=) and starts it again. Look for a "
+                       "medium that does not answer, or a core that something else occupies",
+                       node->config.id, stall.lane, (unsigned long)(stall.silent_ns / MS_NS),
+                       (unsigned long)(stall.limit_ns / MS_NS));
+}
+
+/* They are read at a start only: so that damage is told before. */
+static void look_at_identity(struct node *node, uint64_t now_ns)
+{
+    struct identity_finding found;
     if (node->identities == NULL || now_ns < node->identity_ns)
         return;
     node->identity_ns = now_ns + IDENTITY_NS;
@@ -403,6 +437,7 @@ enum node_exit node_start(const struct config *config, const char *program, stru
         release(node);
         return NODE_EXIT_INTERNAL;
     }
+    service_manager_status("recovers the storage: a long log takes its time");
     fill_options(node);
     enum node_exit exit = start_threads(node);
     enum node_exit opened = await_threads(node);
@@ -414,6 +449,7 @@ enum node_exit node_start(const struct config *config, const char *program, stru
     }
     tell_start(node);
     begin_identities(node);
+    tell_ready(node);
     *ret_node = node;
     return NODE_EXIT_OK;
 }
@@ -444,13 +480,16 @@ bool node_poll(struct node *node)
                 note_formed(node, &event);
         }
     }
+    uint64_t now_ns = node_clock_ns();
     node_port_look(&node->port, &node->config);
-    look_at_identity(node);
+    look_at_identity(node, now_ns);
+    watch_lanes(node, now_ns);
     return is_running;
 }
 
 enum node_exit node_stop(struct node *node)
 {
+    service_manager_stopping("hands leadership over, and closes its files");
     enum node_exit exit = end_threads(node, LEAVE_TIMEOUTS * node->config.election_timeout_max_ns);
     (void)node_poll(node);
     log_event_line("info", "stopped node=%u exit=%d", node->config.id, (int)exit);

@@ -83,23 +83,30 @@ static int filter_add(scmp_filter_ctx filter, uint32_t action, const char *name)
     return seccomp_rule_add(filter, action, number, 0);
 }
 
+/* Statuses are negative errno values: the first that is none of success is told. */
+static int first_of(int status, int next)
+{
+    return status != 0 ? status : next;
+}
+
 /* Those of which only some uses are allowed. */
 static int add_partly(scmp_filter_ctx filter)
 {
     static const int families[] = {AF_UNIX, AF_NETLINK};
-    int status = 0;
     /* Threads, no processes. The flags of clone3 lie in memory: the C library takes clone then. */
-    status |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                               SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
-    status |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    int status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                                  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    status =
+        first_of(status, seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0));
     /* abort() */
-    status |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                               SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
-    status |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
-                               SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+    status = first_of(status, seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                                               SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)));
+    status = first_of(status, seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
+                                               SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)));
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-        status |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                   SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
+        status =
+            first_of(status, seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                                              SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0)));
     return status;
 }
 
@@ -107,10 +114,10 @@ static int filter_fill(scmp_filter_ctx filter)
 {
     int status = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
     for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
-        status |= filter_add(filter, SCMP_ACT_ALLOW, allowed[i]);
+        status = first_of(status, filter_add(filter, SCMP_ACT_ALLOW, allowed[i]));
     for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
-        status |= filter_add(filter, SCMP_ACT_KILL_PROCESS, deadly[i]);
-    return status | add_partly(filter);
+        status = first_of(status, filter_add(filter, SCMP_ACT_KILL_PROCESS, deadly[i]));
+    return first_of(status, add_partly(filter));
 }
 
 bool sandbox_is_possible(void)
