@@ -6,18 +6,32 @@
 #include "server/node_files.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-void log_event_line(const char *level, const char *format, ...)
+/* For so long the first of several lines waits for a reader. */
+#define PATIENCE_MS 1000
+
+/* Lines that nobody has read, since the last that somebody has. Of any thread, and nothing else is
+ * read by it: relaxed. */
+static _Atomic uint64_t lines_lost;
+
+/* A reader that stands still, as a journal on a full disk does, must not hold the main thread: the
+ * watchdog would end a node that serves. */
+static bool is_writable(void)
 {
-    char text[2048];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
+    bool is_stuck = atomic_load_explicit(&lines_lost, memory_order_relaxed) > 0;
+    struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&standard_error, 1, is_stuck ? 0 : PATIENCE_MS) != 0;
+}
+
+static void write_line(const char *level, const char *text)
+{
     struct timespec now;
     struct tm utc;
     char stamp[32];
@@ -25,6 +39,35 @@ void log_event_line(const char *level, const char *format, ...)
     gmtime_r(&now.tv_sec, &utc);
     strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
     fprintf(stderr, "%s.%06ldZ %s %s\n", stamp, now.tv_nsec / 1000, level, text);
+}
+
+/* Told where lines are read again. */
+static void tell_lost(void)
+{
+    char text[256];
+    uint64_t lost = atomic_exchange_explicit(&lines_lost, 0, memory_order_relaxed);
+    if (lost == 0)
+        return;
+    snprintf(text, sizeof(text),
+             "lost lines=%lu: nobody read standard error for a while, and so many lines of this "
+             "log were not written. Look at the journal, or at what else reads them",
+             (unsigned long)lost);
+    write_line("warning", text);
+}
+
+void log_event_line(const char *level, const char *format, ...)
+{
+    char text[2048];
+    va_list arguments;
+    if (!is_writable()) {
+        atomic_fetch_add_explicit(&lines_lost, 1, memory_order_relaxed);
+        return;
+    }
+    tell_lost();
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    write_line(level, text);
 }
 
 #define FOUNDERS_BYTES (NODES_MAX * 5 + 1) /* of a list of founders */
