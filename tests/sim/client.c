@@ -74,10 +74,11 @@ static void options_draw(struct client *client, uint32_t endpoints, struct plx_o
     options->seed = prng_next(&client->prng) | 1;
 }
 
-void client_open(struct client *client)
+/* `name`: of its key, if it has one; NULL: the root key. */
+static void open_as(struct client *client, const char *name)
 {
     char endpoints[NODES_MAX * ENDPOINT_SIZE];
-    char key[48];
+    char key[64];
     char reason[128] = "";
     struct plx_options options;
     uint32_t count = endpoints_draw(client);
@@ -85,8 +86,9 @@ void client_open(struct client *client)
     endpoints_write(count, endpoints, sizeof(endpoints));
     uint32_t keyed_chance = (uint32_t)client->world->draw->keyed_chance;
     if (keyed_chance > 0 && prng_chance(&client->prng, keyed_chance)) {
-        security_client_key(client->world, key, sizeof(key));
+        security_client_key(client->world, name, key, sizeof(key));
         options.key_file = key;
+        options.may_use_root_key = name == NULL;
         client->world->tally->handles_sealing++;
     }
     options.endpoints = endpoints;
@@ -96,6 +98,11 @@ void client_open(struct client *client)
     memset(client->seen_index, 0, sizeof(client->seen_index));
     if (plx_open(&options, &client->handle, reason, sizeof(reason)) != PLX_OK)
         verdict_break(client->world->verdict, RULE_PROTOCOL, "a handle does not open: %s", reason);
+}
+
+void client_open(struct client *client)
+{
+    open_as(client, client_has_few_rights(client) ? SIM_KEY_FEW : SIM_KEY_FULL);
 }
 
 void client_close(struct client *client)
@@ -183,6 +190,11 @@ static uint64_t poll_ns(const struct client *client)
 static void program(void *argument)
 {
     struct client *client = argument;
+    if (client_is_to_write_rights(client)) {
+        open_as(client, NULL);
+        client_write_rights(client);
+        client_close(client);
+    }
     client_open(client);
     while (has_work(client)) {
         client_begin_ops(client);

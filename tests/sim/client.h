@@ -46,6 +46,7 @@ struct client_world {
     uint32_t new_nodes[SIM_SHARDS_MAX]; /* bits: nodes whose storage of the shard is of it */
     bool is_residual;                   /* all is healed but for one lasting fault */
     bool is_winding_down;               /* no new operations */
+    bool has_rights;                    /* the table of rights was written */
 };
 
 struct client;
@@ -146,8 +147,21 @@ uint64_t client_now_ns(const struct client *client);
 
 /* ---- world_security.c ---- */
 
+/* Names of clients; NULL: the root key. */
+#define SIM_KEY_FULL "simulated"
+#define SIM_KEY_FEW  "few"
 /* The name of the key file of a handle. */
-void security_client_key(const struct client_world *clients, char *ret_path, size_t size);
+void security_client_key(const struct client_world *clients, const char *name, char *ret_path,
+                         size_t size);
+
+/* ---- client_rights.c ---- */
+
+bool client_has_few_rights(const struct client *client);
+/* It is the one who writes the table of rights, and the table is not there yet. */
+bool client_is_to_write_rights(const struct client *client);
+/* Its handle has the root key. */
+void client_write_rights(struct client *client);
+
 /* Begins what is due of the workload. */
 void client_begin_ops(struct client *client);
 uint32_t client_in_flight(const struct client *client);

@@ -317,6 +317,11 @@ static enum history_outcome outcome_of(struct client *client, const struct histo
         return HISTORY_UNKNOWN;
     case PLX_E_OVERLOADED:
         return HISTORY_REFUSED;
+    case PLX_E_DENIED:
+        if (history_is_get(op) || !client_has_few_rights(client))
+            break;
+        client->world->tally->ops_denied++;
+        return HISTORY_REFUSED;
     case PLX_E_TOO_STALE:
         if (op->type == HISTORY_RELAXED_GET)
             return HISTORY_TOO_STALE;

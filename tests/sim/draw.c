@@ -460,6 +460,7 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_lists(draw, seed);
     draw_hasty(draw, seed);
     draw_relays(draw, seed);
+    draw_rights(draw, seed);
 }
 
 struct draw_field {

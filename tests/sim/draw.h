@@ -155,6 +155,7 @@
     X(is_restored)       /* at the end, from one of the backups */                                 \
     X(clients_mode)      /* enum security_mode */                                                  \
     X(keyed_chance)      /* that a handle has a key */                                             \
+    X(few_rights)        /* every other client may only read, once a table of rights is written */ \
     X(client_operations) /* a second, of a client at a node; 0: any */                             \
     X(client_bytes)      /* the same */                                                            \
     X(list_chance)       /* in each turn of a client; 0: there are no lists */                     \
@@ -222,6 +223,7 @@ void draw_log(struct draw *draw, uint64_t seed);
 void draw_scrub(struct draw *draw, uint64_t seed);
 /* Seals, keys, and an attacker: behind all that say which programs run. */
 void draw_security(struct draw *draw, uint64_t seed);
+void draw_rights(struct draw *draw, uint64_t seed);
 /* Backups. */
 void draw_backup(struct draw *draw, uint64_t seed);
 /* After overrides: no backups where nobody judges them, or makes them. */

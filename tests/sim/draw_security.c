@@ -72,3 +72,16 @@ void draw_security(struct draw *draw, uint64_t seed)
     draw_attack(draw, &prng);
     draw_clients(draw, &prng);
 }
+
+/* Half of the runs in which all clients have keys, and nothing is asked for that takes the right
+ * `admin`. Drawn when the rest is. */
+void draw_rights(struct draw *draw, uint64_t seed)
+{
+    struct prng prng;
+    prng_init(&prng, seed ^ 0x726967687473u);
+    uint64_t changes = draw->member_weight + draw->spares + draw->limits_weight +
+                       draw->rescue_weight + draw->upgrade_weight + draw->backups +
+                       draw->is_restored;
+    draw->few_rights =
+        draw->clients_mode == SECURITY_REQUIRED && changes == 0 && prng_range(&prng, 0, 1) == 0;
+}

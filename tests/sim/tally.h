@@ -77,6 +77,8 @@
     X(fault_attacks_handshake)                                                                     \
     X(fault_attacks_on_clients)                                                                    \
     X(boots_sealing)                                                                               \
+    X(rights_tables)                                                                               \
+    X(ops_denied)                                                                                  \
     X(handles_sealing)                                                                             \
     X(fault_residuals)                                                                             \
     X(datagrams_handed_over)                                                                       \

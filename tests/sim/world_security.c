@@ -29,13 +29,14 @@ static struct security_key key_of(const struct world *world, uint8_t id)
 
 /* ---- clients ---- */
 
-#define KEY_NAME   "simulated"
-#define KEY_FORMAT "key-%u-%" PRIu64
+#define ROOT_NAME "root"
 
-void security_client_key(const struct client_world *clients, char *ret_path, size_t size)
+void security_client_key(const struct client_world *clients, const char *name, char *ret_path,
+                         size_t size)
 {
     unsigned int id = clients->draw->security_step < SECURITY_STEP_OTHER_KEY ? 1 : 2;
-    snprintf(ret_path, size, KEY_FORMAT, id, clients->key_seed);
+    snprintf(ret_path, size, "key-%u-%" PRIu64 "-%s", id, clients->key_seed,
+             name == NULL ? ROOT_NAME : name);
 }
 
 enum error __wrap_key_file_read(const char *path, struct key *ret_key,
@@ -47,13 +48,18 @@ enum error __wrap_key_file_read(const char *path, struct key *ret_key,
 {
     unsigned int id;
     uint64_t seed;
-    if (sscanf(path, "key-%u-%" SCNu64, &id, &seed) != 2) {
+    char name[16];
+    if (sscanf(path, "key-%u-%" SCNu64 "-%15s", &id, &seed, name) != 3) {
         snprintf(ret_reason, KEY_FILE_REASON_BYTES, "no key file %s", path);
         return ERR_NOT_FOUND;
     }
     struct secret root = root_of(seed, (uint8_t)id);
-    *ret_key = (struct key){.kind = KEY_OF_CLIENT, .id = (uint8_t)id, .name = KEY_NAME};
-    secret_of_client(&root, span_of(KEY_NAME, strlen(KEY_NAME)), 0, &ret_key->secret);
+    *ret_key = (struct key){.kind = KEY_OF_CLUSTER, .id = (uint8_t)id, .secret = root};
+    snprintf(ret_key->name, sizeof(ret_key->name), "%s", name);
+    if (strcmp(name, ROOT_NAME) == 0)
+        return OK;
+    ret_key->kind = KEY_OF_CLIENT;
+    secret_of_client(&root, span_of(name, strlen(name)), 0, &ret_key->secret);
     return OK;
 }
 
