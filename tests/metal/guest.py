@@ -185,7 +185,7 @@ class Guest:
             self.received = b""
         self.count += 1
         tag = f"{os.getpid()}.{self.count}"
-        text = base64.b64encode(script.encode()).decode()
+        text = base64.b64encode((script or ":").encode()).decode()
         self.line.sendall(f"\n{tag} {limit} {text}\n".encode())
         answer = self.answer(f"done {tag} ".encode(), time.monotonic() + limit + slack)
         status, _, output = answer.partition(b" ")

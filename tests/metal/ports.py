@@ -10,6 +10,9 @@ MEASURED_SECONDS = 10
 # for some pieces again.
 PACKETS_MAX = {1280: 1500, 1500: 1250, 9000: 250}
 
+# In MEASURED_SECONDS: the lane wakes the thread that looks for damage (futex), about once a second.
+SYSTEM_CALLS_MAX = 30
+
 # Prints voluntary switches, page faults and system calls of the lane while it ran for $1 seconds.
 # The lane's thread is the one that is pinned to the core 1 and has used most of it.
 LANE = """pid=$(cat /run/node.pid)
@@ -54,18 +57,19 @@ def phase_lane(at, report):
         if not report.check(status == 0 and int(counts.get("ran", 0)) > 0,
                             f"pinned lane on {card}: it ran meanwhile", said):
             continue
-        for name, what in (("switches", "voluntary switches"), ("faults", "page faults"),
-                           ("calls", "system calls")):
-            report.check(counts[name] == "0", f"pinned lane on {card}: {counts[name]} {what} in "
-                         f"{MEASURED_SECONDS} s (emulated), 0 wanted", said)
+        for name, what, most in (("switches", "voluntary switches", 0),
+                                 ("faults", "page faults", 0),
+                                 ("calls", "system calls", SYSTEM_CALLS_MAX)):
+            report.check(int(counts[name]) <= most, f"pinned lane on {card}: {counts[name]} {what} "
+                         f"in {MEASURED_SECONDS} s (emulated), {most} at most", said)
 
 
 # Stores and reads a value of 1 MiB; prints the packets sent for it, those received, hundredths of
 # a second of each.
 LARGE = """head -c 1048576 /dev/urandom >/run/large
 now() { awk '{print int($1 * 100)}' /proc/uptime; }
-sent() { cat /sys/class/net/eth0/statistics/tx_packets; }
-received() { cat /sys/class/net/eth0/statistics/rx_packets; }
+sent() { cat /sys/class/net/wire/statistics/tx_packets; }
+received() { cat /sys/class/net/wire/statistics/rx_packets; }
 sent=$(sent); begun=$(now)
 pollux --timeout 20s set metal/large - </run/large || exit 1
 sent=$(($(sent) - sent)); stored=$(($(now) - begun))
@@ -82,7 +86,7 @@ def phase_mtu(at, report):
     phases.bind_mixed(at, "vfio-pci")
     for mtu in (1280, 1500, 9000):
         name = f"mtu = {mtu}"
-        at.guests[servers.CLIENT].must(f"ip link set eth0 mtu {mtu}")
+        at.guests[servers.CLIENT].must(f"ip link set wire mtu {mtu}")
         if not phases.started(report, name, at.cluster(port={"mtu": str(mtu)})):
             continue
         held, said = at.serves()
@@ -95,7 +99,7 @@ def phase_mtu(at, report):
         report.check(max(sent, received) <= PACKETS_MAX[mtu],
                      f"{name}: 1 MiB in {sent} packets there ({stored / 100:.2f} s, emulated) and "
                      f"{received} back ({read / 100:.2f} s, emulated), {PACKETS_MAX[mtu]} at most")
-    at.guests[servers.CLIENT].must("ip link set eth0 mtu 1500")
+    at.guests[servers.CLIENT].must("ip link set wire mtu 1500")
 
 
 def link(at, number, is_up):

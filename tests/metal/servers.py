@@ -3,6 +3,7 @@
 import concurrent.futures
 import pathlib
 import re
+import tempfile
 
 import guest
 import options
@@ -83,10 +84,11 @@ class Site:
 
     def options(self, number, **more):
         if number == CLIENT:
-            return options.make(cards=["virtio"], memory=448, hugepages=0, iommu="none", **more)
+            return options.make(cards=["virtio", "e1000e"], memory=512, hugepages=0, iommu="none",
+                                nvdimm="mem-ctrl", **more)
         nvdimm = "cpu" if number == 2 else "mem-ctrl"
-        return options.make(cards=list(CARDS), iommu="passthrough", nvdimm=nvdimm, hugepages=80,
-                            **more)
+        return options.make(**{"cards": list(CARDS), "iommu": "passthrough", "nvdimm": nvdimm,
+                               "hugepages": 80, **more})
 
     def each(self, numbers, work):
         """Runs work(number) for all of them at once; results in their order."""
@@ -109,11 +111,13 @@ class Site:
         self.boot(fresh)
         for number in fresh:
             if number == CLIENT:
+                self.mount(number)
                 self.guests[number].must(
-                    "sysctl -q -w net.ipv6.conf.eth0.accept_dad=0\n"
-                    f"ip addr add {address(100)}/24 dev eth0\n"
-                    f"ip addr add {address(100, 6)}/64 dev eth0 nodad\n"
-                    "ip link set eth0 mtu 1500 up")
+                    "card=$(ls /sys/bus/pci/devices/0000:00:10.0/virtio*/net)\n"
+                    "ip link set $card name wire\ncard=wire\n"
+                    f"ip addr add {address(100)}/24 dev $card\n"
+                    f"ip addr add {address(100, 6)}/64 dev $card nodad\n"
+                    "ip link set $card mtu 1500 up")
             else:
                 self.mount(number)
 
@@ -158,11 +162,12 @@ class Site:
             f"rm -rf {DATA}/node && polluxd --config {CONFIG} --init")
         return status == 0, said
 
-    def start(self, number, limit=START_SECONDS):
+    def start(self, number, limit=START_SECONDS, program=f"exec polluxd --config {CONFIG}"):
         """Starts the node and waits. Returns whether it serves, and its log."""
         one = self.guests[number]
         one.must(f"rm -f /run/node.status {LOG}\n"
-                 f"setsid sh -c 'polluxd --config {CONFIG} 2>{LOG} & echo $! >/run/node.pid\n"
+                 f"cat >/run/node.sh <<'END'\n{program}\nEND\n"
+                 f"setsid sh -c 'sh /run/node.sh 2>{LOG} & echo $! >/run/node.pid\n"
                  "wait $!; echo $? >/run/node.status' >/dev/null 2>&1 &")
         status, _ = one.run(STARTED.format(turns=limit * 5, log=LOG), limit + 60)
         return status == 0, self.log(number)
@@ -226,7 +231,6 @@ class Site:
 
 def folder_new(build):
     """Of one run: two runs at a time do not share a wire."""
-    import tempfile
     base = pathlib.Path(build) / "metal"
     base.mkdir(parents=True, exist_ok=True)
     return pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=base))
