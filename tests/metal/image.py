@@ -13,7 +13,7 @@ import subprocess
 
 HERE = pathlib.Path(__file__).resolve().parent
 LIBRARIES = pathlib.Path("/usr/lib/x86_64-linux-gnu")
-BUILT = ("polluxd", "pollux", "pollux-doctor", "pollux-dump")
+BUILT = ("polluxd", "pollux", "pollux-doctor", "dump/pollux-dump")
 # Programs of Debian that docs/bare-metal.md names and busybox lacks.
 PROGRAMS = ("/usr/bin/ndctl", "/sbin/mke2fs", "/usr/bin/strace", "/usr/bin/kmod",
             "/usr/bin/dash")
@@ -75,7 +75,9 @@ def driver_files():
 
 
 def inputs(build, release):
-    programs = [build / "tools" / name for name in BUILT if (build / "tools" / name).exists()]
+    programs = [build / "tools" / name for name in BUILT]
+    if not all(path.exists() for path in programs):
+        raise Missing(f"{build} has no programs: ./dev build")
     programs += [pathlib.Path(path) for path in PROGRAMS]
     for needed in (*programs, pathlib.Path("/usr/bin/busybox")):
         if not needed.exists():

@@ -113,10 +113,11 @@ class Site:
             if number == CLIENT:
                 self.mount(number)
                 self.guests[number].must(
-                    "card=$(ls /sys/bus/pci/devices/0000:00:10.0/virtio*/net)\n"
+                    "set -e\ncard=$(ls /sys/bus/pci/devices/0000:00:10.0/virtio*/net)\n"
                     "ip link set $card name wire\ncard=wire\n"
+                    "sysctl -q -w net.ipv6.conf.wire.accept_dad=0\n"
                     f"ip addr add {address(100)}/24 dev $card\n"
-                    f"ip addr add {address(100, 6)}/64 dev $card nodad\n"
+                    f"ip addr add {address(100, 6)}/64 dev $card\n"
                     "ip link set $card mtu 1500 up")
             else:
                 self.mount(number)
@@ -144,9 +145,7 @@ class Site:
         """parts: node, port and lane, each more lines of that section."""
         port = {"hugepages": "true", "memory_mib": "64", "mtu": "1500"}
         port.update(parts.get("port", {}))
-        if family == 6:
-            port["netmask_bits"] = "64"
-        elif parts.get("both", False):
+        if parts.get("both", False):
             port["ipv6"] = f"{address(number, 6)}/64"
         text = CONFIGURATION.format(
             id=number, data=parts.get("data", DATA), node=parts.get("node", ""),
