@@ -298,9 +298,11 @@ bool lane_goes_first(const struct lane *lane, const struct dp_datagram *datagram
     if (lane->place_of[shard] == LANE_NOWHERE)
         return true;
     sender = wire_packet_sender(packet);
-    if (wire_packet_type(packet) == WIRE_RELAYED || wire_packet_type(packet) == WIRE_RELAY_BACK)
-        return false; /* it waits as the packets of clients do that come themselves */
-    return sender != 0 && sender <= VOTER_ID_MAX &&
+    if (sender == 0 || sender > VOTER_ID_MAX)
+        return false;
+    /* What is relayed waits as the packets of clients do that come themselves. */
+    uint8_t type = wire_packet_type(packet);
+    return type != WIRE_RELAYED && type != WIRE_RELAY_BACK &&
            replica_is_peer(lane->replicas[lane->place_of[shard]], &datagram->from, sender);
 }
 

@@ -206,8 +206,12 @@ void lane_shared_send_pieces(struct lane_shared *shared, const struct lane_messa
         return;
     note_sent(shared, message, first, count);
     /* A full ring would take none of the rest: it is better asked for in a moment. */
-    for (uint32_t piece = first; piece < first + count && *full == full_before; piece++)
-        (is_relayed(message) ? piece_relay : piece_leave)(shared, message, piece);
+    for (uint32_t piece = first; piece < first + count && *full == full_before; piece++) {
+        if (is_relayed(message))
+            piece_relay(shared, message, piece);
+        else
+            piece_leave(shared, message, piece);
+    }
 }
 
 uint32_t lane_shared_send_again(struct lane_shared *shared, const struct lane_message *message,
@@ -231,10 +235,15 @@ uint32_t lane_shared_send_again(struct lane_shared *shared, const struct lane_me
 
 void lane_shared_send(struct lane_shared *shared, const struct lane_message *message)
 {
-    struct lane_message fit = *message;
-    lane_message_fit(&fit);
-    uint32_t piece_count = wire_piece_count(fit.body.size_bytes, fit.header.piece_size_bytes);
-    lane_shared_send_pieces(shared, &fit, 0, piece_count);
+    struct lane_message fit;
+    if (is_relayed(message)) {
+        fit = *message;
+        lane_message_fit(&fit);
+        message = &fit;
+    }
+    uint32_t piece_count =
+        wire_piece_count(message->body.size_bytes, message->header.piece_size_bytes);
+    lane_shared_send_pieces(shared, message, 0, piece_count);
     if (piece_count > 1)
-        sent_messages_keep(shared->sent, &fit.header, &fit.to, fit.body);
+        sent_messages_keep(shared->sent, &message->header, &message->to, message->body);
 }
