@@ -23,6 +23,10 @@ static struct place follower;
 static struct place leader;
 static bool is_leader_mute; /* to what comes directly */
 static bool is_relay_dead;
+/* The last hello that the dead relay took. */
+static struct sockaddr_in kept_from;
+static uint8_t kept[PACKET_SIZE_BYTES_MAX];
+static size_t kept_bytes;
 static struct plx_client *client;
 
 static void place_open(struct place *place)
@@ -122,6 +126,11 @@ static void relay(const struct sockaddr_in *from, const struct wire_packet *pack
                    decode(relay.packet, &inner);
     follower.malformed += !is_good;
     follower.relayed++;
+    if (is_good && inner.header.type == WIRE_HELLO) {
+        kept_from = *from;
+        kept_bytes = inner.payload.size_bytes;
+        memcpy(kept, inner.payload.data, kept_bytes);
+    }
     if (!is_good || is_relay_dead)
         return;
     follower.relayed_reads += inner.header.type == WIRE_READ;
@@ -278,6 +287,33 @@ static void test_relay_that_brings_no_answer_is_left(void **state)
     assert_int_equal(outcome, PLX_NOT_FOUND);
 }
 
+/* The way is longer than its time: another one was taken before the answer came. */
+static void test_relay_whose_answer_is_late_is_taken_again(void **state)
+{
+    (void)state;
+    is_leader_mute = is_relay_dead = true;
+    enum plx_outcome outcome = PLX_UNKNOWN;
+    const struct plx_op op = {.type = PLX_OP_GET,
+                              .key = plx_text("key"),
+                              .call = {.is_blocking = true},
+                              .done = note_end,
+                              .context = &outcome};
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    for (uint32_t i = 0; i < ROUNDS && follower.relayed < 3; i++)
+        turn();
+    uint32_t hellos = leader.hellos;
+    for (uint32_t i = 0; i < ROUNDS && leader.hellos == hellos; i++)
+        turn();
+    assert_int_not_equal(leader.hellos, hellos); /* it goes directly */
+    is_relay_dead = false;
+    uint32_t others = leader.others;
+    answer_hello(&follower, &kept_from, LEADER, span_of(kept, kept_bytes));
+    for (uint32_t i = 0; i < ROUNDS && outcome == PLX_UNKNOWN; i++)
+        turn();
+    assert_int_equal(outcome, PLX_NOT_FOUND);
+    assert_int_equal(leader.others, others);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +322,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_relay_stays_in_use, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relay_ends_when_the_direct_way_works, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relay_that_brings_no_answer_is_left, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_relay_whose_answer_is_late_is_taken_again, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
