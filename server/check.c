@@ -48,6 +48,13 @@ void check_wrong_text(struct check *check, const char *text)
                 colon == NULL ? text : colon + 2);
 }
 
+bool check_is_plain(const char *words)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "/._-+:=,@";
+    return words[strspn(words, plain)] == '\0';
+}
+
 void check_command(struct check *check, const char *format, ...)
 {
     va_list values;

@@ -37,6 +37,10 @@ __attribute__((format(printf, 2, 3))) void check_command(struct check *check, co
 __attribute__((format(printf, 2, 3))) void check_safe_command(struct check *check,
                                                               const char *format, ...);
 
+/* The words can stand in a command that runs unasked: no quote, no space, nothing that a shell or
+ * fstab reads in another way. */
+bool check_is_plain(const char *words);
+
 /* check_peers.c: addresses that cannot be, or cannot be reached. */
 void check_peers(struct check *check);
 

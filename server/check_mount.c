@@ -105,7 +105,7 @@ static void tell_forgotten(struct check *check, const struct mount_point *planne
                 "/etc/fstab names it, and it is not mounted: %.160s lies on %s, mounted at %s%s",
                 config->directory, mount->device, mount->folder,
                 has_node ? ". A node's files are there: they will be hidden below the mount" : "");
-    if (has_node)
+    if (has_node || !check_is_plain(planned->folder))
         check_command(check, "mount '%s'", planned->folder);
     else
         check_safe_command(check, "mount '%s'", planned->folder);
@@ -117,9 +117,13 @@ static void tell_unplanned(struct check *check, const struct mount_point *mount)
                 "%s is mounted there, and neither /etc/fstab nor a unit of systemd names it: it is "
                 "missing after the next start of the machine",
                 mount->device);
-    if (mount->device[0] == '/')
-        check_safe_command(check, "echo '%s %s %s %s,nofail 0 2' >>%s/etc/fstab", mount->device,
-                           mount->folder, mount->type, mount->options, check->host->root);
+    bool is_plain = check_is_plain(mount->device) && check_is_plain(mount->folder) &&
+                    check_is_plain(mount->options);
+    /* Its last line may lack an end. */
+    if (mount->device[0] == '/' && is_plain)
+        check_safe_command(check, "printf '\\n%s %s %s %s,nofail 0 2\\n' >>%s/etc/fstab",
+                           mount->device, mount->folder, mount->type, mount->options,
+                           check->host->root);
 }
 
 static bool is_in_memory(const struct mount_point *mount)

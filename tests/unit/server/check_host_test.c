@@ -484,8 +484,11 @@ static void test_check_finds_a_mount_that_was_forgotten(void **state)
     expect(fake, "mount", CHECK_GOOD, "as /etc/fstab has it", NULL);
     fake_host_put(fake, "/etc/fstab", "/dev/sda1 / ext4 defaults 0 1\nUUID=1 none swap sw 0 0\n");
     assert_true(expect(fake, "mount", CHECK_WRONG, "neither /etc/fstab nor a unit",
-                       "ext4 rw,dax=always,nofail 0 2' >>")
+                       "ext4 rw,dax=always,nofail 0 2\\n' >>")
                     ->is_safe);
+    snprintf(text, sizeof(text), "/dev/a'b %s ext4 rw 0 0\n", fake->root);
+    fake_host_put(fake, "/proc/self/mounts", text);
+    expect(fake, "mount", CHECK_WRONG, "neither /etc/fstab nor a unit", NULL);
     snprintf(unit, sizeof(unit), "/etc/systemd/system/var-tmp-pollux\\x2dhost\\x2d%s.mount",
              strrchr(fake->root, '-') + 1);
     fake_host_put(fake, unit, "");
