@@ -88,6 +88,9 @@ static void test_packet_drops_frames_for_others(void **state)
     assert_int_equal(drop_of(&frame), DP_DROP_FRAME_OTHER_MAC);
     frame = udp_frame(true, 10);
     be16_store(frame.data + 12, 0x8100);
+    assert_int_equal(drop_of(&frame), DP_DROP_VLAN);
+    frame = udp_frame(true, 10);
+    be16_store(frame.data + 12, 0x88cc);
     assert_int_equal(drop_of(&frame), DP_DROP_ETHERTYPE);
     frame = udp_frame(true, 10);
     frame.data[33] ^= 1;
