@@ -61,12 +61,13 @@ static enum plx_outcome find(struct plx_client *client, const struct plx_backup_
                                     .kind = WIRE_BACKUP_FIND,
                                     .index_min = index_min};
         wire_backup_encode(&writer, &asked);
-        struct question question = {.to = {(uint32_t)from->endpoint, from->shard},
-                                    .wire_type = WIRE_BACKUP,
-                                    .reply_type = WIRE_BACKUP_REPLY,
-                                    .number = asked.number,
-                                    .body = span_of(bytes, writer.size_bytes),
-                                    .cancel_epoch = epoch};
+        struct question question = {
+            .to = {.endpoint = (uint32_t)from->endpoint, .shard = from->shard},
+            .wire_type = WIRE_BACKUP,
+            .reply_type = WIRE_BACKUP_REPLY,
+            .number = asked.number,
+            .body = span_of(bytes, writer.size_bytes),
+            .cancel_epoch = epoch};
         outcome = find_once(client, &question, until_ns, ret_snapshot);
         is_answered = is_answered || outcome != PLX_E_UNREACHABLE;
         if (outcome == PLX_TIMEOUT)
@@ -176,7 +177,7 @@ static void fetch_begin(struct plx_client *client, const struct plx_backup_from 
     uint64_t silence_ns = fetch->silence_ns / 4 * 3;
     *fetch = (struct backup_fetch){
         .is_active = true,
-        .asked = {(uint32_t)from->endpoint, from->shard},
+        .asked = {.endpoint = (uint32_t)from->endpoint, .shard = from->shard},
         .number = prng_next(&client->prng) >> 1,
         .id = snapshot->id,
         .due_ns = fetch->due_ns,

@@ -10,7 +10,8 @@ MEASURED_SECONDS = 10
 # for some pieces again.
 PACKETS_MAX = {1280: 1500, 1500: 1250, 9000: 250}
 
-# In MEASURED_SECONDS: the lane wakes the thread that looks for damage (futex), about once a second.
+# In MEASURED_SECONDS. What was seen are futex calls, one or two a second; who makes them is not
+# known.
 SYSTEM_CALLS_MAX = 30
 
 # Prints voluntary switches, page faults and system calls of the lane while it ran for $1 seconds.
