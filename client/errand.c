@@ -76,7 +76,7 @@ static enum plx_outcome errand_once(struct plx_client *client, struct errand *er
     errand->encode(errand, number, shard->members[leader].incarnation, &writer);
     CHECK(!writer.is_overflow);
     errand->is_asked = true;
-    struct question question = {.to = {(uint32_t)leader, errand->shard},
+    struct question question = {.to = {.endpoint = (uint32_t)leader, .shard = errand->shard},
                                 .wire_type = errand->wire_type,
                                 .reply_type = errand->reply_type,
                                 .number = number,

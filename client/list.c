@@ -283,7 +283,7 @@ static enum plx_outcome page_ask(struct list_call *call, struct shard_state *sha
         .after = span_of(page->last, page->last_bytes)};
     wire_list_encode(&writer, &asked);
     CHECK(!writer.is_overflow);
-    const struct question question = {.to = {at, shard->number},
+    const struct question question = {.to = {.endpoint = at, .shard = shard->number},
                                       .wire_type = WIRE_LIST,
                                       .reply_type = WIRE_LIST_REPLY,
                                       .number = asked.number,
