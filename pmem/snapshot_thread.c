@@ -1,12 +1,10 @@
 /*
- * The thread behind the snapshots of one shard. To wake it costs one store and one load, plus a
- * lock and a signal when it sleeps.
+ * The thread behind the snapshots of one shard. To wake it costs one exchange, plus a system call
+ * that never waits when it sleeps: a lane takes no lock that this thread holds.
  *
- * Orders: `wakes` (owner) and `is_sleeping` (thread) are sequentially consistent, each side storing
- * its own and then loading the other's, so at least one of them sees that there is work: the owner
- * signals, or the thread does not sleep. The thread loads `wakes` before its steps, so what was
- * stored before the wake that it has seen is visible to them; a wake in the middle of them makes it
- * look again.
+ * Orders: both sides exchange `is_wanted`. The thread clears it before its steps, so what was stored
+ * before the wake that it clears is visible to them; a wake in the middle of them sets it again, and
+ * whoever sets it posts.
  *
  * A thread inherits the core of the one that starts it. A lane may be pinned to a core that it
  * polls on without a pause, so this thread takes the cores of the process, and steps back behind
@@ -17,6 +15,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -29,22 +28,17 @@
 struct snapshot_thread {
     struct snapshot_work work;
     pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t wanted;
-    _Atomic uint64_t wakes;
-    _Atomic bool is_sleeping;
-    _Atomic bool is_ending; /* stored under the mutex */
+    sem_t posted;
+    _Atomic bool is_wanted;
+    _Atomic bool is_ending; /* pairs with the wake that follows it */
 };
 
-/* Sleeps until there is a newer wake; false at the end. */
-static bool wake_await(struct snapshot_thread *thread, uint64_t seen)
+/* Sleeps until it is woken; false at the end. */
+static bool wake_await(struct snapshot_thread *thread)
 {
-    pthread_mutex_lock(&thread->mutex);
-    atomic_store(&thread->is_sleeping, true);
-    while (!atomic_load(&thread->is_ending) && atomic_load(&thread->wakes) == seen)
-        pthread_cond_wait(&thread->wanted, &thread->mutex);
-    atomic_store(&thread->is_sleeping, false);
-    pthread_mutex_unlock(&thread->mutex);
+    while (sem_wait(&thread->posted) != 0) { /* interrupted */
+    }
+    (void)atomic_exchange(&thread->is_wanted, false);
     return !atomic_load(&thread->is_ending);
 }
 
@@ -61,10 +55,8 @@ static void step_back(void)
 static void *thread_run(void *context)
 {
     struct snapshot_thread *thread = context;
-    uint64_t seen = 0;
     step_back();
-    while (wake_await(thread, seen)) {
-        seen = atomic_load(&thread->wakes);
+    while (wake_await(thread)) {
         while (!atomic_load(&thread->is_ending) &&
                thread->work.step(thread->work.context, true)) { /* the blocks of a snapshot */
         }
@@ -81,8 +73,7 @@ enum error snapshot_thread_open(struct snapshot_work work, struct snapshot_threa
     if (thread == NULL)
         return ERR_NO_MEMORY;
     thread->work = work;
-    CHECK(pthread_mutex_init(&thread->mutex, NULL) == 0);
-    CHECK(pthread_cond_init(&thread->wanted, NULL) == 0);
+    CHECK(sem_init(&thread->posted, 0, 0) == 0);
     sigfillset(&all);
     sigdelset(&all, SIGBUS); /* bus_guard_internal.h; one that is blocked ends the process */
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -99,24 +90,17 @@ enum error snapshot_thread_open(struct snapshot_work work, struct snapshot_threa
 
 void snapshot_thread_close(struct snapshot_thread *thread)
 {
-    pthread_mutex_lock(&thread->mutex);
     atomic_store(&thread->is_ending, true);
-    pthread_cond_signal(&thread->wanted);
-    pthread_mutex_unlock(&thread->mutex);
+    snapshot_thread_wake(thread);
     pthread_join(thread->thread, NULL);
-    pthread_cond_destroy(&thread->wanted);
-    pthread_mutex_destroy(&thread->mutex);
+    (void)sem_destroy(&thread->posted);
     free(thread);
 }
 
 void snapshot_thread_wake(struct snapshot_thread *thread)
 {
-    atomic_fetch_add(&thread->wakes, 1);
-    if (atomic_load(&thread->is_sleeping)) {
-        pthread_mutex_lock(&thread->mutex);
-        pthread_cond_signal(&thread->wanted);
-        pthread_mutex_unlock(&thread->mutex);
-    }
+    if (!atomic_exchange(&thread->is_wanted, true))
+        CHECK(sem_post(&thread->posted) == 0);
 }
 
 void snapshot_thread_poll(struct snapshot_thread *thread)
