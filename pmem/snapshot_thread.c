@@ -2,9 +2,9 @@
  * The thread behind the snapshots of one shard. To wake it costs one exchange, plus a system call
  * that never waits when it sleeps: a lane takes no lock that this thread holds.
  *
- * Orders: both sides exchange `is_wanted`. The thread clears it before its steps, so what was stored
- * before the wake that it clears is visible to them; a wake in the middle of them sets it again, and
- * whoever sets it posts.
+ * Orders: both sides exchange `is_wanted`. The thread clears it before its steps, so what was
+ * stored before the wake that it clears is visible to them; a wake in the middle of them sets it
+ * again, and whoever sets it posts.
  *
  * A thread inherits the core of the one that starts it. A lane may be pinned to a core that it
  * polls on without a pause, so this thread takes the cores of the process, and steps back behind

@@ -10,8 +10,8 @@ MEASURED_SECONDS = 10
 # for some pieces again.
 PACKETS_MAX = {1280: 1500, 1500: 1250, 9000: 250}
 
-# In MEASURED_SECONDS. What was seen are futex calls, one or two a second; who makes them is not
-# known.
+# In MEASURED_SECONDS: the lane wakes the thread behind the snapshots (pmem/snapshot_thread.c), once
+# or twice a second, to read ahead for the scrubber. The call (FUTEX_WAKE) never waits.
 SYSTEM_CALLS_MAX = 30
 
 # Prints voluntary switches, page faults and system calls of the lane while it ran for $1 seconds.
