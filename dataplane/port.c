@@ -207,21 +207,21 @@ static bool is_of_vlan(const struct rte_mbuf *mbuf)
 static enum dp_drop parse(const struct dp_port *port, struct rte_mbuf *mbuf,
                           struct packet *ret_packet)
 {
-    const uint8_t *data = rte_pktmbuf_mtod(mbuf, uint8_t *);
-    return packet_parse(&port->self, span_of(data, mbuf->data_len), trust_of(mbuf), ret_packet);
-}
-
-/* The rare frames: of a VLAN, or with a tag that says nothing but a priority. */
-static enum dp_drop tagged_parse(const struct dp_port *port, struct rte_mbuf *mbuf,
-                                 struct packet *ret_packet)
-{
-    if (!packet_untag(rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len)) {
+    uint8_t *data = rte_pktmbuf_mtod(mbuf, uint8_t *);
+    if (is_of_vlan(mbuf)) {
         return DP_DROP_VLAN;
+    }
+    enum dp_drop drop =
+        packet_parse(&port->self, span_of(data, mbuf->data_len), trust_of(mbuf), ret_packet);
+    /* The rare frames: of a VLAN, or with a tag that says nothing but a priority. */
+    if (drop != DP_DROP_VLAN || !packet_untag(data, mbuf->data_len)) {
+        return drop;
     }
     CHECK(rte_pktmbuf_adj(mbuf, VLAN_TAG_SIZE_BYTES) != NULL);
     /* What a card says of checksums behind a tag need not be about these headers. */
     mbuf->ol_flags &= ~(RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK);
-    return parse(port, mbuf, ret_packet);
+    return packet_parse(&port->self, span_of(rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len), 0,
+                        ret_packet);
 }
 
 /* Each lane has a neighbour table of its own, and an answer comes to one queue only, whoever asked.
@@ -246,10 +246,7 @@ static bool take(struct dp_port *port, struct rte_mbuf *mbuf, bool is_taken_over
                  struct dp_datagram *ret_datagram)
 {
     struct packet packet;
-    enum dp_drop drop = is_of_vlan(mbuf) ? DP_DROP_VLAN : parse(port, mbuf, &packet);
-    if (drop == DP_DROP_VLAN) {
-        drop = tagged_parse(port, mbuf, &packet);
-    }
+    enum dp_drop drop = parse(port, mbuf, &packet);
     if (drop != DP_DROP_NONE) {
         port->counters.drops[drop]++;
         frame_port_release(port->options.frames, port->options.queue, &mbuf, 1);

@@ -471,11 +471,16 @@ static bool is_tagged_taken(struct dp_frame_port *frames, struct dp_port *lane, 
     return true;
 }
 
-static bool is_stripped_taken(struct dp_frame_port *frames, struct dp_port *lane, uint16_t tag)
+/* The card has taken a tag out of the frame, and may have left another one, of VLAN 0. */
+static bool is_stripped_taken(struct dp_frame_port *frames, struct dp_port *lane, uint16_t tag,
+                              bool has_second)
 {
     struct frame frame = udp_frame(true, 30);
     struct dp_datagram got;
     lane_mac(frames, &frame);
+    if (has_second) {
+        tag_insert(&frame, 0x8100, 0xe000);
+    }
     struct rte_mbuf *mbuf = buffer_of(frames, &frame);
     mbuf->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
     mbuf->vlan_tci = tag;
@@ -490,12 +495,14 @@ static void test_card_frames_of_a_vlan(void **state)
     struct dp_frame_port *frames = card_open(0);
     struct dp_port *lane = lane_open(frames);
     assert_true(is_tagged_taken(frames, lane, 0x8100, 0xe000));
-    assert_true(is_stripped_taken(frames, lane, 0xe000));
+    assert_true(is_stripped_taken(frames, lane, 0xe000, false));
+    assert_true(is_stripped_taken(frames, lane, 0xe000, true));
     assert_int_equal(dp_port_counters(lane)->drops[DP_DROP_VLAN], 0);
     assert_false(is_tagged_taken(frames, lane, 0x8100, 0xe005));
     assert_false(is_tagged_taken(frames, lane, 0x88a8, 0));
-    assert_false(is_stripped_taken(frames, lane, 5));
-    assert_int_equal(dp_port_counters(lane)->drops[DP_DROP_VLAN], 3);
+    assert_false(is_stripped_taken(frames, lane, 5, false));
+    assert_false(is_stripped_taken(frames, lane, 5, true));
+    assert_int_equal(dp_port_counters(lane)->drops[DP_DROP_VLAN], 4);
     /* A tag and nothing behind. */
     struct frame frame = udp_frame(true, 30);
     struct dp_datagram got;
@@ -503,7 +510,7 @@ static void test_card_frames_of_a_vlan(void **state)
     tag_insert(&frame, 0x8100, 0);
     frame.size_bytes = 17;
     assert_int_equal(receive(frames, lane, buffer_of(frames, &frame), &got), 0);
-    assert_int_equal(dp_port_counters(lane)->drops[DP_DROP_VLAN], 4);
+    assert_int_equal(dp_port_counters(lane)->drops[DP_DROP_VLAN], 5);
     dp_port_close(lane);
     dp_frame_port_close(frames);
 }
