@@ -2,6 +2,7 @@
 #ifndef POLLUX_BASE_ADDRESS_H
 #define POLLUX_BASE_ADDRESS_H
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -12,9 +13,9 @@
 /* IPv4 is held mapped (::ffff:a.b.c.d). `port` is in host order. Zero-filled is "no address".
  * `room`: of a client's address that a packet came from: how many bytes may be sent there in answer
  * (server/proof.h). `via`: likewise, the node that relays what comes from there and goes there; 0:
- * nobody does. Neither is a part of the address. */
+ * nobody does. Neither is a part of the address. Aligned, an address is copied in two moves. */
 struct address {
-    uint8_t ip[16];
+    alignas(8) uint8_t ip[16];
     uint16_t port;
     uint16_t room;
     uint16_t via;
