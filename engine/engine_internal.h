@@ -96,6 +96,15 @@ static inline uint32_t power_of_two_at_least(uint32_t count)
     return capacity;
 }
 
+/* Of a client that asks too much: what begins something is refused, and counted. */
+static inline bool is_too_much(struct engine *engine, bool begins)
+{
+    if (engine->retry_us == 0 || !begins)
+        return false;
+    engine->counters.rate_refused++;
+    return true;
+}
+
 /* True for a key that lives in another shard than this engine's. */
 static inline bool is_foreign_key(const struct engine *engine, struct span key)
 {

@@ -245,7 +245,8 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
     case WIRE_READ:
     case WIRE_LIST:
         engine_set_rights(replica->engine, message->rights);
-        engine_set_retry(replica->engine, message->retry_us);
+        if (message->retry_us != 0)
+            engine_set_retry(replica->engine, message->retry_us);
         engine_receive(replica->engine, &message->from, message->type, message->body);
         return;
     case WIRE_MISSING:

@@ -353,9 +353,7 @@ static bool is_new_packet(struct engine *engine, const struct relaxed_arrival *a
 static enum wire_status decide_arrival(struct engine *engine, const struct relaxed_arrival *arrival)
 {
     struct relaxed *relaxed = &engine->relaxed;
-    bool is_too_much = engine->retry_us != 0 && arrival->need.ops > 0 && !arrival->write->is_recall;
-    engine->counters.rate_refused += is_too_much;
-    if (is_too_much)
+    if (is_too_much(engine, arrival->need.ops > 0 && !arrival->write->is_recall))
         return WIRE_STATUS_OVERLOADED;
     if (arrival->need.ops > 0)
         return arrival->write->is_recall ? skip_past_range(engine, arrival->request->floor)

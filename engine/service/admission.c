@@ -188,6 +188,12 @@ static bool may_open(struct engine *engine, const struct arrival *arrival)
     return newcomers_admit(&engine->newcomers, arrival->from, count, free_count);
 }
 
+/* A fence, a cancel or the end of a session ends something. */
+static bool begins(const struct arrival *arrival)
+{
+    return arrival->shape.has_value_op || arrival->shape.has_register;
+}
+
 static enum wire_status admit_write(struct engine *engine, const struct arrival *arrival)
 {
     enum wire_status status;
@@ -204,19 +210,10 @@ static enum wire_status admit_write(struct engine *engine, const struct arrival 
     struct waiter waiter = {.from = *arrival->from,
                             .packet_number = arrival->write.packet_number,
                             .deadline_ns = write_deadline_ns(engine, arrival->write.timeout_us)};
-    bool may_use_reserve = !arrival->shape.has_value_op && !arrival->shape.has_register;
-    status = batch_add(engine, &request, &waiter, may_use_reserve);
+    status = batch_add(engine, &request, &waiter, !begins(arrival));
     if (status == WIRE_STATUS_OK && has_limits)
         engine->batch.has_limits = true;
     return status;
-}
-
-/* What begins something, of a client that asks too much. */
-static bool is_too_much(struct engine *engine, const struct request_shape *shape)
-{
-    bool is_refused = engine->retry_us != 0 && (shape->has_value_op || shape->has_register);
-    engine->counters.rate_refused += is_refused;
-    return is_refused;
 }
 
 /* What is neither known nor a copy: into the batch, or refused. Only who leads, and so knows what
@@ -233,7 +230,7 @@ static void take_write(struct engine *engine, const struct arrival *arrival)
         return;
     }
     if (status == WIRE_STATUS_OK)
-        status = is_too_much(engine, &arrival->shape) ? WIRE_STATUS_OVERLOADED
+        status = is_too_much(engine, begins(arrival)) ? WIRE_STATUS_OVERLOADED
                                                       : admit_write(engine, arrival);
     if (status != WIRE_STATUS_OK)
         refuse_write(engine, arrival, status);

@@ -170,13 +170,12 @@ void lists_receive(struct engine *engine, const struct address *from, struct spa
     struct wire_reply head = answer_head(engine, list.number, WIRE_STATUS_OK);
     if (!permission_of_list(engine, &list))
         status = WIRE_STATUS_DENIED;
-    else if (engine->retry_us != 0)
+    else if (is_too_much(engine, true))
         status = WIRE_STATUS_OVERLOADED;
     else if (list.is_consistent)
         status = reads_wait_list(engine, from, &list, body);
     else if (!reads_are_fresh(&head, list.min_index, list.max_age_us))
         status = WIRE_STATUS_TOO_STALE;
-    engine->counters.rate_refused += status == WIRE_STATUS_OVERLOADED && engine->retry_us != 0;
     if (status != WIRE_STATUS_OK)
         list_refuse(engine, from, list.number, status);
     else if (!list.is_consistent)

@@ -269,11 +269,11 @@ void reads_receive(struct engine *engine, const struct address *from, struct spa
         engine->counters.requests_malformed++;
         return;
     }
-    uint64_t denied = may_answer(engine, &read) ? permission_of_read(&engine->rights, &read) : 0;
+    bool is_answered_here = may_answer(engine, &read);
+    uint64_t denied = is_answered_here ? permission_of_read(&engine->rights, &read) : 0;
     if (denied != 0) {
         permission_refuse_read(engine, from, &read, denied);
-    } else if (engine->retry_us != 0 && may_answer(engine, &read)) {
-        engine->counters.rate_refused++;
+    } else if (is_too_much(engine, is_answered_here)) {
         refuse_read(engine, from, read.request_number, WIRE_STATUS_OVERLOADED);
     } else if (!read.is_consistent) {
         receive_relaxed(engine, from, &read);
