@@ -74,13 +74,10 @@ void lane_refuse_unproven(struct lane *lane, const struct wire_packet *packet,
 bool lane_admit(struct lane *lane, const struct wire_packet *packet, bool is_sealed,
                 struct replica_message *message);
 
-/* lane_relay.c: packets that clients and nodes ask this node to pass on, to a node and back. */
-void lane_relay_on(struct lane *lane, const struct address *from, const struct wire_packet *packet);
-void lane_relay_back(struct lane *lane, const struct wire_packet *packet);
-/* A client's packet that another node has passed on, as if it had come from the client. False: it
- * does not count. */
-bool lane_relay_open(struct lane *lane, const struct wire_packet *packet,
-                     struct dp_datagram *ret_datagram);
+/* lane_relay.c: a packet around another one, whose sender is believed: passes that one on, to a
+ * node or back to a client. True: it is for this node, as if it had come from the client. */
+bool lane_relay(struct lane *lane, const struct address *from, const struct wire_packet *packet,
+                struct dp_datagram *ret_inner);
 /* lane_missing.c: asks the senders of unfinished messages for what has not come. */
 void lane_ask_missing(struct lane *lane);
 uint64_t lane_ask_ns(const struct lane *lane);

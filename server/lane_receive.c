@@ -44,6 +44,9 @@ static void count_packet_error(struct lane_counters *counters, enum error error)
 static const struct rights_asker anyone = {
     .name = {(const uint8_t *)RIGHTS_ANYONE, sizeof(RIGHTS_ANYONE) - 1}, .generation = UINT32_MAX};
 
+/* A packet that was passed on, and the one in it, which holds none: wire_relay_may_carry. */
+#define RELAY_DEPTH_MAX 2
+
 /* A packet, and where it is for. */
 struct arrival {
     struct address from;
@@ -125,15 +128,11 @@ static bool find_rights(struct lane *lane, const struct arrival *arrival,
     return message->rights != NULL;
 }
 
-static void receive_packet(struct lane *lane, struct arrival *arrival)
+static void receive_piece(struct lane *lane, const struct arrival *arrival, bool is_from_peer)
 {
     struct replica *replica = lane->replicas[arrival->place];
     const struct wire_packet *packet = &arrival->packet;
     uint8_t type = packet->header.type;
-    bool is_from_peer =
-        wire_type_is_between_nodes(type) || (type == WIRE_MISSING && packet->header.sender != 0);
-    if (!(is_from_peer ? is_peer_believed(lane, arrival) : is_client_believed(lane, arrival)))
-        return;
     struct replica_message message = {.from = arrival->from,
                                       .type = type,
                                       .version = packet->header.version,
@@ -301,77 +300,58 @@ bool lane_goes_first(const struct lane *lane, const struct dp_datagram *datagram
     if (sender == 0 || sender > VOTER_ID_MAX)
         return false;
     /* What is relayed waits as the packets of clients do that come themselves. */
-    uint8_t type = wire_packet_type(packet);
-    return type != WIRE_RELAYED && type != WIRE_RELAY_BACK &&
+    return !wire_type_is_relay(wire_packet_type(packet)) &&
            replica_is_peer(lane->replicas[lane->place_of[shard]], &datagram->from, sender);
 }
 
-/* What is no relay's. */
-static void receive_opened(struct lane *lane, struct arrival *arrival)
+/* Gives a packet to whom it is for. True: it holds another one, of a client, which another node has
+ * passed on (lane_relay.c). */
+static bool receive_packet(struct lane *lane, struct arrival *arrival,
+                           struct dp_datagram *ret_inner)
 {
-    uint8_t type = arrival->packet.header.type;
-    if (type == WIRE_HANDSHAKE || type == WIRE_HANDSHAKE_REPLY)
+    const struct wire_message_header *header = &arrival->packet.header;
+    uint8_t type = header->type;
+    bool is_from_peer =
+        wire_type_is_between_nodes(type) || (type == WIRE_MISSING && header->sender != 0);
+    if (type == WIRE_HANDSHAKE || type == WIRE_HANDSHAKE_REPLY) {
         receive_handshake(lane, arrival);
-    else
-        receive_packet(lane, arrival);
-}
-
-static void receive_error(struct lane *lane, const struct dp_datagram *datagram, enum error error)
-{
-    count_packet_error(&lane->counters, error);
-    note_packet_error(lane, datagram, error);
-}
-
-/* A packet that another node has passed on, of the same shard: that is checked. */
-static void receive_relayed(struct lane *lane, const struct arrival *carrier)
-{
-    struct dp_datagram datagram;
-    if (!lane_relay_open(lane, &carrier->packet, &datagram))
-        return;
-    struct arrival arrival = {.from = datagram.from, .place = carrier->place};
-    enum error error = decode(lane, &datagram, &arrival);
-    if (error != OK)
-        receive_error(lane, &datagram, error);
-    else
-        receive_opened(lane, &arrival);
-}
-
-static void receive_by_type(struct lane *lane, struct arrival *arrival)
-{
-    switch (arrival->packet.header.type) {
-    case WIRE_RELAY:
-        if (is_client_believed(lane, arrival))
-            lane_relay_on(lane, &arrival->from, &arrival->packet);
-        return;
-    case WIRE_RELAYED:
-        if (is_peer_believed(lane, arrival))
-            receive_relayed(lane, arrival);
-        return;
-    case WIRE_RELAY_BACK:
-        if (is_peer_believed(lane, arrival))
-            lane_relay_back(lane, &arrival->packet);
-        return;
-    default:
-        receive_opened(lane, arrival);
-        return;
+        return false;
     }
+    if (!(is_from_peer ? is_peer_believed(lane, arrival) : is_client_believed(lane, arrival)))
+        return false;
+    if (wire_type_is_relay(type))
+        return lane_relay(lane, &arrival->from, &arrival->packet, ret_inner);
+    receive_piece(lane, arrival, is_from_peer);
+    return false;
 }
 
-void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
+static bool receive_datagram(struct lane *lane, const struct dp_datagram *datagram,
+                             struct dp_datagram *ret_inner)
 {
-    if (hand_over(lane, datagram))
-        return;
     struct arrival arrival = {.from = datagram->from};
     enum error error = decode(lane, datagram, &arrival);
     if (error != OK) {
-        receive_error(lane, datagram, error);
-        return;
+        count_packet_error(&lane->counters, error);
+        note_packet_error(lane, datagram, error);
+        return false;
     }
     const struct wire_message_header *header = &arrival.packet.header;
     if (header->shard >= SHARDS_MAX || lane->place_of[header->shard] == LANE_NOWHERE) {
         lane->counters.drop_shard++;
-        return;
+        return false;
     }
     arrival.place = lane->place_of[header->shard];
-    receive_by_type(lane, &arrival);
+    return receive_packet(lane, &arrival, ret_inner);
+}
+
+void lane_receive(struct lane *lane, const struct dp_datagram *datagram)
+{
+    struct dp_datagram inner;
+    if (hand_over(lane, datagram))
+        return;
+    for (uint32_t depth = 0; depth < RELAY_DEPTH_MAX; depth++) {
+        if (!receive_datagram(lane, datagram, &inner))
+            return;
+        datagram = &inner;
+    }
 }

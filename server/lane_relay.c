@@ -26,6 +26,20 @@ static bool relay_read(struct lane *lane, const struct wire_packet *packet, uint
     return false;
 }
 
+/* The same of what another node says: `sender` as above. */
+static bool relay_read_of_node(struct lane *lane, const struct wire_packet *packet, uint16_t sender,
+                               struct wire_relay *ret_relay)
+{
+    const struct replica *replica = lane->shared.replicas[packet->header.shard];
+    if (!relay_read(lane, packet, sender, ret_relay))
+        return false;
+    if (replica_member_address(replica, packet->header.sender) != NULL &&
+        replica_peer_at(replica, &ret_relay->client) == 0)
+        return true;
+    lane->counters.drop_relay_target++;
+    return false;
+}
+
 static bool relay_take(struct lane *lane, const struct address *client, struct span packet)
 {
     if (host_budget_take(&lane->relays, client, packet.size_bytes, lane->shared.now_ns))
@@ -34,7 +48,8 @@ static bool relay_take(struct lane *lane, const struct address *client, struct s
     return false;
 }
 
-void lane_relay_on(struct lane *lane, const struct address *from, const struct wire_packet *packet)
+static void relay_on(struct lane *lane, const struct address *from,
+                     const struct wire_packet *packet)
 {
     struct wire_relay relay;
     uint16_t shard = packet->header.shard;
@@ -63,40 +78,40 @@ void lane_relay_on(struct lane *lane, const struct address *from, const struct w
     lane->counters.relayed++;
 }
 
-void lane_relay_back(struct lane *lane, const struct wire_packet *packet)
+static void relay_back(struct lane *lane, const struct wire_packet *packet)
 {
     struct wire_relay relay;
     const struct wire_message_header *header = &packet->header;
-    if (!relay_read(lane, packet, header->sender, &relay))
-        return;
-    if (replica_member_address(lane->shared.replicas[header->shard], header->sender) == NULL ||
-        replica_peer_at(lane->shared.replicas[header->shard], &relay.client) != 0) {
-        lane->counters.drop_relay_target++;
-        return;
-    }
-    if (!relay_take(lane, &relay.client, relay.packet))
+    if (!relay_read_of_node(lane, packet, header->sender, &relay) ||
+        !relay_take(lane, &relay.client, relay.packet))
         return;
     lane_shared_pass(&lane->shared, header->shard, &relay.client, relay.packet);
     lane->counters.relayed_back++;
 }
 
-bool lane_relay_open(struct lane *lane, const struct wire_packet *packet,
-                     struct dp_datagram *ret_datagram)
+static bool relay_open(struct lane *lane, const struct wire_packet *packet,
+                       struct dp_datagram *ret_inner)
 {
     struct wire_relay relay;
-    const struct wire_message_header *header = &packet->header;
-    if (!relay_read(lane, packet, 0, &relay))
+    if (!relay_read_of_node(lane, packet, 0, &relay))
         return false;
-    if (replica_member_address(lane->shared.replicas[header->shard], header->sender) == NULL ||
-        replica_peer_at(lane->shared.replicas[header->shard], &relay.client) != 0) {
-        lane->counters.drop_relay_target++;
-        return false;
-    }
-    *ret_datagram = (struct dp_datagram){.from = relay.client,
-                                         .data = (uint8_t *)relay.packet.data, /* the port's */
-                                         .size_bytes = (uint32_t)relay.packet.size_bytes,
-                                         .port_offset = header->shard};
-    ret_datagram->from.via = header->sender;
+    *ret_inner = (struct dp_datagram){.from = relay.client,
+                                      .data = (uint8_t *)relay.packet.data, /* the port's */
+                                      .size_bytes = (uint32_t)relay.packet.size_bytes,
+                                      .port_offset = packet->header.shard};
+    ret_inner->from.via = packet->header.sender;
     lane->counters.relayed_rx++;
     return true;
+}
+
+bool lane_relay(struct lane *lane, const struct address *from, const struct wire_packet *packet,
+                struct dp_datagram *ret_inner)
+{
+    if (packet->header.type == WIRE_RELAYED)
+        return relay_open(lane, packet, ret_inner);
+    if (packet->header.type == WIRE_RELAY)
+        relay_on(lane, from, packet);
+    else
+        relay_back(lane, packet);
+    return false;
 }

@@ -81,6 +81,12 @@ enum wire_type {
     WIRE_RELAY_BACK, /* between nodes: a packet for a client */
 };
 
+/* Whether a packet of the type is around another one. */
+static inline bool wire_type_is_relay(uint8_t type)
+{
+    return type >= WIRE_RELAY && type <= WIRE_RELAY_BACK;
+}
+
 /* Whether clients ask it, and whoever asks expects an answer. */
 bool wire_type_is_question(uint8_t type);
 
