@@ -70,37 +70,22 @@ static bool may_leave(struct lane_shared *shared, const struct lane_message *mes
  * to the hello. */
 static bool is_given_cookie(const struct lane_shared *shared, const struct lane_message *message)
 {
-    return shared->proof.is_on && message->header.receiver == 0 && message->to.via == 0 &&
+    return shared->proof.is_on && message->header.receiver == 0 &&
            message->header.type == WIRE_HELLO_REPLY &&
            message->to.room >= PACKET_HEADER_SIZE_BYTES + WIRE_HELLO_REPLY_SIZE_BYTES;
 }
 
-static enum error piece_seal(struct lane_shared *shared, const struct lane_message *message,
-                             uint8_t *packet, uint32_t size_bytes)
+/* A process that has forked sends nothing that is worth opening: it is not a node any more. */
+static void piece_seal(struct lane_shared *shared, const struct lane_message *message,
+                       uint8_t *packet, uint32_t size_bytes)
 {
     const struct wire_message_header *header = &message->header;
-    if (header->receiver != 0)
-        return peer_seals_close(shared->seals[header->shard], header->receiver, packet, size_bytes);
-    return client_seals_close(shared->client_seals[header->shard], &message->to,
-                              (struct client_packet){packet, size_bytes});
-}
-
-/* Writes one packet, and returns its size. */
-static uint32_t piece_write(struct lane_shared *shared, const struct lane_message *message,
-                            enum departure departure, uint32_t piece, uint8_t *packet)
-{
-    uint8_t cookie[COOKIE_SIZE_BYTES];
-    const struct wire_keys keys = {.is_sealed = departure == DEPARTS_SEALED};
-    struct wire_message_header told = message->header;
-    if (departure == DEPARTS_PLAIN && is_given_cookie(shared, message)) {
-        cookie_make(&shared->proof.cookies, &message->to, shared->now_ns, cookie);
-        told.cookie = cookie;
-    }
-    uint32_t size_bytes = wire_piece_encode(packet, &keys, &told, message->body, piece);
-    /* A process that has forked sends nothing that is worth opening: it is not a node any more. */
-    if (keys.is_sealed && piece_seal(shared, message, packet, size_bytes) != OK)
-        shared->unsealed++;
-    return size_bytes;
+    enum error error =
+        header->receiver != 0
+            ? peer_seals_close(shared->seals[header->shard], header->receiver, packet, size_bytes)
+            : client_seals_close(shared->client_seals[header->shard], &message->to,
+                                 (struct client_packet){packet, size_bytes});
+    shared->unsealed += error != OK;
 }
 
 /* False: it must not leave. As if lost: whatever waits for it is repeated. */
@@ -122,12 +107,22 @@ static void piece_leave(struct lane_shared *shared, const struct lane_message *m
     uint8_t *packet = dp_port_tx_reserve(shared->port, message->header.shard, &message->to);
     if (packet == NULL)
         return; /* counted by the port; what is lost will be asked for again */
-    dp_port_tx_commit(shared->port, piece_write(shared, message, departure, piece, packet));
+    uint8_t cookie[COOKIE_SIZE_BYTES];
+    const struct wire_keys keys = {.is_sealed = departure == DEPARTS_SEALED};
+    struct wire_message_header told = message->header;
+    if (departure == DEPARTS_PLAIN && is_given_cookie(shared, message)) {
+        cookie_make(&shared->proof.cookies, &message->to, shared->now_ns, cookie);
+        told.cookie = cookie;
+    }
+    uint32_t size_bytes = wire_piece_encode(packet, &keys, &told, message->body, piece);
+    if (keys.is_sealed)
+        piece_seal(shared, message, packet, size_bytes);
+    dp_port_tx_commit(shared->port, size_bytes);
 }
 
-/* To the node that passes it on: a packet around the client's. */
-static void piece_relay(struct lane_shared *shared, const struct lane_message *message,
-                        uint32_t piece)
+/* A packet around one of the message, for the node that passes it on. False: none may leave. */
+static bool piece_relay(struct lane_shared *shared, const struct lane_message *message,
+                        uint32_t piece, struct lane_message *ret_carrier)
 {
     const struct wire_message_header *header = &message->header;
     const struct address *relay =
@@ -136,26 +131,28 @@ static void piece_relay(struct lane_shared *shared, const struct lane_message *m
     /* Of a message that was sent directly before, in larger pieces, none is sent again this way. */
     if (relay == NULL || pieces_bytes(message, piece, 1) > RELAY_PACKET_SIZE_BYTES_MAX) {
         shared->unrelayed++;
-        return;
+        return false;
     }
     if (!departs(shared, message, &departure))
-        return;
+        return false;
     uint8_t *packet = shared->relay_data + RELAY_HEAD_SIZE_BYTES;
-    const struct wire_relay head = {
-        .client = message->to,
-        .packet = span_of(packet, piece_write(shared, message, departure, piece, packet))};
+    const struct wire_keys keys = {.is_sealed = departure == DEPARTS_SEALED};
+    uint32_t packet_bytes = wire_piece_encode(packet, &keys, header, message->body, piece);
+    if (keys.is_sealed)
+        piece_seal(shared, message, packet, packet_bytes);
+    const struct wire_relay head = {.client = message->to, .packet = span_of(packet, packet_bytes)};
     uint32_t size_bytes = wire_relay_encode(shared->relay_data, &head);
-    const struct lane_message carrier = {
-        .header = {.type = WIRE_RELAY_BACK,
-                   .shard = header->shard,
-                   .sender = header->sender,
-                   .receiver = message->to.via,
-                   .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
-                   .cluster_id = header->cluster_id,
-                   .message_id = shared->next_message_id++},
-        .to = *relay,
-        .body = span_of(shared->relay_data, size_bytes)};
-    piece_leave(shared, &carrier, 0);
+    *ret_carrier =
+        (struct lane_message){.header = {.type = WIRE_RELAY_BACK,
+                                         .shard = header->shard,
+                                         .sender = header->sender,
+                                         .receiver = message->to.via,
+                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                         .cluster_id = header->cluster_id,
+                                         .message_id = shared->next_message_id++},
+                              .to = *relay,
+                              .body = span_of(shared->relay_data, size_bytes)};
+    return true;
 }
 
 static bool is_relayed(const struct lane_message *message)
@@ -205,12 +202,13 @@ void lane_shared_send_pieces(struct lane_shared *shared, const struct lane_messa
     if (!may_leave(shared, message, first, count))
         return;
     note_sent(shared, message, first, count);
+    struct lane_message carrier;
+    bool is_around = is_relayed(message);
     /* A full ring would take none of the rest: it is better asked for in a moment. */
     for (uint32_t piece = first; piece < first + count && *full == full_before; piece++) {
-        if (is_relayed(message))
-            piece_relay(shared, message, piece);
-        else
-            piece_leave(shared, message, piece);
+        if (is_around && !piece_relay(shared, message, piece, &carrier))
+            continue;
+        piece_leave(shared, is_around ? &carrier : message, is_around ? 0 : piece);
     }
 }
 
