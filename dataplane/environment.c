@@ -248,10 +248,11 @@ static enum error environment_init(struct arguments *arguments, char *ret_reason
                            "a virtual port has no driver; check its driver's name (%s)", log);
         return ERR_NOT_FOUND;
     }
-    environment_reason(ret_reason, reason_size,
-                       "DPDK did not start: %s; check the memory size, the file prefix and the "
-                       "port's arguments (%s)",
-                       rte_strerror(rte_errno), log);
+    environment_reason(
+        ret_reason, reason_size,
+        "DPDK did not start: %s; check the memory size ([port] memory_mib), the file "
+        "prefix and the port's arguments (%s)",
+        rte_strerror(rte_errno), log);
     return rte_errno == ENOMEM ? ERR_NO_MEMORY : ERR_IO;
 }
 

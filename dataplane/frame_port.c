@@ -125,8 +125,9 @@ static enum error queue_init(struct dp_frame_port *port, uint16_t index, char *r
     queue->handover = frame_handover_open(port, index);
     if (queue->handover == NULL) {
         environment_reason(ret_reason, reason_size,
-                           "no memory for the ring of queue %u (%s); raise the memory size", index,
-                           rte_strerror(rte_errno));
+                           "no memory for the ring of queue %u (%s); raise the memory size ([port] "
+                           "memory_mib)",
+                           index, rte_strerror(rte_errno));
         return ERR_NO_MEMORY;
     }
     return OK;

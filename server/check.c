@@ -48,11 +48,11 @@ void check_wrong_text(struct check *check, const char *text)
                 colon == NULL ? text : colon + 2);
 }
 
-bool check_is_plain(const char *words)
+void check_wrong_finding(struct check *check, const struct host_finding *finding)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "/._-+:=,@";
-    return words[strspn(words, plain)] == '\0';
+    check_wrong(check, finding->subject, "%s", finding->what);
+    memcpy(check->last->command, finding->command, sizeof(finding->command));
+    check->last->is_safe = finding->is_safe && finding->command[0] != '\0';
 }
 
 void check_command(struct check *check, const char *format, ...)

@@ -16,7 +16,7 @@
 #define SYSTEM_CPUS     "/sys/devices/system/cpu"
 #define NOT_PINNED      "not set: the lanes may run on any core, and share it with others"
 
-static struct host_cpus lane_cores(const struct config *config)
+struct host_cpus check_lane_cores(const struct config *config)
 {
     struct host_cpus cpus = {{0}};
     for (uint32_t i = 0; i < config->core_count; i++)
@@ -58,7 +58,7 @@ static void look_at_core(struct check *check, uint32_t core, const struct host_c
     const struct config *config = check->config;
     char subject[32];
     char list[CPUS_TEXT_BYTES];
-    struct host_cpus cores = lane_cores(config);
+    struct host_cpus cores = check_lane_cores(config);
     struct host_cpus full = host_cpus_read(check->host, SYSTEM_CPUS "/nohz_full");
     host_cpus_text(&cores, list, sizeof(list));
     snprintf(subject, sizeof(subject), "core %u", core);
@@ -161,7 +161,7 @@ static void look_at_interrupt(void *context, const char *number)
 void check_interrupts(struct check *check)
 {
     struct interrupts found = {
-        .check = check, .cores = lane_cores(check->config), .numbers = "", .is_whole = true};
+        .check = check, .cores = check_lane_cores(check->config), .numbers = "", .is_whole = true};
     struct host_cpus others = host_cpus_read(check->host, SYSTEM_CPUS "/online");
     char list[CPUS_TEXT_BYTES];
     if (check->config->core_count == 0)
@@ -199,7 +199,7 @@ static int32_t medium_numa_node(const struct check *check)
     struct mount_point mount;
     char path[PATH_MAX];
     int64_t node;
-    if (!mount_point_find(check->host->root, check->config->directory, &mount))
+    if (!mount_point_find(check->host, check->config->directory, &mount))
         return HOST_NO_NUMA_NODE;
     const char *slash = strrchr(mount.device, '/');
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && slash != NULL; i++) {
@@ -233,22 +233,31 @@ static void tell_other_node(struct check *check, const char *subject, int32_t no
 static void look_at_distance(struct check *check, const char *subject, int32_t node)
 {
     const struct config *config = check->config;
+    uint32_t known = 0;
     if (node == HOST_NO_NUMA_NODE) {
         check_unknown(check, subject, "the machine does not tell its NUMA node");
         return;
     }
     for (uint32_t i = 0; i < config->core_count; i++) {
         int32_t other = host_numa_node_of(check->host, (uint32_t)config->cores[i]);
+        known += other != HOST_NO_NUMA_NODE;
         if (other != HOST_NO_NUMA_NODE && other != node) {
             tell_other_node(check, subject, node, other);
             return;
         }
     }
-    check_good(check, subject, "at NUMA node %d, as the lanes' cores", (int)node);
+    if (known < config->core_count)
+        check_unknown(check, subject,
+                      "at NUMA node %d; the machine does not tell those of all of "
+                      "the lanes' cores",
+                      (int)node);
+    else
+        check_good(check, subject, "at NUMA node %d, as the lanes' cores", (int)node);
 }
 
 void check_numa(struct check *check)
 {
+    struct host_port port;
     uint32_t nodes = host_numa_nodes(check->host);
     if (nodes == 0)
         check_unknown(check, "NUMA", "%s/sys/devices/system/node is not there: a container",
@@ -262,7 +271,8 @@ void check_numa(struct check *check)
                    nodes);
     if (nodes < 2 || check->config->core_count == 0)
         return;
-    if (host_card_is_meant(check->config->device))
-        look_at_distance(check, check->config->device, check_card_numa_node(check));
+    check_port_look(check, &port);
+    if (port.has_card)
+        look_at_distance(check, check->config->device, port.card.numa_node);
     look_at_distance(check, check->config->directory, medium_numa_node(check));
 }

@@ -7,14 +7,16 @@
 #ifndef POLLUX_SERVER_CHECK_FINDING_H
 #define POLLUX_SERVER_CHECK_FINDING_H
 
+#include "server/host_finding.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #define CHECK_FINDINGS_MAX  512u
-#define CHECK_SUBJECT_BYTES 384u
+#define CHECK_SUBJECT_BYTES HOST_SUBJECT_BYTES
 #define CHECK_MESSAGE_BYTES 2048u
-#define CHECK_COMMAND_BYTES 1024u
+#define CHECK_COMMAND_BYTES HOST_COMMAND_BYTES
 
 enum check_state {
     CHECK_GOOD,

@@ -19,121 +19,27 @@
 
 /* ---- what is there ---- */
 
-struct pages {
-    const struct check *check;
-    const char *folder; /* below which the sizes lie */
-    uint64_t all_bytes;
-    uint64_t free_bytes;
-};
-
-static void add_size(void *context, const char *name)
+static void look_at_pages(struct check *check, const struct host_port *port)
 {
-    struct pages *pages = context;
-    char path[PATH_MAX];
-    int64_t all = 0;
-    int64_t free_count = 0;
-    if (strncmp(name, PAGE_PREFIX, strlen(PAGE_PREFIX)) != 0)
-        return;
-    uint64_t size_bytes = strtoull(name + strlen(PAGE_PREFIX), NULL, 10) * KIB;
-    snprintf(path, sizeof(path), "%s/%.64s/nr_hugepages", pages->folder, name);
-    (void)host_number(pages->check->host, path, &all);
-    snprintf(path, sizeof(path), "%s/%.64s/free_hugepages", pages->folder, name);
-    (void)host_number(pages->check->host, path, &free_count);
-    pages->all_bytes += (uint64_t)all * size_bytes;
-    pages->free_bytes += (uint64_t)free_count * size_bytes;
-}
-
-/* Of a page of the usual size; 2 MiB where the machine does not tell. */
-static uint64_t default_page_bytes(const struct check *check)
-{
-    char line[HOST_LINE_BYTES];
-    uint64_t size_kib = 0;
-    FILE *file = host_open(check->host, "/proc/meminfo");
-    while (file != NULL && size_kib == 0 && fgets(line, sizeof(line), file) != NULL)
-        (void)sscanf(line, "Hugepagesize: %lu kB", &size_kib);
-    if (file != NULL)
-        fclose(file);
-    return size_kib == 0 ? 2 * MIB : size_kib * KIB;
-}
-
-static uint64_t available_bytes(const struct check *check)
-{
-    char line[HOST_LINE_BYTES];
-    uint64_t size_kib = 0;
-    FILE *file = host_open(check->host, "/proc/meminfo");
-    while (file != NULL && size_kib == 0 && fgets(line, sizeof(line), file) != NULL)
-        (void)sscanf(line, "MemAvailable: %lu kB", &size_kib);
-    if (file != NULL)
-        fclose(file);
-    return size_kib * KIB;
-}
-
-static uint64_t pages_needed_bytes(const struct config *config)
-{
-    return (uint64_t)config->memory_mib * MIB * config->lane_count;
-}
-
-/* The folder of a NUMA node's pages, or of the machine's. */
-static const char *pages_folder(int32_t node, char ret_folder[HOST_ENTRY_BYTES])
-{
-    if (node == HOST_NO_NUMA_NODE)
-        snprintf(ret_folder, HOST_ENTRY_BYTES, "/sys/kernel/mm/hugepages");
-    else
-        snprintf(ret_folder, HOST_ENTRY_BYTES, "/sys/devices/system/node/node%d/hugepages",
-                 (int)node);
-    return ret_folder;
-}
-
-/* Reserving them takes memory from others: unasked only where there is twice as much. */
-static void command_reserve(struct check *check, const char *folder, uint64_t all_bytes)
-{
-    uint64_t page_bytes = default_page_bytes(check);
-    uint64_t needed = pages_needed_bytes(check->config);
-    uint64_t count = (needed + page_bytes - 1) / page_bytes;
-    void (*command)(struct check *, const char *, ...) =
-        available_bytes(check) >= 2 * (needed - (all_bytes < needed ? all_bytes : needed))
-            ? check_safe_command
-            : check_command;
-    command(check, "echo %lu >%s%s/" PAGE_PREFIX "%lukB/nr_hugepages", (unsigned long)count,
-            check->host->root, folder, (unsigned long)(page_bytes / KIB));
-}
-
-static void look_at_pages(struct check *check, int32_t node)
-{
+    const struct host_memory *memory = &port->memory;
+    struct host_finding finding;
     char folder[HOST_ENTRY_BYTES];
-    char subject[64];
-    struct pages pages = {.check = check, .folder = pages_folder(node, folder)};
-    uint64_t needed = pages_needed_bytes(check->config);
-    if (node == HOST_NO_NUMA_NODE)
-        snprintf(subject, sizeof(subject), "huge pages");
-    else
-        snprintf(subject, sizeof(subject), "huge pages of NUMA node %d", (int)node);
-    if (!host_each(check->host, folder, add_size, &pages)) {
-        check_unknown(check, subject, "%s%s cannot be read: a container, or a kernel without them",
-                      check->host->root, folder);
-    } else if (pages.all_bytes < needed) {
-        check_wrong(check, subject,
-                    "%lu MiB are reserved, and the node needs %lu MiB ([port] memory_mib of each "
-                    "lane). If the kernel gives fewer than asked for, memory is in pieces: reserve "
-                    "them on its command line, and start the machine anew",
-                    (unsigned long)(pages.all_bytes / MIB), (unsigned long)(needed / MIB));
-        command_reserve(check, folder, pages.all_bytes);
-    } else if (pages.free_bytes < needed) {
-        check_note(check, subject,
-                   "%lu MiB are reserved, and %lu MiB of them free: the node needs %lu MiB. It "
-                   "has them if it runs now; else another process has them",
-                   (unsigned long)(pages.all_bytes / MIB), (unsigned long)(pages.free_bytes / MIB),
-                   (unsigned long)(needed / MIB));
-    } else {
-        check_good(check, subject, "%lu MiB free, the node needs %lu MiB",
-                   (unsigned long)(pages.free_bytes / MIB), (unsigned long)(needed / MIB));
-    }
+    host_pages_begin(memory, &finding);
+    if (!memory->has_pages)
+        check_unknown(check, finding.subject,
+                      "%s%s cannot be read: a container, or a kernel without them",
+                      check->host->root, host_pages_folder(memory->numa_node, folder));
+    else if (check_faults(check, HOST_PART_PAGES, port) == 0)
+        check_good(check, finding.subject, "%lu MiB free, the node needs %lu MiB",
+                   (unsigned long)(memory->near_free_bytes / MIB),
+                   (unsigned long)(port->need.memory_bytes / MIB));
 }
 
 /* ---- after a new start ---- */
 
 struct kept {
     const struct check *check;
+    uint64_t page_bytes; /* of a page of the usual size */
     const char *folder;
     uint64_t bytes;               /* the most that one place asks for */
     bool is_unit;                 /* a unit of systemd sets some number */
@@ -152,7 +58,7 @@ static void keep(struct kept *kept, uint64_t bytes, const char *where)
 static void keep_command_line(struct kept *kept)
 {
     char line[HOST_LINE_BYTES];
-    uint64_t page_bytes = default_page_bytes(kept->check);
+    uint64_t page_bytes = kept->page_bytes;
     uint64_t bytes = 0;
     char *rest = line;
     if (!host_line(kept->check->host, "/proc/cmdline", line))
@@ -183,7 +89,7 @@ static void keep_file(struct kept *kept, const char *path)
     FILE *file = host_open(kept->check->host, path);
     while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
         const char *name = strstr(line, "nr_hugepages");
-        uint64_t page_bytes = default_page_bytes(kept->check);
+        uint64_t page_bytes = kept->page_bytes;
         const char *size = strstr(line, PAGE_PREFIX);
         if (name == NULL || line[0] == '#' || line[0] == ';')
             continue;
@@ -233,12 +139,12 @@ static void keep_own_unit(struct kept *kept)
     keep(kept, count * page_bytes, OWN_UNIT " (" OWN_SETTINGS ")");
 }
 
-static void command_keep(struct check *check, int32_t node)
+static void command_keep(struct check *check, const struct host_port *port)
 {
-    uint64_t page_bytes = default_page_bytes(check);
+    const struct host_memory *memory = &port->memory;
+    uint64_t page_bytes = memory->page_bytes;
     unsigned long page_kib = (unsigned long)(page_bytes / KIB);
-    unsigned long count =
-        (unsigned long)((pages_needed_bytes(check->config) + page_bytes - 1) / page_bytes);
+    unsigned long count = (unsigned long)((port->need.memory_bytes + page_bytes - 1) / page_bytes);
     const char *root = check->host->root;
     char folder[HOST_ENTRY_BYTES];
     char number[32] = "";
@@ -247,11 +153,12 @@ static void command_keep(struct check *check, int32_t node)
                            "mkdir -p %s/etc/tmpfiles.d && echo 'w %s/" PAGE_PREFIX
                            "%lukB/nr_hugepages - - - - %lu' >%s/etc/tmpfiles.d/"
                            "pollux-hugepages.conf",
-                           root, pages_folder(node, folder), page_kib, count, root);
+                           root, host_pages_folder(memory->numa_node, folder), page_kib, count,
+                           root);
         return;
     }
-    if (node != HOST_NO_NUMA_NODE)
-        snprintf(number, sizeof(number), "%d", (int)node);
+    if (memory->numa_node != HOST_NO_NUMA_NODE)
+        snprintf(number, sizeof(number), "%d", (int)memory->numa_node);
     check_safe_command(check,
                        "printf 'POLLUX_HUGEPAGES=%lu\\nPOLLUX_HUGEPAGES_SIZE=%lukB\\n"
                        "POLLUX_HUGEPAGES_NODE=%s\\n' >%s" OWN_SETTINGS
@@ -259,14 +166,14 @@ static void command_keep(struct check *check, int32_t node)
                        count, page_kib, number, root);
 }
 
-static void look_at_persistence(struct check *check, int32_t node)
+static void look_at_persistence(struct check *check, const struct host_port *port)
 {
     static const char *const folders[] = {"/etc/sysctl.d",           "/run/sysctl.d",
                                           "/usr/lib/sysctl.d",       "/etc/tmpfiles.d",
                                           "/usr/lib/tmpfiles.d",     "/etc/systemd/system",
                                           "/usr/lib/systemd/system", "/lib/systemd/system"};
-    struct kept kept = {.check = check, .where = ""};
-    uint64_t needed = pages_needed_bytes(check->config);
+    struct kept kept = {.check = check, .page_bytes = port->memory.page_bytes, .where = ""};
+    uint64_t needed = port->need.memory_bytes;
     keep_command_line(&kept);
     keep_own_unit(&kept);
     keep_file(&kept, "/etc/sysctl.conf");
@@ -286,18 +193,30 @@ static void look_at_persistence(struct check *check, int32_t node)
         check_wrong(check, "huge pages after a new start",
                     "nothing reserves them: neither the kernel's command line, nor sysctl.d, "
                     "tmpfiles.d or a unit of systemd");
-    command_keep(check, node);
+    command_keep(check, port);
+}
+
+/* Without [port] hugepages: whether the card can do without. */
+static void look_at_need(struct check *check, const struct host_port *port)
+{
+    const char *subject = "[port] hugepages = false";
+    if (check_faults(check, HOST_PART_PAGES, port) > 0)
+        return;
+    if (!port->has_card || host_port_is_usable(port))
+        check_good(check, subject, "none are needed");
+    else
+        check_unknown(check, subject, "whether %s needs some is not known: see [port] device",
+                      port->need.device);
 }
 
 void check_hugepages(struct check *check)
 {
-    int32_t node = check_card_numa_node(check);
+    struct host_port port;
+    check_port_look(check, &port);
     if (!check->config->is_hugepages) {
-        check_physical(check);
+        look_at_need(check, &port);
         return;
     }
-    if (host_numa_nodes(check->host) < 2)
-        node = HOST_NO_NUMA_NODE;
-    look_at_pages(check, node);
-    look_at_persistence(check, node);
+    look_at_pages(check, &port);
+    look_at_persistence(check, &port);
 }

@@ -3,7 +3,7 @@
 #define POLLUX_SERVER_CHECK_INTERNAL_H
 
 #include "server/check.h"
-#include "server/host_card.h"
+#include "server/host_fault.h"
 #include "server/node_options.h"
 
 struct check {
@@ -37,9 +37,8 @@ __attribute__((format(printf, 2, 3))) void check_command(struct check *check, co
 __attribute__((format(printf, 2, 3))) void check_safe_command(struct check *check,
                                                               const char *format, ...);
 
-/* The words can stand in a command that runs unasked: no quote, no space, nothing that a shell or
- * fstab reads in another way. */
-bool check_is_plain(const char *words);
+/* A finding of the machine, which a start tells, too. */
+void check_wrong_finding(struct check *check, const struct host_finding *finding);
 
 /* check_peers.c: addresses that cannot be, or cannot be reached. */
 void check_peers(struct check *check);
@@ -55,32 +54,15 @@ void check_security(struct check *check);
 /* check_card.c: the network card, and its driver. */
 void check_card(struct check *check);
 
-struct check_card {
-    struct host_card facts;
-    struct host_memory memory;
-    struct host_need need;
-};
-
-/* False: no card is meant, or the kernel tells of none. */
-bool check_card_look(const struct check *check, struct check_card *ret_card);
-/* A driver that DPDK uses has it. */
-bool check_card_is_bound(const struct check_card *card);
-/* The first fault of these facts, memory apart. */
-enum host_fault check_card_judge(const struct host_card *facts, const struct host_need *need);
-/* What host_fault_tell says. Returns ret_text. */
-const char *check_card_text(enum host_fault fault, const struct check_card *card,
-                            char ret_text[HOST_TEXT_BYTES]);
-/* The NUMA node of the card; HOST_NO_NUMA_NODE: it is none, or not known. */
-int32_t check_card_numa_node(const struct check *check);
-/* The command of the last finding: give the card to vfio-pci. `is_safe`: nobody uses it. */
-void check_card_bind(struct check *check, const char *address, bool is_safe);
+/* What the machine has of what [port] asks for. The card's file is not opened. */
+void check_port_look(const struct check *check, struct host_port *ret_port);
+/* Tells each fault of this part of the machine. Returns how many there are. */
+uint32_t check_faults(struct check *check, enum host_part part, const struct host_port *port);
 
 /* check_vfio.c: how the card reaches memory; who may open it, and lock memory for it. */
 void check_iommu(struct check *check);
 void check_vfio(struct check *check);
 void check_memlock(struct check *check);
-/* Of [port] hugepages = false: whether the card can do without. */
-void check_physical(struct check *check);
 
 /* check_hugepages.c: enough of them, on the card's NUMA node, also after a new start. */
 void check_hugepages(struct check *check);
@@ -89,6 +71,8 @@ void check_hugepages(struct check *check);
 void check_cores(struct check *check);
 void check_interrupts(struct check *check);
 void check_numa(struct check *check);
+/* The cores of the lanes; none where [lane] cores is not set. */
+struct host_cpus check_lane_cores(const struct config *config);
 
 /* check_power.c: what makes a core, or the clock, slow. */
 void check_governor(struct check *check);

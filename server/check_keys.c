@@ -15,7 +15,7 @@
 static void mend_key(struct check *check, const char *path)
 {
     struct stat status;
-    if (path[0] == '\0' || !check_is_plain(path) || stat(path, &status) != 0 ||
+    if (path[0] == '\0' || !host_finding_is_plain(path) || stat(path, &status) != 0 ||
         check->last->command[0] != '\0')
         return;
     if (status.st_uid != check->host->uid && status.st_uid != 0)

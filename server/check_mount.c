@@ -15,65 +15,39 @@
 
 /* ---- DAX ---- */
 
-static bool has_option(const struct mount_point *mount, const char *option)
-{
-    char copy[sizeof(mount->options)];
-    char *rest = copy;
-    snprintf(copy, sizeof(copy), "%s", mount->options);
-    for (char *word = strsep(&rest, ","); word != NULL; word = strsep(&rest, ",")) {
-        if (strcmp(word, option) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* The device is persistent memory, and can be mapped past the page cache. */
-static bool is_dax_device(const struct check *check, const char *device)
-{
-    char path[PATH_MAX];
-    int64_t is_dax = 0;
-    const char *slash = strrchr(device, '/');
-    if (slash == NULL)
-        return false;
-    snprintf(path, sizeof(path), "/sys/class/block/%s/queue/dax", slash + 1);
-    if (!host_number(check->host, path, &is_dax)) {
-        /* a partition: its disk has the queue */
-        snprintf(path, sizeof(path), "/sys/class/block/%s/../queue/dax", slash + 1);
-        (void)host_number(check->host, path, &is_dax);
-    }
-    return is_dax != 0;
-}
-
 void check_dax(struct check *check)
 {
     const struct config *config = check->config;
     struct mount_point mount;
-    if (!mount_point_find(check->host->root, config->directory, &mount)) {
+    struct host_finding finding;
+    if (!mount_point_find(check->host, config->directory, &mount)) {
         check_unknown(check, "DAX", "%s/proc/self/mounts does not tell where %s lies",
                       check->host->root, config->directory);
         return;
     }
-    bool is_device = is_dax_device(check, mount.device);
-    bool is_on = has_option(&mount, "dax") || has_option(&mount, "dax=always");
-    if (is_device && !is_on) {
-        check_wrong(check, mount.folder,
-                    "%s is persistent memory, mounted without DAX: each write goes through the "
-                    "page cache and a sync. Stop the node, and mount it with dax=always, here and "
-                    "in /etc/fstab",
-                    mount.device);
-        check_command(check, "umount '%s' && mount -t %s -o dax=always %s '%s'", mount.folder,
-                      mount.type, mount.device, mount.folder);
-    } else if (is_device) {
+    switch (mount_point_dax(check->host, &mount)) {
+    case MOUNT_DAX_UNKNOWN:
+        check_unknown(check, "DAX", "%s/sys/class/block is not there: a container",
+                      check->host->root);
+        return;
+    case MOUNT_DAX_OFF:
+        mount_point_tell_dax(&mount, &finding);
+        check_wrong_finding(check, &finding);
+        return;
+    case MOUNT_DAX_ON:
         check_good(check, mount.folder, "%s, persistent memory with DAX", mount.device);
-    } else if (config->medium == MEDIUM_PMEM) {
+        return;
+    case MOUNT_DAX_NEVER:
+        break;
+    }
+    if (config->medium == MEDIUM_PMEM)
         check_wrong(check, "[node] medium = pmem",
                     "%.160s lies on %s (%s), which is no persistent memory: mount the file system "
                     "that is meant, or set medium = file",
                     config->directory, mount.device, mount.type);
-    } else {
+    else
         check_good(check, "DAX", "%s (%s) is no persistent memory: the medium is file",
                    mount.device, mount.type);
-    }
 }
 
 /* ---- fstab ---- */
@@ -105,7 +79,7 @@ static void tell_forgotten(struct check *check, const struct mount_point *planne
                 "/etc/fstab names it, and it is not mounted: %.160s lies on %s, mounted at %s%s",
                 config->directory, mount->device, mount->folder,
                 has_node ? ". A node's files are there: they will be hidden below the mount" : "");
-    if (has_node || !check_is_plain(planned->folder))
+    if (has_node || !host_finding_is_plain(planned->folder))
         check_command(check, "mount '%s'", planned->folder);
     else
         check_safe_command(check, "mount '%s'", planned->folder);
@@ -117,8 +91,8 @@ static void tell_unplanned(struct check *check, const struct mount_point *mount)
                 "%s is mounted there, and neither /etc/fstab nor a unit of systemd names it: it is "
                 "missing after the next start of the machine",
                 mount->device);
-    bool is_plain = check_is_plain(mount->device) && check_is_plain(mount->folder) &&
-                    check_is_plain(mount->options);
+    bool is_plain = host_finding_is_plain(mount->device) && host_finding_is_plain(mount->folder) &&
+                    host_finding_is_plain(mount->options);
     /* Its last line may lack an end. */
     if (mount->device[0] == '/' && is_plain)
         check_safe_command(check, "printf '\\n%s %s %s %s,nofail 0 2\\n' >>%s/etc/fstab",
@@ -137,13 +111,12 @@ void check_mount(struct check *check)
     struct mount_point mount;
     struct mount_point planned;
     bool has_table;
-    if (!mount_point_find(check->host->root, config->directory, &mount)) {
+    if (!mount_point_find(check->host, config->directory, &mount)) {
         check_unknown(check, "mount", "%s/proc/self/mounts does not tell where %s lies",
                       check->host->root, config->directory);
         return;
     }
-    bool is_planned =
-        mount_point_planned(check->host->root, config->directory, &planned, &has_table);
+    bool is_planned = mount_point_planned(check->host, config->directory, &planned, &has_table);
     if (is_planned && strlen(planned.folder) > strlen(mount.folder))
         tell_forgotten(check, &planned, &mount);
     else if (strcmp(mount.folder, "/") == 0)

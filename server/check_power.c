@@ -18,12 +18,9 @@
 /* The cores of lanes; without, all of the machine. */
 static struct host_cpus cores_of_interest(const struct check *check)
 {
-    struct host_cpus cpus = {{0}};
-    if (check->config == NULL || check->config->core_count == 0)
-        return host_cpus_read(check->host, SYSTEM_CPUS "/online");
-    for (uint32_t i = 0; i < check->config->core_count; i++)
-        host_cpus_set(&cpus, (uint32_t)check->config->cores[i], true);
-    return cpus;
+    return check->config == NULL || check->config->core_count == 0
+               ? host_cpus_read(check->host, SYSTEM_CPUS "/online")
+               : check_lane_cores(check->config);
 }
 
 /* "2-3,8" as the words of a shell's loop. */

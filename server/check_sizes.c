@@ -69,7 +69,7 @@ static void check_files_room(struct check *check, uint64_t missing_bytes)
 void check_memory(struct check *check)
 {
     const struct config *config = check->config;
-    uint64_t needed_bytes = (uint64_t)config->memory_mib * MIB * config->lane_count;
+    uint64_t needed_bytes = config_packet_bytes(config);
     uint64_t memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     for (uint16_t shard = 0; shard < config->shard_count; shard++)
         needed_bytes += replica_arena_bytes(&check->options->replicas[shard]);

@@ -475,6 +475,11 @@ static uint64_t relaxed_size_default(uint16_t shard_count)
     return least > RELAXED_SIZE_DEFAULT ? least : RELAXED_SIZE_DEFAULT;
 }
 
+uint64_t config_packet_bytes(const struct config *config)
+{
+    return ((uint64_t)config->memory_mib << 20) * config->lane_count;
+}
+
 const struct config_peer *config_self(const struct config *config)
 {
     for (uint32_t i = 0; i < config->peer_count; i++) {

@@ -102,4 +102,7 @@ MUST_USE enum error config_read(const char *path, struct config *ret_config, cha
 /* This node's own entry of [peers]. */
 const struct config_peer *config_self(const struct config *config);
 
+/* Memory of packet buffers, of all lanes. */
+uint64_t config_packet_bytes(const struct config *config);
+
 #endif

@@ -2,7 +2,6 @@
 #include "server/host.h"
 
 #include "base/regular_file.h"
-#include "server/host_file_internal.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -36,7 +35,8 @@ const char *host_path(const struct host *host, char ret_path[PATH_MAX], const ch
 
 bool host_has(const struct host *host, const char *path)
 {
-    return host_file_exists(host->root, path);
+    char full[PATH_MAX];
+    return access(host_path(host, full, "%s", path), F_OK) == 0;
 }
 
 FILE *host_open(const struct host *host, const char *path)
@@ -52,9 +52,36 @@ FILE *host_open(const struct host *host, const char *path)
 
 bool host_line(const struct host *host, const char *path, char ret_line[HOST_LINE_BYTES])
 {
-    bool is_read = host_file_read(host->root, path, ret_line, HOST_LINE_BYTES);
+    FILE *file = host_open(host, path);
+    ret_line[0] = '\0';
+    if (file == NULL)
+        return false;
+    bool is_read = fgets(ret_line, HOST_LINE_BYTES, file) != NULL || !ferror(file);
     ret_line[strcspn(ret_line, "\n")] = '\0';
+    fclose(file);
     return is_read;
+}
+
+bool host_field(const struct host *host, const char *path, const char *key,
+                char ret_value[HOST_LINE_BYTES])
+{
+    char line[HOST_LINE_BYTES];
+    bool is_found = false;
+    FILE *file = host_open(host, path);
+    ret_value[0] = '\0';
+    for (uint32_t i = 0; file != NULL && !is_found && i < HOST_LINES_MAX; i++) {
+        if (fgets(line, sizeof(line), file) == NULL)
+            break;
+        is_found = strncmp(line, key, strlen(key)) == 0;
+        if (is_found) {
+            const char *value = line + strlen(key);
+            value += strspn(value, " \t");
+            snprintf(ret_value, HOST_LINE_BYTES, "%.*s", (int)strcspn(value, "\n"), value);
+        }
+    }
+    if (file != NULL)
+        fclose(file);
+    return is_found;
 }
 
 bool host_number(const struct host *host, const char *path, int64_t *ret_number)
@@ -72,7 +99,16 @@ bool host_number(const struct host *host, const char *path, int64_t *ret_number)
 
 bool host_link(const struct host *host, const char *path, char ret_name[HOST_ENTRY_BYTES])
 {
-    return host_file_link(host->root, path, ret_name, HOST_ENTRY_BYTES);
+    char full[PATH_MAX];
+    char target[PATH_MAX];
+    ret_name[0] = '\0';
+    ssize_t size = readlink(host_path(host, full, "%s", path), target, sizeof(target) - 1);
+    if (size < 0)
+        return false;
+    target[size] = '\0';
+    const char *slash = strrchr(target, '/');
+    snprintf(ret_name, HOST_ENTRY_BYTES, "%.255s", slash == NULL ? target : slash + 1);
+    return true;
 }
 
 bool host_each(const struct host *host, const char *path,
@@ -91,6 +127,18 @@ bool host_each(const struct host *host, const char *path,
     }
     closedir(folder);
     return true;
+}
+
+static void take_entry(void *context, const char *name)
+{
+    snprintf(context, HOST_ENTRY_BYTES, "%.255s", name);
+}
+
+bool host_entry(const struct host *host, const char *path, char ret_name[HOST_ENTRY_BYTES])
+{
+    ret_name[0] = '\0';
+    (void)host_each(host, path, take_entry, ret_name);
+    return ret_name[0] != '\0';
 }
 
 bool host_has_unit(const struct host *host, const char *unit)

@@ -1,7 +1,7 @@
 /*
  * The machine as its checks see it: what the kernel tells in files below /proc and /sys, and what
  * operators have written below /etc. All of it is read below one folder: "" on a machine, a folder
- * with made files in tests.
+ * with made files in tests. Nothing else of the server reads such files.
  *
  * Main thread.
  */
@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #define HOST_LINE_BYTES   4096
+#define HOST_LINES_MAX    4096u
 #define HOST_NODES_MAX    64u /* NUMA nodes that are looked for */
 #define HOST_ENTRIES_MAX  4096u
 #define HOST_ENTRY_BYTES  256
@@ -48,13 +49,20 @@ bool host_line(const struct host *host, const char *path, char ret_line[HOST_LIN
 /* The number that a file begins with, decimal or 0x. False: there is none. */
 bool host_number(const struct host *host, const char *path, int64_t *ret_number);
 
-/* The last part of what a symbolic link names. False: it is none. */
+/* What stands behind `key` on the first line that begins with it, without the space before it.
+ * False: the file cannot be read, or has no such line; ret_value is "". */
+bool host_field(const struct host *host, const char *path, const char *key,
+                char ret_value[HOST_LINE_BYTES]);
+
+/* The last part of what a symbolic link names. False: it is none; ret_name is "". */
 bool host_link(const struct host *host, const char *path, char ret_name[HOST_ENTRY_BYTES]);
 
 /* Calls back for each entry of a folder, in no order, but for those that begin with a dot. False:
  * the folder cannot be read. */
 bool host_each(const struct host *host, const char *path,
                void (*entry)(void *context, const char *name), void *context);
+/* One entry of a folder. False: it has none; ret_name is "". */
+bool host_entry(const struct host *host, const char *path, char ret_name[HOST_ENTRY_BYTES]);
 
 /* Whether systemd has a unit of this name, and whether it starts with the machine. */
 bool host_has_unit(const struct host *host, const char *unit);

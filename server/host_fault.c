@@ -1,244 +1,166 @@
-/* What keeps a card from being used, and what mends it: see host_card.h. */
-#include "server/host_card.h"
+/* Judges a port: see host_fault.h. */
+#include "server/host_fault.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#define CLASS_NETWORK 0x02
-#define MIB           (UINT64_C(1) << 20)
-#define HUGEPAGE_MIB  2
-
-static bool is_vfio(const struct host_card *card)
+static bool is_network(const struct host_port *port)
 {
-    return strcmp(card->driver, "vfio-pci") == 0;
+    return port->card.is_present && port->card.class_code >> 16 == HOST_CLASS_NETWORK;
 }
 
-static bool is_uio(const struct host_card *card)
+static bool is_needed(const struct host_port *port)
 {
-    return strcmp(card->driver, "uio_pci_generic") == 0 || strcmp(card->driver, "igb_uio") == 0;
+    return is_network(port) && host_card_driver(&port->card) == HOST_DRIVER_KERNEL &&
+           host_use_is_needed(&port->card.use);
 }
 
-/* DPDK uses such a card beside the kernel's driver. */
-static bool is_shared_with_kernel(const struct host_card *card)
+bool host_port_is_usable(const struct host_port *port)
 {
-    static const char *const drivers[] = {"mlx4_core", "mlx5_core", "mana"};
-    for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
-        if (strcmp(card->driver, drivers[i]) == 0)
-            return true;
+    return port->has_card && is_network(port) && !is_needed(port);
+}
+
+bool host_port_is_bound(const struct host_port *port)
+{
+    enum host_driver driver = host_card_driver(&port->card);
+    return host_port_is_usable(port) && driver != HOST_DRIVER_NONE && driver != HOST_DRIVER_KERNEL;
+}
+
+/* A card without a driver of DPDK's is to be given to vfio-pci. */
+static bool is_for_vfio(const struct host_port *port)
+{
+    enum host_driver driver = host_card_driver(&port->card);
+    return host_port_is_usable(port) && driver != HOST_DRIVER_BOTH && driver != HOST_DRIVER_UIO;
+}
+
+static bool is_for_uio(const struct host_port *port)
+{
+    return host_port_is_usable(port) && host_card_driver(&port->card) == HOST_DRIVER_UIO;
+}
+
+/* Where there is none, it is to be turned on, unless somebody has allowed vfio to do without. */
+static bool is_translated(const struct host_port *port)
+{
+    return is_for_vfio(port) && (port->card.has_iommu || !port->card.is_unsafe);
+}
+
+bool host_port_is_physical(const struct host_port *port)
+{
+    return is_for_uio(port) || (is_for_vfio(port) && !is_translated(port));
+}
+
+static bool is_card_fault(enum host_fault fault, const struct host_port *port)
+{
+    const struct host_card *card = &port->card;
+    enum host_driver driver = host_card_driver(card);
+    bool is_usable = host_port_is_usable(port);
+    bool is_exact = strcmp(card->device, card->address) == 0;
+    if (!port->has_card)
+        return false;
+    switch (fault) {
+    case HOST_FAULT_NAME:
+        return card->address[0] == '\0';
+    case HOST_FAULT_ABSENT:
+        return card->address[0] != '\0' && !card->is_present;
+    case HOST_FAULT_NOT_NETWORK:
+        return card->is_present && !is_network(port);
+    case HOST_FAULT_NEEDED:
+        return is_needed(port);
+    case HOST_FAULT_INTERFACE:
+        return is_usable && card->is_by_name;
+    case HOST_FAULT_SHORT_ADDRESS:
+        return is_usable && !card->is_by_name && !is_exact;
+    case HOST_FAULT_NO_MODULE:
+        return is_usable && driver == HOST_DRIVER_NONE && !card->is_vfio_loaded;
+    case HOST_FAULT_UNBOUND:
+        return is_usable && driver == HOST_DRIVER_NONE && card->is_vfio_loaded;
+    case HOST_FAULT_KERNEL_DRIVER:
+        return is_usable && driver == HOST_DRIVER_KERNEL;
+    default: /* of other parts */
+        return false;
+    }
+}
+
+static bool is_access_fault(enum host_fault fault, const struct host_port *port)
+{
+    const struct host_card *card = &port->card;
+    switch (fault) {
+    case HOST_FAULT_NO_IOMMU:
+        return is_for_vfio(port) && !card->has_iommu && !card->is_unsafe;
+    case HOST_FAULT_GROUP_SHARED:
+        return is_for_vfio(port) && card->has_iommu && card->sharer[0] != '\0';
+    case HOST_FAULT_UIO_TRANSLATED:
+        return is_for_uio(port) && strncmp(card->group_type, "DMA", 3) == 0;
+    case HOST_FAULT_NO_PERMISSION:
+        return host_port_is_bound(port) &&
+               ((card->file_errno != 0 && card->file_errno != EBUSY) ||
+                (host_port_is_physical(port) && !port->memory.is_admin));
+    case HOST_FAULT_IN_USE:
+        return host_port_is_bound(port) && card->file_errno == EBUSY;
+    default: /* of other parts */
+        return false;
+    }
+}
+
+static bool is_memory_fault(enum host_fault fault, const struct host_port *port)
+{
+    const struct host_memory *memory = &port->memory;
+    uint64_t needed_bytes = port->need.memory_bytes;
+    bool is_off = host_port_is_physical(port) && !port->need.is_hugepages;
+    bool is_asked = memory->has_pages && (port->need.is_hugepages || is_off);
+    bool is_reserved = memory->huge_bytes >= needed_bytes;
+    switch (fault) {
+    case HOST_FAULT_PAGES_OFF:
+        return is_off;
+    case HOST_FAULT_PAGES_FEW:
+        return is_asked && !is_reserved;
+    case HOST_FAULT_PAGES_TAKEN:
+        return is_asked && is_reserved && memory->huge_free_bytes < needed_bytes;
+    case HOST_FAULT_PAGES_FAR:
+        return is_asked && is_reserved && memory->near_bytes < needed_bytes;
+    case HOST_FAULT_MEMLOCK:
+        return is_translated(port) && memory->has_limits && !memory->may_pin &&
+               memory->memlock_bytes < needed_bytes;
+    default: /* of other parts */
+        return false;
+    }
+}
+
+enum host_part host_fault_part(enum host_fault fault)
+{
+    static const enum host_part parts[] = {
+#define X(name, part) HOST_PART_##part,
+        HOST_FAULT_LIST(X)
+#undef X
+    };
+    return parts[fault];
+}
+
+bool host_fault_is(enum host_fault fault, const struct host_port *port)
+{
+    switch (host_fault_part(fault)) {
+    case HOST_PART_CARD:
+        return is_card_fault(fault, port);
+    case HOST_PART_IOMMU:
+    case HOST_PART_FILE:
+        return is_access_fault(fault, port);
+    case HOST_PART_PAGES:
+    case HOST_PART_LOCK:
+        return is_memory_fault(fault, port);
     }
     return false;
 }
 
-static enum host_fault find_in_name(const struct host_card *card)
+enum host_fault host_fault_first(const struct host_port *port)
 {
-    if (card->address[0] == '\0')
-        return HOST_FAULT_NAME;
-    if (!card->is_present)
-        return HOST_FAULT_ABSENT;
-    if (strcmp(card->device, card->interface) == 0)
-        return HOST_FAULT_INTERFACE;
-    if (strcmp(card->device, card->address) != 0)
-        return HOST_FAULT_SHORT_ADDRESS;
-    return card->class_code >> 16 == CLASS_NETWORK ? HOST_FAULT_NONE : HOST_FAULT_NOT_NETWORK;
-}
-
-static enum host_fault find_in_driver(const struct host_card *card)
-{
-    if (is_shared_with_kernel(card) || is_uio(card))
-        return HOST_FAULT_NONE;
-    if (!card->has_iommu && !card->is_unsafe)
-        return HOST_FAULT_NO_IOMMU;
-    if (is_vfio(card))
-        return HOST_FAULT_NONE;
-    if (card->driver[0] != '\0')
-        return HOST_FAULT_KERNEL_DRIVER;
-    return card->is_vfio_loaded ? HOST_FAULT_UNBOUND : HOST_FAULT_NO_MODULE;
-}
-
-static enum host_fault find_in_access(const struct host_card *card,
-                                      const struct host_memory *memory,
-                                      const struct host_need *need)
-{
-    bool is_physical = is_uio(card) || (is_vfio(card) && !card->has_iommu);
-    if (is_vfio(card) && card->has_iommu && card->sharer[0] != '\0')
-        return HOST_FAULT_GROUP_SHARED;
-    if (is_uio(card) && strncmp(card->group_type, "DMA", 3) == 0)
-        return HOST_FAULT_UIO_TRANSLATED;
-    if (card->file_errno == EBUSY)
-        return HOST_FAULT_IN_USE;
-    if (card->file_errno != 0 || (is_physical && !memory->is_admin))
-        return HOST_FAULT_NO_PERMISSION;
-    return is_physical && !need->is_hugepages ? HOST_FAULT_NEEDS_HUGEPAGES : HOST_FAULT_NONE;
-}
-
-static enum host_fault find_in_hugepages(const struct host_memory *memory,
-                                         const struct host_need *need)
-{
-    if (!need->is_hugepages)
-        return HOST_FAULT_NONE;
-    if (memory->huge_total_bytes == 0)
-        return HOST_FAULT_HUGEPAGES_NONE;
-    return memory->huge_free_bytes < need->memory_bytes ? HOST_FAULT_HUGEPAGES_FEW
-                                                        : HOST_FAULT_NONE;
-}
-
-enum host_fault host_fault_find(const struct host_card *card, const struct host_memory *memory,
-                                const struct host_need *need)
-{
-    enum host_fault fault = HOST_FAULT_NONE;
-    if (card != NULL) {
-        fault = find_in_name(card);
-        if (fault == HOST_FAULT_NONE)
-            fault = find_in_driver(card);
-        if (fault == HOST_FAULT_NONE)
-            fault = find_in_access(card, memory, need);
+    for (int fault = 0; fault < HOST_FAULT_COUNT; fault++) {
+        if (fault != HOST_FAULT_PAGES_FAR && host_fault_is((enum host_fault)fault, port))
+            return (enum host_fault)fault;
     }
-    if (fault == HOST_FAULT_NONE)
-        fault = find_in_hugepages(memory, need);
-    if (fault == HOST_FAULT_NONE && card != NULL && is_vfio(card) && card->has_iommu &&
-        !memory->may_pin && memory->memlock_bytes < need->memory_bytes)
-        return HOST_FAULT_MEMLOCK;
-    return fault;
+    return HOST_FAULT_NONE;
 }
 
-const char *host_fault_name(enum host_fault fault)
+bool host_fault_is_of_running(enum host_fault fault)
 {
-    static const char *const names[] = {
-#define X(name, text) text,
-        HOST_FAULT_LIST(X)
-#undef X
-    };
-    return fault < HOST_FAULT_COUNT ? names[fault] : "unknown";
-}
-
-__attribute__((format(printf, 2, 3))) static void write_text(char ret_text[HOST_TEXT_BYTES],
-                                                             const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(ret_text, HOST_TEXT_BYTES, format, arguments);
-    va_end(arguments);
-}
-
-static void tell_name(enum host_fault fault, const struct host_card *card,
-                      char ret_text[HOST_TEXT_BYTES])
-{
-    if (fault == HOST_FAULT_NAME)
-        write_text(ret_text,
-                   "\"%s\" is neither the address of a card, as 0000:03:00.0 is, nor a virtual "
-                   "port, as net_memif0 is",
-                   card->device);
-    else if (fault == HOST_FAULT_ABSENT)
-        write_text(ret_text, "there is no device at the address %s", card->address);
-    else if (fault == HOST_FAULT_INTERFACE)
-        write_text(ret_text, "%s is the kernel's name of the card %s", card->device, card->address);
-    else if (fault == HOST_FAULT_SHORT_ADDRESS)
-        write_text(ret_text, "%s is the address %s, not written in full", card->device,
-                   card->address);
-    else
-        write_text(ret_text, "the device at %s is no network card: its class is %06x",
-                   card->address, (unsigned)card->class_code);
-}
-
-static void tell_driver(enum host_fault fault, const struct host_card *card,
-                        char ret_text[HOST_TEXT_BYTES])
-{
-    bool has_name = card->interface[0] != '\0';
-    if (fault == HOST_FAULT_NO_IOMMU)
-        write_text(ret_text, "no IOMMU is in use on this machine, and vfio-pci needs one for %s",
-                   card->address);
-    else if (fault == HOST_FAULT_NO_MODULE)
-        write_text(ret_text, "card %s is bound to no driver, and the module vfio-pci is not loaded",
-                   card->address);
-    else if (fault == HOST_FAULT_UNBOUND)
-        write_text(ret_text, "card %s is bound to no driver", card->address);
-    else
-        write_text(ret_text, "card %s is bound to the kernel's driver %s%s%s%s", card->address,
-                   card->driver, has_name ? " (" : "", card->interface, has_name ? ")" : "");
-}
-
-static void tell_access(enum host_fault fault, const struct host_card *card,
-                        char ret_text[HOST_TEXT_BYTES])
-{
-    if (fault == HOST_FAULT_GROUP_SHARED)
-        write_text(ret_text,
-                   "card %s shares the IOMMU group %s with the device %s, which the kernel uses: "
-                   "vfio gives a group away as a whole",
-                   card->address, card->group, card->sharer);
-    else if (fault == HOST_FAULT_UIO_TRANSLATED)
-        write_text(ret_text,
-                   "card %s is bound to %s behind an IOMMU that translates addresses (%s): it "
-                   "would receive nothing",
-                   card->address, card->driver, card->group_type);
-    else if (fault == HOST_FAULT_IN_USE)
-        write_text(ret_text, "card %s is in use: another process has %s", card->address,
-                   card->file);
-    else if (fault == HOST_FAULT_NO_PERMISSION && card->file_errno == 0)
-        write_text(ret_text, "card %s needs physical addresses, which only root may look up",
-                   card->address);
-    else if (fault == HOST_FAULT_NO_PERMISSION)
-        write_text(ret_text, "card %s: cannot open %s: %s", card->address, card->file,
-                   strerror(card->file_errno));
-    else
-        write_text(ret_text,
-                   "card %s needs physical addresses (driver %s%s), and only hugepages have them",
-                   card->address, card->driver, is_uio(card) ? "" : ", without IOMMU");
-}
-
-static void tell_memory(enum host_fault fault, const struct host_memory *memory,
-                        const struct host_need *need, char ret_text[HOST_TEXT_BYTES])
-{
-    if (fault == HOST_FAULT_HUGEPAGES_NONE)
-        write_text(ret_text, "[port] hugepages = true, and no hugepages are reserved");
-    else if (fault == HOST_FAULT_HUGEPAGES_FEW)
-        write_text(ret_text,
-                   "[port] hugepages = true takes %" PRIu64 "MiB, and %" PRIu64 "MiB of %" PRIu64
-                   "MiB reserved are free",
-                   need->memory_bytes / MIB, memory->huge_free_bytes / MIB,
-                   memory->huge_total_bytes / MIB);
-    else
-        write_text(ret_text,
-                   "this process may pin %" PRIu64 "KiB of memory (memlock), and the card's "
-                   "buffers take %" PRIu64 "KiB",
-                   memory->memlock_bytes / 1024, need->memory_bytes / 1024);
-}
-
-void host_fault_tell(enum host_fault fault, const struct host_card *card,
-                     const struct host_memory *memory, const struct host_need *need,
-                     char ret_text[HOST_TEXT_BYTES])
-{
-    ret_text[0] = '\0';
-    switch (fault) {
-    case HOST_FAULT_NAME:
-    case HOST_FAULT_ABSENT:
-    case HOST_FAULT_INTERFACE:
-    case HOST_FAULT_SHORT_ADDRESS:
-    case HOST_FAULT_NOT_NETWORK:
-        tell_name(fault, card, ret_text);
-        return;
-    case HOST_FAULT_NO_IOMMU:
-    case HOST_FAULT_NO_MODULE:
-    case HOST_FAULT_UNBOUND:
-    case HOST_FAULT_KERNEL_DRIVER:
-        tell_driver(fault, card, ret_text);
-        return;
-    case HOST_FAULT_GROUP_SHARED:
-    case HOST_FAULT_UIO_TRANSLATED:
-    case HOST_FAULT_NO_PERMISSION:
-    case HOST_FAULT_IN_USE:
-    case HOST_FAULT_NEEDS_HUGEPAGES:
-        tell_access(fault, card, ret_text);
-        return;
-    case HOST_FAULT_HUGEPAGES_NONE:
-    case HOST_FAULT_HUGEPAGES_FEW:
-    case HOST_FAULT_MEMLOCK:
-        tell_memory(fault, memory, need, ret_text);
-        return;
-    case HOST_FAULT_NONE:
-    case HOST_FAULT_COUNT:
-        return;
-    }
+    return fault == HOST_FAULT_IN_USE || fault == HOST_FAULT_PAGES_TAKEN;
 }

@@ -1,83 +1,97 @@
 /* Memory of the machine for a card's driver: see host_card.h. Sources: hugetlbpage.rst of
- * Documentation/admin-guide/mm, proc_pid_limits(5), proc_pid_status(5), capabilities(7). */
+ * Documentation/admin-guide/mm, proc_meminfo(5), proc_pid_limits(5), proc_pid_status(5),
+ * capabilities(7). */
 #include "server/host_card.h"
 
-#include "server/host_file_internal.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SIZES_MAX       16
-#define FILE_BYTES      8192
-#define CAP_IPC_LOCK    14
-#define CAP_SYS_ADMIN   21
-#define KIB             1024u
-#define HUGEPAGE_PREFIX "hugepages-"
+#define CAP_IPC_LOCK  14
+#define CAP_SYS_ADMIN 21
+#define KIB           UINT64_C(1024)
+#define PAGE_PREFIX   "hugepages-"
 
-static uint64_t number_read(const char *root, const char *path)
+struct pages {
+    const struct host *host;
+    const char *folder;  /* below which the sizes lie */
+    uint64_t page_bytes; /* the usual size */
+    uint64_t all_bytes;
+    uint64_t free_bytes;
+    uint64_t taken_pages; /* of the usual size */
+    bool is_seen;
+};
+
+static void add_size(void *context, const char *name)
 {
-    char text[32];
-    return host_file_read(root, path, text, sizeof(text)) ? strtoull(text, NULL, 10) : 0;
+    struct pages *pages = context;
+    char path[PATH_MAX];
+    int64_t all = 0;
+    int64_t free_count = 0;
+    if (strncmp(name, PAGE_PREFIX, strlen(PAGE_PREFIX)) != 0)
+        return;
+    uint64_t size_bytes = strtoull(name + strlen(PAGE_PREFIX), NULL, 10) * KIB;
+    snprintf(path, sizeof(path), "%s/%s/nr_hugepages", pages->folder, name);
+    (void)host_number(pages->host, path, &all);
+    snprintf(path, sizeof(path), "%s/%s/free_hugepages", pages->folder, name);
+    (void)host_number(pages->host, path, &free_count);
+    pages->all_bytes += (uint64_t)all * size_bytes;
+    pages->free_bytes += (uint64_t)free_count * size_bytes;
+    if (size_bytes == pages->page_bytes && all > free_count)
+        pages->taken_pages = (uint64_t)(all - free_count);
 }
 
-/* Sums `what` (free_hugepages, nr_hugepages) over the sizes of a folder, in bytes. */
-static uint64_t huge_bytes(const char *root, const char *folder, const char *what)
+const char *host_pages_folder(int32_t numa_node, char ret_folder[HOST_ENTRY_BYTES])
 {
-    uint64_t bytes = 0;
-    for (unsigned i = 0; i < SIZES_MAX; i++) {
-        char name[HOST_NAME_BYTES];
-        char path[HOST_PATH_BYTES];
-        if (!host_file_entry(root, folder, i, name, sizeof(name)))
-            break;
-        if (strncmp(name, HUGEPAGE_PREFIX, strlen(HUGEPAGE_PREFIX)) != 0)
-            continue;
-        (void)snprintf(path, sizeof(path), "%.200s/%.63s/%.32s", folder, name, what);
-        bytes += strtoull(name + strlen(HUGEPAGE_PREFIX), NULL, 10) * KIB * number_read(root, path);
-    }
-    return bytes;
+    if (numa_node == HOST_NO_NUMA_NODE)
+        snprintf(ret_folder, HOST_ENTRY_BYTES, "/sys/kernel/mm/hugepages");
+    else
+        snprintf(ret_folder, HOST_ENTRY_BYTES, "/sys/devices/system/node/node%d/hugepages",
+                 (int)numa_node);
+    return ret_folder;
 }
 
-uint64_t host_memory_node_free_bytes(const char *root, int32_t numa_node)
+static struct pages pages_look(const struct host *host, int32_t numa_node, uint64_t page_bytes)
 {
-    char folder[HOST_PATH_BYTES];
-    if (numa_node < 0)
-        return huge_bytes(root, "/sys/kernel/mm/hugepages", "free_hugepages");
-    (void)snprintf(folder, sizeof(folder), "/sys/devices/system/node/node%d/hugepages", numa_node);
-    return huge_bytes(root, folder, "free_hugepages");
+    char folder[HOST_ENTRY_BYTES];
+    struct pages pages = {
+        .host = host, .folder = host_pages_folder(numa_node, folder), .page_bytes = page_bytes};
+    pages.is_seen = host_each(host, folder, add_size, &pages);
+    pages.folder = NULL;
+    return pages;
 }
 
-static uint64_t memlock_read(const char *root)
+/* In bytes; 0: the machine does not tell. */
+static uint64_t meminfo(const struct host *host, const char *key)
 {
-    static const char key[] = "Max locked memory";
-    char text[FILE_BYTES];
-    if (!host_file_read(root, "/proc/self/limits", text, sizeof(text)))
-        return UINT64_MAX;
-    const char *line = strstr(text, key);
-    if (line == NULL)
-        return UINT64_MAX;
-    line += strlen(key);
-    line += strspn(line, " ");
-    return strncmp(line, "unlimited", 9) == 0 ? UINT64_MAX : strtoull(line, NULL, 10);
+    char value[HOST_LINE_BYTES];
+    return host_field(host, "/proc/meminfo", key, value) ? strtoull(value, NULL, 10) * KIB : 0;
 }
 
-static uint64_t capabilities_read(const char *root)
+void host_memory_look(const struct host *host, int32_t numa_node, struct host_memory *ret_memory)
 {
-    static const char key[] = "CapEff:";
-    char text[FILE_BYTES];
-    if (!host_file_read(root, "/proc/self/status", text, sizeof(text)))
-        return 0;
-    const char *line = strstr(text, key);
-    return line == NULL ? 0 : strtoull(line + strlen(key), NULL, 16);
-}
-
-void host_memory_look(const char *root, struct host_memory *ret_memory)
-{
-    uint64_t capabilities = capabilities_read(root);
+    char locked[HOST_LINE_BYTES];
+    char rights[HOST_LINE_BYTES];
+    uint64_t page_bytes = meminfo(host, "Hugepagesize:");
+    page_bytes = page_bytes == 0 ? 2048 * KIB : page_bytes;
+    numa_node = host_numa_nodes(host) < 2 ? HOST_NO_NUMA_NODE : numa_node;
+    struct pages all = pages_look(host, HOST_NO_NUMA_NODE, page_bytes);
+    struct pages near = pages_look(host, numa_node, page_bytes);
+    bool has_limits = host_field(host, "/proc/self/limits", "Max locked memory", locked);
+    bool is_bounded = has_limits && strncmp(locked, "unlimited", 9) != 0;
+    (void)host_field(host, "/proc/self/status", "CapEff:", rights);
+    uint64_t capabilities = strtoull(rights, NULL, 16);
     *ret_memory = (struct host_memory){
-        .huge_total_bytes = huge_bytes(root, "/sys/kernel/mm/hugepages", "nr_hugepages"),
-        .huge_free_bytes = huge_bytes(root, "/sys/kernel/mm/hugepages", "free_hugepages"),
-        .memlock_bytes = memlock_read(root),
+        .huge_bytes = all.all_bytes,
+        .huge_free_bytes = all.free_bytes,
+        .near_bytes = near.all_bytes,
+        .near_free_bytes = near.free_bytes,
+        .near_taken_pages = near.taken_pages,
+        .page_bytes = page_bytes,
+        .available_bytes = meminfo(host, "MemAvailable:"),
+        .memlock_bytes = is_bounded ? strtoull(locked, NULL, 10) : UINT64_MAX,
+        .numa_node = numa_node,
+        .has_pages = all.is_seen && near.is_seen,
+        .has_limits = has_limits,
         .may_pin = (capabilities >> CAP_IPC_LOCK & 1) != 0,
         .is_admin = (capabilities >> CAP_SYS_ADMIN & 1) != 0,
     };

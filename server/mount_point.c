@@ -2,15 +2,9 @@
  * same form. */
 #include "server/mount_point.h"
 
-#include "base/regular_file.h"
-
-#include <fcntl.h>
 #include <mntent.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MOUNTS_MAX 65536
 
@@ -58,24 +52,12 @@ static bool find_in_table(FILE *table, const char *path, struct mount_point *ret
     return ret_mount->folder[0] != '\0';
 }
 
-static FILE *open_table(const char *root, const char *name)
-{
-    char path[PATH_MAX];
-    const char *why;
-    snprintf(path, sizeof(path), "%s%s", root, name);
-    int fd = regular_file_open(path, O_RDONLY, &why);
-    FILE *table = fd < 0 ? NULL : fdopen(fd, "r");
-    if (table == NULL && fd >= 0)
-        close(fd);
-    return table;
-}
-
-bool mount_point_find(const char *root, const char *path, struct mount_point *ret_mount)
+bool mount_point_find(const struct host *host, const char *path, struct mount_point *ret_mount)
 {
     char existing[PATH_MAX];
     if (!find_existing(path, existing))
         return false;
-    FILE *table = open_table(root, "/proc/self/mounts");
+    FILE *table = host_open(host, "/proc/self/mounts");
     if (table == NULL)
         return false;
     bool is_found = find_in_table(table, existing, ret_mount);
@@ -83,10 +65,10 @@ bool mount_point_find(const char *root, const char *path, struct mount_point *re
     return is_found;
 }
 
-bool mount_point_planned(const char *root, const char *path, struct mount_point *ret_mount,
+bool mount_point_planned(const struct host *host, const char *path, struct mount_point *ret_mount,
                          bool *ret_has_table)
 {
-    FILE *table = open_table(root, "/etc/fstab");
+    FILE *table = host_open(host, "/etc/fstab");
     *ret_has_table = table != NULL;
     if (table == NULL)
         return false;
@@ -95,14 +77,72 @@ bool mount_point_planned(const char *root, const char *path, struct mount_point 
     return is_found;
 }
 
+/* ---- DAX ---- */
+
+static bool has_option(const struct mount_point *mount, const char *option)
+{
+    char copy[sizeof(mount->options)];
+    char *rest = copy;
+    snprintf(copy, sizeof(copy), "%s", mount->options);
+    for (char *word = strsep(&rest, ","); word != NULL; word = strsep(&rest, ",")) {
+        if (strcmp(word, option) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The device is persistent memory, and can be mapped past the page cache. */
+static bool is_dax_device(const struct host *host, const char *name)
+{
+    char path[PATH_MAX];
+    int64_t is_dax = 0;
+    snprintf(path, sizeof(path), "/sys/class/block/%s/queue/dax", name);
+    if (!host_number(host, path, &is_dax)) {
+        /* a partition: its disk has the queue */
+        snprintf(path, sizeof(path), "/sys/class/block/%s/../queue/dax", name);
+        (void)host_number(host, path, &is_dax);
+    }
+    return is_dax != 0;
+}
+
+enum mount_dax mount_point_dax(const struct host *host, const struct mount_point *mount)
+{
+    const char *slash = strrchr(mount->device, '/');
+    if (slash == NULL)
+        return MOUNT_DAX_NEVER; /* of no device: a file system in memory, or over others */
+    if (!host_has(host, "/sys/class/block"))
+        return MOUNT_DAX_UNKNOWN;
+    if (!is_dax_device(host, slash + 1))
+        return MOUNT_DAX_NEVER;
+    return has_option(mount, "dax") || has_option(mount, "dax=always") ? MOUNT_DAX_ON
+                                                                       : MOUNT_DAX_OFF;
+}
+
+void mount_point_tell_dax(const struct mount_point *mount, struct host_finding *ret_finding)
+{
+    host_finding_begin(ret_finding, "%.380s", mount->folder);
+    host_finding_say(ret_finding,
+                     "%s is persistent memory, mounted without DAX: each write goes through the "
+                     "page cache and a sync. Stop the node, and mount it with dax=always, here and "
+                     "in /etc/fstab",
+                     mount->device);
+    host_finding_run(ret_finding, "umount '%s' && mount -t %s -o dax=always %s '%s'", mount->folder,
+                     mount->type, mount->device, mount->folder);
+}
+
+/* ---- words ---- */
+
 void mount_point_describe(const char *path, char *ret_text, size_t text_size)
 {
     char existing[PATH_MAX];
     struct mount_point mount;
-    if (!mount_point_find("", path, &mount) || !find_existing(path, existing)) {
+    struct host host;
+    host_init(&host);
+    if (!mount_point_find(&host, path, &mount) || !find_existing(path, existing)) {
         snprintf(ret_text, text_size, "%.160s: where it lies cannot be found out", path);
         return;
     }
-    snprintf(ret_text, text_size, "%.160s lies on %.120s (%.30s), mounted at %.120s", existing,
-             mount.device, mount.type, mount.folder);
+    snprintf(ret_text, text_size, "%.160s lies on %.120s (%.30s), mounted at %.120s%s", existing,
+             mount.device, mount.type, mount.folder,
+             mount_point_dax(&host, &mount) == MOUNT_DAX_OFF ? " without DAX" : "");
 }

@@ -12,6 +12,7 @@
 #include "server/lane_thread.h"
 #include "server/log_event.h"
 #include "server/medium_watch.h"
+#include "server/mount_point.h"
 #include "server/node_options.h"
 #include "server/node_port.h"
 #include "server/node_security.h"
@@ -415,6 +416,22 @@ static void look_at_identity(struct node *node, uint64_t now_ns)
     }
 }
 
+/* A node runs without DAX, too, but not as fast as its medium. */
+static void tell_dax(const struct config *config)
+{
+    struct host host;
+    struct mount_point mount;
+    struct host_finding finding;
+    char text[HOST_SUBJECT_BYTES + HOST_WHAT_BYTES];
+    host_init(&host);
+    if (!mount_point_find(&host, config->directory, &mount) ||
+        mount_point_dax(&host, &mount) != MOUNT_DAX_OFF)
+        return;
+    mount_point_tell_dax(&mount, &finding);
+    log_event_line("warning", "no dax node=%u %s", config->id,
+                   host_finding_text(&finding, text, sizeof(text)));
+}
+
 enum node_exit node_start(const struct config *config, const char *program, struct node **ret_node)
 {
     struct node *node = calloc(1, sizeof(*node));
@@ -427,6 +444,7 @@ enum node_exit node_start(const struct config *config, const char *program, stru
         release(node);
         return NODE_EXIT_CONFIG;
     }
+    tell_dax(config); /* the sandbox takes the files that tell it */
     if (node_port_open(&node->port, config, program, node->reason) != OK) {
         log_event_line("error", "%s", node->reason);
         release(node);

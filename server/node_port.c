@@ -2,6 +2,7 @@
 #include "server/node_port.h"
 
 #include "dataplane/frame.h"
+#include "server/host_fault.h"
 #include "server/log_event.h"
 
 #include <stdio.h>
@@ -9,34 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MIB UINT64_C(1048576)
-
-struct host_need node_port_need(const struct config *config)
+/* What the machine has of what [port] asks for, and whether the card can be opened. */
+static void look_at_machine(const struct config *config, struct host *host, struct host_port *port)
 {
-    return (struct host_need){.memory_bytes = MIB * config->memory_mib * config->lane_count,
-                              .is_hugepages = config->is_hugepages};
-}
-
-enum host_fault node_port_examine(const char *root, const struct config *config,
-                                  char ret_text[2 * HOST_TEXT_BYTES])
-{
-    struct host_card card;
-    struct host_memory memory;
-    struct host_need need = node_port_need(config);
-    char told[HOST_TEXT_BYTES];
-    char mended[HOST_TEXT_BYTES];
-    bool is_card = host_card_is_meant(config->device);
-    ret_text[0] = '\0';
-    host_memory_look(root, &memory);
-    if (is_card)
-        host_card_look(root, config->device, &card);
-    enum host_fault fault = host_fault_find(is_card ? &card : NULL, &memory, &need);
-    if (fault == HOST_FAULT_NONE)
-        return fault;
-    host_fault_tell(fault, &card, &memory, &need, told);
-    host_fault_mend(fault, &card, &memory, &need, mended);
-    snprintf(ret_text, (size_t)2 * HOST_TEXT_BYTES, "%.511s; %.510s", told, mended);
-    return fault;
+    const struct host_need need = {.device = config->device,
+                                   .memory_bytes = config_packet_bytes(config),
+                                   .is_hugepages = config->is_hugepages};
+    host_init(host);
+    host_port_look(host, &need, port);
+    host_card_try(host, &port->card);
 }
 
 /* The IPv6 address that the port has; NULL: none. */
@@ -78,7 +60,7 @@ static enum error frames_open(struct node_port *port, const struct config *confi
         .vdevs = {config->device},
         .vdev_count = is_card ? 0 : 1,
         .pci_allow = is_card ? config->device : NULL,
-        .memory_mib = config->memory_mib * config->lane_count,
+        .memory_mib = (uint32_t)(config_packet_bytes(config) >> 20),
         .is_hugepages = config->is_hugepages,
     };
     struct dp_frame_port_options options = {
@@ -104,25 +86,39 @@ static bool is_hopeless(enum host_fault fault)
     return fault == HOST_FAULT_NAME || fault == HOST_FAULT_UIO_TRANSLATED;
 }
 
+static void write_reason(const struct config *config, const struct host_port *machine,
+                         enum host_fault fault, const char *of_dpdk, char *ret_reason)
+{
+    struct host_finding finding;
+    char of_host[NODE_PORT_TEXT_BYTES];
+    if (fault == HOST_FAULT_NONE) {
+        snprintf(ret_reason, NODE_PORT_TEXT_BYTES, "[port] device = %.64s: %.1800s", config->device,
+                 of_dpdk);
+        return;
+    }
+    host_fault_tell(fault, machine, &finding);
+    bool is_of_device = host_fault_part(fault) == HOST_PART_CARD;
+    (void)host_finding_text(&finding, of_host, sizeof(of_host));
+    snprintf(ret_reason, NODE_PORT_TEXT_BYTES, "[port] device = %.64s: %.1200s. DPDK: %.600s",
+             config->device, of_host + (is_of_device ? strlen(finding.subject) + 2 : 0), of_dpdk);
+}
+
 enum error node_port_open(struct node_port *port, const struct config *config, const char *program,
                           char *ret_reason)
 {
-    char of_host[2 * HOST_TEXT_BYTES];
     char of_dpdk[NODE_PORT_TEXT_BYTES] = "it was not started";
-    /* Before DPDK holds what it has opened. */
-    enum host_fault fault = node_port_examine("", config, of_host);
+    struct host host;
+    struct host_port machine;
+    look_at_machine(config, &host, &machine); /* before DPDK holds what it has opened */
+    enum host_fault fault = host_fault_first(&machine);
     enum error error = ERR_ARGUMENT;
     if (!is_hopeless(fault)) {
         mode_t mask = umask(077); /* the sockets of a virtual port are for nobody else */
         error = frames_open(port, config, program, of_dpdk);
         (void)umask(mask);
     }
-    if (error != OK && fault == HOST_FAULT_NONE)
-        snprintf(ret_reason, NODE_PORT_TEXT_BYTES, "[port] device = %.64s: %.1800s", config->device,
-                 of_dpdk);
-    else if (error != OK)
-        snprintf(ret_reason, NODE_PORT_TEXT_BYTES, "[port] device = %.64s: %.1000s. DPDK: %.800s",
-                 config->device, of_host, of_dpdk);
+    if (error != OK)
+        write_reason(config, &machine, fault, of_dpdk, ret_reason);
     return error;
 }
 
@@ -157,6 +153,18 @@ static const char *steering_of(const struct node_port *port)
     return dp_frame_port_facts(port->frames)->has_rss ? "rss" : "handover";
 }
 
+static void tell_far(const struct config *config, int32_t numa_node)
+{
+    struct host host;
+    struct host_port machine;
+    struct host_finding finding;
+    char text[NODE_PORT_TEXT_BYTES];
+    look_at_machine(config, &host, &machine);
+    host_fault_tell(HOST_FAULT_PAGES_FAR, &machine, &finding);
+    log_event_line("warning", "far memory node=%u device=%s numa_node=%d: %.1600s", config->id,
+                   config->device, (int)numa_node, host_finding_text(&finding, text, sizeof(text)));
+}
+
 void node_port_tell(struct node_port *port, const struct config *config)
 {
     const struct dp_frame_facts *facts = dp_frame_port_facts(port->frames);
@@ -178,11 +186,7 @@ void node_port_tell(struct node_port *port, const struct config *config)
                        "nodes, or use IPv4",
                        config->id, config->device);
     if (!facts->is_memory_near)
-        log_event_line("warning",
-                       "far memory node=%u device=%s numa_node=%d: the packet buffers lie on "
-                       "another NUMA node than the card; reserve hugepages there: echo 512 > "
-                       "/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/nr_hugepages",
-                       config->id, config->device, (int)facts->numa_node, (int)facts->numa_node);
+        tell_far(config, facts->numa_node);
     if (config->lane_count > 1)
         log_event_line("info", "lanes node=%u count=%u steering=%s", config->id, config->lane_count,
                        steering_of(port));

@@ -1,6 +1,6 @@
 /*
  * A node's port: opened as [port] asks, told, and looked at while the node runs. If the device is a
- * card that cannot be opened, the reason is what the machine says of it (server/host_card.h), the
+ * card that cannot be opened, the reason is what the machine says of it (server/host_fault.h), the
  * command that mends it, and DPDK's last messages.
  *
  * Main thread.
@@ -9,10 +9,9 @@
 #define POLLUX_SERVER_NODE_PORT_H
 
 #include "server/config.h"
-#include "server/host_card.h"
 
-/* Two texts of the host, and DPDK's own. */
-#define NODE_PORT_TEXT_BYTES (2 * HOST_TEXT_BYTES + 1024)
+/* Of the host and of DPDK; a log line has no more. */
+#define NODE_PORT_TEXT_BYTES 2048
 
 struct dp_frame_port;
 
@@ -30,13 +29,5 @@ void node_port_tell(struct node_port *port, const struct config *config);
 
 /* Looks at the link, and tells when it has gone or come. */
 void node_port_look(struct node_port *port, const struct config *config);
-
-/* What the node wants of the machine. */
-struct host_need node_port_need(const struct config *config);
-
-/* "WHAT IS WRONG; COMMAND", of the port's card and memory. HOST_FAULT_NONE: an empty text. `root`
- * as in server/host_card.h. */
-enum host_fault node_port_examine(const char *root, const struct config *config,
-                                  char ret_text[2 * HOST_TEXT_BYTES]);
 
 #endif

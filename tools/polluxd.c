@@ -2,8 +2,8 @@
 #include "server/check.h"
 #include "server/config.h"
 #include "server/data_directory.h"
-#include "server/node.h"
 #include "server/log_event.h"
+#include "server/node.h"
 #include "server/user_switch.h"
 #include "tools/console/console.h"
 

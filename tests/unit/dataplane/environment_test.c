@@ -239,7 +239,7 @@ static void test_environment_refuses_what_the_machine_lacks(void **state)
     refused(attempt, ERR_NOT_FOUND, "no port \"net_ring1\" among its 1");
     attempt = attempt_of("net_ring0");
     attempt.environment.memory_mib = 500000000;
-    refused(attempt, ERR_NO_MEMORY, "memory size");
+    refused(attempt, ERR_NO_MEMORY, "the memory size ([port] memory_mib)");
     attempt.environment.memory_mib = 0;
     attempt.is_twice = true;
     refused(attempt, ERR_EXISTS, "once a process");

@@ -10,8 +10,9 @@
 
 #include <string.h>
 
-#define CPUS "/sys/devices/system/cpu/"
-#define CARD FAKE_PCI FAKE_CARD
+#define CPUS  "/sys/devices/system/cpu/"
+#define CARD  FAKE_PCI FAKE_CARD
+#define PAGES "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 
 /* A finding in this state that has the words, and whose command has those of `command` (NULL: there
  * is none). */
@@ -57,6 +58,14 @@ static void test_check_says_what_it_cannot_know(void **state)
         assert_true(strlen(found->message) > 10);
         assert_int_equal(check_findings_count(fake->findings, CHECK_GOOD), 0);
     }
+    fake_host_card(fake, FAKE_CARD, "vfio-pci");
+    expect(fake, "memlock", CHECK_UNKNOWN, "/proc/self/limits cannot be read", NULL);
+    fake_host_drop(fake, "/sys/kernel/iommu_groups/7/devices");
+    expect(fake, "iommu", CHECK_UNKNOWN, "does not tell what else is", NULL);
+    fake_host_put(fake, "/sys/devices/system/node/node0/size", "");
+    fake_host_put(fake, "/sys/devices/system/node/node1/size", "");
+    expect(fake, "numa", CHECK_UNKNOWN, "those of all of the lanes' cores", NULL);
+    assert_int_equal(check_findings_count(fake->findings, CHECK_GOOD), 0);
 }
 
 static void test_check_finds_cards(void **state)
@@ -135,6 +144,33 @@ static void test_check_takes_no_card_that_is_used(void **state)
     fake_host_drop(fake, "/sys/class/net/eth1/upper_bond0");
     fake_host_drop(fake, "/proc/net/route");
     assert_false(expect(fake, "card", CHECK_WRONG, "its interface is in use", "unbind")->is_safe);
+}
+
+/* Nobody is told how to take away a card by which somebody is logged in; and all that is wrong is
+ * told at once. */
+static void test_check_tells_all_of_a_card(void **state)
+{
+    struct fake_host *fake = *state;
+    fake_host_card(fake, FAKE_CARD, "e1000e");
+    fake_host_put(fake, CARD "/net/eth1/mtu", "1500\n");
+    fake_host_link(fake, "/sys/class/net/eth1/device", "../../../" FAKE_CARD);
+    fake_host_put(fake, "/proc/net/route",
+                  "Iface\tDestination\neth1\t000200C0\t0\t1\t0\t0\t0\t00FFFFFF\n");
+    fake_host_put(fake, "/proc/net/tcp", "   0: 010200C0:0016 090200C0:D431 01 0:0 00:0 0\n");
+    snprintf(fake->config.device, sizeof(fake->config.device), "eth1");
+    expect(fake, "card", CHECK_WRONG,
+           "a connection with 192.0.2.9 goes through its interface eth1: this machine is reached "
+           "through it. Name another card",
+           NULL);
+    assert_int_equal(fake->findings->count, 1);
+    fake_host_drop(fake, "/proc/net/tcp");
+    expect(fake, "card", CHECK_WRONG, "eth1 is the kernel's name of the card " FAKE_CARD,
+           "device = " FAKE_CARD "/'");
+    expect(fake, "card", CHECK_WRONG, "its interface is in use", "unbind");
+    fake_host_put(fake, "/proc/self/limits", "Max locked memory         8388608      8388608\n");
+    expect(fake, "memlock", CHECK_WRONG, "may pin 8192KiB", "memlock unlimited");
+    fake_host_drop(fake, "/sys/class/iommu");
+    expect(fake, "iommu", CHECK_WRONG, "no IOMMU is in use", "iommu=pt");
 }
 
 /* A virtio card has its interface below another device. */
@@ -232,11 +268,11 @@ static void test_check_finds_a_low_memlock(void **state)
     expect(fake, "memlock", CHECK_WRONG, "buffers take 131072KiB", "memlock unlimited");
 }
 
-#define PAGES "/sys/kernel/mm/hugepages/hugepages-2048kB/"
-
 static void test_check_finds_too_few_huge_pages(void **state)
 {
     struct fake_host *fake = *state;
+    expect(fake, "hugepages", CHECK_UNKNOWN, "whether " FAKE_CARD " needs some is not known", NULL);
+    fake_host_card(fake, FAKE_CARD, "vfio-pci");
     expect(fake, "hugepages", CHECK_GOOD, "none are needed", NULL);
     fake->config.is_hugepages = true;
     fake_host_put(fake, "/proc/meminfo", "MemAvailable: 100000 kB\nHugepagesize: 2048 kB\n");
@@ -262,6 +298,9 @@ static void test_check_looks_for_huge_pages_where_the_card_is(void **state)
     char path[PATH_MAX];
     fake->config.is_hugepages = true;
     fake_host_card(fake, FAKE_CARD, "vfio-pci");
+    fake_host_put(fake, "/sys/devices/system/node/node1/cpulist", "4-7\n");
+    fake_host_put(fake, PAGES "nr_hugepages", "512\n");
+    fake_host_put(fake, PAGES "free_hugepages", "512\n");
     snprintf(path, sizeof(path), "%snr_hugepages", node0);
     fake_host_put(fake, path, "0\n");
     snprintf(path, sizeof(path), "%snr_hugepages", node1);
@@ -448,6 +487,8 @@ static void test_check_finds_mounts_without_dax(void **state)
 {
     struct fake_host *fake = *state;
     fake_host_put(fake, "/proc/self/mounts", "/dev/sda1 / ext4 rw 0 0\n");
+    expect(fake, "dax", CHECK_UNKNOWN, "/sys/class/block is not there", NULL);
+    fake_host_put(fake, "/sys/class/block/sda1/size", "1000\n");
     expect(fake, "dax", CHECK_GOOD, "the medium is file", NULL);
     fake->config.medium = MEDIUM_PMEM;
     expect(fake, "dax", CHECK_WRONG, "which is no persistent memory", NULL);
@@ -506,6 +547,7 @@ int main(void)
         TEST(test_check_finds_cards),
         TEST(test_check_finds_addresses_that_are_no_card),
         TEST(test_check_takes_no_card_that_is_used),
+        TEST(test_check_tells_all_of_a_card),
         TEST(test_check_sees_the_interface_of_a_virtio_card),
         TEST(test_check_keeps_the_driver_over_a_new_start),
         TEST(test_check_finds_iommus),
