@@ -33,19 +33,27 @@
 #define TURN_NS   50000u
 #define POOL_SIZE 1024
 
-/* In its first turns a thread registers with EAL, and each piece of code is mapped as it first
- * runs. Memif is counted when both ends have met and have seen all of the shared memory. */
-#define FIRST_TURNS 512
+/*
+ * What is touched for the first time is a page fault, so nothing is counted before. In its first
+ * turn a thread registers with EAL. The slots of net_ring begin on a page that is in use, and each
+ * page of them has 512, of which a turn takes one. Memif has 1024 buffers for each way, one for
+ * each packet, and shows nobody a packet before both ends have met. A tap runs new code when the
+ * kernel sends something for the first time, which may be at any moment.
+ */
+#define FIRST_TURNS   512u
+#define FIRST_PACKETS 1024u
 
 struct quiet {
     const char *vdevs[2]; /* the lane's, and the other end's or NULL */
     bool is_of_kernel;
-    uint32_t warm_turns; /* before anything is counted */
+    bool may_fault;
+    uint32_t first_packets; /* received by each end before anything is counted */
 };
 
 struct report {
     atomic_bool is_done;
     bool has_port;
+    bool is_counted;
     char reason[512];
     int filter_errno;
     long switches;
@@ -125,20 +133,29 @@ static void lane_turn(struct dp_port *port, uint64_t now_ns, const uint8_t *to_i
 
 struct lane {
     struct dp_port *ports[2];
-    bool is_of_kernel;
-    uint32_t warm_turns;
+    const struct quiet *quiet;
 };
+
+static bool is_warm(const struct lane *lane, uint32_t turn)
+{
+    bool is_warm = turn >= FIRST_TURNS;
+    for (uint32_t i = 0; i < 2 && lane->ports[i] != NULL; i++) {
+        is_warm &= dp_port_counters(lane->ports[i])->rx_packets >= lane->quiet->first_packets;
+    }
+    return is_warm;
+}
 
 static void *lane_run(void *context)
 {
     const struct lane *lane = context;
-    struct rusage before;
+    struct rusage before = {0};
     struct rusage after;
     uint64_t now_ns = 1;
     /* Two threads of one process would have two turns; here both ends take turns in one. */
     for (uint32_t turn = 0; turn < TURNS; turn++, now_ns += TURN_NS) {
-        if (turn == lane->warm_turns) {
-            report->filter_errno = lane->is_of_kernel ? 0 : filter_enter();
+        if (!report->is_counted && is_warm(lane, turn)) {
+            report->is_counted = true;
+            report->filter_errno = lane->quiet->is_of_kernel ? 0 : filter_enter();
             (void)getrusage(RUSAGE_THREAD, &before);
         }
         lane_turn(lane->ports[0], now_ns, peer_ip);
@@ -184,8 +201,7 @@ static bool ports_open(const struct quiet *quiet, struct dp_frame_port *frames[2
         ret_lane->ports[i] =
             lane_open(frames[i], i == 0 ? lane_ip : peer_ip, quiet->vdevs[1] == NULL);
     }
-    ret_lane->is_of_kernel = quiet->is_of_kernel;
-    ret_lane->warm_turns = quiet->warm_turns;
+    ret_lane->quiet = quiet;
     return ret_lane->ports[0] != NULL;
 }
 
@@ -193,7 +209,7 @@ static bool ports_open(const struct quiet *quiet, struct dp_frame_port *frames[2
 static void child_run(const struct quiet *quiet)
 {
     struct dp_frame_port *frames[2] = {NULL, NULL};
-    struct lane lane = {.is_of_kernel = false};
+    struct lane lane = {.quiet = NULL};
     pthread_t thread;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (!ports_open(quiet, frames, &lane)) {
@@ -238,21 +254,29 @@ static bool run(const struct quiet *quiet)
     return true;
 }
 
+static void has_rested(const struct quiet *quiet)
+{
+    assert_true(report->is_counted);
+    assert_int_equal(report->switches, 0);
+    assert_int_equal(report->faults_major, 0);
+    if (!quiet->may_fault) {
+        assert_int_equal(report->faults_minor, 0);
+    }
+}
+
 static void is_quiet(const struct quiet *quiet)
 {
     assert_true(run(quiet));
+    has_rested(quiet);
     assert_int_equal(report->filter_errno, 0);
     assert_int_equal(atomic_load(&report->calls), 0);
-    assert_int_equal(report->switches, 0);
-    assert_int_equal(report->faults_major, 0);
-    assert_int_equal(report->faults_minor, 0);
     assert_true(report->tx_packets > 0);
     assert_true(report->rx_packets > 0);
 }
 
 static void test_quiet_ring(void **state)
 {
-    static const struct quiet quiet = {.vdevs = {"net_ring0"}, .warm_turns = FIRST_TURNS};
+    static const struct quiet quiet = {.vdevs = {"net_ring0"}};
     (void)state;
     is_quiet(&quiet);
 }
@@ -270,7 +294,7 @@ static void test_quiet_memif(void **state)
                    "net_memif0,role=server,id=0,socket=%s,socket-abstract=no", socket);
     (void)snprintf(client, sizeof(client),
                    "net_memif1,role=client,id=0,socket=%s,socket-abstract=no", socket);
-    struct quiet quiet = {.vdevs = {server, client}, .warm_turns = TURNS / 2};
+    struct quiet quiet = {.vdevs = {server, client}, .first_packets = FIRST_PACKETS};
     is_quiet(&quiet);
     (void)unlink(socket);
     assert_int_equal(rmdir(folder), 0);
@@ -280,15 +304,14 @@ static void test_quiet_memif(void **state)
 static void test_quiet_ports_of_the_kernel_do_not_sleep(void **state)
 {
     static const struct quiet ports[] = {
-        {.vdevs = {"net_af_packet0,iface=lo"}, .is_of_kernel = true, .warm_turns = TURNS / 2},
-        {.vdevs = {"net_tap0,iface=pollux_quiet"}, .is_of_kernel = true, .warm_turns = TURNS / 2},
+        {.vdevs = {"net_af_packet0,iface=lo"}, .is_of_kernel = true},
+        {.vdevs = {"net_tap0,iface=pollux_quiet"}, .is_of_kernel = true, .may_fault = true},
     };
     uint32_t seen = 0;
     (void)state;
     for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
         if (run(&ports[i])) {
-            assert_int_equal(report->switches, 0);
-            assert_int_equal(report->faults_major, 0);
+            has_rested(&ports[i]);
             seen++;
         }
     }
