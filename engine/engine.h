@@ -235,9 +235,10 @@ void engine_begin_turn(struct engine *engine, const struct engine_view *view);
 void engine_set_rights(struct engine *engine, const struct rights *rights);
 
 /*
- * The client whose message engine_receive is given next asks too much: its reads, its lists, and
- * its writes that are not known yet are refused (OVERLOADED), and it is told to ask again after so
- * many microseconds. What ends something, as a fence or a recall, is carried out. 0: it does not.
+ * Of the client whose message engine_receive is given next. retry_us not 0: that client asks too
+ * much. Its reads, its lists and the writes that it has not sent before are refused (OVERLOADED).
+ * The refusal tells it to ask again after so many microseconds. What ends something, as a fence or
+ * a recall, is carried out. Holds for that message alone.
  */
 void engine_set_retry(struct engine *engine, uint64_t retry_us);
 
