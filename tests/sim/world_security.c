@@ -107,7 +107,9 @@ static uint64_t refused_by(const struct lane_counters *counters)
 #define X(name) refused += counters->drop_##name;
     LANE_DROP_LIST(X)
 #undef X
-    return refused - counters->drop_rate; /* of clients: they hide nothing of an attacker's */
+    /* What only clients do who are believed hides nothing of an attacker's. */
+    return refused - counters->drop_rate - counters->drop_relay_target -
+           counters->drop_relay_budget;
 }
 
 void security_look(struct world *world, const struct sim_node *node)
