@@ -214,17 +214,45 @@ static void test_lane_relay_believes_nodes_only(void **state)
     assert_int_equal(counters_of(relay)->relayed_rx, 0);
 }
 
-/* The last one: the host has nothing left then. */
-static void test_lane_relay_is_bounded_for_a_host(void **state)
+/* A list that is none, and has no answer, around which is what a relay takes. */
+static struct span unanswered_write(uint8_t *to, uint32_t body_bytes)
 {
     static const uint8_t body[RELAY_PIECE_SIZE_BYTES];
     uint8_t packet[PACKET_SIZE_BYTES_MAX];
+    uint32_t size_bytes = packet_write(packet, WIRE_LIST, span_of(body, body_bytes), NULL);
+    const struct wire_relay head = {.node = target, .packet = span_of(packet, size_bytes)};
+    return span_of(to, wire_relay_encode(to, &head));
+}
+
+/* Though a node brings it, it waits with what clients send themselves: one turn takes a burst. */
+static void test_lane_relay_waits_behind_peers(void **state)
+{
+    uint8_t bytes[RELAY_HEAD_SIZE_BYTES + PACKET_SIZE_BYTES_MAX];
+    const struct lane *leader = cluster->lanes[cluster->leader];
+    (void)state;
+    const struct span carrier = unanswered_write(bytes, 8);
+    uint64_t before = lane_counters(leader)->relayed_rx;
+    for (uint32_t i = 0; i < 2 * RX_BURST_MAX; i++) {
+        client_sends(WIRE_RELAY, carrier, cookie);
+        gauge_cluster_turn(cluster, relay);
+        gauge_cluster_route(cluster, relay);
+    }
+    gauge_cluster_turn(cluster, cluster->leader);
+    assert_int_equal(lane_counters(leader)->relayed_rx - before, RX_BURST_MAX);
+    assert_int_equal(lane_clients_waiting(leader), RX_BURST_MAX);
+    gauge_cluster_turn(cluster, cluster->leader);
+    assert_int_equal(lane_counters(leader)->relayed_rx - before, 2 * RX_BURST_MAX);
+    assert_int_equal(lane_clients_waiting(leader), 0);
+}
+
+/* The last one: the host has nothing left then. */
+static void test_lane_relay_is_bounded_for_a_host(void **state)
+{
     uint8_t bytes[RELAY_HEAD_SIZE_BYTES + PACKET_SIZE_BYTES_MAX];
     (void)state;
     uint64_t before = counters_of(relay)->relayed;
-    uint32_t size_bytes = packet_write(packet, WIRE_LIST, span_of(body, sizeof(body)), NULL);
-    const struct wire_relay head = {.node = target, .packet = span_of(packet, size_bytes)};
-    const struct span carrier = span_of(bytes, wire_relay_encode(bytes, &head));
+    const struct span carrier = unanswered_write(bytes, RELAY_PIECE_SIZE_BYTES);
+    uint64_t size_bytes = carrier.size_bytes - RELAY_HEAD_SIZE_BYTES;
     for (uint32_t i = 0; i < FLOOD_MAX && counters_of(relay)->drop_relay_budget == 0; i++) {
         client_sends(WIRE_RELAY, carrier, cookie);
         gauge_cluster_turn(cluster, relay);
@@ -245,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_lane_relay_reaches_members_only),
         cmocka_unit_test(test_lane_relay_takes_what_clients_say),
         cmocka_unit_test(test_lane_relay_believes_nodes_only),
+        cmocka_unit_test(test_lane_relay_waits_behind_peers),
         cmocka_unit_test(test_lane_relay_is_bounded_for_a_host),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
