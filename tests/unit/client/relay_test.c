@@ -174,19 +174,41 @@ static void note_end(void *context, const struct plx_response *response)
     *(enum plx_outcome *)context = response->outcome;
 }
 
-/* A consistent get that ends, as there is no such key. */
-static void get(void)
+/* A consistent get; its outcome is PLX_UNKNOWN meanwhile. */
+static void get_begin(enum plx_outcome *outcome)
 {
-    enum plx_outcome outcome = PLX_UNKNOWN;
+    *outcome = PLX_UNKNOWN;
     const struct plx_op op = {.type = PLX_OP_GET,
                               .key = plx_text("key"),
                               .call = {.is_blocking = true},
                               .done = note_end,
-                              .context = &outcome};
+                              .context = outcome};
     assert_int_equal(plx_submit(client, &op), PLX_OK);
-    for (uint32_t i = 0; i < ROUNDS && outcome == PLX_UNKNOWN; i++)
+}
+
+/* It ends, as there is no such key. */
+static void get_end(const enum plx_outcome *outcome)
+{
+    for (uint32_t i = 0; i < ROUNDS && *outcome == PLX_UNKNOWN; i++)
         turn();
-    assert_int_equal(outcome, PLX_NOT_FOUND);
+    assert_int_equal(*outcome, PLX_NOT_FOUND);
+}
+
+static void get(void)
+{
+    enum plx_outcome outcome;
+    get_begin(&outcome);
+    get_end(&outcome);
+}
+
+/* A get of which the leader hears nothing: the follower is asked to relay, and relays to nobody. */
+static void get_begin_unheard(enum plx_outcome *outcome)
+{
+    is_leader_mute = is_relay_dead = true;
+    get_begin(outcome);
+    for (uint32_t i = 0; i < ROUNDS && follower.relayed < 3; i++)
+        turn();
+    assert_in_range(follower.relayed, 3, UINT32_MAX);
 }
 
 static int setup(void **state)
@@ -267,40 +289,21 @@ static void test_relay_ends_when_the_direct_way_works(void **state)
 static void test_relay_that_brings_no_answer_is_left(void **state)
 {
     (void)state;
-    is_leader_mute = is_relay_dead = true;
-    enum plx_outcome outcome = PLX_UNKNOWN;
-    const struct plx_op op = {.type = PLX_OP_GET,
-                              .key = plx_text("key"),
-                              .call = {.is_blocking = true},
-                              .done = note_end,
-                              .context = &outcome};
-    assert_int_equal(plx_submit(client, &op), PLX_OK);
-    for (uint32_t i = 0; i < ROUNDS && follower.relayed < 3; i++)
-        turn();
-    assert_in_range(follower.relayed, 3, UINT32_MAX);
+    enum plx_outcome outcome;
+    get_begin_unheard(&outcome);
     uint32_t hellos = leader.hellos;
     for (uint32_t i = 0; i < ROUNDS && leader.hellos < hellos + 3; i++)
         turn();
     is_leader_mute = false;
-    for (uint32_t i = 0; i < ROUNDS && outcome == PLX_UNKNOWN; i++)
-        turn();
-    assert_int_equal(outcome, PLX_NOT_FOUND);
+    get_end(&outcome);
 }
 
 /* The way is longer than its time: another one was taken before the answer came. */
 static void test_relay_whose_answer_is_late_is_taken_again(void **state)
 {
     (void)state;
-    is_leader_mute = is_relay_dead = true;
-    enum plx_outcome outcome = PLX_UNKNOWN;
-    const struct plx_op op = {.type = PLX_OP_GET,
-                              .key = plx_text("key"),
-                              .call = {.is_blocking = true},
-                              .done = note_end,
-                              .context = &outcome};
-    assert_int_equal(plx_submit(client, &op), PLX_OK);
-    for (uint32_t i = 0; i < ROUNDS && follower.relayed < 3; i++)
-        turn();
+    enum plx_outcome outcome;
+    get_begin_unheard(&outcome);
     uint32_t hellos = leader.hellos;
     for (uint32_t i = 0; i < ROUNDS && leader.hellos == hellos; i++)
         turn();
@@ -308,9 +311,7 @@ static void test_relay_whose_answer_is_late_is_taken_again(void **state)
     is_relay_dead = false;
     uint32_t others = leader.others;
     answer_hello(&follower, &kept_from, LEADER, span_of(kept, kept_bytes));
-    for (uint32_t i = 0; i < ROUNDS && outcome == PLX_UNKNOWN; i++)
-        turn();
-    assert_int_equal(outcome, PLX_NOT_FOUND);
+    get_end(&outcome);
     assert_int_equal(leader.others, others);
 }
 

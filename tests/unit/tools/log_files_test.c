@@ -101,6 +101,18 @@ static void test_log_files_go_on_at_the_mark(void **state)
     log_files_deinit(&files);
 }
 
+/* A line is read, another one begun; then the log is renamed, and goes on with `fresh`. */
+static void rotate_after_half_a_line(struct log_files *files, struct logs_mark *mark,
+                                     const char *fresh)
+{
+    bool is_marked;
+    put(log_path, "w", "1 a\n");
+    assert_int_equal(read_all(files, mark, &is_marked), PLX_LOGS_VALID);
+    put(log_path, "a", "2 half");
+    assert_int_equal(rename(log_path, old_path), 0);
+    put(log_path, "w", fresh);
+}
+
 static void test_log_files_find_the_renamed_one_beside(void **state)
 {
     (void)state;
@@ -109,11 +121,7 @@ static void test_log_files_find_the_renamed_one_beside(void **state)
     struct logs_mark mark = {.file = 0};
     bool is_marked;
     assert_true(log_files_init(&files, &arguments));
-    put(log_path, "w", "1 a\n");
-    assert_int_equal(read_all(&files, &mark, &is_marked), PLX_LOGS_VALID);
-    put(log_path, "a", "2 half");
-    assert_int_equal(rename(log_path, old_path), 0);
-    put(log_path, "w", "3 c\n");
+    rotate_after_half_a_line(&files, &mark, "3 c\n");
     assert_int_equal(read_all(&files, &mark, &is_marked), PLX_LOGS_VALID);
     assert_string_equal(text, "2 half\n3 c\n");
     assert_true(is_marked && mark.offset_bytes == 4);
@@ -133,11 +141,7 @@ static void test_log_files_end_behind_a_byte(void **state)
     struct stat old;
     bool is_marked;
     assert_true(log_files_init(&files, &arguments));
-    put(log_path, "w", "1 a\n");
-    assert_int_equal(read_all(&files, &mark, &is_marked), PLX_LOGS_VALID);
-    put(log_path, "a", "2 half");
-    assert_int_equal(rename(log_path, old_path), 0);
-    put(log_path, "w", "");
+    rotate_after_half_a_line(&files, &mark, "");
     assert_int_equal(read_all(&files, &mark, &is_marked), PLX_LOGS_VALID);
     assert_string_equal(text, "2 half\n");
     assert_int_equal(stat(old_path, &old), 0);
