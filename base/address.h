@@ -2,6 +2,8 @@
 #ifndef POLLUX_BASE_ADDRESS_H
 #define POLLUX_BASE_ADDRESS_H
 
+#include "base/span.h"
+
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,6 +49,13 @@ static inline struct address address_of_ipv4(const uint8_t ipv4[4], uint16_t por
     struct address address = {.ip = {[10] = 0xff, [11] = 0xff}, .port = port};
     memcpy(address.ip + 12, ipv4, 4);
     return address;
+}
+
+/* What one host has: an IPv4 address, or the first 64 bits of an IPv6 one. Borrowed. */
+static inline struct span address_host(const struct address *address)
+{
+    size_t size = address_is_ipv4(address) ? sizeof(address->ip) : sizeof(address->ip) / 2;
+    return span_of(address->ip, size);
 }
 
 #endif

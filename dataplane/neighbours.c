@@ -1,6 +1,7 @@
 /* Next hops and their MACs: a set-associative table with timed entries. */
 #include "dataplane/neighbours.h"
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/le.h"
 
@@ -186,12 +187,14 @@ static bool needs_query(const struct neighbour *neighbour, uint64_t now_ns)
 static bool may_ask(struct neighbours *neighbours, const struct neighbour *neighbour,
                     uint64_t now_ns)
 {
-    uint64_t begin_ns = neighbours->asked_ns > now_ns ? neighbours->asked_ns : now_ns;
-    if (neighbour->is_proven)
+    if (neighbour->is_proven) {
         return true;
-    if (begin_ns - now_ns > (NEIGHBOUR_STRANGERS_AT_ONCE - 1) * NEIGHBOUR_STRANGER_NS)
+    }
+    if (budget_owed_ns(neighbours->asked_ns, now_ns) >
+        (NEIGHBOUR_STRANGERS_AT_ONCE - 1) * NEIGHBOUR_STRANGER_NS) {
         return false;
-    neighbours->asked_ns = begin_ns + NEIGHBOUR_STRANGER_NS;
+    }
+    neighbours->asked_ns = budget_spend_ns(neighbours->asked_ns, now_ns, NEIGHBOUR_STRANGER_NS);
     return true;
 }
 

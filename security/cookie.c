@@ -1,6 +1,7 @@
 /* See cookie.h. */
 #include "security/cookie.h"
 
+#include "base/budget.h"
 #include "base/le.h"
 
 void cookie_jar_init(struct cookie_jar *jar, const struct secret *seed)
@@ -81,10 +82,9 @@ bool cookie_is_good(struct cookie_jar *jar, const struct address *address, uint6
 
 static bool is_spared(struct cookie_jar *jar, uint64_t now_ns)
 {
-    uint64_t begin_ns = jar->spared_ns > now_ns ? jar->spared_ns : now_ns;
-    if (begin_ns - now_ns > (COOKIES_SPARED - 1) * COOKIE_SPARED_NS)
+    if (budget_owed_ns(jar->spared_ns, now_ns) > (COOKIES_SPARED - 1) * COOKIE_SPARED_NS)
         return false;
-    jar->spared_ns = begin_ns + COOKIE_SPARED_NS;
+    jar->spared_ns = budget_spend_ns(jar->spared_ns, now_ns, COOKIE_SPARED_NS);
     return true;
 }
 

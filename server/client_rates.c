@@ -1,12 +1,12 @@
 /* See client_rates.h. */
 #include "server/client_rates.h"
 
+#include "base/budget.h"
 #include "base/siphash.h"
 #include "security/random_stream.h"
 
-#define NS_PER_S UINT64_C(1000000000)
 /* What is free at once: a second's worth. */
-#define BURST_NS NS_PER_S
+#define BURST_NS UINT64_C(1000000000)
 #define WAYS     8u
 #define SETS     (CLIENT_RATES_PLACES / WAYS)
 
@@ -60,10 +60,7 @@ static enum payer_kind payer_kind_of(const struct client_rates_payer *payer)
 
 static struct span payer_bytes(const struct client_rates_payer *payer)
 {
-    const struct address *from = payer->from;
-    if (payer->name.size_bytes > 0)
-        return payer->name;
-    return span_of(from->ip, address_is_ipv4(from) ? sizeof(from->ip) : sizeof(from->ip) / 2);
+    return payer->name.size_bytes > 0 ? payer->name : address_host(payer->from);
 }
 
 static bool owes_nothing(const struct rate_place *place, uint64_t now_ns)
@@ -98,20 +95,20 @@ static uint64_t latest_ns(uint64_t a_ns, uint64_t b_ns)
 
 static uint64_t cost_ns(uint64_t amount, uint64_t rate)
 {
-    return rate == 0 ? 0 : amount * NS_PER_S / rate;
+    return rate == 0 ? 0 : budget_cost_ns(amount, rate);
 }
 
-/* When the budget would be whole again. */
-static uint64_t whole_after_ns(uint64_t until_ns, uint64_t now_ns, uint64_t spent_ns)
+static void spend(uint64_t *whole_ns, uint64_t now_ns, uint64_t spent_ns)
 {
-    uint64_t end_ns = latest_ns(until_ns, now_ns) + spent_ns;
-    return end_ns < now_ns + CLIENT_RATES_DEBT_NS ? end_ns : now_ns + CLIENT_RATES_DEBT_NS;
+    uint64_t end_ns = budget_spend_ns(*whole_ns, now_ns, spent_ns);
+    *whole_ns = end_ns < now_ns + CLIENT_RATES_DEBT_NS ? end_ns : now_ns + CLIENT_RATES_DEBT_NS;
 }
 
 /* How long nothing is free; 0: something is. */
-static uint64_t over_ns(uint64_t until_ns, uint64_t now_ns)
+static uint64_t over_ns(uint64_t whole_ns, uint64_t now_ns)
 {
-    return until_ns >= now_ns + BURST_NS ? until_ns - now_ns - BURST_NS + 1 : 0;
+    uint64_t owed_ns = budget_owed_ns(whole_ns, now_ns);
+    return owed_ns >= BURST_NS ? owed_ns - BURST_NS + 1 : 0;
 }
 
 enum client_rates_verdict client_rates_take(struct client_rates *rates,
@@ -125,15 +122,15 @@ enum client_rates_verdict client_rates_take(struct client_rates *rates,
     uint64_t wait_ns =
         latest_ns(over_ns(place->operations_ns, now_ns), over_ns(place->bytes_ns, now_ns));
     if (wait_ns == 0) {
-        place->operations_ns = whole_after_ns(place->operations_ns, now_ns, operations_ns);
-        place->bytes_ns = whole_after_ns(place->bytes_ns, now_ns, bytes_ns);
+        spend(&place->operations_ns, now_ns, operations_ns);
+        spend(&place->bytes_ns, now_ns, bytes_ns);
         return RATE_WITHIN;
     }
-    uint64_t told_ns = latest_ns(place->told_ns, now_ns);
-    if (told_ns - now_ns > BURST_NS)
+    uint64_t ahead_ns = budget_owed_ns(place->told_ns, now_ns);
+    if (ahead_ns > BURST_NS)
         return RATE_FLOOD;
-    place->told_ns = whole_after_ns(told_ns, now_ns, latest_ns(operations_ns, bytes_ns));
-    *ret_wait_ns = wait_ns + (told_ns - now_ns);
+    spend(&place->told_ns, now_ns, latest_ns(operations_ns, bytes_ns));
+    *ret_wait_ns = wait_ns + ahead_ns;
     return RATE_OVER;
 }
 
@@ -144,5 +141,5 @@ void client_rates_note_sent(struct client_rates *rates, const struct client_rate
     if (bytes_ns == 0)
         return;
     struct rate_place *place = rate_place_of(rates, payer, now_ns);
-    place->bytes_ns = whole_after_ns(place->bytes_ns, now_ns, bytes_ns);
+    spend(&place->bytes_ns, now_ns, bytes_ns);
 }

@@ -4,11 +4,10 @@
  * host (an IPv4 address, or the first 64 bits of an IPv6 one) where they are not. What a node does
  * for other nodes nobody pays for.
  *
- * A budget is a time: that at which all of it is free again (GCRA, ITU-T I.371). A second's worth
- * is free at once. As long as anything is free a request is within, however large it is: what it
- * takes too much is waited for before the next one. So no request is too large for a small rate,
- * and the mean holds. A request that is over takes nothing, so however often it is repeated, it is
- * within when its client has waited for it.
+ * Of a budget (base/budget.h) a second's worth is free at once. As long as anything is free a
+ * request is within, however large it is: what it takes too much is waited for before the next one.
+ * So no request is too large for a small rate, and the mean holds. A request that is over takes
+ * nothing, so however often it is repeated, it is within when its client has waited for it.
  *
  * Who is over is told when to come again, each one later than the one before him. Who comes again
  * sooner than that, a second's worth of times, is not answered any more (a flood).

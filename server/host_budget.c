@@ -1,12 +1,11 @@
-/* See host_budget.h. A budget is a time: that at which all of it is free again (GCRA, ITU-T
- * I.371). */
+/* See host_budget.h. */
 #include "server/host_budget.h"
 
+#include "base/budget.h"
 #include "security/cookie.h"
 
-#define NS_PER_S UINT64_C(1000000000)
 /* What is free at once: a second's worth. */
-#define BURST_NS NS_PER_S
+#define BURST_NS UINT64_C(1000000000)
 
 void host_budget_init(struct host_budget *budget, const struct secret *seed, uint64_t rate)
 {
@@ -18,15 +17,13 @@ void host_budget_init(struct host_budget *budget, const struct secret *seed, uin
 
 static uint32_t host_place(const struct host_budget *budget, const struct address *address)
 {
-    size_t size = address_is_ipv4(address) ? sizeof(address->ip) : sizeof(address->ip) / 2;
-    return (uint32_t)(siphash(&budget->key, span_of(address->ip, size)) % HOST_BUDGET_HOSTS);
+    return (uint32_t)(siphash(&budget->key, address_host(address)) % HOST_BUDGET_HOSTS);
 }
 
 /* When it would be whole again after so many bytes; 0: they do not fit. */
 static uint64_t whole_ns(uint64_t until_ns, uint64_t now_ns, uint64_t bytes, uint64_t rate)
 {
-    uint64_t begin_ns = until_ns > now_ns ? until_ns : now_ns;
-    uint64_t end_ns = begin_ns + bytes * NS_PER_S / rate;
+    uint64_t end_ns = budget_spend_ns(until_ns, now_ns, budget_cost_ns(bytes, rate));
     return end_ns - now_ns <= BURST_NS ? end_ns : 0;
 }
 

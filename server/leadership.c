@@ -1,6 +1,7 @@
 /* See leadership.h. */
 #include "server/leadership.h"
 
+#include "base/budget.h"
 #include "base/check.h"
 
 #include <string.h>
@@ -37,8 +38,8 @@ static void take_token(struct leadership *leadership, uint64_t now_ns)
 {
     uint64_t interval_ns = leadership->options.interval_ns;
     uint64_t latest_ns = now_ns + LEADERSHIP_BURST * interval_ns;
-    uint64_t from_ns = leadership->full_ns > now_ns ? leadership->full_ns : now_ns;
-    leadership->full_ns = from_ns + interval_ns < latest_ns ? from_ns + interval_ns : latest_ns;
+    uint64_t full_ns = budget_spend_ns(leadership->full_ns, now_ns, interval_ns);
+    leadership->full_ns = full_ns < latest_ns ? full_ns : latest_ns;
 }
 
 uint64_t leadership_wait_ns(const struct leadership *leadership, uint64_t now_ns)

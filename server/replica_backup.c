@@ -6,13 +6,13 @@
  *
  * Any member's snapshot will do: it holds committed records only, whoever leads.
  */
+#include "base/budget.h"
 #include "base/check.h"
 #include "server/replica_internal.h"
 #include "wire/wire.h"
 
-#define NS_PER_S UINT64_C(1000000000)
 /* When a question is worth asking again that was not answered with a part. */
-#define WAIT_NS_MAX (NS_PER_S / 10)
+#define WAIT_NS_MAX UINT64_C(100000000)
 
 static_assert(BACKUP_SNAPSHOT_NS / 1000 <= UINT32_MAX, "the time to wait fits an answer");
 
@@ -131,9 +131,8 @@ static void answer_part(struct replica *replica, const struct wire_backup *quest
 {
     struct replica_backup *backup = &replica->backup;
     uint64_t now_ns = replica->shared->now_ns;
-    uint64_t part_ns = BACKUP_PART_BYTES * NS_PER_S / replica->options.snapshot_rate;
-    uint64_t due_ns = backup->next_part_ns > now_ns ? backup->next_part_ns : now_ns;
-    uint64_t early_ns = due_ns - now_ns;
+    uint64_t part_ns = budget_cost_ns(BACKUP_PART_BYTES, replica->options.snapshot_rate);
+    uint64_t early_ns = budget_owed_ns(backup->next_part_ns, now_ns);
     if (early_ns > (BACKUP_PARTS - 1) * part_ns) { /* what a block takes may leave at once */
         reply->status = WIRE_BACKUP_BUSY;
         reply->wait_us = (uint32_t)((early_ns < WAIT_NS_MAX ? early_ns : WAIT_NS_MAX) / 1000 + 1);
@@ -149,7 +148,7 @@ static void answer_part(struct replica *replica, const struct wire_backup *quest
     reply->id = question->id;
     reply->bytes = span_of(backup->raw.data + (size > 0 ? begin : 0),
                            size < BACKUP_PART_BYTES ? size : BACKUP_PART_BYTES);
-    backup->next_part_ns = due_ns + part_ns;
+    backup->next_part_ns = budget_spend_ns(backup->next_part_ns, now_ns, part_ns);
     replica->snapshot.served_ns = now_ns;
     replica->counters.backup_parts_tx++;
 }

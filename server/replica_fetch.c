@@ -1,4 +1,5 @@
 /* Copying a snapshot from the leader, and giving one: see replica_snapshot.h. */
+#include "base/budget.h"
 #include "base/check.h"
 #include "server/replica_internal.h"
 #include "wire/wire_snapshot.h"
@@ -7,7 +8,6 @@
 #define ROOM_AGAIN_NS UINT64_C(1000000)
 /* Silence after which another snapshot is fetched instead, if there is an offer. */
 #define GIVE_UP_NS UINT64_C(1000000000)
-#define NS_PER_S   UINT64_C(1000000000)
 
 static struct wire_snapshot_message message_of(const struct replica *replica, uint8_t type,
                                                const struct snapshot_label *label)
@@ -104,9 +104,9 @@ static void ask_blocks(struct replica *replica)
     message.ask.first_block = first;
     message.ask.block_count = count;
     send_message(replica, snapshot->from, &message);
-    fetch_pace_ask(&snapshot->pace, count, now_ns,
-                   now_ns +
-                       count * SNAPSHOT_BLOCK_BYTES * NS_PER_S / replica->options.snapshot_rate);
+    fetch_pace_ask(
+        &snapshot->pace, count, now_ns,
+        now_ns + budget_cost_ns(count * SNAPSHOT_BLOCK_BYTES, replica->options.snapshot_rate));
 }
 
 void replica_fetch_step(struct replica *replica)

@@ -1,8 +1,9 @@
 /* See replica_scrub.h. What is done with damage is in replica_damage.c. */
 #include "server/replica_scrub.h"
+
+#include "base/budget.h"
 #include "server/replica_internal.h"
 
-#define NS_PER_S UINT64_C(1000000000)
 /* What the lane compares in a turn, if a record is not larger. */
 #define STEP_BYTES (16u * 1024)
 /* What the thread reads ahead. */
@@ -348,7 +349,7 @@ void replica_scrub_turn(struct replica *replica)
     scrub->due_ns = now_ns;
     size_t done_bytes = part_step(replica);
     replica->counters.scrub_bytes += done_bytes;
-    uint64_t paced_ns = now_ns + done_bytes * NS_PER_S / replica->options.scrub_rate;
+    uint64_t paced_ns = now_ns + budget_cost_ns(done_bytes, replica->options.scrub_rate);
     if (scrub->is_waiting && paced_ns < now_ns + ANSWER_AGAIN_NS)
         paced_ns = now_ns + ANSWER_AGAIN_NS;
     if (paced_ns > scrub->due_ns)
