@@ -248,6 +248,8 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 
 /* Of a duration or a size as text (base/units.h). */
 #define UNITS_TEXT_BYTES 24
+/* Of an address without its port: INET6_ADDRSTRLEN. */
+#define ADDRESS_IP_TEXT_BYTES 46
 
 /* Neighbours whose MAC the configuration gives. */
 #define DP_NEIGHBOURS_PINNED_MAX 32

@@ -218,34 +218,40 @@ static void check_rates(struct check *check)
                    "where packets are not sealed all programs of a host are one client");
 }
 
+enum need {
+    NEED_NOTHING,
+    NEED_CONFIG,
+    NEED_OPTIONS /* what the configuration makes of a node */
+};
+
 static const struct {
     const char *name;
     void (*look)(struct check *check);
-    bool needs_config;
+    enum need need;
 } checks[] = {
-    {"peers", check_peers, true},
-    {"directory", check_directory, true},
-    {"security", check_security, true},
-    {"user", check_user, true},
-    {"rates", check_rates, true},
-    {"files", check_files, true},
-    {"memory", check_memory, true},
-    {"journals", check_asides, true},
-    {"join", check_join, true},
-    {"mount", check_mount, true},
-    {"dax", check_dax, true},
-    {"card", check_card, false},
-    {"iommu", check_iommu, true},
-    {"vfio", check_vfio, true},
-    {"memlock", check_memlock, true},
-    {"hugepages", check_hugepages, true},
-    {"cores", check_cores, true},
-    {"interrupts", check_interrupts, true},
-    {"numa", check_numa, true},
-    {"governor", check_governor, false},
-    {"idle-states", check_idle_states, true},
-    {"clock-source", check_clock_source, false},
-    {"clock", check_clock, false},
+    {"peers", check_peers, NEED_CONFIG},
+    {"directory", check_directory, NEED_CONFIG},
+    {"security", check_security, NEED_CONFIG},
+    {"user", check_user, NEED_CONFIG},
+    {"rates", check_rates, NEED_CONFIG},
+    {"files", check_files, NEED_OPTIONS},
+    {"memory", check_memory, NEED_OPTIONS},
+    {"journals", check_asides, NEED_OPTIONS},
+    {"join", check_join, NEED_OPTIONS},
+    {"mount", check_mount, NEED_CONFIG},
+    {"dax", check_dax, NEED_CONFIG},
+    {"card", check_card, NEED_NOTHING},
+    {"iommu", check_iommu, NEED_CONFIG},
+    {"vfio", check_vfio, NEED_CONFIG},
+    {"memlock", check_memlock, NEED_CONFIG},
+    {"hugepages", check_hugepages, NEED_CONFIG},
+    {"cores", check_cores, NEED_CONFIG},
+    {"interrupts", check_interrupts, NEED_CONFIG},
+    {"numa", check_numa, NEED_CONFIG},
+    {"governor", check_governor, NEED_NOTHING},
+    {"idle-states", check_idle_states, NEED_CONFIG},
+    {"clock-source", check_clock_source, NEED_NOTHING},
+    {"clock", check_clock, NEED_NOTHING},
 };
 
 uint32_t check_count(void)
@@ -267,9 +273,9 @@ void check_run(uint32_t number, const struct check_task *task, struct check_find
                           .config = task->config,
                           .config_path = task->config_path,
                           .findings = findings};
-    if (task->config == NULL && checks[number].needs_config)
+    if (task->config == NULL && checks[number].need != NEED_NOTHING)
         return;
-    if (task->config != NULL) {
+    if (checks[number].need == NEED_OPTIONS) {
         options = calloc(1, sizeof(*options));
         if (options == NULL) {
             check_unknown(&check, checks[number].name, "out of memory");

@@ -11,7 +11,7 @@ struct check {
     const struct host *host;
     const struct config *config;
     const char *config_path;
-    const struct node_options *options; /* of the configuration */
+    const struct node_options *options; /* of the configuration; NULL: the check needs none */
     struct check_findings *findings;
     struct check_finding *last;
 };

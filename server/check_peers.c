@@ -1,7 +1,8 @@
 /* Peers whose addresses cannot be, or cannot be reached: see check.h. */
 #include "server/check_internal.h"
 
-#include <arpa/inet.h>
+#include "base/address_text.h"
+
 #include <string.h>
 
 static bool is_one_ip(const uint8_t a[16], const uint8_t b[16])
@@ -9,18 +10,11 @@ static bool is_one_ip(const uint8_t a[16], const uint8_t b[16])
     return memcmp(a, b, 16) == 0;
 }
 
-static const char *ip_text(const struct address *address, char text[INET6_ADDRSTRLEN])
-{
-    bool is_ipv4 = address_is_ipv4(address);
-    return inet_ntop(is_ipv4 ? AF_INET : AF_INET6, address->ip + (is_ipv4 ? 12 : 0), text,
-                     INET6_ADDRSTRLEN);
-}
-
 /* A node's port answers for its whole address. */
 static void check_addresses(struct check *check)
 {
     const struct config *config = check->config;
-    char text[INET6_ADDRSTRLEN];
+    char text[ADDRESS_IP_TEXT_BYTES];
     for (uint32_t i = 0; i < config->peer_count; i++) {
         for (uint32_t j = i + 1; j < config->peer_count; j++) {
             const struct config_peer *a = &config->peers[i];
@@ -29,7 +23,7 @@ static void check_addresses(struct check *check)
                 check_wrong(check, "[peers]",
                             "%u and %u have one address, %s: each node answers for its "
                             "whole address; give them different ones",
-                            a->id, b->id, ip_text(&a->address, text));
+                            a->id, b->id, address_ip_text(a->address.ip, text));
         }
     }
 }
@@ -46,10 +40,11 @@ static void check_reach(struct check *check, const struct config_peer *self,
 {
     static const uint8_t none[16];
     const struct config *config = check->config;
-    char text[INET6_ADDRSTRLEN];
+    char text[ADDRESS_IP_TEXT_BYTES];
     char subject[64];
     bool is_ipv4 = address_is_ipv4(&peer->address);
-    snprintf(subject, sizeof(subject), "[peers] %u = %s", peer->id, ip_text(&peer->address, text));
+    snprintf(subject, sizeof(subject), "[peers] %u = %s", peer->id,
+             address_ip_text(peer->address.ip, text));
     if (is_ipv4 && !address_is_ipv4(&self->address))
         check_wrong(check, subject, "this node has no IPv4 address, see [peers] %u", self->id);
     else if (!is_ipv4 && address_is_ipv4(&self->address) && is_one_ip(config->ipv6.ip, none))
@@ -66,7 +61,7 @@ void check_peers(struct check *check)
 {
     const struct config *config = check->config;
     const struct config_peer *self = config_self(config);
-    char text[INET6_ADDRSTRLEN];
+    char text[ADDRESS_IP_TEXT_BYTES];
     uint32_t wrong = check_findings_count(check->findings, CHECK_WRONG);
     check_addresses(check);
     for (uint32_t i = 0; i < config->peer_count; i++) {
@@ -75,11 +70,11 @@ void check_peers(struct check *check)
             continue;
         if (is_one_ip(peer->address.ip, config->ipv6.ip))
             check_wrong(check, "[port] ipv6", "%s is the address of [peers] %u",
-                        ip_text(&peer->address, text), peer->id);
+                        address_ip_text(peer->address.ip, text), peer->id);
         check_reach(check, self, peer);
     }
     if (check_findings_count(check->findings, CHECK_WRONG) == wrong)
         check_good(check, "[peers]",
                    "%u nodes, each with an address of its own; this one is %u, %s",
-                   config->peer_count, self->id, ip_text(&self->address, text));
+                   config->peer_count, self->id, address_ip_text(self->address.ip, text));
 }

@@ -134,9 +134,9 @@ static void tell_no_iommu(const struct host_port *port, struct host_finding *fin
 {
     host_finding_say(finding,
                      "no IOMMU is in use on this machine, and vfio-pci needs one for %s: turn it "
-                     "on in the firmware (VT-d, AMD-Vi) and on the kernel's command line. A "
-                     "machine that has none: modprobe vfio enable_unsafe_noiommu_mode=1, and the "
-                     "card can write anywhere in memory",
+                     "on in the firmware (VT-d, AMD-Vi) and on the kernel's command line. On a "
+                     "machine that has none: modprobe vfio && echo Y > /sys/module/vfio/parameters/"
+                     "enable_unsafe_noiommu_mode, and the card can write anywhere in memory",
                      port->card.address);
     host_finding_run(finding,
                      "sed -i 's/^GRUB_CMDLINE_LINUX=\"/&intel_iommu=on iommu=pt /' "

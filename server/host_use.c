@@ -1,7 +1,6 @@
 /* See host_use.h. */
 #include "server/host_card.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,9 +215,8 @@ static bool connection_parse(const char *line, uint8_t ret_to[16])
 
 /* The first one that goes through the card. */
 static bool find_connection(const struct look *look, const char *path,
-                            char ret_peer[HOST_ENTRY_BYTES])
+                            char ret_peer[ADDRESS_IP_TEXT_BYTES])
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     char line[HOST_LINE_BYTES];
     uint8_t to[16];
     bool is_found = false;
@@ -230,11 +228,8 @@ static bool find_connection(const struct look *look, const char *path,
     }
     if (file != NULL)
         fclose(file);
-    if (is_found) {
-        bool is_ipv4 = memcmp(to, mapped, sizeof(mapped)) == 0;
-        (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, to + (is_ipv4 ? 12 : 0), ret_peer,
-                        HOST_ENTRY_BYTES);
-    }
+    if (is_found)
+        (void)address_ip_text(to, ret_peer);
     return is_found;
 }
 

@@ -9,6 +9,7 @@
 #ifndef POLLUX_SERVER_HOST_USE_H
 #define POLLUX_SERVER_HOST_USE_H
 
+#include "base/address_text.h"
 #include "server/host.h"
 
 enum host_use_kind {
@@ -22,7 +23,7 @@ enum host_use_kind {
 struct host_use {
     enum host_use_kind kind;
     char interface[HOST_ENTRY_BYTES]; /* the kernel's name of it; empty: none */
-    char peer[HOST_ENTRY_BYTES];      /* the other end of that connection */
+    char peer[ADDRESS_IP_TEXT_BYTES]; /* the other end of that connection */
 };
 
 /* `address`: of a device of PCI. */

@@ -1,11 +1,11 @@
 /* Log lines on standard error. */
 #include "server/log_event.h"
 
+#include "base/address_text.h"
 #include "base/units.h"
 #include "server/capacity.h"
 #include "server/node_files.h"
 
-#include <arpa/inet.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -225,10 +225,9 @@ static void write_stranger(const struct log_event *event, uint16_t node)
 
 static void address_format(const struct address *address, char *ret_text, size_t size)
 {
-    bool is_ipv4 = address_is_ipv4(address);
-    char ip[INET6_ADDRSTRLEN] = "?";
-    (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, address->ip + (is_ipv4 ? 12 : 0), ip, sizeof(ip));
-    snprintf(ret_text, size, is_ipv4 ? "%s:%u" : "[%s]:%u", ip, address->port);
+    char ip[ADDRESS_IP_TEXT_BYTES];
+    snprintf(ret_text, size, address_is_ipv4(address) ? "%s:%u" : "[%s]:%u",
+             address_ip_text(address->ip, ip), address->port);
 }
 
 static void write_obstacle(const struct log_event *event, uint16_t node)
@@ -367,22 +366,16 @@ static void describe_mac(const uint8_t mac[6], char ret_text[18])
 static void write_neighbour(const struct log_event *event, uint16_t node)
 {
     const struct dp_neighbour *now = &event->neighbour.now;
-    struct address address;
-    char ip[INET6_ADDRSTRLEN];
+    char ip[ADDRESS_IP_TEXT_BYTES];
     char before[18];
     char after[18];
-    memcpy(address.ip, now->ip, sizeof(address.ip));
-    bool is_ipv4 = address_is_ipv4(&address);
-    if (inet_ntop(is_ipv4 ? AF_INET : AF_INET6, now->ip + (is_ipv4 ? 12 : 0), ip, sizeof(ip)) ==
-        NULL)
-        return;
     describe_mac(event->neighbour.before, before);
     describe_mac(now->mac, after);
     log_event_line("warning",
                    "neighbour node=%u address=%s before=%s mac=%s changes=%lu: the address has "
                    "another MAC. If no machine or card was replaced, two machines use the "
                    "address, or one pretends to: [neighbours] can name the right MAC",
-                   node, ip, before, after, (unsigned long)event->value);
+                   node, address_ip_text(now->ip, ip), before, after, (unsigned long)event->value);
 }
 
 /* What clients may do. */

@@ -103,6 +103,16 @@ static void write_reason(const struct config *config, const struct host_port *ma
              config->device, of_host + (is_of_device ? strlen(finding.subject) + 2 : 0), of_dpdk);
 }
 
+static void tell_far(const struct config *config, const struct host_port *machine,
+                     int32_t numa_node)
+{
+    struct host_finding finding;
+    char text[NODE_PORT_TEXT_BYTES];
+    host_fault_tell(HOST_FAULT_PAGES_FAR, machine, &finding);
+    log_event_line("warning", "far memory node=%u device=%s numa_node=%d: %.1600s", config->id,
+                   config->device, (int)numa_node, host_finding_text(&finding, text, sizeof(text)));
+}
+
 enum error node_port_open(struct node_port *port, const struct config *config, const char *program,
                           char *ret_reason)
 {
@@ -117,9 +127,14 @@ enum error node_port_open(struct node_port *port, const struct config *config, c
         error = frames_open(port, config, program, of_dpdk);
         (void)umask(mask);
     }
-    if (error != OK)
+    if (error != OK) {
         write_reason(config, &machine, fault, of_dpdk, ret_reason);
-    return error;
+        return error;
+    }
+    const struct dp_frame_facts *facts = dp_frame_port_facts(port->frames);
+    if (!facts->is_memory_near)
+        tell_far(config, &machine, facts->numa_node);
+    return OK;
 }
 
 static const char *multicast_name(enum dp_multicast multicast)
@@ -153,18 +168,6 @@ static const char *steering_of(const struct node_port *port)
     return dp_frame_port_facts(port->frames)->has_rss ? "rss" : "handover";
 }
 
-static void tell_far(const struct config *config, int32_t numa_node)
-{
-    struct host host;
-    struct host_port machine;
-    struct host_finding finding;
-    char text[NODE_PORT_TEXT_BYTES];
-    look_at_machine(config, &host, &machine);
-    host_fault_tell(HOST_FAULT_PAGES_FAR, &machine, &finding);
-    log_event_line("warning", "far memory node=%u device=%s numa_node=%d: %.1600s", config->id,
-                   config->device, (int)numa_node, host_finding_text(&finding, text, sizeof(text)));
-}
-
 void node_port_tell(struct node_port *port, const struct config *config)
 {
     const struct dp_frame_facts *facts = dp_frame_port_facts(port->frames);
@@ -185,8 +188,6 @@ void node_port_tell(struct node_port *port, const struct config *config)
                        "frames, which IPv6 needs: name the MAC of each peer in [neighbours] on all "
                        "nodes, or use IPv4",
                        config->id, config->device);
-    if (!facts->is_memory_near)
-        tell_far(config, facts->numa_node);
     if (config->lane_count > 1)
         log_event_line("info", "lanes node=%u count=%u steering=%s", config->id, config->lane_count,
                        steering_of(port));

@@ -20,7 +20,8 @@ struct node_port {
     bool was_up;                  /* as it was told last */
 };
 
-/* Starts DPDK and opens the port. ret_reason has NODE_PORT_TEXT_BYTES. */
+/* Starts DPDK and opens the port. Tells here, where the files of the machine can be read, if its
+ * memory is far. ret_reason has NODE_PORT_TEXT_BYTES. */
 MUST_USE enum error node_port_open(struct node_port *port, const struct config *config,
                                    const char *program, char *ret_reason);
 

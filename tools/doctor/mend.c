@@ -72,10 +72,36 @@ static uint32_t mend_all(struct check_findings *findings)
     return count;
 }
 
-static struct check_finding *find_subject(struct check_findings *findings, const char *subject)
+/* What is wrong with a subject: several things, perhaps. */
+static uint32_t count_wrong(const struct check_findings *findings, const char *subject)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < findings->count; i++)
+        count += findings->list[i].state == CHECK_WRONG &&
+                 strcmp(findings->list[i].subject, subject) == 0;
+    return count;
+}
+
+/* It is still there, with the command that has run: it must not run again. */
+static bool is_unmoved(struct check_findings *findings, const struct check_finding *old)
+{
+    bool is_found = false;
+    for (uint32_t i = 0; i < findings->count; i++) {
+        struct check_finding *now = &findings->list[i];
+        if (now->state != CHECK_WRONG || strcmp(now->subject, old->subject) != 0 ||
+            strcmp(now->command, old->command) != 0)
+            continue;
+        now->is_safe = false;
+        is_found = true;
+    }
+    return is_found;
+}
+
+static struct check_finding *find_good(struct check_findings *findings, const char *subject)
 {
     for (uint32_t i = 0; i < findings->count; i++) {
-        if (strcmp(findings->list[i].subject, subject) == 0)
+        if (findings->list[i].state != CHECK_WRONG &&
+            strcmp(findings->list[i].subject, subject) == 0)
             return &findings->list[i];
     }
     return NULL;
@@ -86,13 +112,11 @@ static void note_fixed(const struct check_findings *before, struct check_finding
 {
     for (uint32_t i = 0; i < before->count; i++) {
         const struct check_finding *old = &before->list[i];
-        struct check_finding *now = find_subject(after, old->subject);
-        if (!is_to_be_mended(old) && !old->is_fixed)
+        uint32_t left = count_wrong(after, old->subject);
+        if ((!is_to_be_mended(old) && !old->is_fixed) || is_unmoved(after, old) ||
+            (!old->is_fixed && left > 0 && left >= count_wrong(before, old->subject)))
             continue;
-        if (now != NULL && now->state == CHECK_WRONG) {
-            now->is_safe &= strcmp(now->command, old->command) != 0; /* it did not help */
-            continue;
-        }
+        struct check_finding *now = find_good(after, old->subject);
         if (now == NULL) {
             now = check_findings_add(after, old->name);
             memcpy(now->subject, old->subject, sizeof(now->subject));

@@ -7,7 +7,8 @@
  */
 #include "tools/doctor/doctor.h"
 
-#include <arpa/inet.h>
+#include "base/address_text.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -156,12 +157,10 @@ static void look_at_path(const struct config *config, const char *config_path,
                          const struct doctor_found *found, const struct config_peer *peer)
 {
     struct path path;
-    char ip[INET6_ADDRSTRLEN] = "";
-    char subject[INET6_ADDRSTRLEN + 32];
-    bool is_ipv4 = address_is_ipv4(&peer->address);
-    (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, peer->address.ip + (is_ipv4 ? 12 : 0), ip,
-                    sizeof(ip));
-    snprintf(subject, sizeof(subject), "path to node %u, %s", peer->id, ip);
+    char ip[ADDRESS_IP_TEXT_BYTES];
+    char subject[ADDRESS_IP_TEXT_BYTES + 32];
+    snprintf(subject, sizeof(subject), "path to node %u, %s", peer->id,
+             address_ip_text(peer->address.ip, ip));
     if (!path_open(&peer->address, &path)) {
         (void)doctor_tell(found, CHECK_UNKNOWN, subject, "no echo request can be sent: %s",
                           strerror(errno));

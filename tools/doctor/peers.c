@@ -1,15 +1,15 @@
 /* What the nodes of the cluster tell: see doctor.h. Nodes do not tell their clocks. */
+#include "base/address_text.h"
 #include "client/include/pollux_cluster.h"
 #include "tools/cli/cli_findings.h"
 #include "tools/doctor/doctor.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TIMEOUT_NS      (UINT64_C(500) * 1000 * 1000)
-#define ENDPOINTS_BYTES (NODES_MAX * (INET6_ADDRSTRLEN + 16u))
+#define ENDPOINTS_BYTES (NODES_MAX * (ADDRESS_IP_TEXT_BYTES + 16u))
 #define COUNTER_UNKNOWN UINT64_MAX
 
 /* What all nodes must tell alike. */
@@ -40,13 +40,11 @@ static void endpoints_of(const struct config *config, char ret_text[ENDPOINTS_BY
     ret_text[0] = '\0';
     for (uint32_t i = 0; i < config->peer_count; i++) {
         const struct address *address = &config->peers[i].address;
-        char ip[INET6_ADDRSTRLEN] = "";
-        bool is_ipv4 = address_is_ipv4(address);
-        (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, address->ip + (is_ipv4 ? 12 : 0), ip,
-                        sizeof(ip));
-        used += (size_t)snprintf(ret_text + used, ENDPOINTS_BYTES - used,
-                                 is_ipv4 ? "%s%s:%u" : "%s[%s]:%u", used > 0 ? "," : "", ip,
-                                 address->port);
+        char ip[ADDRESS_IP_TEXT_BYTES];
+        used +=
+            (size_t)snprintf(ret_text + used, ENDPOINTS_BYTES - used,
+                             address_is_ipv4(address) ? "%s%s:%u" : "%s[%s]:%u",
+                             used > 0 ? "," : "", address_ip_text(address->ip, ip), address->port);
     }
 }
 

@@ -200,9 +200,9 @@ static void test_host_card_without_iommu(void **state)
     fake_host_drop(fake, "/sys/class/iommu/dmar0");
     expect(ADDRESS, HOST_FAULT_NO_IOMMU,
            "no IOMMU is in use on this machine, and vfio-pci needs one for " ADDRESS
-           ": turn it on in the firmware (VT-d, AMD-Vi) and on the kernel's command line. A "
-           "machine that has none: modprobe vfio enable_unsafe_noiommu_mode=1, and the card can "
-           "write anywhere in memory",
+           ": turn it on in the firmware (VT-d, AMD-Vi) and on the kernel's command line. On a "
+           "machine that has none: modprobe vfio && echo Y > /sys/module/vfio/parameters/"
+           "enable_unsafe_noiommu_mode, and the card can write anywhere in memory",
            "intel_iommu=on iommu=pt");
     /* Allowed to do without: then hugepages must have the physical addresses. */
     fake_host_put(fake, "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y\n");

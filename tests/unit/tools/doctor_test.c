@@ -10,6 +10,7 @@
 
 #include "security/key_file.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -72,6 +73,7 @@ static void test_doctor_says_what_it_could_not_mend(void **state)
     (void)unlink(host_path(&fake->host, path, PAGES "nr_hugepages"));
     fake_host_put(fake, PAGES "nr_hugepages/in_the_way", "");
     run(fake, "hugepages", true);
+    assert_int_equal(fake->findings->count, 2);
     assert_int_equal(check_findings_count(fake->findings, CHECK_WRONG), 1);
     assert_false(fake->findings->list[0].is_fixed);
     assert_true(fake->findings->list[1].is_fixed);
@@ -84,8 +86,38 @@ static void test_doctor_binds_a_card_that_nobody_uses(void **state)
     run(fake, "card", true);
     assert_string_equal(fake_host_line(fake, CARD "/driver_override"), "vfio-pci");
     assert_string_equal(fake_host_line(fake, "/sys/bus/pci/drivers_probe"), FAKE_CARD);
+    assert_int_equal(fake->findings->count, 1);
     assert_int_equal(fake->findings->list[0].state, CHECK_WRONG); /* no kernel binds it here */
     assert_false(fake->findings->list[0].is_fixed);
+}
+
+/* Two things are wrong with one setting: the one is mended, and the other is told. */
+static void test_doctor_tells_the_one_of_two_that_it_has_mended(void **state)
+{
+    struct fake_host *fake = *state;
+    char path[PATH_MAX];
+    char script[2 * PATH_MAX];
+    fake_host_card(fake, FAKE_CARD, NULL);
+    fake_host_put(fake, "/usr/sbin/driverctl", "");
+    snprintf(fake->config.device, sizeof(fake->config.device), "03:00.0");
+    snprintf(script, sizeof(script), "#!/bin/sh\nln -s drivers/vfio-pci %s%s/driver\n", fake->root,
+             CARD);
+    fake_host_put(fake, "/bin/driverctl", script);
+    assert_int_equal(chmod(host_path(&fake->host, path, "/bin/driverctl"), 0700), 0);
+    snprintf(script, sizeof(script), "%s/bin:%s", fake->root, getenv("PATH"));
+    char *before = strdup(getenv("PATH"));
+    assert_non_null(before);
+    assert_int_equal(setenv("PATH", script, 1), 0);
+    run(fake, "card", true);
+    assert_int_equal(setenv("PATH", before, 1), 0);
+    free(before);
+    assert_int_equal(fake->findings->count, 2);
+    assert_int_equal(fake->findings->list[0].state, CHECK_WRONG);
+    assert_non_null(strstr(fake->findings->list[0].message, "not written in full"));
+    assert_false(fake->findings->list[0].is_fixed);
+    assert_int_equal(fake->findings->list[1].state, CHECK_GOOD);
+    assert_true(fake->findings->list[1].is_fixed);
+    assert_non_null(strstr(fake->findings->list[1].command, "driverctl set-override " FAKE_CARD));
 }
 
 /* The command for it may be printed; it never runs. */
@@ -156,6 +188,7 @@ int main(void)
         TEST(test_doctor_mends_and_looks_again),
         TEST(test_doctor_says_what_it_could_not_mend),
         TEST(test_doctor_binds_a_card_that_nobody_uses),
+        TEST(test_doctor_tells_the_one_of_two_that_it_has_mended),
         TEST(test_doctor_leaves_a_card_that_is_used),
         TEST(test_doctor_leaves_the_command_line_of_the_kernel),
         TEST(test_doctor_closes_a_key_file_that_others_can_read),
