@@ -71,7 +71,7 @@ void lane_refuse_unproven(struct lane *lane, const struct wire_packet *packet,
 
 /* lane_rates.c: of a client's whole message, whose last piece is `packet`: says in the message when
  * its client is to come again if it asks too much. False: it does not even count as asked. */
-bool lane_admit(struct lane *lane, const struct wire_packet *packet, bool is_sealed,
+bool lane_admit(struct lane *lane, const struct wire_packet *packet,
                 struct replica_message *message);
 
 /* lane_relay.c: a packet around another one, whose sender is believed: passes that one on, to a

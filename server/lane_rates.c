@@ -23,19 +23,16 @@ static uint32_t operations_of(const struct replica_message *message)
     return count < 1 ? 1 : count < REQUEST_OPS_MAX ? count : REQUEST_OPS_MAX;
 }
 
-bool lane_admit(struct lane *lane, const struct wire_packet *packet, bool is_sealed,
+bool lane_admit(struct lane *lane, const struct wire_packet *packet,
                 struct replica_message *message)
 {
     struct lane_shared *shared = &lane->shared;
-    struct client_rates_payer payer = {.from = &message->from};
+    struct client_rates_payer payer;
     const struct client_rates_request request = {
         .operations = operations_of(message),
         .bytes = message->body.size_bytes + packet->piece_count * PACKET_HEADER_SIZE_BYTES};
     uint64_t wait_ns = 0;
-    if (is_sealed)
-        payer.name = client_seals_name(shared->client_seals[packet->header.shard], &message->from);
-    /* Copies of the state have a pace of their own. */
-    if (client_rates_is_free(&payer) || message->type == WIRE_BACKUP)
+    if (!lane_shared_payer(shared, packet->header.shard, &message->from, message->type, &payer))
         return true;
     switch (client_rates_take(shared->rates, &payer, &request, shared->now_ns, &wait_ns)) {
     case RATE_WITHIN:

@@ -152,8 +152,7 @@ static void receive_piece(struct lane *lane, const struct arrival *arrival, bool
     lane_wake(lane, arrival->place);
     if (!is_from_peer && !find_rights(lane, arrival, &message))
         return;
-    if (lane->shared.rates != NULL && !is_from_peer &&
-        !lane_admit(lane, packet, arrival->is_sealed, &message))
+    if (lane->shared.rates != NULL && !is_from_peer && !lane_admit(lane, packet, &message))
         return;
     if (type == WIRE_STATUS)
         lane_answer_status(lane, replica, &message);

@@ -176,20 +176,28 @@ void lane_shared_pass(struct lane_shared *shared, uint16_t shard, const struct a
     dp_port_tx_commit(shared->port, (uint32_t)packet.size_bytes);
 }
 
-/* What is given to clients counts for how much they may ask. Copies of the state have a pace of
- * their own, and who has the root key is not held up. */
+bool lane_shared_payer(const struct lane_shared *shared, uint16_t shard,
+                       const struct address *address, uint8_t wire_type,
+                       struct client_rates_payer *ret_payer)
+{
+    const struct client_seals *seals = shared->client_seals[shard];
+    struct client_rates_payer payer = {.from = address};
+    if (wire_type == WIRE_BACKUP || wire_type == WIRE_BACKUP_REPLY ||
+        wire_type == WIRE_HANDSHAKE_REPLY)
+        return false;
+    if (seals != NULL)
+        payer.name = client_seals_name(seals, address);
+    *ret_payer = payer;
+    return !client_rates_is_free(&payer);
+}
+
 static void note_sent(struct lane_shared *shared, const struct lane_message *message,
                       uint32_t first, uint32_t count)
 {
     const struct wire_message_header *header = &message->header;
-    const struct client_seals *seals = shared->client_seals[header->shard];
-    struct client_rates_payer payer = {.from = &message->to};
-    if (shared->rates == NULL || header->receiver != 0 || header->type == WIRE_BACKUP_REPLY ||
-        header->type == WIRE_HANDSHAKE_REPLY)
-        return;
-    if (seals != NULL)
-        payer.name = client_seals_name(seals, &message->to);
-    if (!client_rates_is_free(&payer))
+    struct client_rates_payer payer;
+    if (header->receiver == 0 &&
+        lane_shared_payer(shared, header->shard, &message->to, header->type, &payer))
         client_rates_note_sent(shared->rates, &payer, pieces_bytes(message, first, count),
                                shared->now_ns);
 }
@@ -201,7 +209,8 @@ void lane_shared_send_pieces(struct lane_shared *shared, const struct lane_messa
     uint64_t full_before = *full;
     if (!may_leave(shared, message, first, count))
         return;
-    note_sent(shared, message, first, count);
+    if (shared->rates != NULL)
+        note_sent(shared, message, first, count);
     struct lane_message carrier;
     bool is_around = is_relayed(message);
     /* A full ring would take none of the rest: it is better asked for in a moment. */

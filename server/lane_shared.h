@@ -20,6 +20,8 @@
 #include "wire/wire_missing.h"
 #include "wire/wire_packet.h"
 
+struct replica;
+
 struct lane_shared {
     struct arena arena;        /* of the lane and its replicas; sealed when all are open */
     struct dp_port *port;      /* NULL while the lane opens */
@@ -40,14 +42,12 @@ struct lane_shared {
     struct sent_messages *sent; /* of several packets, while they may be asked for */
     struct obstacles obstacles; /* what keeps nodes from taking part */
     uint64_t pieces_again;      /* sent because they were asked for */
-    uint8_t
-        relay_data[RELAY_HEAD_SIZE_BYTES + PACKET_SIZE_BYTES_MAX]; /* a packet that is relayed */
+    /* A packet that is relayed, and the head in front of it. */
+    uint8_t relay_data[RELAY_HEAD_SIZE_BYTES + PACKET_SIZE_BYTES_MAX];
     uint8_t *message_data; /* MESSAGE_SIZE_BYTES_MAX: one outgoing message at a time */
     struct raft_entry entries[APPEND_ENTRIES_MAX]; /* of the message that is being received */
     struct raft_effects effects;                   /* of the step that is being carried out */
 };
-
-struct replica;
 
 struct lane_message {
     struct wire_message_header header;
@@ -66,6 +66,13 @@ struct lane_message {
 
 /* Chooses the size of the message's pieces by the way that they take. */
 void lane_message_fit(struct lane_message *message);
+
+/* Who pays, where clients are held to rates, for such a message from an address or to it. False:
+ * nobody does. Copies of the state have a pace of their own, handshakes come before there is a
+ * name, and who has the root key is not held up. */
+bool lane_shared_payer(const struct lane_shared *shared, uint16_t shard,
+                       const struct address *address, uint8_t wire_type,
+                       struct client_rates_payer *ret_payer);
 
 /* Sends a relayed packet to a client as it is, from the UDP port of the shard. */
 void lane_shared_pass(struct lane_shared *shared, uint16_t shard, const struct address *to,
