@@ -19,23 +19,23 @@ static bool receive_hello_reply(struct plx_client *client, const struct source *
     size_t end;
     if (wire_hello_reply_decode(body, &end, &reply) != OK)
         return false;
-    if (wire_type == WIRE_HELLO_REPLY && end != body.size_bytes)
+    bool is_of_hello = wire_type == WIRE_HELLO_REPLY;
+    if (is_of_hello && end != body.size_bytes)
         return false;
-    if (wire_type == WIRE_HELLO_REPLY && shard != NULL && relay_awaits(shard, from, reply.nonce)) {
+    if (is_of_hello && shard != NULL && relay_awaits(shard, from, reply.nonce)) {
         cookie_told(client, from, header->cookie);
         relay_heard(client, from);
         return true;
     }
     bool is_asked = exchange_takes(client, from, wire_type, reply.nonce, body);
-    if (wire_type == WIRE_HELLO_REPLY && from->relay == 0 &&
-        (is_asked || (shard != NULL && member_awaits(shard, from->endpoint, &reply))))
+    bool is_awaited = is_of_hello && shard != NULL && member_awaits(shard, from->endpoint, &reply);
+    if (is_of_hello && from->relay == 0 && (is_asked || is_awaited))
         cookie_told(client, from, header->cookie);
-    if (wire_type == WIRE_HELLO_REPLY && shard != NULL &&
-        member_awaits(shard, from->endpoint, &reply))
+    if (is_awaited)
         relay_heard(client, from);
     if (is_asked)
         node_told(client, from, &reply);
-    else if (wire_type == WIRE_HELLO_REPLY && shard != NULL)
+    else if (is_of_hello && shard != NULL)
         member_hello_reply(client, shard, from->endpoint, &reply);
     return true;
 }
