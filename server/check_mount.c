@@ -25,7 +25,7 @@ void check_dax(struct check *check)
                       check->host->root, config->directory);
         return;
     }
-    switch (mount_point_dax(check->host, &mount)) {
+    switch (mount_point_dax(check->host, &mount, config->directory)) {
     case MOUNT_DAX_UNKNOWN:
         check_unknown(check, "DAX", "%s/sys/class/block is not there: a container",
                       check->host->root);

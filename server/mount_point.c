@@ -2,9 +2,13 @@
  * same form. */
 #include "server/mount_point.h"
 
+#include "server/node_files.h"
+
+#include <fcntl.h>
 #include <mntent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MOUNTS_MAX 65536
 
@@ -105,7 +109,18 @@ static bool is_dax_device(const struct host *host, const char *name)
     return is_dax != 0;
 }
 
-enum mount_dax mount_point_dax(const struct host *host, const struct mount_point *mount)
+/* A mount without the option has it for single files, too (FS_XFLAG_DAX of their folder). */
+static bool is_dax_file(const char *directory)
+{
+    char path[PATH_MAX];
+    struct statx status;
+    snprintf(path, sizeof(path), "%.4000s/" NODE_IDENTITY_NAME, directory);
+    return statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &status) == 0 &&
+           (status.stx_attributes & STATX_ATTR_DAX) != 0;
+}
+
+enum mount_dax mount_point_dax(const struct host *host, const struct mount_point *mount,
+                               const char *directory)
 {
     const char *slash = strrchr(mount->device, '/');
     if (slash == NULL)
@@ -114,8 +129,9 @@ enum mount_dax mount_point_dax(const struct host *host, const struct mount_point
         return MOUNT_DAX_UNKNOWN;
     if (!is_dax_device(host, slash + 1))
         return MOUNT_DAX_NEVER;
-    return has_option(mount, "dax") || has_option(mount, "dax=always") ? MOUNT_DAX_ON
-                                                                       : MOUNT_DAX_OFF;
+    bool is_on =
+        has_option(mount, "dax") || has_option(mount, "dax=always") || is_dax_file(directory);
+    return is_on ? MOUNT_DAX_ON : MOUNT_DAX_OFF;
 }
 
 void mount_point_tell_dax(const struct mount_point *mount, struct host_finding *ret_finding)
@@ -144,5 +160,5 @@ void mount_point_describe(const char *path, char *ret_text, size_t text_size)
     }
     snprintf(ret_text, text_size, "%.160s lies on %.120s (%.30s), mounted at %.120s%s", existing,
              mount.device, mount.type, mount.folder,
-             mount_point_dax(&host, &mount) == MOUNT_DAX_OFF ? " without DAX" : "");
+             mount_point_dax(&host, &mount, path) == MOUNT_DAX_OFF ? " without DAX" : "");
 }

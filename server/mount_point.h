@@ -36,8 +36,10 @@ enum mount_dax {
     MOUNT_DAX_ON
 };
 
-/* Whether writes go to persistent memory without the page cache. */
-enum mount_dax mount_point_dax(const struct host *host, const struct mount_point *mount);
+/* Whether writes go to persistent memory without the page cache: by the option of the mount, or by
+ * the node's own file in this directory. */
+enum mount_dax mount_point_dax(const struct host *host, const struct mount_point *mount,
+                               const char *directory);
 
 /* What is wrong about MOUNT_DAX_OFF. */
 void mount_point_tell_dax(const struct mount_point *mount, struct host_finding *ret_finding);

@@ -425,10 +425,10 @@ static void tell_dax(const struct config *config)
     char text[HOST_SUBJECT_BYTES + HOST_WHAT_BYTES];
     host_init(&host);
     if (!mount_point_find(&host, config->directory, &mount) ||
-        mount_point_dax(&host, &mount) != MOUNT_DAX_OFF)
+        mount_point_dax(&host, &mount, config->directory) != MOUNT_DAX_OFF)
         return;
     mount_point_tell_dax(&mount, &finding);
-    log_event_line("warning", "no dax node=%u %s", config->id,
+    log_event_line("warning", "no dax node=%u mount=%s", config->id,
                    host_finding_text(&finding, text, sizeof(text)));
 }
 
