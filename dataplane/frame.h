@@ -93,7 +93,7 @@ const struct dp_frame_facts *dp_frame_port_facts(const struct dp_frame_port *por
 /*
  * Asks the driver for the link and, once a second, for the card's counters; and has a memif client
  * without a link connect again. Drivers sleep, lock and make system calls in this, so no lane calls
- * it: one other thread does, some 100 times a second. A program with one thread may call it there.
+ * it: one other thread does, some 50 times a second. A program with one thread may call it there.
  */
 void dp_frame_port_look(struct dp_frame_port *port);
 
