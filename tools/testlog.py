@@ -33,7 +33,7 @@ def count(test):
 
 def tell_failed(test):
     """Prints what one test that failed is called, and the end of what it wrote."""
-    if test["result"] in _OUTCOME and _OUTCOME[test["result"]] != "failed":
+    if _OUTCOME.get(test["result"], "failed") != "failed":
         return
     print(f"failed: {test['name']} ({test['result']} after {test['duration']:.0f} s)")
     for stream in ("stdout", "stderr"):
