@@ -19,6 +19,7 @@ MASK = (1 << 64) - 1
 PACKET_PAYLOAD_BYTES = 1396
 REPLY_HEADER_BYTES = 72
 WAIT_SECONDS = 1.0
+PATIENCE_SECONDS = 5.0
 REGISTERS = 40  # whose answers fit a packet
 
 
@@ -120,9 +121,13 @@ class Host:
         return None if body is None else (body[46], body)
 
     def register(self):
-        """The id of a new session; 0: refused."""
-        _, body = self.ask(request_of(0, 0, [op_of(REGISTER, random_u64() | 1)]))
-        return struct.unpack_from("<Q", body, REPLY_HEADER_BYTES + 8)[0]
+        """The id of a new session. A node that is busy, or leads in a moment, is asked again."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < end:
+            answer = self.ask(request_of(0, 0, [op_of(REGISTER, random_u64() | 1)]))
+            if answer is not None and answer[0] == OK:
+                return struct.unpack_from("<Q", answer[1], REPLY_HEADER_BYTES + 8)[0]
+        sys.exit("attacks: no session is opened")
 
 
 def op_of(kind, seq, key=b"", value=None, tag=0, node=0, series=None):
