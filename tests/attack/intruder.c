@@ -7,8 +7,9 @@
  * usage: intruder SERVERS CLUSTER RATE SECONDS [control]
  * With `control` it does the same, at the same rate, to keys of its own, and asks for nothing that
  * operators do: what a client costs the others that does what it may. Prints how many calls were
- * made, how many of them were denied (control: done), and how many had no answer in time. Exit
- * status 0: none ended in any other way. The script tests/attack/run says whether the cluster held.
+ * made, how many of them were denied (control: done), how many had no answer in time, and how many
+ * a busy node refused. Exit status 0: none ended in any other way. The script tests/attack/run says
+ * whether the cluster held.
  */
 #include "base/check.h"
 #include "base/rights_table.h"
@@ -35,6 +36,7 @@ static uint64_t sent;
 static bool is_control;
 static uint64_t denied; /* or, as the control, done */
 static uint64_t lost;
+static uint64_t overloaded;
 
 static uint64_t clock_ns(void)
 {
@@ -48,6 +50,7 @@ static void note(enum plx_outcome outcome)
     bool is_done = outcome == PLX_OK || outcome == PLX_NOT_FOUND || outcome == PLX_MISMATCH;
     denied += is_control ? is_done : outcome == PLX_E_DENIED;
     lost += outcome == PLX_TIMEOUT || outcome == PLX_UNKNOWN || outcome == PLX_E_UNREACHABLE;
+    overloaded += outcome == PLX_E_OVERLOADED;
     if (is_done && !is_control)
         fprintf(stderr, "intruder: a call was let in: %s\n", plx_outcome_name(outcome));
 }
@@ -153,7 +156,7 @@ int main(int argc, char **argv)
         pace(begin_ns, rate > 0 ? rate : 1);
     }
     plx_close(client);
-    printf("sent=%" PRIu64 " %s=%" PRIu64 " lost=%" PRIu64 "\n", sent,
-           is_control ? "done" : "denied", denied, lost);
-    return denied + lost == sent ? 0 : 1;
+    printf("sent=%" PRIu64 " %s=%" PRIu64 " lost=%" PRIu64 " overloaded=%" PRIu64 "\n",
+           sent, is_control ? "done" : "denied", denied, lost, overloaded);
+    return denied + lost + overloaded == sent ? 0 : 1;
 }
