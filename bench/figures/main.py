@@ -20,6 +20,7 @@ import sys
 import elections
 import loads
 import report
+import seals
 from goals import GOALS
 from systems import load_average, machine
 
@@ -37,6 +38,7 @@ MEASURES = {
     "values": loads.values,
     "growth": loads.growth,
     "peers": loads.peers,
+    "seal-cost": seals.cost,
     "latency-1": loads.latency_one,
     "idle": loads.idle,
     "restart": loads.restart,
