@@ -214,6 +214,7 @@ cluster_start() {
     done
     cluster_until "${CLUSTER_START_SECONDS:-20}" cluster_leader || {
         tail -n 3 "$cluster_dir"/node*.out >&2
+        cluster_leader >&2
         cluster_fail "no leader within ${CLUSTER_START_SECONDS:-20} s"
     }
 }
