@@ -29,6 +29,10 @@
  * engine/state/node_progress.h. */
 #define FORMAT_CANCEL_NAMES 1u
 
+/* From this format on, entries of a journal name the principal whose writes they are, and a forward
+ * says which revocations its sender knows: docs/security.md, "Pending writes of who is revoked". */
+#define FORMAT_PENDING_NAMES 1u
+
 /* Packets to and from clients, in every format of the list: programs that are linked to an older
  * libpollux go on when the format rises. */
 #define FORMAT_CLIENT_PACKET 9u

@@ -221,6 +221,12 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
 #define WIRE_HELLO_SIZE_BYTES       8
 #define WIRE_HELLO_REPLY_SIZE_BYTES 120
 
+/* No table of rights (base/rights_table.h) says that pending writes were dropped so often: a node
+ * that tells no clients apart says so of itself (wire/wire_forward.h). */
+#define RIGHTS_DROPS_MAX UINT32_MAX
+/* In front of the request of an entry of a journal: the longest name (wire/wire_entry.h). */
+#define WIRE_ENTRY_HEAD_BYTES_MAX 80u
+
 /* Security. Names of keys, and sizes of what they are made of and give. */
 #define KEY_NAME_BYTES_MAX       63
 #define SECRET_SIZE_BYTES        32

@@ -9,6 +9,9 @@
 #define HEAD_BYTES      16
 #define PRINCIPAL_BYTES 8
 #define LINE_BYTES      4
+#define MARK_BYTES      4
+#define FLAG_MARK       1u
+#define FLAG_REMOVED    2u
 
 static const char magic[4] = "PLXR";
 
@@ -72,6 +75,23 @@ static enum error lines_decode(struct span bytes, size_t *cursor, uint32_t count
     return OK;
 }
 
+/* What stands behind the name; *end is there. */
+static enum error mark_decode(struct span bytes, size_t *end, uint32_t flags,
+                              struct rights_principal *principal)
+{
+    principal->is_removed = (flags & FLAG_REMOVED) != 0;
+    if ((flags & FLAG_MARK) == 0)
+        return principal->is_removed ? ERR_RANGE : OK;
+    if (bytes.size_bytes - *end < MARK_BYTES)
+        return ERR_SHORT;
+    principal->drop_below = le32_load(bytes.data + *end);
+    *end += MARK_BYTES;
+    if (principal->drop_below == 0 || principal->drop_below > principal->generation ||
+        (principal->is_removed && principal->line_count > 0))
+        return ERR_RANGE;
+    return OK;
+}
+
 static enum error principal_decode(struct span bytes, size_t *cursor,
                                    struct rights_principal *ret_principal)
 {
@@ -81,22 +101,26 @@ static enum error principal_decode(struct span bytes, size_t *cursor,
         return ERR_SHORT;
     size_t name_bytes = from[0];
     uint32_t line_count = from[1];
-    if (le16_load(from + 2) != 0)
+    uint32_t flags = le16_load(from + 2);
+    if ((flags & ~(FLAG_MARK | FLAG_REMOVED)) != 0)
         return ERR_RESERVED;
     if (left - PRINCIPAL_BYTES < name_bytes)
         return ERR_SHORT;
     struct span name = span_of(from + PRINCIPAL_BYTES, name_bytes);
     if (line_count > RIGHTS_LINES_MAX || !rights_name_is_valid(name))
         return ERR_RANGE;
-    size_t begin = *cursor + PRINCIPAL_BYTES + name_bytes;
-    size_t end = begin;
-    enum error error = lines_decode(bytes, &end, line_count);
+    struct rights_principal principal = {
+        .name = name, .generation = le32_load(from + 4), .line_count = line_count};
+    size_t end = *cursor + PRINCIPAL_BYTES + name_bytes;
+    enum error error = mark_decode(bytes, &end, flags, &principal);
     if (error != OK)
         return error;
-    *ret_principal = (struct rights_principal){.name = name,
-                                               .generation = le32_load(from + 4),
-                                               .line_count = line_count,
-                                               .lines = span_of(bytes.data + begin, end - begin)};
+    size_t begin = end;
+    error = lines_decode(bytes, &end, line_count);
+    if (error != OK)
+        return error;
+    principal.lines = span_of(bytes.data + begin, end - begin);
+    *ret_principal = principal;
     *cursor = end;
     return OK;
 }
@@ -111,7 +135,9 @@ static enum error head_decode(struct span bytes)
         return ERR_MAGIC;
     if (le16_load(bytes.data + 4) != VERSION)
         return ERR_VERSION;
-    return le16_load(bytes.data + 6) == 0 && le32_load(bytes.data + 12) == 0 ? OK : ERR_RESERVED;
+    if (le32_load(bytes.data + 12) >= RIGHTS_DROPS_MAX)
+        return ERR_RANGE;
+    return le16_load(bytes.data + 6) == 0 ? OK : ERR_RESERVED;
 }
 
 enum error rights_table_decode(struct span bytes, struct rights_table *ret_table)
@@ -120,6 +146,7 @@ enum error rights_table_decode(struct span bytes, struct rights_table *ret_table
     if (error != OK)
         return error;
     uint32_t count = le32_load(bytes.data + 8);
+    uint32_t drops = le32_load(bytes.data + 12);
     size_t cursor = HEAD_BYTES;
     struct rights_principal before = {0};
     /* Each takes bytes, so the value's limit bounds them. */
@@ -130,11 +157,13 @@ enum error rights_table_decode(struct span bytes, struct rights_table *ret_table
             return error;
         if (i > 0 && span_compare(before.name, principal.name) >= 0)
             return ERR_SYNTAX;
+        if (principal.drop_below > 0 && drops == 0)
+            return ERR_RANGE;
         before = principal;
     }
     if (cursor != bytes.size_bytes)
         return ERR_TRAILING;
-    *ret_table = (struct rights_table){bytes, count};
+    *ret_table = (struct rights_table){bytes, count, drops};
     return OK;
 }
 
@@ -207,6 +236,25 @@ void rights_builder_principal(struct rights_builder *builder, struct span name, 
     memcpy(to + PRINCIPAL_BYTES, name.data, name.size_bytes);
     builder->principal = begin;
     le32_store(builder->data + 8, le32_load(builder->data + 8) + 1);
+}
+
+void rights_builder_mark(struct rights_builder *builder, uint32_t drop_below, bool is_removed)
+{
+    if (builder->is_overflow)
+        return;
+    CHECK(builder->principal != 0 && drop_below > 0);
+    uint8_t *head = builder->data + builder->principal;
+    CHECK(head[1] == 0 && le16_load(head + 2) == 0);
+    uint8_t *to = grow(builder, MARK_BYTES);
+    if (to == NULL)
+        return;
+    le32_store(to, drop_below);
+    le16_store(head + 2, (uint16_t)(FLAG_MARK | (is_removed ? FLAG_REMOVED : 0)));
+}
+
+void rights_builder_drops(struct rights_builder *builder, uint32_t drops)
+{
+    le32_store(builder->data + 12, drops);
 }
 
 void rights_builder_line(struct rights_builder *builder, uint8_t rights, struct span prefix)

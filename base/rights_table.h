@@ -11,15 +11,19 @@
  *    4  u16  version: 1
  *    6  u16  zero
  *    8  u32  count of principals
- *   12  u32  zero
+ *   12  u32  how often pending writes were dropped (`drops`), below RIGHTS_DROPS_MAX
  *   16       the principals, names rising
  *
  * A principal:
  *    0  u8   size of the name, 1 to KEY_NAME_BYTES_MAX
  *    1  u8   count of lines, 0 to RIGHTS_LINES_MAX
- *    2  u16  zero
+ *    2  u16  bit 0: it has a mark; bit 1: it was removed, and has no lines; the others zero
  *    4  u32  lowest generation of its key that counts
- *    8       the name: letters, digits, '.', '_' and '-'; then the lines, prefixes rising
+ *    8       the name: letters, digits, '.', '_' and '-'; the mark; then the lines, prefixes rising
+ *
+ * A mark (u32, 1 to the lowest generation that counts): relaxed writes that nodes have accepted
+ * from an older generation of its key than this, and that are pending, are dropped. Whoever has a
+ * mark is kept in the table when it is removed, for nodes that are away.
  *
  * A line:
  *    0  u8   rights: enum right, at least one. RIGHT_ADMIN: the prefix is empty
@@ -59,11 +63,14 @@ enum right {
 struct rights_table {
     struct span bytes;
     uint32_t principal_count;
+    uint32_t drops; /* rises with each change that drops pending writes */
 };
 
 struct rights_principal {
     struct span name;
     uint32_t generation; /* the lowest that counts */
+    uint32_t drop_below; /* pending writes under an older generation are dropped; 0: none are */
+    bool is_removed;     /* kept for its mark alone */
     uint32_t line_count;
     struct span lines;
 };
@@ -108,15 +115,21 @@ struct rights_builder {
 void rights_builder_begin(struct rights_builder *builder, uint8_t *data);
 void rights_builder_principal(struct rights_builder *builder, struct span name,
                               uint32_t generation);
+/* Marks the principal that was just begun, before its lines. */
+void rights_builder_mark(struct rights_builder *builder, uint32_t drop_below, bool is_removed);
+/* How often pending writes were dropped; before: never. */
+void rights_builder_drops(struct rights_builder *builder, uint32_t drops);
 void rights_builder_line(struct rights_builder *builder, uint8_t rights, struct span prefix);
 MUST_USE enum error rights_builder_end(struct rights_builder *builder, struct span *ret_bytes);
 
 /* ---- what somebody may do ---- */
 
 struct rights {
-    bool is_all;       /* who has the cluster's root key: everything */
-    bool is_free;      /* no table is in force: everything but the reserved keys */
-    struct span lines; /* else: those of a principal; borrowed from the table */
+    bool is_all;         /* who has the cluster's root key: everything */
+    bool is_free;        /* no table is in force: everything but the reserved keys */
+    struct span lines;   /* else: those of a principal; borrowed from the table */
+    struct span name;    /* whose they are; empty: of no principal */
+    uint32_t generation; /* of its key */
 };
 
 /* Whether he has all of these rights on the key; RIGHT_ADMIN: with an empty key. */

@@ -1,6 +1,7 @@
 /* The engine as a whole: start, turns, messages, what it publishes. */
 #include "engine/engine_internal.h"
 
+#include "engine/relaxed/revoke.h"
 #include "engine/state/snapshot_format.h"
 
 #include "base/crc32c.h"
@@ -168,6 +169,7 @@ void engine_begin_turn(struct engine *engine, const struct engine_view *view)
     engine->view = *view;
     batch_anchor_clock(engine);
     newcomers_turn(&engine->newcomers, view->now_ns);
+    revoke_begin_turn(engine);
     outbound_begin_turn(engine);
     lists_turn(&engine->lists);
     engine_publish(engine);
@@ -234,6 +236,8 @@ void engine_end_turn(struct engine *engine)
     if (engine->relaxed.is_open) {
         store_turn(&engine->relaxed.writes.store);
         engine->counters.relaxed_pending = engine->relaxed.writes.live;
+        engine->counters.relaxed_unnamed =
+            engine->relaxed.writes.principals.places[PRINCIPAL_NONE].writes;
     }
     engine_publish(engine);
     rcu_turn();

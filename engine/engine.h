@@ -171,6 +171,9 @@ struct engine_options {
     X(relaxed_pending)                                                                             \
     X(relaxed_forwarded)                                                                           \
     X(relaxed_applied)                                                                             \
+    X(relaxed_revoked)                                                                             \
+    X(relaxed_unnamed)                                                                             \
+    X(relaxed_over_principals)                                                                     \
     X(relaxed_cancelled)                                                                           \
     X(relaxed_blocked)                                                                             \
     X(forwards_received)                                                                           \
@@ -204,12 +207,13 @@ struct engine_view {
     uint8_t granularity;
     bool is_emulated;
     uint8_t role;
-    uint8_t membership;  /* enum wire_membership */
-    bool is_removed;     /* this node was a member, and is none any more */
-    bool leaves;         /* it is to be removed: it accepts no more relaxed writes */
-    bool is_settled;     /* what the state lacks was not there when this storage joined */
-    uint32_t node_count; /* voters; 0: as in the options */
-    uint64_t cluster;    /* of the configuration in force, which clients are told; 0: none */
+    uint8_t membership;     /* enum wire_membership */
+    bool is_removed;        /* this node was a member, and is none any more */
+    bool leaves;            /* it is to be removed: it accepts no more relaxed writes */
+    bool are_entries_named; /* the journal says whose its entries are: FORMAT_PENDING_NAMES */
+    bool is_settled;        /* what the state lacks was not there when this storage joined */
+    uint32_t node_count;    /* voters; 0: as in the options */
+    uint64_t cluster;       /* of the configuration in force, which clients are told; 0: none */
     uint64_t configuration_index;
     uint32_t era;
 };
@@ -355,6 +359,16 @@ void engine_journal_durable(struct engine *engine, uint64_t seq);
  */
 MUST_USE enum error engine_journal_restore(struct engine *engine, uint64_t seq,
                                            struct span payload);
+
+/*
+ * What the principal `name` has pending on this node is dropped, as far as it was accepted under an
+ * older generation of its key than `generation_below`. Called for any number of principals, then
+ * engine_revoke_end: that drops all of it at once, and leaves out of the batch what nodes have
+ * forwarded, so that a leader proposes nothing that it took before. Returns how many writes were
+ * dropped. Between two turns; the next one begins with the note of it for the journal.
+ */
+void engine_revoke(struct engine *engine, struct span name, uint32_t generation_below);
+uint64_t engine_revoke_end(struct engine *engine);
 
 /* Relaxed writes of this node that are accepted and not decided. */
 uint64_t engine_relaxed_pending(const struct engine *engine);

@@ -42,7 +42,7 @@ static void count_packet_error(struct lane_counters *counters, enum error error)
 
 /* Whose packets are not sealed. */
 static const struct rights_asker anyone = {
-    .name = {(const uint8_t *)RIGHTS_ANYONE, sizeof(RIGHTS_ANYONE) - 1}, .generation = UINT32_MAX};
+    .name = {(const uint8_t *)RIGHTS_ANYONE, sizeof(RIGHTS_ANYONE) - 1}, .is_keyless = true};
 
 /* A packet that was passed on, and the one in it, which holds none: wire_relay_may_carry. */
 #define RELAY_DEPTH_MAX 2

@@ -1,6 +1,15 @@
 /* See lane_rights.h. */
 #include "server/lane_rights.h"
 
+#include "wire/wire_forward.h"
+
+static_assert(RIGHTS_DROPS_MAX == WIRE_FORWARD_DROPS_NONE, "no table counts so far");
+
+uint32_t lane_rights_told_drops(const struct lane_rights *rights)
+{
+    return rights->bytes == NULL ? WIRE_FORWARD_DROPS_NONE : rights->drops;
+}
+
 size_t lane_rights_arena_bytes(void)
 {
     return VALUE_SIZE_BYTES_MAX + 64;
@@ -36,6 +45,7 @@ void lane_rights_follow(struct lane_rights *rights, const struct engine *engine)
         engine_read_rights(engine, rights->bytes, &size_bytes, &rights->version) != OK)
         return;
     bool is_table = rights_table_decode(span_of(rights->bytes, size_bytes), &rights->table) == OK;
+    rights->drops = is_table ? rights->table.drops : 0;
     rights->state = RIGHTS_UNKNOWN; /* the bytes are others now: whatever borrows from them ends */
     note(rights, is_table ? RIGHTS_IN_FORCE : RIGHTS_BROKEN);
 }
@@ -44,15 +54,19 @@ bool lane_rights_of(const struct lane_rights *rights, const struct rights_asker 
                     struct rights *ret_rights)
 {
     struct rights_principal principal;
-    struct rights found = {0};
+    struct rights found = {.name = asker->name,
+                           .generation = asker->is_keyless ? 0 : asker->generation};
     if (rights->state == RIGHTS_UNKNOWN)
         return false;
     if (rights->state == RIGHTS_ABSENT)
         found.is_free = true;
     else if (rights->state == RIGHTS_IN_FORCE &&
              rights_table_find(&rights->table, asker->name, &principal) &&
-             asker->generation >= principal.generation)
+             (asker->is_keyless || asker->generation >= principal.generation)) {
         found.lines = principal.lines;
+        if (asker->is_keyless)
+            found.generation = principal.generation;
+    }
     *ret_rights = found;
     return true;
 }

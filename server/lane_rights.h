@@ -1,8 +1,8 @@
 /*
  * The table of rights (base/rights_table.h) as a lane knows it: copied from the engine of shard 0
  * whenever that has another one, whichever lane of the node it lives on. A lane looks for it at the
- * beginning of each turn, before it receives: so a table that this node has applied holds for every
- * packet that it receives from then on.
+ * beginning of each turn, before its replicas do anything: so a table that this node has applied
+ * holds for every packet that it receives and every pending write that it forwards from then on.
  *
  * Where packets of clients are not sealed there is nobody to tell from others, and no table is
  * copied: each client may do everything but touch the reserved keys.
@@ -27,6 +27,7 @@ struct lane_rights {
     enum rights_state state;
     uint32_t number;           /* of the changes seen here, from 1 */
     uint64_t version;          /* of the table */
+    uint32_t drops;            /* what it says of them; 0: no table is in force */
     struct rights_table table; /* in `bytes` */
 };
 
@@ -34,7 +35,11 @@ struct lane_rights {
 struct rights_asker {
     struct span name;
     uint32_t generation; /* of its key */
+    bool is_keyless;     /* it has none: whichever counts */
 };
+
+/* What a forward of this node says: wire/wire_forward.h. */
+uint32_t lane_rights_told_drops(const struct lane_rights *rights);
 
 size_t lane_rights_arena_bytes(void);
 void lane_rights_init(struct lane_rights *rights, struct arena *arena);

@@ -44,8 +44,9 @@ struct lane_thread {
     bool told_lack[SHARDS_MAX];
     uint64_t told_damage[SHARDS_MAX]; /* places */
     uint64_t told_mended[SHARDS_MAX];
-    uint64_t told_neighbours; /* changes */
-    uint32_t told_rights;     /* changes */
+    uint64_t told_revoked[SHARDS_MAX]; /* pending writes */
+    uint64_t told_neighbours;          /* changes */
+    uint32_t told_rights;              /* changes */
     uint64_t tell_neighbour_ns;
     uint64_t told_set_back[SHARDS_MAX];
     uint64_t told_peer_set_back[SHARDS_MAX];
@@ -245,6 +246,18 @@ static void tell_formation(struct lane_thread *thread, uint32_t at, const struct
     tell(thread, &event);
 }
 
+static void tell_revoked(struct lane_thread *thread, uint32_t at, struct replica *replica)
+{
+    uint64_t count = engine_counters(replica_engine(replica))->relaxed_revoked;
+    if (count == thread->told_revoked[at])
+        return;
+    tell(thread, &(struct log_event){.kind = LOG_EVENT_REVOKED,
+                                     .shard = replica_shard(replica),
+                                     .value = count - thread->told_revoked[at],
+                                     .term = lane_client_rights(thread->lane)->version});
+    thread->told_revoked[at] = count;
+}
+
 static void tell_changes(struct lane_thread *thread, uint32_t at)
 {
     struct replica *replica = lane_replica(thread->lane, at);
@@ -274,6 +287,7 @@ static void tell_changes(struct lane_thread *thread, uint32_t at)
     tell_snapshots(thread, at, replica, &status);
     tell_lack(thread, at, replica, &status);
     tell_damage(thread, at, replica);
+    tell_revoked(thread, at, replica);
     tell_starts(thread, at, replica);
 }
 

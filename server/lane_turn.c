@@ -54,15 +54,21 @@ static uint32_t take_burst(struct lane *lane, const struct dp_datagram *datagram
     return is_all ? client_count : 0;
 }
 
-/* Shard 0 may live on another lane. */
+/* Shard 0 may live on another lane. Another table may drop what is pending in any shard: each
+ * replica takes part in this turn, and drops it before it does anything else. */
 static void lane_follow_rights(struct lane *lane)
 {
     const struct engine *engine = NULL;
+    uint32_t number = lane->shared.rights.number;
     if (lane->place_of[0] != LANE_NOWHERE)
         engine = replica_engine(lane->replicas[lane->place_of[0]]);
     else if (lane->directory != NULL)
         engine = shard_directory_find(lane->directory, 0);
     lane_rights_follow(&lane->shared.rights, engine);
+    for (uint32_t place = 0; place < lane->replica_count; place++) {
+        if (lane->shared.rights.number != number)
+            lane->deadlines_ns[place] = 0;
+    }
 }
 
 /*
@@ -140,8 +146,8 @@ enum lane_result lane_turn(struct lane *lane, uint64_t now_ns)
     lane->shared.is_flushed = false;
     lane->foreign_reads = 0;
     engine_reader_begin_turn(lane->reader, now_ns);
-    wake_due(lane);
     lane_follow_rights(lane);
+    wake_due(lane);
     bool is_any = receive(lane);
     /* What seems to be missing may be waiting. */
     if (lane->is_drained && lane_ask_ns(lane) <= now_ns)

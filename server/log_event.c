@@ -381,7 +381,12 @@ static void write_neighbour(const struct log_event *event, uint16_t node)
 /* What clients may do. */
 static void write_clients(const struct log_event *event, uint16_t node)
 {
-    if (event->role == RIGHTS_IN_FORCE)
+    if (event->kind == LOG_EVENT_REVOKED)
+        log_event_line("warning",
+                       "relaxed writes dropped node=%u shard=%u writes=%lu version=%lu: their "
+                       "client was revoked with --drop-pending",
+                       node, event->shard, (unsigned long)event->value, (unsigned long)event->term);
+    else if (event->role == RIGHTS_IN_FORCE)
         log_event_line("info", "client rights node=%u version=%lu principals=%lu: in force", node,
                        (unsigned long)event->term, (unsigned long)event->value);
     else if (event->role == RIGHTS_ABSENT)
@@ -461,6 +466,7 @@ void log_event_write(const struct log_event *event, uint16_t node)
     case LOG_EVENT_FORMAT:
         write_format(value, shard, node);
         return;
+    case LOG_EVENT_REVOKED:
     case LOG_EVENT_CLIENTS:
         write_clients(event, node);
         return;

@@ -38,6 +38,7 @@ enum log_event_kind {
     LOG_EVENT_OTHER_ERA,          /* the same of the eras */
     LOG_EVENT_LACKS_CAPACITY,     /* a limit is above this node's capacity; value: the shards */
     LOG_EVENT_NEIGHBOUR,          /* an address has another MAC; value: how often since the start */
+    LOG_EVENT_REVOKED, /* `value` pending writes were dropped, by the table of rights `term` */
     LOG_EVENT_CLIENTS, /* `role`: enum rights_state; `value`: principals; `term`: the version */
 };
 

@@ -70,7 +70,8 @@ struct replica_options {
     X(outbox_full)                                                                                 \
     X(no_room)                                                                                     \
     X(format)                                                                                      \
-    X(denied)
+    X(denied)                                                                                      \
+    X(revoked)
 
 struct replica_counters {
     uint64_t raft_rx;

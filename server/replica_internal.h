@@ -152,7 +152,9 @@ struct replica {
     struct client_seals *client_seals; /* NULL: clients do not seal */
     struct replica_following following;
     struct replica_formats formats;
-    uint64_t led_since_ns; /* as the leader of its term */
+    uint32_t rights_number; /* of the table by which pending writes were dropped last */
+    uint32_t told_drops;    /* what its forwards say of that */
+    uint64_t led_since_ns;  /* as the leader of its term */
     struct replica_damage damage;
     uint64_t rot_index;        /* the last record that has rotted and is still needed; 0: none */
     struct engine_lack lack;   /* why no record is applied any more; none: limit is 0 */
@@ -401,8 +403,16 @@ void replica_answer_backup(struct replica *replica, const struct address *to, st
 /* Tells who has asked that he may not. */
 void replica_deny_backup(struct replica *replica, const struct address *to, struct span body);
 
-/* replica_rights.c: true: it is of operators, its sender is none, and was told so. */
+/* replica_rights.c */
+
+struct wire_forward;
+
+/* True: it is of operators, its sender is none, and was told so. */
 bool replica_denies(struct replica *replica, const struct replica_message *message);
+/* Another table of rights may be in force: before the engine's turn. */
+void replica_follow_rights(struct replica *replica);
+/* Whether its sender has dropped what the table that this node knows says is dropped. */
+bool replica_is_forward_current(struct replica *replica, const struct wire_forward *forward);
 
 /* replica_status.c */
 

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "server/replica_internal.h"
 
+#include "wire/wire_entry.h"
 #include "wire/wire_forward.h"
 
 #include <stdio.h>
@@ -94,11 +95,13 @@ static void add_key(char *text, size_t text_size, struct span key)
 /* The keys of an entry; returns how many writes it has. */
 static uint32_t entry_look(struct replica_aside *aside, struct span payload)
 {
+    struct wire_entry entry;
     struct wire_request request;
     struct wire_op op;
     size_t cursor = 0;
     uint32_t count = 0;
-    if (wire_request_decode(payload, &request) != OK)
+    if (wire_entry_decode(payload, &entry) != OK ||
+        wire_request_decode(entry.request, &request) != OK)
         return 0;
     for (uint16_t i = 0; i < request.op_count; i++) {
         if (wire_op_decode(request.ops, &cursor, &op) != OK || op.type != WIRE_OP_SET)
@@ -211,6 +214,7 @@ void replica_forward_pending(struct replica *replica)
                                                         .era = told.era,
                                                         .birth = replica->options.raft.self.birth,
                                                         .start = replica->own_start.start,
+                                                        .drops = replica->told_drops,
                                                         .request = request});
     replica_send_node(replica, replica->view.leader, to, WIRE_FORWARD,
                       span_of(writer.data, writer.size_bytes));

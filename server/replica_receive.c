@@ -206,7 +206,8 @@ static void receive_forward(struct replica *replica, const struct replica_messag
     const struct cluster_identity theirs = {.cluster = forward.cluster, .era = forward.era};
     const struct raft_storage from = {.birth = forward.birth, .id = received->sender};
     if (replica_is_of_cluster(replica, received->sender, theirs) &&
-        is_sender_known(replica, &from, forward.start))
+        is_sender_known(replica, &from, forward.start) &&
+        replica_is_forward_current(replica, &forward))
         engine_receive_forward(replica->engine, from.id, wire_series(from.birth), forward.request);
 }
 

@@ -2,7 +2,39 @@
  * operations on keys take is the engine's to know. */
 #include "server/replica_internal.h"
 
+#include "base/format.h"
 #include "base/le.h"
+#include "wire/wire_forward.h"
+
+/* What the table says is dropped of the pending writes, before anything of them is forwarded. */
+void replica_follow_rights(struct replica *replica)
+{
+    const struct lane_rights *rights = &replica->shared->rights;
+    struct rights_principal principal;
+    size_t cursor = 0;
+    bool is_obeyed = rights->bytes != NULL && replica->rights_number == rights->number;
+    if (replica->formats.in_force < FORMAT_PENDING_NAMES || is_obeyed)
+        return;
+    replica->rights_number = rights->number;
+    replica->told_drops = lane_rights_told_drops(rights);
+    if (rights->state != RIGHTS_IN_FORCE || rights->drops == 0)
+        return;
+    while (
+        rights_table_next(&rights->table, &cursor, &principal)) { /* the table's size bounds them */
+        if (principal.drop_below > 0)
+            engine_revoke(replica->engine, principal.name, principal.drop_below);
+    }
+    (void)engine_revoke_end(replica->engine);
+}
+
+bool replica_is_forward_current(struct replica *replica, const struct wire_forward *forward)
+{
+    if (replica->formats.in_force < FORMAT_PENDING_NAMES ||
+        forward->drops >= replica->shared->rights.drops)
+        return true;
+    replica->counters.drop_revoked++;
+    return false;
+}
 
 bool replica_is_operator(const struct replica_message *message)
 {

@@ -1,6 +1,8 @@
 /* What a replica tells about itself: the view for the engine, status for operators. */
 #include "server/replica_internal.h"
 
+#include "base/format.h"
+
 #include <stdio.h>
 
 static uint64_t contact_age_ns(const struct replica *replica)
@@ -90,6 +92,7 @@ static void refresh_view(struct replica *replica)
         .membership = replica_membership(replica),
         .is_removed = replica_is_removed(replica),
         .leaves = replica_leaves(replica),
+        .are_entries_named = replica->formats.in_force >= FORMAT_PENDING_NAMES,
         .is_settled = has_joined(replica),
         .node_count = replica->room_voters.count,
         .cluster = note_cluster(replica),
@@ -207,6 +210,7 @@ static void add_security_counters(struct wire_writer *writer, const struct repli
     wire_counter_add(writer, "rights_state", rights->state);
     wire_counter_add(writer, "rights_version", rights->version);
     wire_counter_add(writer, "rights_principals", rights->table.principal_count);
+    wire_counter_add(writer, "rights_drops", replica->told_drops);
 }
 
 static void add_engine_counters(struct wire_writer *writer, const struct engine_counters *counters)

@@ -1,7 +1,7 @@
 /*
  * Offset, size and meaning of each field:
  *    0  u32  fingerprint
- *    4  u32  zero
+ *    4  u32  drops; in format 0 (base/format.h) zero
  *    8  u32  cluster
  *   12  u32  era
  *   16  u64  birth of the sender's storage
@@ -23,7 +23,7 @@ void wire_forward_encode(struct wire_writer *writer, const struct wire_forward *
     if (to == NULL)
         return;
     le32_store(to, forward->fingerprint);
-    le32_store(to + 4, 0);
+    le32_store(to + 4, forward->drops);
     le32_store(to + 8, forward->cluster);
     le32_store(to + 12, forward->era);
     le64_store(to + 16, forward->birth);
@@ -36,10 +36,9 @@ enum error wire_forward_decode(struct span bytes, struct wire_forward *ret_forwa
     if (bytes.size_bytes <= HEAD_SIZE_BYTES)
         return ERR_SHORT;
     const uint8_t *from = bytes.data;
-    if (le32_load(from + 4) != 0)
-        return ERR_RESERVED;
     struct wire_forward forward = {
         .fingerprint = le32_load(from),
+        .drops = le32_load(from + 4),
         .cluster = le32_load(from + 8),
         .era = le32_load(from + 12),
         .birth = le64_load(from + 16),

@@ -4,11 +4,13 @@
  * reads and answered. Decided: the log has applied them, and they are pending no longer. A retry is
  * answered from what is remembered of its relaxed session.
  *
- * A journal entry is an encoded wire_request: the client's session as session, the journal seq of
- * its first set as floor, and the client's ops as it numbered them. The entry's own seq is that of
- * its last set.
+ * A journal entry is a wire_entry: the principal whose writes they are, and a wire_request with the
+ * client's session as session, the journal seq of its first set as floor, and the client's ops as
+ * it numbered them. The entry's own seq is that of its last set.
  */
 #include "engine/engine_internal.h"
+#include "engine/relaxed/revoke.h"
+#include "wire/wire_entry.h"
 
 #define SEQ_MAX (PENDING_WRITES_ABSENT - 1)
 
@@ -97,20 +99,29 @@ static bool measure_arrival(const struct engine *engine, struct relaxed_arrival 
     return cancels == 0 && request->session != 0 && request->floor < SEQ_MAX - WIRE_RELAXED_SPAN;
 }
 
-/* Encodes what is not known yet as a journal entry. */
-static struct request entry_encode(struct engine *engine, const struct relaxed_arrival *arrival)
+/* Encodes what is not known yet as a journal entry; returns its bytes. */
+static struct span entry_encode(struct engine *engine, const struct relaxed_arrival *arrival,
+                                struct request *ret_request)
 {
     struct relaxed *relaxed = &engine->relaxed;
     const struct request *request = arrival->request;
+    const struct wire_entry entry = {.kind = WIRE_ENTRY_WRITES,
+                                     .name = engine->view.are_entries_named ? engine->rights.name
+                                                                            : (struct span){0},
+                                     .generation = engine->rights.generation};
+    size_t head_bytes = wire_entry_head_bytes(entry.name);
+    wire_entry_head_encode(relaxed->message, &entry);
     struct request_builder builder = {
-        .writer = {.data = relaxed->message, .capacity_bytes = MESSAGE_SIZE_BYTES_MAX},
+        .writer = {.data = relaxed->message + head_bytes,
+                   .capacity_bytes = MESSAGE_SIZE_BYTES_MAX - head_bytes},
         .ops = relaxed->ops};
     request_builder_begin(&builder, request->session, relaxed->next_seq);
     for (uint16_t i = 0; i < request->op_count; i++) {
         if (is_unknown(arrival, i))
             request_builder_copy(&builder, request, &request->ops[i]);
     }
-    return request_builder_end(&builder);
+    *ret_request = request_builder_end(&builder);
+    return span_of(relaxed->message, head_bytes + ret_request->size_bytes);
 }
 
 /* Sets in an entry, cancels left out; 0: not an entry. */
@@ -145,7 +156,7 @@ static void remember_write(const struct engine *engine, struct relaxed_session *
 
 /* Queues an entry's sets; `session` (NULL: none) remembers them. */
 static void entry_queue(struct engine *engine, const struct request *entry,
-                        struct relaxed_session *session)
+                        struct relaxed_session *session, uint16_t principal)
 {
     struct pending_writes *writes = &engine->relaxed.writes;
     uint64_t seq = entry->floor;
@@ -157,7 +168,7 @@ static void entry_queue(struct engine *engine, const struct request *entry,
         }
         if (session != NULL)
             remember_write(engine, session, op->seq, seq);
-        pending_writes_add(writes, entry, op, seq++);
+        pending_writes_add(writes, entry, op, seq++, principal);
     }
 }
 
@@ -205,6 +216,18 @@ static bool can_log_cancels(struct engine *engine, const struct relaxed_arrival 
     return true;
 }
 
+/* Whose what is received is; false: too many others have writes pending here. */
+static bool take_principal(struct engine *engine, uint16_t *ret_principal)
+{
+    *ret_principal = PRINCIPAL_NONE;
+    if (engine->rights.name.size_bytes == 0)
+        return true;
+    *ret_principal = principals_take(&engine->relaxed.writes.principals, engine->rights.name,
+                                     engine->rights.generation, PRINCIPALS_MAX);
+    engine->counters.relaxed_over_principals += *ret_principal == PRINCIPAL_NONE;
+    return *ret_principal != PRINCIPAL_NONE;
+}
+
 /* Hands the unknown sets to journal and pending writes. */
 static enum wire_status accept_unknown(struct engine *engine, const struct relaxed_arrival *arrival)
 {
@@ -229,13 +252,18 @@ static enum wire_status accept_unknown(struct engine *engine, const struct relax
         return status;
     uint64_t last_seq = relaxed->next_seq + arrival->need.ops - 1;
     CHECK(last_seq <= SEQ_MAX);
-    struct request entry = entry_encode(engine, arrival);
+    struct request entry;
+    uint16_t principal;
+    if (!take_principal(engine, &principal))
+        return WIRE_STATUS_OVERLOADED;
+    struct span payload = entry_encode(engine, arrival, &entry);
     const struct engine_journal *journal = &engine->options.journal;
-    enum error error =
-        journal->append(journal->context, last_seq, span_of(entry.bytes, entry.size_bytes));
-    if (error != OK)
+    enum error error = journal->append(journal->context, last_seq, payload);
+    if (error != OK) {
+        principals_leave(&relaxed->writes.principals, principal);
         return error == ERR_NOT_YET ? WIRE_STATUS_PENDING : WIRE_STATUS_OVERLOADED;
-    entry_queue(engine, &entry, session);
+    }
+    entry_queue(engine, &entry, session, principal);
     relaxed->next_seq = last_seq + 1;
     engine->counters.relaxed_accepted += arrival->need.ops;
     return WIRE_STATUS_OK;
@@ -422,13 +450,24 @@ static void entry_overrule(struct engine *engine, const struct request *entry)
     }
 }
 
-enum error engine_journal_restore(struct engine *engine, uint64_t seq, struct span payload)
+static void note_restored(struct relaxed *relaxed, uint64_t seq)
+{
+    relaxed->restored_seq = seq;
+    if (relaxed->next_seq <= seq)
+        relaxed->next_seq = seq + 1;
+    if (relaxed->durable_seq < seq)
+        relaxed->durable_seq = seq;
+}
+
+static enum error restore_writes(struct engine *engine, uint64_t seq,
+                                 const struct wire_entry *found)
 {
     struct relaxed *relaxed = &engine->relaxed;
+    struct principals *principals = &relaxed->writes.principals;
+    uint16_t principal = PRINCIPAL_NONE;
     struct request entry;
     struct pending_need need;
-    if (!relaxed->is_open ||
-        request_decode(payload, &relaxed->writes.index, relaxed->ops, &entry) != OK)
+    if (request_decode(found->request, &relaxed->writes.index, relaxed->ops, &entry) != OK)
         return ERR_CORRUPT;
     uint32_t sets = entry_sets(&entry, &need);
     if (sets == 0 || entry.session == 0 || entry.floor == 0 || seq > SEQ_MAX ||
@@ -436,16 +475,33 @@ enum error engine_journal_restore(struct engine *engine, uint64_t seq, struct sp
         return ERR_CORRUPT;
     if (!pending_writes_has_room_again(&relaxed->writes, &need))
         return ERR_FULL;
+    if (found->name.size_bytes > 0)
+        principal =
+            principals_take(principals, found->name, found->generation, PRINCIPALS_CAPACITY);
+    if (found->name.size_bytes > 0 && principal == PRINCIPAL_NONE)
+        return ERR_FULL;
     entry_queue(engine, &entry,
-                relaxed_sessions_take(&relaxed->sessions, entry.session, engine->view.now_ns));
+                relaxed_sessions_take(&relaxed->sessions, entry.session, engine->view.now_ns),
+                principal);
     engine->counters.relaxed_coalesced += pending_writes_show(&relaxed->writes, seq);
     pending_writes_decide(&relaxed->writes, own_progress(engine)->last_seq);
     entry_overrule(engine, &entry);
-    relaxed->restored_seq = seq;
-    if (relaxed->next_seq <= seq)
-        relaxed->next_seq = seq + 1;
-    if (relaxed->durable_seq < seq)
-        relaxed->durable_seq = seq;
+    note_restored(relaxed, seq);
+    return OK;
+}
+
+enum error engine_journal_restore(struct engine *engine, uint64_t seq, struct span payload)
+{
+    struct relaxed *relaxed = &engine->relaxed;
+    struct wire_entry entry;
+    if (!relaxed->is_open || wire_entry_decode(payload, &entry) != OK)
+        return ERR_CORRUPT;
+    if (entry.kind == WIRE_ENTRY_WRITES)
+        return restore_writes(engine, seq, &entry);
+    if (seq == 0 || seq > SEQ_MAX || seq <= relaxed->restored_seq)
+        return ERR_CORRUPT;
+    revoke_restored(engine, seq, &entry);
+    note_restored(relaxed, seq);
     return OK;
 }
 
@@ -460,8 +516,10 @@ uint64_t engine_journal_done(const struct engine *engine)
     const struct pending_writes *writes = &relaxed->writes;
     if (!relaxed->is_open)
         return own_progress(engine)->last_seq;
-    return writes->head == writes->tail ? relaxed->next_seq - 1
-                                        : pending_writes_at(writes, writes->head)->seq - 1;
+    uint64_t done = writes->head == writes->tail ? relaxed->next_seq - 1
+                                                 : pending_writes_at(writes, writes->head)->seq - 1;
+    /* A restart must know that there is something to be fenced. */
+    return revoke_is_open(engine) && relaxed->revoked_seq <= done ? relaxed->revoked_seq - 1 : done;
 }
 
 uint64_t engine_next_pending(const struct engine *engine, uint64_t seq)
@@ -469,7 +527,9 @@ uint64_t engine_next_pending(const struct engine *engine, uint64_t seq)
     uint64_t decided = own_progress(engine)->last_seq;
     if (!engine->relaxed.is_open || seq <= decided)
         return seq;
-    return pending_writes_next_seq(&engine->relaxed.writes, seq);
+    uint64_t next = pending_writes_next_seq(&engine->relaxed.writes, seq);
+    uint64_t revoked = engine->relaxed.revoked_seq;
+    return revoke_is_open(engine) && seq <= revoked && revoked < next ? revoked : next;
 }
 
 /*
@@ -482,6 +542,8 @@ uint64_t engine_pending_done(const struct engine *engine)
     uint64_t done = engine_journal_done(engine);
     uint64_t decided = own_progress(engine)->last_seq;
     bool is_from_before = decided < engine->relaxed.restored_seq || relaxed_is_after_loss(engine);
+    if (revoke_is_open(engine) && engine->relaxed.revoked_first <= done)
+        done = engine->relaxed.revoked_first - 1;
     return is_from_before && decided < done ? decided : done;
 }
 

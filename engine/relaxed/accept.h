@@ -37,6 +37,8 @@ struct relaxed {
     struct skip skip;
     uint64_t durable_seq;
     uint64_t restored_seq;
+    uint64_t revoked_seq; /* newest number that was revoked, or noted as such: revoke.c; 0: none */
+    uint64_t revoked_first;         /* oldest of those that the log may not have decided */
     struct relaxed_waiter *waiters; /* a ring */
     uint64_t waiters_head;
     uint64_t waiters_tail;

@@ -12,6 +12,7 @@
  * and each attempt would take room in the log for ever.
  */
 #include "engine/engine_internal.h"
+#include "engine/relaxed/revoke.h"
 
 /* Longer than a heartbeat, with which a node may first hear that its writes are committed. */
 #define OUTBOUND_WAIT_MIN_NS UINT64_C(50000000)
@@ -73,6 +74,12 @@ void outbound_blocked(struct engine *engine)
 {
     outbound_failed(engine);
     engine->outbound.blocked_head = engine->relaxed.writes.head + 1;
+}
+
+void outbound_revoked(struct engine *engine)
+{
+    outbound_restart(engine);
+    wait_longer(engine);
 }
 
 void outbound_close_gaps(struct engine *engine)
@@ -147,8 +154,10 @@ static struct request outbound_build(struct engine *engine)
     uint32_t count = 0;
     for (; outbound->next < writes->shown; outbound->next++) {
         struct pending_write *op = pending_writes_at(writes, outbound->next);
-        if (op->entry == NULL)
+        if (op->entry == NULL) {
+            cancel += op->cancel_count; /* of one that was revoked */
             continue;
+        }
         size_t size = store_entry_key_size(op->entry) + op->entry->value_size_bytes;
         bool is_enough = builder.writer.size_bytes + size > request_bytes_soft(engine) ||
                          outbound_is_blocked(engine);
@@ -194,14 +203,16 @@ static bool is_head_without_room(const struct engine *engine)
  * Writes of a journal that was lost may be on their way still, and their clients go on cancelling
  * them until the log has decided. What is accepted now has higher seqs, and decides them with it;
  * while there is nothing of the kind a fence does. In the same way the log gets rid of cancels of
- * numbers that were never given. Returns up to which seq the fence is; 0: none is needed.
+ * numbers that were never given, and decides what was dropped because its principal was revoked.
+ * Returns up to which seq the fence is; 0: none is needed.
  */
 static uint64_t fence_seq(const struct engine *engine)
 {
     const struct relaxed *relaxed = &engine->relaxed;
     const struct node_progress *own = node_progress_own(&engine->machine.nodes);
     bool is_cancelled = own->cancel_count > 0 && own->cancels[0].seq < relaxed->next_seq;
-    if (is_cancelled && relaxed->writes.head == relaxed->writes.tail)
+    bool is_undecided = is_cancelled || revoke_is_open(engine);
+    if (is_undecided && relaxed->writes.head == relaxed->writes.tail)
         return relaxed->next_seq - 1;
     bool is_after_loss = pending_writes_is_empty(&relaxed->writes) && relaxed_is_after_loss(engine);
     return is_after_loss ? engine->options.journal_first_seq - 1 : 0;
@@ -250,6 +261,16 @@ static void join_batch(struct engine *engine)
         outbound_failed(engine);
 }
 
+/* What was revoked leaves gaps, also behind the newest one. */
+static void skip_gaps(struct engine *engine)
+{
+    struct outbound *outbound = &engine->outbound;
+    const struct pending_writes *writes = &engine->relaxed.writes;
+    while (outbound->next < writes->shown &&
+           pending_writes_at(writes, outbound->next)->entry == NULL)
+        outbound->next++;
+}
+
 void outbound_begin_turn(struct engine *engine)
 {
     struct outbound *outbound = &engine->outbound;
@@ -265,6 +286,7 @@ void outbound_begin_turn(struct engine *engine)
     if (outbound->seen_head != engine->relaxed.writes.head)
         note_progress(engine);
     skip_cancelled(engine);
+    skip_gaps(engine);
     if (may_forward(engine))
         join_batch(engine);
 }

@@ -29,6 +29,8 @@ struct outbound {
 
 /* Follows leader and term; puts this node's own pending writes into its batch when it leads. */
 void outbound_begin_turn(struct engine *engine);
+/* Some were dropped, and may have been on their way: the others are sent anew. */
+void outbound_revoked(struct engine *engine);
 /* What was in this node's own batch was refused: to be tried again. */
 void outbound_failed(struct engine *engine);
 /* The oldest of them is in the log and found the store full: to be tried again, too. */

@@ -31,7 +31,7 @@ static uint32_t keys_max_of(uint32_t ops_max, uint32_t blocks_max)
 
 size_t pending_writes_arena_bytes(uint32_t ops_max, uint32_t blocks_max)
 {
-    return store_arena_bytes((uint32_t)with_reserve(blocks_max)) +
+    return principals_arena_bytes() + store_arena_bytes((uint32_t)with_reserve(blocks_max)) +
            index_arena_bytes(keys_max_of(ops_max, blocks_max)) +
            ops_capacity(ops_max) * sizeof(struct pending_write) +
            PENDING_WRITES_CANCELS_CAPACITY * sizeof(struct pending_cancel) + 128;
@@ -44,6 +44,7 @@ enum error pending_writes_init(struct pending_writes *writes, struct arena *aren
     uint64_t capacity = ops_capacity(ops_max);
     *writes = (struct pending_writes){
         .ops_mask = capacity - 1, .ops_max = ops_max, .blocks_max = blocks_max};
+    principals_init(&writes->principals, arena, hash_key);
     writes->ops = arena_take(arena, capacity * sizeof(struct pending_write), 64);
     writes->cancels =
         arena_take(arena, PENDING_WRITES_CANCELS_CAPACITY * sizeof(struct pending_cancel), 64);
@@ -104,7 +105,7 @@ uint64_t pending_writes_first_cancel(const struct pending_writes *writes, uint64
 }
 
 void pending_writes_add(struct pending_writes *writes, const struct request *request,
-                        const struct op *op, uint64_t seq)
+                        const struct op *op, uint64_t seq, uint16_t principal)
 {
     CHECK(writes->tail - writes->head < with_reserve(writes->ops_max));
     CHECK(seq != 0 && (seq & PENDING_WRITES_ABSENT) == 0);
@@ -120,7 +121,9 @@ void pending_writes_add(struct pending_writes *writes, const struct request *req
         (struct pending_write){.seq = seq,
                                .entry = store_new(&writes->store, &content),
                                .tag = wire_tag(request->session),
+                               .principal = principal,
                                .cancel_count = (uint8_t)cancels};
+    principals_hold(&writes->principals, principal);
     writes->live++;
 }
 
@@ -130,6 +133,7 @@ static void write_release(struct pending_writes *writes, struct pending_write *o
     writes->blocks -=
         store_entry_blocks(store_entry_key_size(op->entry), op->entry->value_size_bytes);
     writes->live--;
+    principals_release(&writes->principals, op->principal);
     store_retire(&writes->store, op->entry);
     op->entry = NULL;
 }
@@ -168,7 +172,8 @@ void pending_writes_close_gaps(struct pending_writes *writes, uint64_t *position
         return;
     for (uint64_t from = writes->tail; from-- > writes->head;) {
         const struct pending_write *op = pending_writes_at(writes, from);
-        if (op->entry != NULL) {
+        /* One that was revoked may have left cancels in the ring: until they go, it stays a gap. */
+        if (op->entry != NULL || op->cancel_count > 0) {
             *pending_writes_at(writes, --to) = *op;
             for (uint8_t i = 0; i < op->cancel_count; i++)
                 writes->cancels[--cancel & (PENDING_WRITES_CANCELS_CAPACITY - 1)].position = to;
@@ -244,13 +249,18 @@ static bool write_drop(struct pending_writes *writes, struct pending_write *op,
     return true;
 }
 
+static bool is_of_one(const struct pending_write *one, const struct pending_write *other)
+{
+    return one->tag == other->tag && one->principal == other->principal;
+}
+
 /* Of each client the newest op of a key that was not forwarded is kept: a chain is no longer than
  * the clients are many. */
 static bool drop_older_of_client(struct pending_writes *writes, struct pending_write *op)
 {
     struct pending_write *newer = op;
     struct pending_write *older = next_older(writes, op);
-    while (older != NULL && older->tag != op->tag) {
+    while (older != NULL && !is_of_one(older, op)) {
         newer = older;
         older = next_older(writes, older);
     }
@@ -274,7 +284,7 @@ static bool write_show(struct pending_writes *writes, struct pending_write *op)
     old_op->is_shown = false;
     op->older_seq = old_op->seq;
     if (pending_writes_older(writes, old_op) == NULL && old_op->tag != op->tag)
-        return write_drop(writes, op, old_op);
+        return old_op->principal == op->principal && write_drop(writes, op, old_op);
     return drop_older_of_client(writes, op);
 }
 
@@ -305,13 +315,91 @@ void pending_writes_overrule(struct pending_writes *writes, const struct request
 uint32_t pending_writes_show(struct pending_writes *writes, uint64_t seq)
 {
     uint32_t dropped = 0;
+    bool has_gaps = false;
     while (writes->shown < writes->tail && pending_writes_at(writes, writes->shown)->seq <= seq) {
-        dropped += write_show(writes, pending_writes_at(writes, writes->shown));
+        struct pending_write *op = pending_writes_at(writes, writes->shown);
+        has_gaps |= op->entry == NULL; /* it was revoked before it was durable */
+        if (op->entry != NULL)
+            dropped += write_show(writes, op);
         writes->shown++;
     }
-    if (dropped > 0)
+    if (dropped > 0 || has_gaps)
         queue_trim(writes);
     return dropped;
+}
+
+/* ---- what is revoked ---- */
+
+static void revoked_mark(struct pending_writes *writes, struct pending_revoked *revoked)
+{
+    for (uint64_t at = writes->head; at < writes->tail; at++) {
+        struct pending_write *op = pending_writes_at(writes, at);
+        op->is_revoked = op->entry != NULL && writes->principals.places[op->principal].is_revoked;
+        if (!op->is_revoked)
+            continue;
+        if (revoked->count++ == 0)
+            revoked->first_seq = op->seq;
+        revoked->last_seq = op->seq;
+    }
+}
+
+/* Leads past those of its chain that go. Each is passed once: one op at most is newer than it. */
+static void revoked_pass(const struct pending_writes *writes, struct pending_write *op)
+{
+    const struct pending_write *older = next_older(writes, op);
+    while (older != NULL && older->is_revoked) {
+        op->older_seq = older->older_seq;
+        older = next_older(writes, op);
+    }
+}
+
+/* The index has it: what is left of its key takes its place. */
+static void revoked_hide(struct pending_writes *writes, struct pending_write *op)
+{
+    struct pending_write *older = pending_writes_older(writes, op);
+    op->is_shown = false;
+    if (older != NULL) {
+        index_replace(&writes->index, op->entry, older->entry);
+        older->is_shown = true;
+        return;
+    }
+    index_remove(&writes->index, op->entry);
+    count_keys(writes, keys_of(writes) - 1);
+}
+
+/* Each place of those that were revoked is owed. */
+static void revoked_end(struct principals *principals)
+{
+    uint16_t place = principals_next_owed(principals, 1);
+    while (place != PRINCIPAL_NONE) { /* PRINCIPALS_CAPACITY */
+        if (principals->places[place].is_revoked)
+            principals_revoked(principals, place);
+        place = principals_next_owed(principals, place + 1u);
+    }
+}
+
+struct pending_revoked pending_writes_revoke(struct pending_writes *writes)
+{
+    struct pending_revoked revoked = {0};
+    revoked_mark(writes, &revoked);
+    for (uint64_t at = writes->head; at < writes->tail; at++) {
+        if (pending_writes_at(writes, at)->entry != NULL)
+            revoked_pass(writes, pending_writes_at(writes, at));
+    }
+    for (uint64_t at = writes->head; at < writes->tail; at++) {
+        struct pending_write *op = pending_writes_at(writes, at);
+        if (op->is_revoked && op->is_shown)
+            revoked_hide(writes, op);
+    }
+    for (uint64_t at = writes->head; at < writes->tail; at++) {
+        struct pending_write *op = pending_writes_at(writes, at);
+        if (op->is_revoked)
+            write_release(writes, op);
+        op->is_revoked = false;
+    }
+    queue_trim(writes);
+    revoked_end(&writes->principals);
+    return revoked;
 }
 
 uint32_t pending_writes_decide(struct pending_writes *writes, uint64_t seq)
@@ -371,6 +459,7 @@ void pending_writes_check_invariants(const struct pending_writes *writes)
               pending_writes_older(writes, op)->seq < op->seq);
     }
     CHECK(live == writes->live && blocks == writes->blocks);
+    principals_check_invariants(&writes->principals, live);
     CHECK(writes->cancels_tail - writes->cancels_head == cancels);
     uint64_t entries = 0;
     index_walk(&writes->index, count_shown, &entries);

@@ -5,8 +5,11 @@
  *
  * The writes form a queue whose positions only rise. Those of [head, shown) are durable; those of
  * [shown, tail) wait for the journal. What happens to the older of two writes of one key:
- *  - never forwarded, no cancels, and of the same client, or the oldest of its key: it is dropped
- *    and leaves a gap. When half of a full queue is gaps, the gaps are closed.
+ *  - never forwarded, no cancels, of the same principal, and of the same client or the oldest of
+ *    its key: it is dropped and leaves a gap. When half of a full queue is gaps, the gaps are
+ *    closed.
+ *  - of another principal: it stays. The newer one may be dropped because its principal is revoked;
+ *    then this one is the newest again.
  *  - of another client, with a still older one of its key: it stays. The newer one may be overruled
  *    by its own client; without this one the oldest would then seem to be the last.
  *  - forwarded, or with cancels: it stays until it is decided, and the newer one is shown.
@@ -22,6 +25,7 @@
 #define POLLUX_ENGINE_RELAXED_PENDING_WRITES_H
 
 #include "base/limits.h"
+#include "engine/relaxed/principals.h"
 #include "engine/state/index.h"
 #include "engine/state/request.h"
 #include "engine/state/store.h"
@@ -38,11 +42,14 @@ struct pending_write {
     struct store_entry *entry; /* NULL: dropped */
     uint64_t older_seq;        /* of the next older one of its key, decided or not; 0: none */
     uint32_t tag;              /* of the client */
-    bool is_shown;             /* the newest of its key: in the index */
-    bool is_forwarded;
-    bool is_overruled;
+    uint16_t principal;        /* whose it is: a place of `principals` */
     uint8_t cancel_count;
+    bool is_shown : 1; /* the newest of its key: in the index */
+    bool is_forwarded : 1;
+    bool is_overruled : 1;
+    bool is_revoked : 1; /* pending_writes_revoke is about to drop it */
 };
+static_assert(sizeof(struct pending_write) == 32, "two a cache line");
 
 struct pending_cancel {
     uint64_t position; /* of the op that carries it */
@@ -53,6 +60,7 @@ struct pending_cancel {
 };
 
 struct pending_writes {
+    struct principals principals;
     struct store store;
     struct index index;
     struct pending_write *ops; /* a ring */
@@ -104,9 +112,9 @@ uint64_t pending_writes_position_of(const struct pending_writes *writes, uint64_
 uint64_t pending_writes_next_seq(const struct pending_writes *writes, uint64_t seq);
 
 /* Queues a set of a request, whose session is the client's, under a journal seq above all before.
- * The set is not shown yet. There is room (CHECK). */
+ * The set is not shown yet. There is room (CHECK). `principal` has a place (or NONE). */
 void pending_writes_add(struct pending_writes *writes, const struct request *request,
-                        const struct op *op, uint64_t seq);
+                        const struct op *op, uint64_t seq, uint16_t principal);
 /* A cancel that the next op added carries. */
 void pending_writes_add_cancel(struct pending_writes *writes, const struct op *cancel);
 
@@ -121,6 +129,16 @@ uint32_t pending_writes_decide(struct pending_writes *writes, uint64_t seq);
  * will not apply, and are no longer shown. What is not durable yet is left alone. */
 void pending_writes_overrule(struct pending_writes *writes, const struct request *request,
                              const struct op *op, uint64_t seq, uint32_t tag);
+
+/* What the principals have pending that are to be dropped (principals_revoke): shown or not,
+ * forwarded or not, and with it the cancels that it carries. Of each key the newest that is left,
+ * if there is one, is shown. One walk, however many principals they are. */
+struct pending_revoked {
+    uint32_t count;
+    uint64_t first_seq; /* of those that were dropped */
+    uint64_t last_seq;
+};
+struct pending_revoked pending_writes_revoke(struct pending_writes *writes);
 
 /* The shown op of an entry that pending_writes_lookup found. Owner. */
 struct pending_write *pending_writes_op_of(const struct pending_writes *writes,

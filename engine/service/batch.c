@@ -154,6 +154,29 @@ void batch_expire(struct engine *engine)
     }
 }
 
+void batch_leave_forwards_out(struct engine *engine)
+{
+    struct batch *batch = &engine->batch;
+    uint32_t count = batch->count;
+    uint32_t op_from = 0;
+    bool has_limits = batch->has_limits;
+    bool is_any = false;
+    for (uint32_t i = 0; i < count; i++)
+        is_any |= (batch->requests[i].session & WIRE_NODE_SESSION_FLAG) != 0;
+    if (!is_any)
+        return;
+    batch_clear(batch);
+    batch->has_limits = has_limits;
+    for (uint32_t i = 0; i < count; i++) {
+        struct batch_request request = batch->requests[i];
+        if ((request.session & WIRE_NODE_SESSION_FLAG) != 0)
+            refuse_request(engine, &request.waiter, WIRE_STATUS_PENDING);
+        else
+            close_up(batch, &request, op_from);
+        op_from += request.op_count;
+    }
+}
+
 void batch_anchor_clock(struct engine *engine)
 {
     const struct engine_view *view = &engine->view;

@@ -22,6 +22,7 @@ enum long_option {
     OPTION_YES,
     OPTION_LEARNER,
     OPTION_NO_WAIT,
+    OPTION_DROP_PENDING,
     OPTION_FENCE_WAIT,
     OPTION_PREFERRED,
     OPTION_SHARD,
@@ -83,6 +84,7 @@ static const struct option long_options[] = {
     {"yes", no_argument, NULL, OPTION_YES},
     {"learner", no_argument, NULL, OPTION_LEARNER},
     {"no-wait", no_argument, NULL, OPTION_NO_WAIT},
+    {"drop-pending", no_argument, NULL, OPTION_DROP_PENDING},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -363,6 +365,7 @@ static bool option_alone(struct cli_arguments *arguments, int option)
                        : option == OPTION_VALUES        ? &arguments->has_values
                        : option == OPTION_IF_ABSENT     ? &arguments->is_if_absent
                        : option == OPTION_NO_WAIT       ? &arguments->is_no_wait
+                       : option == OPTION_DROP_PENDING  ? &arguments->drops_pending
                                                         : NULL;
     if (flag != NULL)
         *flag = true;
@@ -525,6 +528,8 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
     if (arguments->key_id != 0 && (!is_key || arguments->root != NULL))
         return fail_argument(&reason, "--id: only of key new, without --root");
     bool is_auth = strcmp(arguments->command, "auth") == 0;
+    if (arguments->drops_pending && !is_auth)
+        return fail_argument(&reason, "--drop-pending: only of auth revoke NAME and auth remove");
     if (arguments->generation != 0 && !is_auth && (!is_key || arguments->root == NULL))
         return fail_argument(&reason, "--generation: only of key new --root, auth add and auth "
                                       "revoke");

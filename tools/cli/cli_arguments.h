@@ -29,6 +29,7 @@ struct cli_arguments {
     bool is_force;         /* config set, member remove: although some node does not answer */
     bool is_yes;           /* member replace: do not ask */
     bool is_learner;       /* member add: it stays a learner */
+    bool drops_pending;    /* auth revoke and remove: with what is pending */
     bool is_no_wait;       /* member: do not wait until all shards have followed */
     bool has_values;       /* list: values, too */
     bool is_if_absent;     /* import: keys that are there stay as they are */

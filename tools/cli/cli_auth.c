@@ -1,5 +1,6 @@
 /* `pollux auth`: who may do what. The table of rights is a value of the replicated state; each
  * change reads it, and swaps it for the next one, until nobody else was between. */
+#include "tools/cli/cli_auth_pending.h"
 #include "tools/cli/cli_commands.h"
 #include "tools/cli/cli_findings.h"
 #include "tools/cli/cli_json.h"
@@ -34,7 +35,8 @@ struct change {
     struct rights_edit edit;
     uint8_t *next; /* VALUE_SIZE_BYTES_MAX */
     enum error error;
-    bool is_first; /* there was no table */
+    uint32_t drops; /* of the next table */
+    bool is_first;  /* there was no table */
 };
 
 static bool is_broken(struct span stored)
@@ -56,8 +58,12 @@ static void change_modify(void *context, struct plx_bytes stored, struct plx_byt
         before = (struct span){0};
     }
     change->error = rights_edit(before, &change->edit, change->next, &after);
-    if (change->error == OK)
-        *ret_value = (struct plx_bytes){(const char *)after.data, after.size_bytes};
+    if (change->error != OK)
+        return;
+    struct rights_table table;
+    if (rights_table_decode(after, &table) == OK) /* as it was just built */
+        change->drops = table.drops;
+    *ret_value = (struct plx_bytes){(const char *)after.data, after.size_bytes};
 }
 
 /* Why the change was not made, or could not be. */
@@ -92,19 +98,21 @@ static void change_tell(const struct change *change)
         fprintf(stderr,
                 "pollux: auth: rights are in force from now on: a client may do what pollux "
                 "auth grant gives it, and nothing else\n");
-    if (change->edit.action == RIGHTS_REVOKE || change->edit.action == RIGHTS_REVOKE_ALL)
+    bool is_revoke =
+        change->edit.action == RIGHTS_REVOKE || change->edit.action == RIGHTS_REVOKE_ALL;
+    if (is_revoke && !change->edit.drops_pending)
         fprintf(stderr,
                 "pollux: auth: what nodes have accepted from %.*s before is carried out, relaxed "
                 "writes that are pending included\n",
                 size, name);
-    if (change->edit.action == RIGHTS_REMOVE)
+    if (change->edit.action == RIGHTS_REMOVE && !change->edit.drops_pending)
         fprintf(stderr,
                 "pollux: auth: before %.*s is added again, remember its old keys: give add a "
                 "--generation above theirs\n",
                 size, name);
 }
 
-/* Relaxed writes that wait at nodes for their place in the log: whose they are no node knows. */
+/* Relaxed writes that wait at nodes for their place in the log, of all clients together. */
 static void tell_pending(struct plx_client *client, const struct cli_arguments *arguments)
 {
     struct survey *survey = survey_take(
@@ -132,21 +140,31 @@ static int change_make(struct plx_client *client, const struct cli_arguments *ar
                        struct change *change)
 {
     struct plx_call call = call_of(arguments);
+    struct survey *before = NULL;
+    int code = change->edit.drops_pending ? auth_pending_look(client, arguments, &before) : 0;
+    if (code != 0)
+        return code;
     change->next = malloc(VALUE_SIZE_BYTES_MAX);
     if (change->next == NULL) {
+        free(before);
         fprintf(stderr, "pollux: auth: out of memory\n");
         return plx_outcome_exit_code(PLX_E_NO_MEMORY);
     }
     cli_cancel_on_interrupt(client);
     struct plx_response response = plx_update(client, key_of_table(), change_modify, change, &call);
     free(change->next);
-    if (change->error != OK)
+    if (change->error != OK) {
+        free(before);
         return change_fail(change);
+    }
     response.has_value = false; /* bytes that nobody wants to see */
     if (response.outcome == PLX_OK)
         change_tell(change);
-    if (response.outcome == PLX_OK && change->edit.action == RIGHTS_REVOKE_ALL)
+    if (response.outcome == PLX_OK && change->edit.drops_pending)
+        auth_pending_tell(client, arguments, before, change->drops);
+    else if (response.outcome == PLX_OK && change->edit.action == RIGHTS_REVOKE_ALL)
         tell_pending(client, arguments);
+    free(before);
     return cli_render_response(arguments, NULL, &response);
 }
 
@@ -176,6 +194,12 @@ static int change_parse(const struct cli_arguments *arguments, struct change *ch
     if (arguments->generation != 0 && edit->action != RIGHTS_ADD &&
         edit->action != RIGHTS_REVOKE_ALL)
         return cli_usage_error(arguments, "--generation: of add NAME and revoke NAME only");
+    edit->drops_pending = arguments->drops_pending;
+    if (edit->drops_pending && edit->action != RIGHTS_REVOKE_ALL && edit->action != RIGHTS_REMOVE)
+        return cli_usage_error(arguments,
+                               "--drop-pending: of revoke NAME and remove NAME only, which take "
+                               "every right: nodes drop a client's pending writes, not those to a "
+                               "prefix");
     if (has_rights && !rights_parse(operands[2], &edit->rights))
         return cli_usage_error(arguments,
                                "'%s': rights are read, relaxed-read, write, relaxed-write, logs "
@@ -210,8 +234,9 @@ static void list_principal(const struct rights_principal *principal)
     struct rights_line line;
     size_t cursor = 0;
     if (principal->line_count == 0)
-        printf("%.*s %" PRIu32 " -\n", (int)principal->name.size_bytes,
-               (const char *)principal->name.data, principal->generation);
+        printf("%.*s %" PRIu32 " %s\n", (int)principal->name.size_bytes,
+               (const char *)principal->name.data, principal->generation,
+               principal->is_removed ? "removed" : "-");
     while (rights_line_next(principal, &cursor, &line)) {
         printf("%.*s %" PRIu32 " %s ", (int)principal->name.size_bytes,
                (const char *)principal->name.data, principal->generation,
@@ -247,6 +272,8 @@ static json_t *json_principal(const struct rights_principal *principal)
         json_stringn((const char *)principal->name.data, principal->name.size_bytes));
     json_object_set_new(object, "generation", json_integer(principal->generation));
     json_object_set_new(object, "rights", lines);
+    json_object_set_new(object, "drop_below", json_integer(principal->drop_below));
+    json_object_set_new(object, "is_removed", json_boolean(principal->is_removed));
     return object;
 }
 
@@ -301,7 +328,8 @@ int cli_auth(struct plx_client *client, const struct cli_arguments *arguments)
                                "cluster; nodes with [security] clients = none tell no clients "
                                "apart, and hold nobody to rights");
     if (strcmp(arguments->operands[0], "list") == 0 && arguments->operand_count == 1)
-        return list(client, arguments);
+        return arguments->drops_pending ? cli_usage_error(arguments, "--drop-pending: not of list")
+                                        : list(client, arguments);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct change change = {.edit = {.action = actions[i]}};
         if (strcmp(arguments->operands[0], names[i]) != 0)

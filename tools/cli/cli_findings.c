@@ -99,11 +99,16 @@ bool findings_damage(const struct plx_node *node, struct damage *ret_damage)
     return true;
 }
 
+bool findings_counter(const struct plx_node *node, const char *name, uint64_t *ret_value)
+{
+    const struct plx_counter *counter = counter_find(node, name);
+    if (counter == NULL)
+        return false;
+    *ret_value = counter->value;
+    return true;
+}
+
 bool findings_pending(const struct plx_node *node, uint64_t *ret_pending)
 {
-    const struct plx_counter *pending = counter_find(node, "engine_relaxed_pending");
-    if (pending == NULL)
-        return false;
-    *ret_pending = pending->value;
-    return true;
+    return findings_counter(node, "engine_relaxed_pending", ret_pending);
 }

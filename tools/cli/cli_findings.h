@@ -44,6 +44,9 @@ struct damage {
 /* False: it has found none. */
 bool findings_damage(const struct plx_node *node, struct damage *ret_damage);
 
+/* False: the node told no such counter. */
+bool findings_counter(const struct plx_node *node, const char *name, uint64_t *ret_value);
+
 /* Relaxed writes of all clients that wait there for their place in the log. False: it told no
  * counters. */
 bool findings_pending(const struct plx_node *node, uint64_t *ret_pending);

@@ -109,6 +109,8 @@ static const char help_of_options[] =
     "      --root FILE                key new: the root key that a client's key follows from\n"
     "      --generation N             key new --root: another one is another key; default: 0;\n"
     "                                 auth add, revoke: the lowest one that is to count\n"
+    "      --drop-pending             auth revoke NAME, auth remove: nodes drop the client's\n"
+    "                                 relaxed writes that are pending\n"
     "      --id N                     key new: 1 to 255, another one for each root key; default: "
     "1\n"
     "      --raw                      print a value without a newline behind it\n"

@@ -95,23 +95,52 @@ static bool lines_write(const struct rights_edit *edit, const struct rights_prin
     return has_changed || is_due;
 }
 
+/* The lowest generation that is to count. */
+static uint32_t generation_after(const struct rights_edit *edit,
+                                 const struct rights_principal *principal)
+{
+    uint32_t now = principal->generation;
+    uint32_t next = now < UINT32_MAX ? now + 1 : now;
+    switch (edit->action) {
+    case RIGHTS_ADD: /* it was removed: its old keys stay worthless */
+        return edit->generation != 0 ? edit->generation : now;
+    case RIGHTS_REVOKE_ALL:
+        return edit->generation != 0 ? edit->generation : next;
+    case RIGHTS_REMOVE:
+        return edit->drops_pending ? next : now;
+    case RIGHTS_GRANT:
+    case RIGHTS_REVOKE:
+        break;
+    }
+    return now;
+}
+
+/* Begins what is left of the principal: everything but its lines. */
+static void head_write(const struct rights_edit *edit, const struct rights_principal *principal,
+                       uint32_t generation, struct rights_builder *builder)
+{
+    uint32_t drop_below = edit->drops_pending ? generation : principal->drop_below;
+    rights_builder_principal(builder, principal->name, generation);
+    if (drop_below > 0)
+        rights_builder_mark(builder, drop_below, edit->action == RIGHTS_REMOVE);
+}
+
 static enum error principal_change(const struct rights_edit *edit,
                                    const struct rights_principal *principal,
                                    struct rights_builder *builder)
 {
-    uint32_t generation = principal->generation;
-    if (edit->action == RIGHTS_ADD)
+    uint32_t generation = generation_after(edit, principal);
+    bool is_back = edit->action == RIGHTS_ADD && principal->is_removed;
+    if (edit->action == RIGHTS_ADD && !is_back)
         return ERR_EXISTS;
-    if (edit->action == RIGHTS_REMOVE)
+    if (edit->action != RIGHTS_ADD && principal->is_removed)
+        return ERR_NOT_FOUND;
+    if (edit->action == RIGHTS_REMOVE && !edit->drops_pending && principal->drop_below == 0)
         return OK;
-    if (edit->action == RIGHTS_REVOKE_ALL) {
-        uint32_t next = generation < UINT32_MAX ? generation + 1 : generation;
-        generation = edit->generation != 0 ? edit->generation : next;
-        if (generation < principal->generation)
-            return ERR_OUTDATED;
-    }
-    rights_builder_principal(builder, principal->name, generation);
-    if (lines_write(edit, principal, builder))
+    if (generation < principal->generation)
+        return ERR_OUTDATED;
+    head_write(edit, principal, generation, builder);
+    if (is_back || edit->action == RIGHTS_REMOVE || lines_write(edit, principal, builder))
         return OK;
     return edit->action == RIGHTS_GRANT ? ERR_EXISTS : ERR_NOT_FOUND;
 }
@@ -121,6 +150,8 @@ static void principal_copy(const struct rights_principal *principal, struct righ
     struct rights_line line;
     size_t cursor = 0;
     rights_builder_principal(builder, principal->name, principal->generation);
+    if (principal->drop_below > 0)
+        rights_builder_mark(builder, principal->drop_below, principal->is_removed);
     while (rights_line_next(principal, &cursor, &line))
         rights_builder_line(builder, line.rights, line.prefix);
 }
@@ -139,6 +170,7 @@ static enum error principals_write(const struct rights_table *before,
             rights_builder_principal(builder, edit->name, edit->generation);
             is_due = false;
         }
+        is_due = is_due && order != 0;
         is_found = is_found || order == 0;
         if (order == 0)
             error = principal_change(edit, &principal, builder);
@@ -160,7 +192,10 @@ enum error rights_edit(struct span before, const struct rights_edit *edit, uint8
     enum error error = before.size_bytes == 0 ? OK : rights_table_decode(before, &table);
     if (error != OK)
         return error;
+    if (edit->drops_pending && table.drops + 1 >= RIGHTS_DROPS_MAX)
+        return ERR_FULL;
     rights_builder_begin(&builder, to);
+    rights_builder_drops(&builder, table.drops + edit->drops_pending);
     error = principals_write(&table, edit, &builder);
     return error == OK ? rights_builder_end(&builder, ret_after) : error;
 }

@@ -1,5 +1,6 @@
 /* A journal: its banks, and the relaxed writes in them. See dump.h. */
 #include "tools/dump/dump.h"
+#include "wire/wire_entry.h"
 
 static const char *state_name(const struct journal_view_bank *bank)
 {
@@ -18,7 +19,16 @@ static void show_entry(struct dump *dump, uint64_t seq, struct span payload, boo
     output_row(output, "entry");
     output_number(output, "seq", seq);
     output_flag(output, "is_pending", is_pending);
-    dump_request(dump, payload);
+    struct wire_entry entry;
+    enum error error = wire_entry_decode(payload, &entry);
+    if (error == OK && entry.name.size_bytes > 0) {
+        output_bytes(output, "principal", entry.name);
+        output_number(output, "generation", entry.generation);
+    }
+    if (error == OK && entry.kind == WIRE_ENTRY_DROP)
+        output_text(output, "kind", "drop");
+    else
+        dump_request(dump, error == OK ? entry.request : payload);
     output_end(output);
 }
 
@@ -41,8 +51,10 @@ static uint64_t count_pending(const struct journal_view *view, uint32_t number, 
     uint64_t count = 0;
     uint64_t seq;
     struct span payload;
+    struct wire_entry entry;
     while (journal_view_next(view, number, &cursor, &seq, &payload)) /* the bank's records */
-        count += seq > decided;
+        count += seq > decided &&
+                 (wire_entry_decode(payload, &entry) != OK || entry.kind == WIRE_ENTRY_WRITES);
     return count;
 }
 

@@ -112,8 +112,8 @@ static void test_rights_table_names_each_fault(void **state)
     assert_int_equal(decode_with(bytes, 0, 'p'), ERR_MAGIC);
     assert_int_equal(decode_with(bytes, 4, 2), ERR_VERSION);
     assert_int_equal(decode_with(bytes, 6, 1), ERR_RESERVED);
-    assert_int_equal(decode_with(bytes, 12, 1), ERR_RESERVED);
-    assert_int_equal(decode_with(bytes, 18, 1), ERR_RESERVED); /* of a principal */
+    assert_int_equal(decode_with(bytes, 18, 4), ERR_RESERVED); /* of a principal */
+    assert_int_equal(decode_with(bytes, 18, 2), ERR_RANGE);    /* removed, and has no mark */
     assert_int_equal(decode_with(bytes, 16, 0), ERR_RANGE);    /* no name */
     assert_int_equal(decode_with(bytes, 24, '/'), ERR_RANGE);  /* no letter */
     assert_int_equal(decode_with(bytes, 17, RIGHTS_LINES_MAX + 1), ERR_RANGE);
@@ -126,6 +126,48 @@ static void test_rights_table_names_each_fault(void **state)
     assert_int_equal(decode_with(bytes, 8, 1), ERR_TRAILING);         /* a principal less */
     assert_int_equal(decode_with(bytes, 8, 3), ERR_SHORT);
     assert_int_equal(decode(bytes), OK);
+}
+
+/* One with a mark and rights, one that was removed. */
+static struct span marked_build(void)
+{
+    struct span bytes;
+    rights_builder_begin(&builder, data);
+    rights_builder_drops(&builder, 7);
+    rights_builder_principal(&builder, text_of("ann"), 3);
+    rights_builder_mark(&builder, 2, false);
+    rights_builder_line(&builder, RIGHT_WRITE, text_of("a/"));
+    rights_builder_principal(&builder, text_of("bob"), 1);
+    rights_builder_mark(&builder, 1, true);
+    assert_int_equal(rights_builder_end(&builder, &bytes), OK);
+    return bytes;
+}
+
+static void test_rights_table_has_marks(void **state)
+{
+    (void)state;
+    struct rights_table table;
+    struct rights_principal principal;
+    struct rights_line line;
+    size_t at = 0;
+    struct span bytes = marked_build();
+    assert_int_equal(rights_table_decode(bytes, &table), OK);
+    assert_int_equal(table.drops, 7);
+    assert_true(rights_table_find(&table, text_of("ann"), &principal));
+    assert_int_equal(principal.drop_below, 2);
+    assert_false(principal.is_removed);
+    assert_true(rights_line_next(&principal, &at, &line));
+    assert_int_equal(line.rights, RIGHT_WRITE);
+    assert_true(rights_table_find(&table, text_of("bob"), &principal));
+    assert_true(principal.is_removed && principal.drop_below == 1);
+    for (size_t size = 0; size < bytes.size_bytes; size++)
+        assert_int_equal(decode(span_of(data, size)), ERR_SHORT);
+    assert_int_equal(decode_with(bytes, 12, 0), ERR_RANGE); /* a mark, and nothing was dropped */
+    assert_int_equal(decode_with(bytes, 27, 0), ERR_RANGE); /* below generation 0 */
+    assert_int_equal(decode_with(bytes, 27, 4), ERR_RANGE); /* above what counts */
+    assert_int_equal(decode_with(bytes, 18, 3), ERR_RANGE); /* removed, and has a line */
+    memset(data + 12, 0xff, 4);
+    assert_int_equal(decode(bytes), ERR_RANGE); /* RIGHTS_DROPS_MAX */
 }
 
 static void test_rights_table_has_each_prefix_once(void **state)
@@ -243,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_rights_table_returns_what_was_built),
         cmocka_unit_test(test_rights_table_of_nobody_is_one),
         cmocka_unit_test(test_rights_table_names_each_fault),
+        cmocka_unit_test(test_rights_table_has_marks),
         cmocka_unit_test(test_rights_table_has_each_prefix_once),
         cmocka_unit_test(test_rights_builder_knows_its_bounds),
         cmocka_unit_test(test_rights_allow_what_begins_with_the_prefix),

@@ -48,7 +48,7 @@ static void add_by(uint64_t session, uint64_t seq, const char *key)
 {
     struct wire_op op = op_set(1, key, "value");
     struct request request = request_by(session, &op);
-    pending_writes_add(&writes, &request, &request.ops[0], seq);
+    pending_writes_add(&writes, &request, &request.ops[0], seq, PRINCIPAL_NONE);
     pending_writes_show(&writes, seq);
 }
 
@@ -63,7 +63,7 @@ static void add(uint64_t seq, const char *key, const char *value)
 {
     struct wire_op op = op_set(1, key, value);
     struct request request = request_of(&op);
-    pending_writes_add(&writes, &request, &request.ops[0], seq);
+    pending_writes_add(&writes, &request, &request.ops[0], seq, PRINCIPAL_NONE);
 }
 
 static void add_cancel(uint16_t node, uint64_t seq)

@@ -107,6 +107,7 @@ static void test_cli_arguments_of_keys_are_of_keys_alone(void **state)
         {"pollux get k --root f", "--root: only of key new"},
         {"pollux get k --id 1", "--id: only of key new, without --root"},
         {"pollux key new k --id 1 --root f", "--id: only of key new, without --root"},
+        {"pollux get k --drop-pending", "--drop-pending: only of auth revoke NAME and auth remove"},
         {"pollux key new k --generation 1",
          "--generation: only of key new --root, auth add and auth revoke"},
     };

@@ -50,6 +50,9 @@ static void expect(const char *expected)
         size += (size_t)snprintf(told + size, sizeof(told) - size, "%.*s %u ",
                                  (int)principal.name.size_bytes, (const char *)principal.name.data,
                                  principal.generation);
+        if (principal.drop_below > 0)
+            size += (size_t)snprintf(told + size, sizeof(told) - size, "%s%u ",
+                                     principal.is_removed ? "removed<" : "<", principal.drop_below);
         while (rights_line_next(&principal, &at, &line))
             size += (size_t)snprintf(told + size, sizeof(told) - size, "%u:%.*s ", line.rights,
                                      (int)line.prefix.size_bytes, (const char *)line.prefix.data);
@@ -154,12 +157,76 @@ static void test_rights_parse_names_each(void **state)
 
 #define EDIT_TEST(test) cmocka_unit_test_setup(test, setup)
 
+static enum error drop(enum rights_action action, const char *name, uint32_t generation)
+{
+    const struct rights_edit wanted = {
+        .action = action, .name = text(name), .generation = generation, .drops_pending = true};
+    return edit_as(&wanted);
+}
+
+static uint32_t drops(void)
+{
+    struct rights_table table;
+    assert_int_equal(rights_table_decode(now, &table), OK);
+    return table.drops;
+}
+
+static void test_rights_edit_marks_whose_pending_writes_are_dropped(void **state)
+{
+    (void)state;
+    assert_int_equal(edit(RIGHTS_ADD, "a", 0, ""), OK);
+    assert_int_equal(edit(RIGHTS_ADD, "b", 0, ""), OK);
+    assert_int_equal(edit(RIGHTS_GRANT, "a", RIGHT_READ, ""), OK);
+    assert_int_equal(drop(RIGHTS_REVOKE_ALL, "a", 0), OK);
+    expect("a 1 <1 b 0 ");
+    assert_int_equal(drops(), 1);
+    /* What the key of generation 1 has written is carried out, also if that one is revoked. */
+    assert_int_equal(edit(RIGHTS_GRANT, "a", RIGHT_WRITE, ""), OK);
+    assert_int_equal(edit(RIGHTS_REVOKE_ALL, "a", 0, ""), OK);
+    assert_int_equal(edit(RIGHTS_GRANT, "b", RIGHT_WRITE, ""), OK);
+    expect("a 2 <1 b 0 4: ");
+    assert_int_equal(drops(), 1);
+    assert_int_equal(drop(RIGHTS_REVOKE_ALL, "a", 9), OK);
+    expect("a 9 <9 b 0 4: ");
+    assert_int_equal(drop(RIGHTS_REVOKE_ALL, "a", 8), ERR_OUTDATED);
+    assert_int_equal(drop(RIGHTS_REVOKE_ALL, "c", 0), ERR_NOT_FOUND);
+    assert_int_equal(drops(), 2);
+}
+
+/* Who has a mark is kept for nodes that are away, and comes back with it. */
+static void test_rights_edit_keeps_marks_of_who_is_removed(void **state)
+{
+    (void)state;
+    assert_int_equal(edit(RIGHTS_ADD, "a", 0, ""), OK);
+    assert_int_equal(edit(RIGHTS_ADD, "b", 0, ""), OK);
+    assert_int_equal(edit(RIGHTS_GRANT, "a", RIGHT_READ, ""), OK);
+    assert_int_equal(drop(RIGHTS_REMOVE, "a", 0), OK);
+    expect("a 1 removed<1 b 0 ");
+    assert_int_equal(edit(RIGHTS_REMOVE, "b", 0, ""), OK);
+    expect("a 1 removed<1 ");
+    assert_int_equal(drops(), 1);
+    assert_int_equal(edit(RIGHTS_REMOVE, "a", 0, ""), ERR_NOT_FOUND);
+    assert_int_equal(edit(RIGHTS_GRANT, "a", RIGHT_READ, ""), ERR_NOT_FOUND);
+    assert_int_equal(drop(RIGHTS_REVOKE_ALL, "a", 0), ERR_NOT_FOUND);
+    assert_int_equal(edit(RIGHTS_ADD, "a", 0, ""), OK);
+    expect("a 1 <1 ");
+    assert_int_equal(edit(RIGHTS_ADD, "a", 0, ""), ERR_EXISTS);
+    assert_int_equal(edit(RIGHTS_REMOVE, "a", 0, ""), OK);
+    const struct rights_edit older = {.action = RIGHTS_ADD, .name = text("a"), .generation = 5};
+    assert_int_equal(edit_as(&older), OK);
+    expect("a 5 <1 ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EDIT_TEST(test_rights_edit_adds_in_order), EDIT_TEST(test_rights_edit_grants_in_order),
-        EDIT_TEST(test_rights_edit_revokes),       EDIT_TEST(test_rights_edit_knows_its_bounds),
+        EDIT_TEST(test_rights_edit_adds_in_order),
+        EDIT_TEST(test_rights_edit_grants_in_order),
+        EDIT_TEST(test_rights_edit_revokes),
+        EDIT_TEST(test_rights_edit_knows_its_bounds),
         EDIT_TEST(test_rights_parse_names_each),
+        cmocka_unit_test_setup(test_rights_edit_marks_whose_pending_writes_are_dropped, setup),
+        cmocka_unit_test_setup(test_rights_edit_keeps_marks_of_who_is_removed, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
