@@ -148,6 +148,8 @@ struct engine_options {
     X(cancels_over_share)                                                                          \
     X(sessions_over_share)                                                                         \
     X(sessions_unused_ended)                                                                       \
+    X(notices_forwarded)                                                                           \
+    X(notices_forgotten)                                                                           \
     X(relaxed_over_share)                                                                          \
     X(sessions_open)                                                                               \
     X(sessions_expired)                                                                            \
@@ -385,13 +387,14 @@ uint64_t engine_pending_done(const struct engine *engine);
 uint64_t engine_next_pending(const struct engine *engine, uint64_t seq);
 
 /*
- * True when pending writes are due at the leader (the view's, not this node): *ret_request is what
- * to forward, borrowed until the next call into the engine. When this node leads, its own pending
- * writes join its batch by themselves, before those of clients.
+ * True when pending writes are due at the leader (the view's, not this node), or a notice of a
+ * client that its session is idle: *ret_request is what to forward, borrowed until the next call
+ * into the engine. When this node leads, its own pending writes join its batch by themselves,
+ * before those of clients.
  */
 bool engine_forward(struct engine *engine, struct span *ret_request);
-/* What node `from` forwards of its storage's series: the caller has made sure of both, and that the
- * storage was not set back. Refused silently where it cannot be appended. */
+/* What node `from` forwards, of its storage's series or of a session: the caller has made sure of
+ * both, and that the storage was not set back. Refused silently where it cannot be appended. */
 void engine_receive_forward(struct engine *engine, uint16_t from, uint64_t series,
                             struct span request);
 

@@ -140,6 +140,13 @@ static bool is_forward(const struct request *request, uint64_t series, uint64_t 
     return request->ops[request->op_count - 1].type != WIRE_OP_CANCEL;
 }
 
+/* True when a node hands over that a client's session is idle (engine/service/idle.h). */
+static bool is_notice(const struct request *request)
+{
+    return (request->session & WIRE_NODE_SESSION_FLAG) == 0 && request->op_count == 1 &&
+           request->ops[0].type == WIRE_OP_IDLE;
+}
+
 /* True when the first set of a forwarded request that is not decided cannot apply now. */
 static bool is_first_without_room(const struct engine *engine, const struct request *request,
                                   const struct node_progress *from)
@@ -164,8 +171,8 @@ void engine_receive_forward(struct engine *engine, uint16_t from, uint64_t serie
     uint64_t last_seq;
     CHECK(from >= 1 && from <= VOTER_ID_MAX);
     if (request_decode(body, &engine->machine.index, batch_next_ops(engine), &request) != OK ||
-        !is_forward(&request, series, &last_seq) ||
-        body.size_bytes > ADMISSION_REQUEST_SIZE_BYTES_MAX) {
+        body.size_bytes > ADMISSION_REQUEST_SIZE_BYTES_MAX ||
+        !(is_forward(&request, series, &last_seq) || is_notice(&request))) {
         engine->counters.requests_malformed++;
         return;
     }
@@ -174,6 +181,10 @@ void engine_receive_forward(struct engine *engine, uint16_t from, uint64_t serie
     /* Of a storage that is no member, or not yet: nothing of it applies. */
     if (!progress->is_open || progress->node != from) {
         engine->counters.forwards_closed++;
+        return;
+    }
+    if (is_notice(&request)) {
+        idle_receive_forward(engine, &request);
         return;
     }
     /* Its node learns by applying; what is decided here need not go through the log again. */

@@ -301,7 +301,8 @@ static bool is_due_elsewhere(const struct engine *engine)
     return has_next(engine) && outbound->next - writes->head < OUTBOUND_OPS_MAX;
 }
 
-bool engine_forward(struct engine *engine, struct span *ret_request)
+/* Pending writes, or the fence of those that are lost. */
+static bool outbound_forward(struct engine *engine, struct span *ret_request)
 {
     struct outbound *outbound = &engine->outbound;
     const struct pending_writes *writes = &engine->relaxed.writes;
@@ -326,6 +327,11 @@ bool engine_forward(struct engine *engine, struct span *ret_request)
     if (is_late || !is_on_its_way)
         wait_longer(engine);
     return true;
+}
+
+bool engine_forward(struct engine *engine, struct span *ret_request)
+{
+    return outbound_forward(engine, ret_request) || idle_forward(engine, ret_request);
 }
 
 uint64_t outbound_deadline_ns(const struct engine *engine)

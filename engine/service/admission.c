@@ -234,7 +234,7 @@ static void take_write(struct engine *engine, const struct arrival *arrival)
                                                       : admit_write(engine, arrival);
     if (status != WIRE_STATUS_OK)
         refuse_write(engine, arrival, status);
-    if (status != WIRE_STATUS_OK && arrival->shape.has_unregister)
+    if (arrival->shape.has_unregister) /* refused, or lost with its record: it is idle, then */
         idle_receive(engine, arrival->write.packet_number, &arrival->request);
 }
 
@@ -294,6 +294,8 @@ static bool has_true_cancels(struct engine *engine, const struct arrival *arriva
     return is_true;
 }
 
+/* A notice executes nothing and is not refused: it is taken whichever start of this node it names.
+ * Its client may have spoken to the leader alone. */
 void admission_write(struct engine *engine, const struct address *from, struct span body)
 {
     struct arrival arrival = {.from = from};
@@ -312,7 +314,7 @@ void admission_write(struct engine *engine, const struct address *from, struct s
     } else if (arrival.shape.has_foreign_key) {
         engine->counters.keys_of_other_shards++;
         refuse_write(engine, &arrival, WIRE_STATUS_WRONG_SHARD);
-    } else if (!arrival.write.is_relaxed &&
+    } else if (!arrival.write.is_relaxed && !arrival.shape.has_idle &&
                arrival.write.incarnation != engine->options.incarnation) {
         refuse_write(engine, &arrival, WIRE_STATUS_INCARNATION);
     } else if (!arrival.write.is_relaxed && !is_of_session(engine, &arrival)) {

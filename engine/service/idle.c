@@ -3,7 +3,7 @@
 
 #include "engine/engine_internal.h"
 
-#define IDLE_REQUEST_SIZE_BYTES (WIRE_REQUEST_HEADER_SIZE_BYTES + WIRE_OP_HEADER_SIZE_BYTES)
+static_assert((IDLE_FORWARDS_MAX & (IDLE_FORWARDS_MAX - 1)) == 0, "places are found by a mask");
 
 size_t idle_arena_bytes(uint32_t sessions_max)
 {
@@ -22,37 +22,91 @@ static struct idle_notice *notice_at(const struct idle_notices *idle, uint64_t p
     return &idle->ring[position & (idle->capacity - 1)];
 }
 
+/* The notice waits for another look. */
+static void notice_wait(struct idle_notices *idle, const struct session *session, uint64_t due_ns)
+{
+    *notice_at(idle, idle->tail++) = (struct idle_notice){.session = session->id, .due_ns = due_ns};
+}
+
+/* The log shows all that a notice with this floor says, or something newer. */
+static bool notice_is_settled(const struct session *session, uint64_t floor)
+{
+    return session->floor > floor || session->seq_highest >= floor ||
+           (session->is_idle && session->floor == floor);
+}
+
 void idle_receive(struct engine *engine, uint64_t packet_number, const struct request *notice)
 {
     struct idle_notices *idle = &engine->idle;
     struct session *session = sessions_find(&engine->machine.sessions, notice->session);
-    if (session == NULL || !engine->view.is_leader || packet_number < session->packets.highest)
+    if (session == NULL || notice_is_settled(session, notice->floor))
         return;
     (void)packet_window_accept(&session->packets, packet_number);
     bool is_queued = session->notice_number != 0;
-    if (!is_queued && idle->tail - idle->head == idle->capacity)
+    if ((is_queued && notice->floor < session->notice_floor) ||
+        (!is_queued && idle->tail - idle->head == idle->capacity))
         return; /* sessions have ended and left their notices: the ring will have room again */
-    session->notice_number = packet_number;
+    session->notice_number = session->packets.highest;
     session->notice_floor = notice->floor;
     session->notice_ns = engine->view.now_ns;
+    session->notice_looks = 0;
     if (!is_queued)
-        *notice_at(idle, idle->tail++) = (struct idle_notice){
-            .session = session->id, .due_ns = engine->view.now_ns + IDLE_NOTICE_WAIT_NS};
+        notice_wait(idle, session, engine->view.now_ns + IDLE_NOTICE_WAIT_NS);
+}
+
+void idle_receive_forward(struct engine *engine, const struct request *notice)
+{
+    const struct session *session = sessions_find(&engine->machine.sessions, notice->session);
+    uint64_t packet_number = notice->ops[0].seq;
+    if (session == NULL) /* it has ended, or this node is behind: the other one comes again */
+        return;
+    if (!claims_of_session(session, notice))
+        engine->counters.claims_seq++;
+    else if (!claims_packet(session, packet_number))
+        engine->counters.claims_packet++;
+    else
+        idle_receive(engine, packet_number, notice);
+}
+
+/* One op of the session as a request; returns its size. */
+static size_t idle_encode(uint8_t *to, uint64_t session, uint64_t floor, const struct wire_op *op)
+{
+    struct wire_writer writer = {.data = to, .capacity_bytes = IDLE_REQUEST_SIZE_BYTES};
+    wire_request_begin(&writer, session, floor);
+    wire_request_add(&writer, op);
+    CHECK(!writer.is_overflow);
+    return writer.size_bytes;
+}
+
+bool idle_forward(struct engine *engine, struct span *ret_request)
+{
+    struct idle_notices *idle = &engine->idle;
+    while (idle->forwards_head != idle->forwards_tail) { /* IDLE_FORWARDS_MAX */
+        uint64_t id = idle->forwards[idle->forwards_head++ & (IDLE_FORWARDS_MAX - 1)];
+        const struct session *session = sessions_find(&engine->machine.sessions, id);
+        uint16_t leader = engine->view.leader;
+        if (session == NULL || session->notice_number == 0 || leader == 0 ||
+            leader == engine->options.self)
+            continue;
+        const struct wire_op op = {.type = WIRE_OP_IDLE, .seq = session->notice_number};
+        size_t size = idle_encode(idle->forward, id, session->notice_floor, &op);
+        *ret_request = span_of(idle->forward, size);
+        engine->counters.notices_forwarded++;
+        return true;
+    }
+    return false;
 }
 
 /* One op of the session joins the batch; nobody is answered. */
 static void idle_add(struct engine *engine, uint64_t session, uint64_t floor, uint8_t type)
 {
     uint8_t bytes[IDLE_REQUEST_SIZE_BYTES];
-    struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
     struct request request;
     struct waiter waiter = {.deadline_ns = UINT64_MAX, .is_silent = true, .is_notice = true};
-    wire_request_begin(&writer, session, floor);
-    wire_request_add(&writer, &(struct wire_op){.type = type});
-    CHECK(!writer.is_overflow);
-    CHECK(request_decode(span_of(bytes, writer.size_bytes), &engine->machine.index,
-                         batch_next_ops(engine), &request) == OK);
-    /* Where the log has no room the notice is lost. */
+    size_t size = idle_encode(bytes, session, floor, &(struct wire_op){.type = type});
+    CHECK(request_decode(span_of(bytes, size), &engine->machine.index, batch_next_ops(engine),
+                         &request) == OK);
+    /* Where the log has no room, whoever wants this looks again. */
     (void)batch_add(engine, &request, &waiter, true);
 }
 
@@ -67,24 +121,51 @@ static uint64_t notice_due_ns(const struct engine *engine)
     return notice_at(idle, idle->head)->due_ns;
 }
 
+/* The log should have the notice by now, if whoever leads had it. */
+static void notice_hand_over(struct idle_notices *idle, const struct session *session)
+{
+    uint8_t looks = session->notice_looks;
+    if (looks < IDLE_FORWARD_LOOKS || (looks & (looks - 1)) != 0 ||
+        idle->forwards_tail - idle->forwards_head == IDLE_FORWARDS_MAX)
+        return;
+    idle->forwards[idle->forwards_tail++ & (IDLE_FORWARDS_MAX - 1)] = session->id;
+}
+
+/* Something has come of the session since the last look: its client is there, perhaps. */
+static bool notice_is_overtaken(struct session *session)
+{
+    bool is_newest = session->packets.highest == session->notice_number;
+    session->notice_number = session->packets.highest;
+    return !is_newest;
+}
+
 /* The oldest notice is due. */
 static void notice_take(struct engine *engine)
 {
     struct idle_notices *idle = &engine->idle;
     struct idle_notice *notice = notice_at(idle, idle->head++);
     struct session *session = sessions_find(&engine->machine.sessions, notice->session);
+    uint64_t now_ns = engine->view.now_ns;
     if (session == NULL || session->notice_number == 0)
         return;
-    uint64_t due_ns = session->notice_ns + IDLE_NOTICE_WAIT_NS;
-    bool is_newest = session->packets.highest == session->notice_number;
-    if (is_newest && due_ns > engine->view.now_ns) {
-        *notice_at(idle, idle->tail++) =
-            (struct idle_notice){.session = session->id, .due_ns = due_ns};
+    bool is_wanted = !notice_is_settled(session, session->notice_floor);
+    if (is_wanted && session->notice_ns + IDLE_NOTICE_WAIT_NS > now_ns) {
+        notice_wait(idle, session, session->notice_ns + IDLE_NOTICE_WAIT_NS);
         return;
     }
-    session->notice_number = 0;
-    if (is_newest && engine->view.is_leader)
+    session->notice_looks++;
+    if (!is_wanted || session->notice_looks == IDLE_LOOKS_MAX) {
+        engine->counters.notices_forgotten += is_wanted;
+        session->notice_number = 0;
+        return;
+    }
+    if (notice_is_overtaken(session))
+        ; /* it waits for as long again */
+    else if (engine->view.is_leader)
         idle_add(engine, session->id, session->notice_floor, WIRE_OP_IDLE);
+    else
+        notice_hand_over(idle, session);
+    notice_wait(idle, session, now_ns + IDLE_NOTICE_WAIT_NS);
 }
 
 /* When the log time will have passed the end of a session, by the clock of this node. Where a
@@ -154,6 +235,8 @@ void idle_join(struct engine *engine)
 
 uint64_t idle_deadline_ns(const struct engine *engine)
 {
+    if (engine->idle.forwards_head != engine->idle.forwards_tail)
+        return engine->view.now_ns;
     uint64_t expiry_ns = expiry_due_ns(engine);
     uint64_t notice_ns = notice_due_ns(engine);
     return notice_ns < expiry_ns ? notice_ns : expiry_ns;

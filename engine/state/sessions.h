@@ -64,6 +64,7 @@ struct session {
     uint64_t notice_number;  /* local: packet of the idle notice that waits; 0: none does */
     uint64_t notice_floor;   /* local: of that notice */
     uint64_t notice_ns;      /* local: when it came */
+    uint8_t notice_looks;    /* local: how often the node has looked whether the log has it */
     uint64_t cancels_ns;     /* local: since when these are counted: */
     uint32_t cancels_recent; /* local: cancels of its requests that were admitted lately */
     uint32_t cancel_tag;     /* local: under which it cancels; 0: it has not yet */
