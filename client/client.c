@@ -15,6 +15,7 @@ void plx_options_init(struct plx_options *options)
     *options = (struct plx_options){
         .timeout_ns = 50 * MILLISECOND_NS,
         .fence_wait_ns = 1000 * MILLISECOND_NS,
+        .close_wait_ns = 1000 * MILLISECOND_NS,
         .spin_ns = 50 * 1000,
         .leader_fresh_ns = 100 * MILLISECOND_NS,
         .rto_min_ns = 2 * MILLISECOND_NS,
@@ -182,14 +183,55 @@ enum plx_outcome plx_open(const struct plx_options *options, struct plx_client *
     return PLX_OK;
 }
 
+/* A turn of a handle that is closed. Returns when the next one is due; UINT64_MAX: all is given
+ * back. */
+static uint64_t closing_turn(struct plx_client *client)
+{
+    uint64_t due_ns = UINT64_MAX;
+    client->now_ns = clock_monotonic_ns();
+    socket_receive(client);
+    for (uint32_t i = 0; i < client->open_count; i++) {
+        struct shard_state *shard = shard_at(client, i);
+        sessions_end_turn(client, shard);
+        uint64_t end_ns = sessions_end_due_ns(shard);
+        if (end_ns == UINT64_MAX)
+            continue;
+        members_turn(client, shard);
+        relays_turn(client, shard);
+        due_ns = earlier_ns(due_ns, end_ns);
+        if (member_is_sought(client, shard))
+            due_ns = earlier_ns(due_ns, shard->hello_due_ns);
+    }
+    packets_flush(client);
+    return due_ns;
+}
+
+/* A packet may be lost, and the leader may change. Nobody is there later to say it again, so the
+ * nodes are asked until they have answered, for as long as the caller waits. */
+static void client_give_back(struct plx_client *client)
+{
+    uint32_t epoch = cancel_epoch_of(client);
+    client->now_ns = clock_monotonic_ns();
+    uint64_t until_ns = time_after(client->now_ns, client->options.close_wait_ns);
+    client->is_closing = true;
+    for (uint32_t i = 0; i < client->open_count; i++)
+        session_give_back(client, shard_at(client, i));
+    for (;;) {
+        uint64_t due_ns = closing_turn(client);
+        if (due_ns == UINT64_MAX || client->now_ns >= until_ns || is_cancelled_since(client, epoch))
+            return;
+        socket_wait(client, earlier_ns(due_ns, until_ns));
+    }
+}
+
 void plx_close(struct plx_client *client)
 {
     if (client == NULL)
         return;
-    client->now_ns = clock_monotonic_ns();
-    for (uint32_t i = 0; i < client->open_count && !socket_is_forked(client); i++)
-        session_give_back(client, shard_at(client, i));
-    packets_flush(client);
+    if (client_enter(client) == PLX_OK) {
+        client_give_back(client);
+        client_unlock(client);
+    }
     client_free(client);
 }
 

@@ -69,8 +69,10 @@ struct plx_client {
     struct shard_state *shards; /* SHARDS_MAX, by their numbers */
     uint16_t shard_count;       /* 0: not known yet */
     bool is_shard_count_wanted;
-    uint64_t session_ttl_ns; /* as the nodes tell it; 0: not known yet, and there is no session */
-    uint64_t idle_notice_ns; /* ahead of the clock by a spacing for each notice sent lately */
+    uint64_t session_ttl_ns;   /* as the nodes tell it; 0: not known yet, and there is no session */
+    uint64_t idle_notice_ns;   /* ahead of the clock by a spacing for each notice sent lately */
+    uint64_t others_notice_ns; /* the same of notices to nodes that do not lead */
+    bool is_closing;           /* only what gives sessions back counts any more */
     uint32_t open_count;
     uint16_t open_shards[SHARDS_MAX]; /* in the order in which they were opened */
     struct pending_table pending;

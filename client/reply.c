@@ -325,6 +325,9 @@ void reply_receive(struct plx_client *client, const struct source *from, bool is
         client->statistics.strangers++;
         return;
     }
+    if (client->is_closing &&
+        (transmission->kind != TRANSMISSION_SESSION || transmission->session == 0))
+        return; /* nobody is told any more */
     struct wire_reply changed = *reply;
     if (is_read && !member_answers(client, shard, from->endpoint, reply)) {
         /* It may be a node of another cluster by now: it says so before it is listened to. */

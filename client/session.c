@@ -3,8 +3,12 @@
  * given back at the end. A seq is open while its operation is in flight or its token outstanding.
  *
  * A session without open seqs is idle, and is left to expire. The nodes do not know that the last
- * outcome has arrived, so the leader is told, by a packet that nobody answers. This happens in the
- * turn in which the last open seq ends, because nobody may call the handle again: it has no thread.
+ * outcome has arrived, so they are told, by packets that nobody answers. This happens in the turn
+ * in which the last open seq ends, because nobody may call the handle again: it has no thread. All
+ * nodes are told, because the leader may not live to write it down.
+ *
+ * What is given back is answered, and sent again until then.
+ *
  * Where the session may have expired, the next write gives it back and opens another: a write that
  * is repeated under an expired session may end as unknown.
  *
@@ -55,14 +59,15 @@ uint64_t session_floor(struct shard_state *shard, uint64_t id, uint64_t seq_high
 /* Moves the session in use to the retired ones, where it lives as long as its tokens. */
 static void session_retire(struct shard_state *shard)
 {
-    /* A free place, whose id is 0, or that of the oldest: ids rise. */
+    /* A free place, whose id is 0, or that of the oldest: ids rise. One that is given back waits
+     * for its answer there, too. */
     struct session *target = &shard->sessions[1];
     for (uint32_t i = 2; i < SESSIONS_MAX; i++) {
         if (shard->sessions[i].id < target->id)
             target = &shard->sessions[i];
     }
     struct session *current = session_current(shard);
-    if (current->pins > 0)
+    if (current->pins > 0 || current->is_ending)
         *target = *current;
     *current = (struct session){.id = 0};
 }
@@ -88,7 +93,7 @@ static void session_end_stale(struct plx_client *client, struct shard_state *sha
         client->now_ns - session->active_ns < session_idle_ns(client->session_ttl_ns) / 2)
         return;
     session_give_back(client, shard);
-    *session = (struct session){.id = 0};
+    session_retire(shard);
 }
 
 /* True when the session takes no more operations. */
@@ -121,6 +126,7 @@ bool session_assign(struct plx_client *client, struct op *op)
     op->session = session->id;
     op->seq = session->next_seq++;
     session->is_told = false;
+    session->told_again = 0;
     seq_set_finished(session, op->seq, false);
     return true;
 }
@@ -248,6 +254,13 @@ static void session_opened(struct plx_client *client, struct shard_state *shard,
                                 .active_ns = sent_ns};
     client->statistics.sessions++;
     op_wake_at(client, client->now_ns);
+    /* What the session says last is for all nodes: each that was named is to be known by then. */
+    for (uint32_t i = 0; i < client->endpoint_count; i++) {
+        const struct member *member = &shard->members[i];
+        if (member->incarnation == 0 && member_is_late(client, member) &&
+            endpoint_is_worth_it(client, shard, i))
+            member_greet(client, shard, i);
+    }
 }
 
 /* Each registration takes room in the log, which is never given back, and sessions end rarely. That
@@ -278,7 +291,9 @@ void session_replied(struct plx_client *client, struct shard_state *shard,
     struct session *session = session_find(shard, transmission->session);
     if (session == NULL)
         return;
-    if (op.outcome == WIRE_OUTCOME_NO_SESSION) {
+    bool is_gone = session->is_ending && session->ending_number != 0 &&
+                   transmission->number >= session->ending_number;
+    if (op.outcome == WIRE_OUTCOME_NO_SESSION || is_gone) {
         session_expired(shard, session->id);
         return;
     }
@@ -311,7 +326,8 @@ static uint64_t session_renewal_due_ns(const struct plx_client *client,
 static void session_renew_turn(struct plx_client *client, struct shard_state *shard,
                                struct session *session)
 {
-    if (!session_is_open(session) || client->now_ns < session_renewal_due_ns(client, session))
+    if (session->is_ending || !session_is_open(session) ||
+        client->now_ns < session_renewal_due_ns(client, session))
         return;
     if (leader_endpoint(client, shard) < 0)
         leader_wanted(client, shard);
@@ -319,17 +335,57 @@ static void session_renew_turn(struct plx_client *client, struct shard_state *sh
         session_send(client, shard, session, &(struct wire_op){.type = WIRE_OP_KEEP_ALIVE});
 }
 
-/* When the leader may be told that the session is idle; UINT64_MAX: it is not, or was told, or
- * there is nobody to tell. */
+/* When the leader is told again; UINT64_MAX: it was, often enough. */
+static uint64_t session_again_due_ns(const struct session *session)
+{
+    if (session->told_again == IDLE_NOTICES_AGAIN)
+        return UINT64_MAX;
+    return session->told_ns + (IDLE_NOTICE_AGAIN_NS << 2 * session->told_again);
+}
+
+/* When notices may be sent next that are to come so far apart, but for a burst. */
+static uint64_t notices_due_ns(uint64_t next_ns, uint64_t burst_ns)
+{
+    return next_ns > burst_ns ? next_ns - burst_ns : 0;
+}
+
+/* When nodes may be told that the session is idle; UINT64_MAX: it is not, or they were told often
+ * enough, or there is nobody to tell. Whoever led when that was last heard of is told first: of a
+ * handle that is idle nobody says whether it still leads, and any node takes a notice. */
 static uint64_t session_notice_due_ns(const struct plx_client *client,
                                       const struct shard_state *shard,
                                       const struct session *session)
 {
-    if (session_is_open(session) || session->is_told || session->next_seq == session->first_seq ||
-        leader_endpoint(client, shard) < 0)
+    if (session->is_ending || session_is_open(session) || session->next_seq == session->first_seq ||
+        session_endpoint(client, shard) < 0)
         return UINT64_MAX;
-    uint64_t next_ns = client->idle_notice_ns;
-    return next_ns > IDLE_NOTICE_BURST_NS ? next_ns - IDLE_NOTICE_BURST_NS : 0;
+    if (!session->is_told)
+        return notices_due_ns(client->idle_notice_ns, IDLE_NOTICE_BURST_NS);
+    return session_again_due_ns(session);
+}
+
+static void session_tell(struct plx_client *client, struct shard_state *shard,
+                         struct session *session, uint32_t endpoint)
+{
+    struct source to = {endpoint, shard->number, 0};
+    session_send_op(client, &to, shard->packet_number, session,
+                    &(struct wire_op){.type = WIRE_OP_IDLE});
+}
+
+/* Whoever leads next is to know, too; and what of this is lost, another node may have. */
+static void session_tell_others(struct plx_client *client, struct shard_state *shard,
+                                struct session *session, uint32_t leader)
+{
+    uint64_t due_ns = notices_due_ns(client->others_notice_ns, IDLE_NOTICE_OTHERS_BURST_NS);
+    if (client->now_ns < due_ns)
+        return;
+    if (client->others_notice_ns < client->now_ns)
+        client->others_notice_ns = client->now_ns;
+    client->others_notice_ns += IDLE_NOTICE_OTHERS_SPACING_NS;
+    for (uint32_t i = 0; i < client->reach_count; i++) {
+        if (i != leader && shard->members[i].incarnation != 0 && member_counts(client, shard, i))
+            session_tell(client, shard, session, i);
+    }
 }
 
 static void session_notice_turn(struct plx_client *client, struct shard_state *shard,
@@ -337,22 +393,58 @@ static void session_notice_turn(struct plx_client *client, struct shard_state *s
 {
     if (client->now_ns < session_notice_due_ns(client, shard, session))
         return;
+    uint32_t leader = (uint32_t)session_endpoint(client, shard);
     if (client->idle_notice_ns < client->now_ns)
         client->idle_notice_ns = client->now_ns;
     client->idle_notice_ns += IDLE_NOTICE_SPACING_NS;
+    session->told_again += session->is_told;
     session->is_told = true;
-    struct source to = {(uint32_t)leader_endpoint(client, shard), shard->number, 0};
-    session_send_op(client, &to, ++shard->packet_number, session,
-                    &(struct wire_op){.type = WIRE_OP_IDLE});
+    session->told_ns = client->now_ns;
+    shard->packet_number++; /* of all of them */
+    session_tell(client, shard, session, leader);
+    session_tell_others(client, shard, session, leader);
 }
 
-/* A retired session whose last token is gone serves nobody any more. */
-static void session_end_retired(struct plx_client *client, struct shard_state *shard,
-                                struct session *session)
+static void session_begin_ending(const struct plx_client *client, struct session *session)
 {
-    if (session_endpoint(client, shard) >= 0)
-        session_send(client, shard, session, &(struct wire_op){.type = WIRE_OP_UNREGISTER});
-    session->id = 0;
+    session->is_ending = true;
+    session->attempts = 0;
+    session->due_ns = client->now_ns;
+    session->ending_until_ns = client->now_ns + session_idle_ns(client->session_ttl_ns);
+}
+
+/* Nobody has said for a while that it leads, but it may still: it is asked, and a leader is sought
+ * beside. */
+static void session_end_turn(struct plx_client *client, struct shard_state *shard,
+                             struct session *session)
+{
+    if (client->now_ns >= session->ending_until_ns) {
+        session_expired(shard, session->id);
+        return;
+    }
+    if (client->now_ns < session->due_ns)
+        return;
+    if (leader_endpoint(client, shard) < 0)
+        leader_wanted(client, shard);
+    if (session_endpoint(client, shard) < 0) {
+        session->due_ns = client->now_ns + RTO_INITIAL_NS;
+        return;
+    }
+    session_send(client, shard, session, &(struct wire_op){.type = WIRE_OP_UNREGISTER});
+    if (session->ending_number == 0)
+        session->ending_number = shard->packet_number;
+}
+
+void sessions_end_turn(struct plx_client *client, struct shard_state *shard)
+{
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        struct session *session = &shard->sessions[i];
+        /* A retired session whose last token is gone serves nobody any more. */
+        if (session->id != 0 && i > 0 && !session->is_ending && !session_is_open(session))
+            session_begin_ending(client, session);
+        if (session->id != 0 && session->is_ending)
+            session_end_turn(client, shard, session);
+    }
 }
 
 void sessions_turn(struct plx_client *client, struct shard_state *shard)
@@ -363,26 +455,35 @@ void sessions_turn(struct plx_client *client, struct shard_state *shard)
     else
         session_notice_turn(client, shard, current);
     for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-        struct session *session = &shard->sessions[i];
-        if (session->id != 0 && i > 0 && !session_is_open(session))
-            session_end_retired(client, shard, session);
-        else if (session->id != 0)
-            session_renew_turn(client, shard, session);
+        if (shard->sessions[i].id != 0)
+            session_renew_turn(client, shard, &shard->sessions[i]);
     }
+    sessions_end_turn(client, shard);
+}
+
+uint64_t sessions_end_due_ns(const struct shard_state *shard)
+{
+    uint64_t due_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        const struct session *session = &shard->sessions[i];
+        if (session->id != 0 && session->is_ending)
+            due_ns = earlier_ns(due_ns, session->due_ns);
+    }
+    return due_ns;
 }
 
 uint64_t sessions_due_ns(const struct plx_client *client, const struct shard_state *shard)
 {
-    uint64_t due_ns = UINT64_MAX;
+    uint64_t due_ns = sessions_end_due_ns(shard);
     if (shard->needs_leader)
         return due_ns;
     if (shard->sessions[0].id == 0 && shard->sessions[0].is_wanted)
-        due_ns = shard->sessions[0].due_ns;
+        due_ns = earlier_ns(due_ns, shard->sessions[0].due_ns);
     for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
         const struct session *session = &shard->sessions[i];
         if (session->id != 0 && i == 0)
             due_ns = earlier_ns(due_ns, session_notice_due_ns(client, shard, session));
-        if (session->id != 0 && session_is_open(session))
+        if (session->id != 0 && !session->is_ending && session_is_open(session))
             due_ns = earlier_ns(due_ns, session_renewal_due_ns(client, session));
     }
     return due_ns;
@@ -391,7 +492,8 @@ uint64_t sessions_due_ns(const struct plx_client *client, const struct shard_sta
 void session_give_back(struct plx_client *client, struct shard_state *shard)
 {
     struct session *session = session_current(shard);
-    if (session->id == 0 || session->pins > 0 || session_endpoint(client, shard) < 0)
+    if (session->id == 0 || session->pins > 0 || session->is_ending)
         return;
-    session_send(client, shard, session, &(struct wire_op){.type = WIRE_OP_UNREGISTER});
+    session_begin_ending(client, session);
+    session_end_turn(client, shard, session);
 }

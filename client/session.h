@@ -13,9 +13,15 @@
 #define SESSIONS_MAX          (1 + SESSIONS_RETIRED_MAX)
 #define SESSIONS_FULL_WAIT_NS (1000 * 1000 * 1000) /* before another registration */
 
-/* Notices that a session is idle: a burst of them at once, then one in so long. */
-#define IDLE_NOTICE_SPACING_NS (1000 * 1000)
-#define IDLE_NOTICE_BURST_NS   (64 * IDLE_NOTICE_SPACING_NS)
+/* Notices that a session is idle: a burst of them at once, then one in so long; those to other
+ * nodes than the leader are far fewer. Each is repeated so often, after such a time, which is four
+ * times as long with each. */
+#define IDLE_NOTICE_SPACING_NS        (1000 * 1000)
+#define IDLE_NOTICE_BURST_NS          (64 * IDLE_NOTICE_SPACING_NS)
+#define IDLE_NOTICE_OTHERS_SPACING_NS (20 * 1000 * 1000)
+#define IDLE_NOTICE_OTHERS_BURST_NS   (16 * IDLE_NOTICE_OTHERS_SPACING_NS)
+#define IDLE_NOTICE_AGAIN_NS          (UINT64_C(5) * 1000 * 1000)
+#define IDLE_NOTICES_AGAIN            6
 
 struct op;
 struct shard_state;
@@ -34,6 +40,11 @@ struct session {
     uint32_t pins; /* seqs whose tokens are outstanding */
     bool is_wanted;
     bool is_told;           /* the leader was told that nothing is open */
+    uint8_t told_again;     /* how often since */
+    uint64_t told_ns;       /* when last */
+    bool is_ending;         /* it is given back, and nothing else is sent in it */
+    uint64_t ending_number; /* of the first packet that gives it back; 0: none has left */
+    uint64_t ending_until_ns;
     uint64_t full_until_ns; /* the cluster has refused to open one more, and that is news */
     uint64_t is_finished[SESSION_WINDOW / 64]; /* by seq modulo the window */
 };
@@ -64,8 +75,12 @@ void session_replied(struct plx_client *client, struct shard_state *shard,
 void sessions_turn(struct plx_client *client, struct shard_state *shard);
 /* When sessions_turn has something to do next; UINT64_MAX: never. */
 uint64_t sessions_due_ns(const struct plx_client *client, const struct shard_state *shard);
-/* Gives the session in use back, unless tokens of it are outstanding. Nobody waits for an answer:
- * if the leader has changed, or the packet is lost, the session ends as an idle one does. */
+/* Gives the session in use back, unless tokens of it are outstanding: from now on, until a node has
+ * said that it is gone, or nodes have ended it as an idle one. */
 void session_give_back(struct plx_client *client, struct shard_state *shard);
+/* Sends what is due of that, and nothing else. */
+void sessions_end_turn(struct plx_client *client, struct shard_state *shard);
+/* When that has something to do next; UINT64_MAX: nothing is to be given back. */
+uint64_t sessions_end_due_ns(const struct shard_state *shard);
 
 #endif

@@ -181,6 +181,9 @@ struct plx_options {
     /* key_file may be the root key of the cluster, with which the handle may do everything: for the
      * tools of operators. */
     bool may_use_root_key;
+    /* plx_close waits for so long at most until the nodes have taken the handle's sessions back;
+     * 1 s. 0: it sends what it has to say once, and does not wait. */
+    uint64_t close_wait_ns;
 };
 
 PLX_API void plx_options_init(struct plx_options *options);
@@ -198,8 +201,10 @@ PLX_API enum plx_outcome plx_open(const struct plx_options *options, struct plx_
 /*
  * Closes a handle; NULL is allowed. No other thread may be in a call on the handle. The callbacks
  * of operations in flight are not called: if their outcomes matter, call plx_cancel and plx_poll
- * first. A session is given back unless a token of it is outstanding. A session with tokens stays
- * until it expires, and until then any process can resolve the tokens.
+ * first. A session is given back unless a token of it is outstanding: the call waits until the
+ * nodes have said so, which takes one round trip, and options.close_wait_ns at most. plx_cancel
+ * ends the wait. A session with tokens stays until it expires, and until then any process can
+ * resolve the tokens.
  */
 PLX_API void plx_close(struct plx_client *client);
 

@@ -303,6 +303,7 @@ static void process_kill(struct client *client)
 {
     struct logs_history *logs = client->world->logs_history;
     socket_sim_die(&client->socket);
+    socket_sim_forsake(client->handle);
     client_close(client);
     client_drop_ops(client);
     tokens_release(&client->world->tokens, client->number);

@@ -90,6 +90,11 @@ void socket_sim_die(struct socket_sim *sim)
     inbox_clear(sim);
 }
 
+void socket_sim_forsake(struct plx_client *client)
+{
+    client->options.close_wait_ns = 0;
+}
+
 void socket_sim_deliver(struct socket_sim *sim, struct packet *packet)
 {
     bool is_open = packet->to_port != 0 && packet->to_port == sim->network->ports[sim->host];

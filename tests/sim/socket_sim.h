@@ -61,5 +61,7 @@ void socket_sim_plan(struct socket_sim *sim, uint64_t at_ns);
 void socket_sim_pause(struct socket_sim *sim, uint64_t until_ns);
 /* Its process dies where it waits; its handle is still to be closed, which tells nobody. */
 void socket_sim_die(struct socket_sim *sim);
+/* Nobody waits in its handle any more, not even for the handle to close. */
+void socket_sim_forsake(struct plx_client *client);
 
 #endif

@@ -81,6 +81,7 @@ struct plx_options fake_options(const struct fake *fakes, size_t count)
     options.cluster = FAKE_CLUSTER;
     options.seed = 1;
     options.spin_ns = 0;
+    options.close_wait_ns = 0; /* whoever would answer is the thread that closes */
     /* Long enough that a busy machine is not taken for a lost packet. */
     options.rto_min_ns = 25 * 1000 * 1000;
     options.timeout_ns = UINT64_C(5) * 1000 * 1000 * 1000; /* tests that want a timeout say so */
@@ -346,6 +347,7 @@ static bool fake_take_notice(struct fake *fake, uint8_t type, struct span body)
     assert_int_equal(request.op_count, 1);
     fake->idle_notices++;
     fake->idle_session = request.session;
+    fake->idle_number = write.packet_number;
     fake->idle_floor = request.floor - seq_base(fake, request.session);
     return true;
 }

@@ -46,6 +46,7 @@ struct fake {
     uint32_t idle_notices; /* seen; and what the last one said: */
     uint64_t idle_session;
     uint64_t idle_floor;
+    uint64_t idle_number;                       /* of its packet */
     uint32_t packets_of_shard[FAKE_SHARDS_MAX]; /* seen, of any kind */
     uint64_t journal_done_seq;
     uint64_t series; /* 0: the node's number */

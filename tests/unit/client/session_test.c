@@ -331,6 +331,7 @@ static void test_session_is_retired_when_tokens_fill_its_window(void **state)
     plx_forget(client, &token);
     fake_expect(&fake, client, WIRE_WRITE); /* the retired one serves nobody any more */
     assert_true(fake.request.session == FAKE_SESSION && fake.ops[0].type == WIRE_OP_UNREGISTER);
+    fake_outcome_all(&fake, WIRE_OUTCOME_OK);
     write_ok(&fake, client);
     assert_true(fake.request.session == 99 && fake.request.floor == 2);
     plx_close(client);
