@@ -187,6 +187,30 @@ static uint64_t poll_ns(const struct client *client)
     return client->next_op_ns - now_ns;
 }
 
+/* Consistent writes: those of sessions. */
+static bool client_has_writes(const struct client *client)
+{
+    bool has_any = false;
+    for (uint32_t i = 0; i < CLIENT_SLOTS_MAX; i++) {
+        const struct history_op *op = &client->world->history->ops[client->slots[i].op];
+        has_any |= client->slots[i].is_used &&
+                   (op->type == HISTORY_SET || op->type == HISTORY_SWAP || op->type == HISTORY_DEL);
+    }
+    return has_any;
+}
+
+/* Something of its sessions may be asked for when it is gone: an outcome that it has not learned,
+ * or one of a token. */
+static bool is_open(const struct client *client)
+{
+    const struct tokens *tokens = &client->world->tokens;
+    bool is_any = client_has_writes(client);
+    for (uint32_t i = 0; i < tokens->count; i++)
+        is_any |= tokens->tokens[i].client == client->number &&
+                  tokens->tokens[i].life == client->life && !tokens->tokens[i].is_forgotten;
+    return is_any;
+}
+
 static void program(void *argument)
 {
     struct client *client = argument;
@@ -207,6 +231,7 @@ static void program(void *argument)
             plx_cancel(client->handle);
         (void)plx_poll(client->handle, poll_ns(client));
     }
+    client->world->lives_open += is_open(client);
     client_close(client);
 }
 
@@ -302,6 +327,7 @@ static void life_begin(struct client *client, uint64_t at_ns)
 static void process_kill(struct client *client)
 {
     struct logs_history *logs = client->world->logs_history;
+    client->world->lives_open += is_open(client);
     socket_sim_die(&client->socket);
     socket_sim_forsake(client->handle);
     client_close(client);

@@ -47,6 +47,7 @@ struct client_world {
     bool is_residual;                   /* all is healed but for one lasting fault */
     bool is_winding_down;               /* no new operations */
     bool has_rights;                    /* the table of rights was written */
+    uint32_t lives_open;                /* that ended with something open of their sessions */
 };
 
 struct client;

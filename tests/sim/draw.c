@@ -461,6 +461,7 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_hasty(draw, seed);
     draw_relays(draw, seed);
     draw_rights(draw, seed);
+    draw_leave(draw, seed);
 }
 
 struct draw_field {

@@ -162,7 +162,8 @@
     X(lists_max)         /* of a client */                                                         \
     X(hasty_chance)      /* that a relaxed write waits only so long: */                            \
     X(hasty_ns)                                                                                    \
-    X(apart_weight)
+    X(apart_weight)                                                                                \
+    X(gives_back) /* at the end no session is left that nobody needs */
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */
@@ -231,6 +232,7 @@ void draw_fit_backup(struct draw *draw, uint32_t clients_max);
 /* Lists of keys. */
 void draw_lists(struct draw *draw, uint64_t seed);
 /* Callers of relaxed writes that hardly wait. */
+void draw_leave(struct draw *draw, uint64_t seed);
 void draw_hasty(struct draw *draw, uint64_t seed);
 /* Clients that reach some nodes only. */
 void draw_relays(struct draw *draw, uint64_t seed);

@@ -126,6 +126,8 @@
     X(library_transmissions)                                                                       \
     X(library_retransmissions)                                                                     \
     X(library_fences)                                                                              \
+    X(sessions_judged) /* runs at whose end no session may be left that nobody needs */            \
+    X(lives_open)      /* of clients of theirs, that ended with something open */                  \
     X(library_sessions)                                                                            \
     X(histories_checked)                                                                           \
     X(checker_steps)

@@ -44,6 +44,7 @@
     X(LOGS_SUFFIX, "what is handed out is a suffix of what was given")                             \
     X(LOGS_WHOLE, "each line is handed out, but those that died with a taker")                     \
     X(ERA, "a client that has seen an era is answered by no earlier one")                          \
+    X(SESSIONS, "once healed, a session of which nothing is open ends soon")                       \
     X(BACKUP, "a backup has each shard as of one record, and names what it leaves out")            \
     X(RESTORE, "a restored cluster has what the backup has, and is no cluster of before")          \
     X(RESCUE, "a rescue is refused beside a living majority, and names all that may be lost")      \

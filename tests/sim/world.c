@@ -13,6 +13,7 @@
 #define SLICE_NS          (20 * MS)
 #define CALLS_BOUND_NS    (40000 * MS)
 #define CONVERGE_BOUND_NS (60000 * MS)
+#define NOTICE_BOUND_NS   (20000 * MS) /* until what a client says last is in the log */
 #define BACKUP_BOUND_NS   (300000 * MS)
 
 uint64_t world_now_ns(const struct world *world)
@@ -444,6 +445,42 @@ static void phase_last_backup(struct world *world)
         excuse_or_break(world, RULE_BACKUP, "the last backup does not end");
 }
 
+static uint64_t given_back_bound_ns(const struct world *world)
+{
+    return session_idle_ns(world->draw.session_ttl_ns) + NOTICE_BOUND_NS;
+}
+
+static uint64_t sessions_open(const struct world *world)
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < world->draw.nodes; i++) {
+        struct replica *replica = node_replica(&world->nodes[i], 0);
+        uint64_t open =
+            replica == NULL ? 0 : engine_counters(replica_engine(replica))->sessions_open;
+        most = open > most ? open : most;
+    }
+    return most;
+}
+
+static bool are_sessions_given_back(struct world *world)
+{
+    return sessions_open(world) <= world->client_world.lives_open;
+}
+
+/* Each life that ended with something open may have left a session. */
+static void phase_given_back(struct world *world)
+{
+    if (world->draw.gives_back == 0 || excuse_is_full(world) || !are_clients_quiet(world) ||
+        excuse_is_waiting(world))
+        return;
+    world->tally->sessions_judged++;
+    world->tally->lives_open += world->client_world.lives_open;
+    if (!world_await(world, are_sessions_given_back, given_back_bound_ns(world)))
+        verdict_break(&world->verdict, RULE_SESSIONS,
+                      "%llu sessions are left, and %u clients have left with something open",
+                      (unsigned long long)sessions_open(world), world->client_world.lives_open);
+}
+
 static void states_compare(struct world *world)
 {
     for (uint32_t i = 0; i < world->draw.nodes * world->draw.shards; i++) {
@@ -483,6 +520,7 @@ void world_run(struct world *world)
     world->history.is_settled = is_converged(world);
     phase_last_reads(world);
     phase_last_backup(world);
+    phase_given_back(world);
     states_compare(world);
     scrub_end(world);
     judge_history(world);
