@@ -15,12 +15,15 @@
 /* IPv4 is held mapped (::ffff:a.b.c.d). `port` is in host order. Zero-filled is "no address".
  * `room`: of a client's address that a packet came from: how many bytes may be sent there in answer
  * (server/proof.h). `via`: likewise, the node that relays what comes from there and goes there; 0:
- * nobody does. Neither is a part of the address. Aligned, an address is copied in two moves. */
+ * nobody does. `packet_bytes`: likewise, the largest packets that may be sent there, as the client
+ * has found out; 0: those that every path carries. None of the three is a part of the address. All
+ * in all it is three words. */
 struct address {
     alignas(8) uint8_t ip[16];
     uint16_t port;
     uint16_t room;
     uint16_t via;
+    uint16_t packet_bytes;
 };
 
 static inline bool address_is_equal(const struct address *a, const struct address *b)

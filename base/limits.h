@@ -49,16 +49,33 @@
 /* The engine's store: a block of its memory. */
 #define ENGINE_BLOCK_SIZE_BYTES 128
 
-/* Packets: what fits one Ethernet frame of 1500 bytes under IPv6 (40) and UDP (8). */
-#define PACKET_SIZE_BYTES_MAX         1452
-#define PACKET_HEADER_SIZE_BYTES      56
-#define PACKET_PAYLOAD_SIZE_BYTES_MAX (PACKET_SIZE_BYTES_MAX - PACKET_HEADER_SIZE_BYTES)
-
 /*
- * Pieces of a message in several packets: the sender chooses their size. The smallest is what fits
- * the packet that every IPv6 path carries (1280 bytes), under IPv6 and UDP.
+ * Packets. IPv6 (40) and UDP (8) lie in front of one; under IPv4 there is room to spare. Three
+ * sizes: what every path carries, what one Ethernet frame of 1500 bytes has room for, and the
+ * largest. Whoever knows nothing of a path uses the first (wire/path_limit.h).
  */
-#define PIECE_SIZE_BYTES_MIN (1280 - 40 - 8 - PACKET_HEADER_SIZE_BYTES)
+#define MTU_MIN                         1280
+#define MTU_USUAL                       1500
+#define MTU_MAX                         9000
+#define PACKET_FRONT_SIZE_BYTES         48
+#define PACKET_HEADER_SIZE_BYTES        56
+#define PACKET_SIZE_BYTES_BASE          (MTU_MIN - PACKET_FRONT_SIZE_BYTES)
+#define PACKET_SIZE_BYTES_USUAL         (MTU_USUAL - PACKET_FRONT_SIZE_BYTES)
+#define PACKET_SIZE_BYTES_MAX           (MTU_MAX - PACKET_FRONT_SIZE_BYTES)
+#define PACKET_PAYLOAD_SIZE_BYTES_BASE  (PACKET_SIZE_BYTES_BASE - PACKET_HEADER_SIZE_BYTES)
+#define PACKET_PAYLOAD_SIZE_BYTES_USUAL (PACKET_SIZE_BYTES_USUAL - PACKET_HEADER_SIZE_BYTES)
+#define PACKET_PAYLOAD_SIZE_BYTES_MAX   (PACKET_SIZE_BYTES_MAX - PACKET_HEADER_SIZE_BYTES)
+/* Sizes of paths are told in MTUs, in units of so many bytes, in one byte. */
+#define MTU_UNIT_BYTES 50
+static_assert(MTU_MAX % MTU_UNIT_BYTES == 0 && MTU_USUAL % MTU_UNIT_BYTES == 0 &&
+                  MTU_MAX / MTU_UNIT_BYTES <= UINT8_MAX,
+              "the sizes that matter are told exactly");
+
+/* Questions how large packets may be, that are sent at once (wire/path_limit.h). */
+#define PATH_QUESTIONS_MAX 8u
+
+/* Pieces of a message in several packets: the sender chooses their size, by what the path takes. */
+#define PIECE_SIZE_BYTES_MIN PACKET_PAYLOAD_SIZE_BYTES_BASE
 
 /*
  * A relayed packet (wire/wire_relay.h): the head in front of it, and the pieces that leave room for
@@ -69,7 +86,7 @@
 #define RELAY_PIECE_SIZE_BYTES PIECE_SIZE_BYTES_MIN
 #define RELAY_CARRIER_SIZE_BYTES_MAX                                                               \
     (2 * PACKET_HEADER_SIZE_BYTES + RELAY_HEAD_SIZE_BYTES + RELAY_PIECE_SIZE_BYTES)
-static_assert(RELAY_CARRIER_SIZE_BYTES_MAX <= PACKET_SIZE_BYTES_MAX, "what is relayed fits");
+static_assert(RELAY_CARRIER_SIZE_BYTES_MAX <= PACKET_SIZE_BYTES_USUAL, "what is relayed fits");
 #define RELAY_PACKET_SIZE_BYTES_MAX (PACKET_HEADER_SIZE_BYTES + RELAY_PIECE_SIZE_BYTES)
 
 /* A swap carries two values of the largest size; the rest is headers. */
@@ -201,7 +218,7 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
  * a few packets. */
 #define LIST_QUESTION_BYTES PIECE_SIZE_BYTES_MIN
 #define LIST_PAGE_BYTES_MIN 2048u
-#define LIST_PAGE_BYTES_MAX (4u * PACKET_PAYLOAD_SIZE_BYTES_MAX)
+#define LIST_PAGE_BYTES_MAX (4u * PACKET_PAYLOAD_SIZE_BYTES_USUAL)
 /* Keys that a node looks at for one page, and for all pages of a shard in one turn. */
 #define LIST_STEPS_MAX      1024u
 #define LIST_TURN_STEPS_MAX 4096u

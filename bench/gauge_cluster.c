@@ -14,7 +14,7 @@
 #define SETTLE_ROUNDS   20000
 #define LOG_BYTES       (UINT64_C(64) << 20)
 #define JOURNAL_BYTES   JOURNAL_SIZE_BYTES_MIN
-#define REQUEST_BYTES   512
+#define REQUEST_BYTES   PACKET_PAYLOAD_SIZE_BYTES_MAX
 #define PORT_NAME_BYTES 16
 #define ETHERNET_BYTES  14
 #define IPV4_TO_OFFSET  (ETHERNET_BYTES + 16)
@@ -57,14 +57,18 @@ void gauge_network_end(void)
     dp_stop();
 }
 
-static void ports_open(struct gauge_cluster *cluster, uint32_t first_port)
+static void ports_open(struct gauge_cluster *cluster, const struct gauge_options *gauge)
 {
     char reason[512] = "";
     for (uint32_t host = 0; host < cluster->host_count; host++) {
         char name[PORT_NAME_BYTES];
-        snprintf(name, sizeof(name), "net_ring%u", first_port + host);
+        snprintf(name, sizeof(name), "net_ring%u", gauge->first_port + host);
         struct dp_frame_port_options options = {
-            .name = name, .queue_count = 1, .ring_size = 512, .pool_size = 2048};
+            .name = name,
+            .queue_count = 1,
+            .ring_size = 512,
+            .pool_size = gauge->mtu_bytes <= MTU_USUAL ? 2048 : 512,
+            .mtu_bytes = gauge->mtu_bytes <= MTU_USUAL ? MTU_USUAL : MTU_MAX};
         need(dp_frame_port_open(&options, &cluster->frames[host], reason, sizeof(reason)), reason);
     }
 }
@@ -156,6 +160,7 @@ static void node_open(struct gauge_cluster *cluster, uint32_t host,
                                    .replica_count = 1,
                                    .unproven_rate = gauge->unproven_rate,
                                    .client_rates = gauge->client_rates,
+                                   .mtu_bytes = gauge->mtu_bytes,
                                    .port = port_options(cluster, host)};
     need(lane_open(&options, cluster->now_ns, &cluster->lanes[host], &report), report.reason);
 }
@@ -342,7 +347,7 @@ void gauge_cluster_open(struct gauge_cluster *cluster, const struct gauge_option
     CHECK(gauge->first_port + gauge->node_count + 1 <= GAUGE_PORTS);
     *cluster = (struct gauge_cluster){
         .node_count = gauge->node_count, .host_count = gauge->node_count + 1, .now_ns = 1000000000};
-    ports_open(cluster, gauge->first_port);
+    ports_open(cluster, gauge);
     for (uint32_t host = 0; host < cluster->node_count; host++)
         node_open(cluster, host, gauge);
     struct dp_port_options options = port_options(cluster, cluster->node_count);

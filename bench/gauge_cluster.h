@@ -30,6 +30,7 @@ struct gauge_options {
     uint32_t first_port; /* of node_count + 1, of GAUGE_PORTS */
     uint32_t session_count;
     uint32_t format_max;    /* that the nodes know */
+    uint16_t mtu_bytes;     /* of each node; 0: MTU_USUAL. The ports take no less */
     uint64_t unproven_rate; /* of each node: the client shows no cookies */
     struct client_rates_limits client_rates;
 };

@@ -69,7 +69,7 @@ static size_t client_arena_bytes(const struct plx_options *options)
     size_t operations =
         options->window * sizeof(struct op) + VALUE_BUFFERS_MAX * (size_t)VALUE_SIZE_BYTES_MAX;
     size_t large = LARGE_SENDS_MAX * (size_t)MESSAGE_SIZE_BYTES_MAX;
-    size_t packets = PACKETS_OUT_MAX * sizeof(struct packet_out) +
+    size_t packets = PACKETS_OUT_MAX * sizeof(struct packet_out) + PACKETS_OUT_BYTES +
                      PACKETS_IN_BURST * (PACKET_SIZE_BYTES_MAX + 1);
     return sizeof(struct plx_client) + operations + large + packets +
            pending_arena_bytes(options->relaxed_keys_max) + shards_arena_bytes() +
@@ -84,6 +84,7 @@ static void client_take_memory(struct plx_client *client)
     client->shards = shards_take(arena);
     pending_init(&client->pending, arena, client->options.relaxed_keys_max);
     client->out = arena_take(arena, PACKETS_OUT_MAX * sizeof(struct packet_out), 64);
+    client->out_bytes = arena_take(arena, PACKETS_OUT_BYTES, 64);
     client->in = arena_take(arena, PACKETS_IN_BURST * (PACKET_SIZE_BYTES_MAX + 1), 64);
     client->reassembly = reassembly_init(arena, REPLY_SLOTS);
     client->cookies = cookies_take(arena);
@@ -167,6 +168,7 @@ enum plx_outcome plx_open(const struct plx_options *options, struct plx_client *
         reason_write(ret_reason, reason_size, "preferred_endpoint: no such endpoint");
         outcome = PLX_E_ARGUMENT;
     }
+    paths_init(client);
     if (outcome == PLX_OK)
         outcome = seals_open(client, ret_reason, reason_size);
     if (outcome == PLX_OK)
@@ -278,6 +280,7 @@ void client_turn(struct plx_client *client)
     }
     packets_ask_missing(client);
     op_wake_at(client, large_turn(client));
+    paths_turn(client);
     packets_flush(client);
 }
 

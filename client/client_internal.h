@@ -17,6 +17,7 @@
 #include "client/large.h"
 #include "client/lookup.h"
 #include "client/packet.h"
+#include "client/paths.h"
 #include "client/relay.h"
 #include "client/reply.h"
 #include "client/roster.h"
@@ -62,6 +63,7 @@ struct plx_client {
     struct endpoint endpoints[ENDPOINTS_MAX]; /* given ones, then learned ones */
     uint32_t endpoint_count;                  /* given */
     uint32_t reach_count;                     /* all */
+    struct endpoint_path paths[ENDPOINTS_MAX];
     struct roster roster;
     struct lookup *lookup; /* NULL: no endpoint is a name */
     struct cluster kept;   /* client/cluster.h */
@@ -93,7 +95,8 @@ struct plx_client {
     struct reassembly *reassembly;
     struct packet_out *out;
     uint32_t out_count;
-    uint8_t *in; /* PACKETS_IN_BURST packets */
+    uint8_t *out_bytes; /* PACKETS_OUT_BYTES */
+    uint8_t *in;        /* PACKETS_IN_BURST packets */
     uint8_t *sync_value;
     uint8_t *value_buffers[VALUE_BUFFERS_MAX]; /* free ones, for values in several chunks */
     uint32_t value_buffer_count;

@@ -38,7 +38,7 @@ static struct span draft_encode_write(struct plx_client *client, const struct dr
 {
     struct wire_writer inner = {.data = body + WIRE_WRITE_HEADER_SIZE_BYTES,
                                 .capacity_bytes =
-                                    PACKET_PAYLOAD_SIZE_BYTES_MAX - WIRE_WRITE_HEADER_SIZE_BYTES};
+                                    PACKET_PAYLOAD_SIZE_BYTES_USUAL - WIRE_WRITE_HEADER_SIZE_BYTES};
     wire_request_begin(&inner, draft->session, draft_floor(draft));
     for (uint32_t i = 0; i < draft->op_count; i++)
         (void)op_encode(client, draft->ops[i], &inner);
@@ -49,7 +49,7 @@ static struct span draft_encode_write(struct plx_client *client, const struct dr
                                .is_relaxed = draft->class == CLASS_RELAXED_WRITE,
                                .is_recall = draft->is_recall,
                                .request = span_of(inner.data, inner.size_bytes)};
-    struct wire_writer writer = {.data = body, .capacity_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct wire_writer writer = {.data = body, .capacity_bytes = PACKET_PAYLOAD_SIZE_BYTES_USUAL};
     wire_write_encode(&writer, &write);
     return span_of(body, writer.size_bytes);
 }
@@ -74,7 +74,7 @@ static struct span draft_encode_read(struct plx_client *client, const struct dra
                              .is_consistent = draft->class == CLASS_READ,
                              .min_index = call->min_index,
                              .max_age_us = bound_us(call->max_age_ns)};
-    struct wire_writer writer = {.data = body, .capacity_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct wire_writer writer = {.data = body, .capacity_bytes = PACKET_PAYLOAD_SIZE_BYTES_USUAL};
     wire_read_begin(&writer, &read);
     for (uint32_t i = 0; i < draft->op_count; i++) {
         const struct op *op = draft->ops[i];
@@ -89,7 +89,7 @@ static struct span draft_encode_read(struct plx_client *client, const struct dra
 
 void draft_send(struct plx_client *client, struct draft *draft)
 {
-    uint8_t body[PACKET_PAYLOAD_SIZE_BYTES_MAX];
+    uint8_t body[PACKET_PAYLOAD_SIZE_BYTES_USUAL];
     if (draft->op_count == 0)
         return;
     bool is_read = class_is_read(draft->class);
@@ -110,6 +110,13 @@ void draft_send(struct plx_client *client, struct draft *draft)
     draft->wire_count = 0;
 }
 
+size_t draft_size_max(struct plx_client *client, uint32_t endpoint, uint16_t shard)
+{
+    uint16_t size_bytes = paths_piece_size(client, endpoint, shard);
+    return size_bytes < PACKET_PAYLOAD_SIZE_BYTES_USUAL ? size_bytes
+                                                        : PACKET_PAYLOAD_SIZE_BYTES_USUAL;
+}
+
 static bool draft_takes(const struct plx_client *client, const struct draft *draft,
                         const struct op *op, const struct departure *departure)
 {
@@ -117,7 +124,7 @@ static bool draft_takes(const struct plx_client *client, const struct draft *dra
         return true;
     if (draft->op_count >= client->options.packet_ops_max || op->session != draft->session ||
         draft->wire_count + departure->cancel_count + 1 > REQUEST_OPS_MAX ||
-        draft->size_bytes + departure->size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
+        draft->size_bytes + departure->size_bytes > draft->size_bytes_max)
         return false;
     if (op->is_alone || draft->ops[0]->is_alone)
         return false;
@@ -135,6 +142,7 @@ void draft_add(struct plx_client *client, struct draft *draft, struct op *op,
         draft_send(client, draft);
     if (draft->op_count == 0) {
         draft->size_bytes = DRAFT_HEADER_BYTES;
+        draft->size_bytes_max = draft_size_max(client, departure->endpoint, draft->shard->number);
         draft->session = op->session;
         draft->endpoint = departure->endpoint;
         draft->is_recall = op_is_recall(client, op);

@@ -20,6 +20,7 @@ struct draft {
     uint64_t session;
     struct op *ops[REQUEST_OPS_MAX];
     size_t size_bytes;
+    size_t size_bytes_max;
 };
 
 /* How an operation leaves. */
@@ -29,6 +30,8 @@ struct departure {
     size_t size_bytes; /* with the cancels */
 };
 
+/* Bytes of the largest draft that goes to the endpoint in one packet. */
+size_t draft_size_max(struct plx_client *client, uint32_t endpoint, uint16_t shard);
 /* Adds the operation; what it does not fit together with is sent before. */
 void draft_add(struct plx_client *client, struct draft *draft, struct op *op,
                const struct departure *departure);

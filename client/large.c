@@ -58,8 +58,7 @@ static void large_encode(struct plx_client *client, struct op *op, struct large_
     struct wire_writer writer = {.data = large->body, .capacity_bytes = MESSAGE_SIZE_BYTES_MAX};
     wire_write_encode(&writer, &write);
     large->body_size_bytes = writer.size_bytes;
-    large->piece_size_bytes =
-        relay_piece_size(client, &(struct source){large->endpoint, op->shard->number, 0});
+    large->piece_size_bytes = paths_piece_size(client, large->endpoint, op->shard->number);
     large->piece_count = wire_piece_count(writer.size_bytes, large->piece_size_bytes);
     large->message_id = transmission->message_id = message_id_next(client);
     large->resends = 0;
@@ -69,16 +68,18 @@ static void large_encode(struct plx_client *client, struct op *op, struct large_
 
 void large_begin(struct plx_client *client, struct op *op, uint32_t endpoint)
 {
-    struct large_send *large = large_take(client, op);
+    paths_want(client, endpoint, op->shard->number);
+    bool is_early = op->large == NULL && paths_is_open(client, endpoint, op->shard->number);
+    struct large_send *large = is_early ? NULL : large_take(client, op);
     if (large == NULL) {
         op_retry(client, op, LARGE_PAUSE_NS);
         return;
     }
-    const struct source to = {endpoint, op->shard->number, 0};
-    bool is_same = op->large != NULL && large->endpoint == endpoint &&
-                   large->piece_size_bytes == relay_piece_size(client, &to) &&
-                   large->incarnation == op->shard->members[endpoint].incarnation &&
-                   large->is_recall == op_is_recall(client, op);
+    bool is_same =
+        op->large != NULL && large->endpoint == endpoint &&
+        large->piece_size_bytes == paths_piece_size(client, endpoint, op->shard->number) &&
+        large->incarnation == op->shard->members[endpoint].incarnation &&
+        large->is_recall == op_is_recall(client, op);
     if (is_same && op->unanswered > 0 && large->resends < LARGE_RESENDS_MAX) {
         large->resends++;
         large_want(large, 1);

@@ -221,6 +221,7 @@ void member_hello_reply(struct plx_client *client, struct shard_state *shard, ui
     endpoint_answered(client, at);
     member_is_node(member, reply->node);
     member->incarnation = reply->incarnation;
+    paths_note_incarnation(client, at, reply->incarnation);
     member->series_now = reply->series;
     member->term = reply->term;
     member->leader = reply->leader;

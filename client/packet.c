@@ -6,6 +6,32 @@ uint64_t message_id_next(struct plx_client *client)
     return ++client->message_id;
 }
 
+struct packet_out *packet_next(struct plx_client *client, size_t room_bytes)
+{
+    size_t used_bytes = 0;
+    if (client->out_count > 0) {
+        const struct packet_out *last = &client->out[client->out_count - 1];
+        used_bytes = (size_t)(last->bytes - client->out_bytes) + last->room_bytes;
+    }
+    if (client->out_count == PACKETS_OUT_MAX || used_bytes + room_bytes > PACKETS_OUT_BYTES)
+        return NULL;
+    struct packet_out *packet = &client->out[client->out_count];
+    packet->bytes = client->out_bytes + used_bytes;
+    packet->room_bytes = (uint32_t)room_bytes;
+    return packet;
+}
+
+struct packet_out *packet_begin(struct plx_client *client, size_t room_bytes)
+{
+    struct packet_out *packet = packet_next(client, room_bytes);
+    if (packet == NULL) {
+        packets_flush(client);
+        packet = packet_next(client, room_bytes);
+    }
+    CHECK(packet != NULL);
+    return packet;
+}
+
 /* A hello that is not as large as its answer is for a node that knows no cookies. */
 static bool shows_cookie(const struct wire_message_header *header, struct span body)
 {
@@ -15,16 +41,23 @@ static bool shows_cookie(const struct wire_message_header *header, struct span b
 void packet_send_piece(struct plx_client *client, uint32_t endpoint,
                        const struct wire_message_header *header, struct span body, uint32_t piece)
 {
-    if (client->out_count == PACKETS_OUT_MAX)
-        packets_flush(client);
     const struct wire_keys keys = seals_keys(client);
-    struct packet_out *packet = &client->out[client->out_count];
+    /* Each of them may become two. */
+    if (relay_of(client, endpoint, header->shard) != 0 && client->out_count >= PACKETS_OUT_MAX / 2)
+        packets_flush(client);
+    size_t payload_bytes =
+        body.size_bytes < header->piece_size_bytes ? body.size_bytes : header->piece_size_bytes;
+    if (payload_bytes < HANDSHAKE_INITIATION_BYTES)
+        payload_bytes = HANDSHAKE_INITIATION_BYTES; /* which may take the place of the packet */
+    struct packet_out *packet =
+        packet_begin(client, PACKET_HEADER_SIZE_BYTES + payload_bytes + PACKET_AROUND_BYTES);
     packet->endpoint = (uint8_t)endpoint;
     packet->way = client->out_way;
     packet->relay = relay_of(client, endpoint, header->shard);
     packet->shard = header->shard;
     struct wire_message_header told = *header;
     told.cookie = shows_cookie(header, body) ? cookie_shown(client, endpoint, header->shard) : NULL;
+    told.answer_size_bytes = paths_answer_size(client, endpoint, header);
     packet->size_bytes = wire_piece_encode(packet->bytes, &keys, &told, body, piece);
     seals_send(client);
 }
@@ -32,10 +65,11 @@ void packet_send_piece(struct plx_client *client, uint32_t endpoint,
 void packet_send(struct plx_client *client, const struct source *to, uint8_t wire_type,
                  struct span body)
 {
-    CHECK(body.size_bytes <= PACKET_PAYLOAD_SIZE_BYTES_MAX);
+    CHECK(body.size_bytes <= PACKET_PAYLOAD_SIZE_BYTES_USUAL);
     struct wire_message_header header = {.type = wire_type,
                                          .shard = to->shard,
-                                         .piece_size_bytes = relay_piece_size(client, to),
+                                         .piece_size_bytes =
+                                             paths_piece_size(client, to->endpoint, to->shard),
                                          .cluster_id = client->cluster_id,
                                          .message_id = message_id_next(client)};
     uint32_t count = wire_piece_count(body.size_bytes, header.piece_size_bytes);
@@ -46,7 +80,8 @@ void packet_send(struct plx_client *client, const struct source *to, uint8_t wir
 void packets_flush(struct plx_client *client)
 {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < client->out_count; i++) {
+    for (uint32_t i = 0; i < client->out_count; i++) { /* what relay_wrap adds, too */
+        CHECK(client->out[i].size_bytes <= client->out[i].room_bytes);
         if (!relay_wrap(client, &client->out[i]))
             continue;
         if (kept != i)
@@ -127,6 +162,8 @@ void packet_receive(struct plx_client *client, const struct address *from, struc
         client->statistics.packets_dropped++;
         return;
     }
+    if (packet.piece_count > 1 && source.relay == 0)
+        paths_want(client, source.endpoint, source.shard);
     /* Pieces are put together, and asked for, by the address of whoever has sent them. */
     const struct address sender = endpoint_address(client, source.endpoint, source.shard);
     if (source.relay == 0)

@@ -24,7 +24,8 @@ struct packet_out {
     uint8_t relay; /* client/relay.h; 0 once it is put into a packet for the relay */
     uint16_t shard;
     uint32_t size_bytes;
-    uint8_t bytes[PACKET_SIZE_BYTES_MAX];
+    uint32_t room_bytes; /* behind `bytes` */
+    uint8_t *bytes;      /* in the handle's `out_bytes` */
 };
 
 /* Where a message came from. */
@@ -34,12 +35,23 @@ struct source {
     uint8_t relay; /* the endpoint, and one, by way of which it came; 0: directly */
 };
 
+/* Room for the packets that are gathered: that many of the usual size. */
+#define PACKETS_OUT_BYTES ((size_t)PACKETS_OUT_MAX * PACKET_SIZE_BYTES_USUAL)
+/* What a relay's packet around another one adds. */
+#define PACKET_AROUND_BYTES (PACKET_HEADER_SIZE_BYTES + RELAY_HEAD_SIZE_BYTES)
+
 uint64_t message_id_next(struct plx_client *client);
+/* The next packet, to be counted in `out_count` by the caller, with room for so many bytes; NULL:
+ * there is none before the next flush. */
+struct packet_out *packet_next(struct plx_client *client, size_t room_bytes);
+/* The same, after a flush if need be. */
+struct packet_out *packet_begin(struct plx_client *client, size_t room_bytes);
 /* One more packet to send, to the shard of the header; flushed when PACKETS_OUT_MAX are
  * gathered. */
 void packet_send_piece(struct plx_client *client, uint32_t endpoint,
                        const struct wire_message_header *header, struct span body, uint32_t piece);
-/* A message of one packet, or, where it is relayed, of two, under a fresh message id. */
+/* A message that fits a packet of the usual size, under a fresh message id; of two packets where
+ * the way takes smaller ones alone. */
 void packet_send(struct plx_client *client, const struct source *to, uint8_t wire_type,
                  struct span body);
 /* The same, to each address that the endpoint may have, or, with a key, to the next of them; how

@@ -87,6 +87,8 @@ void receive_message(struct plx_client *client, const struct source *from,
         is_taken = receive_list(client, from, body);
     else if (wire_type == WIRE_BACKUP_REPLY)
         is_taken = backup_receive(client, from, body);
+    else if (wire_type == WIRE_PATH_REPLY)
+        is_taken = paths_receive(client, from, body);
     else if (wire_type == WIRE_MISSING)
         is_taken = large_missing(client, from, body);
     if (!is_taken)

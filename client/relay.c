@@ -18,12 +18,6 @@ uint8_t relay_of(const struct plx_client *client, uint32_t endpoint, uint16_t sh
     return state->is_open && !client->is_direct ? state->members[endpoint].way.relay : 0;
 }
 
-uint16_t relay_piece_size(const struct plx_client *client, const struct source *to)
-{
-    return relay_of(client, to->endpoint, to->shard) == 0 ? PACKET_PAYLOAD_SIZE_BYTES_MAX
-                                                          : RELAY_PIECE_SIZE_BYTES;
-}
-
 struct source relay_source(struct plx_client *client, uint32_t endpoint, uint16_t number,
                            struct span packet)
 {
@@ -190,6 +184,30 @@ void relay_heard(struct plx_client *client, const struct source *from)
 
 /* ---- packets ---- */
 
+/* One packet around another one, or a part of it. False: it is not to be sent. */
+static bool carrier_write(struct plx_client *client, struct packet_out *packet,
+                          const struct wire_message_header *header, struct span body,
+                          uint32_t piece)
+{
+    const struct wire_keys keys = seals_keys(client);
+    packet->size_bytes = wire_piece_encode(packet->bytes, &keys, header, body, piece);
+    packet->way = 0;
+    packet->relay = 0;
+    return seals_close_carrier(client, packet);
+}
+
+/* What the way to the relay does not take in one packet. Whatever finds no room is as if lost. */
+static void carrier_write_rest(struct plx_client *client, const struct packet_out *first,
+                               const struct wire_message_header *header, struct span body)
+{
+    struct packet_out *packet = packet_next(client, PACKET_SIZE_BYTES_BASE);
+    if (packet == NULL || wire_piece_count(body.size_bytes, header->piece_size_bytes) == 1)
+        return;
+    packet->endpoint = first->endpoint;
+    packet->shard = first->shard;
+    client->out_count += carrier_write(client, packet, header, body, 1);
+}
+
 bool relay_wrap(struct plx_client *client, struct packet_out *packet)
 {
     uint8_t body[RELAY_HEAD_SIZE_BYTES + RELAY_PACKET_SIZE_BYTES_MAX];
@@ -202,19 +220,19 @@ bool relay_wrap(struct plx_client *client, struct packet_out *packet)
         return false;
     const struct wire_relay relay = {.node = node_at(client, shard, packet->endpoint),
                                      .packet = inner};
-    const struct wire_keys keys = seals_keys(client);
-    const struct wire_message_header header = {
+    const struct span around = span_of(body, wire_relay_encode(body, &relay));
+    struct wire_message_header header = {
         .type = WIRE_RELAY,
         .shard = packet->shard,
-        .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
         .cluster_id = client->cluster_id,
         .message_id = wire_packet_message(inner),
         .cookie = cookie_shown(client, packet->relay - 1u, packet->shard)};
-    uint32_t body_bytes = wire_relay_encode(body, &relay);
-    packet->size_bytes =
-        wire_piece_encode(packet->bytes, &keys, &header, span_of(body, body_bytes), 0);
     packet->endpoint = (uint8_t)(packet->relay - 1);
-    packet->way = 0;
-    packet->relay = 0;
-    return seals_close_carrier(client, packet);
+    header.piece_size_bytes = paths_carrier_piece_size(client, packet, around.size_bytes);
+    /* Pieces of a relayed message have one id. */
+    if (around.size_bytes > header.piece_size_bytes)
+        header.message_id = message_id_next(client);
+    bool is_to_leave = carrier_write(client, packet, &header, around, 0);
+    carrier_write_rest(client, packet, &header, around);
+    return is_to_leave;
 }

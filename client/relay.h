@@ -40,9 +40,6 @@ struct member_way {
 /* The endpoint, and one, by way of which the node is reached about the shard; 0: directly. */
 uint8_t relay_of(const struct plx_client *client, uint32_t endpoint, uint16_t shard);
 
-/* Payload of the pieces that go to an endpoint. */
-uint16_t relay_piece_size(const struct plx_client *client, const struct source *to);
-
 /* Whose packet that is which came from the address of an endpoint: that of the endpoint's node, or
  * one that it has relayed. */
 struct source relay_source(struct plx_client *client, uint32_t endpoint, uint16_t shard,

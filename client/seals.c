@@ -20,6 +20,9 @@
  * ever longer. */
 #define SILENT_NS        (20 * MILLISECOND_NS)
 #define SILENT_DOUBLINGS 6u
+/* Of a packet with an initiation, which may be relayed. */
+#define INITIATION_ROOM_BYTES                                                                      \
+    (PACKET_HEADER_SIZE_BYTES + HANDSHAKE_INITIATION_BYTES + PACKET_AROUND_BYTES)
 /* Longer than any round trip: the node was not there. */
 #define ROUND_TRIP_NS (640 * MILLISECOND_NS)
 
@@ -47,7 +50,8 @@ struct node_seal {
     uint32_t asked_association;
     uint8_t cookie[COOKIE_SIZE_BYTES];
     uint8_t bytes[HANDSHAKE_INITIATION_BYTES];
-    struct packet_out waiting; /* size 0: none */
+    struct packet_out waiting; /* size 0: none; its bytes: */
+    uint8_t waiting_bytes[PACKET_SIZE_BYTES_USUAL];
 };
 
 size_t seals_arena_bytes(const struct plx_options *options)
@@ -215,7 +219,7 @@ static bool seals_ask(struct plx_client *client, struct node_seal *node, struct 
     node->tries++;
     const struct wire_message_header header = {.type = WIRE_HANDSHAKE,
                                                .shard = packet->shard,
-                                               .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                               .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_BASE,
                                                .cluster_id = client->cluster_id,
                                                .message_id = message_id_next(client)};
     packet->size_bytes = wire_piece_encode(packet->bytes, &keys, &header,
@@ -257,8 +261,8 @@ static bool is_silent(const struct plx_client *client, const struct node_seal *n
 static void ask_beside(struct plx_client *client, struct node_seal *node,
                        const struct packet_out *packet)
 {
-    struct packet_out *more = &client->out[client->out_count];
-    if (client->out_count == PACKETS_OUT_MAX)
+    struct packet_out *more = packet_next(client, INITIATION_ROOM_BYTES);
+    if (more == NULL)
         return; /* with the next one */
     more->endpoint = packet->endpoint;
     more->way = packet->way;
@@ -271,6 +275,15 @@ static void ask_beside(struct plx_client *client, struct node_seal *node,
     node->silences += node->silences < SILENT_DOUBLINGS;
 }
 
+/* What is larger than usual is sent again by whoever has sent it. */
+static void keep_waiting(struct node_seal *node, const struct packet_out *packet)
+{
+    node->waiting = *packet;
+    if (packet->size_bytes > sizeof(node->waiting_bytes))
+        node->waiting.size_bytes = 0;
+    memcpy(node->waiting_bytes, packet->bytes, node->waiting.size_bytes);
+}
+
 void seals_send(struct plx_client *client)
 {
     struct packet_out *packet = &client->out[client->out_count];
@@ -280,7 +293,7 @@ void seals_send(struct plx_client *client)
     }
     struct node_seal *node = node_seal_of(client, packet->endpoint, packet->shard);
     if (!node->is_there) {
-        node->waiting = *packet;
+        keep_waiting(node, packet);
         client->out_count += seals_ask(client, node, packet);
     } else if (close_packet(client, node, packet)) {
         client->out_count++;
@@ -299,9 +312,7 @@ bool seals_close_carrier(struct plx_client *client, struct packet_out *packet)
 
 void seals_try(struct plx_client *client, const struct source *to)
 {
-    if (client->out_count == PACKETS_OUT_MAX)
-        packets_flush(client);
-    struct packet_out *packet = &client->out[client->out_count];
+    struct packet_out *packet = packet_begin(client, INITIATION_ROOM_BYTES);
     packet->endpoint = (uint8_t)to->endpoint;
     packet->way = 0;
     packet->relay = 0;
@@ -348,9 +359,7 @@ static void seals_agreed(struct plx_client *client, struct node_seal *node,
 static void seals_go_on(struct plx_client *client, struct node_seal *node,
                         const struct source *from)
 {
-    if (client->out_count == PACKETS_OUT_MAX)
-        packets_flush(client);
-    struct packet_out *packet = &client->out[client->out_count];
+    struct packet_out *packet = packet_begin(client, PACKET_SIZE_BYTES_USUAL + PACKET_AROUND_BYTES);
     bool is_to_leave;
     packet->endpoint = (uint8_t)from->endpoint;
     packet->way = node->waiting.way;
@@ -358,7 +367,9 @@ static void seals_go_on(struct plx_client *client, struct node_seal *node,
     if (node->is_asking) {
         is_to_leave = seals_ask(client, node, packet);
     } else {
-        *packet = node->waiting;
+        packet->relay = node->waiting.relay;
+        packet->size_bytes = node->waiting.size_bytes;
+        memcpy(packet->bytes, node->waiting_bytes, packet->size_bytes);
         node->waiting.size_bytes = 0;
         is_to_leave = packet->size_bytes != 0 && close_packet(client, node, packet);
     }

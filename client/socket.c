@@ -112,6 +112,13 @@ enum plx_outcome socket_open(struct plx_client *client, char *ret_reason, size_t
     }
     int wanted = SOCKET_BUFFER_BYTES;
     int off = 0;
+    int probe = IP_PMTUDISC_PROBE;
+    int probe_ipv6 = IPV6_PMTUDISC_PROBE;
+    /* Nodes take no fragments: what is too large for a link is lost, whoever has heard of it. */
+    (void)setsockopt(client->socket_fd, IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof(probe));
+    if (family == AF_INET6)
+        (void)setsockopt(client->socket_fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &probe_ipv6,
+                         sizeof(probe_ipv6));
     /* Advice only: smaller buffers lose more of a long burst, which is then sent again. */
     (void)setsockopt(client->socket_fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof(wanted));
     (void)setsockopt(client->socket_fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
@@ -152,7 +159,8 @@ void socket_flush(struct plx_client *client)
     for (uint32_t next = 0; next < client->out_count;) {
         int taken = sendmmsg(client->socket_fd, messages + next, client->out_count - next, 0);
         if (taken <= 0) {
-            client->statistics.send_failures++;
+            /* One that is larger than the host's own link takes is lost as on any other link. */
+            client->statistics.send_failures += errno != EMSGSIZE;
             taken = 1;
         } else {
             client->statistics.packets_sent += (uint64_t)taken;

@@ -152,7 +152,10 @@ static void transmit_op(struct plx_client *client, struct draft *draft, struct o
     struct departure departure = {.endpoint = (uint32_t)endpoint};
     if (!op_may_leave(client, op, &departure))
         return;
-    if (DRAFT_HEADER_BYTES + departure.size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
+    if (op->attempts > 0)
+        paths_doubt(client, departure.endpoint, op->shard->number);
+    if (DRAFT_HEADER_BYTES + departure.size_bytes >
+        draft_size_max(client, departure.endpoint, op->shard->number))
         large_begin(client, op, departure.endpoint);
     else
         draft_add(client, draft, op, &departure);

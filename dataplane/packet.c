@@ -7,10 +7,9 @@
 
 #include <string.h>
 
-static_assert(ETHERNET_HEADER_SIZE_BYTES + IPV6_HEADER_SIZE_BYTES + UDP_HEADER_SIZE_BYTES +
-                      PACKET_SIZE_BYTES_MAX <=
-                  ETHERNET_HEADER_SIZE_BYTES + 1500,
-              "the largest packet must fit one Ethernet frame");
+static_assert(IPV6_HEADER_SIZE_BYTES + UDP_HEADER_SIZE_BYTES == PACKET_FRONT_SIZE_BYTES &&
+                  IPV4_HEADER_SIZE_BYTES + UDP_HEADER_SIZE_BYTES <= PACKET_FRONT_SIZE_BYTES,
+              "a packet of a size fits the MTU that the size is for");
 
 void ethernet_write(const struct packet_self *self, const uint8_t to_mac[MAC_SIZE_BYTES],
                     uint16_t ethertype, uint8_t *data)

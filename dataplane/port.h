@@ -136,9 +136,9 @@ uint32_t dp_port_rx(struct dp_port *port, uint64_t now_ns, struct dp_datagram *r
 bool dp_port_hand_over(struct dp_port *port, const struct dp_datagram *datagram, uint32_t queue);
 
 /*
- * Room for one datagram of at most PACKET_SIZE_BYTES_MAX payload bytes to `to`, sent from the
- * node's first UDP port plus `port_offset`. Fill it, then dp_port_tx_commit before the next
- * reserve. NULL: counted and dropped (no buffer, no route yet).
+ * Room for one datagram to `to`, of as many payload bytes as the port's MTU leaves behind an IP and
+ * a UDP header, sent from the node's first UDP port plus `port_offset`. Fill it, then
+ * dp_port_tx_commit before the next reserve. NULL: counted and dropped (no buffer, no route yet).
  */
 uint8_t *dp_port_tx_reserve(struct dp_port *port, uint16_t port_offset, const struct address *to);
 void dp_port_tx_commit(struct dp_port *port, uint32_t size_bytes);

@@ -155,8 +155,9 @@ static void offloads_set(const struct dp_port *port, struct rte_mbuf *mbuf)
 void dp_port_tx_commit(struct dp_port *port, uint32_t size_bytes)
 {
     CHECK(port->is_reserved);
-    CHECK(size_bytes <= PACKET_SIZE_BYTES_MAX);
     struct rte_mbuf *mbuf = port->reserved;
+    CHECK(packet_udp_header_size_bytes(port->is_reserved_ipv4) + size_bytes <=
+          rte_pktmbuf_tailroom(mbuf));
     port->reserved = NULL;
     port->is_reserved = false;
     uint32_t size = packet_end_udp(rte_pktmbuf_mtod(mbuf, uint8_t *), port->is_reserved_ipv4,

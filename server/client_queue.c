@@ -3,25 +3,25 @@
 
 #include <string.h>
 
-struct client_packet_copy {
-    struct dp_datagram datagram;
-    uint8_t bytes[PACKET_SIZE_BYTES_MAX];
-};
-
 struct client_queue {
     uint32_t first;
     uint32_t count;
-    struct client_packet_copy packets[CLIENT_QUEUE_MAX];
+    uint32_t packet_bytes_max;
+    struct dp_datagram datagrams[CLIENT_QUEUE_MAX];
+    uint8_t *bytes; /* CLIENT_QUEUE_MAX times packet_bytes_max */
 };
 
-size_t client_queue_arena_bytes(void)
+size_t client_queue_arena_bytes(uint32_t packet_bytes_max)
 {
-    return sizeof(struct client_queue) + 64;
+    return sizeof(struct client_queue) + (size_t)CLIENT_QUEUE_MAX * packet_bytes_max + 2 * 64;
 }
 
-struct client_queue *client_queue_init(struct arena *arena)
+struct client_queue *client_queue_init(struct arena *arena, uint32_t packet_bytes_max)
 {
-    return arena_take(arena, sizeof(struct client_queue), 64);
+    struct client_queue *queue = arena_take(arena, sizeof(struct client_queue), 64);
+    queue->packet_bytes_max = packet_bytes_max;
+    queue->bytes = arena_take(arena, (size_t)CLIENT_QUEUE_MAX * packet_bytes_max, 64);
+    return queue;
 }
 
 uint32_t client_queue_count(const struct client_queue *queue)
@@ -31,15 +31,15 @@ uint32_t client_queue_count(const struct client_queue *queue)
 
 enum error client_queue_add(struct client_queue *queue, const struct dp_datagram *datagram)
 {
-    if (datagram->size_bytes > PACKET_SIZE_BYTES_MAX)
+    if (datagram->size_bytes > queue->packet_bytes_max)
         return ERR_TOO_LARGE;
     if (queue->count == CLIENT_QUEUE_MAX)
         return ERR_FULL;
-    struct client_packet_copy *copy =
-        &queue->packets[(queue->first + queue->count++) % CLIENT_QUEUE_MAX];
-    copy->datagram = *datagram;
-    copy->datagram.data = copy->bytes;
-    memcpy(copy->bytes, datagram->data, datagram->size_bytes);
+    uint32_t place = (queue->first + queue->count++) % CLIENT_QUEUE_MAX;
+    uint8_t *bytes = queue->bytes + (size_t)place * queue->packet_bytes_max;
+    memcpy(bytes, datagram->data, datagram->size_bytes);
+    queue->datagrams[place] = *datagram;
+    queue->datagrams[place].data = bytes;
     return OK;
 }
 
@@ -47,7 +47,7 @@ bool client_queue_take(struct client_queue *queue, struct dp_datagram *ret_datag
 {
     if (queue->count == 0)
         return false;
-    *ret_datagram = queue->packets[queue->first].datagram;
+    *ret_datagram = queue->datagrams[queue->first];
     queue->first = (queue->first + 1) % CLIENT_QUEUE_MAX;
     queue->count--;
     return true;

@@ -17,8 +17,9 @@
 
 struct client_queue;
 
-size_t client_queue_arena_bytes(void);
-struct client_queue *client_queue_init(struct arena *arena);
+/* `packet_bytes_max`: the largest packet that it has room for. */
+size_t client_queue_arena_bytes(uint32_t packet_bytes_max);
+struct client_queue *client_queue_init(struct arena *arena, uint32_t packet_bytes_max);
 
 uint32_t client_queue_count(const struct client_queue *queue);
 

@@ -79,7 +79,7 @@ static const struct key keys[] = {
     {"security", "open_port", KEY_BOOL, AT(is_open_port), 0, 0, "true or false"},
     {"security", "encrypt", KEY_BOOL, AT(is_encrypted), 0, 0, "true or false"},
     {"port", "device", KEY_TEXT, AT(device), 1, 0, "a PCI address or a DPDK vdev string"},
-    {"port", "mtu", KEY_U16, AT(mtu_bytes), CONFIG_MTU_MIN, CONFIG_MTU_MAX, "1500 to 9000"},
+    {"port", "mtu", KEY_U16, AT(mtu_bytes), CONFIG_MTU_MIN, CONFIG_MTU_MAX, "1280 to 9000"},
     {"port", "ring_size", KEY_U32, AT(ring_size), 64, 16384, "64 to 16384"},
     {"port", "hugepages", KEY_BOOL, AT(is_hugepages), 0, 0, "true or false"},
     {"port", "memory_mib", KEY_U32, AT(memory_mib), 16, 65536, "16 to 65536"},
@@ -459,7 +459,6 @@ static void set_defaults(struct config *config)
         .ipv4_prefix_bits = 24,
         .mtu_bytes = 1500,
         .ring_size = 1024,
-        .memory_mib = 64,
         .shard_count = 1,
         .lane_count = 1,
         .idle_spin_turns = 0,
@@ -468,11 +467,22 @@ static void set_defaults(struct config *config)
     };
 }
 
+#define MEMORY_LEAST_MIB  64u
+#define MEMORY_BESIDE_MIB 40u
+
 /* Enough for each shard to have a journal at all. */
 static uint64_t relaxed_size_default(uint16_t shard_count)
 {
     uint64_t least = (uint64_t)shard_count * JOURNAL_SIZE_BYTES_MIN;
     return least > RELAXED_SIZE_DEFAULT ? least : RELAXED_SIZE_DEFAULT;
+}
+
+/* What the buffers of node_port.c take, and as much again as DPDK takes without them. */
+static uint32_t memory_mib_default(const struct config *config)
+{
+    uint64_t buffers_bytes = 8 * (uint64_t)config->ring_size * (config->mtu_bytes + 1024u);
+    uint32_t mib = MEMORY_BESIDE_MIB + (uint32_t)(buffers_bytes >> 20);
+    return mib < MEMORY_LEAST_MIB ? MEMORY_LEAST_MIB : mib;
 }
 
 uint64_t config_packet_bytes(const struct config *config)
@@ -541,6 +551,8 @@ enum error config_read(const char *path, struct config *ret_config, char *ret_re
         fail(&reading, ERR_SYNTAX, "not a section, a key = value, or a comment");
     if (reading.error != OK)
         return reading.error;
+    if (config.memory_mib == 0)
+        config.memory_mib = memory_mib_default(&config);
     if (config.relaxed_size_bytes == RELAXED_SIZE_UNSET)
         config.relaxed_size_bytes = relaxed_size_default(config.shard_count);
     place_self(&config);

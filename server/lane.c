@@ -49,10 +49,16 @@ static void open_rates(struct lane *lane, const struct lane_options *options)
         lane->shared.rates = client_rates_init(&lane->shared.arena, &options->cookie_seed, &limits);
 }
 
+static uint16_t lane_mtu(const struct lane_options *options)
+{
+    return options->mtu_bytes == 0 ? MTU_USUAL : options->mtu_bytes;
+}
+
 static size_t arena_bytes(const struct lane_options *options)
 {
     size_t bytes = reassembly_arena_bytes(LANE_PEER_SLOTS) +
-                   reassembly_arena_bytes(LANE_CLIENT_SLOTS) + client_queue_arena_bytes() +
+                   reassembly_arena_bytes(LANE_CLIENT_SLOTS) +
+                   client_queue_arena_bytes(path_limit_of_mtu(lane_mtu(options))) +
                    MESSAGE_SIZE_BYTES_MAX + sent_messages_arena_bytes() +
                    engine_reader_arena_bytes() + 4096; /* alignment of the parts */
     for (uint32_t i = 0; i < options->replica_count; i++)
@@ -141,7 +147,7 @@ static enum error open_parts(struct lane *lane, const struct lane_options *optio
         return error;
     lane->from_peers = reassembly_init(arena, LANE_PEER_SLOTS);
     lane->from_clients = reassembly_init(arena, LANE_CLIENT_SLOTS);
-    lane->client_queue = client_queue_init(arena);
+    lane->client_queue = client_queue_init(arena, lane->shared.packet_bytes_max);
     lane_open_reader(lane, options);
     if (tells_clients_apart(options))
         lane_rights_init(&lane->shared.rights, arena);
@@ -181,6 +187,7 @@ enum error lane_open(const struct lane_options *options, uint64_t now_ns, struct
     lane->needs_seals = options->replicas[0].security.clients == SECURITY_REQUIRED;
     lane->everything.is_free = true;
     lane->shared.now_ns = now_ns;
+    lane_path_init(&lane->shared, lane_mtu(options), options->replicas[0].engine.incarnation);
     proof_init(&lane->shared.proof, &options->cookie_seed,
                options->unproven_rate / options->lane_count);
     lane->shared.proof.is_on = lane->format_max > 0; /* as the release before */

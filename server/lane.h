@@ -33,6 +33,7 @@ struct lane_options {
     struct secret cookie_seed;              /* random, new at each start, of the whole node */
     uint64_t unproven_rate; /* bytes a second to a host that shows no cookie; 0: only to others */
     struct client_rates_limits client_rates; /* of each client, of all lanes together */
+    uint16_t mtu_bytes;                      /* MTU_MIN to MTU_MAX; 0: MTU_USUAL */
     struct dp_port_options port;
 };
 
@@ -64,7 +65,8 @@ enum lane_result {
     X(relay_unproven)                                                                              \
     X(relay_malformed)                                                                             \
     X(relay_target)                                                                                \
-    X(relay_budget)
+    X(relay_budget)                                                                                \
+    X(path)
 
 struct lane_counters {
     uint64_t turns;

@@ -50,6 +50,14 @@ struct lane {
     struct lane_counters counters;
 };
 
+/* A packet, and where it is for. */
+struct arrival {
+    struct address from;
+    uint32_t place;
+    bool is_sealed;
+    struct wire_packet packet;
+};
+
 /* lane_turn.c: the replica takes part in this turn. */
 void lane_wake(struct lane *lane, uint32_t place);
 
@@ -78,6 +86,13 @@ bool lane_admit(struct lane *lane, const struct wire_packet *packet,
  * node or back to a client. True: it is for this node, as if it had come from the client. */
 bool lane_relay(struct lane *lane, const struct address *from, const struct wire_packet *packet,
                 struct dp_datagram *ret_inner);
+/* lane_path.c: a question how large packets may be, or the answer to one, of that peer; 0: of a
+ * client. */
+void lane_path_receive(struct lane *lane, const struct arrival *arrival, uint16_t peer);
+/* Of so many nodes at most: those that there may be. */
+#define LANE_PATHS_TOLD_MAX NODES_MAX
+void lane_path_add_counters(struct wire_writer *writer, const struct lane *lane);
+
 /* lane_missing.c: asks the senders of unfinished messages for what has not come. */
 void lane_ask_missing(struct lane *lane);
 uint64_t lane_ask_ns(const struct lane *lane);

@@ -13,7 +13,6 @@ struct wire_message_header lane_message_header(struct lane *lane, uint8_t wire_t
     return (struct wire_message_header){.type = wire_type,
                                         .shard = shard,
                                         .sender = lane->self,
-                                        .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
                                         .cluster_id = lane->cluster_id,
                                         .message_id = lane->shared.next_message_id++};
 }
@@ -57,6 +56,7 @@ bool lane_answer_read(struct lane *lane, const struct dp_datagram *datagram, uin
     struct address from = datagram->from;
     if (!lane_prove(lane, &packet, false, &from))
         return true;
+    from.packet_bytes = packet.header.answer_size_bytes;
     lane->read_shard = shard;
     if (!engine_reader_read(lane->reader, engine, &from, packet.payload))
         return false;

@@ -47,14 +47,6 @@ static const struct rights_asker anyone = {
 /* A packet that was passed on, and the one in it, which holds none: wire_relay_may_carry. */
 #define RELAY_DEPTH_MAX 2
 
-/* A packet, and where it is for. */
-struct arrival {
-    struct address from;
-    uint32_t place;
-    bool is_sealed;
-    struct wire_packet packet;
-};
-
 /* Whether what a peer says counts: by its address, and by its seal. */
 static bool is_peer_believed(struct lane *lane, const struct arrival *arrival)
 {
@@ -91,6 +83,7 @@ static bool is_client_believed(struct lane *lane, struct arrival *arrival)
     }
     if (!lane_prove(lane, &arrival->packet, arrival->is_sealed, &arrival->from))
         return false;
+    arrival->from.packet_bytes = arrival->packet.header.answer_size_bytes;
     if (seals == NULL || arrival->is_sealed ||
         client_seals_note_plain(seals, &arrival->from, lane->shared.now_ns))
         return true;
@@ -102,7 +95,7 @@ static bool is_client_believed(struct lane *lane, struct arrival *arrival)
 static bool is_open_to_all(uint8_t type)
 {
     return type == WIRE_HELLO || type == WIRE_STATUS || type == WIRE_MEMBERS ||
-           type == WIRE_MISSING;
+           type == WIRE_MISSING || type == WIRE_PATH;
 }
 
 /* What whoever sent the message may do. False: that is not known yet. */
@@ -154,7 +147,9 @@ static void receive_piece(struct lane *lane, const struct arrival *arrival, bool
         return;
     if (lane->shared.rates != NULL && !is_from_peer && !lane_admit(lane, packet, &message))
         return;
-    if (type == WIRE_STATUS)
+    if (type == WIRE_PATH || type == WIRE_PATH_REPLY)
+        lane_path_receive(lane, arrival, message.sender);
+    else if (type == WIRE_STATUS)
         lane_answer_status(lane, replica, &message);
     else
         replica_receive(replica, &message);
@@ -263,7 +258,9 @@ static bool is_of_before(const struct wire_packet *packet)
     const struct wire_message_header *header = &packet->header;
     bool is_padded =
         header->type == WIRE_HELLO && packet->payload.size_bytes == WIRE_HELLO_REPLY_SIZE_BYTES;
-    return header->type < WIRE_FORMAT && header->cookie == NULL && !is_padded;
+    return header->type < WIRE_FORMAT && header->cookie == NULL && !is_padded &&
+           header->answer_size_bytes == 0 &&
+           packet->payload.size_bytes <= PACKET_PAYLOAD_SIZE_BYTES_USUAL;
 }
 
 /* A node that shall know fewer formats than its program does reads what such a program reads. */
@@ -303,6 +300,29 @@ bool lane_goes_first(const struct lane *lane, const struct dp_datagram *datagram
            replica_is_peer(lane->replicas[lane->place_of[shard]], &datagram->from, sender);
 }
 
+/* What clients and nodes say alike. */
+static bool is_of_either(uint8_t type)
+{
+    return type == WIRE_MISSING || type == WIRE_PATH || type == WIRE_PATH_REPLY;
+}
+
+/* A packet around another one comes in two where the path takes no larger ones. False: the other
+ * one has not come. */
+static bool carrier_complete(struct lane *lane, const struct arrival *arrival, bool is_from_peer,
+                             struct wire_packet *ret_carrier)
+{
+    struct reassembly *reassembly = is_from_peer ? lane->from_peers : lane->from_clients;
+    struct span body;
+    *ret_carrier = arrival->packet;
+    if (reassembly_add(reassembly, &arrival->from, &arrival->packet, lane->shared.now_ns, &body) !=
+        OK) {
+        lane->counters.drop_piece++;
+        return false;
+    }
+    ret_carrier->payload = body;
+    return body.data != NULL;
+}
+
 /* Gives a packet to whom it is for. True: it holds another one, of a client, which another node has
  * passed on (lane_relay.c). */
 static bool receive_packet(struct lane *lane, struct arrival *arrival,
@@ -311,15 +331,18 @@ static bool receive_packet(struct lane *lane, struct arrival *arrival,
     const struct wire_message_header *header = &arrival->packet.header;
     uint8_t type = header->type;
     bool is_from_peer =
-        wire_type_is_between_nodes(type) || (type == WIRE_MISSING && header->sender != 0);
+        wire_type_is_between_nodes(type) || (header->sender != 0 && is_of_either(type));
     if (type == WIRE_HANDSHAKE || type == WIRE_HANDSHAKE_REPLY) {
         receive_handshake(lane, arrival);
         return false;
     }
     if (!(is_from_peer ? is_peer_believed(lane, arrival) : is_client_believed(lane, arrival)))
         return false;
-    if (wire_type_is_relay(type))
-        return lane_relay(lane, &arrival->from, &arrival->packet, ret_inner);
+    if (wire_type_is_relay(type)) {
+        struct wire_packet carrier;
+        return carrier_complete(lane, arrival, is_from_peer, &carrier) &&
+               lane_relay(lane, &arrival->from, &carrier, ret_inner);
+    }
     receive_piece(lane, arrival, is_from_peer);
     return false;
 }

@@ -18,7 +18,7 @@ static bool relay_read(struct lane *lane, const struct wire_packet *packet, uint
 {
     const struct wire_message_header *header = &packet->header;
     bool is_of_node = header->sender != 0;
-    if (packet->piece_count == 1 && is_of_node == (header->type != WIRE_RELAY) &&
+    if (is_of_node == (header->type != WIRE_RELAY) &&
         wire_relay_decode(header->type, packet->payload, ret_relay) == OK &&
         wire_relay_may_carry(ret_relay->packet, header->shard, sender))
         return true;

@@ -142,28 +142,32 @@ static bool piece_relay(struct lane_shared *shared, const struct lane_message *m
         piece_seal(shared, message, packet, packet_bytes);
     const struct wire_relay head = {.client = message->to, .packet = span_of(packet, packet_bytes)};
     uint32_t size_bytes = wire_relay_encode(shared->relay_data, &head);
-    *ret_carrier =
-        (struct lane_message){.header = {.type = WIRE_RELAY_BACK,
-                                         .shard = header->shard,
-                                         .sender = header->sender,
-                                         .receiver = message->to.via,
-                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
-                                         .cluster_id = header->cluster_id,
-                                         .message_id = shared->next_message_id++},
-                              .to = *relay,
-                              .body = span_of(shared->relay_data, size_bytes)};
+    *ret_carrier = (struct lane_message){.header = {.type = WIRE_RELAY_BACK,
+                                                    .shard = header->shard,
+                                                    .sender = header->sender,
+                                                    .receiver = message->to.via,
+                                                    .cluster_id = header->cluster_id,
+                                                    .message_id = shared->next_message_id++},
+                                         .to = *relay,
+                                         .body = span_of(shared->relay_data, size_bytes)};
+    lane_message_fit(shared, ret_carrier);
     return true;
+}
+
+static void piece_leave_around(struct lane_shared *shared, const struct lane_message *message,
+                               uint32_t piece)
+{
+    struct lane_message carrier;
+    if (!piece_relay(shared, message, piece, &carrier))
+        return;
+    uint32_t count = wire_piece_count(carrier.body.size_bytes, carrier.header.piece_size_bytes);
+    for (uint32_t i = 0; i < count; i++)
+        piece_leave(shared, &carrier, i);
 }
 
 static bool is_relayed(const struct lane_message *message)
 {
     return message->header.receiver == 0 && message->to.via != 0;
-}
-
-void lane_message_fit(struct lane_message *message)
-{
-    if (is_relayed(message) && message->header.piece_size_bytes > RELAY_PIECE_SIZE_BYTES)
-        message->header.piece_size_bytes = RELAY_PIECE_SIZE_BYTES;
 }
 
 void lane_shared_pass(struct lane_shared *shared, uint16_t shard, const struct address *to,
@@ -211,13 +215,13 @@ void lane_shared_send_pieces(struct lane_shared *shared, const struct lane_messa
         return;
     if (shared->rates != NULL)
         note_sent(shared, message, first, count);
-    struct lane_message carrier;
     bool is_around = is_relayed(message);
     /* A full ring would take none of the rest: it is better asked for in a moment. */
     for (uint32_t piece = first; piece < first + count && *full == full_before; piece++) {
-        if (is_around && !piece_relay(shared, message, piece, &carrier))
-            continue;
-        piece_leave(shared, is_around ? &carrier : message, is_around ? 0 : piece);
+        if (is_around)
+            piece_leave_around(shared, message, piece);
+        else
+            piece_leave(shared, message, piece);
     }
 }
 
@@ -242,15 +246,12 @@ uint32_t lane_shared_send_again(struct lane_shared *shared, const struct lane_me
 
 void lane_shared_send(struct lane_shared *shared, const struct lane_message *message)
 {
-    struct lane_message fit;
-    if (is_relayed(message)) {
-        fit = *message;
-        lane_message_fit(&fit);
-        message = &fit;
-    }
-    uint32_t piece_count =
-        wire_piece_count(message->body.size_bytes, message->header.piece_size_bytes);
-    lane_shared_send_pieces(shared, message, 0, piece_count);
+    struct lane_message fit = *message;
+    if (fit.header.receiver != 0)
+        lane_path_ask(shared, &fit);
+    lane_message_fit(shared, &fit);
+    uint32_t piece_count = wire_piece_count(fit.body.size_bytes, fit.header.piece_size_bytes);
+    lane_shared_send_pieces(shared, &fit, 0, piece_count);
     if (piece_count > 1)
-        sent_messages_keep(shared->sent, &message->header, &message->to, message->body);
+        sent_messages_keep(shared->sent, &fit.header, &fit.to, fit.body);
 }

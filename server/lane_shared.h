@@ -17,6 +17,7 @@
 #include "server/peer_seals.h"
 #include "server/proof.h"
 #include "server/sent_messages.h"
+#include "wire/path_limit.h"
 #include "wire/wire_missing.h"
 #include "wire/wire_packet.h"
 
@@ -42,8 +43,12 @@ struct lane_shared {
     struct sent_messages *sent; /* of several packets, while they may be asked for */
     struct obstacles obstacles; /* what keeps nodes from taking part */
     uint64_t pieces_again;      /* sent because they were asked for */
+    uint16_t packet_bytes_max;  /* of what the port takes */
+    struct path_limit paths[VOTER_ID_MAX + 1]; /* to each node */
+    uint64_t path_questions;                   /* sent: how large packets to a node may be */
     /* A packet that is relayed, and the head in front of it. */
-    uint8_t relay_data[RELAY_HEAD_SIZE_BYTES + PACKET_SIZE_BYTES_MAX];
+    uint8_t relay_data[RELAY_HEAD_SIZE_BYTES + RELAY_PACKET_SIZE_BYTES_MAX];
+    uint8_t path_data[PACKET_PAYLOAD_SIZE_BYTES_MAX];
     uint8_t *message_data; /* MESSAGE_SIZE_BYTES_MAX: one outgoing message at a time */
     struct raft_entry entries[APPEND_ENTRIES_MAX]; /* of the message that is being received */
     struct raft_effects effects;                   /* of the step that is being carried out */
@@ -64,8 +69,14 @@ struct lane_message {
 /* What goes to a client by way of another node (`to.via`) leaves in pieces that leave room for what
  * is around a relayed packet, and that node sends it on (wire/wire_relay.h). */
 
-/* Chooses the size of the message's pieces by the way that they take. */
-void lane_message_fit(struct lane_message *message);
+/* lane_path.c: chooses the size of the message's pieces by the way that they take. */
+void lane_message_fit(struct lane_shared *shared, struct lane_message *message);
+
+/* lane_path.c: something is about to be sent to a node: asks how large packets may be, if it is
+ * time. */
+void lane_path_ask(struct lane_shared *shared, const struct lane_message *about);
+/* `number`: of this start, where the numbers of the questions begin. */
+void lane_path_init(struct lane_shared *shared, uint16_t mtu_bytes, uint64_t number);
 
 /* Who pays, where clients are held to rates, for such a message from an address or to it. False:
  * nobody does. Copies of the state have a pace of their own, handshakes come before there is a

@@ -7,11 +7,11 @@
 #include <stdio.h>
 
 /* Counters of lane, port and replica that are not of a list. */
-#define SINGLE_COUNTERS_MAX 88
+#define SINGLE_COUNTERS_MAX 90
 #define X(...)              +1
-static_assert(SINGLE_COUNTERS_MAX + OBSTACLE_KINDS + 2 * STATE_MARKS_MAX + (0 LANE_DROP_LIST(X)) +
-                      (0 REPLICA_DROP_LIST(X)) + (0 ENGINE_COUNTER_LIST(X)) +
-                      (0 PEER_SEALS_COUNTER_LIST(X)) + DP_DROP_COUNT <=
+static_assert(SINGLE_COUNTERS_MAX + LANE_PATHS_TOLD_MAX + OBSTACLE_KINDS + 2 * STATE_MARKS_MAX +
+                      (0 LANE_DROP_LIST(X)) + (0 REPLICA_DROP_LIST(X)) +
+                      (0 ENGINE_COUNTER_LIST(X)) + (0 PEER_SEALS_COUNTER_LIST(X)) + DP_DROP_COUNT <=
                   WIRE_COUNTERS_MAX,
               "a status reply has room for all counters");
 #undef X
@@ -33,6 +33,7 @@ static void add_lane_counters(struct wire_writer *writer, const struct lane *lan
     wire_counter_add(writer, "pieces_asked",
                      reassembly_asks(lane->from_peers) + reassembly_asks(lane->from_clients));
     wire_counter_add(writer, "pieces_again", lane->shared.pieces_again);
+    lane_path_add_counters(writer, lane);
     wire_counter_add(writer, "security_unsealed", lane->shared.unsealed);
     wire_counter_add(writer, "reassembly_evictions",
                      reassembly_evictions(lane->from_peers) +

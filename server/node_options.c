@@ -175,6 +175,7 @@ void node_options_fill(const struct config *config, const struct node_start *sta
             .unproven_rate = config->unproven_rate_bytes,
             .client_rates = {.operations = config->client_operations_rate,
                              .bytes = config->client_bytes_rate},
+            .mtu_bytes = config->mtu_bytes,
             .port = port_options(config, lane, start->frames),
         };
         replicas += (config->shard_count - lane + config->lane_count - 1) / config->lane_count;

@@ -39,7 +39,7 @@ static void send_reply(struct replica *replica, const struct address *to,
         .header = replica_message_header(replica, WIRE_BACKUP_REPLY, replica->next_message_id++),
         .to = *to,
         .body = span_of(writer.data, writer.size_bytes)};
-    lane_message_fit(&message);
+    lane_message_fit(replica->shared, &message);
     /* Not kept: a lost piece costs another question, and what others were sent stays. */
     lane_shared_send_pieces(
         replica->shared, &message, 0,

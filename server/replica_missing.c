@@ -22,6 +22,7 @@ static struct lane_message append_again(struct replica *replica, const struct se
         .to = *replica_peer_address(replica, append->message.to.id),
         .body = replica_encode_raft(replica, &append->message, NULL)};
     message.header.version = append->version;
+    message.header.piece_size_bytes = append->piece_size_bytes;
     message.header.receiver = append->message.to.id;
     return message;
 }
@@ -52,22 +53,28 @@ void replica_send_append(struct replica *replica, const struct raft_message *mes
     uint32_t peer = slot_of(replica, message->to.birth);
     if (peer == RAFT_SLOT_NONE)
         return;
-    struct sent_append *same = sent_appends_same(replica->sent_appends, peer, message, now_ns);
-    if (same != NULL) {
-        repeat_append(replica, message, same);
-        return;
-    }
-    struct sent_append append = {.message = *message,
-                                 .message_id = replica->next_message_id++,
-                                 .version = replica_packet_version(replica, WIRE_RAFT),
-                                 .sent_ns = now_ns};
-    struct lane_message whole = {.header =
-                                     replica_message_header(replica, WIRE_RAFT, append.message_id),
+    struct lane_message whole = {.header = replica_message_header(replica, WIRE_RAFT, 0),
                                  .to = *replica_peer_address(replica, message->to.id),
                                  .body = body};
     whole.header.receiver = message->to.id;
+    lane_path_ask(replica->shared, &whole);
+    lane_message_fit(replica->shared, &whole);
+    struct sent_append *same = sent_appends_same(replica->sent_appends, peer, message, now_ns);
+    /* Pieces that do not arrive any more are not sent again. */
+    if (same != NULL && same->piece_size_bytes <= whole.header.piece_size_bytes) {
+        repeat_append(replica, message, same);
+        return;
+    }
+    whole.header.message_id = replica->next_message_id++;
     uint32_t piece_count = wire_piece_count(body.size_bytes, whole.header.piece_size_bytes);
     lane_shared_send_pieces(replica->shared, &whole, 0, piece_count);
+    if (piece_count == 1)
+        return;
+    const struct sent_append append = {.message = *message,
+                                       .message_id = whole.header.message_id,
+                                       .version = whole.header.version,
+                                       .piece_size_bytes = whole.header.piece_size_bytes,
+                                       .sent_ns = now_ns};
     sent_appends_keep(replica->sent_appends, peer, &append, piece_count);
 }
 

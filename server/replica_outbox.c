@@ -15,7 +15,6 @@ struct wire_message_header replica_message_header(const struct replica *replica,
                                         .version = replica_packet_version(replica, wire_type),
                                         .shard = replica->options.shard,
                                         .sender = replica->options.raft.self.id,
-                                        .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
                                         .cluster_id = replica->options.cluster_id,
                                         .message_id = message_id};
 }
@@ -91,7 +90,7 @@ void replica_send_raft(struct replica *replica, const struct raft_message *messa
     struct span body = replica_encode_raft(replica, message, room);
     if (body.size_bytes == 0)
         return;
-    if (message->type == RAFT_APPEND_REQUEST && body.size_bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX)
+    if (message->type == RAFT_APPEND_REQUEST && body.size_bytes > PACKET_PAYLOAD_SIZE_BYTES_BASE)
         replica_send_append(replica, message, body);
     else
         replica_send_node(replica, message->to.id, to, WIRE_RAFT, body);

@@ -23,7 +23,8 @@
 struct sent_append {
     struct raft_message message;
     uint64_t message_id;
-    uint8_t version; /* of its packets: those of one message are of one version */
+    uint8_t version;           /* of its packets: those of one message are of one version, */
+    uint16_t piece_size_bytes; /* and its pieces of one size */
     uint64_t sent_ns;
     uint64_t useful_ns;   /* when it was sent, or was last asked for in time */
     uint32_t pieces_left; /* that may be sent again */

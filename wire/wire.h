@@ -13,6 +13,7 @@
 #include "wire/wire_members.h"
 #include "wire/wire_missing.h"
 #include "wire/wire_packet.h"
+#include "wire/wire_path.h"
 #include "wire/wire_read.h"
 #include "wire/wire_relay.h"
 #include "wire/wire_reply.h"

@@ -25,12 +25,14 @@
 #define OFFSET_MESSAGE_SIZE 32
 #define OFFSET_KEY_ID       36
 #define OFFSET_KNOWN        37
+#define OFFSET_ANSWER_MTU   39
 #define OFFSET_TAG          SEAL_TAG_OFFSET
 
 static_assert(FORMAT_CLIENT_PACKET == WIRE_VERSION_OLDEST,
               "a header without a version is to a client");
 static_assert(PACKET_HEADER_SIZE_BYTES == 56, "the header as wire/wire_packet.h lays it out");
 static_assert(PACKET_HEADER_SIZE_BYTES - OFFSET_TAG == 16, "room for a tag of 128 bits");
+static_assert(OFFSET_ANSWER_MTU == OFFSET_KNOWN + 2, "behind the flag of sealed packets");
 static_assert(COOKIE_SIZE_BYTES == 16, "a cookie has the place of the tag");
 
 uint64_t wire_cluster_id(const char *name)
@@ -71,6 +73,14 @@ static uint32_t packet_crc(const uint8_t *packet, size_t size_bytes)
     return crc32c(crc, packet + OFFSET_CLUSTER_ID, size_bytes - OFFSET_CLUSTER_ID);
 }
 
+static uint8_t answer_units(uint16_t size_bytes)
+{
+    CHECK(size_bytes <= PACKET_SIZE_BYTES_MAX);
+    return size_bytes <= PACKET_SIZE_BYTES_BASE
+               ? 0
+               : (uint8_t)((size_bytes + PACKET_FRONT_SIZE_BYTES) / MTU_UNIT_BYTES);
+}
+
 uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
                            const struct wire_message_header *header, struct span body,
                            uint32_t piece)
@@ -95,6 +105,7 @@ uint32_t wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
     le64_store(to + OFFSET_MESSAGE_ID, header->message_id);
     le32_store(to + OFFSET_MESSAGE_SIZE, (uint32_t)body.size_bytes);
     to[OFFSET_KNOWN] = (uint8_t)(version == WIRE_VERSION_OLDEST ? 0 : FORMAT_KNOWN);
+    to[OFFSET_ANSWER_MTU] = answer_units(header->answer_size_bytes);
     if (header->cookie != NULL)
         memcpy(to + OFFSET_TAG, header->cookie, COOKIE_SIZE_BYTES);
     if (payload_bytes > 0)
@@ -116,12 +127,13 @@ bool wire_type_is_question(uint8_t type)
 {
     return type == WIRE_HELLO || type == WIRE_WRITE || type == WIRE_READ || type == WIRE_STATUS ||
            type == WIRE_TRANSFER || type == WIRE_MEMBERS || type == WIRE_REPLACE ||
-           type == WIRE_CHANGE || type == WIRE_BACKUP || type == WIRE_LIST || type == WIRE_RELAY;
+           type == WIRE_CHANGE || type == WIRE_BACKUP || type == WIRE_LIST || type == WIRE_RELAY ||
+           type == WIRE_PATH;
 }
 
 static bool type_is_known(uint8_t type)
 {
-    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_RELAY_BACK);
+    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_PATH_REPLY);
 }
 
 /* Whether a packet of the type may have a cookie. */
@@ -143,14 +155,33 @@ static bool is_known_good(const uint8_t *data)
     return is_oldest == (data[OFFSET_KNOWN] == 0);
 }
 
-/* Behind it nothing, but in a sealed packet the tag and a flag, which is looked at when the packet
- * is opened; in another one perhaps a cookie. */
+/* Which packets an answer may come in, a client says alone, in its questions. */
+static bool is_answer_mtu_good(const uint8_t *data)
+{
+    uint32_t mtu_bytes = (uint32_t)data[OFFSET_ANSWER_MTU] * MTU_UNIT_BYTES;
+    if (mtu_bytes == 0)
+        return true;
+    return mtu_bytes > MTU_MIN && mtu_bytes <= MTU_MAX && le16_load(data + OFFSET_SENDER) == 0 &&
+           wire_type_is_question(data[OFFSET_TYPE]);
+}
+
+/* In a sealed packet the tag and a flag are looked at when the packet is opened; another one has
+ * perhaps a cookie. */
 static bool is_reserved_zero(const uint8_t *data, const struct wire_keys *keys)
 {
+    if (!is_answer_mtu_good(data))
+        return false;
     if (keys->is_sealed)
-        return data[OFFSET_KNOWN + 2] == 0;
-    return wire_is_zero(data + OFFSET_KNOWN + 1, OFFSET_TAG - OFFSET_KNOWN - 1) &&
+        return true;
+    return data[OFFSET_KNOWN + 1] == 0 &&
            (!has_cookie_bytes(data) || type_takes_cookie(data[OFFSET_TYPE]));
+}
+
+/* As a packet's header has it, which was checked. */
+static uint16_t answer_size_of(const uint8_t *data)
+{
+    uint32_t mtu_bytes = (uint32_t)data[OFFSET_ANSWER_MTU] * MTU_UNIT_BYTES;
+    return (uint16_t)(mtu_bytes == 0 ? 0 : mtu_bytes - PACKET_FRONT_SIZE_BYTES);
 }
 
 /* Whose packet it is, and whether it came whole: of a sealed one its seal has shown that. */
@@ -284,6 +315,7 @@ enum error wire_packet_decode(struct span packet, const struct wire_keys *keys, 
                    .known = data[OFFSET_KNOWN],
                    .shard = le16_load(data + OFFSET_SHARD),
                    .sender = le16_load(data + OFFSET_SENDER),
+                   .answer_size_bytes = answer_size_of(data),
                    .cluster_id = cluster_id,
                    .message_id = le64_load(data + OFFSET_MESSAGE_ID),
                    .cookie = !keys->is_sealed && has_cookie_bytes(data) ? data + OFFSET_TAG : NULL},

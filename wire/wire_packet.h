@@ -15,7 +15,8 @@
  *   32  u32  message size
  *   36  u8   key id (0: not sealed)
  *   37  u8   version 10: the newest format that the sender knows, not 0 (base/format.h); else zero
- *   38  [2]  zero
+ *   38  [1]  zero
+ *   39  u8   of a client's question: MTU that its answer may have, in units of 50 bytes; or zero
  *   40  [16] authentication tag; if not sealed: of and to clients a cookie, or zero; else zero
  *   56       payload
  *
@@ -79,6 +80,8 @@ enum wire_type {
     WIRE_RELAY,      /* client to a node: a packet for another node; wire_relay.h */
     WIRE_RELAYED,    /* between nodes: a packet of a client; wire_relay.h, as the next one */
     WIRE_RELAY_BACK, /* between nodes: a packet for a client */
+    WIRE_PATH,       /* node or client to a node: how large packets may be; wire_path.h */
+    WIRE_PATH_REPLY,
 };
 
 /* Whether a packet of the type is around another one. */
@@ -108,6 +111,9 @@ struct wire_message_header {
      * from a message of several pieces, and gives the largest for a message of one.
      */
     uint16_t piece_size_bytes;
+    /* Of a client's question: the largest packets that its answer may come in, above
+     * PACKET_SIZE_BYTES_BASE; 0: those of that size (wire/path_limit.h). */
+    uint16_t answer_size_bytes;
     uint64_t cluster_id;
     uint64_t message_id; /* the sender's; never of two messages that differ */
     /* COOKIE_SIZE_BYTES; NULL: none. In a decoded packet it lies in the packet. */

@@ -50,7 +50,8 @@ enum error wire_relay_decode(uint8_t wire_type, struct span bytes, struct wire_r
  * relays what has been relayed. */
 static bool is_of_way(uint8_t type, bool is_to_node)
 {
-    if (type == WIRE_RELAY || wire_type_is_between_nodes(type))
+    if (type == WIRE_RELAY || type == WIRE_PATH || type == WIRE_PATH_REPLY ||
+        wire_type_is_between_nodes(type))
         return false;
     if (type == WIRE_MISSING)
         return true;

@@ -42,7 +42,7 @@ static void send_op(size_t endpoint, uint64_t incarnation, uint64_t session,
 {
     uint8_t inner[256];
     uint8_t body[512];
-    uint8_t packet[PACKET_SIZE_BYTES_MAX];
+    uint8_t packet[PACKET_SIZE_BYTES_USUAL];
     struct wire_writer request = {.data = inner, .capacity_bytes = sizeof(inner)};
     struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
     wire_request_begin(&request, session, 0);
@@ -52,7 +52,7 @@ static void send_op(size_t endpoint, uint64_t incarnation, uint64_t session,
                                      .request = span_of(inner, request.size_bytes)};
     wire_write_encode(&writer, &write);
     const struct wire_message_header header = {.type = WIRE_WRITE,
-                                               .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                               .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_USUAL,
                                                .cluster_id = cluster_id,
                                                .message_id = number};
     uint32_t size = wire_piece_encode(packet, &keys, &header, span_of(body, writer.size_bytes), 0);
@@ -66,7 +66,7 @@ static void send_op(size_t endpoint, uint64_t incarnation, uint64_t session,
 /* The answer to the packet sent last; false: none in time, or a refusal. */
 static bool receive_outcome(struct wire_reply_op *ret_op)
 {
-    uint8_t bytes[PACKET_SIZE_BYTES_MAX + 1];
+    uint8_t bytes[PACKET_SIZE_BYTES_USUAL + 1];
     struct pollfd readable = {.fd = fd, .events = POLLIN};
     while (poll(&readable, 1, REPLY_MS) > 0) {
         struct wire_packet packet;

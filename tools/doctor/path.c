@@ -146,7 +146,7 @@ static void tell_narrow(struct path *path, const struct config *config, const ch
     struct check_finding *finding =
         doctor_tell(found, CHECK_WRONG, subject,
                     "packets of %u bytes arrive, and none of [port] mtu = %u: raise the MTU of the "
-                    "switches on the way, or set mtu = %u on every node",
+                    "switches on the way, or set mtu = %u; the node sends smaller packets there",
                     largest, config->mtu_bytes, largest);
     if (config_path != NULL)
         snprintf(finding->command, sizeof(finding->command), "sed -i 's/^mtu *=.*/mtu = %u/' '%s'",

@@ -101,16 +101,17 @@ struct plx_client *fake_client(const struct plx_options *options)
 
 void fake_send_as(struct fake *fake, uint64_t cluster_id, uint8_t type, struct span body)
 {
+    uint16_t piece_bytes =
+        type == WIRE_PATH_REPLY ? PACKET_PAYLOAD_SIZE_BYTES_MAX : PACKET_PAYLOAD_SIZE_BYTES_USUAL;
     struct wire_message_header header = {.type = type,
-                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                         .piece_size_bytes = piece_bytes,
                                          .shard = fake->shard,
                                          .sender = fake->id,
                                          .cluster_id = cluster_id,
                                          .message_id = ++fake->message_id};
     if (type == WIRE_HELLO_REPLY && fake->body.size_bytes == WIRE_HELLO_REPLY_SIZE_BYTES)
         header.cookie = fake->cookie;
-    for (uint32_t piece = 0;
-         piece < wire_piece_count(body.size_bytes, PACKET_PAYLOAD_SIZE_BYTES_MAX); piece++) {
+    for (uint32_t piece = 0; piece < wire_piece_count(body.size_bytes, piece_bytes); piece++) {
         uint8_t packet[PACKET_SIZE_BYTES_MAX];
         uint32_t size = wire_piece_encode(packet, &fake_keys, &header, body, piece);
         if (piece > 0 && piece == fake->lost_piece)
@@ -352,6 +353,15 @@ static bool fake_take_notice(struct fake *fake, uint8_t type, struct span body)
     return true;
 }
 
+/* What the path does not carry has not come. */
+static void fake_path(struct fake *fake, const struct wire_packet *packet)
+{
+    uint32_t size_bytes = PACKET_HEADER_SIZE_BYTES + (uint32_t)packet->payload.size_bytes;
+    fake->path_questions++;
+    if (size_bytes <= fake->path_bytes)
+        fake_send(fake, WIRE_PATH_REPLY, packet->payload);
+}
+
 bool fake_receive(struct fake *fake)
 {
     static uint8_t bytes[PACKET_SIZE_BYTES_MAX + 1];
@@ -365,7 +375,14 @@ bool fake_receive(struct fake *fake)
                      OK);
     assert_int_equal(packet.header.sender, 0);
     assert_int_equal(packet.header.shard, fake->shard);
+    if (fake->path_bytes != 0 && (size_t)count > fake->path_bytes)
+        return false;
+    if (packet.header.type == WIRE_PATH) {
+        fake_path(fake, &packet);
+        return false;
+    }
     fake->packets++;
+    fake->answer_bytes = packet.header.answer_size_bytes;
     if (fake->is_older && (packet.header.cookie != NULL ||
                            (packet.header.type == WIRE_HELLO &&
                             packet.payload.size_bytes == WIRE_HELLO_REPLY_SIZE_BYTES)))

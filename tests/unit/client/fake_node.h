@@ -67,7 +67,11 @@ struct fake {
     uint8_t shown[COOKIE_SIZE_BYTES];
     uint64_t seen_id; /* of the last packet */
     uint64_t message_id;
-    uint32_t lost_piece; /* of the next message that it sends; 0: none */
+    uint32_t
+        path_bytes; /* of the largest packets that its path carries; 0: it answers no question */
+    uint32_t path_questions; /* seen */
+    uint32_t answer_bytes;   /* that the last packet allows for its answer */
+    uint32_t lost_piece;     /* of the next message that it sends; 0: none */
     struct arena arena;
     struct reassembly *reassembly;
     /* The message that fake_expect returned. */

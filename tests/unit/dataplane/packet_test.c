@@ -15,7 +15,7 @@
 
 static void test_packet_reads_datagrams(void **state)
 {
-    static const uint32_t sizes[] = {0, 1, 2, 17, 18, 19, 100, 1451, PACKET_SIZE_BYTES_MAX};
+    static const uint32_t sizes[] = {0, 1, 2, 17, 18, 19, 100, 1451, PACKET_SIZE_BYTES_USUAL};
     (void)state;
     for (uint32_t i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++) {
         bool is_ipv4 = i % 2 == 0;

@@ -136,7 +136,7 @@ static void test_port_round_trip_ipv4(void **state)
     round_trip(true, 0);
     round_trip(true, 1);
     round_trip(true, 1000);
-    round_trip(true, PACKET_SIZE_BYTES_MAX);
+    round_trip(true, PACKET_SIZE_BYTES_USUAL);
 }
 
 static void test_port_round_trip_ipv6(void **state)
@@ -144,7 +144,7 @@ static void test_port_round_trip_ipv6(void **state)
     (void)state;
     round_trip(false, 0);
     round_trip(false, 1);
-    round_trip(false, PACKET_SIZE_BYTES_MAX);
+    round_trip(false, PACKET_SIZE_BYTES_USUAL);
 }
 
 static struct dp_frame *frame_of(const uint8_t *data, uint32_t size_bytes)

@@ -16,8 +16,8 @@ static struct client_queue *queue;
 static int setup(void **state)
 {
     (void)state;
-    assert_int_equal(arena_init(&arena, client_queue_arena_bytes()), OK);
-    queue = client_queue_init(&arena);
+    assert_int_equal(arena_init(&arena, client_queue_arena_bytes(PACKET_SIZE_BYTES_MAX)), OK);
+    queue = client_queue_init(&arena, PACKET_SIZE_BYTES_MAX);
     return 0;
 }
 

@@ -50,7 +50,7 @@ static void send_packet(uint8_t type, struct span body, const uint8_t *cookie,
     const struct wire_keys keys = wire_keys_none();
     const struct address to = gauge_cluster_address(cluster->leader);
     const struct wire_message_header header = {.type = type,
-                                               .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                               .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_USUAL,
                                                .cluster_id = GAUGE_CLUSTER_ID,
                                                .message_id = ++message_id,
                                                .cookie = cookie};
@@ -211,7 +211,8 @@ static void test_lane_proof_is_asked_for_by_pieces(void **state)
     assert_in_range(without, 1, (64 + 8) << 10);
     struct answer_seen answer = status(last.cookie);
     assert_int_equal(pieces_again(answer.message_id, NULL).bytes, 0);
-    assert_true(pieces_again(answer.message_id, last.cookie).bytes > PACKET_PAYLOAD_SIZE_BYTES_MAX);
+    assert_true(pieces_again(answer.message_id, last.cookie).bytes >
+                PACKET_PAYLOAD_SIZE_BYTES_USUAL);
 }
 
 /* The secret of the cookie is replaced: the next one comes beside the answer. */

@@ -47,13 +47,13 @@ static const struct lane_counters *counters(void)
 /* A relaxed read of so many keys. */
 static void send_read(uint32_t count)
 {
-    uint8_t body[PACKET_PAYLOAD_SIZE_BYTES_MAX];
+    uint8_t body[PACKET_PAYLOAD_SIZE_BYTES_USUAL];
     struct wire_writer writer = {.data = body, .capacity_bytes = sizeof(body)};
     const struct wire_keys keys = wire_keys_none();
     const struct address to = gauge_cluster_address(cluster->leader);
     const struct wire_read read = {.request_number = ++cluster->number};
     const struct wire_message_header header = {.type = WIRE_READ,
-                                               .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                               .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_USUAL,
                                                .cluster_id = GAUGE_CLUSTER_ID,
                                                .message_id = ++message_id};
     wire_read_begin(&writer, &read);

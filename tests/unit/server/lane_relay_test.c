@@ -37,7 +37,7 @@ static uint32_t packet_write(uint8_t *to, uint8_t type, struct span body, const 
 {
     const struct wire_keys keys = wire_keys_none();
     const struct wire_message_header header = {.type = type,
-                                               .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                               .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_USUAL,
                                                .cluster_id = GAUGE_CLUSTER_ID,
                                                .message_id = ++message_id,
                                                .cookie = shown};
@@ -101,7 +101,7 @@ static struct span hello_write(uint8_t *to, bool is_padded)
 static struct span carrier_write(uint8_t *to, uint16_t node, uint8_t type)
 {
     uint8_t body[WIRE_HELLO_REPLY_SIZE_BYTES];
-    uint8_t packet[PACKET_SIZE_BYTES_MAX];
+    uint8_t packet[PACKET_SIZE_BYTES_USUAL];
     uint32_t size_bytes = packet_write(packet, type, hello_write(body, true), NULL);
     const struct wire_relay head = {.node = node, .packet = span_of(packet, size_bytes)};
     return span_of(to, wire_relay_encode(to, &head));
@@ -109,7 +109,7 @@ static struct span carrier_write(uint8_t *to, uint16_t node, uint8_t type)
 
 static struct seen ask(uint16_t node, uint8_t type, const uint8_t *shown)
 {
-    uint8_t bytes[RELAY_HEAD_SIZE_BYTES + PACKET_SIZE_BYTES_MAX];
+    uint8_t bytes[RELAY_HEAD_SIZE_BYTES + PACKET_SIZE_BYTES_USUAL];
     client_sends(WIRE_RELAY, carrier_write(bytes, node, type), shown);
     return rounds();
 }
@@ -197,9 +197,9 @@ static void test_lane_relay_takes_what_clients_say(void **state)
 /* As if it were a node's, from an address that no node has. */
 static void test_lane_relay_believes_nodes_only(void **state)
 {
-    uint8_t packet[PACKET_SIZE_BYTES_MAX];
+    uint8_t packet[PACKET_SIZE_BYTES_USUAL];
     uint8_t body[WIRE_HELLO_REPLY_SIZE_BYTES];
-    uint8_t bytes[RELAY_HEAD_SIZE_BYTES + PACKET_SIZE_BYTES_MAX];
+    uint8_t bytes[RELAY_HEAD_SIZE_BYTES + PACKET_SIZE_BYTES_USUAL];
     (void)state;
     uint32_t size_bytes = packet_write(packet, WIRE_HELLO, hello_write(body, true), NULL);
     const struct wire_relay head = {.client = gauge_cluster_address(cluster->node_count),
@@ -218,7 +218,7 @@ static void test_lane_relay_believes_nodes_only(void **state)
 static struct span unanswered_write(uint8_t *to, uint32_t body_bytes)
 {
     static const uint8_t body[RELAY_PIECE_SIZE_BYTES];
-    uint8_t packet[PACKET_SIZE_BYTES_MAX];
+    uint8_t packet[PACKET_SIZE_BYTES_USUAL];
     uint32_t size_bytes = packet_write(packet, WIRE_LIST, span_of(body, body_bytes), NULL);
     const struct wire_relay head = {.node = target, .packet = span_of(packet, size_bytes)};
     return span_of(to, wire_relay_encode(to, &head));
@@ -227,7 +227,7 @@ static struct span unanswered_write(uint8_t *to, uint32_t body_bytes)
 /* Though a node brings it, it waits with what clients send themselves: one turn takes a burst. */
 static void test_lane_relay_waits_behind_peers(void **state)
 {
-    uint8_t bytes[RELAY_HEAD_SIZE_BYTES + PACKET_SIZE_BYTES_MAX];
+    uint8_t bytes[RELAY_HEAD_SIZE_BYTES + PACKET_SIZE_BYTES_USUAL];
     const struct lane *leader = cluster->lanes[cluster->leader];
     (void)state;
     const struct span carrier = unanswered_write(bytes, 8);
@@ -248,7 +248,7 @@ static void test_lane_relay_waits_behind_peers(void **state)
 /* The last one: the host has nothing left then. */
 static void test_lane_relay_is_bounded_for_a_host(void **state)
 {
-    uint8_t bytes[RELAY_HEAD_SIZE_BYTES + PACKET_SIZE_BYTES_MAX];
+    uint8_t bytes[RELAY_HEAD_SIZE_BYTES + PACKET_SIZE_BYTES_USUAL];
     (void)state;
     uint64_t before = counters_of(relay)->relayed;
     const struct span carrier = unanswered_write(bytes, RELAY_PIECE_SIZE_BYTES);

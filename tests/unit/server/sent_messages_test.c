@@ -38,7 +38,7 @@ static void keep(uint64_t id, size_t size_bytes)
 {
     struct wire_message_header header = {.type = WIRE_READ_REPLY,
                                          .shard = 3,
-                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_USUAL,
                                          .message_id = id};
     memset(body, (int)id, size_bytes);
     sent_messages_keep(messages, &header, &alice, span_of(body, size_bytes));

@@ -50,9 +50,9 @@ struct message {
 static enum error add(const struct message *message, uint32_t piece, uint64_t now_ns,
                       struct span *ret_message)
 {
-    static uint8_t bytes[PACKET_SIZE_BYTES_MAX];
+    static uint8_t bytes[PACKET_SIZE_BYTES_USUAL];
     struct wire_message_header header = {.type = WIRE_WRITE,
-                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_MAX,
+                                         .piece_size_bytes = PACKET_PAYLOAD_SIZE_BYTES_USUAL,
                                          .cluster_id = CLUSTER,
                                          .message_id = message->id};
     uint32_t size =
@@ -81,7 +81,7 @@ static void test_reassembly_passes_single_pieces_through(void **state)
 {
     (void)state;
     struct message empty = {&alice, 1, 0};
-    struct message full = {&alice, 2, PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message full = {&alice, 2, PACKET_PAYLOAD_SIZE_BYTES_USUAL};
     struct span whole;
     assert_int_equal(add(&empty, 0, 1, &whole), OK);
     assert_int_equal(whole.size_bytes, 0);
@@ -93,7 +93,7 @@ static void test_reassembly_joins_pieces_in_any_order(void **state)
 {
     (void)state;
     struct message largest = {&alice, 3, MESSAGE_SIZE_BYTES_MAX};
-    uint32_t count = wire_piece_count(largest.size_bytes, PACKET_PAYLOAD_SIZE_BYTES_MAX);
+    uint32_t count = wire_piece_count(largest.size_bytes, PACKET_PAYLOAD_SIZE_BYTES_USUAL);
     assert_true(count <= MESSAGE_PIECES_MAX);
     uint32_t order[MESSAGE_PIECES_MAX];
     struct prng prng;
@@ -111,7 +111,7 @@ static void test_reassembly_joins_pieces_in_any_order(void **state)
 static void test_reassembly_refuses_a_piece_twice(void **state)
 {
     (void)state;
-    struct message message = {&alice, 4, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message message = {&alice, 4, 2 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
     struct span whole = span_of("x", 1);
     assert_missing(&message, 1, 1);
     assert_int_equal(add(&message, 1, 2, &whole), ERR_REPLAYED);
@@ -124,7 +124,7 @@ static void test_reassembly_refuses_a_piece_twice(void **state)
 static void test_reassembly_gives_out_again_what_its_first_piece_repeats(void **state)
 {
     (void)state;
-    struct message message = {&alice, 4, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message message = {&alice, 4, 2 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
     assert_missing(&message, 0, 11);
     assert_whole(&message, 1, 12);
     assert_true(reassembly_begun_ns(reassembly) == 11);
@@ -137,8 +137,8 @@ static void test_reassembly_gives_out_again_what_its_first_piece_repeats(void **
 static void test_reassembly_refuses_a_contradiction_and_keeps_what_was_there(void **state)
 {
     (void)state;
-    struct message message = {&alice, 5, 3 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
-    struct message liar = {&alice, 5, 3 * PACKET_PAYLOAD_SIZE_BYTES_MAX - 1};
+    struct message message = {&alice, 5, 3 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
+    struct message liar = {&alice, 5, 3 * PACKET_PAYLOAD_SIZE_BYTES_USUAL - 1};
     struct span whole;
     assert_missing(&message, 0, 1);
     assert_missing(&message, 1, 2);
@@ -149,8 +149,8 @@ static void test_reassembly_refuses_a_contradiction_and_keeps_what_was_there(voi
 static void test_reassembly_tells_senders_apart(void **state)
 {
     (void)state;
-    struct message from_alice = {&alice, 6, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
-    struct message from_bob = {&bob, 6, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX - 9};
+    struct message from_alice = {&alice, 6, 2 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
+    struct message from_bob = {&bob, 6, 2 * PACKET_PAYLOAD_SIZE_BYTES_USUAL - 9};
     assert_missing(&from_alice, 0, 1);
     assert_missing(&from_bob, 0, 2);
     assert_whole(&from_alice, 1, 3);
@@ -160,9 +160,9 @@ static void test_reassembly_tells_senders_apart(void **state)
 static void test_reassembly_gives_up_the_longest_idle(void **state)
 {
     (void)state;
-    struct message first = {&alice, 7, 3 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
-    struct message second = {&alice, 8, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
-    struct message third = {&alice, 9, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message first = {&alice, 7, 3 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
+    struct message second = {&alice, 8, 2 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
+    struct message third = {&alice, 9, 2 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
     uint64_t before = reassembly_evictions(reassembly);
     assert_missing(&first, 0, 1);
     assert_missing(&second, 0, 2);
@@ -184,13 +184,13 @@ static void test_reassembly_gives_up_what_its_host_has_most_of(void **state)
     (void)state;
     static const struct address others[] = {
         {.ip = {9}, .port = 1}, {.ip = {9}, .port = 2}, {.ip = {9}, .port = 3}};
-    struct message honest = {&alice, 7, 3 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message honest = {&alice, 7, 3 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
     uint64_t before = reassembly_evictions(reassembly);
     uint64_t own = reassembly_evictions_own(reassembly);
     assert_missing(&honest, 0, 1);
     for (uint64_t i = 0; i < 100; i++) {
         struct message half = {&others[i < 50 ? 0 : i % 3], 100 + i,
-                               2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+                               2 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
         assert_missing(&half, 0, 2 + i);
     }
     assert_int_equal(reassembly_evictions(reassembly), before + 99);
@@ -199,7 +199,7 @@ static void test_reassembly_gives_up_what_its_host_has_most_of(void **state)
     assert_whole(&honest, 2, 201);
     /* What is done counts for nobody: the next two of the same host fill both slots, one of them is
      * pushed out by somebody who has none. */
-    struct message again = {&others[0], 300, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message again = {&others[0], 300, 2 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
     assert_missing(&again, 0, 202);
     honest.id = 8;
     assert_missing(&honest, 0, 203);
@@ -212,10 +212,10 @@ static void test_reassembly_gives_up_what_nobody_goes_on_with(void **state)
 {
     (void)state;
     static const struct address others[] = {{.ip = {9}, .port = 1}, {.ip = {8}, .port = 1}};
-    struct message left[] = {{&others[0], 7, 3 * PACKET_PAYLOAD_SIZE_BYTES_MAX},
-                             {&others[1], 8, 3 * PACKET_PAYLOAD_SIZE_BYTES_MAX}};
-    struct message first = {&alice, 7, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
-    struct message second = {&alice, 8, 2 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message left[] = {{&others[0], 7, 3 * PACKET_PAYLOAD_SIZE_BYTES_USUAL},
+                             {&others[1], 8, 3 * PACKET_PAYLOAD_SIZE_BYTES_USUAL}};
+    struct message first = {&alice, 7, 2 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
+    struct message second = {&alice, 8, 2 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
     const uint64_t later = 500000010;
     assert_missing(&left[0], 0, 1);
     assert_missing(&left[1], 0, 2);
@@ -228,7 +228,7 @@ static void test_reassembly_gives_up_what_nobody_goes_on_with(void **state)
 static void test_reassembly_puts_pieces_where_their_size_says(void **state)
 {
     (void)state;
-    static uint8_t bytes[PACKET_SIZE_BYTES_MAX];
+    static uint8_t bytes[PACKET_SIZE_BYTES_USUAL];
     const size_t size_bytes = 3 * PIECE_SIZE_BYTES_MIN - 5;
     struct wire_message_header header = {.type = WIRE_WRITE,
                                          .piece_size_bytes = PIECE_SIZE_BYTES_MIN,
@@ -247,7 +247,7 @@ static void test_reassembly_puts_pieces_where_their_size_says(void **state)
 static void test_reassembly_refuses_a_piece_of_another_size(void **state)
 {
     (void)state;
-    static uint8_t bytes[PACKET_SIZE_BYTES_MAX];
+    static uint8_t bytes[PACKET_SIZE_BYTES_USUAL];
     struct wire_message_header header = {.type = WIRE_WRITE,
                                          .piece_size_bytes = PIECE_SIZE_BYTES_MIN,
                                          .cluster_id = CLUSTER,
@@ -270,7 +270,7 @@ static void test_reassembly_refuses_a_piece_of_another_size(void **state)
 static void test_reassembly_asks_for_what_is_missing(void **state)
 {
     (void)state;
-    struct message message = {&alice, 10, 8 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message message = {&alice, 10, 8 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
     struct reassembly_ask ask = {0};
     assert_true(reassembly_ask_ns(reassembly) == UINT64_MAX);
     assert_missing(&message, 1, 5000);
@@ -292,7 +292,7 @@ static void test_reassembly_asks_for_what_is_missing(void **state)
 static void test_reassembly_asks_less_often_in_vain(void **state)
 {
     (void)state;
-    struct message message = {&alice, 11, 20 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message message = {&alice, 11, 20 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
     struct reassembly_ask ask;
     for (uint32_t piece = 0; piece < 18; piece++)
         assert_missing(&message, piece, 0);
@@ -315,7 +315,7 @@ static void test_reassembly_asks_less_often_in_vain(void **state)
 static void test_reassembly_asks_no_more_often_than_pieces_came(void **state)
 {
     (void)state;
-    struct message message = {&alice, 12, 9 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message message = {&alice, 12, 9 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
     struct reassembly_ask ask;
     assert_missing(&message, 3, 0);
     assert_missing(&message, 5, 0);
@@ -329,7 +329,7 @@ static void test_reassembly_asks_no_more_often_than_pieces_came(void **state)
 static void test_reassembly_asks_again_when_the_first_piece_comes_again(void **state)
 {
     (void)state;
-    struct message message = {&alice, 13, 3 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message message = {&alice, 13, 3 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
     struct reassembly_ask ask;
     struct span whole = {.data = NULL};
     assert_missing(&message, 0, 0);
@@ -347,7 +347,7 @@ static void test_reassembly_asks_again_when_the_first_piece_comes_again(void **s
 static void test_reassembly_asks_for_the_first_gaps_of_many(void **state)
 {
     (void)state;
-    struct message message = {&alice, 14, 300 * PACKET_PAYLOAD_SIZE_BYTES_MAX};
+    struct message message = {&alice, 14, 300 * PACKET_PAYLOAD_SIZE_BYTES_USUAL};
     struct reassembly_ask ask;
     for (uint32_t piece = 0; piece < 300; piece += 2)
         assert_missing(&message, piece, 0);

@@ -158,6 +158,48 @@ static void test_wire_packet_has_room_for_a_cookie(void **state)
     assert_null(ret.header.cookie);
 }
 
+/* Which packets its answer may come in, a client says in a question, and nobody else. */
+static void test_wire_packet_tells_how_large_an_answer_may_be(void **state)
+{
+    (void)state;
+    static const uint16_t sizes[] = {1300 - PACKET_FRONT_SIZE_BYTES, PACKET_SIZE_BYTES_USUAL,
+                                     PACKET_SIZE_BYTES_MAX};
+    struct wire_message_header told = header;
+    struct wire_packet ret;
+    told.type = WIRE_READ;
+    told.sender = 0;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        told.answer_size_bytes = sizes[i];
+        uint32_t size = wire_piece_encode(packet, &keys, &told, (struct span){0}, 0);
+        assert_int_equal(packet[39], (sizes[i] + PACKET_FRONT_SIZE_BYTES) / MTU_UNIT_BYTES);
+        assert_int_equal(wire_packet_decode(span_of(packet, size), &keys, CLUSTER, &ret), OK);
+        assert_int_equal(ret.header.answer_size_bytes, sizes[i]);
+    }
+    static const struct {
+        uint8_t type;
+        uint16_t sender;
+        uint8_t units;
+        enum error expected;
+    } cases[] = {{WIRE_READ, 0, 0, OK},
+                 {WIRE_READ, 0, 25, ERR_RESERVED},
+                 {WIRE_READ, 0, 26, OK},
+                 {WIRE_READ, 0, 180, OK},
+                 {WIRE_READ, 0, 181, ERR_RESERVED},
+                 {WIRE_READ, 1, 180, ERR_RESERVED},
+                 {WIRE_READ_REPLY, 0, 180, ERR_RESERVED},
+                 {WIRE_RAFT, 1, 180, ERR_RESERVED}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        told = header;
+        told.type = cases[i].type;
+        told.sender = cases[i].sender;
+        uint32_t size = wire_piece_encode(packet, &keys, &told, (struct span){0}, 0);
+        packet[39] = cases[i].units;
+        reseal(size);
+        assert_int_equal(wire_packet_decode(span_of(packet, size), &keys, CLUSTER, &ret),
+                         cases[i].expected);
+    }
+}
+
 static void test_wire_packet_names_each_fault(void **state)
 {
     (void)state;
@@ -181,7 +223,7 @@ static void test_wire_packet_names_each_fault(void **state)
     packet[3] = 2;
     reseal(size);
     assert_int_equal(decode(size), ERR_TYPE);
-    packet[3] = WIRE_RELAY_BACK + 1;
+    packet[3] = WIRE_PATH_REPLY + 1;
     reseal(size);
     assert_int_equal(decode(size), ERR_TYPE);
     for (uint32_t at = 36; at < 56; at++) {
@@ -312,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_wire_packet_returns_what_was_encoded),
         cmocka_unit_test(test_wire_packet_has_two_versions),
         cmocka_unit_test(test_wire_packet_has_room_for_a_cookie),
+        cmocka_unit_test(test_wire_packet_tells_how_large_an_answer_may_be),
         cmocka_unit_test(test_wire_packet_names_each_fault),
         cmocka_unit_test(test_wire_packet_ties_piece_count_and_size_together),
         cmocka_unit_test(test_wire_packet_derives_the_piece_size_that_the_sender_chose),
