@@ -459,6 +459,7 @@ void draw_make(struct draw *draw, uint64_t seed)
     draw_backup(draw, seed);
     draw_lists(draw, seed);
     draw_hasty(draw, seed);
+    draw_paths(draw, seed);
     draw_relays(draw, seed);
     draw_rights(draw, seed);
     draw_leave(draw, seed);

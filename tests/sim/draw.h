@@ -163,7 +163,10 @@
     X(hasty_chance)      /* that a relaxed write waits only so long: */                            \
     X(hasty_ns)                                                                                    \
     X(apart_weight)                                                                                \
-    X(gives_back) /* at the end no session is left that nobody needs */
+    X(gives_back) /* at the end no session is left that nobody needs */                            \
+    X(node_mtu)                                                                                    \
+    X(link_seed) /* 0: each link carries what Ethernet does */                                     \
+    X(link_weight)
 
 /* What stays broken while the first half of liveness is judged: a minority, so the rest must
  * serve. */
@@ -234,6 +237,8 @@ void draw_lists(struct draw *draw, uint64_t seed);
 /* Callers of relaxed writes that hardly wait. */
 void draw_leave(struct draw *draw, uint64_t seed);
 void draw_hasty(struct draw *draw, uint64_t seed);
+/* How large packets may be. */
+void draw_paths(struct draw *draw, uint64_t seed);
 /* Clients that reach some nodes only. */
 void draw_relays(struct draw *draw, uint64_t seed);
 /* Whether, and how far, limits change. */

@@ -18,8 +18,24 @@
 #define TRAFFIC_INTERVAL 4096 /* packets between two looks */
 #define HELLO_NS         20000000
 
+uint16_t network_mtu_draw(struct prng *prng)
+{
+    static const uint16_t mtus[] = {MTU_MIN, 1400, 1450, MTU_USUAL, 4000, 8850, MTU_MAX, MTU_MAX};
+    return mtus[prng_range(prng, 0, sizeof(mtus) / sizeof(mtus[0]) - 1)];
+}
+
+static void links_init(struct network *network)
+{
+    struct prng prng;
+    prng_init(&prng, network->draw->link_seed);
+    for (uint32_t host = 0; host < HOSTS_MAX; host++)
+        network->mtu_bytes[host] =
+            network->draw->link_seed == 0 ? MTU_USUAL : network_mtu_draw(&prng);
+}
+
 void network_init(struct network *network, uint64_t seed)
 {
+    links_init(network);
     prng_init(&network->prng, seed ^ 0x6e6574776f726bu);
     network->sent = 0;
     attacker_init(&network->attacker, seed);
@@ -195,7 +211,7 @@ static uint64_t traffic_unit(const struct network *network)
     const struct draw *draw = network->draw;
     uint64_t now_ns = network->verdict->now_ns;
     uint64_t clients = draw->clients + draw->takers + (draw->backups > 0);
-    uint64_t op_packets = 3 + value_size_bytes_mean(draw) / PACKET_PAYLOAD_SIZE_BYTES_MAX;
+    uint64_t op_packets = 3 + value_size_bytes_mean(draw) / PACKET_PAYLOAD_SIZE_BYTES_BASE;
     return 2 * draw->shards * draw->nodes * draw->nodes * (1 + now_ns / draw->heartbeat_ns) +
            2 * draw->shards * draw->nodes * clients * (1 + now_ns / HELLO_NS) +
            draw->nodes * clients * draw->ops_per_client * op_packets;
@@ -264,6 +280,20 @@ static void attack(struct network *network)
                                                  .who = packet->to_host});
 }
 
+/* What is too large for a link is lost, and nobody is told. */
+static bool is_swallowed(struct network *network, uint32_t from, uint32_t to, struct span bytes)
+{
+    uint16_t mtu_bytes = network->mtu_bytes[from] < network->mtu_bytes[to]
+                             ? network->mtu_bytes[from]
+                             : network->mtu_bytes[to];
+    if (bytes.size_bytes + PACKET_FRONT_SIZE_BYTES > mtu_bytes) {
+        network->tally->fault_packets_too_large++;
+        return true;
+    }
+    network->tally->packets_large += bytes.size_bytes > PACKET_SIZE_BYTES_USUAL;
+    return false;
+}
+
 void network_send(struct network *network, struct network_sender from, const struct address *to,
                   struct span bytes)
 {
@@ -285,6 +315,8 @@ void network_send(struct network *network, struct network_sender from, const str
         network->tally->fault_packets_cut++;
         return;
     }
+    if (is_swallowed(network, from_host, to_host, bytes))
+        return;
     const struct draw *draw = network->draw;
     uint64_t loss_chance = network->is_healed ? draw->lasting_loss_chance : draw->loss_chance;
     bool has_loss = !network->is_healed || loss_chance > 0;

@@ -65,6 +65,7 @@ struct network {
     struct prng prng;
     struct packet *free;
     uint64_t sent;                         /* packets, in this run */
+    uint16_t mtu_bytes[HOSTS_MAX];         /* that the link of a host carries */
     uint32_t cuts[HOSTS_MAX][HOSTS_MAX];   /* from, to: faults that cut this direction */
     uint64_t lag_ns[HOSTS_MAX][HOSTS_MAX]; /* added delay, of all faults together */
     uint64_t last_at_ns[HOSTS_MAX][HOSTS_MAX];
@@ -85,6 +86,9 @@ struct network {
 
 void network_init(struct network *network, uint64_t seed);
 void network_deinit(struct network *network);
+
+/* An MTU that some link has. */
+uint16_t network_mtu_draw(struct prng *prng);
 
 struct address network_address(uint32_t host);
 /* The host opens a port that it never had before. */

@@ -19,6 +19,9 @@
     X(fault_lags)                                                                                  \
     X(fault_clients_apart)                                                                         \
     X(packets_relayed) /* of clients, to nodes */                                                  \
+    X(packets_large)   /* larger than Ethernet carries, and delivered */                           \
+    X(fault_packets_too_large)                                                                     \
+    X(fault_links_changed)                                                                         \
     X(fault_depositions)                                                                           \
     X(fault_strikes)                                                                               \
     X(fault_power_losses)                                                                          \

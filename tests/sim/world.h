@@ -400,6 +400,8 @@ void cut_partition(struct world *world);
 void cut_one_way(struct world *world);
 void cut_isolate(struct world *world);
 void cut_lag(struct world *world);
+/* world_links.c */
+void links_change(struct world *world);
 void cut_depose(struct world *world);
 void cut_apart(struct world *world);
 void faults_mend(struct world *world, uint32_t fault);

@@ -37,6 +37,7 @@ enum fault_kind {
     FAULT_UPGRADE,
     FAULT_RESCUE,
     FAULT_APART,
+    FAULT_LINK,
     FAULT_KIND_COUNT
 };
 
@@ -225,7 +226,7 @@ static enum fault_kind kind_draw(struct world *world)
         draw->rot_weight,       draw->lost_file_weight, draw->hold_weight,
         draw->limits_weight,    draw->member_weight,    draw->set_back_weight,
         draw->stop_weight,      draw->duplicate_weight, draw->upgrade_weight,
-        draw->rescue_weight,    draw->apart_weight};
+        draw->rescue_weight,    draw->apart_weight,     draw->link_weight};
     uint64_t total = 0;
     for (uint32_t i = 0; i < FAULT_KIND_COUNT; i++)
         total += weights[i];
@@ -243,6 +244,7 @@ static void (*const cuts[FAULT_KIND_COUNT])(struct world *world) = {
     [FAULT_PARTITION] = cut_partition, [FAULT_ONE_WAY] = cut_one_way,
     [FAULT_ISOLATE] = cut_isolate,     [FAULT_LAG] = cut_lag,
     [FAULT_DEPOSE] = cut_depose,       [FAULT_APART] = cut_apart,
+    [FAULT_LINK] = links_change,
 };
 
 /* Faults of a node's storage. */
@@ -263,6 +265,7 @@ static void fault_apply(struct world *world, enum fault_kind kind)
     case FAULT_LAG:
     case FAULT_DEPOSE:
     case FAULT_APART:
+    case FAULT_LINK:
         cuts[kind](world);
         break;
     case FAULT_POWER:
