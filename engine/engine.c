@@ -1,7 +1,6 @@
 /* The engine as a whole: start, turns, messages, what it publishes. */
 #include "engine/engine_internal.h"
 
-#include "engine/relaxed/revoke.h"
 #include "engine/state/snapshot_format.h"
 
 #include "base/crc32c.h"
@@ -169,7 +168,8 @@ void engine_begin_turn(struct engine *engine, const struct engine_view *view)
     engine->view = *view;
     batch_anchor_clock(engine);
     newcomers_turn(&engine->newcomers, view->now_ns);
-    revoke_begin_turn(engine);
+    if (engine->relaxed.writes.principals.owed > 0)
+        revoke_begin_turn(engine);
     outbound_begin_turn(engine);
     lists_turn(&engine->lists);
     engine_publish(engine);

@@ -84,6 +84,9 @@ struct engine_hooks {
     /* A relaxed write of a client's relaxed session was given its journal seq, or found in the
      * journal at the start. */
     void (*accepted)(void *context, const struct engine_accepted *accepted);
+    /* A pending write was dropped because its principal was revoked; also at the start, where the
+     * journal has it still. Session and seq are 0. */
+    void (*revoked)(void *context, const struct engine_accepted *revoked);
     void *context;
 };
 

@@ -8,6 +8,7 @@
 #include "engine/relaxed/accept.h"
 #include "engine/relaxed/inbound.h"
 #include "engine/relaxed/outbound.h"
+#include "engine/relaxed/revoke.h"
 #include "engine/service/admission.h"
 #include "engine/service/answer.h"
 #include "engine/service/batch.h"
@@ -86,6 +87,12 @@ void engine_count_limits(struct engine *engine);
 
 /* Tells readers on other threads: at the beginning and end of a turn. */
 void engine_publish(struct engine *engine);
+
+/* What was dropped because its principal was revoked may apply yet. As a rule nothing was. */
+static inline bool is_revoked_open(const struct engine *engine)
+{
+    return engine->relaxed.revoked_seq != 0 && revoke_is_undecided(engine);
+}
 
 /* Capacity of a ring that positions index by a mask; count at most 2^31. */
 static inline uint32_t power_of_two_at_least(uint32_t count)

@@ -1,15 +1,6 @@
 /* See lane_rights.h. */
 #include "server/lane_rights.h"
 
-#include "wire/wire_forward.h"
-
-static_assert(RIGHTS_DROPS_MAX == WIRE_FORWARD_DROPS_NONE, "no table counts so far");
-
-uint32_t lane_rights_told_drops(const struct lane_rights *rights)
-{
-    return rights->bytes == NULL ? WIRE_FORWARD_DROPS_NONE : rights->drops;
-}
-
 size_t lane_rights_arena_bytes(void)
 {
     return VALUE_SIZE_BYTES_MAX + 64;

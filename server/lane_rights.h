@@ -38,9 +38,6 @@ struct rights_asker {
     bool is_keyless;     /* it has none: whichever counts */
 };
 
-/* What a forward of this node says: wire/wire_forward.h. */
-uint32_t lane_rights_told_drops(const struct lane_rights *rights);
-
 size_t lane_rights_arena_bytes(void);
 void lane_rights_init(struct lane_rights *rights, struct arena *arena);
 

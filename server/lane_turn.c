@@ -65,10 +65,10 @@ static void lane_follow_rights(struct lane *lane)
     else if (lane->directory != NULL)
         engine = shard_directory_find(lane->directory, 0);
     lane_rights_follow(&lane->shared.rights, engine);
-    for (uint32_t place = 0; place < lane->replica_count; place++) {
-        if (lane->shared.rights.number != number)
-            lane->deadlines_ns[place] = 0;
-    }
+    if (lane->shared.rights.number == number)
+        return;
+    for (uint32_t place = 0; place < lane->replica_count; place++)
+        lane->deadlines_ns[place] = 0;
 }
 
 /*

@@ -153,7 +153,7 @@ struct replica {
     struct replica_following following;
     struct replica_formats formats;
     uint32_t rights_number; /* of the table by which pending writes were dropped last */
-    uint32_t told_drops;    /* what its forwards say of that */
+    uint32_t drops;         /* of that table */
     uint64_t led_since_ns;  /* as the leader of its term */
     struct replica_damage damage;
     uint64_t rot_index;        /* the last record that has rotted and is still needed; 0: none */
@@ -409,8 +409,10 @@ struct wire_forward;
 
 /* True: it is of operators, its sender is none, and was told so. */
 bool replica_denies(struct replica *replica, const struct replica_message *message);
-/* Another table of rights may be in force: before the engine's turn. */
-void replica_follow_rights(struct replica *replica);
+/* Another table of rights is in force: before the engine's turn. */
+void replica_drop_revoked(struct replica *replica);
+/* What a forward of this node says of that: wire/wire_forward.h. */
+uint32_t replica_told_drops(const struct replica *replica);
 /* Whether its sender has dropped what the table that this node knows says is dropped. */
 bool replica_is_forward_current(struct replica *replica, const struct wire_forward *forward);
 

@@ -214,7 +214,7 @@ void replica_forward_pending(struct replica *replica)
                                                         .era = told.era,
                                                         .birth = replica->options.raft.self.birth,
                                                         .start = replica->own_start.start,
-                                                        .drops = replica->told_drops,
+                                                        .drops = replica_told_drops(replica),
                                                         .request = request});
     replica_send_node(replica, replica->view.leader, to, WIRE_FORWARD,
                       span_of(writer.data, writer.size_bytes));

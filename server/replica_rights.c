@@ -6,17 +6,18 @@
 #include "base/le.h"
 #include "wire/wire_forward.h"
 
+static_assert(RIGHTS_DROPS_MAX == WIRE_FORWARD_DROPS_NONE, "no table counts so far");
+
 /* What the table says is dropped of the pending writes, before anything of them is forwarded. */
-void replica_follow_rights(struct replica *replica)
+void replica_drop_revoked(struct replica *replica)
 {
     const struct lane_rights *rights = &replica->shared->rights;
     struct rights_principal principal;
     size_t cursor = 0;
-    bool is_obeyed = rights->bytes != NULL && replica->rights_number == rights->number;
-    if (replica->formats.in_force < FORMAT_PENDING_NAMES || is_obeyed)
+    if (replica->formats.in_force < FORMAT_PENDING_NAMES)
         return;
     replica->rights_number = rights->number;
-    replica->told_drops = lane_rights_told_drops(rights);
+    replica->drops = rights->drops;
     if (rights->state != RIGHTS_IN_FORCE || rights->drops == 0)
         return;
     while (
@@ -25,6 +26,13 @@ void replica_follow_rights(struct replica *replica)
             engine_revoke(replica->engine, principal.name, principal.drop_below);
     }
     (void)engine_revoke_end(replica->engine);
+}
+
+uint32_t replica_told_drops(const struct replica *replica)
+{
+    if (replica->formats.in_force < FORMAT_PENDING_NAMES)
+        return 0;
+    return replica->shared->rights.bytes == NULL ? WIRE_FORWARD_DROPS_NONE : replica->drops;
 }
 
 bool replica_is_forward_current(struct replica *replica, const struct wire_forward *forward)

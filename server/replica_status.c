@@ -210,7 +210,7 @@ static void add_security_counters(struct wire_writer *writer, const struct repli
     wire_counter_add(writer, "rights_state", rights->state);
     wire_counter_add(writer, "rights_version", rights->version);
     wire_counter_add(writer, "rights_principals", rights->table.principal_count);
-    wire_counter_add(writer, "rights_drops", replica->told_drops);
+    wire_counter_add(writer, "rights_drops", replica_told_drops(replica));
 }
 
 static void add_engine_counters(struct wire_writer *writer, const struct engine_counters *counters)

@@ -156,7 +156,8 @@ void replica_begin_turn(struct replica *replica)
 {
     replica->has_received = false;
     replica_refresh_status(replica);
-    replica_follow_rights(replica);
+    if (replica->rights_number != replica->shared->rights.number)
+        replica_drop_revoked(replica);
     if (replica->journal != NULL)
         journal_make_room(replica->journal); /* asks the engine, between its turns */
     engine_begin_turn(replica->engine, &replica->view);

@@ -9,7 +9,6 @@
  * it numbered them. The entry's own seq is that of its last set.
  */
 #include "engine/engine_internal.h"
-#include "engine/relaxed/revoke.h"
 #include "wire/wire_entry.h"
 
 #define SEQ_MAX (PENDING_WRITES_ABSENT - 1)
@@ -519,7 +518,8 @@ uint64_t engine_journal_done(const struct engine *engine)
     uint64_t done = writes->head == writes->tail ? relaxed->next_seq - 1
                                                  : pending_writes_at(writes, writes->head)->seq - 1;
     /* A restart must know that there is something to be fenced. */
-    return revoke_is_open(engine) && relaxed->revoked_seq <= done ? relaxed->revoked_seq - 1 : done;
+    return is_revoked_open(engine) && relaxed->revoked_seq <= done ? relaxed->revoked_seq - 1
+                                                                   : done;
 }
 
 uint64_t engine_next_pending(const struct engine *engine, uint64_t seq)
@@ -529,7 +529,7 @@ uint64_t engine_next_pending(const struct engine *engine, uint64_t seq)
         return seq;
     uint64_t next = pending_writes_next_seq(&engine->relaxed.writes, seq);
     uint64_t revoked = engine->relaxed.revoked_seq;
-    return revoke_is_open(engine) && seq <= revoked && revoked < next ? revoked : next;
+    return is_revoked_open(engine) && seq <= revoked && revoked < next ? revoked : next;
 }
 
 /*
@@ -542,7 +542,7 @@ uint64_t engine_pending_done(const struct engine *engine)
     uint64_t done = engine_journal_done(engine);
     uint64_t decided = own_progress(engine)->last_seq;
     bool is_from_before = decided < engine->relaxed.restored_seq || relaxed_is_after_loss(engine);
-    if (revoke_is_open(engine) && engine->relaxed.revoked_first <= done)
+    if (is_revoked_open(engine) && engine->relaxed.revoked_first <= done)
         done = engine->relaxed.revoked_first - 1;
     return is_from_before && decided < done ? decided : done;
 }

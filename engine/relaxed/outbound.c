@@ -12,7 +12,6 @@
  * and each attempt would take room in the log for ever.
  */
 #include "engine/engine_internal.h"
-#include "engine/relaxed/revoke.h"
 
 /* Longer than a heartbeat, with which a node may first hear that its writes are committed. */
 #define OUTBOUND_WAIT_MIN_NS UINT64_C(50000000)
@@ -211,7 +210,7 @@ static uint64_t fence_seq(const struct engine *engine)
     const struct relaxed *relaxed = &engine->relaxed;
     const struct node_progress *own = node_progress_own(&engine->machine.nodes);
     bool is_cancelled = own->cancel_count > 0 && own->cancels[0].seq < relaxed->next_seq;
-    bool is_undecided = is_cancelled || revoke_is_open(engine);
+    bool is_undecided = is_cancelled || is_revoked_open(engine);
     if (is_undecided && relaxed->writes.head == relaxed->writes.tail)
         return relaxed->next_seq - 1;
     bool is_after_loss = pending_writes_is_empty(&relaxed->writes) && relaxed_is_after_loss(engine);

@@ -330,11 +330,28 @@ uint32_t pending_writes_show(struct pending_writes *writes, uint64_t seq)
 
 /* ---- what is revoked ---- */
 
+static bool is_to_be_dropped(const struct pending_writes *writes, const struct pending_write *op)
+{
+    return op->entry != NULL && writes->principals.places[op->principal].is_revoked;
+}
+
+uint64_t pending_writes_next_revoked(const struct pending_writes *writes, uint64_t *at)
+{
+    if (*at < writes->head)
+        *at = writes->head;
+    while (*at < writes->tail) {
+        const struct pending_write *op = pending_writes_at(writes, (*at)++);
+        if (is_to_be_dropped(writes, op))
+            return op->seq;
+    }
+    return 0;
+}
+
 static void revoked_mark(struct pending_writes *writes, struct pending_revoked *revoked)
 {
     for (uint64_t at = writes->head; at < writes->tail; at++) {
         struct pending_write *op = pending_writes_at(writes, at);
-        op->is_revoked = op->entry != NULL && writes->principals.places[op->principal].is_revoked;
+        op->is_revoked = is_to_be_dropped(writes, op);
         if (!op->is_revoked)
             continue;
         if (revoked->count++ == 0)

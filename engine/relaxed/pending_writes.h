@@ -139,6 +139,9 @@ struct pending_revoked {
     uint64_t last_seq;
 };
 struct pending_revoked pending_writes_revoke(struct pending_writes *writes);
+/* The seq of the first op from `at` (a position, moved behind it) that is to be dropped; 0:
+ * none. */
+uint64_t pending_writes_next_revoked(const struct pending_writes *writes, uint64_t *at);
 
 /* The shown op of an entry that pending_writes_lookup found. Owner. */
 struct pending_write *pending_writes_op_of(const struct pending_writes *writes,

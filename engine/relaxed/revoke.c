@@ -3,7 +3,7 @@
 
 #include "engine/engine_internal.h"
 
-bool revoke_is_open(const struct engine *engine)
+bool revoke_is_undecided(const struct engine *engine)
 {
     return node_progress_own(&engine->machine.nodes)->last_seq < engine->relaxed.revoked_seq;
 }
@@ -12,10 +12,23 @@ bool revoke_is_open(const struct engine *engine)
 static void note_open(struct engine *engine, uint64_t first_seq, uint64_t last_seq)
 {
     struct relaxed *relaxed = &engine->relaxed;
-    if (!revoke_is_open(engine) || first_seq < relaxed->revoked_first)
+    if (!revoke_is_undecided(engine) || first_seq < relaxed->revoked_first)
         relaxed->revoked_first = first_seq;
     if (last_seq > relaxed->revoked_seq)
         relaxed->revoked_seq = last_seq;
+}
+
+/* For the simulator. */
+static void name_revoked(const struct engine *engine)
+{
+    const struct engine_hooks *hooks = &engine->options.hooks;
+    uint64_t at = 0;
+    uint64_t seq = 0;
+    if (hooks->revoked == NULL)
+        return;
+    while ((seq = pending_writes_next_revoked(&engine->relaxed.writes, &at)) != 0)
+        hooks->revoked(hooks->context, &(struct engine_accepted){.series = engine->options.series,
+                                                                 .journal_seq = seq});
 }
 
 void engine_revoke(struct engine *engine, struct span name, uint32_t generation_below)
@@ -36,6 +49,7 @@ uint64_t engine_revoke_end(struct engine *engine)
     if (!engine->relaxed.is_open)
         return 0;
     batch_leave_forwards_out(engine);
+    name_revoked(engine);
     struct pending_revoked revoked = pending_writes_revoke(&engine->relaxed.writes);
     if (revoked.count == 0)
         return 0;
@@ -71,8 +85,6 @@ static bool write_note(struct engine *engine, uint16_t place)
 void revoke_begin_turn(struct engine *engine)
 {
     const struct principals *principals = &engine->relaxed.writes.principals;
-    if (!engine->relaxed.is_open || principals->owed == 0)
-        return;
     uint16_t place = principals_next_owed(principals, 1);
     while (place != PRINCIPAL_NONE && write_note(engine, place)) /* PRINCIPALS_CAPACITY */
         place = principals_next_owed(principals, place + 1u);
@@ -84,6 +96,7 @@ void revoke_restored(struct engine *engine, uint64_t seq, const struct wire_entr
     uint16_t place = principals_find(principals, note->name, note->generation);
     if (place != PRINCIPAL_NONE && principals->places[place].writes > 0) {
         principals_revoke(principals, place);
+        name_revoked(engine);
         (void)pending_writes_revoke(&engine->relaxed.writes);
         principals_pay(principals, place);
     }

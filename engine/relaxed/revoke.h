@@ -23,9 +23,9 @@
 struct engine;
 
 /* What was dropped may apply yet, as far as the log says. */
-bool revoke_is_open(const struct engine *engine);
+bool revoke_is_undecided(const struct engine *engine);
 
-/* Writes the notes that wait. */
+/* Writes the notes that wait, if there are any. */
 void revoke_begin_turn(struct engine *engine);
 
 /* A note that was found in the journal, under this number. */

@@ -44,9 +44,11 @@ static void relaxed_note(struct acceptance *acceptance, uint32_t number)
     if (op->node != 0 && op->journal_seq != 0) {
         acceptance->accepted[acceptance->accepted_count++] =
             (struct accepted){op->node, op->shard, op->journal_seq, number};
-        timeline_add(&acceptance->known,
-                     &(struct timeline_note){timeline_group(op->key, op->node, 0), op->invoke_ns,
-                                             op->journal_seq, number, 0});
+        struct timeline_note note = {timeline_group(op->key, op->node, 0), op->invoke_ns,
+                                     op->journal_seq, number, 0};
+        timeline_add(&acceptance->known, &note);
+        if (op->revoked_ns == 0)
+            timeline_add(&acceptance->lasting, &note);
     }
     if (acceptance_is_sure(op))
         timeline_add(&acceptance->newest,
@@ -100,6 +102,7 @@ void acceptance_init(struct acceptance *acceptance, const struct history *histor
     CHECK(acceptance->accepted != NULL);
     timeline_init(&acceptance->newest);
     timeline_init(&acceptance->known);
+    timeline_init(&acceptance->lasting);
     timeline_init(&acceptance->doubtful);
     timeline_init(&acceptance->of_client);
     timeline_init(&acceptance->of_leader);
@@ -114,6 +117,7 @@ void acceptance_init(struct acceptance *acceptance, const struct history *histor
           compare_accepted);
     timeline_seal(&acceptance->newest);
     timeline_seal(&acceptance->known);
+    timeline_seal(&acceptance->lasting);
     timeline_seal(&acceptance->of_leader);
     for (uint32_t i = 0; i < history->count; i++) {
         if (acceptance_is_sure(&history->ops[i]) && history->ops[i].place.index == 0)
@@ -129,6 +133,7 @@ void acceptance_deinit(struct acceptance *acceptance)
 {
     timeline_deinit(&acceptance->newest);
     timeline_deinit(&acceptance->known);
+    timeline_deinit(&acceptance->lasting);
     timeline_deinit(&acceptance->doubtful);
     timeline_deinit(&acceptance->of_client);
     timeline_deinit(&acceptance->of_leader);
@@ -184,8 +189,10 @@ bool acceptance_is_overruled(const struct acceptance *acceptance, const struct h
 
 bool acceptance_has_newer(const struct acceptance *acceptance, const struct history_op *op)
 {
+    /* One of a client that is revoked may have made way for one that was dropped. */
+    const struct timeline *newer = op->is_of_few ? &acceptance->known : &acceptance->lasting;
     const struct timeline_note *note =
-        timeline_greatest(&acceptance->known, timeline_group(op->key, op->node, 0), UINT64_MAX);
+        timeline_greatest(newer, timeline_group(op->key, op->node, 0), UINT64_MAX);
     return note != NULL && note->value > op->journal_seq;
 }
 

@@ -23,6 +23,7 @@ struct acceptance {
     uint32_t accepted_count;
     struct timeline newest;   /* journal seqs, by when they were acknowledged; key, node, era */
     struct timeline known;    /* journal seqs of all that were accepted; key, node */
+    struct timeline lasting;  /* those of them that no node has dropped */
     struct timeline doubtful; /* writes that may have been accepted; key, node */
     /* Writes of the log, latest first. */
     struct timeline of_client; /* key, client, life */
@@ -49,7 +50,8 @@ uint32_t acceptance_place(const struct acceptance *acceptance, const struct hist
 bool acceptance_is_overruled(const struct acceptance *acceptance, const struct history_op *op,
                              uint64_t index);
 
-/* A newer write of the key is known to have been accepted by the node. */
+/* A newer write of the key is known to have been accepted by the node, and may have taken its
+ * place. */
 bool acceptance_has_newer(const struct acceptance *acceptance, const struct history_op *op);
 
 /* A write begun before `before_ns`, of which nobody knows whether the node accepted it, may have

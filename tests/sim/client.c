@@ -221,6 +221,8 @@ static void program(void *argument)
     }
     client_open(client);
     while (has_work(client)) {
+        if (client_is_revoked(client))
+            client->ops_left = client->lists_left = 0;
         client_begin_ops(client);
         tokens_turn(client);
         transfer_turn(client);

@@ -48,6 +48,7 @@ struct client_world {
     bool is_winding_down;               /* no new operations */
     bool has_rights;                    /* the table of rights was written */
     uint32_t lives_open;                /* that ended with something open of their sessions */
+    bool is_few_revoked;                /* it may say that clients of few rights are revoked */
 };
 
 struct client;
@@ -155,13 +156,18 @@ uint64_t client_now_ns(const struct client *client);
 void security_client_key(const struct client_world *clients, const char *name, char *ret_path,
                          size_t size);
 
+/* Asks for the next format, in the name of the handle. True: it is noted. */
+bool client_raise_format(struct client *client);
+
 /* ---- client_rights.c ---- */
 
 bool client_has_few_rights(const struct client *client);
 /* It is the one who writes the table of rights, and the table is not there yet. */
 bool client_is_to_write_rights(const struct client *client);
-/* Its handle has the root key. */
+/* Its handle has the root key. If the table revokes, it waits until that is due. */
 void client_write_rights(struct client *client);
+/* It has lost every right, or is about to: it begins nothing any more. */
+bool client_is_revoked(const struct client *client);
 
 /* Begins what is due of the workload. */
 void client_begin_ops(struct client *client);

@@ -1,4 +1,5 @@
 /* A client as an operator: nodes are added and removed, one change at a time. */
+#include "base/format.h"
 #include "tests/sim/client.h"
 
 #include <string.h>
@@ -80,6 +81,13 @@ void client_change_turn(struct client *client)
     if (outcome == PLX_OK && is_last)
         client->nodes_to_add &= ~(UINT32_C(1) << (client->change.node - 1));
     change_forget(client);
+}
+
+bool client_raise_format(struct client *client)
+{
+    struct plx_change change = {.action = PLX_CHANGE_RAISE, .format = FORMAT_KNOWN};
+    return change_look(client, &change, ASK_NS) &&
+           change_make(client, &change, CHANGE_NS) == PLX_OK;
 }
 
 void client_ask_change(struct client *client, const struct plx_change *change)

@@ -67,6 +67,7 @@ static struct history_op op_draw(struct client *client, uint32_t slot)
         .key = key,
         .shard = client->world->key_shards[key],
         .client = client->number,
+        .is_of_few = client_has_few_rights(client),
         .life = client->life,
         .process = (client->life * CLIENTS_MAX + client->number) * CLIENT_SLOTS_MAX + slot,
         .is_blocking = prng_chance(&client->prng, (uint32_t)draw->blocking_chance)};
@@ -318,7 +319,8 @@ static enum history_outcome outcome_of(struct client *client, const struct histo
     case PLX_E_OVERLOADED:
         return HISTORY_REFUSED;
     case PLX_E_DENIED:
-        if (history_is_get(op) || !client_has_few_rights(client))
+        if (!client_has_few_rights(client) ||
+            (history_is_get(op) && !client->world->is_few_revoked))
             break;
         client->world->tally->ops_denied++;
         return HISTORY_REFUSED;

@@ -156,6 +156,8 @@
     X(clients_mode)      /* enum security_mode */                                                  \
     X(keyed_chance)      /* that a handle has a key */                                             \
     X(few_rights)        /* every other client may only read, once a table of rights is written */ \
+    X(revoke_ns)         /* when those clients lose every right, and their keys; 0: never */       \
+    X(revoke_drops)      /* with what they have pending */                                         \
     X(client_operations) /* a second, of a client at a node; 0: any */                             \
     X(client_bytes)      /* the same */                                                            \
     X(list_chance)       /* in each turn of a client; 0: there are no lists */                     \

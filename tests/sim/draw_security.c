@@ -84,4 +84,11 @@ void draw_rights(struct draw *draw, uint64_t seed)
                        draw->is_restored;
     draw->few_rights =
         draw->clients_mode == SECURITY_REQUIRED && changes == 0 && prng_range(&prng, 0, 1) == 0;
+    if (draw->few_rights == 0 || prng_range(&prng, 0, 2) == 0)
+        return;
+    /* While nodes are apart: then relaxed writes are pending. */
+    draw->revoke_ns = draw->first_fault_ns + prng_range(&prng, 0, draw->fault_phase_ns);
+    draw->revoke_drops = prng_range(&prng, 0, 3) != 0;
+    draw->relaxed_set_weight += 30;
+    draw->isolate_weight += 10;
 }

@@ -84,7 +84,13 @@ struct history_op {
     uint64_t max_age_ns;  /* relaxed gets: what the call or its handle asked for; 0: any */
     uint64_t wait_ns;     /* that the call may take, and then the search for its outcome; 0: any */
     uint64_t journal_seq; /* relaxed writes: accepted under it; 0: not known */
+    bool is_of_few;       /* of a client whose rights are taken away in some runs */
     uint32_t era; /* that its client had seen when it ended: 0 before a rescue, 1 after it; or: */
+
+    /* Of the world: its node has dropped it, because its client was revoked; then, and when the
+     * log of the shard went no further than that. 0: it has not. */
+    uint64_t revoked_ns;
+    uint64_t revoked_index;
 
     /* Of the world: see history_decided. */
     struct history_place place;

@@ -174,7 +174,7 @@ static void walk_run(struct walk *walk)
         verdict_break(verdict, RULE_PROTOCOL, "a list has %llu keys, and its pages %llu",
                       (unsigned long long)count, (unsigned long long)walk->entries);
     if (outcome != PLX_NOT_FOUND && outcome != PLX_TIMEOUT && outcome != PLX_E_TOO_STALE &&
-        outcome != PLX_E_UNSUPPORTED)
+        outcome != PLX_E_UNSUPPORTED && !(outcome == PLX_E_DENIED && client_is_revoked(client)))
         verdict_break(verdict, RULE_PROTOCOL, "a list ends with %s", plx_outcome_name(outcome));
     for (uint32_t key = 0; key < client->world->draw->keys; key++) {
         if (walk->ops[key] == OP_NUMBER_END)

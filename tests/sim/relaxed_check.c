@@ -5,6 +5,12 @@
 
 #define PLACE_WITHIN_BITS 20 /* of a place as one number */
 
+/* Its node had dropped it before the get was answered: its client was revoked. */
+static bool is_dropped_before(const struct history_op *write, const struct history_op *get)
+{
+    return write->revoked_ns != 0 && write->revoked_ns <= get->return_ns;
+}
+
 static bool is_relaxed_answer(const struct history_op *op)
 {
     return op->type == HISTORY_RELAXED_GET && history_is_answered_get(op);
@@ -92,7 +98,7 @@ static void check_read_back(const struct acceptance *acceptance, struct verdict 
         check_pending_writer(acceptance, i, verdict);
         const struct history_op *newest = acceptance_newest(acceptance, get);
         if (newest != NULL && newest->journal_seq > get->version &&
-            !is_newest_again(acceptance, newest, get))
+            !is_dropped_before(newest, get) && !is_newest_again(acceptance, newest, get))
             verdict_break(verdict, RULE_RELAXED_READ_BACK,
                           "op %u: node %u answered key %u with its pending write %llu; it had "
                           "acknowledged %llu",
@@ -127,7 +133,8 @@ static void check_visible(const struct acceptance *acceptance, struct verdict *v
         if (!is_relaxed_answer(get) || get->is_pending)
             continue;
         const struct history_op *newest = acceptance_newest(acceptance, get);
-        if (newest == NULL || is_settled_by(acceptance, newest, get->applied_index))
+        if (newest == NULL || is_dropped_before(newest, get) ||
+            is_settled_by(acceptance, newest, get->applied_index))
             continue;
         if (newest->place.index == 0 &&
             (is_replaced_by(acceptance, newest, get) ||
@@ -168,7 +175,7 @@ static void check_decided(const struct acceptance *acceptance, struct verdict *v
     const struct history *history = acceptance->history;
     for (uint32_t i = 0; i < history->count && history->is_settled; i++) {
         const struct history_op *op = &history->ops[i];
-        if (!acceptance_is_sure(op) || op->place.index != 0)
+        if (!acceptance_is_sure(op) || op->place.index != 0 || op->revoked_ns != 0)
             continue;
         bool is_lost = acceptance_era(acceptance, op, op->invoke_ns) !=
                        acceptance_era(acceptance, op, UINT64_MAX);
@@ -272,7 +279,8 @@ static const struct history_op *place_holder(const struct acceptance *acceptance
 {
     if (op->place.index != 0)
         return op;
-    if (!acceptance_is_sure(op) || acceptance_is_overruled(acceptance, op, UINT64_MAX))
+    if (!acceptance_is_sure(op) || op->revoked_ns != 0 ||
+        acceptance_is_overruled(acceptance, op, UINT64_MAX))
         return NULL;
     uint32_t place = acceptance_place(acceptance, op, op->journal_seq + 1);
     for (; place < acceptance->accepted_count; place++) {
@@ -324,6 +332,23 @@ static void check_overruled(const struct acceptance *acceptance, struct verdict 
     timeline_deinit(&earlier.by_node);
 }
 
+/*
+ * What a node has dropped is in the log by then, or never. In other shards than 0 a leader may be
+ * behind with the table of rights, which is in shard 0.
+ */
+static void check_revoked(const struct history *history, struct verdict *verdict)
+{
+    for (uint32_t i = 0; i < history->count; i++) {
+        const struct history_op *op = &history->ops[i];
+        if (op->revoked_ns != 0 && op->shard == 0 && op->place.index > op->revoked_index)
+            verdict_break(verdict, RULE_REVOKED,
+                          "op %u was dropped by node %u when no log went beyond %llu, and is in "
+                          "the log at index %llu",
+                          i, op->node, (unsigned long long)op->revoked_index,
+                          (unsigned long long)op->place.index);
+    }
+}
+
 /* "A relaxed answer never counts as a consistent one." */
 static void check_apart(const struct history *history, struct verdict *verdict)
 {
@@ -350,5 +375,6 @@ void relaxed_check(const struct history *history, struct verdict *verdict)
     check_acceptance_order(&acceptance, verdict);
     check_order(&acceptance, verdict);
     check_overruled(&acceptance, verdict);
+    check_revoked(history, verdict);
     acceptance_deinit(&acceptance);
 }

@@ -81,6 +81,8 @@
     X(fault_attacks_on_clients)                                                                    \
     X(boots_sealing)                                                                               \
     X(rights_tables)                                                                               \
+    X(revocations)                                                                                 \
+    X(writes_revoked)                                                                              \
     X(ops_denied)                                                                                  \
     X(handles_sealing)                                                                             \
     X(fault_residuals)                                                                             \

@@ -59,6 +59,8 @@
     X(MESSAGE_ID, "a sender uses a message id for one message only")                               \
     X(HOSTILE, "who takes only sealed packets takes none of an attacker")                          \
     X(NONCE, "no number is sealed twice under one key")                                            \
+    X(REVOKED, "what is dropped was pending, of a client that was revoked so, and is not in the "  \
+               "log later")                                                                        \
     X(FORMAT, "a format is raised when every member knows it, and counts when that is committed")
 
 enum rule {

@@ -218,8 +218,26 @@ static void take_accepted(void *context, const struct engine_accepted *accepted)
     names_set(&witness->accepted, &taken);
 }
 
+static void take_revoked(void *context, const struct engine_accepted *revoked)
+{
+    const struct witness_ear *ear = context;
+    struct witness *witness = ear->witness;
+    if (witness->node == 0)
+        return;
+    struct witness_name wanted = {
+        .shard = ear->shard,
+        .high = witness->node,
+        .low = witness_number(witness, revoked->series, revoked->journal_seq)};
+    const struct witness_name *name = names_place(&witness->accepted, &wanted);
+    if (name->op != 0)
+        note(witness,
+             &(struct witness_note){.op = name->op - 1, .shard = ear->shard, .is_revoked = true});
+}
+
 struct engine_hooks witness_hooks(struct witness *witness, uint32_t shard)
 {
-    return (struct engine_hooks){
-        .wrote = take_wrote, .accepted = take_accepted, .context = &witness->ears[shard]};
+    return (struct engine_hooks){.wrote = take_wrote,
+                                 .accepted = take_accepted,
+                                 .revoked = take_revoked,
+                                 .context = &witness->ears[shard]};
 }

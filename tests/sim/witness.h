@@ -29,13 +29,14 @@ struct witness_names {
     uint32_t count;
 };
 
-/* A write took effect. */
+/* A write took effect, or its node has dropped it. */
 struct witness_note {
     uint32_t op;
     uint32_t shard; /* in whose log */
     uint32_t within;
     uint64_t index;
     bool is_void;
+    bool is_revoked; /* it was dropped instead; there is no index */
 };
 
 /* A journal seq as the judges see it: the series in the order in which they accepted their first

@@ -159,6 +159,17 @@ struct rotten {
     bool is_found;
 };
 
+/* world_rights.c: from which record on the leaders of shard 0 had the table of rights, by term. */
+#define KNOWING_TERMS_MAX 64u
+struct knowing {
+    uint64_t terms[KNOWING_TERMS_MAX];
+    uint64_t first[KNOWING_TERMS_MAX];
+    uint32_t count;
+    bool is_known;       /* by the node whose turn it is, when the turn began; */
+    uint64_t term;       /* in this term it led; 0: it did not */
+    uint64_t last_index; /* and its log ended here */
+};
+
 struct world {
     uint64_t seed;
     uint64_t cluster_id;
@@ -187,10 +198,12 @@ struct world {
     struct copied_node copied;
     struct restored restored;
     struct disaster disaster;
-    bool is_raise_asked;       /* an operator has asked for the next format */
-    uint32_t formats_appended; /* shards with a record that raises the format, as bits; */
-    uint32_t formats_raised;   /* and with a node that has it in force */
-    bool is_restart_due;       /* of the node whose turn it is */
+    struct knowing knowing;           /* world_rights.c */
+    uint64_t highest[SIM_SHARDS_MAX]; /* record that any log has had, where clients are revoked */
+    bool is_raise_asked;              /* an operator has asked for the next format */
+    uint32_t formats_appended;        /* shards with a record that raises the format, as bits; */
+    uint32_t formats_raised;          /* and with a node that has it in force */
+    bool is_restart_due;              /* of the node whose turn it is */
     bool is_healed;
     bool is_full_at_end; /* a store was full when nodes were to be added: they were not */
     bool is_residual;    /* healed but for the residual fault */
@@ -303,6 +316,14 @@ void upgrade_note_boot(const struct world *world, struct sim_node *node);
 /* It was the older program that refused to start, rightly: the newer one starts next. */
 bool upgrade_is_refused(struct world *world, struct sim_node *node, enum error error,
                         const char *reason);
+/* world_rights.c. The turn of a lane begins, and has ended; a node was there, with its logs. */
+void rights_begin_turn(struct world *world, struct sim_node *node, const struct sim_lane *lane);
+void rights_end_turn(struct world *world, struct sim_node *node);
+void rights_look(struct world *world, const struct sim_node *node);
+/* A write was dropped; or was decided by a record of this term. */
+void rights_note_dropped(struct world *world, const struct witness_note *note);
+void rights_note_decided(struct world *world, const struct witness_note *note, uint64_t term);
+
 /* The node stops, to start as another program; or an operator asks for the next format. */
 void upgrade_act(struct world *world, struct sim_node *node);
 /* After a turn. */

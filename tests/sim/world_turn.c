@@ -43,8 +43,13 @@ static uint16_t leader_of(const struct world *world, struct ledger *ledger, uint
 void node_notes_take(struct world *world, struct sim_node *node)
 {
     const struct witness *witness = &world->witness;
+    rights_look(world, node);
     for (uint32_t i = 0; i < witness->note_count; i++) {
         const struct witness_note *note = &witness->notes[i];
+        if (note->is_revoked) {
+            rights_note_dropped(world, note);
+            continue;
+        }
         struct overseer *overseer = &world->overseers[note->shard];
         disaster_follow(world, node, note->shard);
         uint64_t term = raft_term_at(replica_raft(node_replica(node, note->shard)), note->index);
@@ -62,6 +67,7 @@ void node_notes_take(struct world *world, struct sim_node *node)
                           "op %u was accepted by a storage that was set back, and took effect",
                           note->op);
         history_decided(&world->history, note->op, &place, world_now_ns(world));
+        rights_note_decided(world, note, term);
     }
 }
 
@@ -188,8 +194,10 @@ void node_turn(struct world *world, struct sim_lane *lane)
     witness_begin(&world->witness, node_witness(world, node));
     rcu_sim_run(node->number, lane->number);
     snapshot_thread_sim_hold(node->is_snapshot_held);
+    rights_begin_turn(world, node, lane);
     enum lane_result result = lane_turn(lane->lane, node_clock_ns(world, node));
     witness_end(&world->witness);
+    rights_end_turn(world, node);
     security_look(world, node);
     if (result == LANE_IDLE)
         rcu_sim_sleep();

@@ -1,0 +1,86 @@
+/*
+ * Runs in which clients are revoked with what they have pending. A write is dropped only if its
+ * client was revoked so. Whoever leads shard 0, where the table of rights is, and has applied it,
+ * appends none of those clients' relaxed writes. In other shards a leader goes by its own copy of
+ * the table, which may be behind.
+ */
+#include "tests/sim/world.h"
+
+#include "base/format.h"
+
+void rights_look(struct world *world, const struct sim_node *node)
+{
+    struct raft_status status;
+    if (world->draw.revoke_ns == 0 || !node->is_running)
+        return;
+    for (uint32_t shard = 0; shard < world->draw.shards; shard++) {
+        replica_raft_status(node_replica(node, shard), &status);
+        if (status.last_index > world->highest[shard])
+            world->highest[shard] = status.last_index;
+    }
+}
+
+/* A write was dropped. After a restart it may be dropped again. */
+void rights_note_dropped(struct world *world, const struct witness_note *note)
+{
+    struct history_op *op = &world->history.ops[note->op];
+    if (!op->is_of_few || !world->client_world.is_few_revoked || world->draw.revoke_drops == 0)
+        verdict_break(&world->verdict, RULE_REVOKED,
+                      "op %u was dropped, and nobody has revoked its client so", note->op);
+    if (op->revoked_ns != 0)
+        return;
+    op->revoked_ns = world_now_ns(world);
+    op->revoked_index = world->highest[note->shard];
+    world->tally->writes_revoked++;
+}
+
+static bool is_judged(const struct world *world)
+{
+    return world->draw.revoke_ns != 0 && world->draw.revoke_drops != 0;
+}
+
+void rights_begin_turn(struct world *world, struct sim_node *node, const struct sim_lane *lane)
+{
+    struct knowing *knowing = &world->knowing;
+    struct raft_status status;
+    knowing->term = 0;
+    if (!is_judged(world) || lane->number != 0 || !node->is_running)
+        return;
+    struct replica *replica = node_replica(node, 0);
+    replica_raft_status(replica, &status);
+    knowing->is_known = engine_rights(replica_engine(replica)).version != 0 &&
+                        replica_format(replica) >= FORMAT_PENDING_NAMES;
+    knowing->term = status.role == RAFT_LEADER ? status.term : 0;
+    knowing->last_index = status.last_index;
+}
+
+void rights_end_turn(struct world *world, struct sim_node *node)
+{
+    struct knowing *knowing = &world->knowing;
+    struct raft_status status;
+    if (knowing->term == 0 || !knowing->is_known || node->is_dead_inside)
+        return;
+    replica_raft_status(node_replica(node, 0), &status);
+    bool is_there = knowing->count > 0 && knowing->terms[knowing->count - 1] == knowing->term;
+    if (is_there || status.role != RAFT_LEADER || status.term != knowing->term ||
+        knowing->count == KNOWING_TERMS_MAX)
+        return;
+    knowing->terms[knowing->count] = knowing->term;
+    knowing->first[knowing->count++] = knowing->last_index + 1;
+}
+
+void rights_note_decided(struct world *world, const struct witness_note *note, uint64_t term)
+{
+    const struct knowing *knowing = &world->knowing;
+    const struct history_op *op = &world->history.ops[note->op];
+    if (note->shard != 0 || !op->is_of_few || !history_is_relaxed_write(op))
+        return;
+    for (uint32_t i = 0; i < knowing->count; i++) {
+        if (knowing->terms[i] == term && note->index >= knowing->first[i])
+            verdict_break(&world->verdict, RULE_REVOKED,
+                          "op %u of a revoked client is in the log at index %llu; the leader of "
+                          "term %llu had the table of rights from index %llu on",
+                          note->op, (unsigned long long)note->index, (unsigned long long)term,
+                          (unsigned long long)knowing->first[i]);
+    }
+}
