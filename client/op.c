@@ -264,7 +264,7 @@ static void op_expire(struct plx_client *client, struct op *op)
         op_finish_plain(client, op, PLX_UNKNOWN);
     else if (op->shard != NULL && op->session == 0 && op_is_write(op) &&
              session_is_refused(client, op->shard))
-        op_finish_plain(client, op, PLX_E_OVERLOADED);
+        op_finish_plain(client, op, PLX_E_SESSIONS);
     else
         op_give_up(client, op, op->undone_outcome);
 }

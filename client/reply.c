@@ -260,22 +260,41 @@ static void reply_refuse(struct plx_client *client, struct transmission *transmi
     transmission->answered = UINT64_MAX;
 }
 
-/* A registration found the log full, or the client may not write. It was for the writes that wait
- * for a session: nothing of them was sent. The next write tries anew, at once. */
+/* Ends the writes that wait for a session, all or those that block: nothing of them was sent. */
+static void waiting_writes_end(struct plx_client *client, const struct shard_state *shard,
+                               bool is_all, enum plx_outcome outcome)
+{
+    uint32_t count = client->active_count; /* without those that a callback submits */
+    for (uint32_t i = 0; i < count; i++) {
+        struct op *op = &client->ops[client->active[i]];
+        if (op->shard == shard && op->class == CLASS_WRITE && op->phase == PHASE_SEND &&
+            op->session == 0 && (is_all || op->request.call.is_blocking))
+            op_finish_plain(client, op, outcome);
+    }
+}
+
+/* A registration found the log full, or the client may not write. The next write tries anew, at
+ * once. */
 static void registration_refused(struct plx_client *client, struct shard_state *shard,
                                  enum plx_outcome outcome)
 {
     struct session *session = session_current(shard);
-    uint32_t count = client->active_count; /* without those that a callback submits */
     session->is_wanted = false;
     session->attempts = 0;
     session->due_ns = client->now_ns;
-    for (uint32_t i = 0; i < count; i++) {
-        struct op *op = &client->ops[client->active[i]];
-        if (op->shard == shard && op->class == CLASS_WRITE && op->phase == PHASE_SEND &&
-            op->session == 0)
-            op_finish_plain(client, op, outcome);
-    }
+    waiting_writes_end(client, shard, true, outcome);
+}
+
+/* What an operation on a session itself came to. Where the table of sessions is full, calls with a
+ * timeout wait on: a session may end meanwhile. */
+static void session_answer_take(struct plx_client *client, struct shard_state *shard,
+                                const struct transmission *transmission,
+                                const struct wire_reply *reply)
+{
+    uint64_t was_full_until_ns = session_current(shard)->full_until_ns;
+    session_replied(client, shard, transmission, reply);
+    if (session_current(shard)->full_until_ns > was_full_until_ns)
+        waiting_writes_end(client, shard, false, PLX_E_SESSIONS);
 }
 
 /* What the reply says about the node itself. */
@@ -343,7 +362,7 @@ void reply_receive(struct plx_client *client, const struct source *from, bool is
         session_current(shard)->id == 0)
         registration_refused(client, shard, status_outcome((enum wire_status)reply->status));
     else if (transmission->kind == TRANSMISSION_SESSION)
-        session_replied(client, shard, transmission, reply);
+        session_answer_take(client, shard, transmission, reply);
     else if (reply->status == WIRE_STATUS_OK)
         reply_take(client, shard, transmission, reply);
     else

@@ -76,7 +76,8 @@ extern "C" {
     X(PLX_E_FORKED, 7, "the handle is of the process that opened it; open another after fork")     \
     X(PLX_E_NO_MEMORY, 7, "out of memory")                                                         \
     X(PLX_E_IO, 7, "the socket failed")                                                            \
-    X(PLX_E_DENIED, 5, "the client's key has no right to do this")
+    X(PLX_E_DENIED, 5, "the client's key has no right to do this")                                 \
+    X(PLX_E_SESSIONS, 5, "no session is free: too many clients have one open; see pollux sessions")
 
 enum plx_outcome {
 #define X(name, exit_code, text) name,
@@ -220,7 +221,8 @@ PLX_API void plx_close(struct plx_client *client);
  * A blocking call goes on through elections, restarts, lost quorums and busy nodes. It ends
  * - with the answer;
  * - with a refusal that waiting does not change: PLX_E_ARGUMENT, PLX_E_TOO_LARGE,
- *   PLX_E_UNSUPPORTED, PLX_E_TOO_STALE, or PLX_E_OVERLOADED if store or logs have no room;
+ *   PLX_E_UNSUPPORTED, PLX_E_TOO_STALE, PLX_E_OVERLOADED if store or logs have no room, or
+ *   PLX_E_SESSIONS if the table of sessions has none;
  * - when another thread calls plx_cancel;
  * - with PLX_UNKNOWN if nobody can know the outcome any more. There are two such cases. The cluster
  *   was out of reach for longer than a session lives, and the session has expired. Or a relaxed

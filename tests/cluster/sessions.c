@@ -75,9 +75,9 @@ static bool is_refused(int count, uint64_t lifetime_ns, int *ret_tries)
         struct plx_response response =
             plx_set(handles[count], plx_text("sessions/over"), plx_text("value"), &call);
         /* Out of time on a slow machine: it was neither refused nor let in. */
-        if (response.outcome != PLX_E_OVERLOADED && response.outcome != PLX_TIMEOUT)
+        if (response.outcome != PLX_E_SESSIONS && response.outcome != PLX_TIMEOUT)
             return false;
-        *ret_tries += response.outcome == PLX_E_OVERLOADED;
+        *ret_tries += response.outcome == PLX_E_SESSIONS;
         if (count_writers(count) != count)
             return false;
     }

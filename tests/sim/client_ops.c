@@ -317,6 +317,7 @@ static enum history_outcome outcome_of(struct client *client, const struct histo
     case PLX_UNKNOWN:
         return HISTORY_UNKNOWN;
     case PLX_E_OVERLOADED:
+    case PLX_E_SESSIONS:
         return HISTORY_REFUSED;
     case PLX_E_DENIED:
         if (!client_has_few_rights(client) ||

@@ -151,6 +151,7 @@ static enum history_outcome outcome_of(struct client *client, const struct plx_l
     case PLX_UNKNOWN:
         return HISTORY_UNKNOWN;
     case PLX_E_OVERLOADED:
+    case PLX_E_SESSIONS:
         return HISTORY_REFUSED;
     default:
         verdict_break(client->world->verdict, RULE_PROTOCOL, "taking logs ends with %s, fault %d",

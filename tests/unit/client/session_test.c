@@ -130,7 +130,7 @@ static void test_session_nonce_is_of_one_handle_alone(void **state)
     assert_true(registered_nonce(false) != registered_nonce(true));
 }
 
-static void test_session_table_full_is_overloaded(void **state)
+static void test_session_table_full_names_sessions(void **state)
 {
     (void)state;
     struct fake fake;
@@ -147,12 +147,12 @@ static void test_session_table_full_is_overloaded(void **state)
             fake_outcome_all(&fake, WIRE_OUTCOME_SESSIONS_FULL);
         }
     }
-    assert_int_equal(ending.response.outcome, PLX_E_OVERLOADED);
+    assert_int_equal(ending.response.outcome, PLX_E_SESSIONS);
     /* Another registration would take room in the log: it is not tried for a while. */
     ending.count = 0;
     submit(client, &ending, &(struct plx_call){.timeout_ns = 300 * MILLISECOND_NS});
     fake_finish(NULL, client, &ending);
-    assert_int_equal(ending.response.outcome, PLX_E_OVERLOADED);
+    assert_int_equal(ending.response.outcome, PLX_E_SESSIONS);
     assert_false(fake_try(&fake));
     /* Nobody says so any more. */
     ending.count = 0;
@@ -160,6 +160,36 @@ static void test_session_table_full_is_overloaded(void **state)
     while (ending.count == 0)
         (void)plx_poll(client, 100 * MILLISECOND_NS);
     assert_int_equal(ending.response.outcome, PLX_TIMEOUT);
+    plx_close(client);
+    fake_close(&fake);
+}
+
+/* A call that may go on for ever is told, and so is the next one. One with a timeout waits on. */
+static void test_session_table_full_ends_calls_that_block(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct ending patient = {0};
+    struct ending blocking = {0};
+    fake_open(&fake, 1);
+    fake.session = 0;
+    struct plx_options options = fake_options(&fake, 1);
+    struct plx_client *client = fake_client(&options);
+    submit(client, &patient, &(struct plx_call){.timeout_ns = UINT64_C(60000) * MILLISECOND_NS});
+    for (uint32_t i = 0; i < 2; i++) {
+        submit(client, &blocking, &(struct plx_call){.is_blocking = true});
+        fake_expect(&fake, client, WIRE_WRITE);
+        assert_int_equal(fake.ops[0].type, WIRE_OP_REGISTER);
+        fake_outcome_all(&fake, WIRE_OUTCOME_SESSIONS_FULL);
+        fake_finish(NULL, client, &blocking);
+        assert_int_equal(blocking.response.outcome, PLX_E_SESSIONS);
+        assert_int_equal(patient.count, 0);
+    }
+    fake.session = FAKE_SESSION; /* somebody has left */
+    fake_expect(&fake, client, WIRE_WRITE);
+    fake_outcome_all(&fake, WIRE_OUTCOME_OK);
+    fake_finish(&fake, client, &patient);
+    assert_int_equal(patient.response.outcome, PLX_OK);
     plx_close(client);
     fake_close(&fake);
 }
@@ -362,7 +392,8 @@ int main(void)
         cmocka_unit_test(test_session_that_ended_idle_vouches_for_no_earlier_seq),
         cmocka_unit_test(test_session_registration_repeats_its_nonce),
         cmocka_unit_test(test_session_nonce_is_of_one_handle_alone),
-        cmocka_unit_test(test_session_table_full_is_overloaded),
+        cmocka_unit_test(test_session_table_full_names_sessions),
+        cmocka_unit_test(test_session_table_full_ends_calls_that_block),
         cmocka_unit_test(test_session_expiry_replaces_an_operation_that_was_never_executed),
         cmocka_unit_test(test_session_expiry_never_executes_twice),
         cmocka_unit_test(test_session_expiry_told_late_is_unknown),

@@ -77,6 +77,8 @@ static void test_outcome_texts_are_whole(void **state)
     assert_int_equal(plx_outcome_exit_code(PLX_OUTCOME_COUNT), 7);
     assert_string_equal(plx_outcome_name(PLX_TIMEOUT), "PLX_TIMEOUT");
     assert_int_equal(plx_outcome_exit_code(PLX_E_OVERLOADED), 5); /* what the command ends with */
+    assert_int_equal(plx_outcome_exit_code(PLX_E_SESSIONS), 5);
+    assert_non_null(strstr(plx_outcome_text(PLX_E_SESSIONS), "see pollux sessions"));
 }
 
 static void test_outcome_text_of_bytes(void **state)
