@@ -108,11 +108,20 @@ static enum error limits_check(const struct dp_frame_port_options *options,
     return OK;
 }
 
+/* The largest MTU that the driver may be told. That of memif says 1500, and carries frames of any
+ * size, in several of its buffers. */
+static uint16_t mtu_told(const struct dp_frame_port *port, const struct rte_eth_dev_info *info)
+{
+    bool is_memif = info->driver_name != NULL && strcmp(info->driver_name, "net_memif") == 0;
+    return is_memif && port->facts.mtu_bytes > MTU_BYTES_DEFAULT ? MTU_BYTES_DEFAULT
+                                                                 : port->facts.mtu_bytes;
+}
+
 static struct rte_eth_conf conf_of(const struct dp_frame_port *port,
                                    const struct rte_eth_dev_info *info)
 {
     struct rte_eth_conf conf = {
-        .rxmode = {.offloads = port->rx_offloads, .mtu = port->facts.mtu_bytes},
+        .rxmode = {.offloads = port->rx_offloads, .mtu = mtu_told(port, info)},
         .txmode = {.offloads = port->tx_offloads}};
     if (port->facts.has_rss) {
         conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
@@ -139,9 +148,9 @@ static int queues_setup(struct dp_frame_port *port, uint32_t ring_size)
 }
 
 /* A driver that cannot change it has what was configured, or 1500. */
-static int mtu_set(const struct dp_frame_port *port)
+static int mtu_set(const struct dp_frame_port *port, const struct rte_eth_dev_info *info)
 {
-    int result = rte_eth_dev_set_mtu(port->id, port->facts.mtu_bytes);
+    int result = rte_eth_dev_set_mtu(port->id, mtu_told(port, info));
     return result == -ENOTSUP ? 0 : result;
 }
 
@@ -176,7 +185,7 @@ enum error frame_card_configure(struct dp_frame_port *port,
     struct rte_eth_conf conf = conf_of(port, info);
     int result = rte_eth_dev_configure(port->id, port->queue_count, port->queue_count, &conf);
     if (result == 0 && mtu_bytes != MTU_BYTES_DEFAULT) {
-        result = mtu_set(port);
+        result = mtu_set(port, info);
     }
     if (result == 0) {
         result = queues_setup(port, options->ring_size);

@@ -45,19 +45,39 @@ static uint32_t multicast_fill(const uint8_t *ipv6, uint8_t ret_macs[DP_MULTICAS
     return 2;
 }
 
+/* A frame lies in one buffer of a memif: the driver loses frames that take several. Its buffers have
+ * 2048 bytes, unless they are given a size. */
+#define MEMIF_BUFFER_BYTES 2048u
+#define MEMIF_BESIDE_BYTES 64u /* Ethernet, and to spare */
+#define VDEV_TEXT_BYTES    (CONFIG_TEXT_MAX + 32)
+
+static void vdev_write(const struct config *config, char ret_vdev[VDEV_TEXT_BYTES])
+{
+    uint32_t bytes = config->mtu_bytes + MEMIF_BESIDE_BYTES;
+    bool is_given = strstr(config->device, "bsize=") != NULL;
+    if (strncmp(config->device, "net_memif", strlen("net_memif")) != 0 || is_given ||
+        bytes <= MEMIF_BUFFER_BYTES)
+        snprintf(ret_vdev, VDEV_TEXT_BYTES, "%s", config->device);
+    else
+        snprintf(ret_vdev, VDEV_TEXT_BYTES, "%s,bsize=%u", config->device,
+                 (bytes + MEMIF_BUFFER_BYTES - 1) / MEMIF_BUFFER_BYTES * MEMIF_BUFFER_BYTES);
+}
+
 static enum error frames_open(struct node_port *port, const struct config *config,
                               const char *program, char *ret_reason)
 {
     char prefix[64];
     char name[CONFIG_TEXT_MAX];
+    char vdev[VDEV_TEXT_BYTES];
     uint8_t macs[DP_MULTICAST_MACS_MAX][6];
     bool is_card = host_card_is_meant(config->device);
+    vdev_write(config, vdev);
     snprintf(prefix, sizeof(prefix), "polluxd-%ld", (long)getpid());
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(config->device, ","), config->device);
     struct dp_environment_options environment = {
         .program = program,
         .file_prefix = prefix,
-        .vdevs = {config->device},
+        .vdevs = {vdev},
         .vdev_count = is_card ? 0 : 1,
         .pci_allow = is_card ? config->device : NULL,
         .memory_mib = (uint32_t)(config_packet_bytes(config) >> 20),

@@ -25,8 +25,9 @@
 # Settings, read by cluster_init: CLUSTER_LOG_DIR (default DIR/logs), CLUSTER_LOG_SIZE (64MiB),
 # CLUSTER_UDP_BASE (a free range), CLUSTER_SWITCH_OPTIONS (for pollux-switch), CLUSTER_NODE,
 # CLUSTER_EXTRA and CLUSTER_LANE (lines for [node], [cluster] and [lane]), CLUSTER_SHARDS and
-# CLUSTER_LANES (1 each), CLUSTER_START_SECONDS (until a leader serves: 20; large logs take longer
-# to make), CLUSTER_STOP_SECONDS (that a stop may take: 5).
+# CLUSTER_LANES (1 each), CLUSTER_MTU (of nodes and switch: 1500), CLUSTER_START_SECONDS (until a
+# leader serves: 20; large logs take longer to make), CLUSTER_STOP_SECONDS (that a stop may take:
+# 5).
 # Nodes inherit the environment: PMEM2_FORCE_GRANULARITY=CACHE_LINE emulates persistent memory.
 #
 # POLLUX_BUILD is the build folder. cluster_servers is the list that clients take.
@@ -99,6 +100,7 @@ INI
 [port]
 device = net_memif0,role=client,id=0,socket=$cluster_dir/node$id.sock,socket-abstract=no
 gateway = 10.77.0.254
+mtu = ${CLUSTER_MTU:-1500}
 [lane]
 count = ${CLUSTER_LANES:-1}
 ${CLUSTER_LANE:-}
@@ -160,7 +162,8 @@ cluster_until() {
 cluster_switch_start() {
     cluster_spawn switch "$POLLUX_BUILD/tools/switch/pollux-switch" \
         --nodes "$cluster_nodes" --udp-base "$cluster_udp_base" \
-        --shards "${CLUSTER_SHARDS:-1}" --queues "${CLUSTER_LANES:-1}" ${CLUSTER_SWITCH_OPTIONS:-} \
+        --shards "${CLUSTER_SHARDS:-1}" --queues "${CLUSTER_LANES:-1}" \
+        --mtu "${CLUSTER_MTU:-1500}" ${CLUSTER_SWITCH_OPTIONS:-} \
         "$cluster_dir"
     cluster_until 10 test -S "$cluster_dir/control.sock" || {
         cat "$cluster_dir/switch.out" >&2

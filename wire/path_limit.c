@@ -51,8 +51,11 @@ uint16_t path_limit_bytes(struct path_limit *path, uint64_t now_ns)
 
 bool path_limit_is_open(const struct path_limit *path, uint64_t now_ns)
 {
-    return path->size_bytes == PACKET_SIZE_BYTES_BASE && path->size_max > PACKET_SIZE_BYTES_BASE &&
-           (path->first_ns == 0 || now_ns - path->first_ns < PATH_FIRST_NS);
+    if (path->size_bytes != PACKET_SIZE_BYTES_BASE || path->size_max == PACKET_SIZE_BYTES_BASE)
+        return false;
+    if (path->is_answered)
+        return now_ns - path->answered_ns < PATH_REST_NS;
+    return path->first_ns == 0 || now_ns - path->first_ns < PATH_FIRST_NS;
 }
 
 static bool is_confirm_due(const struct path_limit *path, uint64_t now_ns)
@@ -114,6 +117,8 @@ bool path_limit_answered(struct path_limit *path, uint64_t number, uint32_t size
 {
     if (path->number - number >= NUMBERS_HEARD || size_bytes > path->size_max)
         return false;
+    if (!path->is_answered)
+        path->answered_ns = now_ns;
     path->is_answered = true;
     if (size_bytes > PACKET_SIZE_BYTES_BASE && size_bytes >= path->size_bytes) {
         path->size_bytes = (uint16_t)size_bytes;

@@ -38,17 +38,20 @@
 /* Between two searches for a larger size: doubled each time. */
 #define PATH_SEARCH_FIRST_NS UINT64_C(50000000)
 #define PATH_SEARCH_MAX_NS   UINT64_C(64000000000)
-/* The first question of all is answered by then, or larger packets do not arrive. */
-#define PATH_FIRST_NS UINT64_C(20000000)
+/* So long the first answer of all is waited for; and so long after it, those to larger questions
+ * that left with the same one. */
+#define PATH_FIRST_NS UINT64_C(100000000)
+#define PATH_REST_NS  UINT64_C(10000000)
 
 struct path_limit {
-    uint16_t size_max;   /* the largest packet that this end may send or takes */
-    uint16_t size_bytes; /* of packets that arrive, as far as is known */
-    bool is_answered;    /* the other end's program knows the questions */
-    uint64_t number;     /* of the latest questions */
-    uint64_t asked_ns;   /* when the size was asked for last */
-    uint64_t shown_ns;   /* when an answer of this size came last */
-    uint64_t doubt_ns;   /* when the first question since then left; 0: none has */
+    uint16_t size_max;    /* the largest packet that this end may send or takes */
+    uint16_t size_bytes;  /* of packets that arrive, as far as is known */
+    bool is_answered;     /* the other end's program knows the questions: */
+    uint64_t answered_ns; /* since its first answer */
+    uint64_t number;      /* of the latest questions */
+    uint64_t asked_ns;    /* when the size was asked for last */
+    uint64_t shown_ns;    /* when an answer of this size came last */
+    uint64_t doubt_ns;    /* when the first question since then left; 0: none has */
     uint32_t doubt_answers;
     uint64_t first_ns; /* when it was asked first; 0: it was not */
     uint64_t search_due_ns;

@@ -1,11 +1,12 @@
 /*
  * The parser. A command's shape has a letter for each argument: F and T ports (from, to), G one or
  * more groups, % a share, d a delay, j a jitter, r a hold-back time, p a path or "off", m
- * mebibytes; after ? all are optional together.
+ * mebibytes, b bytes of an MTU; after ? all are optional together.
  */
 #include "tools/switch/command.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -144,6 +145,16 @@ static enum error parse_mebibytes(const struct parser *parser, const char *word,
     return OK;
 }
 
+static enum error parse_mtu(const struct parser *parser, const char *word, uint64_t *ret_bytes)
+{
+    uint64_t bytes = 0;
+    if (parse_decimal(word, 1, MTU_MAX, &bytes) != OK || bytes < MTU_MIN) {
+        return refuse(parser, "BYTES", word, "an MTU from 1280 to 9000");
+    }
+    *ret_bytes = bytes;
+    return OK;
+}
+
 /* Each group is a list; a port may be in one only. */
 static enum error parse_groups(const struct parser *parser, struct command *command)
 {
@@ -179,6 +190,8 @@ static enum error parse_argument(const struct parser *parser, char shape, const 
         return parse_time(parser, "MS", word, &command->link.reorder_ns);
     case 'j':
         return parse_time(parser, "JITTER_MS", word, &command->link.jitter_ns);
+    case 'b':
+        return parse_mtu(parser, word, &command->limit_bytes);
     case 'm':
         return parse_mebibytes(parser, word, &command->limit_bytes);
     default:

@@ -33,6 +33,7 @@
     X(pause, "F", "PORTS")                                                                         \
     X(resume, "F", "PORTS")                                                                        \
     X(heal, "?FT", "[FROM TO]")                                                                    \
+    X(mtu, "b", "BYTES")                                                                           \
     X(faults, "", "")                                                                              \
     X(stats, "", "")                                                                               \
     X(pcap, "p?m", "FILE|off [MIB]")                                                               \

@@ -169,6 +169,9 @@ static void answer_command(struct control *control, const struct command *comman
     case COMMAND_heal:
         heal(faults, command);
         break;
+    case COMMAND_mtu:
+        fabric_set_mtu(control->options.fabric, (uint16_t)command->limit_bytes);
+        break;
     case COMMAND_faults:
         (void)fault_describe(faults, answer + used, answer_size - used);
         break;

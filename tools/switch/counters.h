@@ -20,7 +20,7 @@
     X(malformed)  /* uplink: headers contradict each other */                                      \
     X(other)      /* uplink: neither ARP nor a datagram of a node to the uplink's address */       \
     X(unresolved) /* uplink: the node's Ethernet address is not known yet */                       \
-    X(too_large)  /* uplink: datagram larger than an Ethernet frame */                             \
+    X(too_large)  /* frame, or datagram at the uplink, larger than the MTU */                      \
     X(source)     /* uplink: datagram not from 127.0.0.1 */                                        \
     X(socket)     /* uplink: the socket took no more */
 

@@ -28,7 +28,8 @@ struct fabric {
     uint32_t node_count;
     uint16_t node_port;
     bool is_sprayed;
-    struct prng prng; /* of sprayed queues */
+    struct prng prng;         /* of sprayed queues */
+    uint32_t frame_bytes_max; /* larger ones are dropped */
     uint64_t link_checked_ns;
     struct uplink *uplink;
     uint8_t uplink_mac[6];
@@ -53,9 +54,15 @@ static enum error fabric_uplink_open(struct fabric *fabric, const struct fabric_
                                     .shard_count = options->shard_count,
                                     .udp_base = options->udp_base,
                                     .node_port = options->node_port,
+                                    .mtu_bytes = options->mtu_bytes,
                                     .nodes = nodes,
                                     .counters = &fabric->ports[PORT_UPLINK].counters};
     return uplink_open(&uplink, &fabric->uplink, ret_reason, reason_size);
+}
+
+void fabric_set_mtu(struct fabric *fabric, uint16_t mtu_bytes)
+{
+    fabric->frame_bytes_max = ETHERNET_HEADER_BYTES + (uint32_t)mtu_bytes;
 }
 
 enum error fabric_open(const struct fabric_options *options, struct fabric **ret_fabric,
@@ -73,6 +80,7 @@ enum error fabric_open(const struct fabric_options *options, struct fabric **ret
     fabric->node_port = options->node_port;
     fabric->is_sprayed = options->is_sprayed;
     prng_init(&fabric->prng, options->seed);
+    fabric_set_mtu(fabric, options->mtu_bytes == 0 ? MTU_USUAL : options->mtu_bytes);
     fabric->ports[PORT_UPLINK].queue_count = 1;
     fabric->port_count = 1 + options->node_count + options->client_count;
     for (uint32_t port = 1; port < fabric->port_count; port++) {
@@ -292,6 +300,10 @@ static void ingress(struct fabric *fabric, uint32_t from, struct dp_frame *frame
     counters->rx_bytes += size_bytes;
     if (size_bytes < ETHERNET_HEADER_BYTES) {
         drop(fabric, from, SWITCH_DROP_runt, frame);
+        return;
+    }
+    if (size_bytes > fabric->frame_bytes_max) {
+        drop(fabric, from, SWITCH_DROP_too_large, frame);
         return;
     }
     capture_write(&fabric->capture, now_ns, span_of(data, size_bytes));

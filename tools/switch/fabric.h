@@ -32,6 +32,7 @@ struct fabric_options {
     bool is_sprayed;      /* queues of nodes are drawn at random */
     uint16_t udp_base;    /* 0: no uplink */
     uint16_t node_port;
+    uint16_t mtu_bytes; /* of all ports: what is larger is dropped; 0: 1500 */
     uint64_t seed;
 };
 
@@ -40,6 +41,9 @@ struct fabric_options {
 MUST_USE enum error fabric_open(const struct fabric_options *options, struct fabric **ret_fabric,
                                 char *ret_reason, size_t reason_size);
 void fabric_close(struct fabric *fabric);
+
+/* Frames of larger packets are dropped from now on; those beyond the MTU of the ports are anyway. */
+void fabric_set_mtu(struct fabric *fabric, uint16_t mtu_bytes);
 
 /* One turn of the polling loop: a burst from each port, faults, delayed frames that are due, one
  * transmit each. True when a frame moved. */

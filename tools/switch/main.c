@@ -21,16 +21,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXIT_USAGE      2
-#define EXIT_NO_SWITCH  3
-#define EXIT_UNWRITTEN  4
-#define REASON_BYTES    512
-#define VDEV_BYTES      192
-#define EVENTS_MAX      32
-#define CONTROL_TAG     1024 /* uplink sockets have the tags below */
-#define NS_PER_SECOND   1000000000ULL
-#define PORT_RING_SIZE  1024
-#define FRAME_BYTES_MAX 2432 /* of memory, with DPDK's headers */
+#define EXIT_USAGE         2
+#define EXIT_NO_SWITCH     3
+#define EXIT_UNWRITTEN     4
+#define REASON_BYTES       512
+#define VDEV_BYTES         192
+#define EVENTS_MAX         32
+#define CONTROL_TAG        1024 /* uplink sockets have the tags below */
+#define NS_PER_SECOND      1000000000ULL
+#define PORT_RING_SIZE     1024
+#define FRAME_BYTES_MIN    2048 /* of memory, and what DPDK has beside them: */
+#define FRAME_BYTES_BESIDE 384
+#define FRAME_BYTES_UNIT   1024 /* as dataplane/frame_card.c counts room */
 
 static_assert(UPLINK_SOCKETS_MAX <= CONTROL_TAG, "tags of the poller must not overlap");
 static_assert(NODES_MAX + SWITCH_CLIENT_PORTS_MAX <= DP_VDEVS_MAX, "each port is a vdev");
@@ -62,6 +64,12 @@ static uint64_t switch_clock_ns(clockid_t id)
     return (uint64_t)time.tv_sec * NS_PER_SECOND + (uint64_t)time.tv_nsec;
 }
 
+static uint64_t frame_bytes(uint16_t mtu_bytes)
+{
+    uint64_t room = (mtu_bytes + 64u + FRAME_BYTES_UNIT - 1) / FRAME_BYTES_UNIT * FRAME_BYTES_UNIT;
+    return FRAME_BYTES_BESIDE + (room < FRAME_BYTES_MIN ? FRAME_BYTES_MIN : room);
+}
+
 /* EAL with one memif server for each port. */
 static enum error environment_start(struct program *program, char *name)
 {
@@ -84,7 +92,7 @@ static enum error environment_start(struct program *program, char *name)
     }
     if (environment.memory_mib == 0) {
         uint64_t queues = options->node_count * options->queue_count + options->client_count;
-        uint64_t pools = queues * options->pool_size * FRAME_BYTES_MAX;
+        uint64_t pools = queues * options->pool_size * frame_bytes(options->mtu_bytes);
         /* A quarter more: a pool lies in one piece, and pieces do not fit without gaps. */
         environment.memory_mib = (uint32_t)(64 + pools * 5 / 4 / (1024 * 1024));
     }
@@ -101,6 +109,7 @@ static enum error ports_open(struct program *program)
         struct dp_frame_port_options options = {.name = name,
                                                 .queue_count = queue_count,
                                                 .ring_size = PORT_RING_SIZE,
+                                                .mtu_bytes = program->options.mtu_bytes,
                                                 .pool_size = program->options.pool_size};
         enum error error = dp_frame_port_open(&options, &program->ports[1 + i], program->reason,
                                               sizeof(program->reason));
@@ -120,6 +129,7 @@ static enum error fabric_start(struct program *program)
                                      .is_sprayed = program->options.is_sprayed,
                                      .udp_base = program->options.udp_base,
                                      .node_port = program->options.node_port,
+                                     .mtu_bytes = program->options.mtu_bytes,
                                      .seed = program->options.seed};
     memcpy(options.ports, program->ports, sizeof(options.ports));
     enum error error =

@@ -15,8 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NAT_HEADER_SIZE_BYTES 42 /* Ethernet 14, IPv4 20, UDP 8 */
-#define NAT_PAYLOAD_BYTES_MAX 1472
+#define NAT_HEADER_SIZE_BYTES 42   /* Ethernet 14, IPv4 20, UDP 8 */
+#define NAT_PAYLOAD_BYTES_MAX 8972 /* with an MTU of 9000 */
+#define NAT_IP_HEADERS_BYTES  28   /* IPv4, UDP: what an MTU counts beside the payload */
 #define NAT_ARP_SIZE_BYTES    42
 #define NAT_UPLINK_HOST       254
 #define ETHERNET_HEADER_BYTES 14

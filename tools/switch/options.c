@@ -27,6 +27,8 @@ static const char help[] =
     "  -p, --node-port=PORT   UDP port that the nodes listen on (default 7400)\n"
     "  -S, --shards=N         UDP ports of each node, 1 to 64; shard s of node i is at\n"
     "                         UDP_BASE + i * N + s (default 1)\n"
+    "  -m, --mtu=N            of all ports, 1280 to 9000: larger packets are dropped\n"
+    "                         (default 1500)\n"
     "  -q, --queues=N         queues of each node's port, 1 to 32: as many as the nodes have\n"
     "                         lanes; the UDP port of a packet chooses its queue (default 1)\n"
     "      --spray            choose queues at random, as a card without flow rules might\n"
@@ -58,6 +60,7 @@ static const struct option long_options[] = {
     {"udp-base", required_argument, NULL, 'u'},
     {"node-port", required_argument, NULL, 'p'},
     {"shards", required_argument, NULL, 'S'},
+    {"mtu", required_argument, NULL, 'm'},
     {"queues", required_argument, NULL, 'q'},
     {"spray", no_argument, NULL, OPTION_SPRAY},
     {"seed", required_argument, NULL, 's'},
@@ -105,6 +108,7 @@ static bool option_store(int id, const char *text, struct switch_options *option
         {'u', 0, 65000},
         {'p', 1, 65000},
         {'S', 1, SHARDS_MAX},
+        {'m', MTU_MIN, MTU_MAX},
         {'q', 1, LANES_MAX},
         {'s', 0, UINT64_MAX},
         {OPTION_SPIN_TURNS, 0, 1000000},
@@ -134,6 +138,9 @@ static bool option_store(int id, const char *text, struct switch_options *option
         break;
     case 'S':
         options->shard_count = (uint32_t)value;
+        break;
+    case 'm':
+        options->mtu_bytes = (uint16_t)value;
         break;
     case 'q':
         options->queue_count = (uint32_t)value;
@@ -182,13 +189,14 @@ enum error switch_options_parse(int argc, char **argv, struct switch_options *re
         .queue_count = 1,
         .udp_base = 7400,
         .node_port = 7400,
+        .mtu_bytes = MTU_USUAL,
         .pool_size = 4096,
         .seed = 1,
         .idle = {.spin_turns = 64, .yield_turns = 256, .sleep_max_ns = 50 * 1000}};
     opterr = 0;
     optind = 0;
     for (;;) {
-        int id = getopt_long(argc, argv, "n:c:u:p:S:q:s:h", long_options, NULL);
+        int id = getopt_long(argc, argv, "n:c:u:p:S:m:q:s:h", long_options, NULL);
         if (id == -1) {
             break;
         }

@@ -18,6 +18,7 @@ struct switch_options {
     uint32_t queue_count; /* of each node's port */
     uint16_t udp_base;    /* 0: no uplink */
     uint16_t node_port;
+    uint16_t mtu_bytes;
     uint32_t memory_mib; /* 0: computed from the ports */
     uint32_t pool_size;
     uint64_t seed;

@@ -33,6 +33,7 @@ struct uplink_socket {
 
 struct uplink {
     struct uplink_options options;
+    uint32_t payload_bytes_max;
     struct dp_frame_port *pools[NODES_MAX];
     struct uplink_peer peers[NODES_MAX];
     struct uplink_socket *sockets;
@@ -114,6 +115,8 @@ enum error uplink_open(const struct uplink_options *options, struct uplink **ret
         return ERR_NO_MEMORY;
     }
     uplink->options = *options;
+    uplink->payload_bytes_max =
+        (options->mtu_bytes == 0 ? MTU_USUAL : options->mtu_bytes) - NAT_IP_HEADERS_BYTES;
     uplink->sockets = sockets;
     memcpy(uplink->pools, options->nodes, options->node_count * sizeof(uplink->pools[0]));
     enum error error = sockets_open(uplink, ret_reason, reason_size);
@@ -168,7 +171,7 @@ static uint32_t spare_refill(struct uplink *uplink, uint32_t node)
             uplink->spare[i] = frame;
             uplink->rx_iov[i] = (struct iovec){
                 .iov_base = dp_frame_data(frame) + NAT_HEADER_SIZE_BYTES,
-                .iov_len = NAT_PAYLOAD_BYTES_MAX,
+                .iov_len = uplink->payload_bytes_max,
             };
         }
         uplink->rx[i].msg_hdr = (struct msghdr){.msg_name = &uplink->rx_from[i],

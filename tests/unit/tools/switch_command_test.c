@@ -81,6 +81,8 @@ static void test_command_reads_the_others(void **state)
     assert_int_equal(parsed("isolate 3").from_mask, 1U << 3);
     assert_int_equal(parsed("pause 3").kind, COMMAND_pause);
     assert_int_equal(parsed("resume *").from_mask, 0x3f);
+    assert_int_equal(parsed("mtu 1280").limit_bytes, 1280);
+    assert_int_equal(parsed("mtu 9000").limit_bytes, 9000);
     assert_int_equal(parsed("heal").from_mask, 0x3f);
     assert_int_equal(parsed("heal 1 2").to_mask, 1U << 2);
     assert_int_equal(parsed("stats").kind, COMMAND_stats);
@@ -122,6 +124,8 @@ static void test_command_refuses_wrong_shapes(void **state)
     assert_refused("explode 1", ERR_SYNTAX, "'explode'");
     assert_refused("cut 1", ERR_SYNTAX, "usage: cut FROM TO");
     assert_refused("cut 1 2 3", ERR_SYNTAX, "usage: cut FROM TO");
+    assert_refused("mtu 1279", ERR_ARGUMENT, "an MTU from 1280 to 9000");
+    assert_refused("mtu 9001", ERR_ARGUMENT, "an MTU from 1280 to 9000");
     assert_refused("heal 1", ERR_SYNTAX, "usage: heal [FROM TO]");
     assert_refused("partition 1,2", ERR_SYNTAX, "usage: partition");
     assert_refused("stats now", ERR_SYNTAX, "usage: stats");

@@ -242,7 +242,7 @@ static void test_uplink_carries_bursts_beyond_its_batch(void **state)
 static void test_uplink_drops_datagrams_it_cannot_carry(void **state)
 {
     (void)state;
-    static const uint8_t large[NAT_PAYLOAD_BYTES_MAX + 1];
+    static const uint8_t large[MTU_USUAL - NAT_IP_HEADERS_BYTES + 1];
     client_send((uint16_t)(base + 2), "early", 5);
     assert_null(receive_one(0));
     assert_int_equal(counters.drops[SWITCH_DROP_unresolved], 1);
