@@ -211,6 +211,14 @@ static bool is_open(const struct client *client)
     return is_any;
 }
 
+static void program_of_members(void *argument)
+{
+    struct client *client = argument;
+    client_open(client);
+    client_add_nodes(client);
+    client_close(client);
+}
+
 static void program(void *argument)
 {
     struct client *client = argument;
@@ -235,6 +243,8 @@ static void program(void *argument)
     }
     client->world->lives_open += is_open(client);
     client_close(client);
+    if (client->nodes_to_add != 0) /* it was asked while it closed its handle */
+        program_of_members(client);
 }
 
 static void program_of_taker(void *argument)
@@ -253,14 +263,6 @@ static void program_of_last_reads(void *argument)
         client_read_key(client, key);
     lister_list_finally(client);
     taker_read_cursor(client);
-    client_close(client);
-}
-
-static void program_of_members(void *argument)
-{
-    struct client *client = argument;
-    client_open(client);
-    client_add_nodes(client);
     client_close(client);
 }
 
