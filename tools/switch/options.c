@@ -95,8 +95,8 @@ static bool number_parse(const char *text, uint64_t low, uint64_t high, uint64_t
     return true;
 }
 
-/* Stores the value of one option; false when it is out of its range. */
-static bool option_store(int id, const char *text, struct switch_options *options)
+/* The number of an option that takes one; false when it is out of its range. */
+static bool value_parse(int id, const char *text, uint64_t *ret_value)
 {
     static const struct {
         int id;
@@ -117,12 +117,19 @@ static bool option_store(int id, const char *text, struct switch_options *option
         {OPTION_POOL_SIZE, 512, 65536},
         {OPTION_MEMORY_MIB, 16, 65536},
     };
-    uint64_t value = 0;
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-        if (ranges[i].id == id && !number_parse(text, ranges[i].low, ranges[i].high, &value)) {
+        if (ranges[i].id == id && !number_parse(text, ranges[i].low, ranges[i].high, ret_value))
             return false;
-        }
     }
+    return true;
+}
+
+/* Stores the value of one option; false when it is out of its range. */
+static bool option_store(int id, const char *text, struct switch_options *options)
+{
+    uint64_t value = 0;
+    if (!value_parse(id, text, &value))
+        return false;
     switch (id) {
     case 'n':
         options->node_count = (uint32_t)value;
