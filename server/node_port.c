@@ -45,8 +45,8 @@ static uint32_t multicast_fill(const uint8_t *ipv6, uint8_t ret_macs[DP_MULTICAS
     return 2;
 }
 
-/* A frame lies in one buffer of a memif: the driver loses frames that take several. Its buffers have
- * 2048 bytes, unless they are given a size. */
+/* A frame lies in one buffer of a memif: the driver loses frames that take several. Its buffers
+ * have 2048 bytes, unless they are given a size. */
 #define MEMIF_BUFFER_BYTES 2048u
 #define MEMIF_BESIDE_BYTES 64u /* Ethernet, and to spare */
 #define VDEV_TEXT_BYTES    (CONFIG_TEXT_MAX + 32)

@@ -42,7 +42,7 @@ MUST_USE enum error fabric_open(const struct fabric_options *options, struct fab
                                 char *ret_reason, size_t reason_size);
 void fabric_close(struct fabric *fabric);
 
-/* Frames of larger packets are dropped from now on; those beyond the MTU of the ports are anyway. */
+/* Larger packets are dropped from now on; those beyond the MTU of the ports are anyway. */
 void fabric_set_mtu(struct fabric *fabric, uint16_t mtu_bytes);
 
 /* One turn of the polling loop: a burst from each port, faults, delayed frames that are due, one
