@@ -88,7 +88,7 @@ def phase_mtu(at, report):
     for mtu in (1280, 1500, 9000):
         name = f"mtu = {mtu}"
         at.guests[servers.CLIENT].must(f"ip link set wire mtu {mtu}")
-        if not phases.started(report, name, at.cluster(port={"mtu": str(mtu)})):
+        if not phases.started(report, name, at.cluster(port={"mtu": str(mtu), "ring_size": "512"})):
             continue
         held, said = at.serves()
         report.check(held == 0, f"{name}: serves", said)
