@@ -159,7 +159,8 @@ static void large_burst(struct plx_client *client, struct large_send *large)
                                          .message_id = large->message_id};
     struct span body = span_of(large->body, large->body_size_bytes);
     uint32_t piece;
-    for (uint32_t i = 0; i < LARGE_BURST_PIECES && large_next(large, &piece); i++)
+    const uint32_t pieces_max = LARGE_BURST_BYTES / large->piece_size_bytes;
+    for (uint32_t i = 0; i < pieces_max && large_next(large, &piece); i++)
         packet_send_piece(client, large->endpoint, &header, body, piece);
     if (large->range < large->wanted.range_count) {
         large->due_ns = client->now_ns + LARGE_PAUSE_NS;

@@ -7,10 +7,10 @@
 #include "client/include/pollux.h"
 #include "client/packet.h"
 
-#define LARGE_SENDS_MAX    4 /* under way */
-#define LARGE_BURST_PIECES 32
-#define LARGE_RESENDS_MAX  1 /* unanswered repeats of a message, before it gets a new number */
-#define LARGE_PAUSE_NS     (100 * 1000) /* between bursts of pieces */
+#define LARGE_SENDS_MAX   4                                       /* under way */
+#define LARGE_BURST_BYTES (32u * PACKET_PAYLOAD_SIZE_BYTES_USUAL) /* of pieces, at least one */
+#define LARGE_RESENDS_MAX 1 /* unanswered repeats of a message, before it gets a new number */
+#define LARGE_PAUSE_NS    (100 * 1000) /* between bursts of pieces */
 
 struct op;
 
