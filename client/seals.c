@@ -325,7 +325,6 @@ void seals_way_changed(struct plx_client *client, uint32_t endpoint, uint16_t sh
     if (!client->seals.is_on)
         return;
     struct node_seal *node = node_seal_of(client, endpoint, shard);
-    node->unheard_ns = 0;
     node->silences = 0;
     node->asked_ns = client->now_ns - (AGAIN_NS << AGAIN_DOUBLINGS); /* at once */
 }
