@@ -70,6 +70,14 @@ static bool receive_list(struct plx_client *client, const struct source *from, s
            exchange_takes(client, from, WIRE_LIST_REPLY, reply.head.number, body);
 }
 
+static bool receive_sessions(struct plx_client *client, const struct source *from, struct span body)
+{
+    struct wire_sessions_reply reply;
+    return wire_sessions_reply_decode(body, &reply) == OK && reply.head.node != 0 &&
+           reply.head.node <= VOTER_ID_MAX &&
+           exchange_takes(client, from, WIRE_SESSIONS_REPLY, reply.head.number, body);
+}
+
 void receive_message(struct plx_client *client, const struct source *from,
                      const struct wire_message_header *header, struct span body)
 {
@@ -79,12 +87,14 @@ void receive_message(struct plx_client *client, const struct source *from,
         is_taken = receive_hello_reply(client, from, header, body);
     else if (wire_type == WIRE_WRITE_REPLY || wire_type == WIRE_READ_REPLY ||
              wire_type == WIRE_TRANSFER_REPLY || wire_type == WIRE_REPLACE_REPLY ||
-             wire_type == WIRE_CHANGE_REPLY)
+             wire_type == WIRE_CHANGE_REPLY || wire_type == WIRE_SESSION_END_REPLY)
         is_taken = receive_reply(client, from, wire_type, body);
     else if (wire_type == WIRE_MEMBERS_REPLY)
         is_taken = receive_members(client, from, body);
     else if (wire_type == WIRE_LIST_REPLY)
         is_taken = receive_list(client, from, body);
+    else if (wire_type == WIRE_SESSIONS_REPLY)
+        is_taken = receive_sessions(client, from, body);
     else if (wire_type == WIRE_BACKUP_REPLY)
         is_taken = backup_receive(client, from, body);
     else if (wire_type == WIRE_PATH_REPLY)

@@ -206,6 +206,12 @@ static void receive_from_client(struct engine *engine, const struct address *fro
     case WIRE_LIST:
         lists_receive(engine, from, body);
         break;
+    case WIRE_SESSIONS:
+        session_pages_receive(engine, from, body);
+        break;
+    case WIRE_SESSION_END:
+        session_end_receive(engine, from, body);
+        break;
     default:
         engine->counters.requests_malformed++;
         break;

@@ -151,6 +151,7 @@ struct engine_options {
     X(cancels_over_share)                                                                          \
     X(sessions_over_share)                                                                         \
     X(sessions_unused_ended)                                                                       \
+    X(sessions_operator_ended)                                                                     \
     X(notices_forwarded)                                                                           \
     X(notices_forgotten)                                                                           \
     X(relaxed_over_share)                                                                          \
@@ -252,9 +253,9 @@ void engine_set_rights(struct engine *engine, const struct rights *rights);
 void engine_set_retry(struct engine *engine, uint64_t retry_us);
 
 /*
- * One whole client message (WIRE_HELLO, WIRE_WRITE, WIRE_READ, WIRE_LIST). Relaxed reads, refusals
- * and outcomes already known are answered before it returns; the rest joins the batch or the
- * waiting reads.
+ * One whole client message (WIRE_HELLO, WIRE_WRITE, WIRE_READ, WIRE_LIST), or one of an operator
+ * who may ask (WIRE_SESSIONS, WIRE_SESSION_END). Relaxed reads, refusals and outcomes already known
+ * are answered before it returns; the rest joins the batch or the waiting reads.
  */
 void engine_receive(struct engine *engine, const struct address *from, uint8_t wire_type,
                     struct span body);

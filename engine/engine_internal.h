@@ -18,6 +18,7 @@
 #include "engine/service/newcomers.h"
 #include "engine/service/permission.h"
 #include "engine/service/reads.h"
+#include "engine/service/session_pages.h"
 #include "engine/state/machine.h"
 #include "engine/state/snapshot_read.h"
 

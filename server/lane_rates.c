@@ -4,7 +4,7 @@
 
 #include "base/le.h"
 
-/* A page of a list looks at up to 1024 keys. */
+/* A page of a list looks at up to 1024 keys, one of sessions at 512 places. */
 #define LIST_OPERATIONS REQUEST_OPS_MAX
 /* Where a write and a read say how many operations they have. */
 #define WRITE_COUNT_OFFSET (WIRE_WRITE_HEADER_SIZE_BYTES + 16)
@@ -14,7 +14,7 @@
 static uint32_t operations_of(const struct replica_message *message)
 {
     size_t offset = message->type == WIRE_WRITE ? WRITE_COUNT_OFFSET : READ_COUNT_OFFSET;
-    if (message->type == WIRE_LIST)
+    if (message->type == WIRE_LIST || message->type == WIRE_SESSIONS)
         return LIST_OPERATIONS;
     if ((message->type != WIRE_WRITE && message->type != WIRE_READ) ||
         message->body.size_bytes < offset + sizeof(uint16_t))

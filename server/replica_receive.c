@@ -245,6 +245,8 @@ void replica_receive(struct replica *replica, const struct replica_message *mess
     case WIRE_WRITE:
     case WIRE_READ:
     case WIRE_LIST:
+    case WIRE_SESSIONS:
+    case WIRE_SESSION_END:
         engine_set_rights(replica->engine, message->rights);
         if (message->retry_us != 0)
             engine_set_retry(replica->engine, message->retry_us);

@@ -18,5 +18,6 @@
 #include "wire/wire_relay.h"
 #include "wire/wire_reply.h"
 #include "wire/wire_request.h"
+#include "wire/wire_sessions.h"
 
 #endif

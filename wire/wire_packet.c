@@ -128,12 +128,12 @@ bool wire_type_is_question(uint8_t type)
     return type == WIRE_HELLO || type == WIRE_WRITE || type == WIRE_READ || type == WIRE_STATUS ||
            type == WIRE_TRANSFER || type == WIRE_MEMBERS || type == WIRE_REPLACE ||
            type == WIRE_CHANGE || type == WIRE_BACKUP || type == WIRE_LIST || type == WIRE_RELAY ||
-           type == WIRE_PATH;
+           type == WIRE_PATH || type == WIRE_SESSIONS || type == WIRE_SESSION_END;
 }
 
 static bool type_is_known(uint8_t type)
 {
-    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_PATH_REPLY);
+    return type == WIRE_RAFT || (type >= WIRE_HELLO && type <= WIRE_SESSION_END_REPLY);
 }
 
 /* Whether a packet of the type may have a cookie. */

@@ -82,6 +82,10 @@ enum wire_type {
     WIRE_RELAY_BACK, /* between nodes: a packet for a client */
     WIRE_PATH,       /* node or client to a node: how large packets may be; wire_path.h */
     WIRE_PATH_REPLY,
+    WIRE_SESSIONS = 52, /* operator: a page of the table of sessions; wire_sessions.h */
+    WIRE_SESSIONS_REPLY,
+    WIRE_SESSION_END, /* operator: end one */
+    WIRE_SESSION_END_REPLY,
 };
 
 /* Whether a packet of the type is around another one. */

@@ -122,6 +122,15 @@ static bool answer_known(struct engine *engine, const struct arrival *arrival,
     return true;
 }
 
+/* It may be a copy of a packet that was executed, in a session that an operator has ended. Nobody
+ * concludes anything from the answer to a fence. */
+static bool is_copy_of_closed(const struct engine *engine, const struct arrival *arrival)
+{
+    return !arrival->shape.is_fence &&
+           closed_sessions_has_taken(&engine->machine.closed, arrival->request.session,
+                                     arrival->write.packet_number);
+}
+
 /* True when the request ends here: replayed, answered, or not to be answered. */
 static bool is_ended_by_session(struct engine *engine, const struct arrival *arrival)
 {
@@ -130,7 +139,9 @@ static bool is_ended_by_session(struct engine *engine, const struct arrival *arr
     if (id == 0)
         return false;
     if (session == NULL) {
-        if (!sessions_is_future(id, engine->machine.applied_index))
+        if (is_copy_of_closed(engine, arrival))
+            engine->counters.writes_replayed++;
+        else if (!sessions_is_future(id, engine->machine.applied_index))
             answer_no_session(engine, arrival);
         return true;
     }
@@ -140,6 +151,10 @@ static bool is_ended_by_session(struct engine *engine, const struct arrival *arr
         !packet_window_accept(&session->packets, arrival->write.packet_number)) {
         engine->counters.writes_replayed++;
         return true;
+    }
+    if (!arrival->shape.is_fence) {
+        session->heard_ns = engine->view.now_ns;
+        session->user = *arrival->from;
     }
     return answer_known(engine, arrival, session);
 }

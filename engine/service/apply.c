@@ -151,7 +151,7 @@ static void apply_and_answer(struct applying *applying, const struct request *re
     }
     struct engine *engine = applying->engine;
     struct wire_reply head = answer_head(engine, waiter->packet_number, WIRE_STATUS_OK);
-    answer_begin(&answer, &engine->buffers, &waiter->from, WIRE_WRITE_REPLY);
+    answer_begin(&answer, &engine->buffers, &waiter->from, waiter_reply_type(waiter));
     answer_open(&answer, &head, request->op_count);
     apply_request(applying, request, &answer);
     answer_send(&answer);

@@ -112,7 +112,7 @@ static void refuse_request(struct engine *engine, const struct waiter *waiter,
         return;
     }
     engine->counters.writes_refused++;
-    answer_refuse(engine, &waiter->from, WIRE_WRITE_REPLY, waiter->packet_number, status);
+    answer_refuse(engine, &waiter->from, waiter_reply_type(waiter), waiter->packet_number, status);
 }
 
 /* Moves a request of the batch up to where those before it end; `op_from` is its first op. */
@@ -197,7 +197,7 @@ void batch_anchor_clock(struct engine *engine)
                                 .last_ns = engine->machine.log_time_ns};
 }
 
-static uint64_t next_log_time_ns(const struct engine *engine)
+uint64_t batch_log_now_ns(const struct engine *engine)
 {
     const struct log_clock *clock = &engine->clock;
     CHECK(clock->term == engine->view.term);
@@ -242,7 +242,7 @@ bool engine_batch(struct engine *engine, struct span *ret_payload)
         return false;
     uint8_t *to = batch->data;
     memset(to, 0, RECORD_PREFIX_SIZE_BYTES);
-    le64_store(to, next_log_time_ns(engine));
+    le64_store(to, batch_log_now_ns(engine));
     le32_store(to + 8, batch->count);
     le32_store(to + RECORD_FLAGS_OFFSET, batch->has_limits ? RECORD_FLAG_LIMITS : 0);
     *ret_payload = span_of(to, batch->size_bytes);

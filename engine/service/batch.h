@@ -36,6 +36,7 @@ struct waiter {
     struct address from;
     uint64_t packet_number;
     uint64_t deadline_ns; /* UINT64_MAX: none */
+    uint8_t reply_type;   /* of the answer; 0: WIRE_WRITE_REPLY */
     bool is_silent;       /* a node's forwarded batch, or a notice: nobody is answered */
     bool is_notice;       /* of an idle session: nobody is told that it was refused, either */
 };
@@ -112,6 +113,13 @@ void batch_leave_forwards_out(struct engine *engine);
 void batch_expire(struct engine *engine);
 /* Anchors log time when an entry of the own term is committed. */
 void batch_anchor_clock(struct engine *engine);
+/* The log time of a record that this leader would propose now. */
+uint64_t batch_log_now_ns(const struct engine *engine);
+/* Of the message that answers the waiter. */
+static inline uint8_t waiter_reply_type(const struct waiter *waiter)
+{
+    return waiter->reply_type != 0 ? waiter->reply_type : WIRE_WRITE_REPLY;
+}
 void batch_check_invariants(const struct engine *engine);
 
 #endif

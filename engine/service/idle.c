@@ -68,8 +68,7 @@ void idle_receive_forward(struct engine *engine, const struct request *notice)
         idle_receive(engine, packet_number, notice);
 }
 
-/* One op of the session as a request; returns its size. */
-static size_t idle_encode(uint8_t *to, uint64_t session, uint64_t floor, const struct wire_op *op)
+size_t idle_encode(uint8_t *to, uint64_t session, uint64_t floor, const struct wire_op *op)
 {
     struct wire_writer writer = {.data = to, .capacity_bytes = IDLE_REQUEST_SIZE_BYTES};
     wire_request_begin(&writer, session, floor);

@@ -60,6 +60,8 @@ struct idle_notices {
     uint8_t forward[IDLE_REQUEST_SIZE_BYTES]; /* the request that is handed over */
 };
 
+/* One op of the session as a request (IDLE_REQUEST_SIZE_BYTES at most); returns its size. */
+size_t idle_encode(uint8_t *to, uint64_t session, uint64_t floor, const struct wire_op *op);
 size_t idle_arena_bytes(uint32_t sessions_max);
 void idle_init(struct engine *engine, struct arena *arena);
 /* A notice came: the packet of that number, about all seqs below the floor. So is the end of a

@@ -79,5 +79,7 @@ bool install_restore_window(struct machine *machine)
     struct session *session = sessions_find(&machine->sessions, window->session);
     if (session != NULL)
         session->packets = window->packets;
+    else /* perhaps an operator has ended it meanwhile */
+        machine_note_closed(machine, window->session, window->packets.highest);
     return true;
 }

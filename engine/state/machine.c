@@ -23,7 +23,8 @@ size_t machine_arena_bytes(const struct machine_options *options)
     return store_arena_bytes(store_blocks_of(options)) +
            snapshot_arena_bytes(capacity->sessions_max) +
            install_arena_bytes(capacity->sessions_max) + index_arena_bytes(capacity->keys_max) +
-           sessions_arena_bytes(capacity->sessions_max) + nodes_progress_arena_bytes();
+           sessions_arena_bytes(capacity->sessions_max) + closed_sessions_arena_bytes() +
+           nodes_progress_arena_bytes();
 }
 
 enum error machine_init(struct machine *machine, const struct machine_options *options,
@@ -37,6 +38,7 @@ enum error machine_init(struct machine *machine, const struct machine_options *o
                                 .session_idle_ns = session_idle_ns(options->session_ttl_ns)};
     CHECK(machine_can_hold(machine, &options->limits));
     sessions_init(&machine->sessions, arena, capacity->sessions_max, &options->hash_key);
+    closed_sessions_init(&machine->closed, arena);
     nodes_progress_init(&machine->nodes, arena);
     snapshot_init(&machine->snapshot, arena, capacity->sessions_max);
     install_init(&machine->install, arena, capacity->sessions_max);
@@ -415,6 +417,8 @@ static struct op_result execute_of_client(struct machine *machine, struct sessio
     case WIRE_OP_UNREGISTER:
         if (!(*session)->is_used)
             sessions_note_ended(&machine->sessions, *session);
+        else if (machine->request->floor == 0) /* a node has written it, at an operator's word */
+            machine_note_closed(machine, (*session)->id, (*session)->packets.highest);
         sessions_close(&machine->sessions, *session);
         *session = NULL;
         break;
@@ -430,6 +434,16 @@ static struct op_result execute_of_client(struct machine *machine, struct sessio
         break;
     }
     return (struct op_result){.outcome = WIRE_OUTCOME_OK};
+}
+
+void machine_note_closed(struct machine *machine, uint64_t session, uint64_t packet_highest)
+{
+    const struct closed_session closed = {.id = session,
+                                          .packet_highest = packet_highest,
+                                          .until_ns =
+                                              machine->log_time_ns + machine->session_ttl_ns / 2};
+    if (packet_highest != 0)
+        closed_sessions_note(&machine->closed, &closed, machine->log_time_ns);
 }
 
 struct op_result machine_execute(struct machine *machine, struct session **session,

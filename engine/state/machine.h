@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/siphash.h"
+#include "engine/state/closed_sessions.h"
 #include "engine/state/index.h"
 #include "engine/state/install.h"
 #include "engine/state/node_progress.h"
@@ -52,6 +53,7 @@ struct machine {
     struct store store;
     struct index index;
     struct sessions sessions;
+    struct closed_sessions closed;
     struct nodes_progress nodes;
     uint64_t applied_index;
     uint64_t log_time_ns;
@@ -107,6 +109,9 @@ uint64_t machine_ended_floor(const struct machine *machine, uint64_t session);
  * above, set to NULL when the op closes it. */
 struct op_result machine_execute(struct machine *machine, struct session **session,
                                  const struct op *op, uint32_t ordinal);
+
+/* The session ends now, and not by time: copies of its packets may still come. */
+void machine_note_closed(struct machine *machine, uint64_t session, uint64_t packet_highest);
 
 /* The known outcome of the op `seq` that was executed before; false: not known. */
 bool machine_recall(struct session *session, uint64_t seq, struct op_result *ret_result);

@@ -70,6 +70,8 @@ struct session {
     uint32_t cancel_tag;     /* local: under which it cancels; 0: it has not yet */
     struct address opener;   /* local: whom this node has opened it for, zero once it is used */
     uint64_t ending_ns;      /* local: when this node last asked for its end */
+    uint64_t heard_ns;       /* local: when this node last took a packet of it; 0: it took none */
+    struct address user;     /* local: that packet's sender */
     TAILQ_ENTRY(session) order;
     struct session_outcome outcomes[SESSION_WINDOW]; /* at seq mod SESSION_WINDOW */
     struct packet_window packets;                    /* local */

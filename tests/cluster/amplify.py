@@ -14,6 +14,7 @@ from attacks import (Host, HELLO, HELLO_REPLY, READ, READ_REPLY, STATUS, STATUS_
                      random_u64, request_of, SET)
 
 TRANSFER, MISSING, MEMBERS, REPLACE, CHANGE, BACKUP, COOKIE = 24, 27, 30, 32, 36, 38, 43
+SESSIONS, SESSION_END = 52, 54
 KEY = b"amplify/large%d"
 KEYS = 4
 QUIET_SECONDS = 0.2
@@ -47,6 +48,8 @@ def questions(incarnation):
             ("replace", REPLACE, struct.pack("<QQH6x", random_u64(), 1, 1)),
             ("change", CHANGE, bytes(48)),
             ("backup", BACKUP, struct.pack("<QB7xQ", random_u64(), 1, 0) + bytes(1152)),
+            ("sessions", SESSIONS, struct.pack("<Q1144x", random_u64())),
+            ("session_end", SESSION_END, struct.pack("<QQ112x", random_u64(), 1)),
             ("missing", MISSING, struct.pack("<QIHHHH", random_u64(), 0, 1, 0, 0, 8))]
 
 

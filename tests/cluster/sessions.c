@@ -5,12 +5,17 @@
  * were idle write on in new sessions.
  *
  * usage: sessions SERVERS CLUSTER SESSIONS_MAX LIFETIME_MS
+ *        sessions SERVERS CLUSTER hold
+ *
+ * The second form writes, keeps a write open, says so, and waits to be killed.
  */
 #include "client/include/pollux.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define HANDLES_MAX 16
 #define MILLISECOND UINT64_C(1000000)
@@ -118,9 +123,42 @@ static int run(const struct plx_options *options, int count, uint64_t lifetime_n
                : EXIT_FAILURE;
 }
 
+static void on_end(void *context, const struct plx_response *response)
+{
+    (void)response;
+    *(bool *)context = true;
+}
+
+/* Its session has a write that was never told to be over: nothing else is turned after it. */
+static int hold(const struct plx_options *options)
+{
+    bool is_done = false;
+    if (!open_all(options, 1) || !can_write(handles[0]))
+        return EXIT_FAILURE;
+    const struct plx_op op = {.type = PLX_OP_SET,
+                              .key = plx_text("sessions/held"),
+                              .value = plx_text("value"),
+                              .call = {.timeout_ns = UINT64_MAX},
+                              .done = on_end,
+                              .context = &is_done};
+    if (plx_submit(handles[0], &op) != PLX_OK)
+        return EXIT_FAILURE;
+    (void)plx_poll(handles[0], 0);
+    printf("held\n");
+    fflush(stdout);
+    pause();
+    return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     struct plx_options options;
+    if (argc == 4 && strcmp(argv[3], "hold") == 0) {
+        plx_options_init(&options);
+        options.endpoints = argv[1];
+        options.cluster = argv[2];
+        return hold(&options);
+    }
     if (argc != 5)
         return EXIT_FAILURE;
     int count = (int)strtol(argv[3], NULL, 10);

@@ -220,9 +220,35 @@ static void fuzz_relay(struct span bytes)
         uint16_t shard;
         CHECK(wire_packet_shard(relay.packet, &shard));
         if (wire_relay_may_carry(relay.packet, shard, sender))
-            CHECK(wire_packet_type(relay.packet) < WIRE_RELAY);
+            CHECK(!wire_type_is_relay(wire_packet_type(relay.packet)));
         struct wire_writer writer = {.data = room, .capacity_bytes = sizeof(room)};
         writer.size_bytes = wire_relay_encode(room, &relay);
+        check_equal(&writer, bytes);
+    }
+}
+
+static void fuzz_sessions(struct span bytes)
+{
+    struct wire_sessions question;
+    struct wire_sessions_reply reply;
+    uint64_t number;
+    uint64_t session;
+    struct wire_writer writer = writer_new();
+    if (wire_sessions_decode(bytes, &question) == OK) {
+        wire_sessions_encode(&writer, &question);
+        check_equal(&writer, bytes);
+    } else if (wire_session_end_decode(bytes, &number, &session) == OK) {
+        wire_session_end_encode(&writer, number, session);
+        check_equal(&writer, bytes);
+    } else if (wire_sessions_reply_decode(bytes, &reply) == OK &&
+               reply.head.status == WIRE_STATUS_OK) {
+        wire_sessions_reply_begin(&writer, &reply.head);
+        for (uint32_t i = 0; i < reply.entry_count; i++) {
+            struct wire_session told = wire_session_at(&reply, i);
+            wire_sessions_reply_add(&writer, &told);
+        }
+        wire_sessions_reply_end(&writer, &reply);
+        CHECK(writer.size_bytes <= WIRE_SESSIONS_QUESTION_BYTES);
         check_equal(&writer, bytes);
     }
 }
@@ -231,7 +257,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     static void (*const targets[])(struct span) = {
         fuzz_packet,    fuzz_write, fuzz_read, fuzz_reply, fuzz_status,
-        fuzz_questions, fuzz_peer,  fuzz_list, fuzz_relay,
+        fuzz_questions, fuzz_peer,  fuzz_list, fuzz_relay, fuzz_sessions,
     };
     if (size_bytes < 1 || size_bytes > sizeof(room))
         return 0;

@@ -499,8 +499,10 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
         return fail_argument(&reason, "--max-age: only of get, list and export with --relaxed");
     if (arguments->min_index != 0 && !(is_get && arguments->is_relaxed))
         return fail_argument(&reason, "--min-index: only of get --relaxed");
-    if (arguments->shard != 0 && strcmp(arguments->command, "transfer") != 0)
-        return fail_argument(&reason, "--shard: only of transfer");
+    bool is_of_shard =
+        strcmp(arguments->command, "transfer") == 0 || strcmp(arguments->command, "sessions") == 0;
+    if (arguments->shard != 0 && !is_of_shard)
+        return fail_argument(&reason, "--shard: only of transfer and sessions");
     bool is_member = strcmp(arguments->command, "member") == 0;
     if (arguments->is_force && !is_member && strcmp(arguments->command, "config") != 0)
         return fail_argument(&reason, "--force: only of config set and member remove");

@@ -28,6 +28,9 @@ int cli_ping(struct plx_client *client, const struct cli_arguments *arguments);
 int cli_transfer(struct plx_client *client, const struct cli_arguments *arguments);
 int cli_shard(struct plx_client *client, const struct cli_arguments *arguments);
 
+/* cli_sessions.c: `sessions [list]`, `sessions end ID` */
+int cli_sessions(struct plx_client *client, const struct cli_arguments *arguments);
+
 /* cli_config.c: `config get`, `config set` */
 int cli_config(struct plx_client *client, const struct cli_arguments *arguments);
 

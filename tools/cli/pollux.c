@@ -34,7 +34,8 @@ static const char help_of_commands[] =
     "  logs confirm ID     confirm a lease: its lines are never handed out again\n"
     "  logs release ID     give a lease back: its lines are handed out anew\n"
     "  logs cursor         up to where the lines were handed out\n"
-    "  logs follow         take lines as the file grows, across rotations, until interrupted\n"
+    "  logs follow         take lines as the file grows, across rotations, until interrupted\n";
+static const char help_of_nodes[] =
     "Commands on nodes:\n"
     "  status              who leads each shard, how far everybody is: start here when something "
     "is\n"
@@ -43,6 +44,8 @@ static const char help_of_commands[] =
     "  ping                which endpoints answer, and how fast\n"
     "  doctor              look at a node and its machine, and mend: see pollux doctor --help\n"
     "  transfer [NODE]     hand the leadership of a shard over, to NODE or to whoever is fittest\n"
+    "  sessions [list]     the sessions of a shard, those first that were quiet for longest\n"
+    "  sessions end ID     end one: its client, if it lives, opens another\n"
     "  config get          the limits in force, and what each node's memory is made for\n"
     "  config set NAME=VALUE...  change keys_max, store_size or sessions_max (of a node) on all "
     "nodes\n"
@@ -95,7 +98,7 @@ static const char help_of_options[] =
     "      --max-age TIME             relaxed get, list: contact with a quorum at most this long "
     "ago\n"
     "      --min-index N              relaxed get: everything up to this log index is applied\n"
-    "      --shard N                  transfer: of that shard, from 0; default: 0\n"
+    "      --shard N                  transfer, sessions: of that shard, from 0; default: 0\n"
     "      --force                    config set, member remove: although nodes do not answer\n"
     "      --learner                  member add: it gets everything, and never counts\n"
     "      --no-wait                  member: return as soon as the cluster has noted it\n"
@@ -148,6 +151,7 @@ static const struct cli_command commands[] = {
     {"transfer", "[NODE]", 0, 1, cli_transfer},
     {"logs", "take|confirm|release|cursor|follow [ID]", 1, 2, cli_logs},
     {"shard", "KEY", 1, 1, cli_shard},
+    {"sessions", "[list|end ID]", 0, 2, cli_sessions},
     {"config", "get|set [NAME=VALUE...]", 1, 4, cli_config},
     {"member", "list|add|promote|remove|update|replace [NODE [ADDRESS]]", 1, 3, cli_member},
     {"backup", "[verify] FILE|-", 1, 2, cli_backup},
@@ -376,6 +380,7 @@ static int run_words(int argc, char **argv)
     }
     if (arguments.is_help) {
         fputs(help_of_commands, stdout);
+        fputs(help_of_nodes, stdout);
         fputs(help_of_options, stdout);
         return 0;
     }

@@ -223,7 +223,7 @@ static void test_wire_packet_names_each_fault(void **state)
     packet[3] = 2;
     reseal(size);
     assert_int_equal(decode(size), ERR_TYPE);
-    packet[3] = WIRE_PATH_REPLY + 1;
+    packet[3] = WIRE_SESSION_END_REPLY + 1;
     reseal(size);
     assert_int_equal(decode(size), ERR_TYPE);
     for (uint32_t at = 36; at < 56; at++) {
