@@ -144,6 +144,7 @@ struct engine_options {
     X(rate_refused)                                                                                \
     X(writes_denied)                                                                               \
     X(reads_denied)                                                                                \
+    X(operators_denied)                                                                            \
     X(rights_refused)                                                                              \
     X(claims_seq)                                                                                  \
     X(claims_packet)                                                                               \
@@ -254,7 +255,7 @@ void engine_set_retry(struct engine *engine, uint64_t retry_us);
 
 /*
  * One whole client message (WIRE_HELLO, WIRE_WRITE, WIRE_READ, WIRE_LIST), or one of an operator
- * who may ask (WIRE_SESSIONS, WIRE_SESSION_END). Relaxed reads, refusals and outcomes already known
+ * (WIRE_SESSIONS, WIRE_SESSION_END). Relaxed reads, refusals and outcomes already known
  * are answered before it returns; the rest joins the batch or the waiting reads.
  */
 void engine_receive(struct engine *engine, const struct address *from, uint8_t wire_type,

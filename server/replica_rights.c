@@ -59,10 +59,6 @@ static uint8_t reply_type_of(uint8_t type)
         return WIRE_REPLACE_REPLY;
     case WIRE_CHANGE:
         return WIRE_CHANGE_REPLY;
-    case WIRE_SESSIONS:
-        return WIRE_SESSIONS_REPLY;
-    case WIRE_SESSION_END:
-        return WIRE_SESSION_END_REPLY;
     default:
         return 0;
     }

@@ -44,6 +44,13 @@ uint64_t permission_of_write(const struct engine *engine, const struct request *
     return denied;
 }
 
+bool permission_of_operator(struct engine *engine)
+{
+    bool is_allowed = rights_allow(&engine->rights, RIGHT_ADMIN, (struct span){0});
+    engine->counters.operators_denied += !is_allowed;
+    return is_allowed;
+}
+
 uint64_t permission_of_read(const struct rights *rights, const struct wire_read *read)
 {
     uint8_t wanted = read->is_consistent ? RIGHT_READ : RIGHT_RELAXED_READ;

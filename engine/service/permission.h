@@ -22,6 +22,8 @@ uint64_t permission_of_write(const struct engine *engine, const struct request *
                              bool is_relaxed);
 /* The same of a read. */
 uint64_t permission_of_read(const struct rights *rights, const struct wire_read *read);
+/* Whether the client may ask what operators ask of an engine; counted if not. */
+bool permission_of_operator(struct engine *engine);
 
 /* Whether all keys with the prefix may be read so. */
 bool permission_of_list(const struct engine *engine, const struct wire_list *list);

@@ -64,7 +64,8 @@ void session_pages_receive(struct engine *engine, const struct address *from, st
         engine->counters.requests_malformed++;
         return;
     }
-    enum wire_status status = admission_readiness(engine);
+    enum wire_status status =
+        permission_of_operator(engine) ? admission_readiness(engine) : WIRE_STATUS_DENIED;
     if (status == WIRE_STATUS_OK && is_too_much(engine, true))
         status = WIRE_STATUS_OVERLOADED;
     if (status != WIRE_STATUS_OK) {
@@ -123,7 +124,9 @@ void session_end_receive(struct engine *engine, const struct address *from, stru
         return;
     }
     enum wire_status status = WIRE_STATUS_BAD_REQUEST;
-    if (session != 0 && (session & WIRE_NODE_SESSION_FLAG) == 0)
+    if (!permission_of_operator(engine))
+        status = WIRE_STATUS_DENIED;
+    else if (session != 0 && (session & WIRE_NODE_SESSION_FLAG) == 0)
         status = admission_readiness(engine);
     if (status == WIRE_STATUS_OK && sessions_find(&engine->machine.sessions, session) == NULL) {
         answer_none(engine, from, number);

@@ -1,6 +1,6 @@
 /*
  * What operators ask about sessions: pages of the table, and the end of one session. Only who leads
- * answers, and has looked whether the sender may ask.
+ * answers, and only to who has the right of an administrator.
  *
  * A page begins at a place of the table and looks at SESSION_PAGE_PLACES_MAX places at most, so it
  * may have few sessions, or none, and name the next place all the same. Places mean nothing on

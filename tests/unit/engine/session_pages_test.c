@@ -220,6 +220,20 @@ static void test_session_end_is_refused_where_it_cannot_be(void **state)
     fixture_free(f);
 }
 
+static void test_session_end_and_pages_take_the_right(void **state)
+{
+    (void)state;
+    struct fixture *f = open_fixture();
+    const struct rights none = {.is_free = false};
+    uint64_t id = fixture_register(f);
+    engine_set_rights(f->engine, &none);
+    assert_int_equal(page_from(f, 0).head.status, WIRE_STATUS_DENIED);
+    assert_int_equal(end_session(f, id).status, WIRE_STATUS_DENIED);
+    assert_int_equal(engine_counters(f->engine)->operators_denied, 2);
+    assert_int_equal(engine_counters(f->engine)->sessions_open, 1);
+    fixture_free(f);
+}
+
 /* A leader ends none whose copies it would not know: the places of one id are used up. */
 static void test_session_end_waits_for_a_place(void **state)
 {
@@ -264,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_session_end_leaves_copies_unanswered),
         cmocka_unit_test(test_session_end_of_an_unused_one_is_told),
         cmocka_unit_test(test_session_end_is_refused_where_it_cannot_be),
+        cmocka_unit_test(test_session_end_and_pages_take_the_right),
         cmocka_unit_test(test_session_end_waits_for_a_place),
         cmocka_unit_test(test_session_end_is_of_all_nodes),
     };
