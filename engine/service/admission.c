@@ -138,10 +138,12 @@ static bool is_ended_by_session(struct engine *engine, const struct arrival *arr
     struct session *session = arrival->session;
     if (id == 0)
         return false;
+    if (session == NULL && is_copy_of_closed(engine, arrival)) {
+        engine->counters.writes_replayed++;
+        return true;
+    }
     if (session == NULL) {
-        if (is_copy_of_closed(engine, arrival))
-            engine->counters.writes_replayed++;
-        else if (!sessions_is_future(id, engine->machine.applied_index))
+        if (!sessions_is_future(id, engine->machine.applied_index))
             answer_no_session(engine, arrival);
         return true;
     }
