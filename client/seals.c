@@ -20,6 +20,8 @@
  * ever longer. */
 #define SILENT_NS        (20 * MILLISECOND_NS)
 #define SILENT_DOUBLINGS 6u
+/* Ways may change faster than a silence is long: a node that was restarted is silent on each. */
+#define SILENT_ALL_WAYS_NS (5000 * MILLISECOND_NS)
 /* Of a packet with an initiation, which may be relayed. */
 #define INITIATION_ROOM_BYTES                                                                      \
     (PACKET_HEADER_SIZE_BYTES + HANDSHAKE_INITIATION_BYTES + PACKET_AROUND_BYTES)
@@ -39,6 +41,7 @@ struct node_seal {
     struct seal_rx rx;
     struct seal_rx rx_before;
     uint64_t unheard_ns; /* since when nothing was opened though something was sealed; 0: not so */
+    uint64_t silent_ns;  /* the same, whatever the ways; 0: not so */
     uint32_t silences;   /* in a row */
     /* An initiation under way. */
     bool is_asking;
@@ -245,6 +248,8 @@ static bool close_packet(struct plx_client *client, struct node_seal *node,
     seal_packet_close(&seals->engine, &node->tx, &layout);
     if (node->unheard_ns == 0)
         node->unheard_ns = client->now_ns;
+    if (node->silent_ns == 0)
+        node->silent_ns = client->now_ns;
     return true;
 }
 
@@ -254,7 +259,8 @@ static bool is_silent(const struct plx_client *client, const struct node_seal *n
     uint64_t silent_ns = (least_ns > SILENT_NS ? least_ns : SILENT_NS) << node->silences;
     if (silent_ns > SILENT_NS << SILENT_DOUBLINGS)
         silent_ns = SILENT_NS << SILENT_DOUBLINGS;
-    return node->unheard_ns != 0 && client->now_ns - node->unheard_ns >= silent_ns;
+    return node->unheard_ns != 0 && (client->now_ns - node->unheard_ns >= silent_ns ||
+                                     client->now_ns - node->silent_ns >= SILENT_ALL_WAYS_NS);
 }
 
 /* One more packet than the caller's is sent: that which begins a handshake anew. */
@@ -325,6 +331,7 @@ void seals_way_changed(struct plx_client *client, uint32_t endpoint, uint16_t sh
     if (!client->seals.is_on)
         return;
     struct node_seal *node = node_seal_of(client, endpoint, shard);
+    node->unheard_ns = 0;
     node->silences = 0;
     node->asked_ns = client->now_ns - (AGAIN_NS << AGAIN_DOUBLINGS); /* at once */
 }
@@ -349,6 +356,7 @@ static void seals_agreed(struct plx_client *client, struct node_seal *node,
     uint64_t since_begun_ns = client->now_ns - node->begun_ns;
     node->round_trip_ns = since_begun_ns < ROUND_TRIP_NS ? since_begun_ns : ROUND_TRIP_NS;
     node->unheard_ns = 0;
+    node->silent_ns = 0;
     node->is_asking = false;
     node->has_bytes = false;
     node->has_cookie = false;
@@ -445,11 +453,13 @@ bool seals_take(struct plx_client *client, const struct source *from, uint8_t *d
         return false;
     }
     node->unheard_ns = 0;
+    node->silent_ns = 0;
     node->silences = 0;
     node->is_encrypted = seal.is_encrypted;
     if (from->relay != 0) { /* it opens what it is sent, but says nothing itself */
         struct node_seal *relay = node_seal_of(client, from->relay - 1u, from->shard);
         relay->unheard_ns = 0;
+        relay->silent_ns = 0;
         relay->silences = 0;
     }
     return true;

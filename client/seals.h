@@ -52,9 +52,8 @@ void seals_send(struct plx_client *client);
 bool seals_close_carrier(struct plx_client *client, struct packet_out *packet);
 /* Asks for keys by the direct way. */
 void seals_try(struct plx_client *client, const struct source *to);
-/* The way is another one. How long the node has been silent counts on: ways may change faster than
- * a silence is long, and a node that was restarted is silent on each of them until it is asked for
- * keys. Asking begins anew, without waiting. */
+/* Whatever brought no answer says nothing any more: the way is another one. Silence on all of them
+ * counts on. */
 void seals_way_changed(struct plx_client *client, uint32_t endpoint, uint16_t shard);
 /* As packets are to be encoded. */
 struct wire_keys seals_keys(const struct plx_client *client);

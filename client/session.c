@@ -383,7 +383,10 @@ static void session_tell_others(struct plx_client *client, struct shard_state *s
         client->others_notice_ns = client->now_ns;
     client->others_notice_ns += IDLE_NOTICE_OTHERS_SPACING_NS;
     for (uint32_t i = 0; i < client->reach_count; i++) {
-        if (i != leader && shard->members[i].incarnation != 0 && member_counts(client, shard, i))
+        const struct member *member = &shard->members[i];
+        /* What is reached by way of another node alone is left to that one. */
+        if (i != leader && member->incarnation != 0 && member->way.relay == 0 &&
+            member_counts(client, shard, i))
             session_tell(client, shard, session, i);
     }
 }

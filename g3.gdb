@@ -1,0 +1,2 @@
+set pagination off
+thread apply all bt 6
