@@ -128,11 +128,32 @@ static bool has_work(const struct client *client)
            client->nodes_to_add != 0;
 }
 
+/* An operator ends a session of the first page, whosever it is: in some runs, so that others hold
+ * sessions against what the log alone ends. */
+static void session_end_turn(struct client *client)
+{
+    static struct plx_sessions page;
+    page.next = 0;
+    if (client->world->draw->keys % 2 != 0)
+        return;
+    if (plx_sessions_list(client->handle, client->transfer_shard, &page, TRANSFER_NS) != PLX_OK ||
+        page.entry_count == 0)
+        return;
+    const struct plx_session *session = &page.entries[client->number % page.entry_count];
+    enum plx_outcome outcome =
+        plx_session_end(client->handle, client->transfer_shard, session->id, TRANSFER_NS);
+    client->world->has_ended_session = true;
+    client->world->tally->sessions_ended += outcome == PLX_OK;
+    verdict_say(client->world->verdict, "c%u asked for the end of session %lu: %s", client->number,
+                (unsigned long)session->id, plx_outcome_name(outcome));
+}
+
 static void transfer_turn(struct client *client)
 {
     if (!client->is_transfer_wanted)
         return;
     client->is_transfer_wanted = false;
+    session_end_turn(client);
     enum plx_outcome outcome = plx_transfer(client->handle, client->transfer_shard,
                                             client->transfer_target, TRANSFER_NS, NULL);
     verdict_say(client->world->verdict, "c%u asked for a transfer to n%u: %s", client->number,

@@ -11,6 +11,7 @@
 #define POLLUX_TESTS_SIM_CLIENT_H
 
 #include "client/include/pollux_limits.h"
+#include "client/include/pollux_sessions.h"
 #include "client/include/pollux_members.h"
 #include "tests/sim/history.h"
 #include "tests/sim/log_file.h"
@@ -43,6 +44,7 @@ struct client_world {
     uint64_t key_seed;                  /* of the run: keys follow from it */
     uint32_t outsiders;                 /* bits: nodes that may be no members */
     uint32_t new_era;                   /* that a rescue began; 0: there was none */
+    bool has_ended_session;             /* an operator was asked to end one, whosever it was */
     uint32_t new_nodes[SIM_SHARDS_MAX]; /* bits: nodes whose storage of the shard is of it */
     bool is_residual;                   /* all is healed but for one lasting fault */
     bool is_winding_down;               /* no new operations */

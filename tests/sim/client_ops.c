@@ -486,7 +486,8 @@ void client_resolve(struct client *client, struct token *token)
     tokens_settle(&world->tokens, token);
     if (response.outcome == PLX_E_SESSION_EXPIRED) {
         world->tally->tokens_expired++;
-        if (world->draw->session_ttl_ns >= SESSION_TTL_NS_NEVER && world->new_era == 0)
+        if (world->draw->session_ttl_ns >= SESSION_TTL_NS_NEVER && world->new_era == 0 &&
+            !world->has_ended_session)
             verdict_break(world->verdict, RULE_PROTOCOL, "op %u's session has expired at %llu ns",
                           token->op, (unsigned long long)client_now_ns(client));
         return;

@@ -38,6 +38,7 @@
     X(leaderships_left) /* by nodes that stopped */                                                \
     X(transfers_refused)                                                                           \
     X(limits_changed)                                                                              \
+    X(sessions_ended)                                                                              \
     X(members_added)                                                                               \
     X(members_removed)                                                                             \
     X(formats_raised)                                                                              \
