@@ -24,7 +24,7 @@
 
 static const uint8_t own_ip[4] = {10, 0, 0, 1};
 static const uint8_t peer_ip[4] = {10, 0, 0, 2};
-static const uint32_t sizes[] = {64, 256, 1024, PACKET_SIZE_BYTES_MAX};
+static const uint32_t sizes[] = {64, 256, 1024, PACKET_SIZE_BYTES_USUAL};
 
 struct figures {
     uint64_t datagrams;

@@ -20,7 +20,7 @@ PACKET_PAYLOAD_BYTES = 1396
 REPLY_HEADER_BYTES = 72
 WAIT_SECONDS = 1.0
 PATIENCE_SECONDS = 5.0
-REGISTERS = 40  # whose answers fit a packet
+REGISTERS = 34  # whose answers fit the smallest packet
 
 
 def crc_table():
