@@ -53,7 +53,7 @@ uint32_t __wrap_wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
                                   uint32_t piece)
 {
     uint32_t size = __real_wire_piece_encode(to, keys, header, body, piece);
-    if (keys->is_sealed) {
+    if (keys->is_sealed && size <= sizeof(clean.bytes)) {
         clean.size_bytes = size;
         memcpy(clean.bytes, to, size);
     }
@@ -78,9 +78,10 @@ static void send_copy(struct plx_client *client, const struct packet_out *like)
     mutation_make(&mutation, &changed);
     if (is_well_formed_order(&changed))
         return;
-    if (client->out_count == PACKETS_OUT_MAX)
-        socket_flush(client);
-    struct packet_out *packet = &client->out[client->out_count];
+    /* An initiation may take the place of the packet. */
+    size_t room_bytes = changed.size_bytes + PACKET_HEADER_SIZE_BYTES + HANDSHAKE_INITIATION_BYTES +
+                        PACKET_AROUND_BYTES;
+    struct packet_out *packet = packet_begin(client, room_bytes);
     packet->endpoint = like->endpoint;
     packet->way = like->way;
     packet->relay = 0;

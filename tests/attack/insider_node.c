@@ -184,7 +184,7 @@ uint32_t __wrap_wire_piece_encode(uint8_t *to, const struct wire_keys *keys,
 {
     uint32_t size = __real_wire_piece_encode(to, keys, header, body, piece);
     clean.size_bytes = 0;
-    if (keys->is_sealed) {
+    if (keys->is_sealed && size <= sizeof(clean.bytes)) {
         clean.size_bytes = size;
         memcpy(clean.bytes, to, size);
     }

@@ -160,9 +160,9 @@ static void cut(struct mutation *mutation, struct mutation_packet *packet)
 static void lengthen(struct mutation *mutation, struct mutation_packet *packet)
 {
     uint32_t before = packet->size_bytes;
-    if (before == PACKET_SIZE_BYTES_MAX)
+    if (before == PACKET_SIZE_BYTES_USUAL)
         return;
-    uint32_t after = (uint32_t)pick(mutation, before + 1, PACKET_SIZE_BYTES_MAX);
+    uint32_t after = (uint32_t)pick(mutation, before + 1, PACKET_SIZE_BYTES_USUAL);
     for (uint32_t i = before; i < after; i++)
         packet->bytes[i] = (uint8_t)prng_next(&mutation->prng);
     resize(mutation, packet, after);
@@ -179,8 +179,8 @@ static void splice(struct mutation *mutation, struct mutation_packet *packet)
     if (to > packet->size_bytes || pick(mutation, 0, 1) == 0)
         to = (uint32_t)pick(mutation, PACKET_HEADER_SIZE_BYTES, packet->size_bytes);
     uint32_t size = other->size_bytes - from;
-    if (size > PACKET_SIZE_BYTES_MAX - to)
-        size = PACKET_SIZE_BYTES_MAX - to;
+    if (size > PACKET_SIZE_BYTES_USUAL - to)
+        size = PACKET_SIZE_BYTES_USUAL - to;
     memcpy(packet->bytes + to, other->bytes + from, size);
     resize(mutation, packet, to + size);
 }
@@ -199,7 +199,7 @@ static void make_noise(struct mutation *mutation, struct mutation_packet *packet
 void mutation_make(struct mutation *mutation, struct mutation_packet *packet)
 {
     CHECK(packet->size_bytes >= PACKET_HEADER_SIZE_BYTES);
-    CHECK(packet->size_bytes <= PACKET_SIZE_BYTES_MAX);
+    CHECK(packet->size_bytes <= PACKET_SIZE_BYTES_USUAL);
     enum mutation_kind kind = (enum mutation_kind)pick(mutation, 0, MUTATION_KINDS - 1);
     mutation->kinds[kind]++;
     mutation->types[packet->bytes[OFFSET_TYPE] % MUTATION_TYPES]++;

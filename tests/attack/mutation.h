@@ -31,7 +31,7 @@ enum mutation_kind {
 
 struct mutation_packet {
     uint32_t size_bytes;
-    uint8_t bytes[PACKET_SIZE_BYTES_MAX];
+    uint8_t bytes[PACKET_SIZE_BYTES_USUAL];
 };
 
 struct mutation {
@@ -49,7 +49,7 @@ void mutation_init(struct mutation *mutation, const char *who);
 /* Notes a packet that was encoded to be sealed, for splices. */
 void mutation_keep(struct mutation *mutation, const struct mutation_packet *packet);
 
-/* Changes a copy of such a packet. Its size stays within a header and PACKET_SIZE_BYTES_MAX. */
+/* Changes a copy of such a packet. Its size stays within a header and PACKET_SIZE_BYTES_USUAL. */
 void mutation_make(struct mutation *mutation, struct mutation_packet *packet);
 
 /* Tells on standard error how many packets were changed, how, and of which types. */
