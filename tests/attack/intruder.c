@@ -156,7 +156,7 @@ int main(int argc, char **argv)
         pace(begin_ns, rate > 0 ? rate : 1);
     }
     plx_close(client);
-    printf("sent=%" PRIu64 " %s=%" PRIu64 " lost=%" PRIu64 " overloaded=%" PRIu64 "\n",
-           sent, is_control ? "done" : "denied", denied, lost, overloaded);
+    printf("sent=%" PRIu64 " %s=%" PRIu64 " lost=%" PRIu64 " overloaded=%" PRIu64 "\n", sent,
+           is_control ? "done" : "denied", denied, lost, overloaded);
     return denied + lost + overloaded == sent ? 0 : 1;
 }
