@@ -76,6 +76,7 @@ static enum error client_open(struct load_worker *worker, uint32_t index, char *
     client.window = options->outstanding;
     client.packet_ops_max = options->packet_ops;
     client.preferred_endpoint = (int32_t)options->preferred - 1;
+    client.close_wait_ns = 0; /* thousands of handles, one after the other */
     if (op_mix_has(&options->mix, LOAD_RELAXED_SET)) {
         client.relaxed_keys_max = options->keys / options->clients;
     }
