@@ -323,7 +323,12 @@ void seals_try(struct plx_client *client, const struct source *to)
     packet->way = 0;
     packet->relay = 0;
     packet->shard = to->shard;
-    client->out_count += seals_ask(client, node_seal_of(client, to->endpoint, to->shard), packet);
+    struct node_seal *node = node_seal_of(client, to->endpoint, to->shard);
+    /* Whatever was asked by way of a relay just now is no reason to wait, and its answer no answer to
+     * this. */
+    node->has_bytes = false;
+    node->asked_ns = client->now_ns - (AGAIN_NS << AGAIN_DOUBLINGS);
+    client->out_count += seals_ask(client, node, packet);
 }
 
 void seals_way_changed(struct plx_client *client, uint32_t endpoint, uint16_t shard)
