@@ -324,7 +324,7 @@ void seals_try(struct plx_client *client, const struct source *to)
     packet->relay = 0;
     packet->shard = to->shard;
     struct node_seal *node = node_seal_of(client, to->endpoint, to->shard);
-    /* Whatever was asked by way of a relay just now is no reason to wait, and its answer no answer to
+    /* What was asked by way of a relay just now is no reason to wait, and its answer is none to
      * this. */
     node->has_bytes = false;
     node->asked_ns = client->now_ns - (AGAIN_NS << AGAIN_DOUBLINGS);
