@@ -54,9 +54,10 @@
  * sizes: what every path carries, what one Ethernet frame of 1500 bytes has room for, and the
  * largest. Whoever knows nothing of a path uses the first (wire/path_limit.h).
  */
-#define MTU_MIN                         1280
-#define MTU_USUAL                       1500
-#define MTU_MAX                         9000
+#define MTU_MIN   1280
+#define MTU_USUAL 1500
+#define MTU_MAX   9000
+
 #define PACKET_FRONT_SIZE_BYTES         48
 #define PACKET_HEADER_SIZE_BYTES        56
 #define PACKET_SIZE_BYTES_BASE          (MTU_MIN - PACKET_FRONT_SIZE_BYTES)
@@ -65,6 +66,7 @@
 #define PACKET_PAYLOAD_SIZE_BYTES_BASE  (PACKET_SIZE_BYTES_BASE - PACKET_HEADER_SIZE_BYTES)
 #define PACKET_PAYLOAD_SIZE_BYTES_USUAL (PACKET_SIZE_BYTES_USUAL - PACKET_HEADER_SIZE_BYTES)
 #define PACKET_PAYLOAD_SIZE_BYTES_MAX   (PACKET_SIZE_BYTES_MAX - PACKET_HEADER_SIZE_BYTES)
+
 /* Sizes of paths are told in MTUs, in units of so many bytes, in one byte. */
 #define MTU_UNIT_BYTES 50
 static_assert(MTU_MAX % MTU_UNIT_BYTES == 0 && MTU_USUAL % MTU_UNIT_BYTES == 0 &&

@@ -85,8 +85,8 @@ static enum plx_outcome errand_once(struct plx_client *client, struct errand *er
     if (!exchange_run(client, &question, errand->until_ns))
         return PLX_E_UNREACHABLE;
     struct wire_reply reply;
-    CHECK(wire_reply_decode(span_of(client->exchange.body, client->exchange.size_bytes), &reply) ==
-          OK);
+    const struct span answer = span_of(client->exchange.body, client->exchange.size_bytes);
+    CHECK((errand->decode != NULL ? errand->decode : wire_reply_decode)(answer, &reply) == OK);
     enum plx_outcome outcome = errand->outcome(errand, &reply);
     if (outcome == PLX_TIMEOUT)
         leader_lost(client, shard, (uint32_t)leader, reply.leader);

@@ -10,7 +10,7 @@
 #include "client/include/pollux.h"
 #include "wire/wire.h"
 
-#define ERRAND_BODY_BYTES_MAX 128
+#define ERRAND_BODY_BYTES_MAX WIRE_SESSIONS_QUESTION_BYTES
 
 struct shard_state;
 
@@ -22,7 +22,9 @@ struct errand {
     /* One packet's body for a leader of that incarnation. */
     void (*encode)(const struct errand *errand, uint64_t number, uint64_t incarnation,
                    struct wire_writer *writer);
-    /* PLX_TIMEOUT: not this node, ask the next leader. */
+    /* The head of an answer that is more than a reply; NULL: it is one. */
+    enum error (*decode)(struct span bytes, struct wire_reply *ret_head);
+    /* PLX_TIMEOUT: not this node, ask the next leader. The answer lies in the exchange. */
     enum plx_outcome (*outcome)(const struct errand *errand, const struct wire_reply *reply);
     /* Filled by errand_run. */
     uint64_t until_ns;

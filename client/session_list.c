@@ -26,89 +26,67 @@ static struct plx_session session_of(const struct wire_session *told)
     return session;
 }
 
-/* PLX_MISMATCH: it is not of the table that the page before was of. */
-static enum plx_outcome table_page_fill(const struct wire_sessions_reply *reply,
-                                        struct plx_sessions *page)
+struct page_call {
+    struct plx_client *client;
+    struct plx_sessions *page;
+};
+
+static void page_encode(const struct errand *errand, uint64_t number, uint64_t incarnation,
+                        struct wire_writer *writer)
 {
-    const struct wire_reply *head = &reply->head;
+    const struct page_call *call = errand->what;
+    (void)incarnation;
+    wire_sessions_encode(writer,
+                         &(struct wire_sessions){.number = number, .from = call->page->next});
+}
+
+static enum error page_decode_head(struct span bytes, struct wire_reply *ret_head)
+{
+    struct wire_sessions_reply reply;
+    enum error error = wire_sessions_reply_decode(bytes, &reply);
+    if (error == OK)
+        *ret_head = reply.head;
+    return error;
+}
+
+/* PLX_MISMATCH: it is not of the table that the page before was of. */
+static enum plx_outcome page_outcome(const struct errand *errand, const struct wire_reply *head)
+{
+    const struct page_call *call = errand->what;
+    const struct exchange *exchange = &call->client->exchange;
+    struct plx_sessions *page = call->page;
+    struct wire_sessions_reply reply;
+    if (head->status != WIRE_STATUS_OK)
+        return errand_refusal((enum wire_status)head->status);
+    CHECK(wire_sessions_reply_decode(span_of(exchange->body, exchange->size_bytes), &reply) == OK);
     if (page->next != 0 && (head->node != page->node || head->incarnation != page->incarnation))
         return PLX_MISMATCH;
-    *page = (struct plx_sessions){.next = reply->next,
-                                  .count = reply->count,
-                                  .sessions_max = reply->sessions_max,
+    *page = (struct plx_sessions){.next = reply.next,
+                                  .count = reply.count,
+                                  .sessions_max = reply.sessions_max,
                                   .node = head->node,
                                   .incarnation = head->incarnation,
                                   .applied_index = head->applied_index,
-                                  .entry_count = reply->entry_count};
+                                  .entry_count = reply.entry_count};
     for (uint32_t i = 0; i < page->entry_count; i++) {
-        struct wire_session told = wire_session_at(reply, i);
+        struct wire_session told = wire_session_at(&reply, i);
         page->entries[i] = session_of(&told);
     }
     return PLX_OK;
 }
 
-/* One question to whoever leads now. PLX_TIMEOUT: nobody does, or who was asked does not. */
-static enum plx_outcome table_page_ask(struct plx_client *client, const struct errand *errand,
-                                       struct plx_sessions *page)
-{
-    uint8_t bytes[WIRE_SESSIONS_QUESTION_BYTES];
-    struct wire_writer writer = {.data = bytes, .capacity_bytes = sizeof(bytes)};
-    struct shard_state *shard = shard_open(client, errand->shard);
-    int32_t leader = leader_await(client, shard, errand);
-    if (leader < 0)
-        return PLX_TIMEOUT;
-    const struct wire_sessions asked = {.number = prng_next(&client->prng) | 1, .from = page->next};
-    wire_sessions_encode(&writer, &asked);
-    const struct question question = {.to = {.endpoint = (uint32_t)leader, .shard = errand->shard},
-                                      .wire_type = WIRE_SESSIONS,
-                                      .reply_type = WIRE_SESSIONS_REPLY,
-                                      .number = asked.number,
-                                      .body = span_of(bytes, writer.size_bytes),
-                                      .cancel_epoch = errand->epoch};
-    if (!exchange_run(client, &question, errand->until_ns))
-        return PLX_E_UNREACHABLE;
-    struct wire_sessions_reply reply;
-    CHECK(wire_sessions_reply_decode(span_of(client->exchange.body, client->exchange.size_bytes),
-                                     &reply) == OK);
-    if (reply.head.status == WIRE_STATUS_OK)
-        return table_page_fill(&reply, page);
-    enum plx_outcome outcome = errand_refusal((enum wire_status)reply.head.status);
-    if (outcome == PLX_TIMEOUT)
-        leader_lost(client, shard, (uint32_t)leader, reply.head.leader);
-    return outcome;
-}
-
-/* The mutex is held. */
-static enum plx_outcome table_page_await(struct plx_client *client, const struct errand *errand,
-                                         struct plx_sessions *page)
-{
-    if (!shard_count_await(client, errand))
-        return PLX_TIMEOUT;
-    if (!shard_is_possible(client, errand->shard))
-        return PLX_E_ARGUMENT;
-    enum plx_outcome outcome = PLX_TIMEOUT;
-    while (outcome == PLX_TIMEOUT && client->now_ns < errand->until_ns &&
-           !is_cancelled_since(client, errand->epoch)) {
-        outcome = table_page_ask(client, errand, page);
-        client->now_ns = clock_monotonic_ns();
-    }
-    return outcome;
-}
-
 enum plx_outcome plx_sessions_list(struct plx_client *client, uint16_t shard,
                                    struct plx_sessions *page, uint64_t timeout_ns)
 {
-    struct errand errand = {.shard = shard, .epoch = cancel_epoch_of(client)};
-    enum plx_outcome outcome = client_enter(client);
-    if (outcome != PLX_OK)
-        return outcome;
-    outcome = PLX_E_ARGUMENT;
-    if (!client->is_in_callback && page != NULL) {
-        errand.until_ns = question_until_ns(client, timeout_ns);
-        outcome = table_page_await(client, &errand, page);
-    }
-    client_unlock(client);
-    return outcome;
+    const struct page_call call = {client, page};
+    struct errand errand = {.shard = shard,
+                            .wire_type = WIRE_SESSIONS,
+                            .reply_type = WIRE_SESSIONS_REPLY,
+                            .what = &call,
+                            .encode = page_encode,
+                            .decode = page_decode_head,
+                            .outcome = page_outcome};
+    return page == NULL ? PLX_E_ARGUMENT : errand_run(client, &errand, timeout_ns);
 }
 
 static void end_encode(const struct errand *errand, uint64_t number, uint64_t incarnation,

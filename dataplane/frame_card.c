@@ -12,8 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MTU_BYTES_DEFAULT 1500
-
 #define OFFLOADS_TX_WANTED (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
 #define OFFLOADS_RX_WANTED (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
 #define HASHES_WANTED      (RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP)
@@ -29,7 +27,7 @@
 
 static uint16_t mtu_of(const struct dp_frame_port_options *options)
 {
-    return options->mtu_bytes == 0 ? MTU_BYTES_DEFAULT : options->mtu_bytes;
+    return options->mtu_bytes == 0 ? MTU_USUAL : options->mtu_bytes;
 }
 
 static uint32_t overhead_bytes(const struct rte_eth_dev_info *info)
@@ -110,19 +108,16 @@ static enum error limits_check(const struct dp_frame_port_options *options,
 
 /* The largest MTU that the driver may be told. That of memif says 1500, and carries frames of any
  * size, in several of its buffers. */
-static uint16_t mtu_told(const struct dp_frame_port *port, const struct rte_eth_dev_info *info)
+static uint16_t mtu_told(const struct dp_frame_port *port)
 {
-    bool is_memif = info->driver_name != NULL && strcmp(info->driver_name, "net_memif") == 0;
-    return is_memif && port->facts.mtu_bytes > MTU_BYTES_DEFAULT ? MTU_BYTES_DEFAULT
-                                                                 : port->facts.mtu_bytes;
+    return port->is_memif && port->facts.mtu_bytes > MTU_USUAL ? MTU_USUAL : port->facts.mtu_bytes;
 }
 
 static struct rte_eth_conf conf_of(const struct dp_frame_port *port,
                                    const struct rte_eth_dev_info *info)
 {
-    struct rte_eth_conf conf = {
-        .rxmode = {.offloads = port->rx_offloads, .mtu = mtu_told(port, info)},
-        .txmode = {.offloads = port->tx_offloads}};
+    struct rte_eth_conf conf = {.rxmode = {.offloads = port->rx_offloads, .mtu = mtu_told(port)},
+                                .txmode = {.offloads = port->tx_offloads}};
     if (port->facts.has_rss) {
         conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
         conf.rx_adv_conf.rss_conf.rss_hf = info->flow_type_rss_offloads & HASHES_WANTED;
@@ -148,9 +143,9 @@ static int queues_setup(struct dp_frame_port *port, uint32_t ring_size)
 }
 
 /* A driver that cannot change it has what was configured, or 1500. */
-static int mtu_set(const struct dp_frame_port *port, const struct rte_eth_dev_info *info)
+static int mtu_set(const struct dp_frame_port *port)
 {
-    int result = rte_eth_dev_set_mtu(port->id, mtu_told(port, info));
+    int result = rte_eth_dev_set_mtu(port->id, mtu_told(port));
     return result == -ENOTSUP ? 0 : result;
 }
 
@@ -184,8 +179,8 @@ enum error frame_card_configure(struct dp_frame_port *port,
     }
     struct rte_eth_conf conf = conf_of(port, info);
     int result = rte_eth_dev_configure(port->id, port->queue_count, port->queue_count, &conf);
-    if (result == 0 && mtu_bytes != MTU_BYTES_DEFAULT) {
-        result = mtu_set(port, info);
+    if (result == 0 && mtu_bytes != MTU_USUAL) {
+        result = mtu_set(port);
     }
     if (result == 0) {
         result = queues_setup(port, options->ring_size);

@@ -79,7 +79,7 @@ static const struct key keys[] = {
     {"security", "open_port", KEY_BOOL, AT(is_open_port), 0, 0, "true or false"},
     {"security", "encrypt", KEY_BOOL, AT(is_encrypted), 0, 0, "true or false"},
     {"port", "device", KEY_TEXT, AT(device), 1, 0, "a PCI address or a DPDK vdev string"},
-    {"port", "mtu", KEY_U16, AT(mtu_bytes), CONFIG_MTU_MIN, CONFIG_MTU_MAX, "1280 to 9000"},
+    {"port", "mtu", KEY_U16, AT(mtu_bytes), MTU_MIN, MTU_MAX, "1280 to 9000"},
     {"port", "ring_size", KEY_U32, AT(ring_size), 64, 16384, "64 to 16384"},
     {"port", "hugepages", KEY_BOOL, AT(is_hugepages), 0, 0, "true or false"},
     {"port", "memory_mib", KEY_U32, AT(memory_mib), 16, 65536, "16 to 65536"},

@@ -18,8 +18,6 @@
 #include <stdint.h>
 
 #define CONFIG_TEXT_MAX 256
-#define CONFIG_MTU_MIN  MTU_MIN
-#define CONFIG_MTU_MAX  MTU_MAX
 static_assert(CONFIG_TEXT_MAX <= NODE_IDENTITY_NAME_BYTES, "the cluster's name has room");
 
 struct config_peer {

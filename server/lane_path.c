@@ -126,10 +126,10 @@ void lane_path_add_counters(struct wire_writer *writer, const struct lane *lane)
     for (uint32_t node = 1; node <= VOTER_ID_MAX; node++) {
         const struct path_limit *path = &shared->paths[node];
         char name[32];
+        falls += path->falls;
         if (path->first_ns == 0 || told == LANE_PATHS_TOLD_MAX)
             continue; /* nothing was sent to it, or it does not fit an answer */
         told++;
-        falls += path->falls;
         uint64_t mtu_bytes = (uint64_t)path->size_bytes + PACKET_FRONT_SIZE_BYTES;
         snprintf(name, sizeof(name), "path_mtu_%u", node);
         wire_counter_add(writer, name, path->is_answered ? mtu_bytes : 0);

@@ -9,11 +9,8 @@
  */
 #include "wire/wire_entry.h"
 
-#include "base/check.h"
-#include "base/le.h"
 #include "base/rights_table.h"
-
-#include <string.h>
+#include "wire/wire_internal.h"
 
 #define FIXED_BYTES 16
 
@@ -39,15 +36,6 @@ void wire_entry_head_encode(uint8_t *to, const struct wire_entry *entry)
     memcpy(to + FIXED_BYTES, entry->name.data, entry->name.size_bytes);
 }
 
-static bool is_padding(const uint8_t *bytes, size_t size_bytes)
-{
-    for (size_t i = 0; i < size_bytes; i++) {
-        if (bytes[i] != 0)
-            return false;
-    }
-    return true;
-}
-
 enum error wire_entry_decode(struct span bytes, struct wire_entry *ret_entry)
 {
     const uint8_t *from = bytes.data;
@@ -68,7 +56,7 @@ enum error wire_entry_decode(struct span bytes, struct wire_entry *ret_entry)
     if (bytes.size_bytes < head_bytes)
         return ERR_SHORT;
     size_t name_end = FIXED_BYTES + entry.name.size_bytes;
-    if (!is_padding(from + name_end, head_bytes - name_end))
+    if (!wire_is_zero(from + name_end, head_bytes - name_end))
         return ERR_RESERVED;
     if (!rights_name_is_valid(entry.name) ||
         (entry.kind != WIRE_ENTRY_WRITES && entry.kind != WIRE_ENTRY_DROP))

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-/* Zeroed room for `size_bytes` more; NULL, and the overflow noted, where they do not fit. */
+/* Room for `size_bytes` more, not zeroed; NULL, and the overflow noted, where they do not fit. */
 static inline uint8_t *wire_writer_grow(struct wire_writer *writer, size_t size_bytes)
 {
     CHECK(writer->size_bytes <= writer->capacity_bytes);

@@ -7,6 +7,7 @@
 #include "base/crc32c.h"
 #include "base/le.h"
 #include "wire/wire.h"
+#include "wire/wire_entry.h"
 #include "wire/wire_peer.h"
 #include "tests/fuzz/canary.h"
 
@@ -253,11 +254,36 @@ static void fuzz_sessions(struct span bytes)
     }
 }
 
+static void fuzz_path(struct span bytes)
+{
+    uint64_t number;
+    struct wire_writer writer = writer_new();
+    if (wire_path_decode(bytes, &number) != OK)
+        return;
+    wire_path_encode(&writer, number, (uint32_t)bytes.size_bytes);
+    check_equal(&writer, bytes);
+}
+
+/* An entry of a journal, as a restart finds it. */
+static void fuzz_entry(struct span bytes)
+{
+    struct wire_entry entry;
+    struct wire_writer writer = writer_new();
+    if (wire_entry_decode(bytes, &entry) != OK)
+        return;
+    writer.size_bytes = wire_entry_head_bytes(entry.name);
+    wire_entry_head_encode(room, &entry);
+    if (entry.request.size_bytes > 0)
+        memcpy(room + writer.size_bytes, entry.request.data, entry.request.size_bytes);
+    writer.size_bytes += entry.request.size_bytes;
+    check_equal(&writer, bytes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     static void (*const targets[])(struct span) = {
-        fuzz_packet,    fuzz_write, fuzz_read, fuzz_reply, fuzz_status,
-        fuzz_questions, fuzz_peer,  fuzz_list, fuzz_relay, fuzz_sessions,
+        fuzz_packet, fuzz_write, fuzz_read,  fuzz_reply,    fuzz_status, fuzz_questions,
+        fuzz_peer,   fuzz_list,  fuzz_relay, fuzz_sessions, fuzz_path,   fuzz_entry,
     };
     if (size_bytes < 1 || size_bytes > sizeof(room))
         return 0;

@@ -136,11 +136,11 @@ static void tell_narrow(struct path *path, const struct config *config, const ch
                           largest, config->mtu_bytes);
         return;
     }
-    if (largest < CONFIG_MTU_MIN) {
+    if (largest < MTU_MIN) {
         (void)doctor_tell(found, CHECK_WRONG, subject,
                           "packets of %u bytes arrive, and none of [port] mtu = %u; a node needs "
                           "%u: raise the MTU of the switches on the way",
-                          largest, config->mtu_bytes, CONFIG_MTU_MIN);
+                          largest, config->mtu_bytes, MTU_MIN);
         return;
     }
     struct check_finding *finding =

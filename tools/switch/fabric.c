@@ -80,7 +80,7 @@ enum error fabric_open(const struct fabric_options *options, struct fabric **ret
     fabric->node_port = options->node_port;
     fabric->is_sprayed = options->is_sprayed;
     prng_init(&fabric->prng, options->seed);
-    fabric_set_mtu(fabric, options->mtu_bytes == 0 ? MTU_USUAL : options->mtu_bytes);
+    fabric_set_mtu(fabric, options->mtu_bytes);
     fabric->ports[PORT_UPLINK].queue_count = 1;
     fabric->port_count = 1 + options->node_count + options->client_count;
     for (uint32_t port = 1; port < fabric->port_count; port++) {

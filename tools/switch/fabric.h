@@ -32,7 +32,7 @@ struct fabric_options {
     bool is_sprayed;      /* queues of nodes are drawn at random */
     uint16_t udp_base;    /* 0: no uplink */
     uint16_t node_port;
-    uint16_t mtu_bytes; /* of all ports: what is larger is dropped; 0: 1500 */
+    uint16_t mtu_bytes; /* of all ports: what is larger is dropped */
     uint64_t seed;
 };
 

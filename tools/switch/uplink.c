@@ -115,8 +115,7 @@ enum error uplink_open(const struct uplink_options *options, struct uplink **ret
         return ERR_NO_MEMORY;
     }
     uplink->options = *options;
-    uplink->payload_bytes_max =
-        (options->mtu_bytes == 0 ? MTU_USUAL : options->mtu_bytes) - NAT_IP_HEADERS_BYTES;
+    uplink->payload_bytes_max = options->mtu_bytes - NAT_IP_HEADERS_BYTES;
     uplink->sockets = sockets;
     memcpy(uplink->pools, options->nodes, options->node_count * sizeof(uplink->pools[0]));
     enum error error = sockets_open(uplink, ret_reason, reason_size);

@@ -29,9 +29,9 @@ struct uplink;
 struct uplink_options {
     uint32_t node_count;
     uint32_t shard_count;
-    uint16_t udp_base;            /* shard s of node i (from 1): base + i * shard_count + s */
-    uint16_t node_port;           /* of shard 0; the next shards' follow */
-    uint16_t mtu_bytes;           /* 0: 1500 */
+    uint16_t udp_base;  /* shard s of node i (from 1): base + i * shard_count + s */
+    uint16_t node_port; /* of shard 0; the next shards' follow */
+    uint16_t mtu_bytes;
     struct dp_frame_port **nodes; /* [node 0 ..]: whose pools the frames come from */
     struct port_counters *counters;
 };

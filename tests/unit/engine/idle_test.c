@@ -67,6 +67,23 @@ static uint64_t open_count(const struct fixture *f)
     return engine_counters(f->engine)->sessions_open;
 }
 
+/* A session with one write, which was executed. */
+static uint64_t used_session(struct fixture *f)
+{
+    uint64_t session = fixture_register(f);
+    assert_int_equal(do_set(f, session, 1), WIRE_OUTCOME_OK);
+    return session;
+}
+
+/* The notice goes into the log, and so the session ends. */
+static void expect_end(struct fixture *f, uint64_t session)
+{
+    assert_true(fixture_propose(f));
+    fixture_commit(f);
+    fixture_turn(f, IDLE_MS + 1);
+    assert_int_equal(do_set(f, session, 2), WIRE_OUTCOME_NO_SESSION);
+}
+
 static void test_idle_session_that_was_never_used_ends_soon(void **state)
 {
     struct fixture *f = *state;
@@ -79,8 +96,7 @@ static void test_idle_session_that_was_never_used_ends_soon(void **state)
 static void test_idle_session_with_an_unacknowledged_outcome_keeps_its_lifetime(void **state)
 {
     struct fixture *f = *state;
-    uint64_t session = fixture_register(f);
-    assert_int_equal(do_set(f, session, 1), WIRE_OUTCOME_OK);
+    uint64_t session = used_session(f);
     const struct wire_op op = set(2);
     fixture_write(f, &(struct fixture_write){.session = session}, &op, 1);
     assert_true(fixture_propose(f)); /* and applied only after the notice is in the log, too: */
@@ -95,8 +111,7 @@ static void test_idle_session_with_an_unacknowledged_outcome_keeps_its_lifetime(
 static void test_idle_session_ends_soon_once_all_is_acknowledged(void **state)
 {
     struct fixture *f = *state;
-    uint64_t session = fixture_register(f);
-    assert_int_equal(do_set(f, session, 1), WIRE_OUTCOME_OK);
+    uint64_t session = used_session(f);
     rest(f, session, 2);
     fixture_turn(f, IDLE_MS);
     assert_int_equal(do_set(f, session, 2), WIRE_OUTCOME_OK); /* and so it is open again */
@@ -162,8 +177,7 @@ static void test_idle_notices_of_a_client_at_work_are_not_logged(void **state)
 static void test_idle_notice_waits_longer_when_something_came_after_it(void **state)
 {
     struct fixture *f = *state;
-    uint64_t session = fixture_register(f);
-    assert_int_equal(do_set(f, session, 1), WIRE_OUTCOME_OK);
+    uint64_t session = used_session(f);
     notice(f, session, 2);
     assert_int_equal(do_set(f, session, 1), WIRE_OUTCOME_OK); /* from the window: no record */
     fixture_turn(f, WAIT_MS);
@@ -221,8 +235,7 @@ static uint32_t look_on(struct fixture *f, uint32_t looks)
 static void test_idle_notice_of_a_deposed_leader_is_handed_over(void **state)
 {
     struct fixture *f = *state;
-    uint64_t session = fixture_register(f);
-    assert_int_equal(do_set(f, session, 1), WIRE_OUTCOME_OK);
+    uint64_t session = used_session(f);
     notice(f, session, 2);
     fixture_follow(f, 2, 2);
     assert_int_equal(look_on(f, IDLE_FORWARD_LOOKS - 1), 0);
@@ -244,25 +257,20 @@ static void test_idle_notice_of_a_deposed_leader_is_handed_over(void **state)
 static void test_idle_notice_is_kept_by_who_leads_next(void **state)
 {
     struct fixture *f = *state;
-    uint64_t session = fixture_register(f);
-    assert_int_equal(do_set(f, session, 1), WIRE_OUTCOME_OK);
+    uint64_t session = used_session(f);
     fixture_follow(f, 2, 2);
     notice(f, session, 2);
     assert_int_equal(look_on(f, 2), 0);
     fixture_follow(f, f->options.self, 3);
     fixture_turn(f, WAIT_MS);
-    assert_true(fixture_propose(f));
-    fixture_commit(f);
-    fixture_turn(f, IDLE_MS + 1);
-    assert_int_equal(do_set(f, session, 2), WIRE_OUTCOME_NO_SESSION);
+    expect_end(f, session);
 }
 
 /* What the log shows already, or something newer, costs it nothing. */
 static void test_idle_notice_that_says_nothing_new_is_not_logged(void **state)
 {
     struct fixture *f = *state;
-    uint64_t session = fixture_register(f);
-    assert_int_equal(do_set(f, session, 1), WIRE_OUTCOME_OK);
+    uint64_t session = used_session(f);
     rest(f, session, 2);
     notice(f, session, 2);
     fixture_turn(f, 2 * WAIT_MS);
@@ -276,8 +284,7 @@ static void test_idle_notice_that_says_nothing_new_is_not_logged(void **state)
 static void test_idle_notice_waits_for_room_in_the_log(void **state)
 {
     struct fixture *f = *state;
-    uint64_t session = fixture_register(f);
-    assert_int_equal(do_set(f, session, 1), WIRE_OUTCOME_OK);
+    uint64_t session = used_session(f);
     uint64_t room = f->view.log_room_bytes;
     f->view.log_room_bytes = 0;
     notice(f, session, 2);
@@ -287,35 +294,27 @@ static void test_idle_notice_waits_for_room_in_the_log(void **state)
     }
     f->view.log_room_bytes = room;
     fixture_turn(f, WAIT_MS);
-    assert_true(fixture_propose(f));
-    fixture_commit(f);
-    fixture_turn(f, IDLE_MS + 1);
-    assert_int_equal(do_set(f, session, 2), WIRE_OUTCOME_NO_SESSION);
+    expect_end(f, session);
 }
 
 /* A record that never became the log's took the notice with it. */
 static void test_idle_notice_is_written_again_when_its_record_is_lost(void **state)
 {
     struct fixture *f = *state;
-    uint64_t session = fixture_register(f);
-    assert_int_equal(do_set(f, session, 1), WIRE_OUTCOME_OK);
+    uint64_t session = used_session(f);
     notice(f, session, 2);
     fixture_turn(f, WAIT_MS);
     struct span payload;
     assert_true(engine_batch(f->engine, &payload));
     engine_batch_refused(f->engine, WIRE_STATUS_NOT_LEADER);
     fixture_turn(f, WAIT_MS);
-    assert_true(fixture_propose(f));
-    fixture_commit(f);
-    fixture_turn(f, IDLE_MS + 1);
-    assert_int_equal(do_set(f, session, 2), WIRE_OUTCOME_NO_SESSION);
+    expect_end(f, session);
 }
 
 static void test_idle_notice_waits_for_a_quorum(void **state)
 {
     struct fixture *f = *state;
-    uint64_t session = fixture_register(f);
-    assert_int_equal(do_set(f, session, 1), WIRE_OUTCOME_OK);
+    uint64_t session = used_session(f);
     f->view.has_fresh_quorum = false;
     notice(f, session, 2);
     fixture_turn(f, WAIT_MS);
@@ -323,10 +322,7 @@ static void test_idle_notice_waits_for_a_quorum(void **state)
     assert_int_equal(engine_deadline_ns(f->engine), UINT64_MAX);
     f->view.has_fresh_quorum = true;
     fixture_turn(f, 0);
-    assert_true(fixture_propose(f));
-    fixture_commit(f);
-    fixture_turn(f, IDLE_MS + 1);
-    assert_int_equal(do_set(f, session, 2), WIRE_OUTCOME_NO_SESSION);
+    expect_end(f, session);
 }
 
 /* A handle was closed, and nobody is there to send that again. */

@@ -29,7 +29,8 @@ static int setup(void **state)
 {
     (void)state;
     char reason[128];
-    struct fabric_options options = {.node_count = NODES, .queue_count = 1, .seed = 5};
+    struct fabric_options options = {
+        .node_count = NODES, .queue_count = 1, .seed = 5, .mtu_bytes = MTU_USUAL};
     for (uint32_t i = 1; i <= NODES; i++) {
         fake_port_init(&ports[i]);
         options.ports[i] = &ports[i];

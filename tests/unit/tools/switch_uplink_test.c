@@ -37,6 +37,7 @@ static enum error open_at(uint16_t udp_base, struct uplink **ret_uplink)
     struct dp_frame_port *nodes[NODES] = {&pools[0], &pools[1]};
     char reason[128];
     struct uplink_options options = {.node_count = NODES,
+                                     .mtu_bytes = MTU_USUAL,
                                      .shard_count = 2,
                                      .udp_base = udp_base,
                                      .node_port = NODE_PORT,
