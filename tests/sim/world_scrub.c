@@ -14,8 +14,8 @@
 #define CHOICES_MAX     4u
 #define PASSES_TO_FIND  3u /* the one under way, and two from begin to end */
 #define NS_PER_S        UINT64_C(1000000000)
-#define PASS_NS         UINT64_C(8000000000) /* of small files, at the higher rates */
-#define MEND_NS         UINT64_C(20000000000)
+#define PASS_NS         UINT64_C(8000000000)  /* of small files, at the higher rates */
+#define MEND_NS         UINT64_C(20000000000) /* beside the time that its rate gives to passes */
 #define RATE_OF_PASS    (UINT64_C(1) << 20)
 
 static uint64_t found_count(const struct replica_counters *counters, enum rot_place place)
@@ -207,6 +207,18 @@ static bool is_replaced(const struct world *world, struct replica *replica)
     return false;
 }
 
+/* As long as reading all that the files of a shard hold takes at the rate. */
+static uint64_t whole_ns(const struct world *world, uint32_t node, uint32_t shard)
+{
+    uint64_t bytes = 0;
+    for (uint32_t which = 0; which < NODE_FILES; which++) {
+        const char *file = node_file(world, node, shard, which);
+        if (medium_sim_exists(world->media, file))
+            bytes += medium_sim_written_bytes(world->media, file);
+    }
+    return bytes * NS_PER_S / world->draw.scrub_rate;
+}
+
 static void rotten_look(struct world *world, const struct sim_node *node, struct replica *replica)
 {
     struct rotten *rotten = &world->rotten;
@@ -231,7 +243,8 @@ static void rotten_look(struct world *world, const struct sim_node *node, struct
                       node->number + 1, rotten->shard, rotten->offset, rotten->file,
                       (unsigned long long)passes);
     } else if (rotten->place != ROT_ENTRY && world->draw.snapshots_held == 0 &&
-               world_now_ns(world) - rotten->at_ns > MEND_NS) {
+               world_now_ns(world) - rotten->at_ns >
+                   MEND_NS + PASSES_TO_FIND * whole_ns(world, rotten->node, rotten->shard)) {
         verdict_break(&world->verdict, RULE_SCRUB,
                       "node %u, shard %u: offset %zu of file %u has rotted, and is not mended",
                       node->number + 1, rotten->shard, rotten->offset, rotten->file);
@@ -258,18 +271,6 @@ void scrub_look(struct world *world, struct sim_node *node, uint32_t shard)
         rotten->place = ROT_NOWHERE; /* the start has found it, or not */
     else
         rotten_look(world, node, replica);
-}
-
-/* As long as reading all that the files of a shard hold takes at the rate. */
-static uint64_t whole_ns(const struct world *world, uint32_t node, uint32_t shard)
-{
-    uint64_t bytes = 0;
-    for (uint32_t which = 0; which < NODE_FILES; which++) {
-        const char *file = node_file(world, node, shard, which);
-        if (medium_sim_exists(world->media, file))
-            bytes += medium_sim_written_bytes(world->media, file);
-    }
-    return bytes * NS_PER_S / world->draw.scrub_rate;
 }
 
 /* A node that has run for long has looked at everything, at least once. */
