@@ -168,7 +168,9 @@ static void large_burst(struct plx_client *client, struct large_send *large)
     }
     large->due_ns = UINT64_MAX;
     if (op->is_sent) {
-        op->due_ns = client->now_ns + round_trip_timeout_ns(client, op->shard, false, op->attempts);
+        op->due_ns = client->now_ns +
+                     round_trip_timeout_ns(client, op->shard, false, op->attempts) +
+                     (uint64_t)LARGE_NS_PER_BYTE * large->body_size_bytes;
         op_wake_at(client, op->due_ns);
     }
 }

@@ -11,6 +11,8 @@
 #define LARGE_BURST_BYTES (32u * PACKET_PAYLOAD_SIZE_BYTES_USUAL) /* of pieces, at least one */
 #define LARGE_RESENDS_MAX 1 /* unanswered repeats of a message, before it gets a new number */
 #define LARGE_PAUSE_NS    (100 * 1000) /* between bursts of pieces */
+/* What nodes take for a byte of it, beside the round trip: they write it, and send it on. */
+#define LARGE_NS_PER_BYTE 32u
 
 struct op;
 

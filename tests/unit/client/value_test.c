@@ -1,4 +1,6 @@
 /* Values: read in chunks of one version, written in pieces whose holes are filled. */
+#include "client/large.h"
+#include "client/packet.h"
 #include "tests/unit/client/fake_node.h"
 
 static uint8_t value[VALUE_SIZE_BYTES_MAX];
@@ -319,6 +321,34 @@ static void test_value_large_is_repeated_before_it_is_sent_anew(void **state)
     fake_close(&fake);
 }
 
+/* The node has it whole, and needs time to write it and to send it on: nothing is said again as
+ * soon as a small one would be. */
+static void test_value_large_is_given_time(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_open(&fake, 1);
+    struct plx_options options = fake_options(&fake, 1);
+    options.rto_min_ns = 1000 * 1000;
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    large_set(client, &ending);
+    fake_expect(&fake, client, WIRE_WRITE);
+    uint64_t begin_ns = clock_monotonic_ns();
+    uint32_t before = fake.pieces;
+    for (uint32_t i = 0; i < FAKE_POLLS_MAX && fake.pieces == before; i++) {
+        (void)plx_poll(client, FAKE_POLL_NS);
+        (void)fake_try(&fake);
+    }
+    assert_true(fake.pieces > before);
+    assert_true(clock_monotonic_ns() - begin_ns >= (uint64_t)LARGE_NS_PER_BYTE * sizeof(value));
+    fake_outcome_all(&fake, WIRE_OUTCOME_OK);
+    fake_finish(&fake, client, &ending);
+    assert_int_equal(ending.response.outcome, PLX_OK);
+    plx_close(client);
+    fake_close(&fake);
+}
+
 /* The node asks for what it lacks. */
 static void fake_ask(struct fake *fake)
 {
@@ -542,6 +572,7 @@ int main(void)
         cmocka_unit_test(test_value_fills_the_buffer_of_the_caller_and_no_more),
         cmocka_unit_test(test_value_large_is_written_in_pieces),
         cmocka_unit_test(test_value_large_is_repeated_before_it_is_sent_anew),
+        cmocka_unit_test(test_value_large_is_given_time),
         cmocka_unit_test(test_value_large_sends_the_pieces_that_are_asked_for),
         cmocka_unit_test(test_value_asks_for_the_missing_piece_of_a_reply),
         cmocka_unit_test(test_value_large_passes_those_to_a_silent_node),
