@@ -29,7 +29,8 @@ enum wire_status {
     WIRE_STATUS_TOO_STALE,   /* min_index or max_age cannot be promised here */
     WIRE_STATUS_UNSUPPORTED, /* relaxed writes: the node keeps no journal */
     WIRE_STATUS_PENDING,     /* an earlier relaxed write of the key goes first, or the journal of
-                                relaxed writes makes room: retry in a moment */
+                                relaxed writes makes room, or the node knows nothing of the journal
+                                seqs that are named: retry in a moment */
     WIRE_STATUS_UNKNOWN,     /* a recall of what this node does not know (any more) */
     WIRE_STATUS_WRONG_SHARD, /* a key that belongs to another shard than the one addressed */
     WIRE_STATUS_TOO_SOON,    /* a transfer: leadership has changed too often lately, see retry_us */

@@ -55,11 +55,9 @@ enum wire_status skip_to_range(struct engine *engine, const struct request *requ
     struct relaxed *relaxed = &engine->relaxed;
     uint64_t floor = request->floor;
     skip_cancelled(engine);
-    if (floor > relaxed->next_seq + SKIP_AHEAD_MAX)
-        return WIRE_STATUS_BAD_REQUEST;
     if (floor != 0 && relaxed->next_seq + op_count - 1 > floor + WIRE_RELAXED_SPAN)
         return WIRE_STATUS_PASSED;
-    if (floor != 0 && !skip_up_to(engine, floor))
+    if (floor > relaxed->next_seq + SKIP_AHEAD_MAX || (floor != 0 && !skip_up_to(engine, floor)))
         return WIRE_STATUS_PENDING;
     return is_cancelled_already(engine, request) ? WIRE_STATUS_PENDING : WIRE_STATUS_OK;
 }

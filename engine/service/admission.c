@@ -291,24 +291,30 @@ static bool is_of_session(struct engine *engine, struct arrival *arrival)
     return true;
 }
 
-/* The cancels are of writes that there can be, under the tag of this client alone. */
-static bool has_true_cancels(struct engine *engine, const struct arrival *arrival)
+/* Unless the cancels are of writes that there can be, under the tag of this client alone. */
+static bool is_refused_by_cancels(struct engine *engine, const struct arrival *arrival)
 {
+    if (!arrival->shape.has_cancel)
+        return false;
     const struct request *request = &arrival->request;
     uint32_t tag = arrival->write.is_relaxed ? wire_tag(request->session) : 0;
     if (arrival->session != NULL)
         tag = arrival->session->cancel_tag;
-    bool is_true = claims_cancels(engine, request);
-    for (uint16_t i = 0; i < request->op_count && is_true; i++) {
+    enum wire_status status = claims_cancels(engine, request);
+    for (uint16_t i = 0; i < request->op_count && status == WIRE_STATUS_OK; i++) {
         const struct op *op = &request->ops[i];
         if (op->type == WIRE_OP_CANCEL && tag == 0)
             tag = op->tag;
-        is_true = op->type != WIRE_OP_CANCEL || op->tag == tag;
+        if (op->type == WIRE_OP_CANCEL && op->tag != tag)
+            status = WIRE_STATUS_BAD_REQUEST;
     }
-    if (is_true && arrival->session != NULL)
+    if (status == WIRE_STATUS_OK && arrival->session != NULL)
         arrival->session->cancel_tag = tag;
-    engine->counters.claims_cancel += !is_true;
-    return is_true;
+    if (status == WIRE_STATUS_OK)
+        return false;
+    engine->counters.claims_cancel++;
+    refuse_write(engine, arrival, status);
+    return true;
 }
 
 /* A notice executes nothing and is not refused: it is taken whichever start of this node it names.
@@ -334,10 +340,9 @@ void admission_write(struct engine *engine, const struct address *from, struct s
     } else if (!arrival.write.is_relaxed && !arrival.shape.has_idle &&
                arrival.write.incarnation != engine->options.incarnation) {
         refuse_write(engine, &arrival, WIRE_STATUS_INCARNATION);
-    } else if (!arrival.write.is_relaxed && !is_of_session(engine, &arrival)) {
+    } else if ((!arrival.write.is_relaxed && !is_of_session(engine, &arrival)) ||
+               is_refused_by_cancels(engine, &arrival)) {
         return;
-    } else if (arrival.shape.has_cancel && !has_true_cancels(engine, &arrival)) {
-        refuse_write(engine, &arrival, WIRE_STATUS_BAD_REQUEST);
     } else if (arrival.write.is_relaxed) {
         relaxed_write(engine, from, &arrival.write, &arrival.request);
     } else if (arrival.shape.has_idle) {

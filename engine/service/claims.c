@@ -60,19 +60,20 @@ bool claims_packet(const struct session *session, uint64_t packet_number)
            (highest == 0 || packet_number <= highest + CLAIM_PACKETS_AHEAD_MAX);
 }
 
-bool claims_cancels(const struct engine *engine, const struct request *request)
+enum wire_status claims_cancels(const struct engine *engine, const struct request *request)
 {
+    enum wire_status status = WIRE_STATUS_OK;
     for (uint16_t i = 0; i < request->op_count; i++) {
         const struct op *op = &request->ops[i];
         if (op->type != WIRE_OP_CANCEL)
             continue;
         if (op->tag == 0 || op->seq >= PENDING_WRITES_ABSENT)
-            return false;
+            return WIRE_STATUS_BAD_REQUEST;
         if (engine->relaxed.is_open && op_series(op) == engine->options.series &&
             op->seq > engine->relaxed.next_seq + SKIP_AHEAD_MAX)
-            return false;
+            status = WIRE_STATUS_PENDING;
     }
-    return true;
+    return status;
 }
 
 /* What the session has cancelled lately, perhaps not applied yet: one count, begun anew after a

@@ -39,9 +39,12 @@ bool claims_of_session(const struct session *session, const struct request *requ
 /* The session may have sent a packet of this number. */
 bool claims_packet(const struct session *session, uint64_t packet_number);
 
-/* The cancels of a client's request can be meant: of a seq that a journal gives, under the tag of a
- * client, and of this node only what it has accepted. */
-bool claims_cancels(const struct engine *engine, const struct request *request);
+/*
+ * The cancels of a client's request can be meant: of a seq that a journal gives, under the tag of a
+ * client, and of this node only what it has accepted. WIRE_STATUS_PENDING: of what this node knows
+ * nothing of. That is no fault of the client if the node has lost it, and is about to find out.
+ */
+enum wire_status claims_cancels(const struct engine *engine, const struct request *request);
 
 /*
  * The session may cancel what its request does, and this is noted; false: what it has cancelled

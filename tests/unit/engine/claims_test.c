@@ -179,8 +179,10 @@ static void test_claims_cancel_only_what_there_can_be(void **state)
     bad[2].tag = 0;
     for (uint32_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         uint64_t before = engine_counters(f->engine)->claims_cancel;
-        assert_int_equal(status_of(f, &write, &bad[i], scene->first, "a"), WIRE_STATUS_BAD_REQUEST);
-        assert_int_equal(status_of(f, &relaxed, &bad[i], 2, "a"), WIRE_STATUS_BAD_REQUEST);
+        /* The node may have lost what it accepted, and the client is right. */
+        enum wire_status wanted = i == 1 ? WIRE_STATUS_PENDING : WIRE_STATUS_BAD_REQUEST;
+        assert_int_equal(status_of(f, &write, &bad[i], scene->first, "a"), wanted);
+        assert_int_equal(status_of(f, &relaxed, &bad[i], 2, "a"), wanted);
         assert_int_equal(engine_counters(f->engine)->claims_cancel, before + 2);
     }
     assert_int_equal(status_of(f, &write, &good, scene->first, "a"), WIRE_STATUS_OK);
