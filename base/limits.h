@@ -152,6 +152,7 @@ static inline uint64_t session_idle_ns(uint64_t session_ttl_ns)
  * may take. */
 #define RELAXED_SESSION_IDLE_NS UINT64_C(60000000000)
 #define RELAXED_RETRY_NS        UINT64_C(30000000000)
+#define RELAXED_PACKET_NS       (RELAXED_SESSION_IDLE_NS - RELAXED_RETRY_NS)
 
 /* Consensus. Terms fit the 40 bits that the hard state's one word has for them. No log comes near
  * the highest index, below which sums of indexes and counts cannot overflow. */

@@ -195,7 +195,8 @@ static uint64_t closing_turn(struct plx_client *client)
     for (uint32_t i = 0; i < client->open_count; i++) {
         struct shard_state *shard = shard_at(client, i);
         sessions_end_turn(client, shard);
-        uint64_t end_ns = sessions_end_due_ns(shard);
+        relaxed_end_turn(client, shard);
+        uint64_t end_ns = earlier_ns(sessions_end_due_ns(shard), relaxed_end_due_ns(client, shard));
         if (end_ns == UINT64_MAX)
             continue;
         members_turn(client, shard);

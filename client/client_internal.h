@@ -18,6 +18,7 @@
 #include "client/lookup.h"
 #include "client/packet.h"
 #include "client/paths.h"
+#include "client/relaxed_end.h"
 #include "client/relay.h"
 #include "client/reply.h"
 #include "client/roster.h"

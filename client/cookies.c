@@ -73,6 +73,10 @@ static void transmission_again(struct plx_client *client, struct shard_state *sh
         session_again(client, shard, transmission->session);
         return;
     }
+    if (transmission->kind == TRANSMISSION_RELAXED_END) {
+        shard->relaxed_end_due_ns = client->now_ns;
+        return;
+    }
     for (uint32_t i = 0; i < transmission->op_count; i++) {
         struct op *op = transmission_op(client, transmission, i);
         if (op != NULL)

@@ -40,6 +40,7 @@ struct member {
     uint64_t series_now;         /* of those that it accepts in this incarnation */
     uint64_t journal_done_seq;   /* up to this none of them is pending... */
     uint64_t journal_done_index; /* ...and what was decided of them is applied at this index */
+    bool has_relaxed;            /* it was sent relaxed writes, and may keep a session for them */
     uint64_t nonce;              /* of the hello that is unanswered; 0: none */
     uint64_t nonce_ns;
     uint32_t silence;    /* unanswered waits in a row */

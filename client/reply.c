@@ -344,6 +344,10 @@ void reply_receive(struct plx_client *client, const struct source *from, bool is
         client->statistics.strangers++;
         return;
     }
+    if (transmission->kind == TRANSMISSION_RELAXED_END) {
+        relaxed_end_answered(shard, from->endpoint);
+        return;
+    }
     if (client->is_closing &&
         (transmission->kind != TRANSMISSION_SESSION || transmission->session == 0))
         return; /* nobody is told any more */

@@ -203,24 +203,31 @@ static int32_t session_endpoint(const struct plx_client *client, const struct sh
     return is_known ? shard->last_leader : -1;
 }
 
-/* One operation on a session itself, as the packet of that number. */
-static void session_send_op(struct plx_client *client, const struct source *to, uint64_t number,
-                            const struct session *session, const struct wire_op *op)
+void session_packet_send(struct plx_client *client, const struct source *to,
+                         const struct session_packet *packet, const struct wire_op *op)
 {
     uint8_t request[128];
     uint8_t body[256];
     struct wire_writer writer = {.data = request, .capacity_bytes = sizeof(request)};
-    wire_request_begin(&writer, session->id, session->floor);
+    wire_request_begin(&writer, packet->session, packet->floor);
     wire_request_add(&writer, op);
     CHECK(!writer.is_overflow);
     struct wire_write write = {
-        .packet_number = number,
+        .packet_number = packet->number,
         .incarnation = client->shards[to->shard].members[to->endpoint].incarnation,
+        .is_relaxed = packet->is_relaxed,
         .request = span_of(request, writer.size_bytes),
     };
     writer = (struct wire_writer){.data = body, .capacity_bytes = sizeof(body)};
     wire_write_encode(&writer, &write);
     packet_send(client, to, WIRE_WRITE, span_of(body, writer.size_bytes));
+}
+
+static void session_send_op(struct plx_client *client, const struct source *to, uint64_t number,
+                            const struct session *session, const struct wire_op *op)
+{
+    session_packet_send(client, to,
+                        &(struct session_packet){number, session->id, session->floor, false}, op);
 }
 
 /* Sends one operation on a session itself; its reply comes to session_replied. */

@@ -9,6 +9,8 @@
 #include "client/include/pollux.h"
 #include "wire/wire.h"
 
+struct source;
+
 #define SESSIONS_RETIRED_MAX  8 /* kept alive for the tokens of theirs that are outstanding */
 #define SESSIONS_MAX          (1 + SESSIONS_RETIRED_MAX)
 #define SESSIONS_FULL_WAIT_NS (1000 * 1000 * 1000) /* before another registration */
@@ -57,6 +59,16 @@ struct session *session_find(struct shard_state *shard, uint64_t id);
 /* Below it every seq of the session is finished. Of a session that this handle does not have (any
  * more): whoever gave an operation this seq, had finished what lies a window below it. */
 uint64_t session_floor(struct shard_state *shard, uint64_t id, uint64_t seq_highest);
+/* What is said of a session itself, and under which number. */
+struct session_packet {
+    uint64_t number;
+    uint64_t session;
+    uint64_t floor;
+    bool is_relaxed;
+};
+void session_packet_send(struct plx_client *client, const struct source *to,
+                         const struct session_packet *packet, const struct wire_op *op);
+
 /* Gives the op a seq of the session in use; false: there is none, or its window is full. */
 bool session_assign(struct plx_client *client, struct op *op);
 /* The shard has no room for one more, as far as is known now. */

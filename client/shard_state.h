@@ -38,6 +38,8 @@ struct shard_state {
     uint64_t relaxed_identity;
     uint64_t relaxed_seq;
     uint64_t relaxed_floor; /* no relaxed write under way has a lower seq */
+    uint64_t relaxed_end_due_ns;
+    uint32_t relaxed_end_attempts;
     struct pending_order pending_orders[VOTER_ID_MAX + 1]; /* by node */
     uint64_t seen_index; /* the newest write that an answer showed */
 

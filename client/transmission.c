@@ -96,6 +96,8 @@ void transmission_add(struct plx_client *client, struct transmission *transmissi
         if (op->unanswered++ == 0)
             op->first_transmitted_ns = client->now_ns;
         op->transmitted_ns = client->now_ns;
+        if (op->class == CLASS_RELAXED_WRITE)
+            op->shard->members[transmission->endpoint].has_relaxed = true;
     }
     op_wake_at(client, op->due_ns);
 }

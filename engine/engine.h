@@ -156,6 +156,7 @@ struct engine_options {
     X(notices_forwarded)                                                                           \
     X(notices_forgotten)                                                                           \
     X(relaxed_over_share)                                                                          \
+    X(relaxed_given_back)                                                                          \
     X(sessions_open)                                                                               \
     X(sessions_expired)                                                                            \
     X(keys)                                                                                        \

@@ -248,8 +248,9 @@ cluster_nobody_leads() {
         status=0
         cluster_leader >/dev/null || status=$?
     done
-    ((status == 1)) || printf 'cluster_nobody_leads: pollux-drill leader ends with %d\n' "$status" >&2
-    ((status == 1))
+    ((status == 1)) && return
+    printf 'cluster_nobody_leads: pollux-drill leader ends with %d\n' "$status" >&2
+    return 1
 }
 
 cluster_end() {

@@ -363,6 +363,8 @@ static bool is_new_packet(struct engine *engine, const struct relaxed_arrival *a
         return true;
     struct relaxed_session *session = relaxed_sessions_find(sessions, id);
     bool is_known = session != NULL;
+    if (!is_known && relaxed_sessions_is_late(sessions, id, number))
+        return false;
     bool is_over_share =
         !is_known && relaxed_sessions_is_over_share(sessions, arrival->from, engine->view.now_ns);
     engine->counters.relaxed_over_share += is_over_share;

@@ -10,7 +10,7 @@ static_assert((BUCKETS & (BUCKETS - 1)) == 0, "indexed by a mask");
 size_t relaxed_sessions_arena_bytes(void)
 {
     return (RELAXED_SESSIONS_MAX + 1) * sizeof(struct relaxed_session) +
-           BUCKETS * sizeof(uint32_t) + 128;
+           BUCKETS * sizeof(uint32_t) + closed_sessions_arena_bytes() + 128;
 }
 
 void relaxed_sessions_init(struct relaxed_sessions *sessions, struct arena *arena,
@@ -20,6 +20,7 @@ void relaxed_sessions_init(struct relaxed_sessions *sessions, struct arena *aren
         .slots = arena_take(arena, (RELAXED_SESSIONS_MAX + 1) * sizeof(struct relaxed_session), 64),
         .buckets = arena_take(arena, BUCKETS * sizeof(uint32_t), 64),
         .hash_key = *hash_key};
+    closed_sessions_init(&sessions->given_back, arena);
     TAILQ_INIT(&sessions->order);
 }
 
@@ -36,12 +37,9 @@ struct relaxed_session *relaxed_sessions_find(const struct relaxed_sessions *ses
     return slot == 0 ? NULL : &sessions->slots[slot];
 }
 
-/* The one that was silent longest gives its slot back, if it was so for long enough. */
-static uint32_t relaxed_slot_reclaim(struct relaxed_sessions *sessions, uint64_t now_ns)
+static void relaxed_session_remove(struct relaxed_sessions *sessions,
+                                   struct relaxed_session *session)
 {
-    struct relaxed_session *session = TAILQ_FIRST(&sessions->order);
-    if (now_ns - session->touched_ns < RELAXED_SESSION_IDLE_NS)
-        return 0;
     uint32_t slot = (uint32_t)(session - sessions->slots);
     uint32_t *link = relaxed_bucket(sessions, session->id);
     while (*link != slot) {
@@ -50,8 +48,22 @@ static uint32_t relaxed_slot_reclaim(struct relaxed_sessions *sessions, uint64_t
     }
     *link = session->next;
     TAILQ_REMOVE(&sessions->order, session, order);
-    sessions->openers[slot] = (struct relaxed_opener){.heard_ns = 0};
-    sessions->count--;
+    sessions->openers[slot] = (struct relaxed_opener){.is_open = false};
+    *session = (struct relaxed_session){.next = sessions->free_first};
+    sessions->free_first = slot;
+}
+
+/* A free slot; the one that was silent longest makes way, if it was so for long enough. 0: none. */
+static uint32_t relaxed_slot_take(struct relaxed_sessions *sessions, uint64_t now_ns)
+{
+    if (sessions->free_first == 0 && sessions->slots_used < RELAXED_SESSIONS_MAX)
+        return ++sessions->slots_used;
+    struct relaxed_session *oldest = TAILQ_FIRST(&sessions->order);
+    if (sessions->free_first == 0 && now_ns - oldest->touched_ns >= RELAXED_SESSION_IDLE_NS)
+        relaxed_session_remove(sessions, oldest);
+    uint32_t slot = sessions->free_first;
+    if (slot != 0)
+        sessions->free_first = sessions->slots[slot].next;
     return slot;
 }
 
@@ -74,15 +86,13 @@ struct relaxed_session *relaxed_sessions_take(struct relaxed_sessions *sessions,
     if (session != NULL) {
         TAILQ_REMOVE(&sessions->order, session, order);
     } else {
-        uint32_t slot = sessions->count < RELAXED_SESSIONS_MAX
-                            ? sessions->count + 1
-                            : relaxed_slot_reclaim(sessions, now_ns);
+        uint32_t slot = relaxed_slot_take(sessions, now_ns);
         if (slot == 0)
             return NULL;
         session = &sessions->slots[slot];
         *session = (struct relaxed_session){.id = id, .next = *relaxed_bucket(sessions, id)};
         *relaxed_bucket(sessions, id) = slot;
-        sessions->count++;
+        sessions->openers[slot].is_open = true;
         recall_refusals(sessions, session);
     }
     session->touched_ns = now_ns;
@@ -91,15 +101,40 @@ struct relaxed_session *relaxed_sessions_take(struct relaxed_sessions *sessions,
     return session;
 }
 
+bool relaxed_sessions_give_back(struct relaxed_sessions *sessions, uint64_t id,
+                                uint64_t packet_number, uint64_t now_ns)
+{
+    struct relaxed_session *session = relaxed_sessions_find(sessions, id);
+    if (session == NULL)
+        return true;
+    if (!closed_sessions_has_room(&sessions->given_back, id, now_ns))
+        return false;
+    uint64_t highest = session->packets.highest;
+    closed_sessions_note(&sessions->given_back,
+                         &(struct closed_session){
+                             .id = id,
+                             .packet_highest = highest > packet_number ? highest : packet_number,
+                             .until_ns = now_ns + RELAXED_PACKET_NS},
+                         now_ns);
+    relaxed_session_remove(sessions, session);
+    return true;
+}
+
+bool relaxed_sessions_is_late(const struct relaxed_sessions *sessions, uint64_t id,
+                              uint64_t packet_number)
+{
+    return closed_sessions_has_taken(&sessions->given_back, id, packet_number);
+}
+
 bool relaxed_sessions_is_over_share(const struct relaxed_sessions *sessions,
                                     const struct address *from, uint64_t now_ns)
 {
     uint32_t living = 0;
     uint32_t of_host = 0;
     uint32_t of_address = 0;
-    for (uint32_t slot = 1; slot <= sessions->count; slot++) {
+    for (uint32_t slot = 1; slot <= sessions->slots_used; slot++) {
         const struct relaxed_opener *opener = &sessions->openers[slot];
-        if (now_ns - opener->heard_ns >= RELAXED_SESSION_IDLE_NS)
+        if (!opener->is_open || now_ns - opener->heard_ns >= RELAXED_SESSION_IDLE_NS)
             continue;
         living++;
         if (memcmp(opener->address.ip, from->ip, sizeof(from->ip)) != 0)

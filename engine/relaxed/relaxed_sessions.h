@@ -2,8 +2,9 @@
  * Relaxed sessions: which relaxed writes this node has accepted from each client. A session holds
  * the journal seqs of the client's last SESSION_WINDOW writes. A retry is answered from there, so
  * it never executes twice on this node. The table is local and bounded, and is built again from the
- * journal at a start. A session gives way to a new one only after RELAXED_SESSION_IDLE_NS of
- * silence.
+ * journal at a start. A session gives way to a new one after RELAXED_SESSION_IDLE_NS of silence, or
+ * when its client gives it back: then its id alone is remembered, for as long as a packet may take,
+ * and no copy of a packet of it begins it anew.
  *
  * A session also remembers the packets that it has seen, so that a refusal holds: no copy of the
  * refused packet is taken later. A client that was refused because no session was free is a
@@ -18,6 +19,7 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "base/siphash.h"
+#include "engine/state/closed_sessions.h"
 #include "engine/state/packet_window.h"
 
 #include <stdbool.h>
@@ -42,7 +44,7 @@ struct relaxed_session_write {
 struct relaxed_session {
     uint64_t id; /* 0: free */
     uint64_t touched_ns;
-    uint32_t next; /* in its bucket; 0: none */
+    uint32_t next; /* in its bucket, or of the free ones; 0: none */
     TAILQ_ENTRY(relaxed_session) order;
     struct packet_window packets;
     struct relaxed_session_write writes[SESSION_WINDOW]; /* at seq mod SESSION_WINDOW */
@@ -53,6 +55,7 @@ struct relaxed_session {
 struct relaxed_opener {
     uint64_t heard_ns;
     struct address address; /* zero: not known */
+    bool is_open;
 };
 
 struct stranger {
@@ -66,7 +69,9 @@ struct relaxed_sessions {
     uint32_t *buckets;             /* by the hash of the id, which the client has chosen */
     struct siphash_key hash_key;
     struct relaxed_opener openers[RELAXED_SESSIONS_MAX + 1]; /* by slot */
-    uint32_t count;
+    struct closed_sessions given_back;
+    uint32_t slots_used;                      /* slot numbers up to this one were in use */
+    uint32_t free_first;                      /* of those the free ones; 0: none */
     TAILQ_HEAD(, relaxed_session) order;      /* by touched_ns, from the oldest */
     struct stranger strangers[STRANGERS_MAX]; /* a ring */
     uint64_t strangers_tail;
@@ -83,6 +88,14 @@ struct relaxed_session *relaxed_sessions_find(const struct relaxed_sessions *ses
  * silent for long enough. */
 struct relaxed_session *relaxed_sessions_take(struct relaxed_sessions *sessions, uint64_t id,
                                               uint64_t now_ns);
+
+/* The client gives it back, in a packet of that number, and uses it no more. True: it is gone, or
+ * there was none. False: nobody would remember it, and it stays. */
+bool relaxed_sessions_give_back(struct relaxed_sessions *sessions, uint64_t id,
+                                uint64_t packet_number, uint64_t now_ns);
+/* The packet may be a copy of one from before its session was given back. */
+bool relaxed_sessions_is_late(const struct relaxed_sessions *sessions, uint64_t id,
+                              uint64_t packet_number);
 
 /* True when one more session would be more than the share of this address or of its host. Those
  * that may give way do not count. */

@@ -317,6 +317,34 @@ static bool is_refused_by_cancels(struct engine *engine, const struct arrival *a
     return true;
 }
 
+static bool is_relaxed_end(const struct arrival *arrival)
+{
+    return arrival->write.is_relaxed && arrival->shape.has_unregister &&
+           arrival->request.op_count == 1;
+}
+
+/* A relaxed session is of this node alone, and no log need know that its client has given it back.
+ * That holds whichever start of this node it names: a restart has read the session again. */
+static void give_back_relaxed(struct engine *engine, const struct arrival *arrival)
+{
+    struct relaxed_sessions *sessions = &engine->relaxed.sessions;
+    struct answer answer;
+    if (!engine->relaxed.is_open) {
+        refuse_write(engine, arrival, WIRE_STATUS_UNSUPPORTED);
+        return;
+    }
+    if (!relaxed_sessions_give_back(sessions, arrival->request.session,
+                                    arrival->write.packet_number, engine->view.now_ns)) {
+        refuse_write(engine, arrival, WIRE_STATUS_OVERLOADED);
+        return;
+    }
+    engine->counters.relaxed_given_back++;
+    struct wire_reply head = answer_head(engine, arrival->write.packet_number, WIRE_STATUS_OK);
+    answer_begin(&answer, &engine->buffers, arrival->from, WIRE_WRITE_REPLY);
+    answer_open(&answer, &head, 0);
+    answer_send(&answer);
+}
+
 /* A notice executes nothing and is not refused: it is taken whichever start of this node it names.
  * Its client may have spoken to the leader alone. */
 void admission_write(struct engine *engine, const struct address *from, struct span body)
@@ -343,6 +371,8 @@ void admission_write(struct engine *engine, const struct address *from, struct s
     } else if ((!arrival.write.is_relaxed && !is_of_session(engine, &arrival)) ||
                is_refused_by_cancels(engine, &arrival)) {
         return;
+    } else if (is_relaxed_end(&arrival)) {
+        give_back_relaxed(engine, &arrival);
     } else if (arrival.write.is_relaxed) {
         relaxed_write(engine, from, &arrival.write, &arrival.request);
     } else if (arrival.shape.has_idle) {

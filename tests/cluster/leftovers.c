@@ -1,8 +1,10 @@
 /*
  * What handles hold on the nodes, for tests/cluster/leftovers. Short-lived handles write; most are
  * closed a while after their last call, a third dies with its process. The nodes must have given
- * every session back soon. Then handles that stay open are idle: the log must not grow, their
- * sessions must end, and each must write on afterwards as if nothing had happened.
+ * every session back soon. More handles than a node has relaxed sessions for one host write relaxed
+ * and are closed, one after the other: none is refused. Then handles that stay open are idle: the
+ * log must not grow, their sessions must end, and each must write on afterwards as if nothing had
+ * happened.
  *
  * usage: leftovers SERVERS CLUSTER
  */
@@ -20,6 +22,7 @@
 #define SHORT_LIVED   300
 #define AT_A_TIME     20
 #define IDLE_HANDLES  100
+#define RELAXED_LIVES 700
 #define WRITES        3
 #define PAUSE_NS      (150 * MILLISECOND) /* longer than a leader counts as fresh */
 #define PATIENCE_NS   (60000 * MILLISECOND)
@@ -117,6 +120,19 @@ static bool live_short_lives(void)
     return good == SHORT_LIVED;
 }
 
+/* How many of them were served. */
+static int live_relaxed_lives(void)
+{
+    const struct plx_call call = {.timeout_ns = 15000 * MILLISECOND, .is_relaxed = true};
+    int good = 0;
+    for (int i = 0; i < RELAXED_LIVES; i++) {
+        struct plx_client *client = handle_open();
+        good += plx_set(client, plx_text("relaxed"), plx_text("value"), &call).outcome == PLX_OK;
+        plx_close(client);
+    }
+    return good;
+}
+
 /* Waits until the log has not grown for QUIET_NS; false: it never stops. */
 static bool log_stands_still(void)
 {
@@ -174,14 +190,15 @@ int main(int argc, char **argv)
         (void)plx_poll(watcher, LOOK_NS);
     bool is_lived = live_short_lives();
     int64_t dead_ms = await_sessions(before);
+    int relaxed = live_relaxed_lives();
     int good = be_idle(before, &is_quiet, &idle_ms);
     int64_t closed_ms = await_sessions(before);
-    printf(
-        "sessions=%lu lived=%d back_ms=%ld quiet=%d idle_back_ms=%ld wrote_on=%d closed_ms=%ld\n",
-        (unsigned long)before, is_lived, (long)dead_ms, is_quiet, (long)idle_ms, good,
-        (long)closed_ms);
+    printf("sessions=%lu lived=%d back_ms=%ld relaxed=%d quiet=%d idle_back_ms=%ld wrote_on=%d "
+           "closed_ms=%ld\n",
+           (unsigned long)before, is_lived, (long)dead_ms, relaxed, is_quiet, (long)idle_ms, good,
+           (long)closed_ms);
     plx_close(watcher);
-    bool is_good = is_lived && dead_ms >= 0 && is_quiet && idle_ms >= 0 && good == IDLE_HANDLES &&
-                   closed_ms >= 0;
+    bool is_good = is_lived && dead_ms >= 0 && relaxed == RELAXED_LIVES && is_quiet &&
+                   idle_ms >= 0 && good == IDLE_HANDLES && closed_ms >= 0;
     return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

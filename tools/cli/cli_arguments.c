@@ -320,6 +320,7 @@ static bool option_with_value(struct cli_arguments *arguments, int option, const
                fail_argument(reason, "--preferred %s: not the number of an endpoint, from 0",
                              value);
     case OPTION_SHARD:
+        arguments->has_shard = true;
         return shard_parse(value, &arguments->shard) ||
                fail_argument(reason, "--shard %s: not the number of a shard, from 0", value);
     case OPTION_MAX_AGE:
@@ -501,7 +502,7 @@ bool cli_arguments_fit(const struct cli_arguments *arguments, char *ret_reason, 
         return fail_argument(&reason, "--min-index: only of get --relaxed");
     bool is_of_shard =
         strcmp(arguments->command, "transfer") == 0 || strcmp(arguments->command, "sessions") == 0;
-    if (arguments->shard != 0 && !is_of_shard)
+    if (arguments->has_shard && !is_of_shard)
         return fail_argument(&reason, "--shard: only of transfer and sessions");
     bool is_member = strcmp(arguments->command, "member") == 0;
     if (arguments->is_force && !is_member && strcmp(arguments->command, "config") != 0)

@@ -38,7 +38,8 @@ struct cli_arguments {
     uint64_t timeout_ns;    /* 0: the command's own */
     uint64_t fence_wait_ns; /* 0: the library's own */
     int32_t preferred;      /* -1: any */
-    uint16_t shard;         /* of transfer */
+    uint16_t shard;         /* of transfer and sessions */
+    bool has_shard;         /* it was named */
     uint64_t max_age_ns;    /* of a relaxed get; 0: any */
     uint64_t min_index;     /* of a relaxed get; 0: any */
     const char *server;     /* whose logs */

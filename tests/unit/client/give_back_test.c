@@ -21,7 +21,10 @@ struct scene {
     struct plx_client *client;
     uint32_t swallowed_max; /* so many requests to end a session get no answer */
     uint32_t refused_max;   /* and then so many are refused: the node does not lead */
+    bool is_relaxed;        /* what is written */
     uint32_t ends;          /* requests to end a session; read when the thread has stopped */
+    uint64_t ended;         /* which one the last of them named... */
+    uint64_t written;       /* ...and which the last write */
 };
 
 static void scene_turn(void *context)
@@ -32,6 +35,7 @@ static void scene_turn(void *context)
             continue;
         bool is_end = scene->fake.ops[0].type == WIRE_OP_UNREGISTER;
         scene->ends += is_end;
+        *(is_end ? &scene->ended : &scene->written) = scene->fake.request.session;
         if (!is_end || scene->ends > scene->swallowed_max + scene->refused_max)
             fake_outcome_all(&scene->fake, WIRE_OUTCOME_OK);
         else if (scene->ends > scene->swallowed_max)
@@ -48,7 +52,7 @@ static void scene_open(struct scene *scene, uint64_t close_wait_ns)
     struct plx_options options = fake_options(&scene->fake, 1);
     options.close_wait_ns = close_wait_ns;
     scene->client = fake_client(&options);
-    const struct plx_call call = {.timeout_ns = 5000 * MILLIS};
+    const struct plx_call call = {.timeout_ns = 5000 * MILLIS, .is_relaxed = scene->is_relaxed};
     assert_int_equal(plx_set(scene->client, plx_text("k"), plx_text("v"), &call).outcome, PLX_OK);
 }
 
@@ -98,6 +102,17 @@ static void test_give_back_at_close_does_not_wait_where_nobody_wants_it(void **s
     scene_open(&scene, 0);
     assert_true(scene_close(&scene) < 1000 * MILLIS);
     assert_true(scene.ends <= 1);
+}
+
+/* Relaxed sessions are of one node, which no other one could end. */
+static void test_give_back_of_a_relaxed_session_is_repeated_until_it_is_answered(void **state)
+{
+    (void)state;
+    struct scene scene = {.swallowed_max = 2, .is_relaxed = true};
+    scene_open(&scene, 20000 * MILLIS);
+    assert_true(scene_close(&scene) < 10000 * MILLIS);
+    assert_in_range(scene.ends, 3, 5);
+    assert_int_equal(scene.ended, scene.written);
 }
 
 static void write_ok(struct fake *fake, struct plx_client *client)
@@ -251,6 +266,7 @@ int main(void)
         cmocka_unit_test(test_give_back_at_close_is_repeated_until_it_is_answered),
         cmocka_unit_test(test_give_back_at_close_outlasts_a_refusal),
         cmocka_unit_test(test_give_back_at_close_waits_for_a_while_only),
+        cmocka_unit_test(test_give_back_of_a_relaxed_session_is_repeated_until_it_is_answered),
         cmocka_unit_test(test_give_back_at_close_does_not_wait_where_nobody_wants_it),
         cmocka_unit_test(test_give_back_of_a_replaced_session_is_repeated_until_it_is_answered),
         cmocka_unit_test(test_give_back_tells_all_nodes_that_a_session_is_idle),

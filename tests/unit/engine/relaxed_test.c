@@ -282,6 +282,28 @@ static void test_relaxed_copy_of_a_taken_packet_is_not_refused(void **state)
     assert_int_equal(f->message_count, 0);
 }
 
+/* The client has given its session back, and copies of what it sent arrive. */
+static void test_relaxed_copy_from_before_the_end_is_not_taken(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture_write write = {.session = 77, .is_relaxed = true, .packet_number = 500};
+    struct fixture_write end = {.session = 77, .is_relaxed = true, .packet_number = 503};
+    const struct wire_op last = {.type = WIRE_OP_UNREGISTER};
+    struct wire_op both[] = {op_set(1, "a", "x"), last};
+    fixture_write(f, &write, both, 1);
+    fixture_durable(f);
+    fixture_write(f, &end, both, 2);
+    assert_int_equal(fixture_reply(f, WIRE_WRITE_REPLY).status, WIRE_STATUS_BAD_REQUEST);
+    for (uint32_t i = 0; i < 2; i++, end.packet_number++) {
+        expect_status(f, &end, last, WIRE_STATUS_OK);
+        assert_int_equal(engine_counters(f->engine)->relaxed_given_back, i + 1);
+    }
+    assert_null(relaxed_sessions_find(&f->engine->relaxed.sessions, 77));
+    for (write.packet_number = 499; write.packet_number < 503; write.packet_number++)
+        expect_silence(f, &write, both[0]);
+    assert_int_equal(f->entry_count, 1);
+}
+
 /* There is no identity to remember it by. */
 static void test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken(void **state)
 {
@@ -537,6 +559,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_relaxed_copy_of_a_refused_packet_is_not_taken, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_relaxed_copy_of_a_taken_packet_is_not_refused, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_relaxed_copy_from_before_the_end_is_not_taken, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(
             test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken, setup, teardown),

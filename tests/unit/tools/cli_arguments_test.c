@@ -256,8 +256,8 @@ static void test_cli_arguments_refuses_options_that_would_be_ignored(void **stat
         {{.command = "load", .lease_ns = 1}, "--lease"},
         {{.command = "logs", .lease_ns = 1}, NULL},
         {{.command = "transfer", .is_yes = true}, "--yes"},
-        {{.command = "config", .shard = 1}, "--shard"},
-        {{.command = "sessions", .shard = 1}, NULL},
+        {{.command = "config", .has_shard = true}, "--shard"},
+        {{.command = "sessions", .has_shard = true}, NULL},
         {{.command = "member", .is_yes = true}, NULL},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
