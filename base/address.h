@@ -54,6 +54,14 @@ static inline struct address address_of_ipv4(const uint8_t ipv4[4], uint16_t por
     return address;
 }
 
+/* IPv6, or IPv4 mapped. */
+static inline struct address address_of_ip(const uint8_t ip[16], uint16_t port)
+{
+    struct address address = {.port = port};
+    memcpy(address.ip, ip, sizeof(address.ip));
+    return address;
+}
+
 /* What one host has: an IPv4 address, or the first 64 bits of an IPv6 one. Borrowed. */
 static inline struct span address_host(const struct address *address)
 {

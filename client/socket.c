@@ -184,8 +184,7 @@ static bool address_of_socket(const struct sockaddr_storage *from, struct addres
         return false;
     struct sockaddr_in6 ipv6;
     memcpy(&ipv6, from, sizeof(ipv6));
-    memcpy(ret_address->ip, &ipv6.sin6_addr, sizeof(ret_address->ip));
-    ret_address->port = ntohs(ipv6.sin6_port);
+    *ret_address = address_of_ip(ipv6.sin6_addr.s6_addr, ntohs(ipv6.sin6_port));
     return true;
 }
 

@@ -57,8 +57,7 @@ enum dp_drop ipv6_parse(struct packet_input *input, struct packet *ret_packet)
     }
     input->size_bytes = IPV6_OFFSET + IPV6_HEADER_SIZE_BYTES + upper_size;
     ret_packet->is_ipv4 = false;
-    ret_packet->from.port = 0;
-    memcpy(ret_packet->from.ip, ip + 8, 16);
+    ret_packet->from = address_of_ip(ip + 8, 0);
     ret_packet->has_neighbour = true;
     memcpy(ret_packet->neighbour_mac, input->data + 6, MAC_SIZE_BYTES);
     ret_packet->upper_offset = IPV6_OFFSET + IPV6_HEADER_SIZE_BYTES;

@@ -91,8 +91,7 @@ uint32_t packet_answer(const struct packet_self *self, const struct packet *pack
 
 uint32_t packet_write_query(const struct packet_self *self, const uint8_t ip[16], uint8_t *data)
 {
-    struct address target = {.port = 0};
-    memcpy(target.ip, ip, sizeof(target.ip));
+    struct address target = address_of_ip(ip, 0);
     return address_is_ipv4(&target) ? arp_write_query(self, ip + 12, data)
                                     : icmpv6_write_query(self, ip, data);
 }

@@ -16,8 +16,7 @@ static bool is_prefix_equal(const uint8_t *a, const uint8_t *b, uint32_t bits)
 
 bool port_is_on_link(const struct dp_port *port, const uint8_t ip[16])
 {
-    struct address address = {.port = 0};
-    memcpy(address.ip, ip, sizeof(address.ip));
+    struct address address = address_of_ip(ip, 0);
     if (address_is_ipv4(&address)) {
         return port->self.has_ipv4 &&
                is_prefix_equal(ip + 12, port->self.ipv4, port->options.ipv4_prefix_bits);
@@ -31,8 +30,7 @@ bool port_is_on_link(const struct dp_port *port, const uint8_t ip[16])
 static bool next_hop(const struct dp_port *port, const uint8_t ip[16], uint8_t ret_hop[16])
 {
     static const uint8_t nobody[4] = {0};
-    struct address hop = {.port = 0};
-    memcpy(hop.ip, ip, sizeof(hop.ip));
+    struct address hop = address_of_ip(ip, 0);
     bool is_ipv4 = address_is_ipv4(&hop);
     if (!port_is_on_link(port, ip)) {
         if (!is_ipv4 || !port->self.has_ipv4 ||

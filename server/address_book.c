@@ -32,10 +32,9 @@ void address_book_follow(struct address_book *book, const struct raft_configurat
 {
     for (uint32_t slot = 0; slot < configuration->slot_count; slot++) {
         const struct raft_member *member = &configuration->members[slot];
-        struct address address = {.port = member->port};
+        struct address address = address_of_ip(member->address, member->port);
         if (member->storage.birth == 0 || member->port == 0)
             continue;
-        memcpy(address.ip, member->address, sizeof(address.ip));
         uint16_t id = member->storage.id;
         if (address_is_equal(&address, &book->configured[id]))
             continue;

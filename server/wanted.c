@@ -12,9 +12,7 @@ static bool is_free_slot(const struct raft_member *member)
 
 static struct address address_of(const struct raft_member *member)
 {
-    struct address address = {.port = member->port};
-    memcpy(address.ip, member->address, sizeof(address.ip));
-    return address;
+    return address_of_ip(member->address, member->port);
 }
 
 static void set_address(struct raft_member *member, const struct address *address)

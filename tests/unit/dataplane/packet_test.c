@@ -20,6 +20,7 @@ static void test_packet_reads_datagrams(void **state)
     for (uint32_t i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++) {
         bool is_ipv4 = i % 2 == 0;
         struct packet packet;
+        memset(&packet, 0xff, sizeof(packet));
         struct frame frame = udp_frame(is_ipv4, sizes[i / 2]);
         assert_true(is_ipv4 ? is_ipv4_upper_sum_right(frame.data)
                             : is_ipv6_upper_sum_right(frame.data));
@@ -28,6 +29,8 @@ static void test_packet_reads_datagrams(void **state)
         assert_int_equal(packet.kind, PACKET_UDP);
         assert_int_equal(packet.payload_size_bytes, sizes[i / 2]);
         assert_int_equal(packet.from.port, is_ipv4 ? 9000 : 9001);
+        /* Nothing is known of it yet. */
+        assert_int_equal(packet.from.room | packet.from.via | packet.from.packet_bytes, 0);
         assert_memory_equal(packet.neighbour_mac, peer_mac, 6);
         if (is_ipv4) {
             assert_memory_equal(packet.from.ip + 12, peer_ipv4, 4);

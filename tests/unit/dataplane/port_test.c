@@ -27,20 +27,13 @@ static const uint8_t ipv4_b[4] = {10, 0, 0, 2};
 static const uint8_t ipv6_a[16] = {0xfd, 0, [15] = 1};
 static const uint8_t ipv6_b[16] = {0xfd, 0, [15] = 2};
 
-static struct address address_of_ipv6(const uint8_t ip[16], uint16_t port)
-{
-    struct address address = {.port = port};
-    memcpy(address.ip, ip, 16);
-    return address;
-}
-
 static struct dp_port *port_open(const uint8_t ipv4[4], const uint8_t ipv6[16])
 {
     char reason[256] = "";
     struct dp_port *port;
     struct dp_port_options options = {.frames = frames,
                                       .ipv4 = address_of_ipv4(ipv4, 7000),
-                                      .ipv6 = address_of_ipv6(ipv6, 7001),
+                                      .ipv6 = address_of_ip(ipv6, 7001),
                                       .ipv4_prefix_bits = 24,
                                       .ipv6_prefix_bits = 64,
                                       .gateway_ipv4 = {10, 0, 0, 2}};
@@ -104,7 +97,7 @@ static void round_trip(bool is_ipv4, uint32_t size_bytes)
 {
     struct dp_port *a = port_open(ipv4_a, ipv6_a);
     struct dp_port *b = port_open(ipv4_b, ipv6_b);
-    struct address to = is_ipv4 ? address_of_ipv4(ipv4_b, 7000) : address_of_ipv6(ipv6_b, 7001);
+    struct address to = is_ipv4 ? address_of_ipv4(ipv4_b, 7000) : address_of_ip(ipv6_b, 7001);
     struct dp_datagram got[RX_BURST_MAX];
     resolve(a, b, &to);
     uint8_t *room = dp_port_tx_reserve(a, 0, &to);
@@ -119,7 +112,7 @@ static void round_trip(bool is_ipv4, uint32_t size_bytes)
     for (uint32_t i = 0; i < size_bytes; i++) {
         assert_int_equal(got[0].data[i], (uint8_t)(i * 7 + 3));
     }
-    struct address from = is_ipv4 ? address_of_ipv4(ipv4_a, 7000) : address_of_ipv6(ipv6_a, 7001);
+    struct address from = is_ipv4 ? address_of_ipv4(ipv4_a, 7000) : address_of_ip(ipv6_a, 7001);
     assert_true(address_is_equal(&got[0].from, &from));
     /* The query taught b where a is: the way back needs none. */
     assert_non_null(dp_port_tx_reserve(b, 0, &got[0].from));
