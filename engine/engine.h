@@ -220,8 +220,10 @@ struct engine_view {
     bool leaves;            /* it is to be removed: it accepts no more relaxed writes */
     bool are_entries_named; /* the journal says whose its entries are: FORMAT_PENDING_NAMES */
     bool is_settled;        /* what the state lacks was not there when this storage joined */
-    uint32_t node_count;    /* voters; 0: as in the options */
-    uint64_t cluster;       /* of the configuration in force, which clients are told; 0: none */
+    /* This node does not know by now whose pending writes are dropped: it appends none. */
+    bool are_rights_old;
+    uint32_t node_count; /* voters; 0: as in the options */
+    uint64_t cluster;    /* of the configuration in force, which clients are told; 0: none */
     uint64_t configuration_index;
     uint32_t era;
 };
@@ -452,7 +454,8 @@ struct engine_rights {
     uint64_t version; /* log index of its last write; 0: there is none */
     /* If there is none, there was none when this storage joined its cluster. */
     bool is_settled;
-    bool is_known; /* the owner has had a turn, and its state is whole */
+    bool is_known;     /* the owner has had a turn, and its state is whole */
+    uint64_t fresh_ns; /* what was committed until then is in it; 0: nothing is known */
 };
 struct engine_rights engine_rights(const struct engine *engine);
 

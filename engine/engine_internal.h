@@ -45,6 +45,7 @@ struct engine_published {
     _Atomic bool is_series_alone;
     _Atomic uint16_t leader;
     _Atomic uint64_t rights_version; /* shard 0: of the table of rights; 0: none */
+    _Atomic uint64_t rights_fresh_ns;
     _Atomic bool is_settled;
     _Atomic bool
         is_first_told; /* stored last: before, the values say nothing of a restored state */

@@ -26,15 +26,16 @@ void lane_rights_follow(struct lane_rights *rights, const struct engine *engine)
     const struct engine_rights now = engine_rights(engine);
     if (!now.is_known)
         return;
-    if (now.version == 0) {
-        /* A table is never deleted: what this process knows holds. */
-        if (rights->state == RIGHTS_UNKNOWN && now.is_settled)
-            note(rights, RIGHTS_ABSENT);
+    /* A table is never deleted: what this process knows holds. */
+    if (now.version == 0 && rights->state == RIGHTS_UNKNOWN && now.is_settled)
+        note(rights, RIGHTS_ABSENT);
+    if (now.version == 0 || now.version == rights->version) {
+        rights->fresh_ns = now.fresh_ns;
         return;
     }
-    if (now.version == rights->version ||
-        engine_read_rights(engine, rights->bytes, &size_bytes, &rights->version) != OK)
+    if (engine_read_rights(engine, rights->bytes, &size_bytes, &rights->version) != OK)
         return;
+    rights->fresh_ns = now.fresh_ns;
     bool is_table = rights_table_decode(span_of(rights->bytes, size_bytes), &rights->table) == OK;
     rights->drops = is_table ? rights->table.drops : 0;
     rights->state = RIGHTS_UNKNOWN; /* the bytes are others now: whatever borrows from them ends */

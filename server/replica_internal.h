@@ -413,6 +413,8 @@ bool replica_denies(struct replica *replica, const struct replica_message *messa
 void replica_drop_revoked(struct replica *replica);
 /* What a forward of this node says of that: wire/wire_forward.h. */
 uint32_t replica_told_drops(const struct replica *replica);
+/* This node's copy of the table may lack changes of a while ago. */
+bool replica_has_old_rights(const struct replica *replica);
 /* Whether its sender has dropped what the table that this node knows says is dropped. */
 bool replica_is_forward_current(struct replica *replica, const struct wire_forward *forward);
 

@@ -35,10 +35,19 @@ uint32_t replica_told_drops(const struct replica *replica)
     return replica->shared->rights.bytes == NULL ? WIRE_FORWARD_DROPS_NONE : replica->drops;
 }
 
+bool replica_has_old_rights(const struct replica *replica)
+{
+    const struct lane_rights *rights = &replica->shared->rights;
+    uint64_t election_ns = replica->options.raft.election_timeout_max_ns;
+    uint64_t old_ns = election_ns > LANE_RIGHTS_OLD_NS ? election_ns : LANE_RIGHTS_OLD_NS;
+    return replica->formats.in_force >= FORMAT_PENDING_NAMES && rights->bytes != NULL &&
+           rights->fresh_ns + old_ns < replica->shared->now_ns;
+}
+
 bool replica_is_forward_current(struct replica *replica, const struct wire_forward *forward)
 {
     if (replica->formats.in_force < FORMAT_PENDING_NAMES ||
-        forward->drops >= replica->shared->rights.drops)
+        (forward->drops >= replica->shared->rights.drops && !replica_has_old_rights(replica)))
         return true;
     replica->counters.drop_revoked++;
     return false;

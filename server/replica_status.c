@@ -94,6 +94,7 @@ static void refresh_view(struct replica *replica)
         .leaves = replica_leaves(replica),
         .are_entries_named = replica->formats.in_force >= FORMAT_PENDING_NAMES,
         .is_settled = has_joined(replica),
+        .are_rights_old = replica_has_old_rights(replica),
         .node_count = replica->room_voters.count,
         .cluster = note_cluster(replica),
         .configuration_index = replica->configuration_index,

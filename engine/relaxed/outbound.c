@@ -75,6 +75,13 @@ void outbound_blocked(struct engine *engine)
     engine->outbound.blocked_head = engine->relaxed.writes.head + 1;
 }
 
+/* What was taken and is not appended waits until this node knows again whose writes are dropped. */
+static void outbound_wait_for_rights(struct engine *engine)
+{
+    if (batch_leave_forwards_out(engine))
+        outbound_restart(engine);
+}
+
 void outbound_revoked(struct engine *engine)
 {
     outbound_restart(engine);
@@ -286,7 +293,9 @@ void outbound_begin_turn(struct engine *engine)
         note_progress(engine);
     skip_cancelled(engine);
     skip_gaps(engine);
-    if (may_forward(engine))
+    if (view->is_leader && view->are_rights_old)
+        outbound_wait_for_rights(engine);
+    else if (may_forward(engine))
         join_batch(engine);
 }
 
@@ -345,6 +354,8 @@ uint64_t outbound_deadline_ns(const struct engine *engine)
     uint64_t due_ns = outbound_due_ns(outbound, is_fence);
     if (!engine->view.is_leader)
         return !is_fence && is_due_elsewhere(engine) ? 0 : due_ns;
+    if (engine->view.are_rights_old) /* shard 0 may be heard of by another thread */
+        return engine->view.now_ns + OUTBOUND_WAIT_MIN_NS;
     bool may_join = admission_readiness(engine) == WIRE_STATUS_OK && batch_has_room(engine);
     return (is_fence || has_next(engine)) && may_join ? due_ns : UINT64_MAX;
 }

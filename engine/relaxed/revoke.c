@@ -48,7 +48,7 @@ uint64_t engine_revoke_end(struct engine *engine)
 {
     if (!engine->relaxed.is_open)
         return 0;
-    batch_leave_forwards_out(engine);
+    (void)batch_leave_forwards_out(engine);
     name_revoked(engine);
     struct pending_revoked revoked = pending_writes_revoke(&engine->relaxed.writes);
     if (revoked.count == 0)

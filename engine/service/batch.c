@@ -154,7 +154,7 @@ void batch_expire(struct engine *engine)
     }
 }
 
-void batch_leave_forwards_out(struct engine *engine)
+bool batch_leave_forwards_out(struct engine *engine)
 {
     struct batch *batch = &engine->batch;
     uint32_t count = batch->count;
@@ -164,7 +164,7 @@ void batch_leave_forwards_out(struct engine *engine)
     for (uint32_t i = 0; i < count; i++)
         is_any |= (batch->requests[i].session & WIRE_NODE_SESSION_FLAG) != 0;
     if (!is_any)
-        return;
+        return false;
     batch_clear(batch);
     batch->has_limits = has_limits;
     for (uint32_t i = 0; i < count; i++) {
@@ -175,6 +175,7 @@ void batch_leave_forwards_out(struct engine *engine)
             close_up(batch, &request, op_from);
         op_from += request.op_count;
     }
+    return true;
 }
 
 void batch_anchor_clock(struct engine *engine)

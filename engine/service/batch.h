@@ -107,8 +107,9 @@ void batch_forget_records(struct engine *engine, uint64_t index);
 const struct batch_request *batch_record_request(const struct engine *engine,
                                                  const struct pending_record *record, uint32_t i);
 const struct op *batch_record_ops(const struct engine *engine, const struct pending_record *record);
-/* Leaves out what was forwarded, by this node or others: they forward what is still to go. */
-void batch_leave_forwards_out(struct engine *engine);
+/* Leaves out what was forwarded, by this node or others: they forward what is still to go. False:
+ * there was none. */
+bool batch_leave_forwards_out(struct engine *engine);
 /* Refuses the requests whose time ran out. */
 void batch_expire(struct engine *engine);
 /* Anchors log time when an entry of the own term is committed. */

@@ -36,7 +36,7 @@ const struct engine_reader_counters *engine_reader_counters(const struct engine_
 }
 
 /* Looks for the table of rights where something was applied since. */
-static void publish_rights(struct engine *engine)
+static void publish_rights(struct engine *engine, uint64_t contact_ns)
 {
     struct engine_published *published = &engine->published;
     const struct machine *machine = &engine->machine;
@@ -51,6 +51,9 @@ static void publish_rights(struct engine *engine)
                               memory_order_release);
     }
     atomic_store_explicit(&published->is_settled, engine->view.is_settled, memory_order_release);
+    /* After the version: who loads it first finds no older one. */
+    if (machine->applied_index >= engine->view.commit_index)
+        atomic_store_explicit(&published->rights_fresh_ns, contact_ns, memory_order_release);
 }
 
 struct engine_rights engine_rights(const struct engine *engine)
@@ -58,7 +61,8 @@ struct engine_rights engine_rights(const struct engine *engine)
     const struct engine_published *published = &engine->published;
     /* The first is loaded first: it was stored last. */
     struct engine_rights rights = {
-        .is_known = atomic_load_explicit(&published->is_first_told, memory_order_acquire)};
+        .is_known = atomic_load_explicit(&published->is_first_told, memory_order_acquire),
+        .fresh_ns = atomic_load_explicit(&published->rights_fresh_ns, memory_order_acquire)};
     rights.is_known = rights.is_known && !is_installing(engine);
     rights.is_settled = atomic_load_explicit(&published->is_settled, memory_order_acquire);
     rights.version = atomic_load_explicit(&published->rights_version, memory_order_acquire);
@@ -85,11 +89,11 @@ enum error engine_read_rights(const struct engine *engine, uint8_t *to, size_t *
 
 void engine_publish(struct engine *engine)
 {
-    publish_rights(engine);
     const struct engine_view *view = &engine->view;
     struct engine_published *published = &engine->published;
     uint64_t contact_ns =
         view->contact_age_ns > view->now_ns ? 0 : view->now_ns - view->contact_age_ns;
+    publish_rights(engine, contact_ns);
     /* Each pairs with its acquire in reply_head_of. */
     atomic_store_explicit(&published->applied_index, engine->machine.applied_index,
                           memory_order_release);

@@ -159,7 +159,8 @@ struct rotten {
     bool is_found;
 };
 
-/* world_rights.c: from which record on the leaders of shard 0 had the table of rights, by term. */
+/* world_rights.c: from which record on the leaders of a shard knew of the table of rights, by
+ * term. */
 #define KNOWING_TERMS_MAX 64u
 struct knowing {
     uint64_t terms[KNOWING_TERMS_MAX];
@@ -198,7 +199,8 @@ struct world {
     struct copied_node copied;
     struct restored restored;
     struct disaster disaster;
-    struct knowing knowing;           /* world_rights.c */
+    struct knowing knowing[SIM_SHARDS_MAX]; /* world_rights.c */
+    uint64_t table_ns; /* when a leader of shard 0 had applied the table; 0: none has */
     uint64_t highest[SIM_SHARDS_MAX]; /* record that any log has had, where clients are revoked */
     bool is_raise_asked;              /* an operator has asked for the next format */
     uint32_t formats_appended;        /* shards with a record that raises the format, as bits; */
@@ -318,7 +320,7 @@ bool upgrade_is_refused(struct world *world, struct sim_node *node, enum error e
                         const char *reason);
 /* world_rights.c. The turn of a lane begins, and has ended; a node was there, with its logs. */
 void rights_begin_turn(struct world *world, struct sim_node *node, const struct sim_lane *lane);
-void rights_end_turn(struct world *world, struct sim_node *node);
+void rights_end_turn(struct world *world, struct sim_node *node, const struct sim_lane *lane);
 void rights_look(struct world *world, const struct sim_node *node);
 /* A write was dropped; or was decided by a record of this term. */
 void rights_note_dropped(struct world *world, const struct witness_note *note);

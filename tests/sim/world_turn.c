@@ -197,7 +197,7 @@ void node_turn(struct world *world, struct sim_lane *lane)
     rights_begin_turn(world, node, lane);
     enum lane_result result = lane_turn(lane->lane, node_clock_ns(world, node));
     witness_end(&world->witness);
-    rights_end_turn(world, node);
+    rights_end_turn(world, node, lane);
     security_look(world, node);
     if (result == LANE_IDLE)
         rcu_sim_sleep();

@@ -236,6 +236,36 @@ static void test_revoke_at_the_leader(void **state)
     assert_get(p->leader, "b", "2");
 }
 
+/* A leader whose copy of the table may lack a revocation appends nothing pending, neither its own
+ * nor what it was forwarded; and all of it when it knows. */
+static void test_revoke_may_have_been_missed_by_the_leader(void **state)
+{
+    struct pair *p = *state;
+    static struct kept kept;
+    p->leader->view.are_entries_named = true;
+    pend_as(p->node, BOB, "b", "2");
+    fixture_turn(p->node, 0);
+    assert_true(keep_forward(p->node, &kept));
+    fixture_turn(p->leader, 0);
+    pend_as(p->leader, ANN, "a", "1");
+    fixture_turn(p->leader, 0); /* it joins the batch */
+    deliver(p, &kept);
+    p->leader->view.are_rights_old = true;
+    for (uint32_t i = 0; i < 3; i++) {
+        fixture_turn(p->leader, 60);
+        assert_false(fixture_propose(p->leader));
+        assert_true(engine_deadline_ns(p->leader->engine) <= p->leader->view.now_ns + 50000000);
+    }
+    p->leader->view.are_rights_old = false;
+    fixture_turn(p->leader, 0);
+    commit(p);
+    assert_get(p->leader, "a", "1");
+    assert_absent(p->leader, "b");
+    fixture_turn(p->node, 1000);
+    forward_all(p);
+    assert_get(p->leader, "b", "2");
+}
+
 /* Its cancels go with it: what they would have overruled stays. */
 static void test_revoke_drops_cancels(void **state)
 {
@@ -492,6 +522,7 @@ int main(void)
         REVOKE_TEST(test_revoke_leaves_the_log_alone),
         REVOKE_TEST(test_revoke_empties_the_batch_of_forwards),
         REVOKE_TEST(test_revoke_at_the_leader),
+        REVOKE_TEST(test_revoke_may_have_been_missed_by_the_leader),
         REVOKE_TEST(test_revoke_drops_cancels),
         REVOKE_TEST(test_revoke_leaves_gaps_that_are_closed),
         REVOKE_TEST(test_revoke_holds_after_a_restart),

@@ -127,6 +127,27 @@ static void test_lane_rights_of_what_is_no_table_are_nobodys(void **state)
     fixture_free(other);
 }
 
+/* As fresh as what shard 0 has applied of what is committed. */
+static void test_lane_rights_tell_how_fresh_they_are(void **state)
+{
+    struct fixture *f = *state;
+    f->view.contact_age_ns = UINT64_MAX;
+    fixture_turn(f, 0);
+    lane_rights_follow(&rights, f->engine);
+    assert_int_equal(rights.fresh_ns, 0);
+    f->view.contact_age_ns = 5 * FIXTURE_MS;
+    fixture_turn(f, 100);
+    fixture_turn(f, 1);
+    lane_rights_follow(&rights, f->engine);
+    uint64_t fresh_ns = f->view.now_ns - 5 * FIXTURE_MS;
+    assert_int_equal(rights.fresh_ns, fresh_ns);
+    f->view.commit_index++; /* and not applied: there may be a change in it */
+    fixture_turn(f, 100);
+    fixture_turn(f, 100);
+    lane_rights_follow(&rights, f->engine);
+    assert_int_equal(rights.fresh_ns, fresh_ns);
+}
+
 /* Where clients are not told apart, nothing is copied. */
 static void test_lane_rights_may_be_off(void **state)
 {
@@ -146,6 +167,7 @@ int main(void)
         LANE_RIGHTS_TEST(test_lane_rights_are_unknown_until_the_storage_has_joined),
         LANE_RIGHTS_TEST(test_lane_rights_follow_each_change),
         LANE_RIGHTS_TEST(test_lane_rights_of_what_is_no_table_are_nobodys),
+        LANE_RIGHTS_TEST(test_lane_rights_tell_how_fresh_they_are),
         LANE_RIGHTS_TEST(test_lane_rights_may_be_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
