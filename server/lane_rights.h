@@ -32,8 +32,8 @@ struct lane_rights {
     uint64_t fresh_ns;         /* whatever was changed until then is known here; 0: nothing is */
 };
 
-/* A table that is older says nothing of whose pending writes are dropped by now; or than the longest
- * election timeout, if that is more. */
+/* A table that is older says nothing of whose pending writes are dropped by now; or than the
+ * longest election timeout, if that is more. */
 #define LANE_RIGHTS_OLD_NS UINT64_C(1000000000)
 
 /* Whose rights are asked for. */

@@ -40,8 +40,8 @@ static bool is_judged(const struct world *world)
     return world->draw.revoke_ns != 0 && world->draw.revoke_drops != 0;
 }
 
-/* Whoever leads the shard knows of the table: of shard 0, because it has applied it; of another one,
- * because that was long ago, and a leader whose copy is older appends nothing pending. */
+/* Whoever leads the shard knows of the table: of shard 0, because it has applied it; of another
+ * one, because that was long ago, and a leader whose copy is older appends nothing pending. */
 static bool must_know(const struct world *world, const struct sim_node *node, uint32_t shard)
 {
     uint64_t slack_ns = world->history.staleness_slack_ns;

@@ -137,7 +137,7 @@ static inline struct frame arp_frame(void)
 
 static inline enum dp_drop parse(const struct frame *frame, struct packet *ret_packet)
 {
-    memset(ret_packet, 0, sizeof(*ret_packet));
+    memset(ret_packet, 0xa5, sizeof(*ret_packet)); /* as a stack may */
     return packet_parse(&self, span_of(frame->data, frame->size_bytes), 0, ret_packet);
 }
 

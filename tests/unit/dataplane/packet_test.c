@@ -20,7 +20,6 @@ static void test_packet_reads_datagrams(void **state)
     for (uint32_t i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++) {
         bool is_ipv4 = i % 2 == 0;
         struct packet packet;
-        memset(&packet, 0xff, sizeof(packet));
         struct frame frame = udp_frame(is_ipv4, sizes[i / 2]);
         assert_true(is_ipv4 ? is_ipv4_upper_sum_right(frame.data)
                             : is_ipv6_upper_sum_right(frame.data));
