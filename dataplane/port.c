@@ -240,6 +240,17 @@ static void news_spread(struct dp_port *port, struct rte_mbuf *mbuf)
     }
 }
 
+/* Since when a frame may have been here; a frame says so to the lane that it is handed over to, in
+ * microseconds of which it has 32 bits. */
+static uint64_t waited_ns(const struct dp_port *port, const struct rte_mbuf *mbuf,
+                          bool is_taken_over)
+{
+    if (is_taken_over) {
+        return (uint64_t)((uint32_t)(port->now_ns / 1000) - mbuf->hash.usr) * 1000;
+    }
+    return port->now_ns > port->emptied_ns ? port->now_ns - port->emptied_ns : 0;
+}
+
 /* True when the frame is a datagram for the caller, who then holds the buffer; else it is done
  * with. */
 static bool take(struct dp_port *port, struct rte_mbuf *mbuf, bool is_taken_over,
@@ -261,7 +272,8 @@ static bool take(struct dp_port *port, struct rte_mbuf *mbuf, bool is_taken_over
             .data = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, packet.payload_offset),
             .size_bytes = packet.payload_size_bytes,
             .port_offset = packet.port_offset,
-            .slot = (uint16_t)port->held_count};
+            .slot = (uint16_t)port->held_count,
+            .waited_ns = waited_ns(port, mbuf, is_taken_over)};
         return true;
     case PACKET_NEIGHBOUR_NEWS:
         if (!is_taken_over) {
@@ -310,17 +322,24 @@ uint32_t dp_port_rx(struct dp_port *port, uint64_t now_ns, struct dp_datagram *r
     struct rte_mbuf *mbufs[RX_BURST_MAX];
     CHECK(max <= RX_BURST_MAX);
     port->now_ns = now_ns;
+    if (port->emptied_ns == 0) {
+        port->emptied_ns = now_ns; /* it was opened just now */
+    }
     held_release(port);
     /* Half of a burst at most, so that neither source starves the other. */
     uint32_t count = frame_port_take_over(frames, port->options.queue, mbufs, (max + 1) / 2);
     frames_take(port, mbufs, count, true, ret_datagrams);
-    count =
-        dp_frame_rx(frames, port->options.queue, (struct dp_frame **)mbufs, max - port->held_count);
+    uint32_t taken_over = port->held_count;
+    count = dp_frame_rx(frames, port->options.queue, (struct dp_frame **)mbufs, max - taken_over);
     port->counters.rx_packets += count;
     for (uint32_t i = 0; i < count; i++) {
         port->counters.rx_bytes += mbufs[i]->data_len;
     }
+    bool is_empty = count < max - taken_over;
     frames_take(port, mbufs, count, false, ret_datagrams);
+    if (is_empty) {
+        port->emptied_ns = now_ns;
+    }
     port->counters.drops[DP_DROP_FRAME_LONG] = frame_port_rx_oversized(frames, port->options.queue);
     return port->held_count;
 }
@@ -333,6 +352,7 @@ bool dp_port_hand_over(struct dp_port *port, const struct dp_datagram *datagram,
     /* Its checksums were found right here: the other lane need not compute them again. */
     mbuf->ol_flags &= ~(RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK);
     mbuf->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    mbuf->hash.usr = (uint32_t)((port->now_ns - datagram->waited_ns) / 1000);
     if (!frame_port_hand_over(port->options.frames, queue, mbuf)) {
         port->counters.drops[DP_DROP_HANDOVER_FULL]++;
         return false;

@@ -117,6 +117,7 @@ struct dp_datagram {
     uint32_t size_bytes;
     uint16_t port_offset; /* the UDP port that it was sent to, less the node's first one */
     uint16_t slot;        /* the port's own: its place in the burst */
+    uint64_t waited_ns;   /* it may have arrived so long before now, and waited to be received */
 };
 
 MUST_USE enum error dp_port_open(const struct dp_port_options *options, struct dp_port **ret_port,

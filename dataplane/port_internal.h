@@ -16,6 +16,7 @@ struct dp_port {
     struct packet_self self;
     struct dp_counters counters;
     uint64_t now_ns;      /* of the latest rx or tick */
+    uint64_t emptied_ns;  /* whatever the queue held then was received */
     uint64_t look_ns;     /* next look at the link */
     uint32_t tx_offloads; /* PACKET_TRUST_*: checksums the port fills in */
     bool was_up;

@@ -162,6 +162,16 @@ void engine_deinit(struct engine *engine)
     machine_deinit(&engine->machine);
 }
 
+/* Who asks in the first turn after a start is told of what was restored. */
+static void count_pending(struct engine *engine)
+{
+    if (!engine->relaxed.is_open)
+        return;
+    engine->counters.relaxed_pending = engine->relaxed.writes.live;
+    engine->counters.relaxed_unnamed =
+        engine->relaxed.writes.principals.places[PRINCIPAL_NONE].writes;
+}
+
 void engine_begin_turn(struct engine *engine, const struct engine_view *view)
 {
     CHECK(view->now_ns >= engine->view.now_ns);
@@ -172,6 +182,7 @@ void engine_begin_turn(struct engine *engine, const struct engine_view *view)
         revoke_begin_turn(engine);
     outbound_begin_turn(engine);
     lists_turn(&engine->lists);
+    count_pending(engine);
     engine_publish(engine);
 }
 
@@ -239,12 +250,9 @@ void engine_end_turn(struct engine *engine)
     reads_serve(engine);
     store_turn(&engine->machine.store);
     engine->counters.retire_backlog = store_retire_backlog(&engine->machine.store);
-    if (engine->relaxed.is_open) {
+    if (engine->relaxed.is_open)
         store_turn(&engine->relaxed.writes.store);
-        engine->counters.relaxed_pending = engine->relaxed.writes.live;
-        engine->counters.relaxed_unnamed =
-            engine->relaxed.writes.principals.places[PRINCIPAL_NONE].writes;
-    }
+    count_pending(engine);
     engine_publish(engine);
     rcu_turn();
 }

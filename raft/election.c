@@ -318,7 +318,7 @@ void raft_handle_vote_reply(struct raft *raft, const struct raft_message *messag
         return;
     }
     count_grant(raft, slot, message->vote_reply.is_suspect);
-    raft->peers[slot].contact_ns = raft->now_ns;
+    raft_note_contact(raft, slot);
     if (!is_won(raft))
         return;
     if (raft->role == RAFT_PRE_CANDIDATE)

@@ -205,6 +205,8 @@ static void handle_event(struct raft *raft, const struct raft_event *event)
     case RAFT_EVENT_TICK:
         break;
     case RAFT_EVENT_RECEIVE:
+        raft->heard_ns =
+            event->receive.waited_ns < raft->now_ns ? raft->now_ns - event->receive.waited_ns : 0;
         raft_handle_message(raft, event->receive.message, event->receive.entries);
         break;
     case RAFT_EVENT_PROPOSE:

@@ -200,6 +200,7 @@ struct raft_event {
         struct {
             const struct raft_message *message;
             const struct raft_entry *entries; /* append_request.entry_count of them */
+            uint64_t waited_ns; /* it may have arrived so long ago, and waited for this thread */
         } receive;
         struct {
             uint64_t index;

@@ -92,6 +92,7 @@ struct raft {
 
     struct prng prng;
     uint64_t now_ns;
+    uint64_t heard_ns; /* the message under way arrived then at the earliest */
     uint64_t election_deadline_ns;
     uint64_t vote_write_ns;     /* that the last vote took to become durable; 0: none has yet */
     uint32_t votes_in_vain;     /* terms voted in since this node last heard a leader, or led */
@@ -237,6 +238,9 @@ bool raft_has_own_commit(const struct raft *raft);
 
 /* quorum.c: the highest value that a majority has reached; `values` by slot. */
 uint64_t raft_quorum_value(const struct raft *raft, const uint64_t *values);
+/* The storage has answered: when the message under way arrived, for while it waited here another
+ * one may have come to lead. */
+void raft_note_contact(struct raft *raft, uint32_t slot);
 uint64_t raft_quorum_contact_ns(const struct raft *raft, uint64_t now_ns);
 /* The latest time up to which a state that has all that is known to be committed is fresh: for a
  * leader its contact with a majority, once it has committed a record of its own; what was committed

@@ -338,7 +338,7 @@ void raft_handle_append_reply(struct raft *raft, const struct raft_message *mess
     if (raft->role != RAFT_LEADER || slot == RAFT_SLOT_NONE)
         return; /* a storage that is no member counts for nothing */
     struct raft_peer *peer = &raft->peers[slot];
-    peer->contact_ns = raft->now_ns;
+    raft_note_contact(raft, slot);
     if (message->append_reply.round > peer->round_acked) {
         peer->round_acked = message->append_reply.round;
         raft_release_reads(raft);

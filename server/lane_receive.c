@@ -275,6 +275,9 @@ static enum error decode(struct lane *lane, const struct dp_datagram *datagram,
         error = wire_packet_decode(bytes, &keys, lane->cluster_id, packet);
     if (error != OK)
         return error;
+    packet->waited_ns = datagram->waited_ns;
+    if (packet->waited_ns > lane->shared.now_ns)
+        packet->waited_ns = lane->shared.now_ns;
     if (packet->header.version > format_versions(lane->format_max)->packet)
         return ERR_VERSION;
     if (lane->format_max == 0 && !is_of_before(packet))

@@ -223,7 +223,7 @@ struct replica_message {
     uint8_t version; /* of its packets; 0: not told */
     uint8_t known;   /* format that its sender says it knows; 0: it does not say */
     struct span body;
-    uint64_t begun_ns;           /* when its first piece came */
+    uint64_t begun_ns;           /* its first piece arrived then at the earliest */
     const struct rights *rights; /* of a client; of a node NULL */
     uint64_t retry_us;           /* of a client that asks too much: when to ask again; else 0 */
 };

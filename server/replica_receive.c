@@ -99,7 +99,8 @@ static bool are_entries_sound(const struct replica *replica, const struct raft_m
     return true;
 }
 
-/* While its pieces were put together, what the leader says of the time has become older. */
+/* While its pieces were put together, and while they waited for this thread, what the leader says
+ * of the time has become older. */
 static void add_age(const struct replica *replica, const struct replica_message *received,
                     struct raft_message *message)
 {
@@ -174,7 +175,9 @@ static void receive_raft(struct replica *replica, const struct replica_message *
     struct raft_event event = {
         .type = RAFT_EVENT_RECEIVE,
         .now_ns = replica->shared->now_ns,
-        .receive = {.message = &message, .entries = replica->shared->entries}};
+        .receive = {.message = &message,
+                    .entries = replica->shared->entries,
+                    .waited_ns = replica->shared->now_ns - received->begun_ns}};
     replica->counters.raft_rx++;
     enum error error = replica_step(replica, &event, (struct span){0});
     if (error == OK)

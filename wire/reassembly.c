@@ -199,7 +199,7 @@ static struct slot *message_slot_take(struct reassembly *reassembly, const struc
     slot->piece_count = packet->piece_count;
     slot->pieces_missing = packet->piece_count;
     slot->message_size_bytes = packet->message_size_bytes;
-    slot->begun_ns = now_ns;
+    slot->begun_ns = now_ns - packet->waited_ns;
     slot->ask_ns = NEVER_NS;
     slot->asks_paid = 0;
     slot->asks_in_vain = 0;
@@ -285,7 +285,7 @@ enum error reassembly_add(struct reassembly *reassembly, const struct address *f
     /* wire_packet_decode has tied piece, count, size and payload to one another. */
     CHECK(packet->piece < packet->piece_count && packet->piece_count <= MESSAGE_PIECES_MAX);
     if (packet->piece_count == 1) {
-        reassembly->begun_ns = now_ns;
+        reassembly->begun_ns = now_ns - packet->waited_ns;
         *ret_message = packet->payload;
         return OK;
     }

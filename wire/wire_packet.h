@@ -130,6 +130,7 @@ struct wire_packet {
     uint16_t piece_count;
     uint32_t message_size_bytes;
     struct span payload;
+    uint64_t waited_ns; /* as its receiver says: it may have arrived so long ago; at most now */
 };
 
 /* Cluster id of a cluster's name: what every packet carries, so that strangers are told apart. */

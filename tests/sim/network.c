@@ -357,6 +357,7 @@ bool network_enqueue(struct network *network, struct packet *packet)
 {
     uint32_t node = packet->to_host;
     uint32_t lane = packet->to_lane;
+    packet->arrived_ns = network->verdict->now_ns;
     if (network->is_open[node][lane] && inbox_put(&network->inboxes[node][lane], packet, INBOX_MAX))
         return true;
     network->tally->fault_packets_to_dead_hosts++;
@@ -378,6 +379,11 @@ struct packet *network_take_over(struct network *network, uint32_t node, uint32_
 struct packet *network_dequeue(struct network *network, uint32_t node, uint32_t lane)
 {
     return inbox_take(&network->inboxes[node][lane]);
+}
+
+uint64_t network_waited_ns(const struct network *network, const struct packet *packet)
+{
+    return network->verdict->now_ns - packet->arrived_ns;
 }
 
 static uint32_t own_lane_of(const struct network *network, const struct packet *packet)

@@ -30,6 +30,7 @@ struct packet {
     uint16_t to_port;
     uint32_t to_lane; /* of a node: on whose queue it comes */
     uint32_t size_bytes;
+    uint64_t arrived_ns; /* at its host */
     bool is_hostile; /* sent by an attacker, and to be refused */
     uint8_t data[PACKET_SIZE_BYTES_MAX];
 };
@@ -112,6 +113,8 @@ bool network_hand_over(struct network *network, struct packet *packet, uint32_t 
 /* The next one from the lane's ring, or from its queue; NULL: none. */
 struct packet *network_take_over(struct network *network, uint32_t node, uint32_t lane);
 struct packet *network_dequeue(struct network *network, uint32_t node, uint32_t lane);
+/* How long it lies in the host's queues. */
+uint64_t network_waited_ns(const struct network *network, const struct packet *packet);
 /* A lane is about to look at it. */
 void network_note_heard(struct network *network, const struct packet *packet, uint32_t lane);
 /* A client is about to look at it. */

@@ -111,7 +111,8 @@ static void burst_add(struct dp_port *port, struct packet *packet, struct dp_dat
                              .data = packet->data,
                              .size_bytes = packet->size_bytes,
                              .port_offset = (uint16_t)(packet->to_port - port->udp_port),
-                             .slot = (uint16_t)port->burst_count};
+                             .slot = (uint16_t)port->burst_count,
+                             .waited_ns = network_waited_ns(port->network, packet)};
     network_note_heard(port->network, packet, port->lane);
     port->burst[port->burst_count++] = packet;
 }

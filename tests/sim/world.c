@@ -124,13 +124,12 @@ static void clients_begin(struct world *world)
 }
 
 /*
- * How much older than its age of contact an answer may be, where clocks and processes behave. It
- * is no telling where they do not.
+ * How much older than its age of contact an answer may be, where clocks behave. There is no telling
+ * where they do not.
  */
 static uint64_t staleness_slack_ns(const struct draw *draw)
 {
-    bool is_odd = draw->pause_weight > 0 || draw->slow_weight > 0 || draw->clock_step_weight > 0 ||
-                  draw->stall_weight > 0 || draw->drift_max > 1000;
+    bool is_odd = draw->clock_step_weight > 0 || draw->drift_max > 1000;
     if (is_odd)
         return UINT64_MAX;
     uint64_t way_ns = draw->delay_ns + draw->jitter_ns + draw->late_ns + draw->duplicate_lag_ns;

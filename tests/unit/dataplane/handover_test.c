@@ -264,6 +264,35 @@ static void test_handover_gives_a_datagram_to_the_other_lane(void **state)
     assert_int_equal(dp_port_counters(lanes[1])->drops[DP_DROP_NO_ROUTE], 0);
 }
 
+/* How long a datagram may have lain here: since the queue was last found empty, by whichever lane;
+ * and in the ring between the lanes. */
+static void test_handover_tells_how_long_a_datagram_waited(void **state)
+{
+    static const uint64_t second_ns = 1000000000;
+    struct dp_datagram got[RX_BURST_MAX];
+    struct dp_datagram given[RX_BURST_MAX];
+    uint64_t at_ns = now_ns + 100 * second_ns;
+    (void)state;
+    peer_resolve();
+    assert_int_equal(dp_port_rx(lanes[0], at_ns, got, RX_BURST_MAX), 0);
+    peer_send(0, 1, 30);
+    peer_send(0, 2, 30);
+    at_ns += 5 * second_ns; /* the lane was held */
+    assert_int_equal(dp_port_rx(lanes[0], at_ns, got, 1), 1);
+    assert_int_equal(got[0].waited_ns, 5 * second_ns);
+    assert_true(dp_port_hand_over(lanes[0], &got[0], 1));
+    at_ns += second_ns; /* nobody has seen the queue empty */
+    assert_int_equal(dp_port_rx(lanes[0], at_ns, got, RX_BURST_MAX), 1);
+    assert_int_equal(got[0].waited_ns, 6 * second_ns);
+    peer_send(0, 2, 30);
+    at_ns += second_ns;
+    assert_int_equal(dp_port_rx(lanes[0], at_ns, got, RX_BURST_MAX), 1);
+    assert_int_equal(got[0].waited_ns, second_ns);
+    at_ns += 3 * second_ns;
+    assert_int_equal(dp_port_rx(lanes[1], at_ns, given, RX_BURST_MAX), 1);
+    assert_int_equal(given[0].waited_ns / 1000000, 10000);
+}
+
 static void test_handover_full_ring_is_counted_and_loses_nothing_else(void **state)
 {
     struct dp_datagram got[RX_BURST_MAX];
@@ -413,6 +442,7 @@ int main(void)
         HANDOVER_TEST(test_handover_sends_from_the_port_of_the_shard),
         HANDOVER_TEST(test_handover_drops_ports_beyond_the_last),
         HANDOVER_TEST(test_handover_gives_a_datagram_to_the_other_lane),
+        HANDOVER_TEST(test_handover_tells_how_long_a_datagram_waited),
         HANDOVER_TEST(test_handover_full_ring_is_counted_and_loses_nothing_else),
         HANDOVER_TEST(test_handover_shares_a_burst_with_the_queue),
         HANDOVER_TEST(test_handover_neighbour_answers_reach_every_lane),
