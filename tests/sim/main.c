@@ -234,6 +234,13 @@ static uint64_t seeds_run_range(const struct arguments *arguments, uint64_t *ret
     return done;
 }
 
+static bool seed_line_is_wrong(const struct arguments *arguments, const char *word)
+{
+    fprintf(stderr, "pollux-sim: %s: '%s' is no seed, or no override of a draw\n",
+            arguments->seeds_path, word == NULL ? "" : word);
+    return false;
+}
+
 /* Runs one line of a file of seeds: a number, overrides of the draw, and why it is there. */
 static bool seed_line_run(const struct arguments *arguments, char *line)
 {
@@ -242,11 +249,11 @@ static bool seed_line_run(const struct arguments *arguments, char *line)
     char *rest = NULL;
     char *word = strtok_r(line, " \t\n", &rest);
     if (word == NULL || !number_parse(word, &seed))
-        return false;
+        return seed_line_is_wrong(arguments, word);
     for (word = strtok_r(NULL, " \t\n", &rest); word != NULL && strchr(word, '=') != NULL;
          word = strtok_r(NULL, " \t\n", &rest)) {
         if (!override_add(&of_line, word))
-            return false;
+            return seed_line_is_wrong(arguments, word);
     }
     return seed_run(&of_line, seed);
 }
@@ -260,14 +267,16 @@ static uint64_t seeds_run_file(const struct arguments *arguments, uint64_t *ret_
         *ret_broken = 1;
         return 0;
     }
-    char line[512];
+    char *line = NULL;
+    size_t line_size = 0;
     uint64_t done = 0;
-    while (fgets(line, sizeof(line), file) != NULL) {
+    while (getline(&line, &line_size, file) >= 0) {
         if (line[0] == '#' || line[0] == '\n')
             continue;
         *ret_broken += !seed_line_run(arguments, line);
         done++;
     }
+    free(line);
     fclose(file);
     return done;
 }
