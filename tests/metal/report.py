@@ -5,23 +5,22 @@ import threading
 import time
 
 
-class Report:
-    def __init__(self):
-        self.passed = 0
-        self.failed = 0
-        self.phase = ""
-        self.lock = threading.Lock()
-        self.begun = time.monotonic()
+class Phase:
+    """What one phase finds; another may be played beside it."""
+
+    def __init__(self, report, name):
+        self.report = report
+        self.name = name
 
     def check(self, held, what, detail=""):
         """Prints one line. The detail, which says what was found, is shown of what fails."""
-        with self.lock:
+        with self.report.lock:
             if held:
-                self.passed += 1
-                print(f"ok    {self.phase}: {what}", flush=True)
+                self.report.passed += 1
+                print(f"ok    {self.name}: {what}", flush=True)
             else:
-                self.failed += 1
-                print(f"FAIL  {self.phase}: {what}", flush=True)
+                self.report.failed += 1
+                print(f"FAIL  {self.name}: {what}", flush=True)
                 for line in str(detail).strip().splitlines()[-12:]:
                     print(f"      {line}", flush=True)
         return held
@@ -29,9 +28,18 @@ class Report:
     def tell(self, text):
         print(f"      {text}", flush=True)
 
-    def begin(self, phase):
-        self.phase = phase
-        print(f"== {phase} ({time.monotonic() - self.begun:.0f} s)", flush=True)
+
+class Report:
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+        self.lock = threading.Lock()
+        self.begun = time.monotonic()
+
+    def begin(self, name):
+        with self.lock:
+            print(f"== {name} ({time.monotonic() - self.begun:.0f} s)", flush=True)
+        return Phase(self, name)
 
     def end(self):
         print(f"{self.passed} passed, {self.failed} failed", flush=True)
