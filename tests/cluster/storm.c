@@ -158,7 +158,7 @@ static size_t write_payload(struct storm *storm, uint8_t *payload)
     size_t size = write_message(storm, payload);
     switch (draw(storm, 0, 4)) {
     case 0: /* nothing but noise */
-        size = draw(storm, 0, PACKET_SIZE_BYTES_MAX);
+        size = draw(storm, 0, PACKET_SIZE_BYTES_USUAL);
         fill_random(storm, payload, size);
         break;
     case 1: /* damaged on the way */
