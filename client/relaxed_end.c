@@ -20,11 +20,6 @@ uint64_t relaxed_end_due_ns(const struct plx_client *client, const struct shard_
     return UINT64_MAX;
 }
 
-void relaxed_end_answered(struct shard_state *shard, uint32_t endpoint)
-{
-    shard->members[endpoint].has_relaxed = false;
-}
-
 static void relaxed_end_send(struct plx_client *client, struct shard_state *shard,
                              uint32_t endpoint)
 {

@@ -17,7 +17,5 @@ struct shard_state;
 void relaxed_end_turn(struct plx_client *client, struct shard_state *shard);
 /* When that has something to do next; UINT64_MAX: every node has answered. */
 uint64_t relaxed_end_due_ns(const struct plx_client *client, const struct shard_state *shard);
-/* The node that is reached there has answered, whatever it said. */
-void relaxed_end_answered(struct shard_state *shard, uint32_t endpoint);
 
 #endif

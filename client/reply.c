@@ -345,7 +345,7 @@ void reply_receive(struct plx_client *client, const struct source *from, bool is
         return;
     }
     if (transmission->kind == TRANSMISSION_RELAXED_END) {
-        relaxed_end_answered(shard, from->endpoint);
+        shard->members[from->endpoint].has_relaxed = false; /* whatever it says */
         return;
     }
     if (client->is_closing &&

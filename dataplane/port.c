@@ -335,12 +335,12 @@ uint32_t dp_port_rx(struct dp_port *port, uint64_t now_ns, struct dp_datagram *r
     for (uint32_t i = 0; i < count; i++) {
         port->counters.rx_bytes += mbufs[i]->data_len;
     }
-    bool is_empty = count < max - taken_over;
     frames_take(port, mbufs, count, false, ret_datagrams);
-    if (is_empty) {
+    uint64_t oversized = frame_port_rx_oversized(frames, port->options.queue);
+    if (count + oversized - port->counters.drops[DP_DROP_FRAME_LONG] < max - taken_over) {
         port->emptied_ns = now_ns;
     }
-    port->counters.drops[DP_DROP_FRAME_LONG] = frame_port_rx_oversized(frames, port->options.queue);
+    port->counters.drops[DP_DROP_FRAME_LONG] = oversized;
     return port->held_count;
 }
 

@@ -208,8 +208,8 @@ static void note_quorum_contact(struct raft *raft, const struct raft_message *me
     uint64_t age_ns = message->append_request.quorum_age_ns;
     if (message->append_request.commit_index > raft->verified_index)
         return;
-    if (age_ns < raft->now_ns && raft->now_ns - age_ns > raft->quorum_contact_ns)
-        raft->quorum_contact_ns = raft->now_ns - age_ns;
+    if (age_ns < raft->heard_ns && raft->heard_ns - age_ns > raft->quorum_contact_ns)
+        raft->quorum_contact_ns = raft->heard_ns - age_ns;
 }
 
 /* A reply in `after` speaks for the records of its step; one in `now` only for durable ones. */

@@ -29,13 +29,13 @@ uint64_t raft_quorum_value(const struct raft *raft, const uint64_t *values)
     return old_value < value ? old_value : value;
 }
 
-/* The latest time at which a majority, this node included, had answered. */
 void raft_note_contact(struct raft *raft, uint32_t slot)
 {
     if (raft->peers[slot].contact_ns < raft->heard_ns)
         raft->peers[slot].contact_ns = raft->heard_ns;
 }
 
+/* The latest time at which a majority, this node included, had answered. */
 uint64_t raft_quorum_contact_ns(const struct raft *raft, uint64_t now_ns)
 {
     uint64_t contacts[RAFT_MEMBERS_MAX];

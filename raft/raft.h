@@ -200,7 +200,9 @@ struct raft_event {
         struct {
             const struct raft_message *message;
             const struct raft_entry *entries; /* append_request.entry_count of them */
-            uint64_t waited_ns; /* it may have arrived so long ago, and waited for this thread */
+            /* Its first piece may have arrived so long ago: the others were awaited, or it waited
+             * for this thread. What its sender says of the time has become older by that. */
+            uint64_t waited_ns;
         } receive;
         struct {
             uint64_t index;

@@ -99,16 +99,6 @@ static bool are_entries_sound(const struct replica *replica, const struct raft_m
     return true;
 }
 
-/* While its pieces were put together, and while they waited for this thread, what the leader says
- * of the time has become older. */
-static void add_age(const struct replica *replica, const struct replica_message *received,
-                    struct raft_message *message)
-{
-    uint64_t age_ns = replica->shared->now_ns - received->begun_ns;
-    uint64_t *quorum_age_ns = &message->append_request.quorum_age_ns;
-    *quorum_age_ns = *quorum_age_ns > UINT64_MAX - age_ns ? UINT64_MAX : *quorum_age_ns + age_ns;
-}
-
 static void note_start(struct replica *replica, const struct raft_message *message)
 {
     bool is_own_term = false;
@@ -169,7 +159,6 @@ static void receive_raft(struct replica *replica, const struct replica_message *
             replica->counters.drop_entry++;
             return;
         }
-        add_age(replica, received, &message);
         fit_entries(replica, &message);
     }
     struct raft_event event = {

@@ -202,10 +202,10 @@ PLX_API enum plx_outcome plx_open(const struct plx_options *options, struct plx_
 /*
  * Closes a handle; NULL is allowed. No other thread may be in a call on the handle. The callbacks
  * of operations in flight are not called: if their outcomes matter, call plx_cancel and plx_poll
- * first. A session is given back unless a token of it is outstanding, and so is what nodes remember
- * of relaxed writes: the call waits until the nodes have said so, which takes one round trip, and
- * options.close_wait_ns at most. plx_cancel ends the wait. A session with tokens stays until it
- * expires, and until then any process can resolve the tokens.
+ * first. Sessions are given back, those of relaxed writes, too. The call waits until the nodes have
+ * said so: one round trip, and options.close_wait_ns at most. plx_cancel ends the wait. A session
+ * with outstanding tokens stays until it expires, and until then any process can resolve the
+ * tokens.
  */
 PLX_API void plx_close(struct plx_client *client);
 

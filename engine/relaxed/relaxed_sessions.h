@@ -2,9 +2,10 @@
  * Relaxed sessions: which relaxed writes this node has accepted from each client. A session holds
  * the journal seqs of the client's last SESSION_WINDOW writes. A retry is answered from there, so
  * it never executes twice on this node. The table is local and bounded, and is built again from the
- * journal at a start. A session gives way to a new one after RELAXED_SESSION_IDLE_NS of silence, or
- * when its client gives it back: then its id alone is remembered, for as long as a packet may take,
- * and no copy of a packet of it begins it anew.
+ * journal at a start. A session gives way to a new one after RELAXED_SESSION_IDLE_NS of silence.
+ *
+ * A client that is closed gives its session back at once. Then the id alone is remembered, for as
+ * long as a packet may take: no late copy of a packet begins the session anew.
  *
  * A session also remembers the packets that it has seen, so that a refusal holds: no copy of the
  * refused packet is taken later. A client that was refused because no session was free is a

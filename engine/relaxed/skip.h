@@ -29,8 +29,8 @@ struct request;
  * skipped in 25 days at least, and the other half is left to writes. */
 #define SKIP_NUMBER_NS UINT64_C(4000)
 #define SKIPPED_MAX    (UINT64_C(1) << 39)
-/* No client has a reason to ask for numbers so far above those that are given; but one whose node
- * was set back, and gives lower numbers until it finds out. */
+/* No client has a reason to ask for numbers so far above those that are given, unless the node was
+ * set back: then it gives lower numbers until it finds out. */
 #define SKIP_AHEAD_MAX (UINT64_C(1) << 32)
 
 struct skip {

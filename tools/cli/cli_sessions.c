@@ -199,7 +199,7 @@ static void print_lines(const struct table *table)
 
 static int list(struct plx_client *client, const struct cli_arguments *arguments)
 {
-    static struct table table;
+    struct table table;
     int code = table_take(client, arguments, &table);
     if (code == 0 && table.count > 0)
         qsort(table.rows, table.count, sizeof(*table.rows), by_quiet);
@@ -211,11 +211,20 @@ static int list(struct plx_client *client, const struct cli_arguments *arguments
     return code;
 }
 
+static int fail_unknown(uint64_t id)
+{
+    fprintf(stderr,
+            "pollux: sessions: there is no session %" PRIu64
+            " (any more): see pollux sessions list\n",
+            id);
+    return plx_outcome_exit_code(PLX_NOT_FOUND);
+}
+
 /* The shard that has the session, for each counts for itself. Returns an exit status. */
 static int find(struct plx_client *client, const struct cli_arguments *arguments, uint64_t id,
                 uint16_t *ret_shard)
 {
-    static struct table table;
+    struct table table;
     uint32_t found = 0;
     int code = table_take(client, arguments, &table);
     for (size_t i = 0; code == 0 && i < table.count; i++) {
@@ -231,11 +240,7 @@ static int find(struct plx_client *client, const struct cli_arguments *arguments
                                found, id);
     if (code != 0 || found == 1)
         return code;
-    fprintf(stderr,
-            "pollux: sessions: no shard has a session %" PRIu64
-            " (any more): see pollux sessions list\n",
-            id);
-    return plx_outcome_exit_code(PLX_NOT_FOUND);
+    return fail_unknown(id);
 }
 
 static int end(struct plx_client *client, const struct cli_arguments *arguments)
@@ -252,13 +257,8 @@ static int end(struct plx_client *client, const struct cli_arguments *arguments)
     if (code != 0)
         return code;
     enum plx_outcome outcome = plx_session_end(client, shard, id, arguments->timeout_ns);
-    if (outcome == PLX_NOT_FOUND) {
-        fprintf(stderr,
-                "pollux: sessions: shard %u has no session %" PRIu64
-                " (any more): see pollux sessions list\n",
-                shard, id);
-        return plx_outcome_exit_code(outcome);
-    }
+    if (outcome == PLX_NOT_FOUND)
+        return fail_unknown(id);
     if (outcome != PLX_OK)
         return fail(arguments, shard, outcome);
     if (arguments->format == CLI_JSON)

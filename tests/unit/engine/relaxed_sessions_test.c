@@ -7,17 +7,22 @@
 
 #include "engine/relaxed/relaxed_sessions.h"
 
+static void table_open(struct arena *arena, struct relaxed_sessions *sessions)
+{
+    static const struct siphash_key hash_key = {{1, 2}};
+    assert_int_equal(arena_init(arena, relaxed_sessions_arena_bytes()), OK);
+    relaxed_sessions_init(sessions, arena, &hash_key);
+}
+
 /* Ids that a multiplication by a known constant would put into one bucket. */
 static void test_relaxed_sessions_spread_ids_that_were_chosen_to_collide(void **state)
 {
     static const uint64_t inverse = UINT64_C(0xf1de83e19937733d); /* of 0x9e3779b97f4a7c15 */
-    static const struct siphash_key hash_key = {{1, 2}};
     struct arena arena;
     struct relaxed_sessions sessions;
     uint32_t longest = 0;
     (void)state;
-    assert_int_equal(arena_init(&arena, relaxed_sessions_arena_bytes()), OK);
-    relaxed_sessions_init(&sessions, &arena, &hash_key);
+    table_open(&arena, &sessions);
     for (uint64_t i = 1; i <= RELAXED_SESSIONS_MAX; i++)
         assert_non_null(relaxed_sessions_take(&sessions, i * inverse, 1));
     for (uint64_t i = 1; i <= RELAXED_SESSIONS_MAX; i++) {
@@ -30,13 +35,6 @@ static void test_relaxed_sessions_spread_ids_that_were_chosen_to_collide(void **
     }
     assert_in_range(longest, 1, 8);
     arena_deinit(&arena);
-}
-
-static void table_open(struct arena *arena, struct relaxed_sessions *sessions)
-{
-    static const struct siphash_key hash_key = {{1, 2}};
-    assert_int_equal(arena_init(arena, relaxed_sessions_arena_bytes()), OK);
-    relaxed_sessions_init(sessions, arena, &hash_key);
 }
 
 static void test_relaxed_sessions_given_back_make_room(void **state)
@@ -91,8 +89,7 @@ static void test_relaxed_sessions_remember_what_was_given_back(void **state)
     assert_true(id > CLOSED_SESSIONS_MAX / 4);
     assert_non_null(relaxed_sessions_find(&sessions, 999 + id));
     assert_true(relaxed_sessions_is_late(&sessions, 77, 50));
-    assert_true(
-        relaxed_sessions_give_back(&sessions, 999 + id, 10, 3 + RELAXED_PACKET_NS));
+    assert_true(relaxed_sessions_give_back(&sessions, 999 + id, 10, 3 + RELAXED_PACKET_NS));
     assert_null(relaxed_sessions_find(&sessions, 999 + id));
     arena_deinit(&arena);
 }
