@@ -201,6 +201,7 @@ struct world {
     struct disaster disaster;
     struct knowing knowing[SIM_SHARDS_MAX]; /* world_rights.c */
     uint64_t table_ns; /* when a leader of shard 0 had applied the table; 0: none has */
+    uint64_t named_ns[NODES_MAX][SIM_SHARDS_MAX]; /* since when a node names what it accepts */
     uint64_t highest[SIM_SHARDS_MAX]; /* record that any log has had, where clients are revoked */
     bool is_raise_asked;              /* an operator has asked for the next format */
     uint32_t formats_appended;        /* shards with a record that raises the format, as bits; */

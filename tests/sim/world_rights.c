@@ -60,7 +60,10 @@ void rights_begin_turn(struct world *world, struct sim_node *node, const struct 
         return;
     for (uint32_t shard = lane->number; shard < world->draw.shards; shard += node->lane_count) {
         struct knowing *knowing = &world->knowing[shard];
+        uint64_t *named_ns = &world->named_ns[node->number][shard];
         replica_raft_status(node_replica(node, shard), &status);
+        if (*named_ns == 0 && replica_format(node_replica(node, shard)) >= FORMAT_PENDING_NAMES)
+            *named_ns = world_now_ns(world);
         knowing->is_known = must_know(world, node, shard);
         knowing->term = status.role == RAFT_LEADER ? status.term : 0;
         knowing->last_index = status.last_index;
@@ -92,11 +95,20 @@ void rights_end_turn(struct world *world, struct sim_node *node, const struct si
         note_knowing(world, node, shard);
 }
 
+/* What was accepted before has no name in the journal, and is carried out: docs/security.md. Shard
+ * 0 has no table before its nodes name what they accept. */
+static bool is_named(const struct world *world, const struct history_op *op, uint32_t shard)
+{
+    uint64_t named_ns = op->node == 0 ? 0 : world->named_ns[op->node - 1][shard];
+    return named_ns != 0 && op->invoke_ns > named_ns;
+}
+
 void rights_note_decided(struct world *world, const struct witness_note *note, uint64_t term)
 {
     const struct knowing *knowing = &world->knowing[note->shard];
     const struct history_op *op = &world->history.ops[note->op];
-    if (!op->is_of_few || !history_is_relaxed_write(op))
+    if (!op->is_of_few || !history_is_relaxed_write(op) ||
+        (note->shard != 0 && !is_named(world, op, note->shard)))
         return;
     for (uint32_t i = 0; i < knowing->count; i++) {
         if (knowing->terms[i] == term && note->index >= knowing->first[i])
