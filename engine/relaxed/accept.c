@@ -445,9 +445,14 @@ void engine_journal_durable(struct engine *engine, uint64_t seq)
 static void entry_overrule(struct engine *engine, const struct request *entry)
 {
     uint64_t seq = entry->floor;
+    uint32_t tag = wire_tag(entry->session);
     for (uint16_t i = 0; i < entry->op_count; i++) {
-        if (entry->ops[i].type == WIRE_OP_SET)
-            relaxed_overrule(engine, entry, &entry->ops[i], seq++, wire_tag(entry->session));
+        const struct op *op = &entry->ops[i];
+        if (op->type != WIRE_OP_SET)
+            continue;
+        if (node_progress_is_decided(own_progress(engine), seq, op_key(entry, op), tag))
+            pending_writes_overrule_one(&engine->relaxed.writes, seq);
+        seq++;
     }
 }
 

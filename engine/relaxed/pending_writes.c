@@ -9,6 +9,9 @@ static_assert(PENDING_WRITES_CANCELS_CAPACITY <= UINT16_MAX,
               "those of one node are counted in 16 bits");
 static_assert(REQUEST_OPS_MAX <= UINT8_MAX, "an op's cancels are counted in a byte");
 
+/* How far an older op of a client is looked for: other clients may have written since. */
+#define OLDER_STEPS_MAX 64
+
 /* What a restart may find where `max` were accepted. */
 static uint64_t with_reserve(uint64_t max)
 {
@@ -254,13 +257,19 @@ static bool is_of_one(const struct pending_write *one, const struct pending_writ
     return one->tag == other->tag && one->principal == other->principal;
 }
 
-/* Of each client the newest op of a key that was not forwarded is kept: a chain is no longer than
- * the clients are many. */
+/*
+ * Of each client the newest op of a key that was not forwarded is kept. Never is the op of another
+ * client dropped: the newer one may be overruled by its own client, and what it had replaced be in
+ * the log all the same, as after a restart nobody knows what was forwarded before. In a long chain
+ * an older one of the client may stay, too, and comes into the log before the newer one.
+ */
 static bool drop_older_of_client(struct pending_writes *writes, struct pending_write *op)
 {
     struct pending_write *newer = op;
     struct pending_write *older = next_older(writes, op);
-    while (older != NULL && !is_of_one(older, op)) {
+    for (uint32_t i = 0; older != NULL && !is_of_one(older, op); i++) {
+        if (i == OLDER_STEPS_MAX)
+            return false;
         newer = older;
         older = next_older(writes, older);
     }
@@ -283,9 +292,21 @@ static bool write_show(struct pending_writes *writes, struct pending_write *op)
     index_replace(&writes->index, old, op->entry);
     old_op->is_shown = false;
     op->older_seq = old_op->seq;
-    if (pending_writes_older(writes, old_op) == NULL && old_op->tag != op->tag)
-        return old_op->principal == op->principal && write_drop(writes, op, old_op);
     return drop_older_of_client(writes, op);
+}
+
+/* The index has it: what is left of its key takes its place. */
+static void write_hide(struct pending_writes *writes, struct pending_write *op)
+{
+    struct pending_write *older = pending_writes_older(writes, op);
+    op->is_shown = false;
+    if (older != NULL) {
+        index_replace(&writes->index, op->entry, older->entry);
+        older->is_shown = true;
+        return;
+    }
+    index_remove(&writes->index, op->entry);
+    count_keys(writes, keys_of(writes) - 1);
 }
 
 void pending_writes_overrule(struct pending_writes *writes, const struct request *request,
@@ -298,18 +319,20 @@ void pending_writes_overrule(struct pending_writes *writes, const struct request
     for (struct pending_write *write = newest; write != NULL;
          write = pending_writes_older(writes, write))
         write->is_overruled = write->seq <= seq && (tag == 0 || tag == write->tag);
-    if (!newest->is_overruled)
+    if (newest->is_overruled)
+        write_hide(writes, newest);
+}
+
+void pending_writes_overrule_one(struct pending_writes *writes, uint64_t seq)
+{
+    uint64_t at = pending_writes_position_of(writes, seq);
+    if (at >= writes->shown || pending_writes_at(writes, at)->seq != seq ||
+        pending_writes_at(writes, at)->entry == NULL)
         return;
-    /* One of its key that came before need not be overruled with it. */
-    struct pending_write *older = pending_writes_older(writes, newest);
-    newest->is_shown = false;
-    if (older != NULL) {
-        index_replace(&writes->index, newest->entry, older->entry);
-        older->is_shown = true;
-    } else {
-        index_remove(&writes->index, newest->entry);
-        count_keys(writes, keys_of(writes) - 1);
-    }
+    struct pending_write *op = pending_writes_at(writes, at);
+    op->is_overruled = true;
+    if (op->is_shown)
+        write_hide(writes, op);
 }
 
 uint32_t pending_writes_show(struct pending_writes *writes, uint64_t seq)
@@ -370,20 +393,6 @@ static void revoked_pass(const struct pending_writes *writes, struct pending_wri
     }
 }
 
-/* The index has it: what is left of its key takes its place. */
-static void revoked_hide(struct pending_writes *writes, struct pending_write *op)
-{
-    struct pending_write *older = pending_writes_older(writes, op);
-    op->is_shown = false;
-    if (older != NULL) {
-        index_replace(&writes->index, op->entry, older->entry);
-        older->is_shown = true;
-        return;
-    }
-    index_remove(&writes->index, op->entry);
-    count_keys(writes, keys_of(writes) - 1);
-}
-
 /* Each place of those that were revoked is owed. */
 static void revoked_end(struct principals *principals)
 {
@@ -406,7 +415,7 @@ struct pending_revoked pending_writes_revoke(struct pending_writes *writes)
     for (uint64_t at = writes->head; at < writes->tail; at++) {
         struct pending_write *op = pending_writes_at(writes, at);
         if (op->is_revoked && op->is_shown)
-            revoked_hide(writes, op);
+            write_hide(writes, op);
     }
     for (uint64_t at = writes->head; at < writes->tail; at++) {
         struct pending_write *op = pending_writes_at(writes, at);

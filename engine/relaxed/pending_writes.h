@@ -5,13 +5,10 @@
  *
  * The writes form a queue whose positions only rise. Those of [head, shown) are durable; those of
  * [shown, tail) wait for the journal. What happens to the older of two writes of one key:
- *  - never forwarded, no cancels, of the same principal, and of the same client or the oldest of
- *    its key: it is dropped and leaves a gap. When half of a full queue is gaps, the gaps are
- *    closed.
- *  - of another principal: it stays. The newer one may be dropped because its principal is revoked;
- *    then this one is the newest again.
- *  - of another client, with a still older one of its key: it stays. The newer one may be overruled
- *    by its own client; without this one the oldest would then seem to be the last.
+ *  - never forwarded, no cancels, of the same client and principal: it is dropped and leaves a gap.
+ *    When half of a full queue is gaps, the gaps are closed.
+ *  - of another client or principal: it stays. The newer one may be overruled by its own client, or
+ *    dropped because its principal is revoked; then this one is the newest again.
  *  - forwarded, or with cancels: it stays until it is decided, and the newer one is shown.
  *  - overruled (a cancel of it has applied): it stays, for its number must be decided, and is shown
  *    no more.
@@ -129,6 +126,8 @@ uint32_t pending_writes_decide(struct pending_writes *writes, uint64_t seq);
  * will not apply, and are no longer shown. What is not durable yet is left alone. */
 void pending_writes_overrule(struct pending_writes *writes, const struct request *request,
                              const struct op *op, uint64_t seq, uint32_t tag);
+/* The same of one write, if it is in the queue: what a restart has found. */
+void pending_writes_overrule_one(struct pending_writes *writes, uint64_t seq);
 
 /* What the principals have pending that are to be dropped (principals_revoke): shown or not,
  * forwarded or not, and with it the cancels that it carries. Of each key the newest that is left,

@@ -10,12 +10,23 @@ static struct arena arena;
 static struct pending_writes writes;
 static const struct siphash_key hash_key = {{1, 2}};
 
+static int setup_of(uint32_t ops_max, uint32_t blocks_max)
+{
+    assert_int_equal(arena_init(&arena, pending_writes_arena_bytes(ops_max, blocks_max)), OK);
+    assert_int_equal(pending_writes_init(&writes, &arena, ops_max, blocks_max, &hash_key), OK);
+    return 0;
+}
+
 static int setup(void **state)
 {
     (void)state;
-    assert_int_equal(arena_init(&arena, pending_writes_arena_bytes(OPS_MAX, BLOCKS_MAX)), OK);
-    assert_int_equal(pending_writes_init(&writes, &arena, OPS_MAX, BLOCKS_MAX, &hash_key), OK);
-    return 0;
+    return setup_of(OPS_MAX, BLOCKS_MAX);
+}
+
+static int setup_many(void **state)
+{
+    (void)state;
+    return setup_of(100, 100);
 }
 
 static int teardown(void **state)
@@ -141,20 +152,56 @@ static void test_pending_writes_overrules_only_what_is_shown(void **state)
     pending_writes_check_invariants(&writes);
 }
 
-/* The second one was never forwarded, and the third one came. Without it the first one would seem
- * to be the last once the third one is overruled, though its own client has written since. */
+/* None of them was forwarded, as far as is known: before a restart each may have been. */
 static void test_pending_writes_keeps_what_another_client_may_overrule(void **state)
 {
     (void)state;
     add_by(77, 1, "a");
-    pending_writes_at(&writes, 0)->is_forwarded = true;
-    add_by(77, 2, "a");
-    add_by(78, 3, "a");
+    add_by(78, 2, "a");
+    add_by(79, 3, "a");
     assert_int_equal(writes.live, 3);
-    overrule_by(78, 3, "a");
+    overrule_by(79, 3, "a");
     assert_int_equal(pending_writes_seq(lookup("a")), 2);
-    overrule_by(77, 2, "a");
+    overrule_by(77, 1, "a");
+    assert_int_equal(pending_writes_seq(lookup("a")), 2);
+    overrule_by(78, 2, "a");
     assert_null(lookup("a"));
+    pending_writes_check_invariants(&writes);
+}
+
+/* What a restart finds is overruled one by one, as it is restored. */
+static void test_pending_writes_overrules_one(void **state)
+{
+    (void)state;
+    add_by(77, 1, "a");
+    add_by(78, 2, "a");
+    pending_writes_overrule_one(&writes, 2);
+    assert_int_equal(pending_writes_seq(lookup("a")), 1);
+    pending_writes_check_invariants(&writes);
+    add_by(79, 3, "a");
+    pending_writes_overrule_one(&writes, 1); /* not the one that is shown */
+    assert_int_equal(pending_writes_seq(lookup("a")), 3);
+    pending_writes_overrule_one(&writes, 3);
+    assert_null(lookup("a"));
+    pending_writes_overrule_one(&writes, 4);
+    pending_writes_decide(&writes, 3);
+    pending_writes_overrule_one(&writes, 3);
+    pending_writes_check_invariants(&writes);
+}
+
+/* An older one of the client is looked for only so far: a key of many clients costs no more. */
+static void test_pending_writes_looks_back_a_little(void **state)
+{
+    (void)state;
+    add_by(1, 1, "a");
+    for (uint64_t seq = 2; seq <= 65; seq++)
+        add_by(seq, seq, "a");
+    add_by(1, 66, "a");
+    assert_int_equal(writes.live, 65);
+    add_by(100, 67, "a");
+    add_by(2, 68, "a"); /* 65 others have written since */
+    assert_int_equal(writes.live, 67);
+    assert_int_equal(pending_writes_seq(lookup("a")), 68);
     pending_writes_check_invariants(&writes);
 }
 
@@ -303,6 +350,9 @@ int main(void)
         T(test_pending_writes_overrules_only_what_is_shown),
         T(test_pending_writes_overrules_the_older_ones_too),
         T(test_pending_writes_keeps_what_another_client_may_overrule),
+        T(test_pending_writes_overrules_one),
+        cmocka_unit_test_setup_teardown(test_pending_writes_looks_back_a_little, setup_many,
+                                        teardown),
         T(test_pending_writes_keeps_one_of_each_client),
         T(test_pending_writes_keeps_what_was_forwarded),
         T(test_pending_writes_hands_cancels_to_the_op_behind_them),

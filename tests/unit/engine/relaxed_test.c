@@ -305,9 +305,18 @@ static void test_relaxed_copy_from_before_the_end_is_not_taken(void **state)
 }
 
 /* There is no identity to remember it by. */
+/* Instead of the test's own: with room for a write of each of many clients. */
+static struct fixture *wide_new(struct fixture *f)
+{
+    f->options.pending_max = FIXTURE_ENTRIES_MAX;
+    struct fixture *wide = fixture_new(&f->options);
+    fixture_follow(wide, 0, 2);
+    return wide;
+}
+
 static void test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken(void **state)
 {
-    struct fixture *f = *state;
+    struct fixture *f = wide_new(*state);
     struct wire_op op = op_set(1, "a", "x");
     for (uint64_t i = 1; i <= RELAXED_SESSIONS_MAX; i++)
         fixture_relaxed(f, i, &op, 1);
@@ -329,6 +338,7 @@ static void test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken(void **
     expect_silence(f, &write, op);
     fixture_turn(f, 10 * 1000);
     expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
+    fixture_free(f);
 }
 
 static void test_relaxed_backlog_is_bounded(void **state)
@@ -412,7 +422,7 @@ static void test_relaxed_blocks_are_bounded(void **state)
 
 static void test_relaxed_identities_are_bounded(void **state)
 {
-    struct fixture *f = *state;
+    struct fixture *f = wide_new(*state);
     struct wire_op op = op_set(1, "a", "x");
     for (uint64_t i = 1; i <= 1024; i++) {
         fixture_relaxed(f, i, &op, 1);
@@ -427,16 +437,14 @@ static void test_relaxed_identities_are_bounded(void **state)
     expect_status(f, &first, op, WIRE_STATUS_UNKNOWN);
     struct fixture_write second = {.session = 2, .is_relaxed = true, .is_recall = true};
     expect_status(f, &second, op, WIRE_STATUS_OK);
+    fixture_free(f);
 }
 
 /* A client that asks again and again for one write is not silent. */
 static void test_relaxed_identity_that_retries_does_not_give_way(void **state)
 {
-    struct fixture *f = *state;
+    struct fixture *wide = wide_new(*state);
     struct wire_op op = op_set(1, "a", "x");
-    f->options.pending_max = FIXTURE_ENTRIES_MAX;
-    struct fixture *wide = fixture_new(&f->options);
-    fixture_follow(wide, 0, 2);
     for (uint64_t i = 1; i <= 1024; i++)
         fixture_relaxed(wide, i, &op, 1);
     fixture_turn(wide, 50 * 1000);

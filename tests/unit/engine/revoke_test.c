@@ -129,6 +129,18 @@ static void test_revoke_brings_back_what_another_wrote(void **state)
     assert_get(p->leader, "b", "bob");
 }
 
+/* A session is no proof of who writes: what came under another name is another's. */
+static void test_revoke_tells_names_apart_within_a_session(void **state)
+{
+    struct pair *p = *state;
+    struct wire_op op = op_set(1, "a", "bob");
+    sealed_by(p->node, "bob", 0);
+    fixture_relaxed(p->node, ANN, &op, 1);
+    pend_as(p->node, ANN, "a", "ann");
+    assert_int_equal(revoke(p->node, "ann", 1), 1);
+    assert_pending(p->node, "a", "bob");
+}
+
 /* Revoked before it was durable: answered when it is, as the acknowledged write that it was. */
 static void test_revoke_drops_what_is_not_durable_yet(void **state)
 {
@@ -515,6 +527,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         REVOKE_TEST(test_revoke_drops_what_its_principal_has_pending),
+        REVOKE_TEST(test_revoke_tells_names_apart_within_a_session),
         REVOKE_TEST(test_revoke_drops_nobody_elses),
         REVOKE_TEST(test_revoke_brings_back_what_another_wrote),
         REVOKE_TEST(test_revoke_drops_what_is_not_durable_yet),
