@@ -216,6 +216,7 @@ void member_hello_reply(struct plx_client *client, struct shard_state *shard, ui
         client->statistics.replies_late++;
         return;
     }
+    round_trip_greeted(client, shard, member->nonce_ns);
     member->nonce = 0;
     member->unanswered = 0;
     endpoint_answered(client, at);

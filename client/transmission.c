@@ -10,6 +10,21 @@
 
 #define JITTER_SHARE 4
 
+/* Before the first sample: what RFC 6298 makes of one, and of the hello's for want of a better. */
+static uint64_t first_timeout_ns(const struct shard_state *shard)
+{
+    uint64_t timeout_ns = 3 * shard->greeting_ns;
+    return timeout_ns > RTO_INITIAL_NS ? timeout_ns : RTO_INITIAL_NS;
+}
+
+void round_trip_greeted(const struct plx_client *client, struct shard_state *shard,
+                        uint64_t since_ns)
+{
+    uint64_t greeting_ns = client->now_ns - since_ns;
+    if (greeting_ns > shard->greeting_ns && greeting_ns <= GREETING_MAX_NS)
+        shard->greeting_ns = greeting_ns;
+}
+
 uint64_t round_trip_timeout_ns(struct plx_client *client, const struct shard_state *shard,
                                bool is_read, uint32_t attempts)
 {
@@ -21,8 +36,8 @@ uint64_t round_trip_timeout_ns(struct plx_client *client, const struct shard_sta
     uint64_t timeout_ns = round_trip->smoothed_ns + margin_ns;
     if (timeout_ns > 2 * ROUND_TRIP_MAX_NS)
         timeout_ns = 2 * ROUND_TRIP_MAX_NS;
-    if (round_trip->smoothed_ns == 0 && timeout_ns < RTO_INITIAL_NS)
-        timeout_ns = RTO_INITIAL_NS;
+    if (round_trip->smoothed_ns == 0 && timeout_ns < first_timeout_ns(shard))
+        timeout_ns = first_timeout_ns(shard);
     /* Backing off ends; but what takes longer than that end is not asked for more often. */
     uint64_t longest_ns = timeout_ns > RTO_MAX_NS ? timeout_ns : RTO_MAX_NS;
     for (uint32_t i = 0; i < attempts && timeout_ns < longest_ns; i++)

@@ -43,6 +43,28 @@ static void test_round_trip_before_the_first_sample_backs_off_from_10_ms(void **
     fake_close(&fake);
 }
 
+/* A far node is not asked twice before its first answer can be here. */
+static void test_round_trip_of_the_hello_counts_until_there_is_a_sample(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct plx_client *client = client_open(&fake);
+    struct shard_state *shard = shard_at(client, 0);
+    round_trip_greeted(client, shard, client->now_ns - MILLISECOND_NS);
+    assert_wait(client, 0, 10 * MILLISECOND_NS);
+    round_trip_greeted(client, shard, client->now_ns - 80 * MILLISECOND_NS);
+    assert_wait(client, 0, 240 * MILLISECOND_NS);
+    assert_wait(client, 1, 240 * MILLISECOND_NS);
+    round_trip_greeted(client, shard, client->now_ns - 20 * MILLISECOND_NS); /* of a nearer one */
+    assert_wait(client, 0, 240 * MILLISECOND_NS);
+    round_trip_greeted(client, shard, client->now_ns - 900 * MILLISECOND_NS); /* it was lost */
+    assert_wait(client, 0, 240 * MILLISECOND_NS);
+    sample(client, 5 * MILLISECOND_NS, 100);
+    assert_wait(client, 0, 7 * MILLISECOND_NS);
+    plx_close(client);
+    fake_close(&fake);
+}
+
 /* Near or far, steady as it is: a reply may be late by the margin before it is asked for again. */
 static void test_round_trip_that_hardly_varies_keeps_a_margin(void **state)
 {
@@ -91,28 +113,43 @@ static void test_round_trip_that_waited_at_the_node_does_not_last(void **state)
     fake_close(&fake);
 }
 
+/* The first hello of a swap is answered so much later. */
+static void answer_the_first_hello_after(struct stage *stage, uint64_t wait_ns)
+{
+    struct wire_hello first;
+    stage_open(stage, NULL);
+    stage->fake.is_mute = true;
+    stage_swap(stage, &(struct plx_call){.is_blocking = true});
+    (void)plx_poll(stage->client, 0);
+    while (stage->fake.hellos == 0)
+        assert_false(fake_try(&stage->fake));
+    assert_int_equal(wire_hello_decode(stage->fake.body, &first), OK);
+    uint64_t until_ns = clock_monotonic_ns() + wait_ns;
+    while (clock_monotonic_ns() < until_ns) {
+        (void)plx_poll(stage->client, FAKE_POLL_NS);
+        assert_false(fake_try(&stage->fake));
+    }
+    fake_hello(&stage->fake, first.nonce);
+    fake_expect(&stage->fake, stage->client, WIRE_WRITE);
+}
+
 /* A node so far away that hellos go out many times before the first is answered. */
 static void test_round_trip_of_300_ms_finds_its_leader(void **state)
 {
     (void)state;
     struct stage stage;
-    stage_open(&stage, NULL);
-    stage.fake.is_mute = true;
-    stage_swap(&stage, &(struct plx_call){.is_blocking = true});
-    (void)plx_poll(stage.client, 0);
-    while (stage.fake.hellos == 0)
-        assert_false(fake_try(&stage.fake));
-    struct wire_hello first;
-    assert_int_equal(wire_hello_decode(stage.fake.body, &first), OK);
-    uint64_t until_ns = clock_monotonic_ns() + 300 * MILLISECOND_NS;
-    while (clock_monotonic_ns() < until_ns) {
-        (void)plx_poll(stage.client, FAKE_POLL_NS);
-        assert_false(fake_try(&stage.fake));
-    }
+    answer_the_first_hello_after(&stage, 300 * MILLISECOND_NS);
     assert_true(stage.fake.hellos > 5);
-    fake_hello(&stage.fake, first.nonce);
-    fake_expect(&stage.fake, stage.client, WIRE_WRITE);
     assert_int_equal(stage.fake.ops[0].type, WIRE_OP_SWAP);
+    stage_close(&stage);
+}
+
+static void test_round_trip_is_told_by_an_answer_to_a_hello(void **state)
+{
+    (void)state;
+    struct stage stage;
+    answer_the_first_hello_after(&stage, 40 * MILLISECOND_NS);
+    assert_true(shard_at(stage.client, 0)->greeting_ns >= 40 * MILLISECOND_NS);
     stage_close(&stage);
 }
 
@@ -120,10 +157,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip_before_the_first_sample_backs_off_from_10_ms),
+        cmocka_unit_test(test_round_trip_of_the_hello_counts_until_there_is_a_sample),
         cmocka_unit_test(test_round_trip_that_hardly_varies_keeps_a_margin),
         cmocka_unit_test(test_round_trip_that_varies_is_waited_for_longer),
         cmocka_unit_test(test_round_trip_that_waited_at_the_node_does_not_last),
         cmocka_unit_test(test_round_trip_of_300_ms_finds_its_leader),
+        cmocka_unit_test(test_round_trip_is_told_by_an_answer_to_a_hello),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
