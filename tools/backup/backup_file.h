@@ -47,7 +47,8 @@ struct backup_reader {
 /* Reads the head. ERR_NO_MEMORY, ERR_IO, ERR_SHORT, and backup_head_decode's. */
 MUST_USE enum error backup_read_begin(struct backup_reader *reader, int fd);
 /* The next frame; its body is borrowed until the next call. ERR_NOT_FOUND: the file ends here.
- * ERR_SHORT: it ends within a frame. ERR_CHECKSUM, ERR_IO, and backup_frame_decode's. */
+ * ERR_SHORT: it ends within a frame. ERR_IO, and those of backup_frame_size and
+ * backup_frame_decode. */
 MUST_USE enum error backup_read_frame(struct backup_reader *reader, struct backup_frame *ret_frame);
 void backup_read_deinit(struct backup_reader *reader);
 

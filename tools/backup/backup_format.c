@@ -77,25 +77,26 @@ void backup_frame_encode(const struct backup_frame *frame, uint64_t id, uint64_t
     le32_store(to, frame_crc(to, frame->body, id, offset));
 }
 
-enum error backup_frame_decode(const uint8_t from[BACKUP_FRAME_BYTES],
-                               struct backup_frame *ret_frame, size_t *ret_size_bytes)
+enum error backup_frame_size(const uint8_t from[BACKUP_FRAME_BYTES], size_t *ret_size_bytes)
 {
+    *ret_size_bytes = le32_load(from + 4);
+    return *ret_size_bytes > BACKUP_BODY_BYTES_MAX ? ERR_TOO_LARGE : OK;
+}
+
+enum error backup_frame_decode(const uint8_t from[BACKUP_FRAME_BYTES], struct span body,
+                               uint64_t id, uint64_t offset, struct backup_frame *ret_frame)
+{
+    if (le32_load(from) != frame_crc(from, body, id, offset))
+        return ERR_CHECKSUM;
     if (from[8] == 0 || from[8] >= BACKUP_KIND_END)
         return ERR_TYPE;
     if (from[9] != 0)
         return ERR_RESERVED;
-    if (le32_load(from + 4) > BACKUP_BODY_BYTES_MAX)
-        return ERR_TOO_LARGE;
-    *ret_frame = (struct backup_frame){
-        .kind = from[8], .shard = le16_load(from + 10), .block = le32_load(from + 12)};
-    *ret_size_bytes = le32_load(from + 4);
+    *ret_frame = (struct backup_frame){.kind = from[8],
+                                       .shard = le16_load(from + 10),
+                                       .block = le32_load(from + 12),
+                                       .body = body};
     return OK;
-}
-
-bool backup_frame_is_whole(const uint8_t from[BACKUP_FRAME_BYTES], const struct backup_frame *frame,
-                           uint64_t id, uint64_t offset)
-{
-    return le32_load(from) == frame_crc(from, frame->body, id, offset);
 }
 
 size_t backup_node_encode(const struct backup_node *node, uint8_t *to)

@@ -127,13 +127,14 @@ MUST_USE enum error backup_head_decode(const uint8_t from[BACKUP_HEAD_BYTES],
 /* Of a frame of this backup at this offset: its first bytes, the checksum over `body` included. */
 void backup_frame_encode(const struct backup_frame *frame, uint64_t id, uint64_t offset,
                          uint8_t to[BACKUP_FRAME_BYTES]);
-/* What the first bytes say; the body is still to come: *ret_size_bytes. ERR_TYPE, ERR_RESERVED,
- * ERR_TOO_LARGE. */
-MUST_USE enum error backup_frame_decode(const uint8_t from[BACKUP_FRAME_BYTES],
-                                        struct backup_frame *ret_frame, size_t *ret_size_bytes);
-/* Whether the checksum holds. `from`: the first bytes; the frame has its body. */
-bool backup_frame_is_whole(const uint8_t from[BACKUP_FRAME_BYTES], const struct backup_frame *frame,
-                           uint64_t id, uint64_t offset);
+/* How large the body is that is still to come. ERR_TOO_LARGE: it is none that was written. */
+MUST_USE enum error backup_frame_size(const uint8_t from[BACKUP_FRAME_BYTES],
+                                      size_t *ret_size_bytes);
+/* The whole frame of this backup at this offset: its first bytes and its body, which is borrowed.
+ * ERR_CHECKSUM; of a sound one ERR_TYPE, ERR_RESERVED. */
+MUST_USE enum error backup_frame_decode(const uint8_t from[BACKUP_FRAME_BYTES], struct span body,
+                                        uint64_t id, uint64_t offset,
+                                        struct backup_frame *ret_frame);
 
 /* Bodies. Each writes at most BACKUP_BODY_BYTES_MAX and returns how many; each is read with
  * ERR_SHORT, ERR_TRAILING, ERR_RESERVED or ERR_RANGE. */

@@ -66,28 +66,27 @@ enum error backup_read_frame(struct backup_reader *reader, struct backup_frame *
     uint8_t bytes[BACKUP_FRAME_BYTES];
     size_t size = 0;
     size_t body_bytes;
-    struct backup_frame frame;
     reader->offset = reader->next_offset;
     enum error error = read_up_to(reader->fd, bytes, sizeof(bytes), &size);
     if (error != OK)
         return error;
     if (size < sizeof(bytes))
         return size == 0 ? ERR_NOT_FOUND : ERR_SHORT;
-    error = backup_frame_decode(bytes, &frame, &body_bytes);
+    error = backup_frame_size(bytes, &body_bytes);
     if (error == OK)
         error = read_up_to(reader->fd, reader->body, body_bytes, &size);
     if (error != OK)
         return error;
     if (size < body_bytes)
         return ERR_SHORT;
-    frame.body = span_of(reader->body, body_bytes);
-    if (!backup_frame_is_whole(bytes, &frame, reader->head.id, reader->offset))
-        return ERR_CHECKSUM;
+    struct span body = span_of(reader->body, body_bytes);
+    error = backup_frame_decode(bytes, body, reader->head.id, reader->offset, ret_frame);
+    if (error != OK)
+        return error;
     count(reader, bytes, sizeof(bytes));
     count(reader, reader->body, body_bytes);
     reader->totals.frames++;
     reader->next_offset += sizeof(bytes) + body_bytes;
-    *ret_frame = frame;
     return OK;
 }
 
