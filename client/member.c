@@ -216,7 +216,8 @@ void member_hello_reply(struct plx_client *client, struct shard_state *shard, ui
         client->statistics.replies_late++;
         return;
     }
-    round_trip_greeted(client, shard, member->nonce_ns);
+    if (reply->has_fresh_quorum || at == shard->preferred)
+        round_trip_greeted(client, shard, member->nonce_ns);
     member->nonce = 0;
     member->unanswered = 0;
     endpoint_answered(client, at);

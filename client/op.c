@@ -255,9 +255,21 @@ void op_finish_plain(struct plx_client *client, struct op *op, enum plx_outcome 
     op_finish(client, op, &response);
 }
 
-/* The time of its phase is over. */
+/* It got no reply in time: a leader is looked for, or another node. */
+static void note_silence(struct plx_client *client, struct op *op)
+{
+    if (op->class == CLASS_WRITE || op->class == CLASS_READ) {
+        leader_wanted(client, op->shard);
+    } else if (op->class == CLASS_RELAXED_READ || op->endpoint == (int32_t)op->shard->preferred) {
+        op->shard->is_preferred_silent = true;
+    }
+}
+
+/* The time of its phase is over. That may be before a reply is late, of a node far away. */
 static void op_expire(struct plx_client *client, struct op *op)
 {
+    if (op->is_sent && client->now_ns - op->sent_ns >= RTO_INITIAL_NS)
+        note_silence(client, op);
     if (op->phase == PHASE_RESOLVE && !shard_is_possible(client, op->token_shard))
         op_finish_plain(client, op, PLX_E_ARGUMENT);
     else if (op->phase != PHASE_SEND)
@@ -269,14 +281,10 @@ static void op_expire(struct plx_client *client, struct op *op)
         op_give_up(client, op, op->undone_outcome);
 }
 
-/* No reply in time: look for a leader, or another node, and send again. */
+/* Sent again. */
 static void op_unanswered(struct plx_client *client, struct op *op)
 {
-    if (op->class == CLASS_WRITE || op->class == CLASS_READ) {
-        leader_wanted(client, op->shard);
-    } else if (op->class == CLASS_RELAXED_READ || op->endpoint == (int32_t)op->shard->preferred) {
-        op->shard->is_preferred_silent = true;
-    }
+    note_silence(client, op);
     op_retry(client, op, 0);
 }
 

@@ -50,7 +50,7 @@ struct shard_state {
     struct transmission_op *transmission_ops; /* TRANSMISSION_OPS_MAX */
     uint64_t transmission_ops_end;            /* position behind the newest */
     struct round_trip round_trips[2];         /* of writes, of reads */
-    uint64_t greeting_ns;                     /* the longest round trip of a hello; 0: none */
+    uint64_t greeting_ns;                     /* round trip of the newest hello; 0: none */
 
     uint32_t due_first[CLASS_COUNT]; /* transmit_due: operations to be sent; OP_NONE: none */
     uint32_t due_last[CLASS_COUNT];

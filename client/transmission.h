@@ -17,8 +17,8 @@
 #define RTO_MAX_NS     (100 * 1000 * 1000)
 /* No way to a node takes longer: what does was spent waiting there, for a quorum perhaps. */
 #define ROUND_TRIP_MAX_NS (500 * 1000 * 1000)
-/* A hello that took longer was lost, or its node was not there. */
-#define GREETING_MAX_NS (200 * 1000 * 1000)
+/* What a hello took longer it may have waited for keys, for its node, or for whoever polls. */
+#define GREETING_MAX_NS (100 * 1000 * 1000)
 
 struct op;
 struct shard_state;
@@ -65,7 +65,7 @@ struct round_trip {
 /* How long the reply to an attempt is waited for, with jitter. `attempts`: made before. */
 uint64_t round_trip_timeout_ns(struct plx_client *client, const struct shard_state *shard,
                                bool is_read, uint32_t attempts);
-/* A hello that first went out at `since_ns` was answered now. */
+/* A hello that first went out at `since_ns`, to where operations go, was answered now. */
 void round_trip_greeted(const struct plx_client *client, struct shard_state *shard,
                         uint64_t since_ns);
 /* A reply to the transmission came now. */

@@ -1,4 +1,5 @@
 /* Relaxed calls: they go to the home node, whoever leads, and move on when it is silent. */
+#include "client/client_internal.h"
 #include "tests/unit/client/fake_pair.h"
 
 #include <time.h>
@@ -98,6 +99,41 @@ static void test_relaxed_get_moves_to_a_node_that_answers(void **state)
     fake_finish(&fakes[1], client, &ending);
     assert_int_equal(ending.response.outcome, PLX_NOT_FOUND);
     assert_int_equal(ending.response.node, 2);
+    plx_close(client);
+    fake_close(&fakes[0]);
+    fake_close(&fakes[1]);
+}
+
+/* Its nodes are so far away that no call lasts until an answer is late. */
+static void test_relaxed_get_moves_on_though_each_call_ends_early(void **state)
+{
+    (void)state;
+    struct fake fakes[2];
+    fake_open(&fakes[0], 1);
+    fake_open(&fakes[1], 2);
+    fakes[1].is_leader = false;
+    struct plx_options options = fake_options(fakes, 2);
+    struct plx_client *client = fake_client(&options);
+    struct ending ending = {0};
+    struct plx_op op = set_op("key", "value", &ending);
+    op.call.is_relaxed = true;
+    assert_int_equal(plx_submit(client, &op), PLX_OK);
+    fake_expect(&fakes[0], client, WIRE_WRITE);
+    fake_accept(&fakes[0], SEQ);
+    fake_finish(&fakes[0], client, &ending);
+    shard_at(client, 0)->greeting_ns = GREETING_MAX_NS;
+    bool has_moved = false;
+    for (uint32_t calls = 0; calls < 5 && !has_moved; calls++) {
+        ending.count = 0;
+        op = get_op("key", &ending);
+        op.call = (struct plx_call){.is_relaxed = true, .timeout_ns = 30 * MILLIS};
+        assert_int_equal(plx_submit(client, &op), PLX_OK);
+        while (ending.count == 0 && !has_moved) {
+            (void)plx_poll(client, FAKE_POLL_NS);
+            has_moved = fake_try(&fakes[1]) && fakes[1].type == WIRE_READ;
+        }
+    }
+    assert_true(has_moved);
     plx_close(client);
     fake_close(&fakes[0]);
     fake_close(&fakes[1]);
@@ -303,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_relaxed_get_too_stale_is_an_outcome),
         cmocka_unit_test(test_relaxed_get_is_never_older_than_a_bound_below_a_microsecond),
         cmocka_unit_test(test_relaxed_get_moves_to_a_node_that_answers),
+        cmocka_unit_test(test_relaxed_get_moves_on_though_each_call_ends_early),
         cmocka_unit_test(test_relaxed_set_finds_a_home_among_slow_nodes),
         cmocka_unit_test(test_relaxed_get_stays_at_the_preferred_node),
         cmocka_unit_test(test_relaxed_set_asks_for_room_less_and_less_often),
