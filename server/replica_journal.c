@@ -190,8 +190,9 @@ enum error replica_restore_pending(struct replica *replica, char *ret_reason, si
     while (journal_next(replica->journal, &cursor, &seq, &payload)) {
         enum error error = engine_journal_restore(replica->engine, seq, payload);
         if (error != OK) {
-            snprintf(ret_reason, reason_size, "%s: entry %lu: %s", replica->options.journal.path,
-                     (unsigned long)seq, error_text(error));
+            snprintf(ret_reason, reason_size, "%s: entry %lu: %s%s", replica->options.journal.path,
+                     (unsigned long)seq, error_text(error),
+                     error == ERR_FULL ? "; raise [node] relaxed_size" : "");
             return error;
         }
     }

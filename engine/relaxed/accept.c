@@ -40,6 +40,16 @@ size_t relaxed_arena_bytes(const struct engine_options *options)
            VALUE_SIZE_BYTES_MAX + 4096;
 }
 
+static struct node_progress *own_progress(const struct engine *engine)
+{
+    return node_progress_own(&engine->machine.nodes);
+}
+
+static bool is_write_decided(const void *context, uint64_t seq, struct span key, uint32_t tag)
+{
+    return node_progress_is_decided(own_progress(context), seq, key, tag);
+}
+
 enum error relaxed_init(struct engine *engine, struct arena *arena)
 {
     const struct engine_options *options = &engine->options;
@@ -54,8 +64,11 @@ enum error relaxed_init(struct engine *engine, struct arena *arena)
     relaxed->message = arena_take(arena, MESSAGE_SIZE_BYTES_MAX, 64);
     relaxed->value = arena_take(arena, VALUE_SIZE_BYTES_MAX, 64);
     relaxed_sessions_init(&relaxed->sessions, arena, &options->hash_key);
-    enum error error = pending_writes_init(&relaxed->writes, arena, options->pending_max,
-                                           options->pending_blocks_max, &options->hash_key);
+    const struct pending_writes_options pending = {.ops_max = options->pending_max,
+                                                   .blocks_max = options->pending_blocks_max,
+                                                   .hash_key = &options->hash_key,
+                                                   .judge = {is_write_decided, engine}};
+    enum error error = pending_writes_init(&relaxed->writes, arena, &pending);
     relaxed->is_open = error == OK;
     return error;
 }
@@ -175,11 +188,6 @@ static bool has_waiting_room(const struct relaxed *relaxed, uint32_t op_count)
 {
     return relaxed->waiters_tail - relaxed->waiters_head < RELAXED_WAITERS_MAX &&
            relaxed->acks_tail - relaxed->acks_head + op_count <= RELAXED_ACKS_MAX;
-}
-
-static struct node_progress *own_progress(const struct engine *engine)
-{
-    return node_progress_own(&engine->machine.nodes);
 }
 
 /* Cancels that a client's pending writes carry, of writes of a node. */
@@ -441,21 +449,6 @@ void engine_journal_durable(struct engine *engine, uint64_t seq)
     answer_durable(engine);
 }
 
-/* Hides what a cancel had overruled before the restart. */
-static void entry_overrule(struct engine *engine, const struct request *entry)
-{
-    uint64_t seq = entry->floor;
-    uint32_t tag = wire_tag(entry->session);
-    for (uint16_t i = 0; i < entry->op_count; i++) {
-        const struct op *op = &entry->ops[i];
-        if (op->type != WIRE_OP_SET)
-            continue;
-        if (node_progress_is_decided(own_progress(engine), seq, op_key(entry, op), tag))
-            pending_writes_overrule_one(&engine->relaxed.writes, seq);
-        seq++;
-    }
-}
-
 static void note_restored(struct relaxed *relaxed, uint64_t seq)
 {
     relaxed->restored_seq = seq;
@@ -487,11 +480,10 @@ static enum error restore_writes(struct engine *engine, uint64_t seq,
     if (found->name.size_bytes > 0 && principal == PRINCIPAL_NONE)
         return ERR_FULL;
     entry_queue(engine, &entry,
-                relaxed_sessions_take(&relaxed->sessions, entry.session, engine->view.now_ns),
+                relaxed_sessions_take_again(&relaxed->sessions, entry.session, engine->view.now_ns),
                 principal);
     engine->counters.relaxed_coalesced += pending_writes_show(&relaxed->writes, seq);
     pending_writes_decide(&relaxed->writes, own_progress(engine)->last_seq);
-    entry_overrule(engine, &entry);
     note_restored(relaxed, seq);
     return OK;
 }
@@ -570,12 +562,10 @@ bool relaxed_is_after_loss(const struct engine *engine)
            own_progress(engine)->last_seq + 1 < engine->options.journal_first_seq;
 }
 
-void relaxed_overrule(struct engine *engine, const struct request *request, const struct op *op,
-                      uint64_t seq, uint32_t tag)
+void relaxed_overrule(struct engine *engine, struct span key, uint64_t hash)
 {
-    if (engine->relaxed.is_open &&
-        node_progress_is_decided(own_progress(engine), seq, op_key(request, op), tag))
-        pending_writes_overrule(&engine->relaxed.writes, request, op, seq, tag);
+    if (engine->relaxed.is_open)
+        pending_writes_overrule(&engine->relaxed.writes, key, hash);
 }
 
 void relaxed_follow_decided(struct engine *engine)

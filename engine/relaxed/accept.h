@@ -64,10 +64,8 @@ bool relaxed_is_series_open(const struct engine *engine);
 bool relaxed_is_series_alone(const struct engine *engine);
 /* The journal may lack entries, and what they had accepted may apply yet. */
 bool relaxed_is_after_loss(const struct engine *engine);
-/* Writes of this node, of the op's key by the client of `tag` (0: any), up to `seq`, may have been
- * overruled: hidden, if a cancel of them has applied and they are not decided yet. */
-void relaxed_overrule(struct engine *engine, const struct request *request, const struct op *op,
-                      uint64_t seq, uint32_t tag);
+/* A cancel of writes of this node, of this key, has applied: they are hidden. */
+void relaxed_overrule(struct engine *engine, struct span key, uint64_t hash);
 /* The pending entry of a key, in the store of the pending writes; NULL: none. Any thread. */
 struct store_entry *relaxed_lookup(const struct engine *engine, struct span key, uint64_t hash);
 

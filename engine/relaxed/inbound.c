@@ -65,6 +65,8 @@ static bool own_cancels(const struct engine *engine, const struct request *reque
                                                    .node = engine->options.self,
                                                    .seq = pending_writes_seq(entry),
                                                    .series = engine->options.series};
+    if (writes->cancels_head == writes->cancels_tail)
+        return true;
     const struct pending_write *write = pending_writes_op_of(writes, entry);
     for (; write != NULL; write = pending_writes_older(writes, write)) {
         if (!take_over_cancels(writes, write, ret_cancels, ret_count))

@@ -40,21 +40,25 @@ size_t pending_writes_arena_bytes(uint32_t ops_max, uint32_t blocks_max)
            PENDING_WRITES_CANCELS_CAPACITY * sizeof(struct pending_cancel) + 128;
 }
 
-enum error pending_writes_init(struct pending_writes *writes, struct arena *arena, uint32_t ops_max,
-                               uint32_t blocks_max, const struct siphash_key *hash_key)
+enum error pending_writes_init(struct pending_writes *writes, struct arena *arena,
+                               const struct pending_writes_options *options)
 {
-    CHECK(ops_max > 0 && ops_max <= PENDING_WRITES_OPS_MAX);
-    uint64_t capacity = ops_capacity(ops_max);
-    *writes = (struct pending_writes){
-        .ops_mask = capacity - 1, .ops_max = ops_max, .blocks_max = blocks_max};
-    principals_init(&writes->principals, arena, hash_key);
+    CHECK(options->ops_max > 0 && options->ops_max <= PENDING_WRITES_OPS_MAX);
+    uint64_t capacity = ops_capacity(options->ops_max);
+    *writes = (struct pending_writes){.judge = options->judge,
+                                      .ops_mask = capacity - 1,
+                                      .ops_max = options->ops_max,
+                                      .blocks_max = options->blocks_max};
+    principals_init(&writes->principals, arena, options->hash_key);
     writes->ops = arena_take(arena, capacity * sizeof(struct pending_write), 64);
     writes->cancels =
         arena_take(arena, PENDING_WRITES_CANCELS_CAPACITY * sizeof(struct pending_cancel), 64);
-    enum error error = store_init(&writes->store, arena, (uint32_t)with_reserve(blocks_max));
+    enum error error =
+        store_init(&writes->store, arena, (uint32_t)with_reserve(options->blocks_max));
     if (error != OK)
         return error;
-    index_init(&writes->index, arena, &writes->store, keys_max_of(ops_max, blocks_max), hash_key);
+    index_init(&writes->index, arena, &writes->store,
+               keys_max_of(options->ops_max, options->blocks_max), options->hash_key);
     return OK;
 }
 
@@ -197,19 +201,33 @@ struct pending_write *pending_writes_op_of(const struct pending_writes *writes,
     return op;
 }
 
+/* The next older op of the key that is in the queue, overruled or not; NULL: none. */
+static struct pending_write *next_older(const struct pending_writes *writes,
+                                        const struct pending_write *op)
+{
+    if (op->older_seq < pending_writes_at(writes, writes->head)->seq)
+        return NULL;
+    struct pending_write *older =
+        pending_writes_at(writes, pending_writes_position_of(writes, op->older_seq));
+    CHECK(older->entry != NULL && older->seq == op->older_seq && older->seq < op->seq);
+    return older;
+}
+
+/* The log has applied it, or will not. */
+static bool is_past(const struct pending_writes *writes, const struct pending_write *op)
+{
+    uint8_t scratch[KEY_SIZE_BYTES_MAX];
+    return writes->judge.is_decided(writes->judge.context, op->seq,
+                                    store_key(&writes->store, op->entry, scratch), op->tag);
+}
+
 struct pending_write *pending_writes_older(const struct pending_writes *writes,
                                            const struct pending_write *op)
 {
-    uint64_t first_seq = pending_writes_at(writes, writes->head)->seq;
-    while (op->older_seq >= first_seq) { /* each step leads to an older op of the queue */
-        struct pending_write *older =
-            pending_writes_at(writes, pending_writes_position_of(writes, op->older_seq));
-        CHECK(older->entry != NULL && older->seq == op->older_seq && older->seq < op->seq);
-        if (!older->is_overruled)
-            return older;
-        op = older;
-    }
-    return NULL;
+    struct pending_write *older = next_older(writes, op);
+    while (older != NULL && is_past(writes, older)) /* each step leads to an older op */
+        older = next_older(writes, older);
+    return older;
 }
 
 /* Moves the head over gaps, and forgets the cancels of ops that are gone. */
@@ -230,15 +248,6 @@ static void count_keys(struct pending_writes *writes, uint64_t keys)
 static uint64_t keys_of(const struct pending_writes *writes)
 {
     return atomic_load_explicit(&writes->keys, memory_order_acquire);
-}
-
-/* The next older op of the key that is not decided, overruled or not; NULL: none. */
-static struct pending_write *next_older(const struct pending_writes *writes,
-                                        const struct pending_write *op)
-{
-    if (op->older_seq < pending_writes_at(writes, writes->head)->seq)
-        return NULL;
-    return pending_writes_at(writes, pending_writes_position_of(writes, op->older_seq));
 }
 
 /* Drops `older`, which comes behind `op` in its chain. False: it must be decided. */
@@ -276,10 +285,12 @@ static bool drop_older_of_client(struct pending_writes *writes, struct pending_w
     return older != NULL && write_drop(writes, newer, older);
 }
 
-/* Shows one op; true when an older one of its key was dropped. */
+/* Shows one op, unless a cancel was faster; true when an older one of its key was dropped. */
 static bool write_show(struct pending_writes *writes, struct pending_write *op)
 {
     uint8_t scratch[KEY_SIZE_BYTES_MAX];
+    if (is_past(writes, op))
+        return false;
     struct span key = store_key(&writes->store, op->entry, scratch);
     struct store_entry *old = index_lookup(&writes->index, key, op->entry->hash);
     op->is_shown = true;
@@ -295,10 +306,18 @@ static bool write_show(struct pending_writes *writes, struct pending_write *op)
     return drop_older_of_client(writes, op);
 }
 
-/* The index has it: what is left of its key takes its place. */
+/* The index has it: what is left of its key takes its place. What is passed over for that is never
+ * shown again, and leads nowhere any more. */
 static void write_hide(struct pending_writes *writes, struct pending_write *op)
 {
-    struct pending_write *older = pending_writes_older(writes, op);
+    struct pending_write *hidden = op;
+    struct pending_write *older = next_older(writes, op);
+    hidden->older_seq = 0;
+    while (older != NULL && is_past(writes, older)) {
+        hidden = older;
+        older = next_older(writes, hidden);
+        hidden->older_seq = 0;
+    }
     op->is_shown = false;
     if (older != NULL) {
         index_replace(&writes->index, op->entry, older->entry);
@@ -309,30 +328,14 @@ static void write_hide(struct pending_writes *writes, struct pending_write *op)
     count_keys(writes, keys_of(writes) - 1);
 }
 
-void pending_writes_overrule(struct pending_writes *writes, const struct request *request,
-                             const struct op *op, uint64_t seq, uint32_t tag)
+void pending_writes_overrule(struct pending_writes *writes, struct span key, uint64_t hash)
 {
-    struct store_entry *entry = pending_writes_lookup(writes, op_key(request, op), op->hash);
+    struct store_entry *entry = pending_writes_lookup(writes, key, hash);
     if (entry == NULL)
         return;
     struct pending_write *newest = pending_writes_op_of(writes, entry);
-    for (struct pending_write *write = newest; write != NULL;
-         write = pending_writes_older(writes, write))
-        write->is_overruled = write->seq <= seq && (tag == 0 || tag == write->tag);
-    if (newest->is_overruled)
+    if (is_past(writes, newest))
         write_hide(writes, newest);
-}
-
-void pending_writes_overrule_one(struct pending_writes *writes, uint64_t seq)
-{
-    uint64_t at = pending_writes_position_of(writes, seq);
-    if (at >= writes->shown || pending_writes_at(writes, at)->seq != seq ||
-        pending_writes_at(writes, at)->entry == NULL)
-        return;
-    struct pending_write *op = pending_writes_at(writes, at);
-    op->is_overruled = true;
-    if (op->is_shown)
-        write_hide(writes, op);
 }
 
 uint32_t pending_writes_show(struct pending_writes *writes, uint64_t seq)
@@ -480,9 +483,7 @@ void pending_writes_check_invariants(const struct pending_writes *writes)
         blocks += store_entry_blocks(store_entry_key_size(op->entry), op->entry->value_size_bytes);
         CHECK(pending_writes_seq(op->entry) == op->seq);
         CHECK(at < writes->shown || (!op->is_shown && !op->is_forwarded));
-        CHECK(!op->is_shown || !op->is_overruled);
-        CHECK(pending_writes_older(writes, op) == NULL ||
-              pending_writes_older(writes, op)->seq < op->seq);
+        CHECK(next_older(writes, op) == NULL || next_older(writes, op)->seq < op->seq);
     }
     CHECK(live == writes->live && blocks == writes->blocks);
     principals_check_invariants(&writes->principals, live);

@@ -11,7 +11,7 @@
  *    dropped because its principal is revoked; then this one is the newest again.
  *  - forwarded, or with cancels: it stays until it is decided, and the newer one is shown.
  *  - overruled (a cancel of it has applied): it stays, for its number must be decided, and is shown
- *    no more.
+ *    no more. An older one is looked at when it would be shown: no cancel walks over all of a key.
  *
  * A restart may find more writes than were pending: the log had decided some, but the commit was
  * not durable on this node. So there is room for a quarter more than is ever accepted.
@@ -43,7 +43,6 @@ struct pending_write {
     uint8_t cancel_count;
     bool is_shown : 1; /* the newest of its key: in the index */
     bool is_forwarded : 1;
-    bool is_overruled : 1;
     bool is_revoked : 1; /* pending_writes_revoke is about to drop it */
 };
 static_assert(sizeof(struct pending_write) == 32, "two a cache line");
@@ -56,7 +55,23 @@ struct pending_cancel {
     uint16_t node;
 };
 
+/* Whether the log has applied the write of this seq of a key, or will not: a cancel may have ruled
+ * it out. Once true it stays true. */
+struct pending_judge {
+    bool (*is_decided)(const void *context, uint64_t seq, struct span key, uint32_t tag);
+    const void *context;
+};
+
+/* The limits: ops in the queue, gaps included, and blocks that they take, as they are accepted. */
+struct pending_writes_options {
+    uint32_t ops_max;
+    uint32_t blocks_max;
+    const struct siphash_key *hash_key;
+    struct pending_judge judge;
+};
+
 struct pending_writes {
+    struct pending_judge judge;
     struct principals principals;
     struct store store;
     struct index index;
@@ -79,11 +94,9 @@ struct pending_writes {
     uint16_t cancels_of[VOTER_ID_MAX + 1]; /* in the ring, by the node whose write they cancel */
 };
 
-/* Limits: ops in the queue, gaps included, and blocks that they take, as they are accepted. */
 size_t pending_writes_arena_bytes(uint32_t ops_max, uint32_t blocks_max);
 MUST_USE enum error pending_writes_init(struct pending_writes *writes, struct arena *arena,
-                                        uint32_t ops_max, uint32_t blocks_max,
-                                        const struct siphash_key *hash_key);
+                                        const struct pending_writes_options *options);
 void pending_writes_deinit(struct pending_writes *writes);
 
 /* What some ops take. */
@@ -122,12 +135,8 @@ uint32_t pending_writes_show(struct pending_writes *writes, uint64_t seq);
  * dropped. */
 uint32_t pending_writes_decide(struct pending_writes *writes, uint64_t seq);
 
-/* A cancel has applied: of the writes of this op's key by a client (0: by any) up to `seq`. They
- * will not apply, and are no longer shown. What is not durable yet is left alone. */
-void pending_writes_overrule(struct pending_writes *writes, const struct request *request,
-                             const struct op *op, uint64_t seq, uint32_t tag);
-/* The same of one write, if it is in the queue: what a restart has found. */
-void pending_writes_overrule_one(struct pending_writes *writes, uint64_t seq);
+/* A cancel of some write of the key has applied: what is decided by it is no longer shown. */
+void pending_writes_overrule(struct pending_writes *writes, struct span key, uint64_t hash);
 
 /* What the principals have pending that are to be dropped (principals_revoke): shown or not,
  * forwarded or not, and with it the cancels that it carries. Of each key the newest that is left,

@@ -101,6 +101,16 @@ struct relaxed_session *relaxed_sessions_take(struct relaxed_sessions *sessions,
     return session;
 }
 
+struct relaxed_session *relaxed_sessions_take_again(struct relaxed_sessions *sessions, uint64_t id,
+                                                    uint64_t now_ns)
+{
+    struct relaxed_session *session = relaxed_sessions_take(sessions, id, now_ns);
+    if (session != NULL)
+        return session;
+    relaxed_session_remove(sessions, TAILQ_FIRST(&sessions->order));
+    return relaxed_sessions_take(sessions, id, now_ns);
+}
+
 bool relaxed_sessions_give_back(struct relaxed_sessions *sessions, uint64_t id,
                                 uint64_t packet_number, uint64_t now_ns)
 {

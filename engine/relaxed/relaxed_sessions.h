@@ -89,6 +89,10 @@ struct relaxed_session *relaxed_sessions_find(const struct relaxed_sessions *ses
  * silent for long enough. */
 struct relaxed_session *relaxed_sessions_take(struct relaxed_sessions *sessions, uint64_t id,
                                               uint64_t now_ns);
+/* The same of what a restart finds, in the order in which it was written: who wrote longest ago
+ * gives way. */
+struct relaxed_session *relaxed_sessions_take_again(struct relaxed_sessions *sessions, uint64_t id,
+                                                    uint64_t now_ns);
 
 /* The client gives it back, in a packet of that number, and uses it no more. True: it is gone, or
  * there was none. False: nobody would remember it, and it stays. */

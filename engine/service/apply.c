@@ -117,17 +117,17 @@ static void apply_request(struct applying *applying, const struct request *reque
     struct engine *engine = applying->engine;
     struct machine *machine = &engine->machine;
     struct session *session = machine_begin_request(machine, request);
-    const struct op *overruled[REQUEST_OPS_MAX]; /* of this node, by the next set or swap */
-    uint32_t overruled_count = 0;
+    bool overrules = false; /* the next set or swap, writes of this node */
     struct address opener = session != NULL ? session->opener : (struct address){.port = 0};
     for (uint16_t i = 0; i < request->op_count; i++) {
         const struct op *op = &request->ops[i];
         apply_op(applying, &session, request, op, answer);
         if (op->type == WIRE_OP_CANCEL && op_series(op) == engine->options.series)
-            overruled[overruled_count++] = op;
-        for (; op->key_size_bytes > 0 && overruled_count > 0; overruled_count--)
-            relaxed_overrule(engine, request, op, overruled[overruled_count - 1]->seq,
-                             overruled[overruled_count - 1]->tag);
+            overrules = true;
+        if (op->key_size_bytes == 0 || !overrules)
+            continue;
+        relaxed_overrule(engine, op_key(request, op), op->hash);
+        overrules = false;
     }
     if (opener.port != 0 && (session == NULL || session->is_used)) {
         newcomers_used(&engine->newcomers, &opener);

@@ -272,7 +272,7 @@ static void earlier_init(struct earlier *earlier, const struct history *history)
 
 /*
  * Where the log has a write, or the one that took its place: the next of its key at its node that
- * was decided. NULL: nowhere, or it was overruled.
+ * was decided. NULL: nowhere, it was overruled, or lost with its file, and none took its place.
  */
 static const struct history_op *place_holder(const struct acceptance *acceptance,
                                              const struct history_op *op)
@@ -282,11 +282,13 @@ static const struct history_op *place_holder(const struct acceptance *acceptance
     if (!acceptance_is_sure(op) || op->revoked_ns != 0 ||
         acceptance_is_overruled(acceptance, op, UINT64_MAX))
         return NULL;
+    uint32_t era = acceptance_era(acceptance, op, op->invoke_ns);
     uint32_t place = acceptance_place(acceptance, op, op->journal_seq + 1);
     for (; place < acceptance->accepted_count; place++) {
         const struct accepted *at = &acceptance->accepted[place];
         const struct history_op *newer = &acceptance->history->ops[at->op];
-        if (!acceptance_is_beside(at, op))
+        if (!acceptance_is_beside(at, op) ||
+            acceptance_era(acceptance, newer, newer->invoke_ns) != era)
             return NULL;
         if (newer->key == op->key && newer->place.index != 0)
             return newer;

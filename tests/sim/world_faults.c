@@ -217,6 +217,7 @@ static void member_change(struct world *world)
 static enum fault_kind kind_draw(struct world *world)
 {
     const struct draw *draw = &world->draw;
+    uint64_t member_weight = draw->spares > 0 ? draw->member_weight : 0;
     const uint64_t weights[FAULT_KIND_COUNT] = {
         draw->partition_weight, draw->one_way_weight,   draw->isolate_weight,
         draw->lag_weight,       draw->depose_weight,    draw->power_weight,
@@ -224,7 +225,7 @@ static enum fault_kind kind_draw(struct world *world)
         draw->pause_weight,     draw->slow_weight,      draw->clock_step_weight,
         draw->transfer_weight,  draw->stall_weight,     draw->sync_fail_weight,
         draw->rot_weight,       draw->lost_file_weight, draw->hold_weight,
-        draw->limits_weight,    draw->member_weight,    draw->set_back_weight,
+        draw->limits_weight,    member_weight,          draw->set_back_weight,
         draw->stop_weight,      draw->duplicate_weight, draw->upgrade_weight,
         draw->rescue_weight,    draw->apart_weight,     draw->link_weight};
     uint64_t total = 0;

@@ -304,6 +304,16 @@ void fixture_durable(struct fixture *f)
         engine_journal_durable(f->engine, f->entries[f->entry_count - 1].seq);
 }
 
+void fixture_expect_status(struct fixture *f, const struct fixture_write *write, struct wire_op op,
+                           enum wire_status status)
+{
+    fixture_forget_messages(f);
+    fixture_write(f, write, &op, 1);
+    assert_int_equal(f->message_count, 1);
+    struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
+    assert_string_equal(wire_status_name(reply.status), wire_status_name((uint8_t)status));
+}
+
 struct wire_reply_op fixture_relaxed(struct fixture *f, uint64_t identity,
                                      const struct wire_op *ops, uint32_t op_count)
 {

@@ -126,6 +126,10 @@ struct wire_op op_cancel(uint16_t node, uint64_t seq);
 /* Everything handed to the journal is durable. */
 void fixture_durable(struct fixture *f);
 
+/* One op alone is answered at once, with this status. */
+void fixture_expect_status(struct fixture *f, const struct fixture_write *write, struct wire_op op,
+                           enum wire_status status);
+
 /* A relaxed write of these ops by `identity`, durable and answered: the reply's last op. Cancels
  * are not answered. */
 struct wire_reply_op fixture_relaxed(struct fixture *f, uint64_t identity,

@@ -10,10 +10,36 @@ static struct arena arena;
 static struct pending_writes writes;
 static const struct siphash_key hash_key = {{1, 2}};
 
+/* What the log has decided: up to which seq of a key, by a client or (tag 0) by any. */
+#define CANCELS_MAX 8
+static struct cancelled {
+    const char *key;
+    uint32_t tag;
+    uint64_t seq;
+} cancelled[CANCELS_MAX];
+static uint32_t cancelled_count;
+
+static bool is_decided(const void *context, uint64_t seq, struct span key, uint32_t tag)
+{
+    assert_ptr_equal(context, &writes);
+    for (uint32_t i = 0; i < cancelled_count; i++) {
+        const struct cancelled *of = &cancelled[i];
+        if (key.size_bytes == strlen(of->key) && memcmp(key.data, of->key, key.size_bytes) == 0 &&
+            (of->tag == 0 || of->tag == tag) && seq <= of->seq)
+            return true;
+    }
+    return false;
+}
+
 static int setup_of(uint32_t ops_max, uint32_t blocks_max)
 {
     assert_int_equal(arena_init(&arena, pending_writes_arena_bytes(ops_max, blocks_max)), OK);
-    assert_int_equal(pending_writes_init(&writes, &arena, ops_max, blocks_max, &hash_key), OK);
+    const struct pending_writes_options options = {.ops_max = ops_max,
+                                                   .blocks_max = blocks_max,
+                                                   .hash_key = &hash_key,
+                                                   .judge = {is_decided, &writes}};
+    cancelled_count = 0;
+    assert_int_equal(pending_writes_init(&writes, &arena, &options), OK);
     return 0;
 }
 
@@ -21,6 +47,12 @@ static int setup(void **state)
 {
     (void)state;
     return setup_of(OPS_MAX, BLOCKS_MAX);
+}
+
+static int setup_six(void **state)
+{
+    (void)state;
+    return setup_of(6, BLOCKS_MAX);
 }
 
 static int setup_many(void **state)
@@ -63,11 +95,17 @@ static void add_by(uint64_t session, uint64_t seq, const char *key)
     pending_writes_show(&writes, seq);
 }
 
+static void overrule_of(uint32_t tag, uint64_t seq, const char *key)
+{
+    assert_true(cancelled_count < CANCELS_MAX);
+    cancelled[cancelled_count++] = (struct cancelled){key, tag, seq};
+    pending_writes_overrule(&writes, text(key), index_hash(&writes.index, text(key)));
+    pending_writes_check_invariants(&writes);
+}
+
 static void overrule_by(uint64_t session, uint64_t seq, const char *key)
 {
-    struct wire_op op = op_set(1, key, NULL);
-    struct request request = request_by(session, &op);
-    pending_writes_overrule(&writes, &request, &request.ops[0], seq, wire_tag(session));
+    overrule_of(wire_tag(session), seq, key);
 }
 
 static void add(uint64_t seq, const char *key, const char *value)
@@ -85,9 +123,7 @@ static void add_cancel(uint16_t node, uint64_t seq)
 
 static void overrule(const char *key, uint64_t seq)
 {
-    struct wire_op op = op_set(1, key, NULL);
-    struct request request = request_of(&op);
-    pending_writes_overrule(&writes, &request, &request.ops[0], seq, 0);
+    overrule_of(0, seq, key);
 }
 
 static struct store_entry *lookup(const char *key)
@@ -130,8 +166,8 @@ static void test_pending_writes_drops_the_older_of_a_key(void **state)
     assert_int_equal(writes.blocks, 0);
 }
 
-/* Nobody knows the number of what is not durable: who names it by chance changes nothing. */
-static void test_pending_writes_overrules_only_what_is_shown(void **state)
+/* A cancel may be faster than the journal: what is durable behind it is not shown for a moment. */
+static void test_pending_writes_overrules_what_is_not_durable_yet(void **state)
 {
     (void)state;
     add(1, "a", "1");
@@ -141,15 +177,17 @@ static void test_pending_writes_overrules_only_what_is_shown(void **state)
     assert_int_equal(pending_writes_seq(lookup("a")), 1);
     overrule("a", 2);
     assert_null(lookup("a"));
-    pending_writes_show(&writes, 2);
-    assert_int_equal(pending_writes_seq(lookup("a")), 2);
-    pending_writes_check_invariants(&writes);
-    overrule("a", 1);
-    assert_int_equal(pending_writes_seq(lookup("a")), 2);
-    overrule("a", 2);
+    assert_int_equal(pending_writes_show(&writes, 2), 0);
     assert_null(lookup("a"));
-    overrule("a", 2);
     pending_writes_check_invariants(&writes);
+    add(3, "a", "3");
+    pending_writes_show(&writes, 3);
+    assert_int_equal(pending_writes_seq(lookup("a")), 3);
+    overrule("a", 2);
+    assert_int_equal(pending_writes_seq(lookup("a")), 3);
+    overrule("a", 3);
+    assert_null(lookup("a"));
+    assert_int_equal(pending_writes_decide(&writes, 3), 3);
 }
 
 /* None of them was forwarded, as far as is known: before a restart each may have been. */
@@ -169,24 +207,51 @@ static void test_pending_writes_keeps_what_another_client_may_overrule(void **st
     pending_writes_check_invariants(&writes);
 }
 
-/* What a restart finds is overruled one by one, as it is restored. */
-static void test_pending_writes_overrules_one(void **state)
+/* One is overruled while a newer one is shown; when that is, too, neither comes back. */
+static void test_pending_writes_passes_over_what_was_overruled(void **state)
 {
     (void)state;
     add_by(77, 1, "a");
     add_by(78, 2, "a");
-    pending_writes_overrule_one(&writes, 2);
-    assert_int_equal(pending_writes_seq(lookup("a")), 1);
-    pending_writes_check_invariants(&writes);
     add_by(79, 3, "a");
-    pending_writes_overrule_one(&writes, 1); /* not the one that is shown */
+    overrule_by(78, 2, "a");
     assert_int_equal(pending_writes_seq(lookup("a")), 3);
-    pending_writes_overrule_one(&writes, 3);
+    overrule_by(79, 3, "a");
+    assert_int_equal(pending_writes_seq(lookup("a")), 1);
+    add_by(80, 4, "a");
+    overrule_by(77, 1, "a");
+    overrule_by(80, 4, "a");
     assert_null(lookup("a"));
-    pending_writes_overrule_one(&writes, 4);
-    pending_writes_decide(&writes, 3);
-    pending_writes_overrule_one(&writes, 3);
+    assert_int_equal(pending_writes_decide(&writes, 4), 4);
+}
+
+/* An overruled one leads nowhere: what it had replaced may be dropped for another one. */
+static void test_pending_writes_forgets_what_an_overruled_one_had_replaced(void **state)
+{
+    (void)state;
+    uint64_t position = 0;
+    add_by(70, 1, "z");
+    add_by(77, 2, "a");
+    uint16_t ann = principals_take(&writes.principals, text("ann"), 0, PRINCIPALS_MAX);
+    struct wire_op op = op_set(1, "a", "value");
+    struct request request = request_by(78, &op);
+    pending_writes_add(&writes, &request, &request.ops[0], 3, ann);
+    pending_writes_show(&writes, 3);
+    overrule_by(78, 3, "a");
+    add_by(77, 4, "a");
+    assert_int_equal(writes.live, 3);
     pending_writes_check_invariants(&writes);
+    pending_writes_at(&writes, 0)->is_forwarded = true;
+    add_by(70, 5, "z");
+    add_by(70, 6, "z");
+    add_by(70, 7, "z");
+    pending_writes_close_gaps(&writes, &position);
+    assert_int_equal(writes.tail - writes.head, 4);
+    pending_writes_check_invariants(&writes);
+    principals_revoke(&writes.principals, ann);
+    assert_int_equal(pending_writes_revoke(&writes).count, 1);
+    assert_int_equal(pending_writes_seq(lookup("a")), 4);
+    assert_int_equal(pending_writes_decide(&writes, 7), 3);
 }
 
 /* An older one of the client is looked for only so far: a key of many clients costs no more. */
@@ -347,10 +412,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_pending_writes_shows_what_is_durable),
         T(test_pending_writes_drops_the_older_of_a_key),
-        T(test_pending_writes_overrules_only_what_is_shown),
+        T(test_pending_writes_overrules_what_is_not_durable_yet),
         T(test_pending_writes_overrules_the_older_ones_too),
         T(test_pending_writes_keeps_what_another_client_may_overrule),
-        T(test_pending_writes_overrules_one),
+        T(test_pending_writes_passes_over_what_was_overruled),
+        cmocka_unit_test_setup_teardown(
+            test_pending_writes_forgets_what_an_overruled_one_had_replaced, setup_six, teardown),
         cmocka_unit_test_setup_teardown(test_pending_writes_looks_back_a_little, setup_many,
                                         teardown),
         T(test_pending_writes_keeps_one_of_each_client),

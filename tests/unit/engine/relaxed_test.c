@@ -1,6 +1,6 @@
 /*
  * Relaxed writes at the node that takes them: the rules of the contract that one node keeps by
- * itself, refusals, duplicates, and a restart.
+ * itself, refusals and duplicates.
  */
 #include "engine/engine_internal.h"
 #include "tests/unit/engine/fixture.h"
@@ -20,16 +20,6 @@ static int teardown(void **state)
     engine_check_invariants(f->engine);
     fixture_free(f);
     return 0;
-}
-
-static void expect_status(struct fixture *f, const struct fixture_write *write, struct wire_op op,
-                          enum wire_status status)
-{
-    fixture_forget_messages(f);
-    fixture_write(f, write, &op, 1);
-    assert_int_equal(f->message_count, 1);
-    struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
-    assert_string_equal(wire_status_name(reply.status), wire_status_name((uint8_t)status));
 }
 
 static void test_relaxed_set_is_served_here_without_a_leader(void **state)
@@ -76,8 +66,8 @@ static void test_relaxed_set_is_not_accepted_outside_its_range(void **state)
     struct fixture_write late = {.session = 77, .is_relaxed = true, .floor = first};
     struct fixture_write recall = late;
     recall.is_recall = true;
-    expect_status(f, &recall, op_set(2, "a", "late"), WIRE_STATUS_PASSED);
-    expect_status(f, &late, op_set(2, "a", "late"), WIRE_STATUS_PASSED);
+    fixture_expect_status(f, &recall, op_set(2, "a", "late"), WIRE_STATUS_PASSED);
+    fixture_expect_status(f, &late, op_set(2, "a", "late"), WIRE_STATUS_PASSED);
     struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
     assert_int_equal(reply.given_seq, first + WIRE_RELAXED_SPAN);
     struct fixture_write later = {
@@ -92,9 +82,9 @@ static void test_relaxed_set_is_not_accepted_outside_its_range(void **state)
     /* No client skips more than its share of the numbers at once, nor what nobody can have seen. It
      * may be right, and the node was set back. */
     later.floor += 2 * SKIP_ROOM_MAX;
-    expect_status(f, &later, op_set(4, "a", "far"), WIRE_STATUS_PENDING);
+    fixture_expect_status(f, &later, op_set(4, "a", "far"), WIRE_STATUS_PENDING);
     later.floor += 2 * SKIP_AHEAD_MAX;
-    expect_status(f, &later, op_set(5, "a", "farther"), WIRE_STATUS_PENDING);
+    fixture_expect_status(f, &later, op_set(5, "a", "farther"), WIRE_STATUS_PENDING);
 }
 
 static void test_relaxed_delete_hides_the_applied_value(void **state)
@@ -209,22 +199,22 @@ static void test_relaxed_refuses_and_loses_nothing(void **state)
     struct fixture_write write = {.session = 77, .is_relaxed = true};
     fixture_pend(f, 1, "a", "x");
     f->entries_max = 1;
-    expect_status(f, &write, op_set(2, "a", "y"), WIRE_STATUS_OVERLOADED);
+    fixture_expect_status(f, &write, op_set(2, "a", "y"), WIRE_STATUS_OVERLOADED);
     struct wire_reply_op got = fixture_get(f, "a");
     assert_value(&got, "x");
     f->entries_max = FIXTURE_ENTRIES_MAX;
     /* The refused one may be sent again, and is executed then. */
     fixture_pend(f, 2, "a", "y");
-    expect_status(f, &write, op_of(WIRE_OP_FENCE, 3), WIRE_STATUS_BAD_REQUEST);
-    expect_status(f, &write, op_swap(3, "a", "b", NULL), WIRE_STATUS_BAD_REQUEST);
-    expect_status(f, &write, op_cancel(2, 3), WIRE_STATUS_BAD_REQUEST);
+    fixture_expect_status(f, &write, op_of(WIRE_OP_FENCE, 3), WIRE_STATUS_BAD_REQUEST);
+    fixture_expect_status(f, &write, op_swap(3, "a", "b", NULL), WIRE_STATUS_BAD_REQUEST);
+    fixture_expect_status(f, &write, op_cancel(2, 3), WIRE_STATUS_BAD_REQUEST);
     struct fixture_write nobody = {.is_relaxed = true};
-    expect_status(f, &nobody, op_set(3, "a", "z"), WIRE_STATUS_BAD_REQUEST);
+    fixture_expect_status(f, &nobody, op_set(3, "a", "z"), WIRE_STATUS_BAD_REQUEST);
     struct fixture_write late = {.session = 77, .is_relaxed = true, .incarnation = 5};
-    expect_status(f, &late, op_set(3, "a", "z"), WIRE_STATUS_INCARNATION);
+    fixture_expect_status(f, &late, op_set(3, "a", "z"), WIRE_STATUS_INCARNATION);
     struct fixture_write recall = {.session = 77, .is_relaxed = true, .is_recall = true};
-    expect_status(f, &recall, op_set(3, "a", "z"), WIRE_STATUS_UNKNOWN);
-    expect_status(f, &recall, op_set(2, "a", "y"), WIRE_STATUS_OK);
+    fixture_expect_status(f, &recall, op_set(3, "a", "z"), WIRE_STATUS_UNKNOWN);
+    fixture_expect_status(f, &recall, op_set(2, "a", "y"), WIRE_STATUS_OK);
     assert_int_equal(f->entry_count, 2);
 }
 
@@ -245,7 +235,7 @@ static void test_relaxed_copy_of_a_refused_packet_is_not_taken(void **state)
     struct fixture *f = *state;
     struct fixture_write write = {.session = 77, .is_relaxed = true, .packet_number = 500};
     f->entries_max = 0;
-    expect_status(f, &write, op_set(1, "a", "x"), WIRE_STATUS_OVERLOADED);
+    fixture_expect_status(f, &write, op_set(1, "a", "x"), WIRE_STATUS_OVERLOADED);
     f->entries_max = FIXTURE_ENTRIES_MAX;
     expect_silence(f, &write, op_set(1, "a", "x"));
     /* One that was never seen is another transmission, and a recall executes nothing. */
@@ -275,7 +265,7 @@ static void test_relaxed_copy_of_a_taken_packet_is_not_refused(void **state)
     for (uint32_t i = 1; i < RELAXED_WAITERS_MAX; i++, write.packet_number++)
         fixture_write(f, &write, &op, 1);
     assert_int_equal(f->message_count, 0);
-    expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
+    fixture_expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
     write.packet_number = 500;
     fixture_forget_messages(f);
     fixture_write(f, &write, &op, 1);
@@ -295,7 +285,7 @@ static void test_relaxed_copy_from_before_the_end_is_not_taken(void **state)
     fixture_write(f, &end, both, 2);
     assert_int_equal(fixture_reply(f, WIRE_WRITE_REPLY).status, WIRE_STATUS_BAD_REQUEST);
     for (uint32_t i = 0; i < 2; i++, end.packet_number++) {
-        expect_status(f, &end, last, WIRE_STATUS_OK);
+        fixture_expect_status(f, &end, last, WIRE_STATUS_OK);
         assert_int_equal(engine_counters(f->engine)->relaxed_given_back, i + 1);
     }
     assert_null(relaxed_sessions_find(&f->engine->relaxed.sessions, 77));
@@ -304,7 +294,6 @@ static void test_relaxed_copy_from_before_the_end_is_not_taken(void **state)
     assert_int_equal(f->entry_count, 1);
 }
 
-/* There is no identity to remember it by. */
 /* Instead of the test's own: with room for a write of each of many clients. */
 static struct fixture *wide_new(struct fixture *f)
 {
@@ -314,6 +303,7 @@ static struct fixture *wide_new(struct fixture *f)
     return wide;
 }
 
+/* There is no identity to remember it by. */
 static void test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken(void **state)
 {
     struct fixture *f = wide_new(*state);
@@ -322,7 +312,7 @@ static void test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken(void **
         fixture_relaxed(f, i, &op, 1);
     fixture_turn(f, 59 * 1000);
     struct fixture_write write = {.session = 5000, .is_relaxed = true, .packet_number = 500};
-    expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
+    fixture_expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
     expect_silence(f, &write, op);
     fixture_turn(f, 2 * 1000);
     expect_silence(f, &write, op);
@@ -334,10 +324,10 @@ static void test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken(void **
     for (uint64_t i = 2; i < RELAXED_SESSIONS_MAX; i++)
         fixture_relaxed(f, 7000 + i, &op, 1);
     for (write.session = 9000; write.session < 9000 + STRANGERS_MAX - 1; write.session++)
-        expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
+        fixture_expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
     expect_silence(f, &write, op);
     fixture_turn(f, 10 * 1000);
-    expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
+    fixture_expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
     fixture_free(f);
 }
 
@@ -350,7 +340,7 @@ static void test_relaxed_backlog_is_bounded(void **state)
         snprintf(key, sizeof(key), "k%u", i);
         fixture_pend(f, 1 + i, key, "x");
     }
-    expect_status(f, &write, op_set(1000, "z", "x"), WIRE_STATUS_OVERLOADED);
+    fixture_expect_status(f, &write, op_set(1000, "z", "x"), WIRE_STATUS_OVERLOADED);
     struct wire_reply_op got = fixture_get(f, "k0");
     assert_value(&got, "x");
     assert_int_equal(engine_counters(f->engine)->relaxed_refused, 1);
@@ -364,7 +354,7 @@ static void test_relaxed_write_is_refused_by_a_removed_node_unless_it_was_taken(
     uint64_t seq = fixture_pend(f, 1, "a", "x");
     f->view.is_removed = true;
     fixture_begin(f);
-    expect_status(f, &write, op_set(2, "a", "y"), WIRE_STATUS_OVERLOADED);
+    fixture_expect_status(f, &write, op_set(2, "a", "y"), WIRE_STATUS_OVERLOADED);
     assert_int_equal(fixture_pend(f, 1, "a", "x"), seq);
     assert_int_equal(f->entry_count, 1);
 }
@@ -378,7 +368,7 @@ static void test_relaxed_write_is_refused_by_a_node_that_leaves_unless_it_was_ta
     uint64_t seq = fixture_pend(f, 1, "a", "x");
     f->view.leaves = true;
     fixture_begin(f);
-    expect_status(f, &write, op_set(2, "a", "y"), WIRE_STATUS_OVERLOADED);
+    fixture_expect_status(f, &write, op_set(2, "a", "y"), WIRE_STATUS_OVERLOADED);
     assert_int_equal(fixture_pend(f, 1, "a", "x"), seq);
     assert_int_equal(engine_relaxed_pending(f->engine), 1);
     f->view.leaves = false; /* it stays after all */
@@ -393,7 +383,7 @@ static void test_relaxed_write_is_postponed_while_the_journal_moves(void **state
     struct fixture *f = *state;
     struct fixture_write write = {.session = 77, .is_relaxed = true};
     f->is_journal_moving = true;
-    expect_status(f, &write, op_set(1, "k", "x"), WIRE_STATUS_PENDING);
+    fixture_expect_status(f, &write, op_set(1, "k", "x"), WIRE_STATUS_PENDING);
     assert_int_equal(engine_counters(f->engine)->relaxed_postponed, 1);
     assert_int_equal(engine_counters(f->engine)->relaxed_refused, 0);
     f->is_journal_moving = false;
@@ -417,7 +407,7 @@ static void test_relaxed_blocks_are_bounded(void **state)
     fixture_relaxed(f, 77, &op, 1);
     op.seq = 3;
     op.key = text("c");
-    expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
+    fixture_expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
 }
 
 static void test_relaxed_identities_are_bounded(void **state)
@@ -429,14 +419,14 @@ static void test_relaxed_identities_are_bounded(void **state)
         fixture_turn(f, 1);
     }
     struct fixture_write write = {.session = 5000, .is_relaxed = true};
-    expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
+    fixture_expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
     fixture_turn(f, 60 * 1000);
     fixture_relaxed(f, 5000, &op, 1);
     /* The first gave way, the second is known still. */
     struct fixture_write first = {.session = 1, .is_relaxed = true, .is_recall = true};
-    expect_status(f, &first, op, WIRE_STATUS_UNKNOWN);
+    fixture_expect_status(f, &first, op, WIRE_STATUS_UNKNOWN);
     struct fixture_write second = {.session = 2, .is_relaxed = true, .is_recall = true};
-    expect_status(f, &second, op, WIRE_STATUS_OK);
+    fixture_expect_status(f, &second, op, WIRE_STATUS_OK);
     fixture_free(f);
 }
 
@@ -464,83 +454,12 @@ static void test_relaxed_needs_a_journal(void **state)
     struct fixture *f = fixture_new(&options);
     struct fixture_write write = {.session = 77, .is_relaxed = true};
     struct span body;
-    expect_status(f, &write, op_set(1, "a", "x"), WIRE_STATUS_UNSUPPORTED);
+    fixture_expect_status(f, &write, op_set(1, "a", "x"), WIRE_STATUS_UNSUPPORTED);
     assert_int_equal(engine_journal_restore(f->engine, 1, text("x")), ERR_CORRUPT);
     engine_journal_durable(f->engine, 9);
     assert_false(engine_forward(f->engine, &body));
     assert_int_equal(engine_journal_done(f->engine), 0);
     fixture_free(f);
-}
-
-/* A node that starts anew with the same log and journal. */
-static struct fixture *restarted(const struct fixture *old)
-{
-    struct fixture *f = fixture_new(&old->options);
-    for (uint64_t i = 1; i < old->record_count; i++) {
-        const struct fixture_record *record = &old->records[i];
-        engine_apply(f->engine, i + 1, record->term, record->kind,
-                     span_of(record->data, record->size_bytes));
-    }
-    for (uint32_t i = 0; i < old->entry_count; i++) {
-        const struct fixture_entry *entry = &old->entries[i];
-        assert_int_equal(
-            engine_journal_restore(f->engine, entry->seq, span_of(entry->data, entry->size_bytes)),
-            OK);
-    }
-    return f;
-}
-
-static void test_relaxed_survives_a_restart(void **state)
-{
-    struct fixture *old = *state;
-    fixture_pend(old, 1, "a", "1");
-    struct wire_op ops[] = {op_set(2, "b", "2"), op_set(3, "a", "3"), op_set(4, "c", NULL)};
-    fixture_relaxed(old, 77, ops, 3);
-    struct fixture *f = restarted(old);
-    fixture_begin(f); /* whoever asks in the first turn is told */
-    assert_int_equal(engine_counters(f->engine)->relaxed_pending, 3);
-    struct wire_reply_op op = fixture_get(f, "a");
-    assert_value(&op, "3");
-    assert_true(op.is_pending);
-    op = fixture_get(f, "c");
-    assert_true(op.is_pending && op.outcome == WIRE_OUTCOME_NOT_FOUND);
-    /* What was acknowledged is known, and new writes go behind it. */
-    struct fixture_write recall = {.session = 77, .is_relaxed = true, .is_recall = true};
-    expect_status(f, &recall, op_set(1, "a", "1"), WIRE_STATUS_OK);
-    struct wire_reply reply = fixture_reply(f, WIRE_WRITE_REPLY);
-    assert_int_equal(fixture_reply_op(&reply, 0).version, FIXTURE_FIRST_SEQ);
-    assert_int_equal(fixture_pend(f, 5, "a", "5"), FIXTURE_FIRST_SEQ + 4);
-    engine_check_invariants(f->engine);
-    fixture_free(f);
-}
-
-static void test_relaxed_restore_refuses_what_is_no_entry(void **state)
-{
-    struct fixture *f = *state;
-    fixture_pend(f, 1, "a", "1");
-    struct fixture_entry *entry = &f->entries[0];
-    struct fixture *new = fixture_new(&f->options);
-    struct span whole = span_of(entry->data, entry->size_bytes);
-    assert_int_equal(engine_journal_restore(new->engine, entry->seq + 1, whole), ERR_CORRUPT);
-    assert_int_equal(engine_journal_restore(new->engine, entry->seq,
-                                            span_of(entry->data, entry->size_bytes - 1)),
-                     ERR_CORRUPT);
-    entry->data[WIRE_REQUEST_HEADER_SIZE_BYTES] = WIRE_OP_SWAP;
-    assert_int_equal(engine_journal_restore(new->engine, entry->seq, whole), ERR_CORRUPT);
-    entry->data[WIRE_REQUEST_HEADER_SIZE_BYTES] = WIRE_OP_SET;
-    assert_int_equal(engine_journal_restore(new->engine, entry->seq, whole), OK);
-    assert_int_equal(engine_journal_restore(new->engine, entry->seq, whole), ERR_CORRUPT);
-    fixture_free(new);
-    struct engine_options small = f->options;
-    small.pending_blocks_max = 1;
-    new = fixture_new(&small);
-    assert_int_equal(engine_journal_restore(new->engine, entry->seq, whole), OK);
-    fixture_pend(f, 2, "b", "1");
-    entry = &f->entries[1];
-    assert_int_equal(
-        engine_journal_restore(new->engine, entry->seq, span_of(entry->data, entry->size_bytes)),
-        ERR_FULL);
-    fixture_free(new);
 }
 
 int main(void)
@@ -587,9 +506,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_relaxed_identity_that_retries_does_not_give_way, setup,
                                         teardown),
         cmocka_unit_test(test_relaxed_needs_a_journal),
-        cmocka_unit_test_setup_teardown(test_relaxed_survives_a_restart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_restore_refuses_what_is_no_entry, setup,
-                                        teardown),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     rcu_thread_end();

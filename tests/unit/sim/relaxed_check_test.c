@@ -159,6 +159,21 @@ static void test_relaxed_check_passes_a_pending_absence(void **state)
     assert_int_equal(story_judge(story), RULE_NONE);
 }
 
+/* What the node accepts after it has lost its file takes the place of nothing that went with it. */
+static void test_relaxed_check_passes_a_write_that_was_lost_before_a_newer_one(void **state)
+{
+    struct story *story = *state;
+    uint32_t write = story_relaxed(story, 3, 10);
+    story_relaxed(story, 2, 4);
+    history_lose(&story->history, &(struct history_loss){.node = 2, .at_ns = story->now_ns});
+    uint32_t newer = story_write(
+        story,
+        (struct history_op){.type = HISTORY_RELAXED_SET, .client = 2, .node = 2, .journal_seq = 5});
+    story_decide(story, newer, 5);
+    story_decide(story, write, 6);
+    assert_int_equal(story_judge(story), RULE_NONE);
+}
+
 static void test_relaxed_check_leaves_writes_open_in_an_unsettled_history(void **state)
 {
     struct story *story = *state;
@@ -388,6 +403,7 @@ int main(void)
         TEST(test_relaxed_check_passes_what_was_lost_with_the_journal),
         TEST(test_relaxed_check_passes_an_unknown_write_either_way),
         TEST(test_relaxed_check_passes_a_pending_absence),
+        TEST(test_relaxed_check_passes_a_write_that_was_lost_before_a_newer_one),
         TEST(test_relaxed_check_leaves_writes_open_in_an_unsettled_history),
         TEST(test_relaxed_check_breaks_on_an_older_pending_value),
         TEST(test_relaxed_check_breaks_on_a_pending_value_of_another_node),
