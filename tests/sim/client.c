@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Notices wait for a second, and are looked at again after one more. */
+#define HASTY_NS       (2000 * MS)
 #define MS             UINT64_C(1000000)
 #define POLL_NS_MAX    (50 * MS)
 #define START_NS_MAX   (300 * MS)
@@ -348,11 +350,29 @@ static void life_begin(struct client *client, uint64_t at_ns)
     socket_sim_plan(&client->socket, at_ns);
 }
 
+void client_world_lose_notices(struct client_world *world, uint64_t now_ns)
+{
+    world->lives_open += now_ns < world->hasty_until_ns ? world->lives_hasty : 0;
+    world->lives_hasty = 0;
+}
+
+/* Its notice that a session is idle waits at the leader for a while, in case that it goes on. */
+static void note_hasty(struct client *client)
+{
+    struct client_world *world = client->world;
+    uint64_t now_ns = client_now_ns(client);
+    world->lives_hasty = now_ns < world->hasty_until_ns ? world->lives_hasty + 1 : 1;
+    world->hasty_until_ns = now_ns + HASTY_NS;
+}
+
 /* The process dies where it waits; what its handle had in flight nobody will tell it. */
 static void process_kill(struct client *client)
 {
     struct logs_history *logs = client->world->logs_history;
-    client->world->lives_open += is_open(client);
+    if (is_open(client))
+        client->world->lives_open++;
+    else
+        note_hasty(client);
     socket_sim_die(&client->socket);
     socket_sim_forsake(client->handle);
     client_close(client);

@@ -50,6 +50,8 @@ struct client_world {
     bool is_winding_down;               /* no new operations */
     bool has_rights;                    /* the table of rights was written */
     uint32_t lives_open;                /* that ended with something open of their sessions */
+    uint32_t lives_hasty;               /* killed while a notice of theirs may wait at a node... */
+    uint64_t hasty_until_ns;            /* ...until then: it would be lost with that node */
     bool is_few_revoked;                /* it may say that clients of few rights are revoked */
 };
 
@@ -115,6 +117,8 @@ void client_deinit(struct client *client);
 void client_wake(struct client *client, uint64_t stamp);
 /* A packet for its host. */
 void client_receive(struct client *client, struct packet *packet);
+/* A node has died, and what it had heard and not written with it. */
+void client_world_lose_notices(struct client_world *world, uint64_t now_ns);
 /* Has every call ended that can end while some nodes are down? */
 bool client_is_done(const struct client *client);
 /* It has nothing left to do, resolving included, and has closed its handle. */

@@ -457,6 +457,7 @@ static void counters_take(struct world *world, const struct sim_node *node)
 static void node_bury(struct world *world, struct sim_node *node, enum death death)
 {
     counters_take(world, node);
+    client_world_lose_notices(&world->client_world, world_now_ns(world));
     node_close(world, node);
     node_note_down(world, node);
     node->fuse = 0;
