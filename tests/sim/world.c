@@ -12,6 +12,7 @@
 #define MS                1000000ull
 #define SLICE_NS          (20 * MS)
 #define CALLS_BOUND_NS    (40000 * MS)
+#define CALLS_SYNCS       20 /* one after the other, that the last calls may need beside that */
 #define CONVERGE_BOUND_NS (60000 * MS)
 #define NOTICE_BOUND_NS   (20000 * MS) /* until what a client says last is in the log */
 #define BACKUP_BOUND_NS   (300000 * MS)
@@ -394,6 +395,12 @@ static void await_convergence(struct world *world)
         excuse_or_break(world, RULE_LIVENESS_CONVERGENCE, "nodes do not converge");
 }
 
+/* Where a sync takes seconds, so does each step of who takes lines and confirms them. */
+static uint64_t calls_bound_ns(const struct world *world)
+{
+    return CALLS_BOUND_NS + CALLS_SYNCS * world->draw.sync_ns;
+}
+
 static void phase_liveness(struct world *world)
 {
     world->client_world.is_winding_down = true;
@@ -403,7 +410,7 @@ static void phase_liveness(struct world *world)
     world->client_world.is_residual = world->is_residual;
     if (world->is_residual && world->draw.residual == RESIDUAL_APART)
         world->client_world.nodes_apart = world->faults[residual].to_hosts;
-    if (!world_await(world, are_calls_done, CALLS_BOUND_NS))
+    if (!world_await(world, are_calls_done, calls_bound_ns(world)))
         excuse_or_break(world, RULE_LIVENESS_CALLS, "calls do not end");
     if (residual < FAULTS_MAX)
         faults_mend(world, residual);
@@ -427,7 +434,7 @@ static void phase_last_reads(struct world *world)
     client_read_finally(&world->clients[0]);
     do {
         begun = world->tally->ops_invoked;
-        if (world_await(world, are_clients_quiet, CALLS_BOUND_NS))
+        if (world_await(world, are_clients_quiet, calls_bound_ns(world)))
             return;
     } while (world->tally->ops_invoked > begun); /* at most as often as there are keys */
     excuse_or_break(world, RULE_LIVENESS_CALLS, "the last reads do not end");
@@ -502,7 +509,7 @@ static void judge_history(struct world *world)
 /* Of a cluster that was restored. */
 static void phase_restored(struct world *world)
 {
-    if (!world_await(world, are_calls_done, CALLS_BOUND_NS))
+    if (!world_await(world, are_calls_done, calls_bound_ns(world)))
         excuse_or_break(world, RULE_LIVENESS_CALLS, "calls of a restored cluster do not end");
     await_convergence(world);
     world->history.is_settled = is_converged(world);
