@@ -86,7 +86,6 @@ void large_begin(struct plx_client *client, struct op *op, uint32_t endpoint)
         op->attempts++;
         client->statistics.retransmissions++;
         op->is_sent = true;
-        op->sent_ns = client->now_ns;
     } else if (op->large != NULL) {
         /* A node that is silent, or busy, keeps no place from those that others would answer. */
         large_release(op);

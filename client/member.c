@@ -171,11 +171,18 @@ void member_greet(struct plx_client *client, struct shard_state *shard, uint32_t
  * that takes longer than a node is waited for would always have come too early or too late. */
 void member_heard(struct shard_state *shard, uint32_t at)
 {
+    shard->members[at].asked_ns = 0;
     shard->members[at].silence = 0;
     shard->members[at].unanswered = 0;
     if (shard->is_preferred_sought)
         shard->preferred = at;
     shard->is_preferred_sought = false;
+}
+
+void member_asked(const struct plx_client *client, struct shard_state *shard, uint32_t at)
+{
+    if (shard->members[at].asked_ns == 0)
+        shard->members[at].asked_ns = client->now_ns;
 }
 
 void member_ask(struct plx_client *client, struct shard_state *shard, uint16_t node)
@@ -216,7 +223,7 @@ void member_hello_reply(struct plx_client *client, struct shard_state *shard, ui
         client->statistics.replies_late++;
         return;
     }
-    if (reply->has_fresh_quorum || at == shard->preferred)
+    if (reply->has_fresh_quorum || at == shard->preferred || shard->is_preferred_sought)
         round_trip_greeted(client, shard, member->nonce_ns);
     member->nonce = 0;
     member->unanswered = 0;

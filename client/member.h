@@ -43,6 +43,7 @@ struct member {
     bool has_relaxed;            /* it was sent relaxed writes, and may keep a session for them */
     uint64_t nonce;              /* of the hello that is unanswered; 0: none */
     uint64_t nonce_ns;
+    uint64_t asked_ns;   /* since then relaxed operations wait for a word of it; 0: none does */
     uint32_t silence;    /* unanswered waits in a row */
     uint32_t unanswered; /* hellos in a row */
     struct member_way way;
@@ -71,6 +72,8 @@ bool hello_is_padded(const struct plx_client *client, uint32_t attempts);
 void member_greet(struct plx_client *client, struct shard_state *shard, uint32_t endpoint);
 /* Greets the member on a node, unless that was done a moment ago. */
 void member_ask(struct plx_client *client, struct shard_state *shard, uint16_t node);
+/* A relaxed operation went there. */
+void member_asked(const struct plx_client *client, struct shard_state *shard, uint32_t at);
 /* It answered. */
 void member_heard(struct shard_state *shard, uint32_t endpoint);
 void member_hello_reply(struct plx_client *client, struct shard_state *shard, uint32_t endpoint,

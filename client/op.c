@@ -255,21 +255,24 @@ void op_finish_plain(struct plx_client *client, struct op *op, enum plx_outcome 
     op_finish(client, op, &response);
 }
 
-/* It got no reply in time: a leader is looked for, or another node. */
-static void note_silence(struct plx_client *client, struct op *op)
+/* Calls that end before a reply to them is late say nothing each, but together. Of a leader its
+ * confirmations tell. */
+static void note_expiry(struct plx_client *client, const struct op *op)
 {
-    if (op->class == CLASS_WRITE || op->class == CLASS_READ) {
-        leader_wanted(client, op->shard);
-    } else if (op->class == CLASS_RELAXED_READ || op->endpoint == (int32_t)op->shard->preferred) {
+    bool is_read = op->class == CLASS_RELAXED_READ;
+    if (!op->is_sent || op->large != NULL || (!is_read && op->class != CLASS_RELAXED_WRITE) ||
+        op->sent_to != op->shard->preferred)
+        return;
+    uint64_t asked_ns = op->shard->members[op->sent_to].asked_ns;
+    if (asked_ns != 0 &&
+        client->now_ns - asked_ns >= round_trip_timeout_ns(client, op->shard, is_read, 0))
         op->shard->is_preferred_silent = true;
-    }
 }
 
-/* The time of its phase is over. That may be before a reply is late, of a node far away. */
+/* The time of its phase is over. */
 static void op_expire(struct plx_client *client, struct op *op)
 {
-    if (op->is_sent && client->now_ns - op->sent_ns >= RTO_INITIAL_NS)
-        note_silence(client, op);
+    note_expiry(client, op);
     if (op->phase == PHASE_RESOLVE && !shard_is_possible(client, op->token_shard))
         op_finish_plain(client, op, PLX_E_ARGUMENT);
     else if (op->phase != PHASE_SEND)
@@ -281,10 +284,13 @@ static void op_expire(struct plx_client *client, struct op *op)
         op_give_up(client, op, op->undone_outcome);
 }
 
-/* Sent again. */
+/* No reply in time: look for a leader, or another node, and send again. */
 static void op_unanswered(struct plx_client *client, struct op *op)
 {
-    note_silence(client, op);
+    if (op->class == CLASS_WRITE || op->class == CLASS_READ)
+        leader_wanted(client, op->shard);
+    else if (op->sent_to == op->shard->preferred)
+        op->shard->is_preferred_silent = true;
     op_retry(client, op, 0);
 }
 

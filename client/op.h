@@ -62,7 +62,7 @@ struct op {
     uint64_t phase_end_ns;  /* when the phase is over, answered or not; UINT64_MAX: never */
     uint64_t fence_wait_ns; /* how long FENCE or RECALL may last */
     uint64_t due_ns;
-    uint64_t sent_ns; /* with is_sent: when */
+    uint32_t sent_to; /* with is_sent: endpoint */
     uint32_t attempts;
     uint32_t waits;                  /* for pending writes, one after the other */
     uint32_t unanswered;             /* transmissions that may still, or did, take effect */

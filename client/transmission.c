@@ -21,7 +21,8 @@ void round_trip_greeted(const struct plx_client *client, struct shard_state *sha
                         uint64_t since_ns)
 {
     uint64_t greeting_ns = client->now_ns - since_ns;
-    shard->greeting_ns = greeting_ns < GREETING_MAX_NS ? greeting_ns : GREETING_MAX_NS;
+    if (greeting_ns <= 3 * (uint64_t)GREETING_MAX_NS) /* else its node was not there */
+        shard->greeting_ns = greeting_ns < GREETING_MAX_NS ? greeting_ns : GREETING_MAX_NS;
 }
 
 uint64_t round_trip_timeout_ns(struct plx_client *client, const struct shard_state *shard,
@@ -102,7 +103,9 @@ void transmission_add(struct plx_client *client, struct transmission *transmissi
     if (op->attempts > 0)
         client->statistics.retransmissions++;
     op->is_sent = true;
-    op->sent_ns = client->now_ns;
+    op->sent_to = transmission->endpoint;
+    if (op->class == CLASS_RELAXED_READ || op->class == CLASS_RELAXED_WRITE)
+        member_asked(client, op->shard, transmission->endpoint);
     op->due_ns = client->now_ns +
                  round_trip_timeout_ns(client, op->shard, transmission->is_read, op->attempts++);
     /* A fence changes nothing but what it is meant to, a recall nothing: they may be repeated

@@ -17,7 +17,7 @@
 #define RTO_MAX_NS     (100 * 1000 * 1000)
 /* No way to a node takes longer: what does was spent waiting there, for a quorum perhaps. */
 #define ROUND_TRIP_MAX_NS (500 * 1000 * 1000)
-/* What a hello took longer it may have waited for keys, for its node, or for whoever polls. */
+/* What a hello took longer it may have waited for keys, or for whoever polls. */
 #define GREETING_MAX_NS (100 * 1000 * 1000)
 
 struct op;

@@ -73,7 +73,7 @@ enum error engine_install_end(struct engine *engine, uint32_t visits_max)
         return error;
     const struct machine *machine = &engine->machine;
     batch_forget_records(engine, machine->applied_index);
-    relaxed_follow_decided(engine);
+    relaxed_installed(engine);
     engine->counters.sessions_open = machine->sessions.count;
     engine->counters.keys = machine->keys;
     engine->counters.blocks = machine->blocks;

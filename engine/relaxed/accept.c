@@ -576,6 +576,13 @@ void relaxed_follow_decided(struct engine *engine)
     pending_writes_decide(&relaxed->writes, own_progress(engine)->last_seq);
 }
 
+void relaxed_installed(struct engine *engine)
+{
+    relaxed_follow_decided(engine);
+    if (engine->relaxed.is_open && own_progress(engine)->cancel_count > 0)
+        pending_writes_overrule_all(&engine->relaxed.writes);
+}
+
 struct store_entry *relaxed_lookup(const struct engine *engine, struct span key, uint64_t hash)
 {
     if (!engine->relaxed.is_open)

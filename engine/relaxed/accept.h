@@ -66,6 +66,9 @@ bool relaxed_is_series_alone(const struct engine *engine);
 bool relaxed_is_after_loss(const struct engine *engine);
 /* A cancel of writes of this node, of this key, has applied: they are hidden. */
 void relaxed_overrule(struct engine *engine, struct span key, uint64_t hash);
+/* A snapshot took the place of the state: what it knows to be decided is pending no more, what it
+ * knows to be cancelled is hidden. */
+void relaxed_installed(struct engine *engine);
 /* The pending entry of a key, in the store of the pending writes; NULL: none. Any thread. */
 struct store_entry *relaxed_lookup(const struct engine *engine, struct span key, uint64_t hash);
 

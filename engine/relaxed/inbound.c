@@ -67,10 +67,13 @@ static bool own_cancels(const struct engine *engine, const struct request *reque
                                                    .series = engine->options.series};
     if (writes->cancels_head == writes->cancels_tail)
         return true;
-    const struct pending_write *write = pending_writes_op_of(writes, entry);
-    for (; write != NULL; write = pending_writes_older(writes, write)) {
+    const struct pending_write *write =
+        pending_writes_carrying(writes, pending_writes_op_of(writes, entry));
+    while (write != NULL) { /* each is older */
         if (!take_over_cancels(writes, write, ret_cancels, ret_count))
             return false;
+        write = pending_writes_older(writes, write);
+        write = write == NULL ? NULL : pending_writes_carrying(writes, write);
     }
     return true;
 }

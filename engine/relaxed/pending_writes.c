@@ -221,13 +221,18 @@ static bool is_past(const struct pending_writes *writes, const struct pending_wr
                                     store_key(&writes->store, op->entry, scratch), op->tag);
 }
 
-struct pending_write *pending_writes_older(const struct pending_writes *writes,
-                                           const struct pending_write *op)
+const struct pending_write *pending_writes_carrying(const struct pending_writes *writes,
+                                                    const struct pending_write *op)
 {
-    struct pending_write *older = next_older(writes, op);
-    while (older != NULL && is_past(writes, older)) /* each step leads to an older op */
-        older = next_older(writes, older);
-    return older;
+    while (op != NULL && (op->cancel_count == 0 || is_past(writes, op))) /* each step: an older */
+        op = next_older(writes, op);
+    return op;
+}
+
+const struct pending_write *pending_writes_older(const struct pending_writes *writes,
+                                                 const struct pending_write *op)
+{
+    return next_older(writes, op);
 }
 
 /* Moves the head over gaps, and forgets the cancels of ops that are gone. */
@@ -285,12 +290,10 @@ static bool drop_older_of_client(struct pending_writes *writes, struct pending_w
     return older != NULL && write_drop(writes, newer, older);
 }
 
-/* Shows one op, unless a cancel was faster; true when an older one of its key was dropped. */
+/* Shows one op; true when an older one of its key was dropped. */
 static bool write_show(struct pending_writes *writes, struct pending_write *op)
 {
     uint8_t scratch[KEY_SIZE_BYTES_MAX];
-    if (is_past(writes, op))
-        return false;
     struct span key = store_key(&writes->store, op->entry, scratch);
     struct store_entry *old = index_lookup(&writes->index, key, op->entry->hash);
     op->is_shown = true;
@@ -338,14 +341,26 @@ void pending_writes_overrule(struct pending_writes *writes, struct span key, uin
         write_hide(writes, newest);
 }
 
+void pending_writes_overrule_all(struct pending_writes *writes)
+{
+    for (uint64_t at = writes->head; at < writes->shown; at++) {
+        struct pending_write *op = pending_writes_at(writes, at);
+        if (op->is_shown && is_past(writes, op))
+            write_hide(writes, op);
+    }
+}
+
 uint32_t pending_writes_show(struct pending_writes *writes, uint64_t seq)
 {
     uint32_t dropped = 0;
     bool has_gaps = false;
     while (writes->shown < writes->tail && pending_writes_at(writes, writes->shown)->seq <= seq) {
         struct pending_write *op = pending_writes_at(writes, writes->shown);
-        has_gaps |= op->entry == NULL; /* it was revoked before it was durable */
-        if (op->entry != NULL)
+        bool is_late = op->entry != NULL && is_past(writes, op); /* a cancel was faster */
+        if (is_late && op->cancel_count == 0)
+            write_release(writes, op);
+        has_gaps |= op->entry == NULL; /* or it was revoked before it was durable */
+        if (op->entry != NULL && !is_late)
             dropped += write_show(writes, op);
         writes->shown++;
     }

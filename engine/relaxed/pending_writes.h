@@ -128,7 +128,8 @@ void pending_writes_add(struct pending_writes *writes, const struct request *req
 /* A cancel that the next op added carries. */
 void pending_writes_add_cancel(struct pending_writes *writes, const struct op *cancel);
 
-/* Shows the ops up to `seq`; returns how many older ones were dropped for it. */
+/* Shows the ops up to `seq`, but for those that a cancel has overruled; returns how many older ones
+ * were dropped for it. */
 uint32_t pending_writes_show(struct pending_writes *writes, uint64_t seq);
 
 /* The log has decided the ops up to `seq`: takes them out; returns how many that were not
@@ -137,6 +138,8 @@ uint32_t pending_writes_decide(struct pending_writes *writes, uint64_t seq);
 
 /* A cancel of some write of the key has applied: what is decided by it is no longer shown. */
 void pending_writes_overrule(struct pending_writes *writes, struct span key, uint64_t hash);
+/* The same of all keys: cancels have come with a snapshot. */
+void pending_writes_overrule_all(struct pending_writes *writes);
 
 /* What the principals have pending that are to be dropped (principals_revoke): shown or not,
  * forwarded or not, and with it the cancels that it carries. Of each key the newest that is left,
@@ -154,9 +157,13 @@ uint64_t pending_writes_next_revoked(const struct pending_writes *writes, uint64
 /* The shown op of an entry that pending_writes_lookup found. Owner. */
 struct pending_write *pending_writes_op_of(const struct pending_writes *writes,
                                            const struct store_entry *entry);
-/* The next older op of the same key that is neither decided nor overruled; NULL: none. Owner. */
-struct pending_write *pending_writes_older(const struct pending_writes *writes,
-                                           const struct pending_write *op);
+/* This op, or the next older one of its key, that carries cancels and is not decided; NULL: none.
+ * Owner. */
+const struct pending_write *pending_writes_carrying(const struct pending_writes *writes,
+                                                    const struct pending_write *op);
+/* The next older op of the same key, decided or not; NULL: none. Owner. */
+const struct pending_write *pending_writes_older(const struct pending_writes *writes,
+                                                 const struct pending_write *op);
 
 /* The newest durable pending op of `key`, or NULL. Any thread, valid until its rcu_turn. */
 struct store_entry *pending_writes_lookup(const struct pending_writes *writes, struct span key,

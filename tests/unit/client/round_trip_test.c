@@ -55,7 +55,9 @@ static void test_round_trip_of_the_hello_counts_until_there_is_a_sample(void **s
     round_trip_greeted(client, shard, client->now_ns - 80 * MILLISECOND_NS);
     assert_wait(client, 0, 240 * MILLISECOND_NS);
     assert_wait(client, 1, 240 * MILLISECOND_NS);
-    round_trip_greeted(client, shard, client->now_ns - 900 * MILLISECOND_NS); /* it was lost */
+    round_trip_greeted(client, shard, client->now_ns - 240 * MILLISECOND_NS); /* with a handshake */
+    assert_wait(client, 0, 300 * MILLISECOND_NS);
+    round_trip_greeted(client, shard, client->now_ns - 900 * MILLISECOND_NS); /* it was not there */
     assert_wait(client, 0, 300 * MILLISECOND_NS);
     round_trip_greeted(client, shard, client->now_ns - 20 * MILLISECOND_NS);
     assert_wait(client, 0, 60 * MILLISECOND_NS);

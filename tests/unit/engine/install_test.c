@@ -7,6 +7,7 @@
 
 #include "engine/engine_internal.h"
 #include "tests/unit/engine/history.h"
+#include "tests/unit/engine/pair.h"
 
 struct nodes {
     struct fixture *leader;
@@ -265,6 +266,24 @@ static void test_install_shows_other_threads_whole_states_only(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* A cancel that comes with the state hides the pending write as one does that is applied here. */
+static void test_install_hides_what_it_has_cancelled(void **state)
+{
+    (void)pair_setup(state);
+    struct pair *p = *state;
+    struct nodes nodes = {.leader = p->leader, .node = p->node, .session = p->session};
+    uint64_t seq = fixture_pend(p->node, 1, "a", "mine");
+    struct wire_op ops[] = {op_cancel(2, seq), op_set(p->next_seq, "a", "later")};
+    assert_int_equal(write_now(p, ops, 2), WIRE_OUTCOME_OK);
+    take(&nodes);
+    install(&nodes);
+    struct wire_reply_op reply = fixture_get(p->node, "a");
+    assert_value(&reply, "later");
+    assert_false(reply.is_pending);
+    stream_free(&nodes.stream);
+    (void)pair_teardown(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +293,7 @@ int main(void)
         T(test_install_drops_what_comes_meanwhile),
         T(test_install_forgets_records_that_it_proposed),
         T(test_install_shows_other_threads_whole_states_only),
+        cmocka_unit_test(test_install_hides_what_it_has_cancelled),
     };
     rcu_thread_begin();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,6 +179,7 @@ static void test_pending_writes_overrules_what_is_not_durable_yet(void **state)
     assert_null(lookup("a"));
     assert_int_equal(pending_writes_show(&writes, 2), 0);
     assert_null(lookup("a"));
+    assert_int_equal(writes.live, 1); /* nothing needs the second one any more */
     pending_writes_check_invariants(&writes);
     add(3, "a", "3");
     pending_writes_show(&writes, 3);
@@ -187,7 +188,36 @@ static void test_pending_writes_overrules_what_is_not_durable_yet(void **state)
     assert_int_equal(pending_writes_seq(lookup("a")), 3);
     overrule("a", 3);
     assert_null(lookup("a"));
-    assert_int_equal(pending_writes_decide(&writes, 3), 3);
+    assert_int_equal(pending_writes_decide(&writes, 3), 2);
+}
+
+/* One with cancels must be decided: they take effect with it. */
+static void test_pending_writes_keeps_an_overruled_one_with_cancels(void **state)
+{
+    (void)state;
+    cancelled[cancelled_count++] = (struct cancelled){"a", 0, 1};
+    add_cancel(3, 30);
+    add(1, "a", "1");
+    pending_writes_show(&writes, 1);
+    assert_null(lookup("a"));
+    assert_int_equal(writes.live, 1);
+    pending_writes_check_invariants(&writes);
+}
+
+/* Cancels that come with a snapshot name no key. */
+static void test_pending_writes_overrules_all_that_a_snapshot_has_cancelled(void **state)
+{
+    (void)state;
+    add_by(77, 1, "a");
+    add_by(78, 2, "a");
+    add_by(77, 3, "b");
+    add_by(77, 4, "c");
+    cancelled[cancelled_count++] = (struct cancelled){"a", wire_tag(78), 2};
+    cancelled[cancelled_count++] = (struct cancelled){"b", 0, 3};
+    pending_writes_overrule_all(&writes);
+    assert_int_equal(pending_writes_seq(lookup("a")), 1);
+    assert_null(lookup("b"));
+    assert_int_equal(pending_writes_seq(lookup("c")), 4);
 }
 
 /* None of them was forwarded, as far as is known: before a restart each may have been. */
@@ -413,6 +443,8 @@ int main(void)
         T(test_pending_writes_shows_what_is_durable),
         T(test_pending_writes_drops_the_older_of_a_key),
         T(test_pending_writes_overrules_what_is_not_durable_yet),
+        T(test_pending_writes_keeps_an_overruled_one_with_cancels),
+        T(test_pending_writes_overrules_all_that_a_snapshot_has_cancelled),
         T(test_pending_writes_overrules_the_older_ones_too),
         T(test_pending_writes_keeps_what_another_client_may_overrule),
         T(test_pending_writes_passes_over_what_was_overruled),
