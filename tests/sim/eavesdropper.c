@@ -59,11 +59,15 @@ static void hear_lead(struct overseer *overseer, uint32_t node, const struct raf
         hear_vote(overseer, node, message, message->from);
 }
 
-/* Whether record `index`, as the lane shows it, lies on the medium. */
+/* Whether record `index`, as the lane shows it, lies on the medium. Of one that has rotted there, its
+ * size included, nothing can be said. */
 static bool is_record_durable(const struct overseer *overseer, uint32_t node,
                               struct replica *replica, uint64_t index)
 {
     struct log_record record;
+    size_t size_bytes;
+    if (!log_is_intact(replica_log(replica), index, &size_bytes))
+        return true;
     log_read(replica_log(replica), index, &record);
     const uint8_t *data = medium_data(log_medium(replica_log(replica)));
     const uint8_t *image = medium_sim_persisted(overseer->media, overseer->nodes[node].path);
