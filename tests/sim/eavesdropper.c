@@ -59,8 +59,8 @@ static void hear_lead(struct overseer *overseer, uint32_t node, const struct raf
         hear_vote(overseer, node, message, message->from);
 }
 
-/* Whether record `index`, as the lane shows it, lies on the medium. Of one that has rotted, its size
- * perhaps, nothing is said. */
+/* Whether record `index`, as the lane shows it, lies on the medium. Of one that has rotted, its
+ * size perhaps, nothing is said. */
 static bool is_record_durable(const struct overseer *overseer, uint32_t node,
                               struct replica *replica, uint64_t index)
 {
