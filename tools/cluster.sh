@@ -261,10 +261,21 @@ cluster_end() {
     [[ -z $cluster_bad_exits ]]
 }
 
+# Whether a node waits for signals, or is gone: one that was only just started dies of them.
+cluster_heeds_signals() {
+    local set
+    cluster_is_gone "$1" && return
+    while read -r set; do
+        ((0x$set & 1 << 14)) && return
+    done < <(awk '/^Sig(Cgt|Blk):/ {print $2}' "/proc/$1/status" 2>/dev/null)
+    return 1
+}
+
 # Nodes first, with a chance to stop cleanly; then the switch.
 cluster_stop() {
     local name
     for name in "${!cluster_pids[@]}"; do
+        [[ $name == switch ]] || cluster_until 5 cluster_heeds_signals "${cluster_pids[$name]}" || :
         [[ $name == switch ]] || kill -TERM "${cluster_pids[$name]}" 2>/dev/null || :
         [[ $name == switch ]] || kill -CONT "${cluster_pids[$name]}" 2>/dev/null || :
     done
