@@ -107,36 +107,26 @@ static void test_relaxed_get_moves_to_a_node_that_answers(void **state)
 /* No call lasts until an answer is late: of nodes that are far away, or by its own time. */
 static void moves_on(uint64_t greeting_ns, uint64_t timeout_ns)
 {
-    struct fake fakes[2];
-    fake_open(&fakes[0], 1);
-    fake_open(&fakes[1], 2);
-    fakes[1].is_leader = false;
-    struct plx_options options = fake_options(fakes, 2);
-    struct plx_client *client = fake_client(&options);
-    struct ending ending = {0};
-    struct plx_op op = set_op("key", "value", &ending);
-    op.call.is_relaxed = true;
-    assert_int_equal(plx_submit(client, &op), PLX_OK);
-    fake_expect(&fakes[0], client, WIRE_WRITE);
-    fake_accept(&fakes[0], SEQ);
-    fake_finish(&fakes[0], client, &ending);
-    shard_at(client, 0)->greeting_ns = greeting_ns;
+    struct pair pair;
+    pair_open(&pair, 2);
+    pair.client = fake_client(&pair.options);
+    set_relaxed(&pair, &pair.fakes[0], "key", SEQ);
+    shard_at(pair.client, 0)->greeting_ns = greeting_ns;
     bool has_moved = false;
     uint32_t calls = 0;
+    struct ending ending;
     for (; calls < 1000 && !has_moved; calls++) {
-        ending.count = 0;
-        op = get_op("key", &ending);
+        ending = (struct ending){0};
+        struct plx_op op = get_op("key", &ending);
         op.call = (struct plx_call){.is_relaxed = true, .timeout_ns = timeout_ns};
-        assert_int_equal(plx_submit(client, &op), PLX_OK);
+        assert_int_equal(plx_submit(pair.client, &op), PLX_OK);
         while (ending.count == 0 && !has_moved) {
-            (void)plx_poll(client, FAKE_POLL_NS);
-            has_moved = fake_try(&fakes[1]) && fakes[1].type == WIRE_READ;
+            (void)plx_poll(pair.client, FAKE_POLL_NS);
+            has_moved = fake_try(&pair.fakes[1]) && pair.fakes[1].type == WIRE_READ;
         }
     }
     assert_true(has_moved && calls > 2);
-    plx_close(client);
-    fake_close(&fakes[0]);
-    fake_close(&fakes[1]);
+    pair_close(&pair);
 }
 
 static void test_relaxed_get_moves_on_though_each_call_ends_early(void **state)

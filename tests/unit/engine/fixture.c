@@ -304,6 +304,49 @@ void fixture_durable(struct fixture *f)
         engine_journal_durable(f->engine, f->entries[f->entry_count - 1].seq);
 }
 
+static int relaxed_setup(void **state, uint32_t pending_max)
+{
+    struct engine_options options = fixture_relaxed_options(1);
+    if (pending_max > 0)
+        options.pending_max = pending_max;
+    struct fixture *f = fixture_new(&options);
+    fixture_follow(f, 0, 2);
+    *state = f;
+    return 0;
+}
+
+int fixture_relaxed_setup(void **state)
+{
+    return relaxed_setup(state, 0);
+}
+
+int fixture_relaxed_wide_setup(void **state)
+{
+    return relaxed_setup(state, FIXTURE_ENTRIES_MAX);
+}
+
+int fixture_relaxed_teardown(void **state)
+{
+    struct fixture *f = *state;
+    engine_check_invariants(f->engine);
+    fixture_free(f);
+    return 0;
+}
+
+struct fixture *fixture_restarted(const struct fixture *old, const struct fixture *log)
+{
+    struct fixture *f = fixture_new(&old->options);
+    if (log != NULL)
+        fixture_apply_to(log, f->engine);
+    for (uint32_t i = 0; i < old->entry_count; i++) {
+        const struct fixture_entry *entry = &old->entries[i];
+        assert_int_equal(
+            engine_journal_restore(f->engine, entry->seq, span_of(entry->data, entry->size_bytes)),
+            OK);
+    }
+    return f;
+}
+
 void fixture_expect_status(struct fixture *f, const struct fixture_write *write, struct wire_op op,
                            enum wire_status status)
 {

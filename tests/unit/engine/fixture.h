@@ -126,6 +126,14 @@ struct wire_op op_cancel(uint16_t node, uint64_t seq);
 /* Everything handed to the journal is durable. */
 void fixture_durable(struct fixture *f);
 
+/* For cmocka: a node with a journal that hears no leader. A wide one has room for a write of each
+ * of many clients. */
+int fixture_relaxed_setup(void **state);
+int fixture_relaxed_wide_setup(void **state);
+int fixture_relaxed_teardown(void **state);
+/* A node that starts anew with this journal, and as much of the log as is given (NULL: none). */
+struct fixture *fixture_restarted(const struct fixture *old, const struct fixture *log);
+
 /* One op alone is answered at once, with this status. */
 void fixture_expect_status(struct fixture *f, const struct fixture_write *write, struct wire_op op,
                            enum wire_status status);

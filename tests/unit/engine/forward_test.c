@@ -428,12 +428,7 @@ static void test_forward_after_a_restart_applies_nothing_twice(void **state)
     write_now(p, &other, 1);
     /* The node restarts with its journal, before it has learnt of either record. */
     struct fixture *old = p->node;
-    p->node = fixture_new(&old->options);
-    for (uint32_t i = 0; i < old->entry_count; i++)
-        assert_int_equal(
-            engine_journal_restore(p->node->engine, old->entries[i].seq,
-                                   span_of(old->entries[i].data, old->entries[i].size_bytes)),
-            OK);
+    p->node = fixture_restarted(old, NULL);
     fixture_follow(p->node, 1, 1);
     struct wire_reply_op op = fixture_get(p->node, "a");
     assert_value(&op, "1");

@@ -22,21 +22,6 @@ static uint8_t refused_status(struct pair *p, const struct wire_op *op)
     return reply.status;
 }
 
-/* A node that starts anew with this journal, and as much of the log as is given. */
-static struct fixture *restarted(const struct fixture *old, const struct fixture *log)
-{
-    struct fixture *f = fixture_new(&old->options);
-    if (log != NULL)
-        fixture_apply_to(log, f->engine);
-    for (uint32_t i = 0; i < old->entry_count; i++) {
-        const struct fixture_entry *entry = &old->entries[i];
-        assert_int_equal(
-            engine_journal_restore(f->engine, entry->seq, span_of(entry->data, entry->size_bytes)),
-            OK);
-    }
-    return f;
-}
-
 /* The client that overruled its pending write must not read it again from the node that has it. */
 static void test_overrule_hides_what_a_cancel_has_overruled(void **state)
 {
@@ -51,7 +36,7 @@ static void test_overrule_hides_what_a_cancel_has_overruled(void **state)
     assert_pending(p->node, "b", "other");
     engine_check_invariants(p->node->engine);
     /* A restart finds it in the journal, and keeps it hidden. */
-    struct fixture *again = restarted(p->node, p->leader);
+    struct fixture *again = fixture_restarted(p->node, p->leader);
     assert_get(again, "a", "later");
     engine_check_invariants(again->engine);
     fixture_free(again);
@@ -132,7 +117,7 @@ static void test_overrule_spares_the_writes_of_other_clients(void **state)
     fixture_apply_to(p->leader, p->node->engine);
     assert_pending(p->node, "a", "second");
     engine_check_invariants(p->node->engine);
-    struct fixture *again = restarted(p->node, p->leader);
+    struct fixture *again = fixture_restarted(p->node, p->leader);
     assert_pending(again, "a", "second");
     fixture_free(again);
     struct wire_writer writer = {.data = late.data, .capacity_bytes = sizeof(late.data)};
@@ -364,7 +349,7 @@ static void test_overrule_is_called_for_until_the_log_has_decided(void **state)
     fixture_turn(p->node, 0);
     assert_true(keep_forward(p->node, &kept));
     struct fixture *old = p->node;
-    p->node = restarted(old, p->leader);
+    p->node = fixture_restarted(old, p->leader);
     p->node->view.now_ns = old->view.now_ns;
     fixture_follow(p->node, 1, 1);
     uint64_t second = fixture_pend(p->node, 2, "a", "2");
@@ -489,7 +474,7 @@ static void test_overrule_restart_has_room_for_what_was_decided(void **state)
         snprintf(key, sizeof(key), "m%u", i);
         fixture_pend(p->node, 1000 + i, key, "x");
     }
-    struct fixture *again = restarted(p->node, NULL);
+    struct fixture *again = fixture_restarted(p->node, NULL);
     assert_pending(again, "k0", "x");
     assert_pending(again, "m0", "x");
     engine_check_invariants(again->engine);

@@ -2,49 +2,13 @@
 #include "engine/engine_internal.h"
 #include "tests/unit/engine/fixture.h"
 
-static int setup(void **state)
-{
-    struct engine_options options = fixture_relaxed_options(1);
-    options.pending_max = FIXTURE_ENTRIES_MAX;
-    struct fixture *f = fixture_new(&options);
-    fixture_follow(f, 0, 2);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    engine_check_invariants(f->engine);
-    fixture_free(f);
-    return 0;
-}
-
-/* A node that starts anew with the same log and journal. */
-static struct fixture *restarted(const struct fixture *old)
-{
-    struct fixture *f = fixture_new(&old->options);
-    for (uint64_t i = 1; i < old->record_count; i++) {
-        const struct fixture_record *record = &old->records[i];
-        engine_apply(f->engine, i + 1, record->term, record->kind,
-                     span_of(record->data, record->size_bytes));
-    }
-    for (uint32_t i = 0; i < old->entry_count; i++) {
-        const struct fixture_entry *entry = &old->entries[i];
-        assert_int_equal(
-            engine_journal_restore(f->engine, entry->seq, span_of(entry->data, entry->size_bytes)),
-            OK);
-    }
-    return f;
-}
-
 static void test_relaxed_restart_keeps_what_was_accepted(void **state)
 {
     struct fixture *old = *state;
     fixture_pend(old, 1, "a", "1");
     struct wire_op ops[] = {op_set(2, "b", "2"), op_set(3, "a", "3"), op_set(4, "c", NULL)};
     fixture_relaxed(old, 77, ops, 3);
-    struct fixture *f = restarted(old);
+    struct fixture *f = fixture_restarted(old, old);
     fixture_begin(f); /* whoever asks in the first turn is told */
     assert_int_equal(engine_counters(f->engine)->relaxed_pending, 3);
     struct wire_reply_op op = fixture_get(f, "a");
@@ -71,7 +35,7 @@ static void test_relaxed_restart_knows_the_newest_clients(void **state)
         fixture_relaxed(old, i, &op, 1);
     fixture_turn(old, 61 * 1000);
     fixture_relaxed(old, 5000, &op, 1);
-    struct fixture *f = restarted(old);
+    struct fixture *f = fixture_restarted(old, old);
     struct fixture_write first = {.session = 1, .is_relaxed = true, .is_recall = true};
     fixture_expect_status(f, &first, op, WIRE_STATUS_UNKNOWN);
     struct fixture_write last = {.session = 5000, .is_relaxed = true, .is_recall = true};
@@ -110,7 +74,8 @@ static void test_relaxed_restart_refuses_what_is_no_entry(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name)                                                                                    \
+    cmocka_unit_test_setup_teardown(name, fixture_relaxed_wide_setup, fixture_relaxed_teardown)
     rcu_thread_begin();
     const struct CMUnitTest tests[] = {
         T(test_relaxed_restart_keeps_what_was_accepted),

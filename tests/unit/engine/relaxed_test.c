@@ -5,23 +5,6 @@
 #include "engine/engine_internal.h"
 #include "tests/unit/engine/fixture.h"
 
-static int setup(void **state)
-{
-    struct engine_options options = fixture_relaxed_options(1);
-    struct fixture *f = fixture_new(&options);
-    fixture_follow(f, 0, 2);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    engine_check_invariants(f->engine);
-    fixture_free(f);
-    return 0;
-}
-
 static void test_relaxed_set_is_served_here_without_a_leader(void **state)
 {
     struct fixture *f = *state;
@@ -294,19 +277,10 @@ static void test_relaxed_copy_from_before_the_end_is_not_taken(void **state)
     assert_int_equal(f->entry_count, 1);
 }
 
-/* Instead of the test's own: with room for a write of each of many clients. */
-static struct fixture *wide_new(struct fixture *f)
-{
-    f->options.pending_max = FIXTURE_ENTRIES_MAX;
-    struct fixture *wide = fixture_new(&f->options);
-    fixture_follow(wide, 0, 2);
-    return wide;
-}
-
 /* There is no identity to remember it by. */
 static void test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken(void **state)
 {
-    struct fixture *f = wide_new(*state);
+    struct fixture *f = *state;
     struct wire_op op = op_set(1, "a", "x");
     for (uint64_t i = 1; i <= RELAXED_SESSIONS_MAX; i++)
         fixture_relaxed(f, i, &op, 1);
@@ -328,7 +302,6 @@ static void test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken(void **
     expect_silence(f, &write, op);
     fixture_turn(f, 10 * 1000);
     fixture_expect_status(f, &write, op, WIRE_STATUS_OVERLOADED);
-    fixture_free(f);
 }
 
 static void test_relaxed_backlog_is_bounded(void **state)
@@ -412,7 +385,7 @@ static void test_relaxed_blocks_are_bounded(void **state)
 
 static void test_relaxed_identities_are_bounded(void **state)
 {
-    struct fixture *f = wide_new(*state);
+    struct fixture *f = *state;
     struct wire_op op = op_set(1, "a", "x");
     for (uint64_t i = 1; i <= 1024; i++) {
         fixture_relaxed(f, i, &op, 1);
@@ -427,24 +400,22 @@ static void test_relaxed_identities_are_bounded(void **state)
     fixture_expect_status(f, &first, op, WIRE_STATUS_UNKNOWN);
     struct fixture_write second = {.session = 2, .is_relaxed = true, .is_recall = true};
     fixture_expect_status(f, &second, op, WIRE_STATUS_OK);
-    fixture_free(f);
 }
 
 /* A client that asks again and again for one write is not silent. */
 static void test_relaxed_identity_that_retries_does_not_give_way(void **state)
 {
-    struct fixture *wide = wide_new(*state);
+    struct fixture *f = *state;
     struct wire_op op = op_set(1, "a", "x");
     for (uint64_t i = 1; i <= 1024; i++)
-        fixture_relaxed(wide, i, &op, 1);
-    fixture_turn(wide, 50 * 1000);
-    fixture_relaxed(wide, 1, &op, 1);
-    fixture_turn(wide, 50 * 1000);
-    fixture_relaxed(wide, 5000, &op, 1);
-    uint32_t entries = wide->entry_count;
-    fixture_relaxed(wide, 1, &op, 1);
-    assert_int_equal(wide->entry_count, entries);
-    fixture_free(wide);
+        fixture_relaxed(f, i, &op, 1);
+    fixture_turn(f, 50 * 1000);
+    fixture_relaxed(f, 1, &op, 1);
+    fixture_turn(f, 50 * 1000);
+    fixture_relaxed(f, 5000, &op, 1);
+    uint32_t entries = f->entry_count;
+    fixture_relaxed(f, 1, &op, 1);
+    assert_int_equal(f->entry_count, entries);
 }
 
 static void test_relaxed_needs_a_journal(void **state)
@@ -464,47 +435,33 @@ static void test_relaxed_needs_a_journal(void **state)
 
 int main(void)
 {
+#define T(name)                                                                                    \
+    cmocka_unit_test_setup_teardown(name, fixture_relaxed_setup, fixture_relaxed_teardown)
+#define W(name)                                                                                    \
+    cmocka_unit_test_setup_teardown(name, fixture_relaxed_wide_setup, fixture_relaxed_teardown)
     rcu_thread_begin();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_relaxed_set_is_served_here_without_a_leader, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(
-            test_relaxed_set_is_neither_seen_nor_answered_before_it_is_durable, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_set_is_not_accepted_outside_its_range, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_delete_hides_the_applied_value, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_newer_set_replaces_the_pending_one, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_never_counts_for_a_consistent_get, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_retry_is_answered_once_executed, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_forgets_what_its_client_has_long_finished,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_write_of_several_ops_is_one_entry, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_refuses_and_loses_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_copy_of_a_refused_packet_is_not_taken, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_copy_of_a_taken_packet_is_not_refused, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_copy_from_before_the_end_is_not_taken, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(
-            test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_backlog_is_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(
-            test_relaxed_write_is_refused_by_a_removed_node_unless_it_was_taken, setup, teardown),
-        cmocka_unit_test_setup_teardown(
-            test_relaxed_write_is_refused_by_a_node_that_leaves_unless_it_was_taken, setup,
-            teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_write_is_postponed_while_the_journal_moves,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_blocks_are_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_identities_are_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_relaxed_identity_that_retries_does_not_give_way, setup,
-                                        teardown),
+        T(test_relaxed_set_is_served_here_without_a_leader),
+        T(test_relaxed_set_is_neither_seen_nor_answered_before_it_is_durable),
+        T(test_relaxed_set_is_not_accepted_outside_its_range),
+        T(test_relaxed_delete_hides_the_applied_value),
+        T(test_relaxed_newer_set_replaces_the_pending_one),
+        T(test_relaxed_never_counts_for_a_consistent_get),
+        T(test_relaxed_retry_is_answered_once_executed),
+        T(test_relaxed_forgets_what_its_client_has_long_finished),
+        T(test_relaxed_write_of_several_ops_is_one_entry),
+        T(test_relaxed_refuses_and_loses_nothing),
+        T(test_relaxed_copy_of_a_refused_packet_is_not_taken),
+        T(test_relaxed_copy_of_a_taken_packet_is_not_refused),
+        T(test_relaxed_copy_from_before_the_end_is_not_taken),
+        W(test_relaxed_copy_of_a_strangers_refused_packet_is_not_taken),
+        T(test_relaxed_backlog_is_bounded),
+        T(test_relaxed_write_is_refused_by_a_removed_node_unless_it_was_taken),
+        T(test_relaxed_write_is_refused_by_a_node_that_leaves_unless_it_was_taken),
+        T(test_relaxed_write_is_postponed_while_the_journal_moves),
+        T(test_relaxed_blocks_are_bounded),
+        W(test_relaxed_identities_are_bounded),
+        W(test_relaxed_identity_that_retries_does_not_give_way),
         cmocka_unit_test(test_relaxed_needs_a_journal),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -331,13 +331,7 @@ static void test_revoke_leaves_gaps_that_are_closed(void **state)
 static struct fixture *restart(struct pair *p)
 {
     struct fixture *old = p->node;
-    p->node = fixture_new(&old->options);
-    fixture_apply_to(p->leader, p->node->engine);
-    for (uint32_t i = 0; i < old->entry_count; i++)
-        assert_int_equal(
-            engine_journal_restore(p->node->engine, old->entries[i].seq,
-                                   span_of(old->entries[i].data, old->entries[i].size_bytes)),
-            OK);
+    p->node = fixture_restarted(old, p->leader);
     p->node->view.now_ns = old->view.now_ns;
     p->node->view.are_entries_named = true;
     fixture_follow(p->node, 1, 1);
