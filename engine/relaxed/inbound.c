@@ -69,11 +69,10 @@ static bool own_cancels(const struct engine *engine, const struct request *reque
         return true;
     const struct pending_write *write =
         pending_writes_carrying(writes, pending_writes_op_of(writes, entry));
-    while (write != NULL) { /* each is older */
+    for (; write != NULL;
+         write = pending_writes_carrying(writes, pending_writes_older(writes, write))) {
         if (!take_over_cancels(writes, write, ret_cancels, ret_count))
             return false;
-        write = pending_writes_older(writes, write);
-        write = write == NULL ? NULL : pending_writes_carrying(writes, write);
     }
     return true;
 }

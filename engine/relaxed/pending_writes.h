@@ -157,8 +157,8 @@ uint64_t pending_writes_next_revoked(const struct pending_writes *writes, uint64
 /* The shown op of an entry that pending_writes_lookup found. Owner. */
 struct pending_write *pending_writes_op_of(const struct pending_writes *writes,
                                            const struct store_entry *entry);
-/* This op, or the next older one of its key, that carries cancels and is not decided; NULL: none.
- * Owner. */
+/* This op (NULL: none), or the next older one of its key, that carries cancels and is not decided;
+ * NULL: none. Owner. */
 const struct pending_write *pending_writes_carrying(const struct pending_writes *writes,
                                                     const struct pending_write *op);
 /* The next older op of the same key, decided or not; NULL: none. Owner. */
