@@ -1,2 +1,0 @@
-set pagination off
-thread apply all bt 6
