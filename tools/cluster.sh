@@ -261,13 +261,14 @@ cluster_end() {
     [[ -z $cluster_bad_exits ]]
 }
 
-# Whether a node waits for signals, or is gone: one that was only just started dies of them.
+# Whether a node waits for signals, or is gone: one that was only just started dies of them. While
+# its main thread waits the kernel does not show them as blocked there, but in the other threads.
 cluster_heeds_signals() {
     local set
     cluster_is_gone "$1" && return
     while read -r set; do
         ((0x$set & 1 << 14)) && return
-    done < <(awk '/^Sig(Cgt|Blk):/ {print $2}' "/proc/$1/status" 2>/dev/null)
+    done < <(awk '/^Sig(Cgt|Blk):/ {print $2}' /proc/"$1"/task/*/status 2>/dev/null)
     return 1
 }
 
@@ -275,9 +276,11 @@ cluster_heeds_signals() {
 cluster_stop() {
     local name
     for name in "${!cluster_pids[@]}"; do
-        [[ $name == switch ]] || cluster_until 5 cluster_heeds_signals "${cluster_pids[$name]}" || :
-        [[ $name == switch ]] || kill -TERM "${cluster_pids[$name]}" 2>/dev/null || :
-        [[ $name == switch ]] || kill -CONT "${cluster_pids[$name]}" 2>/dev/null || :
+        [[ $name != switch ]] || continue
+        cluster_until 5 cluster_heeds_signals "${cluster_pids[$name]}" ||
+            cluster_bad_exits+="${cluster_bad_exits:+, }$name: deaf to signals for 5 s"
+        kill -TERM "${cluster_pids[$name]}" 2>/dev/null || :
+        kill -CONT "${cluster_pids[$name]}" 2>/dev/null || :
     done
     for name in "${!cluster_pids[@]}"; do
         [[ $name == switch ]] || cluster_reap "$name"
