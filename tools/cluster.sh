@@ -28,7 +28,7 @@
 # CLUSTER_LANES (1 each), CLUSTER_MTU (of nodes and switch: 1500), CLUSTER_START_SECONDS (until a
 # leader serves: 20; large logs take longer to make), CLUSTER_STOP_SECONDS (that a stop may take:
 # 5), CLUSTER_IDLE (not empty: who has nothing to do sleeps soon and for longer; so a cluster that
-# waits takes a fifth of a core and not a whole one, and answers half a millisecond later).
+# waits takes a sixth of a core and not a whole one, and answers a millisecond later).
 # Nodes inherit the environment: PMEM2_FORCE_GRANULARITY=CACHE_LINE emulates persistent memory.
 #
 # POLLUX_BUILD is the build folder. cluster_servers is the list that clients take.
@@ -104,7 +104,7 @@ gateway = 10.77.0.254
 mtu = ${CLUSTER_MTU:-1500}
 [lane]
 count = ${CLUSTER_LANES:-1}
-$([[ -z ${CLUSTER_IDLE:-} ]] || printf 'idle_yield_turns = 100\nidle_sleep_max = 500us\n')
+$([[ -z ${CLUSTER_IDLE:-} ]] || printf 'idle_yield_turns = 200\nidle_sleep_max = 1ms\n')
 ${CLUSTER_LANE:-}
 INI
 }
@@ -165,7 +165,7 @@ cluster_switch_start() {
     cluster_spawn switch "$POLLUX_BUILD/tools/switch/pollux-switch" \
         --nodes "$cluster_nodes" --udp-base "$cluster_udp_base" \
         --shards "${CLUSTER_SHARDS:-1}" --queues "${CLUSTER_LANES:-1}" \
-        --mtu "${CLUSTER_MTU:-1500}" ${CLUSTER_IDLE:+--yield-turns=64 --sleep-max-us=500} \
+        --mtu "${CLUSTER_MTU:-1500}" ${CLUSTER_IDLE:+--yield-turns=128 --sleep-max-us=1000} \
         ${CLUSTER_SWITCH_OPTIONS:-} \
         "$cluster_dir"
     cluster_until 10 test -S "$cluster_dir/control.sock" || {
