@@ -262,12 +262,13 @@ cluster_end() {
 }
 
 # Whether a node waits for signals, or is gone: one that was only just started dies of them. While
-# its main thread waits the kernel does not show them as blocked there, but in the other threads.
+# its main thread waits the kernel does not show them as blocked there, but in the other threads. A
+# `return` without a status would give, in a trap, the one from before the trap.
 cluster_heeds_signals() {
     local set
-    cluster_is_gone "$1" && return
+    cluster_is_gone "$1" && return 0
     while read -r set; do
-        ((0x$set & 1 << 14)) && return
+        ((0x$set & 1 << 14)) && return 0
     done < <(awk '/^Sig(Cgt|Blk):/ {print $2}' /proc/"$1"/task/*/status 2>/dev/null)
     return 1
 }

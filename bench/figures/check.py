@@ -4,9 +4,11 @@
 import json
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 PICTURES = {"elections": ("failover-thesis", "failover-low", "failover-own"),
             "packets": ("packets",), "inside": (), "gauge": (), "nodes": ("nodes",)}
@@ -37,14 +39,42 @@ def check(folder):
     expect(report.count("<svg") == sum(map(len, PICTURES.values())), "the report lacks pictures")
 
 
+def processes(session):
+    return subprocess.run(["ps", "-o", "args=", "-s", str(session)], stdout=subprocess.PIPE,
+                          text=True, check=False).stdout.splitlines()
+
+
+def await_so(condition, what):
+    deadline = time.monotonic() + 30
+    while not condition():
+        expect(time.monotonic() < deadline, what)
+        time.sleep(0.05)
+
+
+def check_interrupted(program, folder, number):
+    """Whoever interrupts it finds no process of it left."""
+    with subprocess.Popen([program, "--quick", "--out", folder, "--only", "killed"],
+                          start_new_session=True, stderr=subprocess.DEVNULL) as figures:
+        await_so(lambda: any("polluxd" in line for line in processes(figures.pid)),
+                 "no node was started")
+        figures.send_signal(number)
+        status = figures.wait()
+        left = processes(figures.pid)
+    expect(status != 0, f"{number.name} was not noticed")
+    expect(not left, f"{number.name} leaves {left}")
+
+
 def main():
     if shutil.which("gnuplot") is None:
         print("gnuplot is not installed")
         sys.exit(77)
     with tempfile.TemporaryDirectory(prefix="pollux-figures-test-") as folder:
-        subprocess.run([pathlib.Path(__file__).with_name("main.py"), "--quick", "--out", folder,
-                        "--only", ",".join(PICTURES)], check=True)
+        program = pathlib.Path(__file__).with_name("main.py")
+        subprocess.run([program, "--quick", "--out", folder, "--only", ",".join(PICTURES)],
+                       check=True)
         check(pathlib.Path(folder))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            check_interrupted(program, folder, number)
 
 
 if __name__ == "__main__":

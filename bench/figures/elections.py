@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 
 from draw import Picture
-from systems import BUILD, ROOT
+from systems import BUILD, ROOT, run_script
 
 # As the thesis measured: a broadcast to voters and back takes about 15 ms.
 THESIS_NETWORK = ("--delay", "2-3", "--write", "8-12")
@@ -142,6 +142,6 @@ def outages(low, high, heartbeat, count):
                            CLUSTER_EXTRA=f"election_timeout_min = {low}ms\n"
                                          f"election_timeout_max = {high}ms\n"
                                          f"heartbeat_interval = {heartbeat}ms")
-        subprocess.run([ROOT / "tests/cluster/kills", str(count)], env=environment, check=True,
-                       stdout=subprocess.DEVNULL)
+        run_script([ROOT / "tests/cluster/kills", str(count)], env=environment,
+                   stdout=subprocess.DEVNULL)
         return [float(line) for line in file if line.strip()]

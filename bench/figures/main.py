@@ -14,6 +14,7 @@ Exit status 0 whatever the figures say.
 import argparse
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -122,4 +123,8 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("figures: interrupted; what was measured before is kept")

@@ -22,6 +22,20 @@ def folder_of(medium):
     return os.environ.get("POLLUX_BENCH_MEMORY", "/dev/shm")
 
 
+def run_script(command, **options):
+    """Runs a script that starts others. When this is interrupted the script has time to end them:
+    subprocess.run would kill it."""
+    with subprocess.Popen(command, **options) as process:
+        try:
+            status = process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+    if status != 0:
+        raise subprocess.CalledProcessError(status, command)
+
+
 class Pollux:
     """A cluster of real processes behind the switch, on this machine."""
 
