@@ -150,7 +150,8 @@ void seals_close(struct plx_client *client)
     if (seals->guard.page != NULL)
         fork_guard_deinit(&seals->guard);
     if (seals->is_on)
-        secret_wipe(seals->nodes, (size_t)SHARDS_MAX * ENDPOINTS_MAX * sizeof(*seals->nodes));
+        secret_wipe(seals->nodes,
+                    (size_t)seals->shards_used * ENDPOINTS_MAX * sizeof(*seals->nodes));
     secret_wipe(&seals->secret, sizeof(seals->secret));
 }
 
@@ -164,6 +165,8 @@ static struct node_seal *node_seal_of(struct plx_client *client, uint32_t endpoi
 {
     struct node_seal *node = &client->seals.nodes[shard * ENDPOINTS_MAX + endpoint];
     struct address address = endpoint_address(client, endpoint, shard);
+    if (client->seals.shards_used <= shard)
+        client->seals.shards_used = shard + 1u;
     if (!address_is_equal(&node->address, &address))
         *node = (struct node_seal){.address = address};
     return node;

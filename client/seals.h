@@ -36,6 +36,7 @@ struct seals {
     uint64_t attempt;
     uint32_t association;    /* given last */
     struct node_seal *nodes; /* by shard and endpoint */
+    uint32_t shards_used;    /* those of later shards were never touched */
 };
 
 /* 0 where the options name no key. */

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -378,6 +379,19 @@ static void test_seals_say_what_is_wrong_with_a_key_file(void **state)
     plx_close(open_keyed());
 }
 
+/* A handle has room for the keys of every shard of every node: 2,500 pages. */
+static void test_seals_close_touches_what_was_used_alone(void **state)
+{
+    (void)state;
+    struct rusage before, after;
+    struct plx_client *client = open_keyed();
+    assert_int_equal(ping(client), PLX_OK);
+    assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+    plx_close(client);
+    assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+    assert_in_range(after.ru_minflt - before.ru_minflt, 0, 500);
+}
+
 #define SEALS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -388,6 +402,7 @@ int main(void)
         SEALS_TEST(test_seals_are_agreed_on_anew_after_a_start_of_the_node),
         SEALS_TEST(test_seals_bring_a_cookie_where_one_is_wanted),
         SEALS_TEST(test_seals_need_the_key_of_the_cluster),
+        SEALS_TEST(test_seals_close_touches_what_was_used_alone),
         SEALS_TEST(test_seals_end_with_a_fork),
         SEALS_TEST(test_seals_say_what_is_wrong_with_a_key_file),
     };
