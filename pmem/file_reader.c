@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static ssize_t read_file(void *context, void *to, size_t size_bytes, uint64_t offset)
@@ -31,6 +32,16 @@ static int open_quietly(const char *path, const char **ret_why)
     return fd;
 }
 
+static bool wait_for_writer(uint32_t turn)
+{
+    static const long waits_ns[] = {10000000, 60000000, 250000000};
+    if (turn >= sizeof(waits_ns) / sizeof(waits_ns[0]))
+        return false;
+    const struct timespec wait = {.tv_nsec = waits_ns[turn]};
+    nanosleep(&wait, NULL);
+    return true;
+}
+
 enum error file_reader_open(const char *path, struct file_reader *ret_reader, char *ret_reason,
                             size_t reason_size)
 {
@@ -47,8 +58,10 @@ enum error file_reader_open(const char *path, struct file_reader *ret_reader, ch
         close(fd);
         return ERR_IO;
     }
-    *ret_reader =
-        (struct file_reader){.read = read_file, .size_bytes = (uint64_t)status.st_size, .fd = fd};
+    *ret_reader = (struct file_reader){.read = read_file,
+                                       .wait = wait_for_writer,
+                                       .size_bytes = (uint64_t)status.st_size,
+                                       .fd = fd};
     ret_reader->context = ret_reader;
     return OK;
 }

@@ -23,6 +23,10 @@
 struct file_reader {
     /* Reads at most so many bytes. Returns how many, 0 behind the end of the file, or -errno. */
     ssize_t (*read)(void *context, void *to, size_t size_bytes, uint64_t offset);
+    /* Whoever writes the file may have been interrupted in the middle of a record: gives it time,
+     * longer in each turn, from 0, a third of a second in all. False: it had it. NULL: nobody
+     * writes meanwhile. */
+    bool (*wait)(uint32_t turn);
     void *context;
     uint64_t size_bytes; /* when it was opened */
     int fd;              /* file_reader_open's own */

@@ -215,13 +215,18 @@ static void state_take(struct log_view *view)
     log->start = starts_at(log, 0);
 }
 
-/* Walks; again while what is no record turns out to be on its way. False: it still changes. */
+/* Walks; again while what is no record turns out to be on its way, or has had no time to. False: it
+ * still changes. */
 static bool records_take(struct log_view *view)
 {
+    const struct file_reader *reader = view->options.reader;
+    uint32_t waits = 0;
     for (uint32_t attempt = 0; attempt < LOG_VIEW_ATTEMPTS; attempt++) {
         recovery_run(&view->log, &view->scan);
-        if (view->scan.lost_position == 0 ||
-            !row_read(view, view_sequence_of(&view->log, view->scan.lost_position)))
+        if (view->scan.lost_position == 0)
+            return true;
+        bool has_changed = row_read(view, view_sequence_of(&view->log, view->scan.lost_position));
+        if (!has_changed && (reader->wait == NULL || !reader->wait(waits++)))
             return true;
         state_take(view);
     }

@@ -9,8 +9,9 @@
  * wiped, and the last record may be half written. So
  *  - the table is read before the records and once more behind them. If a segment has left the row
  *    in between, everything is read again;
- *  - bytes that are no whole record are read again. If they are other ones by then, they were on
- *    their way, and the walk is done again.
+ *  - bytes that are no whole record are read again, of a real file several times with a pause: who
+ *    writes them may have been interrupted. If they are other ones by then, they were on their way,
+ *    and the walk is done again.
  * After LOG_VIEW_ATTEMPTS the view is what was read last, and FINDING_CHANGING tells so.
  *
  * What is found is judged by the code that a start uses: pmem/recovery.c.

@@ -111,6 +111,45 @@ static void test_log_view_reads_again_what_was_dropped_meanwhile(void **state)
     assert_int_equal(view_findings_damage(&fixture->findings), 0);
 }
 
+/* The writer of the third record was interrupted in the middle of it, and goes on at the second
+ * wait. */
+static struct log_view_fixture *interrupted;
+
+static bool wait_for_writer(uint32_t turn)
+{
+    if (turn == 1)
+        log_view_fixture_flip(interrupted,
+                              LOG_VIEW_FIXTURE_RECORDS + 2 * LOG_VIEW_FIXTURE_ROOM + 100);
+    return turn < 3;
+}
+
+static void test_log_view_waits_for_a_writer_that_was_interrupted(void **state)
+{
+    interrupted = *state;
+    log_view_fixture_append_many(interrupted, 3);
+    log_view_fixture_flip(interrupted, LOG_VIEW_FIXTURE_RECORDS + 2 * LOG_VIEW_FIXTURE_ROOM + 100);
+    interrupted->reader.reader.wait = wait_for_writer;
+    assert_false(log_view_fixture_view(interrupted)->is_changing);
+    log_view_fixture_expect(interrupted, 1, 3);
+    assert_int_equal(view_findings_damage(&interrupted->findings), 0);
+}
+
+static bool wait_in_vain(uint32_t turn)
+{
+    return turn < 3;
+}
+
+static void test_log_view_waits_for_no_writer_for_ever(void **state)
+{
+    struct log_view_fixture *fixture = *state;
+    log_view_fixture_append_many(fixture, 3);
+    log_view_fixture_flip(fixture, LOG_VIEW_FIXTURE_RECORDS + 2 * LOG_VIEW_FIXTURE_ROOM + 100);
+    fixture->reader.reader.wait = wait_in_vain;
+    assert_false(log_view_fixture_view(fixture)->is_changing);
+    log_view_fixture_expect(fixture, 1, 2);
+    assert_non_null(view_findings_of(&fixture->findings, FINDING_TORN));
+}
+
 static void go_round_for_ever(void *context)
 {
     log_view_fixture_run_round(context);
@@ -162,6 +201,8 @@ int main(void)
         TEST(test_log_view_shows_what_was_superseded),
         TEST(test_log_view_of_a_node_that_appends_is_an_earlier_log),
         TEST(test_log_view_reads_again_what_was_dropped_meanwhile),
+        TEST(test_log_view_waits_for_a_writer_that_was_interrupted),
+        TEST(test_log_view_waits_for_no_writer_for_ever),
         TEST(test_log_view_says_that_it_could_not_keep_up),
         TEST(test_log_view_is_of_a_file_without_records),
         TEST(test_log_view_knows_a_storage_that_was_set_back),
