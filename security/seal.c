@@ -7,7 +7,6 @@
 #include <endian.h>
 #include <intel-ipsec-mb.h>
 #include <sodium.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #define NONCE_BYTES 12
@@ -39,8 +38,7 @@ static bool computes_known_answer(const struct seal_engine *engine)
     return memcmp(out, cipher, sizeof(out)) == 0 && memcmp(tag, expected, sizeof(tag)) == 0;
 }
 
-/* The library fills a manager with far more than the three functions, which takes milliseconds. */
-static enum error engine_find(struct seal_engine *engine)
+enum error seal_engine_init(struct seal_engine *engine)
 {
     IMB_MGR *manager = alloc_mb_mgr(0);
     IMB_ARCH arch = IMB_ARCH_NONE;
@@ -53,28 +51,6 @@ static enum error engine_find(struct seal_engine *engine)
                                    .decrypt = manager->gcm128_dec};
     free_mb_mgr(manager);
     return is_usable && computes_known_answer(engine) ? OK : ERR_UNSUPPORTED;
-}
-
-enum { FOUND_NOTHING, FOUND_WRITING, FOUND };
-
-/* Found once for the whole process. Without a lock, which a fork would copy held: threads that come
- * together find it each for itself, and so does a child that was forked while one was writing. */
-static struct seal_engine found;
-static _Atomic int found_state;
-
-enum error seal_engine_init(struct seal_engine *engine)
-{
-    if (atomic_load_explicit(&found_state, memory_order_acquire) == FOUND) {
-        *engine = found;
-        return OK;
-    }
-    enum error error = engine_find(engine);
-    int expected = FOUND_NOTHING;
-    if (error == OK && atomic_compare_exchange_strong(&found_state, &expected, FOUND_WRITING)) {
-        found = *engine;
-        atomic_store_explicit(&found_state, FOUND, memory_order_release);
-    }
-    return error;
 }
 
 static void key_init(struct seal_key *key, const struct seal_engine *engine,

@@ -79,9 +79,8 @@ static inline struct seal_packet seal_packet_of(uint8_t *data, uint32_t size_byt
                                 .tag_offset = SEAL_TAG_OFFSET};
 }
 
-/* At the start, by any thread. The first of a process takes memory for the while, and milliseconds.
- * ERR_NO_MEMORY; ERR_UNSUPPORTED: the processor lacks what the library needs, or the library does
- * not compute a known answer. */
+/* At the start: takes memory for the while. ERR_NO_MEMORY; ERR_UNSUPPORTED: the processor lacks
+ * what the library needs, or the library does not compute a known answer. */
 MUST_USE enum error seal_engine_init(struct seal_engine *engine);
 
 void seal_tx_init(struct seal_tx *tx, const struct seal_engine *engine,

@@ -38,6 +38,7 @@ cluster_nodes=0
 cluster_servers=
 cluster_bad_exits=
 cluster_locks=()
+cluster_spawning=
 declare -A cluster_pids=() cluster_marks=()
 
 cluster_fail() {
@@ -141,8 +142,10 @@ cluster_node_init() {
 cluster_spawn() {
     local name=$1
     shift
+    cluster_spawning=$name
     "$@" >>"$cluster_dir/$name.out" 2>&1 </dev/null &
     cluster_pids[$name]=$!
+    cluster_spawning=
     printf '%d\n' $! >"$cluster_dir/$name.pid"
 }
 
@@ -273,9 +276,12 @@ cluster_heeds_signals() {
     return 1
 }
 
-# Nodes first, with a chance to stop cleanly; then the switch.
+# Nodes first, with a chance to stop cleanly; then the switch. A trap may have come between the
+# start of a process and the note of it.
 cluster_stop() {
     local name
+    [[ -z $cluster_spawning || " ${cluster_pids[*]} " == *" ${!:-} "* ]] ||
+        cluster_pids[$cluster_spawning]=$!
     for name in "${!cluster_pids[@]}"; do
         [[ $name != switch ]] || continue
         cluster_until 5 cluster_heeds_signals "${cluster_pids[$name]}" ||

@@ -127,4 +127,5 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("figures: interrupted; what was measured before is kept")
+        print("figures: interrupted; what was measured before is kept", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)

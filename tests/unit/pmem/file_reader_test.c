@@ -52,6 +52,8 @@ static void test_file_reader_reads_beside_the_owner(void **state)
     assert_memory_equal(copy.data + 5000, "first", 5);
     assert_true(file_copy_read(&copy, 0, FILE_BYTES));
     assert_memory_equal(copy.data + 5000, "again", 5);
+    assert_true(reader.wait(0)); /* for the owner, a while */
+    assert_false(reader.wait(3));
     file_copy_deinit(&copy);
     file_reader_close(&reader);
     medium_close(medium);
